@@ -1,0 +1,46 @@
+//! The envelope that carries an event. Its shape is fixed; only `data` is the application's.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::id::{EventName, RoomId, UserId};
+
+/// An event with everything that Dialogue knows of it. `T` is the event's type, a room's event enum, or
+/// [`serde_json::Value`] for any event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct EventMessage<T = Value> {
+    /// The event's name.
+    pub event: EventName,
+    /// The room it happened in.
+    pub room_id: RoomId,
+    /// The payload, valid by the event's schema.
+    pub data: T,
+    /// Who sent it: a user id, or `"system"` for the server.
+    pub from: UserId,
+    /// When the server accepted it, in milliseconds since the Unix epoch. From the wall clock, so it can step back;
+    /// order is told by `seq`.
+    pub timestamp: u64,
+    /// Metadata that travels beside the data, unvalidated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Map<String, Value>>,
+    /// Its number in the room's history; absent for events without history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+}
+
+impl<T> EventMessage<T> {
+    /// The same envelope around other data.
+    pub(crate) fn map<U>(self, data: impl FnOnce(T) -> U) -> EventMessage<U> {
+        EventMessage {
+            event: self.event,
+            room_id: self.room_id,
+            data: data(self.data),
+            from: self.from,
+            timestamp: self.timestamp,
+            meta: self.meta,
+            seq: self.seq,
+        }
+    }
+}

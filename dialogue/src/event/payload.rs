@@ -1,0 +1,81 @@
+//! What `trigger` takes: an event, an event with a sender or metadata, or a whole envelope.
+
+use serde_json::{Map, Value};
+
+use super::{DialogueEvent, EventMessage};
+use crate::id::UserId;
+
+/// An event on its way out, with its sender and metadata: what [`DialogueEvent::sent_by`] and
+/// [`DialogueEvent::with_meta`] return.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "an outgoing event does nothing until it is triggered"]
+pub struct Outgoing<E> {
+    pub(crate) data: E,
+    pub(crate) from: Option<UserId>,
+    pub(crate) meta: Option<Map<String, Value>>,
+    pub(crate) timestamp: Option<u64>,
+}
+
+impl<E> Outgoing<E> {
+    /// The event as the server's own, without metadata.
+    pub fn new(data: E) -> Self {
+        Self {
+            data,
+            from: None,
+            meta: None,
+            timestamp: None,
+        }
+    }
+
+    /// Names the user who sent it, in place of `"system"`.
+    pub fn sent_by(mut self, user: impl Into<UserId>) -> Self {
+        self.from = Some(user.into());
+        self
+    }
+
+    /// Attaches metadata, which travels beside the data and is not validated.
+    pub fn with_meta(mut self, meta: Map<String, Value>) -> Self {
+        self.meta = Some(meta);
+        self
+    }
+}
+
+/// What can be triggered as an event: the event itself, an [`Outgoing`] one, or an [`EventMessage`].
+///
+/// Of an `EventMessage`, the data, sender, timestamp and metadata are taken; its room and number are given anew.
+pub trait Payload: Send + 'static {
+    /// The event's type.
+    type Event: DialogueEvent;
+
+    /// The event with its sender and metadata.
+    fn into_outgoing(self) -> Outgoing<Self::Event>;
+}
+
+impl<E: DialogueEvent> Payload for E {
+    type Event = E;
+
+    fn into_outgoing(self) -> Outgoing<E> {
+        Outgoing::new(self)
+    }
+}
+
+impl<E: DialogueEvent> Payload for Outgoing<E> {
+    type Event = E;
+
+    fn into_outgoing(self) -> Self {
+        self
+    }
+}
+
+impl<E: DialogueEvent> Payload for EventMessage<E> {
+    type Event = E;
+
+    fn into_outgoing(self) -> Outgoing<E> {
+        Outgoing {
+            data: self.data,
+            from: Some(self.from),
+            meta: self.meta,
+            timestamp: Some(self.timestamp),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The names things go by: newtypes over a shared string, cheap to clone.
+//!
+//! Owns what an id may look like; who hands ids out is the business of the room, client and event modules.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! string_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// A cheap clone (a shared string) that dereferences to `str` and compares with one.
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<&$name> for $name {
+            fn from(id: &$name) -> Self {
+                id.clone()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                &*self.0 == other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                &*self.0 == *other
+            }
+        }
+
+        impl PartialEq<$name> for str {
+            fn eq(&self, other: &$name) -> bool {
+                *self == *other.0
+            }
+        }
+
+        impl PartialEq<$name> for &str {
+            fn eq(&self, other: &$name) -> bool {
+                **self == *other.0
+            }
+        }
+    };
+}
+
+string_id! {
+    /// Names one connection. Made by the server, unique for its lifetime and never reused.
+    ClientId
+}
+
+string_id! {
+    /// Names a user, who may have several clients. [`UserId::SYSTEM`] is the server itself.
+    UserId
+}
+
+string_id! {
+    /// Names a room: 1–128 bytes of `[A-Za-z0-9_.:=@,;%-]`.
+    RoomId
+}
+
+string_id! {
+    /// Names an event: 1–64 characters of `[A-Za-z0-9_.:-]`, never starting with `dialogue:`.
+    EventName
+}
+
+impl UserId {
+    /// The sender of what the server triggers without naming a user. No client can have this id.
+    pub const SYSTEM: &'static str = "system";
+
+    pub(crate) fn system() -> Self {
+        Self::from(Self::SYSTEM)
+    }
+}
+
+impl RoomId {
+    /// The longest room id, in bytes. Long enough for two UUIDs and a prefix; short enough to log whole.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Whether `text` may name a room.
+    #[must_use]
+    pub fn is_valid(text: &str) -> bool {
+        !text.is_empty()
+            && text.len() <= Self::MAX_BYTES
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.:=@,;%-".contains(&byte))
+    }
+}
+
+impl EventName {
+    /// The longest event name, in characters. Long enough for `namespace:object.verb`.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Whether `text` may name an event.
+    #[must_use]
+    pub fn is_valid(text: &str) -> bool {
+        !text.is_empty()
+            && text.len() <= Self::MAX_CHARS
+            && !text.starts_with("dialogue:")
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+    }
+}

@@ -1,0 +1,24 @@
+//! Typed real-time rooms.
+extern crate self as dialogue;
+
+#[doc(hidden)]
+pub mod __private;
+mod event;
+mod id;
+mod room;
+
+pub use dialogue_macros::{DialogueEvent, rooms};
+pub use event::{
+    DecodeError, DefinitionError, DialogueEvent, EventData, EventDefinition, EventDefinitionBuilder, EventMessage,
+    HistorySetting, Outgoing, Payload, Received, SchemaError, Violation, event_by_name, is_event_allowed,
+    validate_event_data,
+};
+pub use id::{ClientId, EventName, RoomId, UserId};
+pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, RoomSet, SyncHistory};
+
+/// What a program that uses Dialogue wants in scope.
+pub mod prelude {
+    pub use crate::{DialogueEvent, EventMessage, rooms};
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+}

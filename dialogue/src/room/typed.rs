@@ -1,0 +1,112 @@
+//! Rooms as types: the traits by which the compiler knows which event may go where.
+
+use std::marker::PhantomData;
+
+use super::RoomDeclaration;
+use crate::id::RoomId;
+
+/// Something that names one room: a room type, a family's value, or a `RoomHandle`.
+pub trait RoomRef {
+    /// The room's id.
+    fn room_id(&self) -> RoomId;
+}
+
+/// A room type that [`rooms!`](crate::rooms) declares: a unit struct for a single room, a struct with the id's fields
+/// for a family.
+pub trait Room: RoomRef + Clone + Send + Sync + 'static {
+    /// What was declared.
+    #[doc(hidden)]
+    fn declaration() -> &'static RoomDeclaration;
+
+    /// The value whose id is `id`; `None` if it is not an id of this room or family.
+    fn from_id(id: &str) -> Option<Self>;
+}
+
+/// Every room of a server, as declared in one [`rooms!`](crate::rooms) block.
+pub trait RoomSet {
+    /// What was declared, in order.
+    #[doc(hidden)]
+    fn declarations() -> &'static [&'static RoomDeclaration];
+}
+
+/// The room allows the server to trigger `E`.
+#[diagnostic::on_unimplemented(
+    message = "room `{Self}` does not allow event `{E}`",
+    label = "`{E}` is not among the events of `{Self}`",
+    note = "to let the server and the clients in the room trigger it, add `{E}` to `events` of `{Self}` in `rooms! {{ … }}`",
+    note = "to let only the server trigger it, add `{E}` to `server_events`"
+)]
+pub trait Allows<E>: RoomRef {}
+
+/// The room allows its clients to trigger `E`.
+#[diagnostic::on_unimplemented(
+    message = "clients may not trigger event `{E}` in room `{Self}`",
+    label = "`{E}` is not among the events that clients may trigger in `{Self}`",
+    note = "add `{E}` to `events` of `{Self}` in `rooms! {{ … }}`; what is in `server_events` is the server's alone"
+)]
+pub trait ClientAllows<E>: Allows<E> {}
+
+/// What can be listened to for `M`: a room that allows it, a whole family ([`Every`]) or a `RoomHandle`.
+#[diagnostic::on_unimplemented(
+    message = "room `{Self}` does not allow event `{M}`",
+    label = "`{M}` never happens in `{Self}`",
+    note = "add `{M}` to `events` or `server_events` of `{Self}` in `rooms! {{ … }}`, or take an event that it allows"
+)]
+pub trait Listen<M> {
+    /// Which rooms are meant.
+    #[doc(hidden)]
+    fn scope(&self) -> ListenScope;
+}
+
+/// Which rooms a subscription hears.
+#[derive(Debug, Clone)]
+#[doc(hidden)]
+pub enum ListenScope {
+    /// The one with this id.
+    Room(RoomId),
+    /// Every member of a declared family.
+    Family(&'static RoomDeclaration),
+}
+
+impl<M, R: Room + Allows<M>> Listen<M> for R {
+    fn scope(&self) -> ListenScope {
+        ListenScope::Room(self.room_id())
+    }
+}
+
+/// Every room of a family: what `Project::every()` returns.
+pub struct Every<R>(PhantomData<fn() -> R>);
+
+impl<R> Every<R> {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<R> Default for Every<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> Clone for Every<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Every<R> {}
+
+impl<R> std::fmt::Debug for Every<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Every")
+    }
+}
+
+impl<M, R: Room + Allows<M>> Listen<M> for Every<R> {
+    fn scope(&self) -> ListenScope {
+        ListenScope::Family(R::declaration())
+    }
+}
