@@ -4,7 +4,10 @@ extern crate self as dialogue;
 #[doc(hidden)]
 pub mod __private;
 mod event;
+mod history;
 mod id;
+mod logger;
+mod rate_limit;
 mod room;
 
 pub use dialogue_macros::{DialogueEvent, rooms};
@@ -13,7 +16,10 @@ pub use event::{
     HistorySetting, Outgoing, Payload, Received, SchemaError, Violation, event_by_name, is_event_allowed,
     validate_event_data,
 };
+pub use history::{HistoryConfig, HistoryManager};
 pub use id::{ClientId, EventName, RoomId, UserId};
+pub use logger::{default_logger, silent_logger};
+pub use rate_limit::RateLimiter;
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, RoomSet, SyncHistory};
 
 /// What a program that uses Dialogue wants in scope.
