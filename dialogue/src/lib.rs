@@ -5,6 +5,7 @@ extern crate self as dialogue;
 pub mod __private;
 mod event;
 mod id;
+mod protocol;
 mod room;
 
 pub use dialogue_macros::{DialogueEvent, rooms};
@@ -14,6 +15,7 @@ pub use event::{
     validate_event_data,
 };
 pub use id::{ClientId, EventName, RoomId, UserId};
+pub use protocol::{CloseCode, ErrorCode};
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, RoomSet, SyncHistory};
 
 /// What a program that uses Dialogue wants in scope.
