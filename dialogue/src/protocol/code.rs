@@ -179,3 +179,63 @@ impl fmt::Display for CloseCode {
         write!(f, "{} ({})", self.code(), self.reason())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_codes_are_written_as_the_protocol_says() {
+        use ErrorCode::*;
+        for (code, text) in [
+            (InvalidRequest, "INVALID_REQUEST"),
+            (UnsupportedProtocol, "UNSUPPORTED_PROTOCOL"),
+            (Unauthenticated, "UNAUTHENTICATED"),
+            (RoomNotFound, "ROOM_NOT_FOUND"),
+            (RoomFull, "ROOM_FULL"),
+            (JoinDenied, "JOIN_DENIED"),
+            (NotInRoom, "NOT_IN_ROOM"),
+            (EventNotAllowed, "EVENT_NOT_ALLOWED"),
+            (ValidationFailed, "VALIDATION_FAILED"),
+            (Blocked, "BLOCKED"),
+            (RateLimited, "RATE_LIMITED"),
+            (RoomExists, "ROOM_EXISTS"),
+            (PermissionDenied, "PERMISSION_DENIED"),
+            (LimitExceeded, "LIMIT_EXCEEDED"),
+            (Unavailable, "UNAVAILABLE"),
+            (Internal, "INTERNAL"),
+        ] {
+            assert_eq!(code.to_string(), text);
+            assert_eq!(serde_json::to_value(code).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn close_codes_have_the_numbers_and_the_reconnect_rule_of_the_protocol() {
+        use CloseCode::*;
+        for (code, number, reconnects) in [
+            (GoingAway, 1001, true),
+            (ProtocolError, 1002, false),
+            (BinaryFrame, 1003, false),
+            (InvalidUtf8, 1007, false),
+            (NoConnect, 1008, true),
+            (MessageTooBig, 1009, false),
+            (Restarting, 1012, true),
+            (SlowConsumer, 4000, true),
+            (SessionExpired, 4001, true),
+            (RecoverAgain, 4002, true),
+            (Unauthenticated, 4500, false),
+            (Disconnected, 4501, false),
+            (TooManyConnections, 4502, false),
+            (Flooding, 4503, false),
+            (UnsupportedProtocol, 4504, false),
+        ] {
+            assert_eq!(code.code(), number);
+            assert_eq!(code.reconnects(), reconnects, "{code}");
+            if number >= 4000 {
+                assert_eq!(reconnects, number < 4500, "{code} is in the range of what it means");
+            }
+            assert!(code.reason().len() <= 123, "{code} fits a close frame");
+        }
+    }
+}

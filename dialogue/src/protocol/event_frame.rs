@@ -107,3 +107,65 @@ impl PreparedEvent {
         EventFrame(Bytes::from(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::arbitrary;
+
+    fn prepared(data: &Value) -> PreparedEvent {
+        EventHead {
+            event: &"message".into(),
+            room_id: &"chat".into(),
+            data,
+            from: &"ada".into(),
+            timestamp: 1_700_000_000_000,
+            meta: None,
+        }
+        .prepare()
+    }
+
+    #[test]
+    fn an_event_without_history_has_no_number() {
+        let text = prepared(&json!({ "text": "hi" })).finish(None);
+        assert_eq!(
+            text.bytes().as_ref(),
+            br#"{"type":"event","event":"message","roomId":"chat","data":{"text":"hi"},"from":"ada","timestamp":1700000000000}"#
+        );
+    }
+
+    #[test]
+    fn the_number_fits_the_room_that_is_kept_for_it() {
+        let prepared = prepared(&Value::Null);
+        let (text, spare) = (prepared.0.len(), prepared.0.capacity() - prepared.0.len());
+        let frame = prepared.finish(Some(u64::MAX));
+        assert_eq!(frame.bytes().len() - text, CLOSING_BYTES);
+        assert!(spare >= CLOSING_BYTES, "nothing is allocated when the number is known");
+        assert!(frame.bytes().ends_with(br#","seq":18446744073709551615}"#));
+    }
+
+    #[test]
+    fn a_frame_keeps_little_more_memory_than_it_fills() {
+        let prepared = prepared(&json!("x".repeat(1_100)));
+        assert!(prepared.0.capacity() <= prepared.0.len() + 2 * CLOSING_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_reads_back_live_and_from_history(message in arbitrary::message()) {
+            let frame = EventFrame::of(&message);
+            let mut live: Map<String, Value> = serde_json::from_slice(frame.bytes()).unwrap();
+            prop_assert_eq!(live.remove("type"), Some(json!("event")));
+            let live: EventMessage = serde_json::from_value(live.into()).unwrap();
+            prop_assert_eq!(&live, &message);
+
+            let mut kept = Vec::new();
+            frame.write_message(&mut kept);
+            prop_assert_eq!(kept.len(), frame.message_len());
+            prop_assert_eq!(kept, serde_json::to_vec(&message).unwrap(), "what serde writes of an EventMessage");
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! socket or clock, and decides nothing that needs to ask one. `docs/protocol.md` tells the same to whoever writes a
 //! client; a change here is a change there.
 
+#[cfg(test)]
+mod arbitrary;
 mod code;
 mod event_frame;
 mod fields;

@@ -29,14 +29,14 @@ const MAX_ROOM_DESCRIPTION_BYTES: usize = 2_048;
 const DEFAULT_PAGE: u64 = 50;
 
 /// A client's frame.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
     /// Echoed in the reply.
     pub(crate) id: Option<i64>,
     pub(crate) command: Command,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Command {
     Connect(Connect),
     Join(Join),
@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Ping,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Connect {
     /// If it is not [`PROTOCOL`], the other fields have not been read: another version may mean something else by them.
     pub(crate) protocol: u64,
@@ -62,7 +62,7 @@ pub(crate) struct Connect {
     pub(crate) resume: Option<String>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Join {
     pub(crate) room_id: RoomId,
     /// `None`: the room's default, or what the member has already.
@@ -72,13 +72,13 @@ pub(crate) struct Join {
 }
 
 /// A position in a room's history.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Since {
     pub(crate) epoch: String,
     pub(crate) seq: u64,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trigger {
     pub(crate) room_id: RoomId,
     pub(crate) event: EventName,
@@ -89,7 +89,7 @@ pub(crate) struct Trigger {
     pub(crate) key: Option<String>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct History {
     pub(crate) room_id: RoomId,
     pub(crate) event: EventName,
@@ -106,7 +106,7 @@ pub(crate) enum Cursor {
 }
 
 /// A room that a client wants to create.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewRoom {
     pub(crate) id: RoomId,
     /// 1 to 256 bytes.
@@ -118,7 +118,7 @@ pub(crate) struct NewRoom {
 }
 
 /// A frame that is answered with an error without asking anyone.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// The request's `id` if the frame is one JSON object with an integer there, whatever else is wrong with it.
     pub(crate) id: Option<i64>,
@@ -349,3 +349,6 @@ fn salvage_id(text: &str) -> Option<i64> {
     }
     serde_json::from_str::<Id>(text).ok().map(|found| found.id)
 }
+
+#[cfg(test)]
+mod tests;
