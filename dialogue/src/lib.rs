@@ -7,6 +7,7 @@ mod event;
 mod history;
 mod id;
 mod logger;
+mod protocol;
 mod rate_limit;
 mod room;
 
@@ -19,6 +20,7 @@ pub use event::{
 pub use history::{HistoryConfig, HistoryManager};
 pub use id::{ClientId, EventName, RoomId, UserId};
 pub use logger::{default_logger, silent_logger};
+pub use protocol::{CloseCode, ErrorCode};
 pub use rate_limit::RateLimiter;
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, RoomSet, SyncHistory};
 

@@ -1,0 +1,171 @@
+//! The frame of an event: encoded once, then shared by every subscriber and by the room's history.
+//!
+//! In two steps, because a room gives out its numbers under a lock and the payload need not be written there.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::event::EventMessage;
+use crate::id::{EventName, RoomId, UserId};
+
+/// What the live frame has before the fields of the `EventMessage`.
+const OPENING: &[u8] = br#"{"type":"event","#;
+
+/// What [`PreparedEvent::finish`] may append: `,"seq":`, the 20 digits of the highest number, and `}`.
+const CLOSING_BYTES: usize = 28;
+
+/// An event's frame. A cheap clone of shared memory.
+///
+/// The live frame and the `EventMessage` in a history differ only in how they begin, so both are read from the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventFrame(Bytes);
+
+impl EventFrame {
+    /// The whole frame of an event that has its number, or needs none.
+    pub(crate) fn of(message: &EventMessage) -> Self {
+        EventHead {
+            event: &message.event,
+            room_id: &message.room_id,
+            data: &message.data,
+            from: &message.from,
+            timestamp: message.timestamp,
+            meta: message.meta.as_ref(),
+        }
+        .prepare()
+        .finish(message.seq)
+    }
+
+    /// The live frame: `{"type":"event","event":…}`.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// How many bytes the `EventMessage` takes in a page of history.
+    pub(crate) fn message_len(&self) -> usize {
+        self.0.len() - OPENING.len() + 1
+    }
+
+    /// Appends the event as an `EventMessage`: `{"event":…}`.
+    pub(crate) fn write_message(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        out.extend_from_slice(&self.0[OPENING.len()..]);
+    }
+}
+
+/// Everything of an event but its number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventHead<'a> {
+    pub(crate) event: &'a EventName,
+    pub(crate) room_id: &'a RoomId,
+    pub(crate) data: &'a Value,
+    pub(crate) from: &'a UserId,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) timestamp: u64,
+    pub(crate) meta: Option<&'a Map<String, Value>>,
+}
+
+impl EventHead<'_> {
+    /// Encodes all of it, and makes room for the number.
+    pub(crate) fn prepare(&self) -> PreparedEvent {
+        let mut text = Vec::with_capacity(256);
+        text.extend_from_slice(OPENING);
+        text.extend_from_slice(br#""event":"#);
+        json::write(&mut text, self.event);
+        text.extend_from_slice(br#","roomId":"#);
+        json::write(&mut text, self.room_id);
+        text.extend_from_slice(br#","data":"#);
+        json::write(&mut text, self.data);
+        text.extend_from_slice(br#","from":"#);
+        json::write(&mut text, self.from);
+        text.extend_from_slice(br#","timestamp":"#);
+        json::write(&mut text, &self.timestamp);
+        if let Some(meta) = self.meta {
+            text.extend_from_slice(br#","meta":"#);
+            json::write(&mut text, meta);
+        }
+        // A history may keep the frame for long: leave no more spare room in it than the number needs.
+        text.reserve_exact(CLOSING_BYTES);
+        text.shrink_to(text.len() + CLOSING_BYTES);
+        PreparedEvent(text)
+    }
+}
+
+/// An event's frame that waits for its number.
+#[derive(Debug)]
+#[must_use = "an event that is not finished is never sent"]
+pub(crate) struct PreparedEvent(Vec<u8>);
+
+impl PreparedEvent {
+    /// Numbers the event, if it is one that a history keeps. Allocates no text and copies none.
+    pub(crate) fn finish(mut self, seq: Option<u64>) -> EventFrame {
+        if let Some(seq) = seq {
+            self.0.extend_from_slice(br#","seq":"#);
+            json::write(&mut self.0, &seq);
+        }
+        self.0.push(b'}');
+        EventFrame(Bytes::from(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::arbitrary;
+
+    fn prepared(data: &Value) -> PreparedEvent {
+        EventHead {
+            event: &"message".into(),
+            room_id: &"chat".into(),
+            data,
+            from: &"ada".into(),
+            timestamp: 1_700_000_000_000,
+            meta: None,
+        }
+        .prepare()
+    }
+
+    #[test]
+    fn an_event_without_history_has_no_number() {
+        let text = prepared(&json!({ "text": "hi" })).finish(None);
+        assert_eq!(
+            text.bytes().as_ref(),
+            br#"{"type":"event","event":"message","roomId":"chat","data":{"text":"hi"},"from":"ada","timestamp":1700000000000}"#
+        );
+    }
+
+    #[test]
+    fn the_number_fits_the_room_that_is_kept_for_it() {
+        let prepared = prepared(&Value::Null);
+        let (text, spare) = (prepared.0.len(), prepared.0.capacity() - prepared.0.len());
+        let frame = prepared.finish(Some(u64::MAX));
+        assert_eq!(frame.bytes().len() - text, CLOSING_BYTES);
+        assert!(spare >= CLOSING_BYTES, "nothing is allocated when the number is known");
+        assert!(frame.bytes().ends_with(br#","seq":18446744073709551615}"#));
+    }
+
+    #[test]
+    fn a_frame_keeps_little_more_memory_than_it_fills() {
+        let prepared = prepared(&json!("x".repeat(1_100)));
+        assert!(prepared.0.capacity() <= prepared.0.len() + 2 * CLOSING_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_reads_back_live_and_from_history(message in arbitrary::message()) {
+            let frame = EventFrame::of(&message);
+            let mut live: Map<String, Value> = serde_json::from_slice(frame.bytes()).unwrap();
+            prop_assert_eq!(live.remove("type"), Some(json!("event")));
+            let live: EventMessage = serde_json::from_value(live.into()).unwrap();
+            prop_assert_eq!(&live, &message);
+
+            let mut kept = Vec::new();
+            frame.write_message(&mut kept);
+            prop_assert_eq!(kept.len(), frame.message_len());
+            prop_assert_eq!(kept, serde_json::to_vec(&message).unwrap(), "what serde writes of an EventMessage");
+        }
+    }
+}
