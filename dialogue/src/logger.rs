@@ -33,6 +33,8 @@ where
         .with_max_level(Level::INFO)
         .with_ansi(false)
         .with_writer(OneLine(writer))
+        // They go through `eprintln!`, which panics when standard error is a closed pipe.
+        .log_internal_errors(false)
         .finish()
         .into()
 }
@@ -82,4 +84,84 @@ fn forges(character: char) -> bool {
             '\u{2028}' | '\u{2029}' | '\u{061c}' | '\u{200e}' | '\u{200f}'
         )
         || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Captured {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+
+        fn logger(&self) -> Dispatch {
+            let captured = self.clone();
+            logger_to(move || captured.clone())
+        }
+    }
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn logs_level_message_and_fields_at_info_and_above() {
+        let captured = Captured::default();
+        tracing::dispatcher::with_default(&captured.logger(), || {
+            tracing::info!(room = "chat", "joined");
+            tracing::debug!("too fine");
+        });
+        let text = captured.text();
+        assert!(text.contains(" INFO "), "{text}");
+        assert!(text.ends_with("joined room=\"chat\"\n"), "{text}");
+        assert!(!text.contains("too fine"), "{text}");
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_is_in_it() {
+        let captured = Captured::default();
+        let forged = "a\r\nERROR b\u{1b}[2J\u{85}\u{2028}\u{202e}c";
+        tracing::dispatcher::with_default(&captured.logger(), || {
+            tracing::warn!(id = %forged, debug = ?forged, "refused {forged}");
+        });
+        let text = captured.text();
+        assert_eq!(
+            text.chars().filter(|character| forges(*character)).count(),
+            1,
+            "{text:?}"
+        );
+        assert!(text.ends_with('\n'), "{text:?}");
+        assert!(text.contains("id=a\\r\\nERROR b"), "{text:?}");
+        assert!(text.contains("\\u{85}\\u{2028}\\u{202e}c"), "{text:?}");
+    }
+
+    #[test]
+    fn text_in_any_script_is_logged_as_it_is() {
+        let captured = Captured::default();
+        tracing::dispatcher::with_default(&captured.logger(), || tracing::info!("Grüße, 世界 🎉"));
+        assert!(captured.text().ends_with("Grüße, 世界 🎉\n"));
+    }
+
+    #[test]
+    fn the_silent_logger_hides_events_from_the_subscriber_around_it() {
+        let captured = Captured::default();
+        tracing::dispatcher::with_default(&captured.logger(), || {
+            tracing::dispatcher::with_default(&silent_logger(), || tracing::error!("unheard"));
+            tracing::error!("heard");
+        });
+        let text = captured.text();
+        assert!(text.contains("heard") && !text.contains("unheard"), "{text}");
+    }
 }

@@ -105,8 +105,8 @@ struct KeyedWindows {
     cursor: usize,
 }
 
-/// How many keys each call looks at. With two, the walk goes round before half as many new keys have come as there
-/// were, so that quiet keys never pile up.
+/// How many keys each call looks at. A call adds at most one, so that with two the walk gains on the newcomers, and
+/// about as many quiet keys are left as there are busy ones.
 const SWEPT_PER_CALL: usize = 2;
 
 impl KeyedWindows {
@@ -231,4 +231,156 @@ impl SlidingWindow {
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn window_of(max_events: usize, window: Duration) -> SlidingWindow {
+        SlidingWindow::new(Rate { max_events, window })
+    }
+
+    proptest! {
+        #[test]
+        fn refuses_exactly_what_would_be_too_much_for_some_window(
+            max_events in 0_usize..6,
+            window in 0_u64..20,
+            steps in prop::collection::vec(0_u64..8, 1..120),
+        ) {
+            let mut sliding = window_of(max_events, ms(window));
+            let mut allowed: Vec<u64> = Vec::new();
+            let mut now = 0;
+            for step in steps {
+                now += step;
+                // Those with which an event at `now` would share a window.
+                let recent: Vec<u64> = allowed.iter().copied().filter(|then| now - then < window).collect();
+                prop_assert_eq!(sliding.remaining(ms(now)), max_events - recent.len());
+                let before = sliding.retry_after(ms(now));
+                match sliding.allow(ms(now)) {
+                    Ok(()) => {
+                        prop_assert!(recent.len() < max_events);
+                        prop_assert_eq!(before, Duration::ZERO);
+                        allowed.push(now);
+                    }
+                    Err(retry_after) => {
+                        prop_assert_eq!(recent.len(), max_events);
+                        prop_assert_eq!(before, retry_after);
+                        let expected = recent.first().map_or(Duration::MAX, |oldest| ms(oldest + window - now));
+                        prop_assert_eq!(retry_after, expected);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn keys_are_limited_each_by_itself_and_forgotten_when_quiet(
+            steps in prop::collection::vec((0_usize..6, 0_u64..8), 1..200),
+        ) {
+            let rate = Rate { max_events: 2, window: ms(10) };
+            let mut keyed = KeyedWindows::new(rate);
+            let mut alone: Vec<SlidingWindow> = (0..6).map(|_| SlidingWindow::new(rate)).collect();
+            let mut now = 0;
+            for (key, step) in steps {
+                now += step;
+                let name = key.to_string();
+                prop_assert_eq!(keyed.remaining(&name, ms(now)), alone[key].remaining(ms(now)));
+                prop_assert_eq!(keyed.retry_after(&name, ms(now)), alone[key].retry_after(ms(now)));
+                prop_assert_eq!(keyed.allow(&name, ms(now)), alone[key].allow(ms(now)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_a_whole_window_after_another_is_allowed() {
+        let mut sliding = window_of(1, SECOND);
+        assert_eq!(sliding.allow(ms(500)), Ok(()));
+        assert_eq!(sliding.allow(ms(1_499)), Err(ms(1)));
+        assert_eq!(sliding.allow(ms(1_500)), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_of_zero_refuses_for_ever_and_keeps_no_key() {
+        let mut keyed = KeyedWindows::new(Rate {
+            max_events: 0,
+            window: SECOND,
+        });
+        assert_eq!(keyed.allow("ada", ms(0)), Err(Duration::MAX));
+        assert_eq!(keyed.remaining("ada", ms(0)), 0);
+        assert!(keyed.windows.is_empty());
+    }
+
+    #[test]
+    fn a_window_of_no_length_refuses_nothing() {
+        let mut sliding = window_of(1, Duration::ZERO);
+        assert!((0..10).all(|_| sliding.allow(ms(7)).is_ok()));
+        assert!(sliding.allowed.len() <= 1);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_allows_no_more() {
+        let mut sliding = window_of(2, SECOND);
+        assert_eq!(sliding.allow(ms(5_000)), Ok(()));
+        assert_eq!(sliding.allow(ms(0)), Ok(()));
+        assert_eq!(sliding.allow(ms(5_999)), Err(ms(1)));
+    }
+
+    #[test]
+    fn an_empty_window_holds_no_memory() {
+        let mut sliding = window_of(200, SECOND);
+        for _ in 0..200 {
+            assert_eq!(sliding.allow(ms(0)), Ok(()));
+        }
+        assert!(!sliding.expire(ms(999)));
+        assert!(sliding.expire(SECOND));
+        assert_eq!(sliding.allowed.capacity(), 0);
+    }
+
+    #[test]
+    fn keys_that_have_gone_quiet_do_not_pile_up() {
+        const ACTIVE: u64 = 500;
+        let mut keyed = KeyedWindows::new(Rate {
+            max_events: 1,
+            window: ms(ACTIVE),
+        });
+        for now in 0..10 * ACTIVE {
+            assert_eq!(keyed.allow(&now.to_string(), ms(now)), Ok(()));
+            assert!(
+                keyed.windows.len() as u64 <= 2 * ACTIVE + 2,
+                "{} keys",
+                keyed.windows.len()
+            );
+        }
+        for _ in 0..3 * ACTIVE {
+            let _ = keyed.allow("ada", ms(20 * ACTIVE));
+        }
+        assert_eq!(keyed.windows.len(), 1);
+        assert!(keyed.windows.capacity() <= 64, "{}", keyed.windows.capacity());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limiter_follows_the_clock_of_the_runtime() {
+        let limiter = RateLimiter::new(2, SECOND);
+        assert!(limiter.is_allowed("ada"));
+        tokio::time::advance(ms(400)).await;
+        assert!(limiter.is_allowed("ada"));
+        assert!(!limiter.is_allowed("ada"));
+        assert_eq!(limiter.remaining("ada"), 0);
+        assert_eq!(limiter.retry_after("ada"), ms(600));
+        assert_eq!(limiter.retry_after("grace"), Duration::ZERO);
+        assert_eq!(limiter.remaining("grace"), 2);
+        tokio::time::advance(ms(600)).await;
+        assert!(limiter.is_allowed("ada"));
+        assert!(!limiter.is_allowed("ada"));
+        limiter.clear();
+        assert!(limiter.is_allowed("ada"));
+    }
 }

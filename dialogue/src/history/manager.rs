@@ -82,6 +82,8 @@ impl HistoryManager {
 
     /// Keeps an event as its room's newest, and returns those evicted for it: of its type beyond
     /// `max_events_per_type`, and all of the least recently used room beyond `max_rooms`.
+    ///
+    /// Data nested deeper than 120 levels may be kept but not read back; it is logged and left out then.
     pub fn push(&self, message: &EventMessage<Value>) -> Vec<EventMessage<Value>> {
         let Some(body) = encode(message) else {
             return Vec::new();
@@ -203,7 +205,7 @@ fn encode(message: &EventMessage<Value>) -> Option<Bytes> {
 
 impl StoredEvent {
     /// The message that this is the text of. `None`, and a line in the log, if it does not parse, which takes data
-    /// nested deeper than 100 levels.
+    /// nested deeper than `serde_json` reads (see [`HistoryManager::push`]).
     pub(crate) fn decode(&self) -> Option<EventMessage<Value>> {
         serde_json::from_slice(&self.body)
             .inspect_err(|error| tracing::error!(event = %self.event, %error, "cannot read a kept event"))

@@ -73,6 +73,7 @@ impl RoomLog {
             all.extend(kept);
         }
         self.rings.retain(|_, ring| ring.mark > 0);
+        self.rings.shrink_to_fit();
         all.sort_unstable_by_key(|kept| kept.arrival);
         all.into_iter().for_each(|kept| evict(kept.stored));
     }
@@ -117,10 +118,10 @@ impl RoomLog {
             .map(|kept| &kept.stored)
             .skip(skipped)
             .filter(|stored| below.is_none_or(|below| stored.seq.is_some_and(|seq| seq < below)));
-        let mut room = Budget::new(bounds);
+        let mut budget = Budget::new(bounds);
         for stored in due {
-            let fits = room.take(stored) || page.events.is_empty();
-            if page.events.len() >= limit || !fits {
+            let fits = budget.spend(stored) || page.events.is_empty();
+            if page.events.len() == limit || !fits {
                 page.more = true;
                 break;
             }
@@ -145,11 +146,11 @@ impl RoomLog {
             .flat_map(|(_, ring)| ring.kept.iter().rev().take(per_type))
             .collect();
         newest.sort_unstable_by_key(|kept| Reverse(kept.arrival));
-        let mut room = Budget::new(bounds);
+        let mut budget = Budget::new(bounds);
         let mut events: Vec<StoredEvent> = newest
             .into_iter()
             .map(|kept| &kept.stored)
-            .take_while(|stored| room.take(stored))
+            .take_while(|stored| budget.spend(stored))
             .cloned()
             .collect();
         events.reverse();
@@ -161,7 +162,7 @@ impl RoomLog {
         if self.missing > seq {
             return Recovery::Lost;
         }
-        let mut room = Budget::new(bounds);
+        let mut budget = Budget::new(bounds);
         let mut due: Vec<&Kept> = Vec::new();
         for (_, ring) in self.rings.iter().filter(|(name, _)| wanted(name)) {
             if ring.mark > seq {
@@ -174,7 +175,7 @@ impl RoomLog {
                 .take_while(|kept| kept.stored.seq.is_none_or(|number| number > seq))
                 .filter(|kept| kept.stored.seq.is_some());
             for kept in newer {
-                if !room.take(&kept.stored) {
+                if !budget.spend(&kept.stored) {
                     return Recovery::Lost;
                 }
                 due.push(kept);
@@ -202,17 +203,21 @@ impl Budget {
         Self(bounds)
     }
 
-    /// Makes room for one more event, if there is any.
-    fn take(&mut self, stored: &StoredEvent) -> bool {
-        match (
+    /// Spends what one more event needs, if it is there. Once an event did not fit, none does: an answer has no holes.
+    fn spend(&mut self, stored: &StoredEvent) -> bool {
+        let left = (
             self.0.events.checked_sub(1),
             self.0.bytes.checked_sub(stored.body.len()),
-        ) {
+        );
+        match left {
             (Some(events), Some(bytes)) => {
                 self.0 = Bounds { events, bytes };
                 true
             }
-            _ => false,
+            _ => {
+                self.0.events = 0;
+                false
+            }
         }
     }
 }
