@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn an_excerpt_is_short_and_without_control_characters() {
         assert_eq!(excerpt("chat"), "chat");
-        assert_eq!(excerpt("a\r\nb"), "a\\r\\nb");
+        assert_eq!(excerpt("a\r\nb\u{202e}"), "a\\r\\nb\\u{202e}");
         assert_eq!(excerpt(&"x".repeat(32)), "x".repeat(32));
         assert_eq!(excerpt(&"é".repeat(33)), "é".repeat(32) + "…");
     }
