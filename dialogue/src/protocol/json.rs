@@ -18,11 +18,11 @@ const EXCERPT_CHARS: usize = 32;
 
 /// Reads one JSON document. A scalar has depth 0, an outermost object or array depth 1.
 ///
-/// One pass, which builds nothing of what is deeper than `max_depth` (at most [`MAX_DEPTH`]).
+/// One pass, which builds nothing of what is deeper than `max_depth`. Above [`MAX_DEPTH`], that is the limit.
 pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let levels = max_depth.min(MAX_DEPTH);
-    let value = Strict { levels }.deserialize(&mut deserializer).map_err(JsonError)?;
+    let strict = Strict { levels: max_depth };
+    let value = strict.deserialize(&mut deserializer).map_err(JsonError)?;
     deserializer.end().map_err(JsonError)?;
     Ok(value)
 }
