@@ -17,7 +17,7 @@ const OPENING: &[u8] = br#"{"type":"event","#;
 const CLOSING_BYTES: usize = 28;
 
 /// Appends an event as `joined` and `history` list it, `{"event":…}`, given its live frame or the JSON text of its
-/// [`EventMessage`](crate::EventMessage). A history can thus keep the live frame itself, and shares its memory.
+/// [`EventMessage`]. A history can thus keep the live frame itself, and shares its memory.
 pub(super) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
     match kept.strip_prefix(OPENING) {
         Some(fields) => {
