@@ -9,47 +9,22 @@ use super::json;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId, UserId};
 
-/// What the live frame has before the fields of the `EventMessage`.
+/// What the live frame has before the fields of the `EventMessage`. No `EventMessage` begins like this: `event` comes
+/// first in it.
 const OPENING: &[u8] = br#"{"type":"event","#;
 
 /// What [`PreparedEvent::finish`] may append: `,"seq":`, the 20 digits of the highest number, and `}`.
 const CLOSING_BYTES: usize = 28;
 
-/// An event's frame. A cheap clone of shared memory.
-///
-/// The live frame and the `EventMessage` in a history differ only in how they begin, so both are read from the same bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EventFrame(Bytes);
-
-impl EventFrame {
-    /// The whole frame of an event that has its number, or needs none.
-    pub(crate) fn of(message: &EventMessage) -> Self {
-        EventHead {
-            event: &message.event,
-            room_id: &message.room_id,
-            data: &message.data,
-            from: &message.from,
-            timestamp: message.timestamp,
-            meta: message.meta.as_ref(),
+/// Appends an event as `joined` and `history` list it, `{"event":…}`, given its live frame or the JSON text of its
+/// [`EventMessage`]. A history can thus keep the live frame itself, and shares its memory.
+pub(super) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
+    match kept.strip_prefix(OPENING) {
+        Some(fields) => {
+            out.push(b'{');
+            out.extend_from_slice(fields);
         }
-        .prepare()
-        .finish(message.seq)
-    }
-
-    /// The live frame: `{"type":"event","event":…}`.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.0
-    }
-
-    /// How many bytes the `EventMessage` takes in a page of history.
-    pub(crate) fn message_len(&self) -> usize {
-        self.0.len() - OPENING.len() + 1
-    }
-
-    /// Appends the event as an `EventMessage`: `{"event":…}`.
-    pub(crate) fn write_message(&self, out: &mut Vec<u8>) {
-        out.push(b'{');
-        out.extend_from_slice(&self.0[OPENING.len()..]);
+        None => out.extend_from_slice(kept),
     }
 }
 
@@ -65,7 +40,19 @@ pub(crate) struct EventHead<'a> {
     pub(crate) meta: Option<&'a Map<String, Value>>,
 }
 
-impl EventHead<'_> {
+impl<'a> EventHead<'a> {
+    /// What an envelope holds beside its number.
+    pub(crate) fn of(message: &'a EventMessage) -> Self {
+        Self {
+            event: &message.event,
+            room_id: &message.room_id,
+            data: &message.data,
+            from: &message.from,
+            timestamp: message.timestamp,
+            meta: message.meta.as_ref(),
+        }
+    }
+
     /// Encodes all of it, and makes room for the number.
     pub(crate) fn prepare(&self) -> PreparedEvent {
         let mut text = Vec::with_capacity(256);
@@ -97,14 +84,15 @@ impl EventHead<'_> {
 pub(crate) struct PreparedEvent(Vec<u8>);
 
 impl PreparedEvent {
-    /// Numbers the event, if it is one that a history keeps. Allocates no text and copies none.
-    pub(crate) fn finish(mut self, seq: Option<u64>) -> EventFrame {
+    /// The live frame, `{"type":"event","event":…}`. The event gets a number if it is one that a history keeps, which
+    /// may keep this very text. Allocates no text and copies none.
+    pub(crate) fn finish(mut self, seq: Option<u64>) -> Bytes {
         if let Some(seq) = seq {
             self.0.extend_from_slice(br#","seq":"#);
             json::write(&mut self.0, &seq);
         }
         self.0.push(b'}');
-        EventFrame(Bytes::from(self.0))
+        Bytes::from(self.0)
     }
 }
 
@@ -130,21 +118,25 @@ mod tests {
 
     #[test]
     fn an_event_without_history_has_no_number() {
-        let text = prepared(&json!({ "text": "hi" })).finish(None);
+        let frame = prepared(&json!({ "text": "hi" })).finish(None);
         assert_eq!(
-            text.bytes().as_ref(),
+            frame.as_ref(),
             br#"{"type":"event","event":"message","roomId":"chat","data":{"text":"hi"},"from":"ada","timestamp":1700000000000}"#
         );
     }
 
     #[test]
     fn the_number_fits_the_room_that_is_kept_for_it() {
-        let prepared = prepared(&Value::Null);
-        let (text, spare) = (prepared.0.len(), prepared.0.capacity() - prepared.0.len());
-        let frame = prepared.finish(Some(u64::MAX));
-        assert_eq!(frame.bytes().len() - text, CLOSING_BYTES);
-        assert!(spare >= CLOSING_BYTES, "nothing is allocated when the number is known");
-        assert!(frame.bytes().ends_with(br#","seq":18446744073709551615}"#));
+        for length in 0..600 {
+            let prepared = prepared(&json!("x".repeat(length)));
+            let (text, spare) = (prepared.0.len(), prepared.0.capacity() - prepared.0.len());
+            let frame = prepared.finish(Some(u64::MAX));
+            assert!(frame.ends_with(br#","seq":18446744073709551615}"#));
+            assert!(
+                frame.len() - text <= spare,
+                "nothing is allocated when the number is known"
+            );
+        }
     }
 
     #[test]
@@ -156,16 +148,20 @@ mod tests {
     proptest! {
         #[test]
         fn any_event_reads_back_live_and_from_history(message in arbitrary::message()) {
-            let frame = EventFrame::of(&message);
-            let mut live: Map<String, Value> = serde_json::from_slice(frame.bytes()).unwrap();
+            let frame = EventHead::of(&message).prepare().finish(message.seq);
+            let mut live: Map<String, Value> = serde_json::from_slice(&frame).unwrap();
             prop_assert_eq!(live.remove("type"), Some(json!("event")));
             let live: EventMessage = serde_json::from_value(live.into()).unwrap();
             prop_assert_eq!(&live, &message);
+            let whole: EventMessage = serde_json::from_slice(&frame).unwrap();
+            prop_assert_eq!(&whole, &message, "a history reads back the frame that it keeps");
 
-            let mut kept = Vec::new();
-            frame.write_message(&mut kept);
-            prop_assert_eq!(kept.len(), frame.message_len());
-            prop_assert_eq!(kept, serde_json::to_vec(&message).unwrap(), "what serde writes of an EventMessage");
+            let text = serde_json::to_vec(&message).unwrap();
+            for kept in [frame.as_ref(), text.as_slice()] {
+                let mut listed = Vec::new();
+                write_message(&mut listed, kept);
+                prop_assert_eq!(&listed, &text);
+            }
         }
     }
 }

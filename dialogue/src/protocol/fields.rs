@@ -46,10 +46,6 @@ impl Fields {
         }
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.object.contains_key(name)
-    }
-
     /// The field as it is, if it is there.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.object.remove(name)

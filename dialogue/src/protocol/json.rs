@@ -18,11 +18,11 @@ const EXCERPT_CHARS: usize = 32;
 
 /// Reads one JSON document. A scalar has depth 0, an outermost object or array depth 1.
 ///
-/// One pass, which builds nothing of what is deeper than `max_depth` (at most [`MAX_DEPTH`]).
+/// One pass, which builds nothing of what is deeper than `max_depth`. Above [`MAX_DEPTH`], that is the limit.
 pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let levels = max_depth.min(MAX_DEPTH);
-    let value = Strict { levels }.deserialize(&mut deserializer).map_err(JsonError)?;
+    let strict = Strict { levels: max_depth };
+    let value = strict.deserialize(&mut deserializer).map_err(JsonError)?;
     deserializer.end().map_err(JsonError)?;
     Ok(value)
 }
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn an_excerpt_is_short_and_without_control_characters() {
         assert_eq!(excerpt("chat"), "chat");
-        assert_eq!(excerpt("a\r\nb"), "a\\r\\nb");
+        assert_eq!(excerpt("a\r\nb\u{202e}"), "a\\r\\nb\\u{202e}");
         assert_eq!(excerpt(&"x".repeat(32)), "x".repeat(32));
         assert_eq!(excerpt(&"é".repeat(33)), "é".repeat(32) + "…");
     }

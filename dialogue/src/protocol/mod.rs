@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod arbitrary;
 mod code;
+#[cfg(test)]
+mod document;
 mod event_frame;
 mod fields;
 mod json;
@@ -15,7 +17,7 @@ mod request;
 mod subscriptions;
 
 pub use code::{CloseCode, ErrorCode};
-pub(crate) use event_frame::{EventFrame, EventHead, PreparedEvent};
+pub(crate) use event_frame::{EventHead, PreparedEvent};
 pub(crate) use json::MAX_DEPTH;
 pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
 pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::code::ErrorCode;
-use super::event_frame::EventFrame;
+use super::event_frame;
 use super::json;
 use super::request::Refused;
 use super::subscriptions::Subscriptions;
@@ -47,9 +47,9 @@ pub(crate) enum ServerFrame<'a> {
         /// `Some` exactly if the client sent `since`.
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
-        /// Oldest first.
+        /// Oldest first, each its live frame or the JSON text of its `EventMessage`.
         #[serde(skip)]
-        events: &'a [EventFrame],
+        events: &'a [Bytes],
     },
     Left {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,9 +70,9 @@ pub(crate) enum ServerFrame<'a> {
         room_id: &'a RoomId,
         event: &'a EventName,
         more: bool,
-        /// Newest first.
+        /// Newest first, each its live frame or the JSON text of its `EventMessage`.
         #[serde(skip)]
-        events: &'a [EventFrame],
+        events: &'a [Bytes],
     },
     Rooms {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,9 +178,9 @@ impl<'a> From<&'a Refused> for ServerFrame<'a> {
 
 /// Adds the field `events` to the object that `text` is. The events are text already, so that they are copied rather
 /// than encoded again.
-fn append_events(text: &mut Vec<u8>, events: &[EventFrame]) {
+fn append_events(text: &mut Vec<u8>, events: &[Bytes]) {
     let opening = br#","events":["#;
-    let separated: usize = events.iter().map(|event| event.message_len() + 1).sum();
+    let separated: usize = events.iter().map(|event| event.len() + 1).sum();
     text.reserve_exact(opening.len() + separated + 2);
     text.pop();
     text.extend_from_slice(opening);
@@ -188,7 +188,7 @@ fn append_events(text: &mut Vec<u8>, events: &[EventFrame]) {
         if index > 0 {
             text.push(b',');
         }
-        event.write_message(text);
+        event_frame::write_message(text, event);
     }
     text.extend_from_slice(b"]}");
 }
@@ -213,7 +213,7 @@ mod tests {
 
     use super::*;
     use crate::event::EventMessage;
-    use crate::protocol::arbitrary;
+    use crate::protocol::{EventHead, arbitrary};
 
     fn written(frame: &ServerFrame<'_>) -> Value {
         let text = frame.encode();
@@ -384,6 +384,13 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_takes_no_more_memory_than_it_is_long() {
+        let text = ServerFrame::Pong { id: None }.encode();
+        let length = text.len();
+        assert_eq!(text.try_into_mut().unwrap().capacity(), length);
+    }
+
+    #[test]
     fn answers_a_refused_request_with_its_id_code_and_message() {
         let refused = Refused {
             id: Some(8),
@@ -401,7 +408,8 @@ mod tests {
             epoch in ".*",
             more: bool,
         ) {
-            let frames: Vec<_> = messages.iter().map(EventFrame::of).collect();
+            let live = |message| EventHead::of(message).prepare().finish(message.seq);
+            let frames: Vec<_> = messages.iter().map(live).collect();
             let (room_id, event) = ("chat".into(), "message".into());
             let subscriptions = Subscriptions::default();
             let history = written(&ServerFrame::History {

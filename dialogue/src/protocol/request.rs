@@ -351,4 +351,6 @@ fn salvage_id(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
