@@ -149,7 +149,7 @@ test("the page comes back to its rooms when the server restarts", async () => {
   await ada.sees("banner-text", "The connection is lost");
   server = await server.restart();
   for (const person of [ada, grace]) await person.isTold("You are back");
-  await ada.isTold("You are no longer in Short-lived");
+  await ada.isTold("You are no longer in “Short-lived”");
 
   await ada.says("After.");
   await grace.reads("Ada", "After.");

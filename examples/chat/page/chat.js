@@ -4,12 +4,13 @@ import { Connection } from "/dialogue.js";
 
 const LOBBY = "chat";
 const KEPT_LINES = 500; // in each room's log; older ones go
+const FOLLOWS_WITHIN_MS = 180_000; // a message so soon after another of the same person needs no name
 const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are pressed
 const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
 const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
 
 const $ = (id) => document.getElementById(id);
-const rooms = new Map(); // id → { id, name, size, createdById, joined, log, typists, unread, draft }
+const rooms = new Map(); // id → { id, name, size, createdById, joined, log, link, typists, unread, draft }
 let me = sessionStorage.getItem("name"); // of the session, so that two tabs can have two names
 let current = null;
 let connection = null;
@@ -21,7 +22,9 @@ function enter() {
   $("app").hidden = !me;
   if (!me) {
     fieldError("name", sessionStorage.getItem("refusal") ?? "");
-    return $("name").focus();
+    sessionStorage.removeItem("refusal");
+    $("name").focus();
+    return;
   }
   $("my-name").textContent = me;
   paintAvatar($("my-avatar"), me);
@@ -52,7 +55,7 @@ $("sign-out").addEventListener("click", () => signOut());
 
 const handlers = {
   state: showState,
-  event: (event) => rooms.has(event.roomId) && (events[event.event]?.(rooms.get(event.roomId), event), renderRooms()),
+  event: (event) => events[event.event]?.(roomOf(event.roomId), event),
   joined(frame) {
     const room = roomOf(frame.roomId, { name: frame.roomName, joined: true });
     const back = frame.gap || frame.recovered;
@@ -69,12 +72,14 @@ const handlers = {
     room.joined = false;
     if (room === current) location.hash = LOBBY;
     if (reason === "ROOM_NOT_FOUND") forget(room);
-    if (reason && reason !== "roomDeleted") note(rooms.get(LOBBY), `You are no longer in ${room.name}: ${REASONS[reason] ?? reason}.`);
+    if (reason && reason !== "roomDeleted") {
+      note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${REASONS[reason] ?? reason}.`);
+    }
     refreshRooms();
   },
   roomCreated({ room }) {
     roomOf(room.id, room);
-    note(rooms.get(LOBBY), `${room.createdById ?? "The server"} started the topic “${room.name}”.`);
+    note(rooms.get(LOBBY), `${called(room.createdById ?? "The server")} started the topic “${room.name}”.`);
     renderRooms();
   },
   roomDeleted({ roomId }) {
@@ -103,20 +108,22 @@ function handle(frame) {
 }
 
 function comeOrGo(room, username, verb) {
-  note(room, `${username === me ? "You" : username} ${verb}`);
+  note(room, `${called(username)} ${verb}`);
   stopTyping(room, username);
   refreshRooms();
 }
 
 function showState({ state, delay, code, error }) {
   if (state === "closed" && code === 4500) return signOut(error?.message ?? "That name was not accepted.");
-  const seconds = Math.ceil(delay / 1000);
-  $("state").textContent = { online: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" }[state];
+  $("state").textContent = STATES[state];
   document.body.dataset.state = state;
   $("banner").hidden = state === "online" || state === "connecting";
   $("retry").hidden = state !== "waiting";
-  $("banner-text").textContent = state === "closed" ? closedFor(code) : `The connection is lost. Next attempt in ${seconds} s.`;
-  if (state === "online") open();
+  if (state === "waiting") {
+    $("banner-text").textContent = `The connection is lost. Next attempt in ${Math.ceil(delay / 1000)} s.`;
+  }
+  if (state === "closed") $("banner-text").textContent = CLOSED[code] ?? CLOSED.otherwise;
+  if (state === "online") openFromAddress();
 }
 
 // ---- Rooms ----------------------------------------------------------------------------------------------------------
@@ -124,41 +131,48 @@ function showState({ state, delay, code, error }) {
 /** The room with this id, known from now on, with `news` about it. */
 function roomOf(id, news) {
   if (!rooms.has(id)) {
-    const log = element("ol", "log");
+    const log = element("div", "log");
     log.role = "log";
     log.hidden = true;
+    const item = copyOf("room-template");
+    const [link] = item.children;
+    link.href = `#${id}`;
     $("logs").append(log);
-    rooms.set(id, { id, name: id, size: 0, joined: false, log, typists: new Map(), unread: 0, draft: "" });
+    $("rooms").append(item);
+    rooms.set(id, { id, name: id, size: 0, joined: false, log, link, typists: new Map(), unread: 0, draft: "" });
   }
-  const room = Object.assign(rooms.get(id), news);
-  room.log.ariaLabel = room.name;
-  return room;
+  return Object.assign(rooms.get(id), news);
 }
 
 function forget(room) {
   room.log.remove();
+  room.link.parentElement.remove();
   rooms.delete(room.id);
   if (room === current) location.hash = LOBBY;
   renderRooms();
 }
 
 // The address names the room, so that links, reloads and the back button work.
-async function open() {
-  const id = location.hash.slice(1) || LOBBY;
+const idInAddress = () => location.hash.slice(1) || LOBBY;
+
+async function openFromAddress() {
+  const id = idInAddress();
   try {
     for (const wanted of new Set([LOBBY, id])) if (!rooms.get(wanted)?.joined) await connection.join(wanted);
-    select(rooms.get(id));
+    if (id === idInAddress() && id !== current.id) select(rooms.get(id));
   } catch (error) {
     note(rooms.get(LOBBY), `Could not open “${rooms.get(id)?.name ?? id}”. ${readable(error)}`, "error");
     if (error.code !== "DISCONNECTED") location.hash = LOBBY;
   }
-  refreshRooms();
 }
-addEventListener("hashchange", open);
+addEventListener("hashchange", openFromAddress);
 
 function select(room) {
   sayTyping(false);
-  if (current) [current.draft, current.log.hidden] = [$("text").value, true];
+  if (current) {
+    current.draft = $("text").value;
+    current.log.hidden = true;
+  }
   current = room;
   room.log.hidden = false;
   room.unread = 0;
@@ -171,35 +185,36 @@ function select(room) {
   $("text").focus();
 }
 
-async function refreshRooms() {
-  const listed = await connection.listRooms().catch(() => null);
-  if (!listed) return; // the next refresh will do
-  const ids = new Set(listed.map((room) => room.id));
-  for (const room of listed) roomOf(room.id, room);
-  for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined && room.id !== LOBBY) forget(room);
-  renderRooms();
+let refreshTimer;
+
+// One list answers for all that happens at about the same time.
+function refreshRooms() {
+  refreshTimer ??= setTimeout(async () => {
+    refreshTimer = undefined;
+    const listed = await connection.listRooms().catch(() => null);
+    if (!listed) return; // the next connection refreshes, too
+    const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
+    for (const room of listed) roomOf(room.id, room);
+    for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
+    renderRooms();
+  }, 100);
 }
-setInterval(() => document.hidden || document.body.dataset.state !== "online" || refreshRooms(), ROOM_SIZES_EVERY_MS);
+setInterval(() => document.hidden || refreshRooms(), ROOM_SIZES_EVERY_MS);
 
 function renderRooms() {
-  const focused = document.activeElement?.hash;
-  $("rooms").replaceChildren(...[...rooms.values()].map((room) => {
-    const link = element("a", room.joined ? "joined" : "");
-    link.href = `#${room.id}`;
-    link.ariaCurrent = room === current ? "page" : null;
-    link.append(element("span", "name", room.name));
-    if (room.unread) link.append(badge(element("span", "badge"), room.unread));
-    const size = element("span", "size", String(room.size));
+  let unread = 0;
+  for (const room of rooms.values()) {
+    const [name, count, size] = room.link.children;
+    room.log.ariaLabel = room.name;
+    room.link.className = room.joined ? "joined" : "";
+    room.link.ariaCurrent = room === current ? "page" : null;
+    name.textContent = room.name;
+    showBadge(count, room.unread);
+    size.textContent = room.size;
     size.title = people(room.size);
-    link.append(size);
-    const item = element("li");
-    item.append(link);
-    return item;
-  }));
-  if (focused) $("rooms").querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
-  const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);
-  badge($("unread-total"), unread);
-  if (!current) return;
+    unread += room.unread;
+  }
+  showBadge($("unread-total"), unread);
   document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Dialogue`;
   $("room-name").textContent = current.name;
   $("room-size").textContent = people(current.size);
@@ -237,28 +252,33 @@ $("delete").addEventListener("click", () => {
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
 function showMessage(room, { from, data, timestamp }, { live }) {
-  const line = element("li", from === me ? "message mine" : "message");
+  const line = copyOf("message-template");
+  const [avatar, byline, text] = line.children;
+  const [author, time] = byline.children;
   const before = room.log.lastElementChild;
-  if (before?.dataset.from === from && timestamp - before.dataset.timestamp < 180_000) line.classList.add("follows");
+  const follows = before?.dataset.from === from && timestamp - before.dataset.timestamp < FOLLOWS_WITHIN_MS;
+  line.classList.toggle("mine", from === me);
+  line.classList.toggle("follows", follows);
   Object.assign(line.dataset, { from, timestamp });
-  const avatar = paintAvatar(element("span", "avatar"), from);
-  avatar.ariaHidden = "true";
   const date = new Date(timestamp);
-  const today = date.toDateString() === new Date().toDateString();
-  const time = element("time", "", date.toLocaleString([], { timeStyle: "short", dateStyle: today ? undefined : "medium" }));
-  time.dateTime = date.toISOString();
-  const byline = element("p", "byline");
-  byline.append(element("span", "author", from === me ? "You" : from), " ", time);
-  line.append(avatar, byline, element("p", "text", data.text));
+  const dateStyle = date.toDateString() === new Date().toDateString() ? undefined : "medium";
   line.title = date.toLocaleString();
+  time.dateTime = date.toISOString();
+  time.textContent = date.toLocaleString([], { timeStyle: "short", dateStyle });
+  author.textContent = called(from);
+  text.textContent = data.text;
+  paintAvatar(avatar, from);
   append(room, line, from === me);
   stopTyping(room, from);
-  if (live && from !== me && (room !== current || document.hidden)) room.unread += 1;
+  if (live && from !== me && (room !== current || document.hidden)) {
+    room.unread += 1;
+    renderRooms();
+  }
 }
 
 /** A line in the log that nobody wrote. */
 function note(room, text, kind = "") {
-  append(room, element("li", `note ${kind}`, text), false);
+  append(room, element("p", `note ${kind}`, text), false);
 }
 
 // Follows the conversation unless the reader has scrolled back.
@@ -281,9 +301,13 @@ $("composer").addEventListener("submit", async (event) => {
     await connection.trigger(room.id, "message", { text });
   } catch (error) {
     // Nothing is lost: the text goes back to where it came from.
-    if (room !== current) return (room.draft = text), note(room, readable(error), "error");
-    $("text").value = [text, $("text").value].filter(Boolean).join("\n");
-    fieldError("text", readable(error));
+    if (room !== current) {
+      room.draft = text;
+      note(room, readable(error), "error");
+    } else {
+      $("text").value = [text, $("text").value].filter(Boolean).join("\n");
+      fieldError("text", readable(error));
+    }
   }
 });
 $("text").addEventListener("keydown", (event) => {
@@ -332,6 +356,7 @@ const REASONS = {
   ROOM_FULL: "it is full",
   JOIN_DENIED: "you may not join it",
 };
+const STATES = { online: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
 const SENTENCES = {
   DISCONNECTED: "There is no connection just now; try again in a moment.",
   ROOM_NOT_FOUND: "There is no such room.",
@@ -341,14 +366,15 @@ const SENTENCES = {
   LIMIT_EXCEEDED: "You have created as many topics as one may.",
 };
 
+const CLOSED = {
+  4502: "Too many connections are open under your name.",
+  4503: "The server cut you off: too many requests.",
+  otherwise: "The server ended the connection. Reload the page to come back.",
+};
+
 function readable({ code, message, violations = [] }) {
   if (violations.length === 0) return SENTENCES[code] ?? message;
   return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
-}
-
-function closedFor(code) {
-  return { 4502: "Too many connections are open under your name.", 4503: "The server cut you off: too many requests." }[code]
-    ?? "The server ended the connection. Reload the page to come back.";
 }
 
 function fieldError(field, text) {
@@ -360,31 +386,38 @@ function attempt(request) {
   request.catch((error) => note(current, readable(error), "error"));
 }
 
-function element(tag, className = "", text = "") {
+function copyOf(template) {
+  return $(template).content.firstElementChild.cloneNode(true);
+}
+
+function element(tag, className, text = "") {
   return Object.assign(document.createElement(tag), { className, textContent: text });
 }
 
-function badge(span, count) {
+function showBadge(span, count) {
   span.hidden = count === 0;
-  span.textContent = count > 99 ? "99+" : String(count);
+  span.textContent = count;
   span.ariaLabel = `${count} unread`;
-  return span;
 }
 
 function paintAvatar(avatar, name) {
   avatar.textContent = [...name][0].toUpperCase();
-  avatar.dataset.tint = [...name].reduce((sum, letter) => sum * 31 + letter.codePointAt(0), 7) % 8;
-  return avatar;
+  avatar.dataset.tint = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
+}
+
+function called(user) {
+  return user === me ? "You" : user;
 }
 
 function people(count) {
   return count === 1 ? "1 person here" : `${count} people here`;
 }
 
-function showSidebar(open) {
-  $("sidebar").classList.toggle("open", open);
-  $("show-rooms").ariaExpanded = String(open);
+function showSidebar(shown) {
+  $("sidebar").classList.toggle("open", shown);
+  $("show-rooms").ariaExpanded = String(shown);
 }
+$("rooms").addEventListener("click", () => showSidebar(false));
 $("show-rooms").addEventListener("click", () => showSidebar(!$("sidebar").classList.contains("open")));
 $("retry").addEventListener("click", () => connection.retryNow());
 addEventListener("online", () => connection?.retryNow());

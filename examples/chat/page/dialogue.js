@@ -13,7 +13,9 @@ export class RequestError extends Error {
   }
 }
 
-const disconnected = () => new RequestError({ code: "DISCONNECTED", message: "there is no connection to the server" });
+function disconnected() {
+  return new RequestError({ code: "DISCONNECTED", message: "there is no connection to the server" });
+}
 
 export class Connection {
   #url;
@@ -31,9 +33,9 @@ export class Connection {
   #refusal; // why `connect` was refused; the close that follows says whether that is final
 
   /**
-   * Connects. `listen` gets each frame that the server pushes, each `joined` and `left` (answers too, so that there is
-   * one place to handle them), and `{type: "state", state}`: `connecting`, `online`, `waiting` (with the `delay` until
-   * the next attempt, in milliseconds) or `closed` (for good, with the close `code` and, if told, the server's `error`).
+   * Connects. `listen` gets each frame that the server pushes; each `joined` and `left`, answers too, so that there is
+   * one place to handle them; and `{type: "state", state}`: `connecting`, `online`, `waiting` (with the `delay` until
+   * the next attempt, in milliseconds) or `closed` (for good, with the close `code` and, if told, the `error`).
    */
   constructor(url, auth, listen) {
     this.#url = url;
@@ -82,13 +84,6 @@ export class Connection {
     if (this.#retryTimer) this.#connect();
   }
 
-  /** Leaves for good. */
-  close() {
-    this.#drop(disconnected());
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
-  }
-
   #connect() {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
@@ -130,26 +125,22 @@ export class Connection {
   }
 
   #lost(code) {
-    const error = this.#refusal;
-    this.#drop(disconnected());
-    if (code >= 4500 && code <= 4999) {
-      this.#listen({ type: "state", state: "closed", code, error });
-      return;
-    }
-    // Full jitter: a server that restarts is not met by all its clients at once.
-    const delay = Math.random() * Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt++);
-    this.#retryTimer = setTimeout(() => this.#connect(), delay);
-    this.#listen({ type: "state", state: "waiting", delay });
-  }
-
-  #drop(error) {
     clearInterval(this.#pingTimer);
     this.#pong();
     Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null });
     this.#socket.close();
     const requests = [...this.#requests.values()];
     this.#requests.clear();
-    for (const { reject } of requests) reject(error);
+    for (const { reject } of requests) reject(disconnected());
+
+    if (code >= 4500 && code <= 4999) {
+      this.#listen({ type: "state", state: "closed", code, error: this.#refusal });
+      return;
+    }
+    // Full jitter: a server that restarts is not met by all its clients at once.
+    const delay = Math.random() * Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt++);
+    this.#retryTimer = setTimeout(() => this.#connect(), delay);
+    this.#listen({ type: "state", state: "waiting", delay });
   }
 
   #receive(frame) {
