@@ -137,6 +137,33 @@ test("a name that nobody may have is explained by the field", async () => {
   assert.equal(await nobody.page.evaluate(() => sessionStorage.getItem("name")), null);
 });
 
+test("what was said while the connection was lost is read in order, each line once", async () => {
+  const ada = await arriveInChat("Ada");
+  const grace = await arriveInChat("Grace");
+  await grace.says("Heard.");
+  await ada.reads("Grace", "Heard.");
+
+  const letBack = await ada.losesConnection(4000);
+  await grace.isTold("Ada left");
+  for (const text of ["Missed one.", "Missed two."]) {
+    await grace.says(text);
+    await grace.reads("Grace", text);
+  }
+  letBack();
+  await ada.reads("Grace", "Missed two.");
+  const lines = await ada.page.locator(".log:not([hidden]) .text").allTextContents();
+  assert.deepEqual(lines, ["Heard.", "Missed one.", "Missed two."]);
+  assert.equal(await ada.page.getByText("may be missing").count(), 0);
+});
+
+test("the page does not come back when the server says not to", async () => {
+  const ada = await arriveInChat("Ada");
+  await ada.losesConnection(4501);
+  await ada.sees("banner-text", "The server ended the connection");
+  await ada.sees("state", "Offline");
+  assert.equal(await ada.page.getByRole("button", { name: "Try now" }).isHidden(), true);
+});
+
 test("the page comes back to its rooms when the server restarts", async () => {
   const ada = await arriveInChat("Ada");
   const grace = await arriveInChat("Grace");

@@ -26,6 +26,7 @@ export class Person {
     person.page = await person.context.newPage();
     person.page.setDefaultTimeout(PATIENCE_MS);
     person.page.on("pageerror", (error) => person.errors.push(error));
+    await person.page.routeWebSocket("**", (socket) => person.#connect(socket));
     await person.page.goto(url);
     await person.page.getByLabel("Your name").fill(name);
     await person.page.keyboard.press("Enter");
@@ -33,10 +34,26 @@ export class Person {
   }
 
   errors = [];
+  #socket; // the page's end of the connection
+  #reconnect = Promise.resolve(); // what the page's next connection waits for
 
   constructor(context, name) {
     this.context = context;
     this.name = name;
+  }
+
+  async #connect(socket) {
+    await this.#reconnect;
+    this.#socket = socket;
+    socket.connectToServer();
+  }
+
+  /** Cuts the connection with this code. The next one hangs until the function that this returns is called. */
+  async losesConnection(code) {
+    let letBack;
+    this.#reconnect = new Promise((resolve) => (letBack = resolve));
+    await this.#socket.close({ code });
+    return letBack;
   }
 
   /** Waits for a line of the room on view that somebody wrote. */
