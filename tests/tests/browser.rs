@@ -20,7 +20,10 @@ fn people_chat_in_a_browser() {
         .env("CHAT_EXECUTABLE", chat_executable())
         .status()
         .expect("Node starts");
-    assert!(status.success(), "the browser test failed; what Node printed says where");
+    assert!(
+        status.success(),
+        "the browser test failed; what Node printed says where"
+    );
 }
 
 /// Builds the chat example and tells where it is.

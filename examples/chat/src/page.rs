@@ -20,7 +20,9 @@ const FILES: [(&str, &str, &str); 5] = [
 
 /// Serves the page at `/`.
 pub fn router() -> Router {
-    FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
-        router.route(path, get(move || async move { ([(CONTENT_TYPE, content_type)], text) }))
-    })
+    FILES
+        .into_iter()
+        .fold(Router::new(), |router, (path, content_type, text)| {
+            router.route(path, get(move || async move { ([(CONTENT_TYPE, content_type)], text) }))
+        })
 }
