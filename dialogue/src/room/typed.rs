@@ -16,7 +16,13 @@ pub trait RoomRef {
 pub trait Room: RoomRef + Clone + Send + Sync + 'static {
     /// What was declared.
     #[doc(hidden)]
-    fn declaration() -> &'static RoomDeclaration;
+    const DECLARATION: &'static RoomDeclaration;
+
+    /// What was declared.
+    #[doc(hidden)]
+    fn declaration() -> &'static RoomDeclaration {
+        Self::DECLARATION
+    }
 
     /// The value whose id is `id`; `None` if it is not an id of this room or family.
     fn from_id(id: &str) -> Option<Self>;
