@@ -59,10 +59,7 @@ impl TypedEvent {
     fn of<E: EventData>() -> Self {
         Self {
             type_id: TypeId::of::<E>(),
-            reshape: |data| {
-                let typed: E = validate::decode(data).map_err(|violation| vec![violation])?;
-                serde_json::to_value(&typed).map_err(|error| vec![Violation::type_mismatch(error)])
-            },
+            reshape: |data| validate::reshape::<E>(data).map_err(|violation| vec![violation]),
         }
     }
 }

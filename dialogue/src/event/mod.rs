@@ -3,12 +3,19 @@
 //! Owns the [`DialogueEvent`] trait, what describes an event at run time ([`EventDefinition`]), the envelope that
 //! carries it ([`EventMessage`]), and its schema and validation. Knows no room, client or socket.
 
+mod agreement;
+#[cfg(test)]
+mod conformance_tests;
 mod definition;
 mod message;
+mod pattern;
 mod payload;
 mod received;
+mod sample;
 mod schema;
+mod tighten;
 mod validate;
+mod walk;
 
 pub(crate) use definition::DefinitionResult;
 pub use definition::{
