@@ -52,7 +52,9 @@ fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), Sc
                 continue;
             }
             let keys = integer_keys(widest, reads).ok_or_else(|| SchemaError::IntegerKeys { at: at.clone() })?;
-            if let Some(map) = schema.pointer_mut(&at).and_then(|schema| schema.get_mut("patternProperties")?.as_object_mut())
+            if let Some(map) = schema
+                .pointer_mut(&at)
+                .and_then(|schema| schema.get_mut("patternProperties")?.as_object_mut())
                 && let Some(value) = map.remove(&pattern)
             {
                 map.insert(keys.pattern(), value);
@@ -123,8 +125,14 @@ fn add(schema: &mut Value, step: Option<&Step>, at: &str, addition: Addition) {
         Addition::Closed => {
             if let Some(Value::Object(object)) = schema.pointer_mut(at) {
                 // What alternatives beside the properties declare is declared too.
-                let combined = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|keyword| object.contains_key(*keyword));
-                let keyword = if combined { "unevaluatedProperties" } else { "additionalProperties" };
+                let combined = ["allOf", "anyOf", "oneOf", "$ref"]
+                    .iter()
+                    .any(|keyword| object.contains_key(*keyword));
+                let keyword = if combined {
+                    "unevaluatedProperties"
+                } else {
+                    "additionalProperties"
+                };
                 object.insert(keyword.to_owned(), Value::Bool(false));
             }
         }
@@ -171,7 +179,9 @@ fn missing_refusals(
     let Some(Value::Object(object)) = schema.pointer(at) else {
         return Vec::new();
     };
-    let closed_or_open = ["additionalProperties", "unevaluatedProperties"].iter().any(|keyword| object.contains_key(*keyword));
+    let closed_or_open = ["additionalProperties", "unevaluatedProperties"]
+        .iter()
+        .any(|keyword| object.contains_key(*keyword));
     // A mere reference or union has nothing to close; what it leads to has.
     if closed_or_open || !walk::has_type(object, "object") {
         return Vec::new();
@@ -204,7 +214,11 @@ fn missing_refusals(
         let values = [json!(1), json!("a"), json!(true), json!([]), json!({})];
         if values.into_iter().any(|value| disputed(Some((&name, value)))) {
             let null = payload(Some((&name, Value::Null))).is_some_and(|data| reads(&data));
-            additions.push(if null { Addition::Null(name) } else { Addition::Exclusive });
+            additions.push(if null {
+                Addition::Null(name)
+            } else {
+                Addition::Exclusive
+            });
         }
     }
     additions
@@ -213,14 +227,19 @@ fn missing_refusals(
 /// The properties of the alternatives among which `step` leads to one.
 fn properties_of_alternatives(schema: &Value, step: Option<&Step>) -> BTreeSet<String> {
     let holder = step.and_then(|step| schema.pointer(&step.from));
-    let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|keyword| holder?.get(keyword)?.as_array()).flatten();
+    let alternatives = ["anyOf", "oneOf"]
+        .into_iter()
+        .filter_map(|keyword| holder?.get(keyword)?.as_array())
+        .flatten();
     let properties = alternatives.filter_map(|one| one.get("properties")?.as_object());
     properties.flat_map(|properties| properties.keys().cloned()).collect()
 }
 
 /// Whether an object or what it refers to declares a property.
 fn declares(schema: &Value, object: &serde_json::Map<String, Value>, name: &str) -> bool {
-    let here = object.get("properties").is_some_and(|properties| properties.get(name).is_some());
+    let here = object
+        .get("properties")
+        .is_some_and(|properties| properties.get(name).is_some());
     let target = walk::reference(&Value::Object(object.clone())).and_then(|target| schema.pointer(&target));
     here || target.and_then(|target| target.get("properties")?.get(name)).is_some()
 }
@@ -236,7 +255,11 @@ fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Res
         }
         let verdict = match reshape(&payload) {
             Ok(written) => outbound.check(&written).map_err(|violations| {
-                let violations = violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                let violations = violations
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ");
                 format!("it is written as something that the outbound schema refuses: {violations}")
             }),
             Err(refusal) => Err(refusal.message),
@@ -252,7 +275,11 @@ fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Res
         try_out("", variant)?;
     }
     for step in sampler.steps() {
-        for variant in inbound.pointer(&step.to).map(|held| sampler.variants(held)).unwrap_or_default() {
+        for variant in inbound
+            .pointer(&step.to)
+            .map(|held| sampler.variants(held))
+            .unwrap_or_default()
+        {
             if let Some(payload) = sampler.through(step, variant) {
                 try_out(&step.to, payload)?;
             }

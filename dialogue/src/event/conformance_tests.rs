@@ -33,7 +33,10 @@ impl Published {
 
     fn try_of<E: EventData>() -> Result<Self, SchemaError> {
         let independent = |schema: &Value| {
-            jsonschema::draft202012::options().should_validate_formats(true).build(schema).unwrap()
+            jsonschema::draft202012::options()
+                .should_validate_formats(true)
+                .build(schema)
+                .unwrap()
         };
         let inbound = schema::inbound::<E>()?;
         Ok(Self {
@@ -47,15 +50,25 @@ impl Published {
 
     /// What `EventDefinition::accept` does.
     fn accept(&self, data: &Value) -> Result<Value, String> {
-        self.enforced.check(data).map_err(|violations| format!("{violations:?}"))?;
+        self.enforced
+            .check(data)
+            .map_err(|violations| format!("{violations:?}"))?;
         (self.reshape)(data).map_err(|violation| format!("accepted by the schema, then: {violation}"))
     }
 
     fn agree_on(&self, data: &Value) {
         let accepted = self.accept(data);
-        assert_eq!(self.inbound_validator.is_valid(data), accepted.is_ok(), "{data}: {accepted:?} by {:#}", self.inbound);
+        assert_eq!(
+            self.inbound_validator.is_valid(data),
+            accepted.is_ok(),
+            "{data}: {accepted:?} by {:#}",
+            self.inbound
+        );
         if let Ok(written) = accepted {
-            assert!(self.outbound_validator.is_valid(&written), "{data} is written as {written}");
+            assert!(
+                self.outbound_validator.is_valid(&written),
+                "{data} is written as {written}"
+            );
         }
     }
 
@@ -234,9 +247,40 @@ fn ill_fitting() -> impl Strategy<Value = Value> {
 
 fn key() -> impl Strategy<Value = String> {
     const KEYS: &[&str] = &[
-        "", "a", "b", "c", "t", "type", "key", "0", "1", "-1", "-0", "007", "1.0", "255", "256", "65535", "65536",
-        "4294967295", "4294967296", "18446744073709551615", "18446744073709551616", "-128", "-2147483648",
-        "-2147483649", "٣", "first-kind", "Unit", "Newtype", "Struct", "Ok", "Err", "inner", "extra", "own",
+        "",
+        "a",
+        "b",
+        "c",
+        "t",
+        "type",
+        "key",
+        "0",
+        "1",
+        "-1",
+        "-0",
+        "007",
+        "1.0",
+        "255",
+        "256",
+        "65535",
+        "65536",
+        "4294967295",
+        "4294967296",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-128",
+        "-2147483648",
+        "-2147483649",
+        "٣",
+        "first-kind",
+        "Unit",
+        "Newtype",
+        "Struct",
+        "Ok",
+        "Err",
+        "inner",
+        "extra",
+        "own",
     ];
     prop::sample::select(KEYS).prop_map(str::to_owned)
 }
@@ -265,9 +309,16 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, Change)> {
 fn places(data: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     match data {
-        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| places(item, &format!("{at}/{index}"), all)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(index, item)| places(item, &format!("{at}/{index}"), all)),
         Value::Object(fields) => fields.iter().for_each(|(name, field)| {
-            places(field, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), all);
+            places(
+                field,
+                &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
+                all,
+            );
         }),
         _ => {}
     }
@@ -303,7 +354,12 @@ fn samples(schema: &Value) -> Vec<Value> {
     let mut samples: Vec<Value> = sampler.variants(schema);
     for step in sampler.steps() {
         let held = schema.pointer(&step.to).unwrap();
-        samples.extend(sampler.variants(held).into_iter().filter_map(|variant| sampler.through(step, variant)));
+        samples.extend(
+            sampler
+                .variants(held)
+                .into_iter()
+                .filter_map(|variant| sampler.through(step, variant)),
+        );
     }
     samples
 }

@@ -26,6 +26,17 @@ pub enum HistorySetting {
     Limit(usize),
 }
 
+impl HistorySetting {
+    /// How many events a room keeps, where `manager` is the history manager's own limit; `None` for none.
+    pub(crate) fn limit(self, manager: usize) -> Option<usize> {
+        match self {
+            Self::Off => None,
+            Self::ManagerLimit => Some(manager),
+            Self::Limit(limit) => Some(limit),
+        }
+    }
+}
+
 /// An event described at run time: what the derive makes of a type, or [`EventDefinition::new`] of a name and a schema.
 ///
 /// A cheap clone of shared data.

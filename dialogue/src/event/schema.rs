@@ -106,7 +106,11 @@ impl EventSchema {
 pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     let generated = generate::<E>(SchemaSettings::draft2020_12().for_deserialize());
     let outbound = generate::<E>(SchemaSettings::draft2020_12().for_serialize());
-    let outbound = if outbound == generated { None } else { Some(tightened(outbound)?) };
+    let outbound = if outbound == generated {
+        None
+    } else {
+        Some(tightened(outbound)?)
+    };
     agreement::settle(tightened(generated)?, outbound, &validate::reshape::<E>)
 }
 

@@ -81,7 +81,9 @@ fn lower_maximum(schema: &mut Map<String, Value>, most: u64) {
 /// themselves `f32`s survive the rounding: what was within them before it is within them after.
 fn bound_single_float(schema: &mut Map<String, Value>) {
     let limit = |declared: Option<&Value>, otherwise: f32| {
-        let nearest = declared.and_then(Value::as_f64).map_or(otherwise, |declared| declared as f32);
+        let nearest = declared
+            .and_then(Value::as_f64)
+            .map_or(otherwise, |declared| declared as f32);
         f64::from(nearest.clamp(f32::MIN, f32::MAX))
     };
     let least = limit(schema.get("minimum"), f32::MIN);
@@ -164,7 +166,13 @@ impl IntegerKeys {
 /// Alternatives for the decimal forms of 1 to `most`.
 fn positive_up_to(most: u64) -> String {
     let digits = most.to_string();
-    let any = |count: usize| if count == 0 { String::new() } else { format!("[0-9]{{{count}}}") };
+    let any = |count: usize| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!("[0-9]{{{count}}}")
+        }
+    };
     let mut forms = Vec::new();
     if digits.len() > 1 {
         forms.push(format!("[1-9][0-9]{{0,{}}}", digits.len() - 2));
@@ -173,7 +181,11 @@ fn positive_up_to(most: u64) -> String {
         let least = if place == 0 { '1' } else { '0' };
         if digit > least {
             let below = char::from(digit as u8 - 1);
-            forms.push(format!("{}[{least}-{below}]{}", &digits[..place], any(digits.len() - place - 1)));
+            forms.push(format!(
+                "{}[{least}-{below}]{}",
+                &digits[..place],
+                any(digits.len() - place - 1)
+            ));
         }
     }
     forms.push(digits);
@@ -242,9 +254,20 @@ mod tests {
     }
 
     fn keys() -> impl Strategy<Value = IntegerKeys> {
-        let limits = prop_oneof![Just(127_u64), Just(255), Just(65535), Just(u64::from(u32::MAX)), any::<u64>()];
-        (prop_oneof![Just(0), Just(128), Just(1 << 63)], any::<bool>(), limits)
-            .prop_map(|(below, zero, above)| IntegerKeys { below, zero, above: above.max(1) })
+        let limits = prop_oneof![
+            Just(127_u64),
+            Just(255),
+            Just(65535),
+            Just(u64::from(u32::MAX)),
+            any::<u64>()
+        ];
+        (prop_oneof![Just(0), Just(128), Just(1 << 63)], any::<bool>(), limits).prop_map(|(below, zero, above)| {
+            IntegerKeys {
+                below,
+                zero,
+                above: above.max(1),
+            }
+        })
     }
 
     proptest! {

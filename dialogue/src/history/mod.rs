@@ -7,6 +7,7 @@
 //! [`manager`] is the handle and its lock, [`store`] the rooms and which of them go, [`room_log`] what is kept of one
 //! room, [`recency`] the order in which rooms were used.
 
+mod exchange;
 mod manager;
 mod recency;
 mod room_log;
@@ -16,6 +17,7 @@ mod tests;
 
 use bytes::Bytes;
 
+pub use exchange::{EvictedHistory, HistoryQuery};
 pub use manager::{HistoryConfig, HistoryManager};
 
 use crate::id::{EventName, RoomId};
@@ -62,6 +64,16 @@ pub(crate) enum Cursor {
     Index { start: usize, end: usize },
     /// Numbered events older than `seq`; what arrives meanwhile does not shift it.
     Before { seq: u64, limit: usize },
+}
+
+impl Cursor {
+    /// How many events are asked for.
+    pub(crate) fn span(self) -> usize {
+        match self {
+            Self::Index { start, end } => end.saturating_sub(start),
+            Self::Before { limit, .. } => limit,
+        }
+    }
 }
 
 /// One page of an event type's history.

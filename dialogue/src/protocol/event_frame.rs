@@ -84,6 +84,11 @@ impl<'a> EventHead<'a> {
 pub(crate) struct PreparedEvent(Vec<u8>);
 
 impl PreparedEvent {
+    /// How many bytes the frame has so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The live frame, `{"type":"event","event":…}`. The event gets a number if it is one that a history keeps, which
     /// may keep this very text. Allocates no text and copies none.
     pub(crate) fn finish(mut self, seq: Option<u64>) -> Bytes {

@@ -17,8 +17,7 @@ mod request;
 mod subscriptions;
 
 pub use code::{CloseCode, ErrorCode};
-pub(crate) use event_frame::{EventHead, PreparedEvent};
-pub(crate) use json::MAX_DEPTH;
+pub(crate) use event_frame::EventHead;
 pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
 pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};
 pub(crate) use subscriptions::Subscriptions;
