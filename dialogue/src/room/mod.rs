@@ -13,7 +13,8 @@ mod typed;
 
 pub(crate) use cell::{Origin, RoomCell};
 pub(crate) use config::RoomTemplate;
-pub use config::{RoomBlueprint, RoomConfig, RoomPlan};
+pub(crate) use config::RoomPlan;
+pub use config::{RoomBlueprint, RoomConfig};
 pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };
