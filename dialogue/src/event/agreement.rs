@@ -28,38 +28,40 @@ pub(super) fn settle(mut inbound: Value, outbound: Option<Value>, reshape: Resha
 
 /// Finds out which integers the type reads as keys wherever schemars says only that they are integers.
 fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
-    // Outer maps first: an inner one is reached through a key of the outer.
-    let mut places = walk::pointers(schema);
-    places.sort_by_key(String::len);
-    for at in places {
-        let Some(Value::Object(map)) = schema.pointer(&at).and_then(|schema| schema.get("patternProperties")) else {
+    let mut seen = BTreeSet::new();
+    // One at a time, outer maps first: an inner one is reached through a key of the outer, and is then elsewhere.
+    while let Some((at, pattern, widest)) = integer_keyed_map(schema, &seen) {
+        seen.insert((at.clone(), pattern.clone()));
+        let sampler = Sampler::new(schema);
+        let map = format!("{at}/patternProperties");
+        let Some(value) = schema.pointer(&map).and_then(|map| sampler.least(map.get(&pattern)?)) else {
             continue;
         };
-        for (pattern, value) in map.clone() {
-            let Some(widest) = IntegerKeys::of_pattern(&pattern) else {
-                continue;
-            };
-            let sampler = Sampler::new(schema);
-            let Some(value) = sampler.least(&value) else {
-                continue;
-            };
-            let reads = |key: &str| {
-                let payload = sampler.carry(&at, json!({ key: value }));
-                payload.is_some_and(|payload| reshape(&payload).is_ok())
-            };
-            // Text that happens to look like integers, by a pattern of the application's own.
-            if reads("007") {
-                continue;
-            }
-            let keys = integer_keys(widest, reads).ok_or_else(|| SchemaError::IntegerKeys { at: at.clone() })?;
-            if let Some(map) = schema.pointer_mut(&at).and_then(|schema| schema.get_mut("patternProperties")?.as_object_mut())
-                && let Some(value) = map.remove(&pattern)
-            {
-                map.insert(keys.pattern(), value);
-            }
+        let reads = |key: &str| {
+            let payload = sampler.carry(&at, json!({ key: value }));
+            payload.is_some_and(|payload| reshape(&payload).is_ok())
+        };
+        // Text that happens to look like integers, by a pattern of the application's own.
+        if reads("007") {
+            continue;
+        }
+        let keys = integer_keys(widest, reads).ok_or(SchemaError::IntegerKeys { at })?;
+        if let Some(Value::Object(map)) = schema.pointer_mut(&map)
+            && let Some(value) = map.remove(&pattern)
+        {
+            map.insert(keys.pattern(), value);
         }
     }
     Ok(())
+}
+
+/// The outermost map with integer keys that has not been seen: its place, its keys' pattern and what that may mean.
+fn integer_keyed_map(schema: &Value, seen: &BTreeSet<(String, String)>) -> Option<(String, String, IntegerKeys)> {
+    walk::pointers(schema).into_iter().find_map(|at| {
+        let patterns = schema.pointer(&at)?.get("patternProperties")?.as_object()?.keys().cloned();
+        let mut new = patterns.map(|pattern| (at.clone(), pattern)).filter(|map| !seen.contains(map));
+        new.find_map(|(at, pattern)| IntegerKeys::of_pattern(&pattern).map(|widest| (at, pattern, widest)))
+    })
 }
 
 fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<IntegerKeys> {
@@ -89,22 +91,18 @@ fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<Int
 
 /// Says of each object whose reader refuses properties that its schema would let pass that it has no such properties.
 fn close_objects(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
-    let mut validator = EventSchema::compile(schema.clone())?;
     let steps = Sampler::new(schema).steps().to_vec();
-    let root = std::iter::once((None, String::new()));
-    let held = steps.iter().map(|step| (Some(step), step.to.clone()));
-    for (step, at) in root.chain(held) {
-        let additions = {
-            let sampler = Sampler::new(schema);
-            missing_refusals(schema, &sampler, step, &at, &validator, reshape)
-        };
-        if additions.is_empty() {
-            continue;
+    let mut objects = std::iter::once(None).chain(steps.iter().map(Some)).peekable();
+    while objects.peek().is_some() {
+        let validator = EventSchema::compile(schema.clone())?;
+        let sampler = Sampler::new(schema);
+        let found = objects.find_map(|step| {
+            let additions = missing_refusals(schema, &sampler, step, &validator, reshape);
+            (!additions.is_empty()).then_some((step, additions))
+        });
+        for (step, additions) in found {
+            additions.into_iter().for_each(|addition| add(schema, step, addition));
         }
-        for addition in additions {
-            add(schema, step, &at, addition);
-        }
-        validator = EventSchema::compile(schema.clone())?;
     }
     Ok(())
 }
@@ -118,7 +116,8 @@ enum Addition {
     Exclusive,
 }
 
-fn add(schema: &mut Value, step: Option<&Step>, at: &str, addition: Addition) {
+fn add(schema: &mut Value, step: Option<&Step>, addition: Addition) {
+    let at = step.map(|step| step.to.as_str()).unwrap_or_default();
     match addition {
         Addition::Closed => {
             if let Some(Value::Object(object)) = schema.pointer_mut(at) {
@@ -164,10 +163,10 @@ fn missing_refusals(
     schema: &Value,
     sampler: &Sampler<'_>,
     step: Option<&Step>,
-    at: &str,
     validator: &EventSchema,
     reshape: Reshape<'_>,
 ) -> Vec<Addition> {
+    let at = step.map(|step| step.to.as_str()).unwrap_or_default();
     let Some(Value::Object(object)) = schema.pointer(at) else {
         return Vec::new();
     };

@@ -372,3 +372,291 @@ mod published_is_enforced_for {
         types_read_as_another: FromInto,
     }
 }
+
+mod gaps {
+    use super::*;
+
+    #[test]
+    fn integers_stop_at_the_limits_of_their_type() {
+        let published = Published::of::<Integers>();
+        let zeros = json!({ "a": 0, "b": 0, "c": 0, "d": 0, "e": 0, "f": 0, "g": 0, "h": 0, "i": 0, "j": 0 });
+        let with = |name: &str, value: Value| {
+            let mut data = zeros.clone();
+            data[name] = value;
+            data
+        };
+        for (name, most) in [("a", 127_u64), ("b", 32767), ("c", 2147483647), ("f", 255), ("g", 65535), ("h", 4294967295)] {
+            published.accepts(with(name, json!(most)));
+            published.refuses(with(name, json!(most + 1)));
+        }
+        published.accepts(with("d", json!(i64::MAX)));
+        published.refuses(with("d", json!(9223372036854775808.0)));
+        published.accepts(with("d", json!(-9223372036854775808.0)));
+        published.accepts(with("i", json!(u64::MAX)));
+        published.refuses(with("i", serde_json::from_str("18446744073709551616").unwrap()));
+        published.refuses(with("h", json!(-1)));
+    }
+
+    #[test]
+    fn a_whole_float_is_an_integer_wherever_it_stands() {
+        let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(Published::of::<Newtype>().accepts(number("1e2")), json!(100));
+        assert_eq!(Published::of::<Newtype>().accepts(number("-0.0")), json!(0));
+        Published::of::<Newtype>().refuses(json!(2.5));
+        let internal = Published::of::<Internal>();
+        assert_eq!(internal.accepts(json!({ "type": "Struct", "a": 3.0 })), json!({ "type": "Struct", "a": 3 }));
+        let flattened = Published::of::<FlattenedMap>();
+        assert_eq!(flattened.accepts(json!({ "own": "", "more": 7.0 })), json!({ "own": "", "more": 7 }));
+        assert_eq!(Published::of::<Untagged>().accepts(json!([1.0, 2.0])), json!([1, 2]));
+    }
+
+    #[test]
+    fn single_floats_that_would_overflow_are_refused() {
+        let published = Published::of::<Floats>();
+        let with = |single: f64| json!({ "single": single, "double": 1e308, "limited": 0.1 });
+        assert_eq!(published.accepts(with(f64::from(f32::MAX)))["double"], json!(1e308));
+        published.refuses(with(1e39));
+        published.refuses(with(3.4028235677973366e38));
+    }
+
+    #[test]
+    fn what_json_cannot_carry_is_not_sent() {
+        let outbound = EventSchema::compile(schema::outbound::<Floats>().unwrap()).unwrap();
+        let floats = Floats { single: 0.5, double: f64::NAN, maybe: None, limited: 0.5 };
+        let violations = outbound.check(&serde_json::to_value(floats).unwrap()).unwrap_err();
+        assert_eq!((violations[0].path.as_str(), violations[0].rule.as_str()), ("/double", "type"));
+    }
+
+    #[test]
+    fn integer_keys_are_those_that_the_map_reads() {
+        let published = Published::of::<Maps>();
+        let maps = json!({
+            "text": {}, "wide": {}, "narrow": {}, "signed": {}, "kinds": {}, "nested": {}, "nonzero": {}, "wrapped": {},
+        });
+        let with = |name: &str, key: &str, value: Value| {
+            let mut data = maps.clone();
+            data[name] = json!({ key: value });
+            data
+        };
+        for (name, key) in [("narrow", "255"), ("signed", "-2147483648"), ("wrapped", "4294967295"), ("nonzero", "1")] {
+            published.accepts(with(name, key, json!(1)));
+        }
+        for (name, key) in [("narrow", "256"), ("signed", "2147483648"), ("wrapped", "4294967296"), ("nonzero", "0"), ("narrow", "007"), ("narrow", "٣"), ("signed", "-0")] {
+            published.refuses(with(name, key, json!(1)));
+        }
+        published.accepts(with("wide", "18446744073709551615", json!(true)));
+        published.accepts(with("nested", "65535", json!({ "-128": 1 })));
+        published.refuses(with("nested", "65535", json!({ "-129": 1 })));
+        published.accepts(with("kinds", "second-kind", json!(1)));
+        published.refuses(with("kinds", "third-kind", json!(1)));
+        Published::of::<TextKeys>().accepts(json!({ "codes": { "007": 1 } }));
+    }
+
+    #[test]
+    fn std_types_that_serde_reads_strictly_are_closed() {
+        let published = Published::of::<Times>();
+        let with = |lasting: Value, range: Value| {
+            json!({ "lasting": lasting, "range": range, "since": { "secs_since_epoch": 1, "nanos_since_epoch": 2 } })
+        };
+        published.accepts(with(json!({ "secs": 1, "nanos": 4_000_000_000_u32 }), json!({ "start": 1, "end": 2 })));
+        published.refuses(with(json!({ "secs": u64::MAX, "nanos": 1 }), json!({ "start": 1, "end": 2 })));
+        published.refuses(with(json!({ "secs": 1, "nanos": 1, "more": 1 }), json!({ "start": 1, "end": 2 })));
+        published.refuses(with(json!({ "secs": 1, "nanos": 1 }), json!({ "start": 1, "end": 2, "more": 1 })));
+    }
+
+    #[test]
+    fn a_unit_variant_has_no_content() {
+        let published = Published::of::<Adjacent>();
+        published.accepts(json!({ "t": "Unit" }));
+        published.accepts(json!({ "t": "Unit", "c": null }));
+        published.refuses(json!({ "t": "Unit", "c": 5 }));
+    }
+
+    #[test]
+    fn a_flattened_enum_has_one_variant() {
+        let published = Published::of::<Flattened>();
+        published.accepts(json!({ "own": 1, "inner": 2, "Newtype": 3, "more": [] }));
+        published.refuses(json!({ "own": 1, "inner": 2, "Newtype": 3, "Struct": { "a": 1 } }));
+        published.refuses(json!({ "own": 1, "inner": 2, "Newtype": 3, "Struct": 1 }));
+    }
+
+    #[test]
+    fn a_field_that_the_type_does_not_declare_stays_behind() {
+        assert_eq!(Published::of::<Inner>().accepts(json!({ "inner": 1, "secret": 2 })), json!({ "inner": 1, "extra": null }));
+    }
+
+    #[test]
+    fn every_attribute_is_enforced_and_named() {
+        let published = Published::of::<Attributes>();
+        let good = json!({
+            "text": "a", "email": "a@example.org", "link": "https://example.org", "code": "AB1", "inside": "-x.y-",
+            "tags": ["ab"], "id": "67e55044-10b1-426f-9247-bb680e5fe0c8", "at": "2024-02-29T12:00:00Z",
+        });
+        published.accepts(good.clone());
+        for (name, bad, path, rule) in [
+            ("text", json!(""), "/text", "minLength"),
+            ("text", json!("abcdef"), "/text", "maxLength"),
+            ("email", json!("a"), "/email", "format"),
+            ("link", json!("not a link"), "/link", "format"),
+            ("code", json!("AB"), "/code", "pattern"),
+            ("code", json!("AB٣"), "/code", "pattern"),
+            ("inside", json!("xzy"), "/inside", "pattern"),
+            ("tags", json!([]), "/tags", "minItems"),
+            ("tags", json!(["ab", "ab", "ab"]), "/tags", "maxItems"),
+            ("tags", json!(["ab", "a"]), "/tags/1", "minLength"),
+            ("id", json!("7"), "/id", "format"),
+            ("at", json!("2023-02-29T12:00:00Z"), "/at", "format"),
+        ] {
+            let mut data = good.clone();
+            data[name] = bad;
+            published.refuses(data.clone());
+            let violations = published.enforced.check(&data).unwrap_err();
+            let told: Vec<_> = violations.iter().map(|violation| (violation.path.as_str(), violation.rule.as_str())).collect();
+            assert_eq!(told, [(path, rule)], "{violations:?}");
+        }
+    }
+}
+
+mod refused_definitions {
+    use super::*;
+
+    shape! { struct Wide { inside: Vec<u128> } }
+    shape! { #[serde(untagged)] enum BufferedKeys { Map { map: HashMap<u32, u8> } } }
+    shape! { struct FlattenedKeys { #[serde(flatten)] map: HashMap<u32, u8> } }
+    shape! { struct Socket { address: std::net::SocketAddr } }
+    shape! { struct CharKeys { map: HashMap<char, u8> } }
+    shape! { struct Lookahead { #[schemars(regex(pattern = "^(?!x)"))] text: String } }
+    shape! { struct BadDefault { #[serde(default)] #[schemars(length(min = 1))] text: String } }
+    shape! { struct MissingOption { #[serde(deserialize_with = "optional")] maybe: Option<u8> } }
+    fn optional<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+    shape! { #[serde(try_from = "String")] struct Picky(String); }
+    impl TryFrom<String> for Picky {
+        type Error = &'static str;
+
+        fn try_from(text: String) -> Result<Self, Self::Error> {
+            if text.is_empty() { Err("it is empty") } else { Ok(Self(text)) }
+        }
+    }
+
+    #[track_caller]
+    fn why<E: EventData>() -> String {
+        schema::inbound::<E>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn integers_of_128_bits_are_refused_with_their_place() {
+        assert_eq!(why::<Wide>(), "the schema has a 128-bit integer at `#/properties/inside/items`: use 64 bits or a string");
+    }
+
+    #[test]
+    fn integer_keys_that_serde_cannot_read_are_refused() {
+        assert!(why::<BufferedKeys>().starts_with("the type cannot read the integer keys of the map at `#/anyOf/0/properties/map`"));
+        assert!(why::<FlattenedKeys>().starts_with("the type cannot read the integer keys of the map at `#`"));
+    }
+
+    #[test]
+    fn a_type_that_asks_more_than_its_schema_says_is_refused_with_an_example() {
+        for (why, place, reason) in [
+            (why::<Socket>(), "`{\"address\":\"a\"}`", "invalid socket address syntax"),
+            (why::<CharKeys>(), "`#` about `{\"map\":{\"key\":1}}`", "a character"),
+            (why::<MissingOption>(), "`#` about `{}`", "missing field `maybe`"),
+            (why::<Picky>(), "`#` about `\"\"`", "it is empty"),
+        ] {
+            assert!(why.contains(place) && why.contains(reason), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_default_that_its_own_schema_forbids_is_refused() {
+        assert!(why::<BadDefault>().contains("is written as something that the outbound schema refuses: /text"), "{}", why::<BadDefault>());
+    }
+
+    #[test]
+    fn a_pattern_that_needs_backtracking_is_refused_with_its_place() {
+        let why = why::<Lookahead>();
+        assert!(why.contains("`#/properties/text/pattern`") && why.contains("look-around"), "{why}");
+    }
+
+    #[test]
+    fn a_reference_that_leads_outside_is_refused_and_not_fetched() {
+        for reference in ["https://example.org/schema.json", "file:///etc/passwd", "other.json", "#/$defs/Missing"] {
+            let error = EventSchema::compile(json!({ "properties": { "a": { "$ref": reference } } })).err().unwrap();
+            assert!(matches!(error, SchemaError::Invalid { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_is_none_is_refused_with_its_place() {
+        let error = EventSchema::compile(json!({ "properties": { "a": { "type": "text" } } })).err().unwrap();
+        assert!(error.to_string().contains("`#/properties/a/type`"), "{error}");
+    }
+}
+
+mod violations {
+    use super::*;
+
+    fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {
+        let violations = EventSchema::compile(schema).unwrap().check(&data).unwrap_err();
+        violations.into_iter().map(|violation| (violation.path, violation.rule, violation.message)).collect()
+    }
+
+    #[test]
+    fn long_input_does_not_come_back() {
+        let long = "x".repeat(64 * 1024);
+        let schema = json!({ "type": "integer" });
+        for data in [json!(long), json!([long]), json!({ "a": long })] {
+            let (path, _, message) = &of(schema.clone(), data)[0];
+            assert!(path.len() <= 512 && message.len() <= 512, "{} {}", path.len(), message.len());
+        }
+        let closed = json!({ "additionalProperties": false });
+        assert!(of(closed, json!({ &long: 1 }))[0].2.len() <= 512);
+        let (path, ..) = &of(json!({ "additionalProperties": { "type": "null" } }), json!({ &long: 1 }))[0];
+        assert!(path.len() <= 512 && path.ends_with('…'));
+    }
+
+    #[test]
+    fn a_list_of_violations_ends_at_twenty() {
+        assert_eq!(of(json!({ "items": { "type": "null" } }), json!(vec![1; 1000])).len(), 20);
+    }
+
+    #[test]
+    fn of_a_tagged_enum_the_variant_that_was_meant_is_told() {
+        for (schema, data, expected) in [
+            (schema::inbound::<Internal>(), json!({ "type": "Struct", "a": "x" }), ("/a", "type")),
+            (schema::inbound::<External>(), json!({ "Struct": { "a": 300 } }), ("/Struct/a", "maximum")),
+            (schema::inbound::<Adjacent>(), json!({ "t": "Newtype", "c": -1 }), ("/c", "minimum")),
+        ] {
+            let told = of(schema.unwrap(), data);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!((told[0].0.as_str(), told[0].1.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn of_a_union_that_nothing_fits_the_union_is_told() {
+        let told = of(schema::inbound::<Internal>().unwrap(), json!({ "type": "Other" }));
+        assert_eq!(told, [(String::new(), "oneOf".to_owned(), "value has none of the 5 forms that are allowed here".to_owned())]);
+    }
+
+    #[test]
+    fn any_json_that_is_refused_is_refused_with_reasons() {
+        let published = Published::of::<Enums>();
+        proptest!(|(data in json_value())| {
+            if let Err(violations) = published.enforced.check(&data) {
+                prop_assert!(!violations.is_empty() && violations.len() <= 20);
+            }
+            let _ = validate::reshape::<Enums>(&data);
+        });
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        ill_fitting().prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+                prop::collection::vec((key(), inner), 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Samples aim to be valid but need not be: whoever uses one asks the validator first.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -30,6 +31,8 @@ pub(super) struct Sampler<'s> {
     steps: Vec<Step>,
     /// The first step that leads to each place, from a shortest way from the root.
     ways: HashMap<String, usize>,
+    /// The least instances of schemas that hold others: every sample of what they hold is made of one.
+    holders: RefCell<HashMap<(String, bool), Option<Value>>>,
 }
 
 impl<'s> Sampler<'s> {
@@ -38,6 +41,7 @@ impl<'s> Sampler<'s> {
             root,
             steps: Vec::new(),
             ways: HashMap::new(),
+            holders: RefCell::default(),
         };
         let mut places = vec![String::new()];
         let mut seen = HashSet::from([String::new()]);
@@ -92,36 +96,26 @@ impl<'s> Sampler<'s> {
     /// An instance of the holding schema around one of the held schema.
     fn place(&self, step: &Step, instance: Value) -> Option<Value> {
         let holder = self.root.pointer(&step.from)?;
+        let around = |whole: bool| {
+            let mut holders = self.holders.borrow_mut();
+            let least = holders.entry((step.from.clone(), whole));
+            least.or_insert_with(|| if whole { self.least(holder) } else { self.own(holder) }).clone()
+        };
         let key = match &step.edge {
             Edge::Property(name) => name.clone(),
             Edge::Pattern(pattern) => pattern::example(pattern, 0)?,
             Edge::Additional => "key".to_owned(),
-            Edge::Item | Edge::Prefix(_) => return self.place_item(holder, &step.edge, instance),
-            Edge::Same => return Some(merge(self.own(holder).unwrap_or(Value::Null), instance)),
-            Edge::All => return Some(merge(self.least(holder).unwrap_or(Value::Null), instance)),
+            Edge::Item | Edge::Prefix(_) => return place_item(around(true), holder, &step.edge, instance),
+            Edge::Same => return Some(merge(around(false).unwrap_or(Value::Null), instance)),
+            Edge::All => return Some(merge(around(true).unwrap_or(Value::Null), instance)),
             Edge::Aside => return None,
         };
-        let mut object = match self.least(holder) {
+        let mut object = match around(true) {
             Some(Value::Object(object)) => object,
             _ => Map::new(),
         };
         object.insert(key, instance);
         Some(Value::Object(object))
-    }
-
-    fn place_item(&self, holder: &Value, edge: &Edge, instance: Value) -> Option<Value> {
-        let mut items = match self.least(holder) {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        };
-        let prefix = holder.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
-        let index = if let Edge::Prefix(index) = edge { *index } else { prefix };
-        if index == items.len() {
-            items.push(instance);
-        } else {
-            *items.get_mut(index)? = instance;
-        }
-        Some(Value::Array(items))
     }
 
     /// The instance with the fewest parts; `None` if none is found.
@@ -286,6 +280,22 @@ impl<'s> Sampler<'s> {
         }
         variants
     }
+}
+
+/// An array with `instance` at the place of `edge`.
+fn place_item(array: Option<Value>, holder: &Value, edge: &Edge, instance: Value) -> Option<Value> {
+    let mut items = match array {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let prefix = holder.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
+    let index = if let Edge::Prefix(index) = edge { *index } else { prefix };
+    if index == items.len() {
+        items.push(instance);
+    } else {
+        *items.get_mut(index)? = instance;
+    }
+    Some(Value::Array(items))
 }
 
 /// Objects together, the second's properties winning; of anything else the second.

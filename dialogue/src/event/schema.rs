@@ -78,10 +78,7 @@ impl EventSchema {
             .with_pattern_options(jsonschema::PatternOptions::regex())
             .offline()
             .build(&published)
-            .map_err(|error| SchemaError::Invalid {
-                at: error.instance_path().to_string(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| invalid(&published, &error))?;
         Ok(Self { published, validator })
     }
 
@@ -100,6 +97,18 @@ impl EventSchema {
         }
         Err(validate::violations(self.validator.iter_errors(data)))
     }
+}
+
+fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaError {
+    let at = error.instance_path().to_string();
+    let pattern = schema.pointer(&at).and_then(Value::as_str).filter(|_| at.ends_with("/pattern"));
+    let reason = match pattern.map(regex_syntax::parse) {
+        // Says what of the pattern is not supported, where the validator says only that it is none.
+        Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
+        Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
+        _ => error.to_string(),
+    };
+    SchemaError::Invalid { at, reason }
 }
 
 /// The schema of what clients may send: exactly what [`EventDefinition::accept`](super::EventDefinition) takes.
