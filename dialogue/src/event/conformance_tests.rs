@@ -149,6 +149,15 @@ shape! { struct Attributes {
     #[schemars(extend("format" = "date-time"))] at: Option<String>,
 } }
 shape! { struct With { #[serde(with = "as_text")] #[schemars(with = "String", regex(pattern = "^[0-9]{1,3}$"))] number: u16 } }
+shape! { struct Aliased { #[serde(alias = "before")] now: u8, #[serde(default, alias = "any_before")] any: Value, inner: Vec<AliasedInner> } }
+shape! { struct AliasedInner { #[serde(default, alias = "older", alias = "oldest")] new: String } }
+shape! { #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)] enum DescribedKey {
+    /// One.
+    One,
+    /// Two.
+    #[serde(alias = "2")] Two,
+} }
+shape! { struct OddKeys { described: HashMap<DescribedKey, u8>, flags: BTreeMap<bool, u8>, letters: BTreeMap<char, u8>, v4: BTreeMap<Ipv4Addr, u8>, any: HashMap<IpAddr, u8> } }
 mod as_text {
     pub(super) fn serialize<S: serde::Serializer>(number: &u16, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(number)
@@ -234,6 +243,7 @@ fn ill_fitting() -> impl Strategy<Value = Value> {
 
 fn key() -> impl Strategy<Value = String> {
     const KEYS: &[&str] = &[
+        "before", "any_before", "older", "oldest", "One", "2", "true", "é", "127.0.0.1", "::1",
         "", "a", "b", "c", "t", "type", "key", "0", "1", "-1", "-0", "007", "1.0", "255", "256", "65535", "65536",
         "4294967295", "4294967296", "18446744073709551615", "18446744073709551616", "-128", "-2147483648",
         "-2147483649", "٣", "first-kind", "Unit", "Newtype", "Struct", "Ok", "Err", "inner", "extra", "own",
@@ -369,6 +379,8 @@ mod published_is_enforced_for {
         any_json: AnyJson,
         validation_attributes: Attributes,
         fields_with_another_form: With,
+        aliases: Aliased,
+        keys_of_other_kinds: OddKeys,
         types_read_as_another: FromInto,
     }
 }
@@ -465,6 +477,34 @@ mod gaps {
     }
 
     #[test]
+    fn an_alias_is_not_published_and_not_accepted() {
+        let published = Published::of::<Aliased>();
+        published.accepts(json!({ "now": 1, "inner": [{ "new": "a" }], "unknown": 2 }));
+        published.refuses(json!({ "before": 1, "inner": [] }));
+        published.refuses(json!({ "now": 1, "any_before": 1, "inner": [] }));
+        published.refuses(json!({ "now": 1, "inner": [{ "oldest": "a" }] }));
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_those_that_the_map_reads() {
+        let published = Published::of::<OddKeys>();
+        let maps = json!({ "described": {}, "flags": {}, "letters": {}, "v4": {}, "any": {} });
+        for (name, good, bad) in [
+            ("described", "One", "Three"),
+            ("flags", "true", "TRUE"),
+            ("letters", "é", "ab"),
+            ("v4", "127.0.0.1", "::1"),
+            ("any", "::1", "1"),
+        ] {
+            let mut data = maps.clone();
+            data[name] = json!({ good: 1 });
+            published.accepts(data.clone());
+            data[name] = json!({ bad: 1 });
+            published.refuses(data);
+        }
+    }
+
+    #[test]
     fn a_unit_variant_has_no_content() {
         let published = Published::of::<Adjacent>();
         published.accepts(json!({ "t": "Unit" }));
@@ -524,7 +564,7 @@ mod refused_definitions {
     shape! { #[serde(untagged)] enum BufferedKeys { Map { map: HashMap<u32, u8> } } }
     shape! { struct FlattenedKeys { #[serde(flatten)] map: HashMap<u32, u8> } }
     shape! { struct Socket { address: std::net::SocketAddr } }
-    shape! { struct CharKeys { map: HashMap<char, u8> } }
+    shape! { struct SocketKeys { map: HashMap<std::net::SocketAddr, u8> } }
     shape! { struct Lookahead { #[schemars(regex(pattern = "^(?!x)"))] text: String } }
     shape! { struct BadDefault { #[serde(default)] #[schemars(length(min = 1))] text: String } }
     shape! { struct MissingOption { #[serde(deserialize_with = "optional")] maybe: Option<u8> } }
@@ -560,7 +600,7 @@ mod refused_definitions {
     fn a_type_that_asks_more_than_its_schema_says_is_refused_with_an_example() {
         for (why, place, reason) in [
             (why::<Socket>(), "`{\"address\":\"a\"}`", "invalid socket address syntax"),
-            (why::<CharKeys>(), "`#` about `{\"map\":{\"key\":1}}`", "a character"),
+            (why::<SocketKeys>(), "`#` about `{\"map\":{\"key\":1}}`", "invalid socket address syntax"),
             (why::<MissingOption>(), "`#` about `{}`", "missing field `maybe`"),
             (why::<Picky>(), "`#` about `\"\"`", "it is empty"),
         ] {

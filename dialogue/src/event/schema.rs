@@ -116,7 +116,7 @@ pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     let generated = generate::<E>(SchemaSettings::draft2020_12().for_deserialize());
     let outbound = generate::<E>(SchemaSettings::draft2020_12().for_serialize());
     let outbound = if outbound == generated { None } else { Some(tightened(outbound)?) };
-    agreement::settle(tightened(generated)?, outbound, &validate::reshape::<E>)
+    agreement::settle::<E>(tightened(generated)?, outbound)
 }
 
 /// The schema of what clients receive. Equal to [`inbound`] for a type that is read as it is written.
