@@ -32,8 +32,16 @@ pub(super) fn settle<E: EventData>(mut inbound: Value, outbound: Option<Value>) 
 /// Every name of a field or variant that the type reads, aliases included, as far as they can be heard.
 fn names_read<E: EventData>(schema: &Value) -> BTreeSet<&'static str> {
     let sampler = Sampler::new(schema);
-    let held = sampler.steps().iter().filter_map(|step| sampler.through(step, sampler.full(schema.pointer(&step.to)?)?));
-    sampler.full(schema).into_iter().chain(held).flat_map(|payload| names::asked_for::<E>(&payload)).collect()
+    let held = sampler
+        .steps()
+        .iter()
+        .filter_map(|step| sampler.through(step, sampler.full(schema.pointer(&step.to)?)?));
+    sampler
+        .full(schema)
+        .into_iter()
+        .chain(held)
+        .flat_map(|payload| names::asked_for::<E>(&payload))
+        .collect()
 }
 
 /// Finds out what the type reads as keys of maps whose schema lets any text pass: variants of an enum, characters,
@@ -43,7 +51,9 @@ fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: 
         let Some(Value::Object(map)) = schema.pointer(&at) else {
             continue;
         };
-        let restricted = ["properties", "patternProperties", "propertyNames"].iter().any(|keyword| map.contains_key(*keyword));
+        let restricted = ["properties", "patternProperties", "propertyNames"]
+            .iter()
+            .any(|keyword| map.contains_key(*keyword));
         let Some(values) = map.get("additionalProperties").filter(|_| !restricted) else {
             continue;
         };
@@ -56,7 +66,12 @@ fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: 
         if reads("no such key") || !reads_map(json!({})) {
             continue;
         }
-        let listed: Vec<&str> = names.iter().copied().chain(["false", "true"]).filter(|name| reads(name)).collect();
+        let listed: Vec<&str> = names
+            .iter()
+            .copied()
+            .chain(["false", "true"])
+            .filter(|name| reads(name))
+            .collect();
         let keys = match (reads("a") && reads("é"), reads("127.0.0.1"), reads("::1")) {
             (true, ..) => json!({ "minLength": 1, "maxLength": 1 }),
             (_, true, true) => json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }),
@@ -103,8 +118,15 @@ fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), Sc
 /// The outermost map with integer keys that has not been seen: its place, its keys' pattern and what that may mean.
 fn integer_keyed_map(schema: &Value, seen: &BTreeSet<(String, String)>) -> Option<(String, String, IntegerKeys)> {
     walk::pointers(schema).into_iter().find_map(|at| {
-        let patterns = schema.pointer(&at)?.get("patternProperties")?.as_object()?.keys().cloned();
-        let mut new = patterns.map(|pattern| (at.clone(), pattern)).filter(|map| !seen.contains(map));
+        let patterns = schema
+            .pointer(&at)?
+            .get("patternProperties")?
+            .as_object()?
+            .keys()
+            .cloned();
+        let mut new = patterns
+            .map(|pattern| (at.clone(), pattern))
+            .filter(|map| !seen.contains(map));
         new.find_map(|(at, pattern)| IntegerKeys::of_pattern(&pattern).map(|widest| (at, pattern, widest)))
     })
 }
@@ -135,23 +157,21 @@ fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<Int
 }
 
 /// Says of each object whose reader refuses properties that its schema would let pass that it has no such properties.
-fn close_objects(
-    schema: &mut Value,
-    names: &BTreeSet<&'static str>,
-    reshape: Reshape<'_>,
-) -> Result<(), SchemaError> {
+fn close_objects(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: Reshape<'_>) -> Result<(), SchemaError> {
     let steps = Sampler::new(schema).steps().to_vec();
-    let mut objects = std::iter::once(None).chain(steps.iter().map(Some)).peekable();
-    while objects.peek().is_some() {
+    let mut objects = std::iter::once(None).chain(steps.iter().map(Some));
+    // Anew after each addition, from the next object on.
+    loop {
         let validator = EventSchema::compile(schema.clone())?;
         let sampler = Sampler::new(schema);
         let found = objects.find_map(|step| {
             let additions = missing_refusals(schema, &sampler, step, names, &validator, reshape);
             (!additions.is_empty()).then_some((step, additions))
         });
-        for (step, additions) in found {
-            additions.into_iter().for_each(|addition| add(schema, step, addition));
-        }
+        let Some((step, additions)) = found else {
+            break;
+        };
+        additions.into_iter().for_each(|addition| add(schema, step, addition));
     }
     Ok(())
 }
@@ -173,8 +193,14 @@ fn add(schema: &mut Value, step: Option<&Step>, addition: Addition) {
         Addition::Closed => {
             if let Some(Value::Object(object)) = schema.pointer_mut(at) {
                 // What alternatives beside the properties declare is declared too.
-                let combined = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|keyword| object.contains_key(*keyword));
-                let keyword = if combined { "unevaluatedProperties" } else { "additionalProperties" };
+                let combined = ["allOf", "anyOf", "oneOf", "$ref"]
+                    .iter()
+                    .any(|keyword| object.contains_key(*keyword));
+                let keyword = if combined {
+                    "unevaluatedProperties"
+                } else {
+                    "additionalProperties"
+                };
                 object.insert(keyword.to_owned(), Value::Bool(false));
             }
         }
@@ -223,12 +249,16 @@ fn missing_refusals(
     let Some(Value::Object(object)) = schema.pointer(at) else {
         return Vec::new();
     };
-    let closed_or_open = ["additionalProperties", "unevaluatedProperties"].iter().any(|keyword| object.contains_key(*keyword));
+    let closed_or_open = ["additionalProperties", "unevaluatedProperties"]
+        .iter()
+        .any(|keyword| object.contains_key(*keyword));
     // A mere reference or union has nothing to close; what it leads to has.
     if closed_or_open || !walk::has_type(object, "object") {
         return Vec::new();
     }
-    let bases = schema.pointer(at).map_or([None, None], |schema| [sampler.least(schema), sampler.full(schema)]);
+    let bases = schema
+        .pointer(at)
+        .map_or([None, None], |schema| [sampler.least(schema), sampler.full(schema)]);
     let payload = |base: &Map<String, Value>, extra: Option<(&str, Value)>| {
         let mut instance = base.clone();
         instance.extend(extra.map(|(name, value)| (name.to_owned(), value)));
@@ -250,7 +280,9 @@ fn missing_refusals(
         .collect();
     let disputed = |name: &str, values: &[Value]| {
         bases.iter().filter(|base| !base.contains_key(name)).any(|base| {
-            let mut payloads = values.iter().filter_map(|value| payload(base, Some((name, value.clone()))));
+            let mut payloads = values
+                .iter()
+                .filter_map(|value| payload(base, Some((name, value.clone()))));
             payloads.any(|data| lets_pass(&data) && !reads(&data))
         })
     };
@@ -259,13 +291,18 @@ fn missing_refusals(
         additions.push(Addition::Closed);
     }
     let siblings = properties_of_alternatives(schema, step);
-    let others = names.iter().map(|name| (*name).to_owned()).filter(|name| !siblings.contains(name));
+    let others = names
+        .iter()
+        .map(|name| (*name).to_owned())
+        .filter(|name| !siblings.contains(name));
     let values = [json!(1), json!("a"), json!(true), json!([]), json!({})];
     for name in siblings.iter().cloned().chain(others) {
         if declares(schema, object, &name) || !disputed(&name, &values) {
             continue;
         }
-        let null = bases.iter().any(|base| payload(base, Some((&name, Value::Null))).is_some_and(|data| reads(&data)));
+        let null = bases
+            .iter()
+            .any(|base| payload(base, Some((&name, Value::Null))).is_some_and(|data| reads(&data)));
         additions.push(match (siblings.contains(&name), null) {
             (true, true) => Addition::Null(name),
             (true, false) => Addition::Exclusive,
@@ -278,14 +315,19 @@ fn missing_refusals(
 /// The properties of the alternatives among which `step` leads to one.
 fn properties_of_alternatives(schema: &Value, step: Option<&Step>) -> BTreeSet<String> {
     let holder = step.and_then(|step| schema.pointer(&step.from));
-    let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|keyword| holder?.get(keyword)?.as_array()).flatten();
+    let alternatives = ["anyOf", "oneOf"]
+        .into_iter()
+        .filter_map(|keyword| holder?.get(keyword)?.as_array())
+        .flatten();
     let properties = alternatives.filter_map(|one| one.get("properties")?.as_object());
     properties.flat_map(|properties| properties.keys().cloned()).collect()
 }
 
 /// Whether an object or what it refers to declares a property.
 fn declares(schema: &Value, object: &Map<String, Value>, name: &str) -> bool {
-    let here = object.get("properties").is_some_and(|properties| properties.get(name).is_some());
+    let here = object
+        .get("properties")
+        .is_some_and(|properties| properties.get(name).is_some());
     let target = walk::reference(&Value::Object(object.clone())).and_then(|target| schema.pointer(&target));
     here || target.and_then(|target| target.get("properties")?.get(name)).is_some()
 }
@@ -301,7 +343,11 @@ fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Res
         }
         let verdict = match reshape(&payload) {
             Ok(written) => outbound.check(&written).map_err(|violations| {
-                let violations = violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                let violations = violations
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ");
                 format!("it is written as something that the outbound schema refuses: {violations}")
             }),
             Err(refusal) => Err(refusal.message),
@@ -317,7 +363,11 @@ fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Res
         try_out("", variant)?;
     }
     for step in sampler.steps() {
-        for variant in inbound.pointer(&step.to).map(|held| sampler.variants(held)).unwrap_or_default() {
+        for variant in inbound
+            .pointer(&step.to)
+            .map(|held| sampler.variants(held))
+            .unwrap_or_default()
+        {
             if let Some(payload) = sampler.through(step, variant) {
                 try_out(&step.to, payload)?;
             }

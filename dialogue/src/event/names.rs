@@ -16,7 +16,10 @@ type Heard = RefCell<BTreeSet<&'static str>>;
 pub(super) fn asked_for<E: DeserializeOwned>(data: &Value) -> BTreeSet<&'static str> {
     let heard = Heard::default();
     // Whether it can read the data is not the question.
-    let _ = E::deserialize(Listening { to: data, heard: &heard });
+    let _ = E::deserialize(Listening {
+        to: data,
+        heard: &heard,
+    });
     heard.into_inner()
 }
 
@@ -246,6 +249,9 @@ mod tests {
     #[test]
     fn hears_fields_variants_and_aliases_at_every_depth() {
         let names = asked_for::<Outer>(&json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } }));
-        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["One", "Two", "field", "first", "keyed", "legacy", "new", "old"]);
+        assert_eq!(
+            names.into_iter().collect::<Vec<_>>(),
+            ["One", "Two", "field", "first", "keyed", "legacy", "new", "old"]
+        );
     }
 }

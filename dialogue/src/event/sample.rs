@@ -53,7 +53,11 @@ impl<'s> Sampler<'s> {
                     sampler.ways.insert(to.clone(), sampler.steps.len());
                     places.push(to.clone());
                 }
-                sampler.steps.push(Step { from: from.clone(), edge, to });
+                sampler.steps.push(Step {
+                    from: from.clone(),
+                    edge,
+                    to,
+                });
             }
         }
         sampler
@@ -99,7 +103,9 @@ impl<'s> Sampler<'s> {
         let around = |whole: bool| {
             let mut holders = self.holders.borrow_mut();
             let least = holders.entry((step.from.clone(), whole));
-            least.or_insert_with(|| if whole { self.least(holder) } else { self.own(holder) }).clone()
+            least
+                .or_insert_with(|| if whole { self.least(holder) } else { self.own(holder) })
+                .clone()
         };
         let key = match &step.edge {
             Edge::Property(name) => name.clone(),
@@ -164,12 +170,17 @@ impl<'s> Sampler<'s> {
             let target = self.root.pointer(&target)?;
             match references.checked_sub(1) {
                 Some(references) => join(self.instance(target, depth, full, references)?),
-                None => join(self.instance(target, depth, false, 0).or_else(|| self.bottom(target, depth))?),
+                None => join(
+                    self.instance(target, depth, false, 0)
+                        .or_else(|| self.bottom(target, depth))?,
+                ),
             }
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(Value::Array(alternatives)) = schema.get(keyword) {
-                let mut instances = alternatives.iter().filter_map(|one| self.instance(one, depth, full, references));
+                let mut instances = alternatives
+                    .iter()
+                    .filter_map(|one| self.instance(one, depth, full, references));
                 join(instances.next()?);
             }
         }
@@ -192,7 +203,12 @@ impl<'s> Sampler<'s> {
             _ => HashSet::new(),
         };
         let mut object = Map::new();
-        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        for (name, property) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             let needed = required.contains(name.as_str());
             if !needed && !full {
                 continue;
@@ -204,7 +220,12 @@ impl<'s> Sampler<'s> {
             }
         }
         if full {
-            for (pattern, property) in schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten() {
+            for (pattern, property) in schema
+                .get("patternProperties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
                 if let Some(key) = pattern::example(pattern, 0)
                     && let Some(value) = self.instance(property, depth, full, references)
                 {
@@ -221,11 +242,19 @@ impl<'s> Sampler<'s> {
     }
 
     fn array(&self, schema: &Map<String, Value>, depth: usize, full: bool, references: usize) -> Option<Value> {
-        let limit = |keyword| schema.get(keyword).and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+        let limit = |keyword| {
+            schema
+                .get(keyword)
+                .and_then(Value::as_u64)
+                .and_then(|limit| usize::try_from(limit).ok())
+        };
         let least = limit("minItems").unwrap_or(0);
         let most = limit("maxItems").unwrap_or(usize::MAX);
         let wanted = if full { least.max(1).min(most) } else { least };
-        let prefix = schema.get("prefixItems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let prefix = schema
+            .get("prefixItems")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
         let mut items = Vec::new();
         while items.len() < wanted {
             let item = match prefix.get(items.len()).or_else(|| schema.get("items")) {
@@ -239,7 +268,11 @@ impl<'s> Sampler<'s> {
             }
         }
         if schema.get("uniqueItems") == Some(&Value::Bool(true)) && items.len() > 1 {
-            items = self.variants(schema.get("items")?).into_iter().take(items.len()).collect();
+            items = self
+                .variants(schema.get("items")?)
+                .into_iter()
+                .take(items.len())
+                .collect();
         }
         Some(Value::Array(items))
     }
@@ -247,13 +280,23 @@ impl<'s> Sampler<'s> {
     /// Instances at the edges of what a schema allows, and some just past them.
     pub(super) fn variants(&self, schema: &Value) -> Vec<Value> {
         let Value::Object(keywords) = schema else {
-            return vec![json!(null), json!(true), json!(1.5), json!("a"), json!([{}]), json!({ "a": 1 })];
+            return vec![
+                json!(null),
+                json!(true),
+                json!(1.5),
+                json!("a"),
+                json!([{}]),
+                json!({ "a": 1 }),
+            ];
         };
         let mut variants: Vec<Value> = self.least(schema).into_iter().chain(self.full(schema)).collect();
         if let Some(Value::Array(values)) = keywords.get("enum") {
             variants.extend(values.iter().cloned());
         }
-        for (kind, instances) in [("null", vec![json!(null)]), ("boolean", vec![json!(true), json!(false)])] {
+        for (kind, instances) in [
+            ("null", vec![json!(null)]),
+            ("boolean", vec![json!(true), json!(false)]),
+        ] {
             if walk::has_type(keywords, kind) {
                 variants.extend(instances);
             }
@@ -322,7 +365,9 @@ fn first_type(schema: &Map<String, Value>) -> Option<&str> {
 
 /// Numbers around the limits of a schema, the most ordinary first.
 fn numbers(schema: &Map<String, Value>) -> Vec<Value> {
-    let limits = ["minimum", "maximum"].into_iter().filter_map(|keyword| schema.get(keyword));
+    let limits = ["minimum", "maximum"]
+        .into_iter()
+        .filter_map(|keyword| schema.get(keyword));
     let least = schema.get("minimum").and_then(Value::as_f64).unwrap_or(f64::MIN);
     let most = schema.get("maximum").and_then(Value::as_f64).unwrap_or(f64::MAX);
     let mut ordinary: Vec<Value> = Vec::new();
@@ -344,7 +389,9 @@ fn strings(schema: &Map<String, Value>) -> Vec<Value> {
     let most = limit("maxLength").unwrap_or(u64::MAX);
     let fits = |text: &String| (least..=most).contains(&(text.chars().count() as u64));
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-        let examples = [0, 1, 3, 10, 40].into_iter().filter_map(|more| pattern::example(pattern, more));
+        let examples = [0, 1, 3, 10, 40]
+            .into_iter()
+            .filter_map(|more| pattern::example(pattern, more));
         return examples.filter(fits).map(Value::String).collect();
     }
     let formats = match schema.get("format") {

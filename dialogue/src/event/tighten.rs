@@ -84,8 +84,16 @@ fn bound_single_float(schema: &mut Map<String, Value>) {
     let limit = |declared: Option<&Value>, otherwise: f32, outwards: fn(f32) -> f32| {
         let declared = declared.and_then(Value::as_f64).unwrap_or(otherwise.into());
         let nearest = (declared as f32).clamp(f32::MIN, f32::MAX);
-        let within = if otherwise < 0.0 { declared >= f64::from(nearest) } else { declared <= f64::from(nearest) };
-        f64::from(if within { nearest } else { outwards(nearest).clamp(f32::MIN, f32::MAX) })
+        let within = if otherwise < 0.0 {
+            declared >= f64::from(nearest)
+        } else {
+            declared <= f64::from(nearest)
+        };
+        f64::from(if within {
+            nearest
+        } else {
+            outwards(nearest).clamp(f32::MIN, f32::MAX)
+        })
     };
     let least = limit(schema.get("minimum"), f32::MIN, f32::next_down);
     let most = limit(schema.get("maximum"), f32::MAX, f32::next_up);
@@ -167,7 +175,13 @@ impl IntegerKeys {
 /// Alternatives for the decimal forms of 1 to `most`.
 fn positive_up_to(most: u64) -> String {
     let digits = most.to_string();
-    let any = |count: usize| if count == 0 { String::new() } else { format!("[0-9]{{{count}}}") };
+    let any = |count: usize| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!("[0-9]{{{count}}}")
+        }
+    };
     let mut forms = Vec::new();
     if digits.len() > 1 {
         forms.push(format!("[1-9][0-9]{{0,{}}}", digits.len() - 2));
@@ -176,7 +190,11 @@ fn positive_up_to(most: u64) -> String {
         let least = if place == 0 { '1' } else { '0' };
         if digit > least {
             let below = char::from(digit as u8 - 1);
-            forms.push(format!("{}[{least}-{below}]{}", &digits[..place], any(digits.len() - place - 1)));
+            forms.push(format!(
+                "{}[{least}-{below}]{}",
+                &digits[..place],
+                any(digits.len() - place - 1)
+            ));
         }
     }
     forms.push(digits);
@@ -233,7 +251,10 @@ mod tests {
     #[test]
     fn single_floats_get_limits_that_are_single_floats() {
         let schema = tightened(json!({ "type": "number", "format": "float" }));
-        assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(f32::MIN), &json!(f32::MAX)));
+        assert_eq!(
+            (&schema["minimum"], &schema["maximum"]),
+            (&json!(f32::MIN), &json!(f32::MAX))
+        );
         for limit in [0.1, -0.1, 0.7, 0.5, 1e-50, 16777217.0] {
             let schema = tightened(json!({ "type": "number", "format": "float", "minimum": limit, "maximum": limit }));
             let [least, most] = ["minimum", "maximum"].map(|keyword| schema[keyword].as_f64().unwrap());
@@ -242,7 +263,10 @@ mod tests {
             assert!(most as f32 <= (least as f32).next_up());
         }
         let schema = tightened(json!({ "type": "number", "format": "float", "minimum": -1e300, "maximum": 1e300 }));
-        assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(f32::MIN), &json!(f32::MAX)));
+        assert_eq!(
+            (&schema["minimum"], &schema["maximum"]),
+            (&json!(f32::MIN), &json!(f32::MAX))
+        );
     }
 
     #[test]
@@ -253,9 +277,20 @@ mod tests {
     }
 
     fn keys() -> impl Strategy<Value = IntegerKeys> {
-        let limits = prop_oneof![Just(127_u64), Just(255), Just(65535), Just(u64::from(u32::MAX)), any::<u64>()];
-        (prop_oneof![Just(0), Just(128), Just(1 << 63)], any::<bool>(), limits)
-            .prop_map(|(below, zero, above)| IntegerKeys { below, zero, above: above.max(1) })
+        let limits = prop_oneof![
+            Just(127_u64),
+            Just(255),
+            Just(65535),
+            Just(u64::from(u32::MAX)),
+            any::<u64>()
+        ];
+        (prop_oneof![Just(0), Just(128), Just(1 << 63)], any::<bool>(), limits).prop_map(|(below, zero, above)| {
+            IntegerKeys {
+                below,
+                zero,
+                above: above.max(1),
+            }
+        })
     }
 
     proptest! {

@@ -88,7 +88,10 @@ fn explain(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
 
 /// Of alternatives that all failed, the errors of the one that the sender meant: the only one whose type and
 /// discriminating properties are right.
-fn meant<'e, 'a>(union: &ValidationError<'_>, alternatives: &'e [Vec<ValidationError<'a>>]) -> Option<&'e [ValidationError<'a>]> {
+fn meant<'e, 'a>(
+    union: &ValidationError<'_>,
+    alternatives: &'e [Vec<ValidationError<'a>>],
+) -> Option<&'e [ValidationError<'a>]> {
     let here = union.instance_path().as_str();
     let mut candidates = alternatives.iter().filter(|errors| {
         !errors.iter().any(|error| {
@@ -149,7 +152,9 @@ fn write_integers(data: &mut Value) -> bool {
         },
         // Not `any`, which would stop at the first.
         Value::Array(items) => items.iter_mut().fold(false, |found, item| write_integers(item) | found),
-        Value::Object(fields) => fields.values_mut().fold(false, |found, field| write_integers(field) | found),
+        Value::Object(fields) => fields
+            .values_mut()
+            .fold(false, |found, field| write_integers(field) | found),
         _ => false,
     }
 }
@@ -158,7 +163,9 @@ fn write_integers(data: &mut Value) -> bool {
 fn integer(number: &Number) -> Option<Number> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
-    let float = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0)?;
+    let float = number
+        .as_f64()
+        .filter(|float| number.is_f64() && float.fract() == 0.0)?;
     if (0.0..TWO_TO_64).contains(&float) {
         Some(Number::from(float as u64))
     } else if (-TWO_TO_63..0.0).contains(&float) {
@@ -187,7 +194,10 @@ mod tests {
 
     #[test]
     fn a_type_that_takes_the_data_as_sent_gets_it_as_sent() {
-        assert_eq!(decode::<Value>(&json!({ "a": 3.0 })).unwrap().to_string(), r#"{"a":3.0}"#);
+        assert_eq!(
+            decode::<Value>(&json!({ "a": 3.0 })).unwrap().to_string(),
+            r#"{"a":3.0}"#
+        );
     }
 
     #[test]

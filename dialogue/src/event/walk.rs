@@ -58,13 +58,12 @@ pub(super) fn children(schema: &Value) -> Vec<(Edge, String)> {
     found
 }
 
-fn named(
-    found: &mut Vec<(Edge, String)>,
-    keyword: &str,
-    schemas: &Map<String, Value>,
-    edge: impl Fn(&String) -> Edge,
-) {
-    found.extend(schemas.keys().map(|name| (edge(name), format!("/{keyword}/{}", escape(name)))));
+fn named(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &Map<String, Value>, edge: impl Fn(&String) -> Edge) {
+    found.extend(
+        schemas
+            .keys()
+            .map(|name| (edge(name), format!("/{keyword}/{}", escape(name)))),
+    );
 }
 
 fn listed(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &[Value], edge: impl Fn(usize) -> Edge) {
@@ -87,7 +86,12 @@ pub(super) fn pointers(root: &Value) -> Vec<String> {
 /// The JSON Pointer that a schema's `$ref` leads to, if it stays within the document.
 pub(super) fn reference(schema: &Value) -> Option<String> {
     let fragment = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
-    Some(percent_encoding::percent_decode_str(fragment).decode_utf8().ok()?.into_owned())
+    Some(
+        percent_encoding::percent_decode_str(fragment)
+            .decode_utf8()
+            .ok()?
+            .into_owned(),
+    )
 }
 
 /// A name as a reference token of a JSON Pointer.
@@ -138,7 +142,10 @@ mod tests {
 
     #[test]
     fn follows_a_reference_whose_name_is_percent_encoded() {
-        assert_eq!(reference(&json!({ "$ref": "#/$defs/A%20b" })).as_deref(), Some("/$defs/A b"));
+        assert_eq!(
+            reference(&json!({ "$ref": "#/$defs/A%20b" })).as_deref(),
+            Some("/$defs/A b")
+        );
         assert_eq!(reference(&json!({ "$ref": "https://example.org/x" })), None);
     }
 }
