@@ -126,8 +126,12 @@ impl<'s> Sampler<'s> {
 
     /// The instance with the fewest parts; `None` if none is found.
     pub(super) fn least(&self, schema: &Value) -> Option<Value> {
+        self.shallowest(schema, MAX_DEPTH)
+    }
+
+    fn shallowest(&self, schema: &Value, depth: usize) -> Option<Value> {
         // Deepening step by step finds the shallow alternative of a recursive type before the deep ones.
-        (1..=MAX_DEPTH).find_map(|depth| self.instance(schema, depth, false, FULL_REFERENCES))
+        (1..=depth).find_map(|depth| self.instance(schema, depth, false, 0))
     }
 
     /// An instance with every property, an item in every array and an entry in every map.
@@ -168,13 +172,11 @@ impl<'s> Sampler<'s> {
         let mut join = |part: Value| instance = Some(merge(instance.take().unwrap_or(Value::Null), part));
         if let Some(target) = walk::reference(&Value::Object(schema.clone())) {
             let target = self.root.pointer(&target)?;
-            match references.checked_sub(1) {
-                Some(references) => join(self.instance(target, depth, full, references)?),
-                None => join(
-                    self.instance(target, depth, false, 0)
-                        .or_else(|| self.bottom(target, depth))?,
-                ),
-            }
+            join(if full && references == 0 {
+                self.shallowest(target, depth)?
+            } else {
+                self.instance(target, depth, full, references.saturating_sub(1))?
+            });
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(Value::Array(alternatives)) = schema.get(keyword) {
@@ -190,11 +192,6 @@ impl<'s> Sampler<'s> {
             }
         }
         Some(instance.unwrap_or(Value::Null))
-    }
-
-    /// The least instance within a depth, where a full one has followed references far enough.
-    fn bottom(&self, schema: &Value, depth: usize) -> Option<Value> {
-        (1..=depth).find_map(|depth| self.instance(schema, depth, false, FULL_REFERENCES))
     }
 
     fn object(&self, schema: &Map<String, Value>, depth: usize, full: bool, references: usize) -> Option<Value> {

@@ -84,6 +84,7 @@ impl EventSchema {
         let validator = jsonschema::options()
             .should_validate_formats(true)
             .with_pattern_options(jsonschema::PatternOptions::regex())
+            // Whatever features of the validator others in the build may have turned on.
             .offline()
             .build(&published)
             .map_err(|error| invalid(&published, &error))?;

@@ -325,6 +325,7 @@ mod published_is_enforced_for {
         structs_of_enums: Enums,
         recursive_structs: Recursive,
         recursive_enums: Expression,
+        bushy_enums: Bushy,
         unit_structs: Unit,
         newtypes: Newtype,
         tuple_structs: TupleStruct,

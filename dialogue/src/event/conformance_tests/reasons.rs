@@ -39,6 +39,19 @@ fn long_input_does_not_come_back() {
 }
 
 #[test]
+fn a_value_is_not_repeated_to_who_sent_it() {
+    for (schema, data) in [
+        (json!({ "type": "integer" }), json!("hush")),
+        (json!({ "maxLength": 1 }), json!("hush")),
+        (json!({ "pattern": "^[0-9]" }), json!("hush")),
+        (json!({ "enum": [1, 2] }), json!("hush")),
+    ] {
+        let message = &of(schema, data)[0].2;
+        assert!(!message.contains("hush"), "{message}");
+    }
+}
+
+#[test]
 fn a_list_of_violations_ends_at_twenty() {
     assert_eq!(
         of(json!({ "items": { "type": "null" } }), json!(vec![1; 1000])).len(),

@@ -524,3 +524,17 @@ impl From<FromInto> for String {
         value.0.to_string()
     }
 }
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(super) enum Bushy {
+    Many {
+        a: Box<Bushy>,
+        b: Box<Bushy>,
+        c: Box<Bushy>,
+        d: Box<Bushy>,
+        e: Box<Bushy>,
+        f: Vec<Bushy>,
+        g: Option<Box<Bushy>>,
+    },
+    Leaf(u8),
+}
