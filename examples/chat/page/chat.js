@@ -363,7 +363,6 @@ const SENTENCES = {
   ROOM_FULL: "The room is full.",
   NOT_IN_ROOM: "You are not in this room any more.",
   RATE_LIMITED: "That was a bit fast; wait a moment.",
-  LIMIT_EXCEEDED: "You have created as many topics as one may.",
 };
 
 const CLOSED = {
