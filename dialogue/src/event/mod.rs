@@ -3,12 +3,19 @@
 //! Owns the [`DialogueEvent`] trait, what describes an event at run time ([`EventDefinition`]), the envelope that
 //! carries it ([`EventMessage`]), and its schema and validation. Knows no room, client or socket.
 
+mod agreement;
+#[cfg(test)]
+mod conformance_tests;
 mod definition;
 mod message;
+mod pattern;
 mod payload;
 mod received;
+mod sample;
 mod schema;
+mod tighten;
 mod validate;
+mod walk;
 
 pub(crate) use definition::DefinitionResult;
 pub use definition::{
@@ -85,6 +92,14 @@ pub trait DialogueEvent: EventData {
             Ok(definition) => definition,
             Err(error) => panic!("event `{}`: {error}", Self::NAME),
         }
+    }
+
+    /// The event in what a handler of a room's event enum is given.
+    ///
+    /// A method of this trait, so that a room's list of events is held to one bound, and what is no event is one error.
+    #[doc(hidden)]
+    fn decode_received(event: &str, data: &serde_json::Value) -> Result<Self, DecodeError> {
+        <Self as Received>::decode(event, data)
     }
 
     /// This event as sent by `user` rather than by the server (`"system"`).

@@ -5,10 +5,28 @@ use std::marker::PhantomData;
 use super::RoomDeclaration;
 use crate::id::RoomId;
 
-/// Something that names one room: a room type, a family's value, or a `RoomHandle`.
+/// Something that names one room: a room type, a family's value, a `RoomHandle`, or an id.
 pub trait RoomRef {
     /// The room's id.
     fn room_id(&self) -> RoomId;
+}
+
+impl RoomRef for &str {
+    fn room_id(&self) -> RoomId {
+        RoomId::from(*self)
+    }
+}
+
+impl RoomRef for RoomId {
+    fn room_id(&self) -> RoomId {
+        self.clone()
+    }
+}
+
+impl RoomRef for &RoomId {
+    fn room_id(&self) -> RoomId {
+        RoomId::clone(self)
+    }
 }
 
 /// A room type that [`rooms!`](crate::rooms) declares: a unit struct for a single room, a struct with the id's fields
@@ -16,7 +34,13 @@ pub trait RoomRef {
 pub trait Room: RoomRef + Clone + Send + Sync + 'static {
     /// What was declared.
     #[doc(hidden)]
-    fn declaration() -> &'static RoomDeclaration;
+    const DECLARATION: &'static RoomDeclaration;
+
+    /// What was declared.
+    #[doc(hidden)]
+    fn declaration() -> &'static RoomDeclaration {
+        Self::DECLARATION
+    }
 
     /// The value whose id is `id`; `None` if it is not an id of this room or family.
     fn from_id(id: &str) -> Option<Self>;

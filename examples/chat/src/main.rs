@@ -7,7 +7,6 @@ mod rooms;
 use std::net::Ipv4Addr;
 
 use dialogue::prelude::*;
-use tokio::net::TcpListener;
 
 use crate::rooms::{Rooms, UserJoined, UserLeft};
 
@@ -32,14 +31,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()?;
 
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    println!("The chat is on http://{}", listener.local_addr()?);
     let app = page::router().merge(dialogue.router());
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            shutdown().await;
-            dialogue.stop().await;
-        })
-        .await?;
+    let address = dialogue.start_router((Ipv4Addr::LOCALHOST, port), app).await?;
+    println!("The chat is on http://{address}");
+    dialogue.stop_on_signal().await?;
     Ok(())
 }

@@ -1,0 +1,65 @@
+//! A type's name in other spellings. Pure text.
+
+/// `UserJoined` → `user-joined`, `HTTPError` → `http-error`.
+pub(crate) fn kebab(type_name: &str) -> String {
+    words(type_name).join("-")
+}
+
+/// `ProjectDiscussion` → `Project discussion`.
+pub(crate) fn sentence(type_name: &str) -> String {
+    let text = words(type_name).join(" ");
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => text,
+    }
+}
+
+/// The lower-case words of a name. A word begins at an underscore, at an upper-case letter after another kind of
+/// character, and at the last upper-case letter of several when a lower-case one follows.
+fn words(name: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let chars: Vec<char> = name.chars().collect();
+    for (at, &char) in chars.iter().enumerate() {
+        let after_upper = at > 0 && chars[at - 1].is_uppercase();
+        let before_lower = chars.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let begins = char == '_' || (char.is_uppercase() && (!after_upper || before_lower));
+        if begins && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if char != '_' {
+            word.extend(char.to_lowercase());
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kebab_case_splits_at_capitals_and_keeps_acronyms_and_digits_together() {
+        for (name, kebab_case) in [
+            ("Typing", "typing"),
+            ("UserJoined", "user-joined"),
+            ("HTTPError", "http-error"),
+            ("Version2Draft", "version2-draft"),
+            ("Snake_Case", "snake-case"),
+            ("A", "a"),
+            ("ABTest", "ab-test"),
+        ] {
+            assert_eq!(kebab(name), kebab_case);
+        }
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital() {
+        assert_eq!(sentence("ProjectDiscussion"), "Project discussion");
+        assert_eq!(sentence("Chat"), "Chat");
+    }
+}

@@ -1,0 +1,85 @@
+//! Collects every mistake of one macro call, so that a single compile shows them all.
+
+use std::fmt::Display;
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+
+/// The mistakes found so far.
+#[derive(Default)]
+pub(crate) struct Diagnostics(Vec<syn::Error>);
+
+impl Diagnostics {
+    /// Notes a mistake at `tokens`, which should be the fewest that must change.
+    pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
+        self.0.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Notes a mistake that the parser found.
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A `compile_error!` for each mistake.
+    pub(crate) fn into_compile_errors(self) -> TokenStream {
+        self.0.iter().map(syn::Error::to_compile_error).collect()
+    }
+}
+
+/// `" (first on line 7)"`, for the message about a second one: a macro on stable Rust cannot point at both.
+pub(crate) fn first_at(span: Span) -> String {
+    if proc_macro::is_available() {
+        format!(" (first on line {})", span.unwrap().line())
+    } else {
+        String::new()
+    }
+}
+
+/// The candidate that `typed` was probably meant to be.
+pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(typed, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `` `a`, `b` and `c` ``.
+pub(crate) fn list(names: &[impl Display]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => format!("`{only}`"),
+        [most @ .., last] => {
+            let most: Vec<_> = most.iter().map(|name| format!("`{name}`")).collect();
+            format!("{} and `{last}`", most.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_nearest_candidate() {
+        assert_eq!(nearest("evnts", ["events", "server_events", "name"]), Some("events"));
+        assert_eq!(nearest("historty", ["history", "name"]), Some("history"));
+    }
+
+    #[test]
+    fn names_nothing_when_nothing_is_near() {
+        assert_eq!(nearest("zzz", ["events", "name"]), None);
+    }
+
+    #[test]
+    fn lists_names_as_a_sentence_would() {
+        assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(list(&["a"]), "`a`");
+    }
+}

@@ -1,0 +1,102 @@
+//! What was written into what it means; every rule that the type alone can break.
+
+use syn::ext::IdentExt;
+use syn::{Data, DeriveInput, LitInt, parse_quote};
+
+use super::model::{Event, History};
+use super::name;
+use super::syntax::Attributes;
+use crate::diagnostics::Diagnostics;
+use crate::keys::Slot;
+use crate::{casing, docs};
+
+/// The event; what is wrong is noted and replaced by its default.
+pub(super) fn check(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Diagnostics) -> Event {
+    refuse_generics(input, diagnostics);
+    refuse_union(input, diagnostics);
+    Event {
+        ident: input.ident.clone(),
+        name: event_name(input, attributes, diagnostics),
+        description: match attributes.description.value() {
+            Some(description) => Some(description.value()),
+            None => docs::text(&input.attrs),
+        },
+        history: history(attributes, diagnostics),
+        krate: match attributes.krate.value() {
+            Some(path) => path.clone(),
+            None => parse_quote!(::dialogue),
+        },
+    }
+}
+
+/// A name on the wire stands for one schema; a generic type would have one for each of its instances.
+fn refuse_generics(input: &DeriveInput, diagnostics: &mut Diagnostics) {
+    if let Some(lifetime) = input.generics.lifetimes().next() {
+        diagnostics.at(
+            lifetime,
+            "an event owns its data, because it outlives the message that it came in: use `String` for `&'a str`, \
+             `Vec<T>` for `&'a [T]`, and remove the lifetime",
+        );
+    } else if let Some(parameter) = input.generics.params.first() {
+        diagnostics.at(
+            parameter,
+            "an event cannot be generic, because its name stands for one schema: declare a type for each event that \
+             you want, or hold a `serde_json::Value`",
+        );
+    }
+}
+
+/// Serde cannot tell which field of a union is there.
+fn refuse_union(input: &DeriveInput, diagnostics: &mut Diagnostics) {
+    if let Data::Union(data) = &input.data {
+        diagnostics.at(data.union_token, "a union cannot be an event: use a struct or an enum");
+    }
+}
+
+/// The name that is written, or the default one, which also stands in for a wrong one.
+fn event_name(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Diagnostics) -> String {
+    let default = casing::kebab(&input.ident.unraw().to_string());
+    match &attributes.name {
+        Slot::Given(_, name) => {
+            let text = name.value();
+            match name::fault(&text) {
+                None => return text,
+                Some(fault) => diagnostics.at(name, format!("an event's name {fault}")),
+            }
+        }
+        Slot::Broken(_) => {}
+        Slot::Absent => {
+            if let Some(fault) = name::fault(&default) {
+                diagnostics.at(
+                    &input.ident,
+                    format!(
+                        "the type's name makes the event's name `{default}`, but an event's name {fault}: \
+                         write `#[event(name = \"…\")]`"
+                    ),
+                );
+            }
+        }
+    }
+    default
+}
+
+fn history(attributes: &Attributes, diagnostics: &mut Diagnostics) -> History {
+    match attributes.history.value() {
+        None => History::Off,
+        Some(None) => History::ManagerLimit,
+        Some(Some(limit)) => history_limit(limit, diagnostics),
+    }
+}
+
+/// A history of nothing would number events that can never be recovered.
+fn history_limit(limit: &LitInt, diagnostics: &mut Diagnostics) -> History {
+    match limit.base10_parse::<usize>() {
+        Ok(0) => diagnostics.at(
+            limit,
+            "a history of 0 events keeps nothing: leave `history` out, or write how many to keep",
+        ),
+        Ok(limit) => return History::Limit(limit),
+        Err(error) => diagnostics.push(error),
+    }
+    History::Off
+}

@@ -1,0 +1,34 @@
+//! The impl that stands beside an error, so that rooms and handlers that use the event are not reported as well.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, parse_quote};
+
+use super::expand::implement;
+use super::model::Event;
+
+pub(super) fn fallback(input: &DeriveInput, event: &Event) -> TokenStream {
+    let mut generics = input.generics.clone();
+    let private = {
+        let krate = &event.krate;
+        quote!(#krate::__private)
+    };
+    // Where the type cannot be serialisable, the bound keeps the impl from being held to it. A bound without a
+    // lifetime of its own would be checked on the spot.
+    if !generics.params.is_empty() || matches!(input.data, Data::Union(_)) {
+        let ident = &input.ident;
+        let (_, arguments, _) = input.generics.split_for_impl();
+        let bound = parse_quote!(for<'never> #ident #arguments: #private::EventData);
+        generics.make_where_clause().predicates.push(bound);
+    }
+    let ident = &input.ident;
+    let (parameters, arguments, bounds) = generics.split_for_impl();
+    implement(
+        event,
+        parameters,
+        &quote!(#ident #arguments),
+        bounds,
+        &event.name,
+        quote!(loop {}),
+    )
+}

@@ -1,0 +1,17 @@
+//! What an event is, once everything about it is known to be right.
+
+use syn::{Ident, Path};
+
+pub(super) struct Event {
+    pub(super) ident: Ident,
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) history: History,
+    pub(super) krate: Path,
+}
+
+pub(super) enum History {
+    Off,
+    ManagerLimit,
+    Limit(usize),
+}

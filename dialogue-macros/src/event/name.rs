@@ -1,0 +1,54 @@
+//! What an event may be called. The same rule as `EventName::is_valid` in `dialogue`, which cannot be asked from here.
+
+const MAX_CHARS: usize = 64;
+
+/// What is wrong with a name, to follow "an event's name"; `None` if it is fine.
+pub(crate) fn fault(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("must not be empty".to_owned());
+    }
+    if name.starts_with("dialogue:") {
+        return Some("must not start with `dialogue:`, which is kept for Dialogue itself".to_owned());
+    }
+    if let Some(bad) = name.chars().find(|&char| !allowed(char)) {
+        return Some(format!(
+            "is made of letters, digits and `_.:-`, not of `{}`",
+            bad.escape_debug()
+        ));
+    }
+    let length = name.chars().count();
+    (length > MAX_CHARS).then(|| format!("has at most {MAX_CHARS} characters, not {length}"))
+}
+
+fn allowed(char: char) -> bool {
+    char.is_ascii_alphanumeric() || "_.:-".contains(char)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allows_what_the_protocol_allows() {
+        let longest = "x".repeat(64);
+        for name in ["m", "message", "order:placed", "a.b_c-D9", "dialogue", longest.as_str()] {
+            assert_eq!(fault(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_the_protocol_refuses() {
+        let too_long = "x".repeat(65);
+        for name in [
+            "",
+            "*",
+            "with space",
+            "dialogue:joined",
+            "größe",
+            "a\n",
+            too_long.as_str(),
+        ] {
+            assert!(fault(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `#[event(…)]` into what was written in it.
+
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Token, parenthesized};
+
+use crate::diagnostics::Diagnostics;
+use crate::keys::{self, Slot};
+
+/// The keys, as written.
+#[derive(Default)]
+pub(super) struct Attributes {
+    pub(super) name: Slot<LitStr>,
+    pub(super) description: Slot<LitStr>,
+    pub(super) history: Slot<Option<LitInt>>,
+    pub(super) krate: Slot<Path>,
+}
+
+const KEYS: &[&str] = &["name", "description", "history", "crate"];
+
+/// What every `#[event(…)]` of a type says together.
+pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Attributes {
+    let mut attributes = Attributes::default();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
+        let Meta::List(list) = &attr.meta else {
+            diagnostics.at(
+                &attr.meta,
+                "write `#[event(…)]` with keys in parentheses, such as `#[event(name = \"…\")]`",
+            );
+            continue;
+        };
+        let parser = |input: ParseStream<'_>| {
+            keys::entries(input, diagnostics, |key, input, diagnostics| {
+                attributes.entry(key, input, diagnostics)
+            });
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(list.tokens.clone()) {
+            diagnostics.push(error);
+        }
+    }
+    attributes
+}
+
+impl Attributes {
+    fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "name" => self.name.fill(key, diagnostics, |_| assigned(input)),
+            "description" => self.description.fill(key, diagnostics, |_| assigned(input)),
+            "history" => self.history.fill(key, diagnostics, |_| history(input)),
+            "crate" => self.krate.fill(key, diagnostics, |_| {
+                input.parse::<Token![=]>()?;
+                crate_path(input)
+            }),
+            _ => Err(keys::unknown(&key, KEYS)),
+        }
+    }
+}
+
+/// `= "…"`.
+fn assigned(input: ParseStream<'_>) -> syn::Result<LitStr> {
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+/// Nothing, `= N` or `(limit = N)`.
+fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(None);
+    }
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        return input.parse().map(Some);
+    }
+    if !input.peek(syn::token::Paren) {
+        return Err(input.error("write `history`, `history = N` or `history(limit = N)`"));
+    }
+    let content;
+    parenthesized!(content in input);
+    let key: Ident = content.parse()?;
+    if key != "limit" {
+        return Err(keys::unknown(&key, &["limit"]));
+    }
+    content.parse::<Token![=]>()?;
+    let limit = content.parse()?;
+    if !content.is_empty() {
+        return Err(content.error("`limit` is all that `history` takes"));
+    }
+    Ok(Some(limit))
+}
+
+/// The path after `crate =`.
+pub(crate) fn crate_path(input: ParseStream<'_>) -> syn::Result<Path> {
+    if input.peek(LitStr) {
+        return Err(input.error("write the path without quotes, as in `crate = my_crate::dialogue`"));
+    }
+    input.call(Path::parse_mod_style)
+}

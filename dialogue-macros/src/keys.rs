@@ -1,0 +1,112 @@
+//! Lists of `key value, key value, …`, as both macros have them: parsed past mistakes, each key once.
+
+use proc_macro2::TokenTree;
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::{Ident, Token};
+
+use crate::diagnostics::{Diagnostics, first_at, list, nearest};
+
+/// What was written for one key.
+#[derive(Default)]
+pub(crate) enum Slot<T> {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Something that is wrong, and reported.
+    Broken(Ident),
+    /// A value.
+    Given(Ident, T),
+}
+
+impl<T> Slot<T> {
+    /// Parses the key's value into the slot.
+    pub(crate) fn fill(
+        &mut self,
+        key: Ident,
+        diagnostics: &mut Diagnostics,
+        value: impl FnOnce(&mut Diagnostics) -> syn::Result<T>,
+    ) -> syn::Result<()> {
+        let first = match self {
+            Self::Absent => None,
+            Self::Broken(first) | Self::Given(first, _) => Some(first.span()),
+        };
+        let value = value(diagnostics);
+        if let Some(first) = first {
+            let message = format!("`{key}` is given twice{}; remove one of the two", first_at(first));
+            diagnostics.at(&key, message);
+            return value.map(drop);
+        }
+        match value {
+            Ok(value) => *self = Self::Given(key, value),
+            Err(error) => {
+                *self = Self::Broken(key);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value, if one was given and is right so far.
+    pub(crate) fn value(&self) -> Option<&T> {
+        match self {
+            Self::Given(_, value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The key, if it was written.
+    pub(crate) fn key(&self) -> Option<&Ident> {
+        match self {
+            Self::Absent => None,
+            Self::Broken(key) | Self::Given(key, _) => Some(key),
+        }
+    }
+}
+
+/// Parses comma-separated entries. `entry` gets each key and parses what follows it; after an error, parsing goes on
+/// with the next entry.
+pub(crate) fn entries(
+    input: ParseStream,
+    diagnostics: &mut Diagnostics,
+    mut entry: impl FnMut(Ident, ParseStream, &mut Diagnostics) -> syn::Result<()>,
+) {
+    while !input.is_empty() {
+        let parsed = input
+            .call(Ident::parse_any)
+            .and_then(|key| entry(key, input, diagnostics));
+        if let Err(error) = parsed {
+            diagnostics.push(error);
+            skip_to_comma(input);
+        }
+        if input.is_empty() {
+            break;
+        }
+        if let Err(error) = input.parse::<Token![,]>() {
+            diagnostics.push(error);
+            // A forgotten comma is no reason to lose the next entry.
+            if !input.peek(Ident::peek_any) {
+                skip_to_comma(input);
+                let _ = input.parse::<Token![,]>();
+            }
+        }
+    }
+}
+
+/// The error for a key that is not among `known`.
+pub(crate) fn unknown(key: &Ident, known: &[&str]) -> syn::Error {
+    let meant = match nearest(&key.to_string(), known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`? "),
+        None => String::new(),
+    };
+    syn::Error::new(
+        key.span(),
+        format!("unknown key `{key}`: {meant}The keys are {}", list(known)),
+    )
+}
+
+fn skip_to_comma(input: ParseStream) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let _ = input.parse::<TokenTree>();
+    }
+}

@@ -1,0 +1,138 @@
+//! A room's id and the fields that it is built from.
+
+use syn::ext::IdentExt;
+use syn::{Ident, LitStr};
+
+use super::super::fallback;
+use super::super::model::{Family, FamilyOptions, Field, Id};
+use super::super::pattern::{self, Segment};
+use super::super::syntax;
+use crate::diagnostics::{Diagnostics, first_at, list, nearest};
+
+pub(super) fn check(
+    room: &Ident,
+    id: &LitStr,
+    fields: Option<syntax::Fields>,
+    options: FamilyOptions,
+    diagnostics: &mut Diagnostics,
+) -> Id {
+    let segments = match pattern::parse(&id.value()) {
+        Ok(segments) => Some(segments),
+        Err(fault) => {
+            diagnostics.at(id, fault);
+            None
+        }
+    };
+    let Some(fields) = fields else {
+        if let Some(segments) = &segments {
+            refuse_placeholders_without_fields(room, id, segments, diagnostics);
+        }
+        return Id::Fixed(id.value());
+    };
+    if fields.fields.is_empty() {
+        let message = format!(
+            "a room without fields is written without these braces, as in `{room} = {}`",
+            id.token()
+        );
+        diagnostics.push(syn::Error::new(fields.brace.span.join(), message));
+    }
+    let fields = distinct(fields.fields, diagnostics);
+    let segments = match segments {
+        Some(segments) => {
+            match_fields(room, id, &segments, &fields, diagnostics);
+            fallback::segments(segments, &fields)
+        }
+        None => fallback::segments(Vec::new(), &fields),
+    };
+    Id::Family(Family {
+        fields,
+        segments,
+        options,
+    })
+}
+
+fn distinct(fields: Vec<syntax::Field>, diagnostics: &mut Diagnostics) -> Vec<Field> {
+    let mut distinct: Vec<Field> = Vec::new();
+    for field in fields {
+        if let Some(first) = distinct.iter().find(|first| first.ident == field.ident) {
+            let place = first_at(first.ident.span());
+            diagnostics.at(
+                &field.ident,
+                format!(
+                    "the field `{}` is declared twice{place}: remove one of the two",
+                    field.ident
+                ),
+            );
+            continue;
+        }
+        distinct.push(Field {
+            attrs: field.attrs,
+            ident: field.ident,
+            ty: field.ty,
+        });
+    }
+    distinct
+}
+
+fn refuse_placeholders_without_fields(room: &Ident, id: &LitStr, segments: &[Segment], diagnostics: &mut Diagnostics) {
+    let names: Vec<&str> = placeholders(segments).collect();
+    if names.is_empty() {
+        return;
+    }
+    let fields: Vec<String> = names.iter().map(|name| format!("{name}: …")).collect();
+    diagnostics.at(
+        id,
+        format!(
+            "{} stands for a field, but `{room}` has none: write `{room} {{ {} }} = …`",
+            list(&names.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>()),
+            fields.join(", ")
+        ),
+    );
+}
+
+/// Each field is in the id, and each placeholder is a field.
+fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field], diagnostics: &mut Diagnostics) {
+    let names: Vec<String> = fields.iter().map(|field| field.ident.unraw().to_string()).collect();
+    let mut misspelt = Vec::new();
+    for placeholder in placeholders(segments) {
+        if names.iter().any(|name| name == placeholder) {
+            continue;
+        }
+        let unused = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !placeholders(segments).any(|used| used == *name));
+        let advice = match nearest(placeholder, unused) {
+            Some(name) => {
+                misspelt.push(name.to_owned());
+                format!("write `{{{name}}}`")
+            }
+            None => format!("add the field, as in `{room} {{ {placeholder}: … }}`, or remove the placeholder"),
+        };
+        diagnostics.at(
+            id,
+            format!("`{room}` has no field `{placeholder}` for `{{{placeholder}}}`: {advice}"),
+        );
+    }
+    for field in fields {
+        let name = field.ident.unraw().to_string();
+        // Of a misspelt placeholder, one error tells enough.
+        if placeholders(segments).any(|placeholder| placeholder == name) || misspelt.contains(&name) {
+            continue;
+        }
+        diagnostics.at(
+            &field.ident,
+            format!(
+                "the field `{name}` is not in the id, so two rooms could share one: write `{{{name}}}` in {}",
+                id.token()
+            ),
+        );
+    }
+}
+
+fn placeholders(segments: &[Segment]) -> impl Iterator<Item = &str> {
+    segments.iter().filter_map(|segment| match segment {
+        Segment::Field(name) => Some(name.as_str()),
+        Segment::Literal(_) => None,
+    })
+}

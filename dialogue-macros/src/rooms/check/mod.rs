@@ -1,0 +1,119 @@
+//! The tree into the model; every rule that the text alone can break. What is wrong is noted and replaced by what
+//! causes no further errors (see `fallback`).
+
+mod events;
+mod id;
+mod option;
+
+use syn::ext::IdentExt;
+use syn::{Attribute, parse_quote};
+
+use super::model::{Room, RoomSet};
+use super::overlap::overlap;
+use super::pattern::Segment;
+use super::syntax;
+use crate::diagnostics::{Diagnostics, first_at};
+use crate::keys::Slot;
+use crate::{casing, docs};
+
+pub(super) fn check(rooms: syntax::Rooms, diagnostics: &mut Diagnostics) -> RoomSet {
+    refuse_cfg(&rooms.attrs, diagnostics);
+    refuse_overlaps(&rooms.rooms, diagnostics);
+    let mut set = RoomSet {
+        krate: rooms.krate.unwrap_or_else(|| parse_quote!(::dialogue)),
+        attrs: rooms.attrs,
+        visibility: rooms.visibility,
+        ident: rooms.ident,
+        rooms: Vec::new(),
+    };
+    for room in rooms.rooms {
+        // A second type of one name would bring rustc's errors about each of its impls.
+        if is_new_type(&room, &set, diagnostics) {
+            let room = check_room(room, diagnostics);
+            set.rooms.push(room);
+        }
+    }
+    set
+}
+
+fn is_new_type(room: &syntax::Room, set: &RoomSet, diagnostics: &mut Diagnostics) -> bool {
+    let mut idents = std::iter::once(&set.ident).chain(set.rooms.iter().map(|room| &room.ident));
+    let Some(first) = idents.find(|&ident| *ident == room.ident) else {
+        return true;
+    };
+    let message = format!(
+        "the type `{}` is declared twice{}: give this room another name",
+        room.ident,
+        first_at(first.span())
+    );
+    diagnostics.at(&room.ident, message);
+    false
+}
+
+fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
+    refuse_cfg(&room.attrs, diagnostics);
+    let settings = room.settings;
+    let options = option::family(&room.ident, room.fields.is_some(), &settings, diagnostics);
+    let id = id::check(&room.ident, &room.id, room.fields, options, diagnostics);
+    let events = events::events(&room.ident, &settings, diagnostics);
+    let default_subscriptions = events::subscriptions(&settings, &events, diagnostics);
+    Room {
+        name: match &settings.name {
+            Slot::Given(_, name) => name.value(),
+            _ => casing::sentence(&room.ident.unraw().to_string()),
+        },
+        description: match &settings.description {
+            Slot::Given(_, text) => Some(text.value()),
+            _ => docs::text(&room.attrs),
+        },
+        max_size: option::max_size(&settings, diagnostics),
+        sync: option::sync(&settings, diagnostics),
+        attrs: room.attrs,
+        visibility: room.visibility,
+        ident: room.ident,
+        id,
+        events,
+        default_subscriptions,
+    }
+}
+
+/// What is made of a room is many items; a `#[cfg]` would reach only the first of them.
+fn refuse_cfg(attrs: &[Attribute], diagnostics: &mut Diagnostics) {
+    for attr in attrs {
+        if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
+            diagnostics.at(
+                attr,
+                "`cfg` does not work on a single room: put it on a `rooms!` block of its own",
+            );
+        }
+    }
+}
+
+/// An id must lead to one room.
+fn refuse_overlaps(rooms: &[syntax::Room], diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<(&syntax::Room, Vec<Segment>)> = Vec::new();
+    for room in rooms {
+        let Ok(segments) = super::pattern::parse(&room.id.value()) else {
+            continue;
+        };
+        if let Some((first, _)) = seen.iter().find(|(_, others)| overlap(others, &segments)) {
+            let place = first_at(first.id.span());
+            let message = if first.id.value() == room.id.value() {
+                format!(
+                    "the id is `{}`'s already{place}: give `{}` another one",
+                    first.ident, room.ident
+                )
+            } else {
+                format!(
+                    "some ids of `{}` would also be ids of `{}`{place}, whose id is `{}`: give one of them another \
+                     beginning",
+                    room.ident,
+                    first.ident,
+                    first.id.value()
+                )
+            };
+            diagnostics.at(&room.id, message);
+        }
+        seen.push((room, segments));
+    }
+}

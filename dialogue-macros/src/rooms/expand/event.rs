@@ -1,0 +1,149 @@
+//! Which events the room allows, and the enum of them.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use super::super::model::{Event, Events, Room};
+
+/// `ChatEvent`. None where the events are not listed.
+pub(super) fn enumeration(room: &Room) -> TokenStream {
+    let Events::Only(events) = &room.events else {
+        return TokenStream::new();
+    };
+    let Room { visibility, ident, .. } = room;
+    let name = enum_name(room);
+    let doc = format!("An event of [`{ident}`].");
+    let variants = events.iter().map(|Event { path, variant, .. }| {
+        let doc = format!("[`{}`].", variant.unraw());
+        quote!(#[doc = #doc] #variant(#path))
+    });
+    quote! {
+        #[doc = #doc]
+        // Whether it is used, and what its events are like, is not for the macro to judge.
+        #[allow(dead_code, private_interfaces, clippy::large_enum_variant)]
+        #visibility enum #name { #(#variants),* }
+    }
+}
+
+/// `Allows`, `ClientAllows` and, for the enum, `Received`.
+pub(super) fn impls(room: &Room) -> TokenStream {
+    let ident = &room.ident;
+    match &room.events {
+        Events::Any => quote! {
+            impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
+            impl<M: __dialogue::DialogueEvent> __dialogue::ClientAllows<M> for #ident {}
+        },
+        Events::ReadOnly => quote! {
+            impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
+        },
+        Events::Only(events) => {
+            let pairs = events.iter().map(|event| pair(ident, event));
+            let second = second_client_impl(ident, events);
+            let received = received(room, events);
+            quote! {
+                #(#pairs)*
+                impl __dialogue::Allows<__dialogue::Value> for #ident {}
+                #second
+                #received
+            }
+        }
+    }
+}
+
+fn pair(room: &Ident, event: &Event) -> TokenStream {
+    let path = &event.path;
+    let client = event
+        .from_clients
+        .then(|| quote!(impl __dialogue::ClientAllows<#path> for #room {}));
+    quote! {
+        impl __dialogue::Allows<#path> for #room {}
+        #client
+    }
+}
+
+/// Where a trait has a single impl, rustc takes its event to be meant, and a wrong one is a "type mismatch" instead of
+/// an event that the room does not allow. `Allows` always has a second impl.
+fn second_client_impl(room: &Ident, events: &[Event]) -> Option<TokenStream> {
+    let count = events.iter().filter(|event| event.from_clients).count();
+    (count == 1).then(|| {
+        quote! {
+            #[diagnostic::do_not_recommend]
+            impl __dialogue::ClientAllows<__dialogue::Value> for #room {}
+        }
+    })
+}
+
+fn received(room: &Room, events: &[Event]) -> TokenStream {
+    let ident = &room.ident;
+    let name = enum_name(room);
+    let fault = format!("not an event of room `{}`", ident.unraw());
+    let names = events.iter().map(event_name);
+    let (event, data) = (local("event"), local("data"));
+    let arms = events.iter().map(|listed| {
+        let Event {
+            path, variant, span, ..
+        } = listed;
+        let name = event_name(listed);
+        quote_spanned! {*span=>
+            #name => <#path as __dialogue::DialogueEvent>::decode_received(#event, #data).map(Self::#variant),
+        }
+    });
+    quote! {
+        const NAMES: &[&__dialogue::str] = &[#(#names),*];
+
+        #[automatically_derived]
+        impl __dialogue::Received for #name {
+            fn names() -> __dialogue::Option<&'static [&'static __dialogue::str]> {
+                __dialogue::Some(NAMES)
+            }
+
+            fn decode(
+                #event: &__dialogue::str,
+                #data: &__dialogue::Value,
+            ) -> __dialogue::Result<Self, __dialogue::DecodeError> {
+                match #event {
+                    #(#arms)*
+                    _ => __dialogue::Err(__dialogue::DecodeError::new(#event, #fault)),
+                }
+            }
+        }
+
+        impl __dialogue::Allows<#name> for #ident {}
+    }
+}
+
+/// No two events of the room have one name.
+pub(super) fn checks(room: &Room) -> TokenStream {
+    let Events::Only(events) = &room.events else {
+        return TokenStream::new();
+    };
+    events
+        .iter()
+        .enumerate()
+        .skip(1)
+        .map(|(at, event)| {
+            quote_spanned! {event.span=>
+                const _: () = ::core::assert!(
+                    __dialogue::is_new(NAMES, #at),
+                    "another event of this room has the same name: give one of them another one with \
+                     `#[event(name = \"…\")]`, or put them into different rooms"
+                );
+            }
+        })
+        .collect()
+}
+
+fn event_name(event: &Event) -> TokenStream {
+    let path = &event.path;
+    quote_spanned!(event.span=> <#path as __dialogue::DialogueEvent>::NAME)
+}
+
+fn enum_name(room: &Room) -> Ident {
+    format_ident!("{}Event", room.ident)
+}
+
+/// A local name that no constant of the user's can be mistaken for.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}

@@ -1,0 +1,179 @@
+//! A declared id: its text into literal and field segments, and what an id may consist of. Pure text.
+//!
+//! The alphabet and the length are `RoomId::is_valid`'s in `dialogue`, which cannot be asked from here.
+
+/// A part of an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Segment {
+    /// Text as it is.
+    Literal(String),
+    /// The value of the field with this name.
+    Field(String),
+}
+
+/// The longest id, in bytes.
+const MAX_BYTES: usize = 128;
+
+/// Whether an id may contain `char`.
+pub(super) fn allowed(char: char) -> bool {
+    char.is_ascii_alphanumeric() || "_.:=@,;%-".contains(char)
+}
+
+/// The segments of an id, adjacent literals in one.
+///
+/// # Errors
+///
+/// What is wrong and what to write.
+pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
+    if text.is_empty() {
+        return Err("a room's id must not be empty".to_owned());
+    }
+    let mut segments = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        match rest.find(['{', '}']) {
+            Some(0) => rest = placeholder(rest, &mut segments)?,
+            at => {
+                let (literal, after) = rest.split_at(at.unwrap_or(rest.len()));
+                segments.push(Segment::Literal(checked(literal)?));
+                rest = after;
+            }
+        }
+    }
+    check_boundaries(&segments)?;
+    check_length(&segments)?;
+    Ok(segments)
+}
+
+/// Takes `{field}` off the front.
+fn placeholder<'a>(text: &'a str, segments: &mut Vec<Segment>) -> Result<&'a str, String> {
+    let Some(inside) = text.strip_prefix('{') else {
+        return Err("`}` closes nothing: write `{field}`".to_owned());
+    };
+    let Some((name, rest)) = inside.split_once('}') else {
+        return Err("`{` is not closed: write `{field}`".to_owned());
+    };
+    if name.is_empty() {
+        return Err("`{}` names no field: write `{field}`".to_owned());
+    }
+    if !name.chars().all(|char| char.is_alphanumeric() || char == '_') {
+        return Err(format!(
+            "`{{{name}}}` is more than a field's name: write `{{field}}` and nothing else in the braces"
+        ));
+    }
+    if segments.contains(&Segment::Field(name.to_owned())) {
+        return Err(format!("`{{{name}}}` is written twice: a field is in the id once"));
+    }
+    segments.push(Segment::Field(name.to_owned()));
+    Ok(rest)
+}
+
+fn checked(literal: &str) -> Result<String, String> {
+    match literal.chars().find(|&char| !allowed(char)) {
+        None => Ok(literal.to_owned()),
+        Some(bad) => Err(format!(
+            "a room's id is made of letters, digits and `_.:=@,;%-`, not of `{}`",
+            bad.escape_debug()
+        )),
+    }
+}
+
+/// A field ends where the next literal begins, so there must be one, and it must not begin like a percent-escape, which
+/// may stand in a field.
+fn check_boundaries(segments: &[Segment]) -> Result<(), String> {
+    for pair in segments.windows(2) {
+        match pair {
+            [Segment::Field(first), Segment::Field(second)] => {
+                return Err(format!(
+                    "nothing tells where `{{{first}}}` ends and `{{{second}}}` begins: write something between them, \
+                     as in `{{{first}}}-{{{second}}}`"
+                ));
+            }
+            [Segment::Field(field), Segment::Literal(literal)] => {
+                if let Some(bad) = literal.chars().next().filter(|&char| in_escape(char)) {
+                    return Err(format!(
+                        "`{bad}` cannot tell where `{{{field}}}` ends, because a field's percent-escapes contain \
+                         such characters: write something else after it, such as `-`"
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether `char` may stand in a percent-escape, as in `%2F`.
+fn in_escape(char: char) -> bool {
+    char == '%' || char.is_ascii_digit() || ('A'..='F').contains(&char)
+}
+
+/// Each field takes at least a byte.
+fn check_length(segments: &[Segment]) -> Result<(), String> {
+    let length: usize = segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => text.len(),
+            Segment::Field(_) => 1,
+        })
+        .sum();
+    if length <= MAX_BYTES {
+        return Ok(());
+    }
+    Err(format!("a room's id has at most {MAX_BYTES} characters, not {length}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(text: &str) -> Segment {
+        Segment::Literal(text.to_owned())
+    }
+
+    fn field(name: &str) -> Segment {
+        Segment::Field(name.to_owned())
+    }
+
+    #[test]
+    fn an_id_without_placeholders_is_one_literal() {
+        assert_eq!(parse("chat:main"), Ok(vec![literal("chat:main")]));
+    }
+
+    #[test]
+    fn placeholders_become_fields() {
+        assert_eq!(
+            parse("org-{org}-project-{id}"),
+            Ok(vec![literal("org-"), field("org"), literal("-project-"), field("id")])
+        );
+    }
+
+    #[test]
+    fn refuses_what_no_id_may_contain() {
+        for id in ["", "a b", "a/b", "größe", "*", "a\n"] {
+            assert!(parse(id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn refuses_broken_placeholders() {
+        for id in ["a{", "a}", "a{}", "a{id", "a{{id}}", "a{id:02}", "{id}-{id}"] {
+            assert!(parse(id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn refuses_fields_whose_end_cannot_be_told() {
+        for id in ["{a}{b}", "{a}%b", "{a}2", "{a}F"] {
+            assert!(parse(id).is_err(), "{id}");
+        }
+        assert!(parse("{a}f").is_ok());
+    }
+
+    #[test]
+    fn refuses_an_id_that_is_always_too_long() {
+        assert!(parse(&"x".repeat(128)).is_ok());
+        assert!(parse(&"x".repeat(129)).is_err());
+        assert!(parse(&format!("{}{{id}}", "x".repeat(128))).is_err());
+    }
+}

@@ -1,0 +1,264 @@
+//! The tokens of `rooms!` into a tree. Goes on after a mistake with the next key or room.
+
+use proc_macro2::TokenTree;
+use syn::parse::ParseStream;
+use syn::token::Brace;
+use syn::{Attribute, Ident, LitBool, LitInt, LitStr, Path, Token, Type, Visibility, braced, bracketed};
+
+use crate::diagnostics::Diagnostics;
+use crate::event::crate_path;
+use crate::keys::{self, Slot};
+
+pub(super) struct Rooms {
+    pub(super) krate: Option<Path>,
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) visibility: Visibility,
+    pub(super) ident: Ident,
+    pub(super) rooms: Vec<Room>,
+}
+
+pub(super) struct Room {
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) visibility: Visibility,
+    pub(super) ident: Ident,
+    pub(super) fields: Option<Fields>,
+    pub(super) id: LitStr,
+    pub(super) settings: Settings,
+}
+
+pub(super) struct Fields {
+    pub(super) brace: Brace,
+    pub(super) fields: Vec<Field>,
+}
+
+pub(super) struct Field {
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) ident: Ident,
+    pub(super) ty: Type,
+}
+
+/// What stands between a room's braces.
+#[derive(Default)]
+pub(super) struct Settings {
+    pub(super) name: Slot<LitStr>,
+    pub(super) description: Slot<LitStr>,
+    pub(super) events: Slot<Events>,
+    pub(super) server_events: Slot<Vec<Path>>,
+    pub(super) default_subscriptions: Slot<Events>,
+    pub(super) max_size: Slot<LitInt>,
+    pub(super) sync_history_on_join: Slot<Sync>,
+    pub(super) on_demand: Slot<LitBool>,
+    pub(super) client_created: Slot<LitInt>,
+    pub(super) listed: Slot<LitBool>,
+}
+
+pub(super) enum Events {
+    /// `*`
+    Any,
+    /// `[…]`
+    Only(Vec<Path>),
+}
+
+pub(super) enum Sync {
+    Switch(LitBool),
+    PerType(LitInt),
+}
+
+const KEYS: &[&str] = &[
+    "events",
+    "server_events",
+    "name",
+    "description",
+    "default_subscriptions",
+    "max_size",
+    "sync_history_on_join",
+    "on_demand",
+    "client_created",
+    "listed",
+];
+
+/// The whole input. An error only where not even the set's name can be told.
+pub(super) fn rooms(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Rooms> {
+    let krate = crate_line(input)?;
+    let attrs = input.call(Attribute::parse_outer)?;
+    let visibility = input.parse()?;
+    let ident = set_name(input)?;
+    let mut rooms = Vec::new();
+    while !input.is_empty() {
+        match room(input, diagnostics) {
+            Ok(room) => rooms.push(room),
+            Err(error) => {
+                diagnostics.push(error);
+                skip_room(input);
+            }
+        }
+    }
+    Ok(Rooms {
+        krate,
+        attrs,
+        visibility,
+        ident,
+        rooms,
+    })
+}
+
+/// `crate = path;`, if it is there.
+fn crate_line(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
+    if !(input.peek(Token![crate]) && input.peek2(Token![=])) {
+        return Ok(None);
+    }
+    input.parse::<Token![crate]>()?;
+    input.parse::<Token![=]>()?;
+    let path = crate_path(input)?;
+    input.parse::<Token![;]>()?;
+    Ok(Some(path))
+}
+
+/// `Rooms;`
+fn set_name(input: ParseStream<'_>) -> syn::Result<Ident> {
+    const HELP: &str = "write the name of the set of rooms first, as in `pub Rooms;`";
+    let ident: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), HELP))?;
+    if !input.peek(Token![;]) {
+        return Err(syn::Error::new(ident.span(), HELP));
+    }
+    input.parse::<Token![;]>()?;
+    Ok(ident)
+}
+
+/// `Chat = "chat" { … }` or `Project { id: u64 } = "project-{id}" { … }`.
+fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Room> {
+    let attrs = input.call(Attribute::parse_outer)?;
+    let visibility = input.parse()?;
+    let ident: Ident = input.parse()?;
+    let fields = if input.peek(Brace) { Some(fields(input)?) } else { None };
+    if !input.peek(Token![=]) {
+        return Err(input.error(format!(
+            "write the room's id after its name, as in `{ident} = \"…\" {{ … }}`"
+        )));
+    }
+    input.parse::<Token![=]>()?;
+    let id = input.parse()?;
+    let content;
+    braced!(content in input);
+    let mut settings = Settings::default();
+    keys::entries(&content, diagnostics, |key, input, diagnostics| {
+        settings.entry(key, input, diagnostics)
+    });
+    Ok(Room {
+        attrs,
+        visibility,
+        ident,
+        fields,
+        id,
+        settings,
+    })
+}
+
+fn fields(input: ParseStream<'_>) -> syn::Result<Fields> {
+    let content;
+    let brace = braced!(content in input);
+    let fields = content.parse_terminated(field, Token![,])?;
+    Ok(Fields {
+        brace,
+        fields: fields.into_iter().collect(),
+    })
+}
+
+fn field(input: ParseStream<'_>) -> syn::Result<Field> {
+    let attrs = input.call(Attribute::parse_outer)?;
+    if input.peek(Token![pub]) {
+        return Err(input.error("a field is as visible as its room: remove `pub`"));
+    }
+    let ident = input.parse()?;
+    input.parse::<Token![:]>()?;
+    Ok(Field {
+        attrs,
+        ident,
+        ty: input.parse()?,
+    })
+}
+
+/// Goes to where the next room should begin: past the braces that follow an id.
+fn skip_room(input: ParseStream<'_>) {
+    let mut after_id = false;
+    while let Ok(token) = input.parse::<TokenTree>() {
+        match &token {
+            TokenTree::Group(_) if after_id => return,
+            TokenTree::Literal(_) => after_id = true,
+            _ => {}
+        }
+    }
+}
+
+impl Settings {
+    fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+        let name = key.to_string();
+        if !KEYS.contains(&name.as_str()) {
+            return Err(keys::unknown(&key, KEYS));
+        }
+        input.parse::<Token![:]>()?;
+        match name.as_str() {
+            "events" => self
+                .events
+                .fill(key, diagnostics, |diagnostics| events(input, diagnostics)),
+            "server_events" => self
+                .server_events
+                .fill(key, diagnostics, |diagnostics| paths(input, diagnostics)),
+            "name" => self.name.fill(key, diagnostics, |_| input.parse()),
+            "description" => self.description.fill(key, diagnostics, |_| input.parse()),
+            "default_subscriptions" => self
+                .default_subscriptions
+                .fill(key, diagnostics, |diagnostics| events(input, diagnostics)),
+            "max_size" => self.max_size.fill(key, diagnostics, |_| input.parse()),
+            "sync_history_on_join" => self.sync_history_on_join.fill(key, diagnostics, |_| sync(input)),
+            "on_demand" => self.on_demand.fill(key, diagnostics, |_| input.parse()),
+            "client_created" => self.client_created.fill(key, diagnostics, |_| input.parse()),
+            _ => self.listed.fill(key, diagnostics, |_| input.parse()),
+        }
+    }
+}
+
+/// `*` or `[…]`.
+fn events(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Events> {
+    if input.peek(Token![*]) {
+        input.parse::<Token![*]>()?;
+        return Ok(Events::Any);
+    }
+    if !input.peek(syn::token::Bracket) {
+        return Err(input.error("write a list of event types, as in `[Message, Typing]`, or `*` for every event"));
+    }
+    paths(input, diagnostics).map(Events::Only)
+}
+
+/// `[Message, Typing]`. What is no path is noted and left out.
+fn paths(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Path>> {
+    if !input.peek(syn::token::Bracket) {
+        return Err(input.error("write a list of event types, as in `[Message, Typing]`"));
+    }
+    let content;
+    bracketed!(content in input);
+    let mut paths = Vec::new();
+    while !content.is_empty() {
+        if content.peek(LitStr) {
+            let name: LitStr = content.parse()?;
+            diagnostics.at(&name, "write the event's type here, not its name");
+        } else {
+            paths.push(content.call(Path::parse_mod_style)?);
+        }
+        if content.is_empty() {
+            break;
+        }
+        content.parse::<Token![,]>()?;
+    }
+    Ok(paths)
+}
+
+fn sync(input: ParseStream<'_>) -> syn::Result<Sync> {
+    if input.peek(LitBool) {
+        return input.parse().map(Sync::Switch);
+    }
+    if input.peek(LitInt) {
+        return input.parse().map(Sync::PerType);
+    }
+    Err(input.error("write `true` for all that is kept, `false`, or how many of each event type"))
+}
