@@ -58,11 +58,10 @@ const handlers = {
   event: (event) => events[event.event]?.(roomOf(event.roomId), event),
   joined(frame) {
     const room = roomOf(frame.roomId, { name: frame.roomName, joined: true });
-    const back = frame.gap || frame.recovered;
-    if (!back) room.log.replaceChildren();
+    if (!frame.back) room.log.replaceChildren();
     if (frame.gap) note(room, "You are back. What was said in between may be missing here.");
     room.log.ariaBusy = "true"; // history is not read aloud line by line
-    for (const event of frame.events) showMessage(room, event, { live: back });
+    for (const event of frame.events) showMessage(room, event, { live: frame.back });
     room.log.ariaBusy = null;
     refreshRooms();
   },
