@@ -113,7 +113,7 @@ function comeOrGo(room, username, verb) {
 }
 
 function showState({ state, delay, code, error }) {
-  if (state === "closed" && code === 4500) return signOut(error?.message ?? "That name was not accepted.");
+  if (state === "closed" && code === 4500) return signOut(error ? readable(error) : "That name was not accepted.");
   $("state").textContent = STATES[state];
   document.body.dataset.state = state;
   $("banner").hidden = state === "online" || state === "connecting";
@@ -371,8 +371,8 @@ const CLOSED = {
 };
 
 function readable({ code, message, violations = [] }) {
-  if (violations.length === 0) return SENTENCES[code] ?? message;
-  return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
+  if (violations.length > 0) return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
+  return SENTENCES[code] ?? `${message[0].toUpperCase()}${message.slice(1)}.`;
 }
 
 function fieldError(field, text) {
