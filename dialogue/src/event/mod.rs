@@ -87,14 +87,6 @@ pub trait DialogueEvent: EventData {
         }
     }
 
-    /// The event in what a handler of a room's event enum is given.
-    ///
-    /// A method of this trait, so that a room's list of events is held to one bound, and what is no event is one error.
-    #[doc(hidden)]
-    fn decode_received(event: &str, data: &serde_json::Value) -> Result<Self, DecodeError> {
-        <Self as Received>::decode(event, data)
-    }
-
     /// This event as sent by `user` rather than by the server (`"system"`).
     fn sent_by(self, user: impl Into<crate::UserId>) -> Outgoing<Self> {
         Outgoing::new(self).sent_by(user)

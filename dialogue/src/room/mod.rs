@@ -1,6 +1,7 @@
 //! Rooms: where events happen.
 
 mod declaration;
+pub(crate) mod pattern;
 mod typed;
 
 pub use declaration::{

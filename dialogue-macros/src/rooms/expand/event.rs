@@ -1,10 +1,11 @@
 //! Which events the room allows, and the enum of them.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::super::model::{Event, Events, Room};
+use super::local;
 
 /// `ChatEvent`. None where the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {
@@ -86,7 +87,7 @@ fn received(room: &Room, events: &[Event]) -> TokenStream {
         } = listed;
         let name = event_name(listed);
         quote_spanned! {*span=>
-            #name => <#path as __dialogue::DialogueEvent>::decode_received(#event, #data).map(Self::#variant),
+            #name => __dialogue::Listed::<#path>::decode(#event, #data).map(Self::#variant),
         }
     });
     quote! {
@@ -136,14 +137,9 @@ pub(super) fn checks(room: &Room) -> TokenStream {
 
 fn event_name(event: &Event) -> TokenStream {
     let path = &event.path;
-    quote_spanned!(event.span=> <#path as __dialogue::DialogueEvent>::NAME)
+    quote_spanned!(event.span=> __dialogue::Listed::<#path>::NAME)
 }
 
 fn enum_name(room: &Room) -> Ident {
     format_ident!("{}Event", room.ident)
-}
-
-/// A local name that no constant of the user's can be mistaken for.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }
