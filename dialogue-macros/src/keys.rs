@@ -99,10 +99,27 @@ pub(crate) fn unknown(key: &Ident, known: &[&str]) -> syn::Error {
         Some(nearest) => format!("did you mean `{nearest}`? "),
         None => String::new(),
     };
-    syn::Error::new(
-        key.span(),
-        format!("unknown key `{key}`: {meant}The keys are {}", list(known)),
-    )
+    let keys = match known {
+        [only] => format!("the only key is `{only}`"),
+        _ => format!("the keys are {}", list(known)),
+    };
+    syn::Error::new(key.span(), format!("unknown key `{key}`: {meant}{keys}"))
+}
+
+/// Parses the whole of a group. After an error nothing of it is left, or syn would report the rest as well.
+pub(crate) fn whole<T>(
+    content: &syn::parse::ParseBuffer<'_>,
+    parse: impl FnOnce(ParseStream) -> syn::Result<T>,
+) -> syn::Result<T> {
+    let parsed = parse(content).and_then(|value| {
+        if content.is_empty() {
+            Ok(value)
+        } else {
+            Err(content.error("unexpected token"))
+        }
+    });
+    while content.parse::<TokenTree>().is_ok() {}
+    parsed
 }
 
 fn skip_to_comma(input: ParseStream) {

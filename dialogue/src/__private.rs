@@ -1,6 +1,5 @@
 //! What the macros call. Not for people: anything here may change with any release.
 
-use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -12,6 +11,8 @@ pub use std::{
     result::Result::{self, Err, Ok},
 };
 
+// Hidden, lest rustc shows this path to it in errors.
+#[doc(hidden)]
 pub use serde_json::Value;
 
 use crate::event::DefinitionResult;
@@ -79,23 +80,57 @@ pub const fn is_new(names: &[&str], at: usize) -> bool {
 
 /// An event in a room's list: all that `rooms!` asks of it.
 ///
-/// Behind one bound of one type, because rustc then says once, at the event, that it is none. (Through the trait
-/// itself, each associated item would be reported, and each of them again if the event lacks derives.)
-pub struct Listed<E: DialogueEvent>(PhantomData<E>);
-
-impl<E: DialogueEvent> Listed<E> {
+/// One bound, without supertraits, so that rustc says once of each event that it is none. Through `DialogueEvent`, it
+/// would say of an event that lacks derives so for each associated item that is named.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`"
+)]
+pub trait Listed: Sized {
     /// The event's name.
-    pub const NAME: &'static str = E::NAME;
-    /// What has its definition.
-    pub const DEFINITION: fn() -> DefinitionResult = E::try_definition;
+    const NAME: &'static str;
+
+    /// The event's definition.
+    ///
+    /// # Errors
+    ///
+    /// See [`DialogueEvent::try_definition`].
+    fn definition() -> DefinitionResult;
 
     /// The event in what a handler of the room's event enum is given.
     ///
     /// # Errors
     ///
     /// [`DecodeError`] when the data is not of the event's type.
-    pub fn decode(event: &str, data: &Value) -> Result<E, DecodeError> {
-        E::decode(event, data)
+    fn decode(event: &str, data: &Value) -> Result<Self, DecodeError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: DialogueEvent> Listed for E {
+    const NAME: &'static str = E::NAME;
+
+    fn definition() -> DefinitionResult {
+        E::try_definition()
+    }
+
+    fn decode(event: &str, data: &Value) -> Result<Self, DecodeError> {
+        <E as Received>::decode(event, data)
+    }
+}
+
+/// No event. Where a room allows its clients nothing, or a single event, rustc takes the one impl that there is to be
+/// meant; with this as another, it says that the room does not allow the event.
+#[derive(Debug)]
+pub enum NoEvent {}
+
+impl Received for NoEvent {
+    fn names() -> Option<&'static [&'static str]> {
+        Some(&[])
+    }
+
+    fn decode(event: &str, _data: &Value) -> Result<Self, DecodeError> {
+        Err(DecodeError::new(event, "never an event"))
     }
 }
 

@@ -1,6 +1,5 @@
 //! A mistake in an event is not reported again where the event is used.
 use dialogue::prelude::*;
-use dialogue::{Allows, Payload};
 
 #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "chat message")]
@@ -13,9 +12,11 @@ rooms! {
     Chat = "chat" { events: [Message], default_subscriptions: [Message] }
 }
 
-fn trigger<E: DialogueEvent>(_room: impl Allows<E>, _data: impl Payload<Event = E>) {}
-
-fn main() {
-    trigger(Chat, Message { text: "hello".into() });
-    trigger(Chat, Message { text: "hello".into() }.sent_by("user-1"));
+async fn trigger(dialogue: Dialogue) {
+    dialogue.on(Chat, |_: EventMessage<Message>| async {});
+    dialogue.on(Chat, |_: EventMessage<ChatEvent>| async {});
+    let _ = dialogue.trigger(Chat, Message { text: "hello".into() }).await;
+    let _ = dialogue.trigger(Chat, Message { text: "hello".into() }.sent_by("user-1")).await;
 }
+
+fn main() {}

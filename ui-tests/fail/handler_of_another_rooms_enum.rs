@@ -1,15 +1,14 @@
 use dialogue::prelude::*;
-use dialogue_ui_tests::{Message, Typing, UserJoined};
-use dialogue::{Listen, Received};
+use dialogue_ui_tests::{Message, Typing};
 
 rooms! {
     Rooms;
-    Chat = "chat" { events: [Message, Typing], server_events: [UserJoined] }
+    Chat = "chat" { events: [Message, Typing] }
     Project { id: u64 } = "project-{id}" { events: [Message] }
 }
 
-fn on<M: Received>(_room: impl Listen<M>, _handler: impl Fn(EventMessage<M>)) {}
-
-fn main() {
-    on(Project { id: 7 }, |_: EventMessage<ChatEvent>| {});
+fn listen(dialogue: Dialogue) {
+    dialogue.on(Project { id: 7 }, |_: EventMessage<ChatEvent>| async {});
 }
+
+fn main() {}

@@ -1,17 +1,15 @@
 use dialogue::prelude::*;
-use dialogue_ui_tests::{Message, Typing, UserJoined};
-use dialogue::{Allows, Payload};
+use dialogue_ui_tests::{Message, Typing};
 
 rooms! {
     Rooms;
-    Chat = "chat" { events: [Message, Typing], server_events: [UserJoined] }
     Project { id: u64 } = "project-{id}" { events: [Message] }
 }
 
-fn trigger<E: DialogueEvent>(_room: impl Allows<E>, _data: impl Payload<Event = E>) {}
-
-fn main() {
-    trigger(Project { id: 7 }, Typing { is_typing: true });
-    trigger::<Typing>(Project { id: 7 }, Typing { is_typing: true });
-    trigger(Project { id: 7 }, Typing { is_typing: true }.sent_by("user-1"));
+async fn trigger(dialogue: Dialogue) {
+    let _ = dialogue.trigger(Project { id: 7 }, Typing { is_typing: true }).await;
+    let _ = dialogue.trigger::<Typing>(Project { id: 7 }, Typing { is_typing: true }).await;
+    let _ = dialogue.trigger(Project { id: 7 }, Typing { is_typing: true }.sent_by("user-1")).await;
 }
+
+fn main() {}

@@ -1,17 +1,14 @@
 use dialogue::prelude::*;
 use dialogue_ui_tests::{Message, Typing, UserJoined};
-use dialogue::{Allows, Payload};
 
 rooms! {
     Rooms;
-    Chat = "chat" { events: [Message, Typing], server_events: [UserJoined] }
-    Project { id: u64 } = "project-{id}" { events: [Message] }
-    Lobby = "lobby" { events: [Message, UserJoined] }
+    Chat = "chat" { events: [Message], server_events: [UserJoined] }
 }
 
-fn trigger<E: DialogueEvent>(_room: impl Allows<E>, _data: impl Payload<Event = E>) {}
-
-fn main() {
-    trigger(Lobby, Typing { is_typing: true });
-    trigger::<Typing>(Lobby, Typing { is_typing: true });
+async fn trigger(dialogue: Dialogue) {
+    let _ = dialogue.trigger(Chat, Typing { is_typing: true }).await;
+    let _ = dialogue.trigger::<Typing>(Chat, Typing { is_typing: true }).await;
 }
+
+fn main() {}

@@ -1,6 +1,5 @@
 use dialogue::prelude::*;
 use dialogue_ui_tests::{Message, Typing, UserJoined};
-use dialogue::{Allows, Payload};
 
 rooms! {
     Rooms;
@@ -8,8 +7,8 @@ rooms! {
     Project { id: u64 } = "project-{id}" { events: [Message] }
 }
 
-fn trigger<E: DialogueEvent>(_room: impl Allows<E>, _data: impl Payload<Event = E>) {}
-
-fn main() {
-    trigger(Chat, "hello");
+async fn trigger(dialogue: Dialogue) {
+    let _ = dialogue.trigger(Chat, "hello").await;
 }
+
+fn main() {}

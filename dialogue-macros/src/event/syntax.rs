@@ -76,16 +76,17 @@ fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
     }
     let content;
     parenthesized!(content in input);
-    let key: Ident = content.parse()?;
+    keys::whole(&content, limit).map(Some)
+}
+
+/// `limit = N`.
+fn limit(input: ParseStream<'_>) -> syn::Result<LitInt> {
+    let key: Ident = input.parse()?;
     if key != "limit" {
         return Err(keys::unknown(&key, &["limit"]));
     }
-    content.parse::<Token![=]>()?;
-    let limit = content.parse()?;
-    if !content.is_empty() {
-        return Err(content.error("`limit` is all that `history` takes"));
-    }
-    Ok(Some(limit))
+    input.parse::<Token![=]>()?;
+    input.parse()
 }
 
 /// The path after `crate =`.

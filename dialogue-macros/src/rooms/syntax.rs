@@ -157,7 +157,7 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
 fn fields(input: ParseStream<'_>) -> syn::Result<Fields> {
     let content;
     let brace = braced!(content in input);
-    let fields = content.parse_terminated(field, Token![,])?;
+    let fields = keys::whole(&content, |content| content.parse_terminated(field, Token![,]))?;
     Ok(Fields {
         brace,
         fields: fields.into_iter().collect(),
@@ -237,18 +237,22 @@ fn paths(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<V
     }
     let content;
     bracketed!(content in input);
+    keys::whole(&content, |content| list(content, diagnostics))
+}
+
+fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Path>> {
     let mut paths = Vec::new();
-    while !content.is_empty() {
-        if content.peek(LitStr) {
-            let name: LitStr = content.parse()?;
+    while !input.is_empty() {
+        if input.peek(LitStr) {
+            let name: LitStr = input.parse()?;
             diagnostics.at(&name, "write the event's type here, not its name");
         } else {
-            paths.push(content.call(Path::parse_mod_style)?);
+            paths.push(input.call(Path::parse_mod_style)?);
         }
-        if content.is_empty() {
+        if input.is_empty() {
             break;
         }
-        content.parse::<Token![,]>()?;
+        input.parse::<Token![,]>()?;
     }
     Ok(paths)
 }

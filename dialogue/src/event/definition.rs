@@ -26,6 +26,17 @@ pub enum HistorySetting {
     Limit(usize),
 }
 
+impl HistorySetting {
+    /// How many events a room keeps, where `manager` is the history manager's own limit; `None` for none.
+    pub(crate) fn limit(self, manager: usize) -> Option<usize> {
+        match self {
+            Self::Off => None,
+            Self::ManagerLimit => Some(manager),
+            Self::Limit(limit) => Some(limit),
+        }
+    }
+}
+
 /// An event described at run time: what the derive makes of a type, or [`EventDefinition::new`] of a name and a schema.
 ///
 /// A cheap clone of shared data.
@@ -59,10 +70,7 @@ impl TypedEvent {
     fn of<E: EventData>() -> Self {
         Self {
             type_id: TypeId::of::<E>(),
-            reshape: |data| {
-                let typed: E = validate::decode(data).map_err(|violation| vec![violation])?;
-                serde_json::to_value(&typed).map_err(|error| vec![Violation::type_mismatch(error)])
-            },
+            reshape: |data| validate::reshape::<E>(data).map_err(|violation| vec![violation]),
         }
     }
 }

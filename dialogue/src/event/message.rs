@@ -32,14 +32,14 @@ pub struct EventMessage<T = Value> {
 
 impl<T> EventMessage<T> {
     /// The same envelope around other data.
-    pub(crate) fn map<U>(self, data: impl FnOnce(T) -> U) -> EventMessage<U> {
+    pub(crate) fn with_data<U>(&self, data: U) -> EventMessage<U> {
         EventMessage {
-            event: self.event,
-            room_id: self.room_id,
-            data: data(self.data),
-            from: self.from,
+            event: self.event.clone(),
+            room_id: self.room_id.clone(),
+            data,
+            from: self.from.clone(),
             timestamp: self.timestamp,
-            meta: self.meta,
+            meta: self.meta.clone(),
             seq: self.seq,
         }
     }

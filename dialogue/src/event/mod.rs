@@ -3,12 +3,19 @@
 //! Owns the [`DialogueEvent`] trait, what describes an event at run time ([`EventDefinition`]), the envelope that
 //! carries it ([`EventMessage`]), and its schema and validation. Knows no room, client or socket.
 
+mod agreement;
+#[cfg(test)]
+mod conformance_tests;
 mod definition;
 mod message;
+mod pattern;
 mod payload;
 mod received;
+mod sample;
 mod schema;
+mod tighten;
 mod validate;
+mod walk;
 
 pub(crate) use definition::DefinitionResult;
 pub use definition::{
@@ -33,10 +40,17 @@ use serde::de::DeserializeOwned;
     label = "not serialisable both ways with a JSON schema",
     note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, and see that its fields have the same"
 )]
-pub trait EventData: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
+pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
-#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> EventData for T {}
+
+/// For the sake of the error alone: this impl is for nobody, since nothing is [`Never`]. With one impl to choose from,
+/// rustc looks into it and reports each derive that is missing by itself; with two it says that `EventData` is.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static, Why: Never> EventData<Why> for T {}
+
+/// What nothing is.
+pub trait Never {}
 
 /// A typed thing that happens in a room. Derive it:
 ///

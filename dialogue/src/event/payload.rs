@@ -43,6 +43,11 @@ impl<E> Outgoing<E> {
 /// What can be triggered as an event: the event itself, an [`Outgoing`] one, or an [`EventMessage`].
 ///
 /// Of an `EventMessage`, the data, sender, timestamp and metadata are taken; its room and number are given anew.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event, so it cannot be triggered",
+    label = "not an event, an event with a sender, or an `EventMessage`",
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, or take an event"
+)]
 pub trait Payload: Send + 'static {
     /// The event's type.
     type Event: DialogueEvent;
@@ -51,6 +56,7 @@ pub trait Payload: Send + 'static {
     fn into_outgoing(self) -> Outgoing<Self::Event>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: DialogueEvent> Payload for E {
     type Event = E;
 

@@ -50,6 +50,16 @@ pub enum Segment {
     Field(&'static str),
 }
 
+/// As it is declared: `project-`, `{id}`.
+impl std::fmt::Display for Segment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Literal(text) => f.write_str(text),
+            Self::Field(name) => write!(f, "{{{name}}}"),
+        }
+    }
+}
+
 /// The events of a declared room.
 #[derive(Debug)]
 pub enum DeclaredEvents {

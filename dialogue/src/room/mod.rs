@@ -1,11 +1,25 @@
 //! Rooms: where events happen.
+//!
+//! Owns what a room is ([`RoomConfig`], declarations, policy), its pure state, and the registry of all rooms. Knows
+//! clients as places to send to; knows no socket and no hook.
 
+mod cell;
+mod config;
 mod declaration;
 pub(crate) mod pattern;
+mod policy;
+mod registry;
+mod state;
 mod typed;
 
+pub(crate) use cell::{Origin, RoomCell};
+pub(crate) use config::RoomTemplate;
+pub use config::{RoomBlueprint, RoomConfig, RoomPlan};
 pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };
+pub(crate) use policy::{EventPolicy, KnownEvents, Party};
+pub(crate) use registry::{Blueprint, NotAdded, Registry};
+pub(crate) use state::{NoSeat, Subscriptions};
 pub(crate) use typed::ListenScope;
 pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef, RoomSet};

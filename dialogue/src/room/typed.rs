@@ -5,10 +5,28 @@ use std::marker::PhantomData;
 use super::RoomDeclaration;
 use crate::id::RoomId;
 
-/// Something that names one room: a room type, a family's value, or a `RoomHandle`.
+/// Something that names one room: a room type, a family's value, a `RoomHandle`, or an id.
 pub trait RoomRef {
     /// The room's id.
     fn room_id(&self) -> RoomId;
+}
+
+impl RoomRef for &str {
+    fn room_id(&self) -> RoomId {
+        RoomId::from(*self)
+    }
+}
+
+impl RoomRef for RoomId {
+    fn room_id(&self) -> RoomId {
+        self.clone()
+    }
+}
+
+impl RoomRef for &RoomId {
+    fn room_id(&self) -> RoomId {
+        RoomId::clone(self)
+    }
 }
 
 /// A room type that [`rooms!`](crate::rooms) declares: a unit struct for a single room, a struct with the id's fields

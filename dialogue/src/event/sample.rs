@@ -1,0 +1,419 @@
+//! Instances of a schema, and payloads that carry one to any place in it.
+//!
+//! Samples aim to be valid but need not be: whoever uses one asks the validator first.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::pattern;
+use super::walk::{self, Edge};
+
+/// How deep an instance may be nested before a schema counts as having none. Beyond any type written by hand; only
+/// schemas without a finite instance get here.
+const MAX_DEPTH: usize = 16;
+
+/// How many references a full instance follows into one another: enough to see a recursive type in itself.
+const FULL_REFERENCES: usize = 3;
+
+/// A schema held directly by another: `to` is one of the subschemas of `from`, or what it refers to.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub(super) from: String,
+    edge: Edge,
+    pub(super) to: String,
+}
+
+/// Makes samples of one schema.
+pub(super) struct Sampler<'s> {
+    root: &'s Value,
+    steps: Vec<Step>,
+    /// The first step that leads to each place, from a shortest way from the root.
+    ways: HashMap<String, usize>,
+}
+
+impl<'s> Sampler<'s> {
+    pub(super) fn new(root: &'s Value) -> Self {
+        let mut sampler = Self {
+            root,
+            steps: Vec::new(),
+            ways: HashMap::new(),
+        };
+        let mut places = vec![String::new()];
+        let mut seen = HashSet::from([String::new()]);
+        let mut next = 0;
+        while let Some(from) = places.get(next).cloned() {
+            next += 1;
+            for (edge, to) in sampler.held_by(&from) {
+                if seen.insert(to.clone()) {
+                    sampler.ways.insert(to.clone(), sampler.steps.len());
+                    places.push(to.clone());
+                }
+                sampler.steps.push(Step {
+                    from: from.clone(),
+                    edge,
+                    to,
+                });
+            }
+        }
+        sampler
+    }
+
+    fn held_by(&self, from: &str) -> Vec<(Edge, String)> {
+        let Some(schema) = self.root.pointer(from) else {
+            return Vec::new();
+        };
+        let children = walk::children(schema)
+            .into_iter()
+            .filter(|(edge, _)| *edge != Edge::Aside)
+            .map(|(edge, step)| (edge, format!("{from}{step}")));
+        let target = walk::reference(schema).filter(|target| self.root.pointer(target).is_some());
+        children.chain(target.map(|target| (Edge::Same, target))).collect()
+    }
+
+    /// Every step from a schema to one that it holds, those nearest to the root first.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// A payload that has `instance` at the far end of `step`.
+    pub(super) fn through(&self, step: &Step, instance: Value) -> Option<Value> {
+        let held = self.place(step, instance)?;
+        self.carry(&step.from, held)
+    }
+
+    /// A payload that has `instance` at `place`.
+    pub(super) fn carry(&self, place: &str, mut instance: Value) -> Option<Value> {
+        let mut place = place;
+        while !place.is_empty() {
+            let step = self.steps.get(*self.ways.get(place)?)?;
+            instance = self.place(step, instance)?;
+            place = &step.from;
+        }
+        Some(instance)
+    }
+
+    /// An instance of the holding schema around one of the held schema.
+    fn place(&self, step: &Step, instance: Value) -> Option<Value> {
+        let holder = self.root.pointer(&step.from)?;
+        let key = match &step.edge {
+            Edge::Property(name) => name.clone(),
+            Edge::Pattern(pattern) => pattern::example(pattern, 0)?,
+            Edge::Additional => "key".to_owned(),
+            Edge::Item | Edge::Prefix(_) => return self.place_item(holder, &step.edge, instance),
+            Edge::Same => return Some(merge(self.own(holder).unwrap_or(Value::Null), instance)),
+            Edge::All => return Some(merge(self.least(holder).unwrap_or(Value::Null), instance)),
+            Edge::Aside => return None,
+        };
+        let mut object = match self.least(holder) {
+            Some(Value::Object(object)) => object,
+            _ => Map::new(),
+        };
+        object.insert(key, instance);
+        Some(Value::Object(object))
+    }
+
+    fn place_item(&self, holder: &Value, edge: &Edge, instance: Value) -> Option<Value> {
+        let mut items = match self.least(holder) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        let prefix = holder.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
+        let index = if let Edge::Prefix(index) = edge { *index } else { prefix };
+        if index == items.len() {
+            items.push(instance);
+        } else {
+            *items.get_mut(index)? = instance;
+        }
+        Some(Value::Array(items))
+    }
+
+    /// The instance with the fewest parts; `None` if none is found.
+    pub(super) fn least(&self, schema: &Value) -> Option<Value> {
+        // Deepening step by step finds the shallow alternative of a recursive type before the deep ones.
+        (1..=MAX_DEPTH).find_map(|depth| self.instance(schema, depth, false, FULL_REFERENCES))
+    }
+
+    /// An instance with every property, an item in every array and an entry in every map.
+    pub(super) fn full(&self, schema: &Value) -> Option<Value> {
+        self.instance(schema, MAX_DEPTH, true, FULL_REFERENCES)
+    }
+
+    /// An instance of what the schema says besides its alternatives and references.
+    fn own(&self, schema: &Value) -> Option<Value> {
+        let mut own = schema.as_object()?.clone();
+        for keyword in ["anyOf", "oneOf", "$ref"] {
+            own.remove(keyword);
+        }
+        (!own.is_empty()).then(|| self.least(&Value::Object(own)))?
+    }
+
+    fn instance(&self, schema: &Value, depth: usize, full: bool, references: usize) -> Option<Value> {
+        let depth = depth.checked_sub(1)?;
+        let schema = match schema {
+            Value::Object(schema) => schema,
+            Value::Bool(true) => return Some(Value::Null),
+            _ => return None,
+        };
+        if let Some(constant) = schema.get("const") {
+            return Some(constant.clone());
+        }
+        if let Some(Value::Array(values)) = schema.get("enum") {
+            return values.first().cloned();
+        }
+        let mut instance = match first_type(schema) {
+            Some("object") => Some(self.object(schema, depth, full, references)?),
+            Some("array") => Some(self.array(schema, depth, full, references)?),
+            Some("string") => Some(strings(schema).into_iter().next()?),
+            Some("integer" | "number") => Some(numbers(schema).into_iter().next()?),
+            Some("boolean") => Some(Value::Bool(false)),
+            _ => None,
+        };
+        let mut join = |part: Value| instance = Some(merge(instance.take().unwrap_or(Value::Null), part));
+        if let Some(target) = walk::reference(&Value::Object(schema.clone())) {
+            let target = self.root.pointer(&target)?;
+            match references.checked_sub(1) {
+                Some(references) => join(self.instance(target, depth, full, references)?),
+                None => join(
+                    self.instance(target, depth, false, 0)
+                        .or_else(|| self.bottom(target, depth))?,
+                ),
+            }
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            if let Some(Value::Array(alternatives)) = schema.get(keyword) {
+                let mut instances = alternatives
+                    .iter()
+                    .filter_map(|one| self.instance(one, depth, full, references));
+                join(instances.next()?);
+            }
+        }
+        if let Some(Value::Array(all)) = schema.get("allOf") {
+            for one in all {
+                join(self.instance(one, depth, full, references)?);
+            }
+        }
+        Some(instance.unwrap_or(Value::Null))
+    }
+
+    /// The least instance within a depth, where a full one has followed references far enough.
+    fn bottom(&self, schema: &Value, depth: usize) -> Option<Value> {
+        (1..=depth).find_map(|depth| self.instance(schema, depth, false, FULL_REFERENCES))
+    }
+
+    fn object(&self, schema: &Map<String, Value>, depth: usize, full: bool, references: usize) -> Option<Value> {
+        let required: HashSet<&str> = match schema.get("required") {
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+            _ => HashSet::new(),
+        };
+        let mut object = Map::new();
+        for (name, property) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let needed = required.contains(name.as_str());
+            if !needed && !full {
+                continue;
+            }
+            match self.instance(property, depth, full, references) {
+                Some(value) => drop(object.insert(name.clone(), value)),
+                None if needed => return None,
+                None => {}
+            }
+        }
+        if full {
+            for (pattern, property) in schema
+                .get("patternProperties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                if let Some(key) = pattern::example(pattern, 0)
+                    && let Some(value) = self.instance(property, depth, full, references)
+                {
+                    object.insert(key, value);
+                }
+            }
+            if let Some(additional @ (Value::Object(_) | Value::Bool(true))) = schema.get("additionalProperties")
+                && let Some(value) = self.instance(additional, depth, full, references)
+            {
+                object.insert("key".to_owned(), value);
+            }
+        }
+        Some(Value::Object(object))
+    }
+
+    fn array(&self, schema: &Map<String, Value>, depth: usize, full: bool, references: usize) -> Option<Value> {
+        let limit = |keyword| {
+            schema
+                .get(keyword)
+                .and_then(Value::as_u64)
+                .and_then(|limit| usize::try_from(limit).ok())
+        };
+        let least = limit("minItems").unwrap_or(0);
+        let most = limit("maxItems").unwrap_or(usize::MAX);
+        let wanted = if full { least.max(1).min(most) } else { least };
+        let prefix = schema
+            .get("prefixItems")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        let mut items = Vec::new();
+        while items.len() < wanted {
+            let item = match prefix.get(items.len()).or_else(|| schema.get("items")) {
+                Some(schema) => self.instance(schema, depth, full, references),
+                None => Some(Value::Null),
+            };
+            match item {
+                Some(item) => items.push(item),
+                None if items.len() >= least => break,
+                None => return None,
+            }
+        }
+        if schema.get("uniqueItems") == Some(&Value::Bool(true)) && items.len() > 1 {
+            items = self
+                .variants(schema.get("items")?)
+                .into_iter()
+                .take(items.len())
+                .collect();
+        }
+        Some(Value::Array(items))
+    }
+
+    /// Instances at the edges of what a schema allows, and some just past them.
+    pub(super) fn variants(&self, schema: &Value) -> Vec<Value> {
+        let Value::Object(keywords) = schema else {
+            return vec![
+                json!(null),
+                json!(true),
+                json!(1.5),
+                json!("a"),
+                json!([{}]),
+                json!({ "a": 1 }),
+            ];
+        };
+        let mut variants: Vec<Value> = self.least(schema).into_iter().chain(self.full(schema)).collect();
+        if let Some(Value::Array(values)) = keywords.get("enum") {
+            variants.extend(values.iter().cloned());
+        }
+        for (kind, instances) in [
+            ("null", vec![json!(null)]),
+            ("boolean", vec![json!(true), json!(false)]),
+        ] {
+            if walk::has_type(keywords, kind) {
+                variants.extend(instances);
+            }
+        }
+        if walk::has_type(keywords, "integer") || walk::has_type(keywords, "number") {
+            variants.extend(numbers(keywords));
+        }
+        if walk::has_type(keywords, "string") {
+            variants.extend(strings(keywords));
+        }
+        if walk::has_type(keywords, "array") {
+            variants.push(json!([]));
+        }
+        if let Some(Value::Object(least)) = self.least(schema) {
+            let value = match keywords.get("additionalProperties") {
+                Some(additional) => self.least(additional).unwrap_or(Value::Null),
+                None => Value::Bool(true),
+            };
+            for key in ["key", "", "1", "é", "two words"] {
+                let mut object = least.clone();
+                object.entry(key).or_insert_with(|| value.clone());
+                variants.push(Value::Object(object));
+            }
+        }
+        variants
+    }
+}
+
+/// Objects together, the second's properties winning; of anything else the second.
+fn merge(first: Value, second: Value) -> Value {
+    match (first, second) {
+        (Value::Object(mut first), Value::Object(second)) => {
+            first.extend(second);
+            Value::Object(first)
+        }
+        (_, second) => second,
+    }
+}
+
+/// The type to make an instance of: the first named, or what the keywords are about.
+fn first_type(schema: &Map<String, Value>) -> Option<&str> {
+    match schema.get("type") {
+        Some(Value::String(only)) => Some(only),
+        Some(Value::Array(several)) => several.first()?.as_str(),
+        _ if schema.contains_key("properties") || schema.contains_key("additionalProperties") => Some("object"),
+        _ if schema.contains_key("format") || schema.contains_key("pattern") => Some("string"),
+        _ => None,
+    }
+}
+
+/// Numbers around the limits of a schema, the most ordinary first.
+fn numbers(schema: &Map<String, Value>) -> Vec<Value> {
+    let limits = ["minimum", "maximum"]
+        .into_iter()
+        .filter_map(|keyword| schema.get(keyword));
+    let least = schema.get("minimum").and_then(Value::as_f64).unwrap_or(f64::MIN);
+    let most = schema.get("maximum").and_then(Value::as_f64).unwrap_or(f64::MAX);
+    let mut ordinary: Vec<Value> = Vec::new();
+    if least <= 1.0 && 1.0 <= most {
+        ordinary.push(json!(1));
+    }
+    let as_float = |limit: &Value| limit.as_f64().map(Value::from);
+    ordinary.extend(limits.clone().cloned());
+    ordinary.extend(limits.filter_map(as_float));
+    ordinary.extend([json!(0), json!(-1), json!(2.0), json!(-0.0), json!(0.1), json!(-1e300)]);
+    ordinary.extend([json!(u64::MAX), json!(i64::MIN), json!(u64::MAX as f64)]);
+    ordinary
+}
+
+/// Strings of a schema's form, the most ordinary first.
+fn strings(schema: &Map<String, Value>) -> Vec<Value> {
+    let limit = |keyword| schema.get(keyword).and_then(Value::as_u64);
+    let least = limit("minLength").unwrap_or(0);
+    let most = limit("maxLength").unwrap_or(u64::MAX);
+    let fits = |text: &String| (least..=most).contains(&(text.chars().count() as u64));
+    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+        let examples = [0, 1, 3, 10, 40]
+            .into_iter()
+            .filter_map(|more| pattern::example(pattern, more));
+        return examples.filter(fits).map(Value::String).collect();
+    }
+    let formats = match schema.get("format") {
+        Some(Value::String(format)) => examples_of_format(format),
+        _ => &[],
+    };
+    if !formats.is_empty() {
+        return formats.iter().map(|&text| json!(text)).collect();
+    }
+    // A type that allocates what a length limit in the millions allows is not this module's concern.
+    let shortest = "a".repeat(usize::try_from(least.clamp(1, 100_000)).unwrap_or(1));
+    let texts = [shortest.as_str(), "", "key", "é", "\0", "0", "two words"].map(str::to_owned);
+    texts.into_iter().filter(fits).map(Value::String).collect()
+}
+
+/// Texts of a format that JSON Schema defines.
+fn examples_of_format(format: &str) -> &'static [&'static str] {
+    match format {
+        "date" => &["2024-02-29"],
+        "date-time" => &["2024-02-29T12:00:00Z", "1985-04-12T23:20:50.52-01:30"],
+        "time" => &["12:00:00Z", "23:20:50.52+01:30"],
+        "duration" => &["P1D", "PT36H", "P1Y2M"],
+        "email" => &["a@example.org"],
+        "hostname" => &["example.org"],
+        "ipv4" => &["127.0.0.1"],
+        "ipv6" => &["::1", "::ffff:127.0.0.1"],
+        "uri" => &["https://example.org/a?b#c", "urn:a:b"],
+        "iri" => &["https://example.org/é"],
+        "uri-reference" | "iri-reference" => &["/a?b#c", ""],
+        "uri-template" => &["/a/{b}"],
+        "uuid" => &["67e55044-10b1-426f-9247-bb680e5fe0c8"],
+        "json-pointer" => &["/a", ""],
+        "relative-json-pointer" => &["1/a"],
+        "regex" => &["a+"],
+        _ => &[],
+    }
+}

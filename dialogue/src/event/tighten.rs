@@ -1,0 +1,292 @@
+//! What a schema alone tells about the Rust type behind it, made explicit in keywords that validators enforce.
+//!
+//! schemars names integer widths in `format`, which validators ignore; here the names become limits. What only the type
+//! itself can tell (the width of a map's integer keys, the fields it knows no more of) is found out in `agreement`.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::SchemaError;
+use super::walk;
+
+/// Adds to every schema in `root` what its keywords imply of its Rust type.
+pub(super) fn tighten(root: &mut Value) -> Result<(), SchemaError> {
+    for at in walk::pointers(root) {
+        let Some(Value::Object(schema)) = root.pointer_mut(&at) else {
+            continue;
+        };
+        if walk::has_type(schema, "integer") {
+            bound_integer(schema, &at)?;
+        }
+        if walk::has_type(schema, "number") && has_format(schema, "float") {
+            bound_single_float(schema);
+        }
+        if walk::has_type(schema, "string") && has_format(schema, "ip") {
+            split_ip_format(schema);
+        }
+        bound_std_time(schema);
+    }
+    Ok(())
+}
+
+fn has_format(schema: &Map<String, Value>, format: &str) -> bool {
+    schema.get("format").is_some_and(|found| found == format)
+}
+
+/// The limits of the integer type that `format` names.
+fn bound_integer(schema: &mut Map<String, Value>, at: &str) -> Result<(), SchemaError> {
+    let (least, most): (i64, u64) = match schema.get("format").and_then(Value::as_str) {
+        Some("int8") => (i8::MIN.into(), i8::MAX as u64),
+        Some("int16") => (i16::MIN.into(), i16::MAX as u64),
+        Some("int32") => (i32::MIN.into(), i32::MAX as u64),
+        Some("int64") => (i64::MIN, i64::MAX as u64),
+        Some("int") => (isize::MIN as i64, isize::MAX as u64),
+        Some("uint8") => (0, u8::MAX.into()),
+        Some("uint16") => (0, u16::MAX.into()),
+        Some("uint32") => (0, u32::MAX.into()),
+        Some("uint64") => (0, u64::MAX),
+        Some("uint") => (0, usize::MAX as u64),
+        Some("int128" | "uint128") => return Err(SchemaError::Integer128 { at: at.to_owned() }),
+        _ => return Ok(()),
+    };
+    raise_minimum(schema, least);
+    lower_maximum(schema, most);
+    Ok(())
+}
+
+/// Keeps a declared minimum that is stricter.
+fn raise_minimum(schema: &mut Map<String, Value>, least: i64) {
+    let stricter = schema.get("minimum").is_some_and(|declared| match declared.as_i64() {
+        Some(declared) => declared >= least,
+        // Beyond i64 upwards, or with a fraction.
+        None => declared.as_u64().is_some() || declared.as_f64().is_some_and(|declared| declared >= least as f64),
+    });
+    if !stricter {
+        schema.insert("minimum".to_owned(), least.into());
+    }
+}
+
+/// Keeps a declared maximum that is stricter.
+fn lower_maximum(schema: &mut Map<String, Value>, most: u64) {
+    let stricter = schema.get("maximum").is_some_and(|declared| match declared.as_u64() {
+        Some(declared) => declared <= most,
+        // Negative, or with a fraction. `most as f64` may round up to a value that is past `most`.
+        None => declared.as_i64().is_some() || declared.as_f64().is_some_and(|declared| declared < most as f64),
+    });
+    if !stricter {
+        schema.insert("maximum".to_owned(), most.into());
+    }
+}
+
+/// An `f32` overflows to infinity, which JSON cannot carry, and rounds what it does not overflow on. Limits that are
+/// themselves `f32`s survive the rounding: what was within them before it is within them after.
+fn bound_single_float(schema: &mut Map<String, Value>) {
+    let limit = |declared: Option<&Value>, otherwise: f32| {
+        let nearest = declared
+            .and_then(Value::as_f64)
+            .map_or(otherwise, |declared| declared as f32);
+        f64::from(nearest.clamp(f32::MIN, f32::MAX))
+    };
+    let least = limit(schema.get("minimum"), f32::MIN);
+    let most = limit(schema.get("maximum"), f32::MAX);
+    schema.insert("minimum".to_owned(), least.into());
+    schema.insert("maximum".to_owned(), most.into());
+}
+
+/// `ip` is not a format of JSON Schema, so nothing enforces it; its two halves are.
+fn split_ip_format(schema: &mut Map<String, Value>) {
+    schema.remove("format");
+    let halves = json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] });
+    if let Some(Value::Array(all)) = schema.get_mut("allOf") {
+        all.push(halves);
+    } else {
+        schema.insert("allOf".to_owned(), json!([halves]));
+    }
+}
+
+/// `Duration` and `SystemTime` carry whole seconds out of their nanoseconds, up to four of a `u32`; the sum must fit.
+fn bound_std_time(schema: &mut Map<String, Value>) {
+    const CARRY: u64 = u32::MAX as u64 / 1_000_000_000;
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else {
+        return;
+    };
+    if properties.len() != 2 {
+        return;
+    }
+    for (seconds, nanoseconds, most) in [
+        ("secs", "nanos", u64::MAX),
+        ("secs_since_epoch", "nanos_since_epoch", i64::MAX as u64),
+    ] {
+        if properties.contains_key(nanoseconds)
+            && let Some(Value::Object(seconds)) = properties.get_mut(seconds)
+            && has_format(seconds, "uint64")
+        {
+            lower_maximum(seconds, most - CARRY);
+        }
+    }
+}
+
+/// The integers that keys of a map may be, in the one decimal form that serde reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IntegerKeys {
+    /// How far below zero: 128 for an `i8`, 0 for unsigned types.
+    pub(super) below: u64,
+    pub(super) zero: bool,
+    pub(super) above: u64,
+}
+
+impl IntegerKeys {
+    /// The widest that schemars may have meant by one of its patterns for integer keys; `None` for other patterns.
+    pub(super) fn of_pattern(pattern: &str) -> Option<Self> {
+        let below = match pattern {
+            r"^\d+$" => 0,
+            r"^-?\d+$" => i64::MIN.unsigned_abs(),
+            _ => return None,
+        };
+        Some(Self {
+            below,
+            zero: true,
+            above: u64::MAX,
+        })
+    }
+
+    /// A pattern that matches these integers and no other text.
+    pub(super) fn pattern(self) -> String {
+        let mut forms = Vec::new();
+        if self.below > 0 {
+            forms.push(format!("-({})", positive_up_to(self.below)));
+        }
+        if self.zero {
+            forms.push("0".to_owned());
+        }
+        forms.push(positive_up_to(self.above));
+        format!("^({})$", forms.join("|"))
+    }
+}
+
+/// Alternatives for the decimal forms of 1 to `most`.
+fn positive_up_to(most: u64) -> String {
+    let digits = most.to_string();
+    let any = |count: usize| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!("[0-9]{{{count}}}")
+        }
+    };
+    let mut forms = Vec::new();
+    if digits.len() > 1 {
+        forms.push(format!("[1-9][0-9]{{0,{}}}", digits.len() - 2));
+    }
+    for (place, digit) in digits.char_indices() {
+        let least = if place == 0 { '1' } else { '0' };
+        if digit > least {
+            let below = char::from(digit as u8 - 1);
+            forms.push(format!(
+                "{}[{least}-{below}]{}",
+                &digits[..place],
+                any(digits.len() - place - 1)
+            ));
+        }
+    }
+    forms.push(digits);
+    forms.join("|")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tightened(mut schema: Value) -> Value {
+        tighten(&mut schema).unwrap();
+        schema
+    }
+
+    #[test]
+    fn every_integer_format_gets_the_limits_of_its_type() {
+        for (format, least, most) in [
+            ("int8", json!(-128), json!(127)),
+            ("int16", json!(-32768), json!(32767)),
+            ("int32", json!(i32::MIN), json!(i32::MAX)),
+            ("int64", json!(i64::MIN), json!(i64::MAX)),
+            ("int", json!(isize::MIN), json!(isize::MAX)),
+            ("uint8", json!(0), json!(255)),
+            ("uint16", json!(0), json!(65535)),
+            ("uint32", json!(0), json!(u32::MAX)),
+            ("uint64", json!(0), json!(u64::MAX)),
+            ("uint", json!(0), json!(usize::MAX)),
+        ] {
+            let schema = tightened(json!({ "type": ["integer", "null"], "format": format }));
+            assert_eq!((&schema["minimum"], &schema["maximum"]), (&least, &most), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_declared_limit_stays_when_it_is_stricter_and_yields_when_it_is_not() {
+        let schema = tightened(json!({ "type": "integer", "format": "int64", "minimum": 5, "maximum": 9.5 }));
+        assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(5), &json!(9.5)));
+        let schema = tightened(json!({ "type": "integer", "format": "uint64", "minimum": -1, "maximum": 1e30 }));
+        assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(0), &json!(u64::MAX)));
+        let schema = tightened(json!({ "type": "integer", "format": "uint64", "maximum": 18446744073709551616.0 }));
+        assert_eq!(schema["maximum"], json!(u64::MAX));
+    }
+
+    #[test]
+    fn a_128_bit_integer_is_refused_with_its_place() {
+        let mut schema = json!({ "properties": { "a/b": { "type": "integer", "format": "uint128" } } });
+        let error = tighten(&mut schema).unwrap_err();
+        assert!(error.to_string().contains("`#/properties/a~1b`"), "{error}");
+    }
+
+    #[test]
+    fn single_floats_get_limits_that_are_single_floats() {
+        let schema = tightened(json!({ "type": "number", "format": "float", "maximum": 0.1 }));
+        assert_eq!(schema["minimum"], json!(f64::from(f32::MIN)));
+        assert_eq!(schema["maximum"], json!(f64::from(0.1_f32)));
+    }
+
+    #[test]
+    fn an_ip_format_beside_other_conditions_keeps_them() {
+        let schema = tightened(json!({ "type": "string", "format": "ip", "allOf": [true] }));
+        assert_eq!(schema["allOf"][0], true);
+        assert_eq!(schema["allOf"][1]["anyOf"][0]["format"], "ipv4");
+    }
+
+    fn keys() -> impl Strategy<Value = IntegerKeys> {
+        let limits = prop_oneof![
+            Just(127_u64),
+            Just(255),
+            Just(65535),
+            Just(u64::from(u32::MAX)),
+            any::<u64>()
+        ];
+        (prop_oneof![Just(0), Just(128), Just(1 << 63)], any::<bool>(), limits).prop_map(|(below, zero, above)| {
+            IntegerKeys {
+                below,
+                zero,
+                above: above.max(1),
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_pattern_matches_its_integers_in_their_one_form(keys in keys(), near in -2_i128..=2, text in "-?[0-9]{1,3}") {
+            let pattern = jsonschema::options()
+                .with_pattern_options(jsonschema::PatternOptions::regex())
+                .build(&json!({ "pattern": keys.pattern() }))
+                .unwrap();
+            let near = [i128::from(keys.above) + near, -i128::from(keys.below) + near, near].map(|number| number.to_string());
+            for text in near.into_iter().chain([text, "+1".to_owned(), "1.0".to_owned(), String::new()]) {
+                let expected = text.parse::<i128>().is_ok_and(|number| {
+                    number.to_string() == text
+                        && number <= i128::from(keys.above)
+                        && number >= -i128::from(keys.below)
+                        && (number != 0 || keys.zero)
+                });
+                prop_assert_eq!(pattern.is_valid(&json!(text)), expected, "{} by {}", text, keys.pattern());
+            }
+        }
+    }
+}

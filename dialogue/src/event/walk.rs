@@ -1,0 +1,151 @@
+//! Ways through a JSON Schema: which schemas it is made of, where they are, and how an instance gets to each.
+//!
+//! Knows the keywords that hold schemas; knows nothing of what they mean for a Rust type.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+/// How an instance of a schema holds an instance of one of its subschemas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Edge {
+    /// Under this property.
+    Property(String),
+    /// Under a property that matches this pattern.
+    Pattern(String),
+    /// Under a property that is not declared.
+    Additional,
+    /// As an item.
+    Item,
+    /// As the item at this place.
+    Prefix(usize),
+    /// As itself, being one of alternatives or the target of a reference.
+    Same,
+    /// As itself, together with the other schemas of an `allOf`.
+    All,
+    /// Not at all: a definition, or a schema that conditions others.
+    Aside,
+}
+
+/// The subschemas right under a schema, each with its JSON Pointer relative to it.
+pub(super) fn children(schema: &Value) -> Vec<(Edge, String)> {
+    let Value::Object(schema) = schema else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (keyword, value) in schema {
+        match (keyword.as_str(), value) {
+            ("properties", Value::Object(map)) => named(&mut found, keyword, map, |name| Edge::Property(name.clone())),
+            ("patternProperties", Value::Object(map)) => {
+                named(&mut found, keyword, map, |pattern| Edge::Pattern(pattern.clone()));
+            }
+            ("$defs" | "definitions" | "dependentSchemas", Value::Object(map)) => {
+                named(&mut found, keyword, map, |_| Edge::Aside);
+            }
+            ("prefixItems", Value::Array(list)) => listed(&mut found, keyword, list, Edge::Prefix),
+            ("anyOf" | "oneOf", Value::Array(list)) => listed(&mut found, keyword, list, |_| Edge::Same),
+            ("allOf", Value::Array(list)) => listed(&mut found, keyword, list, |_| Edge::All),
+            ("items", _) => found.push((Edge::Item, "/items".to_owned())),
+            ("additionalProperties" | "unevaluatedProperties", _) => {
+                found.push((Edge::Additional, format!("/{keyword}")));
+            }
+            ("contains" | "not" | "if" | "then" | "else" | "propertyNames" | "unevaluatedItems", _) => {
+                found.push((Edge::Aside, format!("/{keyword}")));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn named(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &Map<String, Value>, edge: impl Fn(&String) -> Edge) {
+    found.extend(
+        schemas
+            .keys()
+            .map(|name| (edge(name), format!("/{keyword}/{}", escape(name)))),
+    );
+}
+
+fn listed(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &[Value], edge: impl Fn(usize) -> Edge) {
+    found.extend((0..schemas.len()).map(|index| (edge(index), format!("/{keyword}/{index}"))));
+}
+
+/// The JSON Pointer of every schema in `root`, itself included, outer ones first.
+pub(super) fn pointers(root: &Value) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut next = 0;
+    while let Some(at) = all.get(next).cloned() {
+        next += 1;
+        if let Some(schema) = root.pointer(&at) {
+            all.extend(children(schema).into_iter().map(|(_, step)| format!("{at}{step}")));
+        }
+    }
+    all
+}
+
+/// The JSON Pointer that a schema's `$ref` leads to, if it stays within the document.
+pub(super) fn reference(schema: &Value) -> Option<String> {
+    let fragment = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
+    Some(
+        percent_encoding::percent_decode_str(fragment)
+            .decode_utf8()
+            .ok()?
+            .into_owned(),
+    )
+}
+
+/// A name as a reference token of a JSON Pointer.
+fn escape(name: &str) -> Cow<'_, str> {
+    if name.contains(['~', '/']) {
+        Cow::Owned(name.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// Whether a schema names `wanted` as its type or one of its types.
+pub(super) fn has_type(schema: &Map<String, Value>, wanted: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(only)) => only == wanted,
+        Some(Value::Array(several)) => several.iter().any(|one| one == wanted),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn finds_every_schema_and_nothing_in_data_that_looks_like_one() {
+        let schema = json!({
+            "properties": { "a/b": { "items": true }, "c": { "default": { "properties": { "x": {} } } } },
+            "$defs": { "D": { "oneOf": [{}, {}] } },
+        });
+        let mut found = pointers(&schema);
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "",
+                "/$defs/D",
+                "/$defs/D/oneOf/0",
+                "/$defs/D/oneOf/1",
+                "/properties/a~1b",
+                "/properties/a~1b/items",
+                "/properties/c"
+            ]
+        );
+    }
+
+    #[test]
+    fn follows_a_reference_whose_name_is_percent_encoded() {
+        assert_eq!(
+            reference(&json!({ "$ref": "#/$defs/A%20b" })).as_deref(),
+            Some("/$defs/A b")
+        );
+        assert_eq!(reference(&json!({ "$ref": "https://example.org/x" })), None);
+    }
+}

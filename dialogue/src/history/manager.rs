@@ -1,0 +1,222 @@
+//! The handle on histories: what applications call and what the runtime calls, behind one lock.
+//!
+//! Owns the lock and the encoding of what is pushed and read by hand. Decoding and dropping happen outside the lock.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::store::Store;
+use super::{Bounds, Cursor, Evicted, Page, Recovery, StoredEvent};
+use crate::event::EventMessage;
+use crate::id::{EventName, RoomId};
+
+/// How much a [`HistoryManager`] keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// How many events of one type are kept in each room, unless the event has its own limit. Default: 100, which is
+    /// also what one page of history holds. 0 keeps none.
+    pub max_events_per_type: usize,
+    /// How many rooms have their events kept; beyond it, the events of the least recently used room are evicted. A
+    /// room is used when an event is pushed or its history is read. Default: 1,000. 0 keeps none.
+    pub max_rooms: usize,
+}
+
+impl Default for HistoryConfig {
+    fn default() -> Self {
+        Self {
+            max_events_per_type: 100,
+            max_rooms: 1_000,
+        }
+    }
+}
+
+/// Keeps the latest events of rooms in memory.
+///
+/// Every `Dialogue` has one. Make your own to set how much is kept, or to use it by itself. Each event type in a room
+/// has its own limit, so that a chatty type does not push out a quiet one. A cheap clone of shared state; every
+/// method holds one short lock.
+///
+/// Events that you push into a room which a `Dialogue` serves are shown with its history, but are no part of the
+/// numbering by which clients recover.
+///
+/// ```
+/// use dialogue::{EventMessage, HistoryConfig, HistoryManager};
+/// use serde_json::json;
+///
+/// let history = HistoryManager::new(HistoryConfig { max_events_per_type: 2, ..Default::default() });
+/// for text in ["one", "two", "three"] {
+///     let message: EventMessage = serde_json::from_value(json!({
+///         "event": "message", "roomId": "chat", "data": { "text": text }, "from": "system", "timestamp": 0,
+///     }))?;
+///     history.push(&message);
+/// }
+/// let newest = history.get("chat", "message", 0..1);
+/// assert_eq!(newest[0].data["text"], "three");
+/// assert_eq!(history.count("chat", "message"), 2);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct HistoryManager {
+    config: HistoryConfig,
+    store: Arc<Mutex<Store>>,
+}
+
+impl HistoryManager {
+    /// A manager that has kept nothing yet.
+    #[must_use]
+    pub fn new(config: HistoryConfig) -> Self {
+        let store = Arc::new(Mutex::new(Store::new(config.max_rooms)));
+        Self { config, store }
+    }
+
+    /// How much it keeps.
+    #[must_use]
+    pub fn config(&self) -> &HistoryConfig {
+        &self.config
+    }
+
+    /// Keeps an event as its room's newest, and returns those evicted for it: of its type beyond
+    /// `max_events_per_type`, and all of the least recently used room beyond `max_rooms`.
+    ///
+    /// Data nested deeper than 120 levels may be kept but not read back; it is logged and left out then.
+    pub fn push(&self, message: &EventMessage<Value>) -> Vec<EventMessage<Value>> {
+        let Some(body) = encode(message) else {
+            return Vec::new();
+        };
+        let stored = StoredEvent {
+            event: message.event.clone(),
+            seq: None,
+            body,
+        };
+        let evicted = self.append(&message.room_id, stored, self.config.max_events_per_type);
+        decode_evicted(&evicted)
+    }
+
+    /// Events of one type, newest first. `range` counts from the newest, which is 0; its end is exclusive, and may be
+    /// past the oldest.
+    #[must_use]
+    pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
+        let Range { start, end } = range;
+        let page = self.page(room, event, Cursor::Index { start, end }, Bounds::NONE);
+        decode_all(&page.events)
+    }
+
+    /// Every event of a room, of all types together, oldest first.
+    #[must_use]
+    pub fn all(&self, room: &str) -> Vec<EventMessage<Value>> {
+        decode_all(&self.recent(room, &|_| true, None, Bounds::NONE))
+    }
+
+    /// How many events of one type are kept.
+    #[must_use]
+    pub fn count(&self, room: &str, event: &str) -> usize {
+        self.store.lock().read(room).map_or(0, |log| log.count(event))
+    }
+
+    /// The event types of which the room keeps events, in the order in which they were first seen.
+    #[must_use]
+    pub fn event_names(&self, room: &str) -> Vec<EventName> {
+        let mut store = self.store.lock();
+        store
+            .read(room)
+            .map(|log| log.event_names().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Drops a room's events and returns them, oldest first. Clients that were due any of them are told that they
+    /// cannot recover.
+    pub fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
+        let evicted = self.store.lock().clear(room);
+        decode_evicted(&evicted)
+    }
+
+    /// Keeps an event as its room's newest, at most `limit` of its type, and returns those evicted for it.
+    ///
+    /// Numbers are contiguous per room and start at 1. One that is skipped counts as lost; one that is not above the
+    /// last begins another incarnation of the room.
+    pub(crate) fn append(&self, room: &RoomId, entry: StoredEvent, limit: usize) -> Vec<Evicted> {
+        self.store.lock().append(room, entry, limit)
+    }
+
+    /// One page of an event type. Unless none was asked for, it holds at least one event if there is one, even one
+    /// that alone is over the bounds.
+    pub(crate) fn page(&self, room: &str, event: &str, cursor: Cursor, bounds: Bounds) -> Page {
+        self.store.lock().page(room, event, cursor, bounds)
+    }
+
+    /// The newest events of the wanted types, at most `per_type` of each, oldest first; where the bounds are too
+    /// tight for all, the newest of them.
+    pub(crate) fn recent(
+        &self,
+        room: &str,
+        wanted: &dyn Fn(&str) -> bool,
+        per_type: Option<usize>,
+        bounds: Bounds,
+    ) -> Vec<StoredEvent> {
+        let mut store = self.store.lock();
+        store
+            .read(room)
+            .map(|log| log.recent(wanted, per_type, bounds))
+            .unwrap_or_default()
+    }
+
+    /// All events of the wanted types above `seq`. Whether `seq` is of this incarnation of the room, and not above
+    /// its top, is for the caller to check.
+    pub(crate) fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {
+        self.store.lock().since(room, seq, wanted, bounds)
+    }
+
+    /// Drops all that is known of a room, for when it is deleted, and returns its events, oldest first.
+    pub(crate) fn forget_room(&self, room: &str) -> Vec<Evicted> {
+        self.store.lock().forget(room)
+    }
+
+    /// Drops every event and returns them room by room, oldest first within a room.
+    pub(crate) fn drain_all(&self) -> Vec<Evicted> {
+        self.store.lock().drain()
+    }
+}
+
+impl Default for HistoryManager {
+    fn default() -> Self {
+        Self::new(HistoryConfig::default())
+    }
+}
+
+impl fmt::Debug for HistoryManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HistoryManager")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn encode(message: &EventMessage<Value>) -> Option<Bytes> {
+    serde_json::to_vec(message)
+        .inspect_err(|error| tracing::error!(event = %message.event, %error, "cannot keep an event that is no JSON"))
+        .ok()
+        .map(Bytes::from)
+}
+
+impl StoredEvent {
+    /// The message that this is the text of. `None`, and a line in the log, if it does not parse, which takes data
+    /// nested deeper than `serde_json` reads (see [`HistoryManager::push`]).
+    pub(crate) fn decode(&self) -> Option<EventMessage<Value>> {
+        serde_json::from_slice(&self.body)
+            .inspect_err(|error| tracing::error!(event = %self.event, %error, "cannot read a kept event"))
+            .ok()
+    }
+}
+
+fn decode_all(events: &[StoredEvent]) -> Vec<EventMessage<Value>> {
+    events.iter().filter_map(StoredEvent::decode).collect()
+}
+
+fn decode_evicted(evicted: &[Evicted]) -> Vec<EventMessage<Value>> {
+    evicted.iter().filter_map(|evicted| evicted.entry.decode()).collect()
+}

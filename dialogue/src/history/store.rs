@@ -1,0 +1,131 @@
+//! All rooms' histories: which rooms are kept, and what is still known of those that are not.
+//!
+//! Owns the eviction of whole rooms. Pure; the lock around it is in [`manager`](super::manager).
+
+use super::recency::Recency;
+use super::room_log::RoomLog;
+use super::{Bounds, Cursor, Evicted, Page, Recovery, StoredEvent};
+use crate::id::RoomId;
+
+/// How many rooms without events are remembered, for an exact answer to what they have lost. More than the 100,000
+/// rooms that one node is built for, at a few hundred bytes each.
+const REMEMBERED_ROOMS: usize = 131_072;
+
+/// The histories of all rooms.
+#[derive(Debug)]
+pub(super) struct Store {
+    max_rooms: usize,
+    max_remembered: usize,
+    /// Rooms with events.
+    live: Recency<RoomLog>,
+    /// Rooms whose events were evicted together: their logs are empty, but tell how far they are forgotten.
+    emptied: Recency<RoomLog>,
+    /// The highest number in any room that is not even remembered. Such a room cannot be told from one that never
+    /// had an event, so that recovery from below this number is refused in both.
+    forgotten: u64,
+}
+
+impl Store {
+    pub(super) fn new(max_rooms: usize) -> Self {
+        Self::with_memory(max_rooms, REMEMBERED_ROOMS)
+    }
+
+    pub(super) fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
+        Self {
+            max_rooms,
+            max_remembered,
+            live: Recency::default(),
+            emptied: Recency::default(),
+            forgotten: 0,
+        }
+    }
+
+    /// Adds an event and evicts what goes for it: of its type beyond `limit`, then the least recently used room.
+    pub(super) fn append(&mut self, room: &RoomId, stored: StoredEvent, limit: usize) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        let log = match self.live.touch(room) {
+            Some(log) => log,
+            None => {
+                let log = self.emptied.remove(room).map(|(_, log)| log).unwrap_or_default();
+                self.live.insert(room.clone(), log)
+            }
+        };
+        log.append(stored, limit, &mut |entry| {
+            evicted.push(Evicted {
+                room: room.clone(),
+                entry,
+            })
+        });
+        while self.live.len() > self.max_rooms
+            && let Some((room, log)) = self.live.pop_oldest()
+        {
+            self.empty(room, log, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Evicts a room's events. What it has lost stays known.
+    pub(super) fn clear(&mut self, room: &str) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        if let Some((room, log)) = self.live.remove(room) {
+            self.empty(room, log, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Evicts a room's events and forgets the room: its next number may be any.
+    pub(super) fn forget(&mut self, room: &str) -> Vec<Evicted> {
+        let evicted = self.clear(room);
+        self.emptied.remove(room);
+        evicted
+    }
+
+    /// Evicts everything, room by room, the least recently used first.
+    pub(super) fn drain(&mut self) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        while let Some((room, log)) = self.live.pop_oldest() {
+            self.empty(room, log, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Reads a room with events, which counts as a use.
+    pub(super) fn read(&mut self, room: &str) -> Option<&RoomLog> {
+        self.live.touch(room).map(|log| &*log)
+    }
+
+    pub(super) fn page(&mut self, room: &str, event: &str, cursor: Cursor, bounds: Bounds) -> Page {
+        self.read(room)
+            .map(|log| log.page(event, cursor, bounds))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {
+        if let Some(log) = self.read(room) {
+            return log.since(seq, wanted, bounds);
+        }
+        match self.emptied.peek(room) {
+            Some(log) => log.since(seq, wanted, bounds),
+            None if self.forgotten > seq => Recovery::Lost,
+            None => Recovery::Recovered(Vec::new()),
+        }
+    }
+
+    fn empty(&mut self, room: RoomId, mut log: RoomLog, evicted: &mut Vec<Evicted>) {
+        log.evict_all(&mut |entry| {
+            evicted.push(Evicted {
+                room: room.clone(),
+                entry,
+            })
+        });
+        if log.is_blank() {
+            return;
+        }
+        self.emptied.insert(room, log);
+        while self.emptied.len() > self.max_remembered
+            && let Some((_, log)) = self.emptied.pop_oldest()
+        {
+            self.forgotten = self.forgotten.max(log.top());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The hooks that an application gives, and what contains them: a deadline, and a net for panics.
+//!
+//! Generic over the handles that hooks are given, so that it knows neither clients' nor rooms' API.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::client::{Handshake, Identity, Refusal};
+use crate::delivery::Delivery;
+use crate::event::EventMessage;
+use crate::history::{EvictedHistory, HistoryQuery};
+
+/// An asynchronous hook, its argument a tuple where it takes several.
+pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;
+
+/// What a notification hook may return: nothing, or a `Result` whose error is logged.
+pub trait HookOutcome: Send + 'static {
+    /// The error to log, if there is one.
+    fn into_error(self) -> Option<String>;
+}
+
+impl HookOutcome for () {
+    fn into_error(self) -> Option<String> {
+        None
+    }
+}
+
+impl<T: Send + 'static, E: std::fmt::Display + Send + 'static> HookOutcome for Result<T, E> {
+    fn into_error(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
+}
+
+/// The hook that is told of each delivery, on the spot.
+pub(crate) type AfterEach = Arc<dyn Fn(&EventMessage, &Delivery) + Send + Sync>;
+
+/// Every hook of an application. `C` is the client's handle, `R` the room's.
+pub(crate) struct Hooks<C, R> {
+    pub(crate) authenticate: Option<Hook<Handshake, Result<Identity, Refusal>>>,
+    pub(crate) on_connected: Option<Hook<C, Option<String>>>,
+    pub(crate) on_disconnected: Option<Hook<C, Option<String>>>,
+    pub(crate) before_join: Option<Hook<(C, R), Result<(), Refusal>>>,
+    pub(crate) on_joined: Option<Hook<(C, R), Option<String>>>,
+    pub(crate) on_left: Option<Hook<(C, R), Option<String>>>,
+    pub(crate) on_room_created: Option<Hook<R, Option<String>>>,
+    pub(crate) on_room_deleted: Option<Hook<R, Option<String>>>,
+    pub(crate) before_each: Option<Hook<(EventMessage, R), Result<EventMessage, Refusal>>>,
+    pub(crate) after_each: Option<AfterEach>,
+    pub(crate) on_triggered: Option<Hook<(Arc<EventMessage>, R), Option<String>>>,
+    pub(crate) on_history_evicted: Option<Hook<EvictedHistory, Result<(), Refusal>>>,
+    pub(crate) load_history: Option<Hook<HistoryQuery, Result<Vec<EventMessage>, Refusal>>>,
+}
+
+impl<C, R> Default for Hooks<C, R> {
+    fn default() -> Self {
+        Self {
+            authenticate: None,
+            on_connected: None,
+            on_disconnected: None,
+            before_join: None,
+            on_joined: None,
+            on_left: None,
+            on_room_created: None,
+            on_room_deleted: None,
+            before_each: None,
+            after_each: None,
+            on_triggered: None,
+            on_history_evicted: None,
+            load_history: None,
+        }
+    }
+}
+
+/// Why a hook or handler gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HookFailure {
+    #[error("it panicked: {0}")]
+    Panicked(String),
+    #[error("it took longer than {0:?}")]
+    TimedOut(Duration),
+}
+
+/// Runs a hook or handler so that its panic or hang harms only what it was about. The closure runs inside too. At the
+/// deadline the future is dropped.
+pub(crate) async fn contain<F: Future>(deadline: Duration, run: impl FnOnce() -> F) -> Result<F::Output, HookFailure> {
+    let caught = AssertUnwindSafe(async { run().await }).catch_unwind();
+    match tokio::time::timeout(deadline, caught).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(panic)) => Err(HookFailure::Panicked(panic_message(&*panic))),
+        Err(_) => Err(HookFailure::TimedOut(deadline)),
+    }
+}
+
+/// The same for what runs on the spot.
+pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure> {
+    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn catches_a_panic_in_the_future_and_in_the_closure() {
+        async fn panics() {
+            panic!("in the future")
+        }
+        assert_eq!(
+            contain(DEADLINE, panics).await,
+            Err(HookFailure::Panicked("in the future".to_owned()))
+        );
+        let failure = contain(DEADLINE, || -> std::future::Ready<()> {
+            panic!("in the {}", "closure")
+        })
+        .await;
+        assert_eq!(failure, Err(HookFailure::Panicked("in the closure".to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_on_a_hang_at_the_deadline() {
+        let failure = contain(DEADLINE, std::future::pending::<()>).await;
+        assert_eq!(failure, Err(HookFailure::TimedOut(DEADLINE)));
+    }
+
+    #[test]
+    fn catches_a_panic_on_the_spot() {
+        assert_eq!(
+            contain_sync(|| panic!("now")),
+            Err::<(), _>(HookFailure::Panicked("now".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Every limit of Dialogue, with its default and the reason for it.
+
+use std::time::Duration;
+
+/// What is bounded, and by how much. All of it can be changed:
+///
+/// ```
+/// use dialogue::Limits;
+///
+/// let limits = Limits { message_bytes: 16 * 1024, ..Limits::default() };
+/// # assert_eq!(limits.json_depth, 32);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message a client may send, in bytes of JSON. Default: 64 KiB, room for long texts without letting
+    /// one client claim much memory. Over it, the connection is closed with 1009.
+    pub message_bytes: usize,
+    /// How deep JSON from a client may nest; the outermost object is depth 1. Default: 32, deeper than any sensible
+    /// event and far from what recursion could hurt.
+    pub json_depth: usize,
+    /// The most frames that may wait for one reader. Default: 1,024, about a second of a busy room. Over it, the
+    /// connection is cut with 4000.
+    pub queue_frames: usize,
+    /// The most bytes that may wait for one reader, and the largest event that the server may trigger. Default: 1 MiB,
+    /// twice the largest replay. Over it, the connection is cut with 4000.
+    pub queue_bytes: usize,
+    /// How long a write may make no progress before the reader is cut. Default: 5 s, longer than any pause of a live
+    /// mobile connection that is worth waiting for.
+    pub write_deadline: Duration,
+    /// How often the server pings each client. Default: 25 s, under the 30 s after which some proxies drop an idle
+    /// connection.
+    pub ping_interval: Duration,
+    /// How long after a ping nothing may be heard before a client counts as gone. Default: 10 s.
+    pub ping_timeout: Duration,
+    /// The time for headers, upgrade and authentication together. Default: 10 s.
+    pub connect_deadline: Duration,
+    /// The time for each run of a hook (other than `authenticate`) and of a handler. Default: 5 s. A `before_*` hook
+    /// that overruns it has refused.
+    pub hook_deadline: Duration,
+    /// The most events that may wait for one handler or stream. Default: 1,024; over it, events are dropped for that
+    /// handler alone, counted and logged.
+    pub handler_queue: usize,
+    /// How deep handlers may trigger from within handlers. Default: 16; over it, `trigger` fails with
+    /// `TriggerError::Limited`, so that a handler which triggers what it hears comes to an end.
+    pub handler_depth: usize,
+    /// The most rooms a client may be in. Default: 100.
+    pub rooms_per_client: usize,
+    /// The most event subscriptions a client may hold over all its rooms; a wildcard counts as one. Default: 1,000.
+    pub subscriptions_per_client: usize,
+    /// The most rooms of the server, declared, created and on demand. Default: 10,000.
+    pub max_rooms: usize,
+    /// How long an on-demand room may stay empty before it goes away. Default: 60 s, so that a reload or a short cut of
+    /// the network finds its history again.
+    pub on_demand_idle: Duration,
+    /// The most frames a client may send in any [`inbound_window`](Self::inbound_window). Default: 200. Over it, frames
+    /// are answered with `RATE_LIMITED`; as many again and the connection is closed with 4503.
+    pub inbound_frames: usize,
+    /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s, long enough for the burst with which a
+    /// client comes back to all its rooms.
+    pub inbound_window: Duration,
+    /// The most connections of one user; `None` (the default) for no quota. Over it, a connection is closed with 4502.
+    pub connections_per_user: Option<usize>,
+    /// The most connections from one IP address; `None` (the default) for no quota, since many users can share an
+    /// address. Over it, the upgrade is answered with 429.
+    pub connections_per_address: Option<usize>,
+    /// The most events in one page of history. Default: 100.
+    pub history_page_events: usize,
+    /// The most bytes of events in one page of history. Default: 256 KiB. A single event over it is still given.
+    pub history_page_bytes: usize,
+    /// The most events replayed when a client joins or recovers. Default: 300.
+    pub replay_events: usize,
+    /// The most bytes of events replayed when a client joins or recovers. Default: 512 KiB, half of the queue.
+    pub replay_bytes: usize,
+    /// The most rooms in one page of `listRooms`. Default: 100.
+    pub room_page: usize,
+    /// The time in which `stop()` flushes, closes and waits. Default: 30 s, what orchestrators allow before they kill.
+    pub drain_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 64 * 1024,
+            json_depth: 32,
+            queue_frames: 1024,
+            queue_bytes: 1024 * 1024,
+            write_deadline: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(10),
+            connect_deadline: Duration::from_secs(10),
+            hook_deadline: Duration::from_secs(5),
+            handler_queue: 1024,
+            handler_depth: 16,
+            rooms_per_client: 100,
+            subscriptions_per_client: 1000,
+            max_rooms: 10_000,
+            on_demand_idle: Duration::from_secs(60),
+            inbound_frames: 200,
+            inbound_window: Duration::from_secs(4),
+            connections_per_user: None,
+            connections_per_address: None,
+            history_page_events: 100,
+            history_page_bytes: 256 * 1024,
+            replay_events: 300,
+            replay_bytes: 512 * 1024,
+            room_page: 100,
+            drain_deadline: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which web pages may connect: the Origin rule. Pure.
+
+/// An origin as browsers send it, `scheme://host[:port]`, in lower case and without the scheme's default port. `None` if
+/// it is not one.
+pub(crate) fn normal(origin: &str) -> Option<String> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let (host, port) = split_port(authority)?;
+    let well_formed = !scheme.is_empty()
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !well_formed {
+        return None;
+    }
+    match port.filter(|port| Some(*port) != default_port(&scheme)) {
+        Some(port) => Some(format!("{scheme}://{host}:{port}")),
+        None => Some(format!("{scheme}://{host}")),
+    }
+}
+
+/// Whether a page of `origin` may connect to a server that it knows as `host`: one without an Origin may, since it is no
+/// page; one of the same host and port may; and one on the list, whose entries are [`normal`].
+pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &[String]) -> bool {
+    let Some(origin) = origin else {
+        return true;
+    };
+    let Some(origin) = std::str::from_utf8(origin).ok().and_then(normal) else {
+        return false;
+    };
+    if allowed.contains(&origin) {
+        return true;
+    }
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let ours = host
+        .and_then(|host| std::str::from_utf8(host).ok())
+        .and_then(split_port);
+    match (split_port(authority), ours) {
+        (Some((origin_host, origin_port)), Some((host, port))) => {
+            let default = default_port(scheme);
+            origin_host == host && origin_port.or(default) == port.or(default)
+        }
+        _ => false,
+    }
+}
+
+/// The host, in lower case, and the port of `host[:port]`.
+fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of an IPv6 address are inside its brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
+        _ => (authority, None),
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || (bracketed && b"[]:".contains(&byte));
+    (!host.is_empty() && host.bytes().all(plain)).then(|| (host.to_ascii_lowercase(), port))
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(origin: &str, host: &str) -> bool {
+        let allowed = [normal("https://good.example").expect("an origin")];
+        may_connect(Some(origin.as_bytes()), Some(host.as_bytes()), &allowed)
+    }
+
+    #[test]
+    fn a_page_of_the_same_host_and_port_may_connect() {
+        assert!(may("http://127.0.0.1:3000", "127.0.0.1:3000"));
+        assert!(may("https://Chat.example", "chat.example:443"));
+        assert!(may("https://chat.example:443", "chat.example"));
+        assert!(may("http://[::1]:3000", "[::1]:3000"));
+    }
+
+    #[test]
+    fn a_page_on_the_list_may_connect_and_nobody_who_looks_like_it() {
+        assert!(may("https://good.example", "api.example"));
+        assert!(may("https://good.example:443", "api.example"));
+        for other in [
+            "http://good.example",
+            "https://good.example:8443",
+            "https://good.example.evil.example",
+            "https://evilgood.example",
+            "https://good.example@evil.example",
+            "https://good.example/",
+            "https://good.example evil",
+            "null",
+            "",
+            "https://",
+        ] {
+            assert!(!may(other, "api.example"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_host_or_port_may_not() {
+        assert!(!may("http://127.0.0.1:3001", "127.0.0.1:3000"));
+        assert!(!may("http://127.0.0.1", "127.0.0.1:3000"));
+        assert!(!may("https://evil.example", "chat.example"));
+        assert!(!may_connect(Some(b"http://a"), None, &[]));
+        assert!(!may_connect(Some(b"\xff"), Some(b"a"), &[]));
+    }
+
+    #[test]
+    fn what_is_no_page_may_connect() {
+        assert!(may_connect(None, Some(b"chat.example"), &[]));
+    }
+}

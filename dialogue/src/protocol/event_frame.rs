@@ -1,0 +1,172 @@
+//! The frame of an event: encoded once, then shared by every subscriber and by the room's history.
+//!
+//! In two steps, because a room gives out its numbers under a lock and the payload need not be written there.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::event::EventMessage;
+use crate::id::{EventName, RoomId, UserId};
+
+/// What the live frame has before the fields of the `EventMessage`. No `EventMessage` begins like this: `event` comes
+/// first in it.
+const OPENING: &[u8] = br#"{"type":"event","#;
+
+/// What [`PreparedEvent::finish`] may append: `,"seq":`, the 20 digits of the highest number, and `}`.
+const CLOSING_BYTES: usize = 28;
+
+/// Appends an event as `joined` and `history` list it, `{"event":…}`, given its live frame or the JSON text of its
+/// [`EventMessage`]. A history can thus keep the live frame itself, and shares its memory.
+pub(super) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
+    match kept.strip_prefix(OPENING) {
+        Some(fields) => {
+            out.push(b'{');
+            out.extend_from_slice(fields);
+        }
+        None => out.extend_from_slice(kept),
+    }
+}
+
+/// Everything of an event but its number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventHead<'a> {
+    pub(crate) event: &'a EventName,
+    pub(crate) room_id: &'a RoomId,
+    pub(crate) data: &'a Value,
+    pub(crate) from: &'a UserId,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) timestamp: u64,
+    pub(crate) meta: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> EventHead<'a> {
+    /// What an envelope holds beside its number.
+    pub(crate) fn of(message: &'a EventMessage) -> Self {
+        Self {
+            event: &message.event,
+            room_id: &message.room_id,
+            data: &message.data,
+            from: &message.from,
+            timestamp: message.timestamp,
+            meta: message.meta.as_ref(),
+        }
+    }
+
+    /// Encodes all of it, and makes room for the number.
+    pub(crate) fn prepare(&self) -> PreparedEvent {
+        let mut text = Vec::with_capacity(256);
+        text.extend_from_slice(OPENING);
+        text.extend_from_slice(br#""event":"#);
+        json::write(&mut text, self.event);
+        text.extend_from_slice(br#","roomId":"#);
+        json::write(&mut text, self.room_id);
+        text.extend_from_slice(br#","data":"#);
+        json::write(&mut text, self.data);
+        text.extend_from_slice(br#","from":"#);
+        json::write(&mut text, self.from);
+        text.extend_from_slice(br#","timestamp":"#);
+        json::write(&mut text, &self.timestamp);
+        if let Some(meta) = self.meta {
+            text.extend_from_slice(br#","meta":"#);
+            json::write(&mut text, meta);
+        }
+        // A history may keep the frame for long: leave no more spare room in it than the number needs.
+        text.reserve_exact(CLOSING_BYTES);
+        text.shrink_to(text.len() + CLOSING_BYTES);
+        PreparedEvent(text)
+    }
+}
+
+/// An event's frame that waits for its number.
+#[derive(Debug)]
+#[must_use = "an event that is not finished is never sent"]
+pub(crate) struct PreparedEvent(Vec<u8>);
+
+impl PreparedEvent {
+    /// How many bytes the frame has so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The live frame, `{"type":"event","event":…}`. The event gets a number if it is one that a history keeps, which
+    /// may keep this very text. Allocates no text and copies none.
+    pub(crate) fn finish(mut self, seq: Option<u64>) -> Bytes {
+        if let Some(seq) = seq {
+            self.0.extend_from_slice(br#","seq":"#);
+            json::write(&mut self.0, &seq);
+        }
+        self.0.push(b'}');
+        Bytes::from(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::arbitrary;
+
+    fn prepared(data: &Value) -> PreparedEvent {
+        EventHead {
+            event: &"message".into(),
+            room_id: &"chat".into(),
+            data,
+            from: &"ada".into(),
+            timestamp: 1_700_000_000_000,
+            meta: None,
+        }
+        .prepare()
+    }
+
+    #[test]
+    fn an_event_without_history_has_no_number() {
+        let frame = prepared(&json!({ "text": "hi" })).finish(None);
+        assert_eq!(
+            frame.as_ref(),
+            br#"{"type":"event","event":"message","roomId":"chat","data":{"text":"hi"},"from":"ada","timestamp":1700000000000}"#
+        );
+    }
+
+    #[test]
+    fn the_number_fits_the_room_that_is_kept_for_it() {
+        for length in 0..600 {
+            let prepared = prepared(&json!("x".repeat(length)));
+            let (text, spare) = (prepared.0.len(), prepared.0.capacity() - prepared.0.len());
+            let frame = prepared.finish(Some(u64::MAX));
+            assert!(frame.ends_with(br#","seq":18446744073709551615}"#));
+            assert!(
+                frame.len() - text <= spare,
+                "nothing is allocated when the number is known"
+            );
+        }
+    }
+
+    #[test]
+    fn a_frame_keeps_little_more_memory_than_it_fills() {
+        let prepared = prepared(&json!("x".repeat(1_100)));
+        assert!(prepared.0.capacity() <= prepared.0.len() + 2 * CLOSING_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_reads_back_live_and_from_history(message in arbitrary::message()) {
+            let frame = EventHead::of(&message).prepare().finish(message.seq);
+            let mut live: Map<String, Value> = serde_json::from_slice(&frame).unwrap();
+            prop_assert_eq!(live.remove("type"), Some(json!("event")));
+            let live: EventMessage = serde_json::from_value(live.into()).unwrap();
+            prop_assert_eq!(&live, &message);
+            let whole: EventMessage = serde_json::from_slice(&frame).unwrap();
+            prop_assert_eq!(&whole, &message, "a history reads back the frame that it keeps");
+
+            let text = serde_json::to_vec(&message).unwrap();
+            for kept in [frame.as_ref(), text.as_slice()] {
+                let mut listed = Vec::new();
+                write_message(&mut listed, kept);
+                prop_assert_eq!(&listed, &text);
+            }
+        }
+    }
+}

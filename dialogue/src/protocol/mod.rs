@@ -1,0 +1,26 @@
+//! The wire protocol, version 1: text frames into requests, replies and pushes into text frames.
+//!
+//! Owns what a frame looks like, what counts as malformed, and the error and close codes. Pure: it knows no room, client,
+//! socket or clock, and decides nothing that needs to ask one. `docs/protocol.md` tells the same to whoever writes a
+//! client; a change here is a change there.
+
+#[cfg(test)]
+mod arbitrary;
+mod code;
+#[cfg(test)]
+mod document;
+mod event_frame;
+mod fields;
+mod json;
+mod reply;
+mod request;
+mod subscriptions;
+
+pub use code::{CloseCode, ErrorCode};
+pub(crate) use event_frame::EventHead;
+pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
+pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};
+pub(crate) use subscriptions::Subscriptions;
+
+/// The version of the protocol that this server speaks.
+pub(crate) const PROTOCOL: u64 = 1;

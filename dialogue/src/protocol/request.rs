@@ -1,0 +1,356 @@
+//! What a client may ask, and how a text frame becomes it.
+//!
+//! Every field is checked here, used or not, so that whoever runs a command meets only well-formed ones: room ids and
+//! event names are such as can exist. Whether they do, and who may, is decided elsewhere.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::PROTOCOL;
+use super::code::ErrorCode;
+use super::fields::{Field, Fields, Problem};
+use super::json::{self, excerpt};
+use super::subscriptions::{Subscriptions, WILDCARD};
+use crate::id::{EventName, RoomId};
+
+/// The longest list of subscriptions in one `join`: as many as a client may have in all by default.
+const MAX_SUBSCRIPTIONS: usize = 1_000;
+
+/// The longest `key`, in bytes. Room for a UUID or a hash and a prefix; every key in use is remembered.
+const MAX_KEY_BYTES: usize = 128;
+
+/// The longest name of a room that a client creates, in bytes. A title; every client is told it.
+const MAX_ROOM_NAME_BYTES: usize = 256;
+
+/// The longest description of a room that a client creates, in bytes. A paragraph; every client is told it.
+const MAX_ROOM_DESCRIPTION_BYTES: usize = 2_048;
+
+/// How many events a page of history has when the request does not say.
+const DEFAULT_PAGE: u64 = 50;
+
+/// A client's frame.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Request {
+    /// Echoed in the reply.
+    pub(crate) id: Option<i64>,
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Command {
+    Connect(Connect),
+    Join(Join),
+    Leave { room_id: RoomId },
+    Subscribe { room_id: RoomId, event: EventName },
+    Unsubscribe { room_id: RoomId, event: EventName },
+    SubscribeAll { room_id: RoomId },
+    Trigger(Trigger),
+    History(History),
+    ListRooms { after: Option<RoomId> },
+    CreateRoom { room: NewRoom },
+    DeleteRoom { room_id: RoomId },
+    Ping,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Connect {
+    /// If it is not [`PROTOCOL`], the other fields have not been read: another version may mean something else by them.
+    pub(crate) protocol: u64,
+    /// Whatever the application's `authenticate` understands; `null` if absent.
+    pub(crate) auth: Value,
+    /// The secret by which a client shows which connection it succeeds.
+    pub(crate) resume: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Join {
+    pub(crate) room_id: RoomId,
+    /// `None`: the room's default, or what the member has already.
+    pub(crate) subscriptions: Option<Subscriptions>,
+    /// Where the client was when it was last in the room.
+    pub(crate) since: Option<Since>,
+}
+
+/// A position in a room's history.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Since {
+    pub(crate) epoch: String,
+    pub(crate) seq: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trigger {
+    pub(crate) room_id: RoomId,
+    pub(crate) event: EventName,
+    /// `null` if absent.
+    pub(crate) data: Value,
+    pub(crate) meta: Option<Map<String, Value>>,
+    /// Names the event, so that a repetition is known for one. 1 to 128 bytes.
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct History {
+    pub(crate) room_id: RoomId,
+    pub(crate) event: EventName,
+    pub(crate) cursor: Cursor,
+}
+
+/// Which part of a history is wanted, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cursor {
+    /// By index from the newest event, `end` not included and never below `start`. Shifts with each new event.
+    Index { start: u64, end: u64 },
+    /// The events before a `seq`, at most `limit` of them and at least one. Does not shift.
+    Before { seq: u64, limit: u64 },
+}
+
+/// A room that a client wants to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewRoom {
+    pub(crate) id: RoomId,
+    /// 1 to 256 bytes.
+    pub(crate) name: Option<String>,
+    /// 1 to 2,048 bytes.
+    pub(crate) description: Option<String>,
+    /// At least 1.
+    pub(crate) max_size: Option<usize>,
+}
+
+/// A frame that is answered with an error without asking anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The request's `id` if the frame is one JSON object with an integer there, whatever else is wrong with it.
+    pub(crate) id: Option<i64>,
+    /// `INVALID_REQUEST` for what is malformed; `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` and `LIMIT_EXCEEDED` for what is
+    /// well-formed and can never succeed.
+    pub(crate) code: ErrorCode,
+    /// For people; short, whatever was sent.
+    pub(crate) message: String,
+}
+
+impl Request {
+    /// Reads a frame of at most `max_depth` levels, the outermost object being the first.
+    pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Self, Refused> {
+        let problem = match json::parse(text, max_depth) {
+            Ok(Value::Object(object)) => return Self::from_object(object),
+            Ok(_) => Problem::invalid("a frame must be a JSON object"),
+            Err(error) => Problem::invalid(error.to_string()),
+        };
+        Err(Refused {
+            id: salvage_id(text),
+            code: problem.code,
+            message: problem.message,
+        })
+    }
+
+    fn from_object(object: Map<String, Value>) -> Result<Self, Refused> {
+        let mut fields = Fields::new(object);
+        let mut id = None;
+        let command = fields.optional("id").and_then(|found| {
+            id = found;
+            Command::take(&mut fields)
+        });
+        match command.and_then(|command| fields.finish().map(|()| command)) {
+            Ok(command) => Ok(Self { id, command }),
+            Err(Problem { code, message }) => Err(Refused { id, code, message }),
+        }
+    }
+}
+
+impl Command {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        let kind: String = fields.required("type")?;
+        Ok(match kind.as_str() {
+            "connect" => Self::Connect(Connect::take(fields)?),
+            "join" => Self::Join(Join::take(fields)?),
+            "leave" => Self::Leave {
+                room_id: fields.room_id()?,
+            },
+            "subscribe" => Self::Subscribe {
+                room_id: fields.room_id()?,
+                event: fields.event()?,
+            },
+            "unsubscribe" => Self::Unsubscribe {
+                room_id: fields.room_id()?,
+                event: fields.event()?,
+            },
+            "subscribeAll" => Self::SubscribeAll {
+                room_id: fields.room_id()?,
+            },
+            "trigger" => Self::Trigger(Trigger::take(fields)?),
+            "history" => Self::History(History::take(fields)?),
+            "listRooms" => Self::ListRooms { after: after(fields)? },
+            "createRoom" => Self::CreateRoom {
+                room: NewRoom::take(fields)?,
+            },
+            "deleteRoom" => Self::DeleteRoom {
+                room_id: fields.room_id()?,
+            },
+            "ping" => Self::Ping,
+            unknown => return Err(Problem::invalid(format!("unknown type `{}`", excerpt(unknown)))),
+        })
+    }
+}
+
+impl Connect {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        let protocol = fields.required("protocol")?;
+        if protocol != PROTOCOL {
+            return Ok(Self {
+                protocol,
+                auth: Value::Null,
+                resume: None,
+            });
+        }
+        Ok(Self {
+            protocol,
+            auth: fields.take("auth").unwrap_or_default(),
+            resume: fields.optional("resume")?,
+        })
+    }
+}
+
+impl Join {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            room_id: fields.room_id()?,
+            since: fields.optional("since")?.map(Since::from_object).transpose()?,
+            subscriptions: subscriptions(fields)?,
+        })
+    }
+}
+
+impl Since {
+    fn from_object(object: Map<String, Value>) -> Result<Self, Problem> {
+        let mut fields = Fields::at("since.", object);
+        Ok(Self {
+            epoch: fields.required("epoch")?,
+            seq: fields.required("seq")?,
+        })
+    }
+}
+
+impl Trigger {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            room_id: fields.room_id()?,
+            event: fields.event()?,
+            data: fields.take("data").unwrap_or_default(),
+            meta: fields.optional("meta")?,
+            key: fields.short_text("key", MAX_KEY_BYTES)?,
+        })
+    }
+}
+
+impl History {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            room_id: fields.room_id()?,
+            event: fields.event()?,
+            cursor: Cursor::take(fields)?,
+        })
+    }
+}
+
+impl Cursor {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        let (start, end) = (fields.optional("start")?, fields.optional("end")?);
+        let (before, limit) = (fields.optional("before")?, fields.optional("limit")?);
+        if limit == Some(0) {
+            return Err(fields.malformed("limit", "at least 1"));
+        }
+        match (before, limit) {
+            (Some(_), _) if start.is_some() || end.is_some() => {
+                Err(Problem::invalid("`before` does not go with `start` or `end`"))
+            }
+            (Some(seq), limit) => Ok(Self::Before {
+                seq,
+                limit: limit.unwrap_or(DEFAULT_PAGE),
+            }),
+            (None, Some(_)) => Err(Problem::invalid("`limit` goes with `before` only")),
+            (None, None) => {
+                let (start, end) = (start.unwrap_or(0), end.unwrap_or(DEFAULT_PAGE));
+                if end < start {
+                    return Err(Problem::invalid(format!("`end` ({end}) is below `start` ({start})")));
+                }
+                Ok(Self::Index { start, end })
+            }
+        }
+    }
+}
+
+impl NewRoom {
+    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+        let mut room = Fields::at("room.", fields.required("room")?);
+        let id: String = room.required("id")?;
+        if !RoomId::is_valid(&id) {
+            return Err(room.malformed("id", "1 to 128 bytes of [A-Za-z0-9_.:=@,;%-]"));
+        }
+        let max_size = room.optional::<u64>("maxSize")?;
+        Ok(Self {
+            id: id.into(),
+            name: room.short_text("name", MAX_ROOM_NAME_BYTES)?,
+            description: room.short_text("description", MAX_ROOM_DESCRIPTION_BYTES)?,
+            max_size: match max_size.map(usize::try_from) {
+                None => None,
+                Some(Ok(size)) if size > 0 => Some(size),
+                Some(_) => return Err(room.malformed("maxSize", "at least 1")),
+            },
+        })
+    }
+}
+
+fn subscriptions(fields: &mut Fields) -> Result<Option<Subscriptions>, Problem> {
+    let Some(list) = fields.optional::<Vec<Value>>("subscriptions")? else {
+        return Ok(None);
+    };
+    if list.len() > MAX_SUBSCRIPTIONS {
+        return Err(Problem {
+            code: ErrorCode::LimitExceeded,
+            message: format!("more than {MAX_SUBSCRIPTIONS} subscriptions in one request"),
+        });
+    }
+    let mut subscriptions = Subscriptions::default();
+    for entry in list {
+        let Some(name) = String::from_value(entry) else {
+            return Err(fields.malformed("subscriptions", "an array of strings"));
+        };
+        if name == WILDCARD {
+            subscriptions.wildcard = true;
+        } else {
+            subscriptions.events.insert(fields.event_name(name));
+        }
+    }
+    Ok(Some(subscriptions))
+}
+
+/// The cursor of `listRooms`: an id that a room has or had, so one that no room can have is malformed.
+fn after(fields: &mut Fields) -> Result<Option<RoomId>, Problem> {
+    match fields.optional::<String>("after")? {
+        Some(id) if !RoomId::is_valid(&id) => Err(fields.malformed("after", "a room id")),
+        id => Ok(id.map(RoomId::from)),
+    }
+}
+
+/// The `id` of a frame that is an object but breaks a rule beyond syntax, such as a duplicate key or too deep nesting:
+/// the client that waits for a reply to it should not wait in vain.
+///
+/// Everything else is skipped without being built, and without recursion.
+fn salvage_id(text: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Id {
+        id: i64,
+    }
+
+    // An array would do for serde: it takes a struct's fields in order as well.
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str::<Id>(text).ok().map(|found| found.id)
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

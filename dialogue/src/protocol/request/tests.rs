@@ -1,0 +1,431 @@
+//! Requests by example: defaults, and a table of what is refused and how.
+
+use serde_json::json;
+
+use super::*;
+
+const DEPTH: usize = 32;
+
+fn parse(text: &str) -> Command {
+    Request::parse(text, DEPTH).unwrap().command
+}
+
+fn refused(text: &str) -> Refused {
+    Request::parse(text, DEPTH).expect_err(text)
+}
+
+#[test]
+fn fields_that_are_absent_take_their_defaults() {
+    assert_eq!(
+        parse(r#"{"type":"connect","protocol":1}"#),
+        Command::Connect(Connect {
+            protocol: 1,
+            auth: Value::Null,
+            resume: None,
+        })
+    );
+    assert_eq!(
+        parse(r#"{"type":"join","roomId":"chat"}"#),
+        Command::Join(Join {
+            room_id: "chat".into(),
+            subscriptions: None,
+            since: None,
+        })
+    );
+    assert_eq!(
+        parse(r#"{"type":"trigger","roomId":"chat","event":"wave"}"#),
+        Command::Trigger(Trigger {
+            room_id: "chat".into(),
+            event: "wave".into(),
+            data: Value::Null,
+            meta: None,
+            key: None,
+        })
+    );
+    let cursor = |fields| match parse(&format!(r#"{{"type":"history","roomId":"chat","event":"m"{fields}}}"#)) {
+        Command::History(history) => history.cursor,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(cursor(""), Cursor::Index { start: 0, end: 50 });
+    assert_eq!(cursor(r#","start":50"#), Cursor::Index { start: 50, end: 50 });
+    assert_eq!(cursor(r#","before":7"#), Cursor::Before { seq: 7, limit: 50 });
+}
+
+#[test]
+fn null_is_data_as_good_as_any() {
+    let text = r#"{"type":"trigger","roomId":"chat","event":"wave","data":null}"#;
+    assert!(matches!(
+        parse(text),
+        Command::Trigger(Trigger { data: Value::Null, .. })
+    ));
+    assert!(Request::parse(r#"{"type":"connect","protocol":1,"auth":null}"#, DEPTH).is_ok());
+}
+
+#[test]
+fn another_protocol_is_told_apart_whatever_its_fields_are() {
+    let text = r#"{"type":"connect","protocol":2,"resume":7,"auth":{"token":"x"}}"#;
+    assert_eq!(
+        parse(text),
+        Command::Connect(Connect {
+            protocol: 2,
+            auth: Value::Null,
+            resume: None,
+        })
+    );
+}
+
+#[test]
+fn the_wildcard_among_subscriptions_is_no_event_name() {
+    let text = r#"{"type":"join","roomId":"chat","subscriptions":["b","*","a","b"]}"#;
+    let Command::Join(join) = parse(text) else {
+        panic!("no join");
+    };
+    let expected = Subscriptions {
+        wildcard: true,
+        events: ["a".into(), "b".into()].into(),
+    };
+    assert_eq!(join.subscriptions, Some(expected));
+    let none = parse(r#"{"type":"join","roomId":"chat","subscriptions":[]}"#);
+    assert!(matches!(none, Command::Join(Join { subscriptions: Some(list), .. }) if list == Subscriptions::default()));
+}
+
+#[test]
+fn a_list_of_subscriptions_is_bounded() {
+    let join = |count| {
+        format!(
+            r#"{{"type":"join","id":1,"roomId":"chat","subscriptions":{}}}"#,
+            json!(vec!["m"; count])
+        )
+    };
+    assert!(Request::parse(&join(MAX_SUBSCRIPTIONS), DEPTH).is_ok());
+    let refused = refused(&join(MAX_SUBSCRIPTIONS + 1));
+    assert_eq!((refused.id, refused.code), (Some(1), ErrorCode::LimitExceeded));
+}
+
+/// For each kind of field, what it is not.
+const NOT_STRINGS: &[&str] = &["null", "7", "true", "{}", "[]", r#"["chat"]"#];
+const NOT_COUNTS: &[&str] = &[
+    "null",
+    "-1",
+    "-0",
+    "1e308",
+    "\"0\"",
+    "{}",
+    "[]",
+    "18446744073709551616",
+    "3.0",
+    "1e2",
+    "true",
+];
+const NOT_IDS: &[&str] = &[
+    "null",
+    "1e308",
+    "\"0\"",
+    "{}",
+    "[1]",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "3.0",
+    "true",
+];
+const NOT_OBJECTS: &[&str] = &["null", "7", "\"{}\"", "[]", "true"];
+const NOT_LISTS: &[&str] = &["null", "\"*\"", "{}", "7", "[1]", "[null]", r#"["a",["b"]]"#];
+
+#[test]
+fn a_malformed_field_is_an_invalid_request_that_keeps_its_id() {
+    let history = r#""type":"history","roomId":"chat","event":"m""#;
+    let trigger = r#""type":"trigger","event":"m""#;
+    let room = r#""type":"createRoom""#;
+    for (rest, field, malformed) in [
+        (r#""x":0"#, "type", NOT_STRINGS),
+        (r#""type":"connect""#, "protocol", NOT_COUNTS),
+        (r#""type":"connect","protocol":1"#, "resume", NOT_STRINGS),
+        (r#""type":"join""#, "roomId", NOT_STRINGS),
+        (r#""type":"join","roomId":"chat""#, "subscriptions", NOT_LISTS),
+        (r#""type":"join","roomId":"chat""#, "since", NOT_OBJECTS),
+        (r#""type":"leave""#, "roomId", NOT_STRINGS),
+        (r#""type":"subscribe","event":"m""#, "roomId", NOT_STRINGS),
+        (r#""type":"subscribe","roomId":"chat""#, "event", NOT_STRINGS),
+        (r#""type":"unsubscribe","event":"m""#, "roomId", NOT_STRINGS),
+        (r#""type":"unsubscribe","roomId":"chat""#, "event", NOT_STRINGS),
+        (r#""type":"subscribeAll""#, "roomId", NOT_STRINGS),
+        (trigger, "roomId", NOT_STRINGS),
+        (r#""type":"trigger","roomId":"chat""#, "event", NOT_STRINGS),
+        (r#""type":"trigger","roomId":"chat","event":"m""#, "meta", NOT_OBJECTS),
+        (r#""type":"trigger","roomId":"chat","event":"m""#, "key", NOT_STRINGS),
+        (r#""type":"history","event":"m""#, "roomId", NOT_STRINGS),
+        (r#""type":"history","roomId":"chat""#, "event", NOT_STRINGS),
+        (history, "start", NOT_COUNTS),
+        (history, "end", NOT_COUNTS),
+        (history, "before", NOT_COUNTS),
+        (
+            r#""type":"history","roomId":"chat","event":"m","before":9"#,
+            "limit",
+            NOT_COUNTS,
+        ),
+        (r#""type":"listRooms""#, "after", NOT_STRINGS),
+        (room, "room", NOT_OBJECTS),
+        (r#""type":"deleteRoom""#, "roomId", NOT_STRINGS),
+    ] {
+        for value in malformed {
+            let refused = refused(&format!(r#"{{"id":-9,{rest},"{field}":{value}}}"#));
+            assert_eq!(
+                (refused.id, refused.code),
+                (Some(-9), ErrorCode::InvalidRequest),
+                "{field}: {value}"
+            );
+            assert!(
+                refused.message.contains(&format!("`{field}`")),
+                "{field}: {value}: {}",
+                refused.message
+            );
+        }
+    }
+}
+
+#[test]
+fn a_malformed_field_of_an_inner_object_is_named_with_its_path() {
+    let since = |fields: &str| format!(r#"{{"type":"join","id":1,"roomId":"chat","since":{{{fields}}}}}"#);
+    let room = |fields: &str| format!(r#"{{"type":"createRoom","id":1,"room":{{{fields}}}}}"#);
+    let name = |bytes: usize| format!(r#""id":"r","name":"{}""#, "n".repeat(bytes));
+    let description = |bytes: usize| format!(r#""id":"r","description":"{}""#, "d".repeat(bytes));
+    let mut cases = vec![
+        (since(r#""seq":1"#), "since.epoch"),
+        (since(r#""epoch":"e""#), "since.seq"),
+        (room(r#""name":"R""#), "room.id"),
+        (room(r#""id":"a b""#), "room.id"),
+        (room(r#""id":"""#), "room.id"),
+        (room(&format!(r#""id":"{}""#, "x".repeat(129))), "room.id"),
+        (room(&name(0)), "room.name"),
+        (room(&name(257)), "room.name"),
+        (room(&description(0)), "room.description"),
+        (room(&description(2_049)), "room.description"),
+        (room(r#""id":"r","maxSize":0"#), "room.maxSize"),
+    ];
+    for value in NOT_STRINGS {
+        cases.push((since(&format!(r#""seq":1,"epoch":{value}"#)), "since.epoch"));
+        cases.push((room(&format!(r#""id":{value}"#)), "room.id"));
+        cases.push((room(&format!(r#""id":"r","name":{value}"#)), "room.name"));
+        cases.push((room(&format!(r#""id":"r","description":{value}"#)), "room.description"));
+    }
+    for value in NOT_COUNTS {
+        cases.push((since(&format!(r#""epoch":"e","seq":{value}"#)), "since.seq"));
+        cases.push((room(&format!(r#""id":"r","maxSize":{value}"#)), "room.maxSize"));
+    }
+    for (text, path) in cases {
+        let refused = refused(&text);
+        assert_eq!(
+            (refused.id, refused.code),
+            (Some(1), ErrorCode::InvalidRequest),
+            "{text}"
+        );
+        assert!(
+            refused.message.contains(&format!("`{path}`")),
+            "{text}: {}",
+            refused.message
+        );
+    }
+    for text in [
+        room(&name(256)),
+        room(&description(2_048)),
+        room(r#""id":"r","maxSize":1"#),
+    ] {
+        assert!(Request::parse(&text, DEPTH).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_malformed_id_is_an_invalid_request_without_one() {
+    for value in NOT_IDS {
+        let refused = refused(&format!(r#"{{"type":"ping","id":{value}}}"#));
+        assert_eq!((refused.id, refused.code), (None, ErrorCode::InvalidRequest), "{value}");
+    }
+    for id in [i64::MIN, -1, 0, i64::MAX] {
+        let request = Request::parse(&format!(r#"{{"type":"ping","id":{id}}}"#), DEPTH).unwrap();
+        assert_eq!(request.id, Some(id));
+    }
+}
+
+#[test]
+fn a_missing_field_is_an_invalid_request_that_names_it() {
+    for (text, field) in [
+        ("{}", "type"),
+        (r#"{"type":"connect"}"#, "protocol"),
+        (r#"{"type":"join"}"#, "roomId"),
+        (r#"{"type":"leave"}"#, "roomId"),
+        (r#"{"type":"subscribe","roomId":"chat"}"#, "event"),
+        (r#"{"type":"trigger","roomId":"chat","data":{}}"#, "event"),
+        (r#"{"type":"createRoom"}"#, "room"),
+    ] {
+        let refused = refused(text);
+        assert_eq!(refused.code, ErrorCode::InvalidRequest, "{text}");
+        assert_eq!(refused.message, format!("`{field}` is missing"));
+    }
+}
+
+#[test]
+fn a_page_of_history_is_asked_for_in_one_way() {
+    for fields in [
+        r#""start":0,"before":9"#,
+        r#""end":9,"before":9"#,
+        r#""limit":9"#,
+        r#""limit":9,"start":0,"end":5"#,
+        r#""before":9,"limit":0"#,
+        r#""start":5,"end":4"#,
+        r#""start":51"#,
+    ] {
+        let refused = refused(&format!(
+            r#"{{"type":"history","id":2,"roomId":"chat","event":"m",{fields}}}"#
+        ));
+        assert_eq!(
+            (refused.id, refused.code),
+            (Some(2), ErrorCode::InvalidRequest),
+            "{fields}"
+        );
+    }
+}
+
+#[test]
+fn a_key_has_1_to_128_bytes() {
+    let trigger = |key: &str| format!(r#"{{"type":"trigger","roomId":"chat","event":"m","key":"{key}"}}"#);
+    assert!(Request::parse(&trigger("k"), DEPTH).is_ok());
+    assert!(Request::parse(&trigger(&"k".repeat(128)), DEPTH).is_ok());
+    for key in ["", &"k".repeat(129), &"é".repeat(65)] {
+        assert_eq!(refused(&trigger(key)).code, ErrorCode::InvalidRequest);
+    }
+}
+
+const IMPOSSIBLE_ROOMS: &[&str] = &["", "*", "a\\r\\nb", "\\u202echat", "a b", "é", "a/b"];
+const IMPOSSIBLE_EVENTS: &[&str] = &["", "*", "a\\r\\nb", "dialogue:joined", "a b", "é", "a=b"];
+
+#[test]
+fn a_room_that_cannot_exist_does_not_exist() {
+    let long = "x".repeat(129);
+    for room in IMPOSSIBLE_ROOMS.iter().copied().chain([long.as_str()]) {
+        for rest in [
+            r#""type":"join""#,
+            r#""type":"leave""#,
+            r#""type":"subscribe","event":"m""#,
+            r#""type":"unsubscribe","event":"m""#,
+            r#""type":"subscribeAll""#,
+            r#""type":"trigger","event":"m""#,
+            r#""type":"history","event":"m""#,
+            r#""type":"deleteRoom""#,
+        ] {
+            let refused = refused(&format!(r#"{{"id":3,{rest},"roomId":"{room}"}}"#));
+            assert_eq!(
+                (refused.id, refused.code),
+                (Some(3), ErrorCode::RoomNotFound),
+                "{rest} {room}"
+            );
+            assert!(refused.message.len() < 200);
+        }
+        let after = format!(r#"{{"type":"listRooms","after":"{room}"}}"#);
+        assert_eq!(refused(&after).code, ErrorCode::InvalidRequest, "{room}");
+    }
+}
+
+#[test]
+fn an_event_that_cannot_exist_is_not_allowed() {
+    let long = "x".repeat(65);
+    for event in IMPOSSIBLE_EVENTS.iter().copied().chain([long.as_str()]) {
+        for kind in ["subscribe", "unsubscribe", "trigger", "history"] {
+            let refused = refused(&format!(
+                r#"{{"id":3,"type":"{kind}","roomId":"chat","event":"{event}"}}"#
+            ));
+            assert_eq!(
+                (refused.id, refused.code),
+                (Some(3), ErrorCode::EventNotAllowed),
+                "{kind} {event}"
+            );
+        }
+    }
+    let join = r#"{"type":"join","roomId":"chat","subscriptions":["m","a b"]}"#;
+    assert_eq!(refused(join).code, ErrorCode::EventNotAllowed);
+}
+
+#[test]
+fn what_is_malformed_is_told_before_what_cannot_exist() {
+    let text = r#"{"type":"trigger","roomId":"a b","event":"c d","meta":7}"#;
+    assert_eq!(refused(text).code, ErrorCode::InvalidRequest);
+    let text = r#"{"type":"trigger","roomId":"a b","event":"c d"}"#;
+    assert_eq!(
+        refused(text).code,
+        ErrorCode::RoomNotFound,
+        "the room is looked for first"
+    );
+}
+
+#[test]
+fn a_frame_that_is_no_object_is_refused() {
+    for text in [
+        "null",
+        "[]",
+        "7",
+        "\"ping\"",
+        "",
+        "{",
+        r#"{"type":"ping"}{"type":"ping"}"#,
+        r#"[{"id":1}]"#,
+        "[1]",
+    ] {
+        let refused = refused(text);
+        assert_eq!((refused.id, refused.code), (None, ErrorCode::InvalidRequest), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_type_is_named_in_brief() {
+    let refused_type = refused(r#"{"type":"shout","id":1}"#);
+    assert_eq!(
+        (refused_type.id, refused_type.code),
+        (Some(1), ErrorCode::InvalidRequest)
+    );
+    assert_eq!(refused_type.message, "unknown type `shout`");
+    assert!(
+        refused(&format!(r#"{{"type":"{}"}}"#, "x".repeat(10_000)))
+            .message
+            .len()
+            < 200
+    );
+}
+
+#[test]
+fn depth_counts_in_the_envelope_in_data_in_meta_and_in_an_unknown_field() {
+    let nested = |levels: usize| format!("{}{}", r#"{"a":["#.repeat(levels / 2), "]}".repeat(levels / 2));
+    for field in ["data", "meta", "whatever"] {
+        let frame = |inner: &str| {
+            format!(r#"{{"type":"trigger","id":4,"roomId":"chat","event":"m","{field}":{{"x":{inner}}}}}"#)
+        };
+        assert!(Request::parse(&frame(&nested(30)), DEPTH).is_ok(), "{field}: 32 deep");
+        for levels in [32, 100_000] {
+            let refused = refused(&frame(&nested(levels)));
+            assert_eq!(
+                (refused.id, refused.code),
+                (Some(4), ErrorCode::InvalidRequest),
+                "{field}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_duplicate_key_anywhere_is_an_invalid_request_that_keeps_its_id() {
+    for fields in [
+        r#""type":"ping","type":"ping""#,
+        r#""type":"ping","x":{"a":1,"a":2}"#,
+        r#""type":"trigger","roomId":"chat","event":"m","data":[{"a":1,"a":2}]"#,
+    ] {
+        let refused = refused(&format!(r#"{{{fields},"id":6}}"#));
+        assert_eq!(
+            (refused.id, refused.code),
+            (Some(6), ErrorCode::InvalidRequest),
+            "{fields}"
+        );
+    }
+    assert_eq!(
+        refused(r#"{"type":"ping","id":1,"id":2}"#).id,
+        None,
+        "neither of two ids is the id"
+    );
+}

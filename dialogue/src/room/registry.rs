@@ -1,0 +1,165 @@
+//! Every room there is, and every room there could be.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::cell::{Origin, RoomCell};
+use super::config::RoomTemplate;
+use super::{IdPattern, RoomDeclaration, Segment};
+use crate::id::{RoomId, UserId};
+
+/// A declared room or family, ready to make rooms from.
+#[derive(Debug)]
+pub(crate) struct Blueprint {
+    pub(crate) declaration: &'static RoomDeclaration,
+    pub(crate) template: Arc<RoomTemplate>,
+}
+
+/// The rooms of a server.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    fixed: HashMap<&'static str, Blueprint>,
+    families: Vec<Blueprint>,
+    max_rooms: usize,
+    rooms: RwLock<Rooms>,
+}
+
+#[derive(Debug, Default)]
+struct Rooms {
+    by_id: HashMap<RoomId, Arc<RoomCell>>,
+    /// Those that clients may see, in the order of their ids.
+    listed: BTreeMap<RoomId, Arc<RoomCell>>,
+    /// How many rooms of each family (by its place in `families`) a user's clients have created.
+    created: HashMap<(usize, UserId), usize>,
+}
+
+/// Why a room cannot be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAdded {
+    /// There is a room of this id.
+    Exists,
+    /// There are as many rooms as there may be.
+    TooMany,
+    /// The user's clients have created as many as they may.
+    Quota,
+}
+
+impl Registry {
+    pub(crate) fn new(blueprints: impl IntoIterator<Item = Blueprint>, max_rooms: usize) -> Self {
+        let (mut fixed, mut families) = (HashMap::new(), Vec::new());
+        for blueprint in blueprints {
+            match blueprint.declaration.id {
+                IdPattern::Fixed(id) => {
+                    fixed.insert(id, blueprint);
+                }
+                IdPattern::Family { .. } => families.push(blueprint),
+            }
+        }
+        Self {
+            fixed,
+            families,
+            max_rooms,
+            rooms: RwLock::default(),
+        }
+    }
+
+    /// The declared room or family that an id belongs to. Such ids are reserved for it.
+    pub(crate) fn blueprint(&self, id: &str) -> Option<&Blueprint> {
+        self.fixed
+            .get(id)
+            .or_else(|| self.family(id).map(|family| &self.families[family]))
+    }
+
+    fn family(&self, id: &str) -> Option<usize> {
+        self.families.iter().position(|family| match &family.declaration.id {
+            IdPattern::Family { segments, recognises } => {
+                let begins = match segments.first() {
+                    Some(Segment::Literal(prefix)) => id.starts_with(prefix),
+                    _ => true,
+                };
+                begins && recognises(id)
+            }
+            IdPattern::Fixed(_) => false,
+        })
+    }
+
+    /// The declared rooms that exist from the start.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = (&'static str, &Blueprint)> {
+        self.fixed.iter().map(|(id, blueprint)| (*id, blueprint))
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<RoomCell>> {
+        self.rooms.read().by_id.get(id).cloned()
+    }
+
+    /// Adds a room, all checks and the addition in one step.
+    pub(crate) fn add(&self, room: Arc<RoomCell>) -> Result<(), NotAdded> {
+        let account = self.account(&room);
+        let mut rooms = self.rooms.write();
+        if rooms.by_id.contains_key(&room.id) {
+            return Err(NotAdded::Exists);
+        }
+        if rooms.by_id.len() >= self.max_rooms {
+            return Err(NotAdded::TooMany);
+        }
+        if let Some(account) = account {
+            let quota = room.template.family.client_created.unwrap_or(0);
+            let created = rooms.created.entry(account).or_default();
+            if *created >= quota {
+                return Err(NotAdded::Quota);
+            }
+            *created += 1;
+        }
+        if room.is_listed() {
+            rooms.listed.insert(room.id.clone(), Arc::clone(&room));
+        }
+        rooms.by_id.insert(room.id.clone(), room);
+        Ok(())
+    }
+
+    /// Removes this very room; another one of the same id stays. Returns whether it was there.
+    pub(crate) fn remove(&self, room: &Arc<RoomCell>) -> bool {
+        let mut rooms = self.rooms.write();
+        if !rooms.by_id.get(&room.id).is_some_and(|there| Arc::ptr_eq(there, room)) {
+            return false;
+        }
+        rooms.by_id.remove(&room.id);
+        rooms.listed.remove(&room.id);
+        if let Some(account) = self.account(room)
+            && let Some(created) = rooms.created.get_mut(&account)
+        {
+            *created -= 1;
+            if *created == 0 {
+                rooms.created.remove(&account);
+            }
+        }
+        true
+    }
+
+    /// On whose account a room counts that a client created.
+    fn account(&self, room: &RoomCell) -> Option<(usize, UserId)> {
+        match (room.origin, &room.created_by) {
+            (Origin::Client, Some(user)) => self.family(&room.id).map(|family| (family, user.clone())),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<RoomCell>> {
+        self.rooms.read().by_id.values().cloned().collect()
+    }
+
+    /// A page of the rooms that clients may see, after an id, and whether there are more.
+    pub(crate) fn listed(&self, after: Option<&str>, max: usize) -> (Vec<Arc<RoomCell>>, bool) {
+        let rooms = self.rooms.read();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut following = rooms
+            .listed
+            .range::<str, _>((from, Bound::Unbounded))
+            .map(|(_, room)| Arc::clone(room));
+        let page = following.by_ref().take(max).collect();
+        (page, following.next().is_some())
+    }
+}

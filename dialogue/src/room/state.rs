@@ -1,0 +1,368 @@
+//! A room's members and what each is subscribed to. Pure: no clock, no lock, no socket.
+//!
+//! Generic over `S`, the place to send to, so that tests can look on.
+
+use std::collections::{BTreeSet, HashMap};
+
+use indexmap::IndexMap;
+
+use crate::client::ClientKey;
+use crate::id::EventName;
+
+/// Who is in a room and hears what, and how far its events are numbered.
+#[derive(Debug)]
+pub(crate) struct RoomState<S> {
+    members: IndexMap<ClientKey, Member<S>>,
+    /// For each event, who asked for it by name.
+    by_event: HashMap<EventName, IndexMap<ClientKey, S>>,
+    /// Who asked for everything.
+    everything: IndexMap<ClientKey, S>,
+    max_size: Option<usize>,
+    seq: u64,
+    /// How often somebody has come in.
+    joins: u64,
+    deleted: bool,
+}
+
+#[derive(Debug)]
+struct Member<S> {
+    sink: S,
+    subscriptions: Subscriptions,
+}
+
+/// What a member hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subscriptions {
+    /// The events of these names.
+    Named(BTreeSet<EventName>),
+    /// Every event but these.
+    All { except: BTreeSet<EventName> },
+}
+
+impl Subscriptions {
+    pub(crate) const fn all() -> Self {
+        Self::All {
+            except: BTreeSet::new(),
+        }
+    }
+
+    /// How many subscriptions it counts as.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Named(names) => names.len(),
+            Self::All { .. } => 1,
+        }
+    }
+
+    pub(crate) fn hears(&self, event: &str) -> bool {
+        match self {
+            Self::Named(names) => names.contains(event),
+            Self::All { except } => !except.contains(event),
+        }
+    }
+
+    /// With `event` too.
+    pub(crate) fn with(mut self, event: &EventName) -> Self {
+        match &mut self {
+            Self::Named(names) => {
+                names.insert(event.clone());
+            }
+            Self::All { except } => {
+                except.remove(event);
+            }
+        }
+        self
+    }
+
+    /// Without `event`. `others` are the events of the room if they are all known: then a wildcard becomes their names.
+    pub(crate) fn without(self, event: &EventName, others: Option<&[EventName]>) -> Self {
+        match (self, others) {
+            (Self::Named(mut names), _) => {
+                names.remove(event);
+                Self::Named(names)
+            }
+            (Self::All { except }, Some(known)) => Self::Named(
+                known
+                    .iter()
+                    .filter(|name| *name != event && !except.contains(*name))
+                    .cloned()
+                    .collect(),
+            ),
+            (Self::All { mut except }, None) => {
+                except.insert(event.clone());
+                Self::All { except }
+            }
+        }
+    }
+}
+
+/// Why a room takes no new member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoSeat {
+    /// As many are in it as may be.
+    Full,
+    /// It has been deleted.
+    Deleted,
+}
+
+impl<S: Clone> RoomState<S> {
+    pub(crate) fn new(max_size: Option<usize>) -> Self {
+        Self {
+            members: IndexMap::new(),
+            by_event: HashMap::new(),
+            everything: IndexMap::new(),
+            max_size,
+            seq: 0,
+            joins: 0,
+            deleted: false,
+        }
+    }
+
+    /// Takes a member in. Joining again replaces what it is subscribed to and takes no second seat.
+    pub(crate) fn join(&mut self, key: ClientKey, sink: S, subscriptions: Subscriptions) -> Result<(), NoSeat> {
+        if self.deleted {
+            return Err(NoSeat::Deleted);
+        }
+        if self.members.contains_key(&key) {
+            self.set_subscriptions(key, subscriptions);
+            return Ok(());
+        }
+        if self.is_full() {
+            return Err(NoSeat::Full);
+        }
+        self.listen(key, &sink, &subscriptions);
+        self.members.insert(key, Member { sink, subscriptions });
+        self.joins += 1;
+        Ok(())
+    }
+
+    /// Lets a member go. Returns whether it was one.
+    pub(crate) fn leave(&mut self, key: ClientKey) -> bool {
+        let Some(member) = self.members.swap_remove(&key) else {
+            return false;
+        };
+        self.unlisten(key, &member.subscriptions);
+        true
+    }
+
+    /// Replaces what a member is subscribed to. Returns whether it is a member.
+    pub(crate) fn set_subscriptions(&mut self, key: ClientKey, subscriptions: Subscriptions) -> bool {
+        let Some(member) = self.members.get_mut(&key) else {
+            return false;
+        };
+        let sink = member.sink.clone();
+        let before = std::mem::replace(&mut member.subscriptions, subscriptions.clone());
+        self.unlisten(key, &before);
+        self.listen(key, &sink, &subscriptions);
+        true
+    }
+
+    fn listen(&mut self, key: ClientKey, sink: &S, subscriptions: &Subscriptions) {
+        match subscriptions {
+            Subscriptions::Named(names) => {
+                for name in names {
+                    self.by_event.entry(name.clone()).or_default().insert(key, sink.clone());
+                }
+            }
+            Subscriptions::All { .. } => {
+                self.everything.insert(key, sink.clone());
+            }
+        }
+    }
+
+    fn unlisten(&mut self, key: ClientKey, subscriptions: &Subscriptions) {
+        match subscriptions {
+            Subscriptions::Named(names) => {
+                for name in names {
+                    if let Some(listeners) = self.by_event.get_mut(name) {
+                        listeners.swap_remove(&key);
+                        if listeners.is_empty() {
+                            self.by_event.remove(name);
+                        }
+                    }
+                }
+            }
+            Subscriptions::All { .. } => {
+                self.everything.swap_remove(&key);
+            }
+        }
+    }
+
+    /// Everyone who hears `event`, each once.
+    pub(crate) fn hearers<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a S> {
+        let named = self.by_event.get(event).into_iter().flat_map(IndexMap::values);
+        let all = self
+            .everything
+            .iter()
+            .filter(move |(key, _)| self.subscriptions(**key).is_some_and(|all| all.hears(event)))
+            .map(|(_, sink)| sink);
+        named.chain(all)
+    }
+
+    pub(crate) fn subscriptions(&self, key: ClientKey) -> Option<&Subscriptions> {
+        self.members.get(&key).map(|member| &member.subscriptions)
+    }
+
+    pub(crate) fn contains(&self, key: ClientKey) -> bool {
+        self.members.contains_key(&key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// How often somebody has come in so far: the same number later means that nobody has since.
+    pub(crate) fn joins(&self) -> u64 {
+        self.joins
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.max_size.is_some_and(|max| self.members.len() >= max)
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &S> {
+        self.members.values().map(|member| &member.sink)
+    }
+
+    /// The number of the last event with history; 0 before the first.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Numbers one more event.
+    pub(crate) fn advance(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Deletes the room: from now on nobody gets in. Returns who was in it; `None` if it was deleted before.
+    pub(crate) fn delete(&mut self) -> Option<Vec<S>> {
+        if std::mem::replace(&mut self.deleted, true) {
+            return None;
+        }
+        self.by_event = HashMap::new();
+        self.everything = IndexMap::new();
+        Some(
+            std::mem::take(&mut self.members)
+                .into_values()
+                .map(|member| member.sink)
+                .collect(),
+        )
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(names: &[&str]) -> Subscriptions {
+        Subscriptions::Named(names.iter().map(|name| EventName::from(*name)).collect())
+    }
+
+    #[test]
+    fn takes_no_more_members_than_its_size() {
+        let mut room = RoomState::new(Some(1));
+        assert_eq!(room.join(ClientKey(1), 1, Subscriptions::all()), Ok(()));
+        assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Err(NoSeat::Full));
+        assert_eq!(
+            room.join(ClientKey(1), 1, named(&["a"])),
+            Ok(()),
+            "a member has its seat"
+        );
+        assert!(room.leave(ClientKey(1)));
+        assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Ok(()));
+    }
+
+    #[test]
+    fn nobody_enters_a_deleted_room() {
+        let mut room = RoomState::new(None);
+        room.join(ClientKey(1), 1, Subscriptions::all()).expect("a seat");
+        assert_eq!(room.delete(), Some(vec![1]));
+        assert_eq!(room.delete(), None);
+        assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Err(NoSeat::Deleted));
+        assert_eq!(room.hearers("a").count(), 0);
+    }
+
+    #[test]
+    fn unsubscribing_from_one_event_narrows_the_wildcard_to_the_others() {
+        let known = [EventName::from("a"), EventName::from("b"), EventName::from("c")];
+        assert_eq!(
+            Subscriptions::all().without(&EventName::from("b"), Some(&known)),
+            named(&["a", "c"])
+        );
+        let open = Subscriptions::all().without(&EventName::from("b"), None);
+        assert!(open.hears("anything") && !open.hears("b"));
+        assert!(open.with(&EventName::from("b")).hears("b"));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Join(u64, Subscriptions),
+        Leave(u64),
+        Subscribe(u64, Subscriptions),
+    }
+
+    fn subscriptions() -> impl Strategy<Value = Subscriptions> {
+        let names = || {
+            prop::collection::btree_set(
+                prop::sample::select(vec!["a", "b", "c"]).prop_map(EventName::from),
+                0..3,
+            )
+        };
+        prop_oneof![
+            names().prop_map(Subscriptions::Named),
+            names().prop_map(|except| Subscriptions::All { except }),
+        ]
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0u64..6, subscriptions()).prop_map(|(key, subscriptions)| Step::Join(key, subscriptions)),
+            (0u64..6).prop_map(Step::Leave),
+            (0u64..6, subscriptions()).prop_map(|(key, subscriptions)| Step::Subscribe(key, subscriptions)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn hearers_are_exactly_the_members_that_subscribed(steps in prop::collection::vec(step(), 0..60)) {
+            let mut room = RoomState::new(Some(3));
+            let mut model: BTreeMap<u64, Subscriptions> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Join(key, subscriptions) => {
+                        let seat = model.contains_key(&key) || model.len() < 3;
+                        prop_assert_eq!(room.join(ClientKey(key), key, subscriptions.clone()).is_ok(), seat);
+                        if seat {
+                            model.insert(key, subscriptions);
+                        }
+                    }
+                    Step::Leave(key) => prop_assert_eq!(room.leave(ClientKey(key)), model.remove(&key).is_some()),
+                    Step::Subscribe(key, subscriptions) => {
+                        let member = model.contains_key(&key);
+                        prop_assert_eq!(room.set_subscriptions(ClientKey(key), subscriptions.clone()), member);
+                        if member {
+                            model.insert(key, subscriptions);
+                        }
+                    }
+                }
+                for event in ["a", "b", "c", "d"] {
+                    let mut hearers: Vec<u64> = room.hearers(event).copied().collect();
+                    hearers.sort_unstable();
+                    let expected: Vec<u64> =
+                        model.iter().filter(|(_, all)| all.hears(event)).map(|(key, _)| *key).collect();
+                    prop_assert_eq!(hearers, expected);
+                }
+                prop_assert_eq!(room.len(), model.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,542 @@
+//! The description of a server: its rooms, hooks and limits.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+use parking_lot::RwLock;
+use serde_json::json;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Dispatch;
+
+use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
+use super::random_epoch;
+use crate::client::{Handshake, Identity, Refusal};
+use crate::delivery::Delivery;
+use crate::event::{DefinitionError, DefinitionResult, EventDefinition, EventMessage};
+use crate::history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
+use crate::hooks::{Hook, HookOutcome, Hooks};
+use crate::id::{EventName, RoomId};
+use crate::limits::Limits;
+use crate::room::{
+    Blueprint, DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, NotAdded, Origin, Registry,
+    RoomCell, RoomDeclaration, RoomSet, RoomTemplate, Subscriptions,
+};
+
+/// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
+/// would otherwise pile up 5,000 of them.
+const NOTIFICATIONS: usize = 1024;
+
+/// Describes a server: what [`Dialogue::builder`] returns. Every part has a default but the rooms.
+///
+/// Hooks are closures that return a future. They are contained: a panic, an error or a run longer than
+/// [`Limits::hook_deadline`] denies (`authenticate`, `before_join`, `before_each`) or is logged (all others), and harms
+/// nothing else. The notification hooks of one client run one after another, in the order of what they tell of.
+#[must_use = "call `build`"]
+pub struct Builder {
+    declarations: Vec<&'static RoomDeclaration>,
+    events: Vec<EventDefinition>,
+    hooks: Hooks<Client, RoomHandle>,
+    limits: Limits,
+    history: Option<HistoryManager>,
+    application: Option<Arc<dyn Any + Send + Sync>>,
+    dispatch: Option<Dispatch>,
+    trust_client_identity: bool,
+    allowed_origins: Vec<String>,
+    base_path: String,
+}
+
+/// Why a server cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An event of a room cannot be defined.
+    #[error("room `{room}`: {error}")]
+    Event {
+        /// The room's type.
+        room: &'static str,
+        /// Why.
+        #[source]
+        error: &'static DefinitionError,
+    },
+    /// Two declared rooms, perhaps of two room sets, have an id in common.
+    #[error("the id `{id}` is declared twice")]
+    DuplicateRoom {
+        /// The id or pattern.
+        id: String,
+    },
+    /// A room allows any event, and two types of the same name could be meant.
+    #[error("event `{name}` is defined twice in different ways, while room `{room}` allows any event")]
+    AmbiguousEvent {
+        /// The event's name.
+        name: EventName,
+        /// The open room's type.
+        room: &'static str,
+    },
+    /// More rooms are declared than `Limits::max_rooms` allows.
+    #[error("more rooms are declared than the limit of {max_rooms}")]
+    TooManyRooms {
+        /// The limit.
+        max_rooms: usize,
+    },
+    /// The base path does not begin with `/`, or ends with it.
+    #[error("the base path `{path}` must begin with `/` and not end with it")]
+    BasePath {
+        /// The path as given.
+        path: String,
+    },
+    /// An allowed origin is not `scheme://host[:port]`.
+    #[error("`{origin}` is no origin: write `https://example.com` or `https://example.com:8443`")]
+    Origin {
+        /// The origin as given.
+        origin: String,
+    },
+    /// Both `authenticate` and `trust_client_identity` were given.
+    #[error("`authenticate` and `trust_client_identity` exclude each other")]
+    TwoIdentities,
+}
+
+/// Boxes a hook of one argument whose answer matters.
+fn asking<A, O, F, Fut>(hook: F) -> Option<Hook<A, O>>
+where
+    A: 'static,
+    F: Fn(A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = O> + Send + 'static,
+{
+    Some(Arc::new(move |argument| Box::pin(hook(argument))))
+}
+
+/// Boxes a hook of one argument that is only told.
+fn telling<A, F, Fut>(hook: F) -> Option<Hook<A, Option<String>>>
+where
+    A: 'static,
+    F: Fn(A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: HookOutcome> + Send + 'static,
+{
+    Some(Arc::new(move |argument| {
+        let told = hook(argument);
+        Box::pin(async move { told.await.into_error() })
+    }))
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            declarations: Vec::new(),
+            events: Vec::new(),
+            hooks: Hooks::default(),
+            limits: Limits::default(),
+            history: None,
+            application: None,
+            dispatch: None,
+            trust_client_identity: false,
+            allowed_origins: Vec::new(),
+            base_path: "/dialogue".to_owned(),
+        }
+    }
+
+    /// Adds every room of a [`rooms!`](crate::rooms) block. May be called for several.
+    pub fn rooms<R: RoomSet>(mut self) -> Self {
+        self.declarations.extend(R::declarations());
+        self
+    }
+
+    /// Makes events known by name besides those of declared rooms, so that rooms which allow any event validate them.
+    pub fn events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
+        self.events.extend(events);
+        self
+    }
+
+    /// Decides who a client is: called once for each connection with what it presents, and again when it presents a
+    /// fresh token. Its deadline is what is left of [`Limits::connect_deadline`].
+    ///
+    /// Without it, every client is anonymous and the server makes its user id.
+    pub fn authenticate<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Handshake) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
+    {
+        self.hooks.authenticate = asking(hook);
+        self
+    }
+
+    /// Believes what clients say of themselves: the user id is `auth.userId`. Anyone can be anyone; for demos and tests
+    /// only. A client without `auth.userId` is anonymous.
+    pub fn trust_client_identity(mut self) -> Self {
+        self.trust_client_identity = true;
+        self
+    }
+
+    /// Told of each client once it is connected, before its first command is run. `client.join(…)` there puts it into
+    /// rooms.
+    pub fn on_connected<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Client) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_connected = telling(hook);
+        self
+    }
+
+    /// Told of each client whose connection has ended, while it is still in its rooms
+    /// ([`rooms_of`](Dialogue::rooms_of) tells which). They are left when it returns, or at its deadline.
+    pub fn on_disconnected<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Client) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_disconnected = telling(hook);
+        self
+    }
+
+    /// Asked before a client gets into a room; a refusal is answered with `JOIN_DENIED` and its reason. For a room on
+    /// demand, asked before the room exists.
+    pub fn before_join<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.hooks.before_join = asking(move |(client, room)| hook(client, room));
+        self
+    }
+
+    /// Told of each client that has got into a room. The client's next command is run after it.
+    pub fn on_joined<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_joined = telling(move |(client, room)| hook(client, room));
+        self
+    }
+
+    /// Told of each client that is no longer in a room, however it came to leave: once for each `on_joined`.
+    pub fn on_left<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_left = telling(move |(client, room)| hook(client, room));
+        self
+    }
+
+    /// Told of each room that comes into being after the start.
+    pub fn on_room_created<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_room_created = telling(hook);
+        self
+    }
+
+    /// Told of each room that has been deleted, or was on demand and has gone.
+    pub fn on_room_deleted<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_room_deleted = telling(hook);
+        self
+    }
+
+    /// Asked before each event, of clients and of the server, is sent. It may change the data or the metadata, or refuse;
+    /// the reason is told to the sender as `BLOCKED`. Changed data is validated again. The event's name, room, sender and
+    /// time are not its to change.
+    pub fn before_each<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(EventMessage, RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<EventMessage, Refusal>> + Send + 'static,
+    {
+        self.hooks.before_each = asking(move |(message, room)| hook(message, room));
+        self
+    }
+
+    /// Told of each event once it is queued for its recipients. Runs on the spot, so it must be quick.
+    pub fn after_each<F>(mut self, hook: F) -> Self
+    where
+        F: Fn(&EventMessage, &Delivery) + Send + Sync + 'static,
+    {
+        self.hooks.after_each = Some(Arc::new(hook));
+        self
+    }
+
+    /// Told of each event once it is queued for its recipients, off its way and in no order. At most 1,024 run at once;
+    /// over that, events are not told, and that is logged.
+    pub fn on_triggered<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(EventMessage, RoomHandle) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_triggered = telling(move |(message, room)| hook(Arc::unwrap_or_clone(message), room));
+        self
+    }
+
+    /// Handed the events that memory no longer keeps, to be stored elsewhere: at least once, in order. A batch that fails
+    /// comes again, five times in all, with growing pauses; then it is given up, and an error is logged.
+    pub fn on_history_evicted<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(EvictedHistory) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.hooks.on_history_evicted = asking(hook);
+        self
+    }
+
+    /// Asked for the history that memory no longer keeps, when a client pages back so far.
+    pub fn load_history<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(HistoryQuery) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<EventMessage>, Refusal>> + Send + 'static,
+    {
+        self.hooks.load_history = asking(hook);
+        self
+    }
+
+    /// Keeps histories in this manager rather than in one with the default limits.
+    pub fn history(mut self, manager: HistoryManager) -> Self {
+        self.history = Some(manager);
+        self
+    }
+
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Keeps something of the application's at hand: hooks get at it with `client.dialogue().state::<T>()`.
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.application = Some(Arc::new(state));
+        self
+    }
+
+    /// Logs to this `tracing` dispatcher, such as [`default_logger()`](crate::default_logger) or
+    /// [`silent_logger()`](crate::silent_logger). Without one, the application's own subscriber is used.
+    pub fn logger(mut self, dispatch: Dispatch) -> Self {
+        self.dispatch = Some(dispatch);
+        self
+    }
+
+    /// Lets pages of another origin connect, besides those of the server's own: `https://app.example.com`, exact.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.allowed_origins.push(origin.into());
+        self
+    }
+
+    /// Serves under another path than `/dialogue`.
+    pub fn base_path(mut self, path: impl Into<String>) -> Self {
+        self.base_path = path.into();
+        self
+    }
+
+    /// Checks the description and makes the server. Nothing listens yet.
+    ///
+    /// # Errors
+    ///
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<Dialogue, BuildError> {
+        if self.trust_client_identity && self.hooks.authenticate.is_some() {
+            return Err(BuildError::TwoIdentities);
+        }
+        if !self.base_path.starts_with('/') || self.base_path.ends_with('/') {
+            return Err(BuildError::BasePath { path: self.base_path });
+        }
+        let allowed_origins = self
+            .allowed_origins
+            .into_iter()
+            .map(|origin| crate::origin::normal(&origin).ok_or(BuildError::Origin { origin }))
+            .collect::<Result<_, _>>()?;
+        let fingerprint = fingerprint(&self.declarations)?;
+        let known_events = Arc::new(known_events(&self.declarations, self.events)?);
+        let registry = registry(&self.declarations, &known_events, self.limits.max_rooms)?;
+        Ok(Dialogue {
+            core: Arc::new(Core {
+                hooks: self.hooks,
+                limits: self.limits,
+                registry,
+                known_events,
+                clients: RwLock::new(Clients::default()),
+                clients_gone: Notify::new(),
+                next_client: AtomicU64::new(0),
+                history: self
+                    .history
+                    .unwrap_or_else(|| HistoryManager::new(HistoryConfig::default())),
+                hand_over: Default::default(),
+                listeners: Default::default(),
+                idle_rooms: Default::default(),
+                notifications: Arc::new(Semaphore::new(NOTIFICATIONS)),
+                dropped: AtomicUsize::new(0),
+                application: self.application,
+                dispatch: self.dispatch,
+                fingerprint,
+                trust_client_identity: self.trust_client_identity,
+                allowed_origins,
+                base_path: self.base_path,
+                tasks: TaskTracker::new(),
+                stopping: CancellationToken::new(),
+                stopped: CancellationToken::new(),
+            }),
+        })
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+fn define(room: &'static str, events: &'static [fn() -> DefinitionResult]) -> Result<Vec<EventDefinition>, BuildError> {
+    events
+        .iter()
+        .map(|define| define().cloned().map_err(|error| BuildError::Event { room, error }))
+        .collect()
+}
+
+fn listed(declaration: &RoomDeclaration) -> &'static [fn() -> DefinitionResult] {
+    match declaration.events {
+        DeclaredEvents::Any => &[],
+        DeclaredEvents::Only(events) => events,
+    }
+}
+
+/// Every event known by name. That one name means one event matters only where a room is open.
+fn known_events(
+    declarations: &[&'static RoomDeclaration],
+    others: Vec<EventDefinition>,
+) -> Result<KnownEvents, BuildError> {
+    let open = declarations
+        .iter()
+        .find(|declaration| matches!(declaration.events, DeclaredEvents::Any));
+    let mut known: KnownEvents = HashMap::new();
+    let mut add = |definition: EventDefinition| match known.get(definition.name()) {
+        Some(first) if !first.is_same_event(&definition) => match open {
+            Some(open) => Err(BuildError::AmbiguousEvent {
+                name: definition.name().clone(),
+                room: open.type_name,
+            }),
+            None => Ok(()),
+        },
+        _ => {
+            known.insert(definition.name().clone(), definition);
+            Ok(())
+        }
+    };
+    for declaration in declarations {
+        for definition in define(declaration.type_name, listed(declaration))? {
+            add(definition)?;
+        }
+        for definition in define(declaration.type_name, declaration.server_events)? {
+            add(definition)?;
+        }
+    }
+    others.into_iter().try_for_each(add)?;
+    Ok(known)
+}
+
+fn registry(
+    declarations: &[&'static RoomDeclaration],
+    known: &Arc<KnownEvents>,
+    max_rooms: usize,
+) -> Result<Registry, BuildError> {
+    let mut blueprints: Vec<Blueprint> = Vec::new();
+    for declaration in declarations {
+        if blueprints
+            .iter()
+            .any(|earlier| overlap(earlier.declaration, declaration))
+        {
+            return Err(BuildError::DuplicateRoom {
+                id: pattern(declaration),
+            });
+        }
+        blueprints.push(Blueprint {
+            declaration,
+            template: Arc::new(template(declaration, known)?),
+        });
+    }
+    let registry = Registry::new(blueprints, max_rooms);
+    for (id, blueprint) in registry.fixed() {
+        let room = RoomCell::new(
+            RoomId::from(id),
+            Arc::clone(&blueprint.template),
+            None,
+            Origin::Server,
+            random_epoch(),
+        );
+        match registry.add(Arc::new(room)) {
+            Ok(()) => {}
+            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(BuildError::TooManyRooms { max_rooms }),
+            Err(NotAdded::Exists) => return Err(BuildError::DuplicateRoom { id: id.to_owned() }),
+        }
+    }
+    Ok(registry)
+}
+
+/// Whether two declarations of different room sets claim an id in common; within a set the macro has seen to it.
+fn overlap(a: &RoomDeclaration, b: &RoomDeclaration) -> bool {
+    match (&a.id, &b.id) {
+        (IdPattern::Fixed(a), IdPattern::Fixed(b)) => a == b,
+        (IdPattern::Fixed(id), IdPattern::Family { recognises, .. })
+        | (IdPattern::Family { recognises, .. }, IdPattern::Fixed(id)) => recognises(id),
+        (IdPattern::Family { .. }, IdPattern::Family { .. }) => pattern(a) == pattern(b),
+    }
+}
+
+/// How a declaration writes its id.
+fn pattern(declaration: &RoomDeclaration) -> String {
+    match declaration.id {
+        IdPattern::Fixed(id) => id.to_owned(),
+        IdPattern::Family { segments, .. } => segments.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> Result<RoomTemplate, BuildError> {
+    let server_events = define(declaration.type_name, declaration.server_events)?;
+    let policy = match declaration.events {
+        DeclaredEvents::Any => EventPolicy::open_with([], server_events, Arc::clone(known)),
+        DeclaredEvents::Only(events) => {
+            EventPolicy::listed(define(declaration.type_name, events)?, server_events, Arc::clone(known))
+        }
+    };
+    Ok(RoomTemplate {
+        name: declaration.name.to_owned(),
+        description: declaration.description.map(str::to_owned),
+        policy: Arc::new(policy),
+        default_subscriptions: match declaration.default_subscriptions {
+            DefaultSubscriptions::All => Subscriptions::all(),
+            DefaultSubscriptions::Only(names) => {
+                Subscriptions::Named(names.iter().map(|name| EventName::from(*name)).collect())
+            }
+        },
+        max_size: declaration.max_size,
+        sync_history_on_join: declaration.sync_history_on_join,
+        family: declaration.family,
+    })
+}
+
+/// Names the contract between server and clients: it changes with every change of a room, an event or a schema.
+fn fingerprint(declarations: &[&'static RoomDeclaration]) -> Result<String, BuildError> {
+    let mut contract = BTreeMap::new();
+    for declaration in declarations {
+        let describe = |definitions: Vec<EventDefinition>| {
+            definitions
+                .iter()
+                .map(|event| json!([event.name(), event.inbound_schema(), event.outbound_schema()]))
+                .collect::<Vec<_>>()
+        };
+        let events = match declaration.events {
+            DeclaredEvents::Any => json!("*"),
+            DeclaredEvents::Only(events) => json!(describe(define(declaration.type_name, events)?)),
+        };
+        let server_events = describe(define(declaration.type_name, declaration.server_events)?);
+        contract.insert(pattern(declaration), json!([events, server_events]));
+    }
+    Ok(sha1_smol::Sha1::from(json!(contract).to_string()).digest().to_string())
+}

@@ -1,0 +1,230 @@
+//! What one can do with a connected client.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::core::{Client, Dialogue, RoomHandle};
+use super::membership::{self, JoinError, JoinRequest};
+use crate::client::{Close, Frame};
+use crate::delivery::TriggerError;
+use crate::event::{DialogueEvent, Violation};
+use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::protocol::{CloseCode, LeftReason, ServerFrame};
+use crate::room::{RoomCell, RoomRef};
+
+impl Client {
+    /// The connection's id, made by the server and never reused.
+    #[must_use]
+    pub fn id(&self) -> &ClientId {
+        &self.state.id
+    }
+
+    /// The user, as `authenticate` said.
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        &self.state.user_id
+    }
+
+    /// The `auth` object that the client presented last; `null` if there was none. It may hold secrets.
+    #[must_use]
+    pub fn auth(&self) -> Arc<Value> {
+        Arc::clone(&self.state.session.lock().auth)
+    }
+
+    /// What `authenticate` said of the user ([`Identity::claims`](crate::Identity::claims)); `null` by default.
+    #[must_use]
+    pub fn claims(&self) -> Arc<Value> {
+        Arc::clone(&self.state.session.lock().claims)
+    }
+
+    /// What the application keeps with the client ([`Identity::meta`](crate::Identity::meta)).
+    #[must_use]
+    pub fn meta(&self) -> &Map<String, Value> {
+        &self.state.meta
+    }
+
+    /// The server that the client is connected to.
+    #[must_use]
+    pub fn dialogue(&self) -> Dialogue {
+        Dialogue {
+            core: Arc::clone(&self.core),
+        }
+    }
+
+    /// Whether the connection is up.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        !self.state.outbox.is_closed() && !self.state.membership.lock().is_gone()
+    }
+
+    /// Lets the client join a room, as if it had asked for it: `before_join` is asked, the client is sent `joined` with
+    /// the history that the room syncs, and `on_joined` follows. A client that is in the room already is sent `joined`
+    /// again; no hook runs and no second seat is taken.
+    ///
+    /// `on_joined` runs after this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]: no such room, full, denied, over a limit, or disconnected.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the client is in the room with everything that belongs to it, or not at all.
+    pub async fn join(&self, room: impl RoomRef) -> Result<RoomHandle, JoinError> {
+        let room_id = room.room_id();
+        membership::join(&self.core, &self.state, &room_id, JoinRequest::default())
+            .await
+            .map(|cell| self.core.room(&cell))
+    }
+
+    /// Takes the client out of a room. It is told so (`left` with the reason `removed`), and `on_left` follows. Returns
+    /// whether the client was in the room.
+    pub fn leave(&self, room: impl RoomRef) -> bool {
+        self.core
+            .registry
+            .find(&room.room_id())
+            .is_some_and(|room| membership::leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
+    }
+
+    /// Subscribes the client to an event of a room that it is in.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]: not in the room, no such event, or too many subscriptions.
+    pub fn subscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
+        let room = self.member_of(&room)?;
+        membership::subscribe(&self.core, &self.state, &room, &event.into()).map(drop)
+    }
+
+    /// Subscribes the client to every event of a room that it is in.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]: not in the room, or too many subscriptions.
+    pub fn subscribe_all(&self, room: impl RoomRef) -> Result<(), JoinError> {
+        let room = self.member_of(&room)?;
+        membership::subscribe_all(&self.core, &self.state, &room).map(drop)
+    }
+
+    /// Ends the client's subscription to an event. Under the wildcard, the other events of the room remain.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]: not in the room, or no such event.
+    pub fn unsubscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
+        let room = self.member_of(&room)?;
+        membership::unsubscribe(&self.core, &self.state, &room, &event.into()).map(drop)
+    }
+
+    fn member_of(&self, room: &impl RoomRef) -> Result<Arc<RoomCell>, JoinError> {
+        self.core.registry.find(&room.room_id()).ok_or(JoinError::NotInRoom)
+    }
+
+    /// The rooms that the client is in, in no order.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<RoomId> {
+        self.state.membership.lock().rooms()
+    }
+
+    /// The names of the events that the client hears in a room, under the wildcard preceded by `*`. Empty if it is not in
+    /// the room.
+    #[must_use]
+    pub fn subscriptions(&self, room: impl RoomRef) -> Vec<EventName> {
+        let Ok(room) = self.member_of(&room) else {
+            return Vec::new();
+        };
+        let subscriptions = room.lock().subscriptions(self.state.key).cloned();
+        subscriptions.map_or_else(Vec::new, |subscriptions| {
+            let names = room.names_of(&subscriptions);
+            let wildcard = names.wildcard.then(|| EventName::from("*"));
+            wildcard.into_iter().chain(names.events).collect()
+        })
+    }
+
+    /// Sends an event to this client alone, outside of any room, as a `direct` frame. Returns whether it was queued: not
+    /// if the connection is ending.
+    ///
+    /// # Errors
+    ///
+    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema, [`TriggerError::Limited`] if it is too
+    /// large for the client's queue.
+    pub fn send<E: DialogueEvent>(&self, event: E) -> Result<bool, TriggerError> {
+        let frame = direct_frame(&event, self.core.limits.queue_bytes)?;
+        Ok(self.state.outbox.push(Frame::Text(frame)))
+    }
+
+    /// Sends JSON under any event name to this client alone, as a `direct` frame, without validation. Returns whether it
+    /// was queued.
+    ///
+    /// # Errors
+    ///
+    /// [`TriggerError::Invalid`] if the data cannot be JSON, [`TriggerError::Limited`] if it is too large for the client's
+    /// queue.
+    pub fn send_raw(&self, event: &str, data: impl Serialize) -> Result<bool, TriggerError> {
+        let name = EventName::from(event);
+        let data = to_json(&name, &data)?;
+        let frame = encode_direct(&name, &data, self.core.limits.queue_bytes)?;
+        Ok(self.state.outbox.push(Frame::Text(frame)))
+    }
+
+    /// Ends the connection at once with close code 4501, by which the client knows not to come back of itself. What
+    /// waits to be sent is dropped. Whether the user may sign in again is for `authenticate` to say.
+    ///
+    /// The client leaves its rooms at once; `on_disconnected` and `on_left` follow.
+    pub fn disconnect(&self) {
+        self.state
+            .close(Close::now(CloseCode::Disconnected, "disconnected by the server"));
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.state.id)
+            .field("user_id", &self.state.user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Eq for Client {}
+
+/// A typed event as a `direct` frame, valid by its schema.
+pub(super) fn direct_frame<E: DialogueEvent>(event: &E, max_bytes: usize) -> Result<bytes::Bytes, TriggerError> {
+    let name = EventName::from(E::NAME);
+    let invalid = |violations| TriggerError::Invalid {
+        event: EventName::from(E::NAME),
+        violations,
+    };
+    let definition = E::try_definition().map_err(|error| invalid(vec![Violation::type_mismatch(error)]))?;
+    let data = to_json(&name, event)?;
+    definition.check_outbound(&data).map_err(invalid)?;
+    encode_direct(&name, &data, max_bytes)
+}
+
+fn to_json(event: &EventName, data: &impl Serialize) -> Result<Value, TriggerError> {
+    serde_json::to_value(data).map_err(|error| TriggerError::Invalid {
+        event: event.clone(),
+        violations: vec![Violation::type_mismatch(error)],
+    })
+}
+
+fn encode_direct(event: &EventName, data: &Value, max_bytes: usize) -> Result<bytes::Bytes, TriggerError> {
+    let frame = ServerFrame::Direct { event, data }.encode();
+    if frame.len() > max_bytes / 2 {
+        return Err(TriggerError::Limited {
+            reason: format!(
+                "an event of {} bytes, of which no reader's queue could hold two",
+                frame.len()
+            ),
+        });
+    }
+    Ok(frame)
+}

@@ -1,0 +1,226 @@
+//! What one can do with a server.
+
+use std::future::{Future, IntoFuture, Ready, ready};
+use std::sync::Arc;
+
+use super::builder::Builder;
+use super::client::direct_frame;
+use super::core::{Client, Core, Dialogue, RoomHandle};
+use super::listen::{self, EventStream, Subscription};
+use super::rooms::{self, CreateRoomError};
+use super::trigger::Trigger;
+use super::user_rooms::UserRooms;
+use crate::delivery::TriggerError;
+use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
+use crate::history::HistoryManager;
+use crate::hooks::HookOutcome;
+use crate::id::{RoomId, UserId};
+use crate::limits::Limits;
+use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
+
+impl Dialogue {
+    /// Starts the description of a server.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Triggers an event in a room: everyone there who is subscribed to it gets it, and the server's handlers. The room
+    /// is a room type, checked by the compiler, or a [`RoomHandle`], checked when it runs. The payload is the event, an
+    /// event with a sender or metadata (`event.sent_by(user)`), or a whole [`EventMessage`].
+    ///
+    /// The event is validated, shown to `before_each`, numbered and stored if it has history, encoded once, and queued for
+    /// each subscriber; it never waits for a reader.
+    ///
+    /// # Errors
+    ///
+    /// See [`TriggerError`]. No client and no handler has seen the event then.
+    pub fn trigger<E: DialogueEvent>(&self, room: impl Allows<E>, data: impl Payload<Event = E>) -> Trigger {
+        let room_id = room.room_id();
+        let id = room_id.clone();
+        Trigger::typed(
+            Arc::clone(&self.core),
+            room_id,
+            move |core| core.registry.find(&id),
+            data.into_outgoing(),
+        )
+    }
+
+    /// Runs a handler for events in a room: one event's (`EventMessage<Message>`), all of a room's by its enum
+    /// (`EventMessage<ChatEvent>`), or any as JSON (`EventMessage<Value>`). For a whole family, listen to
+    /// `Project::every()`.
+    ///
+    /// The handler runs in the order of the events, off their way to clients, each run within
+    /// [`Limits::hook_deadline`]; what it returns as an error, a panic and an overrun are logged. Events that it is too slow
+    /// for are dropped for it, counted and logged ([`Limits::handler_queue`]). It listens to an id: also while there is no
+    /// such room, and when the room is made anew.
+    pub fn on<M, F, Fut>(&self, room: impl Listen<M>, handler: F) -> Subscription
+    where
+        M: Received,
+        F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        listen::subscribe(&self.core, room.scope(), handler)
+    }
+
+    /// The same as a stream: `dialogue.events::<Message>(Chat)`.
+    pub fn events<M: Received>(&self, room: impl Listen<M>) -> EventStream<M> {
+        EventStream::new(&self.core, room.scope())
+    }
+
+    /// Sends an event to every connected client, outside of any room, as a `direct` frame. Returns for how many it was
+    /// queued.
+    ///
+    /// # Errors
+    ///
+    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema, [`TriggerError::Limited`] if it is too
+    /// large for a client's queue.
+    pub fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<usize, TriggerError> {
+        let frame = direct_frame(&event, self.core.limits.queue_bytes)?;
+        Ok(self.core.tell_everyone(&frame, None))
+    }
+
+    /// The room of this id, if there is one.
+    #[must_use]
+    pub fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
+        let room = self.core.registry.find(&room.room_id())?;
+        Some(self.core.room(&room))
+    }
+
+    /// Every room there is, in no order.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<RoomHandle> {
+        self.core
+            .registry
+            .all()
+            .iter()
+            .map(|room| self.core.room(room))
+            .collect()
+    }
+
+    /// Creates a room: one of a declared family (`Project { id: 7 }`), or one described at run time
+    /// ([`RoomConfig`](crate::RoomConfig)). Await it, perhaps after
+    /// [`created_by`](CreateRoom::created_by). Every client is told `roomCreated`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CreateRoomError`]; an id that there is already is one.
+    pub fn create_room(&self, room: impl RoomBlueprint) -> CreateRoom {
+        CreateRoom {
+            core: Arc::clone(&self.core),
+            plan: room.into_plan(),
+            created_by: None,
+        }
+    }
+
+    /// Deletes a room. Its members leave and are told (`left` with the reason `roomDeleted`), and every client gets
+    /// `roomDeleted`. What memory keeps of its history is forgotten. Returns whether there was such a room.
+    ///
+    /// # Cancel safety
+    ///
+    /// The room is deleted whole when this is first polled, or not at all.
+    pub async fn delete_room(&self, room: impl RoomRef) -> bool {
+        self.core
+            .registry
+            .find(&room.room_id())
+            .is_some_and(|room| rooms::delete(&self.core, &room, None))
+    }
+
+    /// The clients of a user, the earliest first. A user may have several: tabs, devices.
+    #[must_use]
+    pub fn clients_of(&self, user: &str) -> Vec<Client> {
+        let clients = self.core.clients_of(user);
+        clients.iter().map(|client| self.core.client(client)).collect()
+    }
+
+    /// Every connected client, in no order.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Client> {
+        let clients = self.core.all_clients();
+        clients.iter().map(|client| self.core.client(client)).collect()
+    }
+
+    /// The rooms of a user, over all its clients.
+    #[must_use]
+    pub fn rooms_of(&self, user: &str) -> UserRooms {
+        UserRooms {
+            core: Arc::clone(&self.core),
+            user: UserId::from(user),
+        }
+    }
+
+    /// Whether any of a user's clients is in a room.
+    #[must_use]
+    pub fn is_in_room(&self, user: &str, room: impl RoomRef) -> bool {
+        let room: RoomId = room.room_id();
+        let clients = self.core.clients.read();
+        clients
+            .of_user(user)
+            .any(|client| client.membership.lock().contains(&room))
+    }
+
+    /// What `Dialogue::builder().state(…)` was given, if it was a `T`.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        Arc::clone(self.core.application.as_ref()?).downcast().ok()
+    }
+
+    /// The histories of this server's rooms.
+    #[must_use]
+    pub fn history(&self) -> &HistoryManager {
+        &self.core.history
+    }
+
+    /// The limits of this server.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.core.limits
+    }
+
+    /// The definition of the event that this server knows by a name, if it knows one.
+    #[must_use]
+    pub fn event(&self, name: &str) -> Option<&EventDefinition> {
+        self.core.known_events.get(name)
+    }
+}
+
+impl std::fmt::Debug for Dialogue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialogue")
+            .field("clients", &self.core.clients.read().by_id.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A room to be created: await it. What [`Dialogue::create_room`] returns.
+#[must_use = "no room is created until this is awaited"]
+pub struct CreateRoom {
+    core: Arc<Core>,
+    plan: RoomPlan,
+    created_by: Option<UserId>,
+}
+
+impl CreateRoom {
+    /// Names the user whose room it is: clients are told, and the user's clients may delete it.
+    pub fn created_by(mut self, user: impl Into<UserId>) -> Self {
+        self.created_by = Some(user.into());
+        self
+    }
+}
+
+impl IntoFuture for CreateRoom {
+    type Output = Result<RoomHandle, CreateRoomError>;
+    type IntoFuture = Ready<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let room = rooms::create(&self.core, self.plan, self.created_by);
+        ready(room.map(|room| self.core.room(&room)))
+    }
+}
+
+impl std::fmt::Debug for CreateRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateRoom")
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
+}

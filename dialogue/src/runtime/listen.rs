@@ -1,0 +1,189 @@
+//! Handlers and streams: listening to events on the server's side, off their way to clients.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+
+use super::core::Core;
+use super::listeners::{Heard, ListenerKey, Next, StreamBuffer};
+use super::publish::{depth, one_deeper};
+use crate::event::{DecodeError, EventMessage, Received};
+use crate::hooks::{HookOutcome, contain};
+use crate::room::ListenScope;
+use crate::serial::SerialQueue;
+
+/// A handler at work: what `on` returns. Dropping it keeps the handler.
+#[derive(Clone)]
+pub struct Subscription {
+    core: Arc<Core>,
+    key: ListenerKey,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Subscription {
+    /// Ends it. Events that were queued for the handler before are still handled.
+    pub fn unsubscribe(&self) {
+        self.core.listeners.remove(self.key);
+    }
+
+    /// How many events the handler has not got because its queue was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription")
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs `handler` for each event of `scope`, in order.
+pub(super) fn subscribe<M, F, Fut>(core: &Arc<Core>, scope: ListenScope, handler: F) -> Subscription
+where
+    M: Received,
+    F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: HookOutcome> + Send + 'static,
+{
+    let (queue, handler) = (SerialQueue::default(), Arc::new(handler));
+    let dropped = Arc::new(AtomicU64::new(0));
+    let key = {
+        let (core, dropped) = (Arc::downgrade(core), Arc::clone(&dropped));
+        move |message: &Heard| {
+            let Some(core) = core.upgrade() else { return };
+            let depth = depth();
+            let job = {
+                let (core, handler, message) = (Arc::clone(&core), Arc::clone(&handler), Arc::clone(message));
+                async move {
+                    let told = match decode::<M>(&message) {
+                        Ok(message) => contain(core.limits.hook_deadline, || one_deeper(depth, handler(message)))
+                            .await
+                            .map(HookOutcome::into_error),
+                        Err(error) => Ok(Some(error.to_string())),
+                    };
+                    core.note("on", told);
+                }
+            };
+            if !queue.push(core.limits.handler_queue, &core.tasks, Box::pin(job)) {
+                let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                core.dropped.fetch_add(1, Ordering::Relaxed);
+                // A line for each power of two: loud, without a flood of its own.
+                if dropped.is_power_of_two() {
+                    core.log(|| {
+                        tracing::error!(room = %message.room_id, event = %message.event, dropped,
+                            "a handler is too slow; events are dropped for it");
+                    });
+                }
+            }
+        }
+    };
+    let key = core.listeners.add(scope, M::names(), key);
+    Subscription {
+        core: Arc::clone(core),
+        key,
+        dropped,
+    }
+}
+
+fn decode<M: Received>(message: &Heard) -> Result<EventMessage<M>, DecodeError> {
+    let data = M::decode(&message.event, &message.data)?;
+    Ok(message.with_data(data))
+}
+
+/// The events of a room as a stream: what `events` returns. Dropping it ends it.
+///
+/// A reader that falls more than [`Limits::handler_queue`](crate::Limits::handler_queue) events behind loses the oldest,
+/// and is told so by [`StreamError::Lagged`], as with `tokio::sync::broadcast`. The stream ends when the server stops.
+#[must_use = "a stream does nothing unless it is read"]
+pub struct EventStream<M> {
+    buffer: Arc<StreamBuffer>,
+    core: Arc<Core>,
+    key: ListenerKey,
+    kind: PhantomData<fn() -> M>,
+}
+
+/// What a stream has instead of an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The reader was too slow, and this many events are lost to it.
+    #[error("{0} events were missed")]
+    Lagged(u64),
+    /// An event's data is not of the stream's type.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// Ends a stream's buffer when the listener goes.
+struct EndOnDrop(Arc<StreamBuffer>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl<M: Received> EventStream<M> {
+    pub(super) fn new(core: &Arc<Core>, scope: ListenScope) -> Self {
+        let buffer = Arc::new(StreamBuffer::new(core.limits.handler_queue));
+        let listener = EndOnDrop(Arc::clone(&buffer));
+        let key = core
+            .listeners
+            .add(scope, M::names(), move |message| listener.0.push(Arc::clone(message)));
+        Self {
+            buffer,
+            core: Arc::clone(core),
+            key,
+            kind: PhantomData,
+        }
+    }
+
+    /// The next event; `None` once the server has stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError`], after which the stream goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: no event is lost.
+    pub async fn next(&mut self) -> Option<Result<EventMessage<M>, StreamError>> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<EventMessage<M>, StreamError>>> {
+        self.buffer.poll_next(context).map(|next| match next {
+            Next::Event(message) => Some(decode(&message).map_err(StreamError::from)),
+            Next::Dropped(count) => Some(Err(StreamError::Lagged(count))),
+            Next::End => None,
+        })
+    }
+}
+
+impl<M: Received> Stream for EventStream<M> {
+    type Item = Result<EventMessage<M>, StreamError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(context)
+    }
+}
+
+impl<M> Drop for EventStream<M> {
+    fn drop(&mut self) {
+        self.core.listeners.remove(self.key);
+    }
+}
+
+impl<M> std::fmt::Debug for EventStream<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventStream").finish_non_exhaustive()
+    }
+}

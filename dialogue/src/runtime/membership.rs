@@ -1,0 +1,374 @@
+//! How clients come into rooms and out of them.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::history::on_join;
+use super::publish::allowed;
+use super::random_epoch;
+use crate::client::{ClientState, Frame};
+use crate::hooks::{Hook, contain};
+use crate::id::{EventName, RoomId};
+use crate::protocol::{self, LeftReason, ServerFrame};
+use crate::room::{NoSeat, NotAdded, Origin, RoomCell, Subscriptions};
+
+/// Why a client does not get into a room, or cannot change what it hears there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// There is no room of this id.
+    #[error("there is no room `{room}`")]
+    NoSuchRoom {
+        /// The room's id.
+        room: RoomId,
+    },
+    /// As many clients are in the room as may be.
+    #[error("the room is full")]
+    Full,
+    /// `before_join` refused, panicked or took too long.
+    #[error("joining was denied: {reason}")]
+    Denied {
+        /// What the hook said.
+        reason: String,
+    },
+    /// The client is not in the room.
+    #[error("the client is not in the room")]
+    NotInRoom,
+    /// The room has no such event.
+    #[error("the room has no event `{event}`")]
+    NoSuchEvent {
+        /// The event's name.
+        event: EventName,
+    },
+    /// The client is in too many rooms, holds too many subscriptions, or there are too many rooms.
+    #[error("over a limit: {reason}")]
+    Limited {
+        /// Which limit.
+        reason: String,
+    },
+    /// The client's connection has ended.
+    #[error("the client is no longer connected")]
+    Disconnected,
+}
+
+/// What a join asks for.
+#[derive(Debug, Default)]
+pub(crate) struct JoinRequest {
+    /// The request's id, echoed in the reply.
+    pub(crate) id: Option<i64>,
+    /// What to subscribe to; the room's default if it is `None`.
+    pub(crate) wanted: Option<protocol::Subscriptions>,
+}
+
+/// Lets a client into a room: `before_join`, then seat, reply and going live in one step.
+///
+/// Safe to drop: the client is in the room with everything that belongs to it, or not at all.
+pub(crate) async fn join(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room_id: &str,
+    request: JoinRequest,
+) -> Result<Arc<RoomCell>, JoinError> {
+    let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
+    let mut room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
+    let wanted = match request.wanted {
+        Some(wanted) => Some(room.wanted(wanted).map_err(|event| JoinError::NoSuchEvent { event })?),
+        None => None,
+    };
+    let (is_member, is_full) = {
+        let state = room.lock();
+        (state.contains(client.key), state.is_full())
+    };
+    if !is_member {
+        if is_full {
+            return Err(JoinError::Full);
+        }
+        ask_before_join(core, client, &room).await?;
+    }
+    // An on-demand room may go, or be made by another, at any moment until the seat is taken.
+    loop {
+        if core
+            .registry
+            .find(room_id)
+            .is_none_or(|there| !Arc::ptr_eq(&there, &room))
+        {
+            match core.registry.add(Arc::clone(&room)) {
+                Ok(()) if room.origin == Origin::OnDemand => core.announce(&room, None),
+                Ok(()) => {}
+                Err(NotAdded::Exists) => {
+                    room = core.registry.find(room_id).ok_or_else(no_such_room)?;
+                }
+                Err(NotAdded::TooMany | NotAdded::Quota) => {
+                    return Err(JoinError::Limited {
+                        reason: "there are as many rooms as there may be".to_owned(),
+                    });
+                }
+            }
+        }
+        match take_seat(core, client, &room, request.id, wanted.clone()) {
+            Err(JoinError::NoSuchRoom { .. }) if room.origin == Origin::OnDemand => {
+                core.registry.remove(&room);
+                room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
+            }
+            taken => return taken.map(|()| room),
+        }
+    }
+}
+
+/// The room of this id, or one that is ready to be added if its family makes rooms on demand.
+fn find_or_prepare(core: &Core, room_id: &str) -> Option<Arc<RoomCell>> {
+    core.registry.find(room_id).or_else(|| {
+        let blueprint = core.registry.blueprint(room_id)?;
+        if !blueprint.template.family.on_demand || !RoomId::is_valid(room_id) {
+            return None;
+        }
+        Some(Arc::new(RoomCell::new(
+            room_id.into(),
+            Arc::clone(&blueprint.template),
+            None,
+            Origin::OnDemand,
+            random_epoch(),
+        )))
+    })
+}
+
+/// Asks `before_join`.
+pub(crate) async fn ask_before_join(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+) -> Result<(), JoinError> {
+    let Some(before_join) = &core.hooks.before_join else {
+        return Ok(());
+    };
+    let answer = contain(core.limits.hook_deadline, || {
+        before_join((core.client(client), core.room(room)))
+    })
+    .await;
+    allowed(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
+}
+
+/// Takes the seat, queues the `joined` reply and the `on_joined` hook, all under the room's lock, so that nothing comes
+/// between.
+fn take_seat(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+    id: Option<i64>,
+    wanted: Option<Subscriptions>,
+) -> Result<(), JoinError> {
+    let mut state = room.lock();
+    if state.is_deleted() {
+        return Err(JoinError::NoSuchRoom { room: room.id.clone() });
+    }
+    let is_member = state.contains(client.key);
+    let subscriptions = wanted
+        .or_else(|| state.subscriptions(client.key).cloned())
+        .unwrap_or_else(|| room.template.default_subscriptions.clone());
+    {
+        let mut membership = client.membership.lock();
+        if membership.is_gone() {
+            return Err(JoinError::Disconnected);
+        }
+        if !is_member && membership.len() >= core.limits.rooms_per_client {
+            return Err(JoinError::Limited {
+                reason: format!("a client may be in {} rooms", core.limits.rooms_per_client),
+            });
+        }
+        within_subscriptions(core, membership.subscriptions_besides(&room.id) + subscriptions.count())?;
+        state
+            .join(client.key, Arc::clone(client), subscriptions.clone())
+            .map_err(|no_seat| match no_seat {
+                NoSeat::Full => JoinError::Full,
+                NoSeat::Deleted => JoinError::NoSuchRoom { room: room.id.clone() },
+            })?;
+        if is_member {
+            membership.set_subscriptions(&room.id, subscriptions.count());
+        } else {
+            membership.enter(&room.id, subscriptions.count());
+        }
+    }
+    let events = on_join(core, room, &subscriptions);
+    let joined = ServerFrame::Joined {
+        id,
+        room_id: &room.id,
+        room_name: &room.template.name,
+        subscriptions: &room.names_of(&subscriptions),
+        epoch: &room.epoch,
+        seq: state.seq(),
+        recovered: None,
+        events: &events,
+    };
+    client.outbox.push(Frame::Text(joined.encode()));
+    if !is_member {
+        queue_hook(core, client, room, "on_joined", core.hooks.on_joined.as_ref());
+    }
+    Ok(())
+}
+
+fn within_subscriptions(core: &Core, count: usize) -> Result<(), JoinError> {
+    if count > core.limits.subscriptions_per_client {
+        return Err(JoinError::Limited {
+            reason: format!(
+                "a client may hold {} subscriptions",
+                core.limits.subscriptions_per_client
+            ),
+        });
+    }
+    Ok(())
+}
+
+type RoomHook = Hook<(super::core::Client, super::core::RoomHandle), Option<String>>;
+
+/// Queues a hook about a client and a room behind the client's earlier ones.
+fn queue_hook(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+    name: &'static str,
+    hook: Option<&RoomHook>,
+) {
+    let Some(hook) = hook.cloned() else {
+        return;
+    };
+    let (client, room) = (core.client(client), core.room(room));
+    let queue = client.state.hooks.clone();
+    let core = Arc::clone(core);
+    let tasks = core.tasks.clone();
+    queue.push(
+        usize::MAX,
+        &tasks,
+        Box::pin(async move {
+            let told = contain(core.limits.hook_deadline, || hook((client, room))).await;
+            core.note(name, told);
+        }),
+    );
+}
+
+/// Takes a client out of a room: tells it, if it did not ask for it, and `on_left`. Returns whether it was in the room.
+pub(crate) fn leave(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+    id: Option<i64>,
+    reason: Option<LeftReason>,
+) -> bool {
+    let mut state = room.lock();
+    if !state.leave(client.key) {
+        return false;
+    }
+    let empty = (state.len() == 0).then(|| state.joins());
+    left(core, client, room, id, reason);
+    drop(state);
+    if let Some(joins) = empty {
+        core.idle_rooms.note(core, room, joins);
+    }
+    true
+}
+
+/// What follows when a client is no longer in a room's state. Called under the room's lock.
+pub(super) fn left(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+    id: Option<i64>,
+    reason: Option<LeftReason>,
+) {
+    client.membership.lock().exit(&room.id);
+    let frame = ServerFrame::Left {
+        id,
+        room_id: &room.id,
+        reason,
+    };
+    client.outbox.push(Frame::Text(frame.encode()));
+    queue_hook(core, client, room, "on_left", core.hooks.on_left.as_ref());
+}
+
+/// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
+/// history: the change holds for every later one.
+fn resubscribe(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    change: impl FnOnce(Subscriptions) -> Result<Subscriptions, JoinError>,
+) -> Result<u64, JoinError> {
+    let mut state = room.lock();
+    let current = state.subscriptions(client.key).cloned().ok_or(JoinError::NotInRoom)?;
+    let changed = change(current)?;
+    let mut membership = client.membership.lock();
+    within_subscriptions(core, membership.subscriptions_besides(&room.id) + changed.count())?;
+    membership.set_subscriptions(&room.id, changed.count());
+    state.set_subscriptions(client.key, changed);
+    Ok(state.seq())
+}
+
+/// Adds one event to what a member hears.
+pub(crate) fn subscribe(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    event: &EventName,
+) -> Result<u64, JoinError> {
+    resubscribe(core, client, room, |current| {
+        known(room, event)?;
+        Ok(current.with(event))
+    })
+}
+
+/// Takes one event out of what a member hears.
+pub(crate) fn unsubscribe(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    event: &EventName,
+) -> Result<u64, JoinError> {
+    resubscribe(core, client, room, |current| {
+        known(room, event)?;
+        Ok(current.without(event, room.template.policy.closed_names()))
+    })
+}
+
+/// Lets a member hear everything.
+pub(crate) fn subscribe_all(core: &Core, client: &ClientState, room: &RoomCell) -> Result<u64, JoinError> {
+    resubscribe(core, client, room, |_| Ok(Subscriptions::all()))
+}
+
+fn known(room: &RoomCell, event: &EventName) -> Result<(), JoinError> {
+    if room.template.policy.knows(event) {
+        Ok(())
+    } else {
+        Err(JoinError::NoSuchEvent { event: event.clone() })
+    }
+}
+
+/// Ends a client's membership everywhere: `on_disconnected` first, while it is still in its rooms, then each room is left
+/// and the client forgotten. Returns at once; the client's hooks run on.
+pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
+    let end = {
+        let (core, client) = (Arc::clone(core), Arc::clone(client));
+        move || {
+            let rooms = client.membership.lock().end();
+            for room in rooms.iter().filter_map(|room| core.registry.find(room)) {
+                leave(&core, &client, &room, None, None);
+            }
+            core.forget(&client);
+        }
+    };
+    let Some(hook) = core.hooks.on_disconnected.clone() else {
+        end();
+        return;
+    };
+    // No room lets it in from here on, although it is still in those it has joined.
+    client.membership.lock().end();
+    let (handle, core) = (core.client(client), Arc::clone(core));
+    let tasks = core.tasks.clone();
+    client.hooks.push(
+        usize::MAX,
+        &tasks,
+        Box::pin(async move {
+            let told = contain(core.limits.hook_deadline, || hook(handle)).await;
+            core.note("on_disconnected", told);
+            end();
+        }),
+    );
+}

@@ -1,0 +1,277 @@
+//! The way of an event: from a trigger, through every check, to the queues of those who hear it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Map, Value};
+
+use super::core::{Core, wall_clock};
+use super::history::keep;
+use crate::client::{ClientState, Frame, Refusal};
+use crate::delivery::{Delivery, TriggerError};
+use crate::event::{EventMessage, HistorySetting, Violation};
+use crate::hooks::{HookFailure, contain, contain_sync};
+use crate::id::{EventName, UserId};
+use crate::protocol::EventHead;
+use crate::room::{Party, RoomCell};
+
+tokio::task_local! {
+    /// How many handlers and hooks deep the running code was triggered.
+    static DEPTH: usize;
+}
+
+/// Runs a hook or handler that an event has set off, so that what it triggers in turn is known to be deeper.
+pub(crate) async fn one_deeper<F: Future>(depth: usize, future: F) -> F::Output {
+    DEPTH.scope(depth + 1, future).await
+}
+
+/// How deep the running code is.
+pub(crate) fn depth() -> usize {
+    DEPTH.try_with(|depth| *depth).unwrap_or(0)
+}
+
+/// An event on its way.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) event: EventName,
+    pub(crate) data: Value,
+    pub(crate) from: UserId,
+    pub(crate) meta: Option<Map<String, Value>>,
+    /// Milliseconds since the Unix epoch; now, if the sender does not say.
+    pub(crate) timestamp: Option<u64>,
+}
+
+/// Why a client's trigger, or the server's, came to nothing.
+#[derive(Debug)]
+pub(crate) enum Rejected {
+    NoSuchRoom,
+    NotAllowed,
+    Invalid(Vec<Violation>),
+    Blocked(String),
+    Limited(String),
+    /// The client is not, or no longer, in the room.
+    NotInRoom,
+    Stopped,
+}
+
+impl Rejected {
+    /// The same, as the server's trigger tells it.
+    pub(crate) fn into_trigger_error(self, room: &str, event: &EventName) -> TriggerError {
+        let event = event.clone();
+        match self {
+            Self::NoSuchRoom | Self::NotInRoom => TriggerError::NoSuchRoom { room: room.into() },
+            Self::NotAllowed => TriggerError::NotAllowed {
+                room: room.into(),
+                event,
+            },
+            Self::Invalid(violations) => TriggerError::Invalid { event, violations },
+            Self::Blocked(reason) => TriggerError::Blocked { reason },
+            Self::Limited(reason) => TriggerError::Limited { reason },
+            Self::Stopped => TriggerError::Stopped,
+        }
+    }
+}
+
+/// A client's trigger: member → allowed → may send → validate, then as every event.
+pub(crate) async fn by_client(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: &Arc<ClientState>,
+    mut draft: Draft,
+) -> Result<Delivery, Rejected> {
+    if !room.lock().contains(sender.key) {
+        return Err(Rejected::NotInRoom);
+    }
+    let policy = &room.template.policy;
+    if !policy.allows(Party::Client, &draft.event) {
+        return Err(Rejected::NotAllowed);
+    }
+    if let Some(definition) = policy.definition(&draft.event) {
+        draft.data = definition.accept(draft.data).map_err(Rejected::Invalid)?;
+    }
+    publish(core, room, Some(sender), draft).await
+}
+
+/// The server's trigger of data in the shape that clients receive: allowed → validate, then as every event.
+pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Draft) -> Result<Delivery, Rejected> {
+    let policy = &room.template.policy;
+    if !policy.allows(Party::Server, &draft.event) {
+        return Err(Rejected::NotAllowed);
+    }
+    if let Some(definition) = policy.definition(&draft.event) {
+        definition.check_outbound(&draft.data).map_err(Rejected::Invalid)?;
+    }
+    publish(core, room, None, draft).await
+}
+
+/// `before_each` → (client) still a member → number and store → encode → queue → handlers, `on_triggered`,
+/// `after_each`.
+async fn publish(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    draft: Draft,
+) -> Result<Delivery, Rejected> {
+    if core.stopped.is_cancelled() {
+        return Err(Rejected::Stopped);
+    }
+    let depth = depth();
+    if depth > core.limits.handler_depth {
+        return Err(Rejected::Limited(format!(
+            "handlers trigger more than {} deep",
+            core.limits.handler_depth
+        )));
+    }
+    let mut message = EventMessage {
+        event: draft.event,
+        room_id: room.id.clone(),
+        data: draft.data,
+        from: draft.from,
+        timestamp: draft.timestamp.unwrap_or_else(wall_clock),
+        meta: draft.meta,
+        seq: None,
+    };
+    if core.hooks.before_each.is_some() {
+        message = ask_before_each(core, room, message, depth).await?;
+    }
+    let prepared = EventHead {
+        event: &message.event,
+        room_id: &message.room_id,
+        data: &message.data,
+        from: &message.from,
+        timestamp: message.timestamp,
+        meta: message.meta.as_ref(),
+    }
+    .prepare();
+    if prepared.len() > core.limits.queue_bytes / 2 {
+        return Err(Rejected::Limited(format!(
+            "an event of {} bytes, of which no reader's queue could hold two",
+            prepared.len()
+        )));
+    }
+    let limit = room
+        .template
+        .policy
+        .definition(&message.event)
+        .map_or(HistorySetting::Off, |definition| definition.history())
+        .limit(core.history.config().max_events_per_type);
+
+    // From here to the end of the block nothing waits: number, history and queues change as one.
+    let (delivery, message) = {
+        let mut state = room.lock();
+        if state.is_deleted() {
+            return Err(Rejected::NoSuchRoom);
+        }
+        if sender.is_some_and(|sender| !state.contains(sender.key)) {
+            return Err(Rejected::NotInRoom);
+        }
+        message.seq = limit.map(|_| state.advance());
+        let frame = prepared.finish(message.seq);
+        if let (Some(limit), Some(seq)) = (limit, message.seq) {
+            keep(core, room, &message.event, seq, &frame, limit);
+        }
+        let recipients = state
+            .hearers(&message.event)
+            .filter(|client| client.outbox.push(Frame::Text(frame.clone())))
+            .count();
+        let message = Arc::new(message);
+        if !core.listeners.is_empty() {
+            core.listeners.offer(&message);
+        }
+        (Delivery::new(recipients, message.seq), message)
+    };
+    tell_hooks(core, room, message, delivery, depth);
+    Ok(delivery)
+}
+
+async fn ask_before_each(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    message: EventMessage,
+    depth: usize,
+) -> Result<EventMessage, Rejected> {
+    let Some(before_each) = &core.hooks.before_each else {
+        return Ok(message);
+    };
+    let asked = message.clone();
+    let answer = contain(core.limits.hook_deadline, || {
+        one_deeper(depth, before_each((asked, core.room(room))))
+    })
+    .await;
+    let mut answer = allowed(core, "before_each", answer).map_err(Rejected::Blocked)?;
+    if answer.event != message.event {
+        core.log(|| {
+            tracing::error!(event = %message.event, changed = %answer.event, "before_each changed an event's name");
+        });
+        return Err(Rejected::Blocked("the event could not be checked".to_owned()));
+    }
+    if answer.data != message.data
+        && let Some(definition) = room.template.policy.definition(&answer.event)
+    {
+        answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
+    }
+    // What the envelope says of where and when is not the hook's to change.
+    answer.room_id = message.room_id;
+    answer.timestamp = message.timestamp;
+    answer.from = message.from;
+    answer.seq = None;
+    Ok(answer)
+}
+
+/// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
+pub(crate) fn allowed<T>(
+    core: &Core,
+    hook: &'static str,
+    answer: Result<Result<T, Refusal>, HookFailure>,
+) -> Result<T, String> {
+    match answer {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(refusal)) => {
+            if let Some(source) = refusal.source() {
+                core.log(|| tracing::error!(hook, error = %source, "a hook failed"));
+            }
+            Err(refusal.reason().to_owned())
+        }
+        Err(failure) => {
+            core.log(|| tracing::error!(hook, error = %failure, "a hook failed"));
+            Err("it could not be checked".to_owned())
+        }
+    }
+}
+
+fn tell_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>, delivery: Delivery, depth: usize) {
+    if let Some(after_each) = &core.hooks.after_each
+        && let Err(failure) = contain_sync(|| after_each(&message, &delivery))
+    {
+        core.log(|| tracing::error!(hook = "after_each", error = %failure, "a hook failed"));
+    }
+    let Some(on_triggered) = core.hooks.on_triggered.clone() else {
+        return;
+    };
+    let Ok(permit) = Arc::clone(&core.notifications).try_acquire_owned() else {
+        core.dropped.fetch_add(1, Ordering::Relaxed);
+        core.log(|| tracing::error!(hook = "on_triggered", event = %message.event, "too many run already; not told"));
+        return;
+    };
+    let (core, room) = (Arc::clone(core), core.room(room));
+    core.clone().tasks.spawn(async move {
+        let told = contain(core.limits.hook_deadline, || {
+            one_deeper(depth, on_triggered((message, room)))
+        })
+        .await;
+        core.note("on_triggered", told);
+        drop(permit);
+    });
+}
+
+impl Core {
+    /// Logs what a notification hook came to, if it is worth a line.
+    pub(crate) fn note(&self, hook: &'static str, told: Result<Option<String>, HookFailure>) {
+        let error = match told {
+            Ok(None) => return,
+            Ok(Some(error)) => error,
+            Err(failure) => failure.to_string(),
+        };
+        self.log(|| tracing::error!(hook, %error, "a hook failed"));
+    }
+}

@@ -1,0 +1,251 @@
+//! How rooms come into being and go.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::membership::left;
+use super::random_epoch;
+use crate::client::{ClientState, Frame};
+use crate::hooks::{Hook, contain};
+use crate::id::{RoomId, UserId};
+use crate::protocol::{LeftReason, RoomInfo, ServerFrame};
+use crate::room::{NotAdded, Origin, RoomCell, RoomPlan, RoomTemplate};
+
+/// Why a room cannot be created.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateRoomError {
+    /// There is a room of this id.
+    #[error("there is a room `{room}` already")]
+    Exists {
+        /// The room's id.
+        room: RoomId,
+    },
+    /// The id is not 1–128 bytes of `[A-Za-z0-9_.:=@,;%-]`.
+    #[error("`{room}` is no room id: use 1 to 128 bytes of [A-Za-z0-9_.:=@,;%-]")]
+    InvalidId {
+        /// The id as given.
+        room: RoomId,
+    },
+    /// The id is one that a declared room or family could have; create it as that.
+    #[error("the id `{room}` is reserved for a room that `rooms!` declares")]
+    Reserved {
+        /// The room's id.
+        room: RoomId,
+    },
+    /// The configuration contradicts itself.
+    #[error("the room's configuration is invalid: {reason}")]
+    InvalidConfig {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There are as many rooms as `Limits::max_rooms` says.
+    #[error("there are as many rooms as there may be")]
+    TooMany,
+    /// The server has been stopped.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+/// Makes a room as the server, and tells every client.
+pub(crate) fn create(
+    core: &Arc<Core>,
+    plan: RoomPlan,
+    created_by: Option<UserId>,
+) -> Result<Arc<RoomCell>, CreateRoomError> {
+    if core.is_stopping() {
+        return Err(CreateRoomError::Stopped);
+    }
+    let (id, template) = match plan {
+        RoomPlan::Declared(id) => {
+            let blueprint = RoomId::is_valid(&id).then(|| core.registry.blueprint(&id)).flatten();
+            let template = blueprint.map(|blueprint| Arc::clone(&blueprint.template));
+            let Some(template) = template else {
+                return Err(CreateRoomError::InvalidId { room: id });
+            };
+            (id, template)
+        }
+        RoomPlan::Configured(config) => {
+            let id = config.id.clone();
+            if !RoomId::is_valid(&id) {
+                return Err(CreateRoomError::InvalidId { room: id });
+            }
+            if core.registry.blueprint(&id).is_some() {
+                return Err(CreateRoomError::Reserved { room: id });
+            }
+            let template = config
+                .template(Arc::clone(&core.known_events))
+                .map_err(|reason| CreateRoomError::InvalidConfig { reason })?;
+            (id, Arc::new(template))
+        }
+    };
+    let room = Arc::new(RoomCell::new(id, template, created_by, Origin::Server, random_epoch()));
+    core.registry
+        .add(Arc::clone(&room))
+        .map_err(|not_added| match not_added {
+            NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
+            NotAdded::TooMany | NotAdded::Quota => CreateRoomError::TooMany,
+        })?;
+    core.announce(&room, None);
+    Ok(room)
+}
+
+/// Why a client cannot create a room.
+#[derive(Debug)]
+pub(crate) enum ClientCreateError {
+    Exists,
+    NotPermitted,
+    Limited,
+}
+
+/// Makes a room of a family that lets clients create them, and tells everyone: `creator` by a reply, the others by a push.
+pub(crate) fn create_for(
+    core: &Arc<Core>,
+    creator: &Arc<ClientState>,
+    id: Option<i64>,
+    wanted: crate::protocol::NewRoom,
+) -> Result<(), ClientCreateError> {
+    let blueprint = core
+        .registry
+        .blueprint(&wanted.id)
+        .filter(|blueprint| blueprint.template.family.client_created.is_some())
+        .ok_or_else(|| match core.registry.find(&wanted.id) {
+            Some(_) => ClientCreateError::Exists,
+            None => ClientCreateError::NotPermitted,
+        })?;
+    let declared = &blueprint.template;
+    let template = RoomTemplate {
+        name: wanted.name.unwrap_or_else(|| declared.name.clone()),
+        description: wanted.description.or_else(|| declared.description.clone()),
+        // A client may make a room smaller than its family's, not larger.
+        max_size: match (wanted.max_size, declared.max_size) {
+            (Some(wanted), Some(declared)) => Some(wanted.min(declared)),
+            (wanted, declared) => wanted.or(declared),
+        },
+        ..(**declared).clone()
+    };
+    let room = Arc::new(RoomCell::new(
+        wanted.id,
+        Arc::new(template),
+        Some(creator.user_id.clone()),
+        Origin::Client,
+        random_epoch(),
+    ));
+    core.registry
+        .add(Arc::clone(&room))
+        .map_err(|not_added| match not_added {
+            NotAdded::Exists => ClientCreateError::Exists,
+            NotAdded::TooMany | NotAdded::Quota => ClientCreateError::Limited,
+        })?;
+    core.announce(&room, Some((creator, id)));
+    Ok(())
+}
+
+/// Deletes a room: its members leave and are told, and so is everyone. Returns whether it was there.
+pub(crate) fn delete(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    requester: Option<(&Arc<ClientState>, Option<i64>)>,
+) -> bool {
+    {
+        let mut state = room.lock();
+        let Some(members) = state.delete() else {
+            return false;
+        };
+        for client in members {
+            left(core, &client, room, None, Some(LeftReason::RoomDeleted));
+        }
+        // Before the id can be taken again: what a new room keeps is not to be cleared.
+        core.history.forget_room(&room.id);
+    }
+    core.registry.remove(room);
+    if room.is_listed() {
+        let frame = |id| ServerFrame::RoomDeleted { id, room_id: &room.id }.encode();
+        core.tell_everyone(&frame(None), requester.map(|(client, id)| (client, frame(id))));
+    }
+    core.tell_of_room(room, "on_room_deleted", core.hooks.on_room_deleted.as_ref());
+    true
+}
+
+impl Core {
+    /// Removes an on-demand room that is empty and has been since `joins`; its history is handed over.
+    pub(super) fn retire(self: &Arc<Self>, room: &Arc<RoomCell>, joins: u64) {
+        {
+            let mut state = room.lock();
+            if state.len() > 0 || state.joins() != joins || state.delete().is_none() {
+                return;
+            }
+            let kept = self.history.forget_room(&room.id);
+            self.hand_over
+                .push(self, &room.id, kept.into_iter().map(|evicted| evicted.entry));
+        }
+        self.registry.remove(room);
+        if room.is_listed() {
+            let frame = ServerFrame::RoomDeleted {
+                id: None,
+                room_id: &room.id,
+            };
+            self.tell_everyone(&frame.encode(), None);
+        }
+        self.tell_of_room(room, "on_room_deleted", self.hooks.on_room_deleted.as_ref());
+    }
+
+    /// Tells everyone, and `on_room_created`, that there is a new room; `creator` by a reply.
+    pub(super) fn announce(self: &Arc<Self>, room: &Arc<RoomCell>, creator: Option<(&Arc<ClientState>, Option<i64>)>) {
+        if room.is_listed() {
+            let frame = |id| ServerFrame::RoomCreated { id, room: info(room) }.encode();
+            self.tell_everyone(&frame(None), creator.map(|(client, id)| (client, frame(id))));
+        }
+        self.tell_of_room(room, "on_room_created", self.hooks.on_room_created.as_ref());
+    }
+
+    /// Queues one frame for every client, except that one of them may be told otherwise.
+    pub(crate) fn tell_everyone(&self, frame: &bytes::Bytes, but: Option<(&Arc<ClientState>, bytes::Bytes)>) -> usize {
+        let clients = self.all_clients();
+        clients
+            .iter()
+            .filter(|client| {
+                let frame = match &but {
+                    Some((other, told)) if other.key == client.key => told.clone(),
+                    _ => frame.clone(),
+                };
+                client.outbox.push(Frame::Text(frame))
+            })
+            .count()
+    }
+
+    fn tell_of_room(
+        self: &Arc<Self>,
+        room: &Arc<RoomCell>,
+        name: &'static str,
+        hook: Option<&Hook<super::core::RoomHandle, Option<String>>>,
+    ) {
+        let Some(hook) = hook.cloned() else {
+            return;
+        };
+        let (core, room) = (Arc::clone(self), self.room(room));
+        room.cell.hooks.push(
+            usize::MAX,
+            &self.tasks,
+            Box::pin({
+                let room = room.clone();
+                async move {
+                    let told = contain(core.limits.hook_deadline, || hook(room)).await;
+                    core.note(name, told);
+                }
+            }),
+        );
+    }
+}
+
+/// What clients are told of a room.
+pub(crate) fn info(room: &RoomCell) -> RoomInfo<'_> {
+    RoomInfo {
+        id: &room.id,
+        name: &room.template.name,
+        description: room.template.description.as_deref(),
+        size: room.lock().len(),
+        max_size: room.template.max_size,
+        created_by_id: room.created_by.as_ref(),
+    }
+}

@@ -1,0 +1,69 @@
+//! The server's trigger, as a future with a name.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+
+use super::core::Core;
+use super::publish::{Draft, by_server};
+use crate::delivery::{Delivery, TriggerError};
+use crate::event::{DialogueEvent, Outgoing, Violation};
+use crate::id::{EventName, RoomId, UserId};
+use crate::room::RoomCell;
+
+/// A trigger on its way: await it. What `trigger` returns.
+///
+/// # Cancel safety
+///
+/// Nothing has happened before it is awaited. Dropped while `before_each` is being asked, the event is not sent; once it
+/// is sent, there is nothing left to wait for.
+#[must_use = "nothing is triggered until this is awaited"]
+pub struct Trigger(BoxFuture<'static, Result<Delivery, TriggerError>>);
+
+impl Future for Trigger {
+    type Output = Result<Delivery, TriggerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl Trigger {
+    /// Triggers a typed event in the room that `find` gives.
+    pub(super) fn typed<E: DialogueEvent>(
+        core: Arc<Core>,
+        room_id: RoomId,
+        find: impl FnOnce(&Core) -> Option<Arc<RoomCell>> + Send + 'static,
+        outgoing: Outgoing<E>,
+    ) -> Self {
+        Self(Box::pin(async move {
+            let event = EventName::from(E::NAME);
+            let Some(room) = find(&core) else {
+                return Err(TriggerError::NoSuchRoom { room: room_id });
+            };
+            // Known at run time only: a `RoomHandle` takes any event.
+            if let Some(definition) = room.template.policy.definition(E::NAME)
+                && !definition.is_of::<E>()
+            {
+                return Err(TriggerError::NotAllowed { room: room_id, event });
+            }
+            let data = serde_json::to_value(&outgoing.data).map_err(|error| TriggerError::Invalid {
+                event: event.clone(),
+                violations: vec![Violation::type_mismatch(error)],
+            })?;
+            let draft = Draft {
+                event: event.clone(),
+                data,
+                from: outgoing.from.unwrap_or_else(UserId::system),
+                meta: outgoing.meta,
+                timestamp: outgoing.timestamp,
+            };
+            by_server(&core, &room, draft)
+                .await
+                .map_err(|rejected| rejected.into_trigger_error(&room_id, &event))
+        }))
+    }
+}

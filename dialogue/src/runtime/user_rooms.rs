@@ -1,0 +1,104 @@
+//! The rooms of a user, over all its clients.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::core::Core;
+use super::membership::leave;
+use crate::id::{RoomId, UserId};
+use crate::protocol::LeftReason;
+
+/// The rooms that a user's clients on this node are in: what [`Dialogue::rooms_of`](crate::Dialogue::rooms_of) returns.
+///
+/// In `on_disconnected`, the client that has just gone still counts.
+#[derive(Clone)]
+pub struct UserRooms {
+    pub(super) core: Arc<Core>,
+    pub(super) user: UserId,
+}
+
+impl UserRooms {
+    /// The rooms' ids as of now, each once, sorted.
+    #[must_use]
+    pub fn ids(&self) -> Vec<RoomId> {
+        let rooms: BTreeSet<RoomId> = self
+            .core
+            .clients_of(&self.user)
+            .iter()
+            .flat_map(|client| client.membership.lock().rooms())
+            .collect();
+        rooms.into_iter().collect()
+    }
+
+    /// Calls `f` for each room.
+    pub fn for_each(&self, f: impl FnMut(&RoomId)) {
+        self.ids().iter().for_each(f);
+    }
+
+    /// Takes all the user's clients out of all their rooms. Returns the rooms that were left.
+    pub fn leave_all(&self) -> Vec<RoomId> {
+        self.leave_rooms(self.ids())
+    }
+
+    /// The same, after `f` has run for each room: say goodbye there while the user is still in it.
+    ///
+    /// ```no_run
+    /// # use dialogue::prelude::*;
+    /// # #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    /// # struct UserLeft { username: String }
+    /// # fn example(builder: dialogue::Builder) -> dialogue::Builder {
+    /// builder.on_disconnected(|client| async move {
+    ///     let dialogue = client.dialogue();
+    ///     let username = client.user_id().to_string();
+    ///     dialogue
+    ///         .rooms_of(client.user_id())
+    ///         .leave_all_with(|room| {
+    ///             let (room, left) = (dialogue.room(room), UserLeft { username: username.clone() });
+    ///             async move {
+    ///                 if let Some(room) = room {
+    ///                     let _ = room.trigger(left).await;
+    ///                 }
+    ///             }
+    ///         })
+    ///         .await;
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the rooms that `f` has not finished with are not left.
+    pub async fn leave_all_with<F, Fut>(&self, mut f: F) -> Vec<RoomId>
+    where
+        F: FnMut(RoomId) -> Fut,
+        Fut: Future<Output = ()>,
+    {
+        let mut left = Vec::new();
+        for room in self.ids() {
+            f(room.clone()).await;
+            left.extend(self.leave_rooms(vec![room]));
+        }
+        left
+    }
+
+    fn leave_rooms(&self, mut rooms: Vec<RoomId>) -> Vec<RoomId> {
+        let clients = self.core.clients_of(&self.user);
+        rooms.retain(|id| {
+            let Some(room) = self.core.registry.find(id) else {
+                return false;
+            };
+            clients
+                .iter()
+                .filter(|client| leave(&self.core, client, &room, None, Some(LeftReason::Removed)))
+                .count()
+                > 0
+        });
+        rooms
+    }
+}
+
+impl std::fmt::Debug for UserRooms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("UserRooms").field(&self.user).finish()
+    }
+}

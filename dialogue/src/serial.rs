@@ -1,0 +1,122 @@
+//! A queue of asynchronous jobs that run one after another, on a task that exists only while there is work.
+//!
+//! Keeps the hooks of one client, and the events of one handler, in order and off the path of whoever queues them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+/// Jobs in order. A job is trusted to end: whoever queues it gives it a deadline and contains its panics.
+#[derive(Clone, Default)]
+pub(crate) struct SerialQueue {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<BoxFuture<'static, ()>>,
+    running: bool,
+}
+
+impl SerialQueue {
+    /// Queues a job, unless `bound` jobs wait already. Must be called within a tokio runtime. Returns whether it was
+    /// queued.
+    pub(crate) fn push(&self, bound: usize, tasks: &TaskTracker, job: BoxFuture<'static, ()>) -> bool {
+        let mut state = self.shared.state.lock();
+        if state.jobs.len() >= bound {
+            return false;
+        }
+        state.jobs.push_back(job);
+        if !state.running {
+            state.running = true;
+            drop(state);
+            tasks.spawn(Arc::clone(&self.shared).run());
+        }
+        true
+    }
+
+    /// Waits until no job waits or runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let notified = self.shared.idle.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if !self.shared.state.lock().running {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+impl Shared {
+    async fn run(self: Arc<Self>) {
+        loop {
+            let job = {
+                let mut state = self.state.lock();
+                match state.jobs.pop_front() {
+                    Some(job) => job,
+                    None => {
+                        state.running = false;
+                        state.jobs = VecDeque::new();
+                        break;
+                    }
+                }
+            };
+            job.await;
+        }
+        self.idle.notify_waiters();
+    }
+}
+
+impl std::fmt::Debug for SerialQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SerialQueue").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn runs_jobs_in_order_and_tells_when_it_is_idle() {
+        let (queue, tasks) = (SerialQueue::default(), TaskTracker::new());
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        for number in 0..10 {
+            let sender = sender.clone();
+            queue.push(
+                100,
+                &tasks,
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    let _ = sender.send(number);
+                }),
+            );
+        }
+        queue.idle().await;
+        let mut seen = Vec::new();
+        while let Ok(number) = receiver.try_recv() {
+            seen.push(number);
+        }
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn refuses_a_job_over_its_bound() {
+        let (queue, tasks) = (SerialQueue::default(), TaskTracker::new());
+        assert!(queue.push(1, &tasks, Box::pin(std::future::pending())));
+        assert!(!queue.push(1, &tasks, Box::pin(async {})));
+    }
+}

@@ -1,0 +1,139 @@
+//! Who a client is: authentication, and its admission as a connected client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::client::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
+use crate::hooks::contain;
+use crate::id::UserId;
+use crate::protocol::{PROTOCOL, ServerFrame};
+use crate::runtime::{Core, allowed, random_name};
+use crate::serial::SerialQueue;
+
+/// The longest user id, in bytes: an e-mail address or two UUIDs.
+const MAX_USER_ID_BYTES: usize = 128;
+
+/// What came with the HTTP request of a connection.
+#[derive(Clone, Default)]
+pub(crate) struct Presented {
+    pub(crate) headers: HeaderMap,
+    pub(crate) query: Option<String>,
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+/// Who the client is that presents this, or why it is nobody: the text is for the client.
+pub(crate) async fn authenticate(
+    core: &Core,
+    presented: &Presented,
+    auth: Value,
+    within: Duration,
+) -> Result<(UserId, Session, Map<String, Value>), String> {
+    let handshake = Handshake {
+        auth,
+        headers: presented.headers.clone(),
+        query: presented.query.clone(),
+        peer: presented.peer,
+    };
+    let auth = Arc::new(handshake.auth.clone());
+    let identity = if core.trust_client_identity {
+        trusted(&handshake.auth)?
+    } else if let Some(authenticate) = &core.hooks.authenticate {
+        let answer = contain(within, || authenticate(handshake)).await;
+        allowed(core, "authenticate", answer)?
+    } else {
+        Identity::anonymous()
+    };
+    let user_id = match identity.user_id {
+        None => UserId::from(format!("anonymous-{}", random_name(8))),
+        Some(id) if is_user_id(&id) => id,
+        Some(_) => {
+            core.log(|| {
+                tracing::error!("authenticate returned a user id that is empty, too long, reserved or not plain")
+            });
+            return Err("the user id is not one that can be used".to_owned());
+        }
+    };
+    let expires_at = match identity.expires_at {
+        None => None,
+        Some(time) => match time.duration_since(SystemTime::now()) {
+            Ok(left) => Some(Instant::now() + left),
+            Err(_) => return Err("the session has expired".to_owned()),
+        },
+    };
+    let session = Session {
+        auth,
+        claims: Arc::new(identity.claims),
+        expires_at,
+    };
+    Ok((user_id, session, identity.meta))
+}
+
+/// What a client says of itself, where that is believed.
+fn trusted(auth: &Value) -> Result<Identity, String> {
+    match auth.get("userId") {
+        None => Ok(Identity::anonymous()),
+        Some(Value::String(id)) => Ok(Identity::user(id.as_str())),
+        Some(_) => Err("`auth.userId` must be a string".to_owned()),
+    }
+}
+
+fn is_user_id(id: &str) -> bool {
+    !id.trim().is_empty() && id.len() <= MAX_USER_ID_BYTES && id != UserId::SYSTEM && !id.chars().any(char::is_control)
+}
+
+/// Makes a client of an authenticated connection: it is told `connected` before it can be sent anything else. `None` if
+/// its user has as many connections as may be.
+pub(crate) fn admit(
+    core: &Arc<Core>,
+    outbox: &Arc<Outbox>,
+    id: Option<i64>,
+    user_id: UserId,
+    session: Session,
+    meta: Map<String, Value>,
+) -> Option<Arc<ClientState>> {
+    let client = Arc::new(ClientState {
+        key: ClientKey(core.next_client.fetch_add(1, Ordering::Relaxed)),
+        id: random_name(16).into(),
+        user_id,
+        meta,
+        session: Mutex::new(session),
+        outbox: Arc::clone(outbox),
+        membership: Mutex::new(Membership::default()),
+        hooks: SerialQueue::default(),
+    });
+    let frame = connected_frame(core, &client, id);
+    let mut clients = core.clients.write();
+    if !clients.add(&client, core.limits.connections_per_user) {
+        return None;
+    }
+    outbox.push(Frame::Text(frame));
+    Some(client)
+}
+
+/// What a client is told when it is connected, and again when its session is refreshed.
+pub(super) fn connected_frame(core: &Core, client: &ClientState, id: Option<i64>) -> bytes::Bytes {
+    let expires_in = client
+        .session
+        .lock()
+        .expires_at
+        .map(|at| at.saturating_duration_since(Instant::now()));
+    ServerFrame::Connected {
+        id,
+        protocol: PROTOCOL,
+        client_id: &client.id,
+        user_id: &client.user_id,
+        resume: "",
+        ping_interval: core.limits.ping_interval,
+        max_message_bytes: core.limits.message_bytes,
+        expires_in,
+        fingerprint: &core.fingerprint,
+    }
+    .encode()
+}

@@ -1,0 +1,117 @@
+//! How what went wrong is told: one mapping from the errors of the runtime to the codes of the wire.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::event::Violation;
+use crate::id::{EventName, RoomId};
+use crate::protocol::{ErrorCode, Refused, ServerFrame};
+use crate::runtime::{ClientCreateError, JoinError, Rejected};
+
+/// Why a command failed, as the client is told.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            violations: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn no_such_room() -> Self {
+        Self::new(ErrorCode::RoomNotFound, "there is no such room")
+    }
+
+    pub(crate) fn not_in_room() -> Self {
+        Self::new(ErrorCode::NotInRoom, "join the room first")
+    }
+
+    pub(crate) fn too_fast(retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(ErrorCode::RateLimited, "too many frames; slow down")
+        }
+    }
+}
+
+/// The frame that tells of a failure.
+pub(crate) fn error_frame(
+    id: Option<i64>,
+    failure: &Failure,
+    room_id: Option<&RoomId>,
+    event: Option<&EventName>,
+) -> Bytes {
+    ServerFrame::Error {
+        id,
+        code: failure.code,
+        message: &failure.message,
+        room_id,
+        event,
+        violations: &failure.violations,
+        retry_after: failure.retry_after,
+    }
+    .encode()
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::new(refused.code, refused.message)
+    }
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        let code = match &error {
+            JoinError::NoSuchRoom { .. } => return Self::no_such_room(),
+            JoinError::NotInRoom => return Self::not_in_room(),
+            JoinError::Denied { reason } => return Self::new(ErrorCode::JoinDenied, reason),
+            JoinError::Full => ErrorCode::RoomFull,
+            JoinError::NoSuchEvent { .. } => ErrorCode::EventNotAllowed,
+            JoinError::Limited { .. } => ErrorCode::LimitExceeded,
+            JoinError::Disconnected => ErrorCode::Unavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::NoSuchRoom => Self::no_such_room(),
+            Rejected::NotInRoom => Self::not_in_room(),
+            Rejected::NotAllowed => Self::new(ErrorCode::EventNotAllowed, "clients may not trigger this event here"),
+            Rejected::Invalid(violations) => Self {
+                violations,
+                ..Self::new(
+                    ErrorCode::ValidationFailed,
+                    "the data does not satisfy the event's schema",
+                )
+            },
+            Rejected::Blocked(reason) => Self::new(ErrorCode::Blocked, reason),
+            Rejected::Limited(reason) => Self::new(ErrorCode::LimitExceeded, reason),
+            Rejected::Stopped => Self::new(ErrorCode::Unavailable, "the server is stopping"),
+        }
+    }
+}
+
+impl From<ClientCreateError> for Failure {
+    fn from(error: ClientCreateError) -> Self {
+        match error {
+            ClientCreateError::Exists => Self::new(ErrorCode::RoomExists, "there is such a room already"),
+            ClientCreateError::NotPermitted => {
+                Self::new(ErrorCode::PermissionDenied, "clients may not create a room of this id")
+            }
+            ClientCreateError::Limited => Self::new(ErrorCode::LimitExceeded, "as many rooms as may be are created"),
+        }
+    }
+}

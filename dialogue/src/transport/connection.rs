@@ -1,0 +1,341 @@
+//! One connection's task: reads frames, feeds the session, watches the clocks, and sees to the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
+
+use super::wire::Wire;
+use super::writer::Writer;
+use crate::client::{ClientState, Close, Frame, Outbox};
+use crate::limits::Limits;
+use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
+use crate::rate_limit::{Rate, SlidingWindow};
+use crate::runtime::{Core, disconnect};
+use crate::session::{Failure, Presented, Session, admit, authenticate, error_frame};
+
+/// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A ping without payload.
+const PING: &[u8] = &[0x89, 0];
+
+/// What one message may take on the wire, as a multiple of the largest payload: fragments of a single byte, each with its
+/// header and mask, take seven.
+const WIRE_OVERHEAD: usize = 8;
+
+/// Serves one upgraded connection until it has ended.
+pub(super) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let outbox = Arc::new(Outbox::new(&core.limits));
+    let (reading, writing) = tokio::io::split(socket);
+    let budget = core
+        .limits
+        .message_bytes
+        .saturating_mul(WIRE_OVERHEAD)
+        .saturating_add(64 * 1024);
+    let frames = ServerBuilder::new()
+        .config(Config::default())
+        .limits(FrameLimits::default().max_payload_len(Some(core.limits.message_bytes)))
+        .serve(Wire::new(reading, Arc::clone(&outbox), budget));
+    let mut reader = Reader {
+        frames,
+        outbox: Arc::clone(&outbox),
+        rate: SlidingWindow::new(Rate {
+            max_events: core.limits.inbound_frames,
+            window: core.limits.inbound_window,
+        }),
+        opened: Instant::now(),
+        refused: 0,
+    };
+    let writer = Writer::new(writing, Arc::clone(&outbox), core.limits.write_deadline);
+    let conversation = async {
+        converse(&core, &mut reader, presented, connect_by).await;
+        // Whoever ended it has said why; if nobody has, the other side did.
+        outbox.close(Close::quietly());
+    };
+    let (_write_half, ()) = tokio::join!(writer.run(), conversation);
+    let _ = timeout(LINGER, async { while let Some(Ok(_)) = reader.frames.next().await {} }).await;
+}
+
+/// Ends a client's membership everywhere, however its task ends.
+struct Membership<'a> {
+    core: &'a Arc<Core>,
+    client: Arc<ClientState>,
+}
+
+impl Drop for Membership<'_> {
+    fn drop(&mut self) {
+        self.client.close(Close::quietly());
+        disconnect(self.core, &self.client);
+    }
+}
+
+async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, presented: Presented, connect_by: Instant)
+where
+    R: AsyncRead + Unpin,
+{
+    let greeted = tokio::select! {
+        greeted = timeout_at(connect_by, greet(core, reader, &presented, connect_by)) => greeted,
+        () = core.stopping.cancelled() => {
+            reader.end(CloseCode::Restarting, "the server is stopping");
+            return;
+        }
+    };
+    let client = match greeted {
+        Ok(Some(client)) => client,
+        Ok(None) => return,
+        Err(_) => {
+            reader.end(CloseCode::NoConnect, "no `connect` in time");
+            return;
+        }
+    };
+    let _membership = Membership {
+        core,
+        client: Arc::clone(&client),
+    };
+    if core.is_stopping() {
+        reader.end(CloseCode::Restarting, "the server is stopping");
+        return;
+    }
+    let session = Session::new(Arc::clone(core), client, presented);
+    tokio::select! {
+        () = session.begin() => {}
+        () = reader.outbox.closed() => return,
+    }
+    attend(&core.limits, reader, &session).await;
+}
+
+/// The first frames: until the client has said who it is, and is admitted or turned away.
+async fn greet<R>(
+    core: &Arc<Core>,
+    reader: &mut Reader<R>,
+    presented: &Presented,
+    connect_by: Instant,
+) -> Option<Arc<ClientState>>
+where
+    R: AsyncRead + Unpin,
+{
+    loop {
+        let text = match reader.next().await? {
+            Heard::Text(text) => text,
+            Heard::Control => continue,
+            Heard::TooFast { .. } => {
+                reader.end(CloseCode::NoConnect, "no `connect` first");
+                return None;
+            }
+        };
+        let request = match Request::parse(&text, core.limits.json_depth) {
+            Ok(request) => request,
+            Err(refused) => {
+                reader.tell(error_frame(refused.id, &Failure::from(refused), None, None));
+                continue;
+            }
+        };
+        let Command::Connect(connect) = request.command else {
+            reader.end(CloseCode::NoConnect, "`connect` comes first");
+            return None;
+        };
+        if connect.protocol != PROTOCOL {
+            let message = format!("this server speaks protocol {PROTOCOL}");
+            let failure = Failure::new(ErrorCode::UnsupportedProtocol, message);
+            reader.turn_away(request.id, failure, CloseCode::UnsupportedProtocol);
+            return None;
+        }
+        let left = connect_by.saturating_duration_since(Instant::now());
+        let (user_id, session, meta) = match authenticate(core, presented, connect.auth, left).await {
+            Ok(identity) => identity,
+            Err(reason) => {
+                let failure = Failure::new(ErrorCode::Unauthenticated, reason);
+                reader.turn_away(request.id, failure, CloseCode::Unauthenticated);
+                return None;
+            }
+        };
+        let client = admit(core, &reader.outbox, request.id, user_id, session, meta);
+        if client.is_none() {
+            reader.end(CloseCode::TooManyConnections, "too many connections of this user");
+        }
+        return client;
+    }
+}
+
+/// The conversation proper: commands in order, pings while the client is silent, an end when the session expires.
+async fn attend<R>(limits: &Limits, reader: &mut Reader<R>, session: &Session)
+where
+    R: AsyncRead + Unpin,
+{
+    let outbox = Arc::clone(&reader.outbox);
+    let mut heard = Instant::now();
+    let mut pinged = false;
+    loop {
+        let silent_until = heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
+        let expires_at = session.client().session.lock().expires_at;
+        let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
+        let next = tokio::select! {
+            biased;
+            () = outbox.closed() => return,
+            next = reader.next() => next,
+            () = sleep_until(due) => {
+                if expires_at.is_some_and(|expires_at| expires_at <= due) {
+                    reader.end_now(CloseCode::SessionExpired, "the session has expired");
+                    return;
+                }
+                if pinged {
+                    reader.end_now(CloseCode::GoingAway, "nothing was heard for too long");
+                    return;
+                }
+                reader.outbox.push(Frame::Raw(bytes::Bytes::from_static(PING)));
+                pinged = true;
+                continue;
+            }
+        };
+        heard = Instant::now();
+        pinged = false;
+        match next {
+            None => return,
+            Some(Heard::Control) => {}
+            Some(Heard::TooFast { text, retry_after }) => {
+                if reader.refused > limits.inbound_frames {
+                    reader.end_now(CloseCode::Flooding, "too many frames");
+                    return;
+                }
+                if let Some(text) = text {
+                    let id = match Request::parse(&text, limits.json_depth) {
+                        Ok(request) => request.id,
+                        Err(refused) => refused.id,
+                    };
+                    session.slow_down(id, retry_after);
+                }
+            }
+            Some(Heard::Text(text)) => {
+                let request = match Request::parse(&text, limits.json_depth) {
+                    Ok(request) => request,
+                    Err(refused) => {
+                        session.refuse(refused);
+                        continue;
+                    }
+                };
+                let expiry = async {
+                    match expires_at {
+                        Some(expires_at) => sleep_until(expires_at).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = outbox.closed() => return,
+                    () = expiry => {
+                        reader.end_now(CloseCode::SessionExpired, "the session has expired");
+                        return;
+                    }
+                    () = session.run(request) => {}
+                }
+                // A hook may have taken a while; that was not the client's silence.
+                heard = Instant::now();
+            }
+        }
+    }
+}
+
+/// What comes in: frames, counted against the client's rate.
+struct Reader<R> {
+    frames: WebSocketStream<Wire<R>>,
+    outbox: Arc<Outbox>,
+    rate: SlidingWindow,
+    opened: Instant,
+    /// How many frames in a row came too fast.
+    refused: usize,
+}
+
+/// What has come in.
+enum Heard {
+    Text(String),
+    /// A ping or a pong, answered where it needs to be.
+    Control,
+    /// A frame over the rate; its text, if it was text.
+    TooFast {
+        text: Option<String>,
+        retry_after: Duration,
+    },
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    /// The next frame; `None` at the end of the connection, whose reason the client has been told if there is one.
+    ///
+    /// Safe to drop: no frame is lost.
+    async fn next(&mut self) -> Option<Heard> {
+        loop {
+            let message = match self.frames.next().await? {
+                Ok(message) => message,
+                Err(error) => {
+                    self.refuse_frame(&error);
+                    return None;
+                }
+            };
+            self.frames.get_mut().message_done();
+            if message.is_close() {
+                // The library answers with a close of its own when it is asked for more.
+                continue;
+            }
+            if message.is_binary() {
+                self.end(CloseCode::BinaryFrame, "binary frames are not understood");
+                return None;
+            }
+            return Some(self.count(&message));
+        }
+    }
+
+    fn count(&mut self, message: &Message) -> Heard {
+        let text = message.as_text().map(str::to_owned);
+        match self.rate.allow(self.opened.elapsed()) {
+            Ok(()) => {
+                self.refused = 0;
+                text.map_or(Heard::Control, Heard::Text)
+            }
+            Err(retry_after) => {
+                self.refused += 1;
+                Heard::TooFast { text, retry_after }
+            }
+        }
+    }
+
+    /// Ends a connection whose frames break the protocol. The library says the close itself, but for a message that is too
+    /// long only when all its fragments are counted, and for one that never ends.
+    fn refuse_frame(&mut self, error: &Error) {
+        let _ = self.frames.next().now_or_never();
+        if self.frames.get_ref().wrote_close() {
+            return;
+        }
+        match error {
+            Error::PayloadTooLong { .. } => self.end(CloseCode::MessageTooBig, "the message is too long"),
+            Error::Io(error) if error.kind() == std::io::ErrorKind::Other => {
+                self.end(CloseCode::MessageTooBig, "the message has too many fragments");
+            }
+            Error::Protocol(_) => self.end(CloseCode::ProtocolError, "the frame breaks the protocol"),
+            _ => {}
+        }
+    }
+
+    fn tell(&self, frame: bytes::Bytes) {
+        self.outbox.push(Frame::Text(frame));
+    }
+
+    /// Says why a client is not admitted, and ends the connection.
+    fn turn_away(&self, id: Option<i64>, failure: Failure, code: CloseCode) {
+        self.tell(error_frame(id, &failure, None, None));
+        self.end(code, failure.message);
+    }
+
+    fn end(&self, code: CloseCode, reason: impl Into<String>) {
+        self.outbox.close(Close::after_flush(code, reason));
+    }
+
+    fn end_now(&self, code: CloseCode, reason: impl Into<String>) {
+        self.outbox.close(Close::now(code, reason));
+    }
+}

@@ -1,0 +1,232 @@
+//! Listening, and the end of it: the accept loop, signals and the drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout_at};
+use tower_service::Service;
+
+use super::upgrade::AcceptedAt;
+use crate::client::Close;
+use crate::error::Error;
+use crate::protocol::CloseCode;
+use crate::runtime::{Core, Dialogue};
+
+/// The pause after the system had no more file descriptors: clients that are in stay, and some may leave.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is kept of the drain's deadline for tasks to notice that they are to end.
+const FORCED_END: Duration = Duration::from_secs(1);
+
+impl Dialogue {
+    /// Listens on an address in the background and returns the address that was bound, which tells the port where 0 was
+    /// asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bind`] if the address cannot be listened on, [`Error::Stopped`] after [`stop`](Self::stop).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it listens or it does not; there is nothing in between.
+    pub async fn start(&self, address: impl Into<SocketAddr>) -> Result<SocketAddr, Error> {
+        self.start_router(address, self.router()).await
+    }
+
+    /// The same with the application's own routes: `app` should have [`router()`](Self::router) merged into it.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<SocketAddr, Error> {
+        if self.core.is_stopping() {
+            return Err(Error::Stopped);
+        }
+        let address = address.into();
+        let bind = |source| Error::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let bound = listener.local_addr().map_err(bind)?;
+        self.core.tasks.spawn(accept(Arc::clone(&self.core), listener, app));
+        self.core.log(|| tracing::info!(address = %bound, "listening"));
+        Ok(bound)
+    }
+
+    /// Listens on an address until SIGTERM or Ctrl-C, then drains as [`stop`](Self::stop) does. A second signal ends the
+    /// drain at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start) and [`stop`](Self::stop).
+    pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<(), Error> {
+        self.serve_router(address, self.router()).await
+    }
+
+    /// The same with the application's own routes: `app` should have [`router()`](Self::router) merged into it.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<(), Error> {
+        self.start_router(address, app).await?;
+        self.stop_on_signal().await
+    }
+
+    /// Waits for SIGTERM or Ctrl-C, then drains as [`stop`](Self::stop) does; a second signal ends the drain at once. What
+    /// [`serve`](Self::serve) does after [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Self::stop), and [`Error::Io`] if signals cannot be listened for.
+    pub async fn stop_on_signal(&self) -> Result<(), Error> {
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            () = signals.next() => {}
+            // Somebody else stops it.
+            () = self.core.stopping.cancelled() => {}
+        }
+        tokio::select! {
+            drained = self.stop() => drained,
+            () = signals.next() => {
+                self.core.stopped.cancel();
+                Ok(())
+            }
+        }
+    }
+
+    /// Stops: refuses new connections, sends what waits, closes every connection with 1012, by which clients know to come
+    /// back, lets hooks and handlers end, and hands the history in memory to `on_history_evicted`. Returns when every task
+    /// has ended. May be called more than once; each call waits for the same end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DrainTimedOut`] if something still ran at [`Limits::drain_deadline`](crate::Limits::drain_deadline); it
+    /// has been ended by force.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the server is stopping all the same, but nobody forces an end at the deadline.
+    pub async fn stop(&self) -> Result<(), Error> {
+        let core = &self.core;
+        let deadline = Instant::now() + core.limits.drain_deadline;
+        let soft_deadline = deadline - FORCED_END.min(core.limits.drain_deadline / 2);
+        core.stopping.cancel();
+        for client in core.all_clients() {
+            client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
+        }
+        core.tasks.close();
+        let drained = timeout_at(soft_deadline, async {
+            core.connections_gone().await;
+            core.hand_over_everything();
+            core.hand_over.idle().await;
+            core.listeners.close();
+            core.tasks.wait().await;
+        })
+        .await;
+        core.listeners.close();
+        core.stopped.cancel();
+        if drained.is_ok() {
+            core.log(|| tracing::info!("stopped"));
+            return Ok(());
+        }
+        let remaining = core.tasks.len();
+        core.log(|| {
+            tracing::error!(
+                remaining,
+                "the drain's deadline has passed; what is left is ended by force"
+            )
+        });
+        let _ = timeout_at(deadline, core.tasks.wait()).await;
+        Err(Error::DrainTimedOut { remaining })
+    }
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        let terminate = self.terminate.recv();
+        #[cfg(not(unix))]
+        let terminate = std::future::pending::<Option<()>>();
+        tokio::select! {
+            _ = terminate => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+}
+
+async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
+    loop {
+        let accepted = tokio::select! {
+            () = core.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                let task = http_connection(Arc::clone(&core), socket, peer, app.clone());
+                core.tasks.spawn(task);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                core.log(|| tracing::error!(%error, "accepting failed; it will be tried again"));
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether an error of `accept` is about the connection that was to be accepted, and says nothing of the next.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+async fn http_connection(core: Arc<Core>, socket: TcpStream, peer: SocketAddr, app: axum::Router) {
+    let accepted = AcceptedAt(Instant::now());
+    // Frames are whole messages; to wait for more of them would only delay them.
+    let _ = socket.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(accepted);
+        app.clone().call(request.map(axum::body::Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(core.limits.connect_deadline)
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = core.stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                served = connection.as_mut() => served,
+                () = core.stopped.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = served {
+        core.log(|| tracing::debug!(%error, "an HTTP connection ended"));
+    }
+}

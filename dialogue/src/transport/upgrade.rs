@@ -1,0 +1,235 @@
+//! From an HTTP request to a WebSocket: the router, what an upgrade must look like, and who is turned away before it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use base64::Engine;
+use http::header::{CONNECTION, HOST, ORIGIN, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::connection;
+use crate::origin;
+use crate::runtime::{Core, Dialogue};
+use crate::session::Presented;
+
+const KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
+const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
+const ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
+
+/// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into the request by the
+/// serve loop; a server that the router is mounted in does not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AcceptedAt(pub(super) Instant);
+
+impl Dialogue {
+    /// The routes of this server, to be served alone or merged into the application's own `axum::Router`:
+    ///
+    /// - `GET {base}/ws`: the WebSocket, `/dialogue/ws` by default;
+    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping.
+    ///
+    /// ```no_run
+    /// use axum::{Router, routing::get};
+    /// use dialogue::Dialogue;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let dialogue = Dialogue::builder().build()?;
+    /// let app = Router::new()
+    ///     .route("/", get(|| async { "hello" }))
+    ///     .merge(dialogue.router());
+    /// dialogue.serve_router(([127, 0, 0, 1], 3000), app).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Under `axum::serve`, use `into_make_service_with_connect_info::<SocketAddr>()` so that `authenticate` is told the
+    /// peer's address; and call [`stop`](Dialogue::stop) before the process ends. [`serve_router`](Dialogue::serve_router)
+    /// does both, and adds the deadline for headers that `axum::serve` has not.
+    pub fn router(&self) -> axum::Router {
+        let base = &self.core.base_path;
+        axum::Router::new()
+            .route(&format!("{base}/ws"), any(upgrade))
+            .route(&format!("{base}/ready"), get(ready))
+            .with_state(Entry {
+                core: Arc::clone(&self.core),
+                addresses: Arc::default(),
+            })
+    }
+}
+
+#[derive(Clone)]
+struct Entry {
+    core: Arc<Core>,
+    addresses: Arc<Addresses>,
+}
+
+async fn ready(State(entry): State<Entry>) -> StatusCode {
+    if entry.core.is_stopping() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    }
+}
+
+async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
+    let Entry { core, addresses } = entry;
+    let accept = match accept_key(&request) {
+        Ok(accept) => accept,
+        Err(refused) => return refused.into_response(),
+    };
+    let headers = request.headers();
+    let allowed = origin::may_connect(
+        headers.get(ORIGIN).map(HeaderValue::as_bytes),
+        headers.get(HOST).map(HeaderValue::as_bytes),
+        &core.allowed_origins,
+    );
+    // A second Origin could say anything.
+    if !allowed || headers.get_all(ORIGIN).iter().count() > 1 {
+        core.log(|| tracing::warn!(origin = ?headers.get(ORIGIN), "an upgrade from a foreign origin was refused"));
+        return (StatusCode::FORBIDDEN, "this origin may not connect").into_response();
+    }
+    if core.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
+    }
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(peer)| *peer);
+    let seat = match peer {
+        Some(peer) => match Addresses::seat(&addresses, peer.ip(), core.limits.connections_per_address) {
+            Some(seat) => Some(seat),
+            None => return (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address").into_response(),
+        },
+        None => None,
+    };
+    let accepted = request
+        .extensions()
+        .get::<AcceptedAt>()
+        .map_or_else(Instant::now, |accepted| accepted.0);
+    let connect_by = accepted + core.limits.connect_deadline;
+    let presented = Presented {
+        headers: headers.clone(),
+        query: request.uri().query().map(str::to_owned),
+        peer,
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    let task = {
+        let core = Arc::clone(&core);
+        async move {
+            let _seat = seat;
+            let socket = match tokio::time::timeout_at(connect_by, upgraded).await {
+                Ok(Ok(socket)) => TokioIo::new(socket),
+                Ok(Err(error)) => {
+                    core.log(|| tracing::debug!(%error, "an upgrade failed"));
+                    return;
+                }
+                Err(_) => return,
+            };
+            let stopped = core.stopped.clone();
+            tokio::select! {
+                () = connection::serve(core, socket, presented, connect_by) => {}
+                () = stopped.cancelled() => {}
+            }
+        }
+    };
+    core.tasks.spawn(task);
+    let headers = [
+        (CONNECTION, HeaderValue::from_static("upgrade")),
+        (UPGRADE, HeaderValue::from_static("websocket")),
+        (ACCEPT, accept),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+/// Checks that a request is a WebSocket's opening handshake (RFC 6455, section 4.2.1) and answers its key.
+fn accept_key(request: &Request) -> Result<HeaderValue, (StatusCode, HeaderMap, &'static str)> {
+    let refused = |status, reason| Err((status, HeaderMap::new(), reason));
+    if request.method() != Method::GET {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, headers, "a WebSocket is opened by GET"));
+    }
+    if request.version() != Version::HTTP_11 {
+        return refused(StatusCode::BAD_REQUEST, "a WebSocket is opened over HTTP/1.1");
+    }
+    let headers = request.headers();
+    if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
+        let mut headers = HeaderMap::new();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return Err((StatusCode::UPGRADE_REQUIRED, headers, "this is a WebSocket's address"));
+    }
+    if headers.get(VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+        let mut headers = HeaderMap::new();
+        headers.insert(VERSION, HeaderValue::from_static("13"));
+        return Err((
+            StatusCode::UPGRADE_REQUIRED,
+            headers,
+            "only WebSocket version 13 is spoken",
+        ));
+    }
+    let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let base64 = base64::engine::general_purpose::STANDARD;
+    if base64.decode(key).map(|key| key.len()) != Ok(16) {
+        return refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64");
+    }
+    let mut hash = sha1_smol::Sha1::from(key);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    match HeaderValue::from_str(&base64.encode(hash.digest().bytes())) {
+        Ok(accept) => Ok(accept),
+        Err(_) => refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be answered"),
+    }
+}
+
+/// Whether a header's comma-separated list has a token, in any case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+/// How many connections each address has.
+#[derive(Debug, Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection's place in the count of its address.
+struct Seat {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Addresses {
+    fn seat(addresses: &Arc<Self>, address: IpAddr, quota: Option<usize>) -> Option<Seat> {
+        let address = address.to_canonical();
+        let mut counts = addresses.0.lock();
+        let count = counts.get(&address).copied().unwrap_or(0);
+        if quota.is_some_and(|quota| count >= quota) {
+            return None;
+        }
+        counts.insert(address, count + 1);
+        Some(Seat {
+            addresses: Arc::clone(addresses),
+            address,
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.0.lock();
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}

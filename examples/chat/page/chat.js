@@ -1,0 +1,430 @@
+// The page: what Dialogue's frames look like to people, and what people do as requests. What others wrote reaches the
+// document as text only, never as HTML.
+import { Connection } from "/dialogue.js";
+
+const LOBBY = "chat";
+const KEPT_LINES = 500; // in each room's log; older ones go
+const FOLLOWS_WITHIN_MS = 180_000; // a message so soon after another of the same person needs no name
+const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are pressed
+const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
+const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
+
+const $ = (id) => document.getElementById(id);
+const rooms = new Map(); // id → { id, name, size, createdById, joined, log, link, typists, unread, draft }
+let me = sessionStorage.getItem("name"); // of the session, so that two tabs can have two names
+let current = null;
+let connection = null;
+
+// ---- People sign in under a name ------------------------------------------------------------------------------------
+
+function enter() {
+  $("welcome").hidden = Boolean(me);
+  $("app").hidden = !me;
+  if (!me) {
+    fieldError("name", sessionStorage.getItem("refusal") ?? "");
+    sessionStorage.removeItem("refusal");
+    $("name").focus();
+    return;
+  }
+  $("my-name").textContent = me;
+  paintAvatar($("my-avatar"), me);
+  const url = new URL("/dialogue/ws", location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  select(roomOf(LOBBY, { name: "Chat" }));
+  connection = new Connection(url, { userId: me }, handle);
+}
+
+// A new page has nothing of the old name left.
+function signOut(refusal = "") {
+  sessionStorage.removeItem("name");
+  sessionStorage.setItem("refusal", refusal);
+  location.reload();
+}
+
+$("name-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("name").value.trim();
+  fieldError("name", name ? "" : "Without a name nobody knows who is talking.");
+  if (!name) return;
+  sessionStorage.setItem("name", (me = name));
+  enter();
+});
+$("sign-out").addEventListener("click", () => signOut());
+
+// ---- What the server says -------------------------------------------------------------------------------------------
+
+const handlers = {
+  state: showState,
+  event: (event) => events[event.event]?.(roomOf(event.roomId), event),
+  joined(frame) {
+    const room = roomOf(frame.roomId, { name: frame.roomName, joined: true });
+    const back = frame.gap || frame.recovered;
+    if (!back) room.log.replaceChildren();
+    if (frame.gap) note(room, "You are back. What was said in between may be missing here.");
+    room.log.ariaBusy = "true"; // history is not read aloud line by line
+    for (const event of frame.events) showMessage(room, event, { live: back });
+    room.log.ariaBusy = null;
+    refreshRooms();
+  },
+  left({ roomId, reason }) {
+    const room = rooms.get(roomId);
+    if (!room) return;
+    room.joined = false;
+    if (room === current) location.hash = LOBBY;
+    if (reason === "ROOM_NOT_FOUND") forget(room);
+    if (reason && reason !== "roomDeleted") {
+      note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${REASONS[reason] ?? reason}.`);
+    }
+    refreshRooms();
+  },
+  roomCreated({ room }) {
+    roomOf(room.id, room);
+    note(rooms.get(LOBBY), `${called(room.createdById ?? "The server")} started the topic “${room.name}”.`);
+    renderRooms();
+  },
+  roomDeleted({ roomId }) {
+    const room = rooms.get(roomId);
+    if (!room) return;
+    forget(room);
+    note(rooms.get(LOBBY), `The topic “${room.name}” was deleted.`);
+  },
+  error: (error) => note(current, readable(error), "error"),
+};
+
+const events = {
+  message: (room, event) => showMessage(room, event, { live: true }),
+  typing(room, { from, data }) {
+    if (from === me) return;
+    stopTyping(room, from);
+    if (data.isTyping) room.typists.set(from, setTimeout(() => stopTyping(room, from), TYPING_LASTS_MS));
+    renderTyping();
+  },
+  "user-joined": (room, { data }) => comeOrGo(room, data.username, "joined"),
+  "user-left": (room, { data }) => comeOrGo(room, data.username, "left"),
+};
+
+function handle(frame) {
+  handlers[frame.type]?.(frame);
+}
+
+function comeOrGo(room, username, verb) {
+  note(room, `${called(username)} ${verb}`);
+  stopTyping(room, username);
+  refreshRooms();
+}
+
+function showState({ state, delay, code, error }) {
+  if (state === "closed" && code === 4500) return signOut(error?.message ?? "That name was not accepted.");
+  $("state").textContent = STATES[state];
+  document.body.dataset.state = state;
+  $("banner").hidden = state === "online" || state === "connecting";
+  $("retry").hidden = state !== "waiting";
+  if (state === "waiting") {
+    $("banner-text").textContent = `The connection is lost. Next attempt in ${Math.ceil(delay / 1000)} s.`;
+  }
+  if (state === "closed") $("banner-text").textContent = CLOSED[code] ?? CLOSED.otherwise;
+  if (state === "online") openFromAddress();
+}
+
+// ---- Rooms ----------------------------------------------------------------------------------------------------------
+
+/** The room with this id, known from now on, with `news` about it. */
+function roomOf(id, news) {
+  if (!rooms.has(id)) {
+    const log = element("div", "log");
+    log.role = "log";
+    log.hidden = true;
+    const item = copyOf("room-template");
+    const [link] = item.children;
+    link.href = `#${id}`;
+    $("logs").append(log);
+    $("rooms").append(item);
+    rooms.set(id, { id, name: id, size: 0, joined: false, log, link, typists: new Map(), unread: 0, draft: "" });
+  }
+  return Object.assign(rooms.get(id), news);
+}
+
+function forget(room) {
+  room.log.remove();
+  room.link.parentElement.remove();
+  rooms.delete(room.id);
+  if (room === current) location.hash = LOBBY;
+  renderRooms();
+}
+
+// The address names the room, so that links, reloads and the back button work.
+const idInAddress = () => location.hash.slice(1) || LOBBY;
+
+async function openFromAddress() {
+  const id = idInAddress();
+  try {
+    for (const wanted of new Set([LOBBY, id])) if (!rooms.get(wanted)?.joined) await connection.join(wanted);
+    if (id === idInAddress() && id !== current.id) select(rooms.get(id));
+  } catch (error) {
+    note(rooms.get(LOBBY), `Could not open “${rooms.get(id)?.name ?? id}”. ${readable(error)}`, "error");
+    if (error.code !== "DISCONNECTED") location.hash = LOBBY;
+  }
+}
+addEventListener("hashchange", openFromAddress);
+
+function select(room) {
+  sayTyping(false);
+  if (current) {
+    current.draft = $("text").value;
+    current.log.hidden = true;
+  }
+  current = room;
+  room.log.hidden = false;
+  room.unread = 0;
+  $("text").value = room.draft;
+  fieldError("text", "");
+  showSidebar(false);
+  renderRooms();
+  renderTyping();
+  $("logs").scrollTop = $("logs").scrollHeight;
+  $("text").focus();
+}
+
+let refreshTimer;
+
+// One list answers for all that happens at about the same time.
+function refreshRooms() {
+  refreshTimer ??= setTimeout(async () => {
+    refreshTimer = undefined;
+    const listed = await connection.listRooms().catch(() => null);
+    if (!listed) return; // the next connection refreshes, too
+    const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
+    for (const room of listed) roomOf(room.id, room);
+    for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
+    renderRooms();
+  }, 100);
+}
+setInterval(() => document.hidden || refreshRooms(), ROOM_SIZES_EVERY_MS);
+
+function renderRooms() {
+  let unread = 0;
+  for (const room of rooms.values()) {
+    const [name, count, size] = room.link.children;
+    room.log.ariaLabel = room.name;
+    room.link.className = room.joined ? "joined" : "";
+    room.link.ariaCurrent = room === current ? "page" : null;
+    name.textContent = room.name;
+    showBadge(count, room.unread);
+    size.textContent = room.size;
+    size.title = people(room.size);
+    unread += room.unread;
+  }
+  showBadge($("unread-total"), unread);
+  document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Dialogue`;
+  $("room-name").textContent = current.name;
+  $("room-size").textContent = people(current.size);
+  $("text").placeholder = `Write to ${current.name}`;
+  $("leave").hidden = current.id === LOBBY;
+  $("delete").hidden = current.id === LOBBY || current.createdById !== me;
+}
+
+$("topic-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const name = $("topic").value.trim();
+  // Accents off, everything but letters and digits a hyphen; other scripts are percent-encoded into an id's alphabet.
+  const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").toLowerCase();
+  const slug = plain.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  if (!slug) return fieldError("topic", "Give the topic a title with a letter or a digit in it.");
+  const id = `topic-${encodeURIComponent(slug)}`;
+  try {
+    const { room } = await connection.request({ type: "createRoom", room: { id, name } });
+    roomOf(room.id, room);
+  } catch (error) {
+    // Somebody else had the idea before: join them.
+    if (error.code !== "ROOM_EXISTS") return fieldError("topic", readable(error));
+  }
+  $("topic").value = "";
+  fieldError("topic", "");
+  location.hash = id;
+});
+$("leave").addEventListener("click", () => attempt(connection.leave(current.id)));
+$("delete").addEventListener("click", () => {
+  const { id, name } = current;
+  if (!confirm(`Delete “${name}” with all that was said there?`)) return;
+  attempt(connection.request({ type: "deleteRoom", roomId: id }).then(handlers.roomDeleted));
+});
+
+// ---- Messages -------------------------------------------------------------------------------------------------------
+
+function showMessage(room, { from, data, timestamp }, { live }) {
+  const line = copyOf("message-template");
+  const [avatar, byline, text] = line.children;
+  const [author, time] = byline.children;
+  const before = room.log.lastElementChild;
+  const follows = before?.dataset.from === from && timestamp - before.dataset.timestamp < FOLLOWS_WITHIN_MS;
+  line.classList.toggle("mine", from === me);
+  line.classList.toggle("follows", follows);
+  Object.assign(line.dataset, { from, timestamp });
+  const date = new Date(timestamp);
+  const dateStyle = date.toDateString() === new Date().toDateString() ? undefined : "medium";
+  line.title = date.toLocaleString();
+  time.dateTime = date.toISOString();
+  time.textContent = date.toLocaleString([], { timeStyle: "short", dateStyle });
+  author.textContent = called(from);
+  text.textContent = data.text;
+  paintAvatar(avatar, from);
+  append(room, line, from === me);
+  stopTyping(room, from);
+  if (live && from !== me && (room !== current || document.hidden)) {
+    room.unread += 1;
+    renderRooms();
+  }
+}
+
+/** A line in the log that nobody wrote. */
+function note(room, text, kind = "") {
+  append(room, element("p", `note ${kind}`, text), false);
+}
+
+// Follows the conversation unless the reader has scrolled back.
+function append(room, line, follow) {
+  const view = $("logs");
+  const atEnd = follow || view.scrollHeight - view.scrollTop - view.clientHeight < 80;
+  room.log.append(line);
+  while (room.log.childElementCount > KEPT_LINES) room.log.firstElementChild.remove();
+  if (room === current && atEnd) view.scrollTop = view.scrollHeight;
+}
+
+$("composer").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [room, text] = [current, $("text").value.trim()];
+  if (!text) return;
+  sayTyping(false);
+  $("text").value = "";
+  fieldError("text", "");
+  try {
+    await connection.trigger(room.id, "message", { text });
+  } catch (error) {
+    // Nothing is lost: the text goes back to where it came from.
+    if (room !== current) {
+      room.draft = text;
+      note(room, readable(error), "error");
+    } else {
+      $("text").value = [text, $("text").value].filter(Boolean).join("\n");
+      fieldError("text", readable(error));
+    }
+  }
+});
+$("text").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("composer").requestSubmit();
+});
+
+// ---- Who is typing --------------------------------------------------------------------------------------------------
+
+let saidTyping = 0; // when we last said that we are; 0 after having said that we are not
+let typingTimer;
+
+function sayTyping(isTyping) {
+  clearTimeout(typingTimer);
+  if (isTyping) typingTimer = setTimeout(() => sayTyping(false), TYPING_REPEAT_MS);
+  if (isTyping ? Date.now() - saidTyping < TYPING_REPEAT_MS : !saidTyping) return;
+  saidTyping = isTyping ? Date.now() : 0;
+  connection.trigger(current.id, "typing", { isTyping }).catch(() => {}); // a lost hint is not worth a word
+}
+$("text").addEventListener("input", () => {
+  fieldError("text", "");
+  sayTyping($("text").value.trim() !== "");
+});
+$("text").addEventListener("blur", () => connection && sayTyping(false));
+
+function stopTyping(room, from) {
+  clearTimeout(room.typists.get(from));
+  room.typists.delete(from);
+  renderTyping();
+}
+
+function renderTyping() {
+  const names = [...current.typists.keys()];
+  const who = names.length > 3 ? "Several people" : new Intl.ListFormat("en").format(names);
+  $("typing").textContent = names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing` : "";
+}
+
+// ---- Words and pieces -----------------------------------------------------------------------------------------------
+
+const REASONS = {
+  removed: "you were removed",
+  denied: "you may not be in it any more",
+  revoked: "your session ended",
+  ROOM_NOT_FOUND: "it is gone",
+  ROOM_FULL: "it is full",
+  JOIN_DENIED: "you may not join it",
+};
+const STATES = { online: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
+const SENTENCES = {
+  DISCONNECTED: "There is no connection just now; try again in a moment.",
+  ROOM_NOT_FOUND: "There is no such room.",
+  ROOM_FULL: "The room is full.",
+  NOT_IN_ROOM: "You are not in this room any more.",
+  RATE_LIMITED: "That was a bit fast; wait a moment.",
+  LIMIT_EXCEEDED: "You have created as many topics as one may.",
+};
+
+const CLOSED = {
+  4502: "Too many connections are open under your name.",
+  4503: "The server cut you off: too many requests.",
+  otherwise: "The server ended the connection. Reload the page to come back.",
+};
+
+function readable({ code, message, violations = [] }) {
+  if (violations.length === 0) return SENTENCES[code] ?? message;
+  return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
+}
+
+function fieldError(field, text) {
+  $(`${field}-error`).textContent = text;
+  $(field).ariaInvalid = text ? "true" : null;
+}
+
+function attempt(request) {
+  request.catch((error) => note(current, readable(error), "error"));
+}
+
+function copyOf(template) {
+  return $(template).content.firstElementChild.cloneNode(true);
+}
+
+function element(tag, className, text = "") {
+  return Object.assign(document.createElement(tag), { className, textContent: text });
+}
+
+function showBadge(span, count) {
+  span.hidden = count === 0;
+  span.textContent = count;
+  span.ariaLabel = `${count} unread`;
+}
+
+function paintAvatar(avatar, name) {
+  avatar.textContent = [...name][0].toUpperCase();
+  avatar.dataset.tint = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
+}
+
+function called(user) {
+  return user === me ? "You" : user;
+}
+
+function people(count) {
+  return count === 1 ? "1 person here" : `${count} people here`;
+}
+
+function showSidebar(shown) {
+  $("sidebar").classList.toggle("open", shown);
+  $("show-rooms").ariaExpanded = String(shown);
+}
+$("rooms").addEventListener("click", () => showSidebar(false));
+$("show-rooms").addEventListener("click", () => showSidebar(!$("sidebar").classList.contains("open")));
+$("retry").addEventListener("click", () => connection.retryNow());
+addEventListener("online", () => connection?.retryNow());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || !current) return;
+  current.unread = 0;
+  renderRooms();
+});
+
+enter();

@@ -1,0 +1,28 @@
+//! The page, compiled into the program: five files, no build step.
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Where each file is served, what it is, and its text.
+const FILES: [(&str, &str, &str); 5] = [
+    ("/", HTML, include_str!("../page/index.html")),
+    ("/chat.css", CSS, include_str!("../page/chat.css")),
+    ("/chat.js", JS, include_str!("../page/chat.js")),
+    ("/dialogue.js", JS, include_str!("../page/dialogue.js")),
+    ("/icon.svg", SVG, include_str!("../page/icon.svg")),
+];
+
+/// Serves the page at `/`.
+pub fn router() -> Router {
+    FILES
+        .into_iter()
+        .fold(Router::new(), |router, (path, content_type, text)| {
+            router.route(path, get(move || async move { ([(CONTENT_TYPE, content_type)], text) }))
+        })
+}

@@ -1,0 +1,208 @@
+// The chat example as people use it: real browsers against the real server.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { Person, launch } from "./person.js";
+import { Server } from "./server.js";
+
+const ARTIFACTS = new URL("../../artifacts/", import.meta.url).pathname;
+
+let browser;
+let server;
+let present;
+
+before(async () => {
+  await mkdir(ARTIFACTS, { recursive: true });
+  browser = await launch();
+});
+after(() => browser?.close());
+
+beforeEach(async () => {
+  present = [];
+  server = await Server.start();
+});
+afterEach(async () => {
+  for (const person of present) await person.leaves();
+  assert.equal(await server.stop(), 0, "the server drains and ends without an error");
+});
+
+async function arrive(name, options) {
+  const person = await Person.arrive(browser, server.url, name, options);
+  present.push(person);
+  return person;
+}
+
+async function arriveInChat(name, options) {
+  const person = await arrive(name, options);
+  await person.isTold("You joined");
+  return person;
+}
+
+test("two people see each other come, talk and go", async () => {
+  const ada = await arriveInChat("Ada");
+  const grace = await arriveInChat("Grace");
+  await ada.isTold("Grace joined");
+  await ada.sees("room-size", "2 people here");
+
+  await ada.says("Good morning!");
+  await grace.reads("Ada", "Good morning!");
+  await grace.says("Good morning to you.");
+  await ada.reads("Grace", "Good morning to you.");
+  await ada.reads("Ada", "Good morning!");
+
+  present.pop();
+  await grace.leaves();
+  await ada.isTold("Grace left");
+  await ada.sees("room-size", "1 person here");
+});
+
+test("typing is shown while it lasts", async () => {
+  const ada = await arriveInChat("Ada");
+  const grace = await arriveInChat("Grace");
+  await grace.types("I am about to");
+  await ada.sees("typing", "Grace is typing");
+  await grace.types("");
+  await ada.page.locator("#typing:empty").waitFor({ state: "attached" });
+
+  await grace.types("I am about to");
+  await ada.sees("typing", "Grace is typing");
+  await grace.says("I have said it.");
+  await ada.reads("Grace", "I have said it.");
+  assert.equal(await ada.page.locator("#typing").textContent(), "");
+});
+
+test("whoever comes late reads what was said", async () => {
+  const ada = await arriveInChat("Ada");
+  await ada.says("Said before anyone came.");
+  await ada.reads("Ada", "Said before anyone came.");
+  const grace = await arrive("Grace");
+  await grace.reads("Ada", "Said before anyone came.");
+});
+
+test("what people write is shown as text, never as markup", async () => {
+  const ada = await arriveInChat("<i>Ada</i>");
+  const text = `<img src="x" onerror="document.title='owned'">`;
+  await ada.says(text);
+  await ada.reads("<i>Ada</i>", text);
+  assert.equal(await ada.page.locator(".log img, .log i").count(), 0);
+});
+
+test("a topic that one creates can be joined by another, left and deleted", async () => {
+  const ada = await arriveInChat("Ada");
+  const grace = await arriveInChat("Grace");
+  await ada.createsTopic("Garden plans: été");
+  await ada.says("Roses first.");
+  await grace.isTold("Ada started the topic “Garden plans: été”");
+
+  await grace.goesTo("Garden plans: été");
+  await grace.reads("Ada", "Roses first.");
+  await ada.isTold("Grace joined");
+  assert.equal(new URL(grace.page.url()).hash, "#topic-garden-plans-ete");
+
+  await ada.goesTo("Chat");
+  await grace.says("Why roses?");
+  await ada.roomLink("Garden plans: été").getByLabel("1 unread").waitFor();
+  await ada.goesTo("Garden plans: été");
+  await ada.reads("Grace", "Why roses?");
+  await ada.roomLink("Garden plans: été").getByLabel("1 unread").waitFor({ state: "detached" });
+
+  await grace.page.getByRole("button", { name: "Leave" }).click();
+  await grace.page.getByRole("heading", { level: 1, name: "Chat" }).waitFor();
+  await ada.isTold("Grace left");
+
+  ada.page.once("dialog", (dialog) => dialog.accept());
+  await ada.page.getByRole("button", { name: "Delete" }).click();
+  await ada.isTold("The topic “Garden plans: été” was deleted");
+  await grace.isTold("The topic “Garden plans: été” was deleted");
+  await grace.roomLink("Garden plans: été").waitFor({ state: "detached" });
+});
+
+test("a text that is too long is explained by the field, and stays in it", async () => {
+  const ada = await arriveInChat("Ada");
+  const text = "long ".repeat(300).trim();
+  await ada.says(text);
+  await ada.sees("text-error", /longer than 1000 characters/);
+  const field = ada.page.getByLabel("Message", { exact: true });
+  assert.equal(await field.inputValue(), text);
+  assert.equal(await field.getAttribute("aria-invalid"), "true");
+
+  await ada.says("Shorter.");
+  await ada.reads("Ada", "Shorter.");
+  assert.equal(await ada.page.locator("#text-error").textContent(), "");
+});
+
+test("a name that nobody may have is explained by the field", async () => {
+  const nobody = await arrive("system");
+  await nobody.page.locator("#name-error:not(:empty)").waitFor();
+  assert.equal(await nobody.page.evaluate(() => sessionStorage.getItem("name")), null);
+});
+
+test("what was said while the connection was lost is read in order, each line once", async () => {
+  const ada = await arriveInChat("Ada");
+  const grace = await arriveInChat("Grace");
+  await grace.says("Heard.");
+  await ada.reads("Grace", "Heard.");
+
+  const letBack = await ada.losesConnection(4000);
+  await grace.isTold("Ada left");
+  for (const text of ["Missed one.", "Missed two."]) {
+    await grace.says(text);
+    await grace.reads("Grace", text);
+  }
+  letBack();
+  await ada.reads("Grace", "Missed two.");
+  const lines = await ada.page.locator(".log:not([hidden]) .text").allTextContents();
+  assert.deepEqual(lines, ["Heard.", "Missed one.", "Missed two."]);
+  assert.equal(await ada.page.getByText("may be missing").count(), 0);
+});
+
+test("the page does not come back when the server says not to", async () => {
+  const ada = await arriveInChat("Ada");
+  await ada.losesConnection(4501);
+  await ada.sees("banner-text", "The server ended the connection");
+  await ada.sees("state", "Offline");
+  assert.equal(await ada.page.getByRole("button", { name: "Try now" }).isHidden(), true);
+});
+
+test("the page comes back to its rooms when the server restarts", async () => {
+  const ada = await arriveInChat("Ada");
+  const grace = await arriveInChat("Grace");
+  await ada.createsTopic("Short-lived");
+  await ada.goesTo("Chat");
+  await ada.says("Before.");
+  await grace.reads("Ada", "Before.");
+
+  await server.stop();
+  await ada.sees("banner-text", "The connection is lost");
+  server = await server.restart();
+  for (const person of [ada, grace]) await person.isTold("You are back");
+  await ada.isTold("You are no longer in “Short-lived”");
+
+  await ada.says("After.");
+  await grace.reads("Ada", "After.");
+  await grace.reads("Ada", "Before.");
+  assert.equal(await ada.page.locator("#banner").isHidden(), true);
+});
+
+test("the page is drawn in the light, in the dark and on a telephone", async () => {
+  const ada = await arriveInChat("Ada", { colorScheme: "light" });
+  await ada.says("Good morning! I have a plan for the garden, and it needs a topic of its own.");
+  const grace = await arriveInChat("Grace", { colorScheme: "dark" });
+  await grace.says("Two minutes; the coffee is still dripping.");
+  await grace.says("Now: what about the roses?");
+  await ada.createsTopic("Garden plans");
+  await ada.goesTo("Chat");
+  const linus = await arriveInChat("Linus", { viewport: { width: 390, height: 760 } });
+  await linus.reads("Grace", "Now: what about the roses?");
+  await grace.types("One more thing");
+  await linus.sees("typing", "Grace is typing");
+  await ada.isTold("Linus joined");
+
+  await ada.page.screenshot({ path: `${ARTIFACTS}chat-light.png` });
+  await grace.page.screenshot({ path: `${ARTIFACTS}chat-dark.png` });
+  await linus.page.screenshot({ path: `${ARTIFACTS}chat-narrow.png` });
+  await linus.page.getByRole("button", { name: "Rooms" }).click();
+  await linus.page.screenshot({ path: `${ARTIFACTS}chat-narrow-rooms.png` });
+  const overflow = await linus.page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  assert.equal(overflow, false, "nothing is wider than the screen");
+});
