@@ -33,7 +33,7 @@ impl<T> Slot<T> {
         };
         let value = value(diagnostics);
         if let Some(first) = first {
-            let message = format!("`{key}` is given twice{}; remove one of the two", first_at(first));
+            let message = format!("`{key}` is given twice{}: remove one of the two", first_at(first));
             diagnostics.at(&key, message);
             return value.map(drop);
         }
@@ -82,7 +82,7 @@ pub(crate) fn entries(
         if input.is_empty() {
             break;
         }
-        if let Err(error) = input.parse::<Token![,]>() {
+        if let Err(error) = comma(input) {
             diagnostics.push(error);
             // A forgotten comma is no reason to lose the next entry.
             if !input.peek(Ident::peek_any) {
@@ -120,6 +120,14 @@ pub(crate) fn whole<T>(
     });
     while content.parse::<TokenTree>().is_ok() {}
     parsed
+}
+
+/// The comma between two entries.
+pub(crate) fn comma(input: ParseStream) -> syn::Result<()> {
+    match input.parse::<Token![,]>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(syn::Error::new(error.span(), "write a comma before this")),
+    }
 }
 
 fn skip_to_comma(input: ParseStream) {

@@ -1,6 +1,6 @@
 //! One compile shows them all.
 use dialogue::prelude::*;
-use dialogue_ui_tests::{Message, Typing};
+use dialogue_ui_tests::{Message, Typing, UserJoined};
 
 struct NotAnEvent;
 
@@ -8,7 +8,7 @@ rooms! {
     Rooms;
     Chat = "the chat" {
         events: [Message, Message, NotAnEvent],
-        server_events: [Mesage],
+        server_events: [UserJoined],
         default_subscriptions: [Typing],
         max_size: 0,
         colour: "red",

@@ -5,6 +5,7 @@ use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Token, parenthesized};
 
 use crate::diagnostics::Diagnostics;
 use crate::keys::{self, Slot};
+use crate::value;
 
 /// The keys, as written.
 #[derive(Default)]
@@ -44,12 +45,12 @@ pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> 
 impl Attributes {
     fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         match key.to_string().as_str() {
-            "name" => self.name.fill(key, diagnostics, |_| assigned(input)),
-            "description" => self.description.fill(key, diagnostics, |_| assigned(input)),
+            "name" => self.name.fill(key, diagnostics, |_| text(input)),
+            "description" => self.description.fill(key, diagnostics, |_| text(input)),
             "history" => self.history.fill(key, diagnostics, |_| history(input)),
             "crate" => self.krate.fill(key, diagnostics, |_| {
                 input.parse::<Token![=]>()?;
-                crate_path(input)
+                value::crate_path(input)
             }),
             _ => Err(keys::unknown(&key, KEYS)),
         }
@@ -57,9 +58,9 @@ impl Attributes {
 }
 
 /// `= "…"`.
-fn assigned(input: ParseStream<'_>) -> syn::Result<LitStr> {
+fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
     input.parse::<Token![=]>()?;
-    input.parse()
+    value::text(input)
 }
 
 /// Nothing, `= N` or `(limit = N)`.
@@ -69,7 +70,7 @@ fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
     }
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        return input.parse().map(Some);
+        return value::number(input).map(Some);
     }
     if !input.peek(syn::token::Paren) {
         return Err(input.error("write `history`, `history = N` or `history(limit = N)`"));
@@ -86,13 +87,5 @@ fn limit(input: ParseStream<'_>) -> syn::Result<LitInt> {
         return Err(keys::unknown(&key, &["limit"]));
     }
     input.parse::<Token![=]>()?;
-    input.parse()
-}
-
-/// The path after `crate =`.
-pub(crate) fn crate_path(input: ParseStream<'_>) -> syn::Result<Path> {
-    if input.peek(LitStr) {
-        return Err(input.error("write the path without quotes, as in `crate = my_crate::dialogue`"));
-    }
-    input.call(Path::parse_mod_style)
+    value::number(input)
 }

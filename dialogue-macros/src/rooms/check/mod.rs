@@ -99,15 +99,14 @@ fn refuse_overlaps(rooms: &[syntax::Room], diagnostics: &mut Diagnostics) {
             continue;
         };
         if let Some((first, _)) = seen.iter().find(|(_, others)| overlap(others, &segments)) {
-            let place = first_at(first.id.span());
             let message = if first.id.value() == room.id.value() {
                 format!(
-                    "the id is `{}`'s already{place}: give `{}` another one",
+                    "the id is `{}`'s already: give `{}` another one",
                     first.ident, room.ident
                 )
             } else {
                 format!(
-                    "some ids of `{}` would also be ids of `{}`{place}, whose id is `{}`: give one of them another \
+                    "some ids of `{}` would also be ids of `{}`, whose id is `{}`: give one of them another \
                      beginning",
                     room.ident,
                     first.ident,
