@@ -6,6 +6,7 @@
 mod cell;
 mod config;
 mod declaration;
+pub(crate) mod pattern;
 mod policy;
 mod registry;
 mod state;
