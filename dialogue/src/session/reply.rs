@@ -112,7 +112,7 @@ impl From<ClientCreateError> for Failure {
             ClientCreateError::NotPermitted => {
                 Self::new(ErrorCode::PermissionDenied, "clients may not create a room of this id")
             }
-            ClientCreateError::Limited => Self::new(ErrorCode::LimitExceeded, "as many rooms as may be are created"),
+            ClientCreateError::Limited => Self::new(ErrorCode::LimitExceeded, "no more rooms may be created"),
         }
     }
 }
