@@ -139,20 +139,17 @@ pub(super) fn checks(room: &Room) -> TokenStream {
     let Events::Only(events) = &room.events else {
         return TokenStream::new();
     };
-    events
+    // Two constants a room, since each costs the compiler more than what it computes: of several pairs of one name, the
+    // first is reported.
+    let checks = events
         .iter()
         .enumerate()
         .skip(1)
-        .map(|(at, event)| {
-            quote_spanned! {event.span=>
-                const _: () = ::core::assert!(
-                    __dialogue::is_new(NAMES, #at),
-                    "another event of this room has the same name: give one of them another one with \
-                     `#[event(name = \"…\")]`, or put them into different rooms"
-                );
-            }
-        })
-        .collect()
+        .map(|(at, event)| quote_spanned!(event.span=> __dialogue::require_new_name(REPEATED, #at);));
+    quote! {
+        const REPEATED: __dialogue::usize = __dialogue::repeated(NAMES);
+        const _: () = { #(#checks)* };
+    }
 }
 
 fn event_name(event: &Event) -> TokenStream {
