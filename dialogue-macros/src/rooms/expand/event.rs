@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::super::model::{Event, Events, Room};
-use super::local;
+use super::{local, shown_at};
 
 /// `ChatEvent`. None where the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {
@@ -67,10 +67,11 @@ pub(super) fn impls(room: &Room) -> TokenStream {
 
 fn pair(room: &Ident, event: &Event) -> TokenStream {
     let path = &event.path;
+    let span = shown_at(room);
     let client = event
         .from_clients
-        .then(|| quote!(impl __dialogue::ClientAllows<#path> for #room {}));
-    quote! {
+        .then(|| quote_spanned!(span=> impl __dialogue::ClientAllows<#path> for #room {}));
+    quote_spanned! {span=>
         impl __dialogue::Allows<#path> for #room {}
         #client
     }
