@@ -8,6 +8,7 @@ mod agreement;
 mod conformance_tests;
 mod definition;
 mod message;
+mod names;
 mod pattern;
 mod payload;
 mod received;

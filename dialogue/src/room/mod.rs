@@ -13,8 +13,9 @@ mod state;
 mod typed;
 
 pub(crate) use cell::{Origin, RoomCell};
+pub(crate) use config::RoomPlan;
 pub(crate) use config::RoomTemplate;
-pub use config::{RoomBlueprint, RoomConfig, RoomPlan};
+pub use config::{RoomBlueprint, RoomConfig};
 pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };

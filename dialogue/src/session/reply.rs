@@ -97,6 +97,7 @@ impl From<Rejected> for Failure {
                     "the data does not satisfy the event's schema",
                 )
             },
+            Rejected::Forbidden(reason) => Self::new(ErrorCode::PermissionDenied, reason),
             Rejected::Blocked(reason) => Self::new(ErrorCode::Blocked, reason),
             Rejected::Limited(reason) => Self::new(ErrorCode::LimitExceeded, reason),
             Rejected::Stopped => Self::new(ErrorCode::Unavailable, "the server is stopping"),
