@@ -33,7 +33,7 @@ impl<T> Slot<T> {
         };
         let value = value(diagnostics);
         if let Some(first) = first {
-            let message = format!("`{key}` is given twice{}; remove one of the two", first_at(first));
+            let message = format!("`{key}` is given twice{}: remove one of the two", first_at(first));
             diagnostics.at(&key, message);
             return value.map(drop);
         }
@@ -82,7 +82,7 @@ pub(crate) fn entries(
         if input.is_empty() {
             break;
         }
-        if let Err(error) = input.parse::<Token![,]>() {
+        if let Err(error) = comma(input) {
             diagnostics.push(error);
             // A forgotten comma is no reason to lose the next entry.
             if !input.peek(Ident::peek_any) {
@@ -99,10 +99,35 @@ pub(crate) fn unknown(key: &Ident, known: &[&str]) -> syn::Error {
         Some(nearest) => format!("did you mean `{nearest}`? "),
         None => String::new(),
     };
-    syn::Error::new(
-        key.span(),
-        format!("unknown key `{key}`: {meant}The keys are {}", list(known)),
-    )
+    let keys = match known {
+        [only] => format!("the only key is `{only}`"),
+        _ => format!("the keys are {}", list(known)),
+    };
+    syn::Error::new(key.span(), format!("unknown key `{key}`: {meant}{keys}"))
+}
+
+/// Parses the whole of a group. After an error nothing of it is left, or syn would report the rest as well.
+pub(crate) fn whole<T>(
+    content: &syn::parse::ParseBuffer<'_>,
+    parse: impl FnOnce(ParseStream) -> syn::Result<T>,
+) -> syn::Result<T> {
+    let parsed = parse(content).and_then(|value| {
+        if content.is_empty() {
+            Ok(value)
+        } else {
+            Err(content.error("unexpected token"))
+        }
+    });
+    while content.parse::<TokenTree>().is_ok() {}
+    parsed
+}
+
+/// The comma between two entries.
+pub(crate) fn comma(input: ParseStream) -> syn::Result<()> {
+    match input.parse::<Token![,]>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(syn::Error::new(error.span(), "write a comma before this")),
+    }
 }
 
 fn skip_to_comma(input: ParseStream) {

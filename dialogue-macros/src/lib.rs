@@ -11,6 +11,7 @@ mod docs;
 mod event;
 mod keys;
 mod rooms;
+mod value;
 
 use proc_macro::TokenStream;
 

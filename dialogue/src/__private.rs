@@ -1,6 +1,5 @@
 //! What the macros call. Not for people: anything here may change with any release.
 
-use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -12,12 +11,16 @@ pub use std::{
     result::Result::{self, Err, Ok},
 };
 
+// Hidden, lest rustc shows this path to it in errors.
+#[doc(hidden)]
 pub use serde_json::Value;
 
+use crate::event::DefinitionResult;
 pub use crate::event::{
     DecodeError, DefinitionError, DialogueEvent, EventData, EventDefinition, HistorySetting, Received,
 };
 pub use crate::id::RoomId;
+pub use crate::room::pattern::{print_id, split_id};
 pub use crate::room::{
     Allows, ClientAllows, DeclaredEvents, DefaultSubscriptions, Every, FamilyOptions, IdPattern, Room, RoomDeclaration,
     RoomRef, RoomSet, Segment, SyncHistory,
@@ -73,6 +76,62 @@ pub const fn is_new(names: &[&str], at: usize) -> bool {
         before += 1;
     }
     true
+}
+
+/// An event in a room's list: all that `rooms!` asks of it.
+///
+/// One bound, without supertraits, so that rustc says once of each event that it is none. Through `DialogueEvent`, it
+/// would say of an event that lacks derives so for each associated item that is named.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`"
+)]
+pub trait Listed: Sized {
+    /// The event's name.
+    const NAME: &'static str;
+
+    /// The event's definition.
+    ///
+    /// # Errors
+    ///
+    /// See [`DialogueEvent::try_definition`].
+    fn definition() -> DefinitionResult;
+
+    /// The event in what a handler of the room's event enum is given.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when the data is not of the event's type.
+    fn decode(event: &str, data: &Value) -> Result<Self, DecodeError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: DialogueEvent> Listed for E {
+    const NAME: &'static str = E::NAME;
+
+    fn definition() -> DefinitionResult {
+        E::try_definition()
+    }
+
+    fn decode(event: &str, data: &Value) -> Result<Self, DecodeError> {
+        <E as Received>::decode(event, data)
+    }
+}
+
+/// No event. Where a room allows its clients nothing, or a single event, rustc takes the one impl that there is to be
+/// meant; with this as another, it says that the room does not allow the event.
+#[derive(Debug)]
+pub enum NoEvent {}
+
+impl Received for NoEvent {
+    fn names() -> Option<&'static [&'static str]> {
+        Some(&[])
+    }
+
+    fn decode(event: &str, _data: &Value) -> Result<Self, DecodeError> {
+        Err(DecodeError::new(event, "never an event"))
+    }
 }
 
 /// An event that may be a default subscription of the room `R`: one that the room allows.
@@ -140,73 +199,10 @@ pub fn debug_family(formatter: &mut fmt::Formatter<'_>, name: &str, fields: &[(&
     family.finish()
 }
 
-/// Builds a family's id: `fields` are the values of the field segments, in order.
-///
-/// In a field, bytes outside `[A-Za-z0-9_.:=@,;-]` are percent-encoded, and so is the character that follows the field
-/// in the pattern, so that the id parses back to the same fields.
+/// Whether `id` is one of the family's.
 #[must_use]
-pub fn print_id(segments: &[Segment], fields: &[&dyn fmt::Display]) -> RoomId {
-    let mut id = String::new();
-    let mut fields = fields.iter();
-    for (at, segment) in segments.iter().enumerate() {
-        match segment {
-            Segment::Literal(text) => id.push_str(text),
-            Segment::Field(_) => {
-                if let Some(field) = fields.next() {
-                    print_field(&mut id, *field, end_of_field(segments, at));
-                }
-            }
-        }
-    }
-    id.into()
-}
-
-fn print_field(id: &mut String, field: &dyn fmt::Display, end: Option<u8>) {
-    for byte in field.to_string().bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"_.:=@,;-".contains(&byte);
-        if plain && end != Some(byte) {
-            id.push(char::from(byte));
-        } else {
-            // Writing to a `String` cannot fail.
-            let _ = write!(id, "%{byte:02X}");
-        }
-    }
-}
-
-/// The character that ends the field at `at`: the first of the literal after it. `rooms!` has seen to it that a field's
-/// percent-escapes do not contain it.
-fn end_of_field(segments: &[Segment], at: usize) -> Option<u8> {
-    match segments.get(at + 1) {
-        Some(Segment::Literal(text)) => text.bytes().next(),
-        _ => None,
-    }
-}
-
-/// The texts of an id's `N` fields, still percent-encoded; `None` if the id does not fit the pattern or a field is
-/// empty.
-#[must_use]
-pub fn split_id<'a, const N: usize>(segments: &[Segment], id: &'a str) -> Option<[&'a str; N]> {
-    let mut texts = [""; N];
-    let mut slots = texts.iter_mut();
-    let mut rest = id;
-    for (at, segment) in segments.iter().enumerate() {
-        match segment {
-            Segment::Literal(text) => rest = rest.strip_prefix(text)?,
-            Segment::Field(_) => {
-                let length = match end_of_field(segments, at) {
-                    Some(end) => rest.bytes().position(|byte| byte == end)?,
-                    None => rest.len(),
-                };
-                let (field, after) = rest.split_at_checked(length)?;
-                if field.is_empty() {
-                    return None;
-                }
-                *slots.next()? = field;
-                rest = after;
-            }
-        }
-    }
-    rest.is_empty().then_some(texts)
+pub fn recognises<R: Room>(id: &str) -> bool {
+    R::from_id(id).is_some()
 }
 
 /// The room, if `id` is a room id and the very one that the room prints: `project-007` is not project 7.

@@ -15,6 +15,7 @@ use crate::client::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::history::{EvictedHistory, HistoryQuery};
+use crate::id::EventName;
 
 /// An asynchronous hook, its argument a tuple where it takes several.
 pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;
@@ -46,6 +47,7 @@ pub(crate) struct Hooks<C, R> {
     pub(crate) on_connected: Option<Hook<C, Option<String>>>,
     pub(crate) on_disconnected: Option<Hook<C, Option<String>>>,
     pub(crate) before_join: Option<Hook<(C, R), Result<(), Refusal>>>,
+    pub(crate) authorize: Option<Hook<(C, R, EventName), Result<(), Refusal>>>,
     pub(crate) on_joined: Option<Hook<(C, R), Option<String>>>,
     pub(crate) on_left: Option<Hook<(C, R), Option<String>>>,
     pub(crate) on_room_created: Option<Hook<R, Option<String>>>,
@@ -64,6 +66,7 @@ impl<C, R> Default for Hooks<C, R> {
             on_connected: None,
             on_disconnected: None,
             before_join: None,
+            authorize: None,
             on_joined: None,
             on_left: None,
             on_room_created: None,

@@ -1,4 +1,9 @@
 //! Typed real-time rooms.
+#![cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "without a transport, nobody connects")
+)]
+
 extern crate self as dialogue;
 
 #[doc(hidden)]
@@ -10,6 +15,8 @@ mod event;
 mod history;
 mod hooks;
 mod id;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod limits;
 mod logger;
 mod origin;
@@ -19,10 +26,12 @@ mod room;
 mod runtime;
 mod serial;
 mod session;
+#[cfg(feature = "server")]
 mod transport;
 
 pub use client::{Handshake, Identity, Refusal};
 pub use delivery::{Delivery, TriggerError};
+#[cfg(feature = "macros")]
 pub use dialogue_macros::{DialogueEvent, rooms};
 pub use error::Error;
 pub use event::{
@@ -33,6 +42,8 @@ pub use event::{
 pub use history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 pub use hooks::HookOutcome;
 pub use id::{ClientId, EventName, RoomId, UserId};
+#[cfg(feature = "jwt")]
+pub use jwt::Jwt;
 pub use limits::Limits;
 pub use logger::{default_logger, silent_logger};
 pub use protocol::{CloseCode, ErrorCode};
@@ -45,7 +56,9 @@ pub use runtime::{
 
 /// What a program that uses Dialogue wants in scope.
 pub mod prelude {
-    pub use crate::{Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle, rooms};
+    #[cfg(feature = "macros")]
+    pub use crate::rooms;
+    pub use crate::{Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 }

@@ -10,8 +10,6 @@ mod syntax;
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
-pub(crate) use syntax::crate_path;
-
 use crate::diagnostics::Diagnostics;
 
 pub(crate) fn derive(input: DeriveInput) -> TokenStream {

@@ -5,6 +5,7 @@ use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Token, parenthesized};
 
 use crate::diagnostics::Diagnostics;
 use crate::keys::{self, Slot};
+use crate::value;
 
 /// The keys, as written.
 #[derive(Default)]
@@ -44,12 +45,12 @@ pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> 
 impl Attributes {
     fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         match key.to_string().as_str() {
-            "name" => self.name.fill(key, diagnostics, |_| assigned(input)),
-            "description" => self.description.fill(key, diagnostics, |_| assigned(input)),
+            "name" => self.name.fill(key, diagnostics, |_| text(input)),
+            "description" => self.description.fill(key, diagnostics, |_| text(input)),
             "history" => self.history.fill(key, diagnostics, |_| history(input)),
             "crate" => self.krate.fill(key, diagnostics, |_| {
                 input.parse::<Token![=]>()?;
-                crate_path(input)
+                value::crate_path(input)
             }),
             _ => Err(keys::unknown(&key, KEYS)),
         }
@@ -57,9 +58,9 @@ impl Attributes {
 }
 
 /// `= "…"`.
-fn assigned(input: ParseStream<'_>) -> syn::Result<LitStr> {
+fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
     input.parse::<Token![=]>()?;
-    input.parse()
+    value::text(input)
 }
 
 /// Nothing, `= N` or `(limit = N)`.
@@ -69,29 +70,22 @@ fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
     }
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        return input.parse().map(Some);
+        return value::number(input).map(Some);
     }
     if !input.peek(syn::token::Paren) {
         return Err(input.error("write `history`, `history = N` or `history(limit = N)`"));
     }
     let content;
     parenthesized!(content in input);
-    let key: Ident = content.parse()?;
+    keys::whole(&content, limit).map(Some)
+}
+
+/// `limit = N`.
+fn limit(input: ParseStream<'_>) -> syn::Result<LitInt> {
+    let key: Ident = input.parse()?;
     if key != "limit" {
         return Err(keys::unknown(&key, &["limit"]));
     }
-    content.parse::<Token![=]>()?;
-    let limit = content.parse()?;
-    if !content.is_empty() {
-        return Err(content.error("`limit` is all that `history` takes"));
-    }
-    Ok(Some(limit))
-}
-
-/// The path after `crate =`.
-pub(crate) fn crate_path(input: ParseStream<'_>) -> syn::Result<Path> {
-    if input.peek(LitStr) {
-        return Err(input.error("write the path without quotes, as in `crate = my_crate::dialogue`"));
-    }
-    input.call(Path::parse_mod_style)
+    input.parse::<Token![=]>()?;
+    value::number(input)
 }

@@ -5,9 +5,9 @@ use syn::parse::ParseStream;
 use syn::token::Brace;
 use syn::{Attribute, Ident, LitBool, LitInt, LitStr, Path, Token, Type, Visibility, braced, bracketed};
 
-use crate::diagnostics::Diagnostics;
-use crate::event::crate_path;
+use crate::diagnostics::{Diagnostics, nearest};
 use crate::keys::{self, Slot};
+use crate::value;
 
 pub(super) struct Rooms {
     pub(super) krate: Option<Path>,
@@ -109,7 +109,7 @@ fn crate_line(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
     }
     input.parse::<Token![crate]>()?;
     input.parse::<Token![=]>()?;
-    let path = crate_path(input)?;
+    let path = value::crate_path(input)?;
     input.parse::<Token![;]>()?;
     Ok(Some(path))
 }
@@ -157,7 +157,7 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
 fn fields(input: ParseStream<'_>) -> syn::Result<Fields> {
     let content;
     let brace = braced!(content in input);
-    let fields = content.parse_terminated(field, Token![,])?;
+    let fields = keys::whole(&content, |content| content.parse_terminated(field, Token![,]))?;
     Ok(Fields {
         brace,
         fields: fields.into_iter().collect(),
@@ -178,43 +178,72 @@ fn field(input: ParseStream<'_>) -> syn::Result<Field> {
     })
 }
 
-/// Goes to where the next room should begin: past the braces that follow an id.
+/// Goes to what looks like the beginning of the next room.
 fn skip_room(input: ParseStream<'_>) {
-    let mut after_id = false;
-    while let Ok(token) = input.parse::<TokenTree>() {
-        match &token {
-            TokenTree::Group(_) if after_id => return,
-            TokenTree::Literal(_) => after_id = true,
-            _ => {}
-        }
-    }
+    while !begins_room(input) && input.parse::<TokenTree>().is_ok() {}
+}
+
+fn begins_room(input: ParseStream<'_>) -> bool {
+    let named = input.peek(Ident) && (input.peek2(Token![=]) || input.peek2(Brace));
+    named || input.peek(Token![#]) || input.peek(Token![pub])
 }
 
 impl Settings {
     fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         let name = key.to_string();
         if !KEYS.contains(&name.as_str()) {
+            // The required key, misspelt, is not missing as well.
+            if nearest(&name, KEYS.iter().copied()) == Some("events") && self.events.key().is_none() {
+                self.events = Slot::Broken(key.clone());
+            }
             return Err(keys::unknown(&key, KEYS));
         }
-        input.parse::<Token![:]>()?;
+        let colon = colon(&key, input);
         match name.as_str() {
-            "events" => self
-                .events
-                .fill(key, diagnostics, |diagnostics| events(input, diagnostics)),
-            "server_events" => self
-                .server_events
-                .fill(key, diagnostics, |diagnostics| paths(input, diagnostics)),
-            "name" => self.name.fill(key, diagnostics, |_| input.parse()),
-            "description" => self.description.fill(key, diagnostics, |_| input.parse()),
-            "default_subscriptions" => self
-                .default_subscriptions
-                .fill(key, diagnostics, |diagnostics| events(input, diagnostics)),
-            "max_size" => self.max_size.fill(key, diagnostics, |_| input.parse()),
-            "sync_history_on_join" => self.sync_history_on_join.fill(key, diagnostics, |_| sync(input)),
-            "on_demand" => self.on_demand.fill(key, diagnostics, |_| input.parse()),
-            "client_created" => self.client_created.fill(key, diagnostics, |_| input.parse()),
-            _ => self.listed.fill(key, diagnostics, |_| input.parse()),
+            "events" => self.events.fill(key, diagnostics, |diagnostics| {
+                colon?;
+                events(input, diagnostics)
+            }),
+            "server_events" => self.server_events.fill(key, diagnostics, |diagnostics| {
+                colon?;
+                paths(input, diagnostics)
+            }),
+            "default_subscriptions" => self.default_subscriptions.fill(key, diagnostics, |diagnostics| {
+                colon?;
+                events(input, diagnostics)
+            }),
+            "name" => self
+                .name
+                .fill(key, diagnostics, |_| colon.and_then(|()| value::text(input))),
+            "description" => self
+                .description
+                .fill(key, diagnostics, |_| colon.and_then(|()| value::text(input))),
+            "max_size" => self
+                .max_size
+                .fill(key, diagnostics, |_| colon.and_then(|()| value::number(input))),
+            "sync_history_on_join" => self
+                .sync_history_on_join
+                .fill(key, diagnostics, |_| colon.and_then(|()| sync(input))),
+            "on_demand" => self
+                .on_demand
+                .fill(key, diagnostics, |_| colon.and_then(|()| value::switch(input))),
+            "client_created" => self
+                .client_created
+                .fill(key, diagnostics, |_| colon.and_then(|()| value::number(input))),
+            _ => self
+                .listed
+                .fill(key, diagnostics, |_| colon.and_then(|()| value::switch(input))),
         }
+    }
+}
+
+fn colon(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    match input.parse::<Token![:]>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(syn::Error::new(
+            error.span(),
+            format!("write a colon after the key, as in `{key}: …`"),
+        )),
     }
 }
 
@@ -237,18 +266,22 @@ fn paths(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<V
     }
     let content;
     bracketed!(content in input);
+    keys::whole(&content, |content| list(content, diagnostics))
+}
+
+fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Path>> {
     let mut paths = Vec::new();
-    while !content.is_empty() {
-        if content.peek(LitStr) {
-            let name: LitStr = content.parse()?;
+    while !input.is_empty() {
+        if input.peek(LitStr) {
+            let name: LitStr = input.parse()?;
             diagnostics.at(&name, "write the event's type here, not its name");
         } else {
-            paths.push(content.call(Path::parse_mod_style)?);
+            paths.push(input.call(Path::parse_mod_style)?);
         }
-        if content.is_empty() {
+        if input.is_empty() {
             break;
         }
-        content.parse::<Token![,]>()?;
+        keys::comma(input)?;
     }
     Ok(paths)
 }
@@ -258,7 +291,7 @@ fn sync(input: ParseStream<'_>) -> syn::Result<Sync> {
         return input.parse().map(Sync::Switch);
     }
     if input.peek(LitInt) {
-        return input.parse().map(Sync::PerType);
+        return value::number(input).map(Sync::PerType);
     }
     Err(input.error("write `true` for all that is kept, `false`, or how many of each event type"))
 }

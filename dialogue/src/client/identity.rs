@@ -154,6 +154,14 @@ impl Refusal {
         }
     }
 
+    /// Refuses for a reason that the client may read, and another that is logged.
+    pub fn because(reason: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            reason: reason.into(),
+            source: Some(source.into()),
+        }
+    }
+
     /// What the client is told.
     #[must_use]
     pub fn reason(&self) -> &str {

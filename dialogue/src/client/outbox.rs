@@ -145,6 +145,22 @@ impl Outbox {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
+    /// Ends the connection at once: what waits is dropped, and `farewell` sent instead if the reader takes it.
+    pub(crate) fn cut(&self, code: CloseCode, reason: &str, farewell: impl IntoIterator<Item = Frame>) {
+        let mut queue = self.queue.lock();
+        if queue.close.as_ref().is_some_and(|close| !close.flush) {
+            return;
+        }
+        queue.end(Close::now(code, reason));
+        for frame in farewell {
+            queue.bytes += frame.bytes().len();
+            queue.frames.push_back(frame);
+        }
+        let wakers = queue.wakers();
+        drop(queue);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
     /// Whether the connection is ending.
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.lock().close.is_some()
@@ -289,6 +305,18 @@ mod tests {
         cut.push(text(b"a"));
         cut.close(Close::now(CloseCode::Disconnected, ""));
         assert!(matches!(take(&cut), Poll::Ready(Taken::Close(_))));
+    }
+
+    #[test]
+    fn a_cut_drops_what_waits_and_says_farewell() {
+        let outbox = outbox(10, 100);
+        outbox.push(text(b"waiting"));
+        outbox.cut(CloseCode::Disconnected, "", [text(b"farewell")]);
+        let mut batch = VecDeque::new();
+        let taken = outbox.poll_take(&mut batch, 64, &mut Context::from_waker(Waker::noop()));
+        assert!(matches!(taken, Poll::Ready(Taken::Frames)));
+        assert_eq!(batch, [text(b"farewell")]);
+        assert!(matches!(take(&outbox), Poll::Ready(Taken::Close(_))));
     }
 
     #[test]

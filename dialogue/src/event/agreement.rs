@@ -6,62 +6,129 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::sample::{Sampler, Step};
 use super::schema::{EventSchema, SchemaError};
 use super::tighten::IntegerKeys;
-use super::validate::Violation;
-use super::walk;
+use super::validate::{self, Violation};
+use super::{EventData, names, walk};
 
 /// What becomes of data that a type reads and writes again.
-pub(super) type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
+type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
 
-/// The inbound schema with everything added that the type turns out to demand. `outbound` is the schema of what the
-/// type writes, if it is another.
-pub(super) fn settle(mut inbound: Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Result<Value, SchemaError> {
+/// The inbound schema of `E` with everything added that the type turns out to demand. `outbound` is the schema of what
+/// the type writes, if it is another.
+pub(super) fn settle<E: EventData>(mut inbound: Value, outbound: Option<Value>) -> Result<Value, SchemaError> {
+    let reshape: Reshape<'_> = &validate::reshape::<E>;
     bound_integer_keys(&mut inbound, reshape)?;
-    close_objects(&mut inbound, reshape)?;
+    let names = names_read::<E>(&inbound);
+    bound_text_keys(&mut inbound, &names, reshape);
+    close_objects(&mut inbound, &names, reshape)?;
     verify(&inbound, outbound, reshape)?;
     Ok(inbound)
 }
 
-/// Finds out which integers the type reads as keys wherever schemars says only that they are integers.
-fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
-    // Outer maps first: an inner one is reached through a key of the outer.
-    let mut places = walk::pointers(schema);
-    places.sort_by_key(String::len);
-    for at in places {
-        let Some(Value::Object(map)) = schema.pointer(&at).and_then(|schema| schema.get("patternProperties")) else {
+/// Every name of a field or variant that the type reads, aliases included, as far as they can be heard.
+fn names_read<E: EventData>(schema: &Value) -> BTreeSet<&'static str> {
+    let sampler = Sampler::new(schema);
+    let held = sampler
+        .steps()
+        .iter()
+        .filter_map(|step| sampler.through(step, sampler.full(schema.pointer(&step.to)?)?));
+    sampler
+        .full(schema)
+        .into_iter()
+        .chain(held)
+        .flat_map(|payload| names::asked_for::<E>(&payload))
+        .collect()
+}
+
+/// Finds out what the type reads as keys of maps whose schema lets any text pass: variants of an enum, characters,
+/// booleans, addresses. What is none of these is left for `verify` to refuse.
+fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: Reshape<'_>) {
+    for at in walk::pointers(schema) {
+        let Some(Value::Object(map)) = schema.pointer(&at) else {
             continue;
         };
-        for (pattern, value) in map.clone() {
-            let Some(widest) = IntegerKeys::of_pattern(&pattern) else {
-                continue;
-            };
-            let sampler = Sampler::new(schema);
-            let Some(value) = sampler.least(&value) else {
-                continue;
-            };
-            let reads = |key: &str| {
-                let payload = sampler.carry(&at, json!({ key: value }));
-                payload.is_some_and(|payload| reshape(&payload).is_ok())
-            };
-            // Text that happens to look like integers, by a pattern of the application's own.
-            if reads("007") {
-                continue;
-            }
-            let keys = integer_keys(widest, reads).ok_or_else(|| SchemaError::IntegerKeys { at: at.clone() })?;
-            if let Some(map) = schema
-                .pointer_mut(&at)
-                .and_then(|schema| schema.get_mut("patternProperties")?.as_object_mut())
-                && let Some(value) = map.remove(&pattern)
-            {
-                map.insert(keys.pattern(), value);
-            }
+        let restricted = ["properties", "patternProperties", "propertyNames"]
+            .iter()
+            .any(|keyword| map.contains_key(*keyword));
+        let Some(values) = map.get("additionalProperties").filter(|_| !restricted) else {
+            continue;
+        };
+        let sampler = Sampler::new(schema);
+        let Some(value) = sampler.least(values) else {
+            continue;
+        };
+        let reads_map = |map: Value| sampler.carry(&at, map).is_some_and(|payload| reshape(&payload).is_ok());
+        let reads = |key: &str| reads_map(json!({ key: value }));
+        if reads("no such key") || !reads_map(json!({})) {
+            continue;
+        }
+        let listed: Vec<&str> = names
+            .iter()
+            .copied()
+            .chain(["false", "true"])
+            .filter(|name| reads(name))
+            .collect();
+        let keys = match (reads("a") && reads("é"), reads("127.0.0.1"), reads("::1")) {
+            (true, ..) => json!({ "minLength": 1, "maxLength": 1 }),
+            (_, true, true) => json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }),
+            (_, true, _) => json!({ "format": "ipv4" }),
+            (_, _, true) => json!({ "format": "ipv6" }),
+            _ if !listed.is_empty() => json!({ "enum": listed }),
+            _ => continue,
+        };
+        if let Some(Value::Object(map)) = schema.pointer_mut(&at) {
+            map.insert("propertyNames".to_owned(), keys);
+        }
+    }
+}
+
+/// Finds out which integers the type reads as keys wherever schemars says only that they are integers.
+fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
+    let mut seen = BTreeSet::new();
+    // One at a time, outer maps first: an inner one is reached through a key of the outer, and is then elsewhere.
+    while let Some((at, pattern, widest)) = integer_keyed_map(schema, &seen) {
+        seen.insert((at.clone(), pattern.clone()));
+        let sampler = Sampler::new(schema);
+        let map = format!("{at}/patternProperties");
+        let Some(value) = schema.pointer(&map).and_then(|map| sampler.least(map.get(&pattern)?)) else {
+            continue;
+        };
+        let reads = |key: &str| {
+            let payload = sampler.carry(&at, json!({ key: value }));
+            payload.is_some_and(|payload| reshape(&payload).is_ok())
+        };
+        // Text that happens to look like integers, by a pattern of the application's own.
+        if reads("007") {
+            continue;
+        }
+        let keys = integer_keys(widest, reads).ok_or(SchemaError::IntegerKeys { at })?;
+        if let Some(Value::Object(map)) = schema.pointer_mut(&map)
+            && let Some(value) = map.remove(&pattern)
+        {
+            map.insert(keys.pattern(), value);
         }
     }
     Ok(())
+}
+
+/// The outermost map with integer keys that has not been seen: its place, its keys' pattern and what that may mean.
+fn integer_keyed_map(schema: &Value, seen: &BTreeSet<(String, String)>) -> Option<(String, String, IntegerKeys)> {
+    walk::pointers(schema).into_iter().find_map(|at| {
+        let patterns = schema
+            .pointer(&at)?
+            .get("patternProperties")?
+            .as_object()?
+            .keys()
+            .cloned();
+        let mut new = patterns
+            .map(|pattern| (at.clone(), pattern))
+            .filter(|map| !seen.contains(map));
+        new.find_map(|(at, pattern)| IntegerKeys::of_pattern(&pattern).map(|widest| (at, pattern, widest)))
+    })
 }
 
 fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<IntegerKeys> {
@@ -90,23 +157,21 @@ fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<Int
 }
 
 /// Says of each object whose reader refuses properties that its schema would let pass that it has no such properties.
-fn close_objects(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
-    let mut validator = EventSchema::compile(schema.clone())?;
+fn close_objects(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: Reshape<'_>) -> Result<(), SchemaError> {
     let steps = Sampler::new(schema).steps().to_vec();
-    let root = std::iter::once((None, String::new()));
-    let held = steps.iter().map(|step| (Some(step), step.to.clone()));
-    for (step, at) in root.chain(held) {
-        let additions = {
-            let sampler = Sampler::new(schema);
-            missing_refusals(schema, &sampler, step, &at, &validator, reshape)
+    let mut objects = std::iter::once(None).chain(steps.iter().map(Some));
+    // Anew after each addition, from the next object on.
+    loop {
+        let validator = EventSchema::compile(schema.clone())?;
+        let sampler = Sampler::new(schema);
+        let found = objects.find_map(|step| {
+            let additions = missing_refusals(schema, &sampler, step, names, &validator, reshape);
+            (!additions.is_empty()).then_some((step, additions))
+        });
+        let Some((step, additions)) = found else {
+            break;
         };
-        if additions.is_empty() {
-            continue;
-        }
-        for addition in additions {
-            add(schema, step, &at, addition);
-        }
-        validator = EventSchema::compile(schema.clone())?;
+        additions.into_iter().for_each(|addition| add(schema, step, addition));
     }
     Ok(())
 }
@@ -116,11 +181,14 @@ enum Addition {
     Closed,
     /// This property of another alternative, if present, is null: the content that a unit variant does not have.
     Null(String),
+    /// Not this property, which the type reads in place of one that is declared: an alias.
+    Absent(String),
     /// No property of another alternative: more than one variant of a flattened enum.
     Exclusive,
 }
 
-fn add(schema: &mut Value, step: Option<&Step>, at: &str, addition: Addition) {
+fn add(schema: &mut Value, step: Option<&Step>, addition: Addition) {
+    let at = step.map(|step| step.to.as_str()).unwrap_or_default();
     match addition {
         Addition::Closed => {
             if let Some(Value::Object(object)) = schema.pointer_mut(at) {
@@ -136,6 +204,7 @@ fn add(schema: &mut Value, step: Option<&Step>, at: &str, addition: Addition) {
                 object.insert(keyword.to_owned(), Value::Bool(false));
             }
         }
+        Addition::Absent(name) => declare(schema, at, name, Value::Bool(false)),
         Addition::Null(name) => declare(schema, at, name, json!({ "type": "null" })),
         Addition::Exclusive => {
             let names = properties_of_alternatives(schema, step);
@@ -172,10 +241,11 @@ fn missing_refusals(
     schema: &Value,
     sampler: &Sampler<'_>,
     step: Option<&Step>,
-    at: &str,
+    names: &BTreeSet<&'static str>,
     validator: &EventSchema,
     reshape: Reshape<'_>,
 ) -> Vec<Addition> {
+    let at = step.map(|step| step.to.as_str()).unwrap_or_default();
     let Some(Value::Object(object)) = schema.pointer(at) else {
         return Vec::new();
     };
@@ -186,10 +256,10 @@ fn missing_refusals(
     if closed_or_open || !walk::has_type(object, "object") {
         return Vec::new();
     }
-    let Some(Value::Object(base)) = schema.pointer(at).and_then(|schema| sampler.least(schema)) else {
-        return Vec::new();
-    };
-    let payload = |extra: Option<(&str, Value)>| {
+    let bases = schema
+        .pointer(at)
+        .map_or([None, None], |schema| [sampler.least(schema), sampler.full(schema)]);
+    let payload = |base: &Map<String, Value>, extra: Option<(&str, Value)>| {
         let mut instance = base.clone();
         instance.extend(extra.map(|(name, value)| (name.to_owned(), value)));
         match step {
@@ -199,27 +269,45 @@ fn missing_refusals(
     };
     let reads = |payload: &Value| reshape(payload).is_ok();
     let lets_pass = |payload: &Value| validator.accepts(payload);
-    let disputed = |extra: Option<(&str, Value)>| payload(extra).is_some_and(|data| lets_pass(&data) && !reads(&data));
-    if !payload(None).is_some_and(|data| lets_pass(&data) && reads(&data)) {
-        return Vec::new();
-    }
+    let good = |base: &Map<String, Value>| payload(base, None).is_some_and(|data| lets_pass(&data) && reads(&data));
+    let bases: Vec<Map<String, Value>> = bases
+        .into_iter()
+        .filter_map(|base| match base {
+            Some(Value::Object(base)) => Some(base),
+            _ => None,
+        })
+        .filter(|base| good(base))
+        .collect();
+    let disputed = |name: &str, values: &[Value]| {
+        bases.iter().filter(|base| !base.contains_key(name)).any(|base| {
+            let mut payloads = values
+                .iter()
+                .filter_map(|value| payload(base, Some((name, value.clone()))));
+            payloads.any(|data| lets_pass(&data) && !reads(&data))
+        })
+    };
     let mut additions = Vec::new();
-    if disputed(Some(("dialogue: no such property", Value::Bool(true)))) {
+    if disputed("dialogue: no such property", &[Value::Bool(true)]) {
         additions.push(Addition::Closed);
     }
-    for name in properties_of_alternatives(schema, step) {
-        if base.contains_key(&name) || declares(schema, object, &name) {
+    let siblings = properties_of_alternatives(schema, step);
+    let others = names
+        .iter()
+        .map(|name| (*name).to_owned())
+        .filter(|name| !siblings.contains(name));
+    let values = [json!(1), json!("a"), json!(true), json!([]), json!({})];
+    for name in siblings.iter().cloned().chain(others) {
+        if declares(schema, object, &name) || !disputed(&name, &values) {
             continue;
         }
-        let values = [json!(1), json!("a"), json!(true), json!([]), json!({})];
-        if values.into_iter().any(|value| disputed(Some((&name, value)))) {
-            let null = payload(Some((&name, Value::Null))).is_some_and(|data| reads(&data));
-            additions.push(if null {
-                Addition::Null(name)
-            } else {
-                Addition::Exclusive
-            });
-        }
+        let null = bases
+            .iter()
+            .any(|base| payload(base, Some((&name, Value::Null))).is_some_and(|data| reads(&data)));
+        additions.push(match (siblings.contains(&name), null) {
+            (true, true) => Addition::Null(name),
+            (true, false) => Addition::Exclusive,
+            (false, _) => Addition::Absent(name),
+        });
     }
     additions
 }
@@ -236,7 +324,7 @@ fn properties_of_alternatives(schema: &Value, step: Option<&Step>) -> BTreeSet<S
 }
 
 /// Whether an object or what it refers to declares a property.
-fn declares(schema: &Value, object: &serde_json::Map<String, Value>, name: &str) -> bool {
+fn declares(schema: &Value, object: &Map<String, Value>, name: &str) -> bool {
     let here = object
         .get("properties")
         .is_some_and(|properties| properties.get(name).is_some());

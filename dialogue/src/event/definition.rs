@@ -143,12 +143,27 @@ impl EventDefinition {
     }
 
     /// The JSON Schema (draft 2020-12) that data from clients is held to; `None` if any data will do.
+    ///
+    /// What is published is what is enforced: for a type whose serde and schemars impls are derived, data is accepted
+    /// exactly when this schema, with its formats asserted, accepts it. It has the limits of every integer type and of
+    /// `f32`, the integers, variants or other texts that a map's keys may be, and is closed where serde reads an object
+    /// strictly; `#[serde(alias)]` names are not part of it and not accepted from clients. A whole float (`3.0`) is an
+    /// integer. A type that turns out to refuse what its schema accepts cannot be defined
+    /// ([`SchemaError::Disagreement`]).
+    ///
+    /// Two things are not always found out then, and data is refused with a violation of `type` instead: what a
+    /// `Deserialize` written by hand or a `try_from` asks of a value beyond its form, and an alias in a struct that is
+    /// flattened, or in an untagged or internally tagged enum.
     #[must_use]
     pub fn inbound_schema(&self) -> Option<&Value> {
         self.inner.schemas.as_ref().map(|schemas| schemas.inbound.published())
     }
 
     /// The JSON Schema (draft 2020-12) of the data that clients receive; `None` if it can be any.
+    ///
+    /// The same as [`inbound_schema`](Self::inbound_schema) unless the type is written otherwise than it is read, as
+    /// with an `Option`, which is always written and may be left out. Data that does not satisfy it, such as a float
+    /// that is not a number, is not sent.
     #[must_use]
     pub fn outbound_schema(&self) -> Option<&Value> {
         self.inner.schemas.as_ref().map(|schemas| schemas.outbound.published())
@@ -227,7 +242,9 @@ pub struct EventDefinitionBuilder {
 impl EventDefinitionBuilder {
     /// The JSON Schema (draft 2020-12) that the event's data must satisfy. Without one, any data passes.
     ///
-    /// References are resolved within the schema only; nothing is fetched.
+    /// References are resolved within the schema only; nothing is fetched. Formats that the validator knows (`email`,
+    /// `uri`, `uuid`, `date-time` and the others of the draft, not the internationalised ones) are asserted; patterns are
+    /// matched in linear time and may have no lookaround and no backreferences.
     pub fn schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
         self

@@ -8,6 +8,7 @@ mod agreement;
 mod conformance_tests;
 mod definition;
 mod message;
+mod names;
 mod pattern;
 mod payload;
 mod received;
@@ -40,10 +41,17 @@ use serde::de::DeserializeOwned;
     label = "not serialisable both ways with a JSON schema",
     note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, and see that its fields have the same"
 )]
-pub trait EventData: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
+pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
-#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> EventData for T {}
+
+/// For the sake of the error alone: this impl is for nobody, since nothing is [`Never`]. With one impl to choose from,
+/// rustc looks into it and reports each derive that is missing by itself; with two it says that `EventData` is.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static, Why: Never> EventData<Why> for T {}
+
+/// What nothing is.
+pub trait Never {}
 
 /// A typed thing that happens in a room. Derive it:
 ///
@@ -92,14 +100,6 @@ pub trait DialogueEvent: EventData {
             Ok(definition) => definition,
             Err(error) => panic!("event `{}`: {error}", Self::NAME),
         }
-    }
-
-    /// The event in what a handler of a room's event enum is given.
-    ///
-    /// A method of this trait, so that a room's list of events is held to one bound, and what is no event is one error.
-    #[doc(hidden)]
-    fn decode_received(event: &str, data: &serde_json::Value) -> Result<Self, DecodeError> {
-        <Self as Received>::decode(event, data)
     }
 
     /// This event as sent by `user` rather than by the server (`"system"`).

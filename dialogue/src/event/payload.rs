@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{DialogueEvent, EventMessage};
+use super::{DialogueEvent, EventMessage, Never};
 use crate::id::UserId;
 
 /// An event on its way out, with its sender and metadata: what [`DialogueEvent::sent_by`] and
@@ -43,7 +43,12 @@ impl<E> Outgoing<E> {
 /// What can be triggered as an event: the event itself, an [`Outgoing`] one, or an [`EventMessage`].
 ///
 /// Of an `EventMessage`, the data, sender, timestamp and metadata are taken; its room and number are given anew.
-pub trait Payload: Send + 'static {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event, so it cannot be triggered",
+    label = "not an event, an event with a sender, or an `EventMessage`",
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, or take an event"
+)]
+pub trait Payload<Why = ()>: Send + 'static {
     /// The event's type.
     type Event: DialogueEvent;
 
@@ -52,6 +57,16 @@ pub trait Payload: Send + 'static {
 }
 
 impl<E: DialogueEvent> Payload for E {
+    type Event = E;
+
+    fn into_outgoing(self) -> Outgoing<E> {
+        Outgoing::new(self)
+    }
+}
+
+/// For nobody, as with `EventData`: rustc would otherwise go on to say that no room allows what is no event.
+#[diagnostic::do_not_recommend]
+impl<E: DialogueEvent, Why: Never> Payload<Why> for E {
     type Event = E;
 
     fn into_outgoing(self) -> Outgoing<E> {

@@ -2,6 +2,7 @@
 //!
 //! Samples aim to be valid but need not be: whoever uses one asks the validator first.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -30,6 +31,8 @@ pub(super) struct Sampler<'s> {
     steps: Vec<Step>,
     /// The first step that leads to each place, from a shortest way from the root.
     ways: HashMap<String, usize>,
+    /// The least instances of schemas that hold others: every sample of what they hold is made of one.
+    holders: RefCell<HashMap<(String, bool), Option<Value>>>,
 }
 
 impl<'s> Sampler<'s> {
@@ -38,6 +41,7 @@ impl<'s> Sampler<'s> {
             root,
             steps: Vec::new(),
             ways: HashMap::new(),
+            holders: RefCell::default(),
         };
         let mut places = vec![String::new()];
         let mut seen = HashSet::from([String::new()]);
@@ -96,16 +100,23 @@ impl<'s> Sampler<'s> {
     /// An instance of the holding schema around one of the held schema.
     fn place(&self, step: &Step, instance: Value) -> Option<Value> {
         let holder = self.root.pointer(&step.from)?;
+        let around = |whole: bool| {
+            let mut holders = self.holders.borrow_mut();
+            let least = holders.entry((step.from.clone(), whole));
+            least
+                .or_insert_with(|| if whole { self.least(holder) } else { self.own(holder) })
+                .clone()
+        };
         let key = match &step.edge {
             Edge::Property(name) => name.clone(),
             Edge::Pattern(pattern) => pattern::example(pattern, 0)?,
             Edge::Additional => "key".to_owned(),
-            Edge::Item | Edge::Prefix(_) => return self.place_item(holder, &step.edge, instance),
-            Edge::Same => return Some(merge(self.own(holder).unwrap_or(Value::Null), instance)),
-            Edge::All => return Some(merge(self.least(holder).unwrap_or(Value::Null), instance)),
+            Edge::Item | Edge::Prefix(_) => return place_item(around(true), holder, &step.edge, instance),
+            Edge::Same => return Some(merge(around(false).unwrap_or(Value::Null), instance)),
+            Edge::All => return Some(merge(around(true).unwrap_or(Value::Null), instance)),
             Edge::Aside => return None,
         };
-        let mut object = match self.least(holder) {
+        let mut object = match around(true) {
             Some(Value::Object(object)) => object,
             _ => Map::new(),
         };
@@ -113,25 +124,14 @@ impl<'s> Sampler<'s> {
         Some(Value::Object(object))
     }
 
-    fn place_item(&self, holder: &Value, edge: &Edge, instance: Value) -> Option<Value> {
-        let mut items = match self.least(holder) {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        };
-        let prefix = holder.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
-        let index = if let Edge::Prefix(index) = edge { *index } else { prefix };
-        if index == items.len() {
-            items.push(instance);
-        } else {
-            *items.get_mut(index)? = instance;
-        }
-        Some(Value::Array(items))
-    }
-
     /// The instance with the fewest parts; `None` if none is found.
     pub(super) fn least(&self, schema: &Value) -> Option<Value> {
+        self.shallowest(schema, MAX_DEPTH)
+    }
+
+    fn shallowest(&self, schema: &Value, depth: usize) -> Option<Value> {
         // Deepening step by step finds the shallow alternative of a recursive type before the deep ones.
-        (1..=MAX_DEPTH).find_map(|depth| self.instance(schema, depth, false, FULL_REFERENCES))
+        (1..=depth).find_map(|depth| self.instance(schema, depth, false, 0))
     }
 
     /// An instance with every property, an item in every array and an entry in every map.
@@ -172,13 +172,11 @@ impl<'s> Sampler<'s> {
         let mut join = |part: Value| instance = Some(merge(instance.take().unwrap_or(Value::Null), part));
         if let Some(target) = walk::reference(&Value::Object(schema.clone())) {
             let target = self.root.pointer(&target)?;
-            match references.checked_sub(1) {
-                Some(references) => join(self.instance(target, depth, full, references)?),
-                None => join(
-                    self.instance(target, depth, false, 0)
-                        .or_else(|| self.bottom(target, depth))?,
-                ),
-            }
+            join(if full && references == 0 {
+                self.shallowest(target, depth)?
+            } else {
+                self.instance(target, depth, full, references.saturating_sub(1))?
+            });
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(Value::Array(alternatives)) = schema.get(keyword) {
@@ -194,11 +192,6 @@ impl<'s> Sampler<'s> {
             }
         }
         Some(instance.unwrap_or(Value::Null))
-    }
-
-    /// The least instance within a depth, where a full one has followed references far enough.
-    fn bottom(&self, schema: &Value, depth: usize) -> Option<Value> {
-        (1..=depth).find_map(|depth| self.instance(schema, depth, false, FULL_REFERENCES))
     }
 
     fn object(&self, schema: &Map<String, Value>, depth: usize, full: bool, references: usize) -> Option<Value> {
@@ -327,6 +320,22 @@ impl<'s> Sampler<'s> {
         }
         variants
     }
+}
+
+/// An array with `instance` at the place of `edge`.
+fn place_item(array: Option<Value>, holder: &Value, edge: &Edge, instance: Value) -> Option<Value> {
+    let mut items = match array {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let prefix = holder.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
+    let index = if let Edge::Prefix(index) = edge { *index } else { prefix };
+    if index == items.len() {
+        items.push(instance);
+    } else {
+        *items.get_mut(index)? = instance;
+    }
+    Some(Value::Array(items))
 }
 
 /// Objects together, the second's properties winning; of anything else the second.

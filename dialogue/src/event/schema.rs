@@ -9,10 +9,18 @@
 //! 3. `agreement` shows samples of the schema to the type: it learns the width of integer map keys, closes objects that
 //!    the type reads strictly, and refuses the definition if the two still disagree.
 //!
-//! Samples cannot prove agreement where a `Deserialize` is written by hand or asks more of a value than its form, as
-//! `try_from` may: what the samples miss is refused when it arrives, as a violation of `type`. Where schema and derive
-//! differ by design, the schema is the stricter and decides: a `#[serde(alias)]` for a required field is not accepted
-//! alone, nor an unlisted tag for `#[serde(other)]`, nor a struct as an array, nor a repeated item of a set.
+//! Samples cannot prove agreement; known not to be found, and refused when it arrives as a violation of `type`, is
+//!
+//! - what a hand-written `Deserialize`, a `deserialize_with` or a `try_from` asks of a value beyond its form;
+//! - an alias in a struct that serde reads through its buffer: flattened, or in an untagged or internally tagged enum;
+//! - strings under a `pattern` that says less than the type asks (one text of the pattern is tried, or a few).
+//!
+//! And of what the type writes, sent on though its outbound schema does not hold: a set or map with a `minItems` or
+//! `minProperties` that falls below it as equal members become one (`::1` and `0::1`) or undeclared fields stay behind,
+//! and an `f32` whose rounding breaks a keyword other than `minimum` and `maximum`.
+//!
+//! Where schema and derive differ by design, the schema is the stricter and decides: no `#[serde(alias)]`, no unlisted
+//! tag for `#[serde(other)]`, no struct as an array, no repeated item of a set, no second variant of a flattened enum.
 //!
 //! Formats are asserted, those that the validator knows (`email`, `uri`, `uuid`, `date-time`, …); the others, Rust's own
 //! (`int32`, `double`) among them, are remarks. A whole float is an integer, as JSON Schema has it. Patterns are matched
@@ -76,12 +84,10 @@ impl EventSchema {
         let validator = jsonschema::options()
             .should_validate_formats(true)
             .with_pattern_options(jsonschema::PatternOptions::regex())
+            // Whatever features of the validator others in the build may have turned on.
             .offline()
             .build(&published)
-            .map_err(|error| SchemaError::Invalid {
-                at: error.instance_path().to_string(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| invalid(&published, &error))?;
         Ok(Self { published, validator })
     }
 
@@ -102,6 +108,21 @@ impl EventSchema {
     }
 }
 
+fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaError {
+    let at = error.instance_path().to_string();
+    let pattern = schema
+        .pointer(&at)
+        .and_then(Value::as_str)
+        .filter(|_| at.ends_with("/pattern"));
+    let reason = match pattern.map(regex_syntax::parse) {
+        // Says what of the pattern is not supported, where the validator says only that it is none.
+        Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
+        Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
+        _ => error.to_string(),
+    };
+    SchemaError::Invalid { at, reason }
+}
+
 /// The schema of what clients may send: exactly what [`EventDefinition::accept`](super::EventDefinition) takes.
 pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     let generated = generate::<E>(SchemaSettings::draft2020_12().for_deserialize());
@@ -111,7 +132,7 @@ pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     } else {
         Some(tightened(outbound)?)
     };
-    agreement::settle(tightened(generated)?, outbound, &validate::reshape::<E>)
+    agreement::settle::<E>(tightened(generated)?, outbound)
 }
 
 /// The schema of what clients receive. Equal to [`inbound`] for a type that is read as it is written.

@@ -78,16 +78,25 @@ fn lower_maximum(schema: &mut Map<String, Value>, most: u64) {
 }
 
 /// An `f32` overflows to infinity, which JSON cannot carry, and rounds what it does not overflow on. Limits that are
-/// themselves `f32`s survive the rounding: what was within them before it is within them after.
+/// themselves `f32`s survive the rounding: what was within them before it is within them after. A declared limit that is
+/// none, such as 0.1, moves outwards to the next, so that the limit itself stays allowed.
 fn bound_single_float(schema: &mut Map<String, Value>) {
-    let limit = |declared: Option<&Value>, otherwise: f32| {
-        let nearest = declared
-            .and_then(Value::as_f64)
-            .map_or(otherwise, |declared| declared as f32);
-        f64::from(nearest.clamp(f32::MIN, f32::MAX))
+    let limit = |declared: Option<&Value>, otherwise: f32, outwards: fn(f32) -> f32| {
+        let declared = declared.and_then(Value::as_f64).unwrap_or(otherwise.into());
+        let nearest = (declared as f32).clamp(f32::MIN, f32::MAX);
+        let within = if otherwise < 0.0 {
+            declared >= f64::from(nearest)
+        } else {
+            declared <= f64::from(nearest)
+        };
+        f64::from(if within {
+            nearest
+        } else {
+            outwards(nearest).clamp(f32::MIN, f32::MAX)
+        })
     };
-    let least = limit(schema.get("minimum"), f32::MIN);
-    let most = limit(schema.get("maximum"), f32::MAX);
+    let least = limit(schema.get("minimum"), f32::MIN, f32::next_down);
+    let most = limit(schema.get("maximum"), f32::MAX, f32::next_up);
     schema.insert("minimum".to_owned(), least.into());
     schema.insert("maximum".to_owned(), most.into());
 }
@@ -241,9 +250,23 @@ mod tests {
 
     #[test]
     fn single_floats_get_limits_that_are_single_floats() {
-        let schema = tightened(json!({ "type": "number", "format": "float", "maximum": 0.1 }));
-        assert_eq!(schema["minimum"], json!(f64::from(f32::MIN)));
-        assert_eq!(schema["maximum"], json!(f64::from(0.1_f32)));
+        let schema = tightened(json!({ "type": "number", "format": "float" }));
+        assert_eq!(
+            (&schema["minimum"], &schema["maximum"]),
+            (&json!(f32::MIN), &json!(f32::MAX))
+        );
+        for limit in [0.1, -0.1, 0.7, 0.5, 1e-50, 16777217.0] {
+            let schema = tightened(json!({ "type": "number", "format": "float", "minimum": limit, "maximum": limit }));
+            let [least, most] = ["minimum", "maximum"].map(|keyword| schema[keyword].as_f64().unwrap());
+            assert!(least <= limit && limit <= most, "{least} {limit} {most}");
+            assert_eq!((f64::from(least as f32), f64::from(most as f32)), (least, most));
+            assert!(most as f32 <= (least as f32).next_up());
+        }
+        let schema = tightened(json!({ "type": "number", "format": "float", "minimum": -1e300, "maximum": 1e300 }));
+        assert_eq!(
+            (&schema["minimum"], &schema["maximum"]),
+            (&json!(f32::MIN), &json!(f32::MAX))
+        );
     }
 
     #[test]

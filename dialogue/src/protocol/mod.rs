@@ -18,6 +18,7 @@ mod subscriptions;
 
 pub use code::{CloseCode, ErrorCode};
 pub(crate) use event_frame::EventHead;
+pub(crate) use json::MAX_DEPTH;
 pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
 pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};
 pub(crate) use subscriptions::Subscriptions;

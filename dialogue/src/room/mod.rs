@@ -6,14 +6,16 @@
 mod cell;
 mod config;
 mod declaration;
+pub(crate) mod pattern;
 mod policy;
 mod registry;
 mod state;
 mod typed;
 
 pub(crate) use cell::{Origin, RoomCell};
+pub(crate) use config::RoomPlan;
 pub(crate) use config::RoomTemplate;
-pub use config::{RoomBlueprint, RoomConfig, RoomPlan};
+pub use config::{RoomBlueprint, RoomConfig};
 pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };

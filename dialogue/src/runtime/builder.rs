@@ -22,6 +22,7 @@ use crate::history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery
 use crate::hooks::{Hook, HookOutcome, Hooks};
 use crate::id::{EventName, RoomId};
 use crate::limits::Limits;
+use crate::protocol::MAX_DEPTH;
 use crate::room::{
     Blueprint, DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, NotAdded, Origin, Registry,
     RoomCell, RoomDeclaration, RoomSet, RoomTemplate, Subscriptions,
@@ -94,6 +95,12 @@ pub enum BuildError {
     Origin {
         /// The origin as given.
         origin: String,
+    },
+    /// A limit cannot be kept.
+    #[error("the limits contradict themselves: {reason}")]
+    Limits {
+        /// Which, and why.
+        reason: &'static str,
     },
     /// Both `authenticate` and `trust_client_identity` were given.
     #[error("`authenticate` and `trust_client_identity` exclude each other")]
@@ -201,6 +208,19 @@ impl Builder {
         Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
     {
         self.hooks.before_join = asking(move |(client, room)| hook(client, room));
+        self
+    }
+
+    /// Asked before each event that a client triggers, after it is known that the room allows clients the event in general:
+    /// whether this client may trigger this one. A refusal is answered with `PERMISSION_DENIED` and its reason.
+    ///
+    /// Rules about the data are [`before_each`](Self::before_each)'s.
+    pub fn authorize<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Client, RoomHandle, EventName) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.hooks.authorize = asking(move |(client, room, event)| hook(client, room, event));
         self
     }
 
@@ -346,6 +366,7 @@ impl Builder {
         if !self.base_path.starts_with('/') || self.base_path.ends_with('/') {
             return Err(BuildError::BasePath { path: self.base_path });
         }
+        check_limits(&self.limits)?;
         let allowed_origins = self
             .allowed_origins
             .into_iter()
@@ -362,6 +383,8 @@ impl Builder {
                 known_events,
                 clients: RwLock::new(Clients::default()),
                 clients_gone: Notify::new(),
+                resumes: Default::default(),
+                triggered_keys: Default::default(),
                 next_client: AtomicU64::new(0),
                 history: self
                     .history
@@ -390,6 +413,30 @@ impl std::fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+fn check_limits(limits: &Limits) -> Result<(), BuildError> {
+    let rules = [
+        (
+            (1..=MAX_DEPTH).contains(&limits.json_depth),
+            "`json_depth` must be from 1 to 127",
+        ),
+        (limits.message_bytes > 0, "`message_bytes` must not be 0"),
+        (limits.queue_frames > 1, "`queue_frames` must be at least 2"),
+        (
+            limits.replay_bytes < limits.queue_bytes && limits.history_page_bytes < limits.queue_bytes,
+            "`queue_bytes` must be more than `replay_bytes` and `history_page_bytes`, whose replies it is to hold",
+        ),
+        (limits.handler_queue > 0, "`handler_queue` must not be 0"),
+        (
+            limits.ping_interval.as_nanos() > 0 && limits.ping_timeout.as_nanos() > 0,
+            "`ping_interval` and `ping_timeout` must not be 0",
+        ),
+    ];
+    match rules.iter().find(|(kept, _)| !kept) {
+        Some((_, reason)) => Err(BuildError::Limits { reason }),
+        None => Ok(()),
     }
 }
 

@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use super::core::{Client, Dialogue, RoomHandle};
 use super::membership::{self, JoinError, JoinRequest};
-use crate::client::{Close, Frame};
+use crate::client::Frame;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, Violation};
 use crate::id::{ClientId, EventName, RoomId, UserId};
-use crate::protocol::{CloseCode, LeftReason, ServerFrame};
+use crate::protocol::{LeftReason, ServerFrame};
 use crate::room::{RoomCell, RoomRef};
 
 impl Client {
@@ -174,8 +174,7 @@ impl Client {
     ///
     /// The client leaves its rooms at once; `on_disconnected` and `on_left` follow.
     pub fn disconnect(&self) {
-        self.state
-            .close(Close::now(CloseCode::Disconnected, "disconnected by the server"));
+        membership::expel(&self.core, &self.state, "disconnected by the server", None);
     }
 }
 

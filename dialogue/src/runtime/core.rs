@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,6 +19,8 @@ use tracing::Dispatch;
 use super::hand_over::HandOver;
 use super::idle_rooms::IdleRooms;
 use super::listeners::Listeners;
+use super::resumes::Resumes;
+use super::triggered_keys::TriggeredKeys;
 use crate::client::{ClientKey, ClientState};
 use crate::history::HistoryManager;
 use crate::hooks::Hooks;
@@ -66,6 +69,8 @@ pub(crate) struct Core {
     /// Told whenever the last client has gone.
     pub(crate) clients_gone: Notify,
     pub(crate) next_client: AtomicU64,
+    pub(crate) resumes: Resumes,
+    pub(crate) triggered_keys: TriggeredKeys,
     pub(crate) history: HistoryManager,
     pub(crate) hand_over: HandOver,
     pub(crate) listeners: Listeners,
@@ -155,8 +160,13 @@ impl Core {
 
     /// Waits until no client is connected, their hooks included.
     pub(crate) async fn connections_gone(&self) {
-        while !self.clients.read().by_id.is_empty() {
-            self.clients_gone.notified().await;
+        loop {
+            let mut gone = pin!(self.clients_gone.notified());
+            gone.as_mut().enable();
+            if self.clients.read().by_id.is_empty() {
+                return;
+            }
+            gone.await;
         }
     }
 
@@ -165,7 +175,7 @@ impl Core {
         let mut clients = self.clients.write();
         clients.remove(client);
         if clients.by_id.is_empty() {
-            self.clients_gone.notify_one();
+            self.clients_gone.notify_waiters();
         }
     }
 

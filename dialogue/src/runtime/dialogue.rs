@@ -7,6 +7,7 @@ use super::builder::Builder;
 use super::client::direct_frame;
 use super::core::{Client, Core, Dialogue, RoomHandle};
 use super::listen::{self, EventStream, Subscription};
+use super::membership;
 use super::rooms::{self, CreateRoomError};
 use super::trigger::Trigger;
 use super::user_rooms::UserRooms;
@@ -16,6 +17,7 @@ use crate::history::HistoryManager;
 use crate::hooks::HookOutcome;
 use crate::id::{RoomId, UserId};
 use crate::limits::Limits;
+use crate::protocol::LeftReason;
 use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
 
 impl Dialogue {
@@ -137,6 +139,20 @@ impl Dialogue {
     pub fn clients(&self) -> Vec<Client> {
         let clients = self.core.all_clients();
         clients.iter().map(|client| self.core.client(client)).collect()
+    }
+
+    /// Ends every connection of a user at once, with close code 4501: when this returns, they are in no room, and nothing
+    /// more is delivered to them. What waited for them is dropped. Returns how many there were.
+    ///
+    /// Whether the user may sign in again is for `authenticate` to say: make sure that it says no before you call this, or a
+    /// connection that is being made at this moment stays.
+    pub fn revoke(&self, user: &str) -> usize {
+        self.core.resumes.forget(user);
+        let clients = self.core.clients_of(user);
+        for client in &clients {
+            membership::expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
+        }
+        clients.len()
     }
 
     /// The rooms of a user, over all its clients.

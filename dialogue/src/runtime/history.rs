@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::core::Core;
 use super::publish::allowed;
-use crate::history::{Bounds, Cursor, HistoryQuery, StoredEvent};
+use crate::history::{Bounds, Cursor, HistoryQuery, Recovery, StoredEvent};
 use crate::hooks::contain;
 use crate::id::EventName;
-use crate::protocol::EventHead;
+use crate::protocol::{EventHead, Since};
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
 
 /// Keeps an event, and hands over what had to make room for it. Called under the room's lock.
@@ -44,8 +44,27 @@ pub(super) fn on_join(core: &Core, room: &RoomCell, subscriptions: &Subscription
         .collect()
 }
 
+/// What a client that comes back is due, oldest first: every event with history after its position that it is subscribed
+/// to. `None` if not all of that can be given. `top` is the room's last number. Called under the room's lock.
+pub(super) fn recover(
+    core: &Core,
+    room: &RoomCell,
+    since: &Since,
+    top: u64,
+    subscriptions: &Subscriptions,
+) -> Option<Vec<Bytes>> {
+    if *since.epoch != *room.epoch || since.seq > top {
+        return None;
+    }
+    let hears = |event: &str| subscriptions.hears(event);
+    match core.history.since(&room.id, since.seq, &hears, replay_bounds(core)) {
+        Recovery::Recovered(events) => Some(events.into_iter().map(frame).collect()),
+        Recovery::Lost => None,
+    }
+}
+
 /// How much may be replayed at once.
-pub(super) fn replay_bounds(core: &Core) -> Bounds {
+fn replay_bounds(core: &Core) -> Bounds {
     Bounds {
         events: core.limits.replay_events,
         bytes: core.limits.replay_bytes,
@@ -53,7 +72,7 @@ pub(super) fn replay_bounds(core: &Core) -> Bounds {
 }
 
 /// A stored event as it is sent.
-pub(super) fn frame(event: StoredEvent) -> Bytes {
+fn frame(event: StoredEvent) -> Bytes {
     event.body
 }
 

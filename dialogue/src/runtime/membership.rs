@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::history::on_join;
+use super::history::{on_join, recover};
 use super::publish::allowed;
 use super::random_epoch;
 use crate::client::{ClientState, Frame};
 use crate::hooks::{Hook, contain};
 use crate::id::{EventName, RoomId};
-use crate::protocol::{self, LeftReason, ServerFrame};
+use crate::protocol::{self, CloseCode, LeftReason, ServerFrame, Since};
 use crate::room::{NoSeat, NotAdded, Origin, RoomCell, Subscriptions};
 
 /// Why a client does not get into a room, or cannot change what it hears there.
@@ -58,6 +58,8 @@ pub(crate) struct JoinRequest {
     pub(crate) id: Option<i64>,
     /// What to subscribe to; the room's default if it is `None`.
     pub(crate) wanted: Option<protocol::Subscriptions>,
+    /// Where the client was when it was last in the room.
+    pub(crate) since: Option<Since>,
 }
 
 /// Lets a client into a room: `before_join`, then seat, reply and going live in one step.
@@ -105,7 +107,7 @@ pub(crate) async fn join(
                 }
             }
         }
-        match take_seat(core, client, &room, request.id, wanted.clone()) {
+        match take_seat(core, client, &room, request.id, wanted.clone(), request.since.as_ref()) {
             Err(JoinError::NoSuchRoom { .. }) if room.origin == Origin::OnDemand => {
                 core.registry.remove(&room);
                 room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
@@ -156,6 +158,7 @@ fn take_seat(
     room: &Arc<RoomCell>,
     id: Option<i64>,
     wanted: Option<Subscriptions>,
+    since: Option<&Since>,
 ) -> Result<(), JoinError> {
     let mut state = room.lock();
     if state.is_deleted() {
@@ -188,7 +191,16 @@ fn take_seat(
             membership.enter(&room.id, subscriptions.count());
         }
     }
-    let events = on_join(core, room, &subscriptions);
+    let recovery = since.map(|since| match is_member {
+        // Nothing has been missed by who never left, and what is on its way comes once.
+        true if *since.epoch == *room.epoch && since.seq <= state.seq() => Some(Vec::new()),
+        true => None,
+        false => recover(core, room, since, state.seq(), &subscriptions),
+    });
+    let recovered = recovery.as_ref().map(Option::is_some);
+    let events = recovery
+        .flatten()
+        .unwrap_or_else(|| on_join(core, room, &subscriptions));
     let joined = ServerFrame::Joined {
         id,
         room_id: &room.id,
@@ -196,7 +208,7 @@ fn take_seat(
         subscriptions: &room.names_of(&subscriptions),
         epoch: &room.epoch,
         seq: state.seq(),
-        recovered: None,
+        recovered,
         events: &events,
     };
     client.outbox.push(Frame::Text(joined.encode()));
@@ -341,13 +353,18 @@ fn known(room: &RoomCell, event: &EventName) -> Result<(), JoinError> {
     }
 }
 
-/// Ends a client's membership everywhere: `on_disconnected` first, while it is still in its rooms, then each room is left
-/// and the client forgotten. Returns at once; the client's hooks run on.
+/// Ends a client's membership everywhere, once: `on_disconnected` first, while it is still in its rooms, then each room
+/// is left and the client forgotten. Returns at once; the client's hooks run on.
 pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
+    // From here on no room lets it in, although it is still in those it has joined.
+    if !client.membership.lock().end() {
+        return;
+    }
+    core.resumes.ended(client);
     let end = {
         let (core, client) = (Arc::clone(core), Arc::clone(client));
         move || {
-            let rooms = client.membership.lock().end();
+            let rooms = client.membership.lock().rooms();
             for room in rooms.iter().filter_map(|room| core.registry.find(room)) {
                 leave(&core, &client, &room, None, None);
             }
@@ -358,8 +375,6 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         end();
         return;
     };
-    // No room lets it in from here on, although it is still in those it has joined.
-    client.membership.lock().end();
     let (handle, core) = (core.client(client), Arc::clone(core));
     let tasks = core.tasks.clone();
     client.hooks.push(
@@ -371,4 +386,37 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
             end();
         }),
     );
+}
+
+/// Ends a client's connection and membership at once, with a code by which it does not come back of itself. What waits is
+/// dropped; for each of its rooms it is told `left`, if there is a reason to tell.
+pub(crate) fn expel(core: &Arc<Core>, client: &Arc<ClientState>, message: &str, reason: Option<LeftReason>) {
+    let rooms = client.membership.lock().rooms();
+    let farewell = rooms.iter().filter(|_| reason.is_some()).map(|room_id| {
+        let frame = ServerFrame::Left {
+            id: None,
+            room_id,
+            reason,
+        };
+        Frame::Text(frame.encode())
+    });
+    client.outbox.cut(CloseCode::Disconnected, message, farewell);
+    disconnect(core, client);
+}
+
+/// Asks `before_join` again for every room that a client is in, as after its session was renewed, and takes it out of those
+/// where the answer is no.
+pub(crate) async fn rejoin(core: &Arc<Core>, client: &Arc<ClientState>) {
+    if core.hooks.before_join.is_none() {
+        return;
+    }
+    let rooms = client.membership.lock().rooms();
+    for room in rooms {
+        let Some(room) = core.registry.find(&room) else {
+            continue;
+        };
+        if ask_before_join(core, client, &room).await.is_err() {
+            leave(core, client, &room, None, Some(LeftReason::Denied));
+        }
+    }
 }

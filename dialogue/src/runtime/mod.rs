@@ -15,9 +15,11 @@ mod listen;
 mod listeners;
 mod membership;
 mod publish;
+mod resumes;
 mod room;
 mod rooms;
 mod trigger;
+mod triggered_keys;
 mod user_rooms;
 
 pub use self::builder::{BuildError, Builder};
@@ -31,7 +33,9 @@ pub use self::user_rooms::UserRooms;
 
 pub(crate) use self::core::{Core, random_name};
 pub(crate) use self::history::page;
-pub(crate) use self::membership::{JoinRequest, disconnect, join, leave, subscribe, subscribe_all, unsubscribe};
+pub(crate) use self::membership::{
+    JoinRequest, disconnect, expel, join, leave, rejoin, subscribe, subscribe_all, unsubscribe,
+};
 pub(crate) use self::publish::{Draft, Rejected, allowed, by_client};
 pub(crate) use self::rooms::{ClientCreateError, create_for, delete, info};
 

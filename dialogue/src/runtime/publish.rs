@@ -46,6 +46,8 @@ pub(crate) struct Draft {
 pub(crate) enum Rejected {
     NoSuchRoom,
     NotAllowed,
+    /// `authorize` refused.
+    Forbidden(String),
     Invalid(Vec<Violation>),
     Blocked(String),
     Limited(String),
@@ -65,7 +67,7 @@ impl Rejected {
                 event,
             },
             Self::Invalid(violations) => TriggerError::Invalid { event, violations },
-            Self::Blocked(reason) => TriggerError::Blocked { reason },
+            Self::Blocked(reason) | Self::Forbidden(reason) => TriggerError::Blocked { reason },
             Self::Limited(reason) => TriggerError::Limited { reason },
             Self::Stopped => TriggerError::Stopped,
         }
@@ -85,6 +87,13 @@ pub(crate) async fn by_client(
     let policy = &room.template.policy;
     if !policy.allows(Party::Client, &draft.event) {
         return Err(Rejected::NotAllowed);
+    }
+    if let Some(authorize) = &core.hooks.authorize {
+        let answer = contain(core.limits.hook_deadline, || {
+            authorize((core.client(sender), core.room(room), draft.event.clone()))
+        })
+        .await;
+        allowed(core, "authorize", answer).map_err(Rejected::Forbidden)?;
     }
     if let Some(definition) = policy.definition(&draft.event) {
         draft.data = definition.accept(draft.data).map_err(Rejected::Invalid)?;

@@ -10,7 +10,7 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{self, Command, ErrorCode, History, Join, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, JoinRequest, by_client, create_for, delete, info, join, leave, page, subscribe, subscribe_all,
+    Core, Draft, JoinRequest, by_client, create_for, delete, info, join, leave, page, rejoin, subscribe, subscribe_all,
     unsubscribe,
 };
 
@@ -124,7 +124,7 @@ impl Session {
             ));
         }
         let refused = |reason: &str| Failure::new(ErrorCode::Unauthenticated, reason);
-        let (user_id, session, _) = authenticate(
+        let who = authenticate(
             &self.core,
             &self.presented,
             connect.auth,
@@ -132,11 +132,16 @@ impl Session {
         )
         .await
         .map_err(|reason| refused(&reason))?;
-        let anonymous = self.core.hooks.authenticate.is_none() && !self.core.trust_client_identity;
-        if user_id != self.client.user_id && !anonymous {
+        let same = match who.user_id {
+            Some(user_id) => user_id == self.client.user_id,
+            None => self.client.anonymous,
+        };
+        if !same {
             return Err(refused("the connection belongs to another user"));
         }
-        *self.client.session.lock() = session;
+        *self.client.session.lock() = who.session;
+        self.core.resumes.renew(&self.client);
+        rejoin(&self.core, &self.client).await;
         Ok(Some(connected_frame(&self.core, &self.client, id)))
     }
 
@@ -144,6 +149,7 @@ impl Session {
         let request = JoinRequest {
             id,
             wanted: wanted.subscriptions,
+            since: wanted.since,
         };
         join(&self.core, &self.client, &wanted.room_id, request).await?;
         self.client.hooks.idle().await;
@@ -168,7 +174,14 @@ impl Session {
             meta: trigger.meta,
             timestamp: None,
         };
-        let delivery = by_client(&self.core, &room, &self.client, draft).await?;
+        let run = by_client(&self.core, &room, &self.client, draft);
+        let delivery = match trigger.key {
+            None => run.await?,
+            Some(key) => {
+                let keys = &self.core.triggered_keys;
+                keys.once(&self.client.user_id, &room, key, run).await?
+            }
+        };
         Ok(ok(id, delivery.seq))
     }
 

@@ -14,7 +14,7 @@ use crate::client::{ClientKey, ClientState, Frame, Handshake, Identity, Membersh
 use crate::hooks::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
-use crate::runtime::{Core, allowed, random_name};
+use crate::runtime::{Core, allowed, expel, random_name};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
@@ -28,13 +28,21 @@ pub(crate) struct Presented {
     pub(crate) peer: Option<SocketAddr>,
 }
 
+/// Who somebody is.
+pub(crate) struct Authenticated {
+    /// `None` for nobody in particular.
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) session: Session,
+    pub(crate) meta: Map<String, Value>,
+}
+
 /// Who the client is that presents this, or why it is nobody: the text is for the client.
 pub(crate) async fn authenticate(
     core: &Core,
     presented: &Presented,
     auth: Value,
     within: Duration,
-) -> Result<(UserId, Session, Map<String, Value>), String> {
+) -> Result<Authenticated, String> {
     let handshake = Handshake {
         auth,
         headers: presented.headers.clone(),
@@ -51,8 +59,8 @@ pub(crate) async fn authenticate(
         Identity::anonymous()
     };
     let user_id = match identity.user_id {
-        None => UserId::from(format!("anonymous-{}", random_name(8))),
-        Some(id) if is_user_id(&id) => id,
+        None => None,
+        Some(id) if is_user_id(&id) => Some(id),
         Some(_) => {
             core.log(|| {
                 tracing::error!("authenticate returned a user id that is empty, too long, reserved or not plain")
@@ -72,7 +80,11 @@ pub(crate) async fn authenticate(
         claims: Arc::new(identity.claims),
         expires_at,
     };
-    Ok((user_id, session, identity.meta))
+    Ok(Authenticated {
+        user_id,
+        session,
+        meta: identity.meta,
+    })
 }
 
 /// What a client says of itself, where that is believed.
@@ -88,29 +100,43 @@ fn is_user_id(id: &str) -> bool {
     !id.trim().is_empty() && id.len() <= MAX_USER_ID_BYTES && id != UserId::SYSTEM && !id.chars().any(char::is_control)
 }
 
-/// Makes a client of an authenticated connection: it is told `connected` before it can be sent anything else. `None` if
-/// its user has as many connections as may be.
-pub(crate) fn admit(
+/// Makes a client of an authenticated connection: it is told `connected` before it can be sent anything else. A connection
+/// that it shows to succeed is ended first, so that no ghost of it holds a seat, and an anonymous user keeps its id. `None`
+/// if its user has as many connections as may be.
+pub(crate) async fn admit(
     core: &Arc<Core>,
     outbox: &Arc<Outbox>,
     id: Option<i64>,
-    user_id: UserId,
-    session: Session,
-    meta: Map<String, Value>,
+    who: Authenticated,
+    resume: Option<&str>,
 ) -> Option<Arc<ClientState>> {
+    let Authenticated { user_id, session, meta } = who;
+    let anonymous = user_id.is_none();
+    let succeeded = resume.and_then(|secret| core.resumes.take(secret, user_id.as_ref()));
+    if let Some(earlier) = succeeded.as_ref().and_then(|earlier| earlier.client.upgrade()) {
+        expel(core, &earlier, "another connection has taken over", None);
+        earlier.hooks.idle().await;
+    }
+    let user_id = user_id
+        .or_else(|| succeeded.map(|earlier| earlier.user_id))
+        .unwrap_or_else(|| UserId::from(format!("anonymous-{}", random_name(8))));
     let client = Arc::new(ClientState {
         key: ClientKey(core.next_client.fetch_add(1, Ordering::Relaxed)),
         id: random_name(16).into(),
         user_id,
         meta,
         session: Mutex::new(session),
+        resume: Mutex::new(String::new()),
+        anonymous,
         outbox: Arc::clone(outbox),
         membership: Mutex::new(Membership::default()),
         hooks: SerialQueue::default(),
     });
+    core.resumes.renew(&client);
     let frame = connected_frame(core, &client, id);
     let mut clients = core.clients.write();
     if !clients.add(&client, core.limits.connections_per_user) {
+        core.resumes.ended(&client);
         return None;
     }
     outbox.push(Frame::Text(frame));
@@ -129,7 +155,7 @@ pub(super) fn connected_frame(core: &Core, client: &ClientState, id: Option<i64>
         protocol: PROTOCOL,
         client_id: &client.id,
         user_id: &client.user_id,
-        resume: "",
+        resume: &client.resume.lock(),
         ping_interval: core.limits.ping_interval,
         max_message_bytes: core.limits.message_bytes,
         expires_in,

@@ -97,6 +97,7 @@ impl From<Rejected> for Failure {
                     "the data does not satisfy the event's schema",
                 )
             },
+            Rejected::Forbidden(reason) => Self::new(ErrorCode::PermissionDenied, reason),
             Rejected::Blocked(reason) => Self::new(ErrorCode::Blocked, reason),
             Rejected::Limited(reason) => Self::new(ErrorCode::LimitExceeded, reason),
             Rejected::Stopped => Self::new(ErrorCode::Unavailable, "the server is stopping"),
@@ -111,7 +112,7 @@ impl From<ClientCreateError> for Failure {
             ClientCreateError::NotPermitted => {
                 Self::new(ErrorCode::PermissionDenied, "clients may not create a room of this id")
             }
-            ClientCreateError::Limited => Self::new(ErrorCode::LimitExceeded, "as many rooms as may be are created"),
+            ClientCreateError::Limited => Self::new(ErrorCode::LimitExceeded, "no more rooms may be created"),
         }
     }
 }

@@ -148,15 +148,16 @@ where
             return None;
         }
         let left = connect_by.saturating_duration_since(Instant::now());
-        let (user_id, session, meta) = match authenticate(core, presented, connect.auth, left).await {
-            Ok(identity) => identity,
+        let who = match authenticate(core, presented, connect.auth, left).await {
+            Ok(who) => who,
             Err(reason) => {
                 let failure = Failure::new(ErrorCode::Unauthenticated, reason);
                 reader.turn_away(request.id, failure, CloseCode::Unauthenticated);
                 return None;
             }
         };
-        let client = admit(core, &reader.outbox, request.id, user_id, session, meta);
+        let outbox = Arc::clone(&reader.outbox);
+        let client = admit(core, &outbox, request.id, who, connect.resume.as_deref()).await;
         if client.is_none() {
             reader.end(CloseCode::TooManyConnections, "too many connections of this user");
         }

@@ -58,11 +58,10 @@ const handlers = {
   event: (event) => events[event.event]?.(roomOf(event.roomId), event),
   joined(frame) {
     const room = roomOf(frame.roomId, { name: frame.roomName, joined: true });
-    const back = frame.gap || frame.recovered;
-    if (!back) room.log.replaceChildren();
+    if (!frame.back) room.log.replaceChildren();
     if (frame.gap) note(room, "You are back. What was said in between may be missing here.");
     room.log.ariaBusy = "true"; // history is not read aloud line by line
-    for (const event of frame.events) showMessage(room, event, { live: back });
+    for (const event of frame.events) showMessage(room, event, { live: frame.back });
     room.log.ariaBusy = null;
     refreshRooms();
   },
@@ -114,7 +113,7 @@ function comeOrGo(room, username, verb) {
 }
 
 function showState({ state, delay, code, error }) {
-  if (state === "closed" && code === 4500) return signOut(error?.message ?? "That name was not accepted.");
+  if (state === "closed" && code === 4500) return signOut(error ? readable(error) : "That name was not accepted.");
   $("state").textContent = STATES[state];
   document.body.dataset.state = state;
   $("banner").hidden = state === "online" || state === "connecting";
@@ -363,7 +362,6 @@ const SENTENCES = {
   ROOM_FULL: "The room is full.",
   NOT_IN_ROOM: "You are not in this room any more.",
   RATE_LIMITED: "That was a bit fast; wait a moment.",
-  LIMIT_EXCEEDED: "You have created as many topics as one may.",
 };
 
 const CLOSED = {
@@ -373,8 +371,8 @@ const CLOSED = {
 };
 
 function readable({ code, message, violations = [] }) {
-  if (violations.length === 0) return SENTENCES[code] ?? message;
-  return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
+  if (violations.length > 0) return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
+  return SENTENCES[code] ?? `${message[0].toUpperCase()}${message.slice(1)}.`;
 }
 
 function fieldError(field, text) {

@@ -161,12 +161,17 @@ export class Connection {
     request?.resolve(frame);
   }
 
-  // Keeps the events that are news to us. `gap` tells that others may have been missed in between.
+  // Keeps the events that are news to us. `back` tells that we were in the room before the connection was lost, `gap`
+  // that we may have missed something of it.
   #joined(frame) {
     const before = this.#rooms.get(frame.roomId);
     this.#rooms.set(frame.roomId, { epoch: frame.epoch, seq: frame.seq });
-    if (!before || frame.recovered) return { ...frame, gap: false };
-    const seen = before.epoch === frame.epoch ? before.seq : -1;
-    return { ...frame, gap: true, events: frame.events.filter((event) => event.seq > seen) };
+    if (!before) return { ...frame, back: false, gap: false };
+    const sameRoom = before.epoch === frame.epoch;
+    const seen = sameRoom ? before.seq : 0;
+    const events = frame.events.filter((event) => event.seq > seen);
+    // Numbers are contiguous: as many events as numbers means that none is missing, recovered or not.
+    const gap = !frame.recovered && !(sameRoom && events.length === frame.seq - seen);
+    return { ...frame, events, back: true, gap };
   }
 }

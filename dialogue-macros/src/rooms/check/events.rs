@@ -109,16 +109,20 @@ pub(super) fn subscriptions(
     };
     let mut subscriptions: Vec<Subscription> = Vec::new();
     for path in paths {
-        if let Some(first) = subscriptions.iter().find(|first| same_path(&first.path, path)) {
-            let place = first_at(first.span);
-            let message = format!("`{}` is listed twice{place}: remove one of the two", text(path));
+        if subscriptions.iter().any(|first| same_path(&first.path, path)) {
+            let message = format!("`{}` is subscribed to twice: remove one of the two", text(path));
             diagnostics.at(path, message);
             continue;
         }
+        // One spelling of an event has one span, so that rustc says once what is wrong with it.
+        let listed = match events {
+            Events::Only(events) => events.iter().find(|event| same_path(&event.path, path)),
+            _ => None,
+        };
         subscriptions.push(Subscription {
-            listed: matches!(events, Events::Only(events) if events.iter().any(|event| same_path(&event.path, path))),
-            span: path.span(),
-            path: path.clone(),
+            path: listed.map_or(path, |event| &event.path).clone(),
+            span: listed.map_or(path.span(), |event| event.span),
+            listed: listed.is_some(),
         });
     }
     Subscriptions::Only(subscriptions)

@@ -93,19 +93,24 @@ fn refuse_placeholders_without_fields(room: &Ident, id: &LitStr, segments: &[Seg
 /// Each field is in the id, and each placeholder is a field.
 fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field], diagnostics: &mut Diagnostics) {
     let names: Vec<String> = fields.iter().map(|field| field.ident.unraw().to_string()).collect();
+    let unknown: Vec<&str> = placeholders(segments)
+        .filter(|placeholder| !names.iter().any(|name| name == placeholder))
+        .collect();
+    let unused: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !placeholders(segments).any(|placeholder| placeholder == *name))
+        .collect();
     let mut misspelt = Vec::new();
-    for placeholder in placeholders(segments) {
-        if names.iter().any(|name| name == placeholder) {
-            continue;
-        }
-        let unused = names
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !placeholders(segments).any(|used| used == *name));
-        let advice = match nearest(placeholder, unused) {
-            Some(name) => {
-                misspelt.push(name.to_owned());
-                format!("write `{{{name}}}`")
+    for placeholder in &unknown {
+        let meant = match (unknown.as_slice(), unused.as_slice()) {
+            ([_], [field]) => Some(*field),
+            _ => nearest(placeholder, unused.iter().copied()),
+        };
+        let advice = match meant {
+            Some(field) => {
+                misspelt.push(field);
+                format!("write `{{{field}}}`")
             }
             None => format!("add the field, as in `{room} {{ {placeholder}: … }}`, or remove the placeholder"),
         };
@@ -117,7 +122,7 @@ fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field
     for field in fields {
         let name = field.ident.unraw().to_string();
         // Of a misspelt placeholder, one error tells enough.
-        if placeholders(segments).any(|placeholder| placeholder == name) || misspelt.contains(&name) {
+        if !unused.contains(&name.as_str()) || misspelt.contains(&name.as_str()) {
             continue;
         }
         diagnostics.at(

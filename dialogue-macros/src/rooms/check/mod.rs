@@ -17,11 +17,10 @@ use crate::keys::Slot;
 use crate::{casing, docs};
 
 pub(super) fn check(rooms: syntax::Rooms, diagnostics: &mut Diagnostics) -> RoomSet {
-    refuse_cfg(&rooms.attrs, diagnostics);
     refuse_overlaps(&rooms.rooms, diagnostics);
     let mut set = RoomSet {
         krate: rooms.krate.unwrap_or_else(|| parse_quote!(::dialogue)),
-        attrs: rooms.attrs,
+        attrs: without_cfg(rooms.attrs, diagnostics),
         visibility: rooms.visibility,
         ident: rooms.ident,
         rooms: Vec::new(),
@@ -51,7 +50,7 @@ fn is_new_type(room: &syntax::Room, set: &RoomSet, diagnostics: &mut Diagnostics
 }
 
 fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
-    refuse_cfg(&room.attrs, diagnostics);
+    let attrs = without_cfg(room.attrs, diagnostics);
     let settings = room.settings;
     let options = option::family(&room.ident, room.fields.is_some(), &settings, diagnostics);
     let id = id::check(&room.ident, &room.id, room.fields, options, diagnostics);
@@ -64,11 +63,11 @@ fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
         },
         description: match &settings.description {
             Slot::Given(_, text) => Some(text.value()),
-            _ => docs::text(&room.attrs),
+            _ => docs::text(&attrs),
         },
         max_size: option::max_size(&settings, diagnostics),
         sync: option::sync(&settings, diagnostics),
-        attrs: room.attrs,
+        attrs,
         visibility: room.visibility,
         ident: room.ident,
         id,
@@ -78,15 +77,18 @@ fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
 }
 
 /// What is made of a room is many items; a `#[cfg]` would reach only the first of them.
-fn refuse_cfg(attrs: &[Attribute], diagnostics: &mut Diagnostics) {
-    for attr in attrs {
-        if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
-            diagnostics.at(
-                attr,
-                "`cfg` does not work on a single room: put it on a `rooms!` block of its own",
-            );
-        }
+fn without_cfg(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attribute> {
+    let (refused, kept) = attrs
+        .into_iter()
+        .partition(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"));
+    let refused: Vec<Attribute> = refused;
+    for attr in refused {
+        diagnostics.at(
+            attr,
+            "`cfg` does not work on a single room: put it on a `rooms!` block of its own",
+        );
     }
+    kept
 }
 
 /// An id must lead to one room.
@@ -97,15 +99,14 @@ fn refuse_overlaps(rooms: &[syntax::Room], diagnostics: &mut Diagnostics) {
             continue;
         };
         if let Some((first, _)) = seen.iter().find(|(_, others)| overlap(others, &segments)) {
-            let place = first_at(first.id.span());
             let message = if first.id.value() == room.id.value() {
                 format!(
-                    "the id is `{}`'s already{place}: give `{}` another one",
+                    "the id is `{}`'s already: give `{}` another one",
                     first.ident, room.ident
                 )
             } else {
                 format!(
-                    "some ids of `{}` would also be ids of `{}`{place}, whose id is `{}`: give one of them another \
+                    "some ids of `{}` would also be ids of `{}`, whose id is `{}`: give one of them another \
                      beginning",
                     room.ident,
                     first.ident,

@@ -21,7 +21,7 @@ pub(super) fn declaration(room: &Room) -> TokenStream {
             quote! {
                 Family {
                     segments: SEGMENTS,
-                    recognises: |id| __dialogue::Option::is_some(&<#ident as __dialogue::Room>::from_id(id)),
+                    recognises: __dialogue::recognises::<#ident>,
                 }
             },
             options(&family.options),
@@ -94,7 +94,7 @@ fn events(events: &Events) -> (TokenStream, Vec<TokenStream>) {
 
 fn definition(event: &Event) -> TokenStream {
     let path = &event.path;
-    quote_spanned!(event.span=> <#path as __dialogue::DialogueEvent>::try_definition)
+    quote_spanned!(event.span=> <#path as __dialogue::Listed>::definition)
 }
 
 fn subscriptions(room: &Room) -> TokenStream {
@@ -111,7 +111,7 @@ fn subscriptions(room: &Room) -> TokenStream {
 fn subscribed(room: &Room, subscription: &Subscription) -> TokenStream {
     let Subscription { path, span, listed } = subscription;
     if *listed {
-        return quote_spanned!(*span=> <#path as __dialogue::DialogueEvent>::NAME);
+        return quote_spanned!(*span=> <#path as __dialogue::Listed>::NAME);
     }
     let ident = &room.ident;
     quote_spanned!(*span=> <#path as __dialogue::SubscribableIn<#ident>>::NAME)

@@ -1,10 +1,11 @@
 //! Which events the room allows, and the enum of them.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::super::model::{Event, Events, Room};
+use super::local;
 
 /// `ChatEvent`. None where the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {
@@ -34,17 +35,30 @@ pub(super) fn impls(room: &Room) -> TokenStream {
             impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
             impl<M: __dialogue::DialogueEvent> __dialogue::ClientAllows<M> for #ident {}
         },
-        Events::ReadOnly => quote! {
-            impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
-        },
+        Events::ReadOnly => {
+            let hidden = hidden_client_impls(ident, 0);
+            quote! {
+                impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
+                #hidden
+            }
+        }
         Events::Only(events) => {
             let pairs = events.iter().map(|event| pair(ident, event));
-            let second = second_client_impl(ident, events);
+            let from_clients = events.iter().filter(|event| event.from_clients).count();
+            let hidden = hidden_client_impls(ident, from_clients);
+            let no_event = (from_clients == 0).then(|| {
+                quote! {
+                    #[diagnostic::do_not_recommend]
+                    impl __dialogue::Allows<__dialogue::NoEvent> for #ident {}
+                }
+            });
             let received = received(room, events);
             quote! {
                 #(#pairs)*
+                #[diagnostic::do_not_recommend]
                 impl __dialogue::Allows<__dialogue::Value> for #ident {}
-                #second
+                #no_event
+                #hidden
                 #received
             }
         }
@@ -62,16 +76,22 @@ fn pair(room: &Ident, event: &Event) -> TokenStream {
     }
 }
 
-/// Where a trait has a single impl, rustc takes its event to be meant, and a wrong one is a "type mismatch" instead of
-/// an event that the room does not allow. `Allows` always has a second impl.
-fn second_client_impl(room: &Ident, events: &[Event]) -> Option<TokenStream> {
-    let count = events.iter().filter(|event| event.from_clients).count();
-    (count == 1).then(|| {
-        quote! {
+/// Where a room has no impl of `ClientAllows`, or a single one, rustc does not say that the room does not allow an event,
+/// but that the event is unknown, or that it mismatches the single one. `Allows` always has impls enough.
+fn hidden_client_impls(room: &Ident, from_clients: usize) -> TokenStream {
+    let value = quote! {
+        #[diagnostic::do_not_recommend]
+        impl __dialogue::ClientAllows<__dialogue::Value> for #room {}
+    };
+    match from_clients {
+        0 => quote! {
+            #value
             #[diagnostic::do_not_recommend]
-            impl __dialogue::ClientAllows<__dialogue::Value> for #room {}
-        }
-    })
+            impl __dialogue::ClientAllows<__dialogue::NoEvent> for #room {}
+        },
+        1 => value,
+        _ => TokenStream::new(),
+    }
 }
 
 fn received(room: &Room, events: &[Event]) -> TokenStream {
@@ -86,7 +106,7 @@ fn received(room: &Room, events: &[Event]) -> TokenStream {
         } = listed;
         let name = event_name(listed);
         quote_spanned! {*span=>
-            #name => <#path as __dialogue::DialogueEvent>::decode_received(#event, #data).map(Self::#variant),
+            #name => <#path as __dialogue::Listed>::decode(#event, #data).map(Self::#variant),
         }
     });
     quote! {
@@ -109,6 +129,7 @@ fn received(room: &Room, events: &[Event]) -> TokenStream {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl __dialogue::Allows<#name> for #ident {}
     }
 }
@@ -136,14 +157,9 @@ pub(super) fn checks(room: &Room) -> TokenStream {
 
 fn event_name(event: &Event) -> TokenStream {
     let path = &event.path;
-    quote_spanned!(event.span=> <#path as __dialogue::DialogueEvent>::NAME)
+    quote_spanned!(event.span=> <#path as __dialogue::Listed>::NAME)
 }
 
 fn enum_name(room: &Room) -> Ident {
     format_ident!("{}Event", room.ident)
-}
-
-/// A local name that no constant of the user's can be mistaken for.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }

@@ -8,7 +8,7 @@ mod declaration;
 mod event;
 mod room;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 use super::model::{Room, RoomSet};
@@ -61,4 +61,9 @@ fn expand_room(set: &RoomSet, room: &Room) -> TokenStream {
             #(#inside)*
         };
     }
+}
+
+/// A local name. A constant of the user's with the same name would turn it into a pattern, hence the underscores.
+fn local(name: &str) -> Ident {
+    Ident::new(&format!("__{name}"), Span::mixed_site())
 }

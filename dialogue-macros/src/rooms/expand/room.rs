@@ -1,6 +1,6 @@
 //! The room's type, and its id: printed and parsed.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -8,6 +8,7 @@ use syn::{Attribute, Path};
 
 use super::super::model::{Family, Field, Id, Room};
 use super::super::pattern::Segment;
+use super::local;
 
 /// The type itself.
 pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
@@ -160,9 +161,4 @@ fn method(field: &Field, method: &str) -> TokenStream {
     let ty = &field.ty;
     let method = Ident::new(method, ty.span());
     quote_spanned!(ty.span()=> <#ty as __dialogue::IdField>::#method)
-}
-
-/// A local name that no constant of the user's can be mistaken for.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }

@@ -1,16 +1,12 @@
 //! Published = enforced, tried on a battery of derived types: what the published inbound schema accepts is what the event
 //! accepts, and what comes out is valid by the outbound schema.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::{NonZeroI16, NonZeroU8, NonZeroU64};
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+mod gaps;
+mod reasons;
+mod refusals;
+mod shapes;
 
 use proptest::prelude::*;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::sample::Sampler;
@@ -85,105 +81,6 @@ impl Published {
     }
 }
 
-macro_rules! shape {
-    ($(#[$meta:meta])* struct $($rest:tt)*) => {
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        $(#[$meta])* struct $($rest)*
-    };
-    ($(#[$meta:meta])* enum $($rest:tt)*) => {
-        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-        $(#[$meta])* enum $($rest)*
-    };
-}
-
-shape! { struct Integers { a: i8, b: i16, c: i32, d: i64, e: isize, f: u8, g: u16, h: u32, i: u64, j: usize } }
-shape! { struct NonZeros { a: NonZeroU8, b: NonZeroI16, c: NonZeroU64, d: Option<NonZeroU8> } }
-shape! { struct Floats { single: f32, double: f64, maybe: Option<f32>,
-#[schemars(range(min = 0.1, max = 0.7))] limited: f32 } }
-shape! { struct Ranged { #[schemars(range(min = 1, max = 10))] few: u64, #[schemars(range(min = -5))] low: i64, #[schemars(range(max = 1.5))] real: f64 } }
-shape! { struct Addresses { v4: Ipv4Addr, v6: Ipv6Addr, any: IpAddr, maybe: Option<IpAddr>, list: Vec<IpAddr> } }
-shape! { struct Times { lasting: Duration, since: SystemTime, maybe: Option<Duration>, range: Range<u8> } }
-shape! { struct Texts { letter: char, boxed: Box<str>, shared: Arc<str>, nothing: (), cow: std::borrow::Cow<'static, str> } }
-shape! { struct Sequences { pair: (u8, String), triple: [u16; 3], none: [u8; 0], set: HashSet<u8>, sorted: BTreeSet<String>, list: Vec<Option<bool>> } }
-shape! { struct Maps { text: HashMap<String, u8>, wide: BTreeMap<u64, bool>, narrow: HashMap<u8, u8>, signed: HashMap<i32, u8>, kinds: BTreeMap<Kind, u8>, nested: HashMap<u16, HashMap<i8, u8>>, nonzero: BTreeMap<NonZeroU8, u8>, wrapped: BTreeMap<Id, u8> } }
-shape! { #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)] struct Id(u32); }
-shape! { #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)] #[serde(rename_all = "kebab-case")] enum Kind { FirstKind, SecondKind } }
-shape! { #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)] struct Digits(#[schemars(regex(pattern = r"^\d+$"))] String); }
-shape! { struct TextKeys { codes: BTreeMap<Digits, u8> } }
-shape! { #[serde(rename_all = "camelCase")] struct Defaults {
-    must_have: u8,
-    maybe: Option<u8>,
-    #[serde(default)] by_default: u8,
-    #[serde(default = "three", skip_serializing_if = "Option::is_none")] by_function: Option<u8>,
-    #[serde(skip)] skipped: u8,
-    #[serde(skip_deserializing)] written_only: u8,
-    #[serde(default, skip_serializing)] read_only: u8,
-    #[serde(rename = "other")] renamed: u8,
-    #[schemars(required)] needed: Option<u8>,
-} }
-fn three() -> Option<u8> {
-    Some(3)
-}
-shape! { #[derive(Default)] #[serde(default, deny_unknown_fields)] struct Strict { a: u8, b: String } }
-shape! { struct Flattened { own: u8, #[serde(flatten)] inner: Inner, #[serde(flatten)] choice: External, #[serde(flatten)] rest: BTreeMap<String, Value> } }
-shape! { struct FlattenedMap { own: String, #[serde(flatten)] rest: HashMap<String, u8> } }
-shape! { struct FlattenedOption { own: u8, #[serde(flatten)] inner: Option<Inner>, #[serde(flatten)] tagged: Option<Internal> } }
-shape! { struct Inner { inner: u16, #[serde(default)] extra: Option<i8> } }
-shape! { enum External { Unit, Newtype(u8), Struct { a: u8, b: Option<u8> }, Tuple(u8, i8), Nested(Inner) } }
-shape! { #[serde(tag = "type")] enum Internal { Unit, Struct { a: u8 }, Newtype(Inner), Empty {}, Float { x: f32 } } }
-shape! { #[serde(tag = "type", deny_unknown_fields)] enum StrictInternal { Unit, Struct { a: u8 } } }
-shape! { #[serde(tag = "t", content = "c")] enum Adjacent { Unit, Newtype(u8), Struct { a: u8 }, Tuple(u8, u8), Maybe(Option<u8>) } }
-shape! { #[serde(tag = "z", content = "c", deny_unknown_fields)] enum StrictAdjacent { Unit, Newtype(u8) } }
-shape! { #[serde(untagged)] enum Untagged { Int(i64), Real(f32), Text(String), Pair(u8, u8), Struct { a: u8 }, Null, Map(BTreeMap<String, u8>) } }
-shape! { enum Described {
-    /// One.
-    One,
-    /// Two.
-    #[serde(rename = "2")] Two,
-    #[serde(other)] Rest,
-} }
-shape! { struct Enums { external: External, internal: Internal, strict: StrictInternal, adjacent: Adjacent, strict_adjacent: StrictAdjacent, untagged: Untagged, described: Described, result: Result<u8, String> } }
-shape! { struct Recursive { value: u8, children: Vec<Recursive>, left: Option<Box<Recursive>> } }
-shape! { enum Expression { Sum(Box<Expression>, Box<Expression>), Number(i32) } }
-shape! { struct Unit; }
-shape! { struct Newtype(u8); }
-shape! { struct TupleStruct(u8, #[serde(skip)] u8, Option<bool>); }
-shape! { #[serde(transparent)] struct Transparent { only: Vec<u32> } }
-shape! { struct Generic<T, U = u8> { first: T, second: Option<U> } }
-shape! { struct AnyJson { any: Value, object: serde_json::Map<String, Value>, number: serde_json::Number } }
-shape! { struct Attributes {
-    #[schemars(length(min = 1, max = 5))] text: String,
-    #[schemars(email)] email: String,
-    #[schemars(url)] link: String,
-    #[schemars(regex(pattern = r"^[A-Z]{2}\d+$"))] code: String,
-    #[schemars(contains(pattern = "x.y"))] inside: String,
-    #[schemars(length(min = 1, max = 2), inner(length(min = 2)))] tags: Vec<String>,
-    #[schemars(extend("format" = "uuid"))] id: String,
-    #[schemars(extend("format" = "date-time"))] at: Option<String>,
-} }
-shape! { struct With { #[serde(with = "as_text")] #[schemars(with = "String", regex(pattern = "^[0-9]{1,3}$"))] number: u16 } }
-mod as_text {
-    pub(super) fn serialize<S: serde::Serializer>(number: &u16, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(number)
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
-        let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-shape! { #[serde(from = "u8", into = "String")] struct FromInto(u8); }
-impl From<u8> for FromInto {
-    fn from(number: u8) -> Self {
-        Self(number)
-    }
-}
-impl From<FromInto> for String {
-    fn from(value: FromInto) -> Self {
-        value.0.to_string()
-    }
-}
-
 /// Values that lie in wait for something to be off by one or of another type.
 fn ill_fitting() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
@@ -247,6 +144,16 @@ fn ill_fitting() -> impl Strategy<Value = Value> {
 
 fn key() -> impl Strategy<Value = String> {
     const KEYS: &[&str] = &[
+        "before",
+        "any_before",
+        "older",
+        "oldest",
+        "One",
+        "2",
+        "true",
+        "é",
+        "127.0.0.1",
+        "::1",
         "",
         "a",
         "b",
@@ -389,6 +296,7 @@ macro_rules! battery {
 
 /// Each test says of its type that the published schema accepts just what the event accepts.
 mod published_is_enforced_for {
+    use super::shapes::*;
     use super::*;
 
     battery! {
@@ -417,6 +325,7 @@ mod published_is_enforced_for {
         structs_of_enums: Enums,
         recursive_structs: Recursive,
         recursive_enums: Expression,
+        bushy_enums: Bushy,
         unit_structs: Unit,
         newtypes: Newtype,
         tuple_structs: TupleStruct,
@@ -425,6 +334,19 @@ mod published_is_enforced_for {
         any_json: AnyJson,
         validation_attributes: Attributes,
         fields_with_another_form: With,
+        aliases: Aliased,
+        internally_tagged_enums_of_other_types: InternalOfMany,
+        flattened_tagged_enums: FlattenedTags,
+        flattened_unit_variants: FlattenedSimple,
+        flattened_untagged_enums: FlattenedUntagged,
+        nested_types: Nested,
+        more_of_std: StdRest,
+        partly_untagged_enums: Mixed,
+        described_internally_tagged_enums: DescribedInternal,
+        flattened_defaults: FlattenedTimes,
+        strict_structs_of_enums: StrictOfTags,
+        flattened_maps_of_enums: Extended,
+        keys_of_other_kinds: OddKeys,
         types_read_as_another: FromInto,
     }
 }

@@ -1,0 +1,118 @@
+//! What a refused payload is told.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::shapes::*;
+use super::{Published, ill_fitting, key};
+use crate::event::schema::{self, EventSchema};
+use crate::event::validate;
+
+fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {
+    let violations = EventSchema::compile(schema).unwrap().check(&data).unwrap_err();
+    violations
+        .into_iter()
+        .map(|violation| (violation.path, violation.rule, violation.message))
+        .collect()
+}
+
+#[test]
+fn long_input_does_not_come_back() {
+    let long = "x".repeat(64 * 1024);
+    let schema = json!({ "type": "integer" });
+    for data in [json!(long), json!([long]), json!({ "a": long })] {
+        let (path, _, message) = &of(schema.clone(), data)[0];
+        assert!(
+            path.len() <= 512 && message.len() <= 512,
+            "{} {}",
+            path.len(),
+            message.len()
+        );
+    }
+    let closed = json!({ "additionalProperties": false });
+    assert!(of(closed, json!({ &long: 1 }))[0].2.len() <= 512);
+    let (path, ..) = &of(
+        json!({ "additionalProperties": { "type": "null" } }),
+        json!({ &long: 1 }),
+    )[0];
+    assert!(path.len() <= 512 && path.ends_with('…'));
+}
+
+#[test]
+fn a_value_is_not_repeated_to_who_sent_it() {
+    for (schema, data) in [
+        (json!({ "type": "integer" }), json!("hush")),
+        (json!({ "maxLength": 1 }), json!("hush")),
+        (json!({ "pattern": "^[0-9]" }), json!("hush")),
+        (json!({ "enum": [1, 2] }), json!("hush")),
+    ] {
+        let message = &of(schema, data)[0].2;
+        assert!(!message.contains("hush"), "{message}");
+    }
+}
+
+#[test]
+fn a_list_of_violations_ends_at_twenty() {
+    assert_eq!(
+        of(json!({ "items": { "type": "null" } }), json!(vec![1; 1000])).len(),
+        20
+    );
+}
+
+#[test]
+fn of_a_tagged_enum_the_variant_that_was_meant_is_told() {
+    for (schema, data, expected) in [
+        (
+            schema::inbound::<Internal>(),
+            json!({ "type": "Struct", "a": "x" }),
+            ("/a", "type"),
+        ),
+        (
+            schema::inbound::<External>(),
+            json!({ "Struct": { "a": 300 } }),
+            ("/Struct/a", "maximum"),
+        ),
+        (
+            schema::inbound::<Adjacent>(),
+            json!({ "t": "Newtype", "c": -1 }),
+            ("/c", "minimum"),
+        ),
+    ] {
+        let told = of(schema.unwrap(), data);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].0.as_str(), told[0].1.as_str()), expected);
+    }
+}
+
+#[test]
+fn of_a_union_that_nothing_fits_the_union_is_told() {
+    let told = of(schema::inbound::<Internal>().unwrap(), json!({ "type": "Other" }));
+    assert_eq!(
+        told,
+        [(
+            String::new(),
+            "oneOf".to_owned(),
+            "value has none of the 5 forms that are allowed here".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn any_json_that_is_refused_is_refused_with_reasons() {
+    let published = Published::of::<Enums>();
+    proptest!(|(data in json_value())| {
+        if let Err(violations) = published.enforced.check(&data) {
+            prop_assert!(!violations.is_empty() && violations.len() <= 20);
+        }
+        let _ = validate::reshape::<Enums>(&data);
+    });
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    ill_fitting().prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            prop::collection::vec((key(), inner), 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}

@@ -1,0 +1,154 @@
+//! Authentication by JSON Web Tokens, on the `jsonwebtoken` crate. Feature `jwt`.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use jsonwebtoken::{DecodingKey, Validation, decode};
+use serde_json::{Map, Value};
+
+use crate::client::{Handshake, Identity, Refusal};
+use crate::runtime::Builder;
+
+/// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and all claims are kept for hooks to read
+/// with `client.claims()`.
+///
+/// The token is taken from `Authorization: Bearer …`, or else from `auth.token` of the `connect` frame, which is where
+/// browsers can put it. `sub` and `exp` must be there. For the algorithms, see
+/// [`jsonwebtoken`](https://docs.rs/jsonwebtoken).
+///
+/// ```
+/// use dialogue::{Dialogue, Jwt};
+///
+/// let dialogue = Dialogue::builder()
+///     .authenticate_jwt(Jwt::hs256(b"a secret of at least 32 bytes ......").audience("chat"))
+///     .build()?;
+/// # Ok::<(), dialogue::BuildError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Jwt {
+    key: Arc<DecodingKey>,
+    validation: Validation,
+}
+
+impl Jwt {
+    /// Tokens signed with HMAC-SHA256 and a shared secret. The clock's leeway is 0 s.
+    pub fn hs256(secret: &[u8]) -> Self {
+        let mut validation = Validation::default();
+        validation.leeway = 0;
+        validation.validate_nbf = true;
+        Self::new(DecodingKey::from_secret(secret), validation)
+    }
+
+    /// Tokens of any algorithm that `jsonwebtoken` knows, validated as it is told. `sub` and `exp` are required besides,
+    /// and `exp` is always checked.
+    pub fn new(key: DecodingKey, mut validation: Validation) -> Self {
+        for claim in ["sub", "exp"] {
+            validation.required_spec_claims.insert(claim.to_owned());
+        }
+        validation.validate_exp = true;
+        Self {
+            key: Arc::new(key),
+            validation,
+        }
+    }
+
+    /// Takes only tokens for this audience (`aud`). A token that names any audience is refused without it.
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.validation.set_audience(&[audience]);
+        self.validation.required_spec_claims.insert("aud".to_owned());
+        self
+    }
+
+    /// Takes only tokens from this issuer (`iss`).
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        self.validation.set_issuer(&[issuer]);
+        self.validation.required_spec_claims.insert("iss".to_owned());
+        self
+    }
+
+    /// Who the bearer of the token is.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] if there is no token, or it does not hold. What exactly is wrong with it is logged, not told.
+    pub fn identify(&self, handshake: &Handshake) -> Result<Identity, Refusal> {
+        let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
+        let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
+            .map_err(|error| Refusal::because("the token is not valid", error))?
+            .claims;
+        let user = claims.get("sub").and_then(Value::as_str);
+        let expires = claims
+            .get("exp")
+            .and_then(Value::as_f64)
+            .and_then(|exp| Duration::try_from_secs_f64(exp).ok());
+        match (user, expires.and_then(|expires| UNIX_EPOCH.checked_add(expires))) {
+            (Some(user), Some(expires)) => Ok(Identity::user(user).expires_at(expires).claims(Value::Object(claims))),
+            _ => Err(Refusal::new("the token is not valid")),
+        }
+    }
+}
+
+/// Leaves out the key.
+impl std::fmt::Debug for Jwt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jwt").finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Decides who a client is by its JSON Web Token; [`authenticate`](Self::authenticate) for the common case.
+    pub fn authenticate_jwt(self, jwt: Jwt) -> Self {
+        self.authenticate(move |handshake| std::future::ready(jwt.identify(&handshake)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+    use serde_json::json;
+
+    const SECRET: &[u8] = b"a secret of at least 32 bytes ......";
+
+    fn identify(jwt: &Jwt, algorithm: Algorithm, secret: &[u8], claims: &Value) -> Result<Identity, Refusal> {
+        let token = encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).expect("a token");
+        jwt.identify(&Handshake::new(json!({ "token": token })))
+    }
+
+    #[test]
+    fn takes_the_user_and_the_expiry_from_the_token() {
+        let exp = get_current_timestamp() + 60;
+        let claims = json!({ "sub": "ada", "exp": exp, "role": "editor" });
+        let identity = identify(&Jwt::hs256(SECRET), Algorithm::HS256, SECRET, &claims).expect("an identity");
+        assert_eq!(identity.user_id.as_deref(), Some("ada"));
+        assert_eq!(identity.expires_at, Some(UNIX_EPOCH + Duration::from_secs(exp)));
+        assert_eq!(identity.claims["role"], "editor");
+    }
+
+    #[test]
+    fn refuses_what_does_not_hold() {
+        let exp = get_current_timestamp() + 60;
+        let good = json!({ "sub": "ada", "exp": exp, "aud": "chat", "iss": "us" });
+        let jwt = Jwt::hs256(SECRET).audience("chat").issuer("us");
+        assert!(identify(&jwt, Algorithm::HS256, SECRET, &good).is_ok());
+        assert!(identify(&jwt, Algorithm::HS256, b"another secret of 32 bytes or more..", &good).is_err());
+        assert!(identify(&jwt, Algorithm::HS512, SECRET, &good).is_err());
+        for bad in [
+            json!({ "sub": "ada", "exp": exp - 120, "aud": "chat", "iss": "us" }),
+            json!({ "sub": "ada", "aud": "chat", "iss": "us" }),
+            json!({ "exp": exp, "aud": "chat", "iss": "us" }),
+            json!({ "sub": 7, "exp": exp, "aud": "chat", "iss": "us" }),
+            json!({ "sub": "ada", "exp": exp, "aud": "mail", "iss": "us" }),
+            json!({ "sub": "ada", "exp": exp, "iss": "us" }),
+            json!({ "sub": "ada", "exp": exp, "aud": "chat", "iss": "them" }),
+            json!({ "sub": "ada", "exp": exp, "aud": "chat" }),
+            json!({ "sub": "ada", "exp": exp, "nbf": exp, "aud": "chat", "iss": "us" }),
+        ] {
+            assert!(identify(&jwt, Algorithm::HS256, SECRET, &bad).is_err(), "{bad}");
+        }
+        assert!(jwt.identify(&Handshake::new(Value::Null)).is_err());
+        let forged = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEiLCJleHAiOjQ4MDAwMDAwMDB9.";
+        assert!(jwt.identify(&Handshake::new(json!({ "token": forged }))).is_err());
+    }
+}

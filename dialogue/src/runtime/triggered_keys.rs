@@ -1,0 +1,148 @@
+//! A client's trigger that comes twice is one: the keys by which a repetition is known.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::delivery::Delivery;
+use crate::id::UserId;
+use crate::room::RoomCell;
+
+/// How long a key is remembered: longer than a client that lost its connection takes to come back and try again.
+const WINDOW: Duration = Duration::from_secs(120);
+
+/// The most keys that are remembered. Over it the oldest are forgotten, and a repetition of them would be new; some 30 MB.
+const MAX_KEYS: usize = 100_000;
+
+/// The keys of recent triggers. A key is a user's, and an incarnation's of a room.
+#[derive(Default)]
+pub(crate) struct TriggeredKeys {
+    state: Mutex<State>,
+}
+
+type Key = (UserId, Arc<str>, String);
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<Key, Arc<Slot>>,
+    /// The keys with the time of their first use, oldest first.
+    used: VecDeque<(Instant, Key)>,
+}
+
+/// What became of a key: held while its trigger runs, so that a repetition waits for the outcome.
+type Slot = tokio::sync::Mutex<Option<Delivery>>;
+
+impl TriggeredKeys {
+    /// Runs a trigger unless one of the same key has been delivered; then it returns what that came to. A trigger that
+    /// fails has delivered nothing, and its key is free again.
+    ///
+    /// Safe to drop: dropped before the trigger is delivered, the key is free.
+    pub(crate) async fn once<E>(
+        &self,
+        user: &UserId,
+        room: &RoomCell,
+        key: String,
+        run: impl Future<Output = Result<Delivery, E>>,
+    ) -> Result<Delivery, E> {
+        let slot = self.slot((user.clone(), Arc::clone(&room.epoch), key), Instant::now());
+        let mut outcome = slot.lock().await;
+        if let Some(delivery) = *outcome {
+            return Ok(delivery);
+        }
+        let delivery = run.await?;
+        *outcome = Some(delivery);
+        Ok(delivery)
+    }
+
+    fn slot(&self, key: Key, now: Instant) -> Arc<Slot> {
+        let mut state = self.state.lock();
+        while let Some((at, _)) = state.used.front() {
+            if now.duration_since(*at) < WINDOW && state.used.len() < MAX_KEYS {
+                break;
+            }
+            if let Some((_, key)) = state.used.pop_front() {
+                state.slots.remove(&key);
+            }
+        }
+        if let Some(slot) = state.slots.get(&key) {
+            return Arc::clone(slot);
+        }
+        let slot = Arc::new(Slot::default());
+        state.slots.insert(key.clone(), Arc::clone(&slot));
+        state.used.push_back((now, key));
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::{EventPolicy, Origin, RoomTemplate, Subscriptions, SyncHistory};
+
+    fn room(epoch: &str) -> RoomCell {
+        let template = RoomTemplate {
+            name: String::new(),
+            description: None,
+            policy: Arc::new(EventPolicy::listed([], [], Arc::default())),
+            default_subscriptions: Subscriptions::all(),
+            max_size: None,
+            sync_history_on_join: SyncHistory::Off,
+            family: Default::default(),
+        };
+        RoomCell::new("room".into(), Arc::new(template), None, Origin::Server, epoch.into())
+    }
+
+    async fn delivers(keys: &TriggeredKeys, user: &str, room: &RoomCell, seq: u64) -> Option<u64> {
+        let run = async { Ok::<_, ()>(Delivery::new(0, Some(seq))) };
+        keys.once(&user.into(), room, "key".to_owned(), run).await.ok()?.seq
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_repetition_gets_the_first_outcome_until_it_is_forgotten() {
+        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
+        tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
+        assert_eq!(delivers(&keys, "ada", &here, 2).await, Some(1));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(delivers(&keys, "ada", &here, 3).await, Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_key_is_a_users_and_a_rooms() {
+        let (keys, here, there) = (TriggeredKeys::default(), room("a"), room("b"));
+        assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
+        assert_eq!(delivers(&keys, "grace", &here, 2).await, Some(2));
+        assert_eq!(delivers(&keys, "ada", &there, 3).await, Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_failed_trigger_frees_its_key() {
+        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let fails = async { Err::<Delivery, _>("no") };
+        assert_eq!(
+            keys.once(&"ada".into(), &here, "key".to_owned(), fails).await,
+            Err("no")
+        );
+        assert_eq!(delivers(&keys, "ada", &here, 2).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn two_at_once_are_delivered_once() {
+        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let slow = async {
+            tokio::task::yield_now().await;
+            Ok::<_, ()>(Delivery::new(0, Some(1)))
+        };
+        let ada = UserId::from("ada");
+        let (first, second) = tokio::join!(
+            keys.once(&ada, &here, "key".to_owned(), slow),
+            delivers(&keys, "ada", &here, 2)
+        );
+        assert_eq!(first.map(|delivery| delivery.seq), Ok(Some(1)));
+        assert_eq!(second, Some(1));
+    }
+}

@@ -1,0 +1,15 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::{Message, Typing, UserJoined};
+use dialogue::{ClientAllows, Payload};
+
+rooms! {
+    Rooms;
+    Chat = "chat" { events: [Message, Typing], server_events: [UserJoined] }
+    Project { id: u64 } = "project-{id}" { events: [Message] }
+}
+
+fn client_trigger<E: DialogueEvent>(_room: impl ClientAllows<E>, _data: impl Payload<Event = E>) {}
+
+fn main() {
+    client_trigger(Project { id: 7 }, Typing { is_typing: true });
+}

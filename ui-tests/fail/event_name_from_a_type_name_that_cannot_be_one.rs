@@ -1,0 +1,8 @@
+use dialogue::prelude::*;
+
+#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+struct Größe {
+    cm: u32,
+}
+
+fn main() {}

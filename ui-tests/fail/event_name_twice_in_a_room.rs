@@ -1,0 +1,16 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::Message;
+
+/// Another event that is called `message`.
+#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(name = "message")]
+struct Line {
+    text: String,
+}
+
+rooms! {
+    Rooms;
+    Chat = "chat" { events: [Message, Line] }
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! A mistake in an event is not reported again where the event is used.
+use dialogue::prelude::*;
+
+#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(name = "chat message")]
+struct Message {
+    text: String,
+}
+
+rooms! {
+    Rooms;
+    Chat = "chat" { events: [Message], default_subscriptions: [Message] }
+}
+
+async fn trigger(dialogue: Dialogue) {
+    dialogue.on(Chat, |_: EventMessage<Message>| async {});
+    dialogue.on(Chat, |_: EventMessage<ChatEvent>| async {});
+    let _ = dialogue.trigger(Chat, Message { text: "hello".into() }).await;
+    let _ = dialogue.trigger(Chat, Message { text: "hello".into() }.sent_by("user-1")).await;
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+//! Missing derives are not reported again where the event is used.
+use dialogue::prelude::*;
+
+#[derive(DialogueEvent)]
+struct Message {
+    text: String,
+}
+
+rooms! {
+    Rooms;
+    Chat = "chat" { events: [Message], default_subscriptions: [Message] }
+}
+
+async fn trigger(dialogue: Dialogue) {
+    dialogue.on(Chat, |_: EventMessage<Message>| async {});
+    dialogue.on(Chat, |_: EventMessage<ChatEvent>| async {});
+    let _ = dialogue.trigger(Chat, Message { text: "hello".into() }).await;
+}
+
+fn main() {}

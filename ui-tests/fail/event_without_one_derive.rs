@@ -1,0 +1,8 @@
+use dialogue::prelude::*;
+
+#[derive(Serialize, Deserialize, DialogueEvent)]
+struct Message {
+    text: String,
+}
+
+fn main() {}

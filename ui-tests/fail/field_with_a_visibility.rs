@@ -1,0 +1,9 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::Message;
+
+rooms! {
+    Rooms;
+    Project { pub id: u64 } = "project-{id}" { events: [Message] }
+}
+
+fn main() {}

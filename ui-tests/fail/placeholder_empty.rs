@@ -1,0 +1,9 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::Message;
+
+rooms! {
+    Rooms;
+    Project { id: u64 } = "project-{}" { events: [Message] }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use dialogue::prelude::*;
+
+rooms! {
+    Rooms;
+    Chat = "chat" { name: "Chat" }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use dialogue::prelude::*;
+
+rooms! {
+
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::Message;
+
+struct NotAnEvent;
+
+rooms! {
+    Rooms;
+    Chat = "chat" { events: [Message], server_events: [NotAnEvent] }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::Message;
+
+rooms! {
+    Rooms;
+    Chat = "chat" { events: [Message], sync_history_on_join: "all" }
+}
+
+fn main() {}
