@@ -269,7 +269,7 @@ async fn rooms_are_listed_in_pages_with_what_people_must_know_of_them() {
         first["rooms"],
         json!([
             { "id": "attic", "name": "The attic", "description": "Dusty.", "size": 0, "maxSize": 3, "createdById": "ada" },
-            { "id": "booth", "name": "booth", "description": "A room for two that shows newcomers what was said.", "size": 0, "maxSize": 2 },
+            { "id": "booth", "name": "Booth", "description": "A room for two that shows newcomers what was said.", "size": 0, "maxSize": 2 },
             { "id": "chat", "name": "Chat", "description": "Where everyone talks.", "size": 2 },
         ])
     );
