@@ -38,9 +38,7 @@ impl RawClient {
     /// Upgrades and connects.
     pub async fn connected(address: SocketAddr) -> Self {
         let mut client = Self::open(address).await;
-        client
-            .send(FIN | TEXT, br#"{"type":"connect","protocol":1}"#)
-            .await;
+        client.send(FIN | TEXT, br#"{"type":"connect","protocol":1}"#).await;
         let connected = client.recv().await.expect("an answer");
         assert!(
             connected.payload.starts_with(br#"{"type":"connected""#),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dialogue::prelude::*;
-use dialogue::{Dialogue, Limits, RoomConfig};
+use dialogue::{Dialogue, RoomConfig};
 use dialogue_tests::{Booth, CapturedLog, Chat, Message, Record, Rooms, TestServer, message};
 use serde_json::json;
 
@@ -29,7 +29,11 @@ async fn a_client_cannot_read_the_history_of_a_room_that_it_is_not_in() {
     assert!(!error.to_string().contains("secret"));
     stranger.join("chat").await;
     stranger.request(json!({ "type": "leave", "roomId": "chat" })).await;
-    assert_eq!(stranger.refused(history).await, "NOT_IN_ROOM", "having been in is not being in");
+    assert_eq!(
+        stranger.refused(history).await,
+        "NOT_IN_ROOM",
+        "having been in is not being in"
+    );
 }
 
 #[tokio::test]
@@ -104,7 +108,10 @@ async fn an_asynchronous_before_join_is_waited_for_and_its_no_is_a_no() {
     let mut ada = server.joined("ada", "chat").await;
     let mut eve = server.connect_as("eve").await;
     let error = eve.request(json!({ "type": "join", "roomId": "chat" })).await;
-    assert_eq!((&error["code"], &error["message"]), (&json!("JOIN_DENIED"), &json!("not you")));
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&json!("JOIN_DENIED"), &json!("not you"))
+    );
     assert_eq!(server.room(Chat).expect("the room").size(), 1);
     ada.say("chat", "psst").await;
     eve.assert_nothing_came().await;
@@ -123,7 +130,10 @@ async fn who_finds_the_room_full_is_not_told_its_history_and_on_joined_does_not_
     .await;
     let _ada = server.joined("ada", "booth").await;
     let _bob = server.joined("bob", "booth").await;
-    server.trigger::<Message>(Booth, message("between us")).await.expect("an event");
+    server
+        .trigger::<Message>(Booth, message("between us"))
+        .await
+        .expect("an event");
     let mut eve = server.connect_as("eve").await;
     let error = eve.request(json!({ "type": "join", "roomId": "booth" })).await;
     assert_eq!(error["code"], "ROOM_FULL");
@@ -251,7 +261,8 @@ async fn a_history_cursor_does_not_shift_while_events_arrive() {
     for text in ["one", "two", "three"] {
         ada.say("chat", text).await;
     }
-    let page = |before: u64| json!({ "type": "history", "roomId": "chat", "event": "message", "before": before, "limit": 1 });
+    let page =
+        |before: u64| json!({ "type": "history", "roomId": "chat", "event": "message", "before": before, "limit": 1 });
     let newest = ada.request(page(u64::MAX)).await;
     let seq = newest["events"][0]["seq"].as_u64().expect("a number");
     ada.say("chat", "meanwhile").await;
@@ -261,9 +272,8 @@ async fn a_history_cursor_does_not_shift_while_events_arrive() {
 
 #[tokio::test]
 async fn hooks_are_given_handles_and_not_copies_of_every_client_and_room() {
-    let builder_limits = Limits::default();
     let server = TestServer::with(|builder| {
-        builder.limits(builder_limits).on_joined(|client, room| async move {
+        builder.on_joined(|client, room| async move {
             // What the hook sees is the server itself, as it is now.
             let same = room.participants().iter().any(|there| *there == client);
             room.dialogue()

@@ -25,22 +25,43 @@ async fn an_id_that_does_not_print_back_to_itself_is_no_room() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.joined("ada", "project-7").await;
-    for id in ["project-007", "project-+7", "project-", "project-7 ", "project-x", "project-18446744073709551616"] {
-        assert_eq!(ada.refused(json!({ "type": "join", "roomId": id })).await, "ROOM_NOT_FOUND", "{id}");
+    for id in [
+        "project-007",
+        "project-+7",
+        "project-",
+        "project-7 ",
+        "project-x",
+        "project-18446744073709551616",
+    ] {
+        assert_eq!(
+            ada.refused(json!({ "type": "join", "roomId": id })).await,
+            "ROOM_NOT_FOUND",
+            "{id}"
+        );
     }
-    assert_eq!(ada.refused(json!({ "type": "join", "roomId": "project-8" })).await, "ROOM_NOT_FOUND", "not created");
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "project-8" })).await,
+        "ROOM_NOT_FOUND",
+        "not created"
+    );
 }
 
 #[tokio::test]
 async fn a_familys_field_is_encoded_into_the_id_and_read_back() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
-    let joined = ada.request(json!({ "type": "join", "roomId": "lobby-caf%C3%A9%2F1" })).await;
+    let joined = ada
+        .request(json!({ "type": "join", "roomId": "lobby-caf%C3%A9%2F1" }))
+        .await;
     assert_eq!(joined["type"], "joined", "{joined}");
     server.trigger(lobby("café/1"), message("hi")).await.expect("an event");
     assert_eq!(ada.recv_type("event").await["data"]["text"], "hi");
     for id in ["lobby-caf%c3%a9%2f1", "lobby-%63af"] {
-        assert_eq!(ada.refused(json!({ "type": "join", "roomId": id })).await, "ROOM_NOT_FOUND", "{id}");
+        assert_eq!(
+            ada.refused(json!({ "type": "join", "roomId": id })).await,
+            "ROOM_NOT_FOUND",
+            "{id}"
+        );
     }
 }
 
@@ -51,7 +72,10 @@ async fn ids_of_declared_rooms_and_families_are_reserved() {
         let error = server.create_room(RoomConfig::new(id)).await.expect_err("reserved");
         assert_eq!(error, CreateRoomError::Reserved { room: id.into() });
     }
-    server.create_room(RoomConfig::new("project-007")).await.expect("nobody's id");
+    server
+        .create_room(RoomConfig::new("project-007"))
+        .await
+        .expect("nobody's id");
     assert!(server.delete_room(Chat).await);
     let error = server.create_room(RoomConfig::new("chat")).await.expect_err("reserved");
     assert_eq!(error, CreateRoomError::Reserved { room: "chat".into() });
@@ -106,7 +130,10 @@ async fn an_on_demand_room_that_somebody_comes_back_to_stays() {
 async fn an_on_demand_room_that_before_join_does_not_allow_never_comes_into_being() {
     let server = TestServer::with(|builder| builder.before_join(|_, _| async { Err(Refusal::new("no")) })).await;
     let mut ada = server.connect_as("ada").await;
-    assert_eq!(ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await, "JOIN_DENIED");
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
+        "JOIN_DENIED"
+    );
     assert!(server.room(lobby("x")).is_none());
 }
 
@@ -118,8 +145,14 @@ async fn an_on_demand_room_that_nobody_gets_into_does_not_stay() {
     })
     .await;
     let mut ada = server.joined("ada", "chat").await;
-    assert_eq!(ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await, "LIMIT_EXCEEDED");
-    until("the end of the room that nobody is in", || server.room(lobby("x")).is_none()).await;
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
+        "LIMIT_EXCEEDED"
+    );
+    until("the end of the room that nobody is in", || {
+        server.room(lobby("x")).is_none()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -135,7 +168,10 @@ async fn on_demand_rooms_are_announced_and_listed_only_if_their_family_says_so()
     assert!(listed.contains("stage-x") && !listed.contains("lobby-x"), "{listed}");
     ada.close().await;
     assert_eq!(watcher.recv_type("roomDeleted").await["roomId"], "stage-x");
-    until("the end of both", || server.room(lobby("x")).is_none() && server.room("stage-x").is_none()).await;
+    until("the end of both", || {
+        server.room(lobby("x")).is_none() && server.room("stage-x").is_none()
+    })
+    .await;
     watcher.assert_nothing_came().await;
     assert!(server.room(Stage { name: "x".to_owned() }).is_none());
 }
@@ -149,7 +185,10 @@ async fn on_demand_rooms_count_towards_max_rooms() {
     .await;
     // Four are declared.
     let mut ada = server.joined("ada", "lobby-1").await;
-    assert_eq!(ada.refused(json!({ "type": "join", "roomId": "lobby-2" })).await, "LIMIT_EXCEEDED");
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "lobby-2" })).await,
+        "LIMIT_EXCEEDED"
+    );
     let error = server.create_room(Project { id: 7 }).await.expect_err("too many");
     assert_eq!(error, CreateRoomError::TooMany);
     let create = json!({ "type": "createRoom", "room": { "id": "table-1" } });
@@ -157,7 +196,7 @@ async fn on_demand_rooms_count_towards_max_rooms() {
 }
 
 #[tokio::test]
-async fn the_quota_of_created_rooms_holds_for_ten_thousand_attempts() {
+async fn the_quota_of_created_rooms_holds_however_often_it_is_tried() {
     let server = TestServer::limited(Limits {
         inbound_frames: usize::MAX,
         ..Limits::default()
@@ -166,11 +205,15 @@ async fn the_quota_of_created_rooms_holds_for_ten_thousand_attempts() {
     let mut ada = server.connect_as("ada").await;
     let before = server.rooms().len();
     for number in 0..1_000 {
-        ada.send(json!({ "type": "createRoom", "room": { "id": format!("table-{number}") } })).await;
+        ada.send(json!({ "type": "createRoom", "room": { "id": format!("table-{number}") } }))
+            .await;
         ada.recv().await;
     }
     assert_eq!(server.rooms().len(), before + 2);
-    server.create_room(Table { number: 999 }).await.expect("the server is not held to it");
+    server
+        .create_room(Table { number: 999 })
+        .await
+        .expect("the server is not held to it");
 }
 
 #[tokio::test]
@@ -208,7 +251,9 @@ async fn as_many_as_max_size_get_in_however_many_want_to_at_once() {
     for number in 0..98 {
         sockets.push(server.connect_as(&format!("user-{number}")).await);
     }
-    let others: Vec<_> = (0..98).flat_map(|number| server.clients_of(&format!("user-{number}"))).collect();
+    let others: Vec<_> = (0..98)
+        .flat_map(|number| server.clients_of(&format!("user-{number}")))
+        .collect();
     let tries: Vec<_> = others
         .iter()
         .flat_map(|client| (0..10).map(move |_| client.clone()))
@@ -264,7 +309,8 @@ async fn a_room_that_is_deleted_while_a_join_is_decided_is_not_joined_and_can_be
     let (server, gate) = gated(Limits::default()).await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.connect_as("ada").await;
-    ada.send(json!({ "type": "join", "id": 1, "roomId": "project-7" })).await;
+    ada.send(json!({ "type": "join", "id": 1, "roomId": "project-7" }))
+        .await;
     gate.arrival().await;
     assert!(server.delete_room(Project { id: 7 }).await);
     assert_eq!(ada.recv_type("roomDeleted").await["roomId"], "project-7");

@@ -44,7 +44,11 @@ async fn a_page_of_another_origin_is_refused_before_any_hook() {
     }
     let two = [("Origin", own.as_str()), ("Origin", "https://evil.example")];
     assert_eq!(RawClient::upgrade(server.address(), &two).await.0, 403);
-    assert_eq!(RawClient::upgrade(server.address(), &[]).await.0, 101, "no page sends no origin");
+    assert_eq!(
+        RawClient::upgrade(server.address(), &[]).await.0,
+        101,
+        "no page sends no origin"
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
 
@@ -59,7 +63,8 @@ async fn what_is_no_websocket_handshake_is_not_upgraded() {
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Version: 13",
     ];
-    let request = |method: &str, lines: &[&str]| format!("{method} /dialogue/ws HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
+    let request =
+        |method: &str, lines: &[&str]| format!("{method} /dialogue/ws HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
     assert_eq!(RawClient::http(address, &request("GET", &good)).await.0, 101);
     for (without, status) in [(1, 400..500), (2, 400..500), (3, 400..401), (4, 426..427)] {
         let mut lines = good.to_vec();
@@ -152,12 +157,24 @@ async fn frames_that_break_websockets_rules_are_closed_with_1002_or_1007() {
         ("a continuation of nothing", masked(FIN | CONTINUATION, b"{}"), 1002),
         ("a message inside a message", continued_by_text, 1002),
         ("a close of one byte", masked(FIN | 0x8, b"x"), 1002),
-        ("a close with a reserved code", masked(FIN | 0x8, &1005u16.to_be_bytes()), 1002),
+        (
+            "a close with a reserved code",
+            masked(FIN | 0x8, &1005u16.to_be_bytes()),
+            1002,
+        ),
         ("bad UTF-8", masked(FIN | TEXT, b"{\"type\":\"\xff\"}"), 1007),
         ("half a character", masked(FIN | TEXT, b"\xe2\x82"), 1007),
         ("a surrogate", masked(FIN | TEXT, b"\xed\xa0\x80"), 1007),
-        ("a header claiming 2^63 - 1 bytes", [vec![0x81, 0xff], (u64::MAX >> 1).to_be_bytes().to_vec()].concat(), 1009),
-        ("a header claiming 2^64 - 1 bytes", [vec![0x81, 0xff], u64::MAX.to_be_bytes().to_vec()].concat(), 1009),
+        (
+            "a header claiming 2^63 - 1 bytes",
+            [vec![0x81, 0xff], (u64::MAX >> 1).to_be_bytes().to_vec()].concat(),
+            1009,
+        ),
+        (
+            "a header claiming 2^64 - 1 bytes",
+            [vec![0x81, 0xff], u64::MAX.to_be_bytes().to_vec()].concat(),
+            1009,
+        ),
     ] {
         let mut client = RawClient::connected(server.address()).await;
         client.write(&bytes).await;
@@ -358,7 +375,10 @@ async fn stop_flushes_what_waits_closes_with_1012_and_returns() {
     let mut ada = server.joined("ada", "chat").await;
     let mut silent = server.open().await;
     for number in 0..100 {
-        server.trigger(Chat, message(&number.to_string())).await.expect("an event");
+        server
+            .trigger(Chat, message(&number.to_string()))
+            .await
+            .expect("an event");
     }
     server.stop().await;
     assert_eq!(ada.expect_close().await, 1012);
@@ -375,7 +395,10 @@ async fn a_stopped_server_does_nothing_more() {
     let address = server.address();
     server.stop().await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens");
-    assert_eq!(server.trigger(Chat, message("hi")).await, Err(dialogue::TriggerError::Stopped));
+    assert_eq!(
+        server.trigger(Chat, message("hi")).await,
+        Err(dialogue::TriggerError::Stopped)
+    );
     let created = server.create_room(dialogue_tests::Project { id: 7 }).await;
     assert_eq!(created.err(), Some(dialogue::CreateRoomError::Stopped));
     assert!(matches!(server.start(([127, 0, 0, 1], 0)).await, Err(Error::Stopped)));
@@ -387,7 +410,11 @@ async fn every_call_of_stop_waits_for_the_same_end() {
     let server = TestServer::plain().await;
     let _ada = server.joined("ada", "chat").await;
     let (one, two, three) = within("the end of the drain", async {
-        tokio::join!(server.dialogue().stop(), server.dialogue().stop(), server.dialogue().stop())
+        tokio::join!(
+            server.dialogue().stop(),
+            server.dialogue().stop(),
+            server.dialogue().stop()
+        )
     })
     .await;
     for stopped in [one, two, three] {
@@ -440,7 +467,10 @@ async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
     server.trigger(Chat, message("hi")).await.expect("an event");
     gate.arrival().await;
     let stopped = within("the drain's deadline", server.dialogue().stop()).await;
-    assert!(matches!(stopped, Err(Error::DrainTimedOut { remaining }) if remaining > 0), "{stopped:?}");
+    assert!(
+        matches!(stopped, Err(Error::DrainTimedOut { remaining }) if remaining > 0),
+        "{stopped:?}"
+    );
 }
 
 #[tokio::test]
@@ -449,7 +479,10 @@ async fn a_port_that_is_taken_is_an_error_and_harms_nobody() {
     let mut ada = server.joined("ada", "chat").await;
     let other = Dialogue::builder().build().expect("a server");
     let taken = other.start(server.address()).await;
-    assert!(matches!(taken, Err(Error::Bind { address, .. }) if address == server.address()), "{taken:?}");
+    assert!(
+        matches!(taken, Err(Error::Bind { address, .. }) if address == server.address()),
+        "{taken:?}"
+    );
     let served = within("an error", other.serve(server.address())).await;
     assert!(matches!(served, Err(Error::Bind { .. })), "{served:?}");
     assert_eq!(ada.say("chat", "hi").await["type"], "ok");

@@ -85,7 +85,11 @@ async fn events_given_to_the_builder_are_validated_in_open_rooms() {
     assert_eq!(ada.refused(trigger(json!({}))).await, "VALIDATION_FAILED");
     ada.request(trigger(json!({ "id": 1, "extra": true }))).await;
     let event = ada.recv_type("event").await;
-    assert_eq!(event["data"], json!({ "id": 1, "extra": true }), "there is no type to shape it");
+    assert_eq!(
+        event["data"],
+        json!({ "id": 1, "extra": true }),
+        "there is no type to shape it"
+    );
     assert!(server.event("order").is_some() && server.event("unheard-of").is_none());
 }
 
@@ -131,14 +135,19 @@ async fn the_silent_logger_keeps_a_server_out_of_the_applications_log() {
     let mut ada = server.joined("ada", "chat").await;
     ada.assert_nothing_came().await;
     tracing::error!("heard");
-    assert!(log.text().contains("heard") && !log.text().contains("unheard"), "{}", log.text());
+    assert!(
+        log.text().contains("heard") && !log.text().contains("unheard"),
+        "{}",
+        log.text()
+    );
 }
 
 #[tokio::test]
 async fn without_a_logger_the_applications_own_subscriber_is_used() {
     let log = CapturedLog::default();
     let _guard = tracing::dispatcher::set_default(&log.dispatch());
-    let server = TestServer::with(|builder| builder.on_joined(|_, _| async { Err::<(), _>("for the application") })).await;
+    let server =
+        TestServer::with(|builder| builder.on_joined(|_, _| async { Err::<(), _>("for the application") })).await;
     server.joined("ada", "chat").await;
     log.line_with(&["for the application"]).await;
 }
@@ -148,7 +157,10 @@ async fn a_dialogue_is_a_cheap_handle_on_one_server() {
     let server = TestServer::plain().await;
     let other = server.dialogue().clone();
     let mut ada = server.joined("ada", "chat").await;
-    other.trigger::<Message>(Chat, message("from the other handle")).await.expect("an event");
+    other
+        .trigger::<Message>(Chat, message("from the other handle"))
+        .await
+        .expect("an event");
     assert_eq!(ada.recv_type("event").await["data"]["text"], "from the other handle");
     assert_eq!(other.limits(), server.limits());
 }

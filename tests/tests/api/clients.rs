@@ -2,7 +2,9 @@
 
 use dialogue::prelude::*;
 use dialogue::{Client, Dialogue, JoinError, Limits, TriggerError};
-use dialogue_tests::{Booth, Chat, Gate, Message, Project, Record, Rooms, TestServer, Typing, UserJoined, message, until};
+use dialogue_tests::{
+    Booth, Chat, Gate, Message, Project, Record, Rooms, TestServer, Typing, UserJoined, message, until,
+};
 use serde_json::json;
 
 fn client(server: &Dialogue, user: &str) -> Client {
@@ -39,7 +41,11 @@ async fn clients_are_found_by_user_the_earliest_first() {
     let first = server.connect_as("ada").await;
     let second = server.connect_as("ada").await;
     let _bob = server.connect_as("bob").await;
-    let ids: Vec<_> = server.clients_of("ada").iter().map(|client| client.id().to_string()).collect();
+    let ids: Vec<_> = server
+        .clients_of("ada")
+        .iter()
+        .map(|client| client.id().to_string())
+        .collect();
     let expected = [&first, &second].map(|socket| socket.connected["clientId"].as_str().unwrap_or_default().to_owned());
     assert_eq!(ids, expected);
     assert_eq!(server.clients().len(), 3);
@@ -51,7 +57,10 @@ async fn clients_are_found_by_user_the_earliest_first() {
 #[tokio::test]
 async fn the_server_lets_a_client_into_a_room_as_if_it_had_asked() {
     let server = TestServer::plain().await;
-    server.trigger::<Message>(Booth, message("earlier")).await.expect("an event");
+    server
+        .trigger::<Message>(Booth, message("earlier"))
+        .await
+        .expect("an event");
     let mut ada = server.connect_as("ada").await;
     let handle = client(&server, "ada");
     let room = handle.join(Booth).await.expect("in");
@@ -68,7 +77,10 @@ async fn the_server_lets_a_client_into_a_room_as_if_it_had_asked() {
 async fn every_way_not_to_get_in_is_an_error_of_its_own() {
     let server = TestServer::with(|builder| {
         builder
-            .limits(Limits { rooms_per_client: 1, ..Limits::default() })
+            .limits(Limits {
+                rooms_per_client: 1,
+                ..Limits::default()
+            })
             .before_join(|_, room| async move {
                 match room.id().as_str() {
                     "news" => Err(Refusal::new("no news for you")),
@@ -81,13 +93,28 @@ async fn every_way_not_to_get_in_is_an_error_of_its_own() {
     let ada = server.connect_as("ada").await;
     let handle = client(&server, "ada");
     let failed = async |room: &str| handle.join(room).await.expect_err("not in");
-    assert_eq!(failed("elsewhere").await, JoinError::NoSuchRoom { room: "elsewhere".into() });
+    assert_eq!(
+        failed("elsewhere").await,
+        JoinError::NoSuchRoom {
+            room: "elsewhere".into()
+        }
+    );
     assert_eq!(failed("booth").await, JoinError::Full);
-    assert_eq!(failed("news").await, JoinError::Denied { reason: "no news for you".to_owned() });
+    assert_eq!(
+        failed("news").await,
+        JoinError::Denied {
+            reason: "no news for you".to_owned()
+        }
+    );
     assert_eq!(handle.subscribe(Chat, "message"), Err(JoinError::NotInRoom));
     handle.join(Chat).await.expect("in");
     assert!(matches!(failed("open").await, JoinError::Limited { .. }));
-    assert_eq!(handle.subscribe(Chat, "unheard-of"), Err(JoinError::NoSuchEvent { event: "unheard-of".into() }));
+    assert_eq!(
+        handle.subscribe(Chat, "unheard-of"),
+        Err(JoinError::NoSuchEvent {
+            event: "unheard-of".into()
+        })
+    );
     ada.close().await;
     until("ada's end", || !handle.is_connected()).await;
     until("ada's end in the room", || server.clients_of("ada").is_empty()).await;
@@ -101,7 +128,10 @@ async fn the_server_takes_a_client_out_and_it_is_told() {
     let handle = client(&server, "ada");
     assert!(handle.leave(Chat));
     assert!(!handle.leave(Chat));
-    assert_eq!(ada.recv().await, json!({ "type": "left", "roomId": "chat", "reason": "removed" }));
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "left", "roomId": "chat", "reason": "removed" })
+    );
     assert_eq!(ada.say("chat", "hello?").await["code"], "NOT_IN_ROOM");
 }
 
@@ -117,7 +147,10 @@ async fn the_server_changes_what_a_client_hears() {
     handle.unsubscribe(Chat, "message").expect("in the room");
     assert_eq!(handle.subscriptions(Chat), ["typing", "user-joined"]);
     server.trigger(Chat, message("unheard")).await.expect("an event");
-    server.trigger(Chat, Typing { is_typing: true }).await.expect("an event");
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
     assert_eq!(ada.recv_type("event").await["event"], "typing");
     handle.subscribe_all(Chat).expect("in the room");
     assert_eq!(handle.subscriptions(Chat)[0], "*");
@@ -133,10 +166,19 @@ async fn a_client_is_sent_events_of_its_own_typed_and_raw() {
     let handle = client(&server, "ada");
     assert_eq!(handle.send(message("typed")), Ok(true));
     assert_eq!(handle.send_raw("anything", json!([1, 2])), Ok(true));
-    assert_eq!(ada.recv().await, json!({ "type": "direct", "event": "message", "data": { "text": "typed" } }));
-    assert_eq!(ada.recv().await, json!({ "type": "direct", "event": "anything", "data": [1, 2] }));
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "direct", "event": "message", "data": { "text": "typed" } })
+    );
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "direct", "event": "anything", "data": [1, 2] })
+    );
     assert!(matches!(handle.send(message("")), Err(TriggerError::Invalid { .. })));
-    assert!(matches!(handle.send_raw("big", "x".repeat(1 << 20)), Err(TriggerError::Limited { .. })));
+    assert!(matches!(
+        handle.send_raw("big", "x".repeat(1 << 20)),
+        Err(TriggerError::Limited { .. })
+    ));
     ada.assert_nothing_came().await;
     bob.assert_nothing_came().await;
     ada.close().await;

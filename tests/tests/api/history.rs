@@ -11,7 +11,10 @@ async fn the_manager_given_to_the_builder_is_the_one_that_keeps() {
     let given = manager.clone();
     let server = TestServer::with(|builder| builder.history(given)).await;
     server.trigger(Chat, message("kept")).await.expect("an event");
-    server.trigger(Chat, Typing { is_typing: true }).await.expect("an event");
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
     assert_eq!(manager.event_names("chat"), ["message"]);
     assert_eq!(manager.get("chat", "message", 0..9)[0].data, json!({ "text": "kept" }));
     assert_eq!(manager.all("chat").len(), 1);
@@ -36,7 +39,8 @@ async fn an_events_own_limit_wins_over_the_managers() {
     let mut ada = server.joined("ada", "log").await;
     for number in 0..7 {
         ada.say("log", &number.to_string()).await;
-        ada.request(json!({ "type": "trigger", "roomId": "log", "event": "noted", "data": number })).await;
+        ada.request(json!({ "type": "trigger", "roomId": "log", "event": "noted", "data": number }))
+            .await;
     }
     assert_eq!(server.history().count("log", "message"), 5);
     assert_eq!(server.history().count("log", "noted"), 2);

@@ -21,7 +21,10 @@ async fn a_trigger_tells_how_many_it_was_queued_for_and_its_number() {
     let first = server.trigger::<Message>(Chat, message("one")).await.expect("an event");
     let second = server.trigger(Chat, message("two")).await.expect("an event");
     let volatile = server.trigger(Chat, Bell).await.expect("an event");
-    assert_eq!([told(first), told(second), told(volatile)], [(2, Some(1)), (2, Some(2)), (0, None)]);
+    assert_eq!(
+        [told(first), told(second), told(volatile)],
+        [(2, Some(1)), (2, Some(2)), (0, None)]
+    );
 }
 
 #[tokio::test]
@@ -29,12 +32,17 @@ async fn a_payload_says_who_sent_it_and_what_goes_with_it() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     server.trigger(Chat, message("plain")).await.expect("an event");
-    let outgoing = message("full").sent_by("user-456").with_meta(meta(json!({ "via": "mail" })));
+    let outgoing = message("full")
+        .sent_by("user-456")
+        .with_meta(meta(json!({ "via": "mail" })));
     server.trigger(Chat, outgoing).await.expect("an event");
     let plain = ada.recv_type("event").await;
     assert_eq!((&plain["from"], plain.get("meta")), (&json!("system"), None));
     let full = ada.recv_type("event").await;
-    assert_eq!((&full["from"], &full["meta"]), (&json!("user-456"), &json!({ "via": "mail" })));
+    assert_eq!(
+        (&full["from"], &full["meta"]),
+        (&json!("user-456"), &json!({ "via": "mail" }))
+    );
 }
 
 #[tokio::test]
@@ -59,13 +67,21 @@ async fn a_whole_envelope_keeps_sender_time_and_metadata_and_gets_room_and_numbe
 async fn a_room_handle_takes_any_event_and_checks_it_when_it_runs() {
     let server = TestServer::plain().await;
     let chat = server.room(Chat).expect("the room");
-    chat.trigger(Typing { is_typing: true }).await.expect("the room allows it");
-    server.trigger::<Message>(chat.clone(), message("hi")).await.expect("an event");
+    chat.trigger(Typing { is_typing: true })
+        .await
+        .expect("the room allows it");
+    server
+        .trigger::<Message>(chat.clone(), message("hi"))
+        .await
+        .expect("an event");
     let booth = server.room("booth").expect("the room");
     let refused = booth.trigger(Typing { is_typing: true }).await;
     assert_eq!(
         refused,
-        Err(TriggerError::NotAllowed { room: "booth".into(), event: "typing".into() })
+        Err(TriggerError::NotAllowed {
+            room: "booth".into(),
+            event: "typing".into()
+        })
     );
 }
 
@@ -103,7 +119,12 @@ async fn every_way_to_fail_is_an_error_of_its_own() {
     })
     .await;
     let no_room = server.trigger(Project { id: 7 }, message("hi")).await;
-    assert_eq!(no_room, Err(TriggerError::NoSuchRoom { room: "project-7".into() }));
+    assert_eq!(
+        no_room,
+        Err(TriggerError::NoSuchRoom {
+            room: "project-7".into()
+        })
+    );
     let invalid = server.trigger(Chat, message("")).await;
     match invalid {
         Err(TriggerError::Invalid { event, violations }) => {
@@ -111,9 +132,28 @@ async fn every_way_to_fail_is_an_error_of_its_own() {
         }
         other => panic!("{other:?}"),
     }
-    let blocked = server.trigger(Chat, UserJoined { username: "eve".to_owned() }).await;
-    assert_eq!(blocked, Err(TriggerError::Blocked { reason: "not her".to_owned() }));
-    let large = server.trigger(Chat, UserJoined { username: "x".repeat(10_000) }).await;
+    let blocked = server
+        .trigger(
+            Chat,
+            UserJoined {
+                username: "eve".to_owned(),
+            },
+        )
+        .await;
+    assert_eq!(
+        blocked,
+        Err(TriggerError::Blocked {
+            reason: "not her".to_owned()
+        })
+    );
+    let large = server
+        .trigger(
+            Chat,
+            UserJoined {
+                username: "x".repeat(10_000),
+            },
+        )
+        .await;
     assert!(matches!(large, Err(TriggerError::Limited { .. })), "{large:?}");
     let chat = server.room(Chat).expect("the room");
     server.stop().await;
@@ -127,7 +167,9 @@ async fn a_handle_of_a_deleted_room_triggers_nothing_even_if_another_has_taken_i
     server.delete_room(Project { id: 7 }).await;
     server.create_room(Project { id: 7 }).await.expect("another room");
     let mut ada = server.joined("ada", "project-7").await;
-    let gone = Err(TriggerError::NoSuchRoom { room: "project-7".into() });
+    let gone = Err(TriggerError::NoSuchRoom {
+        room: "project-7".into(),
+    });
     assert_eq!(old.trigger(message("ghost")).await, gone);
     assert_eq!(server.trigger::<Message>(old, message("ghost")).await, gone);
     ada.assert_nothing_came().await;
@@ -171,6 +213,9 @@ async fn broadcast_reaches_every_client_in_whatever_room() {
             json!({ "type": "direct", "event": "message", "data": { "text": "to all" } })
         );
     }
-    assert!(matches!(server.broadcast(message("")), Err(TriggerError::Invalid { .. })));
+    assert!(matches!(
+        server.broadcast(message("")),
+        Err(TriggerError::Invalid { .. })
+    ));
     ada.assert_nothing_came().await;
 }

@@ -82,23 +82,28 @@ async fn another_protocol_is_unsupported_and_nothing_else_of_its_frame_is_read()
         .send(json!({ "type": "connect", "id": 4, "protocol": 2, "resume": 17 }))
         .await;
     let error = client.recv_type("error").await;
-    assert_eq!((&error["code"], &error["id"]), (&json!("UNSUPPORTED_PROTOCOL"), &json!(4)));
+    assert_eq!(
+        (&error["code"], &error["id"]),
+        (&json!("UNSUPPORTED_PROTOCOL"), &json!(4))
+    );
     assert_eq!(client.expect_close().await, 4504);
 }
 
 fn signing_in() -> dialogue::Builder {
-    Dialogue::builder().rooms::<Rooms>().authenticate(|handshake| async move {
-        match handshake.auth["token"].as_str() {
-            Some("ada's") => Ok(Identity::user("ada")),
-            Some("bob's") => Ok(Identity::user("bob")),
-            Some("short") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_millis(300))),
-            Some("hour") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_secs(3_600))),
-            Some("empty") => Ok(Identity::user("")),
-            Some("system") => Ok(Identity::user("system")),
-            Some("old") => Ok(Identity::user("ada").expires_at(SystemTime::now() - Duration::from_secs(1))),
-            _ => Err(Refusal::new("who are you?")),
-        }
-    })
+    Dialogue::builder()
+        .rooms::<Rooms>()
+        .authenticate(|handshake| async move {
+            match handshake.auth["token"].as_str() {
+                Some("ada's") => Ok(Identity::user("ada")),
+                Some("bob's") => Ok(Identity::user("bob")),
+                Some("short") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_millis(300))),
+                Some("hour") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_secs(3_600))),
+                Some("empty") => Ok(Identity::user("")),
+                Some("system") => Ok(Identity::user("system")),
+                Some("old") => Ok(Identity::user("ada").expires_at(SystemTime::now() - Duration::from_secs(1))),
+                _ => Err(Refusal::new("who are you?")),
+            }
+        })
 }
 
 #[tokio::test]
@@ -111,7 +116,11 @@ async fn a_client_that_cannot_sign_in_is_unauthenticated_and_what_it_pipelined_i
             .await;
         client.send(json!({ "type": "join", "id": 2, "roomId": "chat" })).await;
         let error = client.recv_type("error").await;
-        assert_eq!((&error["code"], &error["id"]), (&json!("UNAUTHENTICATED"), &json!(1)), "{token}");
+        assert_eq!(
+            (&error["code"], &error["id"]),
+            (&json!("UNAUTHENTICATED"), &json!(1)),
+            "{token}"
+        );
         assert_eq!(client.expect_close().await, 4500, "{token}");
     }
     assert_eq!(server.room("chat").expect("the room").size(), 0);
@@ -148,7 +157,10 @@ async fn a_later_connect_renews_the_session_and_keeps_rooms() {
         .await;
     assert_eq!(renewed["type"], "connected");
     assert_eq!(renewed["clientId"], id);
-    assert!(renewed["expiresIn"].as_u64().is_some_and(|left| left > 3_000_000), "{renewed}");
+    assert!(
+        renewed["expiresIn"].as_u64().is_some_and(|left| left > 3_000_000),
+        "{renewed}"
+    );
     assert_eq!(client.say("chat", "still here").await["type"], "ok");
 }
 
@@ -223,7 +235,10 @@ async fn frames_sent_behind_connect_are_run_in_order_once_the_client_is_connecte
     let mut kinds = Vec::new();
     for _ in 0..6 {
         let frame = client.recv().await;
-        kinds.push((frame["type"].as_str().unwrap_or_default().to_owned(), frame["id"].as_i64()));
+        kinds.push((
+            frame["type"].as_str().unwrap_or_default().to_owned(),
+            frame["id"].as_i64(),
+        ));
     }
     let kinds: Vec<_> = kinds.iter().map(|(kind, id)| (kind.as_str(), *id)).collect();
     assert_eq!(
@@ -255,9 +270,15 @@ async fn without_an_id_only_the_commands_that_have_something_to_tell_are_answere
     ada.assert_nothing_came().await;
     for (request, answer) in [
         (json!({ "type": "join", "roomId": "news" }), "joined"),
-        (json!({ "type": "history", "roomId": "chat", "event": "message" }), "history"),
+        (
+            json!({ "type": "history", "roomId": "chat", "event": "message" }),
+            "history",
+        ),
         (json!({ "type": "listRooms" }), "rooms"),
-        (json!({ "type": "createRoom", "room": { "id": "table-1" } }), "roomCreated"),
+        (
+            json!({ "type": "createRoom", "room": { "id": "table-1" } }),
+            "roomCreated",
+        ),
         (json!({ "type": "deleteRoom", "roomId": "table-1" }), "roomDeleted"),
         (json!({ "type": "leave", "roomId": "news" }), "left"),
         (json!({ "type": "ping" }), "pong"),

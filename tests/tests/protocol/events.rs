@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dialogue::prelude::*;
 use dialogue::Limits;
+use dialogue::prelude::*;
 use dialogue_tests::{Chat, TestServer, UserJoined};
 use serde_json::{Value, json};
 
@@ -12,7 +12,10 @@ async fn an_event_reaches_everyone_who_is_subscribed_the_sender_too_and_before_i
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.joined("bob", "chat").await;
-    let before = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();
+    let before = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time")
+        .as_millis();
     ada.send(json!({ "type": "trigger", "id": 1, "roomId": "chat", "event": "message", "data": { "text": "hi" }, "meta": { "device": "phone" } }))
         .await;
     let event = ada.recv().await;
@@ -63,9 +66,11 @@ async fn events_come_in_the_order_of_their_numbers_to_everyone() {
 async fn a_client_cannot_say_who_it_is_when_it_is_or_which_number_its_event_has() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
-    ada.send(json!({ "type": "trigger", "id": 1, "roomId": "chat", "event": "message", "data": { "text": "hi" },
-                     "from": "system", "userId": "eve", "timestamp": 1, "seq": 99, "role": "admin" }))
-        .await;
+    ada.send(
+        json!({ "type": "trigger", "id": 1, "roomId": "chat", "event": "message", "data": { "text": "hi" },
+                     "from": "system", "userId": "eve", "timestamp": 1, "seq": 99, "role": "admin" }),
+    )
+    .await;
     let event = ada.recv().await;
     assert_eq!((&event["from"], &event["seq"]), (&json!("ada"), &json!(1)));
     assert_ne!(event["timestamp"], 1);
@@ -79,7 +84,10 @@ async fn what_is_sent_on_is_what_the_type_serialises() {
     ada.send(json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi", "html": "<script>" } }))
         .await;
     assert_eq!(ada.recv_type("event").await["data"], json!({ "text": "hi" }));
-    assert_eq!(server.history().get("chat", "message", 0..1)[0].data, json!({ "text": "hi" }));
+    assert_eq!(
+        server.history().get("chat", "message", 0..1)[0].data,
+        json!({ "text": "hi" })
+    );
 }
 
 #[tokio::test]
@@ -100,8 +108,15 @@ async fn data_that_does_not_satisfy_the_schema_is_refused_with_what_is_wrong() {
         assert_eq!(error["code"], "VALIDATION_FAILED", "{data}");
         assert_eq!((&error["roomId"], &error["event"]), (&json!("chat"), &json!("message")));
         let violation = &error["violations"][0];
-        assert_eq!((&violation["rule"], &violation["path"]), (&json!(rule), &json!(path)), "{error}");
-        assert!(violation["message"].as_str().is_some_and(|text| !text.is_empty()), "{error}");
+        assert_eq!(
+            (&violation["rule"], &violation["path"]),
+            (&json!(rule), &json!(path)),
+            "{error}"
+        );
+        assert!(
+            violation["message"].as_str().is_some_and(|text| !text.is_empty()),
+            "{error}"
+        );
     }
     ada.assert_nothing_came().await;
     assert_eq!(ada.say("chat", &"x".repeat(1_000)).await["type"], "ok");
@@ -116,7 +131,12 @@ async fn an_event_of_the_servers_own_may_not_be_triggered_by_a_client() {
         .await;
     assert_eq!(error["code"], "EVENT_NOT_ALLOWED");
     server
-        .trigger(Chat, UserJoined { username: "bob".to_owned() })
+        .trigger(
+            Chat,
+            UserJoined {
+                username: "bob".to_owned(),
+            },
+        )
         .await
         .expect("the server may");
     assert_eq!(ada.recv_type("event").await["from"], "system");
@@ -160,8 +180,15 @@ async fn what_before_each_refuses_is_blocked_with_its_reason() {
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.joined("bob", "chat").await;
     let error = ada.say("chat", "damn").await;
-    assert_eq!((&error["code"], &error["message"]), (&json!("BLOCKED"), &json!("mind your language")));
-    assert_eq!(ada.say("chat", "darn").await["seq"], 1, "a refused event takes no number");
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&json!("BLOCKED"), &json!("mind your language"))
+    );
+    assert_eq!(
+        ada.say("chat", "darn").await["seq"],
+        1,
+        "a refused event takes no number"
+    );
     assert_eq!(bob.recv_type("event").await["data"]["text"], "darn");
     assert_eq!(server.history().count("chat", "message"), 1);
 }

@@ -42,7 +42,11 @@ async fn a_page_is_newest_first_and_tells_whether_there_is_more() {
         (json!({ "before": 5, "limit": 2 }), vec![4, 3], true),
         (json!({ "before": 3 }), vec![2, 1], false),
         (json!({ "before": 1, "limit": 9 }), vec![], false),
-        (json!({ "before": u64::MAX, "limit": u64::MAX }), vec![5, 4, 3, 2, 1], false),
+        (
+            json!({ "before": u64::MAX, "limit": u64::MAX }),
+            vec![5, 4, 3, 2, 1],
+            false,
+        ),
     ] {
         let page = page(&mut ada, of.clone()).await;
         assert_eq!(numbers(&page), expected, "{of}");

@@ -115,7 +115,10 @@ async fn json_of_32_levels_is_taken_and_of_33_refused_wherever_it_is() {
     // The frame is the first level.
     let ignored = |levels| format!(r#"{{"type":"ping","id":1,"ignored":{}}}"#, nested(levels));
     let data = |levels| {
-        format!(r#"{{"type":"trigger","id":1,"roomId":"open","event":"any","data":{}}}"#, nested(levels))
+        format!(
+            r#"{{"type":"trigger","id":1,"roomId":"open","event":"any","data":{}}}"#,
+            nested(levels)
+        )
     };
     let meta = |levels: usize| {
         let inner = nested(levels - 1);
@@ -154,20 +157,35 @@ async fn a_hundred_thousand_levels_are_refused() {
 
 #[tokio::test]
 async fn a_field_of_the_wrong_type_is_invalid_and_never_coerced() {
-    let (_server, mut ada, runs) = counting().await;
+    let (server, mut ada, runs) = counting().await;
     let wrong_numbers = [
-        "-1", "1e308", "1e2", "3.0", "\"0\"", "{}", "[]", "null", "true", "18446744073709551616",
+        "-1",
+        "1e308",
+        "1e2",
+        "3.0",
+        "\"0\"",
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "18446744073709551616",
     ];
     let mut frames = Vec::new();
     for number in wrong_numbers {
         for field in ["start", "end", "before"] {
-            frames.push(format!(r#"{{"type":"history","roomId":"chat","event":"message","{field}":{number}}}"#));
+            frames.push(format!(
+                r#"{{"type":"history","roomId":"chat","event":"message","{field}":{number}}}"#
+            ));
         }
         frames.push(format!(
             r#"{{"type":"history","roomId":"chat","event":"message","before":1,"limit":{number}}}"#
         ));
-        frames.push(format!(r#"{{"type":"join","roomId":"chat","since":{{"epoch":"e","seq":{number}}}}}"#));
-        frames.push(format!(r#"{{"type":"createRoom","room":{{"id":"table-1","maxSize":{number}}}}}"#));
+        frames.push(format!(
+            r#"{{"type":"join","roomId":"chat","since":{{"epoch":"e","seq":{number}}}}}"#
+        ));
+        frames.push(format!(
+            r#"{{"type":"createRoom","room":{{"id":"table-1","maxSize":{number}}}}}"#
+        ));
         frames.push(format!(r#"{{"type":"connect","protocol":{number}}}"#));
     }
     for wrong in ["null", "7", "{}", "[]", "true"] {
@@ -225,7 +243,7 @@ async fn a_field_of_the_wrong_type_is_invalid_and_never_coerced() {
     for (number, frame) in frames.iter().enumerate() {
         // A fresh connection now and then keeps clear of the rate limit.
         if number % 100 == 0 {
-            client = Some(_server.joined("bob", "chat").await);
+            client = Some(server.joined("bob", "chat").await);
             runs.store(0, Ordering::SeqCst);
         }
         if let Some(client) = &mut client {
@@ -233,7 +251,7 @@ async fn a_field_of_the_wrong_type_is_invalid_and_never_coerced() {
         }
         assert_eq!(runs.load(Ordering::SeqCst), 0, "{frame}");
     }
-    assert!(_server.room("table-1").is_none());
+    assert!(server.room("table-1").is_none());
     ada.assert_nothing_came().await;
 }
 
@@ -264,9 +282,14 @@ async fn since_resume_and_key_are_taken_from_any_client() {
     let joined = ada
         .request(json!({ "type": "join", "roomId": "chat", "since": { "epoch": "another", "seq": 3 } }))
         .await;
-    assert_eq!((&joined["type"], &joined["recovered"]), (&json!("joined"), &json!(false)));
+    assert_eq!(
+        (&joined["type"], &joined["recovered"]),
+        (&json!("joined"), &json!(false))
+    );
     let ok = ada
-        .request(json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi" }, "key": "k" }))
+        .request(
+            json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi" }, "key": "k" }),
+        )
         .await;
     assert_eq!(ok["type"], "ok");
 }

@@ -36,7 +36,14 @@ async fn a_join_names_the_events_that_the_client_wants() {
     let mut client = server.connect_as("ada").await;
     let refused = json!({ "type": "join", "roomId": "chat", "subscriptions": ["message", "unheard-of"] });
     assert_eq!(client.refused(refused).await, "EVENT_NOT_ALLOWED");
-    assert!(!server.room(Chat).expect("the room").participants().iter().any(|there| *there.id() == *client.connected["clientId"].as_str().unwrap_or_default()));
+    assert!(
+        !server
+            .room(Chat)
+            .expect("the room")
+            .participants()
+            .iter()
+            .any(|there| *there.id() == *client.connected["clientId"].as_str().unwrap_or_default())
+    );
 }
 
 #[tokio::test]
@@ -87,7 +94,11 @@ async fn joining_again_answers_again_and_replaces_the_subscriptions_only_if_they
     let mut ada = server.connect_as("ada").await;
     ada.join_for("booth", &["message"]).await;
     let mut bob = server.joined("bob", "booth").await;
-    assert_eq!(ada.join("booth").await["subscriptions"], json!(["message"]), "the room is full, and ada is in it");
+    assert_eq!(
+        ada.join("booth").await["subscriptions"],
+        json!(["message"]),
+        "the room is full, and ada is in it"
+    );
     assert_eq!(ada.join_for("booth", &[]).await["subscriptions"], json!([]));
     assert_eq!(server.room("booth").expect("the room").size(), 2);
     bob.say("booth", "hi").await;
@@ -120,7 +131,16 @@ async fn what_is_asked_of_a_room_that_is_not_there_is_room_not_found() {
         json!({ "type": "history", "event": "message" }),
         json!({ "type": "deleteRoom" }),
     ] {
-        for room in ["elsewhere", "project-7", "", "__proto__", "*", "a\r\nb", "\u{202e}tahc", &"x".repeat(129)] {
+        for room in [
+            "elsewhere",
+            "project-7",
+            "",
+            "__proto__",
+            "*",
+            "a\r\nb",
+            "\u{202e}tahc",
+            &"x".repeat(129),
+        ] {
             let mut request = request.clone();
             request["roomId"] = json!(room);
             assert_eq!(ada.refused(request.clone()).await, "ROOM_NOT_FOUND", "{request}");
@@ -154,7 +174,15 @@ async fn what_is_asked_by_a_client_that_is_not_in_the_room_is_not_in_room() {
 async fn an_event_that_the_room_does_not_have_is_not_allowed() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
-    for event in ["unheard-of", "*", "", "__proto__", "dialogue:x", "a\r\nb", &"x".repeat(65)] {
+    for event in [
+        "unheard-of",
+        "*",
+        "",
+        "__proto__",
+        "dialogue:x",
+        "a\r\nb",
+        &"x".repeat(65),
+    ] {
         for kind in ["subscribe", "unsubscribe", "trigger", "history"] {
             let error = ada
                 .request(json!({ "type": kind, "roomId": "chat", "event": event }))
@@ -175,7 +203,10 @@ async fn a_client_hears_what_it_subscribes_to_and_no_longer_what_it_unsubscribes
         .await;
     assert_eq!((&ok["type"], &ok["seq"]), (&json!("ok"), &json!(1)));
     server.trigger(Chat, message("heard")).await.expect("an event");
-    server.trigger(Chat, Typing { is_typing: true }).await.expect("an event");
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
     let event = ada.recv_type("event").await;
     assert_eq!((&event["data"]["text"], &event["seq"]), (&json!("heard"), &json!(2)));
     let ok = ada
@@ -211,7 +242,8 @@ async fn under_a_narrowed_wildcard_of_an_open_room_unknown_events_are_still_hear
         .await;
     bob.send(json!({ "type": "trigger", "roomId": "open", "event": "typing", "data": { "isTyping": true } }))
         .await;
-    bob.send(json!({ "type": "trigger", "roomId": "open", "event": "never-seen-before" })).await;
+    bob.send(json!({ "type": "trigger", "roomId": "open", "event": "never-seen-before" }))
+        .await;
     assert_eq!(ada.recv_type("event").await["event"], "never-seen-before");
 }
 
@@ -238,7 +270,10 @@ async fn a_client_is_in_no_more_rooms_and_holds_no_more_subscriptions_than_it_ma
     let mut ada = server.connect_as("ada").await;
     ada.join_for("chat", &["message", "typing", "bell"]).await;
     ada.join("booth").await;
-    assert_eq!(ada.refused(json!({ "type": "join", "roomId": "news" })).await, "LIMIT_EXCEEDED");
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "news" })).await,
+        "LIMIT_EXCEEDED"
+    );
     let one_more = json!({ "type": "subscribe", "roomId": "chat", "event": "user-joined" });
     assert_eq!(ada.refused(one_more.clone()).await, "LIMIT_EXCEEDED");
     ada.request(json!({ "type": "leave", "roomId": "booth" })).await;
@@ -257,7 +292,12 @@ async fn rooms_are_listed_in_pages_with_what_people_must_know_of_them() {
     })
     .await;
     server
-        .create_room(RoomConfig::new("attic").name("The attic").description("Dusty.").max_size(3))
+        .create_room(
+            RoomConfig::new("attic")
+                .name("The attic")
+                .description("Dusty.")
+                .max_size(3),
+        )
         .created_by("ada")
         .await
         .expect("a room");
@@ -275,7 +315,12 @@ async fn rooms_are_listed_in_pages_with_what_people_must_know_of_them() {
     );
     assert_eq!(first["more"], true);
     let rest = ada.request(json!({ "type": "listRooms", "after": "chat" })).await;
-    let ids: Vec<&Value> = rest["rooms"].as_array().expect("rooms").iter().map(|room| &room["id"]).collect();
+    let ids: Vec<&Value> = rest["rooms"]
+        .as_array()
+        .expect("rooms")
+        .iter()
+        .map(|room| &room["id"])
+        .collect();
     assert_eq!(ids, ["news", "open"]);
     assert_eq!(rest["more"], false);
 }
@@ -293,14 +338,20 @@ async fn a_client_creates_and_deletes_a_room_and_everyone_else_is_told() {
     assert_eq!(bob.recv().await, json!({ "type": "roomCreated", "room": room }));
     bob.join("table-7").await;
     let deleted = ada.request(json!({ "type": "deleteRoom", "roomId": "table-7" })).await;
-    assert_eq!((&deleted["type"], &deleted["roomId"]), (&json!("roomDeleted"), &json!("table-7")));
+    assert_eq!(
+        (&deleted["type"], &deleted["roomId"]),
+        (&json!("roomDeleted"), &json!("table-7"))
+    );
     assert_eq!(
         bob.recv().await,
         json!({ "type": "left", "roomId": "table-7", "reason": "roomDeleted" })
     );
     assert_eq!(bob.recv().await, json!({ "type": "roomDeleted", "roomId": "table-7" }));
     ada.assert_nothing_came().await;
-    assert_eq!(ada.refused(json!({ "type": "deleteRoom", "roomId": "table-7" })).await, "ROOM_NOT_FOUND");
+    assert_eq!(
+        ada.refused(json!({ "type": "deleteRoom", "roomId": "table-7" })).await,
+        "ROOM_NOT_FOUND"
+    );
 }
 
 #[tokio::test]
@@ -332,17 +383,29 @@ async fn clients_create_rooms_only_in_families_that_are_open_to_them_and_only_so
     ada.request(create("table-2")).await;
     assert_eq!(ada.refused(create("table-3")).await, "LIMIT_EXCEEDED");
     let mut other_tab = server.connect_as("ada").await;
-    assert_eq!(other_tab.refused(create("table-3")).await, "LIMIT_EXCEEDED", "the quota is the user's");
+    assert_eq!(
+        other_tab.refused(create("table-3")).await,
+        "LIMIT_EXCEEDED",
+        "the quota is the user's"
+    );
     let mut bob = server.connect_as("bob").await;
     assert_eq!(bob.request(create("table-3")).await["type"], "roomCreated");
     ada.request(json!({ "type": "deleteRoom", "roomId": "table-1" })).await;
-    assert_eq!(ada.request(create("table-4")).await["type"], "roomCreated", "deleting gives the place back");
+    assert_eq!(
+        ada.request(create("table-4")).await["type"],
+        "roomCreated",
+        "deleting gives the place back"
+    );
 }
 
 #[tokio::test]
 async fn clients_delete_only_rooms_that_their_own_user_created() {
     let server = TestServer::plain().await;
-    server.create_room(Project { id: 7 }).created_by("ada").await.expect("a room");
+    server
+        .create_room(Project { id: 7 })
+        .created_by("ada")
+        .await
+        .expect("a room");
     let mut ada = server.connect_as("ada").await;
     let mut bob = server.joined("bob", "project-7").await;
     for room in ["chat", "project-7"] {
@@ -350,6 +413,8 @@ async fn clients_delete_only_rooms_that_their_own_user_created() {
         assert_eq!(bob.refused(refused).await, "PERMISSION_DENIED", "{room}");
     }
     assert!(server.room("project-7").is_some());
-    let deleted = ada.request(json!({ "type": "deleteRoom", "roomId": "project-7" })).await;
+    let deleted = ada
+        .request(json!({ "type": "deleteRoom", "roomId": "project-7" }))
+        .await;
     assert_eq!(deleted["type"], "roomDeleted");
 }
