@@ -20,6 +20,12 @@ use crate::id::EventName;
 /// An asynchronous hook, its argument a tuple where it takes several.
 pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;
 
+/// A hook that decides, if there is one.
+pub(crate) type Asked<A, O> = Option<Hook<A, Result<O, Refusal>>>;
+
+/// A hook that is only told, if there is one; it returns the error to log.
+pub(crate) type Told<A> = Option<Hook<A, Option<String>>>;
+
 /// What a notification hook may return: nothing, or a `Result` whose error is logged.
 pub trait HookOutcome: Send + 'static {
     /// The error to log, if there is one.
@@ -43,20 +49,20 @@ pub(crate) type AfterEach = Arc<dyn Fn(&EventMessage, &Delivery) + Send + Sync>;
 
 /// Every hook of an application. `C` is the client's handle, `R` the room's.
 pub(crate) struct Hooks<C, R> {
-    pub(crate) authenticate: Option<Hook<Handshake, Result<Identity, Refusal>>>,
-    pub(crate) on_connected: Option<Hook<C, Option<String>>>,
-    pub(crate) on_disconnected: Option<Hook<C, Option<String>>>,
-    pub(crate) before_join: Option<Hook<(C, R), Result<(), Refusal>>>,
-    pub(crate) authorize: Option<Hook<(C, R, EventName), Result<(), Refusal>>>,
-    pub(crate) on_joined: Option<Hook<(C, R), Option<String>>>,
-    pub(crate) on_left: Option<Hook<(C, R), Option<String>>>,
-    pub(crate) on_room_created: Option<Hook<R, Option<String>>>,
-    pub(crate) on_room_deleted: Option<Hook<R, Option<String>>>,
-    pub(crate) before_each: Option<Hook<(EventMessage, R), Result<EventMessage, Refusal>>>,
+    pub(crate) authenticate: Asked<Handshake, Identity>,
+    pub(crate) on_connected: Told<C>,
+    pub(crate) on_disconnected: Told<C>,
+    pub(crate) before_join: Asked<(C, R), ()>,
+    pub(crate) authorize: Asked<(C, R, EventName), ()>,
+    pub(crate) on_joined: Told<(C, R)>,
+    pub(crate) on_left: Told<(C, R)>,
+    pub(crate) on_room_created: Told<R>,
+    pub(crate) on_room_deleted: Told<R>,
+    pub(crate) before_each: Asked<(EventMessage, R), EventMessage>,
     pub(crate) after_each: Option<AfterEach>,
-    pub(crate) on_triggered: Option<Hook<(Arc<EventMessage>, R), Option<String>>>,
-    pub(crate) on_history_evicted: Option<Hook<EvictedHistory, Result<(), Refusal>>>,
-    pub(crate) load_history: Option<Hook<HistoryQuery, Result<Vec<EventMessage>, Refusal>>>,
+    pub(crate) on_triggered: Told<(Arc<EventMessage>, R)>,
+    pub(crate) on_history_evicted: Asked<EvictedHistory, ()>,
+    pub(crate) load_history: Asked<HistoryQuery, Vec<EventMessage>>,
 }
 
 impl<C, R> Default for Hooks<C, R> {

@@ -34,9 +34,11 @@ pub struct Jwt {
 impl Jwt {
     /// Tokens signed with HMAC-SHA256 and a shared secret. The clock's leeway is 0 s.
     pub fn hs256(secret: &[u8]) -> Self {
-        let mut validation = Validation::default();
-        validation.leeway = 0;
-        validation.validate_nbf = true;
+        let validation = Validation {
+            leeway: 0,
+            validate_nbf: true,
+            ..Validation::default()
+        };
         Self::new(DecodingKey::from_secret(secret), validation)
     }
 

@@ -68,12 +68,16 @@ impl Listeners {
     }
 
     pub(crate) fn remove(&self, key: ListenerKey) {
+        // What a handler holds is the application's, and is dropped outside the lock.
+        let mut removed = Vec::new();
         let mut register = self.register.write();
-        register.families.retain(|(_, listener)| listener.key != key);
+        let family = register.families.extract_if(.., |(_, listener)| listener.key == key);
+        removed.extend(family.map(|(_, listener)| listener));
         register.rooms.retain(|_, listeners| {
-            listeners.retain(|listener| listener.key != key);
+            removed.extend(listeners.extract_if(.., |listener| listener.key == key));
             !listeners.is_empty()
         });
+        drop(register);
     }
 
     /// Drops every listener, and every later one.

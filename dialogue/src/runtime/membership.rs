@@ -89,31 +89,48 @@ pub(crate) async fn join(
     }
     // An on-demand room may go, or be made by another, at any moment until the seat is taken.
     loop {
-        if core
-            .registry
-            .find(room_id)
-            .is_none_or(|there| !Arc::ptr_eq(&there, &room))
-        {
-            match core.registry.add(Arc::clone(&room)) {
-                Ok(()) if room.origin == Origin::OnDemand => core.announce(&room, None),
-                Ok(()) => {}
-                Err(NotAdded::Exists) => {
-                    room = core.registry.find(room_id).ok_or_else(no_such_room)?;
-                }
-                Err(NotAdded::TooMany | NotAdded::Quota) => {
-                    return Err(JoinError::Limited {
-                        reason: "there are as many rooms as there may be".to_owned(),
-                    });
-                }
-            }
-        }
-        match take_seat(core, client, &room, request.id, wanted.clone(), request.since.as_ref()) {
-            Err(JoinError::NoSuchRoom { .. }) if room.origin == Origin::OnDemand => {
+        if room.origin == Origin::OnDemand {
+            if room.lock().is_deleted() {
                 core.registry.remove(&room);
                 room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
             }
-            taken => return taken.map(|()| room),
+            room = make_present(core, room)?;
         }
+        match take_seat(core, client, &room, request.id, wanted.clone(), request.since.as_ref()) {
+            Err(JoinError::NoSuchRoom { .. }) if room.origin == Origin::OnDemand => {}
+            taken => {
+                note_if_empty(core, &room);
+                return taken.map(|()| room);
+            }
+        }
+    }
+}
+
+/// Adds an on-demand room to the registry, unless there is one of its id.
+fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, JoinError> {
+    if let Some(there) = core.registry.find(&room.id) {
+        return Ok(there);
+    }
+    match core.registry.add(Arc::clone(&room)) {
+        Ok(()) => core.announce(&room, None),
+        Err(NotAdded::Exists) => return Ok(core.registry.find(&room.id).unwrap_or(room)),
+        Err(NotAdded::TooMany | NotAdded::Quota) => {
+            return Err(JoinError::Limited {
+                reason: "there are as many rooms as there may be".to_owned(),
+            });
+        }
+    }
+    Ok(room)
+}
+
+/// An on-demand room that nobody is in goes after a while.
+fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
+    let empty = {
+        let state = room.lock();
+        (state.len() == 0).then(|| state.joins())
+    };
+    if let Some(joins) = empty {
+        core.idle_rooms.note(core, room, joins);
     }
 }
 
@@ -269,12 +286,9 @@ pub(crate) fn leave(
     if !state.leave(client.key) {
         return false;
     }
-    let empty = (state.len() == 0).then(|| state.joins());
     left(core, client, room, id, reason);
     drop(state);
-    if let Some(joins) = empty {
-        core.idle_rooms.note(core, room, joins);
-    }
+    note_if_empty(core, room);
     true
 }
 
