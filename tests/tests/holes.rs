@@ -275,7 +275,7 @@ async fn hooks_are_given_handles_and_not_copies_of_every_client_and_room() {
     let server = TestServer::with(|builder| {
         builder.on_joined(|client, room| async move {
             // What the hook sees is the server itself, as it is now.
-            let same = room.participants().iter().any(|there| *there == client);
+            let same = room.participants().contains(&client);
             room.dialogue()
                 .room(room.id())
                 .filter(|found| *found == room && same)

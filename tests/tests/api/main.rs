@@ -5,4 +5,5 @@ mod clients;
 mod history;
 mod listening;
 mod rooms;
+mod sessions;
 mod triggering;

@@ -1,6 +1,5 @@
 //! `room`, `rooms`, `create_room`, `delete_room` and `RoomHandle`.
 
-use dialogue::prelude::*;
 use dialogue::{CreateRoomError, EventDefinition, Limits, RoomConfig, SyncHistory};
 use dialogue_tests::{Bell, Chat, Message, Project, TestServer, UserJoined, message};
 use serde_json::json;

@@ -1,6 +1,5 @@
 //! What each hook is told, and in which order.
 
-use dialogue::prelude::*;
 use dialogue_tests::{Chat, Gate, Message, Project, Record, TestServer, message};
 use serde_json::json;
 

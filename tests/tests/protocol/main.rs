@@ -4,4 +4,5 @@ mod connecting;
 mod events;
 mod history;
 mod malformed;
+mod recovery;
 mod rooms;
