@@ -345,26 +345,61 @@ async fn a_silent_client_that_answers_pings_stays() {
     assert_eq!(server.clients().len(), 1);
 }
 
-#[tokio::test]
-async fn a_reader_that_stops_reading_is_cut_with_4000_and_nobody_waits_for_it() {
-    let server = TestServer::limited(Limits {
-        queue_frames: 8,
-        ..Limits::default()
-    })
-    .await;
+/// A client in `chat` that reads nothing more.
+async fn stuck_reader(server: &TestServer) -> RawClient {
     let mut stuck = RawClient::connected(server.address()).await;
     stuck.send(FIN | TEXT, br#"{"type":"join","roomId":"chat"}"#).await;
     stuck.recv().await.expect("joined");
-    let text = "x".repeat(1_000);
-    let chat = server.room(Chat).expect("the room");
-    within("the cut", async {
-        while chat.size() > 0 {
-            server.trigger(Chat, message(&text)).await.expect("an event");
-            tokio::task::yield_now().await;
-        }
+    stuck
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_cut_with_4000_and_nobody_waits_for_it() {
+    let frames = Limits {
+        queue_frames: 8,
+        ..Limits::default()
+    };
+    let bytes = Limits {
+        queue_bytes: 10_000,
+        replay_bytes: 1_000,
+        history_page_bytes: 1_000,
+        ..Limits::default()
+    };
+    for limits in [frames, bytes] {
+        let server = TestServer::limited(limits).await;
+        let mut stuck = stuck_reader(&server).await;
+        let text = "x".repeat(1_000);
+        let chat = server.room(Chat).expect("the room");
+        within("the cut", async {
+            while chat.size() > 0 {
+                server.trigger(Chat, message(&text)).await.expect("an event");
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(stuck.expect_close().await, 4000);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_makes_no_progress_is_given_up_at_its_deadline() {
+    let server = TestServer::limited(Limits {
+        queue_bytes: 1 << 30,
+        write_deadline: Duration::from_millis(200),
+        ..Limits::default()
     })
     .await;
-    assert_eq!(stuck.expect_close().await, 4000);
+    let _stuck = stuck_reader(&server).await;
+    // More than the kernel takes over for a reader, and less than the queue holds.
+    for _ in 0..40 {
+        let username = "x".repeat(1 << 20);
+        server
+            .trigger(Chat, dialogue_tests::UserJoined { username })
+            .await
+            .expect("an event");
+    }
+    until("the cut", || server.clients().is_empty()).await;
+    assert_eq!(server.room(Chat).expect("the room").size(), 0);
 }
 
 // ---- The drain ----
@@ -471,6 +506,57 @@ async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
         matches!(stopped, Err(Error::DrainTimedOut { remaining }) if remaining > 0),
         "{stopped:?}"
     );
+}
+
+/// Sends this process a SIGTERM. Only who waits for signals takes note.
+#[cfg(unix)]
+fn terminate() {
+    let status = std::process::Command::new("kill")
+        .args(["-TERM", &std::process::id().to_string()])
+        .status();
+    assert!(status.expect("there is a `kill`").success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn serve_drains_at_a_signal_and_a_second_one_ends_it_at_once() {
+    let dialogue = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .build()
+        .expect("a server");
+    let gate = Gate::default();
+    let held = gate.clone();
+    dialogue.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
+        let held = held.clone();
+        async move { held.pass().await }
+    });
+    // An address of this test's own, so that nobody takes the port meanwhile.
+    let probe = std::net::TcpListener::bind("127.0.0.77:0").expect("a port");
+    let address = probe.local_addr().expect("an address");
+    drop(probe);
+    let serving = tokio::spawn({
+        let dialogue = dialogue.clone();
+        async move { dialogue.serve(address).await }
+    });
+    within("the server", async {
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut ada = TestClient::connect_as(address, "ada").await;
+    ada.join("chat").await;
+    ada.say("chat", "hold the drain up").await;
+    gate.arrival().await;
+    terminate();
+    assert_eq!(ada.expect_close().await, 1012);
+    assert!(!serving.is_finished(), "the handler is waited for");
+    terminate();
+    within("the end at once", serving)
+        .await
+        .expect("no panic")
+        .expect("a drain that was cut short by whoever runs it");
 }
 
 #[tokio::test]

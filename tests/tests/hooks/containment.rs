@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use dialogue::prelude::*;
 use dialogue::{Builder, Dialogue, Limits};
-use dialogue_tests::{CapturedLog, Chat, Message, Project, Rooms, TestServer, message};
+use dialogue_tests::{CapturedLog, Chat, Gate, Message, Project, Rooms, TestServer, message};
+use futures_util::future::join_all;
 use serde_json::json;
 
 /// How a hook goes wrong.
@@ -293,7 +294,8 @@ async fn load_history_that_fails_is_unavailable_to_who_asked() {
 
 #[tokio::test]
 async fn on_history_evicted_that_fails_is_tried_again_and_then_loudly_given_up() {
-    for fault in FAULTS {
+    // The pauses between attempts are real ones: all faults at the same time.
+    join_all(FAULTS.map(async |fault| {
         let attempts = dialogue_tests::Record::default();
         let noted = attempts.clone();
         let (server, log) = server_with(|builder| {
@@ -314,5 +316,33 @@ async fn on_history_evicted_that_fails_is_tried_again_and_then_loudly_given_up()
         let line = log.line_with(&["LOST", "chat", "message"]).await;
         assert!(line.contains("ERROR"), "{line}");
         assert_healthy(&server).await;
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn on_triggered_that_stalls_does_not_pile_up_without_end() {
+    let gate = Gate::default();
+    let (held, log) = (gate.clone(), CapturedLog::default());
+    let server = TestServer::with(|builder| {
+        builder.logger(log.dispatch()).on_triggered(move |_, _| {
+            let held = held.clone();
+            async move { held.pass().await }
+        })
+    })
+    .await;
+    for _ in 0..1_024 {
+        server
+            .trigger(Chat, message("hi"))
+            .await
+            .expect("a trigger waits for no hook");
     }
+    assert!(!log.text().contains("too many"), "{}", log.text());
+    server
+        .trigger(Chat, message("hi"))
+        .await
+        .expect("a trigger waits for no hook");
+    log.line_with(&["ERROR", "on_triggered", "too many"]).await;
+    gate.open();
+    assert_healthy(&server).await;
 }

@@ -150,6 +150,34 @@ async fn what_load_history_returns_of_another_room_event_or_time_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_taken_out_while_history_is_loaded_gets_none() {
+    let gate = dialogue_tests::Gate::default();
+    let held = gate.clone();
+    let server = TestServer::with(|builder| {
+        builder.load_history(move |_| {
+            let held = held.clone();
+            async move {
+                held.pass().await;
+                Ok(Vec::new())
+            }
+        })
+    })
+    .await;
+    server
+        .trigger::<Message>(Chat, message("a secret"))
+        .await
+        .expect("an event");
+    let mut ada = server.joined("ada", "chat").await;
+    ada.send(json!({ "type": "history", "id": 1, "roomId": "chat", "event": "message" }))
+        .await;
+    gate.arrival().await;
+    assert!(server.clients_of("ada")[0].leave(Chat));
+    gate.open();
+    ada.recv_type("left").await;
+    assert_eq!(ada.recv_type("error").await["code"], "NOT_IN_ROOM");
+}
+
+#[tokio::test]
 async fn events_that_wait_to_be_stored_are_found_meanwhile() {
     let gate = dialogue_tests::Gate::default();
     let held = gate.clone();

@@ -146,6 +146,16 @@ async fn a_session_ends_at_its_expiry() {
 }
 
 #[tokio::test]
+async fn a_session_ends_at_its_expiry_whatever_a_hook_is_about() {
+    let builder = signing_in().before_join(|_, _| std::future::pending());
+    let server = TestServer::start(builder).await;
+    let mut client = server.open().await;
+    client.connect(json!({ "token": "short" })).await;
+    client.send(json!({ "type": "join", "roomId": "chat" })).await;
+    assert_eq!(client.expect_close().await, 4001);
+}
+
+#[tokio::test]
 async fn a_later_connect_renews_the_session_and_keeps_rooms() {
     let server = TestServer::start(signing_in()).await;
     let mut client = server.open().await;
