@@ -148,41 +148,46 @@ enum Stopped {
 }
 
 /// The header of an unmasked WebSocket frame.
-struct Header {
+pub(super) struct Header {
     bytes: [u8; 10],
     len: usize,
 }
 
+/// The first byte of a text frame that is a whole message.
+const WHOLE_TEXT: u8 = 0x81;
+
 impl Header {
     fn of(frame: &Frame) -> Self {
+        match frame {
+            Frame::Raw(_) => Self { bytes: [0; 10], len: 0 },
+            Frame::Text(payload) => Self::new(WHOLE_TEXT, payload.len()),
+        }
+    }
+
+    /// The header with this first byte of a frame with so much payload.
+    pub(super) fn new(first: u8, payload: usize) -> Self {
         let mut bytes = [0; 10];
-        let len = match frame {
-            Frame::Raw(_) => 0,
-            Frame::Text(payload) => {
-                const FINAL_TEXT: u8 = 0x81;
-                bytes[0] = FINAL_TEXT;
-                match payload.len() {
-                    short @ 0..=125 => {
-                        bytes[1] = short as u8;
-                        2
-                    }
-                    medium @ 126..=0xffff => {
-                        bytes[1] = 126;
-                        bytes[2..4].copy_from_slice(&(medium as u16).to_be_bytes());
-                        4
-                    }
-                    long => {
-                        bytes[1] = 127;
-                        bytes[2..10].copy_from_slice(&(long as u64).to_be_bytes());
-                        10
-                    }
-                }
+        bytes[0] = first;
+        let len = match payload {
+            short @ 0..=125 => {
+                bytes[1] = short as u8;
+                2
+            }
+            medium @ 126..=0xffff => {
+                bytes[1] = 126;
+                bytes[2..4].copy_from_slice(&(medium as u16).to_be_bytes());
+                4
+            }
+            long => {
+                bytes[1] = 127;
+                bytes[2..10].copy_from_slice(&(long as u64).to_be_bytes());
+                10
             }
         };
         Self { bytes, len }
     }
 
-    fn as_slice(&self) -> &[u8] {
+    pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
