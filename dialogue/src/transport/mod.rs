@@ -2,6 +2,8 @@
 
 mod connection;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod wire;
 mod writer;
