@@ -1,8 +1,12 @@
 //! Connections as they are served, from the first byte to the last, with only the network left out: a pipe in memory
 //! takes its place, so that a test can cut it at any byte, let a reader stall, and pause the clock.
+//!
+//! [`peer`] is the client; [`model`] says what a client must be told, by a rule so simple that it can be believed.
 
 mod cuts;
+mod model;
 mod peer;
+mod recovery;
 mod rejoin;
 
 use std::time::Duration;

@@ -33,6 +33,11 @@ pub(super) struct Peer {
 impl Peer {
     /// Opens a connection on a pipe that holds `capacity` bytes, and sends `connect`.
     pub(super) async fn connect(dialogue: &Dialogue, capacity: usize) -> Self {
+        Self::connect_again(dialogue, capacity, None).await
+    }
+
+    /// The same as the successor of another connection, if it shows its secret.
+    pub(super) async fn connect_again(dialogue: &Dialogue, capacity: usize, resume: Option<&str>) -> Self {
         let (ours, theirs) = tokio::io::duplex(capacity);
         let core = Arc::clone(&dialogue.core);
         let connect_by = Instant::now() + core.limits.connect_deadline;
@@ -43,7 +48,11 @@ impl Peer {
             pending: BytesMut::new(),
             read: 0,
         };
-        peer.send(&json!({ "type": "connect", "protocol": 1 })).await;
+        let mut connect = json!({ "type": "connect", "protocol": 1 });
+        if let Some(resume) = resume {
+            connect["resume"] = json!(resume);
+        }
+        peer.send(&connect).await;
         peer
     }
 
