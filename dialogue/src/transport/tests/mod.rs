@@ -6,8 +6,10 @@
 mod cuts;
 mod model;
 mod peer;
+mod races;
 mod recovery;
 mod rejoin;
+mod slow_readers;
 
 use std::time::Duration;
 
@@ -31,6 +33,12 @@ struct Plenty {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Fleeting {
     number: u64,
+}
+
+/// An event as large as one wants.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+struct Bulk {
+    text: String,
 }
 
 /// Lets everything happen that can happen without more input: on a paused clock, time moves only when nothing else does.
