@@ -471,6 +471,8 @@ mod room;
 mod runtime;
 mod serial;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "server")]
 mod transport;
 

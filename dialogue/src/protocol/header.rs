@@ -1,10 +1,10 @@
-//! The header of a server's text frame (RFC 6455, section 5.2): final, unmasked.
+//! The header of a frame from the server (RFC 6455, section 5.2): unmasked.
 
 /// The longest header, in bytes.
 pub(crate) const MAX_HEADER: usize = 10;
 
-/// A final text frame.
-const FINAL_TEXT: u8 = 0x81;
+/// The first byte of a text frame that is a whole message.
+const WHOLE_TEXT: u8 = 0x81;
 
 /// What goes before a payload.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +22,13 @@ impl Header {
 
     /// The header of a text frame with a payload of so many bytes.
     pub(crate) fn of_text(payload: usize) -> Self {
+        Self::new(WHOLE_TEXT, payload)
+    }
+
+    /// The header with this first byte of a frame with so much payload.
+    pub(crate) fn new(first: u8, payload: usize) -> Self {
         let mut bytes = [0; MAX_HEADER];
-        bytes[0] = FINAL_TEXT;
+        bytes[0] = first;
         let len = if let Ok(short @ 0..=125) = u8::try_from(payload) {
             bytes[1] = short;
             2

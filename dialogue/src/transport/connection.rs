@@ -1,66 +1,34 @@
-//! One connection's task: reads frames, feeds the session, watches the clocks, and sees to the end.
+//! One client's connection: feeds the session with what comes in, and watches the clocks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_websockets::Message;
 
-use super::wire::Wire;
-use super::writer::Writer;
-use crate::client::{ClientState, Close, Frame, Outbox};
+use super::socket::{self, Incoming};
+use crate::client::{ClientState, Close, Frame};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
 use crate::rate_limit::{Rate, SlidingWindow};
 use crate::runtime::{Core, disconnect};
 use crate::session::{Failure, Presented, Session, admit, authenticate, error_frame};
 
-/// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// A ping without payload.
 const PING: &[u8] = &[0x89, 0];
 
-/// What one message may take on the wire, as a multiple of the largest payload: fragments of a single byte, each with its
-/// header and mask, take seven.
-const WIRE_OVERHEAD: usize = 8;
-
 /// Serves one upgraded connection until it has ended.
-pub(super) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
+pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let outbox = Arc::new(Outbox::new(&core.limits));
-    let (reading, writing) = tokio::io::split(socket);
-    let budget = core
-        .limits
-        .message_bytes
-        .saturating_mul(WIRE_OVERHEAD)
-        .saturating_add(64 * 1024);
-    let frames = ServerBuilder::new()
-        .config(Config::default())
-        .limits(FrameLimits::default().max_payload_len(Some(core.limits.message_bytes)))
-        .serve(Wire::new(reading, Arc::clone(&outbox), budget));
-    let mut reader = Reader {
-        frames,
-        outbox: Arc::clone(&outbox),
-        rate: SlidingWindow::new(Rate {
-            max_events: core.limits.inbound_frames,
-            window: core.limits.inbound_window,
-        }),
-        opened: Instant::now(),
-        refused: 0,
-    };
-    let writer = Writer::new(writing, Arc::clone(&outbox), core.limits.write_deadline);
-    let conversation = async {
+    socket::run(socket, &core.limits, async |incoming| {
+        let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
-        // Whoever ended it has said why; if nobody has, the other side did.
-        outbox.close(Close::quietly());
-    };
-    let (_write_half, ()) = tokio::join!(writer.run(), conversation);
-    let _ = timeout(LINGER, async { while let Some(Ok(_)) = reader.frames.next().await {} }).await;
+        reader.incoming
+    })
+    .await;
 }
 
 /// Ends a client's membership everywhere, however its task ends.
@@ -106,7 +74,7 @@ where
     let session = Session::new(Arc::clone(core), client, presented);
     tokio::select! {
         () = session.begin() => {}
-        () = reader.outbox.closed() => return,
+        () = reader.incoming.outbox().closed() => return,
     }
     attend(&core.limits, reader, &session).await;
 }
@@ -156,7 +124,7 @@ where
                 return None;
             }
         };
-        let outbox = Arc::clone(&reader.outbox);
+        let outbox = Arc::clone(reader.incoming.outbox());
         let client = admit(core, &outbox, request.id, who, connect.resume.as_deref()).await;
         if client.is_none() {
             reader.end(CloseCode::TooManyConnections, "too many connections of this user");
@@ -170,7 +138,7 @@ async fn attend<R>(limits: &Limits, reader: &mut Reader<R>, session: &Session)
 where
     R: AsyncRead + Unpin,
 {
-    let outbox = Arc::clone(&reader.outbox);
+    let outbox = Arc::clone(reader.incoming.outbox());
     let mut heard = Instant::now();
     let mut pinged = false;
     loop {
@@ -190,7 +158,7 @@ where
                     reader.end_now(CloseCode::GoingAway, "nothing was heard for too long");
                     return;
                 }
-                reader.outbox.push(Frame::Raw(bytes::Bytes::from_static(PING)));
+                outbox.push(Frame::Raw(bytes::Bytes::from_static(PING)));
                 pinged = true;
                 continue;
             }
@@ -243,10 +211,9 @@ where
     }
 }
 
-/// What comes in: frames, counted against the client's rate.
+/// What comes in, counted against the client's rate.
 struct Reader<R> {
-    frames: WebSocketStream<Wire<R>>,
-    outbox: Arc<Outbox>,
+    incoming: Incoming<R>,
     rate: SlidingWindow,
     opened: Instant,
     /// How many frames in a row came too fast.
@@ -266,29 +233,28 @@ enum Heard {
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
+    fn new(incoming: Incoming<R>, limits: &Limits) -> Self {
+        Self {
+            incoming,
+            rate: SlidingWindow::new(Rate {
+                max_events: limits.inbound_frames,
+                window: limits.inbound_window,
+            }),
+            opened: Instant::now(),
+            refused: 0,
+        }
+    }
+
     /// The next frame; `None` at the end of the connection, whose reason the client has been told if there is one.
     ///
     /// Safe to drop: no frame is lost.
     async fn next(&mut self) -> Option<Heard> {
-        loop {
-            let message = match self.frames.next().await? {
-                Ok(message) => message,
-                Err(error) => {
-                    self.refuse_frame(&error);
-                    return None;
-                }
-            };
-            self.frames.get_mut().message_done();
-            if message.is_close() {
-                // The library answers with a close of its own when it is asked for more.
-                continue;
-            }
-            if message.is_binary() {
-                self.end(CloseCode::BinaryFrame, "binary frames are not understood");
-                return None;
-            }
-            return Some(self.count(&message));
+        let message = self.incoming.next().await?;
+        if message.is_binary() {
+            self.end(CloseCode::BinaryFrame, "binary frames are not understood");
+            return None;
         }
+        Some(self.count(&message))
     }
 
     fn count(&mut self, message: &Message) -> Heard {
@@ -305,25 +271,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
-    /// Ends a connection whose frames break the protocol. The library says the close itself, but for a message that is too
-    /// long only when all its fragments are counted, and for one that never ends.
-    fn refuse_frame(&mut self, error: &Error) {
-        let _ = self.frames.next().now_or_never();
-        if self.frames.get_ref().wrote_close() {
-            return;
-        }
-        match error {
-            Error::PayloadTooLong { .. } => self.end(CloseCode::MessageTooBig, "the message is too long"),
-            Error::Io(error) if error.kind() == std::io::ErrorKind::Other => {
-                self.end(CloseCode::MessageTooBig, "the message has too many fragments");
-            }
-            Error::Protocol(_) => self.end(CloseCode::ProtocolError, "the frame breaks the protocol"),
-            _ => {}
-        }
-    }
-
     fn tell(&self, frame: bytes::Bytes) {
-        self.outbox.push(Frame::Text(frame));
+        self.incoming.outbox().push(Frame::Text(frame));
     }
 
     /// Says why a client is not admitted, and ends the connection.
@@ -333,10 +282,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     fn end(&self, code: CloseCode, reason: impl Into<String>) {
-        self.outbox.close(Close::after_flush(code, reason));
+        self.incoming.end(code, reason);
     }
 
     fn end_now(&self, code: CloseCode, reason: impl Into<String>) {
-        self.outbox.close(Close::now(code, reason));
+        self.incoming.outbox().close(Close::now(code, reason));
     }
 }

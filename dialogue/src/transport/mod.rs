@@ -1,7 +1,14 @@
 //! The only place that knows sockets: HTTP, the WebSocket upgrade, the connection's task, the serve loop and the drain.
 
 mod connection;
+#[cfg(feature = "testing")]
+mod echo;
+mod handshake;
 mod serve;
+mod socket;
 mod upgrade;
 mod wire;
 mod writer;
+
+#[cfg(feature = "testing")]
+pub(crate) use self::{connection::serve, echo::router as echo_router};

@@ -1,4 +1,4 @@
-//! From an HTTP request to a WebSocket: the router, what an upgrade must look like, and who is turned away before it.
+//! From an HTTP request to a connection: the router, and who is turned away before the upgrade.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -7,21 +7,16 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use base64::Engine;
-use http::header::{CONNECTION, HOST, ORIGIN, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::header::{HOST, ORIGIN};
+use http::{HeaderValue, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::connection;
+use super::{connection, handshake};
 use crate::origin;
 use crate::runtime::{Core, Dialogue};
 use crate::session::Presented;
-
-const KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
-const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
-const ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 
 /// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into the request by the
 /// serve loop; a server that the router is mounted in does not.
@@ -79,8 +74,8 @@ async fn ready(State(entry): State<Entry>) -> StatusCode {
 
 async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
     let Entry { core, addresses } = entry;
-    let accept = match accept_key(&request) {
-        Ok(accept) => accept,
+    let switching = match handshake::answer(&request) {
+        Ok(switching) => switching,
         Err(refused) => return refused.into_response(),
     };
     let headers = request.headers();
@@ -139,61 +134,7 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
         }
     };
     core.tasks.spawn(task);
-    let headers = [
-        (CONNECTION, HeaderValue::from_static("upgrade")),
-        (UPGRADE, HeaderValue::from_static("websocket")),
-        (ACCEPT, accept),
-    ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
-}
-
-/// Checks that a request is a WebSocket's opening handshake (RFC 6455, section 4.2.1) and answers its key.
-fn accept_key(request: &Request) -> Result<HeaderValue, (StatusCode, HeaderMap, &'static str)> {
-    let refused = |status, reason| Err((status, HeaderMap::new(), reason));
-    if request.method() != Method::GET {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
-        return Err((StatusCode::METHOD_NOT_ALLOWED, headers, "a WebSocket is opened by GET"));
-    }
-    if request.version() != Version::HTTP_11 {
-        return refused(StatusCode::BAD_REQUEST, "a WebSocket is opened over HTTP/1.1");
-    }
-    let headers = request.headers();
-    if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
-        let mut headers = HeaderMap::new();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return Err((StatusCode::UPGRADE_REQUIRED, headers, "this is a WebSocket's address"));
-    }
-    if headers.get(VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
-        let mut headers = HeaderMap::new();
-        headers.insert(VERSION, HeaderValue::from_static("13"));
-        return Err((
-            StatusCode::UPGRADE_REQUIRED,
-            headers,
-            "only WebSocket version 13 is spoken",
-        ));
-    }
-    let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
-    let base64 = base64::engine::general_purpose::STANDARD;
-    if base64.decode(key).map(|key| key.len()) != Ok(16) {
-        return refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64");
-    }
-    let mut hash = sha1_smol::Sha1::from(key);
-    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    match HeaderValue::from_str(&base64.encode(hash.digest().bytes())) {
-        Ok(accept) => Ok(accept),
-        Err(_) => refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be answered"),
-    }
-}
-
-/// Whether a header's comma-separated list has a token, in any case.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|value| value.trim().eq_ignore_ascii_case(token))
+    switching
 }
 
 /// How many connections each address has.

@@ -1,0 +1,55 @@
+//! A WebSocket that sends back what it is sent: the transport without Dialogue's protocol, for conformance suites.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use hyper_util::rt::TokioIo;
+use tokio_websockets::Message;
+
+use crate::protocol::Header;
+use super::{handshake, socket};
+use crate::client::Frame;
+use crate::limits::Limits;
+
+/// The first byte of a binary frame that is a whole message.
+const WHOLE_BINARY: u8 = 0x82;
+
+/// The echo at every path.
+pub(crate) fn router(limits: Limits) -> axum::Router {
+    axum::Router::new().fallback(any(upgrade)).with_state(limits)
+}
+
+async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response {
+    let switching = match handshake::answer(&request) {
+        Ok(switching) => switching,
+        Err(refused) => return refused.into_response(),
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let Ok(socket) = upgraded.await else {
+            return;
+        };
+        socket::run(TokioIo::new(socket), &limits, async |mut incoming| {
+            while let Some(message) = incoming.next().await {
+                if let Some(frame) = echoed(message) {
+                    incoming.outbox().push(frame);
+                }
+            }
+            incoming
+        })
+        .await;
+    });
+    switching
+}
+
+/// A message as it is sent back; `None` for pings and pongs.
+fn echoed(message: Message) -> Option<Frame> {
+    let (text, binary) = (message.is_text(), message.is_binary());
+    let payload = Bytes::from(message.into_payload());
+    if text {
+        return Some(Frame::Text(payload));
+    }
+    let header = Header::new(WHOLE_BINARY, payload.len());
+    binary.then(|| Frame::Raw(Bytes::from([header.as_slice(), &payload].concat())))
+}
