@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 /// The protocol that a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub(crate) enum Dialect {
     /// Dialogue's own.
     Dialogue,
     /// Every text frame goes to everyone in the room that the path names: what bare servers do.
@@ -28,7 +28,7 @@ impl FromStr for Dialect {
 
 impl Dialect {
     /// Where the WebSocket is.
-    pub fn path(self, room: usize) -> String {
+    pub(crate) fn path(self, room: usize) -> String {
         match self {
             Self::Dialogue => "/dialogue/ws".to_owned(),
             Self::Plain => format!("/ws?room={room}"),
@@ -37,7 +37,7 @@ impl Dialect {
     }
 
     /// What is sent to get into a room, each frame with what its answer contains.
-    pub fn opening(self, room: usize) -> Vec<(String, &'static str)> {
+    pub(crate) fn opening(self, room: usize) -> Vec<(String, &'static str)> {
         match self {
             Self::Dialogue => vec![
                 (
@@ -55,7 +55,7 @@ impl Dialect {
     }
 
     /// A message to a room, some `bytes` long.
-    pub fn message(self, room: usize, bytes: usize) -> String {
+    pub(crate) fn message(self, room: usize, bytes: usize) -> String {
         let text = "x".repeat(bytes.saturating_sub(100).max(1));
         let data = format!(r#"{{"text":"{text}","senderId":"load"}}"#);
         match self {
@@ -72,7 +72,7 @@ impl Dialect {
     }
 
     /// Whether a frame is a delivery.
-    pub fn is_delivery(self, frame: &[u8]) -> bool {
+    pub(crate) fn is_delivery(self, frame: &[u8]) -> bool {
         match self {
             Self::Dialogue | Self::Plain => frame.starts_with(br#"{"type":"event""#),
             Self::SocketIo => frame.starts_with(b"42"),
@@ -80,7 +80,7 @@ impl Dialect {
     }
 
     /// What must be said in answer to a frame for the server not to hang up.
-    pub fn answer(self, frame: &[u8]) -> Option<&'static str> {
+    pub(crate) fn answer(self, frame: &[u8]) -> Option<&'static str> {
         (self == Self::SocketIo && frame == b"2").then_some("3")
     }
 }

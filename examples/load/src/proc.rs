@@ -7,15 +7,15 @@ use std::time::Duration;
 const TICKS_PER_SECOND: u64 = 100;
 
 /// A process to watch.
-pub struct Process(u32);
+pub(crate) struct Process(u32);
 
 impl Process {
-    pub fn new(pid: u32) -> Self {
+    pub(crate) fn new(pid: u32) -> Self {
         Self(pid)
     }
 
     /// User and system time so far.
-    pub fn cpu(&self) -> io::Result<Duration> {
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
         // The command's name, in parentheses, may hold anything.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -29,7 +29,7 @@ impl Process {
     }
 
     /// Memory in RAM.
-    pub fn resident_bytes(&self) -> io::Result<u64> {
+    pub(crate) fn resident_bytes(&self) -> io::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let kibibytes = status
             .lines()

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-pub struct Report {
-    pub connections: usize,
-    pub connected_in: Duration,
-    pub deliveries: u64,
-    pub elapsed: Duration,
-    pub latencies: Vec<Duration>,
-    pub cpu: Option<Duration>,
-    pub memory_before: Option<u64>,
-    pub memory_idle: Option<u64>,
-    pub memory_after: Option<u64>,
+pub(crate) struct Report {
+    pub(crate) connections: usize,
+    pub(crate) connected_in: Duration,
+    pub(crate) deliveries: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) latencies: Vec<Duration>,
+    pub(crate) cpu: Option<Duration>,
+    pub(crate) memory_before: Option<u64>,
+    pub(crate) memory_idle: Option<u64>,
+    pub(crate) memory_after: Option<u64>,
 }
 
 impl Report {

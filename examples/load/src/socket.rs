@@ -9,14 +9,14 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use crate::dialect::Dialect;
 
 /// An open WebSocket in its room.
-pub struct Socket {
+pub(crate) struct Socket {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
 impl Socket {
     /// Connects and enters a room.
-    pub async fn connect(dialect: Dialect, port: u16, room: usize) -> io::Result<Self> {
+    pub(crate) async fn connect(dialect: Dialect, port: u16, room: usize) -> io::Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let path = dialect.path(room);
@@ -65,7 +65,7 @@ impl Socket {
         }
     }
 
-    pub fn into_split(self) -> (Reader, Writer) {
+    pub(crate) fn into_split(self) -> (Reader, Writer) {
         let (reader, writer) = self.stream.into_split();
         (
             Reader {
@@ -78,14 +78,14 @@ impl Socket {
 }
 
 /// The receiving half.
-pub struct Reader {
+pub(crate) struct Reader {
     stream: OwnedReadHalf,
     unread: Vec<u8>,
 }
 
 impl Reader {
     /// Waits for more, and tells how many deliveries came.
-    pub async fn next_messages(&mut self, dialect: Dialect) -> io::Result<usize> {
+    pub(crate) async fn next_messages(&mut self, dialect: Dialect) -> io::Result<usize> {
         // Nothing is kept between reads but the beginning of a frame, so that idle readers cost no memory.
         let mut buffer = [0u8; 16 * 1024];
         let count = self.stream.read(&mut buffer).await?;
@@ -114,13 +114,13 @@ impl Reader {
 }
 
 /// The sending half.
-pub struct Writer {
+pub(crate) struct Writer {
     stream: OwnedWriteHalf,
 }
 
 impl Writer {
     /// Sends a text frame; a server that does not take it is one that the load has brought down.
-    pub fn try_send(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn try_send(&mut self, text: &str) -> io::Result<()> {
         let frame = masked(text);
         match self.stream.try_write(&frame) {
             Ok(written) if written == frame.len() => Ok(()),
@@ -132,7 +132,7 @@ impl Writer {
 
 /// Where the payload of the first frame begins and the frame ends, if it is all there.
 fn whole_frame(bytes: &[u8]) -> Option<(usize, usize)> {
-    let (start, length) = match *bytes.get(1)? & 0x7f {
+    let (start, length): (usize, usize) = match *bytes.get(1)? & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))),
         127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize),
         length => (2, usize::from(length)),
