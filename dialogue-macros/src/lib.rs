@@ -69,6 +69,16 @@ pub fn derive_dialogue_event(input: TokenStream) -> TokenStream {
 /// - `listed` (families): whether on-demand members are announced and listed. Default: `false`.
 ///
 /// `crate = path;` before the set's name says where the `dialogue` crate is, if not at `::dialogue`.
+///
+/// What it makes:
+///
+/// - the set's type, for `Dialogue::builder().rooms::<Rooms>()`;
+/// - a type for each room, a unit struct or, for a family, a struct with the id's fields: `Chat`, `Project { id: 7 }`. It
+///   implements `Room`, and `Allows` and `ClientAllows` for its events; a family has `every()`, which stands for all of
+///   its rooms where one listens;
+/// - where the events are listed, an enum of them, named after the room: `ChatEvent`. A handler that takes it matches them all.
+///
+/// The fields of a family have types that print (`Display`), parse (`FromStr`) and print the same again.
 #[proc_macro]
 pub fn rooms(input: TokenStream) -> TokenStream {
     rooms::expand(input.into()).into()

@@ -7,7 +7,7 @@ pub use std::{
     clone::Clone,
     fmt,
     option::Option::{self, None, Some},
-    primitive::str,
+    primitive::{str, usize},
     result::Result::{self, Err, Ok},
 };
 
@@ -65,17 +65,57 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// Whether no name before `names[at]` is the same.
+/// The index of the first name that is there before; the number of names if all are different.
+///
+/// Made for the compiler's interpreter, in which comparing each pair of a hundred names takes a quarter of a second: a
+/// name is compared with those before it only if one of them may have the same hash.
 #[must_use]
-pub const fn is_new(names: &[&str], at: usize) -> bool {
-    let mut before = 0;
-    while before < at {
-        if same(names[before], names[at]) {
-            return false;
+pub const fn repeated(names: &[&str]) -> usize {
+    const BITS: usize = u64::BITS as usize;
+    let mut seen = [0_u64; 16];
+    let mut at = 0;
+    while at < names.len() {
+        let slot = hash(names[at]) % (seen.len() * BITS);
+        let bit = 1 << (slot % BITS);
+        if seen[slot / BITS] & bit != 0 {
+            let mut before = 0;
+            while before < at {
+                if same(names[before], names[at]) {
+                    return at;
+                }
+                before += 1;
+            }
         }
-        before += 1;
+        seen[slot / BITS] |= bit;
+        at += 1;
     }
-    true
+    at
+}
+
+/// FNV-1a.
+const fn hash(text: &str) -> usize {
+    let text = text.as_bytes();
+    let mut hash = 0x811c_9dc5_u32;
+    let mut at = 0;
+    while at < text.len() {
+        hash = (hash ^ text[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    hash as usize
+}
+
+/// Fails to compile where the caller stands if `repeated` is `at`.
+///
+/// # Panics
+///
+/// Then, in a constant.
+#[track_caller]
+pub const fn require_new_name(repeated: usize, at: usize) {
+    assert!(
+        repeated != at,
+        "another event of this room has the same name: give one of them another one with `#[event(name = \"…\")]`, or \
+         put them into different rooms"
+    );
 }
 
 /// An event in a room's list: all that `rooms!` asks of it.
@@ -208,4 +248,22 @@ pub fn recognises<R: Room>(id: &str) -> bool {
 /// The room, if `id` is a room id and the very one that the room prints: `project-007` is not project 7.
 pub fn printing<R: RoomRef>(room: R, id: &str) -> Option<R> {
     (RoomId::is_valid(id) && room.room_id() == *id).then_some(room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_repeated_name_is_found() {
+        assert_eq!(repeated(&["a", "b", "c", "b", "a"]), 3);
+        assert_eq!(repeated(&["message", "messages", "message"]), 2);
+    }
+
+    #[test]
+    fn different_names_are_not_taken_for_repeated_ones_however_many() {
+        let names: Vec<String> = (0..5000).map(|number| format!("event-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(repeated(&names), names.len());
+    }
 }

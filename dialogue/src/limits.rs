@@ -30,12 +30,15 @@ pub struct Limits {
     /// How often the server pings each client. Default: 25 s, under the 30 s after which some proxies drop an idle
     /// connection.
     pub ping_interval: Duration,
-    /// How long after a ping nothing may be heard before a client counts as gone. Default: 10 s.
+    /// How long after a ping nothing may be heard before a client counts as gone. Default: 10 s, several round trips of a
+    /// bad mobile network.
     pub ping_timeout: Duration,
-    /// The time for headers, upgrade and authentication together. Default: 10 s.
+    /// The time for headers, upgrade and authentication together. Default: 10 s, enough for a sign-in that asks another
+    /// service, and short for who only holds a socket open.
     pub connect_deadline: Duration,
-    /// The time for each run of a hook (other than `authenticate`) and of a handler. Default: 5 s. A `before_*` hook
-    /// that overruns it has refused.
+    /// The time for each run of a hook (other than `authenticate`) and of a handler. Default: 5 s, long for a database and
+    /// short for a person who waits. A hook that can refuse and overruns it has refused. Only what awaits can be ended so:
+    /// a hook that blocks its thread blocks on.
     pub hook_deadline: Duration,
     /// The most events that may wait for one handler or stream. Default: 1,024; over it, events are dropped for that
     /// handler alone, counted and logged.
@@ -43,35 +46,43 @@ pub struct Limits {
     /// How deep handlers may trigger from within handlers. Default: 16; over it, `trigger` fails with
     /// `TriggerError::Limited`, so that a handler which triggers what it hears comes to an end.
     pub handler_depth: usize,
-    /// The most rooms a client may be in. Default: 100.
+    /// The most rooms a client may be in. Default: 100, more than anybody looks at.
     pub rooms_per_client: usize,
-    /// The most event subscriptions a client may hold over all its rooms; a wildcard counts as one. Default: 1,000.
+    /// The most event subscriptions a client may hold over all its rooms; a wildcard counts as one. Default: 1,000, ten
+    /// for each room that it may be in.
     pub subscriptions_per_client: usize,
-    /// The most rooms of the server, declared, created and on demand. Default: 10,000.
+    /// The most rooms of the server, declared, created and on demand. Default: 10,000, some tens of megabytes. Over it,
+    /// nobody gets another.
     pub max_rooms: usize,
     /// How long an on-demand room may stay empty before it goes away. Default: 60 s, so that a reload or a short cut of
     /// the network finds its history again.
     pub on_demand_idle: Duration,
     /// The most frames a client may send in any [`inbound_window`](Self::inbound_window). Default: 200. Over it, frames
-    /// are answered with `RATE_LIMITED`; as many again and the connection is closed with 4503.
+    /// are answered with `RATE_LIMITED` and not run; when more than as many again have come without one that was in time,
+    /// the connection is closed with 4503.
     pub inbound_frames: usize,
     /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s, long enough for the burst with which a
     /// client comes back to all its rooms.
     pub inbound_window: Duration,
-    /// The most connections of one user; `None` (the default) for no quota. Over it, a connection is closed with 4502.
+    /// The most connections of one user; `None` (the default) for no quota. Over it, a connection is closed with 4502. It
+    /// does not bind anonymous users, of which each connection is a new one.
     pub connections_per_user: Option<usize>,
-    /// The most connections from one IP address; `None` (the default) for no quota, since many users can share an
-    /// address. Over it, the upgrade is answered with 429.
+    /// The most connections from one IP address, that of the socket's peer; `None` (the default) for no quota, since many
+    /// users can share an address. Over it, the upgrade is answered with 429. Behind a proxy, all connections are the
+    /// proxy's; where the router is mounted in a server that does not tell the peer (`ConnectInfo`), none is counted.
     pub connections_per_address: Option<usize>,
-    /// The most events in one page of history. Default: 100.
+    /// The most events in one page of history. Default: 100, a screen or two of lines.
     pub history_page_events: usize,
-    /// The most bytes of events in one page of history. Default: 256 KiB. A single event over it is still given.
+    /// The most bytes of events in one page of history. Default: 256 KiB, a quarter of the queue. A single event over it is
+    /// still given.
     pub history_page_bytes: usize,
-    /// The most events replayed when a client joins or recovers. Default: 300.
+    /// The most events replayed when a client joins or recovers. Default: 300, a few minutes of a busy room. Over it, a
+    /// joining client is sent the newest, and a recovering one is told that it cannot.
     pub replay_events: usize,
-    /// The most bytes of events replayed when a client joins or recovers. Default: 512 KiB, half of the queue.
+    /// The most bytes of events replayed when a client joins or recovers. Default: 512 KiB, half of the queue, so that live
+    /// events fit behind.
     pub replay_bytes: usize,
-    /// The most rooms in one page of `listRooms`. Default: 100.
+    /// The most rooms in one page of `listRooms`. Default: 100, as in a page of history.
     pub room_page: usize,
     /// The time in which `stop()` flushes, closes and waits. Default: 30 s, what orchestrators allow before they kill.
     pub drain_deadline: Duration,

@@ -137,7 +137,7 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
         )));
     }
     input.parse::<Token![=]>()?;
-    let id = input.parse()?;
+    let id = value::text(input)?;
     let content;
     braced!(content in input);
     let mut settings = Settings::default();
@@ -184,7 +184,8 @@ fn skip_room(input: ParseStream<'_>) {
 }
 
 fn begins_room(input: ParseStream<'_>) -> bool {
-    let named = input.peek(Ident) && (input.peek2(Token![=]) || input.peek2(Brace));
+    let id_follows = input.peek2(Token![=]) || (input.peek2(Brace) && input.peek3(Token![=]));
+    let named = input.peek(Ident) && id_follows;
     named || input.peek(Token![#]) || input.peek(Token![pub])
 }
 

@@ -210,6 +210,12 @@ impl Outbox {
         Poll::Ready(Taken::Frames)
     }
 
+    /// What waits, for tests that ask where it is in memory.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> Vec<Frame> {
+        self.queue.lock().frames.iter().cloned().collect()
+    }
+
     /// Tells that frames taken before have been written.
     pub(crate) fn written(&self, frames: usize, bytes: usize) {
         let mut queue = self.queue.lock();

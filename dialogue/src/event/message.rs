@@ -7,6 +7,8 @@ use crate::id::{EventName, RoomId, UserId};
 
 /// An event with everything that Dialogue knows of it. `T` is the event's type, a room's event enum, or
 /// [`serde_json::Value`] for any event.
+///
+/// It serialises as clients see it, in camel case, and reads back: that is how an archive stores and returns events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

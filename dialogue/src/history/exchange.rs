@@ -12,12 +12,16 @@ pub struct EvictedHistory {
     pub room_id: RoomId,
     /// What they all are.
     pub event: EventName,
-    /// The events, oldest first. A batch may come again after a failure; `room_id` and `seq`, with the room's epoch in
-    /// case it is deleted and made anew, tell what has been stored already.
+    /// The events, oldest first. A batch may come again after a failure: store what is not there yet, by `room_id`,
+    /// `event`, `seq` and `timestamp`. `seq` alone will not do, since a room that is made anew, or a server that has
+    /// restarted, numbers from 1 again.
     pub events: Vec<EventMessage>,
 }
 
 /// Which older events are wanted: what `load_history` is asked.
+///
+/// Numbers are those of the room's present incarnation. Of events that were stored under an earlier one, before a restart
+/// for instance, set `seq` to `None` before you return them: they then count as older than all that have a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryQuery {

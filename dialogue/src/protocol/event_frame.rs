@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::header::{Header, MAX_HEADER};
 use super::json;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId, UserId};
@@ -56,6 +57,7 @@ impl<'a> EventHead<'a> {
     /// Encodes all of it, and makes room for the number.
     pub(crate) fn prepare(&self) -> PreparedEvent {
         let mut text = Vec::with_capacity(256);
+        text.extend_from_slice(&[0; MAX_HEADER]);
         text.extend_from_slice(OPENING);
         text.extend_from_slice(br#""event":"#);
         json::write(&mut text, self.event);
@@ -78,26 +80,42 @@ impl<'a> EventHead<'a> {
     }
 }
 
-/// An event's frame that waits for its number.
+/// An event's frame, encoded once. Both parts share one piece of memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventFrame {
+    /// The whole WebSocket frame, header included, as every subscriber gets it.
+    pub(crate) wire: Bytes,
+    /// Its text alone, as a history keeps it.
+    pub(crate) text: Bytes,
+}
+
+/// An event's frame that waits for its number, behind the room for its header.
 #[derive(Debug)]
 #[must_use = "an event that is not finished is never sent"]
 pub(crate) struct PreparedEvent(Vec<u8>);
 
 impl PreparedEvent {
-    /// How many bytes the frame has so far.
+    /// How many bytes the frame's text has so far.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.len() - MAX_HEADER
     }
 
     /// The live frame, `{"type":"event","event":…}`. The event gets a number if it is one that a history keeps, which
     /// may keep this very text. Allocates no text and copies none.
-    pub(crate) fn finish(mut self, seq: Option<u64>) -> Bytes {
+    pub(crate) fn finish(mut self, seq: Option<u64>) -> EventFrame {
         if let Some(seq) = seq {
             self.0.extend_from_slice(br#","seq":"#);
             json::write(&mut self.0, &seq);
         }
         self.0.push(b'}');
-        Bytes::from(self.0)
+        let header = Header::of_text(self.len());
+        let begin = MAX_HEADER - header.as_slice().len();
+        self.0[begin..MAX_HEADER].copy_from_slice(header.as_slice());
+        let all = Bytes::from(self.0);
+        EventFrame {
+            wire: all.slice(begin..),
+            text: all.slice(MAX_HEADER..),
+        }
     }
 }
 
@@ -123,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_event_without_history_has_no_number() {
-        let frame = prepared(&json!({ "text": "hi" })).finish(None);
+        let frame = prepared(&json!({ "text": "hi" })).finish(None).text;
         assert_eq!(
             frame.as_ref(),
             br#"{"type":"event","event":"message","roomId":"chat","data":{"text":"hi"},"from":"ada","timestamp":1700000000000}"#
@@ -134,8 +152,8 @@ mod tests {
     fn the_number_fits_the_room_that_is_kept_for_it() {
         for length in 0..600 {
             let prepared = prepared(&json!("x".repeat(length)));
-            let (text, spare) = (prepared.0.len(), prepared.0.capacity() - prepared.0.len());
-            let frame = prepared.finish(Some(u64::MAX));
+            let (text, spare) = (prepared.len(), prepared.0.capacity() - prepared.0.len());
+            let frame = prepared.finish(Some(u64::MAX)).text;
             assert!(frame.ends_with(br#","seq":18446744073709551615}"#));
             assert!(
                 frame.len() - text <= spare,
@@ -153,7 +171,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_event_reads_back_live_and_from_history(message in arbitrary::message()) {
-            let frame = EventHead::of(&message).prepare().finish(message.seq);
+            let EventFrame { wire, text: frame } = EventHead::of(&message).prepare().finish(message.seq);
+            prop_assert_eq!(&wire, &[Header::of_text(frame.len()).as_slice(), frame.as_ref()].concat());
             let mut live: Map<String, Value> = serde_json::from_slice(&frame).unwrap();
             prop_assert_eq!(live.remove("type"), Some(json!("event")));
             let live: EventMessage = serde_json::from_value(live.into()).unwrap();

@@ -11,6 +11,7 @@ mod code;
 mod document;
 mod event_frame;
 mod fields;
+mod header;
 mod json;
 mod reply;
 mod request;
@@ -18,6 +19,7 @@ mod subscriptions;
 
 pub use code::{CloseCode, ErrorCode};
 pub(crate) use event_frame::EventHead;
+pub(crate) use header::Header;
 pub(crate) use json::MAX_DEPTH;
 pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
 pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};

@@ -408,7 +408,7 @@ mod tests {
             epoch in ".*",
             more: bool,
         ) {
-            let live = |message| EventHead::of(message).prepare().finish(message.seq);
+            let live = |message| EventHead::of(message).prepare().finish(message.seq).text;
             let frames: Vec<_> = messages.iter().map(live).collect();
             let (room_id, event) = ("chat".into(), "message".into());
             let subscriptions = Subscriptions::default();

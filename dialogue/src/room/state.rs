@@ -28,6 +28,8 @@ pub(crate) struct RoomState<S> {
 struct Member<S> {
     sink: S,
     subscriptions: Subscriptions,
+    /// The number above which the member has been sent all that it is subscribed to.
+    heard_from: u64,
 }
 
 /// What a member hears.
@@ -58,6 +60,15 @@ impl Subscriptions {
         match self {
             Self::Named(names) => names.contains(event),
             Self::All { except } => !except.contains(event),
+        }
+    }
+
+    /// Whether it hears something that `earlier` does not.
+    fn widens(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Named(names), earlier) => names.iter().any(|name| !earlier.hears(name)),
+            (Self::All { except }, Self::All { except: earlier }) => !earlier.is_subset(except),
+            (Self::All { .. }, Self::Named(_)) => true,
         }
     }
 
@@ -131,7 +142,15 @@ impl<S: Clone> RoomState<S> {
             return Err(NoSeat::Full);
         }
         self.listen(key, &sink, &subscriptions);
-        self.members.insert(key, Member { sink, subscriptions });
+        let heard_from = self.seq;
+        self.members.insert(
+            key,
+            Member {
+                sink,
+                subscriptions,
+                heard_from,
+            },
+        );
         self.joins += 1;
         Ok(())
     }
@@ -152,6 +171,9 @@ impl<S: Clone> RoomState<S> {
         };
         let sink = member.sink.clone();
         let before = std::mem::replace(&mut member.subscriptions, subscriptions.clone());
+        if subscriptions.widens(&before) {
+            member.heard_from = self.seq;
+        }
         self.unlisten(key, &before);
         self.listen(key, &sink, &subscriptions);
         true
@@ -209,6 +231,20 @@ impl<S: Clone> RoomState<S> {
 
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// Notes that a member is sent all that it is subscribed to above `seq`, earlier events included.
+    pub(crate) fn replayed_from(&mut self, key: ClientKey, seq: u64) {
+        if let Some(member) = self.members.get_mut(&key) {
+            member.heard_from = seq;
+        }
+    }
+
+    /// Whether a member has been sent all that it is subscribed to above `seq`.
+    pub(crate) fn has_heard_since(&self, key: ClientKey, seq: u64) -> bool {
+        self.members
+            .get(&key)
+            .is_some_and(|member| (member.heard_from..=self.seq).contains(&seq))
     }
 
     /// How often somebody has come in so far: the same number later means that nobody has since.
@@ -301,6 +337,36 @@ mod tests {
         let open = Subscriptions::all().without(&EventName::from("b"), None);
         assert!(open.hears("anything") && !open.hears("b"));
         assert!(open.with(&EventName::from("b")).hears("b"));
+    }
+
+    #[test]
+    fn a_subscription_is_heard_from_the_number_at_which_it_was_made() {
+        let (mut room, key) = (RoomState::new(None), ClientKey(1));
+        room.advance();
+        room.join(key, 1, named(&["a"])).expect("a seat");
+        assert!(!room.has_heard_since(key, 0), "it came later");
+        room.replayed_from(key, 0);
+        assert!(room.has_heard_since(key, 0));
+        assert!(!room.has_heard_since(key, 2), "nothing is numbered so yet");
+        room.set_subscriptions(key, named(&[]));
+        assert!(room.has_heard_since(key, 0), "to hear less is to miss nothing");
+        room.set_subscriptions(key, Subscriptions::all());
+        assert!(!room.has_heard_since(key, 0), "it heard less until now");
+        assert!(room.has_heard_since(key, 1));
+    }
+
+    #[test]
+    fn subscriptions_widen_when_they_hear_something_new() {
+        let except = |name: &str| Subscriptions::All {
+            except: [EventName::from(name)].into(),
+        };
+        assert!(named(&["a", "b"]).widens(&named(&["a"])));
+        assert!(!named(&["a"]).widens(&named(&["a", "b"])));
+        assert!(!named(&["a"]).widens(&Subscriptions::all()));
+        assert!(named(&["a"]).widens(&except("a")));
+        assert!(Subscriptions::all().widens(&except("a")));
+        assert!(!except("a").widens(&Subscriptions::all()));
+        assert!(Subscriptions::all().widens(&named(&["a"])));
     }
 
     #[derive(Debug, Clone)]

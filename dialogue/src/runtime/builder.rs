@@ -276,7 +276,8 @@ impl Builder {
         self
     }
 
-    /// Told of each event once it is queued for its recipients. Runs on the spot, so it must be quick.
+    /// Told of each event once it is queued for its recipients, by the [`Delivery`]. Runs on the spot, before the trigger
+    /// returns, so it must be quick. A panic is logged.
     pub fn after_each<F>(mut self, hook: F) -> Self
     where
         F: Fn(&EventMessage, &Delivery) + Send + Sync + 'static,
@@ -297,7 +298,11 @@ impl Builder {
     }
 
     /// Handed the events that memory no longer keeps, to be stored elsewhere: at least once, in order. A batch that fails
-    /// comes again, five times in all, with growing pauses; then it is given up, and an error is logged.
+    /// comes again, five times in all, with pauses from 0.1 s that double; then it is given up, and an error is logged. At
+    /// most 50,000 events wait; over it the oldest are given up, and logged.
+    ///
+    /// Also handed over is what is in memory when the server stops, and when an on-demand room goes; but not the history of
+    /// a room that is deleted.
     pub fn on_history_evicted<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(EvictedHistory) -> Fut + Send + Sync + 'static,
@@ -307,7 +312,11 @@ impl Builder {
         self
     }
 
-    /// Asked for the history that memory no longer keeps, when a client pages back so far.
+    /// Asked for the history that memory no longer keeps, when a client or [`RoomHandle::history`] pages back so far.
+    /// Without it, history ends where memory does. A refusal is answered with `UNAVAILABLE` and its reason.
+    ///
+    /// Return the newest events of the room and type that [`HistoryQuery`] describes, in any order; what does not fit it is
+    /// left out. An [`EventMessage`] is stored and read back by serde.
     pub fn load_history<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(HistoryQuery) -> Fut + Send + Sync + 'static,
@@ -317,7 +326,8 @@ impl Builder {
         self
     }
 
-    /// Keeps histories in this manager rather than in one with the default limits.
+    /// Keeps histories in this manager rather than in one with the default limits: 100 events of each type in each of 1,000
+    /// rooms.
     pub fn history(mut self, manager: HistoryManager) -> Self {
         self.history = Some(manager);
         self
@@ -348,7 +358,7 @@ impl Builder {
         self
     }
 
-    /// Serves under another path than `/dialogue`.
+    /// Serves under another path than `/dialogue`. It begins with `/` and does not end with it.
     pub fn base_path(mut self, path: impl Into<String>) -> Self {
         self.base_path = path.into();
         self

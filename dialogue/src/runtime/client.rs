@@ -172,7 +172,8 @@ impl Client {
     /// Ends the connection at once with close code 4501, by which the client knows not to come back of itself. What
     /// waits to be sent is dropped. Whether the user may sign in again is for `authenticate` to say.
     ///
-    /// The client leaves its rooms at once; `on_disconnected` and `on_left` follow.
+    /// From then on no room takes the client and nothing is queued for it. `on_disconnected` and `on_left` follow; the rooms
+    /// are left when `on_disconnected` has returned.
     pub fn disconnect(&self) {
         membership::expel(&self.core, &self.state, "disconnected by the server", None);
     }

@@ -33,6 +33,9 @@ use crate::room::{KnownEvents, Registry, RoomCell};
 ///
 /// What is synchronous here (`rooms`, `clients_of`, `is_in_room`, …) speaks of this process.
 ///
+/// It belongs into a tokio runtime with its timers and input and output on, as `#[tokio::main]` has it: whatever may run a
+/// hook or a handler, `disconnect` and `leave` among them, spawns a task and panics outside of one.
+///
 /// Hooks that hold a clone of their own `Dialogue` keep it alive for ever; they reach it through what they are handed
 /// instead (`client.dialogue()`, `room.dialogue()`).
 #[derive(Clone)]

@@ -106,6 +106,10 @@ impl Dialogue {
     /// # Errors
     ///
     /// See [`CreateRoomError`]; an id that there is already is one.
+    ///
+    /// # Cancel safety
+    ///
+    /// The room is made whole when this is first polled, or not at all.
     pub fn create_room(&self, room: impl RoomBlueprint) -> CreateRoom {
         CreateRoom {
             core: Arc::clone(&self.core),
@@ -141,8 +145,11 @@ impl Dialogue {
         clients.iter().map(|client| self.core.client(client)).collect()
     }
 
-    /// Ends every connection of a user at once, with close code 4501: when this returns, they are in no room, and nothing
-    /// more is delivered to them. What waited for them is dropped. Returns how many there were.
+    /// Ends every connection of a user at once, with close code 4501: when this returns, what waited for them is dropped,
+    /// nothing more is queued for them, and no room takes them. Returns how many there were.
+    ///
+    /// `on_disconnected` and `on_left` follow; as always, the rooms are left when `on_disconnected` has returned, so that
+    /// [`is_in_room`](Self::is_in_room) may still be true for a moment.
     ///
     /// Whether the user may sign in again is for `authenticate` to say: make sure that it says no before you call this, or a
     /// connection that is being made at this moment stays.

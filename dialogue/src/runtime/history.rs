@@ -163,7 +163,7 @@ async fn continue_past_memory(
         events.extend(
             loaded
                 .iter()
-                .map(|message| EventHead::of(message).prepare().finish(message.seq)),
+                .map(|message| EventHead::of(message).prepare().finish(message.seq).text),
         );
     }
     let mut bytes = 0;

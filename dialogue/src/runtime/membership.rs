@@ -209,10 +209,13 @@ fn take_seat(
         }
     }
     let recovery = since.map(|since| match is_member {
-        // Nothing has been missed by who never left, and what is on its way comes once.
-        true if *since.epoch == *room.epoch && since.seq <= state.seq() => Some(Vec::new()),
+        // A member that has been sent all of it gets nothing twice. What one has not cannot be given in order: later events
+        // may be on their way to it.
+        true if *since.epoch == *room.epoch && state.has_heard_since(client.key, since.seq) => Some(Vec::new()),
         true => None,
-        false => recover(core, room, since, state.seq(), &subscriptions),
+        false => recover(core, room, since, state.seq(), &subscriptions).inspect(|_| {
+            state.replayed_from(client.key, since.seq);
+        }),
     });
     let recovered = recovery.as_ref().map(Option::is_some);
     let events = recovery

@@ -177,11 +177,11 @@ async fn publish(
         message.seq = limit.map(|_| state.advance());
         let frame = prepared.finish(message.seq);
         if let (Some(limit), Some(seq)) = (limit, message.seq) {
-            keep(core, room, &message.event, seq, &frame, limit);
+            keep(core, room, &message.event, seq, &frame.text, limit);
         }
         let recipients = state
             .hearers(&message.event)
-            .filter(|client| client.outbox.push(Frame::Text(frame.clone())))
+            .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
             .count();
         let message = Arc::new(message);
         if !core.listeners.is_empty() {

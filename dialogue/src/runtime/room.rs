@@ -124,7 +124,7 @@ impl RoomHandle {
     }
 
     /// A page of an event's history, newest first: those of `range`, 0 being the newest. What memory no longer keeps
-    /// comes from `load_history`, if there is such a hook.
+    /// comes from `load_history`, if there is such a hook; what that returns and `E` does not read is left out.
     ///
     /// At most [`Limits::history_page_events`](crate::Limits::history_page_events) events and
     /// [`history_page_bytes`](crate::Limits::history_page_bytes) bytes are returned.
@@ -132,6 +132,10 @@ impl RoomHandle {
     /// # Errors
     ///
     /// `load_history`'s refusal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: it changes nothing.
     pub async fn history<E: DialogueEvent>(
         &self,
         range: std::ops::Range<usize>,
@@ -152,6 +156,10 @@ impl RoomHandle {
     /// # Errors
     ///
     /// `load_history`'s refusal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: it changes nothing.
     pub async fn history_named(
         &self,
         event: &str,

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio_websockets::Message;
 
-use super::writer::Header;
 use super::{handshake, socket};
 use crate::client::Frame;
 use crate::limits::Limits;
+use crate::protocol::Header;
 
 /// The first byte of a binary frame that is a whole message.
 const WHOLE_BINARY: u8 = 0x82;

@@ -6,6 +6,8 @@ mod echo;
 mod handshake;
 mod serve;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod wire;
 mod writer;

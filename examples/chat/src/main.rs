@@ -1,6 +1,8 @@
 //! A chat: pick a name, talk, create topics. `cargo run -p chat`, then open <http://127.0.0.1:3000>; `PORT` names
 //! another port.
 
+#![expect(unreachable_pub, reason = "the declarations read as they would in a library")]
+
 mod page;
 mod rooms;
 

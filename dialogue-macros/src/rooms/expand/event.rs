@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::super::model::{Event, Events, Room};
-use super::local;
+use super::{local, shown_at};
 
 /// `ChatEvent`. None where the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {
@@ -67,10 +67,11 @@ pub(super) fn impls(room: &Room) -> TokenStream {
 
 fn pair(room: &Ident, event: &Event) -> TokenStream {
     let path = &event.path;
+    let span = shown_at(room);
     let client = event
         .from_clients
-        .then(|| quote!(impl __dialogue::ClientAllows<#path> for #room {}));
-    quote! {
+        .then(|| quote_spanned!(span=> impl __dialogue::ClientAllows<#path> for #room {}));
+    quote_spanned! {span=>
         impl __dialogue::Allows<#path> for #room {}
         #client
     }
@@ -118,6 +119,8 @@ fn received(room: &Room, events: &[Event]) -> TokenStream {
                 __dialogue::Some(NAMES)
             }
 
+            // Two events of one name are reported as what they are.
+            #[allow(unreachable_patterns)]
             fn decode(
                 #event: &__dialogue::str,
                 #data: &__dialogue::Value,
@@ -139,20 +142,17 @@ pub(super) fn checks(room: &Room) -> TokenStream {
     let Events::Only(events) = &room.events else {
         return TokenStream::new();
     };
-    events
+    // Two constants a room, since each costs the compiler more than what it computes: of several pairs of one name, the
+    // first is reported.
+    let checks = events
         .iter()
         .enumerate()
         .skip(1)
-        .map(|(at, event)| {
-            quote_spanned! {event.span=>
-                const _: () = ::core::assert!(
-                    __dialogue::is_new(NAMES, #at),
-                    "another event of this room has the same name: give one of them another one with \
-                     `#[event(name = \"…\")]`, or put them into different rooms"
-                );
-            }
-        })
-        .collect()
+        .map(|(at, event)| quote_spanned!(event.span=> __dialogue::require_new_name(REPEATED, #at);));
+    quote! {
+        const REPEATED: __dialogue::usize = __dialogue::repeated(NAMES);
+        const _: () = { #(#checks)* };
+    }
 }
 
 fn event_name(event: &Event) -> TokenStream {

@@ -67,3 +67,8 @@ fn expand_room(set: &RoomSet, room: &Room) -> TokenStream {
 fn local(name: &str) -> Ident {
     Ident::new(&format!("__{name}"), Span::mixed_site())
 }
+
+/// What is made of a room is shown where its name stands, rather than over all of `rooms!`.
+fn shown_at(room: &Ident) -> Span {
+    Span::call_site().located_at(room.span())
+}

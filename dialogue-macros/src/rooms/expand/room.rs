@@ -8,7 +8,7 @@ use syn::{Attribute, Path};
 
 use super::super::model::{Family, Field, Id, Room};
 use super::super::pattern::Segment;
-use super::local;
+use super::{local, shown_at};
 
 /// The type itself.
 pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
@@ -18,8 +18,9 @@ pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
         ident,
         ..
     } = room;
+    let span = shown_at(ident);
     let Id::Family(family) = &room.id else {
-        return quote! {
+        return quote_spanned! {span=>
             #(#attrs)*
             #[derive(
                 ::core::fmt::Debug,
@@ -36,7 +37,7 @@ pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
         let doc = doc.map(|text| quote!(#[doc = #text]));
         quote!(#doc #(#attrs)* #visibility #ident: #ty)
     });
-    quote! {
+    quote_spanned! {span=>
         #(#attrs)*
         #visibility struct #ident { #(#fields),* }
 

@@ -1,0 +1,124 @@
+//! One connection cut at every byte of what it is sent, then recovery.
+
+use serde_json::{Value, json};
+
+use super::peer::{Heard, Peer};
+use super::{Fleeting, Plenty, settle};
+use crate::{Dialogue, RoomConfig, SyncHistory};
+
+/// What a client keeps of a room: where it is, and the numbers it has got.
+#[derive(Debug, Default)]
+struct Log {
+    position: Option<(String, u64)>,
+    numbers: Vec<u64>,
+}
+
+impl Log {
+    fn take(&mut self, frame: &Value) {
+        match frame["type"].as_str() {
+            Some("joined") => {
+                if frame["recovered"] != json!(true) {
+                    self.numbers.clear();
+                }
+                let epoch = frame["epoch"].as_str().expect("an epoch").to_owned();
+                self.position = Some((epoch, frame["seq"].as_u64().expect("a number")));
+                for event in frame["events"].as_array().expect("events") {
+                    self.numbers.push(event["data"]["number"].as_u64().expect("a number"));
+                }
+            }
+            Some("event") if frame["event"] == "plenty" => {
+                self.numbers.push(frame["data"]["number"].as_u64().expect("a number"));
+                let (_, position) = self.position.as_mut().expect("an event comes after `joined`");
+                *position = frame["seq"].as_u64().expect("a number");
+            }
+            _ => {}
+        }
+    }
+
+    fn join(&self) -> Value {
+        let mut join = json!({ "type": "join", "id": 1, "roomId": "room" });
+        if let Some((epoch, seq)) = &self.position {
+            join["since"] = json!({ "epoch": epoch, "seq": seq });
+        }
+        join
+    }
+}
+
+async fn room() -> Dialogue {
+    let dialogue = Dialogue::builder().build().expect("a server");
+    let config = RoomConfig::new("room")
+        .event::<Plenty>()
+        .event::<Fleeting>()
+        .subscribe_to_all()
+        .sync_history_on_join(SyncHistory::All);
+    dialogue.create_room(config).await.expect("a room");
+    dialogue
+}
+
+async fn trigger(dialogue: &Dialogue, number: u64) {
+    let room = dialogue.room("room").expect("the room");
+    room.trigger(Fleeting { number }).await.expect("a delivery");
+    room.trigger(Plenty { number }).await.expect("a delivery");
+}
+
+fn take_all(log: &mut Log, frames: Vec<Heard>) {
+    for frame in frames {
+        if let Heard::Text(text) = frame {
+            log.take(&text);
+        }
+    }
+}
+
+/// Connects, joins, hears events 1 to 3, reads `at` bytes of all that and is cut; event 4 happens; it comes back. Returns
+/// what it has got, and how many bytes there were to read.
+async fn cut_at(at: usize, capacity: usize) -> (Vec<u64>, usize) {
+    let dialogue = room().await;
+    let mut log = Log::default();
+    let mut peer = Peer::connect(&dialogue, capacity).await;
+    peer.send(&log.join()).await;
+    settle().await;
+    for number in 1..=3 {
+        trigger(&dialogue, number).await;
+    }
+    peer.read_up_to(at).await;
+    let read = peer.read;
+    take_all(&mut log, peer.take_frames());
+    drop(peer);
+    settle().await;
+    assert_eq!(dialogue.clients(), [], "a connection that is cut is gone");
+    trigger(&dialogue, 4).await;
+
+    let mut peer = Peer::connect(&dialogue, capacity).await;
+    peer.send(&log.join()).await;
+    take_all(&mut log, peer.drain().await);
+    trigger(&dialogue, 5).await;
+    take_all(&mut log, peer.drain().await);
+    (log.numbers, read)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_at_any_byte_then_recovery_gives_each_event_once_and_in_order() {
+    let (numbers, whole) = cut_at(usize::MAX, 1 << 16).await;
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    for at in 0..whole {
+        let (numbers, read) = cut_at(at, 1 << 16).await;
+        assert_eq!(
+            (numbers.as_slice(), read),
+            ([1, 2, 3, 4, 5].as_slice(), at),
+            "cut at byte {at}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_at_any_byte_of_a_write_that_stalls_loses_nothing_either() {
+    let (_, whole) = cut_at(usize::MAX, 1 << 16).await;
+    for at in (0..whole).step_by(7) {
+        let (numbers, read) = cut_at(at, 16).await;
+        assert_eq!(
+            (numbers.as_slice(), read),
+            ([1, 2, 3, 4, 5].as_slice(), at),
+            "cut at byte {at}"
+        );
+    }
+}

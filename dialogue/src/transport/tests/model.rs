@@ -1,0 +1,376 @@
+//! What clients must be told, said simply: a room here never forgets an event, it only knows which ones the server has
+//! let go. No lock, no clock, no queue.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::SyncHistory;
+
+/// The events of every room, and how many of each it keeps.
+pub(super) const EVENTS: [(&str, Option<usize>); 3] = [("scarce", Some(2)), ("plenty", Some(6)), ("fleeting", None)];
+
+/// The most events that a recovery may replay here.
+pub(super) const REPLAY_EVENTS: usize = 4;
+
+/// An event that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Happened {
+    pub(super) event: String,
+    pub(super) number: u64,
+    pub(super) seq: Option<u64>,
+}
+
+/// A frame that a client gets.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Told {
+    Connected,
+    Joined {
+        room: String,
+        epoch: String,
+        seq: u64,
+        recovered: Option<bool>,
+        events: Vec<Happened>,
+    },
+    Event(String, Happened),
+    Left(String, Option<String>),
+    Ok(Option<u64>),
+    Error(String),
+    RoomCreated(String),
+    RoomDeleted(String),
+}
+
+/// What a client hears of a room.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Subscriptions {
+    Everything,
+    Named(BTreeSet<&'static str>),
+}
+
+impl Subscriptions {
+    fn names(&self) -> BTreeSet<&'static str> {
+        match self {
+            Self::Everything => EVENTS.iter().map(|(name, _)| *name).collect(),
+            Self::Named(names) => names.clone(),
+        }
+    }
+
+    fn hears(&self, event: &str) -> bool {
+        self.names().contains(event)
+    }
+
+    fn widens(&self, earlier: &Self) -> bool {
+        *self != *earlier && (*self == Self::Everything || !self.names().is_subset(&earlier.names()))
+    }
+}
+
+/// Where a client says that it was.
+#[derive(Debug, Clone)]
+pub(super) struct Since {
+    pub(super) epoch: String,
+    pub(super) seq: u64,
+}
+
+/// Everything there is.
+#[derive(Default)]
+pub(super) struct Model {
+    pub(super) rooms: BTreeMap<&'static str, Room>,
+    pub(super) clients: Vec<Client>,
+    pub(super) denying: bool,
+}
+
+pub(super) struct Room {
+    pub(super) epoch: String,
+    pub(super) sync: SyncHistory,
+    pub(super) max_size: Option<usize>,
+    /// Every event with history, numbered from 1.
+    events: Vec<Happened>,
+    forgotten: BTreeSet<u64>,
+}
+
+#[derive(Default)]
+pub(super) struct Client {
+    pub(super) connection: Option<Connection>,
+    /// For each room, the numbers that the client ought to have once it has read everything.
+    pub(super) due: BTreeMap<&'static str, Vec<u64>>,
+}
+
+#[derive(Default)]
+pub(super) struct Connection {
+    /// What the client has still to read.
+    pub(super) expected: VecDeque<Told>,
+    pub(super) seats: BTreeMap<&'static str, Seat>,
+}
+
+#[derive(Clone)]
+pub(super) struct Seat {
+    subscriptions: Subscriptions,
+    /// The number above which it has been sent everything that it hears.
+    heard_from: u64,
+}
+
+impl Room {
+    pub(super) fn new(epoch: String, sync: SyncHistory, max_size: Option<usize>) -> Self {
+        Self {
+            epoch,
+            sync,
+            max_size,
+            events: Vec::new(),
+            forgotten: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn top(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// Notes that the server has let an event go.
+    pub(super) fn forget(&mut self, seq: u64) {
+        assert!(seq <= self.top(), "event {seq} has never been");
+        assert!(self.forgotten.insert(seq), "event {seq} was evicted twice");
+    }
+
+    /// Asserts that no more is kept than may be.
+    pub(super) fn assert_within_limits(&self) {
+        for (name, limit) in EVENTS {
+            let kept = self
+                .events
+                .iter()
+                .filter(|event| event.event == name && self.keeps(event));
+            assert!(
+                limit.is_none_or(|limit| kept.count() <= limit),
+                "too many `{name}` are kept"
+            );
+        }
+    }
+
+    fn keeps(&self, event: &Happened) -> bool {
+        event.seq.is_some_and(|seq| !self.forgotten.contains(&seq))
+    }
+
+    fn heard<'a>(&'a self, subscriptions: &'a Subscriptions) -> impl DoubleEndedIterator<Item = &'a Happened> {
+        self.events.iter().filter(|event| subscriptions.hears(&event.event))
+    }
+
+    fn after<'a>(&'a self, seq: u64, subscriptions: &'a Subscriptions) -> impl Iterator<Item = &'a Happened> {
+        self.heard(subscriptions).filter(move |event| event.seq > Some(seq))
+    }
+
+    /// What one who comes back is due, unless something of it is gone or it is too much.
+    fn recover(&self, since: &Since, subscriptions: &Subscriptions) -> Option<Vec<Happened>> {
+        let due: Vec<Happened> = self.after(since.seq, subscriptions).cloned().collect();
+        let whole = self.epoch == since.epoch && since.seq <= self.top() && due.iter().all(|event| self.keeps(event));
+        (whole && due.len() <= REPLAY_EVENTS).then_some(due)
+    }
+
+    fn on_first_join(&self, subscriptions: &Subscriptions) -> Vec<Happened> {
+        let per_type = match self.sync {
+            SyncHistory::Off => 0,
+            SyncHistory::PerType(count) => count,
+            SyncHistory::All => usize::MAX,
+        };
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let newest = self.heard(subscriptions).rev().filter(|event| self.keeps(event));
+        let mut events: Vec<Happened> = newest
+            .filter(|event| {
+                let count = counts.entry(&event.event).or_default();
+                *count += 1;
+                *count <= per_type
+            })
+            .take(REPLAY_EVENTS)
+            .cloned()
+            .collect();
+        events.reverse();
+        events
+    }
+}
+
+impl Model {
+    fn size(&self, room: &str) -> usize {
+        let seats = self.clients.iter().filter_map(|client| client.connection.as_ref());
+        seats.filter(|connection| connection.seats.contains_key(room)).count()
+    }
+
+    fn tell(&mut self, client: usize, told: Told) {
+        if let Some(connection) = &mut self.clients[client].connection {
+            connection.expected.push_back(told);
+        }
+    }
+
+    fn tell_everyone(&mut self, told: &Told) {
+        for client in 0..self.clients.len() {
+            self.tell(client, told.clone());
+        }
+    }
+
+    fn refuse(&mut self, client: usize, code: &str) {
+        self.tell(client, Told::Error(code.to_owned()));
+    }
+
+    pub(super) fn seat(&mut self, client: usize, room: &str) -> Option<&mut Seat> {
+        self.clients[client].connection.as_mut()?.seats.get_mut(room)
+    }
+
+    pub(super) fn connect(&mut self, client: usize) {
+        self.clients[client].connection = Some(Connection::default());
+        self.tell(client, Told::Connected);
+    }
+
+    pub(super) fn create(&mut self, id: &'static str, room: Room) {
+        self.rooms.insert(id, room);
+        self.tell_everyone(&Told::RoomCreated(id.to_owned()));
+    }
+
+    pub(super) fn delete(&mut self, id: &'static str) {
+        self.rooms.remove(id);
+        for client in 0..self.clients.len() {
+            let connection = self.clients[client].connection.as_mut();
+            if connection.is_some_and(|connection| connection.seats.remove(id).is_some()) {
+                self.tell(client, Told::Left(id.to_owned(), Some("roomDeleted".to_owned())));
+            }
+        }
+        self.tell_everyone(&Told::RoomDeleted(id.to_owned()));
+    }
+
+    /// An event of a room that exists. Returns its number.
+    pub(super) fn trigger(&mut self, id: &'static str, event: &str, number: u64) -> Option<u64> {
+        let room = self.rooms.get_mut(id).expect("the room");
+        let kept = EVENTS.iter().any(|(name, limit)| *name == event && limit.is_some());
+        let happened = Happened {
+            event: event.to_owned(),
+            number,
+            seq: kept.then(|| room.top() + 1),
+        };
+        if kept {
+            room.events.push(happened.clone());
+        }
+        for client in 0..self.clients.len() {
+            if self
+                .seat(client, id)
+                .is_some_and(|seat| seat.subscriptions.hears(event))
+            {
+                self.clients[client].due.entry(id).or_default().extend(happened.seq);
+                self.tell(client, Told::Event(id.to_owned(), happened.clone()));
+            }
+        }
+        happened.seq
+    }
+
+    /// A client's trigger.
+    pub(super) fn trigger_by(&mut self, client: usize, id: &'static str, event: &str, number: u64) {
+        if !self.rooms.contains_key(id) {
+            return self.refuse(client, "ROOM_NOT_FOUND");
+        }
+        if self.seat(client, id).is_none() {
+            return self.refuse(client, "NOT_IN_ROOM");
+        }
+        let seq = self.trigger(id, event, number);
+        self.tell(client, Told::Ok(seq));
+    }
+
+    pub(super) fn join(
+        &mut self,
+        client: usize,
+        id: &'static str,
+        wanted: Option<Subscriptions>,
+        since: Option<&Since>,
+    ) {
+        let size = self.size(id);
+        let earlier = self.seat(client, id).cloned();
+        let Some(room) = self.rooms.get(id) else {
+            return self.refuse(client, "ROOM_NOT_FOUND");
+        };
+        if earlier.is_none() && room.max_size.is_some_and(|max| size >= max) {
+            return self.refuse(client, "ROOM_FULL");
+        }
+        if earlier.is_none() && self.denying {
+            return self.refuse(client, "JOIN_DENIED");
+        }
+        let default = || Subscriptions::Named(["scarce", "plenty"].into());
+        let subscriptions = wanted
+            .or_else(|| earlier.as_ref().map(|seat| seat.subscriptions.clone()))
+            .unwrap_or_else(default);
+        let mut heard_from = match &earlier {
+            Some(seat) if !subscriptions.widens(&seat.subscriptions) => seat.heard_from,
+            _ => room.top(),
+        };
+        let due = self.clients[client].due.entry(id).or_default();
+        let recovery = since.map(|since| match &earlier {
+            Some(_) => {
+                let whole = since.epoch == room.epoch && (heard_from..=room.top()).contains(&since.seq);
+                let mut missed = room.after(since.seq, &subscriptions);
+                assert!(!whole || missed.all(|event| due.contains(&event.seq.unwrap_or(0))));
+                whole.then(Vec::new)
+            }
+            None => room.recover(since, &subscriptions).inspect(|replayed| {
+                heard_from = since.seq;
+                due.retain(|seq| *seq <= since.seq);
+                due.extend(replayed.iter().filter_map(|event| event.seq));
+            }),
+        });
+        let recovered = recovery.as_ref().map(Option::is_some);
+        let events = recovery.flatten().unwrap_or_else(|| {
+            let events = room.on_first_join(&subscriptions);
+            *due = events.iter().filter_map(|event| event.seq).collect();
+            events
+        });
+        let told = Told::Joined {
+            room: id.to_owned(),
+            epoch: room.epoch.clone(),
+            seq: room.top(),
+            recovered,
+            events,
+        };
+        let seat = Seat {
+            subscriptions,
+            heard_from,
+        };
+        if let Some(connection) = &mut self.clients[client].connection {
+            connection.seats.insert(id, seat);
+        }
+        self.tell(client, told);
+    }
+
+    pub(super) fn leave(&mut self, client: usize, id: &str) {
+        if !self.rooms.contains_key(id) {
+            return self.refuse(client, "ROOM_NOT_FOUND");
+        }
+        let connection = self.clients[client].connection.as_mut();
+        match connection.and_then(|connection| connection.seats.remove(id)) {
+            Some(_) => self.tell(client, Told::Left(id.to_owned(), None)),
+            None => self.refuse(client, "NOT_IN_ROOM"),
+        }
+    }
+
+    /// Subscribes to one event, or to everything.
+    pub(super) fn subscribe(&mut self, client: usize, id: &str, event: Option<&'static str>) {
+        let Some(top) = self.rooms.get(id).map(Room::top) else {
+            return self.refuse(client, "ROOM_NOT_FOUND");
+        };
+        let Some(seat) = self.seat(client, id) else {
+            return self.refuse(client, "NOT_IN_ROOM");
+        };
+        let wider = match (event, &seat.subscriptions) {
+            (None, _) | (_, Subscriptions::Everything) => Subscriptions::Everything,
+            (Some(event), Subscriptions::Named(names)) => {
+                Subscriptions::Named(names.iter().copied().chain([event]).collect())
+            }
+        };
+        if wider.widens(&seat.subscriptions) {
+            seat.heard_from = top;
+        }
+        seat.subscriptions = wider;
+        self.tell(client, Told::Ok(Some(top)));
+    }
+
+    pub(super) fn unsubscribe(&mut self, client: usize, id: &str, event: &'static str) {
+        if !self.rooms.contains_key(id) {
+            return self.refuse(client, "ROOM_NOT_FOUND");
+        }
+        let Some(seat) = self.seat(client, id) else {
+            return self.refuse(client, "NOT_IN_ROOM");
+        };
+        let mut names = seat.subscriptions.names();
+        names.remove(event);
+        seat.subscriptions = Subscriptions::Named(names);
+        self.tell(client, Told::Ok(None));
+    }
+}

@@ -1,0 +1,164 @@
+//! A client in the test's hands: it decides which byte is the last that it reads.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BytesMut};
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::Instant;
+
+use super::settle;
+use crate::runtime::Dialogue;
+use crate::session::Presented;
+use crate::transport::connection;
+
+/// What a peer reads.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Heard {
+    Text(Value),
+    Close(u16),
+    Ping,
+}
+
+/// One end of a pipe whose other end is served.
+pub(super) struct Peer {
+    socket: DuplexStream,
+    /// Bytes that have come and make no whole frame yet.
+    pending: BytesMut,
+    /// How many bytes have come in all.
+    pub(super) read: usize,
+}
+
+impl Peer {
+    /// Opens a connection on a pipe that holds `capacity` bytes, and sends `connect`.
+    pub(super) async fn connect(dialogue: &Dialogue, capacity: usize) -> Self {
+        Self::connect_again(dialogue, capacity, None).await
+    }
+
+    /// The same as the successor of another connection, if it shows its secret.
+    pub(super) async fn connect_again(dialogue: &Dialogue, capacity: usize, resume: Option<&str>) -> Self {
+        let (ours, theirs) = tokio::io::duplex(capacity);
+        let core = Arc::clone(&dialogue.core);
+        let connect_by = Instant::now() + core.limits.connect_deadline;
+        let tasks = core.tasks.clone();
+        tasks.spawn(connection::serve(core, theirs, Presented::default(), connect_by));
+        let mut peer = Self {
+            socket: ours,
+            pending: BytesMut::new(),
+            read: 0,
+        };
+        let mut connect = json!({ "type": "connect", "protocol": 1 });
+        if let Some(resume) = resume {
+            connect["resume"] = json!(resume);
+        }
+        peer.send(&connect).await;
+        peer
+    }
+
+    /// Sends a text frame. A server that is gone does not hear it.
+    pub(super) async fn send(&mut self, message: &Value) {
+        let text = message.to_string();
+        let mut frame = vec![0x81];
+        match u16::try_from(text.len()) {
+            Ok(length) if length < 126 => frame.push(0x80 | text.len() as u8),
+            Ok(length) => {
+                frame.push(0x80 | 126);
+                frame.extend(length.to_be_bytes());
+            }
+            Err(_) => panic!("tests send short frames"),
+        }
+        // A mask of zeros is a mask, and leaves the text readable.
+        frame.extend([0; 4]);
+        frame.extend(text.as_bytes());
+        let _ = self.socket.write_all(&frame).await;
+    }
+
+    /// The next frame, waited for; `None` at the end of the connection.
+    pub(super) async fn receive(&mut self) -> Option<Heard> {
+        loop {
+            if let Some(frame) = self.parse() {
+                return Some(frame);
+            }
+            let read = self.socket.read_buf(&mut self.pending).await.ok()?;
+            self.read += read;
+            if read == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// The next JSON text of this type; others are passed over.
+    pub(super) async fn receive_type(&mut self, wanted: &str) -> Value {
+        loop {
+            match self.receive().await {
+                Some(Heard::Text(text)) if text["type"] == wanted => return text,
+                Some(_) => {}
+                None => panic!("the connection ended before a `{wanted}`"),
+            }
+        }
+    }
+
+    /// Reads until `at` bytes have come in all, or no more come of themselves.
+    pub(super) async fn read_up_to(&mut self, at: usize) {
+        while self.read < at {
+            let mut chunk = (&mut self.socket).take((at - self.read) as u64);
+            let read = match chunk.read_buf(&mut self.pending).now_or_never() {
+                Some(read) => read.expect("a pipe does not fail"),
+                None => {
+                    settle().await;
+                    match chunk.read_buf(&mut self.pending).now_or_never() {
+                        Some(read) => read.expect("a pipe does not fail"),
+                        None => return,
+                    }
+                }
+            };
+            if read == 0 {
+                return;
+            }
+            self.read += read;
+        }
+    }
+
+    /// Everything that comes of itself.
+    pub(super) async fn drain(&mut self) -> Vec<Heard> {
+        settle().await;
+        self.read_up_to(usize::MAX).await;
+        self.take_frames()
+    }
+
+    /// The whole frames among the bytes read.
+    pub(super) fn take_frames(&mut self) -> Vec<Heard> {
+        std::iter::from_fn(|| self.parse()).collect()
+    }
+
+    fn parse(&mut self) -> Option<Heard> {
+        let (first, second) = (*self.pending.first()?, *self.pending.get(1)?);
+        let (header, length) = match second {
+            126 => {
+                let bytes = self.pending.get(2..4)?;
+                (4, usize::from(u16::from_be_bytes(bytes.try_into().expect("two bytes"))))
+            }
+            127 => {
+                let bytes = self.pending.get(2..10)?;
+                (10, u64::from_be_bytes(bytes.try_into().expect("eight bytes")) as usize)
+            }
+            short => (2, usize::from(short)),
+        };
+        if self.pending.len() < header + length {
+            return None;
+        }
+        self.pending.advance(header);
+        let payload = self.pending.split_to(length);
+        Some(match first {
+            0x81 => Heard::Text(serde_json::from_slice(&payload).expect("the server sends JSON")),
+            0x88 => Heard::Close(
+                payload
+                    .get(..2)
+                    .map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),
+            ),
+            0x89 => Heard::Ping,
+            other => panic!("the server sent a frame that begins with {other:#x}"),
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! What each kind of server is told, and how its deliveries are recognised.
+
+use std::str::FromStr;
+
+/// The protocol that a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Dialogue's own.
+    Dialogue,
+    /// Every text frame goes to everyone in the room that the path names: what bare servers do.
+    Plain,
+    /// Socket.IO, version 4, over WebSocket: the server joins the client to the room of its query.
+    SocketIo,
+}
+
+impl FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "dialogue" => Ok(Self::Dialogue),
+            "plain" => Ok(Self::Plain),
+            "socketio" => Ok(Self::SocketIo),
+            _ => Err(format!("unknown dialect {name}: dialogue, plain or socketio")),
+        }
+    }
+}
+
+impl Dialect {
+    /// Where the WebSocket is.
+    pub(crate) fn path(self, room: usize) -> String {
+        match self {
+            Self::Dialogue => "/dialogue/ws".to_owned(),
+            Self::Plain => format!("/ws?room={room}"),
+            Self::SocketIo => format!("/socket.io/?EIO=4&transport=websocket&room={room}"),
+        }
+    }
+
+    /// What is sent to get into a room, each frame with what its answer contains.
+    pub(crate) fn opening(self, room: usize) -> Vec<(String, &'static str)> {
+        match self {
+            Self::Dialogue => vec![
+                (
+                    r#"{"type":"connect","protocol":1,"auth":{"userId":"load"}}"#.to_owned(),
+                    r#""connected""#,
+                ),
+                (
+                    format!(r#"{{"type":"join","id":1,"roomId":"{}"}}"#, room_id(room)),
+                    r#""joined""#,
+                ),
+            ],
+            Self::Plain => Vec::new(),
+            Self::SocketIo => vec![("40".to_owned(), "40{")],
+        }
+    }
+
+    /// A message to a room, some `bytes` long.
+    pub(crate) fn message(self, room: usize, bytes: usize) -> String {
+        let text = "x".repeat(bytes.saturating_sub(100).max(1));
+        let data = format!(r#"{{"text":"{text}","senderId":"load"}}"#);
+        match self {
+            Self::Dialogue => {
+                let room = room_id(room);
+                format!(r#"{{"type":"trigger","roomId":"{room}","event":"message","data":{data}}}"#)
+            }
+            Self::Plain => {
+                let room = room_id(room);
+                format!(r#"{{"type":"event","event":"message","roomId":"{room}","data":{data},"from":"load"}}"#)
+            }
+            Self::SocketIo => format!(r#"42["message",{data}]"#),
+        }
+    }
+
+    /// Whether a frame is a delivery.
+    pub(crate) fn is_delivery(self, frame: &[u8]) -> bool {
+        match self {
+            Self::Dialogue | Self::Plain => frame.starts_with(br#"{"type":"event""#),
+            Self::SocketIo => frame.starts_with(b"42"),
+        }
+    }
+
+    /// What must be said in answer to a frame for the server not to hang up.
+    pub(crate) fn answer(self, frame: &[u8]) -> Option<&'static str> {
+        (self == Self::SocketIo && frame == b"2").then_some("3")
+    }
+}
+
+fn room_id(room: usize) -> String {
+    match room {
+        0 => "chat".to_owned(),
+        number => format!("chat-{number}"),
+    }
+}

@@ -1,0 +1,213 @@
+//! A load for chat servers, cheap enough not to be the bottleneck: one thread, no JSON parser, frames recognised by what
+//! they contain.
+//!
+//! ```text
+//! cargo run --release -p load -- --port 3000 --pid $(pidof fanout) --subscribers 1000 --in-flight 16 --bytes 200
+//! ```
+//!
+//! It connects `subscribers` clients spread over `rooms` rooms, then keeps `in-flight` messages on their way for `seconds`:
+//! the first client of a room sends the next when the last of its room has got one. It prints deliveries per second,
+//! latency, the server's CPU per delivery and memory per connection (from `/proc`), and connections per second.
+
+mod dialect;
+mod proc;
+mod report;
+mod socket;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::dialect::Dialect;
+use crate::proc::Process;
+use crate::report::Report;
+use crate::socket::Socket;
+
+/// What to do.
+#[derive(Debug, Clone)]
+struct Plan {
+    dialect: Dialect,
+    port: u16,
+    pid: Option<u32>,
+    subscribers: usize,
+    rooms: usize,
+    in_flight: usize,
+    bytes: usize,
+    seconds: u64,
+}
+
+impl Plan {
+    fn from_arguments() -> Result<Self, String> {
+        let mut plan = Self {
+            dialect: Dialect::Dialogue,
+            port: 3000,
+            pid: None,
+            subscribers: 1000,
+            rooms: 1,
+            in_flight: 16,
+            bytes: 200,
+            seconds: 5,
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(key) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{key} needs a value"))?;
+            let number = || value.parse::<usize>().map_err(|_| format!("{key} needs a number"));
+            match key.as_str() {
+                "--dialect" => plan.dialect = value.parse()?,
+                "--port" => plan.port = value.parse().map_err(|_| "--port needs a port".to_owned())?,
+                "--pid" => plan.pid = Some(value.parse().map_err(|_| "--pid needs a process".to_owned())?),
+                "--subscribers" => plan.subscribers = number()?.max(1),
+                "--rooms" => plan.rooms = number()?.max(1),
+                "--in-flight" => plan.in_flight = number()?,
+                "--bytes" => plan.bytes = number()?,
+                "--seconds" => plan.seconds = number()? as u64,
+                _ => return Err(format!("unknown option {key}")),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let plan = Plan::from_arguments()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = tokio::task::LocalSet::new().block_on(&runtime, run(&plan))?;
+    println!("{report}");
+    Ok(())
+}
+
+async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
+    let server = plan.pid.map(Process::new);
+    let memory_before = server.as_ref().map(Process::resident_bytes).transpose()?;
+    let connecting = Instant::now();
+    let mut sockets = Vec::with_capacity(plan.subscribers);
+    for wave in (0..plan.subscribers).collect::<Vec<_>>().chunks(200) {
+        let connections: Vec<_> = wave
+            .iter()
+            .map(|number| tokio::task::spawn_local(Socket::connect(plan.dialect, plan.port, number % plan.rooms)))
+            .collect();
+        for connection in connections {
+            sockets.push(connection.await??);
+        }
+    }
+    let connected_in = connecting.elapsed();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let memory_idle = server.as_ref().map(Process::resident_bytes).transpose()?;
+
+    let tally = Rc::new(RefCell::new(Tally {
+        rooms: vec![Room::default(); plan.rooms],
+        latencies: Vec::new(),
+        deliveries: 0,
+        began: Instant::now(),
+    }));
+    let mut senders = Vec::new();
+    let mut members = vec![0usize; plan.rooms];
+    for (number, socket) in sockets.into_iter().enumerate() {
+        let room = number % plan.rooms;
+        members[room] += 1;
+        let (mut reader, writer) = socket.into_split();
+        if number < plan.rooms {
+            senders.push(Rc::new(RefCell::new(writer)));
+        } else {
+            // Kept open by the reader's side.
+            std::mem::forget(writer);
+        }
+        let (tally, sender) = (Rc::clone(&tally), Rc::clone(&senders[room]));
+        let plan = plan.clone();
+        tokio::task::spawn_local(async move {
+            while let Ok(count) = reader.next_messages(plan.dialect).await {
+                let next = tally.borrow_mut().received(room, count);
+                for _ in 0..next {
+                    let frame = plan.dialect.message(room, plan.bytes);
+                    tally.borrow_mut().rooms[room].sent_at.push_back(Instant::now());
+                    if sender.borrow_mut().try_send(&frame).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+    }
+    for (room, count) in members.iter().enumerate() {
+        tally.borrow_mut().rooms[room].members = *count;
+    }
+    for number in 0..plan.in_flight {
+        let room = number % plan.rooms;
+        let frame = plan.dialect.message(room, plan.bytes);
+        tally.borrow_mut().rooms[room].sent_at.push_back(Instant::now());
+        senders[room].borrow_mut().try_send(&frame)?;
+    }
+    // A second to warm up; then what is counted.
+    if plan.in_flight > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tally.borrow_mut().begin();
+    let cpu_before = server.as_ref().map(Process::cpu).transpose()?;
+    tokio::time::sleep(Duration::from_secs(plan.seconds)).await;
+    let cpu_after = server.as_ref().map(Process::cpu).transpose()?;
+    let elapsed = tally.borrow().began.elapsed();
+    let (deliveries, latencies) = {
+        let mut tally = tally.borrow_mut();
+        (tally.deliveries, std::mem::take(&mut tally.latencies))
+    };
+    tally.borrow_mut().pause();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let memory_after = server.as_ref().map(Process::resident_bytes).transpose()?;
+    Ok(Report {
+        connections: plan.subscribers,
+        connected_in,
+        deliveries,
+        elapsed,
+        latencies,
+        cpu: cpu_before.zip(cpu_after).map(|(before, after)| after - before),
+        memory_before,
+        memory_idle,
+        memory_after,
+    })
+}
+
+/// What has come in so far.
+struct Tally {
+    rooms: Vec<Room>,
+    latencies: Vec<Duration>,
+    deliveries: u64,
+    began: Instant,
+}
+
+#[derive(Clone, Default)]
+struct Room {
+    members: usize,
+    /// When each message on its way was sent.
+    sent_at: std::collections::VecDeque<Instant>,
+    /// How many of the deliveries of the oldest message have come in, if the members got them in turn.
+    received: usize,
+    paused: bool,
+}
+
+impl Tally {
+    fn begin(&mut self) {
+        self.deliveries = 0;
+        self.latencies.clear();
+        self.began = Instant::now();
+    }
+
+    fn pause(&mut self) {
+        for room in &mut self.rooms {
+            room.paused = true;
+        }
+    }
+
+    /// Counts deliveries to one member of a room; returns how many messages are to be sent in their place.
+    fn received(&mut self, room: usize, count: usize) -> usize {
+        self.deliveries += count as u64;
+        let room = &mut self.rooms[room];
+        room.received += count;
+        let mut next = 0;
+        while room.members > 0 && room.received >= room.members {
+            room.received -= room.members;
+            let Some(sent) = room.sent_at.pop_front() else { break };
+            self.latencies.push(sent.elapsed());
+            next += usize::from(!room.paused);
+        }
+        next
+    }
+}

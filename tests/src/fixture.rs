@@ -1,0 +1,98 @@
+//! The events and rooms that most tests use: one room of each kind.
+
+use dialogue::prelude::*;
+
+/// A chat line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(name = "message", history = 5)]
+pub struct Message {
+    #[schemars(length(min = 1, max = 1000))]
+    pub text: String,
+}
+
+/// A chat line of this text.
+pub fn message(text: &str) -> Message {
+    Message { text: text.to_owned() }
+}
+
+/// Somebody started or stopped typing. Not kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(rename_all = "camelCase")]
+pub struct Typing {
+    pub is_typing: bool,
+}
+
+/// Somebody came in: for the server alone to say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+pub struct UserJoined {
+    pub username: String,
+}
+
+/// An event without a payload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+pub struct Bell;
+
+rooms! {
+    /// The rooms of the tests.
+    pub Rooms;
+
+    /// Where everyone talks.
+    pub Chat = "chat" {
+        name: "Chat",
+        events: [Message, Typing, Bell],
+        server_events: [UserJoined],
+        default_subscriptions: [Message, UserJoined],
+    }
+
+    /// A room for two that shows newcomers what was said.
+    pub Booth = "booth" {
+        events: [Message],
+        default_subscriptions: *,
+        max_size: 2,
+        sync_history_on_join: 2,
+    }
+
+    /// Anything goes.
+    pub Open = "open" {
+        events: *,
+        default_subscriptions: *,
+    }
+
+    /// Clients only listen.
+    pub News = "news" {
+        events: [],
+        default_subscriptions: *,
+    }
+
+    /// Made by the server.
+    pub Project { id: u64 } = "project-{id}" {
+        name: "Project discussion",
+        events: [Message],
+        default_subscriptions: *,
+        sync_history_on_join: true,
+    }
+
+    /// Made by whoever comes first.
+    pub Lobby { name: String } = "lobby-{name}" {
+        events: [Message],
+        default_subscriptions: *,
+        on_demand: true,
+    }
+
+    /// The same, for all to see.
+    pub Stage { name: String } = "stage-{name}" {
+        events: [Message],
+        default_subscriptions: *,
+        on_demand: true,
+        listed: true,
+    }
+
+    /// Made by clients, two each.
+    pub Table { number: u32 } = "table-{number}" {
+        name: "A table",
+        events: [Message],
+        default_subscriptions: *,
+        max_size: 4,
+        client_created: 2,
+    }
+}

@@ -1,0 +1,283 @@
+//! `Client`, `clients`, `clients_of`, `rooms_of` and `is_in_room`.
+
+use dialogue::prelude::*;
+use dialogue::{Client, Dialogue, JoinError, Limits, TriggerError};
+use dialogue_tests::{
+    Booth, Chat, Gate, Message, Project, Record, Rooms, TestServer, Typing, UserJoined, message, until,
+};
+use serde_json::json;
+
+fn client(server: &Dialogue, user: &str) -> Client {
+    server.clients_of(user).into_iter().next().expect("a client")
+}
+
+#[tokio::test]
+async fn a_client_tells_who_it_is() {
+    let builder = Dialogue::builder().rooms::<Rooms>().authenticate(|_| async {
+        let meta = json!({ "plan": "gold" }).as_object().cloned().unwrap_or_default();
+        Ok(Identity::user("ada").claims(json!({ "role": "editor" })).meta(meta))
+    });
+    let server = TestServer::start(builder).await;
+    let mut socket = server.open().await;
+    socket.connect(json!({ "token": "one" })).await;
+    let ada = client(&server, "ada");
+    assert_eq!(socket.connected["clientId"], ada.id().as_str());
+    assert_eq!(*ada.user_id(), "ada");
+    assert_eq!(*ada.auth(), json!({ "token": "one" }));
+    assert_eq!(*ada.claims(), json!({ "role": "editor" }));
+    assert_eq!(ada.meta()["plan"], "gold");
+    assert!(ada.is_connected());
+    assert!(ada.dialogue().room(Chat).is_some());
+    socket
+        .request(json!({ "type": "connect", "protocol": 1, "auth": { "token": "two" } }))
+        .await;
+    assert_eq!(*ada.auth(), json!({ "token": "two" }), "a refresh replaces it");
+    assert!(!format!("{ada:?}").contains("two"));
+}
+
+#[tokio::test]
+async fn clients_are_found_by_user_the_earliest_first() {
+    let server = TestServer::plain().await;
+    let first = server.connect_as("ada").await;
+    let second = server.connect_as("ada").await;
+    let _bob = server.connect_as("bob").await;
+    let ids: Vec<_> = server
+        .clients_of("ada")
+        .iter()
+        .map(|client| client.id().to_string())
+        .collect();
+    let expected = [&first, &second].map(|socket| socket.connected["clientId"].as_str().unwrap_or_default().to_owned());
+    assert_eq!(ids, expected);
+    assert_eq!(server.clients().len(), 3);
+    assert!(server.clients_of("eve").is_empty());
+    first.close().await;
+    until("the first's end", || server.clients_of("ada").len() == 1).await;
+}
+
+#[tokio::test]
+async fn the_server_lets_a_client_into_a_room_as_if_it_had_asked() {
+    let server = TestServer::plain().await;
+    server
+        .trigger::<Message>(Booth, message("earlier"))
+        .await
+        .expect("an event");
+    let mut ada = server.connect_as("ada").await;
+    let handle = client(&server, "ada");
+    let room = handle.join(Booth).await.expect("in");
+    assert_eq!(room.id().as_str(), "booth");
+    let joined = ada.recv_type("joined").await;
+    assert!(joined.get("id").is_none(), "it was not asked for");
+    assert_eq!(joined["events"][0]["data"]["text"], "earlier");
+    assert_eq!(ada.say("booth", "here I am").await["type"], "ok");
+    handle.join(Booth).await.expect("still in");
+    assert_eq!(room.size(), 1);
+}
+
+#[tokio::test]
+async fn every_way_not_to_get_in_is_an_error_of_its_own() {
+    let server = TestServer::with(|builder| {
+        builder
+            .limits(Limits {
+                rooms_per_client: 1,
+                ..Limits::default()
+            })
+            .before_join(|_, room| async move {
+                match room.id().as_str() {
+                    "news" => Err(Refusal::new("no news for you")),
+                    _ => Ok(()),
+                }
+            })
+    })
+    .await;
+    let _filling = (server.joined("x", "booth").await, server.joined("y", "booth").await);
+    let ada = server.connect_as("ada").await;
+    let handle = client(&server, "ada");
+    let failed = async |room: &str| handle.join(room).await.expect_err("not in");
+    assert_eq!(
+        failed("elsewhere").await,
+        JoinError::NoSuchRoom {
+            room: "elsewhere".into()
+        }
+    );
+    assert_eq!(failed("booth").await, JoinError::Full);
+    assert_eq!(
+        failed("news").await,
+        JoinError::Denied {
+            reason: "no news for you".to_owned()
+        }
+    );
+    assert_eq!(handle.subscribe(Chat, "message"), Err(JoinError::NotInRoom));
+    handle.join(Chat).await.expect("in");
+    assert!(matches!(failed("open").await, JoinError::Limited { .. }));
+    assert_eq!(
+        handle.subscribe(Chat, "unheard-of"),
+        Err(JoinError::NoSuchEvent {
+            event: "unheard-of".into()
+        })
+    );
+    ada.close().await;
+    until("ada's end", || !handle.is_connected()).await;
+    until("ada's end in the room", || server.clients_of("ada").is_empty()).await;
+    assert_eq!(failed("chat").await, JoinError::Disconnected);
+}
+
+#[tokio::test]
+async fn the_server_takes_a_client_out_and_it_is_told() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let handle = client(&server, "ada");
+    assert!(handle.leave(Chat));
+    assert!(!handle.leave(Chat));
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "left", "roomId": "chat", "reason": "removed" })
+    );
+    assert_eq!(ada.say("chat", "hello?").await["code"], "NOT_IN_ROOM");
+}
+
+#[tokio::test]
+async fn the_server_changes_what_a_client_hears() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let handle = client(&server, "ada");
+    assert_eq!(handle.rooms(), ["chat"]);
+    assert_eq!(handle.subscriptions(Chat), ["message", "user-joined"]);
+    assert!(handle.subscriptions(Booth).is_empty());
+    handle.subscribe(Chat, "typing").expect("in the room");
+    handle.unsubscribe(Chat, "message").expect("in the room");
+    assert_eq!(handle.subscriptions(Chat), ["typing", "user-joined"]);
+    server.trigger(Chat, message("unheard")).await.expect("an event");
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
+    assert_eq!(ada.recv_type("event").await["event"], "typing");
+    handle.subscribe_all(Chat).expect("in the room");
+    assert_eq!(handle.subscriptions(Chat)[0], "*");
+    server.trigger(Chat, message("heard")).await.expect("an event");
+    assert_eq!(ada.recv_type("event").await["data"]["text"], "heard");
+}
+
+#[tokio::test]
+async fn a_client_is_sent_events_of_its_own_typed_and_raw() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let mut bob = server.connect_as("bob").await;
+    let handle = client(&server, "ada");
+    assert_eq!(handle.send(message("typed")), Ok(true));
+    assert_eq!(handle.send_raw("anything", json!([1, 2])), Ok(true));
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "direct", "event": "message", "data": { "text": "typed" } })
+    );
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "direct", "event": "anything", "data": [1, 2] })
+    );
+    assert!(matches!(handle.send(message("")), Err(TriggerError::Invalid { .. })));
+    assert!(matches!(
+        handle.send_raw("big", "x".repeat(1 << 20)),
+        Err(TriggerError::Limited { .. })
+    ));
+    ada.assert_nothing_came().await;
+    bob.assert_nothing_came().await;
+    ada.close().await;
+    until("ada's end", || !handle.is_connected()).await;
+    assert_eq!(handle.send(message("too late")), Ok(false));
+}
+
+#[tokio::test]
+async fn disconnect_ends_a_connection_with_4501_and_every_membership_with_it() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    client(&server, "ada").disconnect();
+    assert_eq!(ada.expect_close().await, 4501);
+    until("ada's end", || server.clients().is_empty()).await;
+    assert_eq!(server.room(Chat).expect("the room").size(), 0);
+}
+
+#[tokio::test]
+async fn a_users_rooms_are_those_of_all_its_clients() {
+    let server = TestServer::plain().await;
+    let mut phone = server.joined("ada", "chat").await;
+    let mut laptop = server.joined("ada", "booth").await;
+    laptop.join("chat").await;
+    let _bob = server.joined("bob", "news").await;
+    let rooms = server.rooms_of("ada");
+    assert_eq!(rooms.ids(), ["booth", "chat"]);
+    let mut seen = Vec::new();
+    rooms.for_each(|room| seen.push(room.to_string()));
+    assert_eq!(seen, ["booth", "chat"]);
+    assert!(server.is_in_room("ada", Chat) && server.is_in_room("ada", "booth"));
+    assert!(!server.is_in_room("ada", "news") && !server.is_in_room("eve", Chat));
+    assert_eq!(rooms.leave_all(), ["booth", "chat"]);
+    assert!(rooms.ids().is_empty());
+    assert_eq!(phone.recv_type("left").await["reason"], "removed");
+    for _ in 0..2 {
+        laptop.recv_type("left").await;
+    }
+    assert_eq!(server.rooms_of("bob").ids(), ["news"]);
+}
+
+#[tokio::test]
+async fn leave_all_with_runs_for_each_room_before_it_is_left() {
+    let server = TestServer::plain().await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let mut ada = server.joined("ada", "chat").await;
+    ada.join("project-7").await;
+    let mut bob = server.joined("bob", "chat").await;
+    let left = server
+        .rooms_of("ada")
+        .leave_all_with(|room| {
+            let dialogue = server.dialogue().clone();
+            async move {
+                assert!(dialogue.is_in_room("ada", &room));
+                if let Some(room) = dialogue.room(&room) {
+                    let _ = room.trigger(message("goodbye")).await;
+                }
+            }
+        })
+        .await;
+    assert_eq!(left, ["chat", "project-7"]);
+    assert_eq!(bob.recv_type("event").await["data"]["text"], "goodbye");
+    assert_eq!(ada.recv_type("event").await["roomId"], "chat");
+    assert_eq!(ada.recv_type("left").await["roomId"], "chat");
+    assert_eq!(ada.recv_type("event").await["roomId"], "project-7");
+}
+
+#[tokio::test]
+async fn in_on_disconnected_a_client_is_still_in_its_rooms_and_may_say_goodbye_there() {
+    let (record, gate) = (Record::default(), Gate::default());
+    let (noted, held) = (record.clone(), gate.clone());
+    let server = TestServer::with(|builder| {
+        builder.on_disconnected(move |client| {
+            let (noted, held) = (noted.clone(), held.clone());
+            async move {
+                let dialogue = client.dialogue();
+                noted.note(format!("{:?}", dialogue.rooms_of(client.user_id()).ids()));
+                held.pass().await;
+                dialogue
+                    .rooms_of(client.user_id())
+                    .leave_all_with(|room| {
+                        let (room, username) = (dialogue.room(&room), client.user_id().to_string());
+                        async move {
+                            if let Some(room) = room {
+                                let _ = room.trigger(UserJoined { username }).await;
+                            }
+                        }
+                    })
+                    .await;
+                noted.note(format!("{:?}", dialogue.rooms_of(client.user_id()).ids()));
+            }
+        })
+    })
+    .await;
+    let mut bob = server.joined("bob", "chat").await;
+    server.joined("ada", "chat").await.close().await;
+    record.expect(&["[\"chat\"]"]).await;
+    assert!(server.is_in_room("ada", Chat));
+    gate.open();
+    assert_eq!(bob.recv_type("event").await["data"], json!({ "username": "ada" }));
+    record.expect(&["[]"]).await;
+    until("ada's end", || server.clients_of("ada").is_empty()).await;
+}

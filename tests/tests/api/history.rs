@@ -1,0 +1,80 @@
+//! The `HistoryManager` given to the builder, and a room's history on the server's side.
+
+use dialogue::prelude::*;
+use dialogue::{EventDefinition, HistoryConfig, HistoryManager, HistorySetting, RoomConfig};
+use dialogue_tests::{Chat, Message, Project, TestServer, Typing, message};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_manager_given_to_the_builder_is_the_one_that_keeps() {
+    let manager = HistoryManager::new(HistoryConfig::default());
+    let given = manager.clone();
+    let server = TestServer::with(|builder| builder.history(given)).await;
+    server.trigger(Chat, message("kept")).await.expect("an event");
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
+    assert_eq!(manager.event_names("chat"), ["message"]);
+    assert_eq!(manager.get("chat", "message", 0..9)[0].data, json!({ "text": "kept" }));
+    assert_eq!(manager.all("chat").len(), 1);
+    assert_eq!(server.history().count("chat", "message"), 1);
+    assert_eq!(manager.clear_room("chat").len(), 1);
+    assert_eq!(server.history().count("chat", "message"), 0);
+}
+
+#[tokio::test]
+async fn an_events_own_limit_wins_over_the_managers() {
+    let manager = HistoryManager::new(HistoryConfig {
+        max_events_per_type: 2,
+        ..HistoryConfig::default()
+    });
+    let server = TestServer::with(|builder| builder.history(manager)).await;
+    let by_the_manager = EventDefinition::new("noted")
+        .history(HistorySetting::ManagerLimit)
+        .build()
+        .expect("a definition");
+    let config = RoomConfig::new("log").events([by_the_manager]).event::<Message>();
+    server.create_room(config).await.expect("a room");
+    let mut ada = server.joined("ada", "log").await;
+    for number in 0..7 {
+        ada.say("log", &number.to_string()).await;
+        ada.request(json!({ "type": "trigger", "roomId": "log", "event": "noted", "data": number }))
+            .await;
+    }
+    assert_eq!(server.history().count("log", "message"), 5);
+    assert_eq!(server.history().count("log", "noted"), 2);
+}
+
+#[tokio::test]
+async fn the_least_recently_used_room_is_forgotten_when_there_are_too_many() {
+    let manager = HistoryManager::new(HistoryConfig {
+        max_rooms: 2,
+        ..HistoryConfig::default()
+    });
+    let server = TestServer::with(|builder| builder.history(manager)).await;
+    for id in 1..=3 {
+        server.create_room(Project { id }).await.expect("a room");
+    }
+    for id in [1, 2, 1, 3] {
+        server.trigger(Project { id }, message("hi")).await.expect("an event");
+    }
+    assert_eq!(server.history().count("project-2", "message"), 0);
+    assert_eq!(server.history().count("project-1", "message"), 2);
+}
+
+#[tokio::test]
+async fn a_room_gives_its_history_typed_and_raw_newest_first() {
+    let server = TestServer::plain().await;
+    let chat = server.room(Chat).expect("the room");
+    for text in ["one", "two", "three"] {
+        chat.trigger(message(text).sent_by("ada")).await.expect("an event");
+    }
+    let page: Vec<EventMessage<Message>> = chat.history::<Message>(0..2).await.expect("a page");
+    let texts: Vec<_> = page.iter().map(|message| message.data.text.as_str()).collect();
+    assert_eq!(texts, ["three", "two"]);
+    assert_eq!((page[0].from.as_str(), page[0].seq), ("ada", Some(3)));
+    let raw = chat.history_named("message", 2..9).await.expect("a page");
+    assert_eq!((raw.len(), &raw[0].data), (1, &json!({ "text": "one" })));
+    assert!(chat.history::<Typing>(0..9).await.expect("a page").is_empty());
+}

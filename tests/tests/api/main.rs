@@ -1,0 +1,9 @@
+//! The API of the runtime, call by call, as clients over sockets see it.
+
+mod building;
+mod clients;
+mod history;
+mod listening;
+mod rooms;
+mod sessions;
+mod triggering;

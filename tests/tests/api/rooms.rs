@@ -1,0 +1,233 @@
+//! `room`, `rooms`, `create_room`, `delete_room` and `RoomHandle`.
+
+use dialogue::{CreateRoomError, EventDefinition, Limits, RoomConfig, SyncHistory};
+use dialogue_tests::{Bell, Chat, Message, Project, TestServer, UserJoined, message};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_room_is_found_by_type_value_handle_and_id() {
+    let server = TestServer::plain().await;
+    let by_type = server.room(Chat).expect("the room");
+    assert_eq!(server.room("chat"), Some(by_type.clone()));
+    assert_eq!(server.room(by_type.id()), Some(by_type.clone()));
+    assert_eq!(server.room(by_type.clone()), Some(by_type));
+    assert!(server.room(Project { id: 7 }).is_none());
+    let project = server.create_room(Project { id: 7 }).await.expect("a room");
+    assert_eq!(server.room(Project { id: 7 }), Some(project));
+    let mut ids: Vec<_> = server.rooms().iter().map(|room| room.id().to_string()).collect();
+    ids.sort();
+    assert_eq!(ids, ["booth", "chat", "news", "open", "project-7"]);
+}
+
+#[tokio::test]
+async fn a_handle_tells_all_about_a_room() {
+    let server = TestServer::plain().await;
+    let chat = server.room(Chat).expect("the room");
+    assert_eq!(
+        (chat.name(), chat.description()),
+        ("Chat", Some("Where everyone talks."))
+    );
+    assert_eq!(
+        (chat.max_size(), chat.created_by(), chat.is_full()),
+        (None, None, false)
+    );
+    let events: Vec<_> = chat.events().iter().map(|event| event.name().to_string()).collect();
+    assert_eq!(events, ["message", "typing", "bell", "user-joined"]);
+    assert_eq!(chat.default_subscriptions(), ["message", "user-joined"]);
+    assert_eq!(server.room("open").expect("the room").default_subscriptions(), ["*"]);
+    let _one = server.joined("ada", "chat").await;
+    let _two = server.joined("ada", "chat").await;
+    assert_eq!(chat.size(), 2, "clients are counted, not users");
+    let who: Vec<_> = chat
+        .participants()
+        .iter()
+        .map(|client| client.user_id().to_string())
+        .collect();
+    assert_eq!(who, ["ada", "ada"]);
+    let booth = server.room("booth").expect("the room");
+    let _three = server.joined("ada", "booth").await;
+    assert!(!booth.is_full());
+    let _four = server.joined("bob", "booth").await;
+    assert_eq!((booth.max_size(), booth.is_full()), (Some(2), true));
+    assert_ne!(booth.epoch(), chat.epoch());
+    assert!(booth.dialogue().room(Chat).is_some());
+}
+
+#[tokio::test]
+async fn a_declared_family_makes_a_room_as_it_is_declared() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let room = server
+        .create_room(Project { id: 7 })
+        .created_by("user-456")
+        .await
+        .expect("a room");
+    assert_eq!((room.id().as_str(), room.name()), ("project-7", "Project discussion"));
+    assert_eq!(
+        room.created_by().map(|user| user.to_string()).as_deref(),
+        Some("user-456")
+    );
+    let created = ada.recv_type("roomCreated").await;
+    assert_eq!(created["room"]["createdById"], "user-456");
+    assert_eq!(created["room"]["description"], "Made by the server.");
+}
+
+#[tokio::test]
+async fn a_room_of_a_configuration_does_as_it_is_configured() {
+    let server = TestServer::plain().await;
+    let pinned = EventDefinition::new("pinned").build().expect("a definition");
+    let config = RoomConfig::new("lounge")
+        .name("The lounge")
+        .description("Soft chairs.")
+        .event::<Message>()
+        .events([pinned])
+        .server_event::<UserJoined>()
+        .subscribe_to::<Message>()
+        .default_subscriptions(["pinned"])
+        .max_size(2)
+        .sync_history_on_join(SyncHistory::PerType(1));
+    let room = server.create_room(config).created_by("ada").await.expect("a room");
+    assert_eq!((room.name(), room.description()), ("The lounge", Some("Soft chairs.")));
+    for text in ["one", "two"] {
+        room.trigger(message(text)).await.expect("an event");
+    }
+    let mut ada = server.connect_as("ada").await;
+    let joined = ada.join("lounge").await;
+    assert_eq!(joined["subscriptions"], json!(["message", "pinned"]));
+    assert_eq!(
+        joined["events"].as_array().map(Vec::len),
+        Some(1),
+        "it syncs one event of each type"
+    );
+    assert_eq!(joined["events"][0]["data"]["text"], "two");
+    let trigger = |event: &str| json!({ "type": "trigger", "roomId": "lounge", "event": event, "data": { "username": "x", "text": "x" } });
+    assert_eq!(ada.request(trigger("pinned")).await["type"], "ok");
+    assert_eq!(ada.refused(trigger("user-joined")).await, "EVENT_NOT_ALLOWED");
+    let _bob = server.joined("bob", "lounge").await;
+    assert!(room.is_full());
+    room.trigger(UserJoined {
+        username: "bob".to_owned(),
+    })
+    .await
+    .expect("the server may");
+    assert!(room.trigger(Bell).await.is_err(), "it is not listed");
+}
+
+#[tokio::test]
+async fn a_configured_room_may_sync_all_its_history_or_take_any_event() {
+    let server = TestServer::plain().await;
+    let config = RoomConfig::new("attic")
+        .any_event()
+        .server_event::<UserJoined>()
+        .subscribe_to_all()
+        .sync_history_on_join(SyncHistory::All);
+    let attic = server.create_room(config).await.expect("a room");
+    attic.trigger(message("one")).await.expect("an event");
+    attic.trigger(message("two")).await.expect("an event");
+    let mut ada = server.connect_as("ada").await;
+    let joined = ada.join("attic").await;
+    assert_eq!(joined["events"].as_array().map(Vec::len), Some(2));
+    let any = json!({ "type": "trigger", "roomId": "attic", "event": "anything" });
+    assert_eq!(ada.request(any).await["type"], "ok");
+    let servers = json!({ "type": "trigger", "roomId": "attic", "event": "user-joined", "data": { "username": "x" } });
+    assert_eq!(ada.refused(servers).await, "EVENT_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn a_room_configured_without_events_is_read_only() {
+    let server = TestServer::plain().await;
+    let board = server
+        .create_room(RoomConfig::new("board").subscribe_to_all())
+        .await
+        .expect("a room");
+    let mut ada = server.joined("ada", "board").await;
+    assert_eq!(ada.say("board", "hi").await["code"], "EVENT_NOT_ALLOWED");
+    board.trigger(message("notice")).await.expect("the server may");
+    assert_eq!(ada.recv_type("event").await["data"]["text"], "notice");
+}
+
+#[tokio::test]
+async fn every_way_not_to_create_a_room_is_an_error_of_its_own() {
+    let server = TestServer::limited(Limits {
+        max_rooms: 6,
+        ..Limits::default()
+    })
+    .await;
+    server.create_room(RoomConfig::new("lounge")).await.expect("a room");
+    let of = |config: RoomConfig| async { server.create_room(config).await.expect_err("refused") };
+    assert_eq!(
+        of(RoomConfig::new("lounge")).await,
+        CreateRoomError::Exists { room: "lounge".into() }
+    );
+    assert_eq!(
+        server.create_room(Chat).await.expect_err("refused"),
+        CreateRoomError::Exists { room: "chat".into() }
+    );
+    for id in ["", "a b", "*", "a\r\nb", "\u{202e}", &"x".repeat(129)] {
+        assert_eq!(
+            of(RoomConfig::new(id)).await,
+            CreateRoomError::InvalidId { room: id.into() }
+        );
+    }
+    assert_eq!(
+        of(RoomConfig::new("project-7")).await,
+        CreateRoomError::Reserved {
+            room: "project-7".into()
+        }
+    );
+    for config in [
+        RoomConfig::new("a").max_size(0),
+        RoomConfig::new("a").event::<Message>().server_event::<Message>(),
+        RoomConfig::new("a").event::<Message>().subscribe_to::<Bell>(),
+    ] {
+        let error = of(config).await;
+        assert!(matches!(error, CreateRoomError::InvalidConfig { .. }), "{error:?}");
+    }
+    server
+        .create_room(RoomConfig::new("x".repeat(128)))
+        .await
+        .expect("the longest id there is");
+    assert_eq!(of(RoomConfig::new("one-more")).await, CreateRoomError::TooMany);
+    server.stop().await;
+    assert_eq!(of(RoomConfig::new("late")).await, CreateRoomError::Stopped);
+}
+
+#[tokio::test]
+async fn nothing_is_created_before_it_is_awaited() {
+    let server = TestServer::plain().await;
+    drop(server.create_room(Project { id: 7 }));
+    drop(server.delete_room(Chat));
+    assert!(server.room(Project { id: 7 }).is_none());
+    assert!(server.room(Chat).is_some());
+}
+
+#[tokio::test]
+async fn deleting_a_room_tells_its_members_and_everyone() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let mut bob = server.connect_as("bob").await;
+    server.trigger(Chat, message("last words")).await.expect("an event");
+    assert!(server.delete_room(Chat).await);
+    assert!(!server.delete_room(Chat).await, "it was there once");
+    ada.recv_type("event").await;
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "left", "roomId": "chat", "reason": "roomDeleted" })
+    );
+    assert_eq!(ada.recv().await, json!({ "type": "roomDeleted", "roomId": "chat" }));
+    assert_eq!(bob.recv().await, json!({ "type": "roomDeleted", "roomId": "chat" }));
+    assert!(server.clients_of("ada")[0].rooms().is_empty());
+    assert_eq!(server.history().count("chat", "message"), 0);
+}
+
+#[tokio::test]
+async fn a_handle_deletes_the_very_room_that_it_is_of() {
+    let server = TestServer::plain().await;
+    let old = server.create_room(Project { id: 7 }).await.expect("a room");
+    assert!(old.delete());
+    let new = server.create_room(Project { id: 7 }).await.expect("another room");
+    assert!(!old.delete());
+    assert_eq!(server.room(Project { id: 7 }), Some(new.clone()));
+    assert_ne!(old, new);
+    assert_eq!((old.size(), old.participants().len()), (0, 0));
+}

@@ -1,0 +1,221 @@
+//! `trigger`, what it takes and every way it fails, and `broadcast`.
+
+use dialogue::prelude::*;
+use dialogue::{Delivery, Limits, TriggerError};
+use dialogue_tests::{Bell, Chat, Gate, Message, Project, TestServer, Typing, UserJoined, message};
+use serde_json::{Value, json};
+
+fn meta(value: Value) -> serde_json::Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn told(delivery: Delivery) -> (usize, Option<u64>) {
+    (delivery.recipients, delivery.seq)
+}
+
+#[tokio::test]
+async fn a_trigger_tells_how_many_it_was_queued_for_and_its_number() {
+    let server = TestServer::plain().await;
+    let _ada = server.joined("ada", "chat").await;
+    let _tab = server.joined("ada", "chat").await;
+    let first = server.trigger::<Message>(Chat, message("one")).await.expect("an event");
+    let second = server.trigger(Chat, message("two")).await.expect("an event");
+    let volatile = server.trigger(Chat, Bell).await.expect("an event");
+    assert_eq!(
+        [told(first), told(second), told(volatile)],
+        [(2, Some(1)), (2, Some(2)), (0, None)]
+    );
+}
+
+#[tokio::test]
+async fn a_payload_says_who_sent_it_and_what_goes_with_it() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    server.trigger(Chat, message("plain")).await.expect("an event");
+    let outgoing = message("full")
+        .sent_by("user-456")
+        .with_meta(meta(json!({ "via": "mail" })));
+    server.trigger(Chat, outgoing).await.expect("an event");
+    let plain = ada.recv_type("event").await;
+    assert_eq!((&plain["from"], plain.get("meta")), (&json!("system"), None));
+    let full = ada.recv_type("event").await;
+    assert_eq!(
+        (&full["from"], &full["meta"]),
+        (&json!("user-456"), &json!({ "via": "mail" }))
+    );
+}
+
+#[tokio::test]
+async fn a_whole_envelope_keeps_sender_time_and_metadata_and_gets_room_and_number_anew() {
+    let server = TestServer::plain().await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let mut ada = server.joined("ada", "project-7").await;
+    let envelope: EventMessage<Message> = serde_json::from_value(json!({
+        "event": "message", "roomId": "elsewhere", "data": { "text": "hi" }, "from": "bob", "timestamp": 7,
+        "meta": { "a": 1 }, "seq": 99,
+    }))
+    .expect("an envelope");
+    server.trigger(Project { id: 7 }, envelope).await.expect("an event");
+    assert_eq!(
+        ada.recv().await,
+        json!({ "type": "event", "event": "message", "roomId": "project-7", "data": { "text": "hi" }, "from": "bob",
+                "timestamp": 7, "meta": { "a": 1 }, "seq": 1 })
+    );
+}
+
+#[tokio::test]
+async fn a_room_handle_takes_any_event_and_checks_it_when_it_runs() {
+    let server = TestServer::plain().await;
+    let chat = server.room(Chat).expect("the room");
+    chat.trigger(Typing { is_typing: true })
+        .await
+        .expect("the room allows it");
+    server
+        .trigger::<Message>(chat.clone(), message("hi"))
+        .await
+        .expect("an event");
+    let booth = server.room("booth").expect("the room");
+    let refused = booth.trigger(Typing { is_typing: true }).await;
+    assert_eq!(
+        refused,
+        Err(TriggerError::NotAllowed {
+            room: "booth".into(),
+            event: "typing".into()
+        })
+    );
+}
+
+/// Another type under the name of [`Message`].
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(name = "message")]
+struct Impostor {
+    number: u32,
+}
+
+#[tokio::test]
+async fn a_type_of_the_same_name_is_not_the_event_that_the_room_allows() {
+    let server = TestServer::plain().await;
+    let chat = server.room(Chat).expect("the room");
+    let refused = chat.trigger(Impostor { number: 7 }).await;
+    assert!(matches!(refused, Err(TriggerError::NotAllowed { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn every_way_to_fail_is_an_error_of_its_own() {
+    let server = TestServer::with(|builder| {
+        builder
+            .limits(Limits {
+                queue_bytes: 10_000,
+                replay_bytes: 1_000,
+                history_page_bytes: 1_000,
+                ..Limits::default()
+            })
+            .before_each(|message, _| async move {
+                if message.data["username"] == "eve" {
+                    return Err(Refusal::new("not her"));
+                }
+                Ok(message)
+            })
+    })
+    .await;
+    let no_room = server.trigger(Project { id: 7 }, message("hi")).await;
+    assert_eq!(
+        no_room,
+        Err(TriggerError::NoSuchRoom {
+            room: "project-7".into()
+        })
+    );
+    let invalid = server.trigger(Chat, message("")).await;
+    match invalid {
+        Err(TriggerError::Invalid { event, violations }) => {
+            assert_eq!((event.as_str(), violations.len()), ("message", 1));
+        }
+        other => panic!("{other:?}"),
+    }
+    let blocked = server
+        .trigger(
+            Chat,
+            UserJoined {
+                username: "eve".to_owned(),
+            },
+        )
+        .await;
+    assert_eq!(
+        blocked,
+        Err(TriggerError::Blocked {
+            reason: "not her".to_owned()
+        })
+    );
+    let large = server
+        .trigger(
+            Chat,
+            UserJoined {
+                username: "x".repeat(10_000),
+            },
+        )
+        .await;
+    assert!(matches!(large, Err(TriggerError::Limited { .. })), "{large:?}");
+    let chat = server.room(Chat).expect("the room");
+    server.stop().await;
+    assert_eq!(chat.trigger(message("hi")).await, Err(TriggerError::Stopped));
+}
+
+#[tokio::test]
+async fn a_handle_of_a_deleted_room_triggers_nothing_even_if_another_has_taken_its_id() {
+    let server = TestServer::plain().await;
+    let old = server.create_room(Project { id: 7 }).await.expect("a room");
+    server.delete_room(Project { id: 7 }).await;
+    server.create_room(Project { id: 7 }).await.expect("another room");
+    let mut ada = server.joined("ada", "project-7").await;
+    let gone = Err(TriggerError::NoSuchRoom {
+        room: "project-7".into(),
+    });
+    assert_eq!(old.trigger(message("ghost")).await, gone);
+    assert_eq!(server.trigger::<Message>(old, message("ghost")).await, gone);
+    ada.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_dropped_before_it_is_sent_is_never_sent() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = TestServer::with(|builder| {
+        builder.before_each(move |message, _| {
+            let held = held.clone();
+            async move {
+                held.pass().await;
+                Ok(message)
+            }
+        })
+    })
+    .await;
+    let mut ada = server.joined("ada", "chat").await;
+    drop(server.trigger(Chat, message("never polled")));
+    tokio::select! {
+        _ = server.trigger(Chat, message("dropped at the gate")) => panic!("the gate is shut"),
+        () = gate.arrival() => {}
+    }
+    gate.open();
+    server.trigger(Chat, message("sent")).await.expect("an event");
+    let event = ada.recv_type("event").await;
+    assert_eq!((&event["data"]["text"], &event["seq"]), (&json!("sent"), &json!(1)));
+}
+
+#[tokio::test]
+async fn broadcast_reaches_every_client_in_whatever_room() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let mut bob = server.connect_as("bob").await;
+    assert_eq!(server.broadcast(message("to all")).expect("valid"), 2);
+    for client in [&mut ada, &mut bob] {
+        assert_eq!(
+            client.recv().await,
+            json!({ "type": "direct", "event": "message", "data": { "text": "to all" } })
+        );
+    }
+    assert!(matches!(
+        server.broadcast(message("")),
+        Err(TriggerError::Invalid { .. })
+    ));
+    ada.assert_nothing_came().await;
+}

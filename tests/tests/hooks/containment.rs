@@ -1,0 +1,348 @@
+//! A panic, an error or a hang in a hook or handler harms only what it was about.
+
+use std::time::Duration;
+
+use dialogue::prelude::*;
+use dialogue::{Builder, Dialogue, Limits};
+use dialogue_tests::{CapturedLog, Chat, Gate, Message, Project, Rooms, TestServer, message};
+use futures_util::future::join_all;
+use serde_json::json;
+
+/// How a hook goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Panic,
+    PanicAtOnce,
+    Error,
+    Hang,
+}
+
+const FAULTS: [Fault; 4] = [Fault::Panic, Fault::PanicAtOnce, Fault::Error, Fault::Hang];
+
+impl Fault {
+    /// What a hook does first, before it returns its future.
+    fn at_once(self) {
+        if self == Self::PanicAtOnce {
+            panic!("the hook broke at once");
+        }
+    }
+
+    /// What a hook does then: never `Ok`.
+    async fn then<T>(self) -> Result<T, Refusal> {
+        match self {
+            Self::Panic | Self::PanicAtOnce => panic!("the hook broke"),
+            Self::Error => Err(Refusal::from(std::io::Error::other("the hook failed"))),
+            Self::Hang => std::future::pending().await,
+        }
+    }
+
+    /// What the log says of it.
+    fn logged(self) -> &'static str {
+        match self {
+            Self::Panic | Self::PanicAtOnce => "the hook broke",
+            Self::Error => "fail",
+            Self::Hang => "took longer",
+        }
+    }
+}
+
+/// A server with a short deadline for hooks, and its log.
+async fn server_with(configure: impl FnOnce(Builder) -> Builder) -> (TestServer, CapturedLog) {
+    let log = CapturedLog::default();
+    let limits = Limits {
+        hook_deadline: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = TestServer::with(|builder| configure(builder.limits(limits).logger(log.dispatch()))).await;
+    (server, log)
+}
+
+/// Somebody comes, speaks and goes, as if nothing had happened.
+async fn assert_healthy(server: &TestServer) {
+    let mut bob = server.joined("bob", "chat").await;
+    assert_eq!(bob.say("chat", "all is well").await["type"], "ok");
+    bob.recv_type("event").await;
+    bob.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    bob.close().await;
+}
+
+#[tokio::test]
+async fn authenticate_that_fails_lets_nobody_in() {
+    for fault in FAULTS {
+        let log = CapturedLog::default();
+        let limits = Limits {
+            connect_deadline: Duration::from_millis(300),
+            ..Limits::default()
+        };
+        let builder = Dialogue::builder()
+            .rooms::<Rooms>()
+            .limits(limits)
+            .logger(log.dispatch());
+        let server = TestServer::start(builder.authenticate(move |handshake| {
+            let faulty = handshake.auth.is_null();
+            if faulty {
+                fault.at_once();
+            }
+            async move {
+                if faulty {
+                    fault.then().await
+                } else {
+                    Ok(Identity::user("bob"))
+                }
+            }
+        }))
+        .await;
+        let mut client = server.open().await;
+        client.send(json!({ "type": "connect", "protocol": 1 })).await;
+        let code = client.expect_close().await;
+        // At the deadline of a hang, the connection's own is over too.
+        assert!(
+            code == 4500 || (fault == Fault::Hang && code == 1008),
+            "{fault:?}: {code}"
+        );
+        if code == 4500 {
+            let error = client.recv_type("error").await;
+            assert_eq!(error["code"], "UNAUTHENTICATED");
+            assert!(!error.to_string().contains("the hook"), "{error}");
+        }
+        assert!(server.clients().is_empty());
+        if fault != Fault::Hang {
+            log.line_with(&["authenticate", fault.logged()]).await;
+        }
+        let mut bob = server.open().await;
+        bob.connect(json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn before_join_that_fails_denies_that_join_alone() {
+    for fault in FAULTS {
+        let (server, log) = server_with(|builder| {
+            builder.before_join(move |client, _| {
+                let faulty = *client.user_id() == "ada";
+                if faulty {
+                    fault.at_once();
+                }
+                async move { if faulty { fault.then().await } else { Ok(()) } }
+            })
+        })
+        .await;
+        let mut ada = server.connect_as("ada").await;
+        let error = ada.request(json!({ "type": "join", "roomId": "chat" })).await;
+        assert_eq!(error["code"], "JOIN_DENIED", "{fault:?}");
+        assert!(!error.to_string().contains("the hook"), "{error}");
+        assert_eq!(server.room(Chat).expect("the room").size(), 0);
+        log.line_with(&["before_join", fault.logged()]).await;
+        assert_healthy(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn before_each_that_fails_blocks_that_event_alone() {
+    for fault in FAULTS {
+        let (server, log) = server_with(|builder| {
+            builder.before_each(move |message, _| {
+                let faulty = message.data["text"] == "bad";
+                if faulty {
+                    fault.at_once();
+                }
+                async move { if faulty { fault.then().await } else { Ok(message) } }
+            })
+        })
+        .await;
+        let mut ada = server.joined("ada", "chat").await;
+        let error = ada.say("chat", "bad").await;
+        assert_eq!(error["code"], "BLOCKED", "{fault:?}");
+        assert!(!error.to_string().contains("the hook"), "{error}");
+        ada.assert_nothing_came().await;
+        log.line_with(&["before_each", fault.logged()]).await;
+        assert_healthy(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn hooks_that_are_told_of_clients_are_logged_when_they_fail_and_the_client_goes_on() {
+    for fault in FAULTS {
+        for hook in ["on_connected", "on_disconnected", "on_joined", "on_left"] {
+            let (server, log) = server_with(|builder| {
+                let of_client = move |client: Client| {
+                    let faulty = *client.user_id() == "ada";
+                    if faulty {
+                        fault.at_once();
+                    }
+                    async move { if faulty { fault.then().await } else { Ok(()) } }
+                };
+                let of_both = move |client: Client, _: RoomHandle| of_client(client);
+                match hook {
+                    "on_connected" => builder.on_connected(of_client),
+                    "on_disconnected" => builder.on_disconnected(of_client),
+                    "on_joined" => builder.on_joined(of_both),
+                    _ => builder.on_left(of_both),
+                }
+            })
+            .await;
+            let mut ada = server.joined("ada", "chat").await;
+            assert_eq!(ada.say("chat", "hi").await["type"], "ok", "{hook} {fault:?}");
+            ada.request(json!({ "type": "leave", "roomId": "chat" })).await;
+            ada.join("chat").await;
+            ada.close().await;
+            log.line_with(&[hook, fault.logged()]).await;
+            dialogue_tests::until("ada's end", || server.clients_of("ada").is_empty()).await;
+            assert_eq!(server.room(Chat).expect("the room").size(), 0, "{hook} {fault:?}");
+            assert_healthy(&server).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn hooks_that_are_told_of_rooms_are_logged_when_they_fail_and_rooms_come_and_go() {
+    for fault in FAULTS {
+        for hook in ["on_room_created", "on_room_deleted"] {
+            let (server, log) = server_with(|builder| {
+                let of_room = move |_: RoomHandle| {
+                    fault.at_once();
+                    fault.then::<()>()
+                };
+                match hook {
+                    "on_room_created" => builder.on_room_created(of_room),
+                    _ => builder.on_room_deleted(of_room),
+                }
+            })
+            .await;
+            for _ in 0..2 {
+                server.create_room(Project { id: 7 }).await.expect("a room");
+                assert!(server.delete_room(Project { id: 7 }).await);
+            }
+            log.line_with(&[hook, fault.logged()]).await;
+            assert_healthy(&server).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn hooks_that_are_told_of_events_are_logged_when_they_fail_and_events_go_on() {
+    for fault in FAULTS {
+        let (server, log) = server_with(|builder| {
+            builder.on_triggered(move |_, _| {
+                fault.at_once();
+                fault.then::<()>()
+            })
+        })
+        .await;
+        assert_healthy(&server).await;
+        log.line_with(&["on_triggered", fault.logged()]).await;
+    }
+    let (server, log) = server_with(|builder| builder.after_each(|_, _| panic!("the hook broke"))).await;
+    assert_healthy(&server).await;
+    log.line_with(&["after_each", "the hook broke"]).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_gets_the_next_event_and_others_get_them_all() {
+    for fault in FAULTS {
+        let (server, log) = server_with(|builder| builder).await;
+        let record = dialogue_tests::Record::default();
+        let (faulty, healthy) = (record.clone(), dialogue_tests::Record::default());
+        server.on(Chat, move |message: EventMessage<Message>| {
+            let faulty = faulty.clone();
+            let is_bad = message.data.text == "bad";
+            if is_bad {
+                fault.at_once();
+            }
+            async move {
+                if is_bad {
+                    fault.then::<()>().await?;
+                }
+                faulty.note(message.data.text);
+                Ok::<_, Refusal>(())
+            }
+        });
+        let noted = healthy.clone();
+        server.on(Chat, move |message: EventMessage<Message>| {
+            noted.note(message.data.text);
+            async {}
+        });
+        for text in ["one", "bad", "two"] {
+            server.trigger(Chat, message(text)).await.expect("an event");
+        }
+        record.expect(&["one", "two"]).await;
+        healthy.expect(&["one", "bad", "two"]).await;
+        log.line_with(&["on", fault.logged()]).await;
+        assert_healthy(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn load_history_that_fails_is_unavailable_to_who_asked() {
+    for fault in FAULTS {
+        let (server, log) = server_with(|builder| {
+            builder.load_history(move |_| {
+                fault.at_once();
+                fault.then::<Vec<EventMessage>>()
+            })
+        })
+        .await;
+        let mut ada = server.joined("ada", "chat").await;
+        let history = json!({ "type": "history", "roomId": "chat", "event": "message" });
+        let error = ada.request(history).await;
+        assert_eq!(error["code"], "UNAVAILABLE", "{fault:?}");
+        assert!(!error.to_string().contains("the hook"), "{error}");
+        log.line_with(&["load_history", fault.logged()]).await;
+        assert_healthy(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn on_history_evicted_that_fails_is_tried_again_and_then_loudly_given_up() {
+    // The pauses between attempts are real ones: all faults at the same time.
+    join_all(FAULTS.map(async |fault| {
+        let attempts = dialogue_tests::Record::default();
+        let noted = attempts.clone();
+        let (server, log) = server_with(|builder| {
+            builder.on_history_evicted(move |evicted| {
+                noted.note(evicted.events[0].data["text"].to_string());
+                fault.at_once();
+                fault.then::<()>()
+            })
+        })
+        .await;
+        for number in 1..=6 {
+            server
+                .trigger(Chat, message(&number.to_string()))
+                .await
+                .expect("a trigger waits for no hook");
+        }
+        attempts.expect(&["\"1\""; 5]).await;
+        let line = log.line_with(&["LOST", "chat", "message"]).await;
+        assert!(line.contains("ERROR"), "{line}");
+        assert_healthy(&server).await;
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn on_triggered_that_stalls_does_not_pile_up_without_end() {
+    let gate = Gate::default();
+    let (held, log) = (gate.clone(), CapturedLog::default());
+    let server = TestServer::with(|builder| {
+        builder.logger(log.dispatch()).on_triggered(move |_, _| {
+            let held = held.clone();
+            async move { held.pass().await }
+        })
+    })
+    .await;
+    for _ in 0..1_024 {
+        server
+            .trigger(Chat, message("hi"))
+            .await
+            .expect("a trigger waits for no hook");
+    }
+    assert!(!log.text().contains("too many"), "{}", log.text());
+    server
+        .trigger(Chat, message("hi"))
+        .await
+        .expect("a trigger waits for no hook");
+    log.line_with(&["ERROR", "on_triggered", "too many"]).await;
+    gate.open();
+    assert_healthy(&server).await;
+}

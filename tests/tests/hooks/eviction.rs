@@ -1,0 +1,275 @@
+//! History beyond memory: `on_history_evicted` and `load_history`.
+
+use std::sync::{Arc, Mutex};
+
+use dialogue::prelude::*;
+use dialogue::{HistoryConfig, HistoryManager};
+use dialogue_tests::{Chat, Message, Project, Record, TestServer, message};
+use serde_json::{Value, json};
+
+/// What an application stores elsewhere: every event, the oldest first.
+type Store = Arc<Mutex<Vec<EventMessage>>>;
+
+/// A server that stores what its memory of five messages does not keep.
+async fn storing() -> (TestServer, Store, Record) {
+    let (store, record) = (Store::default(), Record::default());
+    let (evicted, stored, noted) = (Arc::clone(&store), Arc::clone(&store), record.clone());
+    let server = TestServer::with(|builder| {
+        builder
+            .on_history_evicted(move |batch| {
+                let count = batch.events.len();
+                evicted.lock().expect("no panic").extend(batch.events);
+                noted.note(format!("{} {} {count}", batch.room_id, batch.event));
+                async { Ok(()) }
+            })
+            .load_history(move |query| {
+                let found: Vec<_> = stored
+                    .lock()
+                    .expect("no panic")
+                    .iter()
+                    .rev()
+                    .filter(|message| message.room_id == query.room_id && message.event == query.event)
+                    .filter(|message| query.before.is_none_or(|before| message.seq < Some(before)))
+                    .skip(query.skip)
+                    .take(query.limit)
+                    .cloned()
+                    .collect();
+                async { Ok(found) }
+            })
+    })
+    .await;
+    (server, store, record)
+}
+
+fn numbers(page: &Value) -> Vec<u64> {
+    let events = page["events"].as_array().unwrap_or_else(|| panic!("no page: {page}"));
+    events.iter().filter_map(|event| event["seq"].as_u64()).collect()
+}
+
+async fn fill(server: &TestServer, record: &Record, count: usize) {
+    for number in 1..=count {
+        server
+            .trigger::<Message>(Chat, message(&number.to_string()))
+            .await
+            .expect("an event");
+    }
+    let mut stored = 0;
+    while stored < count.saturating_sub(5) {
+        let entry = record.next().await;
+        stored += entry
+            .rsplit(' ')
+            .next()
+            .and_then(|count| count.parse::<usize>().ok())
+            .unwrap_or(0);
+    }
+}
+
+#[tokio::test]
+async fn evicted_events_are_handed_over_in_order_each_once() {
+    let (server, store, record) = storing().await;
+    fill(&server, &record, 20).await;
+    let stored: Vec<_> = store
+        .lock()
+        .expect("no panic")
+        .iter()
+        .filter_map(|message| message.seq)
+        .collect();
+    assert_eq!(stored, (1..=15).collect::<Vec<_>>());
+    server.stop().await;
+    let stored: Vec<_> = store
+        .lock()
+        .expect("no panic")
+        .iter()
+        .filter_map(|message| message.seq)
+        .collect();
+    assert_eq!(
+        stored,
+        (1..=20).collect::<Vec<_>>(),
+        "the drain hands over what memory still had"
+    );
+}
+
+#[tokio::test]
+async fn history_goes_on_where_memory_ends_by_number_and_by_place() {
+    let (server, _store, record) = storing().await;
+    fill(&server, &record, 20).await;
+    let mut ada = server.joined("ada", "chat").await;
+    for (of, expected, more) in [
+        (json!({ "before": 21, "limit": 3 }), vec![20, 19, 18], true),
+        (json!({ "before": 19, "limit": 5 }), vec![18, 17, 16, 15, 14], true),
+        (json!({ "before": 16, "limit": 3 }), vec![15, 14, 13], true),
+        (json!({ "before": 4, "limit": 3 }), vec![3, 2, 1], false),
+        (json!({ "before": 3, "limit": 9 }), vec![2, 1], false),
+        (json!({ "before": 1, "limit": 9 }), vec![], false),
+        (json!({ "start": 3, "end": 8 }), vec![17, 16, 15, 14, 13], true),
+        (json!({ "start": 5, "end": 7 }), vec![15, 14], true),
+        (json!({ "start": 10, "end": 12 }), vec![10, 9], true),
+        (json!({ "start": 18, "end": 30 }), vec![2, 1], false),
+        (json!({ "start": 0, "end": 20 }), (1..=20).rev().collect(), false),
+    ] {
+        let mut request = json!({ "type": "history", "roomId": "chat", "event": "message" });
+        for (name, value) in of.as_object().into_iter().flatten() {
+            request[name] = value.clone();
+        }
+        let page = ada.request(request).await;
+        assert_eq!(numbers(&page), expected, "{of}");
+        assert_eq!(page["more"], more, "{of}");
+    }
+    let chat = server.room(Chat).expect("the room");
+    let oldest = chat.history::<Message>(19..25).await.expect("a page");
+    assert_eq!(
+        oldest
+            .iter()
+            .map(|message| message.data.text.as_str())
+            .collect::<Vec<_>>(),
+        ["1"]
+    );
+}
+
+#[tokio::test]
+async fn what_load_history_returns_of_another_room_event_or_time_is_left_out() {
+    let server =
+        TestServer::with(|builder| {
+            builder.load_history(|query| async move {
+            let event = |room: &str, name: &str, seq: u64| {
+                serde_json::from_value::<EventMessage>(json!({
+                    "event": name, "roomId": room, "data": { "text": "old" }, "from": "ada", "timestamp": 0, "seq": seq,
+                }))
+            };
+            assert_eq!(query.before, Some(1));
+            Ok(vec![event("booth", "message", 0)?, event("chat", "typing", 0)?, event("chat", "message", 7)?])
+        })
+        })
+        .await;
+    server.trigger(Chat, message("new")).await.expect("an event");
+    let mut ada = server.joined("ada", "chat").await;
+    let page = ada
+        .request(json!({ "type": "history", "roomId": "chat", "event": "message" }))
+        .await;
+    assert_eq!(numbers(&page), [1]);
+}
+
+#[tokio::test]
+async fn a_client_that_is_taken_out_while_history_is_loaded_gets_none() {
+    let gate = dialogue_tests::Gate::default();
+    let held = gate.clone();
+    let server = TestServer::with(|builder| {
+        builder.load_history(move |_| {
+            let held = held.clone();
+            async move {
+                held.pass().await;
+                Ok(Vec::new())
+            }
+        })
+    })
+    .await;
+    server
+        .trigger::<Message>(Chat, message("a secret"))
+        .await
+        .expect("an event");
+    let mut ada = server.joined("ada", "chat").await;
+    ada.send(json!({ "type": "history", "id": 1, "roomId": "chat", "event": "message" }))
+        .await;
+    gate.arrival().await;
+    assert!(server.clients_of("ada")[0].leave(Chat));
+    gate.open();
+    ada.recv_type("left").await;
+    assert_eq!(ada.recv_type("error").await["code"], "NOT_IN_ROOM");
+}
+
+#[tokio::test]
+async fn events_that_wait_to_be_stored_are_found_meanwhile() {
+    let gate = dialogue_tests::Gate::default();
+    let held = gate.clone();
+    let server = TestServer::with(|builder| {
+        builder
+            .on_history_evicted(move |_| {
+                let held = held.clone();
+                async move {
+                    held.pass().await;
+                    Ok(())
+                }
+            })
+            .load_history(|_| async { Ok(Vec::new()) })
+    })
+    .await;
+    for number in 1..=8 {
+        server
+            .trigger::<Message>(Chat, message(&number.to_string()))
+            .await
+            .expect("an event");
+    }
+    gate.arrival().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let page = ada
+        .request(json!({ "type": "history", "roomId": "chat", "event": "message", "before": 9, "limit": 20 }))
+        .await;
+    assert_eq!(numbers(&page), [8, 7, 6, 5, 4, 3, 2, 1]);
+    gate.open();
+}
+
+#[tokio::test]
+async fn the_history_of_a_room_that_is_evicted_whole_is_handed_over() {
+    let record = Record::default();
+    let noted = record.clone();
+    let manager = HistoryManager::new(HistoryConfig {
+        max_rooms: 1,
+        ..HistoryConfig::default()
+    });
+    let server = TestServer::with(|builder| {
+        builder.history(manager).on_history_evicted(move |batch| {
+            noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+            async { Ok(()) }
+        })
+    })
+    .await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    server.trigger::<Message>(Chat, message("one")).await.expect("an event");
+    server.trigger::<Message>(Chat, message("two")).await.expect("an event");
+    server
+        .trigger(Project { id: 7 }, message("hi"))
+        .await
+        .expect("an event");
+    record.expect(&["chat 2"]).await;
+}
+
+#[tokio::test]
+async fn what_a_handler_triggers_during_the_drain_is_handed_over_too() {
+    let (server, store, _record) = storing().await;
+    let gate = dialogue_tests::Gate::default();
+    let (held, dialogue) = (gate.clone(), server.dialogue().clone());
+    server.on(Chat, move |message: EventMessage<Message>| {
+        let (held, dialogue) = (held.clone(), dialogue.clone());
+        async move {
+            if message.data.text == "begin" {
+                held.pass().await;
+                let _ = dialogue.trigger(Chat, dialogue_tests::message("late")).await;
+            }
+        }
+    });
+    server.trigger(Chat, message("begin")).await.expect("an event");
+    gate.arrival().await;
+    let stopping = tokio::spawn({
+        let dialogue = server.dialogue().clone();
+        async move { dialogue.stop().await }
+    });
+    dialogue_tests::until("the drain to begin", || !server.is_listening()).await;
+    gate.open();
+    dialogue_tests::within("the end of the drain", stopping)
+        .await
+        .expect("no panic")
+        .expect("the drain ends by itself");
+    let texts: Vec<_> = store
+        .lock()
+        .expect("no panic")
+        .iter()
+        .map(|message| message.data["text"].clone())
+        .collect();
+    // The late one may be refused or handed over. What is left in memory is lost.
+    assert_eq!(texts.first(), Some(&json!("begin")));
+    assert_eq!(
+        server.history().count("chat", "message"),
+        0,
+        "handed over is only {texts:?}"
+    );
+}

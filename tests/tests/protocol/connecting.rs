@@ -1,0 +1,330 @@
+//! `connect`, its refusals and its refresh, `ping`, request ids and pipelining.
+
+use std::time::{Duration, SystemTime};
+
+use dialogue::prelude::*;
+use dialogue::{Dialogue, Limits};
+use dialogue_tests::{Rooms, TestServer};
+use serde_json::json;
+
+#[tokio::test]
+async fn connected_tells_the_client_what_it_must_know() {
+    let server = TestServer::limited(Limits {
+        ping_interval: Duration::from_secs(7),
+        message_bytes: 5_000,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.open().await;
+    let connected = client
+        .request(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" } }))
+        .await;
+    assert_eq!(connected["type"], "connected");
+    assert_eq!(connected["protocol"], 1);
+    assert_eq!(connected["userId"], "ada");
+    assert_eq!(connected["pingInterval"], 7_000);
+    assert_eq!(connected["maxMessageBytes"], 5_000);
+    assert!(connected["clientId"].as_str().is_some_and(|id| !id.is_empty()));
+    assert!(connected["resume"].is_string());
+    assert!(connected["fingerprint"].as_str().is_some_and(|print| !print.is_empty()));
+    assert!(connected.get("expiresIn").is_none(), "no session ends by itself here");
+}
+
+#[tokio::test]
+async fn the_server_writes_type_first() {
+    let server = TestServer::plain().await;
+    let mut raw = dialogue_tests::RawClient::connected(server.address()).await;
+    raw.send(0x81, br#"{"id":3,"type":"ping"}"#).await;
+    let pong = raw.recv().await.expect("a pong");
+    assert_eq!(pong.payload, br#"{"type":"pong","id":3}"#);
+}
+
+#[tokio::test]
+async fn no_two_clients_have_the_same_id_and_a_user_may_have_several() {
+    let server = TestServer::plain().await;
+    let (one, two) = (server.connect_as("ada").await, server.connect_as("ada").await);
+    assert_ne!(one.connected["clientId"], two.connected["clientId"]);
+    assert_eq!(one.connected["userId"], two.connected["userId"]);
+}
+
+#[tokio::test]
+async fn the_fingerprint_is_that_of_the_declared_rooms() {
+    let (one, two) = (TestServer::plain().await, TestServer::plain().await);
+    let other = TestServer::start(Dialogue::builder().rooms::<small::Rooms>()).await;
+    let of = |client: dialogue_tests::TestClient| client.connected["fingerprint"].clone();
+    let (one, two) = (of(one.connect_as("ada").await), of(two.connect_as("bob").await));
+    assert_eq!(one, two);
+    assert_ne!(one, of(other.connect_as("ada").await));
+}
+
+mod small {
+    dialogue::rooms! {
+        /// One room.
+        pub Rooms;
+        /// Small.
+        pub Small = "small" { events: [] }
+    }
+}
+
+#[tokio::test]
+async fn without_authenticate_everyone_is_anonymous_under_an_id_of_the_servers_making() {
+    let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
+    let (one, two) = (server.connect_as("ada").await, server.connect_as("ada").await);
+    assert_ne!(one.connected["userId"], "ada");
+    assert_ne!(one.connected["userId"], two.connected["userId"]);
+}
+
+#[tokio::test]
+async fn another_protocol_is_unsupported_and_nothing_else_of_its_frame_is_read() {
+    let server = TestServer::plain().await;
+    let mut client = server.open().await;
+    client
+        .send(json!({ "type": "connect", "id": 4, "protocol": 2, "resume": 17 }))
+        .await;
+    let error = client.recv_type("error").await;
+    assert_eq!(
+        (&error["code"], &error["id"]),
+        (&json!("UNSUPPORTED_PROTOCOL"), &json!(4))
+    );
+    assert_eq!(client.expect_close().await, 4504);
+}
+
+fn signing_in() -> dialogue::Builder {
+    Dialogue::builder()
+        .rooms::<Rooms>()
+        .authenticate(|handshake| async move {
+            match handshake.auth["token"].as_str() {
+                Some("ada's") => Ok(Identity::user("ada")),
+                Some("bob's") => Ok(Identity::user("bob")),
+                Some("short") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_millis(300))),
+                Some("hour") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_secs(3_600))),
+                Some("empty") => Ok(Identity::user("")),
+                Some("system") => Ok(Identity::user("system")),
+                Some("old") => Ok(Identity::user("ada").expires_at(SystemTime::now() - Duration::from_secs(1))),
+                _ => Err(Refusal::new("who are you?")),
+            }
+        })
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_sign_in_is_unauthenticated_and_what_it_pipelined_is_never_run() {
+    let server = TestServer::start(signing_in()).await;
+    for token in ["none", "empty", "system", "old"] {
+        let mut client = server.open().await;
+        client
+            .send(json!({ "type": "connect", "id": 1, "protocol": 1, "auth": { "token": token } }))
+            .await;
+        client.send(json!({ "type": "join", "id": 2, "roomId": "chat" })).await;
+        let error = client.recv_type("error").await;
+        assert_eq!(
+            (&error["code"], &error["id"]),
+            (&json!("UNAUTHENTICATED"), &json!(1)),
+            "{token}"
+        );
+        assert_eq!(client.expect_close().await, 4500, "{token}");
+    }
+    assert_eq!(server.room("chat").expect("the room").size(), 0);
+    assert!(server.clients().is_empty());
+}
+
+#[tokio::test]
+async fn the_reason_of_a_refusal_is_told_to_who_is_refused() {
+    let server = TestServer::start(signing_in()).await;
+    let mut client = server.open().await;
+    client.send(json!({ "type": "connect", "protocol": 1 })).await;
+    assert_eq!(client.recv_type("error").await["message"], "who are you?");
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_expiry() {
+    let server = TestServer::start(signing_in()).await;
+    let mut client = server.open().await;
+    client.connect(json!({ "token": "short" })).await;
+    let left = client.connected["expiresIn"].as_u64().expect("a session that ends");
+    assert!(left <= 300, "{left}");
+    assert_eq!(client.expect_close().await, 4001);
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_expiry_whatever_a_hook_is_about() {
+    let builder = signing_in().before_join(|_, _| std::future::pending());
+    let server = TestServer::start(builder).await;
+    let mut client = server.open().await;
+    client.connect(json!({ "token": "short" })).await;
+    client.send(json!({ "type": "join", "roomId": "chat" })).await;
+    assert_eq!(client.expect_close().await, 4001);
+}
+
+#[tokio::test]
+async fn a_later_connect_renews_the_session_and_keeps_rooms() {
+    let server = TestServer::start(signing_in()).await;
+    let mut client = server.open().await;
+    client.connect(json!({ "token": "ada's" })).await;
+    let id = client.connected["clientId"].clone();
+    client.join("chat").await;
+    let renewed = client
+        .request(json!({ "type": "connect", "protocol": 1, "auth": { "token": "hour" } }))
+        .await;
+    assert_eq!(renewed["type"], "connected");
+    assert_eq!(renewed["clientId"], id);
+    assert!(
+        renewed["expiresIn"].as_u64().is_some_and(|left| left > 3_000_000),
+        "{renewed}"
+    );
+    assert_eq!(client.say("chat", "still here").await["type"], "ok");
+}
+
+#[tokio::test]
+async fn a_later_connect_that_fails_or_is_another_users_leaves_the_session_as_it_was() {
+    let server = TestServer::start(signing_in()).await;
+    let mut client = server.open().await;
+    client.connect(json!({ "token": "ada's" })).await;
+    client.join("chat").await;
+    for token in ["bob's", "none"] {
+        let refused = json!({ "type": "connect", "protocol": 1, "auth": { "token": token } });
+        assert_eq!(client.refused(refused).await, "UNAUTHENTICATED", "{token}");
+    }
+    client.say("chat", "me").await;
+    let event = client.recv_type("event").await;
+    assert_eq!(event["from"], "ada");
+}
+
+#[tokio::test]
+async fn anything_but_connect_first_closes_with_1008() {
+    let server = TestServer::plain().await;
+    for first in [json!({ "type": "ping" }), json!({ "type": "join", "roomId": "chat" })] {
+        let mut client = server.open().await;
+        client.send(first).await;
+        assert_eq!(client.expect_close().await, 1008);
+    }
+}
+
+#[tokio::test]
+async fn no_connect_in_time_closes_with_1008() {
+    let server = TestServer::limited(Limits {
+        connect_deadline: Duration::from_millis(200),
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.open().await;
+    assert_eq!(client.expect_close().await, 1008);
+}
+
+#[tokio::test]
+async fn an_authentication_that_takes_too_long_is_ended_at_the_connect_deadline() {
+    let limits = Limits {
+        connect_deadline: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let builder = Dialogue::builder()
+        .rooms::<Rooms>()
+        .limits(limits)
+        .authenticate(|_| std::future::pending());
+    let server = TestServer::start(builder).await;
+    let mut client = server.open().await;
+    client.send(json!({ "type": "connect", "protocol": 1 })).await;
+    // Both deadlines are one: whichever is seen first.
+    let code = client.expect_close().await;
+    assert!([1008, 4500].contains(&code), "{code}");
+    assert!(server.clients().is_empty());
+}
+
+#[tokio::test]
+async fn frames_sent_behind_connect_are_run_in_order_once_the_client_is_connected() {
+    let server = TestServer::plain().await;
+    let mut client = server.open().await;
+    for frame in [
+        json!({ "type": "connect", "id": 1, "protocol": 1, "auth": { "userId": "ada" } }),
+        json!({ "type": "join", "id": 2, "roomId": "chat" }),
+        json!({ "type": "trigger", "id": 3, "roomId": "chat", "event": "message", "data": { "text": "hi" } }),
+        json!({ "type": "leave", "id": 4, "roomId": "chat" }),
+        json!({ "type": "ping", "id": 5 }),
+    ] {
+        client.send(frame).await;
+    }
+    let mut kinds = Vec::new();
+    for _ in 0..6 {
+        let frame = client.recv().await;
+        kinds.push((
+            frame["type"].as_str().unwrap_or_default().to_owned(),
+            frame["id"].as_i64(),
+        ));
+    }
+    let kinds: Vec<_> = kinds.iter().map(|(kind, id)| (kind.as_str(), *id)).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("connected", Some(1)),
+            ("joined", Some(2)),
+            ("event", None),
+            ("ok", Some(3)),
+            ("left", Some(4)),
+            ("pong", Some(5)),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn without_an_id_only_the_commands_that_have_something_to_tell_are_answered() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    for silent in [
+        json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }),
+        json!({ "type": "subscribeAll", "roomId": "chat" }),
+        json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }),
+        json!({ "type": "subscribe", "roomId": "chat", "event": "typing" }),
+        json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi" } }),
+    ] {
+        ada.send(silent).await;
+    }
+    ada.assert_nothing_came().await;
+    for (request, answer) in [
+        (json!({ "type": "join", "roomId": "news" }), "joined"),
+        (
+            json!({ "type": "history", "roomId": "chat", "event": "message" }),
+            "history",
+        ),
+        (json!({ "type": "listRooms" }), "rooms"),
+        (
+            json!({ "type": "createRoom", "room": { "id": "table-1" } }),
+            "roomCreated",
+        ),
+        (json!({ "type": "deleteRoom", "roomId": "table-1" }), "roomDeleted"),
+        (json!({ "type": "leave", "roomId": "news" }), "left"),
+        (json!({ "type": "ping" }), "pong"),
+        (json!({ "type": "leave", "roomId": "nowhere" }), "error"),
+    ] {
+        ada.send(request).await;
+        let reply = ada.recv_type(answer).await;
+        assert!(reply.get("id").is_none(), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn ids_of_64_bits_come_back_as_they_were() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    for id in [0, -1, i64::MAX, i64::MIN] {
+        ada.send(json!({ "type": "ping", "id": id })).await;
+        assert_eq!(ada.recv().await, json!({ "type": "pong", "id": id }));
+    }
+}
+
+#[tokio::test]
+async fn a_user_over_its_quota_of_connections_is_closed_with_4502() {
+    let server = TestServer::limited(Limits {
+        connections_per_user: Some(1),
+        ..Limits::default()
+    })
+    .await;
+    let first = server.connect_as("ada").await;
+    let mut second = server.open().await;
+    second
+        .send(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" } }))
+        .await;
+    assert_eq!(second.expect_close().await, 4502);
+    server.connect_as("bob").await;
+    first.close().await;
+    dialogue_tests::until("ada's seat", || server.clients_of("ada").is_empty()).await;
+    server.connect_as("ada").await;
+}

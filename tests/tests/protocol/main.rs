@@ -1,0 +1,8 @@
+//! The wire protocol as `docs/protocol.md` tells it, spoken by a plain WebSocket client: every message, every error code.
+
+mod connecting;
+mod events;
+mod history;
+mod malformed;
+mod recovery;
+mod rooms;

@@ -1,0 +1,294 @@
+//! Coming back: `since`, `resume` and `key`.
+
+use dialogue::prelude::*;
+use dialogue::{Dialogue, EventDefinition, HistorySetting, Limits, RoomConfig};
+use dialogue_tests::{Booth, Message, Project, Rooms, TestClient, TestServer, message, until};
+use serde_json::{Value, json};
+
+/// Says these texts in the booth, as the server.
+async fn say(server: &TestServer, texts: &[&str]) {
+    for text in texts {
+        server.trigger::<Message>(Booth, message(text)).await.expect("an event");
+    }
+}
+
+async fn rejoin(client: &mut TestClient, room: &str, epoch: &Value, seq: u64) -> Value {
+    let since = json!({ "epoch": epoch, "seq": seq });
+    client
+        .request(json!({ "type": "join", "roomId": room, "subscriptions": ["*"], "since": since }))
+        .await
+}
+
+fn numbers(joined: &Value) -> Vec<u64> {
+    let events = joined["events"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no events: {joined}"));
+    events.iter().filter_map(|event| event["seq"].as_u64()).collect()
+}
+
+#[tokio::test]
+async fn who_comes_back_gets_what_it_missed_and_nothing_twice() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let epoch = ada.join("booth").await["epoch"].clone();
+    say(&server, &["1", "2"]).await;
+    ada.close().await;
+    say(&server, &["3", "4"]).await;
+    for (seen, missed) in [(2, vec![3, 4]), (0, vec![1, 2, 3, 4]), (4, vec![]), (3, vec![4])] {
+        let mut ada = server.connect_as("ada").await;
+        let joined = rejoin(&mut ada, "booth", &epoch, seen).await;
+        assert_eq!(joined["recovered"], true, "{seen}");
+        assert_eq!(numbers(&joined), missed, "{seen}");
+        assert_eq!(joined["seq"], 4);
+        ada.assert_nothing_came().await;
+        ada.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_recovered_whole_is_what_a_fresh_join_gets() {
+    let server = TestServer::plain().await;
+    let epoch = json!(server.room(Booth).expect("the room").epoch());
+    // Five are kept: the first two go.
+    say(&server, &["1", "2", "3", "4", "5", "6", "7"]).await;
+    for (what, epoch, seen, recovered) in [
+        ("all that was missed is kept", &epoch, 2, true),
+        ("one event is gone", &epoch, 1, false),
+        ("the position is ahead of the room", &epoch, 8, false),
+        ("the position is as far ahead as can be", &epoch, u64::MAX, false),
+        ("the epoch is another", &json!("another"), 3, false),
+    ] {
+        let mut ada = server.connect_as("ada").await;
+        let joined = rejoin(&mut ada, "booth", epoch, seen).await;
+        assert_eq!(joined["recovered"], recovered, "{what}");
+        let expected = if recovered { vec![3, 4, 5, 6, 7] } else { vec![6, 7] };
+        assert_eq!(numbers(&joined), expected, "{what}");
+        ada.close().await;
+        until("a free seat", || {
+            server.room(Booth).is_some_and(|room| room.size() == 0)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_of_events_that_the_client_does_not_hear_does_not_matter() {
+    let server = TestServer::plain().await;
+    let kept = EventDefinition::new("kept").history(HistorySetting::Limit(50));
+    let config = RoomConfig::new("log")
+        .event::<Message>()
+        .events([kept.build().expect("a definition")])
+        .subscribe_to_all();
+    let room = server.create_room(config).await.expect("a room");
+    let mut bob = server.joined("bob", "log").await;
+    bob.request(json!({ "type": "trigger", "roomId": "log", "event": "kept", "data": 1 }))
+        .await;
+    for _ in 0..10 {
+        room.trigger(message("hi")).await.expect("an event");
+    }
+    let mut ada = server.connect_as("ada").await;
+    let since = json!({ "epoch": room.epoch(), "seq": 0 });
+    let join = json!({ "type": "join", "roomId": "log", "subscriptions": ["kept"], "since": since });
+    let joined = ada.request(join).await;
+    assert_eq!((&joined["recovered"], numbers(&joined)), (&json!(true), vec![1]));
+}
+
+#[tokio::test]
+async fn more_than_a_replay_may_hold_is_not_recovered() {
+    let limits = [
+        Limits {
+            replay_events: 2,
+            ..Limits::default()
+        },
+        Limits {
+            replay_bytes: 300,
+            ..Limits::default()
+        },
+    ];
+    for limits in limits {
+        let server = TestServer::limited(limits).await;
+        let epoch = json!(server.room(Booth).expect("the room").epoch());
+        say(&server, &["1", "2", "3"]).await;
+        let mut ada = server.connect_as("ada").await;
+        let joined = rejoin(&mut ada, "booth", &epoch, 0).await;
+        assert_eq!(joined["recovered"], false);
+        assert_eq!(numbers(&joined), [2, 3]);
+        let mut bob = server.connect_as("bob").await;
+        let joined = rejoin(&mut bob, "booth", &epoch, 1).await;
+        assert_eq!(joined["recovered"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_was_deleted_and_made_again_recovers_nothing_of_the_old_one() {
+    let server = TestServer::plain().await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let mut ada = server.connect_as("ada").await;
+    let epoch = ada.join("project-7").await["epoch"].clone();
+    ada.say("project-7", "old").await;
+    server.delete_room(Project { id: 7 }).await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    server
+        .trigger(Project { id: 7 }, message("new"))
+        .await
+        .expect("an event");
+    let joined = rejoin(&mut ada, "project-7", &epoch, 0).await;
+    assert_eq!(joined["recovered"], false);
+    assert_eq!(joined["events"][0]["data"]["text"], "new");
+}
+
+#[tokio::test]
+async fn the_join_is_checked_when_a_client_comes_back_too() {
+    let allowed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = allowed.clone();
+    let server = TestServer::with(|builder| {
+        builder.before_join(move |_, _| {
+            let allowed = asked.load(std::sync::atomic::Ordering::SeqCst);
+            async move { if allowed { Ok(()) } else { Err(Refusal::new("no more")) } }
+        })
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    let epoch = ada.join("booth").await["epoch"].clone();
+    ada.close().await;
+    allowed.store(false, std::sync::atomic::Ordering::SeqCst);
+    say(&server, &["a secret"]).await;
+    let mut ada = server.connect_as("ada").await;
+    let error = rejoin(&mut ada, "booth", &epoch, 0).await;
+    assert_eq!(error["code"], "JOIN_DENIED");
+    assert!(!error.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_client_that_is_cut_again_and_again_sees_each_event_once_and_in_order() {
+    let server = TestServer::plain().await;
+    let noted = EventDefinition::new("noted").history(HistorySetting::Limit(10_000));
+    let config = RoomConfig::new("log")
+        .events([noted.build().expect("a definition")])
+        .subscribe_to_all();
+    server.create_room(config).await.expect("a room");
+    let mut speaker = server.connect_as("bob").await;
+    speaker.join_for("log", &[]).await;
+    let mut reader = server.connect_as("ada").await;
+    let epoch = reader.join("log").await["epoch"].clone();
+    let mut position = 0;
+    for round in 0..15 {
+        for number in 0..8 {
+            speaker
+                .send(json!({ "type": "trigger", "roomId": "log", "event": "noted", "data": number }))
+                .await;
+        }
+        // It reads a part of them, while the rest is on its way or not yet sent.
+        for _ in 0..round % 8 {
+            position += 1;
+            assert_eq!(reader.recv_type("event").await["seq"], position);
+        }
+        drop(reader);
+        reader = server.connect_as("ada").await;
+        let joined = rejoin(&mut reader, "log", &epoch, position).await;
+        assert_eq!(joined["recovered"], true);
+        for seq in numbers(&joined) {
+            position += 1;
+            assert_eq!(seq, position);
+        }
+        assert_eq!(joined["seq"], position);
+        speaker.request(json!({ "type": "ping" })).await;
+        while position < 8 * (round + 1) {
+            position += 1;
+            assert_eq!(reader.recv_type("event").await["seq"], position);
+        }
+    }
+    reader.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn resume_ends_the_connection_before_so_that_nobody_meets_its_own_ghost() {
+    let server = TestServer::plain().await;
+    let mut ghost = server.joined("ada", "booth").await;
+    let _bob = server.joined("bob", "booth").await;
+    let resume = ghost.connected["resume"].clone();
+    let mut ada = server.open().await;
+    ada.send(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" }, "resume": resume }))
+        .await;
+    let connected = ada.recv_type("connected").await;
+    assert_ne!(connected["resume"], resume, "each brings a new one");
+    assert_ne!(connected["clientId"], ghost.connected["clientId"]);
+    assert_eq!(ghost.expect_close().await, 4501);
+    assert_eq!(server.clients_of("ada").len(), 1);
+    ada.join("booth").await;
+}
+
+#[tokio::test]
+async fn an_anonymous_user_keeps_its_id_by_resume_and_once_only() {
+    let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
+    let first = server.connect_as("nobody").await;
+    let (user, resume) = (first.connected["userId"].clone(), first.connected["resume"].clone());
+    first.close().await;
+    let mut users = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.open().await;
+        client
+            .send(json!({ "type": "connect", "protocol": 1, "resume": resume }))
+            .await;
+        users.push(client.recv_type("connected").await["userId"].clone());
+    }
+    assert_eq!(users[0], user);
+    assert_ne!(users[1], user, "a secret is good for one use");
+}
+
+#[tokio::test]
+async fn a_secret_of_another_user_ends_nobodys_connection() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let mut eve = server.open().await;
+    eve.send(
+        json!({ "type": "connect", "protocol": 1, "auth": { "userId": "eve" }, "resume": ada.connected["resume"] }),
+    )
+    .await;
+    assert_eq!(eve.recv_type("connected").await["userId"], "eve");
+    let mut nobody = server.open().await;
+    nobody
+        .send(json!({ "type": "connect", "protocol": 1, "resume": ada.connected["resume"] }))
+        .await;
+    assert_ne!(nobody.recv_type("connected").await["userId"], "ada");
+    assert_eq!(ada.say("chat", "still here").await["type"], "ok");
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_repeated_with_its_key_is_sent_once() {
+    let server = TestServer::plain().await;
+    let mut bob = server.joined("bob", "chat").await;
+    let trigger = |text: &str, key: &str| json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": text }, "key": key });
+    let mut ada = server.joined("ada", "chat").await;
+    assert_eq!(ada.request(trigger("hi", "one")).await["seq"], 1);
+    ada.close().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let again = ada.request(trigger("hi", "one")).await;
+    assert_eq!((&again["type"], &again["seq"]), (&json!("ok"), &json!(1)));
+    ada.assert_nothing_came().await;
+    assert_eq!(
+        ada.request(trigger("hi", "two")).await["seq"],
+        2,
+        "another key is another event"
+    );
+    assert_eq!(
+        bob.request(trigger("hi", "one")).await["seq"],
+        3,
+        "another user's key is its own"
+    );
+    for seq in 1..=3 {
+        assert_eq!(bob.recv_type("event").await["seq"], seq);
+    }
+    bob.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_was_refused_may_be_repeated_with_its_key() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let trigger =
+        json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi" }, "key": "k" });
+    assert_eq!(ada.refused(trigger.clone()).await, "NOT_IN_ROOM");
+    ada.join("chat").await;
+    assert_eq!(ada.request(trigger).await["seq"], 1);
+}

@@ -1,0 +1,420 @@
+//! `join`, `leave`, subscriptions, and the listing, creation and deletion of rooms.
+
+use dialogue::{Limits, RoomConfig};
+use dialogue_tests::{Bell, Chat, Message, Project, TestServer, Typing, message};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn joined_tells_the_rooms_name_subscriptions_and_position() {
+    let server = TestServer::plain().await;
+    let joined = server.connect_as("ada").await.join("chat").await;
+    assert_eq!(joined["roomId"], "chat");
+    assert_eq!(joined["roomName"], "Chat");
+    assert_eq!(joined["subscriptions"], json!(["message", "user-joined"]));
+    assert_eq!(joined["epoch"], server.room(Chat).expect("the room").epoch());
+    assert_eq!(joined["seq"], 0);
+    assert_eq!(joined["events"], json!([]), "this room syncs no history");
+    assert!(joined.get("recovered").is_none(), "`since` was not sent");
+    server.trigger(Chat, message("one")).await.expect("an event");
+    assert_eq!(server.connect_as("bob").await.join("chat").await["seq"], 1);
+}
+
+#[tokio::test]
+async fn a_join_names_the_events_that_the_client_wants() {
+    let server = TestServer::plain().await;
+    for (wanted, told) in [
+        (json!([]), json!([])),
+        (json!(["typing"]), json!(["typing"])),
+        (json!(["typing", "typing", "bell"]), json!(["bell", "typing"])),
+    ] {
+        let mut client = server.connect_as("ada").await;
+        let joined = client
+            .request(json!({ "type": "join", "roomId": "chat", "subscriptions": wanted }))
+            .await;
+        assert_eq!(joined["subscriptions"], told);
+    }
+    let mut client = server.connect_as("ada").await;
+    let refused = json!({ "type": "join", "roomId": "chat", "subscriptions": ["message", "unheard-of"] });
+    assert_eq!(client.refused(refused).await, "EVENT_NOT_ALLOWED");
+    assert!(
+        !server
+            .room(Chat)
+            .expect("the room")
+            .participants()
+            .iter()
+            .any(|there| *there.id() == *client.connected["clientId"].as_str().unwrap_or_default())
+    );
+}
+
+#[tokio::test]
+async fn the_wildcard_is_told_before_the_names() {
+    let server = TestServer::plain().await;
+    let joined = server.connect_as("ada").await.join_for("chat", &["typing", "*"]).await;
+    let told = joined["subscriptions"].as_array().expect("a list");
+    assert_eq!(told[0], "*");
+    let joined = server.connect_as("ada").await.join("open").await;
+    assert_eq!(joined["subscriptions"][0], "*");
+}
+
+#[tokio::test]
+async fn a_room_that_syncs_history_gives_a_newcomer_the_latest_events_oldest_first() {
+    let server = TestServer::plain().await;
+    for text in ["one", "two", "three"] {
+        server
+            .trigger::<Message>(dialogue_tests::Booth, message(text))
+            .await
+            .expect("an event");
+    }
+    let joined = server.connect_as("ada").await.join("booth").await;
+    let texts: Vec<&Value> = joined["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|event| &event["data"]["text"])
+        .collect();
+    assert_eq!(texts, ["two", "three"]);
+    assert_eq!(joined["events"][1]["seq"], joined["seq"]);
+    assert!(joined["events"][0].get("type").is_none());
+}
+
+#[tokio::test]
+async fn history_on_joining_is_of_the_events_that_the_client_is_subscribed_to() {
+    let server = TestServer::plain().await;
+    server
+        .trigger::<Message>(dialogue_tests::Booth, message("one"))
+        .await
+        .expect("an event");
+    let joined = server.connect_as("ada").await.join_for("booth", &[]).await;
+    assert_eq!(joined["events"], json!([]));
+}
+
+#[tokio::test]
+async fn joining_again_answers_again_and_replaces_the_subscriptions_only_if_they_are_given() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    ada.join_for("booth", &["message"]).await;
+    let mut bob = server.joined("bob", "booth").await;
+    assert_eq!(
+        ada.join("booth").await["subscriptions"],
+        json!(["message"]),
+        "the room is full, and ada is in it"
+    );
+    assert_eq!(ada.join_for("booth", &[]).await["subscriptions"], json!([]));
+    assert_eq!(server.room("booth").expect("the room").size(), 2);
+    bob.say("booth", "hi").await;
+    ada.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn a_full_room_is_full_until_somebody_leaves() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "booth").await;
+    let _bob = server.joined("bob", "booth").await;
+    let mut eve = server.connect_as("eve").await;
+    let join = json!({ "type": "join", "roomId": "booth" });
+    assert_eq!(eve.refused(join.clone()).await, "ROOM_FULL");
+    ada.request(json!({ "type": "leave", "roomId": "booth" })).await;
+    assert_eq!(eve.request(join).await["type"], "joined");
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_room_that_is_not_there_is_room_not_found() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    for request in [
+        json!({ "type": "join" }),
+        json!({ "type": "leave" }),
+        json!({ "type": "subscribe", "event": "message" }),
+        json!({ "type": "unsubscribe", "event": "message" }),
+        json!({ "type": "subscribeAll" }),
+        json!({ "type": "trigger", "event": "message", "data": { "text": "hi" } }),
+        json!({ "type": "history", "event": "message" }),
+        json!({ "type": "deleteRoom" }),
+    ] {
+        for room in [
+            "elsewhere",
+            "project-7",
+            "",
+            "__proto__",
+            "*",
+            "a\r\nb",
+            "\u{202e}tahc",
+            &"x".repeat(129),
+        ] {
+            let mut request = request.clone();
+            request["roomId"] = json!(room);
+            assert_eq!(ada.refused(request.clone()).await, "ROOM_NOT_FOUND", "{request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_by_a_client_that_is_not_in_the_room_is_not_in_room() {
+    let server = TestServer::plain().await;
+    server.trigger(Chat, message("a secret")).await.expect("an event");
+    let mut member = server.joined("bob", "chat").await;
+    let mut ada = server.connect_as("ada").await;
+    for request in [
+        json!({ "type": "leave", "roomId": "chat" }),
+        json!({ "type": "subscribe", "roomId": "chat", "event": "message" }),
+        json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }),
+        json!({ "type": "subscribeAll", "roomId": "chat" }),
+        json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi" } }),
+        json!({ "type": "history", "roomId": "chat", "event": "message" }),
+    ] {
+        let error = ada.request(request.clone()).await;
+        assert_eq!(error["code"], "NOT_IN_ROOM", "{request}");
+        assert_eq!(error["roomId"], "chat", "{error}");
+    }
+    member.assert_nothing_came().await;
+    assert_eq!(server.history().count("chat", "message"), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_the_room_does_not_have_is_not_allowed() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    for event in [
+        "unheard-of",
+        "*",
+        "",
+        "__proto__",
+        "dialogue:x",
+        "a\r\nb",
+        &"x".repeat(65),
+    ] {
+        for kind in ["subscribe", "unsubscribe", "trigger", "history"] {
+            let error = ada
+                .request(json!({ "type": kind, "roomId": "chat", "event": event }))
+                .await;
+            assert_eq!(error["code"], "EVENT_NOT_ALLOWED", "{kind} {event:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_hears_what_it_subscribes_to_and_no_longer_what_it_unsubscribes_from() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    ada.join_for("chat", &[]).await;
+    server.trigger(Chat, message("before")).await.expect("an event");
+    let ok = ada
+        .request(json!({ "type": "subscribe", "roomId": "chat", "event": "message" }))
+        .await;
+    assert_eq!((&ok["type"], &ok["seq"]), (&json!("ok"), &json!(1)));
+    server.trigger(Chat, message("heard")).await.expect("an event");
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
+    let event = ada.recv_type("event").await;
+    assert_eq!((&event["data"]["text"], &event["seq"]), (&json!("heard"), &json!(2)));
+    let ok = ada
+        .request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }))
+        .await;
+    assert_eq!(ok["type"], "ok");
+    server.trigger(Chat, message("after")).await.expect("an event");
+    ada.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn unsubscribing_narrows_the_wildcard_and_subscribe_all_makes_it_whole_again() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    ada.join_for("chat", &["*"]).await;
+    ada.request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }))
+        .await;
+    server.trigger(Chat, message("unheard")).await.expect("an event");
+    server.trigger(Chat, Bell).await.expect("an event");
+    assert_eq!(ada.recv_type("event").await["event"], "bell");
+    ada.request(json!({ "type": "subscribeAll", "roomId": "chat" })).await;
+    server.trigger(Chat, message("heard")).await.expect("an event");
+    assert_eq!(ada.recv_type("event").await["event"], "message");
+    ada.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn under_a_narrowed_wildcard_of_an_open_room_unknown_events_are_still_heard() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "open").await;
+    let mut bob = server.joined("bob", "open").await;
+    ada.request(json!({ "type": "unsubscribe", "roomId": "open", "event": "typing" }))
+        .await;
+    bob.send(json!({ "type": "trigger", "roomId": "open", "event": "typing", "data": { "isTyping": true } }))
+        .await;
+    bob.send(json!({ "type": "trigger", "roomId": "open", "event": "never-seen-before" }))
+        .await;
+    assert_eq!(ada.recv_type("event").await["event"], "never-seen-before");
+}
+
+#[tokio::test]
+async fn nothing_of_a_room_comes_after_left() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let left = ada.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    assert_eq!((&left["type"], &left["roomId"]), (&json!("left"), &json!("chat")));
+    assert!(left.get("reason").is_none());
+    let delivery = server.trigger(Chat, message("unheard")).await.expect("an event");
+    assert_eq!(delivery.recipients, 0);
+    ada.assert_nothing_came().await;
+}
+
+#[tokio::test]
+async fn a_client_is_in_no_more_rooms_and_holds_no_more_subscriptions_than_it_may() {
+    let server = TestServer::limited(Limits {
+        rooms_per_client: 2,
+        subscriptions_per_client: 4,
+        ..Limits::default()
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    ada.join_for("chat", &["message", "typing", "bell"]).await;
+    ada.join("booth").await;
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "news" })).await,
+        "LIMIT_EXCEEDED"
+    );
+    let one_more = json!({ "type": "subscribe", "roomId": "chat", "event": "user-joined" });
+    assert_eq!(ada.refused(one_more.clone()).await, "LIMIT_EXCEEDED");
+    ada.request(json!({ "type": "leave", "roomId": "booth" })).await;
+    assert_eq!(ada.request(one_more).await["type"], "ok");
+    assert_eq!(server.room("news").expect("the room").size(), 0);
+    let many: Vec<String> = (0..1_001).map(|number| format!("event-{number}")).collect();
+    let too_many = json!({ "type": "join", "roomId": "open", "subscriptions": many });
+    assert_eq!(ada.refused(too_many).await, "LIMIT_EXCEEDED");
+}
+
+#[tokio::test]
+async fn rooms_are_listed_in_pages_with_what_people_must_know_of_them() {
+    let server = TestServer::limited(Limits {
+        room_page: 3,
+        ..Limits::default()
+    })
+    .await;
+    server
+        .create_room(
+            RoomConfig::new("attic")
+                .name("The attic")
+                .description("Dusty.")
+                .max_size(3),
+        )
+        .created_by("ada")
+        .await
+        .expect("a room");
+    let mut ada = server.joined("ada", "chat").await;
+    let _bob = server.joined("bob", "chat").await;
+    let first = ada.request(json!({ "type": "listRooms" })).await;
+    assert_eq!(first["type"], "rooms");
+    assert_eq!(
+        first["rooms"],
+        json!([
+            { "id": "attic", "name": "The attic", "description": "Dusty.", "size": 0, "maxSize": 3, "createdById": "ada" },
+            { "id": "booth", "name": "Booth", "description": "A room for two that shows newcomers what was said.", "size": 0, "maxSize": 2 },
+            { "id": "chat", "name": "Chat", "description": "Where everyone talks.", "size": 2 },
+        ])
+    );
+    assert_eq!(first["more"], true);
+    let rest = ada.request(json!({ "type": "listRooms", "after": "chat" })).await;
+    let ids: Vec<&Value> = rest["rooms"]
+        .as_array()
+        .expect("rooms")
+        .iter()
+        .map(|room| &room["id"])
+        .collect();
+    assert_eq!(ids, ["news", "open"]);
+    assert_eq!(rest["more"], false);
+}
+
+#[tokio::test]
+async fn a_client_creates_and_deletes_a_room_and_everyone_else_is_told() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let mut bob = server.connect_as("bob").await;
+    let created = ada
+        .request(json!({ "type": "createRoom", "room": { "id": "table-7", "name": "Seven", "description": "By the window", "maxSize": 3 } }))
+        .await;
+    let room = json!({ "id": "table-7", "name": "Seven", "description": "By the window", "size": 0, "maxSize": 3, "createdById": "ada" });
+    assert_eq!((&created["type"], &created["room"]), (&json!("roomCreated"), &room));
+    assert_eq!(bob.recv().await, json!({ "type": "roomCreated", "room": room }));
+    bob.join("table-7").await;
+    let deleted = ada.request(json!({ "type": "deleteRoom", "roomId": "table-7" })).await;
+    assert_eq!(
+        (&deleted["type"], &deleted["roomId"]),
+        (&json!("roomDeleted"), &json!("table-7"))
+    );
+    assert_eq!(
+        bob.recv().await,
+        json!({ "type": "left", "roomId": "table-7", "reason": "roomDeleted" })
+    );
+    assert_eq!(bob.recv().await, json!({ "type": "roomDeleted", "roomId": "table-7" }));
+    ada.assert_nothing_came().await;
+    assert_eq!(
+        ada.refused(json!({ "type": "deleteRoom", "roomId": "table-7" })).await,
+        "ROOM_NOT_FOUND"
+    );
+}
+
+#[tokio::test]
+async fn a_room_that_a_client_creates_is_no_larger_than_its_family_says() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    for (id, wanted, given) in [("table-1", Some(9), 4), ("table-2", None, 4)] {
+        let mut room = json!({ "id": id });
+        if let Some(wanted) = wanted {
+            room["maxSize"] = json!(wanted);
+        }
+        let created = ada.request(json!({ "type": "createRoom", "room": room })).await;
+        assert_eq!(created["room"]["maxSize"], given);
+        assert_eq!(created["room"]["name"], "A table");
+    }
+}
+
+#[tokio::test]
+async fn clients_create_rooms_only_in_families_that_are_open_to_them_and_only_so_many() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let create = |id: &str| json!({ "type": "createRoom", "room": { "id": id } });
+    for closed in ["project-7", "lobby-here", "anything", "table-x", "table-007"] {
+        assert_eq!(ada.refused(create(closed)).await, "PERMISSION_DENIED", "{closed}");
+    }
+    assert_eq!(ada.refused(create("chat")).await, "ROOM_EXISTS");
+    ada.request(create("table-1")).await;
+    assert_eq!(ada.refused(create("table-1")).await, "ROOM_EXISTS");
+    ada.request(create("table-2")).await;
+    assert_eq!(ada.refused(create("table-3")).await, "LIMIT_EXCEEDED");
+    let mut other_tab = server.connect_as("ada").await;
+    assert_eq!(
+        other_tab.refused(create("table-3")).await,
+        "LIMIT_EXCEEDED",
+        "the quota is the user's"
+    );
+    let mut bob = server.connect_as("bob").await;
+    assert_eq!(bob.request(create("table-3")).await["type"], "roomCreated");
+    ada.request(json!({ "type": "deleteRoom", "roomId": "table-1" })).await;
+    assert_eq!(
+        ada.request(create("table-4")).await["type"],
+        "roomCreated",
+        "deleting gives the place back"
+    );
+}
+
+#[tokio::test]
+async fn clients_delete_only_rooms_that_their_own_user_created() {
+    let server = TestServer::plain().await;
+    server
+        .create_room(Project { id: 7 })
+        .created_by("ada")
+        .await
+        .expect("a room");
+    let mut ada = server.connect_as("ada").await;
+    let mut bob = server.joined("bob", "project-7").await;
+    for room in ["chat", "project-7"] {
+        let refused = json!({ "type": "deleteRoom", "roomId": room });
+        assert_eq!(bob.refused(refused).await, "PERMISSION_DENIED", "{room}");
+    }
+    assert!(server.room("project-7").is_some());
+    let deleted = ada
+        .request(json!({ "type": "deleteRoom", "roomId": "project-7" }))
+        .await;
+    assert_eq!(deleted["type"], "roomDeleted");
+}

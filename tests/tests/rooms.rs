@@ -1,0 +1,368 @@
+//! How rooms come and go: families, on-demand members, quotas, capacity, and the races between all of these.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dialogue::prelude::*;
+use dialogue::{CreateRoomError, JoinError, Limits, RoomConfig};
+use dialogue_tests::{Booth, Chat, Gate, Lobby, Project, Record, Stage, Table, TestServer, message, until, within};
+use serde_json::json;
+
+fn idle(milliseconds: u64) -> Limits {
+    Limits {
+        on_demand_idle: Duration::from_millis(milliseconds),
+        ..Limits::default()
+    }
+}
+
+fn lobby(name: &str) -> Lobby {
+    Lobby { name: name.to_owned() }
+}
+
+#[tokio::test]
+async fn an_id_that_does_not_print_back_to_itself_is_no_room() {
+    let server = TestServer::plain().await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let mut ada = server.joined("ada", "project-7").await;
+    for id in [
+        "project-007",
+        "project-+7",
+        "project-",
+        "project-7 ",
+        "project-x",
+        "project-18446744073709551616",
+    ] {
+        assert_eq!(
+            ada.refused(json!({ "type": "join", "roomId": id })).await,
+            "ROOM_NOT_FOUND",
+            "{id}"
+        );
+    }
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "project-8" })).await,
+        "ROOM_NOT_FOUND",
+        "not created"
+    );
+}
+
+#[tokio::test]
+async fn a_familys_field_is_encoded_into_the_id_and_read_back() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let joined = ada
+        .request(json!({ "type": "join", "roomId": "lobby-caf%C3%A9%2F1" }))
+        .await;
+    assert_eq!(joined["type"], "joined", "{joined}");
+    server.trigger(lobby("café/1"), message("hi")).await.expect("an event");
+    assert_eq!(ada.recv_type("event").await["data"]["text"], "hi");
+    for id in ["lobby-caf%c3%a9%2f1", "lobby-%63af"] {
+        assert_eq!(
+            ada.refused(json!({ "type": "join", "roomId": id })).await,
+            "ROOM_NOT_FOUND",
+            "{id}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn ids_of_declared_rooms_and_families_are_reserved() {
+    let server = TestServer::plain().await;
+    for id in ["project-7", "table-1", "lobby-x"] {
+        let error = server.create_room(RoomConfig::new(id)).await.expect_err("reserved");
+        assert_eq!(error, CreateRoomError::Reserved { room: id.into() });
+    }
+    server
+        .create_room(RoomConfig::new("project-007"))
+        .await
+        .expect("nobody's id");
+    assert!(server.delete_room(Chat).await);
+    let error = server.create_room(RoomConfig::new("chat")).await.expect_err("reserved");
+    assert_eq!(error, CreateRoomError::Reserved { room: "chat".into() });
+    server.create_room(Chat).await.expect("what it is declared as");
+}
+
+#[tokio::test]
+async fn an_on_demand_room_comes_with_its_first_client_and_goes_after_its_last() {
+    let record = Record::default();
+    let (created, deleted) = (record.clone(), record.clone());
+    let server = TestServer::with(|builder| {
+        builder
+            .limits(idle(1))
+            .on_room_created(move |room| {
+                created.note(format!("created {}", room.id()));
+                async {}
+            })
+            .on_room_deleted(move |room| {
+                deleted.note(format!("deleted {}", room.id()));
+                async {}
+            })
+    })
+    .await;
+    assert!(server.room(lobby("x")).is_none());
+    let mut ada = server.joined("ada", "lobby-x").await;
+    record.expect(&["created lobby-x"]).await;
+    ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
+    record.expect(&["deleted lobby-x"]).await;
+    assert!(server.room(lobby("x")).is_none());
+    ada.join("lobby-x").await;
+    record.expect(&["created lobby-x"]).await;
+    ada.close().await;
+    record.expect(&["deleted lobby-x"]).await;
+    assert!(server.room(lobby("x")).is_none());
+}
+
+#[tokio::test]
+async fn an_on_demand_room_that_somebody_comes_back_to_stays() {
+    let server = TestServer::limited(idle(100)).await;
+    let mut ada = server.joined("ada", "lobby-x").await;
+    let mut bob = server.joined("bob", "lobby-other").await;
+    let epoch = server.room(lobby("x")).expect("the room").epoch().to_owned();
+    ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
+    ada.join("lobby-x").await;
+    // What is left later goes later: when the other has gone, this one's time was over too.
+    bob.request(json!({ "type": "leave", "roomId": "lobby-other" })).await;
+    until("the other's end", || server.room(lobby("other")).is_none()).await;
+    assert_eq!(server.room(lobby("x")).expect("it stays").epoch(), epoch);
+}
+
+#[tokio::test]
+async fn an_on_demand_room_that_before_join_does_not_allow_never_comes_into_being() {
+    let server = TestServer::with(|builder| builder.before_join(|_, _| async { Err(Refusal::new("no")) })).await;
+    let mut ada = server.connect_as("ada").await;
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
+        "JOIN_DENIED"
+    );
+    assert!(server.room(lobby("x")).is_none());
+}
+
+#[tokio::test]
+async fn an_on_demand_room_that_nobody_gets_into_does_not_stay() {
+    let server = TestServer::limited(Limits {
+        rooms_per_client: 1,
+        ..idle(1)
+    })
+    .await;
+    let mut ada = server.joined("ada", "chat").await;
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
+        "LIMIT_EXCEEDED"
+    );
+    until("the end of the room that nobody is in", || {
+        server.room(lobby("x")).is_none()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_demand_rooms_are_announced_and_listed_only_if_their_family_says_so() {
+    let server = TestServer::limited(idle(1)).await;
+    let mut watcher = server.connect_as("bob").await;
+    let mut ada = server.connect_as("ada").await;
+    ada.join("lobby-x").await;
+    ada.join("stage-x").await;
+    let created = watcher.recv_type("roomCreated").await;
+    assert_eq!(created["room"]["id"], "stage-x");
+    let listed = watcher.request(json!({ "type": "listRooms" })).await.to_string();
+    assert!(listed.contains("stage-x") && !listed.contains("lobby-x"), "{listed}");
+    ada.close().await;
+    assert_eq!(watcher.recv_type("roomDeleted").await["roomId"], "stage-x");
+    until("the end of both", || {
+        server.room(lobby("x")).is_none() && server.room("stage-x").is_none()
+    })
+    .await;
+    watcher.assert_nothing_came().await;
+    assert!(server.room(Stage { name: "x".to_owned() }).is_none());
+}
+
+#[tokio::test]
+async fn on_demand_rooms_count_towards_max_rooms() {
+    let server = TestServer::limited(Limits {
+        max_rooms: 5,
+        ..idle(60_000)
+    })
+    .await;
+    // Four are declared.
+    let mut ada = server.joined("ada", "lobby-1").await;
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "lobby-2" })).await,
+        "LIMIT_EXCEEDED"
+    );
+    let error = server.create_room(Project { id: 7 }).await.expect_err("too many");
+    assert_eq!(error, CreateRoomError::TooMany);
+    let create = json!({ "type": "createRoom", "room": { "id": "table-1" } });
+    assert_eq!(ada.refused(create).await, "LIMIT_EXCEEDED");
+}
+
+#[tokio::test]
+async fn the_quota_of_created_rooms_holds_however_often_it_is_tried() {
+    let server = TestServer::limited(Limits {
+        inbound_frames: usize::MAX,
+        ..Limits::default()
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    let before = server.rooms().len();
+    for number in 0..1_000 {
+        ada.send(json!({ "type": "createRoom", "room": { "id": format!("table-{number}") } }))
+            .await;
+        ada.recv().await;
+    }
+    assert_eq!(server.rooms().len(), before + 2);
+    server
+        .create_room(Table { number: 999 })
+        .await
+        .expect("the server is not held to it");
+}
+
+#[tokio::test]
+async fn as_many_as_max_size_get_in_however_many_want_to_at_once() {
+    let (gate, joined) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
+    let (held, counted) = (gate.clone(), Arc::clone(&joined));
+    let server = TestServer::with(|builder| {
+        builder
+            .limits(Limits {
+                hook_deadline: Duration::from_secs(60),
+                ..Limits::default()
+            })
+            .before_join(move |_, _| {
+                let held = held.clone();
+                async move {
+                    held.pass().await;
+                    Ok(())
+                }
+            })
+            .on_joined(move |_, _| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                async {}
+            })
+    })
+    .await;
+    let small = RoomConfig::new("small").max_size(10);
+    server.create_room(small).await.expect("a room");
+    let mut sockets = Vec::new();
+    for number in 0..20 {
+        let mut client = server.connect_as(&format!("socket-{number}")).await;
+        client.send(json!({ "type": "join", "id": 1, "roomId": "small" })).await;
+        sockets.push(client);
+    }
+    // The rest join from the server's side: one client may be tried from many places at once.
+    for number in 0..98 {
+        sockets.push(server.connect_as(&format!("user-{number}")).await);
+    }
+    let others: Vec<_> = (0..98)
+        .flat_map(|number| server.clients_of(&format!("user-{number}")))
+        .collect();
+    let tries: Vec<_> = others
+        .iter()
+        .flat_map(|client| (0..10).map(move |_| client.clone()))
+        .map(|client| tokio::spawn(async move { client.join("small").await.map(|_| client.id().clone()) }))
+        .collect();
+    for _ in 0..1_000 {
+        gate.arrival().await;
+    }
+    gate.open();
+    let mut members = std::collections::HashSet::new();
+    for tried in tries {
+        match within("the end of a join", tried).await.expect("no panic") {
+            Ok(id) => drop(members.insert(id)),
+            Err(error) => assert_eq!(error, JoinError::Full),
+        }
+    }
+    let mut in_by_socket = 0;
+    for client in &mut sockets[..20] {
+        let reply = client.recv().await;
+        match reply["type"].as_str() {
+            Some("joined") => in_by_socket += 1,
+            _ => assert_eq!(reply["code"], "ROOM_FULL"),
+        }
+        client.assert_nothing_came().await;
+    }
+    let room = server.room("small").expect("the room");
+    assert_eq!((members.len() + in_by_socket, room.size()), (10, 10));
+    assert!(room.is_full());
+    until("the hooks", || joined.load(Ordering::SeqCst) >= 10).await;
+    server.stop().await;
+    assert_eq!(joined.load(Ordering::SeqCst), 10);
+}
+
+/// A server whose `before_join` waits at a gate.
+async fn gated(limits: Limits) -> (TestServer, Gate) {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = TestServer::with(|builder| {
+        builder.limits(limits).before_join(move |_, _| {
+            let held = held.clone();
+            async move {
+                held.pass().await;
+                Ok(())
+            }
+        })
+    })
+    .await;
+    (server, gate)
+}
+
+#[tokio::test]
+async fn a_room_that_is_deleted_while_a_join_is_decided_is_not_joined_and_can_be_made_again() {
+    let (server, gate) = gated(Limits::default()).await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let mut ada = server.connect_as("ada").await;
+    ada.send(json!({ "type": "join", "id": 1, "roomId": "project-7" }))
+        .await;
+    gate.arrival().await;
+    assert!(server.delete_room(Project { id: 7 }).await);
+    assert_eq!(ada.recv_type("roomDeleted").await["roomId"], "project-7");
+    gate.open();
+    assert_eq!(ada.recv_type("error").await["code"], "ROOM_NOT_FOUND");
+    assert!(server.room(Project { id: 7 }).is_none(), "it stays deleted");
+    server.create_room(Project { id: 7 }).await.expect("the id is free");
+    assert_eq!(ada.recv_type("roomCreated").await["room"]["id"], "project-7");
+    ada.join("project-7").await;
+}
+
+#[tokio::test]
+async fn a_disconnect_while_a_join_is_decided_leaves_no_ghost() {
+    let (server, gate) = gated(Limits::default()).await;
+    let mut ada = server.connect_as("ada").await;
+    ada.send(json!({ "type": "join", "roomId": "booth" })).await;
+    gate.arrival().await;
+    drop(ada);
+    until("the end of the client", || server.clients().is_empty()).await;
+    gate.open();
+    let _bob = server.joined("bob", "booth").await;
+    let _eve = server.joined("eve", "booth").await;
+    assert_eq!(server.room(Booth).expect("the room").size(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_is_kicked_while_it_joins_is_in_no_room() {
+    let (server, gate) = gated(Limits::default()).await;
+    let mut ada = server.connect_as("ada").await;
+    let client = server.clients_of("ada")[0].clone();
+    ada.send(json!({ "type": "join", "roomId": "booth" })).await;
+    gate.arrival().await;
+    client.disconnect();
+    assert_eq!(ada.expect_close().await, 4501, "at once, whatever a hook is about");
+    gate.open();
+    until("the end of the client", || server.clients().is_empty()).await;
+    assert_eq!(server.room(Booth).expect("the room").size(), 0);
+    assert!(client.rooms().is_empty());
+    assert!(client.join(Booth).await.is_err(), "it is gone for good");
+}
+
+#[tokio::test]
+async fn two_who_make_an_on_demand_room_at_once_meet_in_it() {
+    let (server, gate) = gated(Limits::default()).await;
+    let (mut ada, mut bob) = (server.connect_as("ada").await, server.connect_as("bob").await);
+    for client in [&mut ada, &mut bob] {
+        client.send(json!({ "type": "join", "roomId": "lobby-x" })).await;
+        gate.arrival().await;
+    }
+    gate.open();
+    let (one, two) = (ada.recv_type("joined").await, bob.recv_type("joined").await);
+    assert_eq!(one["epoch"], two["epoch"]);
+    ada.say("lobby-x", "hi").await;
+    assert_eq!(bob.recv_type("event").await["data"]["text"], "hi");
+}
