@@ -47,8 +47,11 @@ pub async fn hear<R: AsyncRead + Unpin>(stream: &mut R) -> Option<Heard> {
 /// A text frame under a mask of zeros, as long as a client of these targets needs.
 pub fn text(payload: &str) -> Vec<u8> {
     let len = u16::try_from(payload.len()).expect("a short text");
-    let mut frame = vec![0x81, 0x80 | 126];
-    frame.extend(len.to_be_bytes());
+    let mut frame = vec![0x81];
+    match u8::try_from(len) {
+        Ok(len @ 0..=125) => frame.push(0x80 | len),
+        _ => frame.extend([0x80 | 126, (len >> 8) as u8, len as u8]),
+    }
     frame.extend([0; 4]);
     frame.extend(payload.as_bytes());
     frame
