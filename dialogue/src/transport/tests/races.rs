@@ -205,12 +205,14 @@ async fn an_end_at_any_moment_of_a_join_leaves_no_ghost_and_loses_no_seat() {
     ];
     for end in ends {
         for moment in 0..40 {
-            ends_well(end, moment).await;
+            for by_server in [false, true] {
+                ends_well(end, moment, by_server).await;
+            }
         }
     }
 }
 
-async fn ends_well(end: End, moment: usize) {
+async fn ends_well(end: End, moment: usize, by_server: bool) {
     let ledger = Ledger::default();
     let dialogue = server(&ledger, || {
         Box::pin(async {
@@ -224,9 +226,14 @@ async fn ends_well(end: End, moment: usize) {
     let mut peer = Peer::connect(&dialogue, 4096).await;
     peer.receive_type("connected").await;
     let client = dialogue.clients().pop().expect("a client");
-    peer.send(&json!({ "type": "join", "roomId": "room" })).await;
-    peer.send(&json!({ "type": "subscribe", "roomId": "room", "event": "plenty" }))
-        .await;
+    if by_server {
+        let client = client.clone();
+        tokio::spawn(async move { client.join("room").await.map(drop) });
+    } else {
+        peer.send(&json!({ "type": "join", "roomId": "room" })).await;
+        peer.send(&json!({ "type": "subscribe", "roomId": "room", "event": "plenty" }))
+            .await;
+    }
     for _ in 0..moment {
         yield_now().await;
     }
