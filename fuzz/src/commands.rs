@@ -173,7 +173,7 @@ pub fn run_commands(steps: &[Step]) {
             inbound_frames: 100_000,
             rooms_per_client: 3,
             subscriptions_per_client: 6,
-            on_demand_idle: Duration::from_secs(60),
+            on_demand_idle: Duration::from_secs(20),
             ..Limits::default()
         };
         let dialogue = server::server(limits);
@@ -216,7 +216,7 @@ impl Run {
         match action {
             Action::Connect { succeeds } => return self.connect(slot, *succeeds).await,
             Action::HangUp => self.hang_up(slot).await,
-            Action::Pass { seconds } => tokio::time::sleep(Duration::from_secs((*seconds).into())).await,
+            Action::Pass { seconds } => tokio::time::sleep(Duration::from_secs(u64::from(seconds % 31))).await,
             Action::Delete { room } => {
                 self.dialogue.delete_room(&*room.id()).await;
             }
