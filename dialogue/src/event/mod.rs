@@ -109,7 +109,7 @@ pub trait DialogueEvent: EventData {
     }
 
     /// This event with metadata that travels beside its data. It has no schema and is not validated.
-    fn with_meta(self, meta: serde_json::Map<String, serde_json::Value>) -> Outgoing<Self> {
+    fn with_meta(self, meta: impl Into<serde_json::Value>) -> Outgoing<Self> {
         Outgoing::new(self).with_meta(meta)
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
 use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
-use super::random_epoch;
+use super::random::random_epoch;
 use crate::client::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition, EventMessage};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::asking::allowed;
 use super::core::Core;
 use super::history::{on_join, recover};
-use super::publish::allowed;
-use super::random_epoch;
+use super::random::random_epoch;
+use super::retire::note_if_empty;
 use crate::client::{ClientState, Frame};
 use crate::hooks::{Hook, contain};
 use crate::id::{EventName, RoomId};
@@ -121,17 +122,6 @@ fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, 
         }
     }
     Ok(room)
-}
-
-/// An on-demand room that nobody is in goes after a while.
-fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
-    let empty = {
-        let state = room.lock();
-        (state.len() == 0).then(|| state.joins())
-    };
-    if let Some(joins) = empty {
-        core.idle_rooms.note(core, room, joins);
-    }
 }
 
 /// The room of this id, or one that is ready to be added if its family makes rooms on demand.
