@@ -7,6 +7,7 @@ mod agreement;
 #[cfg(test)]
 mod conformance_tests;
 mod definition;
+mod enforce;
 mod message;
 mod names;
 mod pattern;
@@ -23,10 +24,10 @@ pub use definition::{
     DefinitionError, EventDefinition, EventDefinitionBuilder, HistorySetting, event_by_name, is_event_allowed,
     validate_event_data,
 };
+pub use enforce::SchemaError;
 pub use message::EventMessage;
 pub use payload::{Outgoing, Payload};
 pub use received::{DecodeError, Received};
-pub use schema::SchemaError;
 pub use validate::Violation;
 
 use schemars::JsonSchema;

@@ -3,11 +3,12 @@
 //! Four storeys; imports go downwards only. `random`, `listeners`, `hand_over`, `idle_rooms`, `resumes` and
 //! `triggered_keys` are parts that know nothing of the whole. [`core`] puts them together and has the handles' types.
 //! `asking`, `announce`, `archive`, `history`, `publish`, `retire`, `membership` and `rooms` are what happens to it.
-//! `trigger`, `listen`, `user_rooms`, `client`, `room`, `builder` and `dialogue` are the API on top.
+//! `trigger`, `listen`, `user_rooms`, `client`, `room`, `assemble`, `builder` and `dialogue` are the API on top.
 
 mod announce;
 mod archive;
 mod asking;
+mod assemble;
 mod builder;
 mod client;
 mod core;
@@ -28,7 +29,8 @@ mod trigger;
 mod triggered_keys;
 mod user_rooms;
 
-pub use self::builder::{BuildError, Builder};
+pub use self::assemble::BuildError;
+pub use self::builder::Builder;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::dialogue::CreateRoom;
 pub use self::listen::{EventStream, StreamError, Subscription};
