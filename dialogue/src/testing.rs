@@ -14,6 +14,21 @@ use crate::{Dialogue, Limits, transport};
 /// Serves one connection over any stream, such as one end of `tokio::io::duplex`, as if it had just been upgraded: what
 /// is read are WebSocket frames. Returns when the connection has ended.
 ///
+/// ```
+/// use dialogue::Dialogue;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let dialogue = Dialogue::builder().build()?;
+/// let (client, server) = tokio::io::duplex(64 * 1024);
+/// let serving = tokio::spawn(async move { dialogue::testing::serve_stream(&dialogue, server).await });
+/// // `client` is one end of a WebSocket now; here it hangs up.
+/// drop(client);
+/// serving.await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Cancel safety
 ///
 /// Dropped, the connection ends as if the network had failed.
