@@ -13,7 +13,7 @@ use crate::event::{EventMessage, HistorySetting, Violation};
 use crate::hooks::{HookFailure, contain, contain_sync};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
-use crate::room::{Party, RoomCell};
+use crate::room::{Origin, Party, RoomCell};
 
 tokio::task_local! {
     /// How many handlers and hooks deep the running code was triggered.
@@ -168,7 +168,8 @@ async fn publish(
     // From here to the end of the block nothing waits: number, history and queues change as one.
     let (delivery, message) = {
         let mut state = room.lock();
-        if state.is_deleted() {
+        // A room on demand that nobody has come into is only asked about: another may have its id and its history.
+        if state.is_deleted() || (room.origin == Origin::OnDemand && state.joins() == 0) {
             return Err(Rejected::NoSuchRoom);
         }
         if sender.is_some_and(|sender| !state.contains(sender.key)) {
