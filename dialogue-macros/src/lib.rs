@@ -3,7 +3,7 @@
 //! Each macro is five phases in a folder of its own: `syntax` (tokens into a tree, going on after a mistake), `model`
 //! (what a correct input means), `check` (the tree into the model), `expand` (the model into code, which cannot fail)
 //! and `fallback` (what stands in for a mistake, so that nothing follows from it). Every mistake goes into
-//! [`diagnostics`], so that one compile shows them all.
+//! `diagnostics`, so that one compile shows them all.
 
 mod casing;
 mod diagnostics;

@@ -398,7 +398,8 @@
 //!
 //! A [`Dialogue`] needs no socket to be tried: build it, trigger, and listen. Give it [`silent_logger()`], and
 //! [`Handshake::new`] to the function behind `authenticate`. For tests over a socket, [`Dialogue::start`] on port 0 tells
-//! the port that it got.
+//! the port that it got; with the feature `testing`, `dialogue::testing::serve_stream` serves one end of a
+//! `tokio::io::duplex`, which works on a paused clock.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -432,6 +433,7 @@
 //! | `macros` | the derive and [`rooms!`] | yes |
 //! | `server` | HTTP and WebSockets: [`router`](Dialogue::router), [`start`](Dialogue::start), [`serve`](Dialogue::serve), [`stop`](Dialogue::stop) | yes |
 //! | `jwt` | sign-in by JSON Web Tokens, on the `jsonwebtoken` crate | no |
+//! | `testing` | connections over any stream, and an echo for conformance suites: for tests | no |
 //!
 //! # Stopping
 //!

@@ -7,6 +7,7 @@ use dialogue::prelude::*;
 #[event(name = "message", history = 5)]
 pub struct Message {
     #[schemars(length(min = 1, max = 1000))]
+    /// What is said.
     pub text: String,
 }
 
@@ -19,12 +20,14 @@ pub fn message(text: &str) -> Message {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 pub struct Typing {
+    /// Whether somebody is typing now.
     pub is_typing: bool,
 }
 
 /// Somebody came in: for the server alone to say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct UserJoined {
+    /// Who.
     pub username: String,
 }
 

@@ -15,14 +15,21 @@ pub struct RawClient {
 /// A frame as it came.
 #[derive(Debug)]
 pub struct Frame {
+    /// What it is.
     pub opcode: u8,
+    /// What it carries.
     pub payload: Vec<u8>,
 }
 
+/// The opcode of a fragment that goes on.
 pub const CONTINUATION: u8 = 0x0;
+/// The opcode of text.
 pub const TEXT: u8 = 0x1;
+/// The opcode of a close.
 pub const CLOSE: u8 = 0x8;
+/// The opcode of a ping.
 pub const PING: u8 = 0x9;
+/// The bit of a final fragment.
 pub const FIN: u8 = 0x80;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

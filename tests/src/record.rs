@@ -26,6 +26,7 @@ impl Default for Record {
 }
 
 impl Record {
+    /// Notes what has happened.
     pub fn note(&self, what: impl Into<String>) {
         let _ = self.sender.send(what.into());
     }
@@ -101,6 +102,7 @@ impl CapturedLog {
             .into()
     }
 
+    /// What has been logged.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("nobody panics with it")).into_owned()
     }

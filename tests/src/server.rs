@@ -50,6 +50,7 @@ impl TestServer {
         std::net::TcpStream::connect_timeout(&self.address, crate::PATIENCE).is_ok()
     }
 
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -329,8 +329,8 @@ async fn a_disconnect_while_a_join_is_decided_leaves_no_ghost() {
     ada.send(json!({ "type": "join", "roomId": "booth" })).await;
     gate.arrival().await;
     drop(ada);
-    until("the end of the client", || server.clients().is_empty()).await;
     gate.open();
+    until("the end of the client", || server.clients().is_empty()).await;
     let _bob = server.joined("bob", "booth").await;
     let _eve = server.joined("eve", "booth").await;
     assert_eq!(server.room(Booth).expect("the room").size(), 2);

@@ -391,7 +391,7 @@ async fn a_write_that_makes_no_progress_is_given_up_at_its_deadline() {
     .await;
     let _stuck = stuck_reader(&server).await;
     // More than the kernel takes over for a reader, and less than the queue holds.
-    for _ in 0..40 {
+    for _ in 0..16 {
         let username = "x".repeat(1 << 20);
         server
             .trigger(Chat, dialogue_tests::UserJoined { username })

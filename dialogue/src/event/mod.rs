@@ -45,9 +45,10 @@ pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send 
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> EventData for T {}
 
-/// For the sake of the error alone: this impl is for nobody, since nothing is [`Never`]. With one impl to choose from,
+/// For the sake of the error alone: this impl is for nobody, since nothing is `Never`. With one impl to choose from,
 /// rustc looks into it and reports each derive that is missing by itself; with two it says that `EventData` is.
 #[diagnostic::do_not_recommend]
+#[doc(hidden)]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static, Why: Never> EventData<Why> for T {}
 
 /// What nothing is.

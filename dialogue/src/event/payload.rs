@@ -66,6 +66,7 @@ impl<E: DialogueEvent> Payload for E {
 
 /// For nobody, as with `EventData`: rustc would otherwise go on to say that no room allows what is no event.
 #[diagnostic::do_not_recommend]
+#[doc(hidden)]
 impl<E: DialogueEvent, Why: Never> Payload<Why> for E {
     type Event = E;
 

@@ -113,7 +113,7 @@ pub enum CloseCode {
     Unauthenticated = 4500,
     /// The server disconnected the client, or revoked its user.
     Disconnected = 4501,
-    /// The user or address has too many connections.
+    /// The user has too many connections.
     TooManyConnections = 4502,
     /// The client kept sending too much.
     Flooding = 4503,

@@ -9,6 +9,12 @@ use crate::id::RoomId;
 pub trait RoomRef {
     /// The room's id.
     fn room_id(&self) -> RoomId;
+
+    /// The incarnation that is meant, where it is a particular one.
+    #[doc(hidden)]
+    fn room_epoch(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl RoomRef for &str {

@@ -182,6 +182,14 @@ impl Core {
         }
     }
 
+    /// Lets nothing be triggered any more; when this returns, nothing that was is still on its way to a history.
+    pub(crate) fn end_triggers(&self) {
+        self.stopped.cancel();
+        for room in self.registry.all() {
+            drop(room.lock());
+        }
+    }
+
     /// Hands all history in memory over.
     pub(crate) fn hand_over_everything(self: &Arc<Self>) {
         if self.hooks.on_history_evicted.is_none() {

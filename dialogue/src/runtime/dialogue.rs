@@ -38,11 +38,14 @@ impl Dialogue {
     /// See [`TriggerError`]. No client and no handler has seen the event then.
     pub fn trigger<E: DialogueEvent>(&self, room: impl Allows<E>, data: impl Payload<Event = E>) -> Trigger {
         let room_id = room.room_id();
-        let id = room_id.clone();
+        let (id, epoch) = (room_id.clone(), room.room_epoch().map(str::to_owned));
         Trigger::typed(
             Arc::clone(&self.core),
             room_id,
-            move |core| core.registry.find(&id),
+            move |core| {
+                let room = core.registry.find(&id)?;
+                epoch.is_none_or(|epoch| *epoch == *room.epoch).then_some(room)
+            },
             data.into_outgoing(),
         )
     }

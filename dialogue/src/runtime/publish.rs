@@ -121,9 +121,6 @@ async fn publish(
     sender: Option<&Arc<ClientState>>,
     draft: Draft,
 ) -> Result<Delivery, Rejected> {
-    if core.stopped.is_cancelled() {
-        return Err(Rejected::Stopped);
-    }
     let depth = depth();
     if depth > core.limits.handler_depth {
         return Err(Rejected::Limited(format!(
@@ -168,6 +165,9 @@ async fn publish(
     // From here to the end of the block nothing waits: number, history and queues change as one.
     let (delivery, message) = {
         let mut state = room.lock();
+        if core.stopped.is_cancelled() {
+            return Err(Rejected::Stopped);
+        }
         // A room on demand that nobody has come into is only asked about: another may have its id and its history.
         if state.is_deleted() || (room.origin == Origin::OnDemand && state.joins() == 0) {
             return Err(Rejected::NoSuchRoom);

@@ -181,6 +181,10 @@ impl RoomRef for RoomHandle {
     fn room_id(&self) -> RoomId {
         self.cell.id.clone()
     }
+
+    fn room_epoch(&self) -> Option<&str> {
+        Some(&self.cell.epoch)
+    }
 }
 
 /// Any event may be tried; whether the room allows it is checked when it runs.

@@ -123,10 +123,11 @@ impl Dialogue {
         core.tasks.close();
         let drained = timeout_at(soft_deadline, async {
             core.connections_gone().await;
+            // Hooks and handlers may trigger until the last of them has ended.
+            core.tasks.wait().await;
+            core.end_triggers();
             core.hand_over_everything();
             core.hand_over.idle().await;
-            core.listeners.close();
-            core.tasks.wait().await;
         })
         .await;
         core.listeners.close();

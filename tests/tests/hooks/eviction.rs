@@ -205,6 +205,10 @@ async fn events_that_wait_to_be_stored_are_found_meanwhile() {
         .request(json!({ "type": "history", "roomId": "chat", "event": "message", "before": 9, "limit": 20 }))
         .await;
     assert_eq!(numbers(&page), [8, 7, 6, 5, 4, 3, 2, 1]);
+    let page = ada
+        .request(json!({ "type": "history", "roomId": "chat", "event": "message", "start": 6, "end": 9 }))
+        .await;
+    assert_eq!(numbers(&page), [2, 1]);
     gate.open();
 }
 

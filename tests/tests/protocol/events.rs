@@ -247,20 +247,25 @@ async fn a_client_that_goes_on_over_its_rate_is_closed_with_4503() {
 }
 
 #[tokio::test]
-async fn a_client_may_send_again_when_it_has_waited_for_retry_after() {
+async fn a_client_that_waits_for_retry_after_may_send_again_however_often_that_is() {
     let server = TestServer::limited(Limits {
-        inbound_frames: 2,
-        inbound_window: Duration::from_millis(200),
+        inbound_frames: 1,
+        inbound_window: Duration::from_millis(100),
         ..Limits::default()
     })
     .await;
     let mut ada = server.connect_as("ada").await;
     let ping = json!({ "type": "ping" });
-    ada.request(ping.clone()).await;
-    let error = ada.request(ping.clone()).await;
-    assert_eq!(error["code"], "RATE_LIMITED");
-    let wait = error["retryAfter"].as_u64().expect("how long to wait");
-    // What the protocol asks of clients, not a guess at what the server needs.
-    tokio::time::sleep(Duration::from_millis(wait)).await;
-    assert_eq!(ada.request(ping).await["type"], "pong");
+    let mut refusals = 0;
+    while refusals < 4 {
+        let reply = ada.request(ping.clone()).await;
+        if reply["type"] == "error" {
+            assert_eq!(reply["code"], "RATE_LIMITED");
+            refusals += 1;
+            let wait = reply["retryAfter"].as_u64().expect("how long to wait");
+            // What the protocol asks of clients, not a guess at what the server needs.
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            assert_eq!(ada.request(ping.clone()).await["type"], "pong");
+        }
+    }
 }

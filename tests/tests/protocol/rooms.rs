@@ -278,7 +278,16 @@ async fn a_client_is_in_no_more_rooms_and_holds_no_more_subscriptions_than_it_ma
     assert_eq!(ada.refused(one_more.clone()).await, "LIMIT_EXCEEDED");
     ada.request(json!({ "type": "leave", "roomId": "booth" })).await;
     assert_eq!(ada.request(one_more).await["type"], "ok");
+    let news = json!({ "type": "join", "roomId": "news" });
+    assert_eq!(
+        ada.refused(news.clone()).await,
+        "LIMIT_EXCEEDED",
+        "what was subscribed to one by one counts"
+    );
     assert_eq!(server.room("news").expect("the room").size(), 0);
+    ada.request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "typing" }))
+        .await;
+    assert_eq!(ada.request(news).await["type"], "joined");
     let many: Vec<String> = (0..1_001).map(|number| format!("event-{number}")).collect();
     let too_many = json!({ "type": "join", "roomId": "open", "subscriptions": many });
     assert_eq!(ada.refused(too_many).await, "LIMIT_EXCEEDED");

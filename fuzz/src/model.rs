@@ -1,0 +1,170 @@
+//! What the clients know from what they were told, and what must follow from it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use dialogue::Dialogue;
+use serde_json::Value;
+
+/// The events with history.
+const KEPT: [&str; 2] = ["Message", "Move"];
+
+#[derive(Default)]
+pub struct Model {
+    /// Every numbered event by its room's epoch: all that ever happened.
+    logs: HashMap<String, BTreeMap<u64, String>>,
+    /// For each client and room that it is in, the epoch.
+    members: BTreeMap<(String, String), String>,
+    /// The trigger that this step is, if it is one, with its room's epoch.
+    trigger: Option<(Value, String)>,
+    /// The event that this step has brought to members: its number, and who heard it.
+    delivered: Option<(Value, BTreeSet<String>)>,
+}
+
+impl Model {
+    /// The number of the latest event that was numbered under an epoch.
+    pub fn top(&self, epoch: &str) -> u64 {
+        self.logs
+            .get(epoch)
+            .and_then(|log| log.keys().next_back().copied())
+            .unwrap_or(0)
+    }
+
+    /// Notes a request before it is sent.
+    pub fn asked(&mut self, request: &Value, epoch: Option<String>) {
+        self.trigger = epoch
+            .filter(|_| request["type"] == "trigger")
+            .map(|epoch| (request.clone(), epoch));
+    }
+
+    /// Forgets a client whose connection has ended.
+    pub fn gone(&mut self, client: &str) {
+        self.members.retain(|(member, _), _| member != client);
+    }
+
+    /// Takes in what a client was told, be it a reply to `request` or not.
+    pub fn hear(&mut self, client: &str, request: Option<&Value>, frame: &Value) {
+        let room = frame["roomId"].as_str().unwrap_or_default().to_owned();
+        let place = (client.to_owned(), room);
+        match frame["type"].as_str().unwrap_or_default() {
+            "joined" => {
+                let epoch = frame["epoch"].as_str().expect("an epoch").to_owned();
+                assert_eq!(frame["seq"], self.top(&epoch), "the room's number is another");
+                self.check_replay(request, &epoch, frame);
+                self.members.insert(place, epoch);
+            }
+            "left" => {
+                assert!(
+                    self.members.remove(&place).is_some(),
+                    "left a room that it was not in: {frame}"
+                );
+            }
+            "event" => self.deliver(place, frame),
+            "history" => {
+                let seqs = seqs(frame);
+                assert!(
+                    seqs.is_sorted_by(|newer, older| newer > older),
+                    "not newest first: {frame}"
+                );
+                assert!(self.members.contains_key(&place), "history for a stranger");
+            }
+            "error" => {
+                assert!(frame["code"].is_string() && frame["message"].is_string(), "{frame}");
+            }
+            "connected" | "ok" | "rooms" | "roomCreated" | "roomDeleted" => {}
+            other => panic!("`{other}` is not in the protocol document"),
+        }
+    }
+
+    fn deliver(&mut self, (client, room): (String, String), frame: &Value) {
+        let epoch = self
+            .members
+            .get(&(client.clone(), room))
+            .expect("an event for no member")
+            .clone();
+        let (trigger, at) = self.trigger.as_ref().expect("an event that nobody triggered");
+        assert_eq!(*at, epoch, "an event of another room");
+        assert_eq!(frame["event"], trigger["event"]);
+        let name = frame["event"].as_str().expect("a name").to_owned();
+        match &mut self.delivered {
+            Some((earlier, heard_by)) => {
+                assert_eq!(earlier, frame, "one event, told in two ways");
+                assert!(heard_by.insert(client), "an event twice");
+            }
+            None => {
+                self.delivered = Some((frame.clone(), BTreeSet::from([client])));
+                assert_eq!(frame["seq"].is_null(), !KEPT.contains(&&*name), "{frame}");
+                if let Some(seq) = frame["seq"].as_u64() {
+                    assert_eq!(seq, self.top(&epoch) + 1, "a gap, or a number twice");
+                    self.logs.entry(epoch).or_default().insert(seq, name);
+                }
+            }
+        }
+    }
+
+    /// Checks that who was told that it missed nothing was told all that it missed.
+    fn check_replay(&self, request: Option<&Value>, epoch: &str, frame: &Value) {
+        let seqs = seqs(frame);
+        assert!(
+            seqs.is_sorted_by(|older, newer| older < newer),
+            "not oldest first: {frame}"
+        );
+        let since = request.map_or(&Value::Null, |request| &request["since"]);
+        assert_eq!(frame["recovered"].is_null(), since.is_null(), "{frame}");
+        if frame["recovered"] != true {
+            return;
+        }
+        assert_eq!(since["epoch"], epoch, "recovered from another epoch");
+        let since = since["seq"].as_u64().expect("a number");
+        let wanted = frame["subscriptions"].as_array().expect("a list");
+        let due: Vec<u64> = self
+            .logs
+            .get(epoch)
+            .into_iter()
+            .flatten()
+            .filter(|(seq, name)| **seq > since && wanted.iter().any(|wanted| *wanted == **name))
+            .map(|(seq, _)| *seq)
+            .collect();
+        assert_eq!(seqs, due, "missed something, and told that it did not");
+    }
+
+    /// Compares what the clients have been told with the server's state, at the end of a step.
+    pub fn check(&mut self, dialogue: &Dialogue) {
+        let mut members = BTreeSet::new();
+        for client in dialogue.clients() {
+            for room in client.rooms() {
+                members.insert((client.id().to_string(), room.to_string()));
+            }
+        }
+        let told: BTreeSet<_> = self.members.keys().cloned().collect();
+        assert_eq!(told, members, "clients were told otherwise");
+        let delivered = self.delivered.take();
+        let (Some((trigger, epoch)), Some((frame, heard_by))) = (self.trigger.take(), delivered) else {
+            return;
+        };
+        let name = trigger["event"].as_str().expect("a name");
+        for ((client, room), at) in &self.members {
+            if *at != epoch {
+                continue;
+            }
+            let subscriptions = dialogue
+                .clients()
+                .into_iter()
+                .find(|other| other.id().as_str() == client)
+                .map(|client| client.subscriptions(&**room))
+                .unwrap_or_default();
+            let wants = subscriptions
+                .iter()
+                .any(|event| matches!(&**event, "*") || &**event == name);
+            assert_eq!(
+                wants,
+                heard_by.contains(client),
+                "{client}, subscribed to {subscriptions:?}: {frame}"
+            );
+        }
+    }
+}
+
+fn seqs(frame: &Value) -> Vec<u64> {
+    let events = frame["events"].as_array().expect("a list of events");
+    events.iter().filter_map(|event| event["seq"].as_u64()).collect()
+}

@@ -1,0 +1,28 @@
+//! The fixture's rooms as a process of its own, for attacks on a whole process: its memory, its file descriptors, its
+//! signals. Prints its address, serves until it is told to stop, and fails if the drain does not end by itself.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use dialogue::{Dialogue, Limits};
+use dialogue_tests::Rooms;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let milliseconds = |name| std::env::var(name).ok()?.parse().ok().map(Duration::from_millis);
+    let defaults = Limits::default();
+    let dialogue = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .limits(Limits {
+            connect_deadline: milliseconds("CONNECT_DEADLINE").unwrap_or(defaults.connect_deadline),
+            write_deadline: milliseconds("WRITE_DEADLINE").unwrap_or(defaults.write_deadline),
+            queue_bytes: 16 * 1024 * 1024,
+            ..defaults
+        })
+        .build()?;
+    let address = dialogue.start((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("{address}");
+    dialogue.stop_on_signal().await?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What the documents say of the sources is true.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The text of every Rust file below a folder.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).expect("a source file"));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_promises_name_is_there() {
+    let mut text = String::new();
+    for folder in ["dialogue/src", "tests/tests", "ui-tests/tests"] {
+        sources(&root().join(folder), &mut text);
+    }
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let functions: HashSet<&str> = text
+        .split("fn ")
+        .skip(1)
+        .map(|rest| rest.split(|character| !is_name(character)).next().unwrap_or_default())
+        .collect();
+    let promises = fs::read_to_string(root().join("docs/promises.md")).expect("the promises");
+    let rows = promises.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named: Vec<&str> = rows
+        .filter_map(|row| row.split(" | ").next())
+        .flat_map(|cell| cell.split("`, `"))
+        .map(|name| name.trim_end_matches('`'))
+        .collect();
+    assert!(named.len() > 100, "the tables were read");
+    let missing: Vec<_> = named.iter().filter(|name| !functions.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
