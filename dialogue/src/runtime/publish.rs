@@ -14,7 +14,7 @@ use crate::event::{EventMessage, HistorySetting, Violation};
 use crate::hooks::{contain, contain_sync};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
-use crate::room::{Party, RoomCell};
+use crate::room::{Origin, Party, RoomCell};
 
 tokio::task_local! {
     /// How many handlers and hooks deep the running code was triggered.
@@ -169,7 +169,8 @@ async fn publish(
         if core.stopped.is_cancelled() {
             return Err(Rejected::Stopped);
         }
-        if state.is_deleted() {
+        // A room on demand that nobody has come into is only asked about: another may have its id and its history.
+        if state.is_deleted() || (room.origin == Origin::OnDemand && state.joins() == 0) {
             return Err(Rejected::NoSuchRoom);
         }
         // A client that is gone may still be in its rooms while `on_disconnected` runs.
