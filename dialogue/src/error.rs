@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::delivery::TriggerError;
-use crate::runtime::{BuildError, CreateRoomError, JoinError};
+use crate::event::DefinitionError;
+use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
 
 /// Anything that can go wrong in a program that uses Dialogue: what its `main` returns, so that `?` takes every error of
 /// the API.
@@ -40,6 +41,12 @@ pub enum Error {
     /// A client did not get into a room.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// History could not be had.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// An event cannot be defined.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
     /// Something else of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),

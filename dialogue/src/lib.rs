@@ -499,8 +499,8 @@ pub use protocol::{CloseCode, ErrorCode};
 pub use rate_limit::RateLimiter;
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, RoomSet, SyncHistory};
 pub use runtime::{
-    BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, JoinError, RoomHandle,
-    StreamError, Subscription, Trigger, UserRooms,
+    BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,
+    RoomHandle, StreamError, Subscription, Trigger, UserRooms,
 };
 
 /// What a program that uses Dialogue wants in scope.

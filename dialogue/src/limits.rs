@@ -82,7 +82,8 @@ pub struct Limits {
     /// The most bytes of events replayed when a client joins or recovers. Default: 512 KiB, half of the queue, so that live
     /// events fit behind.
     pub replay_bytes: usize,
-    /// The most rooms in one page of `listRooms`. Default: 100, as in a page of history.
+    /// The most rooms in one page of `listRooms`, which is bounded by `history_page_bytes` too. Default: 100, as in a page
+    /// of history.
     pub room_page: usize,
     /// The time in which `stop()` flushes, closes and waits. Default: 30 s, what orchestrators allow before they kill.
     pub drain_deadline: Duration,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::id::UserId;
 
@@ -85,7 +85,7 @@ pub struct Identity {
     pub(crate) user_id: Option<UserId>,
     pub(crate) claims: Value,
     pub(crate) expires_at: Option<SystemTime>,
-    pub(crate) meta: Map<String, Value>,
+    pub(crate) meta: Value,
 }
 
 impl Identity {
@@ -104,7 +104,7 @@ impl Identity {
             user_id: None,
             claims: Value::Null,
             expires_at: None,
-            meta: Map::new(),
+            meta: Value::Null,
         }
     }
 
@@ -122,8 +122,8 @@ impl Identity {
     }
 
     /// What the application keeps with the client, for hooks to read with `client.meta()`. Never sent to anyone.
-    pub fn meta(mut self, meta: Map<String, Value>) -> Self {
-        self.meta = meta;
+    pub fn meta(mut self, meta: impl Into<Value>) -> Self {
+        self.meta = meta.into();
         self
     }
 }

@@ -92,7 +92,10 @@ struct Queue {
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// Frames were moved into the taker's batch.
-    Frames,
+    Frames {
+        /// They are what is said after a cut, so that the cut does not stop them.
+        farewell: bool,
+    },
     /// Nothing waits and the connection is to end so.
     Close(Close),
 }
@@ -148,7 +151,7 @@ impl Outbox {
     /// Ends the connection at once: what waits is dropped, and `farewell` sent instead if the reader takes it.
     pub(crate) fn cut(&self, code: CloseCode, reason: &str, farewell: impl IntoIterator<Item = Frame>) {
         let mut queue = self.queue.lock();
-        if queue.close.as_ref().is_some_and(|close| !close.flush) {
+        if queue.is_cut() {
             return;
         }
         queue.end(Close::now(code, reason));
@@ -183,7 +186,7 @@ impl Outbox {
     /// Waits until the connection is to end without sending what waits. For the taker.
     pub(crate) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut queue = self.queue.lock();
-        if queue.close.as_ref().is_some_and(|close| !close.flush) {
+        if queue.is_cut() {
             return Poll::Ready(());
         }
         register(&mut queue.writer, context);
@@ -207,7 +210,13 @@ impl Outbox {
         let count = queue.frames.len().min(max);
         batch.extend(queue.frames.drain(..count));
         queue.taken += count;
-        Poll::Ready(Taken::Frames)
+        let farewell = queue.is_cut();
+        Poll::Ready(Taken::Frames { farewell })
+    }
+
+    /// Whether the connection is to end without sending what waits.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.queue.lock().is_cut()
     }
 
     /// What waits, for tests that ask where it is in memory.
@@ -225,6 +234,10 @@ impl Outbox {
 }
 
 impl Queue {
+    fn is_cut(&self) -> bool {
+        self.close.as_ref().is_some_and(|close| !close.flush)
+    }
+
     fn end(&mut self, close: Close) {
         if !close.flush {
             self.bytes -= self.frames.iter().map(|frame| frame.bytes().len()).sum::<usize>();
@@ -290,10 +303,10 @@ mod tests {
         let outbox = outbox(2, 10);
         outbox.push(text(b"12345"));
         outbox.push(text(b"12345"));
-        assert!(matches!(take(&outbox), Poll::Ready(Taken::Frames)));
+        assert!(matches!(take(&outbox), Poll::Ready(Taken::Frames { .. })));
         outbox.written(2, 10);
         assert!(outbox.push(text(b"12345")));
-        assert!(matches!(take(&outbox), Poll::Ready(Taken::Frames)));
+        assert!(matches!(take(&outbox), Poll::Ready(Taken::Frames { .. })));
         assert!(outbox.push(text(b"12345")));
         assert!(!outbox.push(text(b"1")), "five taken and five queued bytes are ten");
     }
@@ -304,7 +317,7 @@ mod tests {
         polite.push(text(b"a"));
         polite.close(Close::after_flush(CloseCode::Restarting, ""));
         assert!(!polite.push(text(b"late")));
-        assert!(matches!(take(&polite), Poll::Ready(Taken::Frames)));
+        assert!(matches!(take(&polite), Poll::Ready(Taken::Frames { .. })));
         assert!(matches!(take(&polite), Poll::Ready(Taken::Close(_))));
 
         let cut = outbox(10, 100);
@@ -320,7 +333,7 @@ mod tests {
         outbox.cut(CloseCode::Disconnected, "", [text(b"farewell")]);
         let mut batch = VecDeque::new();
         let taken = outbox.poll_take(&mut batch, 64, &mut Context::from_waker(Waker::noop()));
-        assert!(matches!(taken, Poll::Ready(Taken::Frames)));
+        assert!(matches!(taken, Poll::Ready(Taken::Frames { .. })));
         assert_eq!(batch, [text(b"farewell")]);
         assert!(matches!(take(&outbox), Poll::Ready(Taken::Close(_))));
     }

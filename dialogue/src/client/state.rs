@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Close, Outbox};
@@ -21,7 +21,7 @@ pub(crate) struct ClientState {
     pub(crate) key: ClientKey,
     pub(crate) id: ClientId,
     pub(crate) user_id: UserId,
-    pub(crate) meta: Map<String, Value>,
+    pub(crate) meta: Value,
     pub(crate) session: Mutex<Session>,
     /// The secret by which the client's next connection shows that it succeeds this one.
     pub(crate) resume: Mutex<String>,

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::enforce::{EventSchema, SchemaError};
 use super::sample::{Sampler, Step};
-use super::schema::{EventSchema, SchemaError};
 use super::tighten::IntegerKeys;
 use super::validate::{self, Violation};
 use super::{EventData, names, walk};

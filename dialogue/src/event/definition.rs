@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::schema::{self, EventSchema, SchemaError};
+use super::enforce::{EventSchema, SchemaError};
+use super::schema;
 use super::validate::{self, Violation};
 use super::{DialogueEvent, EventData};
 use crate::id::EventName;

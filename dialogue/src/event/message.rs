@@ -33,6 +33,20 @@ pub struct EventMessage<T = Value> {
 }
 
 impl<T> EventMessage<T> {
+    /// An event of a room, from `"system"` at time 0 without metadata or number; set what is known of it. For
+    /// `load_history` and for tests: what is triggered gets its envelope from the server.
+    pub fn new(event: impl Into<EventName>, room_id: impl Into<RoomId>, data: T) -> Self {
+        Self {
+            event: event.into(),
+            room_id: room_id.into(),
+            data,
+            from: UserId::system(),
+            timestamp: 0,
+            meta: None,
+            seq: None,
+        }
+    }
+
     /// The same envelope around other data.
     pub(crate) fn with_data<U>(&self, data: U) -> EventMessage<U> {
         EventMessage {

@@ -7,6 +7,7 @@ mod agreement;
 #[cfg(test)]
 mod conformance_tests;
 mod definition;
+mod enforce;
 mod message;
 mod names;
 mod pattern;
@@ -23,10 +24,10 @@ pub use definition::{
     DefinitionError, EventDefinition, EventDefinitionBuilder, HistorySetting, event_by_name, is_event_allowed,
     validate_event_data,
 };
+pub use enforce::SchemaError;
 pub use message::EventMessage;
 pub use payload::{Outgoing, Payload};
 pub use received::{DecodeError, Received};
-pub use schema::SchemaError;
 pub use validate::Violation;
 
 use schemars::JsonSchema;
@@ -109,7 +110,7 @@ pub trait DialogueEvent: EventData {
     }
 
     /// This event with metadata that travels beside its data. It has no schema and is not validated.
-    fn with_meta(self, meta: serde_json::Map<String, serde_json::Value>) -> Outgoing<Self> {
+    fn with_meta(self, meta: impl Into<serde_json::Value>) -> Outgoing<Self> {
         Outgoing::new(self).with_meta(meta)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{DialogueEvent, EventMessage, Never};
+use super::{DialogueEvent, EventMessage, Never, Violation};
 use crate::id::UserId;
 
 /// An event on its way out, with its sender and metadata: what [`DialogueEvent::sent_by`] and
@@ -12,7 +12,7 @@ use crate::id::UserId;
 pub struct Outgoing<E> {
     pub(crate) data: E,
     pub(crate) from: Option<UserId>,
-    pub(crate) meta: Option<Map<String, Value>>,
+    pub(crate) meta: Value,
     pub(crate) timestamp: Option<u64>,
 }
 
@@ -22,7 +22,7 @@ impl<E> Outgoing<E> {
         Self {
             data,
             from: None,
-            meta: None,
+            meta: Value::Null,
             timestamp: None,
         }
     }
@@ -33,10 +33,20 @@ impl<E> Outgoing<E> {
         self
     }
 
-    /// Attaches metadata, which travels beside the data and is not validated.
-    pub fn with_meta(mut self, meta: Map<String, Value>) -> Self {
-        self.meta = Some(meta);
+    /// Attaches metadata, a JSON object: `json!({ "traceId": "…" })`. It travels beside the data and has no schema. Anything
+    /// but an object, or `null` for none, makes the trigger fail as invalid.
+    pub fn with_meta(mut self, meta: impl Into<Value>) -> Self {
+        self.meta = meta.into();
         self
+    }
+
+    /// The metadata as the envelope holds it; an error if it is not an object.
+    pub(crate) fn take_meta(&mut self) -> Result<Option<Map<String, Value>>, Violation> {
+        match self.meta.take() {
+            Value::Null => Ok(None),
+            Value::Object(meta) => Ok(Some(meta)),
+            _ => Err(Violation::type_mismatch("`meta` is not an object")),
+        }
     }
 }
 
@@ -90,7 +100,7 @@ impl<E: DialogueEvent> Payload for EventMessage<E> {
         Outgoing {
             data: self.data,
             from: Some(self.from),
-            meta: self.meta,
+            meta: self.meta.map_or(Value::Null, Value::Object),
             timestamp: Some(self.timestamp),
         }
     }

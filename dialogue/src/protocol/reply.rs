@@ -130,6 +130,15 @@ pub(crate) struct RoomInfo<'a> {
     pub(crate) created_by_id: Option<&'a UserId>,
 }
 
+impl RoomInfo<'_> {
+    /// How many bytes it takes in a frame, separator included.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let mut text = Vec::new();
+        json::write(&mut text, self);
+        text.len() + 1
+    }
+}
+
 /// Why the server made a client leave a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

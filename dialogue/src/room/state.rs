@@ -233,8 +233,8 @@ impl<S: Clone> RoomState<S> {
         self.members.len()
     }
 
-    /// Notes that a member is sent all that it is subscribed to above `seq`, earlier events included.
-    pub(crate) fn replayed_from(&mut self, key: ClientKey, seq: u64) {
+    /// Notes that a member has been sent all that it is subscribed to above `seq`, and no longer counts on what is below.
+    pub(crate) fn heard_from(&mut self, key: ClientKey, seq: u64) {
         if let Some(member) = self.members.get_mut(&key) {
             member.heard_from = seq;
         }
@@ -345,7 +345,7 @@ mod tests {
         room.advance();
         room.join(key, 1, named(&["a"])).expect("a seat");
         assert!(!room.has_heard_since(key, 0), "it came later");
-        room.replayed_from(key, 0);
+        room.heard_from(key, 0);
         assert!(room.has_heard_since(key, 0));
         assert!(!room.has_heard_since(key, 2), "nothing is numbered so yet");
         room.set_subscriptions(key, named(&[]));

@@ -1,32 +1,26 @@
 //! The description of a server: its rooms, hooks and limits.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use parking_lot::RwLock;
-use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
+use super::assemble::{BuildError, check_limits, fingerprint, known_events, registry};
 use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
-use super::random_epoch;
 use crate::client::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
-use crate::event::{DefinitionError, DefinitionResult, EventDefinition, EventMessage};
+use crate::event::{EventDefinition, EventMessage};
 use crate::history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 use crate::hooks::{Hook, HookOutcome, Hooks};
-use crate::id::{EventName, RoomId};
+use crate::id::EventName;
 use crate::limits::Limits;
-use crate::protocol::MAX_DEPTH;
-use crate::room::{
-    Blueprint, DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, NotAdded, Origin, Registry,
-    RoomCell, RoomDeclaration, RoomSet, RoomTemplate, Subscriptions,
-};
+use crate::room::{RoomDeclaration, RoomSet};
 
 /// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
 /// would otherwise pile up 5,000 of them.
@@ -49,62 +43,6 @@ pub struct Builder {
     trust_client_identity: bool,
     allowed_origins: Vec<String>,
     base_path: String,
-}
-
-/// Why a server cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// An event of a room cannot be defined.
-    #[error("room `{room}`: {error}")]
-    Event {
-        /// The room's type.
-        room: &'static str,
-        /// Why.
-        #[source]
-        error: &'static DefinitionError,
-    },
-    /// Two declared rooms, perhaps of two room sets, have an id in common.
-    #[error("the id `{id}` is declared twice")]
-    DuplicateRoom {
-        /// The id or pattern.
-        id: String,
-    },
-    /// A room allows any event, and two types of the same name could be meant.
-    #[error("event `{name}` is defined twice in different ways, while room `{room}` allows any event")]
-    AmbiguousEvent {
-        /// The event's name.
-        name: EventName,
-        /// The open room's type.
-        room: &'static str,
-    },
-    /// More rooms are declared than `Limits::max_rooms` allows.
-    #[error("more rooms are declared than the limit of {max_rooms}")]
-    TooManyRooms {
-        /// The limit.
-        max_rooms: usize,
-    },
-    /// The base path does not begin with `/`, or ends with it.
-    #[error("the base path `{path}` must begin with `/` and not end with it")]
-    BasePath {
-        /// The path as given.
-        path: String,
-    },
-    /// An allowed origin is not `scheme://host[:port]`.
-    #[error("`{origin}` is no origin: write `https://example.com` or `https://example.com:8443`")]
-    Origin {
-        /// The origin as given.
-        origin: String,
-    },
-    /// A limit cannot be kept.
-    #[error("the limits contradict themselves: {reason}")]
-    Limits {
-        /// Which, and why.
-        reason: &'static str,
-    },
-    /// Both `authenticate` and `trust_client_identity` were given.
-    #[error("`authenticate` and `trust_client_identity` exclude each other")]
-    TwoIdentities,
 }
 
 /// Boxes a hook of one argument whose answer matters.
@@ -424,176 +362,4 @@ impl std::fmt::Debug for Builder {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-fn check_limits(limits: &Limits) -> Result<(), BuildError> {
-    let rules = [
-        (
-            (1..=MAX_DEPTH).contains(&limits.json_depth),
-            "`json_depth` must be from 1 to 127",
-        ),
-        (limits.message_bytes > 0, "`message_bytes` must not be 0"),
-        (limits.queue_frames > 1, "`queue_frames` must be at least 2"),
-        (
-            limits.replay_bytes < limits.queue_bytes && limits.history_page_bytes < limits.queue_bytes,
-            "`queue_bytes` must be more than `replay_bytes` and `history_page_bytes`, whose replies it is to hold",
-        ),
-        (limits.handler_queue > 0, "`handler_queue` must not be 0"),
-        (
-            limits.ping_interval.as_nanos() > 0 && limits.ping_timeout.as_nanos() > 0,
-            "`ping_interval` and `ping_timeout` must not be 0",
-        ),
-    ];
-    match rules.iter().find(|(kept, _)| !kept) {
-        Some((_, reason)) => Err(BuildError::Limits { reason }),
-        None => Ok(()),
-    }
-}
-
-fn define(room: &'static str, events: &'static [fn() -> DefinitionResult]) -> Result<Vec<EventDefinition>, BuildError> {
-    events
-        .iter()
-        .map(|define| define().cloned().map_err(|error| BuildError::Event { room, error }))
-        .collect()
-}
-
-fn listed(declaration: &RoomDeclaration) -> &'static [fn() -> DefinitionResult] {
-    match declaration.events {
-        DeclaredEvents::Any => &[],
-        DeclaredEvents::Only(events) => events,
-    }
-}
-
-/// Every event known by name. That one name means one event matters only where a room is open.
-fn known_events(
-    declarations: &[&'static RoomDeclaration],
-    others: Vec<EventDefinition>,
-) -> Result<KnownEvents, BuildError> {
-    let open = declarations
-        .iter()
-        .find(|declaration| matches!(declaration.events, DeclaredEvents::Any));
-    let mut known: KnownEvents = HashMap::new();
-    let mut add = |definition: EventDefinition| match known.get(definition.name()) {
-        Some(first) if !first.is_same_event(&definition) => match open {
-            Some(open) => Err(BuildError::AmbiguousEvent {
-                name: definition.name().clone(),
-                room: open.type_name,
-            }),
-            None => Ok(()),
-        },
-        _ => {
-            known.insert(definition.name().clone(), definition);
-            Ok(())
-        }
-    };
-    for declaration in declarations {
-        for definition in define(declaration.type_name, listed(declaration))? {
-            add(definition)?;
-        }
-        for definition in define(declaration.type_name, declaration.server_events)? {
-            add(definition)?;
-        }
-    }
-    others.into_iter().try_for_each(add)?;
-    Ok(known)
-}
-
-fn registry(
-    declarations: &[&'static RoomDeclaration],
-    known: &Arc<KnownEvents>,
-    max_rooms: usize,
-) -> Result<Registry, BuildError> {
-    let mut blueprints: Vec<Blueprint> = Vec::new();
-    for declaration in declarations {
-        if blueprints
-            .iter()
-            .any(|earlier| overlap(earlier.declaration, declaration))
-        {
-            return Err(BuildError::DuplicateRoom {
-                id: pattern(declaration),
-            });
-        }
-        blueprints.push(Blueprint {
-            declaration,
-            template: Arc::new(template(declaration, known)?),
-        });
-    }
-    let registry = Registry::new(blueprints, max_rooms);
-    for (id, blueprint) in registry.fixed() {
-        let room = RoomCell::new(
-            RoomId::from(id),
-            Arc::clone(&blueprint.template),
-            None,
-            Origin::Server,
-            random_epoch(),
-        );
-        match registry.add(Arc::new(room)) {
-            Ok(()) => {}
-            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(BuildError::TooManyRooms { max_rooms }),
-            Err(NotAdded::Exists) => return Err(BuildError::DuplicateRoom { id: id.to_owned() }),
-        }
-    }
-    Ok(registry)
-}
-
-/// Whether two declarations of different room sets claim an id in common; within a set the macro has seen to it.
-fn overlap(a: &RoomDeclaration, b: &RoomDeclaration) -> bool {
-    match (&a.id, &b.id) {
-        (IdPattern::Fixed(a), IdPattern::Fixed(b)) => a == b,
-        (IdPattern::Fixed(id), IdPattern::Family { recognises, .. })
-        | (IdPattern::Family { recognises, .. }, IdPattern::Fixed(id)) => recognises(id),
-        (IdPattern::Family { .. }, IdPattern::Family { .. }) => pattern(a) == pattern(b),
-    }
-}
-
-/// How a declaration writes its id.
-fn pattern(declaration: &RoomDeclaration) -> String {
-    match declaration.id {
-        IdPattern::Fixed(id) => id.to_owned(),
-        IdPattern::Family { segments, .. } => segments.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> Result<RoomTemplate, BuildError> {
-    let server_events = define(declaration.type_name, declaration.server_events)?;
-    let policy = match declaration.events {
-        DeclaredEvents::Any => EventPolicy::open_with([], server_events, Arc::clone(known)),
-        DeclaredEvents::Only(events) => {
-            EventPolicy::listed(define(declaration.type_name, events)?, server_events, Arc::clone(known))
-        }
-    };
-    Ok(RoomTemplate {
-        name: declaration.name.to_owned(),
-        description: declaration.description.map(str::to_owned),
-        policy: Arc::new(policy),
-        default_subscriptions: match declaration.default_subscriptions {
-            DefaultSubscriptions::All => Subscriptions::all(),
-            DefaultSubscriptions::Only(names) => {
-                Subscriptions::Named(names.iter().map(|name| EventName::from(*name)).collect())
-            }
-        },
-        max_size: declaration.max_size,
-        sync_history_on_join: declaration.sync_history_on_join,
-        family: declaration.family,
-    })
-}
-
-/// Names the contract between server and clients: it changes with every change of a room, an event or a schema.
-fn fingerprint(declarations: &[&'static RoomDeclaration]) -> Result<String, BuildError> {
-    let mut contract = BTreeMap::new();
-    for declaration in declarations {
-        let describe = |definitions: Vec<EventDefinition>| {
-            definitions
-                .iter()
-                .map(|event| json!([event.name(), event.inbound_schema(), event.outbound_schema()]))
-                .collect::<Vec<_>>()
-        };
-        let events = match declaration.events {
-            DeclaredEvents::Any => json!("*"),
-            DeclaredEvents::Only(events) => json!(describe(define(declaration.type_name, events)?)),
-        };
-        let server_events = describe(define(declaration.type_name, declaration.server_events)?);
-        contract.insert(pattern(declaration), json!([events, server_events]));
-    }
-    Ok(sha1_smol::Sha1::from(json!(contract).to_string()).digest().to_string())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::core::{Client, Dialogue, RoomHandle};
 use super::membership::{self, JoinError, JoinRequest};
@@ -39,9 +39,9 @@ impl Client {
         Arc::clone(&self.state.session.lock().claims)
     }
 
-    /// What the application keeps with the client ([`Identity::meta`](crate::Identity::meta)).
+    /// What the application keeps with the client ([`Identity::meta`](crate::Identity::meta)); `null` by default.
     #[must_use]
-    pub fn meta(&self) -> &Map<String, Value> {
+    pub fn meta(&self) -> &Value {
         &self.state.meta
     }
 

@@ -190,16 +190,6 @@ impl Core {
         }
     }
 
-    /// Hands all history in memory over.
-    pub(crate) fn hand_over_everything(self: &Arc<Self>) {
-        if self.hooks.on_history_evicted.is_none() {
-            return;
-        }
-        for evicted in self.history.drain_all() {
-            self.hand_over.push(self, &evicted.room, [evicted.entry]);
-        }
-    }
-
     /// Everyone who is connected.
     pub(crate) fn all_clients(&self) -> Vec<Arc<ClientState>> {
         self.clients.read().by_id.values().cloned().collect()
@@ -216,17 +206,4 @@ pub(crate) fn wall_clock() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// A random name that cannot be guessed: `bytes` bytes of the operating system's randomness, in hexadecimal.
-///
-/// # Panics
-///
-/// When the operating system has no randomness to give. Nothing safe can be done then.
-pub(crate) fn random_name(bytes: usize) -> String {
-    let mut random = vec![0; bytes];
-    if let Err(error) = getrandom::fill(&mut random) {
-        panic!("the operating system gives no random numbers: {error}");
-    }
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,15 +1,12 @@
-//! The hand-over of evicted events to `on_history_evicted`: at least once, in order, retried within a bound, and loud
-//! when the bound is passed.
+//! The queue of evicted events that `on_history_evicted` is to take over. Pure but for its lock; [`super::archive`] does the
+//! work.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::core::Core;
-use crate::history::{EvictedHistory, StoredEvent};
-use crate::hooks::contain;
+use crate::history::StoredEvent;
 use crate::id::{EventName, RoomId};
 use crate::serial::SerialQueue;
 
@@ -18,66 +15,40 @@ const BATCH: usize = 100;
 
 /// The most events that may wait. Over it the oldest are given up, since memory that waits for a dead database must end
 /// somewhere; some 10 MB of chat lines.
-const MAX_WAITING: usize = 50_000;
-
-/// How often a batch is offered before it is given up.
-const ATTEMPTS: u32 = 5;
-
-/// The pause after the first failure; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const MAX_WAITING: usize = 50_000;
 
 /// What has been evicted and not yet been taken over.
 #[derive(Default)]
 pub(crate) struct HandOver {
     /// Oldest first. A batch stays here until the hook has taken it, so that readers of the history find it meanwhile.
     waiting: Mutex<VecDeque<Evicted>>,
-    worker: SerialQueue,
+    /// Runs the hook.
+    pub(super) worker: SerialQueue,
 }
 
 /// An event that memory no longer keeps.
 #[derive(Debug, Clone)]
-struct Evicted {
-    room: RoomId,
-    event: StoredEvent,
+pub(super) struct Evicted {
+    pub(super) room: RoomId,
+    pub(super) epoch: Arc<str>,
+    pub(super) event: StoredEvent,
+}
+
+impl Evicted {
+    /// Whether both may be handed over in one batch.
+    fn goes_with(&self, other: &Self) -> bool {
+        self.room == other.room && self.epoch == other.epoch && self.event.event == other.event.event
+    }
 }
 
 impl HandOver {
-    /// Takes events over for the hook. Never waits.
-    pub(crate) fn push(&self, core: &Arc<Core>, room: &RoomId, events: impl IntoIterator<Item = StoredEvent>) {
-        if core.hooks.on_history_evicted.is_none() {
-            return;
-        }
-        let mut given_up = 0;
-        {
-            let mut waiting = self.waiting.lock();
-            let before = waiting.len();
-            waiting.extend(events.into_iter().map(|event| Evicted {
-                room: room.clone(),
-                event,
-            }));
-            if waiting.len() == before {
-                return;
-            }
-            while waiting.len() > MAX_WAITING {
-                waiting.pop_front();
-                given_up += 1;
-            }
-        }
-        if given_up > 0 {
-            core.log(|| {
-                tracing::error!(
-                    events = given_up,
-                    "evicted history is LOST: more than {MAX_WAITING} events wait for on_history_evicted"
-                );
-            });
-        }
-        // One worker at work and one to come see all that waits.
-        let worker = Arc::clone(core);
-        self.worker.push(
-            1,
-            &core.tasks,
-            Box::pin(async move { worker.hand_over.work(&worker).await }),
-        );
+    /// Queues events. Returns how many old ones were given up for them.
+    pub(super) fn push(&self, events: impl IntoIterator<Item = Evicted>) -> usize {
+        let mut waiting = self.waiting.lock();
+        waiting.extend(events);
+        let given_up = waiting.len().saturating_sub(MAX_WAITING);
+        waiting.drain(..given_up);
+        given_up
     }
 
     /// Waits until everything has been taken over or given up.
@@ -96,79 +67,30 @@ impl HandOver {
             .collect()
     }
 
-    async fn work(&self, core: &Arc<Core>) {
-        loop {
-            let batch = self.next_batch();
-            let Some(first) = batch.first() else {
-                return;
-            };
-            let (room, event) = (first.room.clone(), first.event.event.clone());
-            if let Err(error) = offer(core, &room, &event, &batch).await {
-                core.log(|| {
-                    tracing::error!(%room, %event, events = batch.len(), %error,
-                        "evicted history is LOST: on_history_evicted failed {ATTEMPTS} times");
-                });
-            }
-            self.done(&batch);
-        }
-    }
-
     /// The oldest events that wait, as many as are of one room and type.
-    fn next_batch(&self) -> Vec<Evicted> {
+    pub(super) fn next_batch(&self) -> Vec<Evicted> {
         let waiting = self.waiting.lock();
         let Some(first) = waiting.front() else {
             return Vec::new();
         };
         waiting
             .iter()
-            .take_while(|evicted| evicted.room == first.room && evicted.event.event == first.event.event)
+            .take_while(|evicted| evicted.goes_with(first))
             .take(BATCH)
             .cloned()
             .collect()
     }
 
     /// Forgets a batch, of which the oldest may have been given up meanwhile.
-    fn done(&self, batch: &[Evicted]) {
+    pub(super) fn done(&self, batch: &[Evicted]) {
         let mut waiting = self.waiting.lock();
         for done in batch {
             let is_first = waiting
                 .front()
-                .is_some_and(|first| first.room == done.room && first.event.is_same(&done.event));
+                .is_some_and(|first| first.goes_with(done) && first.event.is_same(&done.event));
             if is_first {
                 waiting.pop_front();
             }
         }
-    }
-}
-
-async fn offer(core: &Core, room: &RoomId, event: &EventName, batch: &[Evicted]) -> Result<(), String> {
-    let Some(hook) = &core.hooks.on_history_evicted else {
-        return Ok(());
-    };
-    let history = EvictedHistory {
-        room_id: room.clone(),
-        event: event.clone(),
-        events: batch.iter().filter_map(|evicted| evicted.event.decode()).collect(),
-    };
-    let mut pause = FIRST_PAUSE;
-    let mut attempt = 1;
-    loop {
-        let answer = contain(core.limits.hook_deadline, || hook(history.clone())).await;
-        let error = match answer {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(refusal)) => refusal
-                .source()
-                .map_or_else(|| refusal.reason().to_owned(), ToString::to_string),
-            Err(failure) => failure.to_string(),
-        };
-        if attempt == ATTEMPTS {
-            return Err(error);
-        }
-        core.log(
-            || tracing::warn!(%room, %event, attempt, %error, "on_history_evicted failed; it will be tried again"),
-        );
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-        attempt += 1;
     }
 }

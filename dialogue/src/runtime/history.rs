@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::asking::allowed;
 use super::core::Core;
-use super::publish::allowed;
 use crate::history::{Bounds, Cursor, HistoryQuery, Recovery, StoredEvent};
 use crate::hooks::contain;
 use crate::id::EventName;
@@ -21,7 +21,12 @@ pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u6
         body: frame.clone(),
     };
     for evicted in core.history.append(&room.id, kept, limit) {
-        core.hand_over.push(core, &evicted.room, [evicted.entry]);
+        if evicted.room == room.id {
+            core.hand_over(&room.id, &room.epoch, [evicted.entry]);
+        } else if let Some(other) = core.registry.find(&evicted.room) {
+            // The least recently used room made way.
+            core.hand_over(&other.id, &other.epoch, [evicted.entry]);
+        }
     }
 }
 
@@ -145,6 +150,7 @@ async fn continue_past_memory(
     {
         let query = HistoryQuery {
             room_id: room.id.clone(),
+            epoch: room.epoch.as_ref().to_owned(),
             event: event.clone(),
             before,
             skip,

@@ -1,70 +1,41 @@
-//! The end of on-demand rooms that nobody has been in for a while.
+//! On-demand rooms that nobody is in, in the order in which they became empty. [`super::retire`] ends them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::core::Core;
-use crate::room::{Origin, RoomCell};
+use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
-/// On-demand rooms that have become empty, in that order.
+/// The queue. The idle time is the same for all, so that they become due in the order in which they were noted.
 #[derive(Default)]
 pub(crate) struct IdleRooms {
     empty: Mutex<VecDeque<Empty>>,
-    worker: SerialQueue,
+    /// Ends what is due.
+    pub(super) worker: SerialQueue,
 }
 
-struct Empty {
-    room: Weak<RoomCell>,
-    since: Instant,
+/// An empty room.
+pub(super) struct Empty {
+    pub(super) room: Weak<RoomCell>,
+    pub(super) since: Instant,
     /// How often somebody had come in by then: if that has changed, the room was in use meanwhile.
-    joins: u64,
+    pub(super) joins: u64,
 }
 
 impl IdleRooms {
-    /// Notes that a room is empty. Never waits.
-    pub(crate) fn note(&self, core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
-        if room.origin != Origin::OnDemand || core.is_stopping() {
-            return;
-        }
-        self.empty.lock().push_back(Empty {
-            room: Arc::downgrade(room),
-            since: Instant::now(),
-            joins,
-        });
-        let worker = Arc::clone(core);
-        self.worker.push(
-            1,
-            &core.tasks,
-            Box::pin(async move { worker.idle_rooms.work(&worker).await }),
-        );
+    pub(super) fn push(&self, empty: Empty) {
+        self.empty.lock().push_back(empty);
     }
 
-    /// Removes what has been empty for long enough, until nothing waits. The idle time is the same for all, so that they
-    /// become due in the order in which they were noted.
-    async fn work(&self, core: &Arc<Core>) {
-        loop {
-            let Some(due) = self
-                .empty
-                .lock()
-                .front()
-                .map(|empty| empty.since + core.limits.on_demand_idle)
-            else {
-                return;
-            };
-            tokio::select! {
-                () = core.stopping.cancelled() => return,
-                () = tokio::time::sleep_until(due) => {}
-            }
-            let Some(empty) = self.empty.lock().pop_front() else {
-                return;
-            };
-            if let Some(room) = empty.room.upgrade() {
-                core.retire(&room, empty.joins);
-            }
-        }
+    pub(super) fn pop(&self) -> Option<Empty> {
+        self.empty.lock().pop_front()
+    }
+
+    /// Since when the first has been empty.
+    pub(super) fn first_since(&self) -> Option<Instant> {
+        self.empty.lock().front().map(|empty| empty.since)
     }
 }

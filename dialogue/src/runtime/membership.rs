@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::asking::allowed;
 use super::core::Core;
 use super::history::{on_join, recover};
-use super::publish::allowed;
-use super::random_epoch;
+use super::random::random_epoch;
+use super::retire::note_if_empty;
 use crate::client::{ClientState, Frame};
 use crate::hooks::{Hook, contain};
 use crate::id::{EventName, RoomId};
@@ -77,18 +78,20 @@ pub(crate) async fn join(
         Some(wanted) => Some(room.wanted(wanted).map_err(|event| JoinError::NoSuchEvent { event })?),
         None => None,
     };
-    let (is_member, is_full) = {
-        let state = room.lock();
-        (state.contains(client.key), state.is_full())
-    };
-    if !is_member {
-        if is_full {
-            return Err(JoinError::Full);
-        }
-        ask_before_join(core, client, &room).await?;
-    }
-    // An on-demand room may go, or be made by another, at any moment until the seat is taken.
+    let mut asked = false;
+    // Until the seat is taken, an on-demand room may go, or be made by another, and a member be taken out.
     loop {
+        let (is_member, is_full) = {
+            let state = room.lock();
+            (state.contains(client.key), state.is_full())
+        };
+        if !is_member && !asked {
+            if is_full {
+                return Err(JoinError::Full);
+            }
+            ask_before_join(core, client, &room).await?;
+            asked = true;
+        }
         if room.origin == Origin::OnDemand {
             if room.lock().is_deleted() {
                 core.registry.remove(&room);
@@ -96,8 +99,15 @@ pub(crate) async fn join(
             }
             room = make_present(core, room)?;
         }
-        match take_seat(core, client, &room, request.id, wanted.clone(), request.since.as_ref()) {
+        let seat = Seat {
+            asked,
+            id: request.id,
+            wanted: wanted.clone(),
+            since: request.since.as_ref(),
+        };
+        match take_seat(core, client, &room, seat) {
             Err(JoinError::NoSuchRoom { .. }) if room.origin == Origin::OnDemand => {}
+            Err(JoinError::NotInRoom) => {}
             taken => {
                 note_if_empty(core, &room);
                 return taken.map(|()| room);
@@ -121,17 +131,6 @@ fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, 
         }
     }
     Ok(room)
-}
-
-/// An on-demand room that nobody is in goes after a while.
-fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
-    let empty = {
-        let state = room.lock();
-        (state.len() == 0).then(|| state.joins())
-    };
-    if let Some(joins) = empty {
-        core.idle_rooms.note(core, room, joins);
-    }
 }
 
 /// The room of this id, or one that is ready to be added if its family makes rooms on demand.
@@ -167,21 +166,37 @@ pub(crate) async fn ask_before_join(
     allowed(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
 }
 
+/// A seat to be taken.
+struct Seat<'a> {
+    /// Whether `before_join` has let the client in. Without that, only who is in the room already has a seat there.
+    asked: bool,
+    id: Option<i64>,
+    wanted: Option<Subscriptions>,
+    since: Option<&'a Since>,
+}
+
 /// Takes the seat, queues the `joined` reply and the `on_joined` hook, all under the room's lock, so that nothing comes
-/// between.
+/// between. `NotInRoom` if `before_join` is to be asked first.
 fn take_seat(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room: &Arc<RoomCell>,
-    id: Option<i64>,
-    wanted: Option<Subscriptions>,
-    since: Option<&Since>,
+    seat: Seat<'_>,
 ) -> Result<(), JoinError> {
+    let Seat {
+        asked,
+        id,
+        wanted,
+        since,
+    } = seat;
     let mut state = room.lock();
     if state.is_deleted() {
         return Err(JoinError::NoSuchRoom { room: room.id.clone() });
     }
     let is_member = state.contains(client.key);
+    if !is_member && !asked {
+        return Err(JoinError::NotInRoom);
+    }
     let subscriptions = wanted
         .or_else(|| state.subscriptions(client.key).cloned())
         .unwrap_or_else(|| room.template.default_subscriptions.clone());
@@ -214,13 +229,16 @@ fn take_seat(
         true if *since.epoch == *room.epoch && state.has_heard_since(client.key, since.seq) => Some(Vec::new()),
         true => None,
         false => recover(core, room, since, state.seq(), &subscriptions).inspect(|_| {
-            state.replayed_from(client.key, since.seq);
+            state.heard_from(client.key, since.seq);
         }),
     });
     let recovered = recovery.as_ref().map(Option::is_some);
-    let events = recovery
-        .flatten()
-        .unwrap_or_else(|| on_join(core, room, &subscriptions));
+    let events = recovery.flatten().unwrap_or_else(|| {
+        // Its log begins here, whatever it was sent before.
+        let top = state.seq();
+        state.heard_from(client.key, top);
+        on_join(core, room, &subscriptions)
+    });
     let joined = ServerFrame::Joined {
         id,
         room_id: &room.id,
@@ -435,5 +453,53 @@ pub(crate) async fn rejoin(core: &Arc<Core>, client: &Arc<ClientState>) {
         if ask_before_join(core, client, &room).await.is_err() {
             leave(core, client, &room, None, Some(LeftReason::Denied));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::client::{ClientKey, Membership, Outbox, Session};
+    use crate::id::UserId;
+    use crate::{Dialogue, Limits, RoomConfig};
+
+    #[tokio::test]
+    async fn who_was_taken_out_meanwhile_gets_no_seat_without_before_join() {
+        let dialogue = Dialogue::builder().build().expect("a server");
+        let room = dialogue
+            .create_room(RoomConfig::new("room"))
+            .await
+            .expect("a room")
+            .cell;
+        let client = Arc::new(ClientState {
+            key: ClientKey(1),
+            id: "client".into(),
+            user_id: UserId::from("ada"),
+            meta: Default::default(),
+            session: Mutex::new(Session {
+                auth: Default::default(),
+                claims: Default::default(),
+                expires_at: None,
+            }),
+            resume: Default::default(),
+            anonymous: false,
+            outbox: Arc::new(Outbox::new(&Limits::default())),
+            membership: Mutex::new(Membership::default()),
+            hooks: Default::default(),
+        });
+        let take = |asked| {
+            let seat = Seat {
+                asked,
+                id: None,
+                wanted: None,
+                since: None,
+            };
+            take_seat(&dialogue.core, &client, &room, seat)
+        };
+        assert_eq!(take(false), Err(JoinError::NotInRoom));
+        assert_eq!(take(true), Ok(()));
+        assert_eq!(take(false), Ok(()), "a member has its seat");
     }
 }

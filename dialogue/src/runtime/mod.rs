@@ -1,9 +1,14 @@
 //! The running server without its sockets: what a trigger, a join, a hook or a handler does.
 //!
-//! [`core`] holds the data and the handles' types; `publish`, `membership`, `rooms` and `history` are what happens to
-//! it; `client`, `room`, `user_rooms`, `listen` and `dialogue` are the API on top. Imports go from the later to the
-//! earlier.
+//! Four storeys; imports go downwards only. `random`, `listeners`, `hand_over`, `idle_rooms`, `resumes` and
+//! `triggered_keys` are parts that know nothing of the whole. [`core`] puts them together and has the handles' types.
+//! `asking`, `announce`, `archive`, `history`, `publish`, `retire`, `membership` and `rooms` are what happens to it.
+//! `trigger`, `listen`, `user_rooms`, `client`, `room`, `assemble`, `builder` and `dialogue` are the API on top.
 
+mod announce;
+mod archive;
+mod asking;
+mod assemble;
 mod builder;
 mod client;
 mod core;
@@ -15,31 +20,33 @@ mod listen;
 mod listeners;
 mod membership;
 mod publish;
+mod random;
 mod resumes;
+mod retire;
 mod room;
 mod rooms;
 mod trigger;
 mod triggered_keys;
 mod user_rooms;
 
-pub use self::builder::{BuildError, Builder};
+pub use self::assemble::BuildError;
+pub use self::builder::Builder;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::dialogue::CreateRoom;
 pub use self::listen::{EventStream, StreamError, Subscription};
 pub use self::membership::JoinError;
+pub use self::room::HistoryError;
 pub use self::rooms::CreateRoomError;
 pub use self::trigger::Trigger;
 pub use self::user_rooms::UserRooms;
 
-pub(crate) use self::core::{Core, random_name};
+pub(crate) use self::announce::info;
+pub(crate) use self::asking::allowed;
+pub(crate) use self::core::Core;
 pub(crate) use self::history::page;
 pub(crate) use self::membership::{
     JoinRequest, disconnect, expel, join, leave, rejoin, subscribe, subscribe_all, unsubscribe,
 };
-pub(crate) use self::publish::{Draft, Rejected, allowed, by_client};
-pub(crate) use self::rooms::{ClientCreateError, create_for, delete, info};
-
-/// A new room's epoch: 64 random bits, so that no position of an earlier room of the same id fits.
-fn random_epoch() -> std::sync::Arc<str> {
-    random_name(8).into()
-}
+pub(crate) use self::publish::{Draft, Rejected, by_client};
+pub(crate) use self::random::random_name;
+pub(crate) use self::rooms::{ClientCreateError, create_for, delete};

@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
+use super::asking::allowed;
 use super::core::{Core, wall_clock};
 use super::history::keep;
-use crate::client::{ClientState, Frame, Refusal};
+use crate::client::{ClientState, Frame};
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{EventMessage, HistorySetting, Violation};
-use crate::hooks::{HookFailure, contain, contain_sync};
+use crate::hooks::{contain, contain_sync};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
-use crate::room::{Party, RoomCell};
+use crate::room::{Origin, Party, RoomCell};
 
 tokio::task_local! {
     /// How many handlers and hooks deep the running code was triggered.
@@ -168,10 +169,12 @@ async fn publish(
         if core.stopped.is_cancelled() {
             return Err(Rejected::Stopped);
         }
-        if state.is_deleted() {
+        // A room on demand that nobody has come into is only asked about: another may have its id and its history.
+        if state.is_deleted() || (room.origin == Origin::OnDemand && state.joins() == 0) {
             return Err(Rejected::NoSuchRoom);
         }
-        if sender.is_some_and(|sender| !state.contains(sender.key)) {
+        // A client that is gone may still be in its rooms while `on_disconnected` runs.
+        if sender.is_some_and(|sender| !state.contains(sender.key) || sender.membership.lock().is_gone()) {
             return Err(Rejected::NotInRoom);
         }
         message.seq = limit.map(|_| state.advance());
@@ -227,27 +230,6 @@ async fn ask_before_each(
     Ok(answer)
 }
 
-/// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
-pub(crate) fn allowed<T>(
-    core: &Core,
-    hook: &'static str,
-    answer: Result<Result<T, Refusal>, HookFailure>,
-) -> Result<T, String> {
-    match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(refusal)) => {
-            if let Some(source) = refusal.source() {
-                core.log(|| tracing::error!(hook, error = %source, "a hook failed"));
-            }
-            Err(refusal.reason().to_owned())
-        }
-        Err(failure) => {
-            core.log(|| tracing::error!(hook, error = %failure, "a hook failed"));
-            Err("it could not be checked".to_owned())
-        }
-    }
-}
-
 fn tell_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>, delivery: Delivery, depth: usize) {
     if let Some(after_each) = &core.hooks.after_each
         && let Err(failure) = contain_sync(|| after_each(&message, &delivery))
@@ -271,16 +253,4 @@ fn tell_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>
         core.note("on_triggered", told);
         drop(permit);
     });
-}
-
-impl Core {
-    /// Logs what a notification hook came to, if it is worth a line.
-    pub(crate) fn note(&self, hook: &'static str, told: Result<Option<String>, HookFailure>) {
-        let error = match told {
-            Ok(None) => return,
-            Ok(Some(error)) => error,
-            Err(failure) => failure.to_string(),
-        };
-        self.log(|| tracing::error!(hook, %error, "a hook failed"));
-    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::core::random_name;
+use super::random::random_name;
 use crate::client::ClientState;
 use crate::id::UserId;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::core::{Client, Dialogue, RoomHandle};
-use super::listen::{EventStream, Subscription};
+use super::listen::{self, EventStream, Subscription};
 use super::rooms;
 use super::trigger::Trigger;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
@@ -115,12 +115,12 @@ impl RoomHandle {
         F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.dialogue().on(self.clone(), handler)
+        listen::subscribe(&self.core, ListenScope::Room(self.cell.id.clone()), handler)
     }
 
     /// A stream of what happens in the room of this id; see [`Dialogue::events`](crate::Dialogue::events).
     pub fn stream<M: Received>(&self) -> EventStream<M> {
-        self.dialogue().events(self.clone())
+        EventStream::new(&self.core, ListenScope::Room(self.cell.id.clone()))
     }
 
     /// A page of an event's history, newest first: those of `range`, 0 being the newest. What memory no longer keeps
@@ -131,7 +131,7 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// `load_history`'s refusal.
+    /// [`HistoryError`].
     ///
     /// # Cancel safety
     ///
@@ -139,7 +139,7 @@ impl RoomHandle {
     pub async fn history<E: DialogueEvent>(
         &self,
         range: std::ops::Range<usize>,
-    ) -> Result<Vec<EventMessage<E>>, crate::Refusal> {
+    ) -> Result<Vec<EventMessage<E>>, HistoryError> {
         self.history_named(E::NAME, range).await.map(|messages| {
             messages
                 .into_iter()
@@ -155,7 +155,7 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// `load_history`'s refusal.
+    /// [`HistoryError`].
     ///
     /// # Cancel safety
     ///
@@ -164,10 +164,10 @@ impl RoomHandle {
         &self,
         event: &str,
         range: std::ops::Range<usize>,
-    ) -> Result<Vec<EventMessage>, crate::Refusal> {
+    ) -> Result<Vec<EventMessage>, HistoryError> {
         super::history::messages(&self.core, &self.cell, &event.into(), range)
             .await
-            .map_err(crate::Refusal::new)
+            .map_err(|reason| HistoryError { reason })
     }
 
     /// Deletes this very room; another one that has taken its id meanwhile stays. Its members leave and are told, and
@@ -175,6 +175,15 @@ impl RoomHandle {
     pub fn delete(&self) -> bool {
         rooms::delete(&self.core, &self.cell, None)
     }
+}
+
+/// History that memory no longer keeps could not be had: `load_history` refused, failed, panicked or took too long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the history cannot be loaded: {reason}")]
+#[non_exhaustive]
+pub struct HistoryError {
+    /// What the hook said.
+    pub reason: String,
 }
 
 impl RoomRef for RoomHandle {

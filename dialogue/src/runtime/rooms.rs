@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::membership::left;
-use super::random_epoch;
-use crate::client::{ClientState, Frame};
-use crate::hooks::{Hook, contain};
+use super::random::random_epoch;
+use crate::client::ClientState;
 use crate::id::{RoomId, UserId};
-use crate::protocol::{LeftReason, RoomInfo, ServerFrame};
+use crate::protocol::LeftReason;
 use crate::room::{NotAdded, Origin, RoomCell, RoomPlan, RoomTemplate};
 
 /// Why a room cannot be created.
@@ -159,93 +158,6 @@ pub(crate) fn delete(
         core.history.forget_room(&room.id);
     }
     core.registry.remove(room);
-    if room.is_listed() {
-        let frame = |id| ServerFrame::RoomDeleted { id, room_id: &room.id }.encode();
-        core.tell_everyone(&frame(None), requester.map(|(client, id)| (client, frame(id))));
-    }
-    core.tell_of_room(room, "on_room_deleted", core.hooks.on_room_deleted.as_ref());
+    core.announce_end(room, requester);
     true
-}
-
-impl Core {
-    /// Removes an on-demand room that is empty and has been since `joins`; its history is handed over.
-    pub(super) fn retire(self: &Arc<Self>, room: &Arc<RoomCell>, joins: u64) {
-        {
-            let mut state = room.lock();
-            if state.len() > 0 || state.joins() != joins || state.delete().is_none() {
-                return;
-            }
-            let kept = self.history.forget_room(&room.id);
-            self.hand_over
-                .push(self, &room.id, kept.into_iter().map(|evicted| evicted.entry));
-        }
-        self.registry.remove(room);
-        if room.is_listed() {
-            let frame = ServerFrame::RoomDeleted {
-                id: None,
-                room_id: &room.id,
-            };
-            self.tell_everyone(&frame.encode(), None);
-        }
-        self.tell_of_room(room, "on_room_deleted", self.hooks.on_room_deleted.as_ref());
-    }
-
-    /// Tells everyone, and `on_room_created`, that there is a new room; `creator` by a reply.
-    pub(super) fn announce(self: &Arc<Self>, room: &Arc<RoomCell>, creator: Option<(&Arc<ClientState>, Option<i64>)>) {
-        if room.is_listed() {
-            let frame = |id| ServerFrame::RoomCreated { id, room: info(room) }.encode();
-            self.tell_everyone(&frame(None), creator.map(|(client, id)| (client, frame(id))));
-        }
-        self.tell_of_room(room, "on_room_created", self.hooks.on_room_created.as_ref());
-    }
-
-    /// Queues one frame for every client, except that one of them may be told otherwise.
-    pub(crate) fn tell_everyone(&self, frame: &bytes::Bytes, but: Option<(&Arc<ClientState>, bytes::Bytes)>) -> usize {
-        let clients = self.all_clients();
-        clients
-            .iter()
-            .filter(|client| {
-                let frame = match &but {
-                    Some((other, told)) if other.key == client.key => told.clone(),
-                    _ => frame.clone(),
-                };
-                client.outbox.push(Frame::Text(frame))
-            })
-            .count()
-    }
-
-    fn tell_of_room(
-        self: &Arc<Self>,
-        room: &Arc<RoomCell>,
-        name: &'static str,
-        hook: Option<&Hook<super::core::RoomHandle, Option<String>>>,
-    ) {
-        let Some(hook) = hook.cloned() else {
-            return;
-        };
-        let (core, room) = (Arc::clone(self), self.room(room));
-        room.cell.hooks.push(
-            usize::MAX,
-            &self.tasks,
-            Box::pin({
-                let room = room.clone();
-                async move {
-                    let told = contain(core.limits.hook_deadline, || hook(room)).await;
-                    core.note(name, told);
-                }
-            }),
-        );
-    }
-}
-
-/// What clients are told of a room.
-pub(crate) fn info(room: &RoomCell) -> RoomInfo<'_> {
-    RoomInfo {
-        id: &room.id,
-        name: &room.template.name,
-        description: room.template.description.as_deref(),
-        size: room.lock().len(),
-        max_size: room.template.max_size,
-        created_by_id: room.created_by.as_ref(),
-    }
 }

@@ -37,7 +37,7 @@ impl Trigger {
         core: Arc<Core>,
         room_id: RoomId,
         find: impl FnOnce(&Core) -> Option<Arc<RoomCell>> + Send + 'static,
-        outgoing: Outgoing<E>,
+        mut outgoing: Outgoing<E>,
     ) -> Self {
         Self(Box::pin(async move {
             let event = EventName::from(E::NAME);
@@ -54,11 +54,15 @@ impl Trigger {
                 event: event.clone(),
                 violations: vec![Violation::type_mismatch(error)],
             })?;
+            let meta = outgoing.take_meta().map_err(|violation| TriggerError::Invalid {
+                event: event.clone(),
+                violations: vec![violation],
+            })?;
             let draft = Draft {
                 event: event.clone(),
                 data,
                 from: outgoing.from.unwrap_or_else(UserId::system),
-                meta: outgoing.meta,
+                meta,
                 timestamp: outgoing.timestamp,
             };
             by_server(&core, &room, draft)

@@ -226,11 +226,23 @@ impl Session {
             .core
             .registry
             .listed(after.map(RoomId::as_str), self.core.limits.room_page);
-        let rooms: Vec<_> = rooms.iter().map(|room| info(room)).collect();
+        // A page must fit the queue, whatever names and descriptions clients have given to their rooms.
+        let mut room_left = self.core.limits.history_page_bytes;
+        let infos: Vec<_> = rooms
+            .iter()
+            .map(|room| info(room))
+            .take_while(|info| {
+                let bytes = info.encoded_len();
+                let fits = bytes <= room_left;
+                room_left = room_left.saturating_sub(bytes);
+                fits
+            })
+            .collect();
+        let more = more || infos.len() < rooms.len();
         Some(
             ServerFrame::Rooms {
                 id,
-                rooms: &rooms,
+                rooms: &infos,
                 more,
             }
             .encode(),

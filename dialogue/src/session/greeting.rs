@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::client::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
@@ -33,7 +33,7 @@ pub(crate) struct Authenticated {
     /// `None` for nobody in particular.
     pub(crate) user_id: Option<UserId>,
     pub(crate) session: Session,
-    pub(crate) meta: Map<String, Value>,
+    pub(crate) meta: Value,
 }
 
 /// Who the client is that presents this, or why it is nobody: the text is for the client.

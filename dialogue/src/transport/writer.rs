@@ -53,11 +53,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) async fn run(mut self) -> W {
         let close = loop {
             let taken = poll_fn(|context| self.outbox.poll_take(&mut self.batch, BATCH, context)).await;
-            match taken {
-                Taken::Frames => {}
+            let farewell = match taken {
+                Taken::Frames { farewell } => farewell,
                 Taken::Close(close) => break close,
-            }
-            match self.send_batch().await {
+            };
+            match self.send_batch(farewell).await {
                 Ok(()) => {}
                 Err(Stopped::Cut) => {
                     self.batch.truncate(usize::from(self.sent > 0));
@@ -86,8 +86,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.socket
     }
 
-    async fn send_batch(&mut self) -> Result<(), Stopped> {
+    /// Sends the batch, unless the connection is cut meanwhile; a `farewell` comes after the cut.
+    async fn send_batch(&mut self, farewell: bool) -> Result<(), Stopped> {
         while !self.batch.is_empty() {
+            if !farewell && self.outbox.is_cut() {
+                return Err(Stopped::Cut);
+            }
             // Most of the time the socket takes what it is offered: no clock is set and nothing watched before it does not.
             if let Some(sent) = self.send_some().now_or_never() {
                 sent.map_err(|_| Stopped::Failed)?;

@@ -135,7 +135,11 @@ impl Client {
                 }
             };
             match frame {
-                None => return End::Lost,
+                None => {
+                    // A reader that stalls for too long is seldom there for the code.
+                    self.ledger.too_slow.add(u64::from(!socket.is_spent()));
+                    return End::Lost;
+                }
                 Some(Frame::Close(code)) => {
                     if code == 4000 {
                         self.ledger.too_slow.add(1);
@@ -181,7 +185,7 @@ impl Client {
         }
         if self.dice.one_in(100) {
             self.ledger.stalled.add(1);
-            sleep(Duration::from_millis(500 + self.dice.below(6_000))).await;
+            sleep(Duration::from_millis(1_000 + self.dice.below(8_000))).await;
         }
         Ok(())
     }

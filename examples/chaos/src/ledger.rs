@@ -34,7 +34,7 @@ pub struct Ledger {
     pub connections: Count,
     pub cut: Count,
     pub stalled: Count,
-    /// Closed by the server with 4000.
+    /// Closed by the server with 4000, or without a word that could still be read.
     pub too_slow: Count,
     pub rooms_deleted: Count,
     pub hooks_failed: Count,

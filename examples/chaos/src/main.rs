@@ -17,7 +17,6 @@
 //!
 //! Options: `--seconds 60`, `--clients 200`, `--rooms 20`, `--rate 1000` (events a second), `--seed 1`. The seed decides about
 //! every fault, but not about how threads and the network interleave.
-#![expect(clippy::print_stdout, reason = "the table is what the program is for")]
 
 mod client;
 mod dice;

@@ -190,7 +190,9 @@ pub async fn trigger(dialogue: Dialogue, trouble: Arc<Trouble>, rooms: u64, rate
                 ),
                 1 => dialogue.trigger(hall, Pointer { x: dice.below(1000) }),
                 _ => {
-                    let text = "x".repeat(dice.below(400) as usize);
+                    // A large one now and then, by which a reader that stalls is felt.
+                    let longest = if dice.one_in(10) { 8_000 } else { 400 };
+                    let text = "x".repeat(dice.below(longest) as usize);
                     dialogue.trigger(hall, Line { text })
                 }
             };

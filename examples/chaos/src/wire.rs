@@ -60,6 +60,11 @@ impl Socket {
         })
     }
 
+    /// Whether all was read that is to be read: then it was not the server that ended it.
+    pub fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
     /// Sends a text.
     pub async fn send(&mut self, text: &str) -> io::Result<()> {
         self.send_frame(TEXT, text.as_bytes()).await

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::Published;
 use super::shapes::*;
-use crate::event::schema::{self, EventSchema};
+use crate::event::enforce::EventSchema;
+use crate::event::schema;
 
 #[test]
 fn integers_stop_at_the_limits_of_their_type() {

@@ -9,8 +9,9 @@ mod shapes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::enforce::{EventSchema, SchemaError};
 use super::sample::Sampler;
-use super::schema::{self, EventSchema, SchemaError};
+use super::schema;
 use super::{EventData, validate};
 
 /// A type with what is published for it and validators made of that alone.

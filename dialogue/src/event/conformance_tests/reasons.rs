@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::shapes::*;
 use super::{Published, ill_fitting, key};
-use crate::event::schema::{self, EventSchema};
+use crate::event::enforce::EventSchema;
+use crate::event::schema;
 use crate::event::validate;
 
 fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::event::EventData;
-use crate::event::schema::{self, EventSchema, SchemaError};
+use crate::event::enforce::{EventSchema, SchemaError};
+use crate::event::schema;
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Wide {

@@ -5,6 +5,7 @@
 
 mod cuts;
 mod model;
+mod on_demand;
 mod peer;
 mod races;
 mod recovery;

@@ -308,6 +308,7 @@ impl Model {
         });
         let recovered = recovery.as_ref().map(Option::is_some);
         let events = recovery.flatten().unwrap_or_else(|| {
+            heard_from = room.top();
             let events = room.on_first_join(&subscriptions);
             *due = events.iter().filter_map(|event| event.seq).collect();
             events

@@ -1,0 +1,78 @@
+//! Telling everyone of rooms that come and go.
+
+use std::sync::Arc;
+
+use super::core::{Core, RoomHandle};
+use crate::client::{ClientState, Frame};
+use crate::hooks::{Told, contain};
+use crate::protocol::{RoomInfo, ServerFrame};
+use crate::room::RoomCell;
+
+impl Core {
+    /// Tells everyone, and `on_room_created`, that there is a new room; `creator` by a reply.
+    pub(super) fn announce(self: &Arc<Self>, room: &Arc<RoomCell>, creator: Option<(&Arc<ClientState>, Option<i64>)>) {
+        if room.is_listed() {
+            let frame = |id| ServerFrame::RoomCreated { id, room: info(room) }.encode();
+            self.tell_everyone(&frame(None), creator.map(|(client, id)| (client, frame(id))));
+        }
+        self.tell_hook(room, "on_room_created", &self.hooks.on_room_created);
+    }
+
+    /// Tells everyone, and `on_room_deleted`, that a room is no more; `requester` by a reply.
+    pub(super) fn announce_end(
+        self: &Arc<Self>,
+        room: &Arc<RoomCell>,
+        requester: Option<(&Arc<ClientState>, Option<i64>)>,
+    ) {
+        if room.is_listed() {
+            let frame = |id| ServerFrame::RoomDeleted { id, room_id: &room.id }.encode();
+            self.tell_everyone(&frame(None), requester.map(|(client, id)| (client, frame(id))));
+        }
+        self.tell_hook(room, "on_room_deleted", &self.hooks.on_room_deleted);
+    }
+
+    /// Queues one frame for every client, except that one of them may be told otherwise.
+    pub(crate) fn tell_everyone(&self, frame: &bytes::Bytes, but: Option<(&Arc<ClientState>, bytes::Bytes)>) -> usize {
+        let clients = self.all_clients();
+        clients
+            .iter()
+            .filter(|client| {
+                let frame = match &but {
+                    Some((other, told)) if other.key == client.key => told.clone(),
+                    _ => frame.clone(),
+                };
+                client.outbox.push(Frame::Text(frame))
+            })
+            .count()
+    }
+
+    fn tell_hook(self: &Arc<Self>, room: &Arc<RoomCell>, name: &'static str, hook: &Told<RoomHandle>) {
+        let Some(hook) = hook.clone() else {
+            return;
+        };
+        let (core, room) = (Arc::clone(self), self.room(room));
+        room.cell.hooks.push(
+            usize::MAX,
+            &self.tasks,
+            Box::pin({
+                let room = room.clone();
+                async move {
+                    let told = contain(core.limits.hook_deadline, || hook(room)).await;
+                    core.note(name, told);
+                }
+            }),
+        );
+    }
+}
+
+/// What clients are told of a room.
+pub(crate) fn info(room: &RoomCell) -> RoomInfo<'_> {
+    RoomInfo {
+        id: &room.id,
+        name: &room.template.name,
+        description: room.template.description.as_deref(),
+        size: room.lock().len(),
+        max_size: room.template.max_size,
+        created_by_id: room.created_by.as_ref(),
+    }
+}
