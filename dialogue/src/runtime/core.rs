@@ -175,6 +175,7 @@ impl Core {
 
     /// Forgets a client whose connection has ended.
     pub(crate) fn forget(&self, client: &ClientState) {
+        self.resumes.ended(client);
         let mut clients = self.clients.write();
         clients.remove(client);
         if clients.by_id.is_empty() {

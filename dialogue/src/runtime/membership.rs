@@ -6,7 +6,7 @@ use super::asking::allowed;
 use super::core::Core;
 use super::history::{on_join, recover};
 use super::random::random_epoch;
-use super::retire::note_if_empty;
+use super::retire::{forget_resumes_in_time, note_if_empty};
 use crate::client::{ClientState, Frame};
 use crate::hooks::{Hook, contain};
 use crate::id::{EventName, RoomId};
@@ -395,7 +395,6 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
     if !client.membership.lock().end() {
         return;
     }
-    core.resumes.ended(client);
     let end = {
         let (core, client) = (Arc::clone(core), Arc::clone(client));
         move || {
@@ -404,6 +403,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
                 leave(&core, &client, &room, None, None);
             }
             core.forget(&client);
+            forget_resumes_in_time(&core);
         }
     };
     let Some(hook) = core.hooks.on_disconnected.clone() else {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::random::random_name;
 use crate::client::ClientState;
 use crate::id::UserId;
+use crate::serial::SerialQueue;
 
 /// How long after its end a connection can be succeeded: longer than any backoff of a client that is still trying.
 const WINDOW: Duration = Duration::from_secs(120);
@@ -22,6 +23,8 @@ const MAX_ENDED: usize = 100_000;
 #[derive(Default)]
 pub(crate) struct Resumes {
     state: Mutex<State>,
+    /// Forgets what has been kept for long enough.
+    pub(super) worker: SerialQueue,
 }
 
 #[derive(Default)]
@@ -53,22 +56,39 @@ impl Resumes {
         state.by_secret.insert(secret, resume);
     }
 
-    /// Notes that a connection has ended: its secret is good for a while yet.
+    /// Notes that a connection has ended and left its rooms. An anonymous user can have its id again for a while; a user
+    /// that authenticates needs no secret for that.
     pub(crate) fn ended(&self, client: &ClientState) {
         let secret = client.resume.lock().clone();
-        let now = Instant::now();
         let mut state = self.state.lock();
-        if state.by_secret.contains_key(&secret) {
-            state.ended.push_back((now, secret));
+        if !client.anonymous {
+            state.by_secret.remove(&secret);
+        } else if let Some(resume) = state.by_secret.get_mut(&secret) {
+            // A weak pointer would keep the client's memory.
+            resume.client = Weak::new();
+            state.ended.push_back((Instant::now(), secret));
         }
+    }
+
+    /// When the next secret of an ended connection is to be forgotten.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.state.lock().ended.front().map(|(at, _)| *at + WINDOW)
+    }
+
+    /// Forgets the secrets of connections that have ended too long ago.
+    pub(super) fn expire(&self, now: Instant) {
+        let mut state = self.state.lock();
         while let Some((at, _)) = state.ended.front() {
             if now.duration_since(*at) < WINDOW && state.ended.len() <= MAX_ENDED {
-                break;
+                return;
             }
             if let Some((_, secret)) = state.ended.pop_front() {
                 state.by_secret.remove(&secret);
             }
         }
+        // The memory of a wave of connections is not kept after it.
+        state.ended.shrink_to_fit();
+        state.by_secret.shrink_to_fit();
     }
 
     /// What a secret names, if it is of this user, `None` being nobody in particular. It is good for one use.
@@ -84,5 +104,73 @@ impl Resumes {
     /// Forgets every secret of a user.
     pub(crate) fn forget(&self, user: &str) {
         self.state.lock().by_secret.retain(|_, resume| *resume.user_id != *user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{ClientKey, Membership, Outbox, Session};
+    use crate::limits::Limits;
+
+    fn client(user: &str, anonymous: bool) -> Arc<ClientState> {
+        Arc::new(ClientState {
+            key: ClientKey(1),
+            id: "client".into(),
+            user_id: user.into(),
+            meta: Default::default(),
+            session: Mutex::new(Session {
+                auth: Arc::default(),
+                claims: Arc::default(),
+                expires_at: None,
+            }),
+            resume: Mutex::default(),
+            anonymous,
+            outbox: Arc::new(Outbox::new(&Limits::default())),
+            membership: Mutex::new(Membership::default()),
+            hooks: SerialQueue::default(),
+        })
+    }
+
+    fn secret(client: &ClientState) -> String {
+        client.resume.lock().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_anonymous_user_can_have_its_id_again_for_a_while() {
+        let (resumes, early, late) = (Resumes::default(), client("a", true), client("b", true));
+        for client in [&early, &late] {
+            resumes.renew(client);
+            resumes.ended(client);
+        }
+        assert_eq!(
+            resumes.take(&secret(&early), None).map(|resume| resume.user_id),
+            Some("a".into())
+        );
+        assert!(resumes.take(&secret(&early), None).is_none(), "a secret is good once");
+        tokio::time::advance(WINDOW).await;
+        resumes.expire(Instant::now());
+        assert!(resumes.take(&secret(&late), None).is_none());
+        assert!(resumes.next_due().is_none());
+    }
+
+    #[test]
+    fn a_secret_is_for_its_own_user_while_the_connection_lasts() {
+        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        resumes.renew(&ada);
+        assert!(resumes.take(&secret(&ada), Some(&"grace".into())).is_none());
+        assert!(resumes.take(&secret(&ada), None).is_none());
+        assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_some());
+        resumes.renew(&ada);
+        resumes.ended(&ada);
+        assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_none());
+    }
+
+    #[test]
+    fn a_revoked_user_has_no_secret() {
+        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        resumes.renew(&ada);
+        resumes.forget("ada");
+        assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The end of on-demand rooms that nobody has been in for a while.
+//! What ends by time: on-demand rooms that nobody has been in for a while, and the secrets of connections that have ended.
 
 use std::sync::Arc;
 
@@ -46,6 +46,24 @@ async fn work(core: &Arc<Core>) {
             retire(core, &room, empty.joins);
         }
     }
+}
+
+/// Sees to it that the secrets of ended connections are forgotten when their time is over. Never waits.
+pub(super) fn forget_resumes_in_time(core: &Arc<Core>) {
+    core.resumes.expire(Instant::now());
+    if core.resumes.next_due().is_none() || core.is_stopping() {
+        return;
+    }
+    let worker = Arc::clone(core);
+    let forget = async move {
+        while let Some(due) = worker.resumes.next_due() {
+            tokio::select! {
+                () = worker.stopping.cancelled() => return,
+                () = tokio::time::sleep_until(due) => worker.resumes.expire(Instant::now()),
+            }
+        }
+    };
+    core.resumes.worker.push(1, &core.tasks, Box::pin(forget));
 }
 
 /// Removes a room that is empty and has been since `joins`; its history is handed over.

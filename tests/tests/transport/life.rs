@@ -1,0 +1,177 @@
+//! The life of a server: signals, the drain, a port that is taken.
+
+use std::time::Duration;
+
+use dialogue::prelude::*;
+use dialogue::{Dialogue, Error, Limits};
+use dialogue_tests::{Chat, Gate, Record, Rooms, TestClient, TestServer, message, until, within};
+
+#[tokio::test]
+async fn stop_flushes_what_waits_closes_with_1012_and_returns() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let mut silent = server.open().await;
+    for number in 0..100 {
+        server
+            .trigger(Chat, message(&number.to_string()))
+            .await
+            .expect("an event");
+    }
+    server.stop().await;
+    assert_eq!(ada.expect_close().await, 1012);
+    for number in 0..100 {
+        assert_eq!(ada.recv().await["data"]["text"], number.to_string());
+    }
+    assert_eq!(silent.expect_close().await, 1012);
+    assert!(server.clients().is_empty());
+}
+
+#[tokio::test]
+async fn a_stopped_server_does_nothing_more() {
+    let server = TestServer::plain().await;
+    let address = server.address();
+    server.stop().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens");
+    assert_eq!(
+        server.trigger(Chat, message("hi")).await,
+        Err(dialogue::TriggerError::Stopped)
+    );
+    let created = server.create_room(dialogue_tests::Project { id: 7 }).await;
+    assert_eq!(created.err(), Some(dialogue::CreateRoomError::Stopped));
+    assert!(matches!(server.start(([127, 0, 0, 1], 0)).await, Err(Error::Stopped)));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_call_of_stop_waits_for_the_same_end() {
+    let server = TestServer::plain().await;
+    let _ada = server.joined("ada", "chat").await;
+    let (one, two, three) = within("the end of the drain", async {
+        tokio::join!(
+            server.dialogue().stop(),
+            server.dialogue().stop(),
+            server.dialogue().stop()
+        )
+    })
+    .await;
+    for stopped in [one, two, three] {
+        stopped.expect("the drain ends by itself");
+    }
+}
+
+#[tokio::test]
+async fn hooks_and_handlers_that_are_at_work_are_waited_for() {
+    let (gate, record) = (Gate::default(), Record::default());
+    let server = TestServer::plain().await;
+    let (held, noted) = (gate.clone(), record.clone());
+    server.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
+        let (held, noted) = (held.clone(), noted.clone());
+        async move {
+            held.pass().await;
+            noted.note("handled");
+        }
+    });
+    server.trigger(Chat, message("hi")).await.expect("an event");
+    gate.arrival().await;
+    let stopping = tokio::spawn({
+        let dialogue = server.dialogue().clone();
+        async move { dialogue.stop().await }
+    });
+    until("the drain to begin", || !server.is_listening()).await;
+    assert!(!stopping.is_finished());
+    gate.open();
+    within("the end of the drain", stopping)
+        .await
+        .expect("no panic")
+        .expect("the drain ends by itself");
+    record.expect(&["handled"]).await;
+}
+
+#[tokio::test]
+async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
+    let server = TestServer::limited(Limits {
+        drain_deadline: Duration::from_millis(200),
+        hook_deadline: Duration::from_secs(3_600),
+        ..Limits::default()
+    })
+    .await;
+    let gate = Gate::default();
+    let held = gate.clone();
+    server.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
+        let held = held.clone();
+        async move { held.pass().await }
+    });
+    server.trigger(Chat, message("hi")).await.expect("an event");
+    gate.arrival().await;
+    let stopped = within("the drain's deadline", server.dialogue().stop()).await;
+    assert!(
+        matches!(stopped, Err(Error::DrainTimedOut { remaining }) if remaining > 0),
+        "{stopped:?}"
+    );
+}
+
+/// Sends this process a SIGTERM. Only who waits for signals takes note.
+#[cfg(unix)]
+fn terminate() {
+    let status = std::process::Command::new("kill")
+        .args(["-TERM", &std::process::id().to_string()])
+        .status();
+    assert!(status.expect("there is a `kill`").success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn serve_drains_at_a_signal_and_a_second_one_ends_it_at_once() {
+    let dialogue = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .build()
+        .expect("a server");
+    let gate = Gate::default();
+    let held = gate.clone();
+    dialogue.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
+        let held = held.clone();
+        async move { held.pass().await }
+    });
+    // An address of this test's own, so that nobody takes the port meanwhile.
+    let probe = std::net::TcpListener::bind("127.0.0.77:0").expect("a port");
+    let address = probe.local_addr().expect("an address");
+    drop(probe);
+    let serving = tokio::spawn({
+        let dialogue = dialogue.clone();
+        async move { dialogue.serve(address).await }
+    });
+    within("the server", async {
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut ada = TestClient::connect_as(address, "ada").await;
+    ada.join("chat").await;
+    ada.say("chat", "hold the drain up").await;
+    gate.arrival().await;
+    terminate();
+    assert_eq!(ada.expect_close().await, 1012);
+    assert!(!serving.is_finished(), "the handler is waited for");
+    terminate();
+    within("the end at once", serving)
+        .await
+        .expect("no panic")
+        .expect("a drain that was cut short by whoever runs it");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error_and_harms_nobody() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "chat").await;
+    let other = Dialogue::builder().build().expect("a server");
+    let taken = other.start(server.address()).await;
+    assert!(
+        matches!(taken, Err(Error::Bind { address, .. }) if address == server.address()),
+        "{taken:?}"
+    );
+    let served = within("an error", other.serve(server.address())).await;
+    assert!(matches!(served, Err(Error::Bind { .. })), "{served:?}");
+    assert_eq!(ada.say("chat", "hi").await["type"], "ok");
+}

@@ -1,0 +1,7 @@
+//! Sockets: the upgrade, frames, silence, and the life of a server.
+
+mod frames;
+mod life;
+mod mounted;
+mod silence;
+mod upgrade;

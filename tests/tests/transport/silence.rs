@@ -1,0 +1,113 @@
+//! Silence: pings, peers that are gone, readers that stall.
+
+use std::time::Duration;
+
+use dialogue::Limits;
+use dialogue_tests::raw::{FIN, PING, TEXT};
+use dialogue_tests::{Chat, RawClient, Record, TestServer, message, until, within};
+
+#[tokio::test]
+async fn a_silent_client_is_pinged_and_one_that_does_not_answer_is_ended() {
+    let record = Record::default();
+    let (disconnected, left) = (record.clone(), record.clone());
+    let server = TestServer::with(|builder| {
+        builder
+            .limits(Limits {
+                ping_interval: Duration::from_millis(50),
+                ping_timeout: Duration::from_millis(50),
+                ..Limits::default()
+            })
+            .on_disconnected(move |_| {
+                disconnected.note("disconnected");
+                async {}
+            })
+            .on_left(move |_, _| {
+                left.note("left");
+                async {}
+            })
+    })
+    .await;
+    let mut silent = RawClient::connected(server.address()).await;
+    silent.send(FIN | TEXT, br#"{"type":"join","roomId":"chat"}"#).await;
+    silent.recv().await.expect("joined");
+    let ping = silent.recv().await.expect("a ping");
+    assert_eq!(ping.opcode, PING);
+    assert_eq!(silent.expect_close().await, 1001);
+    record.expect(&["disconnected", "left"]).await;
+    assert_eq!(server.room(Chat).expect("the room").size(), 0);
+    assert!(record.rest().await.is_empty(), "hooks run once");
+}
+
+#[tokio::test]
+async fn a_silent_client_that_answers_pings_stays() {
+    let server = TestServer::limited(Limits {
+        ping_interval: Duration::from_millis(20),
+        ping_timeout: Duration::from_secs(20),
+        ..Limits::default()
+    })
+    .await;
+    let mut client = RawClient::connected(server.address()).await;
+    for _ in 0..3 {
+        let ping = client.recv().await.expect("a ping");
+        assert_eq!(ping.opcode, PING);
+        client.send(FIN | 0xa, &ping.payload).await;
+    }
+    assert_eq!(server.clients().len(), 1);
+}
+
+/// A client in `chat` that reads nothing more.
+async fn stuck_reader(server: &TestServer) -> RawClient {
+    let mut stuck = RawClient::connected(server.address()).await;
+    stuck.send(FIN | TEXT, br#"{"type":"join","roomId":"chat"}"#).await;
+    stuck.recv().await.expect("joined");
+    stuck
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_cut_with_4000_and_nobody_waits_for_it() {
+    let frames = Limits {
+        queue_frames: 8,
+        ..Limits::default()
+    };
+    let bytes = Limits {
+        queue_bytes: 10_000,
+        replay_bytes: 1_000,
+        history_page_bytes: 1_000,
+        ..Limits::default()
+    };
+    for limits in [frames, bytes] {
+        let server = TestServer::limited(limits).await;
+        let mut stuck = stuck_reader(&server).await;
+        let text = "x".repeat(1_000);
+        let chat = server.room(Chat).expect("the room");
+        within("the cut", async {
+            while chat.size() > 0 {
+                server.trigger(Chat, message(&text)).await.expect("an event");
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(stuck.expect_close().await, 4000);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_makes_no_progress_is_given_up_at_its_deadline() {
+    let server = TestServer::limited(Limits {
+        queue_bytes: 1 << 30,
+        write_deadline: Duration::from_millis(200),
+        ..Limits::default()
+    })
+    .await;
+    let _stuck = stuck_reader(&server).await;
+    // More than the kernel takes over for a reader, and less than the queue holds.
+    for _ in 0..16 {
+        let username = "x".repeat(1 << 20);
+        server
+            .trigger(Chat, dialogue_tests::UserJoined { username })
+            .await
+            .expect("an event");
+    }
+    until("the cut", || server.clients().is_empty()).await;
+    assert_eq!(server.room(Chat).expect("the room").size(), 0);
+}
