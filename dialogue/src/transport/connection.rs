@@ -49,7 +49,7 @@ where
     R: AsyncRead + Unpin,
 {
     let greeted = tokio::select! {
-        greeted = timeout_at(connect_by, greet(core, reader, &presented, connect_by)) => greeted,
+        greeted = timeout_at(connect_by, Box::pin(greet(core, reader, &presented, connect_by))) => greeted,
         () = core.stopping.cancelled() => {
             reader.end(CloseCode::Restarting, "the server is stopping");
             return;
@@ -71,9 +71,15 @@ where
         reader.end(CloseCode::Restarting, "the server is stopping");
         return;
     }
+    // What the request came with is kept for who may look at it again; most of an idle connection's memory it would be.
+    let presented = if core.hooks.authenticate.is_some() {
+        presented
+    } else {
+        Presented::default()
+    };
     let session = Session::new(Arc::clone(core), client, presented);
     tokio::select! {
-        () = session.begin() => {}
+        () = Box::pin(session.begin()) => {}
         () = reader.incoming.outbox().closed() => return,
     }
     attend(&core.limits, reader, &session).await;
@@ -202,7 +208,8 @@ where
                         reader.end_now(CloseCode::SessionExpired, "the session has expired");
                         return;
                     }
-                    () = session.run(request) => {}
+                    // In a box of its own, so that an idle connection has no room for it.
+                    () = Box::pin(session.run(request)) => {}
                 }
                 // A hook may have taken a while; that was not the client's silence.
                 heard = Instant::now();

@@ -92,6 +92,7 @@ impl Client {
             let bytes = match self.dice.below(4) {
                 _ if calm => u64::MAX,
                 0 => self.dice.below(3_000),
+                1 => self.dice.below(3_000_000),
                 _ => self.dice.below(300_000),
             };
             if let Ok(mut socket) = Socket::open(self.server, bytes).await {

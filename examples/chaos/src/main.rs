@@ -212,7 +212,10 @@ fn report(options: &Options, ledger: &Ledger, drained: bool, tasks_left: usize) 
         println!("{name:<26}{count:>12}{verdict}");
     }
     // Where nothing happens, nothing is proven.
-    let something = ledger.claimed() > 0 && ledger.recovered.total() > 0 && ledger.gaps.total() > 0;
+    let something = [&ledger.recovered, &ledger.gaps, &ledger.too_slow]
+        .iter()
+        .all(|count| count.total() > 0)
+        && ledger.claimed() > 0;
     if !something {
         println!("\ntoo little has happened to say anything: try --seconds 10 or more");
     }

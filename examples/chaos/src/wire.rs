@@ -10,6 +10,9 @@ use tokio::net::{TcpSocket, TcpStream};
 /// What a socket takes before its reader has read: little, so that a stalled reader is felt soon.
 const RECEIVE_BUFFER: u32 = 8 * 1024;
 
+/// The longest segment, in bytes: that of an old modem, for the server's kernel to keep its own buffer small too.
+const SEGMENT: u32 = 536;
+
 const TEXT: u8 = 0x1;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
@@ -35,6 +38,8 @@ impl Socket {
     pub async fn open(server: SocketAddr, bytes: u64) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        // The loopback's segments of 64 KiB would let the server's kernel hold megabytes for a reader that stalls.
+        socket2::SockRef::from(&socket).set_tcp_mss(SEGMENT)?;
         let mut stream = socket.connect(server).await?;
         let request = format!(
             "GET /dialogue/ws HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -115,11 +115,13 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
         let (tally, sender) = (Rc::clone(&tally), Rc::clone(&senders[room]));
         let plan = plan.clone();
         tokio::task::spawn_local(async move {
+            let mut received = 0;
             while let Ok(count) = reader.next_messages(plan.dialect).await {
-                let next = tally.borrow_mut().received(room, count);
+                let next = tally.borrow_mut().received(room, received, count);
+                received += count as u64;
                 for _ in 0..next {
                     let frame = plan.dialect.message(room, plan.bytes);
-                    tally.borrow_mut().rooms[room].sent_at.push_back(Instant::now());
+                    tally.borrow_mut().rooms[room].sent();
                     if sender.borrow_mut().try_send(&frame).is_err() {
                         return;
                     }
@@ -133,7 +135,7 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
     for number in 0..plan.in_flight {
         let room = number % plan.rooms;
         let frame = plan.dialect.message(room, plan.bytes);
-        tally.borrow_mut().rooms[room].sent_at.push_back(Instant::now());
+        tally.borrow_mut().rooms[room].sent();
         senders[room].borrow_mut().try_send(&frame)?;
     }
     // A second to warm up; then what is counted.
@@ -176,11 +178,17 @@ struct Tally {
 #[derive(Clone, Default)]
 struct Room {
     members: usize,
-    /// When each message on its way was sent.
-    sent_at: std::collections::VecDeque<Instant>,
-    /// How many of the deliveries of the oldest message have come in, if the members got them in turn.
-    received: usize,
+    /// The messages on their way, oldest first: when each was sent, and how many members have yet to get it.
+    on_their_way: std::collections::VecDeque<(Instant, usize)>,
+    /// How many messages have reached everyone before those.
+    arrived: u64,
     paused: bool,
+}
+
+impl Room {
+    fn sent(&mut self) {
+        self.on_their_way.push_back((Instant::now(), self.members));
+    }
 }
 
 impl Tally {
@@ -196,16 +204,22 @@ impl Tally {
         }
     }
 
-    /// Counts deliveries to one member of a room; returns how many messages are to be sent in their place.
-    fn received(&mut self, room: usize, count: usize) -> usize {
+    /// Counts what one member got who had got `before` messages; returns how many have now reached everyone, in whose place
+    /// others are to be sent.
+    fn received(&mut self, room: usize, before: u64, count: usize) -> usize {
         self.deliveries += count as u64;
         let room = &mut self.rooms[room];
-        room.received += count;
+        for index in before..before + count as u64 {
+            if let Some((_, missing)) = room.on_their_way.get_mut((index - room.arrived) as usize) {
+                *missing -= 1;
+            }
+        }
         let mut next = 0;
-        while room.members > 0 && room.received >= room.members {
-            room.received -= room.members;
-            let Some(sent) = room.sent_at.pop_front() else { break };
-            self.latencies.push(sent.elapsed());
+        while room.on_their_way.front().is_some_and(|(_, missing)| *missing == 0) {
+            if let Some((sent, _)) = room.on_their_way.pop_front() {
+                self.latencies.push(sent.elapsed());
+            }
+            room.arrived += 1;
             next += usize::from(!room.paused);
         }
         next
