@@ -34,7 +34,7 @@ use crate::{Dialogue, Limits, transport};
 /// Dropped, the connection ends as if the network had failed.
 pub async fn serve_stream<S>(dialogue: &Dialogue, stream: S)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let core = dialogue.core.clone();
     let connect_by = Instant::now() + core.limits.connect_deadline;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::random::random_name;
 use crate::client::ClientState;
@@ -25,6 +26,8 @@ pub(crate) struct Resumes {
     state: Mutex<State>,
     /// Forgets what has been kept for long enough.
     pub(super) worker: SerialQueue,
+    /// The worker's task, for which the server's end does not wait.
+    pub(super) tasks: TaskTracker,
 }
 
 #[derive(Default)]

@@ -54,16 +54,20 @@ pub(super) fn forget_resumes_in_time(core: &Arc<Core>) {
     if core.resumes.next_due().is_none() || core.is_stopping() {
         return;
     }
-    let worker = Arc::clone(core);
+    // Two minutes are long: meanwhile it keeps nothing alive, and nobody waits for it.
+    let (worker, stopping) = (Arc::downgrade(core), core.stopping.clone());
     let forget = async move {
-        while let Some(due) = worker.resumes.next_due() {
+        while let Some(due) = worker.upgrade().and_then(|core| core.resumes.next_due()) {
             tokio::select! {
-                () = worker.stopping.cancelled() => return,
-                () = tokio::time::sleep_until(due) => worker.resumes.expire(Instant::now()),
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep_until(due) => {}
+            }
+            if let Some(core) = worker.upgrade() {
+                core.resumes.expire(Instant::now());
             }
         }
     };
-    core.resumes.worker.push(1, &core.tasks, Box::pin(forget));
+    core.resumes.worker.push(1, &core.resumes.tasks, Box::pin(forget));
 }
 
 /// Removes a room that is empty and has been since `joins`; its history is handed over.

@@ -21,7 +21,7 @@ const PING: &[u8] = &[0x89, 0];
 /// Serves one upgraded connection until it has ended.
 pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     socket::run(socket, &core.limits, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
 
 use super::wire::Wire;
@@ -29,19 +30,19 @@ const WIRE_OVERHEAD: usize = 8;
 /// sent, and the close said.
 pub(super) async fn run<S, F>(socket: S, limits: &Limits, talk: impl FnOnce(Incoming<ReadHalf<S>>) -> F)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = Incoming<ReadHalf<S>>>,
 {
     let outbox = Arc::new(Outbox::new(limits));
     let (reading, writing) = tokio::io::split(socket);
     let writer = Writer::new(writing, Arc::clone(&outbox), limits.write_deadline);
-    let conversation = async {
-        let incoming = talk(Incoming::new(reading, Arc::clone(&outbox), limits.message_bytes)).await;
-        // Whoever ended it has said why; if nobody has, the other side did.
-        outbox.close(Close::quietly());
-        incoming
-    };
-    let (_write_half, mut incoming) = tokio::join!(writer.run(), conversation);
+    // A task of its own, so that a delivery wakes the writer alone, and not the conversation too.
+    let writing = AbortOnDropHandle::new(tokio::spawn(writer.run()));
+    let mut incoming = talk(Incoming::new(reading, Arc::clone(&outbox), limits.message_bytes)).await;
+    // Whoever ended it has said why; if nobody has, the other side did.
+    outbox.close(Close::quietly());
+    // The half is kept until all is over, since the socket closes with it.
+    let _write_half = writing.await;
     let _ = timeout(LINGER, async {
         while let Some(Ok(_)) = incoming.frames.next().await {}
     })
