@@ -9,7 +9,7 @@ use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 use tower_service::Service;
 
@@ -21,6 +21,10 @@ use crate::runtime::{Core, Dialogue};
 
 /// The pause after the system had no more file descriptors: clients that are in stay, and some may leave.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections may wait to be accepted. When a server restarts, all its clients come back within a second or two;
+/// whoever finds no place tries again only after a second. The system may allow less.
+const BACKLOG: u32 = 4096;
 
 /// What is kept of the drain's deadline for tasks to notice that they are to end.
 const FORCED_END: Duration = Duration::from_secs(1);
@@ -51,7 +55,7 @@ impl Dialogue {
         }
         let address = address.into();
         let bind = |source| Error::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let listener = listen(address).map_err(bind)?;
         let bound = listener.local_addr().map_err(bind)?;
         self.core.tasks.spawn(accept(Arc::clone(&self.core), listener, app));
         self.core.log(|| tracing::info!(address = %bound, "listening"));
@@ -146,6 +150,18 @@ impl Dialogue {
         let _ = timeout_at(deadline, core.tasks.wait()).await;
         Err(Error::DrainTimedOut { remaining })
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // So that a restart need not wait for the connections of the last run to be forgotten. Elsewhere it means to share.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// SIGTERM and Ctrl-C.
