@@ -8,10 +8,9 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Sender};
 
-/// More than the load ever keeps in flight, so that nobody lags.
+/// More than the load ever keeps in flight, so that nobody lags; who did would be hung up on, and the load fail.
 const CAPACITY: usize = 1024;
 
 type Rooms = Arc<Mutex<HashMap<String, Sender<Utf8Bytes>>>>;
@@ -44,15 +43,12 @@ async fn chat(mut socket: WebSocket, room: Sender<Utf8Bytes>) {
     let mut messages = room.subscribe();
     loop {
         tokio::select! {
-            message = messages.recv() => match message {
-                Ok(text) => {
-                    if socket.send(Message::Text(text)).await.is_err() {
-                        return;
-                    }
+            message = messages.recv() => {
+                let Ok(text) = message else { return };
+                if socket.send(Message::Text(text)).await.is_err() {
+                    return;
                 }
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
-            },
+            }
             frame = socket.recv() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     // Fails only if nobody listens, and we do.
