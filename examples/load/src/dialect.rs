@@ -54,9 +54,15 @@ impl Dialect {
         }
     }
 
-    /// A message to a room, some `bytes` long.
+    /// A message to a room, whose deliveries are some `bytes` long.
     pub(crate) fn message(self, room: usize, bytes: usize) -> String {
-        let text = "x".repeat(bytes.saturating_sub(100).max(1));
+        // What stands around the text in a delivery.
+        let envelope = match self {
+            Self::Dialogue => 127,
+            Self::Plain => 101,
+            Self::SocketIo => 43,
+        };
+        let text = "x".repeat(bytes.saturating_sub(envelope).max(1));
         let data = format!(r#"{{"text":"{text}","senderId":"load"}}"#);
         match self {
             Self::Dialogue => {

@@ -1,5 +1,6 @@
 //! The client's side of a WebSocket, with no more than a load needs.
 
+use std::cell::RefCell;
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,13 +86,20 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Waits for more, and tells how many deliveries came.
-    pub(crate) async fn next_messages(&mut self, dialect: Dialect) -> io::Result<usize> {
-        // Nothing is kept between reads but the beginning of a frame, so that idle readers cost no memory.
-        let mut buffer = [0u8; 16 * 1024];
-        let count = self.stream.read(&mut buffer).await?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+    ///
+    /// What is read goes into `buffer`, which all readers share: nothing is kept between reads but the beginning of a frame, so
+    /// that idle readers cost no memory, and no buffer is cleared for every read.
+    pub(crate) async fn next_messages(&mut self, dialect: Dialect, buffer: &RefCell<Vec<u8>>) -> io::Result<usize> {
+        let (buffer, count) = loop {
+            self.stream.readable().await?;
+            let mut buffer = buffer.borrow_mut();
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => break (buffer, count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        };
         let joined;
         let mut bytes = if self.unread.is_empty() {
             &buffer[..count]

@@ -1,0 +1,34 @@
+//! socketioxide as its documentation has it: typed data, and rooms, joined by what the query says.
+
+use serde::{Deserialize, Serialize};
+use socketioxide::SocketIo;
+use socketioxide::extract::{Data, SocketRef};
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Chat {
+    text: String,
+    sender_id: String,
+}
+
+#[tokio::main(worker_threads = 1)]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let port = std::env::var("PORT")?.parse()?;
+    let (layer, io) = SocketIo::new_layer();
+    io.ns("/", connected);
+    let app = axum::Router::new().layer(layer);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    tokio::spawn(async move { axum::serve(listener, app).await }).await??;
+    Ok(())
+}
+
+async fn connected(socket: SocketRef) {
+    let query = socket.req_parts().uri.query().unwrap_or_default();
+    let room = query.split('&').find_map(|pair| pair.strip_prefix("room="));
+    let room = room.unwrap_or_default().to_owned();
+    socket.join(room.clone());
+    socket.on("message", async move |socket: SocketRef, Data(chat): Data<Chat>| {
+        // Only a client whose queue is full is not reached.
+        let _ = socket.within(room.clone()).emit("message", &chat).await;
+    });
+}
