@@ -44,7 +44,7 @@ impl Drop for Membership<'_> {
     }
 }
 
-async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, presented: Presented, connect_by: Instant)
+async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, mut presented: Presented, connect_by: Instant)
 where
     R: AsyncRead + Unpin,
 {
@@ -71,12 +71,10 @@ where
         reader.end(CloseCode::Restarting, "the server is stopping");
         return;
     }
-    // What the request came with is kept for who may look at it again; most of an idle connection's memory it would be.
-    let presented = if core.hooks.authenticate.is_some() {
-        presented
-    } else {
-        Presented::default()
-    };
+    if core.hooks.authenticate.is_none() {
+        // Nobody will look at it again.
+        presented = Presented::default();
+    }
     let session = Session::new(Arc::clone(core), client, presented);
     tokio::select! {
         () = Box::pin(session.begin()) => {}

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::header::{HOST, ORIGIN};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -109,7 +109,7 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
         .map_or_else(Instant::now, |accepted| accepted.0);
     let connect_by = accepted + core.limits.connect_deadline;
     let presented = Presented {
-        headers: headers.clone(),
+        headers: detached(headers),
         query: request.uri().query().map(str::to_owned),
         peer,
     };
@@ -135,6 +135,22 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
     };
     core.tasks.spawn(task);
     switching
+}
+
+/// Headers with memory of their own. As they come they are slices of the buffer that the whole request was read into, 8 KiB,
+/// which each of them would keep for as long as the connection lasts.
+fn detached(headers: &HeaderMap) -> HeaderMap {
+    let mut detached = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let copied = HeaderName::from_bytes(name.as_str().as_bytes())
+            .ok()
+            .zip(HeaderValue::from_bytes(value.as_bytes()).ok());
+        if let Some((name, mut copy)) = copied {
+            copy.set_sensitive(value.is_sensitive());
+            detached.append(name, copy);
+        }
+    }
+    detached
 }
 
 /// How many connections each address has.
