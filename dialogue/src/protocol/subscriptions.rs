@@ -21,6 +21,14 @@ pub(crate) struct Subscriptions {
     pub(crate) events: BTreeSet<EventName>,
 }
 
+impl Subscriptions {
+    /// The names, preceded by `*` if the wildcard is among them.
+    pub(crate) fn into_names(self) -> Vec<EventName> {
+        let wildcard = self.wildcard.then(|| EventName::from(WILDCARD));
+        wildcard.into_iter().chain(self.events).collect()
+    }
+}
+
 /// A list of names, preceded by `*` if the wildcard is among them.
 impl Serialize for Subscriptions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

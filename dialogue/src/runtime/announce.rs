@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Core, RoomHandle};
 use crate::client::{ClientState, Frame};
-use crate::hooks::{Told, contain};
+use crate::hooks::Told;
 use crate::protocol::{RoomInfo, ServerFrame};
 use crate::room::RoomCell;
 
@@ -47,21 +47,7 @@ impl Core {
     }
 
     fn tell_hook(self: &Arc<Self>, room: &Arc<RoomCell>, name: &'static str, hook: &Told<RoomHandle>) {
-        let Some(hook) = hook.clone() else {
-            return;
-        };
-        let (core, room) = (Arc::clone(self), self.room(room));
-        room.cell.hooks.push(
-            usize::MAX,
-            &self.tasks,
-            Box::pin({
-                let room = room.clone();
-                async move {
-                    let told = contain(core.limits.hook_deadline, || hook(room)).await;
-                    core.note(name, told);
-                }
-            }),
-        );
+        self.tell_in_turn(&room.hooks, name, hook, self.room(room));
     }
 }
 

@@ -1,8 +1,11 @@
 //! What hooks have said, and what they came to.
 
+use std::sync::Arc;
+
 use super::core::Core;
 use crate::client::Refusal;
-use crate::hooks::HookFailure;
+use crate::hooks::{Hook, HookFailure, Told, contain};
+use crate::serial::SerialQueue;
 
 /// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
 pub(crate) fn allowed<T>(
@@ -26,6 +29,28 @@ pub(crate) fn allowed<T>(
 }
 
 impl Core {
+    /// Tells a hook of something, within its deadline, and logs what is worth a line.
+    pub(super) async fn tell<A>(&self, name: &'static str, hook: &Hook<A, Option<String>>, about: A) {
+        let told = contain(self.limits.hook_deadline, || hook(about)).await;
+        self.note(name, told);
+    }
+
+    /// Tells a hook, if there is one, once those before it in `queue` have been told.
+    pub(crate) fn tell_in_turn<A: Send + 'static>(
+        self: &Arc<Self>,
+        queue: &SerialQueue,
+        name: &'static str,
+        hook: &Told<A>,
+        about: A,
+    ) {
+        let Some(hook) = hook.clone() else {
+            return;
+        };
+        let core = Arc::clone(self);
+        let job = async move { core.tell(name, &hook, about).await };
+        queue.push(usize::MAX, &self.tasks, Box::pin(job));
+    }
+
     /// Logs what a notification hook came to, if it is worth a line.
     pub(crate) fn note(&self, hook: &'static str, told: Result<Option<String>, HookFailure>) {
         let error = match told {

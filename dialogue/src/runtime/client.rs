@@ -136,11 +136,7 @@ impl Client {
             return Vec::new();
         };
         let subscriptions = room.lock().subscriptions(self.state.key).cloned();
-        subscriptions.map_or_else(Vec::new, |subscriptions| {
-            let names = room.names_of(&subscriptions);
-            let wildcard = names.wildcard.then(|| EventName::from("*"));
-            wildcard.into_iter().chain(names.events).collect()
-        })
+        subscriptions.map_or_else(Vec::new, |subscriptions| room.names_of(&subscriptions).into_names())
     }
 
     /// Sends an event to this client alone, outside of any room, as a `direct` frame. Returns whether it was queued: not

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::asking::allowed;
-use super::core::Core;
+use super::core::{Client, Core, RoomHandle};
 use super::history::{on_join, recover};
 use super::random::random_epoch;
 use super::retire::{forget_resumes_in_time, note_if_empty};
 use crate::client::{ClientState, Frame};
-use crate::hooks::{Hook, contain};
+use crate::hooks::{Told, contain};
 use crate::id::{EventName, RoomId};
 use crate::protocol::{self, CloseCode, LeftReason, ServerFrame, Since};
 use crate::room::{NoSeat, NotAdded, Origin, RoomCell, Subscriptions};
@@ -251,7 +251,7 @@ fn take_seat(
     };
     client.outbox.push(Frame::Text(joined.encode()));
     if !is_member {
-        queue_hook(core, client, room, "on_joined", core.hooks.on_joined.as_ref());
+        queue_hook(core, client, room, "on_joined", &core.hooks.on_joined);
     }
     Ok(())
 }
@@ -268,31 +268,15 @@ fn within_subscriptions(core: &Core, count: usize) -> Result<(), JoinError> {
     Ok(())
 }
 
-type RoomHook = Hook<(super::core::Client, super::core::RoomHandle), Option<String>>;
-
 /// Queues a hook about a client and a room behind the client's earlier ones.
 fn queue_hook(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room: &Arc<RoomCell>,
     name: &'static str,
-    hook: Option<&RoomHook>,
+    hook: &Told<(Client, RoomHandle)>,
 ) {
-    let Some(hook) = hook.cloned() else {
-        return;
-    };
-    let (client, room) = (core.client(client), core.room(room));
-    let queue = client.state.hooks.clone();
-    let core = Arc::clone(core);
-    let tasks = core.tasks.clone();
-    queue.push(
-        usize::MAX,
-        &tasks,
-        Box::pin(async move {
-            let told = contain(core.limits.hook_deadline, || hook((client, room))).await;
-            core.note(name, told);
-        }),
-    );
+    core.tell_in_turn(&client.hooks, name, hook, (core.client(client), core.room(room)));
 }
 
 /// Takes a client out of a room: tells it, if it did not ask for it, and `on_left`. Returns whether it was in the room.
@@ -328,7 +312,7 @@ pub(super) fn left(
         reason,
     };
     client.outbox.push(Frame::Text(frame.encode()));
-    queue_hook(core, client, room, "on_left", core.hooks.on_left.as_ref());
+    queue_hook(core, client, room, "on_left", &core.hooks.on_left);
 }
 
 /// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
@@ -416,8 +400,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         usize::MAX,
         &tasks,
         Box::pin(async move {
-            let told = contain(core.limits.hook_deadline, || hook(handle)).await;
-            core.note("on_disconnected", told);
+            core.tell("on_disconnected", &hook, handle).await;
             end();
         }),
     );

@@ -141,15 +141,7 @@ async fn publish(
     if core.hooks.before_each.is_some() {
         message = ask_before_each(core, room, message, depth).await?;
     }
-    let prepared = EventHead {
-        event: &message.event,
-        room_id: &message.room_id,
-        data: &message.data,
-        from: &message.from,
-        timestamp: message.timestamp,
-        meta: message.meta.as_ref(),
-    }
-    .prepare();
+    let prepared = EventHead::of(&message).prepare();
     if prepared.len() > core.limits.queue_bytes / 2 {
         return Err(Rejected::Limited(format!(
             "an event of {} bytes, of which no reader's queue could hold two",

@@ -46,9 +46,9 @@ impl RoomHandle {
     /// The names of the events that a client hears which joins without naming any, under the wildcard preceded by `*`.
     #[must_use]
     pub fn default_subscriptions(&self) -> Vec<EventName> {
-        let names = self.cell.names_of(&self.cell.template.default_subscriptions);
-        let wildcard = names.wildcard.then(|| EventName::from("*"));
-        wildcard.into_iter().chain(names.events).collect()
+        self.cell
+            .names_of(&self.cell.template.default_subscriptions)
+            .into_names()
     }
 
     /// The user who created the room, if anyone is known to have.

@@ -39,17 +39,12 @@ impl Session {
 
     /// Tells `on_connected`, and waits for it: the first command comes after.
     pub(crate) async fn begin(&self) {
-        let Some(hook) = self.core.hooks.on_connected.clone() else {
-            return;
-        };
-        let (core, client) = (Arc::clone(&self.core), self.core.client(&self.client));
-        self.client.hooks.push(
-            usize::MAX,
-            &self.core.tasks,
-            Box::pin(async move {
-                let told = crate::hooks::contain(core.limits.hook_deadline, || hook(client)).await;
-                core.note("on_connected", told);
-            }),
+        let client = self.core.client(&self.client);
+        self.core.tell_in_turn(
+            &self.client.hooks,
+            "on_connected",
+            &self.core.hooks.on_connected,
+            client,
         );
         self.client.hooks.idle().await;
     }
