@@ -89,6 +89,18 @@ pub struct Limits {
     pub drain_deadline: Duration,
 }
 
+impl Limits {
+    /// Whether an event of so many bytes may be sent; an error says why not.
+    pub(crate) fn check_event(&self, bytes: usize) -> Result<(), String> {
+        if bytes > self.queue_bytes / 2 {
+            return Err(format!(
+                "an event of {bytes} bytes, of which no reader's queue could hold two"
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

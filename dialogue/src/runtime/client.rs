@@ -11,6 +11,7 @@ use crate::client::Frame;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, Violation};
 use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::limits::Limits;
 use crate::protocol::{LeftReason, ServerFrame};
 use crate::room::{RoomCell, RoomRef};
 
@@ -147,7 +148,7 @@ impl Client {
     /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema, [`TriggerError::Limited`] if it is too
     /// large for the client's queue.
     pub fn send<E: DialogueEvent>(&self, event: E) -> Result<bool, TriggerError> {
-        let frame = direct_frame(&event, self.core.limits.queue_bytes)?;
+        let frame = direct_frame(&event, &self.core.limits)?;
         Ok(self.state.outbox.push(Frame::Text(frame)))
     }
 
@@ -161,7 +162,7 @@ impl Client {
     pub fn send_raw(&self, event: &str, data: impl Serialize) -> Result<bool, TriggerError> {
         let name = EventName::from(event);
         let data = to_json(&name, &data)?;
-        let frame = encode_direct(&name, &data, self.core.limits.queue_bytes)?;
+        let frame = encode_direct(&name, &data, &self.core.limits)?;
         Ok(self.state.outbox.push(Frame::Text(frame)))
     }
 
@@ -193,7 +194,7 @@ impl PartialEq for Client {
 impl Eq for Client {}
 
 /// A typed event as a `direct` frame, valid by its schema.
-pub(super) fn direct_frame<E: DialogueEvent>(event: &E, max_bytes: usize) -> Result<bytes::Bytes, TriggerError> {
+pub(super) fn direct_frame<E: DialogueEvent>(event: &E, limits: &Limits) -> Result<bytes::Bytes, TriggerError> {
     let name = EventName::from(E::NAME);
     let invalid = |violations| TriggerError::Invalid {
         event: EventName::from(E::NAME),
@@ -202,7 +203,7 @@ pub(super) fn direct_frame<E: DialogueEvent>(event: &E, max_bytes: usize) -> Res
     let definition = E::try_definition().map_err(|error| invalid(vec![Violation::type_mismatch(error)]))?;
     let data = to_json(&name, event)?;
     definition.check_outbound(&data).map_err(invalid)?;
-    encode_direct(&name, &data, max_bytes)
+    encode_direct(&name, &data, limits)
 }
 
 fn to_json(event: &EventName, data: &impl Serialize) -> Result<Value, TriggerError> {
@@ -212,15 +213,10 @@ fn to_json(event: &EventName, data: &impl Serialize) -> Result<Value, TriggerErr
     })
 }
 
-fn encode_direct(event: &EventName, data: &Value, max_bytes: usize) -> Result<bytes::Bytes, TriggerError> {
+fn encode_direct(event: &EventName, data: &Value, limits: &Limits) -> Result<bytes::Bytes, TriggerError> {
     let frame = ServerFrame::Direct { event, data }.encode();
-    if frame.len() > max_bytes / 2 {
-        return Err(TriggerError::Limited {
-            reason: format!(
-                "an event of {} bytes, of which no reader's queue could hold two",
-                frame.len()
-            ),
-        });
-    }
+    limits
+        .check_event(frame.len())
+        .map_err(|reason| TriggerError::Limited { reason })?;
     Ok(frame)
 }

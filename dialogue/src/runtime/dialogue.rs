@@ -80,7 +80,7 @@ impl Dialogue {
     /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema, [`TriggerError::Limited`] if it is too
     /// large for a client's queue.
     pub fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<usize, TriggerError> {
-        let frame = direct_frame(&event, self.core.limits.queue_bytes)?;
+        let frame = direct_frame(&event, &self.core.limits)?;
         Ok(self.core.tell_everyone(&frame, None))
     }
 

@@ -142,12 +142,7 @@ async fn publish(
         message = ask_before_each(core, room, message, depth).await?;
     }
     let prepared = EventHead::of(&message).prepare();
-    if prepared.len() > core.limits.queue_bytes / 2 {
-        return Err(Rejected::Limited(format!(
-            "an event of {} bytes, of which no reader's queue could hold two",
-            prepared.len()
-        )));
-    }
+    core.limits.check_event(prepared.len()).map_err(Rejected::Limited)?;
     let limit = room
         .template
         .policy
