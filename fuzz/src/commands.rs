@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use dialogue::{Dialogue, Limits};
+use dialogue::{Dialogue, DialogueEvent, Limits};
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -143,9 +143,9 @@ impl Room {
 impl Event {
     fn name(self) -> &'static str {
         match self {
-            Self::Message => "Message",
-            Self::Move => "Move",
-            Self::Typing => "Typing",
+            Self::Message => server::Message::NAME,
+            Self::Move => server::Move::NAME,
+            Self::Typing => server::Typing::NAME,
             Self::Other => "other",
             Self::Wildcard => "*",
         }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use dialogue::Dialogue;
+use dialogue::{Dialogue, DialogueEvent};
 use serde_json::Value;
 
+use crate::server::{Message, Move};
+
 /// The events with history.
-const KEPT: [&str; 2] = ["Message", "Move"];
+const KEPT: [&str; 2] = [Message::NAME, Move::NAME];
 
 #[derive(Default)]
 pub struct Model {
