@@ -2,10 +2,12 @@
 //!
 //! Owns identity and the outbox. Knows no room beyond its id, and no socket.
 
+mod flusher;
 mod identity;
 mod outbox;
 mod state;
 
+pub(crate) use flusher::{Flusher, Flushers};
 pub use identity::{Handshake, Identity, Refusal};
-pub(crate) use outbox::{Close, Frame, Outbox, Taken};
+pub(crate) use outbox::{Close, Frame, Last, Line, Outbox, Written};
 pub(crate) use state::{ClientKey, ClientState, Membership, Session};

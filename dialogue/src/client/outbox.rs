@@ -1,14 +1,16 @@
 //! What waits to be sent to one client: a bounded queue of shared frames.
 //!
-//! Pushing never waits and never runs foreign code, so it is safe under a room's lock. Payloads are shared by all their
-//! readers. Knows no socket: the connection's task takes frames out.
+//! Queueing never waits and never runs foreign code, so it is safe under a room's lock. Payloads are shared by all their
+//! readers. Knows no socket: a [`Line`], which the transport makes, takes frames out.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::flusher::Flusher;
 use crate::limits::Limits;
 use crate::protocol::CloseCode;
 
@@ -68,35 +70,50 @@ impl Frame {
     }
 }
 
-/// A bounded queue of frames with one taker.
-#[derive(Debug)]
+/// The sending half of a connection.
+pub(crate) trait Line: Send + Sync {
+    /// Sends what waits in `outbox`, as far as the socket takes it at once, and sees to it that the rest follows when the
+    /// socket takes more. Never waits. `batch` is empty, and left empty: memory to work with.
+    fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>);
+}
+
+/// A bounded queue of frames, with one line that takes them out.
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
+    sending: OnceLock<Sending>,
     max_frames: usize,
     max_bytes: usize,
+}
+
+/// How what waits is sent.
+struct Sending {
+    line: Arc<dyn Line>,
+    flusher: Arc<Flusher>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Frame>,
-    /// Bytes of `frames` and of what the taker has taken and not yet written.
+    /// Bytes of `frames` and of what the line has taken and not yet written.
     bytes: usize,
-    /// Frames that the taker has taken and not yet written.
+    /// Frames that the line has taken and not yet written.
     taken: usize,
+    /// Somebody sends what waits, or is about to: nobody else needs to.
+    attended: bool,
     close: Option<Close>,
     writer: Option<Waker>,
     watcher: Option<Waker>,
 }
 
-/// What the taker finds.
+/// What the end of a connection finds.
 #[derive(Debug)]
-pub(crate) enum Taken {
-    /// Frames were moved into the taker's batch.
+pub(crate) enum Last {
+    /// Frames were moved into the batch.
     Frames {
         /// They are what is said after a cut, so that the cut does not stop them.
         farewell: bool,
     },
-    /// Nothing waits and the connection is to end so.
+    /// Nothing waits: this is the close to say.
     Close(Close),
 }
 
@@ -104,14 +121,27 @@ impl Outbox {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             queue: Mutex::default(),
+            sending: OnceLock::new(),
             max_frames: limits.queue_frames,
             max_bytes: limits.queue_bytes,
         }
     }
 
-    /// Queues a frame. Returns false if the connection is ending, as it is from the moment that a frame finds the queue
-    /// full: the reader is too slow and is cut.
-    pub(crate) fn push(&self, frame: Frame) -> bool {
+    /// Gives the outbox its line, and who calls for it. Once.
+    pub(crate) fn attach(&self, line: Arc<dyn Line>, flusher: Arc<Flusher>) {
+        let _ = self.sending.set(Sending { line, flusher });
+    }
+
+    /// Sends what waits. For the flusher.
+    pub(super) fn send(self: &Arc<Self>, batch: &mut VecDeque<Frame>) {
+        if let Some(sending) = self.sending.get() {
+            Arc::clone(&sending.line).send(self, batch);
+        }
+    }
+
+    /// Queues a frame; it is sent soon. Returns false if the connection is ending, as it is from the moment that a frame
+    /// finds the queue full: the reader is too slow and is cut.
+    pub(crate) fn push(self: &Arc<Self>, frame: Frame) -> bool {
         let mut queue = self.queue.lock();
         if queue.close.is_some() {
             return false;
@@ -127,10 +157,12 @@ impl Outbox {
         }
         queue.bytes += frame.bytes().len();
         queue.frames.push_back(frame);
-        let writer = queue.writer.take();
+        let attended = std::mem::replace(&mut queue.attended, true);
         drop(queue);
-        if let Some(writer) = writer {
-            writer.wake();
+        if let Some(sending) = self.sending.get()
+            && !attended
+        {
+            sending.flusher.add(Arc::clone(self));
         }
         true
     }
@@ -171,47 +203,67 @@ impl Outbox {
 
     /// Waits until the connection is ending. For one waiter.
     pub(crate) async fn closed(&self) {
-        std::future::poll_fn(|context| self.poll_closed(context)).await;
+        std::future::poll_fn(|context| {
+            let mut queue = self.queue.lock();
+            if queue.close.is_some() {
+                return Poll::Ready(());
+            }
+            register(&mut queue.watcher, context);
+            Poll::Pending
+        })
+        .await;
     }
 
-    fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut queue = self.queue.lock();
-        if queue.close.is_some() {
-            return Poll::Ready(());
-        }
-        register(&mut queue.watcher, context);
-        Poll::Pending
+    /// Waits until the connection is ending. For the line.
+    pub(crate) fn poll_closing(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_end(context, |queue| queue.close.is_some())
     }
 
-    /// Waits until the connection is to end without sending what waits. For the taker.
+    /// Waits until the connection is to end without sending what waits. For who has the line.
     pub(crate) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_end(context, Queue::is_cut)
+    }
+
+    fn poll_end(&self, context: &mut Context<'_>, is_end: impl FnOnce(&Queue) -> bool) -> Poll<()> {
         let mut queue = self.queue.lock();
-        if queue.is_cut() {
+        if is_end(&queue) {
             return Poll::Ready(());
         }
         register(&mut queue.writer, context);
         Poll::Pending
     }
 
-    /// Moves what waits into `batch`, at most `max` frames, or tells that it is time to close. For one taker.
-    pub(crate) fn poll_take(&self, batch: &mut VecDeque<Frame>, max: usize, context: &mut Context<'_>) -> Poll<Taken> {
+    /// Notes that some of what was taken before has been written, and moves what waits into `batch` if that is empty, at
+    /// most `max` frames. Returns whether there is something to send; if not, whoever queues the next frame has it sent.
+    /// Nothing is to be sent any more once the connection is cut. For the line.
+    pub(crate) fn refill(&self, batch: &mut VecDeque<Frame>, written: Written, max: usize) -> bool {
         let mut queue = self.queue.lock();
-        if queue.frames.is_empty() {
-            // Memory that a burst took is not kept while idle.
-            if queue.frames.capacity() > 8 {
-                queue.frames = VecDeque::new();
-            }
-            if let Some(close) = &queue.close {
-                return Poll::Ready(Taken::Close(close.clone()));
-            }
-            register(&mut queue.writer, context);
-            return Poll::Pending;
+        queue.note(written);
+        if queue.is_cut() {
+            return false;
         }
-        let count = queue.frames.len().min(max);
-        batch.extend(queue.frames.drain(..count));
-        queue.taken += count;
-        let farewell = queue.is_cut();
-        Poll::Ready(Taken::Frames { farewell })
+        if batch.is_empty() {
+            queue.take(batch, max);
+            queue.attended = !batch.is_empty();
+        }
+        !batch.is_empty()
+    }
+
+    /// The same at the end of a connection that has been closed: moves what is still to be sent into `batch`, or tells
+    /// the close that is to be said. `None` if it has not been closed.
+    pub(crate) fn take_last(&self, batch: &mut VecDeque<Frame>, max: usize) -> Option<Last> {
+        let mut queue = self.queue.lock();
+        let close = queue.close.clone()?;
+        if queue.frames.is_empty() {
+            return Some(Last::Close(close));
+        }
+        queue.take(batch, max);
+        Some(Last::Frames { farewell: !close.flush })
+    }
+
+    /// Notes that frames taken before have been written.
+    pub(crate) fn written(&self, written: Written) {
+        self.queue.lock().note(written);
     }
 
     /// Whether the connection is to end without sending what waits.
@@ -224,18 +276,42 @@ impl Outbox {
     pub(crate) fn waiting(&self) -> Vec<Frame> {
         self.queue.lock().frames.iter().cloned().collect()
     }
+}
 
-    /// Tells that frames taken before have been written.
-    pub(crate) fn written(&self, frames: usize, bytes: usize) {
-        let mut queue = self.queue.lock();
-        queue.taken = queue.taken.saturating_sub(frames);
-        queue.bytes = queue.bytes.saturating_sub(bytes);
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
     }
+}
+
+/// What has been written of what was taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written {
+    pub(crate) frames: usize,
+    /// Their payloads' bytes.
+    pub(crate) bytes: usize,
 }
 
 impl Queue {
     fn is_cut(&self) -> bool {
         self.close.as_ref().is_some_and(|close| !close.flush)
+    }
+
+    fn note(&mut self, written: Written) {
+        self.taken = self.taken.saturating_sub(written.frames);
+        self.bytes = self.bytes.saturating_sub(written.bytes);
+    }
+
+    fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
+        let count = self.frames.len().min(max);
+        batch.extend(self.frames.drain(..count));
+        self.taken += count;
+        // Memory that a burst took is not kept while idle.
+        if self.frames.is_empty() && self.frames.capacity() > 8 {
+            self.frames = VecDeque::new();
+        }
     }
 
     fn end(&mut self, close: Close) {
@@ -262,20 +338,36 @@ fn register(slot: &mut Option<Waker>, context: &Context<'_>) {
 mod tests {
     use super::*;
 
-    fn outbox(frames: usize, bytes: usize) -> Outbox {
-        Outbox::new(&Limits {
+    fn outbox(frames: usize, bytes: usize) -> Arc<Outbox> {
+        Arc::new(Outbox::new(&Limits {
             queue_frames: frames,
             queue_bytes: bytes,
             ..Limits::default()
-        })
+        }))
     }
 
     fn text(payload: &'static [u8]) -> Frame {
         Frame::Text(Bytes::from_static(payload))
     }
 
-    fn take(outbox: &Outbox) -> Poll<Taken> {
-        outbox.poll_take(&mut VecDeque::new(), 64, &mut Context::from_waker(Waker::noop()))
+    /// Takes what waits, as a line does.
+    fn take(outbox: &Outbox) -> VecDeque<Frame> {
+        let mut batch = VecDeque::new();
+        let more = outbox.refill(&mut batch, Written::default(), 64);
+        assert_eq!(more, !batch.is_empty());
+        batch
+    }
+
+    /// Takes what waits, as the end of a connection does, until there is only the close.
+    fn last(outbox: &Outbox) -> (VecDeque<Frame>, Close) {
+        let mut batch = VecDeque::new();
+        loop {
+            match outbox.take_last(&mut batch, 64) {
+                Some(Last::Frames { .. }) => {}
+                Some(Last::Close(close)) => return (batch, close),
+                None => panic!("it has not been closed"),
+            }
+        }
     }
 
     #[test]
@@ -284,9 +376,9 @@ mod tests {
         assert!(outbox.push(text(b"a")));
         assert!(outbox.push(text(b"b")));
         assert!(!outbox.push(text(b"c")));
-        let Poll::Ready(Taken::Close(close)) = take(&outbox) else {
-            panic!("the queue was not dropped")
-        };
+        assert!(take(&outbox).is_empty(), "what waited is dropped");
+        let (waiting, close) = last(&outbox);
+        assert!(waiting.is_empty());
         assert_eq!(close.code, Some(CloseCode::SlowConsumer));
     }
 
@@ -303,10 +395,10 @@ mod tests {
         let outbox = outbox(2, 10);
         outbox.push(text(b"12345"));
         outbox.push(text(b"12345"));
-        assert!(matches!(take(&outbox), Poll::Ready(Taken::Frames { .. })));
-        outbox.written(2, 10);
+        assert_eq!(take(&outbox).len(), 2);
+        outbox.written(Written { frames: 2, bytes: 10 });
         assert!(outbox.push(text(b"12345")));
-        assert!(matches!(take(&outbox), Poll::Ready(Taken::Frames { .. })));
+        assert_eq!(take(&outbox).len(), 1);
         assert!(outbox.push(text(b"12345")));
         assert!(!outbox.push(text(b"1")), "five taken and five queued bytes are ten");
     }
@@ -317,13 +409,14 @@ mod tests {
         polite.push(text(b"a"));
         polite.close(Close::after_flush(CloseCode::Restarting, ""));
         assert!(!polite.push(text(b"late")));
-        assert!(matches!(take(&polite), Poll::Ready(Taken::Frames { .. })));
-        assert!(matches!(take(&polite), Poll::Ready(Taken::Close(_))));
+        let (waiting, _) = last(&polite);
+        assert_eq!(waiting, [text(b"a")]);
 
         let cut = outbox(10, 100);
         cut.push(text(b"a"));
         cut.close(Close::now(CloseCode::Disconnected, ""));
-        assert!(matches!(take(&cut), Poll::Ready(Taken::Close(_))));
+        let (waiting, _) = last(&cut);
+        assert!(waiting.is_empty());
     }
 
     #[test]
@@ -331,11 +424,10 @@ mod tests {
         let outbox = outbox(10, 100);
         outbox.push(text(b"waiting"));
         outbox.cut(CloseCode::Disconnected, "", [text(b"farewell")]);
-        let mut batch = VecDeque::new();
-        let taken = outbox.poll_take(&mut batch, 64, &mut Context::from_waker(Waker::noop()));
-        assert!(matches!(taken, Poll::Ready(Taken::Frames { .. })));
-        assert_eq!(batch, [text(b"farewell")]);
-        assert!(matches!(take(&outbox), Poll::Ready(Taken::Close(_))));
+        assert!(take(&outbox).is_empty(), "a line sends nothing after a cut");
+        let (said, close) = last(&outbox);
+        assert_eq!(said, [text(b"farewell")]);
+        assert_eq!(close.code, Some(CloseCode::Disconnected));
     }
 
     #[test]
@@ -345,9 +437,8 @@ mod tests {
         outbox.close(Close::after_flush(CloseCode::Restarting, ""));
         outbox.close(Close::now(CloseCode::Disconnected, ""));
         outbox.close(Close::now(CloseCode::SessionExpired, ""));
-        let Poll::Ready(Taken::Close(close)) = take(&outbox) else {
-            panic!("the queue was not dropped")
-        };
+        let (waiting, close) = last(&outbox);
+        assert!(waiting.is_empty());
         assert_eq!(close.code, Some(CloseCode::Disconnected));
     }
 }

@@ -13,7 +13,7 @@ use tracing::Dispatch;
 
 use super::assemble::{BuildError, check_limits, fingerprint, known_events, registry};
 use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
-use crate::client::{Handshake, Identity, Refusal};
+use crate::client::{Flushers, Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};
 use crate::history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
@@ -333,6 +333,7 @@ impl Builder {
                 clients_gone: Notify::new(),
                 resumes: Default::default(),
                 triggered_keys: Default::default(),
+                flushers: Flushers::default(),
                 next_client: AtomicU64::new(0),
                 history: self
                     .history

@@ -3,13 +3,12 @@
 //! Owns only the data; what is done with it stands in the modules beside, which all import this one.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use indexmap::IndexMap;
 use parking_lot::RwLock;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use super::idle_rooms::IdleRooms;
 use super::listeners::Listeners;
 use super::resumes::Resumes;
 use super::triggered_keys::TriggeredKeys;
-use crate::client::{ClientKey, ClientState};
+use crate::client::{ClientKey, ClientState, Flushers};
 use crate::history::HistoryManager;
 use crate::hooks::Hooks;
 use crate::id::{ClientId, UserId};
@@ -71,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) clients: RwLock<Clients>,
     /// Told whenever the last client has gone.
     pub(crate) clients_gone: Notify,
+    /// Who sends what is queued for clients.
+    pub(crate) flushers: Flushers,
     pub(crate) next_client: AtomicU64,
     pub(crate) resumes: Resumes,
     pub(crate) triggered_keys: TriggeredKeys,
@@ -100,7 +101,8 @@ pub(crate) struct Core {
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     pub(crate) by_id: HashMap<ClientId, Arc<ClientState>>,
-    by_user: HashMap<UserId, IndexMap<ClientKey, Arc<ClientState>>>,
+    /// A later client has a higher key.
+    by_user: HashMap<UserId, BTreeMap<ClientKey, Arc<ClientState>>>,
 }
 
 impl Clients {
@@ -121,7 +123,7 @@ impl Clients {
     pub(crate) fn remove(&mut self, client: &ClientState) {
         self.by_id.remove(&client.id);
         if let Some(of_user) = self.by_user.get_mut(&client.user_id) {
-            of_user.shift_remove(&client.key);
+            of_user.remove(&client.key);
             if of_user.is_empty() {
                 self.by_user.remove(&client.user_id);
             }
@@ -130,7 +132,7 @@ impl Clients {
 
     /// A user's clients, the earliest first.
     pub(crate) fn of_user(&self, user: &str) -> impl Iterator<Item = &Arc<ClientState>> {
-        self.by_user.get(user).into_iter().flat_map(IndexMap::values)
+        self.by_user.get(user).into_iter().flat_map(BTreeMap::values)
     }
 }
 

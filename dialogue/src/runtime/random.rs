@@ -12,10 +12,30 @@ pub(crate) fn random_name(bytes: usize) -> String {
     if let Err(error) = getrandom::fill(&mut random) {
         panic!("the operating system gives no random numbers: {error}");
     }
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    random
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)])
+        .collect()
 }
 
 /// A new room's epoch: 64 random bits, so that no position of an earlier room of the same id fits.
 pub(crate) fn random_epoch() -> Arc<str> {
     random_name(8).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_as_many_bytes_in_hexadecimal_and_each_another() {
+        let (one, other) = (random_name(16), random_name(16));
+        assert_eq!(one.len(), 32);
+        assert!(
+            one.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')),
+            "{one}"
+        );
+        assert_ne!(one, other);
+    }
 }

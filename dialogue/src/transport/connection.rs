@@ -7,7 +7,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_websockets::Message;
 
-use super::socket::{self, Incoming};
+use super::incoming::Incoming;
+use super::socket;
 use crate::client::{ClientState, Close, Frame};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
@@ -23,7 +24,8 @@ pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, c
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    socket::run(socket, &core.limits, async |incoming| {
+    let flusher = core.flushers.assign(&core.tasks);
+    socket::run(socket, &core.limits, &core.tasks, flusher, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
         reader.incoming

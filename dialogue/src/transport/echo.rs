@@ -5,10 +5,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
+use tokio_util::task::TaskTracker;
 use tokio_websockets::Message;
 
 use super::{handshake, socket};
-use crate::client::Frame;
+use crate::client::{Flushers, Frame};
 use crate::limits::Limits;
 use crate::protocol::Header;
 
@@ -30,7 +31,9 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
         let Ok(socket) = upgraded.await else {
             return;
         };
-        socket::run(TokioIo::new(socket), &limits, async |mut incoming| {
+        let tasks = TaskTracker::new();
+        let flusher = Flushers::default().assign(&tasks);
+        socket::run(TokioIo::new(socket), &limits, &tasks, flusher, async |mut incoming| {
             while let Some(message) = incoming.next().await {
                 if let Some(frame) = echoed(message) {
                     incoming.outbox().push(frame);

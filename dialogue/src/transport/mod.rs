@@ -3,7 +3,10 @@
 mod connection;
 #[cfg(feature = "testing")]
 mod echo;
+mod framing;
 mod handshake;
+mod incoming;
+mod line;
 mod serve;
 mod socket;
 #[cfg(test)]

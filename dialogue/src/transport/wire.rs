@@ -4,14 +4,19 @@
 //! to the socket.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::framing::Framing;
 use crate::client::{Frame, Outbox};
+
+/// How much is read at once while nothing is under way: it comes onto the stack first.
+const FIRST_READ: usize = 4096;
 
 /// The opcode of a close frame.
 const CLOSE: u8 = 0x8;
@@ -24,6 +29,10 @@ pub(super) struct Wire<R> {
     budget: usize,
     full_budget: usize,
     wrote_close: bool,
+    /// Where the client is in its frames.
+    framing: Framing,
+    /// Read, and to be read again by the library.
+    unread: Bytes,
 }
 
 impl<R> Wire<R> {
@@ -35,7 +44,14 @@ impl<R> Wire<R> {
             budget,
             full_budget: budget,
             wrote_close: false,
+            framing: Framing::default(),
+            unread: Bytes::new(),
         }
+    }
+
+    /// Whether all that was read are whole messages, so that a library that wants more to read keeps nothing of the client.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.unread.is_empty() && self.framing.is_between_messages()
     }
 
     /// Notes that a message is complete.
@@ -49,6 +65,31 @@ impl<R> Wire<R> {
     }
 }
 
+impl<R: AsyncRead + Unpin> Wire<R> {
+    /// Waits until there is something to read, without memory of its own to read into. False at the end of the stream, or
+    /// if it fails.
+    pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let mut space = [MaybeUninit::uninit(); FIRST_READ];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        match ready!(self.poll_socket(context, &mut buffer)) {
+            Ok(()) => {
+                self.unread = Bytes::copy_from_slice(buffer.filled());
+                Poll::Ready(!self.unread.is_empty())
+            }
+            Err(_) => Poll::Ready(false),
+        }
+    }
+
+    fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
+        let bytes = &buffer.filled()[before..];
+        self.framing.advance(bytes);
+        self.budget = self.budget.saturating_sub(bytes.len());
+        read
+    }
+}
+
 impl<R: AsyncRead + Unpin> AsyncRead for Wire<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -58,11 +99,16 @@ impl<R: AsyncRead + Unpin> AsyncRead for Wire<R> {
         if self.budget == 0 {
             return Poll::Ready(Err(io::Error::other("a message of endless fragments")));
         }
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        let bytes = buffer.filled().len() - before;
-        self.budget = self.budget.saturating_sub(bytes);
-        read
+        if !self.unread.is_empty() {
+            let bytes = self.unread.len().min(buffer.remaining());
+            buffer.put_slice(&self.unread.split_to(bytes));
+            if self.unread.is_empty() {
+                // Or it would keep its memory.
+                self.unread = Bytes::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_socket(context, buffer)
     }
 }
 

@@ -1,19 +1,17 @@
-//! The one place that writes to a socket: takes what waits in the outbox and sends it, as much as will go in each call.
+//! The one place that writes to a socket: what waits in the outbox, as much as will go in each call.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::client::{Close, Frame, Outbox, Taken};
+use crate::client::{Close, Frame, Last, Outbox, Written};
 use crate::protocol::{CloseCode, Header};
 
 /// The most frames in one system call. More would save little: the call's own cost is spread over 64 frames by then, while
@@ -26,51 +24,87 @@ const CUT_GRACE: Duration = Duration::from_secs(1);
 /// The longest reason in a close frame, in bytes: 125 for a control frame, less the code.
 const MAX_REASON: usize = 123;
 
-/// Sends a connection's frames until it ends.
+/// What a reader is told that takes nothing.
+pub(super) const TOO_SLOW: &str = "the client took nothing for too long";
+
+/// Writes a connection's frames.
 pub(super) struct Writer<W> {
     socket: W,
-    outbox: Arc<Outbox>,
+    /// Taken from the outbox and not wholly written.
     batch: VecDeque<Frame>,
-    /// How much of the first frame of the batch has been sent, header included.
+    /// How much of the first frame of the batch has been written, header included.
     sent: usize,
-    deadline: Duration,
+}
+
+/// What one step of sending came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The socket has taken something, and there is more.
+    More,
+    /// Nothing is left to send: nothing waits, the connection is cut, or the socket has failed.
+    Done,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// `deadline` is how long the socket may take nothing.
-    pub(super) fn new(socket: W, outbox: Arc<Outbox>, deadline: Duration) -> Self {
+    pub(super) fn new(socket: W) -> Self {
         Self {
             socket,
-            outbox,
             batch: VecDeque::new(),
             sent: 0,
-            deadline,
         }
     }
 
-    /// Sends until the outbox closes or the socket fails; then says the close and shuts the sending side down. Returns the
-    /// socket's half, since what still comes in is read on.
-    pub(super) async fn run(mut self) -> W {
+    /// Writes once, as much as the socket takes. `batch` is empty, and left empty: memory for a batch that goes at once,
+    /// so that an idle connection needs none.
+    pub(super) fn poll_step(
+        &mut self,
+        outbox: &Outbox,
+        batch: &mut VecDeque<Frame>,
+        context: &mut Context<'_>,
+    ) -> Poll<Step> {
+        if self.batch.is_empty() {
+            std::mem::swap(&mut self.batch, batch);
+        }
+        let step = self.poll_step_of_batch(outbox, context);
+        if self.batch.is_empty() {
+            std::mem::swap(&mut self.batch, batch);
+        }
+        step
+    }
+
+    fn poll_step_of_batch(&mut self, outbox: &Outbox, context: &mut Context<'_>) -> Poll<Step> {
+        if !outbox.refill(&mut self.batch, Written::default(), BATCH) {
+            return Poll::Ready(Step::Done);
+        }
+        let Ok(written) = ready!(self.poll_write(context)) else {
+            outbox.close(Close::quietly());
+            return Poll::Ready(Step::Done);
+        };
+        let more = outbox.refill(&mut self.batch, written, BATCH);
+        Poll::Ready(if more { Step::More } else { Step::Done })
+    }
+
+    /// Sends what is left when the connection has been closed, says the close and shuts the sending side down. `deadline` is
+    /// how long the socket may take nothing. Returns the socket's half, since what still comes in is read on.
+    pub(super) async fn finish(mut self, outbox: &Outbox, deadline: Duration) -> W {
         let close = loop {
-            let taken = poll_fn(|context| self.outbox.poll_take(&mut self.batch, BATCH, context)).await;
-            let farewell = match taken {
-                Taken::Frames { farewell } => farewell,
-                Taken::Close(close) => break close,
-            };
-            match self.send_batch(farewell).await {
-                Ok(()) => {}
-                Err(Stopped::Cut) => {
-                    self.batch.truncate(usize::from(self.sent > 0));
+            let cut = outbox.is_cut();
+            if cut {
+                // Of what was taken before, only a frame that has been begun is of use.
+                self.batch.truncate(usize::from(self.sent > 0));
+            }
+            let mut farewell = false;
+            if cut || self.batch.is_empty() {
+                match outbox.take_last(&mut self.batch, BATCH) {
+                    Some(Last::Frames { farewell: is_farewell }) => farewell = is_farewell,
+                    Some(Last::Close(close)) => break close,
+                    None => break Close::quietly(),
                 }
-                Err(Stopped::Stalled) => {
-                    let reason = "the client took nothing for too long";
-                    self.outbox.close(Close::now(CloseCode::SlowConsumer, reason));
-                    self.batch.truncate(usize::from(self.sent > 0));
-                }
-                Err(Stopped::Failed) => {
-                    self.outbox.close(Close::quietly());
-                    return self.socket;
-                }
+            }
+            match self.send_batch(outbox, farewell, deadline).await {
+                Ok(()) | Err(Stopped::Cut) => {}
+                Err(Stopped::Stalled) => outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW)),
+                Err(Stopped::Failed) => return self.socket,
             }
         };
         if let Some(code) = close.code {
@@ -78,7 +112,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         let _ = timeout(CUT_GRACE, async {
             while !self.batch.is_empty() {
-                self.send_some().await?;
+                poll_fn(|context| self.poll_write(context)).await?;
             }
             self.socket.shutdown().await
         })
@@ -87,56 +121,49 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Sends the batch, unless the connection is cut meanwhile; a `farewell` comes after the cut.
-    async fn send_batch(&mut self, farewell: bool) -> Result<(), Stopped> {
+    async fn send_batch(&mut self, outbox: &Outbox, farewell: bool, deadline: Duration) -> Result<(), Stopped> {
         while !self.batch.is_empty() {
-            if !farewell && self.outbox.is_cut() {
+            if !farewell && outbox.is_cut() {
                 return Err(Stopped::Cut);
             }
-            // Most of the time the socket takes what it is offered: no clock is set and nothing watched before it does not.
-            if let Some(sent) = self.send_some().now_or_never() {
-                sent.map_err(|_| Stopped::Failed)?;
-                continue;
-            }
-            let outbox = Arc::clone(&self.outbox);
-            let deadline = self.deadline;
-            tokio::select! {
+            let written = tokio::select! {
                 biased;
-                sent = self.send_some() => sent.map_err(|_| Stopped::Failed)?,
-                () = poll_fn(|context| outbox.poll_cut(context)) => return Err(Stopped::Cut),
+                written = poll_fn(|context| self.poll_write(context)) => written.map_err(|_| Stopped::Failed)?,
+                () = poll_fn(|context| outbox.poll_cut(context)), if !farewell => return Err(Stopped::Cut),
                 () = tokio::time::sleep(deadline) => return Err(Stopped::Stalled),
-            }
+            };
+            outbox.written(written);
         }
-        // The memory of a burst is not kept while idle.
-        if self.batch.capacity() > 8 {
-            self.batch = VecDeque::new();
-        }
-        self.socket.flush().await.map_err(|_| Stopped::Failed)
+        Ok(())
     }
 
-    /// Sends as much of the batch as the socket takes at once.
-    async fn send_some(&mut self) -> io::Result<()> {
-        let written = poll_fn(|context| self.poll_write(context)).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        self.sent += written;
-        let (mut frames, mut bytes) = (0, 0);
+    /// Writes what is left of the batch, as much as the socket takes in one call, and takes it out.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Written>> {
+        let bytes = match ready!(self.poll_offer(context))? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            bytes => bytes,
+        };
+        self.sent += bytes;
+        let mut written = Written::default();
         while let Some(first) = self.batch.front() {
             let whole = header(first).as_slice().len() + first.bytes().len();
             if self.sent < whole {
                 break;
             }
             self.sent -= whole;
-            frames += 1;
-            bytes += first.bytes().len();
+            written.frames += 1;
+            written.bytes += first.bytes().len();
             self.batch.pop_front();
         }
-        self.outbox.written(frames, bytes);
-        Ok(())
+        Poll::Ready(Ok(written))
     }
 
     /// Offers the socket what is left of the batch, all in one call.
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_offer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // The usual case where little is under way, and the cheaper call.
+        if let (Some(Frame::Raw(only)), 1) = (self.batch.front(), self.batch.len()) {
+            return Pin::new(&mut self.socket).poll_write(context, &only[self.sent..]);
+        }
         let mut headers = [Header::NONE; BATCH];
         for (header_of, frame) in headers.iter_mut().zip(&self.batch) {
             *header_of = header(frame);
@@ -191,9 +218,14 @@ fn close_frame(code: CloseCode, reason: &str) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::AsyncReadExt;
+
     use super::*;
     use crate::limits::Limits;
-    use tokio::io::AsyncReadExt;
+
+    const DEADLINE: Duration = Duration::from_secs(5);
 
     fn text(payload: Vec<u8>) -> Frame {
         Frame::Text(Bytes::from(payload))
@@ -207,15 +239,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sends_everything_in_order_then_the_close() {
+    async fn says_everything_that_waits_in_order_then_the_close() {
         let (ours, mut theirs) = tokio::io::duplex(7);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         for payload in ["one", "two", "three"] {
             outbox.push(text(payload.as_bytes().to_vec()));
         }
         outbox.close(Close::after_flush(CloseCode::Restarting, "bye"));
-        let writer = Writer::new(ours, Arc::clone(&outbox), Duration::from_secs(5));
-        let (_, received) = tokio::join!(writer.run(), async {
+        let writer = Writer::new(ours);
+        let (_, received) = tokio::join!(writer.finish(&outbox, DEADLINE), async {
             let mut all = Vec::new();
             theirs.read_to_end(&mut all).await.map(|_| all)
         });
@@ -229,32 +261,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cuts_a_reader_that_takes_nothing() {
+    async fn a_reader_that_takes_nothing_does_not_hold_up_the_end() {
         let (ours, _theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         outbox.push(text(b"too much for it".to_vec()));
+        outbox.close(Close::after_flush(CloseCode::Restarting, ""));
         let started = tokio::time::Instant::now();
-        Writer::new(ours, Arc::clone(&outbox), Duration::from_secs(5))
-            .run()
-            .await;
-        assert!(outbox.is_closed());
-        assert_eq!(started.elapsed(), Duration::from_secs(5) + CUT_GRACE);
+        Writer::new(ours).finish(&outbox, DEADLINE).await;
+        assert!(outbox.is_cut());
+        assert_eq!(started.elapsed(), DEADLINE + CUT_GRACE);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kick_ends_a_stalled_write_at_once() {
+    async fn a_kick_ends_a_stalled_end_at_once() {
         let (ours, _theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         outbox.push(text(b"too much for it".to_vec()));
+        outbox.close(Close::after_flush(CloseCode::Restarting, ""));
         let kick = async {
             tokio::task::yield_now().await;
             outbox.close(Close::now(CloseCode::Disconnected, "out"));
         };
         let started = tokio::time::Instant::now();
-        tokio::join!(
-            Writer::new(ours, Arc::clone(&outbox), Duration::from_secs(5)).run(),
-            kick
-        );
+        tokio::join!(Writer::new(ours).finish(&outbox, DEADLINE), kick);
         assert_eq!(started.elapsed(), CUT_GRACE);
     }
 }

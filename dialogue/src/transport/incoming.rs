@@ -1,0 +1,152 @@
+//! The messages of a client, as the protocol library reads them.
+//!
+//! The library's buffers are large. They are kept only while a message is under way: between messages the library has
+//! nothing to remember, and is set up anew when the next one begins.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::AsyncRead;
+use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
+
+use super::wire::Wire;
+use crate::client::{Close, Outbox};
+use crate::protocol::CloseCode;
+
+/// What one message may take on the wire, as a multiple of the largest payload: fragments of a single byte, each with its
+/// header and mask, take seven.
+const WIRE_OVERHEAD: usize = 8;
+
+/// The messages that come in, and the outbox for those that go out.
+pub(super) struct Incoming<R> {
+    reading: Reading<R>,
+    outbox: Arc<Outbox>,
+    message_bytes: usize,
+}
+
+/// Who has the socket.
+enum Reading<R> {
+    /// Nobody: no message is under way.
+    AtRest(Wire<R>),
+    /// The library, as long as it has part of a message, or more messages.
+    Busy(Box<WebSocketStream<Wire<R>>>),
+    /// It is at its end.
+    Over,
+}
+
+/// What the library has.
+enum Next {
+    Message(Message),
+    /// Nothing, and it waits for the beginning of a message.
+    Nothing,
+    /// The end, or what the client has done wrong.
+    End(Option<Error>),
+}
+
+impl<R: AsyncRead + Unpin> Incoming<R> {
+    pub(super) fn new(socket: R, outbox: Arc<Outbox>, message_bytes: usize) -> Self {
+        let budget = message_bytes.saturating_mul(WIRE_OVERHEAD).saturating_add(64 * 1024);
+        Self {
+            reading: Reading::AtRest(Wire::new(socket, Arc::clone(&outbox), budget)),
+            outbox,
+            message_bytes,
+        }
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// The next message, pings and pongs among them, which need no answer any more; `None` at the end of the connection,
+    /// whose reason the client has been told if there is one.
+    ///
+    /// Safe to drop: no message is lost.
+    pub(super) async fn next(&mut self) -> Option<Message> {
+        loop {
+            match self.next_of_library().await? {
+                Next::Message(message) => {
+                    if let Reading::Busy(library) = &mut self.reading {
+                        library.get_mut().message_done();
+                    }
+                    // The library answers a close with one of its own when it is asked for more.
+                    if !message.is_close() {
+                        return Some(message);
+                    }
+                }
+                Next::Nothing => self.rest(),
+                Next::End(error) => {
+                    if let Some(error) = error {
+                        self.refuse_frame(&error);
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Waits for what the library makes of what comes in. `None` once there is nothing to come.
+    async fn next_of_library(&mut self) -> Option<Next> {
+        if let Reading::AtRest(wire) = &mut self.reading {
+            let more = poll_fn(|context| wire.poll_readable(context)).await;
+            self.wake(more);
+        }
+        let Reading::Busy(library) = &mut self.reading else {
+            return None;
+        };
+        let next = poll_fn(|context| match library.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(message))) => Poll::Ready(Next::Message(message)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Next::End(Some(error))),
+            Poll::Ready(None) => Poll::Ready(Next::End(None)),
+            Poll::Pending if library.get_ref().is_at_rest() => Poll::Ready(Next::Nothing),
+            Poll::Pending => Poll::Pending,
+        });
+        Some(next.await)
+    }
+
+    /// Gives the socket to the library, if there is more to come.
+    fn wake(&mut self, more: bool) {
+        if let Reading::AtRest(wire) = std::mem::replace(&mut self.reading, Reading::Over)
+            && more
+        {
+            let library = ServerBuilder::new()
+                .config(Config::default())
+                .limits(FrameLimits::default().max_payload_len(Some(self.message_bytes)))
+                .serve(wire);
+            self.reading = Reading::Busy(Box::new(library));
+        }
+    }
+
+    /// Takes the socket from the library.
+    fn rest(&mut self) {
+        if let Reading::Busy(library) = std::mem::replace(&mut self.reading, Reading::Over) {
+            self.reading = Reading::AtRest(library.into_inner());
+        }
+    }
+
+    /// Ends a connection whose frames break the protocol. The library says the close itself, but for a message that is too
+    /// long only when all its fragments are counted, and for one that never ends.
+    fn refuse_frame(&mut self, error: &Error) {
+        let Reading::Busy(library) = &mut self.reading else {
+            return;
+        };
+        let _ = library.next().now_or_never();
+        if library.get_ref().wrote_close() {
+            return;
+        }
+        match error {
+            Error::PayloadTooLong { .. } => self.end(CloseCode::MessageTooBig, "the message is too long"),
+            Error::Io(error) if error.kind() == std::io::ErrorKind::Other => {
+                self.end(CloseCode::MessageTooBig, "the message has too many fragments");
+            }
+            Error::Protocol(_) => self.end(CloseCode::ProtocolError, "the frame breaks the protocol"),
+            _ => {}
+        }
+    }
+
+    /// Ends the connection once what waits has been sent.
+    pub(super) fn end(&self, code: CloseCode, reason: impl Into<String>) {
+        self.outbox.close(Close::after_flush(code, reason));
+    }
+}
