@@ -1,0 +1,30 @@
+//! placeholder
+mod backoff;
+mod buffer;
+mod builder;
+mod client;
+mod engine;
+mod error;
+mod events;
+mod hearing;
+mod joined;
+mod link;
+mod notice;
+mod pending;
+mod position;
+mod replies;
+mod request;
+mod rooms;
+mod session;
+mod state;
+
+pub use builder::ClientBuilder;
+pub use client::DialogueClient;
+pub use error::{ClientError, Refused};
+pub use events::{Departure, Gap, Recovery, RoomHistory, RoomStreamError};
+pub use hearing::ClientSubscription;
+pub use joined::{AnyRoom, Joined, RoomStream};
+pub use notice::Disconnection;
+pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomPage};
+pub use request::{Asking, Join, RoomRequest, Triggering};
+pub use state::{CloseReason, ConnectionState, ConnectionStates};
