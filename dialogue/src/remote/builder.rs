@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::future::{Future, IntoFuture};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;

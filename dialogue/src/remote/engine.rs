@@ -82,6 +82,11 @@ impl Engine {
                         let _ = first.send(Ok(()));
                     }
                     let Over::Link(end) = self.converse(link).await else {
+                        self.session.tell(Notice::Disconnected(Disconnection {
+                            code: None,
+                            reason: CloseReason::ByClient.to_string(),
+                            reconnects: false,
+                        }));
                         return CloseReason::ByClient;
                     };
                     backoff.lasted(began.elapsed());

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::buffer::{Buffer, Next};
 use super::client::Shared;
-use super::error::ClientError;
 use super::events::{Departure, Recovery, RoomItem, RoomStreamError, decode};
 use super::hearing::{ClientSubscription, ListenerKey};
 use super::pending::Answer;
@@ -239,7 +238,7 @@ impl<R> Joined<R> {
     where
         R: Allows<E>,
     {
-        let pages = self.history_of(E::NAME, page);
+        let pages = self.history_named(E::NAME, page);
         Asking::new(async move {
             let HistoryPage { events, more } = pages.await?;
             let events = events.iter().map(decode::<E>).collect::<Result<_, _>>()?;
@@ -248,7 +247,7 @@ impl<R> Joined<R> {
     }
 
     /// The same by the event's name, as JSON.
-    pub fn history_of(&self, event: impl Into<EventName>, page: Page) -> Asking<HistoryPage<Value>> {
+    pub fn history_named(&self, event: impl Into<EventName>, page: Page) -> Asking<HistoryPage<Value>> {
         let client = Arc::clone(&self.client);
         let command = Command::History(History {
             room_id: self.shared.id.clone(),
