@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -198,8 +199,10 @@ impl Engine {
     }
 
     /// Takes in what has come, and what has come behind it by now.
-    async fn take_in(&mut self, mut received: Received, link: &mut Link) -> Option<LinkEnd> {
-        for _ in 0..FRAMES_AT_ONCE {
+    async fn take_in(&mut self, first: Received, link: &mut Link) -> Option<LinkEnd> {
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(received) = next {
             match received {
                 Received::End(end) => return Some(end),
                 Received::Sign => {}
@@ -211,10 +214,13 @@ impl Engine {
                     }
                 }
             }
-            match futures_util::FutureExt::now_or_never(link.next()) {
-                Some(next) => received = next,
-                None => break,
-            }
+            taken += 1;
+            // What is looked for is taken in, so none is looked for that would not be.
+            next = if taken < FRAMES_AT_ONCE {
+                link.next().now_or_never()
+            } else {
+                None
+            };
         }
         // A server that never pauses must not hold up the rest of the program.
         tokio::task::yield_now().await;

@@ -245,7 +245,15 @@ async fn a_message_that_is_too_long_ends_the_connection() {
 async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
     let script = Script::new().await;
     let url = script.url();
-    let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
+    let serving = async {
+        let mut served = script.accept().await;
+        served.expect("connect").await;
+        let mut connected = connected();
+        connected["pingInterval"] = json!(5_000);
+        served.say(connected).await;
+        served
+    };
+    let (client, mut served) = tokio::join!(connect_to(&url, "ada"), serving);
     let mut states = client.states();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     // From here on, time passes when nobody has anything to do.
