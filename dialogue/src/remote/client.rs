@@ -116,11 +116,25 @@ impl DialogueClient {
     /// Dropped once it is awaited, the connection ends all the same.
     pub async fn disconnect(&self) {
         self.shared.closing.cancel();
+        self.closed().await;
+    }
+
+    /// Waits until the connection has ended for good, and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop.
+    pub async fn closed(&self) -> CloseReason {
         let mut states = self.shared.states.clone();
-        // An error means that the engine is gone, which is the same.
-        let _ = states
-            .wait_for(|state| matches!(state, ConnectionState::Closed(_)))
-            .await;
+        loop {
+            if let ConnectionState::Closed(reason) = &*states.borrow_and_update() {
+                return reason.clone();
+            }
+            if states.changed().await.is_err() {
+                // The runtime is gone, and the connection with it.
+                return CloseReason::ByClient;
+            }
+        }
     }
 
     /// Whether the client is connected.

@@ -106,6 +106,15 @@ pub(super) enum Readiness {
     Gone,
 }
 
+/// What [`Pending::take_sendable`] has found.
+#[derive(Debug, Default)]
+pub(super) struct Sendable {
+    /// Frames, in order.
+    pub(super) texts: Vec<String>,
+    /// Rooms to which no way leads back.
+    pub(super) barred: Vec<(RoomId, ClientError)>,
+}
+
 /// Under which conditions a trigger was first sent.
 #[derive(Debug)]
 struct FirstSent {
@@ -169,14 +178,15 @@ impl Pending {
         self.entries.insert(id, entry);
     }
 
-    /// Takes out what can be sent now. What can never be sent any more is told so.
+    /// Takes out what can be sent now. What can never be sent any more is told so; a way back of which that is true is
+    /// returned beside.
     pub(super) fn take_sendable(
         &mut self,
         now: Instant,
         user: Option<&UserId>,
         max_bytes: usize,
         readiness: impl Fn(&RoomId) -> Readiness,
-    ) -> Vec<String> {
+    ) -> Sendable {
         let (mut texts, mut failed) = (Vec::new(), Vec::new());
         for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.sent) {
             let mut epoch = None;
@@ -225,10 +235,14 @@ impl Pending {
             });
             texts.push(entry.text.clone());
         }
+        let mut barred = Vec::new();
         for (id, error) in failed {
+            if let (Some(error), Some(room)) = (&error, self.rejoined_room(id)) {
+                barred.push((room, error.clone()));
+            }
             self.fail(id, error);
         }
-        texts
+        Sendable { texts, barred }
     }
 
     /// Takes out the request that an answer is for, if it is still waited for.
@@ -278,13 +292,7 @@ impl Pending {
             .collect();
         let mut rooms = Vec::new();
         for id in late {
-            if let Some(Entry {
-                purpose: Purpose::Rejoin(room),
-                ..
-            }) = self.entries.get(&id)
-            {
-                rooms.push(room.clone());
-            }
+            rooms.extend(self.rejoined_room(id));
             self.fail(id, Some(ClientError::TimedOut(self.patience)));
         }
         rooms
@@ -317,6 +325,14 @@ impl Pending {
             _ => ClientError::Disconnected,
         });
         entry.reply.map(|reply| reply.send(Err(error)));
+    }
+
+    /// The room to which a request leads back.
+    fn rejoined_room(&self, id: i64) -> Option<RoomId> {
+        match &self.entries.get(&id)?.purpose {
+            Purpose::Rejoin(room) => Some(room.clone()),
+            _ => None,
+        }
     }
 
     fn remove(&mut self, id: i64) -> Option<Entry> {
@@ -386,6 +402,7 @@ mod tests {
             let user = self.user.clone();
             self.pending
                 .take_sendable(self.now, Some(&user), MAX, |_| readiness.clone())
+                .texts
                 .len()
         }
 
@@ -508,7 +525,7 @@ mod tests {
             let texts = client
                 .pending
                 .take_sendable(client.now, Some(&user), usize::MAX, |_| here("e"));
-            (texts.len(), client.pending.answered(1).is_some())
+            (texts.texts.len(), client.pending.answered(1).is_some())
         };
         assert_eq!(send(), (1, true), "two are over the window");
         assert_eq!(send().0, 1);
@@ -518,8 +535,16 @@ mod tests {
     async fn what_is_too_long_for_the_server_is_not_sent() {
         let mut client = Client::new();
         let mut outcome = client.trigger(None);
-        let texts = client.pending.take_sendable(client.now, None, 10, |_| here("e"));
+        let join = crate::protocol::Join {
+            room_id: "chat".into(),
+            subscriptions: None,
+            since: None,
+        };
+        let purpose = Purpose::Rejoin("chat".into());
+        client.pending.add(Command::Join(join), purpose, None, client.now);
+        let Sendable { texts, barred } = client.pending.take_sendable(client.now, None, 10, |_| here("e"));
         assert!(texts.is_empty());
+        assert!(matches!(&barred[..], [(room, ClientError::TooLarge { .. })] if room == "chat"));
         assert!(matches!(
             failed(&mut outcome),
             Some(ClientError::TooLarge { limit: 10, .. })

@@ -152,8 +152,13 @@ impl Session {
             self.pending.add(Command::Join(join), purpose, None, now);
         }
         let rooms = &self.rooms;
-        self.pending
-            .take_sendable(now, self.user.as_ref(), self.max_bytes, |room| rooms.readiness(room))
+        let sendable = self
+            .pending
+            .take_sendable(now, self.user.as_ref(), self.max_bytes, |room| rooms.readiness(room));
+        for (room, error) in sendable.barred {
+            self.barred(&room, error);
+        }
+        sendable.texts
     }
 
     /// Asks whether the server is still there.
@@ -285,14 +290,17 @@ impl Session {
         match purpose {
             Purpose::Rejoin(room) => match retry_rejoin(&error, now) {
                 Some(at) => self.rooms.rejoin_at(&room, at),
-                None => {
-                    self.rooms.left(&room, Departure::NotRejoined(error.clone()));
-                    self.tell(Notice::Error(error));
-                }
+                None => self.barred(&room, error),
             },
             Purpose::Renewal => self.renewal_failed(error, now),
             _ => {}
         }
+    }
+
+    /// There is no way back into a room.
+    fn barred(&mut self, room: &RoomId, error: ClientError) {
+        self.rooms.left(room, Departure::NotRejoined(error.clone()));
+        self.tell(Notice::Error(error));
     }
 
     /// Takes in what answers nothing that is waited for.
