@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
 use super::client::DialogueClient;
 use super::error::ClientError;
@@ -54,6 +54,7 @@ impl ClientBuilder {
                     headers: HeaderMap::new(),
                     roots: Vec::new(),
                     max_message: 4 * 1024 * 1024,
+                    tls: OnceCell::new(),
                 },
                 auth: Box::new(|| Box::pin(async { Ok(Value::Null) })),
                 connect_timeout: Duration::from_secs(10),

@@ -11,7 +11,10 @@ use futures_util::{Sink, Stream, StreamExt};
 use http::{HeaderMap, Uri};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio_websockets::{
@@ -31,7 +34,6 @@ const MAX_HANDSHAKE: usize = 64 * 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Where to connect to, and how.
-#[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
@@ -39,6 +41,8 @@ pub(super) struct Target {
     pub(super) roots: Vec<Vec<u8>>,
     /// The longest message that is taken, in bytes.
     pub(super) max_message: usize,
+    /// Made at the first connection that needs it: reading the system's certificates takes a while.
+    pub(super) tls: OnceCell<TlsConnector>,
 }
 
 /// An open connection.
@@ -78,7 +82,7 @@ impl Link {
         let stream = TcpStream::connect((host, port)).await.map_err(ClientError::connect)?;
         stream.set_nodelay(true).map_err(ClientError::connect)?;
         let connector = if secure {
-            Connector::Rustls(Arc::new(tls(&target.roots)?).into())
+            Connector::Rustls(target.tls.get_or_try_init(|| tls(target.roots.clone())).await?.clone())
         } else {
             Connector::Plain
         };
@@ -149,15 +153,16 @@ fn end_of(error: &Error) -> LinkEnd {
     }
 }
 
-/// TLS by the system's certificates and further ones.
-fn tls(roots: &[Vec<u8>]) -> Result<ClientConfig, ClientError> {
+/// TLS by the system's certificates and further ones. These are files, which are not to hold up other tasks.
+async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, ClientError> {
+    let native = spawn_blocking(rustls_native_certs::load_native_certs)
+        .await
+        .map_err(ClientError::connect)?;
     let mut store = RootCertStore::empty();
     // One that cannot be read is no reason to do without the others.
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    store.add_parsable_certificates(native.certs);
     for root in roots {
-        store
-            .add(CertificateDer::from_slice(root))
-            .map_err(ClientError::connect)?;
+        store.add(CertificateDer::from(root)).map_err(ClientError::connect)?;
     }
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -165,7 +170,7 @@ fn tls(roots: &[Vec<u8>]) -> Result<ClientConfig, ClientError> {
         .map_err(ClientError::connect)?
         .with_root_certificates(store)
         .with_no_client_auth();
-    Ok(config)
+    Ok(Arc::new(config).into())
 }
 
 /// A stream that ends if the handshake is longer than it may be: the library reads an answer to its end.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dialogue::{ClientError, ConnectionState, DialogueClient, RoomStreamError};
-use dialogue_tests::{Chat, Message, Record, message, within};
+use dialogue::{ClientError, ConnectionState, DialogueClient, EventMessage, RoomStreamError};
+use dialogue_tests::{Chat, Gate, Message, Record, message, until, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_websockets::Message as Frame;
@@ -152,7 +152,12 @@ async fn a_reader_that_stalls_holds_a_bounded_number_of_events_and_is_told_how_m
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
     let chat = within("a seat", joining).await.expect("no panic").expect("a seat");
-    let mut stream = chat.stream::<Message>();
+    let (mut stream, gate) = (chat.stream::<Message>(), Gate::default());
+    let held = gate.clone();
+    let handler = chat.on(move |_: EventMessage<Message>| {
+        let held = held.clone();
+        async move { held.pass().await }
+    });
     for seq in 1..=EVENTS {
         served.say(event(seq, "hello")).await;
     }
@@ -172,6 +177,10 @@ async fn a_reader_that_stalls_holds_a_bounded_number_of_events_and_is_told_how_m
             .expect("an event");
         assert_eq!(event.seq, Some(seq));
     }
+    assert_eq!(handler.dropped(), 0, "it has not looked yet");
+    gate.open();
+    until("the count", || handler.dropped() > 0).await;
+    assert!(handler.dropped() >= EVENTS - 101, "{handler:?}");
 }
 
 #[tokio::test]

@@ -75,6 +75,7 @@ async fn every_event_comes_once_and_in_order_however_the_connection_is_cut() {
             );
             last = Some(line.data.number);
         }
+        assert!(proxy.cuts() > 3, "something was cut: {}", proxy.cuts());
     }
 }
 
