@@ -276,6 +276,21 @@ async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_for_pongs_and_takes_none_is_given_up() {
+    const MOST: usize = 400_000;
+    let script = Script::new().await;
+    let url = script.url();
+    let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
+    let mut states = client.states();
+    reach(&mut states, |state| *state == ConnectionState::Connected).await;
+    // When both sides wait for each other, time passes.
+    tokio::time::pause();
+    let sent = served.ping_without_end(MOST).await;
+    assert!(sent < MOST, "the client has taken {sent} pings");
+    while !matches!(states.next().await, Some(ConnectionState::Reconnecting { .. })) {}
+}
+
+#[tokio::test]
 async fn a_request_that_is_not_answered_fails_in_time_and_a_late_answer_harms_nothing() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).request_timeout(Duration::from_secs(3));

@@ -90,6 +90,16 @@ impl Served {
         let _ = within("room for a frame", self.socket.send(message)).await;
     }
 
+    /// Sends pings, and reads none of the answers, until the client has gone or so many are sent. Returns how many were.
+    pub(crate) async fn ping_without_end(&mut self, most: usize) -> usize {
+        for sent in 0..most {
+            if self.socket.send(Message::ping(vec![0; 125])).await.is_err() {
+                return sent;
+            }
+        }
+        most
+    }
+
     /// Closes with a code.
     pub(crate) async fn close(&mut self, code: u16) {
         let code = CloseCode::try_from(code).expect("a close code");
