@@ -47,6 +47,10 @@ pub enum Error {
     /// An event cannot be defined.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// A client's request, or its connection, came to nothing.
+    #[cfg(feature = "client")]
+    #[error(transparent)]
+    Client(#[from] crate::remote::ClientError),
     /// Something else of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -469,6 +469,8 @@ mod logger;
 mod origin;
 mod protocol;
 mod rate_limit;
+#[cfg(feature = "client")]
+pub mod remote;
 mod room;
 mod runtime;
 mod serial;
@@ -497,6 +499,12 @@ pub use limits::Limits;
 pub use logger::{default_logger, silent_logger};
 pub use protocol::{CloseCode, ErrorCode};
 pub use rate_limit::RateLimiter;
+#[cfg(feature = "client")]
+pub use remote::{
+    Ack, AnyRoom, Asking, ClientBuilder, ClientError, ClientSubscription, CloseReason, ConnectionState,
+    ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
+    Refused, RoomHistory, RoomInfo, RoomPage, RoomRequest, RoomStream, RoomStreamError, Triggering,
+};
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, RoomSet, SyncHistory};
 pub use runtime::{
     BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,

@@ -45,6 +45,32 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// The code that is written so.
+    #[cfg(feature = "client")]
+    pub(crate) fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
+    #[cfg(feature = "client")]
+    const ALL: [Self; 16] = [
+        Self::InvalidRequest,
+        Self::UnsupportedProtocol,
+        Self::Unauthenticated,
+        Self::RoomNotFound,
+        Self::RoomFull,
+        Self::JoinDenied,
+        Self::NotInRoom,
+        Self::EventNotAllowed,
+        Self::ValidationFailed,
+        Self::Blocked,
+        Self::RateLimited,
+        Self::RoomExists,
+        Self::PermissionDenied,
+        Self::LimitExceeded,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
     /// The code as it is written on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -207,6 +233,8 @@ mod tests {
         ] {
             assert_eq!(code.to_string(), text);
             assert_eq!(serde_json::to_value(code).unwrap(), text);
+            #[cfg(feature = "client")]
+            assert_eq!(ErrorCode::from_wire(text), Some(code));
         }
     }
 

@@ -1,4 +1,5 @@
-//! The wire protocol, version 1: text frames into requests, replies and pushes into text frames.
+//! The wire protocol, version 1: text frames into requests, replies and pushes into text frames; for the Rust client, the
+//! other way about.
 //!
 //! Owns what a frame looks like, what counts as malformed, and the error and close codes. Pure: it knows no room, client,
 //! socket or clock, and decides nothing that needs to ask one. `docs/protocol.md` tells the same to whoever writes a
@@ -9,9 +10,13 @@ mod arbitrary;
 mod code;
 #[cfg(test)]
 mod document;
+#[cfg(feature = "client")]
+mod encode;
 mod event_frame;
 mod fields;
 mod header;
+#[cfg(feature = "client")]
+mod incoming;
 mod json;
 mod reply;
 mod request;
@@ -20,6 +25,8 @@ mod subscriptions;
 pub use code::{CloseCode, ErrorCode};
 pub(crate) use event_frame::EventHead;
 pub(crate) use header::Header;
+#[cfg(feature = "client")]
+pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome};
 pub(crate) use json::MAX_DEPTH;
 pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
 pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};

@@ -23,6 +23,12 @@ proptest! {
         prop_assert_eq!(Request::parse(&object_text(&fields), DEPTH), Ok(request));
     }
 
+    #[cfg(feature = "client")]
+    #[test]
+    fn reads_any_request_as_a_client_writes_it((request, _) in request()) {
+        prop_assert_eq!(Request::parse(&request.encode(), DEPTH), Ok(request));
+    }
+
     #[test]
     fn never_panics_and_keeps_the_id_whatever_a_field_holds(
         (request, mut fields) in request(),

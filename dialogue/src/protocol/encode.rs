@@ -1,0 +1,140 @@
+//! A client's requests into text frames: the other direction of `request`.
+//!
+//! What is written here is what [`Request::parse`] reads; that both agree is held by a law below.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::json;
+use super::request::{Command, Connect, Cursor, History, Join, NewRoom, Request, Since, Trigger};
+
+impl Request {
+    /// The frame's text.
+    pub(crate) fn encode(&self) -> String {
+        let mut text = Vec::with_capacity(128);
+        json::write(&mut text, self);
+        // serde_json writes UTF-8 only; should that ever fail, the server answers an empty frame with an error.
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+/// One object, `type` and `id` first; what is absent is left out.
+impl Serialize for Request {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields.put("type", self.command.kind())?;
+        fields.put_some("id", self.id.as_ref())?;
+        match &self.command {
+            Command::Connect(Connect { protocol, auth, resume }) => {
+                fields.put("protocol", protocol)?;
+                fields.put("auth", auth)?;
+                fields.put_some("resume", resume.as_ref())?;
+            }
+            Command::Join(Join {
+                room_id,
+                subscriptions,
+                since,
+            }) => {
+                fields.put("roomId", room_id)?;
+                fields.put_some("subscriptions", subscriptions.as_ref())?;
+                fields.put_some("since", since.as_ref())?;
+            }
+            Command::Leave { room_id } | Command::SubscribeAll { room_id } | Command::DeleteRoom { room_id } => {
+                fields.put("roomId", room_id)?;
+            }
+            Command::Subscribe { room_id, event } | Command::Unsubscribe { room_id, event } => {
+                fields.put("roomId", room_id)?;
+                fields.put("event", event)?;
+            }
+            Command::Trigger(Trigger {
+                room_id,
+                event,
+                data,
+                meta,
+                key,
+            }) => {
+                fields.put("roomId", room_id)?;
+                fields.put("event", event)?;
+                fields.put("data", data)?;
+                fields.put_some("meta", meta.as_ref())?;
+                fields.put_some("key", key.as_ref())?;
+            }
+            Command::History(History { room_id, event, cursor }) => {
+                fields.put("roomId", room_id)?;
+                fields.put("event", event)?;
+                let names = match cursor {
+                    Cursor::Index { .. } => ["start", "end"],
+                    Cursor::Before { .. } => ["before", "limit"],
+                };
+                let (Cursor::Index {
+                    start: first,
+                    end: second,
+                }
+                | Cursor::Before {
+                    seq: first,
+                    limit: second,
+                }) = cursor;
+                fields.put(names[0], first)?;
+                fields.put(names[1], second)?;
+            }
+            Command::ListRooms { after } => fields.put_some("after", after.as_ref())?,
+            Command::CreateRoom { room } => fields.put("room", room)?,
+            Command::Ping => {}
+        }
+        fields.0.end()
+    }
+}
+
+impl Command {
+    /// The frame's `type`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Join(_) => "join",
+            Self::Leave { .. } => "leave",
+            Self::Subscribe { .. } => "subscribe",
+            Self::Unsubscribe { .. } => "unsubscribe",
+            Self::SubscribeAll { .. } => "subscribeAll",
+            Self::Trigger(_) => "trigger",
+            Self::History(_) => "history",
+            Self::ListRooms { .. } => "listRooms",
+            Self::CreateRoom { .. } => "createRoom",
+            Self::DeleteRoom { .. } => "deleteRoom",
+            Self::Ping => "ping",
+        }
+    }
+}
+
+impl Serialize for Since {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields.put("epoch", &self.epoch)?;
+        fields.put("seq", &self.seq)?;
+        fields.0.end()
+    }
+}
+
+impl Serialize for NewRoom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields.put("id", &self.id)?;
+        fields.put_some("name", self.name.as_ref())?;
+        fields.put_some("description", self.description.as_ref())?;
+        fields.put_some("maxSize", self.max_size.as_ref())?;
+        fields.0.end()
+    }
+}
+
+/// An object as it is written.
+struct Fields<M>(M);
+
+impl<M: SerializeMap> Fields<M> {
+    fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, value)
+    }
+
+    /// Absent is not `null`.
+    fn put_some(&mut self, name: &str, value: Option<&impl Serialize>) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| self.put(name, value))
+    }
+}

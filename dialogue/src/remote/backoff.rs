@@ -1,0 +1,85 @@
+//! How long to wait before the next attempt to connect. Pure: chance is an argument.
+
+use std::time::Duration;
+
+/// How long a connection must have lasted before the next failure counts as the first one again. Not as soon as it is
+/// open: a server that takes connections and drops them is as good as none.
+pub(super) const SETTLED: Duration = Duration::from_secs(60);
+
+/// Full jitter: before attempt *n*, a random time between 0 and `base · 2ⁿ`, at most `cap`. All of it is random, so that
+/// the clients of a server that restarts do not come back in step.
+#[derive(Debug, Clone)]
+pub(super) struct Backoff {
+    base: Duration,
+    cap: Duration,
+    attempt: u32,
+}
+
+impl Backoff {
+    pub(super) fn new(base: Duration, cap: Duration) -> Self {
+        Self { base, cap, attempt: 0 }
+    }
+
+    /// How many attempts have failed in a row.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The wait before the next attempt, where `random` is any number, each as likely.
+    pub(super) fn next(&mut self, random: u64) -> Duration {
+        let factor = 1_u32.checked_shl(self.attempt).unwrap_or(u32::MAX);
+        self.attempt = self.attempt.saturating_add(1);
+        let longest = self.base.saturating_mul(factor).min(self.cap);
+        let nanos = u128::from(random) * longest.as_nanos() / u128::from(u64::MAX);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// Notes that a connection lasted so long.
+    pub(super) fn lasted(&mut self, time: Duration) {
+        if time >= SETTLED {
+            self.attempt = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BASE: Duration = Duration::from_millis(500);
+    const CAP: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn the_longest_wait_doubles_up_to_the_cap_and_the_shortest_is_none() {
+        let mut backoff = Backoff::new(BASE, CAP);
+        for longest in [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000] {
+            assert_eq!(backoff.clone().next(0), Duration::ZERO);
+            assert_eq!(backoff.next(u64::MAX), Duration::from_millis(longest));
+        }
+    }
+
+    #[test]
+    fn begins_anew_only_after_a_connection_that_lasted() {
+        let mut backoff = Backoff::new(BASE, CAP);
+        backoff.next(0);
+        backoff.next(0);
+        backoff.lasted(SETTLED - Duration::from_millis(1));
+        assert_eq!(backoff.next(u64::MAX), BASE * 4);
+        backoff.lasted(SETTLED);
+        assert_eq!(backoff.next(u64::MAX), BASE);
+    }
+
+    proptest! {
+        #[test]
+        fn never_waits_longer_than_the_cap(attempts in 0..200_u32, random: u64, base: u64, cap: u64) {
+            let cap = Duration::from_nanos(cap);
+            let mut backoff = Backoff::new(Duration::from_nanos(base), cap);
+            for _ in 0..attempts {
+                backoff.next(random);
+            }
+            prop_assert!(backoff.next(random) <= cap);
+        }
+    }
+}

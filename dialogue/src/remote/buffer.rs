@@ -1,0 +1,230 @@
+//! What waits for a reader: the newest items within two bounds, and how many older ones were dropped.
+//!
+//! Whoever puts something in never waits, so that a reader that stalls holds up nobody but itself.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::{Mutex, MutexGuard};
+
+/// The most that a buffer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) items: usize,
+    pub(super) bytes: usize,
+}
+
+/// What can wait.
+pub(super) trait Weighed {
+    /// How many bytes it counts for.
+    fn weight(&self) -> usize;
+}
+
+/// A queue that drops its oldest item over its bounds. Whatever the bounds, it holds the newest one.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    waiting: VecDeque<T>,
+    bytes: usize,
+    bounds: Bounds,
+    dropped: u64,
+}
+
+impl<T: Weighed> Queue<T> {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            bounds,
+            dropped: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, item: T) {
+        self.bytes += item.weight();
+        self.waiting.push_back(item);
+        while self.waiting.len() > 1 && (self.waiting.len() > self.bounds.items || self.bytes > self.bounds.bytes) {
+            self.pop();
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let item = self.waiting.pop_front()?;
+        self.bytes -= item.weight();
+        Some(item)
+    }
+
+    /// Takes out what `wanted` picks, in order.
+    pub(super) fn take(&mut self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let (taken, kept): (Vec<T>, VecDeque<T>) =
+            std::mem::take(&mut self.waiting)
+                .into_iter()
+                .fold(Default::default(), |(mut taken, mut kept), item| {
+                    if wanted(&item) {
+                        taken.push(item);
+                    } else {
+                        kept.push_back(item);
+                    }
+                    (taken, kept)
+                });
+        self.waiting = kept;
+        self.bytes -= taken.iter().map(Weighed::weight).sum::<usize>();
+        taken
+    }
+}
+
+/// A queue with one reader that waits for what comes.
+#[derive(Debug)]
+pub(super) struct Buffer<T> {
+    state: Mutex<State<T>>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    queue: Queue<T>,
+    ended: bool,
+    reader: Option<Waker>,
+}
+
+/// What the reader finds next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<T> {
+    Item(T),
+    /// So many were dropped before what comes next.
+    Dropped(u64),
+    End,
+}
+
+impl<T: Weighed> Buffer<T> {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue: Queue::new(bounds),
+                ended: false,
+                reader: None,
+            }),
+        }
+    }
+
+    /// Puts an item in, unless the buffer has ended.
+    pub(super) fn push(&self, item: T) {
+        let mut state = self.state.lock();
+        if !state.ended {
+            state.queue.push(item);
+            wake(state);
+        }
+    }
+
+    /// Ends it: what waits is still read.
+    pub(super) fn end(&self) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        wake(state);
+    }
+
+    pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next<T>> {
+        let mut state = self.state.lock();
+        match std::mem::take(&mut state.queue.dropped) {
+            0 => {}
+            dropped => return Poll::Ready(Next::Dropped(dropped)),
+        }
+        if let Some(item) = state.queue.pop() {
+            return Poll::Ready(Next::Item(item));
+        }
+        if state.ended {
+            return Poll::Ready(Next::End);
+        }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// The next of it. Safe to drop: nothing is lost.
+    pub(super) async fn next(&self) -> Next<T> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+}
+
+fn wake<T>(mut state: MutexGuard<'_, State<T>>) {
+    let reader = state.reader.take();
+    drop(state);
+    if let Some(reader) = reader {
+        reader.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    struct Parcel(usize);
+
+    impl Weighed for Parcel {
+        fn weight(&self) -> usize {
+            self.0
+        }
+    }
+
+    const BOUNDS: Bounds = Bounds { items: 3, bytes: 100 };
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_loses_the_oldest_and_is_told_how_many() {
+        let buffer = Buffer::new(BOUNDS);
+        for weight in 1..=5 {
+            buffer.push(Parcel(weight));
+        }
+        buffer.end();
+        buffer.push(Parcel(6));
+        let expected = [
+            Next::Dropped(2),
+            Next::Item(Parcel(3)),
+            Next::Item(Parcel(4)),
+            Next::Item(Parcel(5)),
+            Next::End,
+        ];
+        for next in expected {
+            assert_eq!(buffer.next().await, next);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_is_woken_by_an_item_and_by_the_end() {
+        let buffer = std::sync::Arc::new(Buffer::new(BOUNDS));
+        let reader = tokio::spawn({
+            let buffer = buffer.clone();
+            async move { (buffer.next().await, buffer.next().await) }
+        });
+        tokio::task::yield_now().await;
+        buffer.push(Parcel(1));
+        tokio::task::yield_now().await;
+        buffer.end();
+        assert_eq!(reader.await.unwrap(), (Next::Item(Parcel(1)), Next::End));
+    }
+
+    #[test]
+    fn what_is_taken_out_weighs_nothing_any_more() {
+        let mut queue = Queue::new(BOUNDS);
+        for weight in [60, 1, 39] {
+            queue.push(Parcel(weight));
+        }
+        assert_eq!(queue.take(|parcel| parcel.0 > 1), [Parcel(60), Parcel(39)]);
+        queue.push(Parcel(99));
+        assert_eq!(queue.dropped, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn never_holds_more_than_its_bounds_or_one_item(weights in prop::collection::vec(0..200_usize, 0..50)) {
+            let mut queue = Queue::new(BOUNDS);
+            for (pushed, weight) in weights.iter().enumerate() {
+                queue.push(Parcel(*weight));
+                prop_assert_eq!(queue.bytes, queue.waiting.iter().map(Weighed::weight).sum::<usize>());
+                prop_assert!(queue.waiting.len() <= BOUNDS.items);
+                prop_assert!(queue.bytes <= BOUNDS.bytes || queue.waiting.len() == 1);
+                prop_assert_eq!(queue.waiting.len() as u64 + queue.dropped, pushed as u64 + 1);
+            }
+        }
+    }
+}

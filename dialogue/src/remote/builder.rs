@@ -1,0 +1,257 @@
+//! How a client is set up.
+
+use std::error::Error;
+use std::future::{Future, IntoFuture};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, oneshot};
+
+use super::client::DialogueClient;
+use super::error::ClientError;
+use super::link::Target;
+
+/// Where the WebSocket is if the URL does not say.
+const USUAL_PATH: &str = "/dialogue/ws";
+
+/// What the application gives as credentials.
+type Given = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;
+
+/// Everything that a client is set up with.
+pub(super) struct Config {
+    pub(super) target: Target,
+    pub(super) auth: Box<dyn Fn() -> Given + Send + Sync>,
+    pub(super) connect_timeout: Duration,
+    pub(super) request_timeout: Duration,
+    pub(super) backoff_base: Duration,
+    pub(super) backoff_cap: Duration,
+    pub(super) max_requests: usize,
+    pub(super) buffer_events: usize,
+    pub(super) buffer_bytes: usize,
+}
+
+/// Sets up a client: what [`DialogueClient::connect`] returns. Await it to connect.
+///
+/// Everything has a default: nobody in particular as credentials, and the bounds below.
+#[must_use = "nothing is connected until this is awaited"]
+pub struct ClientBuilder {
+    url: String,
+    headers: Vec<(String, String)>,
+    config: Config,
+}
+
+impl ClientBuilder {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            headers: Vec::new(),
+            config: Config {
+                target: Target {
+                    uri: Uri::default(),
+                    headers: HeaderMap::new(),
+                    roots: Vec::new(),
+                    max_message: 4 * 1024 * 1024,
+                    tls: OnceCell::new(),
+                },
+                auth: Box::new(|| Box::pin(async { Ok(Value::Null) })),
+                connect_timeout: Duration::from_secs(10),
+                request_timeout: Duration::from_secs(30),
+                backoff_base: Duration::from_millis(500),
+                backoff_cap: Duration::from_secs(20),
+                max_requests: 256,
+                buffer_events: 1024,
+                buffer_bytes: 1024 * 1024,
+            },
+        }
+    }
+
+    /// Signs in with this, at every connection and every renewal of the session.
+    pub fn auth(self, auth: impl Into<Value>) -> Self {
+        let auth = auth.into();
+        self.auth_with(move || {
+            let auth = auth.clone();
+            async move { Ok::<_, std::convert::Infallible>(auth) }
+        })
+    }
+
+    /// Signs in with what this gives. It is asked before each connection, and shortly before the session ends (when nine
+    /// tenths of it are over), to renew it on the live connection. If it fails or takes longer than
+    /// [`connect_timeout`](Self::connect_timeout), the attempt to connect has failed and the next one asks again; a renewal
+    /// is tried again when half of what is left of the session is over.
+    pub fn auth_with<F, Fut, E>(mut self, credentials: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Value, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.config.auth = Box::new(move || {
+            let given = credentials();
+            Box::pin(async move { given.await.map_err(Into::into) })
+        });
+        self
+    }
+
+    /// Sends a header with the upgrade, such as `Cookie` or `Origin`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// For `wss://`: trusts this certificate (in DER) besides those of the system.
+    pub fn trust(mut self, certificate: impl Into<Vec<u8>>) -> Self {
+        self.config.target.roots.push(certificate.into());
+        self
+    }
+
+    /// How long an attempt to connect may take, sign-in included: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a request may take, a lost connection and the way back included: 30 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// The wait before the first attempt to come back is random between 0 and `base` (500 ms); the bound doubles with each
+    /// attempt up to `cap` (20 s). It begins anew when a connection has lasted a minute.
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        (self.config.backoff_base, self.config.backoff_cap) = (base, cap);
+        self
+    }
+
+    /// How many requests may wait for their answers: 256. Over that, whoever makes another one waits until there is room.
+    pub fn max_requests(mut self, requests: usize) -> Self {
+        self.config.max_requests = requests.max(1);
+        self
+    }
+
+    /// How many events may wait for a handler or a stream, each with a buffer of its own: 1,024, of together 1 MiB of text.
+    /// Over that, the oldest are dropped for it, and it is told how many.
+    pub fn buffer(mut self, events: usize, bytes: usize) -> Self {
+        (self.config.buffer_events, self.config.buffer_bytes) = (events, bytes);
+        self
+    }
+
+    /// The longest message that is taken from the server, in bytes: 4 MiB. A longer one ends the connection.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.config.target.max_message = bytes;
+        self
+    }
+
+    /// The client at once, while it connects in the background. Where it cannot, it tries again like after a lost connection;
+    /// requests wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::InvalidUrl`], also for a header that cannot be one.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn in_background(self) -> Result<DialogueClient, ClientError> {
+        Ok(DialogueClient::start(self.finish()?, Handle::current(), None))
+    }
+
+    fn finish(mut self) -> Result<Config, ClientError> {
+        let invalid = || ClientError::InvalidUrl(self.url.clone());
+        let uri: Uri = self.url.parse().map_err(|_| invalid())?;
+        let mut parts = uri.into_parts();
+        let is_websocket = matches!(parts.scheme.as_ref().map(http::uri::Scheme::as_str), Some("ws" | "wss"));
+        if !is_websocket || parts.authority.is_none() {
+            return Err(invalid());
+        }
+        if parts.path_and_query.as_ref().is_none_or(|path| path.as_str() == "/") {
+            parts.path_and_query = Some(http::uri::PathAndQuery::from_static(USUAL_PATH));
+        }
+        self.config.target.uri = Uri::from_parts(parts).map_err(|_| invalid())?;
+        for (name, value) in &self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+            let value = HeaderValue::from_str(value).map_err(|_| invalid())?;
+            self.config.target.headers.insert(name, value);
+        }
+        Ok(self.config)
+    }
+}
+
+/// Connects. An attempt that fails is an error, and nothing goes on in the background; once connected, the client comes
+/// back by itself.
+///
+/// # Cancel safety
+///
+/// Dropped before it is connected, it does not connect.
+impl IntoFuture for ClientBuilder {
+    type Output = Result<DialogueClient, ClientError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (first, outcome) = oneshot::channel();
+            let client = DialogueClient::start(self.finish()?, Handle::current(), Some(first));
+            match outcome.await {
+                Ok(connected) => connected.map(|()| client),
+                Err(_) => Err(client.ended()),
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The headers and credentials are secrets.
+        f.debug_struct("ClientBuilder")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("uri", &self.target.uri)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(url: &str) -> Result<String, ClientError> {
+        ClientBuilder::new(url)
+            .finish()
+            .map(|config| config.target.uri.to_string())
+    }
+
+    #[test]
+    fn a_url_without_a_path_has_the_usual_one() {
+        for (url, whole) in [
+            ("ws://127.0.0.1:3000", "ws://127.0.0.1:3000/dialogue/ws"),
+            ("wss://example.org/", "wss://example.org/dialogue/ws"),
+            ("ws://[::1]:3000/chat/ws?x=1", "ws://[::1]:3000/chat/ws?x=1"),
+        ] {
+            assert_eq!(uri(url).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn what_is_no_websockets_url_is_refused() {
+        for url in [
+            "",
+            "127.0.0.1:3000",
+            "http://127.0.0.1",
+            "/dialogue/ws",
+            "ws:///x",
+            "ws://a b",
+        ] {
+            assert_eq!(uri(url), Err(ClientError::InvalidUrl(url.to_owned())));
+        }
+        let header = ClientBuilder::new("ws://a").header("no name", "x");
+        assert!(header.finish().is_err());
+    }
+}

@@ -1,0 +1,312 @@
+//! The task behind a client: it connects, converses, and comes back.
+//!
+//! Owns the connection and the clock. What is said on the connection is the session's.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::builder::Config;
+use super::error::ClientError;
+use super::link::{Link, LinkEnd, Received};
+use super::notice::{Disconnection, Notice};
+use super::session::{Op, Session};
+use super::state::{CloseReason, ConnectionState, reconnects};
+use crate::hooks::contain;
+use crate::protocol::{ErrorCode, Incoming, Request, Welcome};
+
+/// How long the server may take to answer when it is asked whether it is there.
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many frames are taken in before requests and timers have their turn again.
+const FRAMES_AT_ONCE: usize = 64;
+
+pub(super) struct Engine {
+    pub(super) config: Arc<Config>,
+    pub(super) session: Session,
+    pub(super) ops: mpsc::Receiver<Op>,
+    /// Cancelled when the client is to disconnect, or nobody holds it any more.
+    pub(super) closing: CancellationToken,
+    pub(super) states: watch::Sender<ConnectionState>,
+}
+
+/// Who is told what came of the first attempt. If somebody is, it is the only one unless it succeeds.
+pub(super) type First = Option<oneshot::Sender<Result<(), ClientError>>>;
+
+/// Credentials on their way.
+type Credentials = BoxFuture<'static, Result<Value, ClientError>>;
+
+/// Why an attempt to connect failed.
+struct Failure {
+    error: ClientError,
+    /// The server's close, if it came to that.
+    close: Option<(u16, String)>,
+}
+
+/// Why a conversation is over.
+enum Over {
+    Asked,
+    Link(LinkEnd),
+}
+
+impl Engine {
+    /// Runs until there is to be no connection any more.
+    pub(super) async fn run(mut self, first: First) {
+        let reason = self.live(first).await;
+        let error = ClientError::Closed(reason.clone());
+        self.states.send_replace(ConnectionState::Closed(reason));
+        self.ops.close();
+        self.session.end(&error);
+    }
+
+    async fn live(&mut self, mut first: First) -> CloseReason {
+        let mut backoff = Backoff::new(self.config.backoff_base, self.config.backoff_cap);
+        loop {
+            let opening = open(Arc::clone(&self.config), self.session.resume());
+            let Some(opened) = self.meanwhile(opening).await else {
+                return CloseReason::ByClient;
+            };
+            let final_close = match opened {
+                Ok((link, welcome)) => {
+                    let began = Instant::now();
+                    self.session.connected(welcome, began);
+                    self.states.send_replace(ConnectionState::Connected);
+                    if let Some(first) = first.take() {
+                        let _ = first.send(Ok(()));
+                    }
+                    let Over::Link(end) = self.converse(link).await else {
+                        self.session.tell(Notice::Disconnected(Disconnection {
+                            code: None,
+                            reason: CloseReason::ByClient.to_string(),
+                            reconnects: false,
+                        }));
+                        return CloseReason::ByClient;
+                    };
+                    backoff.lasted(began.elapsed());
+                    self.lost(end)
+                }
+                Err(Failure { error, close }) => {
+                    let close = close.filter(|(code, _)| !reconnects(*code));
+                    let close = close.map(|(code, reason)| CloseReason::ByServer { code, reason });
+                    if let Some(first) = first.take() {
+                        let _ = first.send(Err(error));
+                        return close.unwrap_or(CloseReason::ByClient);
+                    }
+                    self.session.tell(Notice::Error(error));
+                    close
+                }
+            };
+            if let Some(reason) = final_close {
+                return reason;
+            }
+            let attempt = backoff.attempt();
+            self.states.send_replace(ConnectionState::Reconnecting { attempt });
+            let Some(random) = random() else {
+                return CloseReason::ByClient;
+            };
+            if self.meanwhile(sleep(backoff.next(random))).await.is_none() {
+                return CloseReason::ByClient;
+            }
+        }
+    }
+
+    /// Notes that a connection is lost. Returns the reason if there is to be no other one.
+    fn lost(&mut self, end: LinkEnd) -> Option<CloseReason> {
+        self.session.link_lost();
+        let (code, reason) = match end {
+            LinkEnd::Closed { code, reason } => (Some(code), reason),
+            LinkEnd::Lost(reason) | LinkEnd::Broken(reason) => (None, reason),
+        };
+        let back = code.is_none_or(reconnects);
+        self.session.tell(Notice::Disconnected(Disconnection {
+            code,
+            reason: reason.clone(),
+            reconnects: back,
+        }));
+        let code = code.filter(|_| !back)?;
+        Some(CloseReason::ByServer { code, reason })
+    }
+
+    /// Takes requests in and keeps their time until `future` is done; `None` if the client is to disconnect.
+    async fn meanwhile<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        tokio::pin!(future);
+        loop {
+            let tick = self.session.next_tick();
+            tokio::select! {
+                () = self.closing.cancelled() => return None,
+                output = &mut future => return Some(output),
+                Some(op) = self.ops.recv(), if self.session.has_room() => self.session.request(op, Instant::now()),
+                () = until(tick) => self.session.tick(Instant::now()),
+            }
+        }
+    }
+
+    /// Converses over a connection until it ends.
+    async fn converse(&mut self, mut link: Link) -> Over {
+        let mut heard = Instant::now();
+        let mut asked = false;
+        let mut credentials: Option<Credentials> = None;
+        loop {
+            for text in self.session.outgoing(Instant::now()) {
+                link.send(text);
+            }
+            let silence = heard + self.session.ping_interval() + if asked { PONG_WITHIN } else { Duration::ZERO };
+            let renew_at = self.session.renew_at().filter(|_| credentials.is_none());
+            let tick = self.session.next_tick();
+            tokio::select! {
+                () = self.closing.cancelled() => {
+                    link.close().await;
+                    return Over::Asked;
+                }
+                received = link.next() => {
+                    (heard, asked) = (Instant::now(), false);
+                    if let Some(end) = self.take_in(received, &mut link).await {
+                        if matches!(end, LinkEnd::Closed { .. } | LinkEnd::Broken(_)) {
+                            // A task of its own: the next attempt need not wait for the goodbye.
+                            tokio::spawn(link.close());
+                        }
+                        return Over::Link(end);
+                    }
+                }
+                Some(op) = self.ops.recv(), if self.session.has_room() => self.session.request(op, Instant::now()),
+                () = until(tick) => self.session.tick(Instant::now()),
+                () = sleep_until(silence) => {
+                    if asked {
+                        return Over::Link(LinkEnd::Lost("the server is silent".to_owned()));
+                    }
+                    asked = true;
+                    self.session.ping(Instant::now());
+                }
+                () = until(renew_at) => credentials = Some(Box::pin(credentials_of(Arc::clone(&self.config)))),
+                renewed = given(&mut credentials) => {
+                    credentials = None;
+                    let now = Instant::now();
+                    match renewed {
+                        Ok(auth) => self.session.renew(auth, now),
+                        Err(error) => self.session.renewal_failed(error, now),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in what has come, and what has come behind it by now.
+    async fn take_in(&mut self, first: Received, link: &mut Link) -> Option<LinkEnd> {
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(received) = next {
+            match received {
+                Received::End(end) => return Some(end),
+                Received::Sign => {}
+                Received::Text(message) => {
+                    let text = message.as_text().unwrap_or_default();
+                    if let Err(error) = self.session.frame(text, Instant::now()) {
+                        self.session.tell(Notice::Error(error.clone()));
+                        return Some(LinkEnd::Broken(error.to_string()));
+                    }
+                }
+            }
+            taken += 1;
+            // What is looked for is taken in, so none is looked for that would not be.
+            next = if taken < FRAMES_AT_ONCE {
+                link.next().now_or_never()
+            } else {
+                None
+            };
+        }
+        // A server that never pauses must not hold up the rest of the program.
+        tokio::task::yield_now().await;
+        None
+    }
+}
+
+/// Waits for a moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for credentials that were asked for; for ever if none were.
+async fn given(asked: &mut Option<Credentials>) -> Result<Value, ClientError> {
+    match asked {
+        Some(credentials) => credentials.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks for credentials, within the time for a connection. The callback's panic is a failure of its own.
+async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientError> {
+    match contain(config.connect_timeout, || (config.auth)()).await {
+        Ok(given) => given.map_err(ClientError::credentials),
+        Err(failure) => Err(ClientError::credentials(Box::new(failure))),
+    }
+}
+
+/// Opens a connection and signs in, within the time for it.
+async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), Failure> {
+    let patience = config.connect_timeout;
+    timeout(patience, sign_in(config, resume))
+        .await
+        .unwrap_or_else(|_| Err(ClientError::TimedOut(patience).into()))
+}
+
+async fn sign_in(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), Failure> {
+    let auth = credentials_of(Arc::clone(&config)).await?;
+    let mut link = Link::open(&config.target).await?;
+    let greeting = Request {
+        id: None,
+        command: Session::greeting(resume, auth),
+    };
+    link.send(greeting.encode());
+    let mut error = None;
+    loop {
+        match link.next().await {
+            Received::Sign => {}
+            Received::Text(message) => match Incoming::parse(message.as_text().unwrap_or_default()) {
+                Ok(Incoming::Connected(welcome)) => return Ok((link, welcome)),
+                Ok(Incoming::Error(refused)) if refused.code == ErrorCode::Unauthenticated => {
+                    error = Some(ClientError::Unauthenticated {
+                        message: refused.message,
+                    });
+                }
+                Ok(Incoming::Error(refused)) => error = Some(super::error::Refused::from(refused).into()),
+                Ok(_) => {}
+                Err(malformed) => return Err(ClientError::Protocol(malformed.to_string()).into()),
+            },
+            Received::End(LinkEnd::Closed { code, reason }) => {
+                tokio::spawn(link.close());
+                let closed = || {
+                    let reason = reason.clone();
+                    ClientError::Closed(CloseReason::ByServer { code, reason })
+                };
+                return Err(Failure {
+                    error: error.unwrap_or_else(closed),
+                    close: Some((code, reason)),
+                });
+            }
+            Received::End(LinkEnd::Lost(reason)) => return Err(error.unwrap_or(ClientError::connect(reason)).into()),
+            Received::End(LinkEnd::Broken(reason)) => return Err(ClientError::Protocol(reason).into()),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self { error, close: None }
+    }
+}
+
+/// Any number, each as likely; `None` if the operating system has none. Then there is no safe way back.
+fn random() -> Option<u64> {
+    getrandom::u64().ok()
+}

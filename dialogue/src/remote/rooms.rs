@@ -1,0 +1,481 @@
+//! The rooms that a client is in: their positions and subscriptions, who listens there, and the way back into them.
+//!
+//! Knows frames that have come, and no connection; what must be sent is returned.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::buffer::Bounds;
+use super::error::ClientError;
+use super::events::{Departure, Recovery, RoomItem};
+use super::hearing::Hearing;
+use super::pending::Readiness;
+use super::position::Position;
+use crate::event::EventMessage;
+use crate::id::{EventName, RoomId};
+use crate::protocol::{Command, Join, JoinedRoom, Subscriptions};
+
+/// How many rooms a server can take a client into by itself: as many as it lets a client be in by default.
+const MAX_UNASKED: usize = 100;
+
+/// What is kept of a room until somebody listens. Less than a listener's own buffer: a server can fill it by itself.
+const UNHEARD: Bounds = Bounds {
+    items: 256,
+    bytes: 256 * 1024,
+};
+
+/// What the handles of a room share with the session.
+pub(super) struct RoomShared {
+    pub(super) id: RoomId,
+    pub(super) hearing: Arc<Hearing<RoomItem>>,
+    view: Mutex<RoomView>,
+}
+
+/// A room as the client last knew it.
+#[derive(Debug, Clone)]
+pub(super) struct RoomView {
+    pub(super) name: String,
+    pub(super) subscriptions: Vec<EventName>,
+    pub(super) departed: bool,
+}
+
+impl RoomShared {
+    pub(super) fn view(&self) -> RoomView {
+        self.view.lock().clone()
+    }
+}
+
+impl std::fmt::Debug for RoomShared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoomShared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a room is on its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Here,
+    /// Its `join` is to be sent, at this time at the earliest.
+    Away(Option<Instant>),
+    /// It is sent.
+    Rejoining,
+}
+
+struct Room {
+    shared: Arc<RoomShared>,
+    position: Option<Position>,
+    subscriptions: Subscriptions,
+    /// What the wildcard does not stand for any more.
+    except: BTreeSet<EventName>,
+    phase: Phase,
+}
+
+/// The index of rooms that the client's handles see.
+pub(super) type RoomIndex = Arc<Mutex<HashMap<RoomId, Arc<RoomShared>>>>;
+
+/// Every room that the client is in, or was when its connection was lost.
+pub(super) struct Rooms {
+    rooms: HashMap<RoomId, Room>,
+    index: RoomIndex,
+    bounds: Bounds,
+}
+
+/// What a `joined` has brought.
+pub(super) struct Entered {
+    pub(super) shared: Arc<RoomShared>,
+    /// What came after a time away.
+    pub(super) recovery: Option<Recovery>,
+    /// For who wants the history as a whole.
+    pub(super) events: Vec<EventMessage>,
+    /// What the wildcard must be narrowed by again.
+    pub(super) narrow: Vec<Command>,
+}
+
+/// A server has taken the client into more rooms than it may.
+#[derive(Debug)]
+pub(super) struct TooManyRooms;
+
+impl Rooms {
+    pub(super) fn new(index: RoomIndex, bounds: Bounds) -> Self {
+        Self {
+            rooms: HashMap::new(),
+            index,
+            bounds,
+        }
+    }
+
+    /// Whether requests to a room can be sent.
+    pub(super) fn readiness(&self, id: &RoomId) -> Readiness {
+        match self.rooms.get(id) {
+            Some(Room {
+                phase: Phase::Here,
+                position,
+                ..
+            }) => Readiness::Here {
+                epoch: position
+                    .as_ref()
+                    .map(|position| position.epoch().to_owned())
+                    .unwrap_or_default(),
+            },
+            Some(_) => Readiness::Away,
+            None => Readiness::Gone,
+        }
+    }
+
+    /// Takes a `joined` in, whose text had so many bytes. `asked` is whether it answers a request.
+    pub(super) fn joined(
+        &mut self,
+        mut joined: JoinedRoom,
+        bytes: usize,
+        asked: bool,
+    ) -> Result<Entered, TooManyRooms> {
+        let id = joined.room_id.clone();
+        if !self.rooms.contains_key(&id) {
+            if !asked && self.rooms.len() >= MAX_UNASKED {
+                return Err(TooManyRooms);
+            }
+            let shared = Arc::new(RoomShared {
+                id: id.clone(),
+                hearing: Arc::new(Hearing::new(self.bounds, Some(UNHEARD))),
+                view: Mutex::new(RoomView {
+                    name: String::new(),
+                    subscriptions: Vec::new(),
+                    departed: false,
+                }),
+            });
+            self.index.lock().insert(id.clone(), Arc::clone(&shared));
+            let room = Room {
+                shared,
+                position: None,
+                subscriptions: Subscriptions::default(),
+                except: BTreeSet::new(),
+                phase: Phase::Here,
+            };
+            self.rooms.insert(id.clone(), room);
+        }
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return Err(TooManyRooms);
+        };
+        let was_away = room.phase != Phase::Here;
+        room.phase = Phase::Here;
+        let arrival = Position::arrive(&mut room.position, &mut joined);
+        room.subscriptions = joined.subscriptions;
+        if !room.subscriptions.wildcard {
+            room.except.clear();
+        }
+        // The wildcard of a new membership is whole again.
+        let narrow = room
+            .except
+            .iter()
+            .filter(|_| was_away)
+            .map(|event| Command::Unsubscribe {
+                room_id: id.clone(),
+                event: event.clone(),
+            });
+        let narrow = narrow.collect();
+        room.shared.view.lock().name = joined.room_name;
+        room.show();
+        if let Some(recovery) = arrival.recovery {
+            room.shared.hearing.offer(&RoomItem::Recovered(recovery), false);
+        }
+        let weight = bytes / arrival.events.len().max(1);
+        for event in &arrival.events {
+            room.hand_on(event.clone(), weight);
+        }
+        Ok(Entered {
+            shared: Arc::clone(&room.shared),
+            recovery: arrival.recovery,
+            events: arrival.events,
+            narrow,
+        })
+    }
+
+    /// Takes a live event in, whose text had so many bytes.
+    pub(super) fn event(&mut self, message: EventMessage, bytes: usize) {
+        if let Some(room) = self.rooms.get_mut(&message.room_id)
+            && let Some(position) = &mut room.position
+            && position.take(message.seq)
+        {
+            room.hand_on(message, bytes);
+        }
+    }
+
+    /// Notes the number in an `ok` for something in the room.
+    pub(super) fn seen(&mut self, id: &RoomId, seq: u64) {
+        if let Some(position) = self.rooms.get_mut(id).and_then(|room| room.position.as_mut()) {
+            position.seen(seq);
+        }
+    }
+
+    pub(super) fn subscribed(&mut self, id: &RoomId, event: EventName) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.except.remove(&event);
+            room.subscriptions.events.insert(event);
+            room.show();
+        }
+    }
+
+    pub(super) fn subscribed_to_all(&mut self, id: &RoomId) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.except.clear();
+            room.subscriptions.wildcard = true;
+            room.show();
+        }
+    }
+
+    pub(super) fn unsubscribed(&mut self, id: &RoomId, event: &EventName) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.subscriptions.events.remove(event);
+            if room.subscriptions.wildcard {
+                room.except.insert(event.clone());
+            }
+            room.show();
+        }
+    }
+
+    /// The client is no longer in a room.
+    pub(super) fn left(&mut self, id: &RoomId, departure: Departure) {
+        let Some(room) = self.rooms.remove(id) else { return };
+        self.index.lock().remove(id);
+        room.depart(departure);
+    }
+
+    /// The connection has ended for good.
+    pub(super) fn leave_all(&mut self) {
+        self.index.lock().clear();
+        for (_, room) in self.rooms.drain() {
+            room.depart(Departure::Closed);
+        }
+    }
+
+    /// The connection is lost: no membership outlives it.
+    pub(super) fn link_lost(&mut self) {
+        for room in self.rooms.values_mut() {
+            room.phase = Phase::Away(None);
+        }
+    }
+
+    /// Whether the server knows nothing of the client in this room now, and has not been asked.
+    pub(super) fn is_away(&self, id: &RoomId) -> bool {
+        self.rooms
+            .get(id)
+            .is_some_and(|room| matches!(room.phase, Phase::Away(_)))
+    }
+
+    /// The way back did not work out; it is tried again at this time.
+    pub(super) fn rejoin_at(&mut self, id: &RoomId, at: Instant) {
+        if let Some(room) = self.rooms.get_mut(id)
+            && room.phase == Phase::Rejoining
+        {
+            room.phase = Phase::Away(Some(at));
+        }
+    }
+
+    /// The ways back that are to be taken now.
+    pub(super) fn rejoins(&mut self, now: Instant) -> Vec<Join> {
+        let due = |phase| matches!(phase, Phase::Away(at) if at.is_none_or(|at| at <= now));
+        let due = self.rooms.iter_mut().filter(|(_, room)| due(room.phase));
+        due.map(|(id, room)| {
+            room.phase = Phase::Rejoining;
+            room.rejoin(id)
+        })
+        .collect()
+    }
+
+    /// When [`rejoins`](Self::rejoins) has something to do, if it is later.
+    pub(super) fn next_rejoin(&self) -> Option<Instant> {
+        let times = self.rooms.values().filter_map(|room| match room.phase {
+            Phase::Away(at) => at,
+            _ => None,
+        });
+        times.min()
+    }
+
+    /// A join that somebody asks for, in a room where the client may be already: then it says where it was.
+    pub(super) fn complete(&self, join: &mut Join) {
+        if let Some(room) = self.rooms.get(&join.room_id) {
+            join.since = room.position.as_ref().map(Position::since);
+        }
+    }
+}
+
+impl Room {
+    fn hand_on(&self, message: EventMessage, bytes: usize) {
+        // What was unsubscribed may come once more, before a new membership is narrowed.
+        if !self.except.contains(&message.event) {
+            self.shared
+                .hearing
+                .offer(&RoomItem::Event(Arc::new(message), bytes), true);
+        }
+    }
+
+    /// The join that leads back. The wildcard stands for the names; it is not known which were behind it.
+    fn rejoin(&self, id: &RoomId) -> Join {
+        let mut subscriptions = self.subscriptions.clone();
+        if subscriptions.wildcard {
+            subscriptions.events.clear();
+        }
+        Join {
+            room_id: id.clone(),
+            subscriptions: Some(subscriptions),
+            since: self.position.as_ref().map(Position::since),
+        }
+    }
+
+    fn show(&self) {
+        let mut shown = self.subscriptions.clone();
+        shown.events.retain(|event| !self.except.contains(event));
+        self.shared.view.lock().subscriptions = shown.into_names();
+    }
+
+    fn depart(self, departure: Departure) {
+        self.shared.view.lock().departed = true;
+        self.shared.hearing.offer(&RoomItem::Departed(departure), false);
+        self.shared.hearing.end();
+    }
+}
+
+/// Whether a room that the server does not let the client back into now may be tried again, and when.
+pub(super) fn retry_rejoin(error: &ClientError, now: Instant) -> Option<Instant> {
+    use crate::protocol::ErrorCode;
+
+    /// Where the server does not say how long.
+    const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+    match error {
+        ClientError::Refused(refused) if matches!(refused.code, ErrorCode::RateLimited | ErrorCode::Unavailable) => {
+            Some(now + refused.retry_after.unwrap_or(PAUSE).max(PAUSE / 10).min(PAUSE * 60))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::remote::buffer::Next;
+
+    const BOUNDS: Bounds = Bounds { items: 16, bytes: 1024 };
+
+    fn joined(room: &str, names: &[&str], recovered: Option<bool>) -> JoinedRoom {
+        let frame = json!({
+            "roomId": room, "roomName": "A room", "subscriptions": names, "epoch": "e", "seq": 0, "recovered": recovered,
+            "events": [],
+        });
+        serde_json::from_value(frame).unwrap()
+    }
+
+    fn rooms() -> Rooms {
+        Rooms::new(RoomIndex::default(), BOUNDS)
+    }
+
+    fn event(name: &str) -> EventMessage {
+        EventMessage::new(name, "chat", json!(null))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_way_back_has_the_subscriptions_of_before() {
+        let (mut rooms, now) = (rooms(), Instant::now());
+        rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
+        rooms.subscribed(&"chat".into(), "c".into());
+        rooms.unsubscribed(&"chat".into(), &"a".into());
+        assert!(rooms.rejoins(now).is_empty(), "it is there");
+        rooms.link_lost();
+        assert_eq!(rooms.readiness(&"chat".into()), Readiness::Away);
+        let rejoins = rooms.rejoins(now);
+        assert_eq!(rejoins.len(), 1);
+        let names = rejoins[0].subscriptions.clone().unwrap().into_names();
+        assert_eq!(names, ["b", "c"]);
+        assert!(rejoins[0].since.is_some());
+        assert!(rooms.rejoins(now).is_empty(), "it is on its way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between() {
+        let mut rooms = rooms();
+        let shared = rooms
+            .joined(joined("chat", &["*", "a", "b"], None), 0, true)
+            .ok()
+            .unwrap()
+            .shared;
+        let (_, heard) = shared.hearing.listen(|item| item.is_event_of(None));
+        rooms.unsubscribed(&"chat".into(), &"a".into());
+        assert_eq!(shared.view().subscriptions, ["*", "b"]);
+        rooms.link_lost();
+        assert_eq!(
+            rooms.rejoins(Instant::now())[0]
+                .subscriptions
+                .clone()
+                .unwrap()
+                .into_names(),
+            ["*"]
+        );
+        let entered = rooms
+            .joined(joined("chat", &["*", "a", "b"], Some(true)), 0, true)
+            .ok()
+            .unwrap();
+        let narrow = Command::Unsubscribe {
+            room_id: "chat".into(),
+            event: "a".into(),
+        };
+        assert_eq!(entered.narrow, [narrow]);
+        rooms.event(event("a"), 1);
+        rooms.event(event("b"), 1);
+        assert!(matches!(heard.next().await, Next::Item(RoomItem::Event(message, _)) if message.event == "b"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
+        let mut rooms = rooms();
+        let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
+        let (_, told) = shared.hearing.listen(|_| true);
+        rooms.link_lost();
+        rooms.joined(joined("chat", &[], Some(false)), 0, true).ok().unwrap();
+        assert!(matches!(
+            told.next().await,
+            Next::Item(RoomItem::Recovered(Recovery::Gap(_)))
+        ));
+        rooms.left(&"chat".into(), Departure::Removed);
+        assert!(matches!(
+            told.next().await,
+            Next::Item(RoomItem::Departed(Departure::Removed))
+        ));
+        assert!(matches!(told.next().await, Next::End));
+        assert!(shared.view().departed);
+        assert_eq!(rooms.readiness(&"chat".into()), Readiness::Gone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_cannot_fill_a_client_with_rooms() {
+        let mut rooms = rooms();
+        for number in 0..MAX_UNASKED {
+            assert!(
+                rooms
+                    .joined(joined(&format!("room-{number}"), &[], None), 0, false)
+                    .is_ok()
+            );
+        }
+        assert!(rooms.joined(joined("another", &[], None), 0, false).is_err());
+        assert!(rooms.joined(joined("room-0", &[], None), 0, false).is_ok());
+        assert!(rooms.joined(joined("another", &[], None), 0, true).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_way_back_that_is_limited_is_taken_later() {
+        let (mut rooms, now) = (rooms(), Instant::now());
+        rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap();
+        rooms.link_lost();
+        rooms.rejoins(now);
+        let later = now + std::time::Duration::from_secs(3);
+        rooms.rejoin_at(&"chat".into(), later);
+        assert_eq!((rooms.rejoins(now).len(), rooms.next_rejoin()), (0, Some(later)));
+        assert_eq!(rooms.rejoins(later).len(), 1);
+    }
+}

@@ -1,0 +1,539 @@
+//! A client's conversation with a server: what a frame, a request, a lost connection or the time does to it.
+//!
+//! Owns the order of things and who is told what; knows frames as text and no socket. What is to be sent is asked for by
+//! [`Session::outgoing`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::error::{ClientError, Refused};
+use super::events::{Departure, RoomHistory};
+use super::hearing::Hearing;
+use super::notice::Notice;
+use super::pending::{Answer, Pending, Purpose, Reply};
+use super::rooms::{Rooms, retry_rejoin};
+use crate::id::{ClientId, RoomId, UserId};
+use crate::protocol::{Command, Connect, ErrorFrame, Incoming, JoinedRoom, PROTOCOL, Welcome};
+
+/// What the longest message is taken to be until a server says.
+const USUAL_MESSAGE: usize = 65_536;
+
+/// How often a server may want to be heard of, whatever it says: neither all the time nor never.
+const PING_INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
+
+/// The shortest time between two renewals of a session, whatever the server says.
+const SHORTEST_RENEWAL: Duration = Duration::from_millis(100);
+
+/// A request of a handle, and who waits for its answer.
+#[derive(Debug)]
+pub(super) struct Op {
+    pub(super) command: Command,
+    pub(super) reply: Reply,
+}
+
+/// Who the client is on the server.
+#[derive(Debug, Clone)]
+pub(super) struct Identified {
+    pub(super) client_id: ClientId,
+    pub(super) user_id: UserId,
+    pub(super) fingerprint: String,
+}
+
+/// When the session ends, and when it is to be renewed.
+#[derive(Debug, Clone, Copy)]
+struct Expiry {
+    at: Instant,
+    renew_at: Instant,
+}
+
+pub(super) struct Session {
+    rooms: Rooms,
+    pending: Pending,
+    notices: Arc<Hearing<Notice>>,
+    identified: Arc<Mutex<Option<Identified>>>,
+    user: Option<UserId>,
+    resume: Option<String>,
+    max_bytes: usize,
+    ping_interval: Duration,
+    expiry: Option<Expiry>,
+}
+
+impl Session {
+    pub(super) fn new(
+        rooms: Rooms,
+        pending: Pending,
+        notices: Arc<Hearing<Notice>>,
+        identified: Arc<Mutex<Option<Identified>>>,
+    ) -> Self {
+        Self {
+            rooms,
+            pending,
+            notices,
+            identified,
+            user: None,
+            resume: None,
+            max_bytes: USUAL_MESSAGE,
+            ping_interval: *PING_INTERVALS.end(),
+            expiry: None,
+        }
+    }
+
+    /// The first frame of a connection.
+    pub(super) fn greeting(resume: Option<String>, auth: Value) -> Command {
+        Command::Connect(Connect {
+            protocol: PROTOCOL,
+            auth,
+            resume,
+        })
+    }
+
+    /// The secret by which the next connection shows that it succeeds this one.
+    pub(super) fn resume(&self) -> Option<String> {
+        self.resume.clone()
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        self.notices.offer(&notice, false);
+    }
+
+    /// Whether another request can be taken.
+    pub(super) fn has_room(&self) -> bool {
+        self.pending.has_room()
+    }
+
+    /// Takes a request of a handle.
+    pub(super) fn request(&mut self, op: Op, now: Instant) {
+        let Op { mut command, reply } = op;
+        match &mut command {
+            // A membership does not outlive its connection: there is nothing to ask the server.
+            Command::Leave { room_id } if self.rooms.is_away(room_id) => {
+                self.rooms.left(room_id, Departure::Left);
+                let _ = reply.send(Ok(Answer::Done { seq: None }));
+                return;
+            }
+            Command::Join(join) => self.rooms.complete(join),
+            _ => {}
+        }
+        let purpose = Purpose::of(&command);
+        self.pending.add(command, purpose, Some(reply), now);
+    }
+
+    /// A connection is open and signed in.
+    pub(super) fn connected(&mut self, welcome: Welcome, now: Instant) {
+        self.welcomed(welcome, now);
+        self.tell(Notice::Connected);
+    }
+
+    /// The connection is lost.
+    pub(super) fn link_lost(&mut self) {
+        for (room, reply) in self.pending.link_lost() {
+            self.rooms.left(&room, Departure::Left);
+            reply.map(|reply| reply.send(Ok(Answer::Done { seq: None })));
+        }
+        self.rooms.link_lost();
+        self.expiry = None;
+    }
+
+    /// The connection has ended for good.
+    pub(super) fn end(&mut self, error: &ClientError) {
+        self.pending.fail_all(error);
+        self.rooms.leave_all();
+        self.notices.end();
+    }
+
+    /// What is to be sent now, on the live connection.
+    pub(super) fn outgoing(&mut self, now: Instant) -> Vec<String> {
+        for join in self.rooms.rejoins(now) {
+            let purpose = Purpose::Rejoin(join.room_id.clone());
+            self.pending.add(Command::Join(join), purpose, None, now);
+        }
+        let rooms = &self.rooms;
+        let sendable = self
+            .pending
+            .take_sendable(now, self.user.as_ref(), self.max_bytes, |room| rooms.readiness(room));
+        for (room, error) in sendable.barred {
+            self.barred(&room, error);
+        }
+        sendable.texts
+    }
+
+    /// Asks whether the server is still there.
+    pub(super) fn ping(&mut self, now: Instant) {
+        self.pending.add(Command::Ping, Purpose::Ping, None, now);
+    }
+
+    /// How long the server may be silent before it is asked.
+    pub(super) fn ping_interval(&self) -> Duration {
+        self.ping_interval
+    }
+
+    /// When the session is to be renewed, if it ends and is not being renewed.
+    pub(super) fn renew_at(&self) -> Option<Instant> {
+        let expiry = self.expiry.filter(|_| !self.pending.has(&Purpose::Renewal))?;
+        Some(expiry.renew_at)
+    }
+
+    /// Renews the session with these credentials.
+    pub(super) fn renew(&mut self, auth: Value, now: Instant) {
+        self.pending
+            .add(Self::greeting(None, auth), Purpose::Renewal, None, now);
+    }
+
+    /// The session could not be renewed: half of what is left of it later, that is tried again.
+    pub(super) fn renewal_failed(&mut self, error: ClientError, now: Instant) {
+        if let Some(expiry) = &mut self.expiry {
+            let left = expiry.at.saturating_duration_since(now);
+            expiry.renew_at = now + (left / 2).max(Duration::from_secs(1));
+        }
+        self.tell(Notice::Error(error));
+    }
+
+    /// Fails what has waited for too long.
+    pub(super) fn tick(&mut self, now: Instant) {
+        for room in self.pending.expire(now) {
+            self.rooms.rejoin_at(&room, now);
+        }
+    }
+
+    /// When [`tick`](Self::tick) or [`outgoing`](Self::outgoing) have something to do by themselves.
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        self.pending
+            .next_deadline()
+            .into_iter()
+            .chain(self.rooms.next_rejoin())
+            .min()
+    }
+
+    /// Takes a frame in.
+    ///
+    /// # Errors
+    ///
+    /// The server does not keep to the protocol, and nothing that it says can be relied on.
+    pub(super) fn frame(&mut self, text: &str, now: Instant) -> Result<(), ClientError> {
+        let frame = Incoming::parse(text).map_err(|error| ClientError::Protocol(error.to_string()))?;
+        match frame.id().and_then(|id| self.pending.answered(id)) {
+            Some((purpose, reply)) => self.answer(purpose, reply, frame, text.len(), now),
+            None => self.push(frame, text.len()),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        purpose: Purpose,
+        reply: Option<Reply>,
+        frame: Incoming,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<(), ClientError> {
+        let answer = match (purpose, frame) {
+            (purpose, Incoming::Error(error)) => {
+                let error = ClientError::from(Refused::from(error));
+                if let Some(reply) = reply {
+                    let _ = reply.send(Err(error));
+                } else {
+                    self.refused(purpose, error, now);
+                }
+                return Ok(());
+            }
+            (Purpose::Join | Purpose::Rejoin(_), Incoming::Joined(joined)) => {
+                Answer::Joined(self.entered(joined, bytes, true, now)?)
+            }
+            (Purpose::Leave(room), Incoming::Left { .. }) => {
+                self.rooms.left(&room, Departure::Left);
+                Answer::Done { seq: None }
+            }
+            (Purpose::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
+                self.rooms.subscribed(&room, event);
+                self.done(&room, seq)
+            }
+            (Purpose::SubscribeAll(room), Incoming::Ok { seq, .. }) => {
+                self.rooms.subscribed_to_all(&room);
+                self.done(&room, seq)
+            }
+            (Purpose::Unsubscribe(room, event), Incoming::Ok { seq, .. }) => {
+                self.rooms.unsubscribed(&room, &event);
+                self.done(&room, seq)
+            }
+            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.done(&room, seq),
+            (Purpose::History(_), Incoming::History { events, more, .. }) => Answer::History { events, more },
+            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => Answer::Rooms { rooms, more },
+            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => Answer::Room(room),
+            (Purpose::DeleteRoom, Incoming::RoomDeleted { room_id, .. }) => {
+                self.rooms.left(&room_id, Departure::RoomDeleted);
+                Answer::Done { seq: None }
+            }
+            (Purpose::Renewal, Incoming::Connected(welcome)) => {
+                self.welcomed(welcome, now);
+                return Ok(());
+            }
+            (Purpose::Ping, Incoming::Pong { .. }) => return Ok(()),
+            (purpose, _) => {
+                let error = ClientError::Protocol(format!("the server answered another request than {purpose:?}"));
+                if let Some(reply) = reply {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                return Err(error);
+            }
+        };
+        if let Some(reply) = reply {
+            let _ = reply.send(Ok(answer));
+        }
+        Ok(())
+    }
+
+    /// A request of the client's own was refused.
+    fn refused(&mut self, purpose: Purpose, error: ClientError, now: Instant) {
+        match purpose {
+            Purpose::Rejoin(room) => match retry_rejoin(&error, now) {
+                Some(at) => self.rooms.rejoin_at(&room, at),
+                None => self.barred(&room, error),
+            },
+            Purpose::Renewal => self.renewal_failed(error, now),
+            _ => {}
+        }
+    }
+
+    /// There is no way back into a room.
+    fn barred(&mut self, room: &RoomId, error: ClientError) {
+        self.rooms.left(room, Departure::NotRejoined(error.clone()));
+        self.tell(Notice::Error(error));
+    }
+
+    /// Takes in what answers nothing that is waited for.
+    fn push(&mut self, frame: Incoming, bytes: usize) -> Result<(), ClientError> {
+        match frame {
+            Incoming::Event(message) => self.rooms.event(message, bytes),
+            Incoming::Joined(joined) => {
+                let room = joined.room_id.clone();
+                // With an id, it answers a join for which nobody waits any more.
+                let asked = joined.id.is_some();
+                self.entered(joined, bytes, asked, Instant::now())?;
+                if !asked {
+                    self.tell(Notice::Joined(room));
+                }
+            }
+            Incoming::Left { room_id, reason, .. } => self.rooms.left(&room_id, Departure::of(reason)),
+            Incoming::RoomCreated { id: None, room } => self.tell(Notice::RoomCreated(room.into())),
+            Incoming::RoomDeleted { id: None, room_id } => {
+                self.rooms.left(&room_id, Departure::RoomDeleted);
+                self.tell(Notice::RoomDeleted(room_id));
+            }
+            Incoming::Direct { event, data } => self.tell(Notice::Direct(event, data, bytes)),
+            Incoming::Error(error) if error.id.is_none() => {
+                self.tell(Notice::Error(Refused::from(error).into()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn entered(
+        &mut self,
+        joined: JoinedRoom,
+        bytes: usize,
+        asked: bool,
+        now: Instant,
+    ) -> Result<Arc<super::rooms::RoomShared>, ClientError> {
+        let room_id = joined.room_id.clone();
+        let entered = self
+            .rooms
+            .joined(joined, bytes, asked)
+            .map_err(|_| ClientError::Protocol("the server takes the client into too many rooms".to_owned()))?;
+        for command in entered.narrow {
+            let purpose = Purpose::of(&command);
+            self.pending.add(command, purpose, None, now);
+        }
+        if entered.recovery.is_none() && !entered.events.is_empty() {
+            let events = entered.events;
+            self.tell(Notice::History(RoomHistory { room_id, events }, bytes));
+        }
+        Ok(entered.shared)
+    }
+
+    fn done(&mut self, room: &RoomId, seq: Option<u64>) -> Answer {
+        if let Some(seq) = seq {
+            self.rooms.seen(room, seq);
+        }
+        Answer::Done { seq }
+    }
+
+    fn welcomed(&mut self, welcome: Welcome, now: Instant) {
+        self.user = Some(welcome.user_id.clone());
+        self.resume = Some(welcome.resume);
+        self.max_bytes = welcome.max_message_bytes;
+        self.ping_interval =
+            Duration::from_millis(welcome.ping_interval).clamp(*PING_INTERVALS.start(), *PING_INTERVALS.end());
+        self.expiry = welcome.expires_in.and_then(|millis| {
+            let left = Duration::from_millis(millis);
+            Some(Expiry {
+                // What is further away than the clock can tell does not end.
+                at: now.checked_add(left)?,
+                renew_at: now.checked_add((left / 10 * 9).max(SHORTEST_RENEWAL))?,
+            })
+        });
+        *self.identified.lock() = Some(Identified {
+            client_id: welcome.client_id,
+            user_id: welcome.user_id,
+            fingerprint: welcome.fingerprint,
+        });
+    }
+}
+
+impl From<ErrorFrame> for Refused {
+    fn from(error: ErrorFrame) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            violations: error.violations,
+            retry_after: error.retry_after.map(Duration::from_millis),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::protocol::Join;
+    use crate::remote::buffer::{Bounds, Buffer, Next};
+    use crate::remote::rooms::RoomIndex;
+
+    const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
+
+    /// A connected session, and what it tells.
+    struct Connected {
+        session: Session,
+        told: Arc<Buffer<Notice>>,
+        rooms: RoomIndex,
+        now: Instant,
+    }
+
+    impl Connected {
+        fn new(expires_in: Option<u64>) -> Self {
+            let (rooms, notices) = (RoomIndex::default(), Arc::new(Hearing::new(BOUNDS, None)));
+            let (_, told) = notices.listen(|notice| !matches!(notice, Notice::Connected));
+            let mut session = Session::new(
+                Rooms::new(Arc::clone(&rooms), BOUNDS),
+                Pending::new(8, Duration::from_secs(30)),
+                notices,
+                Arc::default(),
+            );
+            let now = Instant::now();
+            session.connected(welcome(expires_in), now);
+            Self {
+                session,
+                told,
+                rooms,
+                now,
+            }
+        }
+
+        fn ask(&mut self, command: Command) -> oneshot::Receiver<Result<Answer, ClientError>> {
+            let (reply, answer) = oneshot::channel();
+            self.session.request(Op { command, reply }, self.now);
+            answer
+        }
+
+        fn hear(&mut self, frame: Value) {
+            self.session.frame(&frame.to_string(), self.now).unwrap();
+        }
+
+        /// Joins the chat, as the request with this id.
+        fn join(&mut self, id: i64) {
+            drop(self.ask(join()));
+            // Nobody waits for it, so it is not sent; that it is answered all the same makes it one that came late.
+            self.session.outgoing(self.now);
+            self.hear(joined(id));
+        }
+    }
+
+    fn welcome(expires_in: Option<u64>) -> Welcome {
+        serde_json::from_value(json!({
+            "clientId": "c", "userId": "ada", "resume": "r", "pingInterval": 0, "maxMessageBytes": 65_536,
+            "expiresIn": expires_in, "fingerprint": "f",
+        }))
+        .unwrap()
+    }
+
+    fn join() -> Command {
+        Command::Join(Join {
+            room_id: "chat".into(),
+            subscriptions: None,
+            since: None,
+        })
+    }
+
+    fn joined(id: i64) -> Value {
+        json!({
+            "type": "joined", "id": id, "roomId": "chat", "roomName": "Chat", "subscriptions": [], "epoch": "e", "seq": 0,
+            "events": [],
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_join_that_is_answered_when_nobody_waits_any_more_leads_into_the_room_in_silence() {
+        let mut connected = Connected::new(None);
+        connected.join(1);
+        assert!(connected.rooms.lock().contains_key("chat"));
+        connected.session.end(&ClientError::Disconnected);
+        assert!(
+            matches!(connected.told.next().await, Next::End),
+            "the server did not do it by itself"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_was_leaving_when_the_connection_was_lost_has_left() {
+        let mut connected = Connected::new(None);
+        connected.join(1);
+        let room_id = "chat".into();
+        let mut left = connected.ask(Command::Leave { room_id });
+        assert_eq!(connected.session.outgoing(connected.now).len(), 1);
+        connected.session.link_lost();
+        assert!(matches!(left.try_recv(), Ok(Ok(Answer::Done { .. }))));
+        assert!(connected.rooms.lock().is_empty());
+        assert!(
+            connected.session.outgoing(connected.now).is_empty(),
+            "there is no way back to take"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_renewed_when_nine_tenths_are_over_and_again_at_half_of_the_rest() {
+        let mut connected = Connected::new(Some(100_000));
+        let began = connected.now;
+        assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(90)));
+        connected.now += Duration::from_secs(90);
+        connected.session.renew(json!(null), connected.now);
+        assert_eq!(connected.session.renew_at(), None, "it is being renewed");
+        connected.session.outgoing(connected.now);
+        connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
+        assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
+        assert!(matches!(connected.told.next().await, Next::Item(Notice::Error(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_server_wants_of_the_clock_has_bounds() {
+        let mut connected = Connected::new(Some(0));
+        assert_eq!(connected.session.ping_interval(), Duration::from_secs(1));
+        assert_eq!(connected.session.renew_at(), Some(connected.now + SHORTEST_RENEWAL));
+        connected.session.connected(welcome(Some(u64::MAX)), connected.now);
+        connected.session.connected(welcome(None), connected.now);
+        assert_eq!(connected.session.renew_at(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_that_is_deleted_is_forgotten_and_told_of() {
+        let mut connected = Connected::new(None);
+        connected.join(1);
+        connected.hear(json!({ "type": "roomDeleted", "roomId": "chat" }));
+        assert!(connected.rooms.lock().is_empty());
+        assert!(matches!(connected.told.next().await, Next::Item(Notice::RoomDeleted(room)) if room == "chat"));
+    }
+}

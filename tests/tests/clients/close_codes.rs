@@ -1,0 +1,57 @@
+//! What each close code means to the client.
+
+use dialogue::{CloseReason, ConnectionState};
+use dialogue_tests::{TestServer, within};
+
+use super::script::Script;
+use super::{connect_as, connect_to, reach};
+
+#[tokio::test]
+async fn a_client_comes_back_after_these_codes_and_with_its_resume() {
+    let script = Script::new().await;
+    let url = script.url();
+    let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
+    for code in [1001, 1012, 4000, 4001, 4002, 4499, 1011, 1008] {
+        served.close(code).await;
+        served = script.accept().await;
+        let connect = served.expect("connect").await;
+        assert_eq!(connect["resume"], "r", "after {code}");
+        served.say(super::script::connected()).await;
+    }
+    // 1006: no close at all.
+    drop(served);
+    let _served = script.accept_connected().await;
+    let mut states = client.states();
+    reach(&mut states, |state| *state == ConnectionState::Connected).await;
+}
+
+#[tokio::test]
+async fn a_client_stays_away_after_these_codes_and_says_which() {
+    for code in [1002, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4999] {
+        let script = Script::new().await;
+        let url = script.url();
+        let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
+        served.close(code).await;
+        let mut states = client.states();
+        let closed = reach(&mut states, |state| *state != ConnectionState::Connected).await;
+        let reason = "because".to_owned();
+        assert_eq!(closed, ConnectionState::Closed(CloseReason::ByServer { code, reason }));
+    }
+}
+
+#[tokio::test]
+async fn whom_the_server_disconnects_stays_away() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let mut states = client.states();
+    server.clients()[0].disconnect();
+    let closed = reach(&mut states, |state| matches!(state, ConnectionState::Closed(_))).await;
+    assert!(
+        matches!(
+            closed,
+            ConnectionState::Closed(CloseReason::ByServer { code: 4501, .. })
+        ),
+        "{closed:?}"
+    );
+    assert!(within("the end", states.next()).await.is_none());
+}

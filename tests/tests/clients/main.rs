@@ -1,0 +1,43 @@
+//! The Rust client against a real server, over real sockets: what it offers, and what it does when things break.
+
+mod close_codes;
+mod hostile;
+mod offers;
+mod proxy;
+mod recovery;
+mod script;
+mod sessions;
+mod tls;
+
+use dialogue::{ConnectionState, ConnectionStates, DialogueClient};
+use dialogue_tests::{TestServer, within};
+use serde_json::json;
+use std::time::Duration;
+
+/// A client of this user.
+async fn connect_as(server: &TestServer, user: &str) -> DialogueClient {
+    connect_to(&format!("ws://{}", server.address()), user).await
+}
+
+/// A client of this user, which loses no time before it comes back.
+async fn connect_to(url: &str, user: &str) -> DialogueClient {
+    let connecting = DialogueClient::connect(url)
+        .auth(json!({ "userId": user }))
+        .backoff(Duration::from_millis(1), Duration::from_millis(20));
+    within("a connection", connecting.into_future())
+        .await
+        .expect("the server takes the client")
+}
+
+/// Waits for a state.
+async fn reach(states: &mut ConnectionStates, wanted: impl Fn(&ConnectionState) -> bool) -> ConnectionState {
+    within("a state of the connection", async {
+        loop {
+            let state = states.next().await.expect("the connection goes on");
+            if wanted(&state) {
+                return state;
+            }
+        }
+    })
+    .await
+}

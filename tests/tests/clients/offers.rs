@@ -1,0 +1,375 @@
+//! What the client offers, call by call.
+
+use dialogue::prelude::*;
+use dialogue::{ClientError, CloseReason, ConnectionState, Departure, ErrorCode, Page};
+use dialogue_tests::{
+    Bell, Booth, Chat, ChatEvent, Message, Open, Project, Record, Table, TestServer, Typing, UserJoined, message,
+    until, within,
+};
+use serde_json::{Value, json};
+
+use super::connect_as;
+
+#[tokio::test]
+async fn a_client_is_who_the_server_says_and_tells_so() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    assert_eq!(client.user_id().expect("a user"), "ada");
+    assert!(client.is_connected());
+    let on_server = server.clients();
+    assert_eq!(on_server.len(), 1);
+    assert_eq!(client.client_id().as_ref(), Some(on_server[0].id()));
+}
+
+#[tokio::test]
+async fn a_trigger_is_acknowledged_with_its_number_and_heard_by_everyone_typed() {
+    let server = TestServer::plain().await;
+    let (ada, bob) = (connect_as(&server, "ada").await, connect_as(&server, "bob").await);
+    let record = Record::default();
+    let chats = [
+        ada.join(Chat).await.expect("a seat"),
+        bob.join(Chat).await.expect("a seat"),
+    ];
+    for chat in &chats {
+        let noted = record.clone();
+        chat.on(move |message: EventMessage<Message>| {
+            noted.note(format!("{} {:?} {:?}", message.data.text, message.seq, message.meta));
+            async {}
+        });
+    }
+    let ack = chats[0]
+        .trigger(message("hi").with_meta(json!({ "x": 1 })))
+        .await
+        .expect("an event");
+    assert_eq!(ack.seq, Some(1));
+    let heard = r#"hi Some(1) Some({"x": Number(1)})"#;
+    record.expect(&[heard, heard]).await;
+    assert_eq!(
+        chats[1]
+            .trigger(Typing { is_typing: true })
+            .await
+            .expect("an event")
+            .seq,
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_handler_takes_the_rooms_enum_or_any_event_as_json() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).subscribe_all().await.expect("a seat");
+    let (typed, any) = (Record::default(), Record::default());
+    let (noted_typed, noted_any) = (typed.clone(), any.clone());
+    chat.on(move |event: EventMessage<ChatEvent>| {
+        noted_typed.note(match event.data {
+            ChatEvent::Message(message) => message.text,
+            ChatEvent::Typing(typing) => typing.is_typing.to_string(),
+            ChatEvent::Bell(Bell) => "ding".to_owned(),
+            ChatEvent::UserJoined(user) => user.username,
+        });
+        async {}
+    });
+    chat.on_any(move |event: EventMessage| {
+        noted_any.note(format!("{} {}", event.event, event.data));
+        async {}
+    });
+    chat.trigger(message("hi")).await.expect("an event");
+    chat.trigger(Bell).await.expect("an event");
+    let username = "bob".to_owned();
+    server.trigger(Chat, UserJoined { username }).await.expect("an event");
+    typed.expect(&["hi", "ding", "bob"]).await;
+    any.expect(&[
+        r#"message {"text":"hi"}"#,
+        "bell null",
+        r#"user-joined {"username":"bob"}"#,
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_before_anybody_listens_waits_for_who_does_first() {
+    let server = TestServer::plain().await;
+    for text in ["one", "two", "three"] {
+        server.trigger(Booth, message(text)).await.expect("an event");
+    }
+    let client = connect_as(&server, "ada").await;
+    let history = Record::default();
+    let noted = history.clone();
+    client.on_history(move |history| {
+        noted.note(format!("{} {}", history.room_id, history.events.len()));
+        async {}
+    });
+    let booth = client.join(Booth).await.expect("a seat");
+    history.expect(&["booth 2"]).await;
+    booth.trigger(message("four")).await.expect("an event");
+    let mut stream = booth.stream::<Message>();
+    for text in ["two", "three", "four"] {
+        let event = within("an event", stream.next())
+            .await
+            .expect("not the end")
+            .expect("an event");
+        assert_eq!(event.data.text, text);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_refused_comes_back_with_its_violations() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    let Err(ClientError::Refused(refused)) = chat.trigger(message("")).await else {
+        panic!("an empty text is not allowed");
+    };
+    assert_eq!(refused.code, ErrorCode::ValidationFailed);
+    assert_eq!(refused.violations[0].rule, "minLength");
+    let long = chat.trigger(message(&"x".repeat(70_000))).await;
+    assert!(
+        matches!(long, Err(ClientError::TooLarge { limit: 65_536, .. })),
+        "{long:?}"
+    );
+    let meta = chat.trigger(message("hi").with_meta(7)).await;
+    assert!(matches!(meta, Err(ClientError::Invalid(_))), "{meta:?}");
+    assert!(client.is_connected());
+}
+
+#[tokio::test]
+async fn subscriptions_come_and_go_one_by_one_and_all_at_once() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).subscriptions(["typing"]).await.expect("a seat");
+    let record = Record::default();
+    let noted = record.clone();
+    chat.on_any(move |event: EventMessage| {
+        noted.note(event.event.as_str());
+        async {}
+    });
+    let ring = async || {
+        server
+            .trigger(Chat, Typing { is_typing: true })
+            .await
+            .expect("an event");
+        server.trigger(Chat, Bell).await.expect("an event");
+    };
+    ring().await;
+    chat.subscribe::<Bell>().await.expect("a subscription");
+    ring().await;
+    chat.unsubscribe::<Typing>().await.expect("a subscription");
+    ring().await;
+    assert_eq!(chat.subscriptions(), ["bell"]);
+    chat.subscribe_all().await.expect("a subscription");
+    ring().await;
+    chat.unsubscribe::<Bell>().await.expect("a subscription");
+    ring().await;
+    let heard = ["typing", "typing", "bell", "bell", "typing", "bell", "typing"];
+    record.expect(&heard).await;
+    let refused = chat
+        .subscribe_to("no-such-event")
+        .await
+        .expect_err("the room has it not");
+    assert_eq!(refused.code(), Some(ErrorCode::EventNotAllowed));
+}
+
+#[tokio::test]
+async fn history_is_paged_through_without_skipping() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    for text in ["1", "2", "3"] {
+        chat.trigger(message(text)).await.expect("an event");
+    }
+    let newest = chat.history::<Message>(Page::newest(2)).await.expect("a page");
+    let texts = |page: &dialogue::HistoryPage<Message>| {
+        page.events
+            .iter()
+            .map(|event| event.data.text.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (texts(&newest), newest.more),
+        (vec!["3".to_owned(), "2".to_owned()], true)
+    );
+    let before = newest.events[1].seq.expect("a number");
+    let older = chat.history::<Message>(Page::before(before, 2)).await.expect("a page");
+    assert_eq!((texts(&older), older.more), (vec!["1".to_owned()], false));
+}
+
+#[tokio::test]
+async fn rooms_are_listed_created_and_deleted_and_others_are_told() {
+    let server = TestServer::plain().await;
+    let (ada, bob) = (connect_as(&server, "ada").await, connect_as(&server, "bob").await);
+    let record = Record::default();
+    let (created, deleted) = (record.clone(), record.clone());
+    bob.on_room_created(move |room| {
+        created.note(format!("{} by {:?}", room.name, room.created_by));
+        async {}
+    });
+    bob.on_room_deleted(move |room| {
+        deleted.note(format!("{room} is gone"));
+        async {}
+    });
+    let room = ada
+        .create_room(Table { number: 7 })
+        .name("Seven")
+        .max_size(3)
+        .await
+        .expect("a room");
+    assert_eq!((room.id.as_str(), room.max_size), ("table-7", Some(3)));
+    let listed = ada.list_rooms().await.expect("rooms");
+    assert!(listed.rooms.contains(&room) && !listed.more);
+    let behind = ada.list_rooms_after("table-7").await.expect("rooms");
+    assert!(behind.rooms.iter().all(|room| room.id.as_str() > "table-7"));
+    assert_eq!(
+        bob.delete_room(Table { number: 7 }).await.expect_err("not his").code(),
+        Some(ErrorCode::PermissionDenied)
+    );
+    ada.delete_room(Table { number: 7 }).await.expect("hers");
+    record.expect(&[r#"Seven by Some("ada")"#, "table-7 is gone"]).await;
+}
+
+#[tokio::test]
+async fn leaving_ends_streams_and_handlers_and_further_requests() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    let (mut stream, record) = (chat.stream::<Message>(), Record::default());
+    let noted = record.clone();
+    chat.on_left(move |departure| {
+        noted.note(format!("{departure:?}"));
+        async {}
+    });
+    chat.leave().await.expect("left");
+    assert!(within("the end", stream.next()).await.is_none());
+    record.expect(&["Left"]).await;
+    assert!(!chat.is_joined() && client.room(Chat).is_none());
+    let room = "chat".into();
+    assert_eq!(chat.trigger(message("hi")).await, Err(ClientError::NotJoined { room }));
+    assert!(!server.is_in_room("ada", "chat"));
+}
+
+#[tokio::test]
+async fn a_room_that_is_not_known_at_compile_time_is_checked_by_the_server() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let room = client.join_id("open").await.expect("a seat");
+    let mut stream = room.stream::<Value>();
+    room.trigger_raw("made-up", json!([1])).await.expect("an event");
+    let event = within("an event", stream.next())
+        .await
+        .expect("not the end")
+        .expect("an event");
+    assert_eq!((event.event.as_str(), event.data), ("made-up", json!([1])));
+    let chat = client.join_id("chat").await.expect("a seat");
+    let username = "ada".to_owned();
+    let refused = chat
+        .trigger(UserJoined { username })
+        .await
+        .expect_err("the server's alone");
+    assert_eq!(refused.code(), Some(ErrorCode::EventNotAllowed));
+    let none = client.join_id("no-such-room").await.expect_err("there is none");
+    assert_eq!(none.code(), Some(ErrorCode::RoomNotFound));
+}
+
+#[tokio::test]
+async fn the_server_takes_a_client_into_a_room_and_out_of_it() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let record = Record::default();
+    let noted = record.clone();
+    client.on_joined(move |room| {
+        noted.note(room.as_str());
+        async {}
+    });
+    let on_server = server.clients().remove(0);
+    on_server.join(Open).await.expect("a seat");
+    record.expect(&["open"]).await;
+    let open = client.room(Open).expect("it is in");
+    let (mut stream, left) = (open.stream::<Message>(), Record::default());
+    let noted = left.clone();
+    open.on_left(move |departure| {
+        noted.note(format!("{departure:?}"));
+        async {}
+    });
+    server.trigger(Open, message("hi")).await.expect("an event");
+    let event = within("an event", stream.next())
+        .await
+        .expect("not the end")
+        .expect("an event");
+    assert_eq!(event.data.text, "hi");
+    assert!(on_server.leave(Open));
+    left.expect(&[&format!("{:?}", Departure::Removed)]).await;
+}
+
+#[tokio::test]
+async fn a_deleted_room_tells_its_members_why_they_are_out() {
+    let server = TestServer::plain().await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let client = connect_as(&server, "ada").await;
+    let project = client.join(Project { id: 7 }).await.expect("a seat");
+    let record = Record::default();
+    let noted = record.clone();
+    project.on_left(move |departure| {
+        noted.note(format!("{departure:?}"));
+        async {}
+    });
+    server.delete_room(Project { id: 7 }).await;
+    record.expect(&["RoomDeleted"]).await;
+}
+
+#[tokio::test]
+async fn a_direct_event_comes_typed_and_as_it_is() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let record = Record::default();
+    let (typed, any) = (record.clone(), record.clone());
+    client.on_direct(move |message: Message| {
+        typed.note(message.text);
+        async {}
+    });
+    client.on_any_direct(move |event, data| {
+        any.note(format!("{event} {data}"));
+        async {}
+    });
+    server.broadcast(message("all")).expect("an event");
+    let mut heard = [record.next().await, record.next().await];
+    heard.sort();
+    assert_eq!(heard, ["all", r#"message {"text":"all"}"#]);
+}
+
+#[tokio::test]
+async fn the_last_handle_closes_the_connection_and_a_room_is_one() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    drop(client);
+    chat.trigger(message("still here")).await.expect("an event");
+    drop(chat);
+    until("the end of the connection", || server.clients().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_is_closed_for_good() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    let mut stream = chat.stream::<Message>();
+    within("the end", client.disconnect()).await;
+    assert_eq!(client.state(), ConnectionState::Closed(CloseReason::ByClient));
+    assert!(within("the end", stream.next()).await.is_none());
+    assert_eq!(
+        chat.trigger(message("too late")).await,
+        Err(ClientError::Closed(CloseReason::ByClient))
+    );
+    until("the end of the connection", || server.clients().is_empty()).await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_a_request_that_is_dropped_before_it_is_awaited() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    drop(chat.trigger(message("never")));
+    drop(client.join(Open));
+    assert_eq!(chat.trigger(message("first")).await.expect("an event").seq, Some(1));
+    assert!(!server.is_in_room("ada", "open"));
+}

@@ -1,0 +1,149 @@
+//! Credentials: who signs in, who renews, and who is turned away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use dialogue::prelude::*;
+use dialogue::{ClientError, CloseReason, ConnectionState, DialogueClient};
+use dialogue_tests::{Chat, Record, Rooms, TestServer, message, within};
+use serde_json::json;
+
+use super::reach;
+
+/// A server whose sessions end when the token's number of milliseconds is over; token 0 is refused.
+async fn with_tokens(record: &Record) -> TestServer {
+    let noted = record.clone();
+    let builder = Dialogue::builder().rooms::<Rooms>().authenticate(move |handshake| {
+        let noted = noted.clone();
+        async move {
+            noted.note(handshake.auth.to_string());
+            match handshake.auth["for"].as_u64() {
+                Some(0) | None => Err(Refusal::new("no token")),
+                Some(millis) => {
+                    let end = SystemTime::now() + Duration::from_millis(millis);
+                    Ok(Identity::user("ada").expires_at(end))
+                }
+            }
+        }
+    });
+    TestServer::start(builder).await
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_on_the_live_connection_by_new_credentials() {
+    let asked = Record::default();
+    let server = with_tokens(&asked).await;
+    let number = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&number);
+    let connecting = DialogueClient::connect(format!("ws://{}", server.address())).auth_with(move || {
+        let number = counted.fetch_add(1, Ordering::Relaxed);
+        async move { Ok::<_, std::io::Error>(json!({ "for": 1_000, "number": number })) }
+    });
+    let client = within("a connection", connecting.into_future())
+        .await
+        .expect("a session");
+    let connection = client.client_id();
+    let chat = client.join(Chat).await.expect("a seat");
+    for number in 0..3 {
+        asked.expect(&[&format!(r#"{{"for":1000,"number":{number}}}"#)]).await;
+    }
+    chat.trigger(message("still here")).await.expect("an event");
+    assert_eq!(client.client_id(), connection, "it is one connection");
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_renewed_ends_and_the_client_comes_back_with_what_it_gets_then() {
+    let asked = Record::default();
+    let server = with_tokens(&asked).await;
+    let number = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&number);
+    let connecting = DialogueClient::connect(format!("ws://{}", server.address()))
+        .backoff(Duration::from_millis(1), Duration::from_millis(1))
+        .auth_with(move || {
+            let number = counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match number {
+                    0 => Ok(json!({ "for": 300 })),
+                    1 => Err("not now"),
+                    _ => Ok(json!({ "for": 60_000 })),
+                }
+            }
+        });
+    let client = within("a connection", connecting.into_future())
+        .await
+        .expect("a session");
+    let errors = Record::default();
+    let noted = errors.clone();
+    client.on_error(move |error| {
+        noted.note(error.to_string());
+        async {}
+    });
+    let mut states = client.states();
+    errors.expect(&["there are no credentials"]).await;
+    reach(&mut states, |state| {
+        matches!(state, ConnectionState::Reconnecting { .. })
+    })
+    .await;
+    reach(&mut states, |state| *state == ConnectionState::Connected).await;
+    asked.expect(&[r#"{"for":300}"#, r#"{"for":60000}"#]).await;
+}
+
+#[tokio::test]
+async fn who_is_turned_away_is_told_why_and_does_not_try_again() {
+    let asked = Record::default();
+    let server = with_tokens(&asked).await;
+    let url = format!("ws://{}", server.address());
+    let refused = within(
+        "an answer",
+        DialogueClient::connect(&url).auth(json!({ "for": 0 })).into_future(),
+    )
+    .await;
+    let message = "no token".to_owned();
+    assert_eq!(refused.expect_err("no token"), ClientError::Unauthenticated { message });
+
+    let client = DialogueClient::connect(&url).in_background().expect("a URL");
+    let mut states = client.states();
+    let closed = reach(&mut states, |state| matches!(state, ConnectionState::Closed(_))).await;
+    assert!(
+        matches!(
+            closed,
+            ConnectionState::Closed(CloseReason::ByServer { code: 4500, .. })
+        ),
+        "{closed:?}"
+    );
+    assert!(matches!(client.list_rooms().await, Err(ClientError::Closed(_))));
+    asked.expect(&[r#"{"for":0}"#, "null"]).await;
+    assert!(asked.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_callback_that_panics_is_a_failure_of_its_own() {
+    let server = with_tokens(&Record::default()).await;
+    let connecting = DialogueClient::connect(format!("ws://{}", server.address())).auth_with(|| async {
+        match std::hint::black_box(true) {
+            true => panic!("no credentials today"),
+            false => Ok::<_, std::io::Error>(json!(null)),
+        }
+    });
+    let failed = within("an answer", connecting.into_future()).await;
+    assert!(matches!(failed, Err(ClientError::Credentials { .. })), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_at_once_or_waited_for_in_the_background() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let url = format!("ws://{address}");
+    let failed = within("an answer", DialogueClient::connect(&url).into_future()).await;
+    assert!(matches!(failed, Err(ClientError::Connect { .. })), "{failed:?}");
+    let waiting = DialogueClient::connect(&url)
+        .auth(json!({ "userId": "ada" }))
+        .backoff(Duration::from_millis(1), Duration::from_millis(10));
+    let client = waiting.in_background().expect("a URL");
+    let joining = tokio::spawn(client.join(Chat).into_future());
+    let server = Dialogue::builder().rooms::<Rooms>().trust_client_identity().build();
+    server.expect("a server").start(address).await.expect("the port");
+    within("a seat", joining).await.expect("no panic").expect("a seat");
+}
