@@ -19,6 +19,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("rooms.js", SCRIPT, include_str!("../../inspector/rooms.js")),
     ("room.js", SCRIPT, include_str!("../../inspector/room.js")),
     ("form.js", SCRIPT, include_str!("../../inspector/form.js")),
+    ("trigger.js", SCRIPT, include_str!("../../inspector/trigger.js")),
     ("schema.js", SCRIPT, include_str!("../../inspector/schema.js")),
     ("plot.js", SCRIPT, include_str!("../../inspector/plot.js")),
 ];
