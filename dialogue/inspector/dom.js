@@ -44,6 +44,23 @@ export function hue(name) {
   return (hash ^ (hash >>> 13)) % 8;
 }
 
+/** A value on one line, its first `most` characters: `text: "Hello", urgent: true`. */
+export function brief(value, most) {
+  let text = JSON.stringify(value) ?? "";
+  if (text[0] === "{") {
+    const fields = Object.entries(value).map(([name, field]) => `${name}: ${JSON.stringify(field)}`);
+    text = fields.join(", ") || "{}";
+  }
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** What somebody hears, in words. */
+export function heard(subscriptions) {
+  if (subscriptions.length === 0) return "nothing";
+  const names = subscriptions.filter((name) => name !== "*").join(", ");
+  return subscriptions.includes("*") ? `everything${names ? `: ${names}` : ""}` : names;
+}
+
 /** How much JSON is coloured; more is shown plainly. */
 const MAX_COLOURED = 100_000;
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;

@@ -1,5 +1,5 @@
 // What has happened: the last of it, kept, filtered and listed.
-import { byId, bytes, clock, h, hue, jsonView, number, plural, setText } from "./dom.js";
+import { brief, byId, bytes, clock, h, hue, jsonView, number, plural, setText } from "./dom.js";
 import { VirtualList } from "./list.js";
 
 /** How much is kept to look at. */
@@ -105,15 +105,13 @@ function entry(notice, key) {
 function preview(item) {
   if (item.preview !== undefined) return item.preview;
   const { kind, notice, message } = item;
-  if (kind === "event") item.preview = cut(JSON.stringify(message.data));
+  if (kind === "event") item.preview = brief(message.data, PREVIEW);
   else if (kind === "created") item.preview = notice.name;
   else if (kind === "dropped") item.preview = `${plural(notice.count, "event")} not shown: more came than this page takes in`;
   else if (notice.size !== undefined) item.preview = `${plural(notice.size, "client")} in the room`;
   else item.preview = "";
   return item.preview;
 }
-
-const cut = (text = "") => (text.length > PREVIEW ? `${text.slice(0, PREVIEW)}…` : text);
 
 function haystack(item) {
   item.haystack ??= [item.name, item.room, item.from, JSON.stringify(item.message?.data ?? "")].join("\n").toLowerCase();

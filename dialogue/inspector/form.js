@@ -202,6 +202,8 @@ function object({ fields }, context, value) {
   const elements = fields.map((field) => {
     const given = value?.[field.name];
     const [shape, inner] = inside(field.schema, context, given);
+    // There is nothing to choose: a variant's tag, for instance.
+    if (shape.kind === "constant" && field.required) return nodes.set(field.name, node(inner)) && null;
     const about = resolve(field.schema, context.root).description;
     const tag = inner.target ? "label" : "span";
     const name = h(tag, { class: "name", for: inner.target?.id }, field.name);
@@ -220,7 +222,7 @@ function object({ fields }, context, value) {
   });
   const empty = fields.length === 0 && h("p", { class: "about" }, "An object without fields.");
   return {
-    element: h("div", { class: context.depth ? "object nested" : "object" }, empty, elements),
+    element: h("div", { class: context.depth && elements.some(Boolean) ? "object nested" : "object" }, empty, elements.filter(Boolean)),
     read: () => {
       const sent = [...nodes].filter(([, part]) => part.sent?.() ?? true);
       return Object.fromEntries(sent.map(([name, part]) => [name, part.read()]));

@@ -1,5 +1,5 @@
 // The panel of one room: what it is, who is in it, what it keeps, and a form to trigger with. Without a room: the server.
-import { byId, bytes, clock, h, hue, jsonView, number, plural, setText } from "./dom.js";
+import { brief, byId, clock, h, heard, hue, jsonView, number, plural, setText } from "./dom.js";
 import { Plot, scaleEnd } from "./plot.js";
 import { askHistory, askRoom } from "./server.js";
 import { Trigger } from "./trigger.js";
@@ -49,7 +49,8 @@ export class RoomPane {
     this.body = h("div", { class: "body", id: "room-body", role: "tabpanel", tabIndex: -1 });
     this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "About the room", onkeydown: (event) => this.#turn(event) });
     this.title = h("h2", { id: "room-heading" }, id);
-    this.pane.replaceChildren(h("div", { class: "tools" }, this.title), this.tabs, this.body);
+    const heading = h("div", { class: "tools" }, this.title, h("code", { class: "id" }, id));
+    this.pane.replaceChildren(heading, this.tabs, this.body);
     this.#drawTabs();
     await this.#load();
   }
@@ -115,6 +116,7 @@ export class RoomPane {
       if (room !== this.#room) return;
       this.#detail = detail;
       setText(this.title, detail.name);
+      this.title.nextElementSibling.hidden = detail.name === detail.id;
       this.#drawTabs();
       // A form that is being filled in, or a page of history, stays as it is.
       if (this.#tab === "about" || this.#tab === "members" || !this.body.hasChildNodes()) this.#drawBody();
@@ -196,7 +198,7 @@ function about(detail) {
     ["Id", h("code", {}, detail.id)],
     ["Clients", detail.maxSize ? `${number(detail.size)} of at most ${number(detail.maxSize)}` : number(detail.size)],
     ["Made by", detail.createdById ? `${ORIGINS[detail.origin]}, for ${detail.createdById}` : ORIGINS[detail.origin]],
-    ["Subscribed at first", detail.defaultSubscriptions.join(", ") || "nothing"],
+    ["Subscribed at first", heard(detail.defaultSubscriptions)],
     ["Sent at first", sync],
     ["Last seq", number(detail.seq)],
     ["Epoch", h("code", {}, detail.epoch)],
@@ -225,14 +227,14 @@ function about(detail) {
 function members({ members, size }) {
   if (members.length === 0) return h("p", { class: "empty" }, "Nobody is in the room.");
   const rows = members.map(({ userId, clientId, subscriptions }) => {
-    const user = h("td", {}, h("div", {}, userId), h("code", { class: "id" }, clientId));
-    return h("tr", {}, user, h("td", { class: "subscriptions" }, subscriptions.join(", ") || "nothing"));
+    const user = h("td", {}, h("div", {}, userId), h("code", { class: "id", title: clientId }, clientId));
+    return h("tr", {}, user, h("td", { class: "subscriptions", title: subscriptions.join(", ") }, heard(subscriptions)));
   });
   const rest = size - members.length;
   return h(
     "div",
     {},
-    h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "User and client"), h("th", {}, "Hears"))), h("tbody", {}, rows)),
+    h("table", { class: "members" }, h("thead", {}, h("tr", {}, h("th", {}, "User and client"), h("th", {}, "Hears"))), h("tbody", {}, rows)),
     rest > 0 && h("p", { class: "about" }, `and ${plural(rest, "other")}`),
   );
 }
@@ -271,7 +273,6 @@ class History {
 
 function kept(message) {
   const { event, from, timestamp, seq, data } = message;
-  const text = JSON.stringify(data) ?? "";
   const summary = h(
     "summary",
     {},
@@ -279,9 +280,9 @@ function kept(message) {
     h("span", { class: "name" }, h("span", { class: `dot hue-${hue(event)}` }), event),
     h("span", { class: "from" }, from),
     h("span", { class: "time" }, clock(timestamp)),
-    h("span", { class: "data" }, text.slice(0, 160)),
+    h("span", { class: "data" }, brief(data, 160)),
   );
-  const details = h("details", { title: bytes(text.length) }, summary);
+  const details = h("details", {}, summary);
   // Drawn when it is opened: a page may have a hundred.
   details.addEventListener("toggle", () => details.append(jsonView(message)), { once: true });
   return h("li", {}, details);

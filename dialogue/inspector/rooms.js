@@ -182,7 +182,7 @@ export class RoomsPane {
     row.classList.toggle("all", id === null);
     row.classList.toggle("idle", id !== null && size === 0);
     const values = this.minute(id);
-    row.plot.element.classList.toggle("silent", !values?.some((value) => value > 0));
+    row.plot.element.classList.toggle("silent", !values);
     if (values) row.plot.draw(values);
   }
 }

@@ -127,9 +127,9 @@ function array(schema, of) {
 
 function object(schema, of) {
   const required = new Set(schema.required ?? []);
-  const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => {
-    return { name, schema: field, required: required.has(name) };
-  });
+  // What is required is listed as it was declared; properties may have lost their order on the way.
+  const names = new Set([...required, ...Object.keys(schema.properties ?? {})]);
+  const fields = [...names].map((name) => ({ name, schema: schema.properties?.[name] ?? {}, required: required.has(name) }));
   if (fields.length > 0) return of("object", { fields });
   const values = Object.values(schema.patternProperties ?? {})[0] ?? schema.additionalProperties;
   if (isObject(values)) return of("map", { item: values });
@@ -211,8 +211,8 @@ export function hint(shape) {
   const { schema } = shape;
   const parts = [];
   const range = (low, high) => {
-    if (low !== undefined && high !== undefined) return low === high ? `${low}` : `${short(low)} to ${short(high)}`;
-    return low !== undefined ? `at least ${short(low)}` : high !== undefined ? `at most ${short(high)}` : null;
+    if (low !== undefined && high !== undefined) return low === high ? `${low}` : `${short(low)}–${short(high)}`;
+    return low !== undefined ? `≥ ${short(low)}` : high !== undefined ? `≤ ${short(high)}` : null;
   };
   if (shape.kind === "text") {
     parts.push(schema.format ?? "text");
@@ -224,7 +224,7 @@ export function hint(shape) {
     parts.push(range(schema.minimum ?? schema.exclusiveMinimum, schema.maximum ?? schema.exclusiveMaximum));
   } else if (shape.kind === "list") {
     const count = range(schema.minItems, schema.maxItems);
-    parts.push("list", count && `${count} items`);
+    parts.push(count ? `list of ${count}` : "list");
   } else if (shape.kind === "nullable") {
     parts.push(hint(shape.inner), "or null");
   } else {

@@ -84,7 +84,7 @@ async fn give_up(core: Arc<Core>, watched: Watched, over: CancellationToken, han
             () = tokio::time::sleep(patience) => {}
         }
         if !watched.0.swap(false, Ordering::Relaxed) {
-            core.log(|| tracing::debug!("a viewer of the inspector read nothing and was hung up on"));
+            core.log(|| tracing::info!("a viewer of the inspector read nothing and was hung up on"));
             hang_up.call();
             return;
         }

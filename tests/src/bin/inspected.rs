@@ -10,7 +10,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use dialogue::{Dialogue, Limits, local_only, prelude::*};
-use dialogue_tests::TestClient;
+use dialogue_tests::RawClient;
+use dialogue_tests::raw::{FIN, PING, PONG, TEXT};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// A line of the chat.
@@ -135,6 +137,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .trust_client_identity()
         .limits(Limits {
             queue_frames: 100_000,
+            // Within the patience of the harness's clients.
+            ping_interval: Duration::from_secs(5),
             queue_bytes: 64 * 1024 * 1024,
             ..Limits::default()
         })
@@ -182,15 +186,21 @@ const NAMES: [&str; 8] = [
 async fn people(address: SocketAddr, count: usize) {
     for number in 0..count {
         let name = NAMES[number % NAMES.len()];
-        let mut client = TestClient::connect_as(address, name).await;
-        client.join("chat").await;
+        let mut client = RawClient::open(address).await;
+        let mut frames = vec![json!({ "type": "connect", "protocol": 1, "auth": { "userId": name } })];
+        frames.push(json!({ "type": "join", "roomId": "chat" }));
+        frames.push(json!({ "type": "join", "roomId": format!("project-{}", number % 7 + 1) }));
         if number % 3 == 0 {
-            client.join("orders").await;
+            frames.push(json!({ "type": "join", "roomId": "orders", "subscriptions": ["*"] }));
         }
-        client.join(&format!("project-{}", number % 7 + 1)).await;
+        for frame in frames {
+            client.send(FIN | TEXT, frame.to_string().as_bytes()).await;
+        }
         tokio::spawn(async move {
-            loop {
-                client.recv().await;
+            while let Some(frame) = client.recv().await {
+                if frame.opcode == PING {
+                    client.send(FIN | PONG, &frame.payload).await;
+                }
             }
         });
     }
