@@ -56,9 +56,7 @@ export function brief(value, most) {
 
 /** What somebody hears, in words. */
 export function heard(subscriptions) {
-  if (subscriptions.length === 0) return "nothing";
-  const names = subscriptions.filter((name) => name !== "*").join(", ");
-  return subscriptions.includes("*") ? `everything${names ? `: ${names}` : ""}` : names;
+  return subscriptions.includes("*") ? "everything" : subscriptions.join(", ") || "nothing";
 }
 
 /** How much JSON is coloured; more is shown plainly. */

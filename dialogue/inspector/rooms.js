@@ -175,7 +175,7 @@ export class RoomsPane {
 
   #draw(row, { id, name, size, maxSize }) {
     setText(row.parts.name, name);
-    setText(row.parts.id, id === null ? "Everything that happens" : id === name ? "" : id);
+    setText(row.parts.id, id === null ? "Every event" : id === name ? "" : id);
     const full = maxSize ? `/${number(maxSize)}` : "";
     setText(row.parts.size, id === null ? "" : `${number(size)}${full}`);
     row.parts.size.title = id === null ? "" : plural(size, "client");

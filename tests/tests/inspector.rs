@@ -652,3 +652,25 @@ async fn a_typed_handler_hears_what_the_inspector_triggers() {
     let heard = within("the event", next).await.expect("a stream").expect("an event");
     assert_eq!(heard.data, message("hi"));
 }
+
+/// What happens there is told in `browser/inspector.test.js`. Needs Node, Chromium (`/usr/bin/chromium`, or the path in
+/// `CHROMIUM`) and `npm ci` once in `tests/browser`.
+#[test]
+#[ignore = "needs Chromium and Node"]
+fn the_page_is_used_in_a_browser() {
+    let browser = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    assert!(
+        browser.join("node_modules").is_dir(),
+        "the packages of the browser test are not installed: run `npm ci` in tests/browser"
+    );
+    let status = std::process::Command::new("node")
+        .args(["--test", "--test-reporter=spec", "inspector.test.js"])
+        .current_dir(browser)
+        .env("INSPECTED_EXECUTABLE", env!("CARGO_BIN_EXE_inspected"))
+        .status()
+        .expect("Node starts");
+    assert!(
+        status.success(),
+        "the browser test failed; what Node printed says where"
+    );
+}
