@@ -13,7 +13,7 @@ use dialogue::{Dialogue, Limits, local_only, prelude::*};
 use dialogue_tests::RawClient;
 use dialogue_tests::raw::{FIN, PING, PONG, TEXT};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
 
 /// A line of the chat.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
@@ -159,8 +159,15 @@ fn port() -> Result<u16, std::num::ParseIntError> {
 }
 
 async fn obey(dialogue: Dialogue, address: SocketAddr) {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let (sender, mut lines) = mpsc::unbounded_channel();
+    // A thread of its own: the runtime's own reader of the standard input would keep the process from ending.
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lines().map_while(Result::ok);
+        for line in lines {
+            let _ = sender.send(line);
+        }
+    });
+    while let Some(line) = lines.recv().await {
         let (what, count) = line.split_once(' ').unwrap_or((&line, ""));
         let count = count.parse().unwrap_or(1);
         match what {
