@@ -125,6 +125,7 @@ export class EventsPane {
   #following = true;
   #held = [];
   #newer = 0;
+  #open = null;
 
   /** `again(item)` is asked to put an event into the form. */
   constructor({ again }) {
@@ -136,7 +137,7 @@ export class EventsPane {
       draw: drawRow,
       selected: (item) => {
         if (this.log.indexOf(item.key) < this.log.count - 1) this.#following = false;
-        if (!byId("details").hidden) this.#show(item);
+        if (!byId("details").hidden && item !== this.#open) this.#show(item);
       },
       opened: (item) => this.#show(item),
       scrolled: () => this.#scrolled(),
@@ -234,6 +235,7 @@ export class EventsPane {
   }
 
   #show(item) {
+    this.#open = item;
     const { message, notice } = item;
     const value = message ?? notice;
     const copy = h("button", {
@@ -258,8 +260,8 @@ export class EventsPane {
       jsonView(value),
     );
     details.hidden = false;
-    this.list.refresh();
-    if (this.list.selection !== null) requestAnimationFrame(() => this.list.select(this.log.indexOf(item.key)));
+    // The list is lower now; its row is to stay on view.
+    requestAnimationFrame(() => this.list.select(this.log.indexOf(item.key)));
   }
 
   #drawKinds() {

@@ -39,12 +39,11 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
+/// The application's hook.
+type Guard = Hook<Handshake, Result<(), Refusal>>;
+
 /// Lets a request through, or answers it.
-pub(super) async fn pass(
-    State((core, guard)): State<(Arc<Core>, Hook<Handshake, Result<(), Refusal>>)>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn pass(State((core, guard)): State<(Arc<Core>, Guard)>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match check(&core, &guard, &parts).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
@@ -56,7 +55,7 @@ pub(super) async fn pass(
     response
 }
 
-async fn check(core: &Core, guard: &Hook<Handshake, Result<(), Refusal>>, request: &Parts) -> Result<(), Failure> {
+async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), Failure> {
     if is_foreign(request) {
         core.log(|| {
             let origin = request.headers.get(header::ORIGIN);
