@@ -126,12 +126,11 @@ pub async fn local_only(request: Handshake) -> Result<(), Refusal> {
 
 fn asks_for_this_machine(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let authority = host.and_then(|host| host.parse::<http::uri::Authority>().ok());
-    let Some(authority) = authority else {
+    let Some((name, _)) = host.and_then(origin::split_port) else {
         return false;
     };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Whether a request's body is said to be JSON, which no form of another site can say.
