@@ -149,6 +149,8 @@ follow({
   state: (state, text) => {
     const back = state === "live" && byId("state").dataset.state === "lost";
     say(state, text);
-    if (back) rooms.reload();
+    if (!back) return;
+    rooms.reload();
+    room.refresh();
   },
 });

@@ -5,8 +5,8 @@ import { askHistory, askRoom } from "./server.js";
 import { Trigger } from "./trigger.js";
 
 const TABS = { about: "About", members: "Members", history: "History", trigger: "Trigger" };
-/** How long after somebody came or went the members are asked for again, in milliseconds. */
-const SETTLE = 400;
+/** How long after somebody came or went the members are asked for again, in milliseconds: at most so often. */
+const SETTLE = 500;
 const BUSIEST = 8;
 
 export class RoomPane {
@@ -100,13 +100,16 @@ export class RoomPane {
     if (!this.#room) return;
     const here = notices.filter(({ roomId }) => roomId === this.#room);
     if (here.some(({ kind }) => kind === "deleted")) this.#fail("The room has been deleted.");
-    else if (here.some(({ kind }) => kind !== "event")) this.#soon();
+    else if (here.some(({ kind }) => kind !== "event")) this.refresh();
   }
 
-  #soon() {
-    clearTimeout(this.#timer);
-    const room = this.#room;
-    this.#timer = setTimeout(() => room === this.#room && this.#load(), SETTLE);
+  /** Asks for the room anew, soon; a form that is being filled in stays. */
+  refresh() {
+    if (!this.#room || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      if (this.#room) this.#load();
+    }, SETTLE);
   }
 
   async #load() {

@@ -51,11 +51,11 @@ pub(crate) use self::membership::{
     JoinRequest, disconnect, expel, join, leave, rejoin, subscribe, subscribe_all, unsubscribe,
 };
 pub(crate) use self::publish::{Draft, Rejected, by_client};
+pub(crate) use self::random::random_name;
+pub(crate) use self::rooms::{ClientCreateError, create_for, delete};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{
     core::wall_clock,
     publish::by_server,
     tap::{Notice, NoticeKind, Viewer},
 };
-pub(crate) use self::random::random_name;
-pub(crate) use self::rooms::{ClientCreateError, create_for, delete};

@@ -271,8 +271,8 @@ fn order(step: usize) -> OrderPlaced {
     OrderPlaced {
         table,
         priority: [Priority::Low, Priority::Normal, Priority::High][step % 3].clone(),
-        total: (step % 4 > 0).then_some(f64::from(table) * 3.5),
-        paid: step % 2 == 0,
+        total: (!step.is_multiple_of(4)).then_some(f64::from(table) * 3.5),
+        paid: step.is_multiple_of(2),
         items: vec![
             Item {
                 name: "Flammkuchen".to_owned(),
