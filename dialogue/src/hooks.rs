@@ -63,6 +63,9 @@ pub(crate) struct Hooks<C, R> {
     pub(crate) on_triggered: Told<(Arc<EventMessage>, R)>,
     pub(crate) on_history_evicted: Asked<EvictedHistory, ()>,
     pub(crate) load_history: Asked<HistoryQuery, Vec<EventMessage>>,
+    /// Guards the inspector; without it there is none.
+    #[cfg(feature = "inspector")]
+    pub(crate) inspector: Asked<Handshake, ()>,
 }
 
 impl<C, R> Default for Hooks<C, R> {
@@ -82,6 +85,8 @@ impl<C, R> Default for Hooks<C, R> {
             on_triggered: None,
             on_history_evicted: None,
             load_history: None,
+            #[cfg(feature = "inspector")]
+            inspector: None,
         }
     }
 }

@@ -459,9 +459,13 @@ mod client;
 mod delivery;
 mod error;
 mod event;
+#[cfg(feature = "server")]
+mod hang_up;
 mod history;
 mod hooks;
 mod id;
+#[cfg(feature = "inspector")]
+mod inspector;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod limits;
@@ -493,6 +497,8 @@ pub use event::{
 pub use history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 pub use hooks::HookOutcome;
 pub use id::{ClientId, EventName, RoomId, UserId};
+#[cfg(feature = "inspector")]
+pub use inspector::local_only;
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
 pub use limits::Limits;

@@ -47,7 +47,7 @@ pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &
 }
 
 /// The host, in lower case, and the port of `host[:port]`.
-fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
+pub(crate) fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         // The colons of an IPv6 address are inside its brackets.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),

@@ -29,6 +29,8 @@ pub const TEXT: u8 = 0x1;
 pub const CLOSE: u8 = 0x8;
 /// The opcode of a ping.
 pub const PING: u8 = 0x9;
+/// The opcode of a pong.
+pub const PONG: u8 = 0xa;
 /// The bit of a final fragment.
 pub const FIN: u8 = 0x80;
 

@@ -15,7 +15,7 @@ fn people_chat_in_a_browser() {
         "the packages of the browser test are not installed: run `npm ci` in tests/browser"
     );
     let status = Command::new("node")
-        .args(["--test", "--test-reporter=spec"])
+        .args(["--test", "--test-reporter=spec", "chat.test.js"])
         .current_dir(browser)
         .env("CHAT_EXECUTABLE", chat_executable())
         .status()

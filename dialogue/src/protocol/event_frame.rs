@@ -19,7 +19,7 @@ const CLOSING_BYTES: usize = 28;
 
 /// Appends an event as `joined` and `history` list it, `{"event":…}`, given its live frame or the JSON text of its
 /// [`EventMessage`]. A history can thus keep the live frame itself, and shares its memory.
-pub(super) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
+pub(crate) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
     match kept.strip_prefix(OPENING) {
         Some(fields) => {
             out.push(b'{');

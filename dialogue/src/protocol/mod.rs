@@ -31,6 +31,8 @@ pub(crate) use json::MAX_DEPTH;
 pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
 pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};
 pub(crate) use subscriptions::Subscriptions;
+#[cfg(feature = "inspector")]
+pub(crate) use {event_frame::write_message as write_event_message, json::parse as parse_json};
 
 /// The version of the protocol that this server speaks.
 pub(crate) const PROTOCOL: u64 = 1;

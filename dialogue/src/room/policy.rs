@@ -112,6 +112,13 @@ impl EventPolicy {
         }
     }
 
+    /// The definitions of events that are not listed but can happen, in no order: those that the server knows.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn unlisted(&self) -> impl Iterator<Item = &EventDefinition> {
+        let known = self.known.values().filter(|_| self.open_to_server);
+        known.filter(|event| !self.listed.contains_key(event.name()))
+    }
+
     /// What describes the event of this name, if anything does.
     pub(crate) fn definition(&self, name: &str) -> Option<&EventDefinition> {
         self.listed

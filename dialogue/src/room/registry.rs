@@ -147,6 +147,12 @@ impl Registry {
         }
     }
 
+    /// How many rooms there are.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.read().by_id.len()
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<RoomCell>> {
         self.rooms.read().by_id.values().cloned().collect()
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::core::{Core, RoomHandle};
+use super::tap::Notice;
 use crate::client::{ClientState, Frame};
 use crate::hooks::Told;
 use crate::protocol::{RoomInfo, ServerFrame};
@@ -15,6 +16,8 @@ impl Core {
             let frame = |id| ServerFrame::RoomCreated { id, room: info(room) }.encode();
             self.tell_everyone(&frame(None), creator.map(|(client, id)| (client, frame(id))));
         }
+        self.tap
+            .offer(|| Notice::created(&room.id, &room.template.name, room.template.max_size));
         self.tell_hook(room, "on_room_created", &self.hooks.on_room_created);
     }
 
@@ -28,6 +31,7 @@ impl Core {
             let frame = |id| ServerFrame::RoomDeleted { id, room_id: &room.id }.encode();
             self.tell_everyone(&frame(None), requester.map(|(client, id)| (client, frame(id))));
         }
+        self.tap.offer(|| Notice::deleted(&room.id));
         self.tell_hook(room, "on_room_deleted", &self.hooks.on_room_deleted);
     }
 

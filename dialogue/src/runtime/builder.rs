@@ -264,6 +264,35 @@ impl Builder {
         self
     }
 
+    /// Turns the inspector on: a page at `{base}/inspect` (`/dialogue/inspect` by default) that shows rooms, members, rates
+    /// and events as they happen, and triggers events as the server. Without this, there are no such routes.
+    ///
+    /// Whoever the hook lets in sees everything that anyone says, and may say anything in any room. It is asked before
+    /// each request, with its headers, cookies, query and peer; `auth` is `null`. A refusal is answered with 403 and its
+    /// reason. To open it for oneself alone, there is [`local_only`](crate::local_only):
+    ///
+    /// ```
+    /// # use dialogue::{Dialogue, Handshake, Refusal};
+    /// let for_oneself = Dialogue::builder().inspector(dialogue::local_only);
+    /// let for_staff = Dialogue::builder().inspector(|request: Handshake| async move {
+    ///     match request.cookie("session") {
+    ///         Some(session) if is_staff(session).await => Ok(()),
+    ///         _ => Err(Refusal::new("this is for staff")),
+    ///     }
+    /// });
+    /// # async fn is_staff(session: &str) -> bool { !session.is_empty() }
+    /// # let _ = (for_oneself, for_staff);
+    /// ```
+    #[cfg(feature = "inspector")]
+    pub fn inspector<F, Fut>(mut self, guard: F) -> Self
+    where
+        F: Fn(Handshake) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.hooks.inspector = asking(guard);
+        self
+    }
+
     /// Keeps histories in this manager rather than in one with the default limits: 100 events of each type in each of 1,000
     /// rooms.
     pub fn history(mut self, manager: HistoryManager) -> Self {
@@ -340,6 +369,7 @@ impl Builder {
                     .unwrap_or_else(|| HistoryManager::new(HistoryConfig::default())),
                 hand_over: Default::default(),
                 listeners: Default::default(),
+                tap: Default::default(),
                 idle_rooms: Default::default(),
                 notifications: Arc::new(Semaphore::new(NOTIFICATIONS)),
                 dropped: AtomicUsize::new(0),

@@ -19,6 +19,7 @@ use super::hand_over::HandOver;
 use super::idle_rooms::IdleRooms;
 use super::listeners::Listeners;
 use super::resumes::Resumes;
+use super::tap::Tap;
 use super::triggered_keys::TriggeredKeys;
 use crate::client::{ClientKey, ClientState, Flushers};
 use crate::history::HistoryManager;
@@ -78,6 +79,8 @@ pub(crate) struct Core {
     pub(crate) history: HistoryManager,
     pub(crate) hand_over: HandOver,
     pub(crate) listeners: Listeners,
+    /// Where the inspector's viewers watch.
+    pub(crate) tap: Arc<Tap>,
     pub(crate) idle_rooms: IdleRooms,
     /// Bounds the `on_triggered` hooks that run at once.
     pub(crate) notifications: Arc<Semaphore>,

@@ -68,6 +68,21 @@ pub(super) fn recover(
     }
 }
 
+/// The newest events of all types that memory keeps, newest first: one page.
+#[cfg(feature = "inspector")]
+pub(crate) fn recent(core: &Core, room: &RoomCell) -> Vec<Bytes> {
+    let events = core.history.recent(&room.id, &|_| true, None, page_bounds(core));
+    events.into_iter().rev().map(frame).collect()
+}
+
+/// How much a page may hold.
+fn page_bounds(core: &Core) -> Bounds {
+    Bounds {
+        events: core.limits.history_page_events,
+        bytes: core.limits.history_page_bytes,
+    }
+}
+
 /// How much may be replayed at once.
 fn replay_bounds(core: &Core) -> Bounds {
     Bounds {
@@ -96,10 +111,7 @@ pub(crate) async fn page(
     event: &EventName,
     cursor: Cursor,
 ) -> Result<HistoryPage, String> {
-    let bounds = Bounds {
-        events: core.limits.history_page_events,
-        bytes: core.limits.history_page_bytes,
-    };
+    let bounds = page_bounds(core);
     let page = core.history.page(&room.id, event, cursor, bounds);
     let wanted = cursor.span().min(bounds.events);
     if page.more || page.events.len() >= wanted || core.hooks.load_history.is_none() {

@@ -7,6 +7,7 @@ use super::core::{Client, Core, RoomHandle};
 use super::history::{on_join, recover};
 use super::random::random_epoch;
 use super::retire::{forget_resumes_in_time, note_if_empty};
+use super::tap::Notice;
 use crate::client::{ClientState, Frame};
 use crate::hooks::{Told, contain};
 use crate::id::{EventName, RoomId};
@@ -251,6 +252,9 @@ fn take_seat(
     };
     client.outbox.push(Frame::Text(joined.encode()));
     if !is_member {
+        let size = state.len();
+        core.tap
+            .offer(|| Notice::joined(&room.id, &client.id, &client.user_id, size));
         queue_hook(core, client, room, "on_joined", &core.hooks.on_joined);
     }
     Ok(())
@@ -291,19 +295,20 @@ pub(crate) fn leave(
     if !state.leave(client.key) {
         return false;
     }
-    left(core, client, room, id, reason);
+    left(core, client, room, id, reason, state.len());
     drop(state);
     note_if_empty(core, room);
     true
 }
 
-/// What follows when a client is no longer in a room's state. Called under the room's lock.
+/// What follows when a client is no longer in a room's state, where `size` stay. Called under the room's lock.
 pub(super) fn left(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room: &Arc<RoomCell>,
     id: Option<i64>,
     reason: Option<LeftReason>,
+    size: usize,
 ) {
     client.membership.lock().exit(&room.id);
     let frame = ServerFrame::Left {
@@ -312,6 +317,8 @@ pub(super) fn left(
         reason,
     };
     client.outbox.push(Frame::Text(frame.encode()));
+    core.tap
+        .offer(|| Notice::left(&room.id, &client.id, &client.user_id, size));
     queue_hook(core, client, room, "on_left", &core.hooks.on_left);
 }
 

@@ -1,7 +1,7 @@
 //! The running server without its sockets: what a trigger, a join, a hook or a handler does.
 //!
-//! Four storeys; imports go downwards only. `random`, `listeners`, `hand_over`, `idle_rooms`, `resumes` and
-//! `triggered_keys` are parts that know nothing of the whole. [`core`] puts them together and has the handles' types.
+//! Four storeys; imports go downwards only. `random`, `listeners`, `tap`, `hand_over`, `idle_rooms`, `resumes`
+//! and `triggered_keys` are parts that know nothing of the whole. [`core`] puts them together and has the handles' types.
 //! `asking`, `announce`, `archive`, `history`, `publish`, `retire`, `membership` and `rooms` are what happens to it.
 //! `trigger`, `listen`, `user_rooms`, `client`, `room`, `assemble`, `builder` and `dialogue` are the API on top.
 
@@ -25,6 +25,7 @@ mod resumes;
 mod retire;
 mod room;
 mod rooms;
+mod tap;
 mod trigger;
 mod triggered_keys;
 mod user_rooms;
@@ -44,9 +45,17 @@ pub(crate) use self::announce::info;
 pub(crate) use self::asking::allowed;
 pub(crate) use self::core::Core;
 pub(crate) use self::history::page;
+#[cfg(feature = "inspector")]
+pub(crate) use self::history::recent;
 pub(crate) use self::membership::{
     JoinRequest, disconnect, expel, join, leave, rejoin, subscribe, subscribe_all, unsubscribe,
 };
 pub(crate) use self::publish::{Draft, Rejected, by_client};
 pub(crate) use self::random::random_name;
 pub(crate) use self::rooms::{ClientCreateError, create_for, delete};
+#[cfg(feature = "inspector")]
+pub(crate) use self::{
+    core::wall_clock,
+    publish::by_server,
+    tap::{Notice, NoticeKind, Viewer},
+};

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::asking::allowed;
 use super::core::{Core, wall_clock};
 use super::history::keep;
+use super::tap::Notice;
 use crate::client::{ClientState, Frame};
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{EventMessage, HistorySetting, Violation};
@@ -173,6 +174,7 @@ async fn publish(
             .hearers(&message.event)
             .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
             .count();
+        core.tap.offer(|| Notice::event(&room.id, &frame.text, recipients));
         let message = Arc::new(message);
         if !core.listeners.is_empty() {
             core.listeners.offer(&message);

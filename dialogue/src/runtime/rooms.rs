@@ -152,7 +152,7 @@ pub(crate) fn delete(
             return false;
         };
         for client in members {
-            left(core, &client, room, None, Some(LeftReason::RoomDeleted));
+            left(core, &client, room, None, Some(LeftReason::RoomDeleted), 0);
         }
         // Before the id can be taken again: what a new room keeps is not to be cleared.
         core.history.forget_room(&room.id);

@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::upgrade::AcceptedAt;
 use crate::client::Close;
 use crate::error::Error;
+use crate::hang_up::HangUp;
 use crate::protocol::CloseCode;
 use crate::runtime::{Core, Dialogue};
 
@@ -220,11 +221,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn http_connection(core: Arc<Core>, socket: TcpStream, peer: SocketAddr, app: axum::Router) {
     let accepted = AcceptedAt(Instant::now());
+    let hang_up = HangUp::default();
+    let called = hang_up.clone();
     // Frames are whole messages; to wait for more of them would only delay them.
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(accepted);
+        request.extensions_mut().insert(hang_up.clone());
         app.clone().call(request.map(axum::body::Body::new))
     });
     let connection = http1::Builder::new()
@@ -235,10 +239,12 @@ async fn http_connection(core: Arc<Core>, socket: TcpStream, peer: SocketAddr, a
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
+        () = called.heard() => return,
         () = core.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 served = connection.as_mut() => served,
+                () = called.heard() => return,
                 () = core.stopped.cancelled() => return,
             }
         }

@@ -27,7 +27,8 @@ impl Dialogue {
     /// The routes of this server, to be served alone or merged into the application's own `axum::Router`:
     ///
     /// - `GET {base}/ws`: the WebSocket, `/dialogue/ws` by default;
-    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping.
+    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
+    /// - `{base}/inspect` and what is under it, if the builder turned the inspector on.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -48,13 +49,16 @@ impl Dialogue {
     /// does both, and adds the deadline for headers that `axum::serve` has not.
     pub fn router(&self) -> axum::Router {
         let base = &self.core.base_path;
-        axum::Router::new()
+        let router = axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
             .route(&format!("{base}/ready"), get(ready))
             .with_state(Entry {
                 core: Arc::clone(&self.core),
                 addresses: Arc::default(),
-            })
+            });
+        #[cfg(feature = "inspector")]
+        let router = router.merge(crate::inspector::routes(&self.core));
+        router
     }
 }
 

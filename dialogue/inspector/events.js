@@ -1,0 +1,318 @@
+// What has happened: the last of it, kept, filtered and listed.
+import { brief, byId, bytes, clock, h, hue, jsonView, number, plural, setText } from "./dom.js";
+import { VirtualList } from "./list.js";
+
+/** How much is kept to look at. */
+const MAX_EVENTS = 10_000;
+const MAX_BYTES = 32 * 1024 * 1024;
+const ROW_HEIGHT = 26;
+const PREVIEW = 240;
+
+/** The kinds of what is listed that are no events. */
+const PRESENCE = { joined: "joined", left: "left", created: "room created", deleted: "room deleted" };
+
+/** The last events in the order in which they came, and those of them that pass the filter. */
+export class EventLog {
+  #items = [];
+  #bytes = 0;
+  #next = 0;
+  filter = { room: null, kind: "", text: "" };
+  shown = [];
+  kinds = new Set();
+  missed = 0;
+
+  get total() {
+    return this.#items.length;
+  }
+
+  /** Takes in what the feed tells; returns how many rows have gone from the front of those shown. */
+  add(notices) {
+    for (const notice of notices) {
+      const item = entry(notice, this.#next++);
+      this.#items.push(item);
+      this.#bytes += item.bytes;
+      if (item.kind === "event") this.kinds.add(item.name);
+      if (item.kind === "dropped") this.missed += notice.count;
+      if (this.#passes(item)) this.shown.push(item);
+    }
+    let gone = Math.max(0, this.#items.length - MAX_EVENTS);
+    let bytesLeft = this.#bytes;
+    for (let index = 0; index < gone; index += 1) bytesLeft -= this.#items[index].bytes;
+    for (; bytesLeft > MAX_BYTES && gone < this.#items.length; gone += 1) bytesLeft -= this.#items[gone].bytes;
+    this.#bytes = bytesLeft;
+    this.#items.splice(0, gone);
+    const oldest = this.#items[0]?.key ?? this.#next;
+    const kept = this.shown.findIndex((item) => item.key >= oldest);
+    const goneRows = kept < 0 ? this.shown.length : kept;
+    this.shown.splice(0, goneRows);
+    return goneRows;
+  }
+
+  clear() {
+    this.#items = [];
+    this.#bytes = 0;
+    this.shown = [];
+    this.missed = 0;
+  }
+
+  setFilter(change) {
+    Object.assign(this.filter, change);
+    this.shown = this.#items.filter((item) => this.#passes(item));
+  }
+
+  #passes(item) {
+    const { room, kind, text } = this.filter;
+    if (item.kind === "dropped") return true;
+    if (room !== null && item.room !== room) return false;
+    if (kind === "@events" && item.kind !== "event") return false;
+    if (kind === "@presence" && item.kind === "event") return false;
+    if (kind && kind[0] !== "@" && item.name !== kind) return false;
+    return !text || haystack(item).includes(text);
+  }
+
+  // What the list asks for.
+  get count() {
+    return this.shown.length;
+  }
+  at(index) {
+    return this.shown[index];
+  }
+  keyOf(item) {
+    return item.key;
+  }
+  indexOf(key) {
+    let [low, high] = [0, this.shown.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.shown[middle].key < key) low = middle + 1;
+      else high = middle;
+    }
+    return this.shown[low]?.key === key ? low : -1;
+  }
+}
+
+function entry(notice, key) {
+  const { kind, message } = notice;
+  if (kind === "event") {
+    const { event, roomId, from, timestamp, seq } = message;
+    const { recipients, bytes } = notice;
+    return { key, kind, name: event, room: roomId, from, at: timestamp, seq, recipients, bytes, message };
+  }
+  const name = PRESENCE[kind] ?? kind;
+  return { key, kind, name, room: notice.roomId ?? "", from: notice.userId ?? "", at: notice.at, bytes: 100, notice };
+}
+
+function preview(item) {
+  if (item.preview !== undefined) return item.preview;
+  const { kind, notice, message } = item;
+  if (kind === "event") item.preview = brief(message.data, PREVIEW);
+  else if (kind === "created") item.preview = notice.name;
+  else if (kind === "dropped") item.preview = `${plural(notice.count, "event")} not shown: more came than this page takes in`;
+  else if (notice.size !== undefined) item.preview = `${plural(notice.size, "client")} in the room`;
+  else item.preview = "";
+  return item.preview;
+}
+
+function haystack(item) {
+  item.haystack ??= [item.name, item.room, item.from, JSON.stringify(item.message?.data ?? "")].join("\n").toLowerCase();
+  return item.haystack;
+}
+
+/** The middle of the page. */
+export class EventsPane {
+  log = new EventLog();
+  #paused = false;
+  #following = true;
+  #held = [];
+  #newer = 0;
+  #open = null;
+
+  /** `again(item)` is asked to put an event into the form. */
+  constructor({ again }) {
+    this.again = again;
+    this.list = new VirtualList(byId("events"), {
+      source: this.log,
+      rowHeight: ROW_HEIGHT,
+      make: makeRow,
+      draw: drawRow,
+      selected: (item) => {
+        if (this.log.indexOf(item.key) < this.log.count - 1) this.#following = false;
+        if (!byId("details").hidden && item !== this.#open) this.#show(item);
+      },
+      opened: (item) => this.#show(item),
+      scrolled: () => this.#scrolled(),
+    });
+    byId("events-kind").addEventListener("change", (event) => this.#filter({ kind: event.target.value }));
+    byId("events-search").addEventListener("input", (event) => {
+      this.#filter({ text: event.target.value.trim().toLowerCase() });
+    });
+    byId("events-search").addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === "ArrowDown") byId("events").focus();
+    });
+    byId("pause").addEventListener("click", () => this.pause());
+    byId("clear").addEventListener("click", () => this.clear());
+    byId("newer").addEventListener("click", () => this.toEnd());
+    byId("events").addEventListener("keydown", (event) => {
+      if (event.key === "G" || event.key === "End") this.toEnd();
+    });
+    this.#drawKinds();
+    this.#drawFoot();
+  }
+
+  /** Takes in what the feed tells. */
+  add(notices) {
+    if (this.#paused) {
+      this.#held.push(...notices);
+      const over = this.#held.length - MAX_EVENTS;
+      if (over > 0) this.#held.splice(0, over);
+      this.#drawFoot();
+      return;
+    }
+    const [before, kinds] = [this.log.count, this.log.kinds.size];
+    const gone = this.log.add(notices);
+    if (this.log.kinds.size !== kinds) this.#drawKinds();
+    if (this.#following) this.list.toEnd();
+    else {
+      this.#newer += this.log.count - before + gone;
+      this.list.lost(gone);
+      this.list.refresh();
+    }
+    this.#drawFoot();
+  }
+
+  pause() {
+    this.#paused = !this.#paused;
+    byId("pause").setAttribute("aria-pressed", this.#paused);
+    setText(byId("pause"), this.#paused ? "Go on" : "Pause");
+    document.body.classList.toggle("paused", this.#paused);
+    const held = this.#held;
+    this.#held = [];
+    if (!this.#paused) this.add(held);
+    this.#drawFoot();
+  }
+
+  clear() {
+    this.log.clear();
+    this.#held = [];
+    this.close();
+    this.toEnd();
+    this.#drawFoot();
+  }
+
+  toEnd() {
+    this.#following = true;
+    this.#newer = 0;
+    this.list.toEnd();
+    this.#drawFoot();
+  }
+
+  /** Lists one room's events, or all rooms' for `null`. */
+  showRoom(room, title) {
+    setText(byId("events-heading"), title);
+    byId("events-pane").classList.toggle("one-room", room !== null);
+    this.#filter({ room });
+  }
+
+  /** Closes the details; returns whether there were any. */
+  close() {
+    const details = byId("details");
+    if (details.hidden) return false;
+    if (details.contains(document.activeElement)) byId("events").focus();
+    details.hidden = true;
+    return true;
+  }
+
+  #filter(change) {
+    this.log.setFilter(change);
+    this.toEnd();
+  }
+
+  #scrolled() {
+    if (this.#following === this.list.atEnd) return;
+    this.#following = this.list.atEnd;
+    if (this.#following) this.#newer = 0;
+    this.#drawFoot();
+  }
+
+  #show(item) {
+    this.#open = item;
+    const { message, notice } = item;
+    const value = message ?? notice;
+    const copy = h("button", {
+      type: "button",
+      onclick: async () => {
+        await navigator.clipboard?.writeText(JSON.stringify(value, null, 2));
+        setText(copy, "Copied");
+      },
+    }, "Copy");
+    const facts = [clock(item.at), item.room, item.from && `from ${item.from}`, message && bytes(item.bytes)];
+    const details = byId("details");
+    details.replaceChildren(
+      h(
+        "header",
+        {},
+        h("h3", {}, h("span", { class: `dot hue-${hue(item.name)}` }), item.name),
+        h("p", { class: "facts" }, facts.filter(Boolean).join(" · ")),
+        message && h("button", { type: "button", onclick: () => this.again(item) }, "Trigger again"),
+        copy,
+        h("button", { type: "button", class: "quiet", title: "Close (Esc)", "aria-label": "Close", onclick: () => this.close() }, "✕"),
+      ),
+      jsonView(value),
+    );
+    details.hidden = false;
+    // The list is lower now; its row is to stay on view.
+    requestAnimationFrame(() => this.list.select(this.log.indexOf(item.key)));
+  }
+
+  #drawKinds() {
+    const select = byId("events-kind");
+    const chosen = this.log.filter.kind;
+    const option = (value, text) => h("option", { value, selected: value === chosen }, text);
+    select.replaceChildren(
+      option("", "Everything"),
+      option("@events", "Events only"),
+      option("@presence", "Coming and going"),
+      h("optgroup", { label: "One event" }, [...this.log.kinds].sort().map((kind) => option(kind, kind))),
+    );
+  }
+
+  #drawFoot() {
+    const { count, total, missed } = this.log;
+    const parts = [count === total ? `${number(total)} listed` : `${number(count)} of ${number(total)} listed`];
+    if (total >= MAX_EVENTS) parts.push("older ones are let go");
+    if (missed) parts.push(`${number(missed)} missed`);
+    if (this.#paused) parts.push(`paused, ${number(this.#held.length)} wait`);
+    setText(byId("events-foot"), parts.join(" · "));
+    const newer = byId("newer");
+    newer.hidden = this.#following || this.#newer === 0;
+    setText(newer, `↓ ${number(this.#newer)} newer`);
+    const empty = byId("events-empty");
+    empty.hidden = count > 0;
+    setText(empty, total ? "Nothing that is kept passes the filter." : "Nothing has happened yet. What does is listed here.");
+  }
+}
+
+function makeRow() {
+  const cell = (name) => h("span", { class: name });
+  const row = h("div", { class: "row" });
+  row.cells = {};
+  row.event = cell("name");
+  row.dot = h("span", {});
+  for (const name of ["time", "room", "event", "from", "data", "to", "seq"]) row.append((row.cells[name] = cell(name)));
+  row.cells.event.append(row.dot, row.event);
+  return row;
+}
+
+function drawRow(row, item) {
+  if (row.item === item) return;
+  const { cells } = row;
+  row.className = item.kind === "event" ? "row" : `row note ${item.kind}`;
+  row.dot.className = item.kind === "event" ? `dot hue-${hue(item.name)}` : "dot none";
+  setText(cells.time, clock(item.at));
+  setText(cells.room, item.room);
+  setText(row.event, item.name);
+  setText(cells.from, item.from);
+  setText(cells.data, preview(item));
+  setText(cells.to, item.recipients === undefined ? "" : number(item.recipients));
+  setText(cells.seq, item.seq === undefined ? "" : String(item.seq));
+}

@@ -1,0 +1,171 @@
+//! What the page asks for: rooms, one room, its history, and a trigger.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::describe;
+use super::error::Failure;
+use super::gate::is_json;
+use crate::history::Cursor;
+use crate::id::{EventName, UserId};
+use crate::protocol::{parse_json, write_event_message};
+use crate::room::RoomCell;
+use crate::runtime::{Core, Draft, Rejected, by_server, page, recent};
+
+/// How many rooms one page of the list has at most.
+const ROOM_PAGE: usize = 200;
+
+#[derive(Deserialize)]
+pub(super) struct RoomsWanted {
+    /// Text that the id or the name holds, in any case.
+    filter: Option<String>,
+    /// The id after which the page begins.
+    after: Option<String>,
+}
+
+/// A page of the rooms there are, unlisted ones too, in the order of their ids: `{"rooms","more","total"}`, `total` being
+/// how many match.
+pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<RoomsWanted>) -> Response {
+    let filter = wanted.filter.unwrap_or_default().to_lowercase();
+    let holds = |text: &str| text.to_lowercase().contains(&filter);
+    let mut matching = core.registry.all();
+    if !filter.is_empty() {
+        matching.retain(|room| holds(&room.id) || holds(&room.template.name));
+    }
+    let total = matching.len();
+    if let Some(after) = &wanted.after {
+        matching.retain(|room| room.id.as_str() > after.as_str());
+    }
+    let more = matching.len() > ROOM_PAGE;
+    if more {
+        // There may be 100,000, of which only the first are to be in order.
+        matching.select_nth_unstable_by(ROOM_PAGE, |a, b| a.id.cmp(&b.id));
+        matching.truncate(ROOM_PAGE);
+    }
+    matching.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    let rows: Vec<_> = matching.iter().map(|room| describe::Row::of(room)).collect();
+    answer(&json!({ "rooms": rows, "more": more, "total": total }))
+}
+
+/// Everything about one room, with at most 500 of its members.
+pub(super) async fn room(State(core): State<Arc<Core>>, Path(room): Path<String>) -> Result<Response, Failure> {
+    let room = find(&core, &room)?;
+    Ok(answer(&describe::Room::of(&core, &room)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct HistoryWanted {
+    /// The event's name; without it, the newest of all that memory keeps.
+    event: Option<EventName>,
+    /// Only events of a lower number.
+    before: Option<u64>,
+}
+
+/// A page of a room's history, newest first: `{"events","more"}`.
+pub(super) async fn history(
+    State(core): State<Arc<Core>>,
+    Path(room): Path<String>,
+    Query(wanted): Query<HistoryWanted>,
+) -> Result<Response, Failure> {
+    let room = find(&core, &room)?;
+    let limit = core.limits.history_page_events;
+    let (events, more) = match (wanted.event, wanted.before) {
+        (None, _) => (recent(&core, &room), false),
+        (Some(event), before) => {
+            let cursor = match before {
+                Some(seq) => Cursor::Before { seq, limit },
+                None => Cursor::Index { start: 0, end: limit },
+            };
+            let page = page(&core, &room, &event, cursor).await.map_err(Failure::unavailable)?;
+            (page.events, page.more)
+        }
+    };
+    let mut body = b"{\"events\":[".to_vec();
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        write_event_message(&mut body, event);
+    }
+    body.extend_from_slice(format!("],\"more\":{more}}}").as_bytes());
+    Ok(answer_text(body))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToTrigger {
+    event: EventName,
+    #[serde(default)]
+    data: Value,
+    /// Who is to have sent it; the server itself by default.
+    from: Option<UserId>,
+}
+
+/// Triggers an event as the server, with data in the shape in which clients send it.
+pub(super) async fn trigger(
+    State(core): State<Arc<Core>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    is_json(&headers)?;
+    let reading = axum::body::to_bytes(body, core.limits.queue_bytes);
+    let body = tokio::time::timeout(core.limits.connect_deadline, reading)
+        .await
+        .map_err(|_| Failure::invalid_request("the body did not come in time"))?
+        .map_err(|_| Failure::invalid_request("the body is too large or broken"))?;
+    let text = std::str::from_utf8(&body).map_err(|_| Failure::invalid_request("the body is not UTF-8"))?;
+    let wanted: ToTrigger = parse_json(text, core.limits.json_depth)
+        .map_err(|error| error.to_string())
+        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()))
+        .map_err(Failure::invalid_request)?;
+    let room = find(&core, &room)?;
+    let event = wanted.event.clone();
+    let delivery = trigger_in(&core, &room, wanted)
+        .await
+        .map_err(|rejected| rejected.into_trigger_error(&room.id, &event))?;
+    core.log(|| tracing::info!(room = %room.id, %event, "the inspector triggered an event"));
+    Ok(answer(
+        &json!({ "recipients": delivery.recipients, "seq": delivery.seq }),
+    ))
+}
+
+async fn trigger_in(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    wanted: ToTrigger,
+) -> Result<crate::delivery::Delivery, Rejected> {
+    let ToTrigger { event, mut data, from } = wanted;
+    if let Some(definition) = room.template.policy.definition(&event) {
+        data = definition.accept(data).map_err(Rejected::Invalid)?;
+    }
+    let draft = Draft {
+        event,
+        data,
+        from: from.unwrap_or_else(UserId::system),
+        meta: None,
+        timestamp: None,
+    };
+    by_server(core, room, draft).await
+}
+
+fn find(core: &Core, room: &str) -> Result<Arc<RoomCell>, Failure> {
+    core.registry.find(room).ok_or_else(Failure::no_such_room)
+}
+
+fn answer(value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => answer_text(body),
+        Err(error) => Failure::unavailable(error.to_string()).into_response(),
+    }
+}
+
+fn answer_text(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

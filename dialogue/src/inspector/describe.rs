@@ -1,0 +1,132 @@
+//! What the page is told of a room, as JSON.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::event::EventDefinition;
+use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::room::{Origin, Party, RoomCell, SyncHistory};
+use crate::runtime::Core;
+
+/// How many members of a room are told of at once.
+const MAX_MEMBERS: usize = 500;
+
+/// A room as the list shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    id: RoomId,
+    name: String,
+    size: usize,
+    max_size: Option<usize>,
+}
+
+impl Row {
+    pub(super) fn of(room: &RoomCell) -> Self {
+        Self {
+            id: room.id.clone(),
+            name: room.template.name.clone(),
+            size: room.lock().len(),
+            max_size: room.template.max_size,
+        }
+    }
+}
+
+/// A room with all there is to say of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Room {
+    #[serde(flatten)]
+    row: Row,
+    description: Option<String>,
+    origin: &'static str,
+    created_by_id: Option<UserId>,
+    epoch: String,
+    seq: u64,
+    /// Whether the server may trigger events that are not listed here, of any name.
+    open: bool,
+    default_subscriptions: Vec<EventName>,
+    sync_history_on_join: Value,
+    events: Vec<Event>,
+    members: Vec<Member>,
+}
+
+/// An event that can happen in a room.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    name: EventName,
+    description: Option<String>,
+    /// Whether clients may trigger it.
+    clients: bool,
+    /// How many the room keeps; `null` for an event without history.
+    history: Option<usize>,
+    /// How many it has now.
+    kept: usize,
+    /// What data must be like; `null` if any will do.
+    schema: Option<Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Member {
+    client_id: ClientId,
+    user_id: UserId,
+    subscriptions: Vec<EventName>,
+}
+
+impl Room {
+    pub(super) fn of(core: &Core, room: &RoomCell) -> Self {
+        let template = &room.template;
+        let policy = &template.policy;
+        let mut unlisted: Vec<_> = policy.unlisted().collect();
+        unlisted.sort_by(|a, b| a.name().cmp(b.name()));
+        let events = policy.definitions().chain(unlisted);
+        let (members, seq) = {
+            let state = room.lock();
+            let members = state.members().take(MAX_MEMBERS).map(|client| Member {
+                client_id: client.id.clone(),
+                user_id: client.user_id.clone(),
+                subscriptions: state
+                    .subscriptions(client.key)
+                    .map(|subscriptions| room.names_of(subscriptions).into_names())
+                    .unwrap_or_default(),
+            });
+            (members.collect(), state.seq())
+        };
+        Self {
+            row: Row::of(room),
+            description: template.description.clone(),
+            origin: match room.origin {
+                Origin::Server => "server",
+                Origin::Client => "client",
+                Origin::OnDemand => "onDemand",
+            },
+            created_by_id: room.created_by.clone(),
+            epoch: room.epoch.as_ref().to_owned(),
+            seq,
+            open: policy.closed_names().is_none(),
+            default_subscriptions: room.names_of(&template.default_subscriptions).into_names(),
+            sync_history_on_join: match template.sync_history_on_join {
+                SyncHistory::Off => false.into(),
+                SyncHistory::All => true.into(),
+                SyncHistory::PerType(count) => count.into(),
+            },
+            events: events.map(|event| Event::of(core, room, event)).collect(),
+            members,
+        }
+    }
+}
+
+impl Event {
+    fn of(core: &Core, room: &RoomCell, event: &EventDefinition) -> Self {
+        Self {
+            name: event.name().clone(),
+            description: event.description().map(str::to_owned),
+            clients: room.template.policy.allows(Party::Client, event.name()),
+            history: event.history().limit(core.history.config().max_events_per_type),
+            kept: core.history.count(&room.id, event.name()),
+            schema: event.inbound_schema().cloned(),
+        }
+    }
+}

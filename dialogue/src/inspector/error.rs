@@ -1,0 +1,81 @@
+//! How the inspector says no.
+
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde_json::json;
+
+use crate::delivery::TriggerError;
+use crate::event::Violation;
+
+/// Why a request comes to nothing: `{"code","message","violations"?}`.
+#[derive(Debug)]
+pub(super) struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    violations: Vec<Violation>,
+}
+
+impl Failure {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            violations: Vec::new(),
+        }
+    }
+
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
+    }
+
+    pub(super) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+    }
+
+    pub(super) fn no_such_room() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "ROOM_NOT_FOUND", "there is no such room")
+    }
+
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+    }
+}
+
+/// The codes are the wire protocol's.
+impl From<TriggerError> for Failure {
+    fn from(error: TriggerError) -> Self {
+        let message = error.to_string();
+        match error {
+            TriggerError::NoSuchRoom { .. } => Self::no_such_room(),
+            TriggerError::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, "EVENT_NOT_ALLOWED", message),
+            TriggerError::Invalid { violations, .. } => Self {
+                violations,
+                ..Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "VALIDATION_FAILED",
+                    "the data does not satisfy the event's schema",
+                )
+            },
+            TriggerError::Blocked { .. } => Self::new(StatusCode::FORBIDDEN, "BLOCKED", message),
+            TriggerError::Limited { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message),
+            TriggerError::Stopped => Self::unavailable(message),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut body = json!({ "code": self.code, "message": self.message });
+        if !self.violations.is_empty() {
+            body["violations"] = json!(self.violations);
+        }
+        (
+            self.status,
+            [(header::CONTENT_TYPE, "application/json")],
+            body.to_string(),
+        )
+            .into_response()
+    }
+}

@@ -1,0 +1,37 @@
+//! The inspector: a page that shows what the server does, for those whom the application's hook lets in.
+//!
+//! Owns the routes under `{base}/inspect`: the gate before them, the page (`dialogue/inspector`), what it asks for, and
+//! the feed of what happens. What it shows it reads from the runtime, and changes nothing but by a trigger.
+
+mod api;
+mod describe;
+mod error;
+mod feed;
+mod gate;
+mod page;
+
+use std::sync::Arc;
+
+use axum::routing::{get, post};
+
+pub use self::gate::local_only;
+use crate::runtime::Core;
+
+/// The inspector's routes; none if the builder did not turn it on.
+pub(crate) fn routes(core: &Arc<Core>) -> axum::Router {
+    let Some(guard) = core.hooks.inspector.clone() else {
+        return axum::Router::new();
+    };
+    let at = |path: &str| format!("{}/inspect{path}", core.base_path);
+    let gate = axum::middleware::from_fn_with_state((Arc::clone(core), guard), gate::pass);
+    axum::Router::new()
+        .route(&at(""), get(page::index))
+        .route(&at("/feed"), get(feed::feed))
+        .route(&at("/rooms"), get(api::rooms))
+        .route(&at("/rooms/{room}"), get(api::room))
+        .route(&at("/rooms/{room}/history"), get(api::history))
+        .route(&at("/rooms/{room}/trigger"), post(api::trigger))
+        .route(&at("/{asset}"), get(page::asset))
+        .route_layer(gate)
+        .with_state(Arc::clone(core))
+}

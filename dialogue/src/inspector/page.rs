@@ -1,0 +1,37 @@
+//! The page: files without dependencies, part of the binary.
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// What the page asks for, by name. A file that is not here is not served.
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("inspector.css", CSS, include_str!("../../inspector/inspector.css")),
+    ("inspector.js", SCRIPT, include_str!("../../inspector/inspector.js")),
+    ("dom.js", SCRIPT, include_str!("../../inspector/dom.js")),
+    ("server.js", SCRIPT, include_str!("../../inspector/server.js")),
+    ("list.js", SCRIPT, include_str!("../../inspector/list.js")),
+    ("events.js", SCRIPT, include_str!("../../inspector/events.js")),
+    ("rooms.js", SCRIPT, include_str!("../../inspector/rooms.js")),
+    ("room.js", SCRIPT, include_str!("../../inspector/room.js")),
+    ("form.js", SCRIPT, include_str!("../../inspector/form.js")),
+    ("trigger.js", SCRIPT, include_str!("../../inspector/trigger.js")),
+    ("schema.js", SCRIPT, include_str!("../../inspector/schema.js")),
+    ("plot.js", SCRIPT, include_str!("../../inspector/plot.js")),
+];
+
+pub(super) async fn index() -> Response {
+    let page = include_str!("../../inspector/index.html");
+    ([(header::CONTENT_TYPE, HTML)], page).into_response()
+}
+
+pub(super) async fn asset(Path(name): Path<String>) -> Response {
+    match ASSETS.iter().find(|(known, ..)| *known == name) {
+        Some((_, kind, text)) => ([(header::CONTENT_TYPE, *kind)], *text).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,63 @@
+// The server of `tests/src/bin/inspected.rs` as a process of its own, and somebody who looks at it through the inspector.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+const INSPECTED = process.env.INSPECTED_EXECUTABLE ?? "../../target/debug/inspected";
+const PATIENCE_MS = 15_000;
+
+export class Inspected {
+  /** Starts the server and waits until it listens. */
+  static async start(port = 0) {
+    const env = { ...process.env, PORT: String(port) };
+    const child = spawn(INSPECTED, { env, stdio: ["pipe", "pipe", "inherit"] });
+    for await (const line of createInterface(child.stdout)) {
+      if (line.startsWith("http://")) return new Inspected(child, line);
+    }
+    throw new Error(`${INSPECTED} ended before it listened`);
+  }
+
+  constructor(child, url) {
+    this.child = child;
+    this.url = url;
+  }
+
+  /** Has it do what `inspected.rs` says of this line. */
+  tell(line) {
+    this.child.stdin.write(`${line}\n`);
+  }
+
+  /** Triggers an event as a program does that is no page. */
+  async trigger(room, event) {
+    const response = await fetch(`${this.url}/dialogue/inspect/rooms/${room}/trigger`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(event),
+    });
+    if (!response.ok) throw new Error(await response.text());
+  }
+
+  /** Asks it to end and returns its exit code. */
+  async stop() {
+    if (this.child.exitCode !== null) return this.child.exitCode;
+    this.child.kill("SIGTERM");
+    const [code] = await once(this.child, "exit");
+    return code;
+  }
+}
+
+/** Opens the page in a browser profile of its own and waits until it is live. */
+export async function look(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    // What the page is refused it shows itself.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
+  });
+  await page.goto(`${url}/dialogue/inspect`);
+  await page.locator("#state[data-state=live]").waitFor();
+  return Object.assign(page, { errors });
+}

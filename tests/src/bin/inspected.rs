@@ -1,0 +1,298 @@
+//! A server to look at through the inspector, for the browser test and for whoever works on the page. Prints its address
+//! and does what it is told on its standard input, a line each:
+//!
+//! - `people N`: N clients come into the chat;
+//! - `burst N`: N messages in the chat, as fast as it goes;
+//! - `hum`: some of everything, again and again.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use dialogue::{Dialogue, Limits, local_only, prelude::*};
+use dialogue_tests::RawClient;
+use dialogue_tests::raw::{FIN, PING, PONG, TEXT};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+/// A line of the chat.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(name = "message", history = 200)]
+pub struct Message {
+    /// What is said.
+    #[schemars(length(min = 1, max = 1000))]
+    text: String,
+}
+
+/// Somebody is typing.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(rename_all = "camelCase")]
+pub struct Typing {
+    is_typing: bool,
+}
+
+/// Something to eat was ordered: a bit of everything that a form must be able to ask for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(rename_all = "camelCase")]
+#[event(name = "order:placed", history = 50)]
+pub struct OrderPlaced {
+    /// Which table.
+    #[schemars(range(min = 1, max = 40))]
+    table: u8,
+    priority: Priority,
+    /// What it costs, if that is known.
+    total: Option<f64>,
+    paid: bool,
+    #[schemars(length(min = 1, max = 5))]
+    items: Vec<Item>,
+    payment: Payment,
+    /// Anything else, by name.
+    #[serde(default)]
+    notes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum Priority {
+    Low,
+    Normal,
+    High,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct Item {
+    /// The name on the menu.
+    #[schemars(length(min = 1))]
+    name: String,
+    count: u16,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "by", rename_all = "camelCase")]
+enum Payment {
+    /// At the counter.
+    Cash,
+    Card {
+        /// The last four digits.
+        #[schemars(regex(pattern = r"^[0-9]{4}$"))]
+        digits: String,
+    },
+    Voucher {
+        code: String,
+        value: f64,
+    },
+}
+
+/// The kitchen says something.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(rename_all = "camelCase")]
+pub struct KitchenStatus {
+    waiting: u32,
+    oven_temperature: f32,
+}
+
+/// The doorbell.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+pub struct Bell;
+
+rooms! {
+    /// What there is to see.
+    pub Rooms;
+
+    /// Where everyone talks.
+    pub Chat = "chat" {
+        name: "Chat",
+        events: [Message, Typing, Bell],
+        default_subscriptions: *,
+        max_size: 500,
+    }
+
+    /// Orders on their way to the kitchen.
+    pub Orders = "orders" {
+        name: "Orders",
+        events: [OrderPlaced],
+        server_events: [KitchenStatus],
+        default_subscriptions: [OrderPlaced],
+        sync_history_on_join: 10,
+    }
+
+    /// Anything goes.
+    pub Scratch = "scratch" {
+        name: "Scratch pad",
+        events: *,
+    }
+
+    /// One room per project.
+    pub Project { id: u32 } = "project-{id}" {
+        name: "Project discussion",
+        events: [Message, Typing],
+        default_subscriptions: *,
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let dialogue = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .limits(Limits {
+            queue_frames: 100_000,
+            // Within the patience of the harness's clients.
+            ping_interval: Duration::from_secs(5),
+            queue_bytes: 64 * 1024 * 1024,
+            ..Limits::default()
+        })
+        .inspector(local_only)
+        .build()?;
+    for id in 1..=300 {
+        dialogue.create_room(Project { id }).created_by("ada").await?;
+    }
+    let address = dialogue.start((Ipv4Addr::LOCALHOST, port()?)).await?;
+    println!("http://{address}");
+    tokio::spawn(obey(dialogue.clone(), address));
+    dialogue.stop_on_signal().await?;
+    Ok(())
+}
+
+fn port() -> Result<u16, std::num::ParseIntError> {
+    std::env::var("PORT").map_or(Ok(0), |port| port.parse())
+}
+
+async fn obey(dialogue: Dialogue, address: SocketAddr) {
+    let (sender, mut lines) = mpsc::unbounded_channel();
+    // A thread of its own: the runtime's own reader of the standard input would keep the process from ending.
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lines().map_while(Result::ok);
+        for line in lines {
+            let _ = sender.send(line);
+        }
+    });
+    while let Some(line) = lines.recv().await {
+        let (what, count) = line.split_once(' ').unwrap_or((&line, ""));
+        let count = count.parse().unwrap_or(1);
+        match what {
+            "people" => people(address, count).await,
+            "burst" => burst(&dialogue, count).await,
+            "hum" => drop(tokio::spawn(hum(dialogue.clone()))),
+            _ => eprintln!("what is `{line}`?"),
+        }
+    }
+}
+
+const NAMES: [&str; 8] = [
+    "ada",
+    "grace",
+    "linus",
+    "barbara",
+    "edsger",
+    "katherine",
+    "alan",
+    "margaret",
+];
+
+async fn people(address: SocketAddr, count: usize) {
+    for number in 0..count {
+        let name = NAMES[number % NAMES.len()];
+        let mut client = RawClient::open(address).await;
+        let mut frames = vec![json!({ "type": "connect", "protocol": 1, "auth": { "userId": name } })];
+        frames.push(json!({ "type": "join", "roomId": "chat" }));
+        frames.push(json!({ "type": "join", "roomId": format!("project-{}", number % 7 + 1) }));
+        if number % 3 == 0 {
+            frames.push(json!({ "type": "join", "roomId": "orders", "subscriptions": ["*"] }));
+        }
+        for frame in frames {
+            client.send(FIN | TEXT, frame.to_string().as_bytes()).await;
+        }
+        tokio::spawn(async move {
+            while let Some(frame) = client.recv().await {
+                if frame.opcode == PING {
+                    client.send(FIN | PONG, &frame.payload).await;
+                }
+            }
+        });
+    }
+}
+
+async fn burst(dialogue: &Dialogue, count: usize) {
+    for number in 1..=count {
+        let text = format!("Message {number} of a burst");
+        let sent = dialogue.trigger(Chat, Message { text }.sent_by("burst")).await;
+        if let Err(error) = sent {
+            eprintln!("{error}");
+        }
+        // Slower than what a viewer loses, quicker than anyone reads.
+        if number % 500 == 0 {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    }
+}
+
+const LINES: [&str; 6] = [
+    "Good morning! The garden needs water.",
+    "Two minutes; the coffee is still dripping.",
+    "Who moved the stand-up to nine?",
+    "I have put the plan into the shared folder, with the numbers from last week.",
+    "Looks right to me.",
+    "<img src=x onerror=alert(1)> is only text here, isn't it?",
+];
+
+async fn hum(dialogue: Dialogue) {
+    for step in 0_usize.. {
+        tokio::time::sleep(Duration::from_millis([40, 120, 20, 260, 70][step % 5])).await;
+        let name = NAMES[step * 7 % NAMES.len()];
+        let text = LINES[step * 5 % LINES.len()].to_owned();
+        let id = u32::try_from(step * 3 % 7 + 1).unwrap_or(1);
+        let sent = match step % 9 {
+            0 | 4 => dialogue.trigger(Chat, Message { text }.sent_by(name)).await,
+            1 | 7 => {
+                let is_typing = step % 2 == 0;
+                dialogue.trigger(Chat, Typing { is_typing }.sent_by(name)).await
+            }
+            2 => dialogue.trigger(Orders, order(step).sent_by(name)).await,
+            3 => {
+                let waiting = u32::try_from(step % 13).unwrap_or(0);
+                let status = KitchenStatus {
+                    waiting,
+                    oven_temperature: 180.5,
+                };
+                dialogue.trigger(Orders, status).await
+            }
+            5 if step % 4 == 0 => dialogue.trigger(Chat, Bell).await,
+            _ => dialogue.trigger(Project { id }, Message { text }.sent_by(name)).await,
+        };
+        if let Err(error) = sent {
+            eprintln!("{error}");
+        }
+    }
+}
+
+fn order(step: usize) -> OrderPlaced {
+    let table = u8::try_from(step % 40 + 1).unwrap_or(1);
+    OrderPlaced {
+        table,
+        priority: [Priority::Low, Priority::Normal, Priority::High][step % 3].clone(),
+        total: (!step.is_multiple_of(4)).then_some(f64::from(table) * 3.5),
+        paid: step.is_multiple_of(2),
+        items: vec![
+            Item {
+                name: "Flammkuchen".to_owned(),
+                count: 2,
+            },
+            Item {
+                name: "Cider".to_owned(),
+                count: 1,
+            },
+        ],
+        payment: match step % 3 {
+            0 => Payment::Cash,
+            1 => Payment::Card {
+                digits: "4242".to_owned(),
+            },
+            _ => Payment::Voucher {
+                code: "SPRING".to_owned(),
+                value: 10.0,
+            },
+        },
+        notes: BTreeMap::from([("allergies".to_owned(), "nuts".to_owned())]),
+    }
+}

@@ -1,0 +1,58 @@
+//! The page: its files, and how it is used in a browser.
+
+use super::{ask, open};
+
+#[tokio::test]
+async fn the_page_and_every_file_that_it_asks_for_are_served() {
+    let server = open().await;
+    let page = ask(server.address(), "inspect").await;
+    assert!(page.headers.contains("content-type: text/html"), "{}", page.headers);
+    let mut wanted = vec!["inspector.js".to_owned(), "inspector.css".to_owned()];
+    let mut seen = Vec::new();
+    while let Some(file) = wanted.pop() {
+        let answer = ask(server.address(), &format!("inspect/{file}")).await;
+        assert_eq!(answer.status, 200, "{file}");
+        let kind = if file.ends_with(".js") {
+            "text/javascript"
+        } else {
+            "text/css"
+        };
+        assert!(answer.headers.contains(kind), "{file}");
+        let imports = answer.body.lines().filter_map(|line| line.split_once("from \"./"));
+        let imports = imports.filter_map(|(_, rest)| rest.split('"').next());
+        wanted.extend(
+            imports
+                .filter(|name| !seen.contains(&(*name).to_owned()))
+                .map(str::to_owned),
+        );
+        seen.push(file);
+    }
+    assert!(seen.len() > 5, "{seen:?}");
+    assert!(
+        !page.body.contains("<style") && !page.body.contains("onclick"),
+        "nothing is inline"
+    );
+    assert_eq!(ask(server.address(), "inspect/..%2fCargo.toml").await.status, 404);
+}
+
+/// What happens there is told in `browser/inspector.test.js`. Needs Node, Chromium (`/usr/bin/chromium`, or the path in
+/// `CHROMIUM`) and `npm ci` once in `tests/browser`.
+#[test]
+#[ignore = "needs Chromium and Node"]
+fn the_page_is_used_in_a_browser() {
+    let browser = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    assert!(
+        browser.join("node_modules").is_dir(),
+        "the packages of the browser test are not installed: run `npm ci` in tests/browser"
+    );
+    let status = std::process::Command::new("node")
+        .args(["--test", "--test-reporter=spec", "inspector.test.js"])
+        .current_dir(browser)
+        .env("INSPECTED_EXECUTABLE", env!("CARGO_BIN_EXE_inspected"))
+        .status()
+        .expect("Node starts");
+    assert!(
+        status.success(),
+        "the browser test failed; what Node printed says where"
+    );
+}
