@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::contract::ContractError;
 use crate::delivery::TriggerError;
 use crate::event::DefinitionError;
 use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
@@ -47,6 +48,9 @@ pub enum Error {
     /// An event cannot be defined.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// The contract of rooms cannot be told.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
     /// Something else of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
