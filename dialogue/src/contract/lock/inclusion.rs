@@ -78,6 +78,12 @@ struct Comparison<'s> {
 impl<'s> Comparison<'s> {
     /// Whether whatever satisfies all of `narrow` satisfies all of `wide`.
     fn within(&self, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
+        let narrow: Vec<_> = narrow.iter().map(|schema| target(self.narrow, schema)).collect();
+        let wide: Vec<_> = wide.iter().map(|schema| target(self.wide, schema)).collect();
+        self.targets_within(&narrow, &wide)
+    }
+
+    fn targets_within(&self, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
         if self.is_same(narrow, wide) {
             return Ok(());
         }
@@ -242,14 +248,17 @@ impl<'s> Comparison<'s> {
         if least < wide_least {
             return Err(self.differs(
                 &format!("needs {wide_least} {of} now, was {least}"),
-                &format!("may have only {least} {of} now, was {wide_least}"),
+                &format!("may have as few as {least} {of} now, was {wide_least}"),
             ));
         }
         if most > wide_most {
-            let bound = |limit: u64| if limit == u64::MAX { "any number".to_owned() } else { limit.to_string() };
+            let most = match most {
+                u64::MAX => "any number of".to_owned(),
+                most => most.to_string(),
+            };
             return Err(self.differs(
-                &format!("has at most {wide_most} {of} now, was {}", bound(most)),
-                &format!("may have {} of {of} now, was {wide_most}", bound(most)),
+                &format!("may have only {wide_most} {of} now, was {most}"),
+                &format!("may have {most} {of} now, was {wide_most}"),
             ));
         }
         Ok(())
@@ -269,6 +278,15 @@ impl<'s> Comparison<'s> {
             ..self.differs(&format!("`{what}` is not accepted any more"), &format!("may be `{what}` now"))
         }
     }
+}
+
+/// What a schema refers to, if it does nothing else: so that a recursive type is met again as what it was.
+fn target<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    schema
+        .as_object()
+        .filter(|keywords| keywords.len() == 1)
+        .and_then(|_| root.pointer(&walk::reference(schema)?))
+        .unwrap_or(schema)
 }
 
 fn gap(why: &str) -> Gap {
@@ -342,3 +360,6 @@ fn matches(pattern: &str, text: &str) -> bool {
 fn step(name: &str) -> String {
     walk::escape(name).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,496 @@
+//! What is called additive is: by example, and on schemas and changes at random.
+
+use std::cell::Cell;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use super::{Gap, Way, compatible};
+use crate::event::{EventSchema, walk};
+
+fn object(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+/// Says what becomes of clients that send, and of clients that hear.
+#[track_caller]
+fn judged(old: Value, new: Value, sent: Result<(), &str>, heard: Result<(), &str>) {
+    for (way, expected) in [(Way::Inbound, sent), (Way::Outbound, heard)] {
+        let verdict = compatible(way, &old, &new).map_err(|Gap { at, why, .. }| format!("{at}: {why}"));
+        assert_eq!(verdict.as_ref().map_err(String::as_str).copied(), expected, "{way:?}: {old} to {new}");
+    }
+}
+
+#[test]
+fn a_new_optional_property_is_additive_and_a_required_one_is_not_for_those_who_send() {
+    let old = object(&["a"], json!({ "a": { "type": "string" } }));
+    let both = json!({ "a": { "type": "string" }, "b": { "type": "integer" } });
+    judged(old.clone(), object(&["a"], both.clone()), Ok(()), Ok(()));
+    judged(old, object(&["a", "b"], both), Err("/b: is required now"), Ok(()));
+}
+
+#[test]
+fn a_property_that_is_gone_breaks_whoever_knew_it() {
+    let old = object(&["a"], json!({ "a": { "type": "string" }, "b": { "type": "integer" } }));
+    judged(
+        old,
+        object(&["a"], json!({ "a": { "type": "string" } })),
+        Err("/b: is not read any more"),
+        Err("/b: is not sent any more"),
+    );
+}
+
+#[test]
+fn an_optional_property_that_is_required_now_breaks_who_sends_and_the_reverse_who_hears() {
+    let property = json!({ "a": { "type": "string" } });
+    judged(
+        object(&[], property.clone()),
+        object(&["a"], property.clone()),
+        Err("/a: is required now"),
+        Ok(()),
+    );
+    judged(
+        object(&["a"], property.clone()),
+        object(&[], property),
+        Ok(()),
+        Err("/a: may be absent now"),
+    );
+}
+
+#[test]
+fn limits_may_widen_for_who_sends_and_narrow_for_who_hears() {
+    for (narrow, wide, sent, heard) in [
+        (
+            json!({ "type": "string", "maxLength": 5 }),
+            json!({ "type": "string", "maxLength": 9 }),
+            ": may have only 5 characters now, was 9",
+            ": may have 9 characters now, was 5",
+        ),
+        (
+            json!({ "type": "integer", "minimum": 1 }),
+            json!({ "type": "integer", "minimum": 0 }),
+            ": the least is 1 now, was 0",
+            ": the least is 0 now, was 1",
+        ),
+        (
+            json!({ "type": "integer" }),
+            json!({ "type": "number" }),
+            ": `number` is not accepted any more",
+            ": may be `number` now",
+        ),
+        (
+            json!({ "type": "string", "enum": ["a"] }),
+            json!({ "type": "string", "enum": ["a", "b"] }),
+            ": `\"b\"` is not accepted any more",
+            ": may be `\"b\"` now",
+        ),
+        (
+            json!({ "type": "string" }),
+            json!({ "type": ["string", "null"] }),
+            ": `null` is not accepted any more",
+            ": may be `null` now",
+        ),
+        (
+            json!({ "type": "string", "format": "uuid" }),
+            json!({ "type": "string" }),
+            ": must be of the format \"uuid\" now",
+            ": need not be of the format \"uuid\" any more",
+        ),
+        (
+            json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true }),
+            json!({ "type": "array", "items": { "type": "integer" } }),
+            ": items must be unique now",
+            ": items may be repeated now",
+        ),
+        (
+            json!({ "type": "object", "additionalProperties": { "type": "integer" } }),
+            json!({ "type": "object", "additionalProperties": true }),
+            "/*: `null` is not accepted any more",
+            "/*: may be `null` now",
+        ),
+    ] {
+        judged(narrow.clone(), wide.clone(), Ok(()), Err(heard));
+        judged(wide, narrow, Err(sent), Ok(()));
+    }
+}
+
+#[test]
+fn a_default_that_changes_breaks_those_who_leave_the_property_out() {
+    let with = |default: Value| object(&[], json!({ "a": { "type": "integer", "default": default } }));
+    judged(
+        with(json!(1)),
+        with(json!(2)),
+        Err("/a: left out, it means 2 now, was 1"),
+        Ok(()),
+    );
+    let required = object(&["a"], json!({ "a": { "type": "integer" } }));
+    judged(required, with(json!(1)), Ok(()), Err("/a: may be absent now"));
+}
+
+#[test]
+fn a_new_variant_of_a_tagged_enum_is_additive_for_who_sends_alone() {
+    let variant = |name: &str| {
+        json!({ "type": "object", "required": ["type", "x"],
+                "properties": { "type": { "const": name }, "x": { "$ref": "#/$defs/X" } } })
+    };
+    let tagged = |variants: &[&str]| {
+        let variants: Vec<_> = variants.iter().map(|name| variant(name)).collect();
+        json!({ "oneOf": variants, "$defs": { "X": { "type": "integer" } } })
+    };
+    judged(
+        tagged(&["A", "B"]),
+        tagged(&["A", "B", "C"]),
+        Ok(()),
+        Err("/type: may be `\"C\"` now"),
+    );
+    judged(
+        tagged(&["A", "B"]),
+        tagged(&["A"]),
+        Err("/type: `\"B\"` is not accepted any more"),
+        Ok(()),
+    );
+    let external = |variants: &[&str]| {
+        let variants: Vec<_> = variants
+            .iter()
+            .map(|name| {
+                json!({ "type": "object", "required": [name], "additionalProperties": false,
+                        "properties": { *name: { "type": "integer" } } })
+            })
+            .collect();
+        json!({ "oneOf": variants })
+    };
+    assert_eq!(compatible(Way::Inbound, &external(&["A"]), &external(&["A", "B"])), Ok(()));
+    assert!(compatible(Way::Outbound, &external(&["A"]), &external(&["A", "B"])).is_err());
+}
+
+#[test]
+fn alternatives_that_may_hold_together_prove_nothing() {
+    let old = json!({ "type": "integer", "minimum": 1 });
+    let new = json!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "number", "maximum": 5 }] });
+    assert!(compatible(Way::Inbound, &old, &new).is_err());
+    assert_eq!(compatible(Way::Inbound, &old, &json!({ "anyOf": new["oneOf"] })), Ok(()));
+}
+
+#[test]
+fn recursive_types_are_compared_to_the_end() {
+    let tree = |value: Value| {
+        json!({ "type": "object", "required": ["value"], "properties": {
+            "value": value, "children": { "type": "array", "items": { "$ref": "#" } } } })
+    };
+    let (narrow, wide) = (tree(json!({ "type": "integer" })), tree(json!({ "type": "number" })));
+    judged(narrow, wide, Ok(()), Err("/value: may be `number` now"));
+}
+
+#[test]
+fn what_is_not_understood_is_breaking_unless_it_is_the_same() {
+    let old = json!({ "type": "integer" });
+    let new = json!({ "type": "integer", "not": { "const": 3 } });
+    judged(
+        old,
+        new.clone(),
+        Err(": what `not` says cannot be compared"),
+        Ok(()),
+    );
+    judged(new.clone(), new, Ok(()), Ok(()));
+}
+
+#[test]
+fn the_place_of_a_change_is_told() {
+    let with = |kind: &str| {
+        object(&["list"], json!({ "list": { "type": "array", "items": object(&["a/b"], json!({ "a/b": { "type": kind } })) } }))
+    };
+    judged(
+        with("string"),
+        with("boolean"),
+        Err("/list/*/a~1b: `string` is not accepted any more"),
+        Err("/list/*/a~1b: may be `false` now"),
+    );
+}
+
+/// Random numbers that a seed repeats.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        // xorshift64*.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides
+    }
+
+    fn chance(&mut self, of: usize) -> bool {
+        self.roll(of) == 0
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.roll(from.len())]
+    }
+}
+
+const NAMES: [&str; 4] = ["a", "b", "c", "1"];
+
+fn leaf(dice: &mut Dice) -> Value {
+    let low = dice.roll(4) as i64 - 2;
+    match dice.roll(12) {
+        0 => json!({ "type": "integer", "minimum": low, "maximum": low + dice.roll(4) as i64 }),
+        1 => json!({ "type": "number", "exclusiveMinimum": low }),
+        2 => json!({ "type": "integer", "multipleOf": 1 + dice.roll(3) }),
+        3 => json!({ "type": "string", "minLength": dice.roll(2), "maxLength": 1 + dice.roll(3) }),
+        4 => json!({ "type": "string", "pattern": dice.pick(&["^a", "b$"]) }),
+        5 => json!({ "enum": [dice.pick(&NAMES), dice.pick(&NAMES), 1] }),
+        6 => json!({ "const": dice.pick(&NAMES) }),
+        7 => json!({ "type": dice.pick(&["null", "boolean", "string", "integer", "number"]) }),
+        8 => json!({ "type": ["string", dice.pick(&["null", "integer", "number"])] }),
+        9 => json!({ "$ref": dice.pick(&["#/$defs/D", "#/$defs/E"]) }),
+        10 => json!({ "type": "string", "format": dice.pick(&["email", "date", "uint8"]) }),
+        _ => json!(!dice.chance(4)),
+    }
+}
+
+fn any_schema(dice: &mut Dice, depth: usize) -> Value {
+    if depth == 0 {
+        return leaf(dice);
+    }
+    let alternatives = |dice: &mut Dice| -> Vec<Value> { (0..1 + dice.roll(3)).map(|_| any_schema(dice, depth - 1)).collect() };
+    match dice.roll(11) {
+        0 | 1 | 2 => any_object(dice, depth),
+        3 => json!({ "type": "array", "items": any_schema(dice, depth - 1), "minItems": dice.roll(2), "maxItems": 1 + dice.roll(3), "uniqueItems": dice.chance(2) }),
+        4 => json!({ "type": "array", "prefixItems": alternatives(dice), "minItems": dice.roll(3), "items": any_schema(dice, depth - 1) }),
+        5 => json!({ "anyOf": alternatives(dice) }),
+        6 => json!({ "oneOf": alternatives(dice) }),
+        7 => {
+            let tagged: Vec<_> = ["A", "B", "C"][..1 + dice.roll(3)]
+                .iter()
+                .map(|tag| {
+                    let mut variant = any_object(dice, depth);
+                    variant["properties"]["t"] = json!({ "const": tag });
+                    variant["required"].as_array_mut().unwrap().push(json!("t"));
+                    variant
+                })
+                .collect();
+            json!({ "oneOf": tagged })
+        }
+        8 => json!({ "allOf": [any_object(dice, depth), any_object(dice, depth)] }),
+        9 => {
+            let mut flattened = any_object(dice, depth);
+            flattened["anyOf"] = json!([any_object(dice, depth), any_object(dice, depth)]);
+            flattened
+        }
+        _ => leaf(dice),
+    }
+}
+
+fn any_object(dice: &mut Dice, depth: usize) -> Value {
+    let mut object = object(&[], json!({}));
+    for name in NAMES {
+        if dice.chance(2) {
+            object["properties"][name] = any_schema(dice, depth - 1);
+        }
+        if dice.chance(4) {
+            object["required"].as_array_mut().unwrap().push(json!(name));
+        }
+    }
+    match dice.roll(6) {
+        0 => object["additionalProperties"] = json!(false),
+        1 => object["additionalProperties"] = any_schema(dice, depth - 1),
+        2 => object["patternProperties"] = json!({ *dice.pick(&["^[0-9]+$", "^a"]): any_schema(dice, depth - 1) }),
+        3 => object["propertyNames"] = json!({ "enum": [dice.pick(&NAMES), dice.pick(&NAMES), "t"] }),
+        4 => object["maxProperties"] = json!(1 + dice.roll(4)),
+        _ => {}
+    }
+    object
+}
+
+/// A schema with one thing changed somewhere.
+fn mutated(dice: &mut Dice, schema: &Value) -> Value {
+    let mut changed = schema.clone();
+    let places = walk::pointers(schema);
+    let place = dice.pick(&places).clone();
+    let at = changed.pointer_mut(&place).unwrap();
+    let Value::Object(keywords) = at else {
+        *at = leaf(dice);
+        return changed;
+    };
+    let names: Vec<String> = keywords.keys().filter(|name| *name != "$defs").cloned().collect();
+    if names.is_empty() || dice.chance(6) {
+        if !place.is_empty() {
+            *at = leaf(dice);
+        }
+        return changed;
+    }
+    let keyword = dice.pick(&names).clone();
+    match (keyword.as_str(), keywords.get_mut(&keyword).unwrap()) {
+        (_, Value::Number(number)) => {
+            let moved = number.as_f64().unwrap() as i64 + dice.roll(3) as i64 - 1;
+            keywords.insert(keyword, json!(moved.max(i64::from(!dice.chance(2)))));
+        }
+        ("required", Value::Array(required)) => {
+            let name = dice.pick(&NAMES);
+            if required.iter().any(|other| other == name) {
+                required.retain(|other| other != name);
+            } else {
+                required.push(json!(name));
+            }
+        }
+        ("enum", Value::Array(values)) => values.push(json!(dice.pick(&["a", "z"]))),
+        ("anyOf" | "oneOf", Value::Array(alternatives)) => {
+            if alternatives.len() > 1 && dice.chance(2) {
+                alternatives.pop();
+            } else {
+                alternatives.push(leaf(dice));
+            }
+        }
+        ("properties", Value::Object(properties)) => {
+            let name = dice.pick(&NAMES);
+            properties.insert((*name).to_owned(), leaf(dice));
+        }
+        _ => drop(keywords.remove(&keyword)),
+    }
+    changed
+}
+
+/// Something that may satisfy a schema, with no properties but declared ones.
+fn instance(dice: &mut Dice, root: &Value, schema: &Value, depth: usize) -> Value {
+    let Value::Object(keywords) = schema else {
+        return dice.pick(&[json!(null), json!(1), json!("a"), json!({}), json!([])]).clone();
+    };
+    if depth == 0 {
+        return json!(null);
+    }
+    if let Some(constant) = keywords.get("const") {
+        return constant.clone();
+    }
+    if let Some(Value::Array(values)) = keywords.get("enum") {
+        return dice.pick(values).clone();
+    }
+    let mut parts = Vec::new();
+    if let Some(target) = walk::reference(schema) {
+        parts.push(instance(dice, root, root.pointer(&target).unwrap(), depth - 1));
+    }
+    for keyword in ["anyOf", "oneOf"] {
+        if let Some(Value::Array(list)) = keywords.get(keyword) {
+            let one = dice.pick(list).clone();
+            parts.push(instance(dice, root, &one, depth - 1));
+        }
+    }
+    for one in keywords.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+        parts.push(instance(dice, root, one, depth - 1));
+    }
+    let kinds: Vec<&str> = match keywords.get("type") {
+        Some(Value::String(kind)) => vec![kind],
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ if !parts.is_empty() => vec![],
+        _ => vec!["null", "integer", "string", "object"],
+    };
+    if !kinds.is_empty() {
+        parts.push(match *dice.pick(&kinds) {
+            "null" => json!(null),
+            "boolean" => json!(dice.chance(2)),
+            "integer" => json!(dice.roll(12) as i64 - 5),
+            "number" => json!((dice.roll(24) as f64 - 10.0) / 2.0),
+            "string" => dice.pick(&[json!(""), json!("a"), json!("ab"), json!("b"), json!("1"), json!("aab"), json!("a@b.cd"), json!("2024-01-01"), json!("t")]).clone(),
+            "array" => {
+                let listed: &[Value] = keywords.get("prefixItems").and_then(Value::as_array).map_or(&[], Vec::as_slice);
+                let any = json!(true);
+                let items = keywords.get("items").unwrap_or(&any);
+                (0..dice.roll(4))
+                    .map(|at| instance(dice, root, listed.get(at).unwrap_or(items), depth - 1))
+                    .collect()
+            }
+            _ => {
+                let mut object = serde_json::Map::new();
+                for (name, property) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                    if !dice.chance(3) {
+                        object.insert(name.clone(), instance(dice, root, property, depth - 1));
+                    }
+                }
+                for name in keywords.get("required").and_then(Value::as_array).into_iter().flatten() {
+                    let name = name.as_str().unwrap();
+                    let any = json!(dice.roll(3));
+                    object.entry(name).or_insert(any);
+                }
+                let undeclared = ["additionalProperties", "patternProperties"];
+                for rest in undeclared.iter().filter_map(|keyword| keywords.get(*keyword)) {
+                    let rest = rest.get("^a").or(rest.get("^[0-9]+$")).unwrap_or(rest);
+                    for name in ["a", "1", "ab", "7", "z"] {
+                        if dice.chance(3) && !object.contains_key(name) {
+                            object.insert(name.to_owned(), instance(dice, root, rest, depth - 1));
+                        }
+                    }
+                }
+                Value::Object(object)
+            }
+        });
+    }
+    parts.into_iter().reduce(together).unwrap()
+}
+
+fn together(one: Value, other: Value) -> Value {
+    match (one, other) {
+        (Value::Object(mut one), Value::Object(other)) => {
+            one.extend(other);
+            Value::Object(one)
+        }
+        (one, _) => one,
+    }
+}
+
+fn document(dice: &mut Dice) -> Value {
+    let mut root = any_schema(dice, 2);
+    if !root.is_object() {
+        root = json!({ "type": "null" });
+    }
+    let recursive = json!({ "type": "object", "required": [], "properties": { "a": { "$ref": "#/$defs/E" }, "b": leaf(dice) } });
+    root["$defs"] = json!({ "D": any_schema(dice, 1), "E": recursive });
+    if root["$defs"]["D"].get("$ref").is_some() {
+        root["$defs"]["D"] = json!(true);
+    }
+    root
+}
+
+#[test]
+fn what_was_said_is_accepted_and_what_is_heard_was_possible_after_an_additive_change() {
+    let (additive, breaking, tried) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let config = Config {
+        failure_persistence: None,
+        ..Config::with_cases(1000)
+    };
+    let law = |seed: u64| {
+        let dice = &mut Dice(seed | 1);
+        let old = document(dice);
+        let mut new = old.clone();
+        for _ in 0..1 + dice.roll(2) {
+            new = mutated(dice, &new);
+        }
+        let (Ok(old_validator), Ok(new_validator)) = (EventSchema::compile(old.clone()), EventSchema::compile(new.clone()))
+        else {
+            return Ok(());
+        };
+        for way in [Way::Inbound, Way::Outbound] {
+            if compatible(way, &old, &new).is_err() {
+                breaking.set(breaking.get() + 1);
+                continue;
+            }
+            let (said, of, by) = match way {
+                Way::Inbound => (&old, &old_validator, &new_validator),
+                Way::Outbound => (&new, &new_validator, &old_validator),
+            };
+            additive.set(additive.get() + usize::from(old != new));
+            for _ in 0..40 {
+                let data = instance(dice, said, said, 6);
+                if of.check(&data).is_ok() {
+                    tried.set(tried.get() + 1);
+                    prop_assert!(by.check(&data).is_ok(), "{way:?}: {data} from {old} to {new}");
+                }
+            }
+        }
+        Ok(())
+    };
+    TestRunner::new(config).run(&any::<u64>(), law).unwrap();
+    assert!(
+        additive.get() > 100 && breaking.get() > 100 && tried.get() > 3000,
+        "the law was put to the test: {additive:?} {breaking:?} {tried:?}"
+    );
+}
