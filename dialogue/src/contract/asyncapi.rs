@@ -81,7 +81,8 @@ fn channel(room: &ContractRoom, messages: Map<String, Value>) -> Value {
             .filter_map(|segment| match segment {
                 Segment::Literal(_) => None,
                 Segment::Field(name) => {
-                    let description = format!("`{name}` in the room's id, percent-encoded where the id's alphabet demands it.");
+                    let description =
+                        format!("`{name}` in the room's id, percent-encoded where the id's alphabet demands it.");
                     Some(((*name).to_owned(), json!({ "description": description })))
                 }
             })
@@ -115,7 +116,10 @@ fn describe(repertoire: &Repertoire<'_>, types: &Types, way: Way) -> Vec<(String
             if way == Way::Inbound && !needs_no_data(event) {
                 require(&mut frame, "data");
             }
-            (key(way, name.unwrap_or(event.name())), message(Some(event), &frame, way))
+            (
+                key(way, name.unwrap_or(event.name())),
+                message(Some(event), &frame, way),
+            )
         })
         .collect();
     if repertoire.open {
@@ -238,11 +242,14 @@ fn as_draft_07(schema: &Value) -> Value {
     if older.len() > 1
         && let Some(reference) = older.remove("$ref")
     {
-        let reference = json!({ "$ref": reference });
-        match older.get_mut("allOf") {
-            Some(Value::Array(all)) => all.push(reference),
-            _ => drop(older.insert("allOf".to_owned(), json!([reference]))),
-        }
+        let said_to_people: Map<String, Value> = ["title", "description", "default", "deprecated", "examples"]
+            .iter()
+            .filter_map(|keyword| older.remove_entry(*keyword))
+            .collect();
+        let beside = std::mem::replace(&mut older, said_to_people);
+        let beside = (!beside.is_empty()).then_some(Value::Object(beside));
+        let all: Vec<_> = beside.into_iter().chain([json!({ "$ref": reference })]).collect();
+        older.insert("allOf".to_owned(), all.into());
     }
     Value::Object(older)
 }
@@ -259,8 +266,12 @@ mod tests {
                 json!({ "type": "array", "items": [{ "$ref": "#/components/schemas/A" }], "additionalItems": false }),
             ),
             (
-                json!({ "$ref": "#/$defs/A", "description": "An A.", "allOf": [true] }),
-                json!({ "description": "An A.", "allOf": [true, { "$ref": "#/components/schemas/A" }] }),
+                json!({ "$ref": "#/$defs/A", "description": "An A.", "required": ["a"] }),
+                json!({ "description": "An A.", "allOf": [{ "required": ["a"] }, { "$ref": "#/components/schemas/A" }] }),
+            ),
+            (
+                json!({ "$ref": "#/$defs/A", "description": "An A." }),
+                json!({ "description": "An A.", "allOf": [{ "$ref": "#/components/schemas/A" }] }),
             ),
             (
                 json!({ "properties": { "unevaluatedProperties": { "unevaluatedProperties": false } } }),

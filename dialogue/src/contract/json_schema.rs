@@ -157,3 +157,80 @@ fn escaped(name: &str) -> String {
         .replace('{', "%7B")
         .replace('}', "%7D")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::prelude::*;
+
+    /// A chat line.
+    #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    pub(super) struct Message {
+        #[schemars(length(min = 1))]
+        text: String,
+        #[serde(default)]
+        urgent: bool,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    pub(super) struct Bell;
+
+    rooms! {
+        pub(super) Rooms;
+        pub(super) Chat = "chat.room" { events: [Message], server_events: [Bell] }
+        pub(super) Project { id: u64 } = "project-{id}" { events: [Bell] }
+        pub(super) Wall = "wall" { events: [] }
+    }
+
+    /// A validator of the part of the document that a reference leads to.
+    fn validator(reference: &str) -> jsonschema::Validator {
+        let mut document = Rooms::json_schema().unwrap();
+        if !reference.is_empty() {
+            document.as_object_mut().unwrap().remove("anyOf");
+            document["$ref"] = reference.into();
+        }
+        jsonschema::draft202012::options().build(&document).unwrap()
+    }
+
+    fn envelope(room: &str, event: &str, data: Value) -> Value {
+        json!({ "event": event, "roomId": room, "data": data, "from": "ada", "timestamp": 1, "seq": 3 })
+    }
+
+    #[test]
+    fn the_document_is_of_every_envelope_that_is_heard_and_of_no_other() {
+        let heard = validator("");
+        let message = json!({ "text": "hi", "urgent": false });
+        for (room, event, data, valid) in [
+            ("chat.room", "message", message.clone(), true),
+            ("chat.room", "bell", json!(null), true),
+            ("project-7", "bell", json!(null), true),
+            ("wall", "message", message.clone(), true),
+            ("wall", "made-up", json!([1]), true),
+            ("chat.room", "message", json!({ "text": "hi" }), false),
+            ("chat.room", "made-up", json!(null), false),
+            ("chat-room", "bell", json!(null), false),
+            ("project-", "bell", json!(null), false),
+            ("project-7", "message", message, false),
+            ("wall", "message", json!("hi"), false),
+        ] {
+            assert_eq!(heard.is_valid(&envelope(room, event, data)), valid, "{event} in {room}");
+        }
+    }
+
+    #[test]
+    fn what_clients_trigger_may_leave_out_what_has_a_default_and_data_that_is_none() {
+        let chat = validator("#/$defs/chat.room~1triggers");
+        assert!(chat.is_valid(&json!({ "event": "message", "data": { "text": "hi" } })));
+        assert!(!chat.is_valid(&json!({ "event": "message" })));
+        assert!(!chat.is_valid(&json!({ "event": "bell" })), "the server's alone");
+        assert!(validator("#/$defs/project-%7Bid%7D~1triggers").is_valid(&json!({ "event": "bell" })));
+        assert!(!validator("#/$defs/wall~1triggers").is_valid(&json!({ "event": "bell" })));
+    }
+
+    #[test]
+    fn the_document_of_no_rooms_is_of_nothing() {
+        let document = crate::contract::json_schema(&crate::contract::Contract::of(&[], &[]).unwrap());
+        assert!(!jsonschema::is_valid(&document, &envelope("chat", "bell", json!(null))));
+    }
+}

@@ -30,7 +30,11 @@ impl Names {
         }
         let plain = pascal_case(wanted);
         let suffixed = format!("{plain}{suffix}");
-        let mut name = if self.taken.contains(&plain) { suffixed.clone() } else { plain };
+        let mut name = if self.taken.contains(&plain) {
+            suffixed.clone()
+        } else {
+            plain
+        };
         let mut number = 2;
         while self.taken.contains(&name) {
             name = format!("{suffixed}{number}");
@@ -87,7 +91,10 @@ mod tests {
     fn one_thing_has_one_name_and_others_of_that_name_have_others() {
         let mut names = Names::besides(["Room".to_owned()]);
         let mut name = |identity: &str| names.name("author", "Input", identity).name;
-        assert_eq!([name("a"), name("b"), name("c")], ["Author", "AuthorInput", "AuthorInput2"]);
+        assert_eq!(
+            [name("a"), name("b"), name("c")],
+            ["Author", "AuthorInput", "AuthorInput2"]
+        );
         assert_eq!(name("b"), "AuthorInput");
         assert_eq!(names.name("room", "Data", "").name, "RoomData");
     }

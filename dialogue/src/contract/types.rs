@@ -189,7 +189,10 @@ pub(super) fn redirected(schema: &Value, root: &str, renamed: &BTreeMap<String, 
         let Some(Value::Object(holder)) = redirected.pointer_mut(&at) else {
             continue;
         };
-        let written = holder.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
+        let written = holder
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|text| text.strip_prefix('#'));
         let Some(written) = written else {
             continue;
         };

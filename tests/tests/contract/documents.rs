@@ -30,7 +30,13 @@ async fn what_is_served_is_of_all_room_sets_and_of_events_that_the_server_knows_
         .base_path("/rt");
     let server = TestServer::start(builder).await;
     let types = get(&server, "/rt/client.d.ts").await;
-    for part in ["sandbox: {", "lounge: {", "lobby: {", "known: Known;", "export type Known = {\n  id: number;\n};"] {
+    for part in [
+        "sandbox: {",
+        "lounge: {",
+        "lobby: {",
+        "known: Known;",
+        "export type Known = {\n  id: number;\n};",
+    ] {
         assert!(types.contains(part), "{part} in {types}");
     }
 }

@@ -148,7 +148,13 @@ pub struct Flattened {
     #[serde(flatten)]
     author: Author,
     #[serde(flatten)]
-    choice: External,
+    choice: Choice,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub enum Choice {
+    Number(u8),
+    Pair { a: u8, b: Option<u8> },
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -160,7 +166,7 @@ pub struct Strict {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
-    items: Vec<T>,
+    entries: Vec<T>,
     next: Option<u32>,
 }
 

@@ -53,7 +53,9 @@ pub(super) fn changes(old: &File, new: &File) -> Vec<Change> {
         comparison.additive(id, "a new room");
     }
     comparison.events();
-    comparison.changes.sort_by_key(|change| std::cmp::Reverse(change.impact));
+    comparison
+        .changes
+        .sort_by_key(|change| std::cmp::Reverse(change.impact));
     comparison.changes
 }
 
@@ -70,7 +72,8 @@ struct View<'f> {
 impl<'f> View<'f> {
     fn of(file: &'f File, room: &'f Room) -> Self {
         let by_name = |keys: &mut dyn Iterator<Item = &'f String>| -> BTreeMap<&'f str, &'f Event> {
-            keys.filter_map(|key| Some((name_of(key), file.events.get(key)?))).collect()
+            keys.filter_map(|key| Some((name_of(key), file.events.get(key)?)))
+                .collect()
         };
         let mut triggers = by_name(&mut room.events.keys());
         let mut heard = by_name(&mut room.events.keys().chain(&room.server_events));
@@ -141,7 +144,12 @@ impl<'f> Comparison<'f> {
             count(old.client_created),
             count(new.client_created),
         );
-        self.kept(id, "history for who joins", old.sync_history_on_join, new.sync_history_on_join);
+        self.kept(
+            id,
+            "history for who joins",
+            old.sync_history_on_join,
+            new.sync_history_on_join,
+        );
         for (what, was, is) in [
             ("created by the first who joins", old.on_demand, new.on_demand),
             ("listed", old.listed, new.listed),
@@ -168,9 +176,16 @@ impl<'f> Comparison<'f> {
                 None => self.breaking(id, format!("clients may no longer trigger `{name}`")),
             }
         }
-        for (&name, is) in new.triggers.iter().filter(|(name, _)| !old.triggers.contains_key(*name)) {
+        for (&name, is) in new
+            .triggers
+            .iter()
+            .filter(|(name, _)| !old.triggers.contains_key(*name))
+        {
             if old.triggers_any && *is.inbound() != Value::Bool(true) {
-                self.breaking(id, format!("`{name}` could have any payload here, and has a schema now"));
+                self.breaking(
+                    id,
+                    format!("`{name}` could have any payload here, and has a schema now"),
+                );
             } else {
                 self.additive(id, format!("clients may trigger `{name}`"));
             }
@@ -264,11 +279,18 @@ impl<'f> Comparison<'f> {
     /// The events that are others now, each once for all the rooms that have it.
     fn events(&mut self) {
         for pair in std::mem::take(&mut self.pairs) {
-            let Pair { name, way, old, new, .. } = pair;
+            let Pair {
+                name, way, old, new, ..
+            } = pair;
             let rooms = pair.rooms.join(", ");
             let (old_schema, new_schema, verb, additive) = match way {
                 Way::Inbound => (old.inbound(), new.inbound(), "triggered", "what was accepted still is"),
-                Way::Outbound => (old.outbound(), new.outbound(), "heard", "what is heard was possible before"),
+                Way::Outbound => (
+                    old.outbound(),
+                    new.outbound(),
+                    "heard",
+                    "what is heard was possible before",
+                ),
             };
             if way == Way::Outbound {
                 self.kept(&format!("{name} in {rooms}"), "history", old.history, new.history);

@@ -34,10 +34,7 @@ fn edits<'t>(old: &[&'t str], new: &[&'t str]) -> Vec<(char, &'t str)> {
     let head = same(&mut old.iter().zip(new));
     let (rest_old, rest_new) = (&old[head..], &new[head..]);
     let tail = same(&mut rest_old.iter().rev().zip(rest_new.iter().rev()));
-    let (a, b) = (
-        &rest_old[..rest_old.len() - tail],
-        &rest_new[..rest_new.len() - tail],
-    );
+    let (a, b) = (&rest_old[..rest_old.len() - tail], &rest_new[..rest_new.len() - tail]);
     // `common[i][j]`: how many lines a[i..] and b[j..] have in common at most.
     let mut common = vec![vec![0_u32; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::LockError;
 use crate::contract::model::{Contract, ContractRoom};
 use crate::event::{EventDefinition, HistorySetting, walk};
-use crate::room::{DeclaredEvents, DefaultSubscriptions, SyncHistory};
+use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
 
 /// The version of the file's form.
 pub(super) const VERSION: u32 = 1;
@@ -19,7 +19,7 @@ pub(super) const VERSION: u32 = 1;
 pub(super) struct File {
     pub(super) version: u32,
     pub(super) fingerprint: String,
-    /// By id or pattern.
+    /// By id; of a family, with `*` for each field, whose names clients do not see.
     pub(super) rooms: BTreeMap<String, Room>,
     /// By name; where several events have one, `~` and a number follow.
     pub(super) events: BTreeMap<String, Event>,
@@ -130,7 +130,7 @@ impl File {
         };
         for room in &contract.rooms {
             let locked = file.room(room);
-            file.rooms.insert(room.pattern(), locked);
+            file.rooms.insert(id(room), locked);
         }
         file.fingerprint = sha1_smol::Sha1::from(file.text()).digest().to_string();
         file
@@ -183,7 +183,10 @@ impl File {
 
     /// The keys of events, which are added where they are not yet there.
     fn keys(&mut self, events: &[EventDefinition]) -> BTreeSet<String> {
-        events.iter().map(|event| self.key(event.name(), Event::of(event))).collect()
+        events
+            .iter()
+            .map(|event| self.key(event.name(), Event::of(event)))
+            .collect()
     }
 
     fn key(&mut self, name: &str, event: Event) -> String {
@@ -201,6 +204,15 @@ impl File {
         // Not reached: there are more numbers than events.
         name.to_owned()
     }
+}
+
+fn id(room: &ContractRoom) -> String {
+    let segments = room.segments();
+    let texts = segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => text,
+        Segment::Field(_) => "*",
+    });
+    texts.collect()
 }
 
 /// The name of the event with this key.

@@ -91,7 +91,12 @@ impl<'s> Comparison<'s> {
             return Err(gap("the schemas are too intricate to compare"));
         };
         self.steps.set(steps);
-        let pair = [narrow, wide].map(|schemas| schemas.iter().map(|schema| std::ptr::from_ref(*schema).addr()).collect());
+        let pair = [narrow, wide].map(|schemas| {
+            schemas
+                .iter()
+                .map(|schema| std::ptr::from_ref(*schema).addr())
+                .collect()
+        });
         if let Some(&level) = self.assumed.borrow().get(&pair) {
             // What a payload holds further down is smaller than the payload: an induction.
             return if level < self.level.get() {
@@ -181,7 +186,10 @@ impl<'s> Comparison<'s> {
                 Err(gap) => gap,
             };
             let nearness = |gap: &Gap| (!gap.other_kind, gap.at.matches('/').count());
-            if nearest.as_ref().is_none_or(|nearest| nearness(nearest) < nearness(&gap)) {
+            if nearest
+                .as_ref()
+                .is_none_or(|nearest| nearness(nearest) < nearness(&gap))
+            {
                 nearest = Some(gap);
             }
         }
@@ -275,7 +283,10 @@ impl<'s> Comparison<'s> {
     fn other_kind(&self, what: &str) -> Gap {
         Gap {
             other_kind: true,
-            ..self.differs(&format!("`{what}` is not accepted any more"), &format!("may be `{what}` now"))
+            ..self.differs(
+                &format!("`{what}` is not accepted any more"),
+                &format!("may be `{what}` now"),
+            )
         }
     }
 }
@@ -338,14 +349,51 @@ fn is_remark(format: &Value) -> bool {
 /// Whether a keyword is one that is compared, or that says nothing of instances.
 fn is_understood(keyword: &str) -> bool {
     const COMPARED: [&str; 28] = [
-        "$ref", "additionalProperties", "allOf", "anyOf", "const", "enum", "exclusiveMaximum", "exclusiveMinimum",
-        "format", "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
-        "minProperties", "minimum", "multipleOf", "oneOf", "pattern", "patternProperties", "prefixItems", "properties",
-        "propertyNames", "required", "type", "uniqueItems",
+        "$ref",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "const",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "oneOf",
+        "pattern",
+        "patternProperties",
+        "prefixItems",
+        "properties",
+        "propertyNames",
+        "required",
+        "type",
+        "uniqueItems",
     ];
     const REMARKS: [&str; 15] = [
-        "$comment", "$defs", "$schema", "contentEncoding", "contentMediaType", "contentSchema", "default", "definitions",
-        "deprecated", "description", "examples", "readOnly", "title", "writeOnly", "x-dialogue",
+        "$comment",
+        "$defs",
+        "$schema",
+        "contentEncoding",
+        "contentMediaType",
+        "contentSchema",
+        "default",
+        "definitions",
+        "deprecated",
+        "description",
+        "examples",
+        "readOnly",
+        "title",
+        "writeOnly",
+        "x-dialogue",
     ];
     COMPARED.contains(&keyword) || REMARKS.contains(&keyword)
 }

@@ -161,17 +161,28 @@ fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<(), String>
         None => format!("{shown}: {error}"),
     })?;
     let changes = locked.changes_to(&now);
-    let impact = changes.iter().map(|change| change.impact).max().unwrap_or(Impact::Additive);
+    let impact = changes
+        .iter()
+        .map(|change| change.impact)
+        .max()
+        .unwrap_or(Impact::Additive);
     if allowed.is_some_and(|allowed| impact <= allowed) {
         return write();
     }
-    Err(report(&shown.to_string(), impact, &changes, &diff::lines(&text, &now.text)))
+    Err(report(
+        &shown.to_string(),
+        impact,
+        &changes,
+        &diff::lines(&text, &now.text),
+    ))
 }
 
 fn report(path: &str, impact: Impact, changes: &[Change], diff: &str) -> String {
     let mut report = match impact {
         Impact::Breaking => format!("the contract breaks clients that know the one in {path}"),
-        Impact::Additive => format!("the contract has changed from the one in {path}; clients that know that get along"),
+        Impact::Additive => {
+            format!("the contract has changed from the one in {path}; clients that know that get along")
+        }
     };
     report.push_str(":\n\n");
     for change in changes {

@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value};
 
-use super::document::tsdoc;
 use super::INDENT;
+use super::document::tsdoc;
 use crate::contract::types::referred;
 
 /// Fixed lengths up to this are written as tuples; above it, as arrays.
@@ -199,7 +199,13 @@ fn array(schema: &Map<String, Value>, indent: usize) -> Expression {
         let item = expression(items, indent).within(Binding::Atom);
         return Expression::atom(format!("{item}[]"));
     }
-    let listed = length.max(if least == most && most <= LONGEST_TUPLE { most } else { 0 }).min(most);
+    let listed = length
+        .max(if least == most && most <= LONGEST_TUPLE {
+            most
+        } else {
+            0
+        })
+        .min(most);
     let mut elements = Vec::new();
     for (at, schema) in prefix.iter().chain(std::iter::repeat(items)).enumerate() {
         let at = at as u64;
@@ -239,13 +245,18 @@ fn object(schema: &Map<String, Value>, indent: usize) -> Expression {
         .flatten()
         .map(|(name, schema)| (name.as_str(), schema))
         .chain(undeclared)
+        // Where a property must not be, it is not declared; nobody wants to read a list of what is not there.
+        .filter(|(name, schema)| **schema != Value::Bool(false) || required.contains(name))
         .collect();
     let mut body = String::new();
     let mut types = Vec::new();
     for &(name, schema) in &properties {
-        let (description, tags) = annotations(schema);
+        let (description, mut tags) = annotations(schema);
         let kind = expression(schema, inner);
         let mark = if required.contains(&name) { "" } else { "?" };
+        if let Some(default) = default(schema).filter(|_| !mark.is_empty()) {
+            tags.push(format!("@defaultValue `{default}`"));
+        }
         body += &tsdoc(description, &tags, inner);
         body += &format!("{space}{}{mark}: {};\n", property_name(name), kind.text);
         types.push(kind);
@@ -290,17 +301,19 @@ fn undeclared_properties(schema: &Map<String, Value>) -> Vec<&Value> {
         .collect()
 }
 
-/// What a schema tells people: its description, and tags for the rest.
+/// What a schema tells people: its description, and a tag if it is deprecated.
 fn annotations(schema: &Value) -> (Option<&str>, Vec<String>) {
     let description = schema.get("description").and_then(Value::as_str);
     let mut tags = Vec::new();
     if schema.get("deprecated") == Some(&Value::Bool(true)) {
         tags.push("@deprecated".to_owned());
     }
-    if let Some(default) = schema.get("default").filter(|default| !default.is_null()) {
-        tags.push(format!("@defaultValue `{default}`"));
-    }
     (description, tags)
+}
+
+/// What a property that may be left out means then. That it is `null`, as with every `Option`, need not be said.
+fn default(schema: &Value) -> Option<&Value> {
+    schema.get("default").filter(|default| !default.is_null())
 }
 
 #[cfg(test)]
@@ -327,7 +340,10 @@ mod tests {
             json!({ "anyOf": [{ "$ref": "#/$defs/Author" }, { "type": "null" }] }),
             "Author | null",
         );
-        reads(json!({ "oneOf": [{ "type": "number" }, { "type": "integer" }] }), "number");
+        reads(
+            json!({ "oneOf": [{ "type": "number" }, { "type": "integer" }] }),
+            "number",
+        );
         reads(json!({ "anyOf": [{}, { "type": "null" }] }), "unknown");
     }
 
@@ -344,7 +360,10 @@ mod tests {
 
     #[test]
     fn arrays_of_a_fixed_length_are_tuples() {
-        reads(json!({ "type": "array", "items": { "type": ["string", "null"] } }), "(string | null)[]");
+        reads(
+            json!({ "type": "array", "items": { "type": ["string", "null"] } }),
+            "(string | null)[]",
+        );
         reads(json!({ "type": "array" }), "unknown[]");
         reads(
             json!({ "type": "array", "prefixItems": [{ "type": "string" }, {}], "minItems": 2, "maxItems": 2 }),
@@ -354,7 +373,10 @@ mod tests {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 3, "maxItems": 3 }),
             "[number, number, number]",
         );
-        reads(json!({ "type": "array", "items": {}, "minItems": 0, "maxItems": 0 }), "[]");
+        reads(
+            json!({ "type": "array", "items": {}, "minItems": 0, "maxItems": 0 }),
+            "[]",
+        );
         reads(
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 30, "maxItems": 30 }),
             "number[]",
@@ -377,7 +399,7 @@ mod tests {
                 "c": { "type": "integer", "default": 3, "deprecated": true },
                 "2": false,
             } }),
-            "{\n  \"2\"?: never;\n  /** Ends *\\/ here. */\n  \"a-b\": string;\n  /**\n   * @deprecated\n   * @defaultValue `3`\n   */\n  c?: number;\n  ghost: unknown;\n}",
+            "{\n  /** Ends *\\/ here. */\n  \"a-b\": string;\n  /**\n   * @deprecated\n   * @defaultValue `3`\n   */\n  c?: number;\n  ghost: unknown;\n}",
         );
     }
 
@@ -400,6 +422,9 @@ mod tests {
             r#"{ [key in "a" | "b"]?: number }"#,
         );
         reads(json!({ "type": "object" }), "Record<string, unknown>");
-        reads(json!({ "type": "object", "additionalProperties": false }), "Record<string, never>");
+        reads(
+            json!({ "type": "object", "additionalProperties": false }),
+            "Record<string, never>",
+        );
     }
 }

@@ -28,18 +28,37 @@ pub(crate) fn typescript(contract: &Contract) -> String {
     format!("{before}{BEGIN}{}{END}{after}", rooms(contract))
 }
 
-/// Every name that the client's own types use, and a few that the translation does: an event called `error` must not
-/// take `Error` from them.
+/// Every name that the client's own types use, and `Record`, which the translation does: an event called `error` must not
+/// take `Error` from them. Their type parameters are their own business: an event may well be a `Message`.
 pub(super) fn reserved() -> impl Iterator<Item = String> {
     let code = BASE.lines().filter(|line| {
         let line = line.trim_start();
         !["//", "/*", "*"].iter().any(|comment| line.starts_with(comment))
     });
     let words: BTreeSet<String> = code
-        .flat_map(|line| line.split(|character: char| !character.is_ascii_alphanumeric() && character != '_'))
-        .map(str::to_owned)
+        .flat_map(words)
+        .filter(|(before, _, after)| {
+            let opens = before.ends_with('<') || before.ends_with(", ");
+            let is_parameter = opens && (after.starts_with(" extends ") || after.starts_with(" = "));
+            !is_parameter
+        })
+        .map(|(_, word, _)| word.to_owned())
         .collect();
     words.into_iter().chain(["Record".to_owned()])
+}
+
+/// The words of a line, each between what is before and after it.
+fn words(line: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + line[at..].find(is_word)?;
+        let end = line[start..]
+            .find(|character| !is_word(character))
+            .map_or(line.len(), |length| start + length);
+        at = end;
+        Some((&line[..start], &line[start..end], &line[end..]))
+    })
 }
 
 /// What stands between the marks.
@@ -101,11 +120,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_type_parameter_is_not_taken_for_a_use_of_its_name() {
+        let found: Vec<_> = words("a<B = C>").collect();
+        assert_eq!(
+            found,
+            [("", "a", "<B = C>"), ("a<", "B", " = C>"), ("a<B = ", "C", ">")]
+        );
+        assert!(!reserved().any(|name| name == "Message"));
+    }
+
+    #[test]
     fn the_clients_types_have_their_marks_and_reserve_their_names() {
         let (before, rest) = BASE.split_once(BEGIN).unwrap();
         assert!(rest.split_once(END).is_some(), "{before}");
         let reserved: BTreeSet<String> = reserved().collect();
-        for name in ["DialogueClient", "Promise", "Record", "Rooms"] {
+        for name in ["DialogueClient", "Error", "EventMessage", "Promise", "Record", "Rooms"] {
             assert!(reserved.contains(name), "{name}");
         }
     }

@@ -18,7 +18,12 @@ impl<'s> Comparison<'s> {
         if unique(wide) && !unique(form) && most > 1 {
             return Err(self.differs("items must be unique now", "items may be repeated now"));
         }
-        let places = form.parts.iter().chain(&wide.parts).map(|part| listed(part).len()).max();
+        let places = form
+            .parts
+            .iter()
+            .chain(&wide.parts)
+            .map(|part| listed(part).len())
+            .max();
         let places = places.unwrap_or(0);
         for part in &wide.parts {
             for place in 0..places {
@@ -45,7 +50,10 @@ impl<'s> Comparison<'s> {
 
 /// The most items that an array of this form has.
 pub(super) fn longest(form: &Form<'_>) -> u64 {
-    let closed = form.parts.iter().filter(|part| part.get("items") == Some(&Value::Bool(false)));
+    let closed = form
+        .parts
+        .iter()
+        .filter(|part| part.get("items") == Some(&Value::Bool(false)));
     let closed = closed.map(|part| listed(part).len() as u64).min();
     form.at_most("maxItems").min(closed.unwrap_or(u64::MAX))
 }
@@ -61,5 +69,7 @@ fn item<'s>(part: &'s serde_json::Map<String, Value>, place: usize) -> Option<&'
 }
 
 fn listed(part: &serde_json::Map<String, Value>) -> &[Value] {
-    part.get("prefixItems").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    part.get("prefixItems")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }

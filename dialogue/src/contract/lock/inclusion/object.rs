@@ -114,7 +114,9 @@ impl<'s> Comparison<'s> {
             }
         }
         for source in &sources {
-            let covered = source.pattern.is_some_and(|own| patterns.iter().any(|(pattern, _)| *pattern == own));
+            let covered = source
+                .pattern
+                .is_some_and(|own| patterns.iter().any(|(pattern, _)| *pattern == own));
             if !covered {
                 self.below("*", &[source.schema], &[rest])?;
             }
@@ -132,7 +134,8 @@ impl<'s> Comparison<'s> {
     fn names_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let has_others = !undeclared(form).is_empty();
         for wanted in wide.all("propertyNames") {
-            let validator = EventSchema::compile(wanted.clone()).map_err(|_| gap("a schema of names cannot be compared"))?;
+            let validator =
+                EventSchema::compile(wanted.clone()).map_err(|_| gap("a schema of names cannot be compared"))?;
             if let Some(name) = names(form)
                 .into_iter()
                 .find(|name| validator.check(&json!(name)).is_err())
@@ -165,10 +168,7 @@ fn undeclared<'s>(form: &Form<'s>) -> Vec<Source<'s>> {
             schema,
         }));
         for keyword in ["additionalProperties", "unevaluatedProperties"] {
-            sources.extend(
-                part.get(keyword)
-                    .map(|schema| Source { pattern: None, schema }),
-            );
+            sources.extend(part.get(keyword).map(|schema| Source { pattern: None, schema }));
         }
     }
     sources.retain(|source| *source.schema != Value::Bool(false));
@@ -189,7 +189,9 @@ pub(super) fn occurrences<'s>(form: &Form<'s>, name: &str) -> Vec<Vec<&'s Value>
 
 /// The schemas that the parts have for a property.
 pub(super) fn properties<'s>(form: &Form<'s>, name: &str) -> Vec<&'s Value> {
-    form.all("properties").filter_map(|properties| properties.get(name)).collect()
+    form.all("properties")
+        .filter_map(|properties| properties.get(name))
+        .collect()
 }
 
 /// The names of properties that are declared.

@@ -18,7 +18,11 @@ fn object(required: &[&str], properties: Value) -> Value {
 fn judged(old: Value, new: Value, sent: Result<(), &str>, heard: Result<(), &str>) {
     for (way, expected) in [(Way::Inbound, sent), (Way::Outbound, heard)] {
         let verdict = compatible(way, &old, &new).map_err(|Gap { at, why, .. }| format!("{at}: {why}"));
-        assert_eq!(verdict.as_ref().map_err(String::as_str).copied(), expected, "{way:?}: {old} to {new}");
+        assert_eq!(
+            verdict.as_ref().map_err(String::as_str).copied(),
+            expected,
+            "{way:?}: {old} to {new}"
+        );
     }
 }
 
@@ -160,7 +164,10 @@ fn a_new_variant_of_a_tagged_enum_is_additive_for_who_sends_alone() {
             .collect();
         json!({ "oneOf": variants })
     };
-    assert_eq!(compatible(Way::Inbound, &external(&["A"]), &external(&["A", "B"])), Ok(()));
+    assert_eq!(
+        compatible(Way::Inbound, &external(&["A"]), &external(&["A", "B"])),
+        Ok(())
+    );
     assert!(compatible(Way::Outbound, &external(&["A"]), &external(&["A", "B"])).is_err());
 }
 
@@ -169,7 +176,10 @@ fn alternatives_that_may_hold_together_prove_nothing() {
     let old = json!({ "type": "integer", "minimum": 1 });
     let new = json!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "number", "maximum": 5 }] });
     assert!(compatible(Way::Inbound, &old, &new).is_err());
-    assert_eq!(compatible(Way::Inbound, &old, &json!({ "anyOf": new["oneOf"] })), Ok(()));
+    assert_eq!(
+        compatible(Way::Inbound, &old, &json!({ "anyOf": new["oneOf"] })),
+        Ok(())
+    );
 }
 
 #[test]
@@ -186,19 +196,17 @@ fn recursive_types_are_compared_to_the_end() {
 fn what_is_not_understood_is_breaking_unless_it_is_the_same() {
     let old = json!({ "type": "integer" });
     let new = json!({ "type": "integer", "not": { "const": 3 } });
-    judged(
-        old,
-        new.clone(),
-        Err(": what `not` says cannot be compared"),
-        Ok(()),
-    );
+    judged(old, new.clone(), Err(": what `not` says cannot be compared"), Ok(()));
     judged(new.clone(), new, Ok(()), Ok(()));
 }
 
 #[test]
 fn the_place_of_a_change_is_told() {
     let with = |kind: &str| {
-        object(&["list"], json!({ "list": { "type": "array", "items": object(&["a/b"], json!({ "a/b": { "type": kind } })) } }))
+        object(
+            &["list"],
+            json!({ "list": { "type": "array", "items": object(&["a/b"], json!({ "a/b": { "type": kind } })) } }),
+        )
     };
     judged(
         with("string"),
@@ -253,11 +261,16 @@ fn any_schema(dice: &mut Dice, depth: usize) -> Value {
     if depth == 0 {
         return leaf(dice);
     }
-    let alternatives = |dice: &mut Dice| -> Vec<Value> { (0..1 + dice.roll(3)).map(|_| any_schema(dice, depth - 1)).collect() };
+    let alternatives =
+        |dice: &mut Dice| -> Vec<Value> { (0..1 + dice.roll(3)).map(|_| any_schema(dice, depth - 1)).collect() };
     match dice.roll(11) {
         0 | 1 | 2 => any_object(dice, depth),
-        3 => json!({ "type": "array", "items": any_schema(dice, depth - 1), "minItems": dice.roll(2), "maxItems": 1 + dice.roll(3), "uniqueItems": dice.chance(2) }),
-        4 => json!({ "type": "array", "prefixItems": alternatives(dice), "minItems": dice.roll(3), "items": any_schema(dice, depth - 1) }),
+        3 => {
+            json!({ "type": "array", "items": any_schema(dice, depth - 1), "minItems": dice.roll(2), "maxItems": 1 + dice.roll(3), "uniqueItems": dice.chance(2) })
+        }
+        4 => {
+            json!({ "type": "array", "prefixItems": alternatives(dice), "minItems": dice.roll(3), "items": any_schema(dice, depth - 1) })
+        }
         5 => json!({ "anyOf": alternatives(dice) }),
         6 => json!({ "oneOf": alternatives(dice) }),
         7 => {
@@ -354,7 +367,9 @@ fn mutated(dice: &mut Dice, schema: &Value) -> Value {
 /// Something that may satisfy a schema, with no properties but declared ones.
 fn instance(dice: &mut Dice, root: &Value, schema: &Value, depth: usize) -> Value {
     let Value::Object(keywords) = schema else {
-        return dice.pick(&[json!(null), json!(1), json!("a"), json!({}), json!([])]).clone();
+        return dice
+            .pick(&[json!(null), json!(1), json!("a"), json!({}), json!([])])
+            .clone();
     };
     if depth == 0 {
         return json!(null);
@@ -390,9 +405,24 @@ fn instance(dice: &mut Dice, root: &Value, schema: &Value, depth: usize) -> Valu
             "boolean" => json!(dice.chance(2)),
             "integer" => json!(dice.roll(12) as i64 - 5),
             "number" => json!((dice.roll(24) as f64 - 10.0) / 2.0),
-            "string" => dice.pick(&[json!(""), json!("a"), json!("ab"), json!("b"), json!("1"), json!("aab"), json!("a@b.cd"), json!("2024-01-01"), json!("t")]).clone(),
+            "string" => dice
+                .pick(&[
+                    json!(""),
+                    json!("a"),
+                    json!("ab"),
+                    json!("b"),
+                    json!("1"),
+                    json!("aab"),
+                    json!("a@b.cd"),
+                    json!("2024-01-01"),
+                    json!("t"),
+                ])
+                .clone(),
             "array" => {
-                let listed: &[Value] = keywords.get("prefixItems").and_then(Value::as_array).map_or(&[], Vec::as_slice);
+                let listed: &[Value] = keywords
+                    .get("prefixItems")
+                    .and_then(Value::as_array)
+                    .map_or(&[], Vec::as_slice);
                 let any = json!(true);
                 let items = keywords.get("items").unwrap_or(&any);
                 (0..dice.roll(4))
@@ -401,7 +431,12 @@ fn instance(dice: &mut Dice, root: &Value, schema: &Value, depth: usize) -> Valu
             }
             _ => {
                 let mut object = serde_json::Map::new();
-                for (name, property) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                for (name, property) in keywords
+                    .get("properties")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten()
+                {
                     if !dice.chance(3) {
                         object.insert(name.clone(), instance(dice, root, property, depth - 1));
                     }
@@ -442,7 +477,8 @@ fn document(dice: &mut Dice) -> Value {
     if !root.is_object() {
         root = json!({ "type": "null" });
     }
-    let recursive = json!({ "type": "object", "required": [], "properties": { "a": { "$ref": "#/$defs/E" }, "b": leaf(dice) } });
+    let recursive =
+        json!({ "type": "object", "required": [], "properties": { "a": { "$ref": "#/$defs/E" }, "b": leaf(dice) } });
     root["$defs"] = json!({ "D": any_schema(dice, 1), "E": recursive });
     if root["$defs"]["D"].get("$ref").is_some() {
         root["$defs"]["D"] = json!(true);
@@ -464,7 +500,8 @@ fn what_was_said_is_accepted_and_what_is_heard_was_possible_after_an_additive_ch
         for _ in 0..1 + dice.roll(2) {
             new = mutated(dice, &new);
         }
-        let (Ok(old_validator), Ok(new_validator)) = (EventSchema::compile(old.clone()), EventSchema::compile(new.clone()))
+        let (Ok(old_validator), Ok(new_validator)) =
+            (EventSchema::compile(old.clone()), EventSchema::compile(new.clone()))
         else {
             return Ok(());
         };
