@@ -35,16 +35,22 @@ pub(super) fn reserved() -> impl Iterator<Item = String> {
         let line = line.trim_start();
         !["//", "/*", "*"].iter().any(|comment| line.starts_with(comment))
     });
-    let words: BTreeSet<String> = code
-        .flat_map(words)
-        .filter(|(before, _, after)| {
-            let opens = before.ends_with('<') || before.ends_with(", ");
-            let is_parameter = opens && (after.starts_with(" extends ") || after.starts_with(" = "));
-            !is_parameter
-        })
-        .map(|(_, word, _)| word.to_owned())
-        .collect();
-    words.into_iter().chain(["Record".to_owned()])
+    let (mut used, mut declared, mut parameters) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for (before, word, after) in code.flat_map(words) {
+        used.insert(word);
+        if ["class ", "interface ", "type "]
+            .iter()
+            .any(|keyword| before.ends_with(keyword))
+        {
+            declared.insert(word);
+        }
+        let opens = before.ends_with('<') || before.ends_with(", ");
+        if opens && (after.starts_with(" extends ") || after.starts_with(" = ")) {
+            parameters.insert(word);
+        }
+    }
+    used.retain(|word| declared.contains(word) || !parameters.contains(word));
+    used.into_iter().chain(["Record"]).map(str::to_owned)
 }
 
 /// The words of a line, each between what is before and after it.
