@@ -49,6 +49,9 @@ pub(super) fn compatible(way: Way, old: &Value, new: &Value) -> Proof {
         Way::Inbound => (old, new),
         Way::Outbound => (new, old),
     };
+    if narrow != wide && (is_rebased(narrow) || is_rebased(wide)) {
+        return Err(gap("a schema with an `$id` cannot be compared"));
+    }
     Comparison {
         way,
         narrow,
@@ -291,6 +294,14 @@ impl<'s> Comparison<'s> {
     }
 }
 
+/// Whether references in a document may lead elsewhere than they say.
+fn is_rebased(root: &Value) -> bool {
+    walk::pointers(root)
+        .iter()
+        .filter_map(|at| root.pointer(at))
+        .any(|schema| schema.get("$id").is_some() || schema.get("$dynamicRef").is_some())
+}
+
 /// What a schema refers to, if it does nothing else: so that a recursive type is met again as what it was.
 fn target<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     schema
@@ -348,7 +359,7 @@ fn is_remark(format: &Value) -> bool {
 
 /// Whether a keyword is one that is compared, or that says nothing of instances.
 fn is_understood(keyword: &str) -> bool {
-    const COMPARED: [&str; 28] = [
+    const COMPARED: [&str; 29] = [
         "$ref",
         "additionalProperties",
         "allOf",
@@ -376,6 +387,7 @@ fn is_understood(keyword: &str) -> bool {
         "propertyNames",
         "required",
         "type",
+        "unevaluatedProperties",
         "uniqueItems",
     ];
     const REMARKS: [&str; 15] = [

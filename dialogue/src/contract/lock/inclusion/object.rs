@@ -178,6 +178,9 @@ fn undeclared<'s>(form: &Form<'s>) -> Vec<Source<'s>> {
 /// The schemas that a property may have the value of, in one way or another; none if it cannot be there.
 pub(super) fn occurrences<'s>(form: &Form<'s>, name: &str) -> Vec<Vec<&'s Value>> {
     let own = properties(form, name);
+    if own.contains(&&Value::Bool(false)) {
+        return Vec::new();
+    }
     if !own.is_empty() {
         return vec![own];
     }
