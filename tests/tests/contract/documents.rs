@@ -70,9 +70,9 @@ mod lobby {
 
     rooms! {
         /// One more.
-        pub Rooms;
+        pub(crate) Rooms;
 
         /// Where people wait.
-        pub Lobby = "lobby" { events: [super::super::rooms::Bell] }
+        pub(crate) Lobby = "lobby" { events: [super::super::rooms::Bell] }
     }
 }

@@ -10,45 +10,45 @@ use dialogue::prelude::*;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 #[event(name = "message", history = 50)]
-pub struct Message {
+pub(crate) struct Message {
     /// What is said.
     #[schemars(length(min = 1, max = 1000))]
-    pub text: String,
+    pub(crate) text: String,
     /// Who is addressed.
-    pub to: Option<Author>,
+    pub(crate) to: Option<Author>,
     #[serde(default)]
-    pub urgent: bool,
+    pub(crate) urgent: bool,
 }
 
 /// Somebody.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Author {
-    pub name: String,
+pub(crate) struct Author {
+    pub(crate) name: String,
     #[serde(default)]
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// Takes `Error` from nobody.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "error")]
-pub struct Trouble {
-    pub code: u16,
+pub(crate) struct Trouble {
+    pub(crate) code: u16,
 }
 
 /// Somebody came in.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
-pub struct UserJoined {
-    pub username: String,
+pub(crate) struct UserJoined {
+    pub(crate) username: String,
 }
 
 /// Without a payload.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
-pub struct Bell;
+pub(crate) struct Bell;
 
 /// Everything else that a payload can be.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "shapes:all")]
-pub struct Shapes {
+pub(crate) struct Shapes {
     integers: (u8, i64),
     real: f32,
     letter: char,
@@ -87,13 +87,13 @@ pub struct Shapes {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(crate) enum Kind {
     FirstKind,
     SecondKind,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub enum Described {
+pub(crate) enum Described {
     /// One.
     One,
     /// Two.
@@ -101,7 +101,7 @@ pub enum Described {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub enum External {
+pub(crate) enum External {
     Unit,
     Newtype(u8),
     Struct { a: u8, b: Option<u8> },
@@ -111,7 +111,7 @@ pub enum External {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
-pub enum Internal {
+pub(crate) enum Internal {
     Unit,
     Struct { a: u8 },
     Newtype(Author),
@@ -119,7 +119,7 @@ pub enum Internal {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "t", content = "c")]
-pub enum Adjacent {
+pub(crate) enum Adjacent {
     Unit,
     Newtype(u8),
     Struct { a: u8 },
@@ -128,7 +128,7 @@ pub enum Adjacent {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Untagged {
+pub(crate) enum Untagged {
     Int(i64),
     Text(String),
     Pair(u8, bool),
@@ -136,14 +136,14 @@ pub enum Untagged {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Tree {
+pub(crate) struct Tree {
     value: u8,
     children: Vec<Tree>,
     left: Option<Box<Tree>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Flattened {
+pub(crate) struct Flattened {
     own: u8,
     #[serde(flatten)]
     author: Author,
@@ -152,47 +152,47 @@ pub struct Flattened {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub enum Choice {
+pub(crate) enum Choice {
     Number(u8),
     Pair { a: u8, b: Option<u8> },
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Strict {
+pub(crate) struct Strict {
     a: u8,
     b: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Page<T> {
+pub(crate) struct Page<T> {
     entries: Vec<T>,
     next: Option<u32>,
 }
 
 /// Types that have the same names as others.
-pub mod other {
+pub(crate) mod other {
     use dialogue::prelude::*;
 
     /// Somebody else.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-    pub struct Author {
-        pub id: u64,
+    pub(crate) struct Author {
+        pub(crate) id: u64,
     }
 
     /// A chat line of another kind.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
-    pub struct Message {
-        pub author: Author,
+    pub(crate) struct Message {
+        pub(crate) author: Author,
     }
 }
 
 rooms! {
     /// Every room.
-    pub Rooms;
+    pub(crate) Rooms;
 
     /// Where everyone talks.
-    pub Chat = "chat" {
+    pub(crate) Chat = "chat" {
         name: "Chat",
         events: [Message, Bell],
         server_events: [UserJoined, Trouble],
@@ -201,29 +201,29 @@ rooms! {
     }
 
     /// One for each project.
-    pub Project { org: String, id: u64 } = "project-{org}-{id}" {
+    pub(crate) Project { org: String, id: u64 } = "project-{org}-{id}" {
         events: [Shapes],
         server_events: [Message],
         client_created: 5,
     }
 
     /// The same event's name, and another event.
-    pub Other = "other.room" { events: [other::Message] }
+    pub(crate) Other = "other.room" { events: [other::Message] }
 
     /// Clients only listen.
-    pub News = "news" { events: [], server_events: [UserJoined] }
+    pub(crate) News = "news" { events: [], server_events: [UserJoined] }
 
     /// Clients only listen, to anything.
-    pub Wall = "wall" { events: [] }
+    pub(crate) Wall = "wall" { events: [] }
 }
 
 rooms! {
     /// A room for anything.
-    pub OpenRooms;
+    pub(crate) OpenRooms;
 
     /// Anything goes.
-    pub Sandbox = "sandbox" { events: * }
+    pub(crate) Sandbox = "sandbox" { events: * }
 
     /// Something is known.
-    pub Lounge = "lounge" { events: [UserJoined] }
+    pub(crate) Lounge = "lounge" { events: [UserJoined] }
 }
