@@ -16,6 +16,7 @@ pub use std::{
 pub use serde_json::Value;
 
 use crate::event::DefinitionResult;
+pub use crate::contract::RoomSet;
 pub use crate::event::{
     DecodeError, DefinitionError, DialogueEvent, EventData, EventDefinition, HistorySetting, Received,
 };
@@ -23,7 +24,7 @@ pub use crate::id::RoomId;
 pub use crate::room::pattern::{print_id, split_id};
 pub use crate::room::{
     Allows, ClientAllows, DeclaredEvents, DefaultSubscriptions, Every, FamilyOptions, IdPattern, Room, RoomDeclaration,
-    RoomRef, RoomSet, Segment, SyncHistory,
+    RoomRef, Segment, SyncHistory,
 };
 
 /// Where a derived event keeps its definition once it is built.

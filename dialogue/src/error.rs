@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::contract::ContractError;
 use crate::delivery::TriggerError;
 use crate::event::DefinitionError;
 use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
@@ -51,6 +52,9 @@ pub enum Error {
     #[cfg(feature = "client")]
     #[error(transparent)]
     Client(#[from] crate::remote::ClientError),
+    /// The contract of rooms cannot be told.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
     /// Something else of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),

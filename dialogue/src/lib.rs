@@ -456,6 +456,7 @@ mod readme {}
 #[doc(hidden)]
 pub mod __private;
 mod client;
+pub mod contract;
 mod delivery;
 mod error;
 mod event;
@@ -485,6 +486,7 @@ pub mod testing;
 mod transport;
 
 pub use client::{Handshake, Identity, Refusal};
+pub use contract::RoomSet;
 pub use delivery::{Delivery, TriggerError};
 #[cfg(feature = "macros")]
 pub use dialogue_macros::{DialogueEvent, rooms};
@@ -511,7 +513,7 @@ pub use remote::{
     ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
     Refused, RoomHistory, RoomInfo, RoomPage, RoomRequest, RoomStream, RoomStreamError, Triggering,
 };
-pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, RoomSet, SyncHistory};
+pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, SyncHistory};
 pub use runtime::{
     BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,
     RoomHandle, StreamError, Subscription, Trigger, UserRooms,
@@ -521,7 +523,7 @@ pub use runtime::{
 pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::rooms;
-    pub use crate::{Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle, RoomRef};
+    pub use crate::{Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle, RoomRef, RoomSet};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 }

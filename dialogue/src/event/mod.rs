@@ -17,13 +17,14 @@ mod sample;
 mod schema;
 mod tighten;
 mod validate;
-mod walk;
+pub(crate) mod walk;
 
 pub(crate) use definition::DefinitionResult;
 pub use definition::{
     DefinitionError, EventDefinition, EventDefinitionBuilder, HistorySetting, event_by_name, is_event_allowed,
     validate_event_data,
 };
+pub(crate) use enforce::EventSchema;
 pub use enforce::SchemaError;
 pub use message::EventMessage;
 pub use payload::{Outgoing, Payload};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// How an instance of a schema holds an instance of one of its subschemas.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Edge {
+pub(crate) enum Edge {
     /// Under this property.
     Property(String),
     /// Under a property that matches this pattern.
@@ -28,7 +28,7 @@ pub(super) enum Edge {
 }
 
 /// The subschemas right under a schema, each with its JSON Pointer relative to it.
-pub(super) fn children(schema: &Value) -> Vec<(Edge, String)> {
+pub(crate) fn children(schema: &Value) -> Vec<(Edge, String)> {
     let Value::Object(schema) = schema else {
         return Vec::new();
     };
@@ -71,7 +71,7 @@ fn listed(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &[Value], edg
 }
 
 /// The JSON Pointer of every schema in `root`, itself included, outer ones first.
-pub(super) fn pointers(root: &Value) -> Vec<String> {
+pub(crate) fn pointers(root: &Value) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut next = 0;
     while let Some(at) = all.get(next).cloned() {
@@ -84,7 +84,7 @@ pub(super) fn pointers(root: &Value) -> Vec<String> {
 }
 
 /// The JSON Pointer that a schema's `$ref` leads to, if it stays within the document.
-pub(super) fn reference(schema: &Value) -> Option<String> {
+pub(crate) fn reference(schema: &Value) -> Option<String> {
     let fragment = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
     Some(
         percent_encoding::percent_decode_str(fragment)
@@ -95,7 +95,7 @@ pub(super) fn reference(schema: &Value) -> Option<String> {
 }
 
 /// A name as a reference token of a JSON Pointer.
-fn escape(name: &str) -> Cow<'_, str> {
+pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     if name.contains(['~', '/']) {
         Cow::Owned(name.replace('~', "~0").replace('/', "~1"))
     } else {
@@ -104,7 +104,7 @@ fn escape(name: &str) -> Cow<'_, str> {
 }
 
 /// Whether a schema names `wanted` as its type or one of its types.
-pub(super) fn has_type(schema: &Map<String, Value>, wanted: &str) -> bool {
+pub(crate) fn has_type(schema: &Map<String, Value>, wanted: &str) -> bool {
     match schema.get("type") {
         Some(Value::String(only)) => only == wanted,
         Some(Value::Array(several)) => several.iter().any(|one| one == wanted),

@@ -41,6 +41,16 @@ pub enum IdPattern {
     },
 }
 
+/// As it is declared: `chat`, `project-{id}`.
+impl std::fmt::Display for IdPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(id) => f.write_str(id),
+            Self::Family { segments, .. } => segments.iter().try_for_each(|segment| segment.fmt(f)),
+        }
+    }
+}
+
 /// A part of a family's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Segment {

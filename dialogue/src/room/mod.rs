@@ -23,4 +23,4 @@ pub(crate) use policy::{EventPolicy, KnownEvents, Party};
 pub(crate) use registry::{Blueprint, NotAdded, Registry};
 pub(crate) use state::{NoSeat, Subscriptions};
 pub(crate) use typed::ListenScope;
-pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef, RoomSet};
+pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};

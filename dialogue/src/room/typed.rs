@@ -52,13 +52,6 @@ pub trait Room: RoomRef + Clone + Send + Sync + 'static {
     fn from_id(id: &str) -> Option<Self>;
 }
 
-/// Every room of a server, as declared in one [`rooms!`](crate::rooms) block.
-pub trait RoomSet {
-    /// What was declared, in order.
-    #[doc(hidden)]
-    fn declarations() -> &'static [&'static RoomDeclaration];
-}
-
 /// The room allows the server to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "room `{Self}` does not allow event `{E}`",

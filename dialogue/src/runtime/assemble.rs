@@ -1,11 +1,10 @@
 //! From what was declared to what a server runs on: the checks of `build`, and its errors.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::random::random_epoch;
+use crate::contract::ContractError;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition};
 use crate::id::{EventName, RoomId};
 use crate::limits::Limits;
@@ -69,6 +68,14 @@ pub enum BuildError {
     /// Both `authenticate` and `trust_client_identity` were given.
     #[error("`authenticate` and `trust_client_identity` exclude each other")]
     TwoIdentities,
+}
+
+impl From<ContractError> for BuildError {
+    fn from(error: ContractError) -> Self {
+        match error {
+            ContractError::Event { room, error } => Self::Event { room, error },
+        }
+    }
 }
 
 /// Whether the limits can be kept together.
@@ -157,7 +164,7 @@ pub(super) fn registry(
             .any(|earlier| overlap(earlier.declaration, declaration))
         {
             return Err(BuildError::DuplicateRoom {
-                id: pattern(declaration),
+                id: declaration.id.to_string(),
             });
         }
         blueprints.push(Blueprint {
@@ -189,15 +196,7 @@ fn overlap(a: &RoomDeclaration, b: &RoomDeclaration) -> bool {
         (IdPattern::Fixed(a), IdPattern::Fixed(b)) => a == b,
         (IdPattern::Fixed(id), IdPattern::Family { recognises, .. })
         | (IdPattern::Family { recognises, .. }, IdPattern::Fixed(id)) => recognises(id),
-        (IdPattern::Family { .. }, IdPattern::Family { .. }) => pattern(a) == pattern(b),
-    }
-}
-
-/// How a declaration writes its id.
-fn pattern(declaration: &RoomDeclaration) -> String {
-    match declaration.id {
-        IdPattern::Fixed(id) => id.to_owned(),
-        IdPattern::Family { segments, .. } => segments.iter().map(ToString::to_string).collect(),
+        (a @ IdPattern::Family { .. }, b @ IdPattern::Family { .. }) => a.to_string() == b.to_string(),
     }
 }
 
@@ -223,24 +222,4 @@ fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> 
         sync_history_on_join: declaration.sync_history_on_join,
         family: declaration.family,
     })
-}
-
-/// Names the contract between server and clients: it changes with every change of a room, an event or a schema.
-pub(super) fn fingerprint(declarations: &[&'static RoomDeclaration]) -> Result<String, BuildError> {
-    let mut contract = BTreeMap::new();
-    for declaration in declarations {
-        let describe = |definitions: Vec<EventDefinition>| {
-            definitions
-                .iter()
-                .map(|event| json!([event.name(), event.inbound_schema(), event.outbound_schema()]))
-                .collect::<Vec<_>>()
-        };
-        let events = match declaration.events {
-            DeclaredEvents::Any => json!("*"),
-            DeclaredEvents::Only(events) => json!(describe(define(declaration.type_name, events)?)),
-        };
-        let server_events = describe(define(declaration.type_name, declaration.server_events)?);
-        contract.insert(pattern(declaration), json!([events, server_events]));
-    }
-    Ok(sha1_smol::Sha1::from(json!(contract).to_string()).digest().to_string())
 }

@@ -11,16 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
-use super::assemble::{BuildError, check_limits, fingerprint, known_events, registry};
+use super::assemble::{BuildError, check_limits, known_events, registry};
 use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
 use crate::client::{Flushers, Handshake, Identity, Refusal};
+use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};
 use crate::history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 use crate::hooks::{Hook, HookOutcome, Hooks};
 use crate::id::EventName;
 use crate::limits::Limits;
-use crate::room::{RoomDeclaration, RoomSet};
+use crate::room::RoomDeclaration;
 
 /// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
 /// would otherwise pile up 5,000 of them.
@@ -349,7 +350,7 @@ impl Builder {
             .into_iter()
             .map(|origin| crate::origin::normal(&origin).ok_or(BuildError::Origin { origin }))
             .collect::<Result<_, _>>()?;
-        let fingerprint = fingerprint(&self.declarations)?;
+        let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
         let registry = registry(&self.declarations, &known_events, self.limits.max_rooms)?;
         Ok(Dialogue {
@@ -375,7 +376,8 @@ impl Builder {
                 dropped: AtomicUsize::new(0),
                 application: self.application,
                 dispatch: self.dispatch,
-                fingerprint,
+                fingerprint: contract.fingerprint(),
+                contract,
                 trust_client_identity: self.trust_client_identity,
                 allowed_origins,
                 base_path: self.base_path,

@@ -22,6 +22,7 @@ use super::resumes::Resumes;
 use super::tap::Tap;
 use super::triggered_keys::TriggeredKeys;
 use crate::client::{ClientKey, ClientState, Flushers};
+use crate::contract::Contract;
 use crate::history::HistoryManager;
 use crate::hooks::Hooks;
 use crate::id::{ClientId, UserId};
@@ -88,6 +89,9 @@ pub(crate) struct Core {
     pub(crate) dropped: AtomicUsize,
     pub(crate) application: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) dispatch: Option<Dispatch>,
+    /// What clients may say and hear.
+    pub(crate) contract: Contract,
+    /// The contract's.
     pub(crate) fingerprint: String,
     pub(crate) trust_client_identity: bool,
     pub(crate) allowed_origins: Vec<String>,

@@ -7,6 +7,7 @@ mod framing;
 mod handshake;
 mod incoming;
 mod line;
+mod published;
 mod serve;
 mod socket;
 #[cfg(test)]

@@ -13,7 +13,9 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::published::document;
 use super::{connection, handshake};
+use crate::contract;
 use crate::origin;
 use crate::runtime::{Core, Dialogue};
 use crate::session::Presented;
@@ -28,6 +30,8 @@ impl Dialogue {
     ///
     /// - `GET {base}/ws`: the WebSocket, `/dialogue/ws` by default;
     /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
+    /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript);
+    /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi);
     /// - `{base}/inspect` and what is under it, if the builder turned the inspector on.
     ///
     /// ```no_run
@@ -49,9 +53,14 @@ impl Dialogue {
     /// does both, and adds the deadline for headers that `axum::serve` has not.
     pub fn router(&self) -> axum::Router {
         let base = &self.core.base_path;
+        let contract = &self.core.contract;
+        let types = document("text/plain; charset=utf-8", contract::typescript(contract));
+        let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
         let router = axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
             .route(&format!("{base}/ready"), get(ready))
+            .route(&format!("{base}/client.d.ts"), types)
+            .route(&format!("{base}/asyncapi.json"), asyncapi)
             .with_state(Entry {
                 core: Arc::clone(&self.core),
                 addresses: Arc::default(),

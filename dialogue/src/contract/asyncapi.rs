@@ -1,0 +1,285 @@
+//! The contract as an AsyncAPI 3.0 document, told by the server: it *receives* what clients trigger and *sends* what they
+//! hear.
+//!
+//! A channel is a room or a family, its address the room's id; all of them share one WebSocket, whose other frames
+//! (`connect`, `join`, replies, …) are described by the protocol and not here. A message's payload is the frame on the wire.
+//! There are no servers in it, since a server does not know the name under which it is reached.
+//!
+//! AsyncAPI's own schemas are JSON Schema draft-07, so the payloads are translated. What draft-07 cannot say
+//! (`unevaluatedProperties`, `dependentRequired`, …) is left out: the translation may accept more, never less.
+
+use serde_json::{Map, Value, json};
+
+use super::json_schema::{envelope, event_name, payload};
+use super::model::{Contract, ContractRoom, Repertoire, needs_no_data};
+use super::names::Names;
+use super::types::{Types, Way};
+use super::typescript;
+use crate::event::EventDefinition;
+use crate::room::{IdPattern, Segment};
+
+/// The document.
+pub(crate) fn asyncapi(contract: &Contract) -> Value {
+    let types = Types::of(contract, typescript::reserved());
+    let mut names = Names::besides([]);
+    let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
+    for room in &contract.rooms {
+        // Two room sets may have a type of the same name.
+        let key = names.name(room.declaration.type_name, "", &room.pattern()).name;
+        let mut in_channel = Map::new();
+        for (way, action, repertoire) in [
+            (Way::Inbound, "receive", contract.triggers(room)),
+            (Way::Outbound, "send", contract.heard(room)),
+        ] {
+            let mut of_operation = Vec::new();
+            for (name, message) in describe(&repertoire, &types, way) {
+                in_channel.insert(name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }));
+                of_operation.push(json!({ "$ref": format!("#/channels/{key}/messages/{name}") }));
+                messages.insert(name, message);
+            }
+            if !of_operation.is_empty() {
+                operations.insert(format!("{action}{key}"), operation(action, &key, room, of_operation));
+            }
+        }
+        channels.insert(key, channel(room, in_channel));
+    }
+    let schemas: Map<String, Value> = types
+        .schemas
+        .iter()
+        .map(|(name, schema)| (name.clone(), as_draft_07(schema)))
+        .collect();
+    let mut document = json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Dialogue rooms",
+            "version": contract.fingerprint(),
+            "description": "What can be triggered and heard in the rooms of a Dialogue server. Every channel is a room; all \
+                            of them share one WebSocket. The version is the fingerprint that the server tells each client \
+                            in `connected`.",
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": { "messages": messages, "schemas": schemas },
+    });
+    document.sort_all_objects();
+    document
+}
+
+fn channel(room: &ContractRoom, messages: Map<String, Value>) -> Value {
+    let mut channel = json!({
+        "address": room.pattern(),
+        "title": room.declaration.name,
+        "messages": messages,
+    });
+    if let Some(description) = room.declaration.description {
+        channel["description"] = description.into();
+    }
+    if let IdPattern::Family { segments, .. } = room.declaration.id {
+        let parameters: Map<String, Value> = segments
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Literal(_) => None,
+                Segment::Field(name) => {
+                    let description =
+                        format!("`{name}` in the room's id, percent-encoded where the id's alphabet demands it.");
+                    Some(((*name).to_owned(), json!({ "description": description })))
+                }
+            })
+            .collect();
+        channel["parameters"] = parameters.into();
+    }
+    channel
+}
+
+fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Value>) -> Value {
+    let summary = match action {
+        "receive" => format!("What clients may trigger in {}.", room.declaration.name),
+        _ => format!("What clients hear in {}.", room.declaration.name),
+    };
+    json!({
+        "action": action,
+        "channel": { "$ref": format!("#/channels/{channel}") },
+        "summary": summary,
+        "messages": messages,
+    })
+}
+
+/// The messages of a room that go one way, by their keys. Rooms that have the same event share its message.
+fn describe(repertoire: &Repertoire<'_>, types: &Types, way: Way) -> Vec<(String, Value)> {
+    let mut messages: Vec<_> = repertoire
+        .known
+        .iter()
+        .map(|event| {
+            let name = types.payload(event, way);
+            let mut frame = frame(json!({ "const": event.name() }), payload(name), way);
+            if way == Way::Inbound && !needs_no_data(event) {
+                require(&mut frame, "data");
+            }
+            (
+                key(way, name.unwrap_or(event.name())),
+                message(Some(event), &frame, way),
+            )
+        })
+        .collect();
+    if repertoire.open {
+        let frame = frame(event_name(), Value::Bool(true), way);
+        messages.push((key(way, "any"), message(None, &frame, way)));
+    }
+    messages
+}
+
+/// Keys of components have no colons.
+fn key(way: Way, name: &str) -> String {
+    let kind = match way {
+        Way::Inbound => "trigger",
+        Way::Outbound => "event",
+    };
+    format!("{kind}.{}", name.replace(':', "_"))
+}
+
+fn message(event: Option<&EventDefinition>, frame: &Value, way: Way) -> Value {
+    let name = event.map_or("any", |event| event.name());
+    let mut message = json!({
+        "name": name,
+        "title": match (event, way) {
+            (None, Way::Inbound) => "Any event, triggered".to_owned(),
+            (None, Way::Outbound) => "Any event".to_owned(),
+            (Some(_), Way::Inbound) => format!("`{name}`, triggered"),
+            (Some(_), Way::Outbound) => format!("`{name}`"),
+        },
+        "contentType": "application/json",
+        "payload": as_draft_07(frame),
+    });
+    if let Some(description) = event.and_then(EventDefinition::description) {
+        message["description"] = description.into();
+    }
+    if way == Way::Inbound {
+        message["correlationId"] = json!({
+            "description": "Comes back in the reply.",
+            "location": "$message.payload#/id",
+        });
+    }
+    message
+}
+
+/// The frame as it is on the wire. Which room it is in, the channel says.
+fn frame(event: Value, data: Value, way: Way) -> Value {
+    let room_id = json!({ "type": "string", "description": "The room: this channel's address." });
+    let mut frame = match way {
+        Way::Outbound => envelope(&room_id, event, data),
+        Way::Inbound => json!({
+            "type": "object",
+            "required": ["roomId", "event"],
+            "properties": {
+                "id": { "type": "integer", "description": "Asks for a reply, which has it too." },
+                "roomId": room_id,
+                "event": event,
+                "data": data,
+                "meta": { "type": "object", "description": "Travels beside the data." },
+                "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 128,
+                    "description": "Names this trigger, so that it can be repeated safely.",
+                },
+            },
+        }),
+    };
+    let kind = match way {
+        Way::Inbound => "trigger",
+        Way::Outbound => "event",
+    };
+    frame["properties"]["type"] = json!({ "const": kind });
+    require(&mut frame, "type");
+    frame
+}
+
+fn require(frame: &mut Value, property: &str) {
+    if let Some(Value::Array(required)) = frame.get_mut("required") {
+        required.push(property.into());
+    }
+}
+
+/// A schema of draft 2020-12 as one of draft-07, with references to where AsyncAPI keeps schemas.
+fn as_draft_07(schema: &Value) -> Value {
+    let Value::Object(schema) = schema else {
+        return schema.clone();
+    };
+    let mut older = Map::new();
+    for (keyword, value) in schema {
+        let value = match (keyword.as_str(), value) {
+            ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(schemas)) => schemas
+                .iter()
+                .map(|(name, schema)| (name.clone(), as_draft_07(schema)))
+                .collect(),
+            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(schemas)) => {
+                schemas.iter().map(as_draft_07).collect()
+            }
+            (
+                "items" | "additionalProperties" | "propertyNames" | "contains" | "not" | "if" | "then" | "else",
+                schema,
+            ) => as_draft_07(schema),
+            ("$ref", Value::String(reference)) => reference.replace("#/$defs/", "#/components/schemas/").into(),
+            ("$schema" | "$id" | "$anchor" | "$comment", _) => continue,
+            ("unevaluatedProperties" | "unevaluatedItems" | "dependentRequired" | "dependentSchemas", _) => continue,
+            ("minContains" | "maxContains", _) => continue,
+            (_, value) => value.clone(),
+        };
+        older.insert(keyword.clone(), value);
+    }
+    // With these, draft-07 would look for more than `contains` means here, or for less.
+    if schema.contains_key("minContains") || schema.contains_key("maxContains") {
+        older.remove("contains");
+    }
+    if let Some(prefix) = older.remove("prefixItems") {
+        if let Some(rest) = older.remove("items") {
+            older.insert("additionalItems".to_owned(), rest);
+        }
+        older.insert("items".to_owned(), prefix);
+    }
+    // Draft-07 sees nothing beside a reference.
+    if older.len() > 1
+        && let Some(reference) = older.remove("$ref")
+    {
+        let said_to_people: Map<String, Value> = ["title", "description", "default", "deprecated", "examples"]
+            .iter()
+            .filter_map(|keyword| older.remove_entry(*keyword))
+            .collect();
+        let beside = std::mem::replace(&mut older, said_to_people);
+        let beside = (!beside.is_empty()).then_some(Value::Object(beside));
+        let all: Vec<_> = beside.into_iter().chain([json!({ "$ref": reference })]).collect();
+        older.insert("allOf".to_owned(), all.into());
+    }
+    Value::Object(older)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_draft_07_writes_otherwise_is_rewritten() {
+        for (newer, older) in [
+            (
+                json!({ "type": "array", "prefixItems": [{ "$ref": "#/$defs/A" }], "items": false }),
+                json!({ "type": "array", "items": [{ "$ref": "#/components/schemas/A" }], "additionalItems": false }),
+            ),
+            (
+                json!({ "$ref": "#/$defs/A", "description": "An A.", "required": ["a"] }),
+                json!({ "description": "An A.", "allOf": [{ "required": ["a"] }, { "$ref": "#/components/schemas/A" }] }),
+            ),
+            (
+                json!({ "$ref": "#/$defs/A", "description": "An A." }),
+                json!({ "description": "An A.", "allOf": [{ "$ref": "#/components/schemas/A" }] }),
+            ),
+            (
+                json!({ "properties": { "unevaluatedProperties": { "unevaluatedProperties": false } } }),
+                json!({ "properties": { "unevaluatedProperties": {} } }),
+            ),
+            (json!({ "contains": {}, "minContains": 0 }), json!({})),
+        ] {
+            assert_eq!(as_draft_07(&newer), older, "{newer}");
+        }
+    }
+}

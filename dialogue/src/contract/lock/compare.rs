@@ -1,0 +1,307 @@
+//! What has changed between two locks, and whether clients of the first mind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use super::file::{Event, File, Kept, Room, name_of};
+use super::inclusion::{Gap, compatible};
+use crate::contract::types::Way;
+
+/// What a change means for clients that know the older contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Impact {
+    /// They get along as before.
+    Additive,
+    /// They may be refused, or hear what they do not expect; or that they do not cannot be proven.
+    Breaking,
+}
+
+/// One difference between two contracts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// What it means for clients.
+    pub impact: Impact,
+    /// What has changed: a room's id, or an event's name with a place in its payload.
+    pub subject: String,
+    /// How.
+    pub what: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let impact = match self.impact {
+            Impact::Additive => "additive",
+            Impact::Breaking => "BREAKING",
+        };
+        write!(f, "{impact}  {}: {}", self.subject, self.what)
+    }
+}
+
+/// Every change, breaking ones first.
+pub(super) fn changes(old: &File, new: &File) -> Vec<Change> {
+    let mut comparison = Comparison::default();
+    for (id, room) in &old.rooms {
+        match new.rooms.get(id) {
+            None => comparison.breaking(id, "the room is gone"),
+            Some(now) => comparison.room(id, &View::of(old, room), &View::of(new, now)),
+        }
+    }
+    for id in new.rooms.keys().filter(|id| !old.rooms.contains_key(*id)) {
+        comparison.additive(id, "a new room");
+    }
+    comparison.events();
+    comparison
+        .changes
+        .sort_by_key(|change| std::cmp::Reverse(change.impact));
+    comparison.changes
+}
+
+/// A room with its events by name.
+struct View<'f> {
+    room: &'f Room,
+    /// What clients may trigger; of an open room, what is known by name.
+    triggers: BTreeMap<&'f str, &'f Event>,
+    heard: BTreeMap<&'f str, &'f Event>,
+    triggers_any: bool,
+    hears_any: bool,
+}
+
+impl<'f> View<'f> {
+    fn of(file: &'f File, room: &'f Room) -> Self {
+        let by_name = |keys: &mut dyn Iterator<Item = &'f String>| -> BTreeMap<&'f str, &'f Event> {
+            keys.filter_map(|key| Some((name_of(key), file.events.get(key)?)))
+                .collect()
+        };
+        let mut triggers = by_name(&mut room.events.keys());
+        let mut heard = by_name(&mut room.events.keys().chain(&room.server_events));
+        let triggers_any = room.events.is_any();
+        let hears_any = heard.is_empty();
+        if hears_any {
+            // A name with two meanings has none where any event may happen.
+            let unique = |key: &&String| !key.contains('~') && !file.events.contains_key(&format!("{key}~2"));
+            heard = by_name(&mut file.events.keys().filter(unique));
+            if triggers_any {
+                triggers.clone_from(&heard);
+            }
+        }
+        Self {
+            room,
+            triggers,
+            heard,
+            triggers_any,
+            hears_any,
+        }
+    }
+}
+
+/// Two versions of an event, and the rooms in which the one became the other.
+struct Pair<'f> {
+    name: &'f str,
+    way: Way,
+    old: &'f Event,
+    new: &'f Event,
+    rooms: Vec<String>,
+}
+
+#[derive(Default)]
+struct Comparison<'f> {
+    changes: Vec<Change>,
+    pairs: Vec<Pair<'f>>,
+}
+
+impl<'f> Comparison<'f> {
+    fn breaking(&mut self, subject: &str, what: impl Into<String>) {
+        self.add(Impact::Breaking, subject, what);
+    }
+
+    fn additive(&mut self, subject: &str, what: impl Into<String>) {
+        self.add(Impact::Additive, subject, what);
+    }
+
+    fn add(&mut self, impact: Impact, subject: &str, what: impl Into<String>) {
+        self.changes.push(Change {
+            impact,
+            subject: subject.to_owned(),
+            what: what.into(),
+        });
+    }
+
+    fn room(&mut self, id: &str, old: &View<'f>, new: &View<'f>) {
+        self.triggers(id, old, new);
+        self.heard(id, old, new);
+        self.subscriptions(id, old.room, new.room);
+        let (old, new) = (old.room, new.room);
+        // More room is no harm; less is. No bound is the most.
+        let bound = |size: Option<usize>| size.unwrap_or(usize::MAX);
+        self.amount(id, "seats", bound(old.max_size), bound(new.max_size));
+        let count = |created: Option<usize>| created.unwrap_or(0);
+        self.amount(
+            id,
+            "rooms that a user may create",
+            count(old.client_created),
+            count(new.client_created),
+        );
+        self.kept(
+            id,
+            "history for who joins",
+            old.sync_history_on_join,
+            new.sync_history_on_join,
+        );
+        for (what, was, is) in [
+            ("created by the first who joins", old.on_demand, new.on_demand),
+            ("listed", old.listed, new.listed),
+        ] {
+            match (was, is) {
+                (true, false) => self.breaking(id, format!("no longer {what}")),
+                (false, true) => self.additive(id, format!("{what} now")),
+                _ => {}
+            }
+        }
+    }
+
+    fn triggers(&mut self, id: &str, old: &View<'f>, new: &View<'f>) {
+        if old.triggers_any && !new.triggers_any {
+            self.breaking(id, "clients may no longer trigger any event");
+        }
+        for (&name, &was) in &old.triggers {
+            match new.triggers.get(name) {
+                Some(is) => self.pair(id, name, Way::Inbound, was, is),
+                None if new.triggers_any => {}
+                None if new.heard.contains_key(name) => {
+                    self.breaking(id, format!("only the server may trigger `{name}` now"));
+                }
+                None => self.breaking(id, format!("clients may no longer trigger `{name}`")),
+            }
+        }
+        for (&name, is) in new
+            .triggers
+            .iter()
+            .filter(|(name, _)| !old.triggers.contains_key(*name))
+        {
+            if old.triggers_any && *is.inbound() != Value::Bool(true) {
+                self.breaking(
+                    id,
+                    format!("`{name}` could have any payload here, and has a schema now"),
+                );
+            } else {
+                self.additive(id, format!("clients may trigger `{name}`"));
+            }
+        }
+        if new.triggers_any && !old.triggers_any {
+            self.additive(id, "clients may trigger any event");
+        }
+    }
+
+    fn heard(&mut self, id: &str, old: &View<'f>, new: &View<'f>) {
+        if old.hears_any && !new.hears_any {
+            self.breaking(id, "not every event may be heard any more");
+        }
+        for (&name, &was) in &old.heard {
+            match new.heard.get(name) {
+                Some(is) => self.pair(id, name, Way::Outbound, was, is),
+                None if new.hears_any => self.breaking(id, format!("`{name}` may have any payload now")),
+                None => self.breaking(id, format!("`{name}` is no longer heard")),
+            }
+        }
+        for &name in new.heard.keys().filter(|name| !old.heard.contains_key(*name)) {
+            if !new.triggers.contains_key(name) {
+                self.additive(id, format!("`{name}` may be heard"));
+            }
+        }
+        if new.hears_any && !old.hears_any {
+            self.additive(id, "any event may be heard");
+        }
+    }
+
+    /// What a client that names no events when it joins is subscribed to.
+    fn subscriptions(&mut self, id: &str, old: &Room, new: &Room) {
+        let (old, new) = (&old.default_subscriptions, &new.default_subscriptions);
+        match (old.is_any(), new.is_any()) {
+            (true, true) => {}
+            (true, false) => self.breaking(id, "joining no longer subscribes to everything"),
+            (false, true) => self.additive(id, "joining subscribes to everything"),
+            (false, false) => {
+                let [old, new] = [old, new].map(|listed| listed.keys().collect::<BTreeSet<_>>());
+                for name in old.difference(&new) {
+                    self.breaking(id, format!("joining no longer subscribes to `{name}`"));
+                }
+                for name in new.difference(&old) {
+                    self.additive(id, format!("joining subscribes to `{name}`"));
+                }
+            }
+        }
+    }
+
+    fn amount(&mut self, subject: &str, of: &str, old: usize, new: usize) {
+        let say = |amount: usize| match amount {
+            usize::MAX => "any number".to_owned(),
+            amount => amount.to_string(),
+        };
+        let what = format!("{of}: {} now, was {}", say(new), say(old));
+        match new.cmp(&old) {
+            std::cmp::Ordering::Less => self.breaking(subject, what),
+            std::cmp::Ordering::Greater => self.additive(subject, what),
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+
+    fn kept(&mut self, subject: &str, of: &str, old: Option<Kept>, new: Option<Kept>) {
+        match (old, new) {
+            (old, new) if old == new => {}
+            (None, _) => self.additive(subject, format!("{of} now, was none")),
+            (_, None) => self.breaking(subject, format!("no {of} any more")),
+            (Some(Kept::Last(old)), Some(Kept::Last(new))) => self.amount(subject, of, old, new),
+            // How much the manager keeps is not known here.
+            _ => self.breaking(subject, format!("another amount of {of}")),
+        }
+    }
+
+    fn pair(&mut self, id: &str, name: &'f str, way: Way, old: &'f Event, new: &'f Event) {
+        if old == new {
+            return;
+        }
+        let is_same = |pair: &&mut Pair<'_>| pair.name == name && pair.way == way && pair.old == old && pair.new == new;
+        match self.pairs.iter_mut().find(is_same) {
+            Some(pair) => pair.rooms.push(id.to_owned()),
+            None => self.pairs.push(Pair {
+                name,
+                way,
+                old,
+                new,
+                rooms: vec![id.to_owned()],
+            }),
+        }
+    }
+
+    /// The events that are others now, each once for all the rooms that have it.
+    fn events(&mut self) {
+        for pair in std::mem::take(&mut self.pairs) {
+            let Pair {
+                name, way, old, new, ..
+            } = pair;
+            let rooms = pair.rooms.join(", ");
+            let (old_schema, new_schema, verb, additive) = match way {
+                Way::Inbound => (old.inbound(), new.inbound(), "triggered", "what was accepted still is"),
+                Way::Outbound => (
+                    old.outbound(),
+                    new.outbound(),
+                    "heard",
+                    "what is heard was possible before",
+                ),
+            };
+            if way == Way::Outbound {
+                self.kept(&format!("{name} in {rooms}"), "history", old.history, new.history);
+            }
+            if old_schema == new_schema {
+                continue;
+            }
+            match compatible(way, old_schema, new_schema) {
+                Ok(()) => self.additive(&format!("{name}, {verb} in {rooms}"), additive),
+                Err(Gap { at, why, .. }) => self.breaking(&format!("{name}{at}, {verb} in {rooms}"), why),
+            }
+        }
+    }
+}

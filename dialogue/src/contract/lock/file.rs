@@ -1,0 +1,237 @@
+//! What stands in a lock file. Only what clients can tell: names for people and descriptions are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::LockError;
+use crate::contract::model::{Contract, ContractRoom};
+use crate::event::{EventDefinition, HistorySetting, walk};
+use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
+
+/// The version of the file's form.
+pub(super) const VERSION: u32 = 1;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) version: u32,
+    pub(super) fingerprint: String,
+    /// By id; of a family, with `*` for each field, whose names clients do not see.
+    pub(super) rooms: BTreeMap<String, Room>,
+    /// By name; where several events have one, `~` and a number follow.
+    pub(super) events: BTreeMap<String, Event>,
+}
+
+/// A room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Room {
+    pub(super) events: Listed,
+    pub(super) server_events: BTreeSet<String>,
+    pub(super) default_subscriptions: Listed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_size: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sync_history_on_join: Option<Kept>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) on_demand: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) listed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) client_created: Option<usize>,
+}
+
+/// Some events, or any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Listed {
+    Any(Star),
+    Only(BTreeSet<String>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) enum Star {
+    #[serde(rename = "*")]
+    Star,
+}
+
+impl Listed {
+    const ANY: Self = Self::Any(Star::Star);
+
+    pub(super) fn is_any(&self) -> bool {
+        *self == Self::ANY
+    }
+
+    /// The keys that are listed.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
+        let only = match self {
+            Self::Any(_) => None,
+            Self::Only(keys) => Some(keys),
+        };
+        only.into_iter().flatten()
+    }
+}
+
+/// How much history there is: `true` for as much as is kept, or a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Kept {
+    Last(usize),
+    All(bool),
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Event {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) history: Option<Kept>,
+    /// What clients are held to.
+    inbound: Value,
+    /// What they hear, where it is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outbound: Option<Value>,
+}
+
+impl Event {
+    pub(super) fn inbound(&self) -> &Value {
+        &self.inbound
+    }
+
+    pub(super) fn outbound(&self) -> &Value {
+        self.outbound.as_ref().unwrap_or(&self.inbound)
+    }
+
+    fn of(definition: &EventDefinition) -> Self {
+        let inbound = bare(definition.inbound_schema());
+        let outbound = bare(definition.outbound_schema());
+        Self {
+            history: match definition.history() {
+                HistorySetting::Off => None,
+                HistorySetting::ManagerLimit => Some(Kept::All(true)),
+                HistorySetting::Limit(limit) => Some(Kept::Last(limit)),
+            },
+            outbound: (outbound != inbound).then_some(outbound),
+            inbound,
+        }
+    }
+}
+
+impl File {
+    pub(super) fn of(contract: &Contract) -> Self {
+        let mut file = Self {
+            version: VERSION,
+            fingerprint: String::new(),
+            rooms: BTreeMap::new(),
+            events: BTreeMap::new(),
+        };
+        for room in &contract.rooms {
+            let locked = file.room(room);
+            file.rooms.insert(id(room), locked);
+        }
+        file.fingerprint = sha1_smol::Sha1::from(file.text()).digest().to_string();
+        file
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, LockError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let Versioned { version } = serde_json::from_str(text)?;
+        if version != VERSION {
+            return Err(LockError::Version { version });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    pub(super) fn text(&self) -> String {
+        // Through a `Value`, whose objects can be put in one order; a struct of strings and values always converts.
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value.sort_all_objects();
+        format!("{value:#}\n")
+    }
+
+    fn room(&mut self, room: &ContractRoom) -> Room {
+        let declaration = room.declaration;
+        Room {
+            events: match declaration.events {
+                DeclaredEvents::Any => Listed::ANY,
+                DeclaredEvents::Only(_) => Listed::Only(self.keys(&room.events)),
+            },
+            server_events: self.keys(&room.server_events),
+            default_subscriptions: match declaration.default_subscriptions {
+                DefaultSubscriptions::All => Listed::ANY,
+                DefaultSubscriptions::Only(names) => {
+                    Listed::Only(names.iter().map(|name| (*name).to_owned()).collect())
+                }
+            },
+            max_size: declaration.max_size,
+            sync_history_on_join: match declaration.sync_history_on_join {
+                SyncHistory::Off => None,
+                SyncHistory::All => Some(Kept::All(true)),
+                SyncHistory::PerType(number) => Some(Kept::Last(number)),
+            },
+            on_demand: declaration.family.on_demand,
+            listed: declaration.family.listed,
+            client_created: declaration.family.client_created,
+        }
+    }
+
+    /// The keys of events, which are added where they are not yet there.
+    fn keys(&mut self, events: &[EventDefinition]) -> BTreeSet<String> {
+        events
+            .iter()
+            .map(|event| self.key(event.name(), Event::of(event)))
+            .collect()
+    }
+
+    fn key(&mut self, name: &str, event: Event) -> String {
+        let keys = std::iter::once(name.to_owned()).chain((2..).map(|number: u32| format!("{name}~{number}")));
+        for key in keys {
+            match self.events.get(&key) {
+                Some(found) if *found != event => {}
+                Some(_) => return key,
+                None => {
+                    self.events.insert(key.clone(), event);
+                    return key;
+                }
+            }
+        }
+        // Not reached: there are more numbers than events.
+        name.to_owned()
+    }
+}
+
+fn id(room: &ContractRoom) -> String {
+    let segments = room.segments();
+    let texts = segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => text,
+        Segment::Field(_) => "*",
+    });
+    texts.collect()
+}
+
+/// The name of the event with this key.
+pub(super) fn name_of(key: &str) -> &str {
+    key.split_once('~').map_or(key, |(name, _)| name)
+}
+
+/// A schema without what it says to people.
+fn bare(schema: Option<&Value>) -> Value {
+    let Some(schema) = schema else {
+        return Value::Bool(true);
+    };
+    let mut bare = schema.clone();
+    for at in walk::pointers(schema) {
+        if let Some(Value::Object(keywords)) = bare.pointer_mut(&at) {
+            for remark in ["$schema", "$comment", "title", "description", "examples", "deprecated"] {
+                keywords.remove(remark);
+            }
+        }
+    }
+    bare
+}

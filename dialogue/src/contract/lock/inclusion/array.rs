@@ -1,0 +1,71 @@
+//! Arrays: lengths, items by place, and items in general.
+
+use serde_json::{Map, Value};
+
+use super::super::forms::Form;
+use super::{ANYTHING, Comparison, Proof};
+
+impl<'s> Comparison<'s> {
+    pub(super) fn arrays_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        let least = form.at_least("minItems");
+        let most = longest(form);
+        self.limits_fit(
+            "items",
+            [least, most],
+            [wide.at_least("minItems"), wide.at_most("maxItems")],
+        )?;
+        let unique = |form: &Form<'_>| form.all("uniqueItems").any(|unique| *unique == Value::Bool(true));
+        if unique(wide) && !unique(form) && most > 1 {
+            return Err(self.differs("items must be unique now", "items may be repeated now"));
+        }
+        let places = form
+            .parts
+            .iter()
+            .chain(&wide.parts)
+            .map(|part| listed(part).len())
+            .max();
+        let places = places.unwrap_or(0);
+        for part in &wide.parts {
+            for place in 0..places {
+                if (place as u64) < most
+                    && let Some(item) = item(part, place)
+                {
+                    self.below(&place.to_string(), &items(form, place), &[item])?;
+                }
+            }
+            if places as u64 >= most {
+                continue;
+            }
+            if let Some(rest) = item(part, places) {
+                self.below("*", &items(form, places), &[rest])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The most items that an array of this form has.
+pub(super) fn longest(form: &Form<'_>) -> u64 {
+    let closed = form
+        .parts
+        .iter()
+        .filter(|part| part.get("items") == Some(&Value::Bool(false)));
+    let closed = closed.map(|part| listed(part).len() as u64).min();
+    form.at_most("maxItems").min(closed.unwrap_or(u64::MAX))
+}
+
+/// The schemas of the item at a place, all of which hold.
+pub(super) fn items<'s>(form: &Form<'s>, place: usize) -> Vec<&'s Value> {
+    let items: Vec<_> = form.parts.iter().filter_map(|part| item(part, place)).collect();
+    if items.is_empty() { vec![&ANYTHING] } else { items }
+}
+
+fn item(part: &Map<String, Value>, place: usize) -> Option<&Value> {
+    listed(part).get(place).or_else(|| part.get("items"))
+}
+
+fn listed(part: &Map<String, Value>) -> &[Value] {
+    part.get("prefixItems")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,239 @@
+//! Objects: which properties there are, may be, and must be.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::super::forms::Form;
+use super::{ANYTHING, Comparison, Proof, gap, matches, step};
+use crate::contract::types::Way;
+use crate::event::EventSchema;
+
+impl<'s> Comparison<'s> {
+    pub(super) fn objects_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        self.required_fit(form, wide)?;
+        self.declared_fit(form, wide)?;
+        self.kept(form, wide)?;
+        for part in &wide.parts {
+            self.undeclared_fit(form, part)?;
+        }
+        self.names_fit(form, wide)?;
+        let least = form.at_least("minProperties").max(required(form).len() as u64);
+        let most = if undeclared(form).is_empty() {
+            form.at_most("maxProperties").min(names(form).len() as u64)
+        } else {
+            form.at_most("maxProperties")
+        };
+        self.limits_fit(
+            "properties",
+            [least, most],
+            [wide.at_least("minProperties"), wide.at_most("maxProperties")],
+        )
+    }
+
+    fn required_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        let own = required(form);
+        match required(wide).into_iter().find(|name| !own.contains(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let mut missing = self.differs("is required now", "may be absent now");
+                missing.at = format!("/{}", step(name));
+                Err(missing)
+            }
+        }
+    }
+
+    /// Whether the properties that the wider form declares have values that it allows, and mean the same when absent.
+    fn declared_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        let own = required(form);
+        for name in declared(wide) {
+            let wanted = properties(wide, name);
+            for occurrence in occurrences(form, name) {
+                self.below(&step(name), &occurrence, &wanted)?;
+            }
+            let had = properties(form, name);
+            if self.way == Way::Inbound && !had.is_empty() && !own.contains(name) {
+                let [before, now] = [had, wanted].map(|schemas| default(&schemas).cloned());
+                if before != now {
+                    let say = |default: Option<Value>| default.map_or("nothing".to_owned(), |value| value.to_string());
+                    let mut changed = gap(&format!("left out, it means {} now, was {}", say(now), say(before)));
+                    changed.at = format!("/{}", step(name));
+                    return Err(changed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what the old schema declares is still declared by the new one.
+    fn kept(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        let (old, new) = match self.way {
+            Way::Inbound => (form, wide),
+            Way::Outbound => (wide, form),
+        };
+        if !undeclared(new).is_empty() {
+            return Ok(());
+        }
+        let new = declared(new);
+        let possible = |name: &&&str| !properties(old, name).contains(&&Value::Bool(false));
+        match declared(old).iter().filter(possible).find(|name| !new.contains(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let mut gone = self.differs("is not read any more", "is not sent any more");
+                gone.at = format!("/{}", step(name));
+                Err(gone)
+            }
+        }
+    }
+
+    /// Whether properties that a part of the wider form does not name satisfy what it says of such.
+    fn undeclared_fit(&self, form: &Form<'s>, part: &'s Map<String, Value>) -> Proof {
+        let patterns: Vec<(&str, &Value)> = schemas(part, "patternProperties").collect();
+        let sources = undeclared(form);
+        for (pattern, schema) in &patterns {
+            for name in names(form).into_iter().filter(|name| matches(pattern, name)) {
+                for occurrence in occurrences(form, name) {
+                    self.below(&step(name), &occurrence, &[schema])?;
+                }
+            }
+            for source in &sources {
+                self.below("*", &[source.schema], &[schema])?;
+            }
+        }
+        let rest = match part.get("additionalProperties") {
+            None | Some(Value::Bool(true)) => return self.unevaluated_fit(part),
+            Some(rest) => rest,
+        };
+        let is_named = |name: &str| {
+            schemas(part, "properties").any(|(own, _)| own == name)
+                || patterns.iter().any(|(pattern, _)| matches(pattern, name))
+        };
+        for name in names(form).into_iter().filter(|name| !is_named(name)) {
+            for occurrence in occurrences(form, name) {
+                self.below(&step(name), &occurrence, &[rest])?;
+            }
+        }
+        for source in &sources {
+            let covered = source
+                .pattern
+                .is_some_and(|own| patterns.iter().any(|(pattern, _)| *pattern == own));
+            if !covered {
+                self.below("*", &[source.schema], &[rest])?;
+            }
+        }
+        self.unevaluated_fit(part)
+    }
+
+    fn unevaluated_fit(&self, part: &Map<String, Value>) -> Proof {
+        match part.get("unevaluatedProperties") {
+            None | Some(Value::Bool(true)) => Ok(()),
+            Some(_) => Err(gap("what `unevaluatedProperties` says cannot be compared")),
+        }
+    }
+
+    fn names_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        let has_others = !undeclared(form).is_empty();
+        for wanted in wide.all("propertyNames") {
+            let validator =
+                EventSchema::compile(wanted.clone()).map_err(|_| gap("a schema of names cannot be compared"))?;
+            if let Some(name) = names(form)
+                .into_iter()
+                .find(|name| validator.check(&json!(name)).is_err())
+            {
+                let mut refused = self.differs("is not accepted any more", "may be there now");
+                refused.at = format!("/{}", step(name));
+                return Err(refused);
+            }
+            let own: Vec<&Value> = form.all("propertyNames").collect();
+            if has_others && self.below("*", &own, &[wanted]).is_err() {
+                return Err(self.differs("not every key is accepted any more", "there may be other keys now"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where properties that are not declared by name come from.
+struct Source<'s> {
+    pattern: Option<&'s str>,
+    schema: &'s Value,
+}
+
+/// The schemas of properties that are not declared by name; none if there are no such properties.
+fn undeclared<'s>(form: &Form<'s>) -> Vec<Source<'s>> {
+    let mut sources = Vec::new();
+    for part in &form.parts {
+        sources.extend(schemas(part, "patternProperties").map(|(pattern, schema)| Source {
+            pattern: Some(pattern),
+            schema,
+        }));
+        for keyword in ["additionalProperties", "unevaluatedProperties"] {
+            sources.extend(part.get(keyword).map(|schema| Source { pattern: None, schema }));
+        }
+    }
+    sources.retain(|source| *source.schema != Value::Bool(false));
+    sources
+}
+
+/// The schemas that a property may have the value of, in one way or another; none if it cannot be there.
+pub(super) fn occurrences<'s>(form: &Form<'s>, name: &str) -> Vec<Vec<&'s Value>> {
+    let own = properties(form, name);
+    if own.contains(&&Value::Bool(false)) {
+        return Vec::new();
+    }
+    if !own.is_empty() {
+        return vec![own];
+    }
+    if required(form).contains(name) {
+        return vec![vec![&ANYTHING]];
+    }
+    undeclared(form).iter().map(|source| vec![source.schema]).collect()
+}
+
+/// The schemas that the parts have for a property.
+pub(super) fn properties<'s>(form: &Form<'s>, name: &str) -> Vec<&'s Value> {
+    form.all("properties")
+        .filter_map(|properties| properties.get(name))
+        .collect()
+}
+
+/// The names of properties that are declared.
+fn declared<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
+    form.parts
+        .iter()
+        .flat_map(|part| schemas(part, "properties").map(|(name, _)| name))
+        .collect()
+}
+
+/// The names that are required.
+pub(super) fn required<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
+    form.all("required")
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// Every property that is known by name.
+fn names<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
+    declared(form).into_iter().chain(required(form)).collect()
+}
+
+/// What a property that is left out means. That `null` is said or not is no difference.
+fn default<'s>(schemas: &[&'s Value]) -> Option<&'s Value> {
+    schemas
+        .iter()
+        .find_map(|schema| schema.get("default"))
+        .filter(|default| !default.is_null())
+}
+
+pub(super) fn schemas<'s>(
+    part: &'s Map<String, Value>,
+    keyword: &str,
+) -> impl Iterator<Item = (&'s str, &'s Value)> + use<'s> {
+    part.get(keyword)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| (name.as_str(), schema))
+}

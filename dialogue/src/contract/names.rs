@@ -1,0 +1,101 @@
+//! Names for the types of a contract: good as identifiers of TypeScript and as keys of JSON and AsyncAPI documents.
+
+use std::collections::{HashMap, HashSet};
+
+/// Gives out each name once.
+#[derive(Debug)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    given: HashMap<(String, String), String>,
+}
+
+impl Names {
+    /// Names other than these.
+    pub(super) fn besides(reserved: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            taken: reserved.into_iter().collect(),
+            given: HashMap::new(),
+        }
+    }
+
+    /// The name of what `identity` tells from others that would be called the same. `suffix` is what it is told by if the
+    /// wanted name is taken; numbers are the last resort.
+    pub(super) fn name(&mut self, wanted: &str, suffix: &str, identity: &str) -> Name {
+        let key = (wanted.to_owned(), identity.to_owned());
+        if let Some(name) = self.given.get(&key) {
+            return Name {
+                name: name.clone(),
+                is_new: false,
+            };
+        }
+        let plain = pascal_case(wanted);
+        let suffixed = format!("{plain}{suffix}");
+        let mut name = if self.taken.contains(&plain) {
+            suffixed.clone()
+        } else {
+            plain
+        };
+        let mut number = 2;
+        while self.taken.contains(&name) {
+            name = format!("{suffixed}{number}");
+            number += 1;
+        }
+        self.taken.insert(name.clone());
+        self.given.insert(key, name.clone());
+        Name { name, is_new: true }
+    }
+}
+
+/// A name that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) name: String,
+    /// Whether this is the first time.
+    pub(super) is_new: bool,
+}
+
+/// `order:placed` as `OrderPlaced`. Letters beyond ASCII are left out, since AsyncAPI's keys have none.
+fn pascal_case(name: &str) -> String {
+    let mut pascal = String::new();
+    for word in name.split(|character: char| !character.is_ascii_alphanumeric()) {
+        let mut characters = word.chars();
+        pascal.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        pascal.extend(characters);
+    }
+    if pascal.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        pascal
+    } else {
+        format!("Type{pascal}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_names_become_identifiers() {
+        for (name, identifier) in [
+            ("message", "Message"),
+            ("order:placed", "OrderPlaced"),
+            ("user.joined_v2", "UserJoinedV2"),
+            ("2fa", "Type2fa"),
+            ("--", "Type"),
+            ("Page_of_Item", "PageOfItem"),
+        ] {
+            assert_eq!(pascal_case(name), identifier);
+        }
+    }
+
+    #[test]
+    fn one_thing_has_one_name_and_others_of_that_name_have_others() {
+        let mut names = Names::besides(["Room".to_owned()]);
+        let mut name = |identity: &str| names.name("author", "Input", identity).name;
+        assert_eq!(
+            [name("a"), name("b"), name("c")],
+            ["Author", "AuthorInput", "AuthorInput2"]
+        );
+        assert_eq!(name("b"), "AuthorInput");
+        assert_eq!(names.name("room", "Data", "").name, "RoomData");
+    }
+}

@@ -1,0 +1,41 @@
+// Each payload type against what json-schema-to-typescript makes of the same schema: each is assignable to the other.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { compile as translate } from "json-schema-to-typescript";
+
+import { compile } from "./compiler.js";
+import { json, text } from "./documents.js";
+
+for (const set of ["rooms", "open"]) {
+  test(`the payloads of ${set} are those of json-schema-to-typescript`, async () => {
+    const { components } = json(set, "asyncapi.json");
+    const names = Object.keys(components.schemas);
+    assert.ok(names.length > 0);
+    const all = {
+      type: "object",
+      required: names,
+      properties: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/schemas/${name}` }])),
+      components,
+    };
+    const theirs = await translate(all, "All", {
+      // As ours: what is not declared is a mistake.
+      additionalProperties: false,
+      // Lengths are the server's to check, but tuples are tuples.
+      ignoreMinAndMaxItems: false,
+      format: false,
+    });
+    const program = [
+      `import type * as ours from "./client.js";`,
+      `import type { All } from "./theirs.js";`,
+      `type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : "theirs is wider") : "ours is wider";`,
+      ...names.map((name) => `export const _${name}: Same<ours.${name}, All["${name}"]> = true;`),
+    ];
+    const found = compile({
+      "client.d.ts": text(set, "client.d.ts"),
+      "theirs.d.ts": theirs,
+      "program.ts": program.join("\n"),
+    });
+    assert.deepEqual(found, [], theirs);
+  });
+}

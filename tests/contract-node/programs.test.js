@@ -1,0 +1,125 @@
+// Programs against the generated types: good ones compile, and each mistake is refused for what it is.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { compile } from "./compiler.js";
+import { text } from "./documents.js";
+
+const begin = `
+import { DialogueClient, type Rooms, type Message, type MessageInput } from "./client.js";
+const client = new DialogueClient({ url: "ws://localhost/dialogue/ws" });
+const chat = await client.join("chat");
+const project = await client.join("project-acme-7");
+const news = await client.join("news");
+const wall = await client.join("wall");
+export {};
+`;
+
+function check(program, set = "rooms") {
+  return compile({ "client.d.ts": text(set, "client.d.ts"), "program.ts": program });
+}
+
+test("the generated module is sound by itself", () => {
+  const modules = { "rooms.d.ts": text("rooms", "client.d.ts"), "open.d.ts": text("open", "client.d.ts") };
+  assert.deepEqual(compile(modules, { checkDeclarations: true }), []);
+});
+
+test("a good program compiles", () => {
+  const program = `${begin}
+    chat.trigger("message", { text: "hello" });
+    chat.trigger("message", { text: "hello", to: { name: "bob" }, urgent: true });
+    const input: MessageInput = { text: "hello", to: null };
+    chat.trigger("message", input);
+    chat.trigger("bell");
+    chat.on("message", ({ data }) => {
+      const line: Message = data;
+      // What may be left out when it is said is there when it is heard.
+      const urgent: boolean = data.urgent;
+      const to: string | undefined = data.to?.tags.join();
+    });
+    chat.on("user-joined", ({ data, from, timestamp }) => {
+      const name: string = data.username;
+    });
+    chat.on("error", ({ data }) => data.code.toFixed());
+    project.on("shapes:all", ({ data }) => {
+      if (data.internal.type === "Struct") {
+        const a: number = data.internal.a;
+      }
+      const [small, large]: [number, number] = data.integers;
+      const key: number | undefined = data.kind_keys["first-kind"];
+      const deep: number | undefined = data.tree.children[0]?.left?.value;
+    });
+    // A room that only the server speaks in, of whatever it likes.
+    wall.on("anything", ({ data }) => {
+      const unknown: unknown = data;
+    });
+    wall.on("user-joined", ({ data }) => data.username);
+    const id: keyof Rooms = "project-a-b";
+  `;
+  assert.deepEqual(check(program), []);
+});
+
+test("an open room takes any event, and holds those that are known to their types", () => {
+  const program = (line) => `
+    import { DialogueClient } from "./client.js";
+    const sandbox = await new DialogueClient().join("sandbox");
+    ${line}
+    export {};`;
+  assert.deepEqual(check(program(`sandbox.trigger("made-up", { any: "thing" });`), "open"), []);
+  assert.deepEqual(check(program(`sandbox.trigger("user-joined", { username: "ada" });`), "open"), []);
+  const wrong = check(program(`sandbox.trigger("user-joined", { username: 7 });`), "open");
+  assert.deepEqual(
+    wrong.map(({ code }) => code),
+    [2322],
+  );
+});
+
+const NOT_ASSIGNABLE_ARGUMENT = 2345;
+const NOT_ASSIGNABLE = 2322;
+const MISSING_PROPERTY = 2345;
+const EXCESS_PROPERTY = 2353;
+const NO_SUCH_PROPERTY = 2339;
+const PERHAPS_MEANT = 2551;
+
+const mistakes = [
+  ["a room that is not there", `client.join("nowhere");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an id of no family", `client.join("projekt-acme-7");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an id that lacks a field of its family", `client.join("project-acme");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an event of the server", `chat.trigger("user-joined", { username: "ada" });`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an event of another room", `chat.trigger("shapes:all", {} as never);`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a trigger where clients only listen", `news.trigger("user-joined", { username: "ada" });`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a trigger where the server says anything", `wall.trigger("anything", 1);`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a misspelt event to listen to", `chat.on("mesage", () => {});`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an event that is never heard there", `news.on("message", () => {});`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a payload of another type", `chat.trigger("message", "hello");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a property of another type", `chat.trigger("message", { text: 7 });`, NOT_ASSIGNABLE],
+  ["a property that is missing", `chat.trigger("message", { urgent: true });`, MISSING_PROPERTY],
+  ["a property of a property that is missing", `chat.trigger("message", { text: "", to: {} });`, 2741],
+  ["a property that is misspelt", `chat.trigger("message", { text: "", urgnt: true });`, 2561],
+  ["a property that is not there", `chat.trigger("message", { text: "", extra: 1 });`, EXCESS_PROPERTY],
+  ["a payload for an event without one", `chat.trigger("bell", { loud: true });`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a variant that is not there", `const kind: Rooms["chat"]["triggers"]["message"] = { text: "", to: "bob" };`, NOT_ASSIGNABLE],
+  ["reading what is not in a payload", `chat.on("message", ({ data }) => data.txt);`, PERHAPS_MEANT],
+  ["reading what another event has", `chat.on("error", ({ data }) => data.username);`, NO_SUCH_PROPERTY],
+  ["reading a nested property as another type", `chat.on("error", ({ data }) => { const code: string = data.code; });`, NOT_ASSIGNABLE],
+  ["calling what may be null", `chat.on("message", ({ data }) => data.to.name);`, 18047],
+];
+
+// One program, since each takes the compiler a second. What a line has to do with others is its block's own.
+const first = begin.split("\n").length;
+const found = check([begin, ...mistakes.map(([, line]) => `{ ${line} }`)].join("\n"));
+
+for (const [at, [mistake, line, code]] of mistakes.entries()) {
+  test(`refused: ${mistake}`, () => {
+    const here = found.filter((diagnostic) => diagnostic.line === first + at);
+    assert.deepEqual(
+      here.map(({ code }) => code),
+      [code],
+      `${line}\n${JSON.stringify(here, null, 2)}`,
+    );
+  });
+}
+
+test("nothing else is refused", () => {
+  assert.equal(found.length, mistakes.length);
+});

@@ -1,0 +1,5 @@
+//! The contract of rooms as clients and their tools see it. `contract-node` has the part that needs Node.
+
+mod documents;
+mod node;
+mod rooms;

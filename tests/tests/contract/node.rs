@@ -1,0 +1,44 @@
+//! The documents as their own tools read them: `tsc`, json-schema-to-typescript and the AsyncAPI parser. What is expected
+//! stands in `contract-node/*.test.js`; this writes the documents and starts Node, so that `cargo test -- --ignored` runs
+//! it with the rest.
+//!
+//! Needs Node and `npm ci` once in `tests/contract-node`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use dialogue::RoomSet;
+
+use super::rooms::{OpenRooms, Rooms};
+
+#[test]
+#[ignore = "needs Node"]
+fn compilers_and_parsers_take_the_documents_and_refuse_wrong_programs() {
+    let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract-node");
+    assert!(
+        node.join("node_modules").is_dir(),
+        "the packages of the contract's test are not installed: run `npm ci` in tests/contract-node"
+    );
+    let documents = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract");
+    write::<Rooms>(&documents.join("rooms"));
+    write::<OpenRooms>(&documents.join("open"));
+    let status = Command::new("node")
+        .args(["--test", "--test-reporter=spec"])
+        .current_dir(node)
+        .env("CONTRACT_DOCUMENTS", &documents)
+        .status()
+        .expect("Node starts");
+    assert!(
+        status.success(),
+        "the contract's test failed; what Node printed says where"
+    );
+}
+
+fn write<R: RoomSet>(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a file can be written");
+    write("client.d.ts", R::typescript().expect("the types"));
+    write("asyncapi.json", R::asyncapi().expect("the document").to_string());
+    write("schema.json", R::json_schema().expect("the schema").to_string());
+}
