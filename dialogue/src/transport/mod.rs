@@ -4,6 +4,7 @@ mod connection;
 #[cfg(feature = "testing")]
 mod echo;
 mod handshake;
+mod published;
 mod serve;
 mod socket;
 #[cfg(test)]

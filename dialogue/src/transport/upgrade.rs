@@ -13,10 +13,16 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::published::document;
 use super::{connection, handshake};
 use crate::origin;
 use crate::runtime::{Core, Dialogue};
 use crate::session::Presented;
+
+/// The client for browsers and Node, as the npm package has it.
+const CLIENT: &str = include_str!("../../npm/client.js");
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into the request by the
 /// serve loop; a server that the router is mounted in does not.
@@ -27,7 +33,8 @@ impl Dialogue {
     /// The routes of this server, to be served alone or merged into the application's own `axum::Router`:
     ///
     /// - `GET {base}/ws`: the WebSocket, `/dialogue/ws` by default;
-    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping.
+    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
+    /// - `GET {base}/client.js`: the client for browsers and Node, an ES module without dependencies.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -51,6 +58,7 @@ impl Dialogue {
         axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
             .route(&format!("{base}/ready"), get(ready))
+            .route(&format!("{base}/client.js"), document(JAVASCRIPT, CLIENT))
             .with_state(Entry {
                 core: Arc::clone(&self.core),
                 addresses: Arc::default(),
