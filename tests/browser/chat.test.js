@@ -199,6 +199,7 @@ test("no line is lost or doubled by a cut network and a restart of the server", 
   await ada.sees("banner-text", "The connection is lost");
   await ada.says("From far away.");
   await ada.sees("unsent", "Your message will be sent then.");
+  await ada.page.screenshot({ path: `${ARTIFACTS}chat-cut.png` });
   await grace.says("Missed.");
   await grace.reads("Grace", "Missed.");
   network.mend();
