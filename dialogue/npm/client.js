@@ -455,7 +455,6 @@ class Session {
   /** @param {Frame} connected */
   #renewed({ resume, expiresIn }) {
     this.#resume = resume;
-    clearTimeout(this.#renewal);
     if (expiresIn !== undefined) this.#renewIn(0.9 * expiresIn, performance.now() + expiresIn);
   }
 

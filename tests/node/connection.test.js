@@ -215,6 +215,42 @@ test("a renewal that is refused is reported, and tried again while the session l
   assert.equal(fake.socket.answers({ type: "connected", resume: "r2" }).type, "connect");
 });
 
+test("a renewal ends with the connection that it was for", async (t) => {
+  const given = [];
+  const auth = () => new Promise((resolve) => given.push(resolve));
+  const fake = new Fake(t, { auth });
+  fake.client.connect();
+  given.shift()("token");
+  await fake.accept({ expiresIn: 10_000 });
+  await fake.tick(9_000); // asks for a token …
+  fake.socket.closes(1006); // … which comes too late
+  await fake.tick(500);
+  given[1]("token");
+  await fake.accept({ expiresIn: 10_000 });
+  given[0]("token");
+  await settled();
+  assert.deepEqual(fake.socket.taken(), []);
+
+  await fake.tick(9_000);
+  given[2]("token");
+  await settled();
+  assert.equal(fake.socket.taken()[0].type, "connect");
+  fake.socket.closes(1006);
+  await settled();
+  assert.deepEqual(fake.errors, []);
+});
+
+test("connecting again after a loss is a promise of its own", async (t) => {
+  const fake = await Fake.connected(t);
+  fake.socket.closes(1006);
+  let isConnected = false;
+  const opening = fake.client.connect().then(() => (isConnected = true));
+  await settled();
+  assert.equal(isConnected, false);
+  await fake.accept();
+  await opening;
+});
+
 test("disconnecting ends everything and tells so", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const told = [];

@@ -1,3 +1,4 @@
+// @ts-check
 // The page: what happens in Dialogue's rooms as people see it, and what people do as requests. What others wrote reaches
 // the document as text only, never as HTML.
 import { DialogueClient, DialogueError } from "/dialogue/client.js";
@@ -9,10 +10,12 @@ const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are 
 const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
 const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const rooms = new Map(); // id → { id, name, size, createdById, joined, epoch, log, link, typists, unread, draft }
 let me = sessionStorage.getItem("name"); // of the session, so that two tabs can have two names
 let current = null;
+/** @type {DialogueClient | null} */
 let client = null;
 let unsent = 0; // messages that are on their way, or wait for the connection
 
@@ -66,7 +69,11 @@ $("sign-out").addEventListener("click", () => signOut());
 
 // ---- What the server says -------------------------------------------------------------------------------------------
 
-/** Shows what happens in a room from now on. */
+/**
+ * Shows what happens in a room from now on.
+ *
+ * @param {DialogueClient["rooms"][number]} joined
+ */
 function attend(joined) {
   const room = roomOf(joined.id, { name: joined.name, joined });
   joined.onHistory(({ events, gap }) => {
@@ -167,7 +174,8 @@ function forget(room) {
   renderRooms();
 }
 
-// The address names the room, so that links, reloads and the back button work.
+// The address names the room, so that links, reloads and the back button work. It may name one that there is not.
+/** @returns {any} */
 const idInAddress = () => location.hash.slice(1) || LOBBY;
 
 async function openFromAddress() {
@@ -245,7 +253,7 @@ $("topic-form").addEventListener("submit", async (event) => {
   const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").toLowerCase();
   const slug = plain.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
   if (!slug) return fieldError("topic", "Give the topic a title with a letter or a digit in it.");
-  const id = `topic-${encodeURIComponent(slug)}`;
+  const id = /** @type {const} */ (`topic-${encodeURIComponent(slug)}`);
   try {
     await client.createRoom(id, { name });
   } catch (error) {
@@ -391,7 +399,8 @@ const CLOSED = {
   otherwise: "The server ended the connection. Reload the page to come back.",
 };
 
-function readable({ code, message, violations = [] }) {
+/** @param {DialogueError} error */
+function readable({ code, message, violations }) {
   if (violations.length > 0) return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
   return SENTENCES[code] ?? `${message[0].toUpperCase()}${message.slice(1)}.`;
 }
