@@ -407,14 +407,11 @@ class Session {
       return this.#wait(1006);
     }
     if (dial !== this.#dials) return;
-    const connect = { type: "connect", id: CONNECT_ID, protocol: PROTOCOL, auth, resume: this.#resume };
     try {
-      this.#link = new Link(
-        new this.#WebSocket(this.#url),
-        JSON.stringify(connect),
-        (frame) => this.#hear(frame),
-        (code, reason) => this.#lost(code, reason),
-      );
+      const resume = this.#resume;
+      const connect = JSON.stringify({ type: "connect", id: CONNECT_ID, protocol: PROTOCOL, auth, resume });
+      const socket = new this.#WebSocket(this.#url);
+      this.#link = new Link(socket, connect, this.#hear.bind(this), this.#lost.bind(this));
     } catch (cause) {
       // An address that no socket can be opened at, or an `auth` that is no JSON: the next attempt would fail, too.
       this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), closeCode: 1006, cause }));

@@ -72,6 +72,7 @@ for (const code of [1000, 1001, 1005, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 
     fake.socket.closes(code, "why");
     assert.deepEqual(told, [{ code, reason: "why", willReconnect: true }]);
     assert.deepEqual(fake.states.at(-1), { state: "waiting", delay: 500, code });
+    assert.deepEqual([fake.client.userId, fake.client.clientId], ["ada", undefined]);
     await fake.tick(500);
     assert.equal((await fake.accept()).resume, "r1");
     assert.equal(fake.client.connected, true);
@@ -106,6 +107,9 @@ for (const code of ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL", "INVALID_REQUEST"
     fake.socket.closes(1006);
     await assert.rejects(opening, { code, message: "no" });
     assert.equal(fake.client.state, "closed");
+    const again = fake.client.connect();
+    await fake.accept();
+    await again;
   });
 }
 
@@ -238,6 +242,21 @@ test("a renewal ends with the connection that it was for", async (t) => {
   fake.socket.closes(1006);
   await settled();
   assert.deepEqual(fake.errors, []);
+});
+
+test("a connection that is lost is not renewed", async (t) => {
+  const fake = await Fake.connected(t, {}, { expiresIn: 10_000 });
+  await fake.reconnect();
+  await fake.tick(10_000);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("disconnecting while waiting makes no further attempt", async (t) => {
+  const fake = await Fake.connected(t);
+  fake.socket.closes(1006);
+  fake.client.disconnect();
+  await fake.tick(60_000);
+  assert.deepEqual([fake.client.state, fake.sockets.length], ["closed", 1]);
 });
 
 test("connecting again after a loss is a promise of its own", async (t) => {
