@@ -211,6 +211,15 @@ test("a room that cannot be joined again is left, with the reason", async (t) =>
   assert.deepEqual(fake.client.rooms, []);
 });
 
+test("a room whose join was not answered before another loss is joined on the next connection", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.reconnect();
+  fake.socket.taken();
+  await fake.reconnect({ delay: 1_000 });
+  fake.socket.answers(rejoined());
+  assert.equal(room.state, "joined");
+});
+
 test("a room whose join comes too fast is joined a little later", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
