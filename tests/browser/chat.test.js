@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { Proxy } from "../node/support/proxy.js";
 import { Person, launch } from "./person.js";
 import { Server } from "./server.js";
 
@@ -151,8 +152,7 @@ test("what was said while the connection was lost is read in order, each line on
   }
   letBack();
   await ada.reads("Grace", "Missed two.");
-  const lines = await ada.page.locator(".log:not([hidden]) .text").allTextContents();
-  assert.deepEqual(lines, ["Heard.", "Missed one.", "Missed two."]);
+  assert.deepEqual(await ada.lines(), ["Heard.", "Missed one.", "Missed two."]);
   assert.equal(await ada.page.getByText("may be missing").count(), 0);
 });
 
@@ -182,6 +182,42 @@ test("the page comes back to its rooms when the server restarts", async () => {
   await grace.reads("Ada", "After.");
   await grace.reads("Ada", "Before.");
   assert.equal(await ada.page.locator("#banner").isHidden(), true);
+});
+
+test("no line is lost or doubled by a cut network and a restart of the server", async (t) => {
+  const network = await Proxy.to(server.url);
+  t.after(() => network.close());
+  const ada = await Person.arrive(browser, network.url, "Ada", { interceptable: false });
+  const grace = await Person.arrive(browser, server.url, "Grace", { interceptable: false });
+  present.push(ada, grace);
+  await ada.isTold("You joined");
+  await grace.isTold("You joined");
+  await ada.says("Before.");
+  await grace.reads("Ada", "Before.");
+
+  network.cut();
+  await ada.sees("banner-text", "The connection is lost");
+  await ada.says("From far away.");
+  await ada.sees("unsent", "Your message will be sent then.");
+  await ada.page.screenshot({ path: `${ARTIFACTS}chat-cut.png` });
+  await grace.says("Missed.");
+  await grace.reads("Grace", "Missed.");
+  network.mend();
+  await grace.reads("Ada", "From far away.");
+  await ada.reads("Ada", "From far away.");
+  const lines = ["Before.", "Missed.", "From far away."];
+  for (const person of [ada, grace]) assert.deepEqual(await person.lines(), lines);
+
+  await server.stop();
+  await ada.sees("banner-text", "The connection is lost");
+  await ada.says("While nobody listens.");
+  server = await server.restart();
+  for (const person of [ada, grace]) await person.isTold("You are back. What was said in between may be missing here.");
+  await grace.reads("Ada", "While nobody listens.");
+  await grace.says("After.");
+  await ada.reads("Grace", "After.");
+  lines.push("While nobody listens.", "After.");
+  for (const person of [ada, grace]) assert.deepEqual(await person.lines(), lines);
 });
 
 test("the page is drawn in the light, in the dark and on a telephone", async () => {

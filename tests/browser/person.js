@@ -20,13 +20,16 @@ export function launch() {
 }
 
 export class Person {
-  /** Opens the page and signs in; `options` are the browser profile's. */
-  static async arrive(browser, url, name, options = {}) {
+  /**
+   * Opens the page and signs in; `options` are the browser profile's. Without `interceptable`, the page's connection is the
+   * browser's own, and `losesConnection` cannot be had.
+   */
+  static async arrive(browser, url, name, { interceptable = true, ...options } = {}) {
     const person = new Person(await browser.newContext(options), name);
     person.page = await person.context.newPage();
     person.page.setDefaultTimeout(PATIENCE_MS);
     person.page.on("pageerror", (error) => person.errors.push(error));
-    await person.page.routeWebSocket("**", (socket) => person.#connect(socket));
+    if (interceptable) await person.page.routeWebSocket("**", (socket) => person.#connect(socket));
     await person.page.goto(url);
     await person.page.getByLabel("Your name").fill(name);
     await person.page.keyboard.press("Enter");
@@ -61,6 +64,11 @@ export class Person {
     const byline = from === this.name ? "You" : from;
     const line = this.page.locator(".log:not([hidden]) .message").filter({ hasText: text });
     await line.filter({ has: this.page.locator(".author", { hasText: byline }) }).waitFor();
+  }
+
+  /** The texts of the room on view that people wrote, in order. */
+  lines() {
+    return this.page.locator(".log:not([hidden]) .text").allTextContents();
   }
 
   /** Waits for a line of the room on view that nobody wrote. */

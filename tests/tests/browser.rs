@@ -1,7 +1,8 @@
-//! The chat example in a real browser. What happens there is told in `browser/chat.test.js`; this builds the example
-//! and starts Node, so that `cargo test -- --ignored` runs it with the rest.
+//! The browser client and the chat example, in a real browser and in Node. What happens there is told in `browser/` and
+//! `node/`; this builds the example and starts Node, so that `cargo test -- --ignored` runs them with the rest.
 //!
-//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`) and `npm ci` once in `tests/browser`.
+//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`) and `npm ci` once in `tests/browser` and in
+//! `tests/node`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,21 +10,31 @@ use std::process::{Command, Stdio};
 #[test]
 #[ignore = "needs Chromium and Node"]
 fn people_chat_in_a_browser() {
-    let browser = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    run_node_tests("browser", &["chat.test.js"]);
+}
+
+#[test]
+#[ignore = "needs Node"]
+fn the_client_works_in_node() {
+    // All that there are.
+    run_node_tests("node", &[]);
+}
+
+/// Runs these tests of a folder beside this one, with the chat example as their server.
+fn run_node_tests(folder: &str, files: &[&str]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert!(
-        browser.join("node_modules").is_dir(),
-        "the packages of the browser test are not installed: run `npm ci` in tests/browser"
+        path.join("node_modules").is_dir(),
+        "the packages of these tests are not installed: run `npm ci` in tests/{folder}"
     );
     let status = Command::new("node")
-        .args(["--test", "--test-reporter=spec", "chat.test.js"])
-        .current_dir(browser)
+        .args(["--test", "--test-reporter=spec"])
+        .args(files)
+        .current_dir(path)
         .env("CHAT_EXECUTABLE", chat_executable())
         .status()
         .expect("Node starts");
-    assert!(
-        status.success(),
-        "the browser test failed; what Node printed says where"
-    );
+    assert!(status.success(), "the tests failed; what Node printed says where");
 }
 
 /// Builds the chat example and tells where it is.

@@ -20,6 +20,11 @@ use crate::origin;
 use crate::runtime::{Core, Dialogue};
 use crate::session::Presented;
 
+/// The client for browsers and Node, as the npm package has it.
+const CLIENT: &str = include_str!("../../npm/client.js");
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into the request by the
 /// serve loop; a server that the router is mounted in does not.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,7 @@ impl Dialogue {
     /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
     /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript);
     /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi);
+    /// - `GET {base}/client.js`: the client for browsers and Node, an ES module without dependencies;
     /// - `{base}/inspect` and what is under it, if the builder turned the inspector on.
     ///
     /// ```no_run
@@ -61,6 +67,7 @@ impl Dialogue {
             .route(&format!("{base}/ready"), get(ready))
             .route(&format!("{base}/client.d.ts"), types)
             .route(&format!("{base}/asyncapi.json"), asyncapi)
+            .route(&format!("{base}/client.js"), document(JAVASCRIPT, CLIENT))
             .with_state(Entry {
                 core: Arc::clone(&self.core),
                 addresses: Arc::default(),

@@ -1,6 +1,7 @@
-// The page: what Dialogue's frames look like to people, and what people do as requests. What others wrote reaches the
-// document as text only, never as HTML.
-import { Connection } from "/dialogue.js";
+// @ts-check
+// The page: what happens in Dialogue's rooms as people see it, and what people do as requests. What others wrote reaches
+// the document as text only, never as HTML.
+import { DialogueClient, DialogueError } from "/dialogue/client.js";
 
 const LOBBY = "chat";
 const KEPT_LINES = 500; // in each room's log; older ones go
@@ -9,11 +10,14 @@ const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are 
 const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
 const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
-const rooms = new Map(); // id → { id, name, size, createdById, joined, log, link, typists, unread, draft }
+const rooms = new Map(); // id → { id, name, size, createdById, joined, epoch, log, link, typists, unread, draft }
 let me = sessionStorage.getItem("name"); // of the session, so that two tabs can have two names
 let current = null;
-let connection = null;
+/** @type {DialogueClient | null} */
+let client = null;
+let unsent = 0; // messages that are on their way, or wait for the connection
 
 // ---- People sign in under a name ------------------------------------------------------------------------------------
 
@@ -28,10 +32,22 @@ function enter() {
   }
   $("my-name").textContent = me;
   paintAvatar($("my-avatar"), me);
-  const url = new URL("/dialogue/ws", location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  client = new DialogueClient({ auth: { userId: me } });
+  client.onStateChange(showState);
+  client.onJoined(attend);
+  client.onRoomCreated(created);
+  client.onRoomDeleted(deleted);
+  client.onError((error) => {
+    if (!(error instanceof DialogueError)) throw error;
+    note(current, readable(error), "error");
+  });
   select(roomOf(LOBBY, { name: "Chat" }));
-  connection = new Connection(url, { userId: me }, handle);
+  connect();
+}
+
+/** Connects, or tries again at once. What becomes of it is a change of state. */
+function connect() {
+  client.connect().catch(() => {});
 }
 
 // A new page has nothing of the old name left.
@@ -53,57 +69,58 @@ $("sign-out").addEventListener("click", () => signOut());
 
 // ---- What the server says -------------------------------------------------------------------------------------------
 
-const handlers = {
-  state: showState,
-  event: (event) => events[event.event]?.(roomOf(event.roomId), event),
-  joined(frame) {
-    const room = roomOf(frame.roomId, { name: frame.roomName, joined: true });
-    if (!frame.back) room.log.replaceChildren();
-    if (frame.gap) note(room, "You are back. What was said in between may be missing here.");
+/**
+ * Shows what happens in a room from now on.
+ *
+ * @param {DialogueClient["rooms"][number]} joined
+ */
+function attend(joined) {
+  const room = roomOf(joined.id, { name: joined.name, joined });
+  joined.onHistory(({ events, gap }) => {
+    // Lines of the same epoch are among these again; lines of a server that has forgotten them are nowhere but here.
+    const anew = !gap || joined.epoch === room.epoch;
+    room.epoch = joined.epoch;
+    if (anew) room.log.replaceChildren();
+    if (gap) note(room, "You are back. What was said in between may be missing here.");
     room.log.ariaBusy = "true"; // history is not read aloud line by line
-    for (const event of frame.events) showMessage(room, event, { live: frame.back });
+    for (const message of events) showMessage(room, message, { live: !anew });
     room.log.ariaBusy = null;
-    refreshRooms();
-  },
-  left({ roomId, reason }) {
-    const room = rooms.get(roomId);
-    if (!room) return;
-    room.joined = false;
-    if (room === current) location.hash = LOBBY;
-    if (reason === "ROOM_NOT_FOUND") forget(room);
-    if (reason && reason !== "roomDeleted") {
-      note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${REASONS[reason] ?? reason}.`);
-    }
-    refreshRooms();
-  },
-  roomCreated({ room }) {
-    roomOf(room.id, room);
-    note(rooms.get(LOBBY), `${called(room.createdById ?? "The server")} started the topic “${room.name}”.`);
-    renderRooms();
-  },
-  roomDeleted({ roomId }) {
-    const room = rooms.get(roomId);
-    if (!room) return;
-    forget(room);
-    note(rooms.get(LOBBY), `The topic “${room.name}” was deleted.`);
-  },
-  error: (error) => note(current, readable(error), "error"),
-};
-
-const events = {
-  message: (room, event) => showMessage(room, event, { live: true }),
-  typing(room, { from, data }) {
+  });
+  joined.on("message", (message) => showMessage(room, message, { live: true }));
+  joined.on("typing", ({ from, data }) => {
     if (from === me) return;
     stopTyping(room, from);
     if (data.isTyping) room.typists.set(from, setTimeout(() => stopTyping(room, from), TYPING_LASTS_MS));
     renderTyping();
-  },
-  "user-joined": (room, { data }) => comeOrGo(room, data.username, "joined"),
-  "user-left": (room, { data }) => comeOrGo(room, data.username, "left"),
-};
+  });
+  joined.on("user-joined", ({ data }) => comeOrGo(room, data.username, "joined"));
+  joined.on("user-left", ({ data }) => comeOrGo(room, data.username, "left"));
+  joined.onRecovered(refreshRooms);
+  joined.onLeft(({ reason }) => left(room, reason));
+  refreshRooms();
+}
 
-function handle(frame) {
-  handlers[frame.type]?.(frame);
+function left(room, reason) {
+  room.joined = null;
+  if (room === current) location.hash = LOBBY;
+  if (reason === "ROOM_NOT_FOUND") forget(room);
+  if (reason && reason !== "roomDeleted") {
+    note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${REASONS[reason] ?? reason}.`);
+  }
+  refreshRooms();
+}
+
+function created(news) {
+  const room = roomOf(news.id, news);
+  note(rooms.get(LOBBY), `${called(news.createdById ?? "The server")} started the topic “${room.name}”.`);
+  renderRooms();
+}
+
+function deleted({ roomId }) {
+  const room = rooms.get(roomId);
+  if (!room) return;
+  forget(room);
+  note(rooms.get(LOBBY), `The topic “${room.name}” was deleted.`);
 }
 
 function comeOrGo(room, username, verb) {
@@ -113,16 +130,22 @@ function comeOrGo(room, username, verb) {
 }
 
 function showState({ state, delay, code, error }) {
-  if (state === "closed" && code === 4500) return signOut(error ? readable(error) : "That name was not accepted.");
+  if (error?.code === "UNAUTHENTICATED") return signOut(readable(error));
   $("state").textContent = STATES[state];
   document.body.dataset.state = state;
-  $("banner").hidden = state === "online" || state === "connecting";
+  $("banner").hidden = state === "connected" || state === "connecting";
   $("retry").hidden = state !== "waiting";
   if (state === "waiting") {
     $("banner-text").textContent = `The connection is lost. Next attempt in ${Math.ceil(delay / 1000)} s.`;
   }
   if (state === "closed") $("banner-text").textContent = CLOSED[code] ?? CLOSED.otherwise;
-  if (state === "online") openFromAddress();
+  if (state === "connected") openFromAddress();
+  renderUnsent();
+}
+
+function renderUnsent() {
+  const waiting = unsent > 0 && client.state === "waiting";
+  $("unsent").textContent = waiting ? `${unsent === 1 ? "Your message" : `${unsent} messages`} will be sent then.` : "";
 }
 
 // ---- Rooms ----------------------------------------------------------------------------------------------------------
@@ -138,7 +161,7 @@ function roomOf(id, news) {
     link.href = `#${id}`;
     $("logs").append(log);
     $("rooms").append(item);
-    rooms.set(id, { id, name: id, size: 0, joined: false, log, link, typists: new Map(), unread: 0, draft: "" });
+    rooms.set(id, { id, name: id, size: 0, joined: null, log, link, typists: new Map(), unread: 0, draft: "" });
   }
   return Object.assign(rooms.get(id), news);
 }
@@ -151,13 +174,14 @@ function forget(room) {
   renderRooms();
 }
 
-// The address names the room, so that links, reloads and the back button work.
+// The address names the room, so that links, reloads and the back button work. It may name one that there is not.
+/** @returns {any} */
 const idInAddress = () => location.hash.slice(1) || LOBBY;
 
 async function openFromAddress() {
   const id = idInAddress();
   try {
-    for (const wanted of new Set([LOBBY, id])) if (!rooms.get(wanted)?.joined) await connection.join(wanted);
+    for (const wanted of new Set([LOBBY, id])) if (!rooms.get(wanted)?.joined) await client.join(wanted);
     if (id === idInAddress() && id !== current.id) select(rooms.get(id));
   } catch (error) {
     note(rooms.get(LOBBY), `Could not open “${rooms.get(id)?.name ?? id}”. ${readable(error)}`, "error");
@@ -190,7 +214,7 @@ let refreshTimer;
 function refreshRooms() {
   refreshTimer ??= setTimeout(async () => {
     refreshTimer = undefined;
-    const listed = await connection.listRooms().catch(() => null);
+    const listed = await client.listRooms().catch(() => null);
     if (!listed) return; // the next connection refreshes, too
     const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
     for (const room of listed) roomOf(room.id, room);
@@ -229,10 +253,9 @@ $("topic-form").addEventListener("submit", async (event) => {
   const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").toLowerCase();
   const slug = plain.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
   if (!slug) return fieldError("topic", "Give the topic a title with a letter or a digit in it.");
-  const id = `topic-${encodeURIComponent(slug)}`;
+  const id = /** @type {const} */ (`topic-${encodeURIComponent(slug)}`);
   try {
-    const { room } = await connection.request({ type: "createRoom", room: { id, name } });
-    roomOf(room.id, room);
+    await client.createRoom(id, { name });
   } catch (error) {
     // Somebody else had the idea before: join them.
     if (error.code !== "ROOM_EXISTS") return fieldError("topic", readable(error));
@@ -241,11 +264,11 @@ $("topic-form").addEventListener("submit", async (event) => {
   fieldError("topic", "");
   location.hash = id;
 });
-$("leave").addEventListener("click", () => attempt(connection.leave(current.id)));
+$("leave").addEventListener("click", () => attempt(current.joined.leave()));
 $("delete").addEventListener("click", () => {
   const { id, name } = current;
   if (!confirm(`Delete “${name}” with all that was said there?`)) return;
-  attempt(connection.request({ type: "deleteRoom", roomId: id }).then(handlers.roomDeleted));
+  attempt(client.deleteRoom(id));
 });
 
 // ---- Messages -------------------------------------------------------------------------------------------------------
@@ -296,8 +319,11 @@ $("composer").addEventListener("submit", async (event) => {
   sayTyping(false);
   $("text").value = "";
   fieldError("text", "");
+  unsent += 1;
+  renderUnsent();
   try {
-    await connection.trigger(room.id, "message", { text });
+    if (!room.joined) throw new DialogueError({ code: "NOT_IN_ROOM", message: "not in the room" });
+    await room.joined.trigger("message", { text });
   } catch (error) {
     // Nothing is lost: the text goes back to where it came from.
     if (room !== current) {
@@ -307,6 +333,9 @@ $("composer").addEventListener("submit", async (event) => {
       $("text").value = [text, $("text").value].filter(Boolean).join("\n");
       fieldError("text", readable(error));
     }
+  } finally {
+    unsent -= 1;
+    renderUnsent();
   }
 });
 $("text").addEventListener("keydown", (event) => {
@@ -325,13 +354,13 @@ function sayTyping(isTyping) {
   if (isTyping) typingTimer = setTimeout(() => sayTyping(false), TYPING_REPEAT_MS);
   if (isTyping ? Date.now() - saidTyping < TYPING_REPEAT_MS : !saidTyping) return;
   saidTyping = isTyping ? Date.now() : 0;
-  connection.trigger(current.id, "typing", { isTyping }).catch(() => {}); // a lost hint is not worth a word
+  current.joined?.trigger("typing", { isTyping }, { volatile: true }).catch(() => {}); // a lost hint is not worth a word
 }
 $("text").addEventListener("input", () => {
   fieldError("text", "");
   sayTyping($("text").value.trim() !== "");
 });
-$("text").addEventListener("blur", () => connection && sayTyping(false));
+$("text").addEventListener("blur", () => client && sayTyping(false));
 
 function stopTyping(room, from) {
   clearTimeout(room.typists.get(from));
@@ -355,9 +384,9 @@ const REASONS = {
   ROOM_FULL: "it is full",
   JOIN_DENIED: "you may not join it",
 };
-const STATES = { online: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
+const STATES = { connected: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
 const SENTENCES = {
-  DISCONNECTED: "There is no connection just now; try again in a moment.",
+  DISCONNECTED: "The connection was lost; look whether it is there before you try again.",
   ROOM_NOT_FOUND: "There is no such room.",
   ROOM_FULL: "The room is full.",
   NOT_IN_ROOM: "You are not in this room any more.",
@@ -370,7 +399,8 @@ const CLOSED = {
   otherwise: "The server ended the connection. Reload the page to come back.",
 };
 
-function readable({ code, message, violations = [] }) {
+/** @param {DialogueError} error */
+function readable({ code, message, violations }) {
   if (violations.length > 0) return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
   return SENTENCES[code] ?? `${message[0].toUpperCase()}${message.slice(1)}.`;
 }
@@ -417,8 +447,8 @@ function showSidebar(shown) {
 }
 $("rooms").addEventListener("click", () => showSidebar(false));
 $("show-rooms").addEventListener("click", () => showSidebar(!$("sidebar").classList.contains("open")));
-$("retry").addEventListener("click", () => connection.retryNow());
-addEventListener("online", () => connection?.retryNow());
+$("retry").addEventListener("click", connect);
+addEventListener("online", () => client?.state === "waiting" && connect());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden || !current) return;
   current.unread = 0;

@@ -1,4 +1,4 @@
-//! The page, compiled into the program: five files, no build step.
+//! The page, compiled into the program: four files, no build step. Dialogue serves its client itself.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -10,11 +10,10 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Where each file is served, what it is, and its text.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 4] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/chat.css", CSS, include_str!("../page/chat.css")),
     ("/chat.js", JS, include_str!("../page/chat.js")),
-    ("/dialogue.js", JS, include_str!("../page/dialogue.js")),
     ("/icon.svg", SVG, include_str!("../page/icon.svg")),
 ];
 

@@ -3,5 +3,6 @@
 mod frames;
 mod life;
 mod mounted;
+mod published;
 mod silence;
 mod upgrade;

@@ -1,0 +1,187 @@
+// Requests: what becomes of those that wait for an answer when the connection is lost, and how many there can be. The
+// server is played by the test.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fake, JOINED, codeOf, settled } from "./support/fake.js";
+
+const rejoined = (rest) => ({ type: "joined", roomId: "chat", ...JOINED, recovered: true, ...rest });
+
+test("a trigger resolves with the server's answer", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = room.trigger("message", { text: "hi" }, { meta: { device: "phone" }, key: "mine" });
+  const { id, ...trigger } = fake.socket.answers({ type: "ok", seq: 11 });
+  assert.deepEqual(trigger, {
+    type: "trigger",
+    roomId: "chat",
+    event: "message",
+    data: { text: "hi" },
+    meta: { device: "phone" },
+    key: "mine",
+  });
+  assert.deepEqual(await triggered, { seq: 11 });
+  const unkept = room.trigger("bell");
+  fake.socket.answers({ type: "ok" });
+  assert.deepEqual(await unkept, {});
+});
+
+test("a trigger rejects with the server's error, violations included", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = room.trigger("message", { text: "" });
+  const violations = [{ path: "/text", rule: "minLength", message: "too short" }];
+  const error = { code: "VALIDATION_FAILED", message: "invalid", roomId: "chat", event: "message", violations };
+  fake.socket.answers({ type: "error", ...error });
+  await assert.rejects(triggered, { name: "DialogueError", ...error });
+});
+
+test("an unanswered trigger is sent again with its key, in order, once the room is joined again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const first = room.trigger("message", 1);
+  const second = room.trigger("message", 2);
+  const sent = fake.socket.taken();
+  assert.equal(new Set(sent.map(({ key }) => key)).size, 2, "each has a key of its own");
+  await fake.reconnect();
+  const third = room.trigger("message", 3);
+  fake.socket.answers(rejoined()); // only the join was sent so far
+  const again = fake.socket.taken();
+  assert.deepEqual(again.slice(0, 2), sent);
+  assert.deepEqual(again.map(({ data }) => data), [1, 2, 3]);
+  for (const { id, data } of again) fake.socket.says({ type: "ok", id, seq: 10 + data });
+  assert.deepEqual(await Promise.all([first, second, third]), [{ seq: 11 }, { seq: 12 }, { seq: 13 }]);
+});
+
+test("a trigger made while there is no connection is sent on the next", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1012);
+  const triggered = room.trigger("message", 1);
+  await fake.tick(500);
+  await fake.accept();
+  fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 0 })); // the server knows nothing of it
+  fake.socket.answers({ type: "ok", seq: 1 });
+  assert.deepEqual(await triggered, { seq: 1 });
+});
+
+test("a trigger is not repeated into a room that has lost its memory", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = codeOf(room.trigger("message", 1));
+  fake.socket.taken();
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 0 }));
+  assert.equal(await triggered, "DISCONNECTED");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a trigger is not repeated as another user", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const sent = codeOf(room.trigger("message", 1));
+  fake.socket.taken();
+  fake.socket.closes(1006);
+  const waiting = codeOf(room.trigger("message", 2));
+  await fake.tick(500);
+  await fake.accept({ userId: "grace" });
+  assert.deepEqual([await sent, await waiting], ["DISCONNECTED", "DISCONNECTED"]);
+  fake.socket.answers(rejoined());
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a trigger whose room is lost meanwhile is rejected with the reason", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = codeOf(room.trigger("message", 1));
+  fake.socket.taken();
+  await fake.reconnect();
+  fake.socket.answers({ type: "error", code: "ROOM_NOT_FOUND", message: "gone" });
+  assert.equal(await triggered, "ROOM_NOT_FOUND");
+});
+
+test("what is volatile is sent now or not at all, and has no key", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const lost = codeOf(room.trigger("typing", {}, { volatile: true }));
+  assert.equal(fake.socket.taken()[0].key, undefined);
+  fake.socket.closes(1006);
+  assert.equal(await lost, "DISCONNECTED");
+  assert.equal(await codeOf(room.trigger("typing", {}, { volatile: true })), "DISCONNECTED");
+  await fake.tick(500);
+  await fake.accept();
+  assert.equal(await codeOf(room.trigger("typing", {}, { volatile: true })), "DISCONNECTED");
+  fake.socket.answers(rejoined());
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("what can be repeated without harm is, what cannot is rejected", async (t) => {
+  const fake = await Fake.connected(t);
+  const joining = fake.client.join("chat");
+  const listing = fake.client.listRooms();
+  const creating = codeOf(fake.client.createRoom("table-7"));
+  const deleting = codeOf(fake.client.deleteRoom("table-7"));
+  fake.socket.taken();
+  await fake.reconnect();
+  assert.deepEqual([await creating, await deleting], ["DISCONNECTED", "DISCONNECTED"]);
+  const [join, list] = fake.socket.taken();
+  assert.deepEqual([join.type, list.type], ["join", "listRooms"]);
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  fake.socket.says({ type: "rooms", id: list.id, rooms: [], more: false });
+  assert.equal((await joining).id, "chat");
+  assert.deepEqual(await listing, []);
+});
+
+test("a request is given up when its time is over, with a connection or without", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 5_000 });
+  const unanswered = codeOf(room.trigger("message", 1));
+  await fake.tick(5_000);
+  assert.equal(await unanswered, "TIMEOUT");
+  fake.socket.closes(1006);
+  const unsent = codeOf(room.trigger("message", 2));
+  await settled();
+  fake.clock.tick(5_000);
+  assert.equal(await unsent, "DISCONNECTED");
+});
+
+test("no trigger is repeated for so long that its key could be forgotten", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 1e9 });
+  const unanswered = codeOf(room.trigger("message", 1));
+  for (let ms = 0; ms < 60_000; ms += 20_000) {
+    fake.socket.says({ type: "pong" });
+    await fake.tick(20_000);
+  }
+  assert.equal(await unanswered, "TIMEOUT");
+});
+
+test("no more requests wait than may", async (t) => {
+  const { fake, room } = await Fake.joined(t, { maxPending: 2 });
+  fake.socket.closes(1006);
+  const waiting = [room.trigger("message", 1), room.trigger("message", 2)];
+  assert.equal(await codeOf(room.trigger("message", 3)), "OVERLOADED");
+  await fake.tick(500);
+  await fake.accept();
+  fake.socket.answers(rejoined()); // the client's own join is not one of them
+  fake.socket.taken().forEach(({ id }) => fake.socket.says({ type: "ok", id }));
+  await Promise.all(waiting);
+  codeOf(room.trigger("message", 3)); // never answered
+  assert.equal(fake.socket.taken().length, 1);
+});
+
+test("a message that the server would close for is not sent", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  assert.equal(await codeOf(room.trigger("message", { text: "é".repeat(40_000) })), "LIMIT_EXCEEDED");
+  assert.deepEqual(fake.socket.taken(), []);
+  codeOf(room.trigger("message", { text: "e".repeat(40_000) })); // never answered
+  assert.equal(fake.socket.taken().length, 1);
+});
+
+test("what is no JSON is rejected, and nothing is sent", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await assert.rejects(room.trigger("message", 1n), TypeError);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a close for good rejects what waits, and the rooms come back when one connects again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = codeOf(room.trigger("message", 1));
+  fake.socket.closes(4503);
+  assert.equal(await triggered, "CLOSED");
+  assert.equal(await codeOf(room.trigger("message", 2)), "DISCONNECTED");
+  const opening = fake.client.connect();
+  await fake.accept();
+  await opening;
+  assert.deepEqual(fake.socket.answers(rejoined()).since, { epoch: "e", seq: 10 });
+  assert.equal(room.state, "joined");
+});

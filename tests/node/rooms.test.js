@@ -1,0 +1,295 @@
+// Rooms: what their handlers are told, and how they come through a lost connection. The server is played by the test.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fake, JOINED, codeOf, message, settled } from "./support/fake.js";
+
+/** Notes all that a room tells. */
+function listen(room) {
+  const told = [];
+  room.onAny(({ seq }) => told.push(seq));
+  room.onHistory(({ events, gap }) => told.push({ history: events.map(({ seq }) => seq), gap }));
+  room.onRecovered((recovery) => told.push(recovery));
+  room.onLeft((left) => told.push(left));
+  return told;
+}
+
+const rejoined = (rest) => ({ type: "joined", roomId: "chat", ...JOINED, recovered: true, ...rest });
+
+test("joining gives a room that knows itself", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const { id, name, subscriptions, epoch, seq, state } = room;
+  assert.deepEqual({ id, name, subscriptions, epoch, seq, state }, {
+    id: "chat",
+    name: "Chat",
+    subscriptions: ["message"],
+    epoch: "e",
+    seq: 10,
+    state: "joined",
+  });
+  assert.equal(fake.client.getRoom("chat"), room);
+  assert.deepEqual(fake.client.rooms, [room]);
+  assert.equal(await fake.client.join("chat"), room, "once more asks the server nothing");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a join that is refused rejects with what the server said", async (t) => {
+  const fake = await Fake.connected(t);
+  const joining = fake.client.join("chat");
+  fake.socket.answers({ type: "error", code: "ROOM_FULL", message: "full", roomId: "chat" });
+  await assert.rejects(joining, { name: "DialogueError", code: "ROOM_FULL", message: "full", roomId: "chat" });
+  assert.equal(fake.client.getRoom("chat"), undefined);
+});
+
+test("what comes with the join and right behind it waits for the handlers", async (t) => {
+  const fake = await Fake.connected(t);
+  const joining = fake.client.join("chat").then(async (room) => {
+    await null; // the application's own layers
+    return listen(room);
+  });
+  const early = [];
+  fake.client.onHistory(({ roomId, events }) => early.push(roomId, events.length));
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, events: [message(9), message(10)] });
+  fake.socket.says({ type: "event", ...message(11) });
+  const told = await joining;
+  assert.deepEqual(told, []);
+  fake.socket.says({ type: "event", ...message(12) });
+  assert.deepEqual(told, [{ history: [9, 10], gap: false }, 11, 12]);
+  assert.deepEqual(early, ["chat", 2]);
+});
+
+test("the history is told also when nothing follows it", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { events: [message(10)] });
+  const told = listen(room);
+  await fake.tick(1);
+  assert.deepEqual(told, [{ history: [10], gap: false }]);
+});
+
+test("handlers hear what they are for until they are ended", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = [];
+  const stop = room.on("message", ({ data, type }) => told.push(data.text, type));
+  room.on("typing", ({ from }) => told.push(from));
+  fake.socket.says({ type: "event", ...message(11) });
+  const { seq, ...typing } = message(0);
+  fake.socket.says({ type: "event", ...typing, event: "typing" });
+  stop();
+  fake.socket.says({ type: "event", ...message(12) });
+  fake.socket.says({ type: "event", ...message(13), roomId: "elsewhere" });
+  assert.deepEqual(told, ["line 11", undefined, "grace"]);
+  assert.equal(room.seq, 12);
+});
+
+test("joins again where it was, and tells each missed event once", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = listen(room);
+  fake.socket.says({ type: "event", ...message(11) });
+  fake.socket.closes(1006);
+  assert.equal(room.state, "rejoining");
+  await fake.tick(500);
+  await fake.accept();
+  const join = fake.socket.answers(rejoined({ seq: 14, events: [message(11), message(12), message(14)] }));
+  const { roomId, since, subscriptions } = join;
+  assert.deepEqual({ roomId, since, subscriptions }, {
+    roomId: "chat",
+    since: { epoch: "e", seq: 11 },
+    subscriptions: ["message"],
+  });
+  fake.socket.says({ type: "event", ...message(14) });
+  fake.socket.says({ type: "event", ...message(15) });
+  assert.deepEqual(told, [{ history: [], gap: false }, 11, 12, 14, { recovered: true }, 15]);
+  assert.equal(room.state, "joined");
+});
+
+test("a gap is told, with where to begin again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = listen(room);
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 2, events: [message(1), message(2)] }));
+  fake.socket.says({ type: "event", ...message(3) });
+  assert.deepEqual(told, [{ history: [], gap: false }, { history: [1, 2], gap: true }, { recovered: false }, 3]);
+  assert.deepEqual([room.epoch, room.seq], ["f", 3]);
+  await fake.reconnect({ delay: 1_000 });
+  assert.deepEqual(fake.socket.taken()[0].since, { epoch: "f", seq: 3 });
+});
+
+test("the answers of triggers and subscriptions are a position, too", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = room.trigger("message", {});
+  fake.socket.answers({ type: "ok", seq: 12 });
+  assert.deepEqual(await triggered, { seq: 12 });
+  const subscribed = room.subscribe("typing");
+  fake.socket.answers({ type: "ok", seq: 13 });
+  await subscribed;
+  assert.equal(room.seq, 13);
+});
+
+test("subscriptions are kept through a lost connection", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const ask = async (request) => {
+    const { type, event } = fake.socket.answers({ type: "ok" });
+    await request;
+    return [type, event];
+  };
+  assert.deepEqual(await ask(room.subscribe("typing")), ["subscribe", "typing"]);
+  assert.deepEqual(room.subscriptions, ["message", "typing"]);
+  assert.deepEqual(await ask(room.subscribeAll()), ["subscribeAll", undefined]);
+  assert.deepEqual(room.subscriptions, ["*", "message", "typing"]);
+  await fake.reconnect();
+  assert.deepEqual(fake.socket.answers(rejoined({ subscriptions: ["*", "message", "typing"] })).subscriptions, ["*"]);
+  assert.deepEqual(await ask(room.unsubscribe("message")), ["unsubscribe", "message"]);
+  assert.deepEqual(room.subscriptions, ["typing"]);
+  await fake.reconnect({ delay: 1_000 });
+  assert.deepEqual(fake.socket.taken()[0].subscriptions, ["typing"]);
+});
+
+test("other subscriptions for a room that one is in are no gap", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = listen(room);
+  const joining = fake.client.join("chat", { subscriptions: ["*"] });
+  const join = fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, subscriptions: ["*"], events: [message(10)] });
+  assert.equal(await joining, room);
+  assert.deepEqual([join.subscriptions, join.since], [["*"], undefined]);
+  await fake.tick(1);
+  assert.deepEqual(told, [{ history: [], gap: false }]);
+  assert.deepEqual(room.subscriptions, ["*"]);
+});
+
+test("a room that the server took one into, out of, and deleted", async (t) => {
+  const fake = await Fake.connected(t);
+  const told = [];
+  fake.client.onJoined((room) => told.push(...[room.id, listen(room)]));
+  fake.client.onRoomDeleted((room) => told.push(room));
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, events: [message(10)] });
+  fake.socket.says({ type: "left", roomId: "chat", reason: "roomDeleted" });
+  fake.socket.says({ type: "roomDeleted", roomId: "chat" });
+  await fake.tick(1);
+  assert.deepEqual(told, ["chat", [{ history: [10], gap: false }, { reason: "roomDeleted" }], { roomId: "chat" }]);
+  assert.equal(fake.client.getRoom("chat"), undefined);
+});
+
+test("leaving ends the room, and the next join begins anew", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = listen(room);
+  const leaving = room.leave();
+  room.leave();
+  const joining = fake.client.join("chat");
+  const [leave, join] = fake.socket.taken();
+  assert.deepEqual([leave.type, join.type, join.since], ["leave", "join", undefined]);
+  fake.socket.says({ type: "left", id: leave.id, roomId: "chat" });
+  await leaving;
+  assert.deepEqual(told.at(-1), { reason: undefined });
+  assert.equal(await codeOf(room.trigger("message", {})), "NOT_IN_ROOM");
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  assert.notEqual(await joining, room);
+});
+
+test("a room that is left while the connection is lost is not joined again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1006);
+  await room.leave();
+  await fake.tick(500);
+  await fake.accept();
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a room whose leaving was not answered before the loss is left all the same", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const leaving = room.leave();
+  await fake.reconnect();
+  await leaving;
+  assert.deepEqual(fake.socket.taken(), []);
+  assert.equal(room.state, "left");
+});
+
+test("a room that cannot be joined again is left, with the reason", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = listen(room);
+  await fake.reconnect();
+  fake.socket.answers({ type: "error", code: "JOIN_DENIED", message: "no" });
+  await settled();
+  assert.deepEqual(told.at(-1), { reason: "JOIN_DENIED" });
+  assert.deepEqual(fake.client.rooms, []);
+});
+
+test("a room whose join was not answered before another loss is joined on the next connection", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.reconnect();
+  fake.socket.taken();
+  await fake.reconnect({ delay: 1_000 });
+  fake.socket.answers(rejoined());
+  assert.equal(room.state, "joined");
+});
+
+test("a room whose join comes too fast is joined a little later", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.reconnect();
+  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
+  await settled();
+  await fake.tick(2_999);
+  assert.deepEqual(fake.socket.taken(), []);
+  await fake.tick(1);
+  fake.socket.answers(rejoined());
+  assert.equal(room.state, "joined");
+});
+
+test("a room that stays unavailable is given up after some attempts", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.reconnect();
+  for (let attempt = 0; attempt <= 8; attempt += 1) {
+    fake.socket.says({ type: "pong" });
+    fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "no", retryAfter: 1 });
+    await settled();
+    await fake.tick(1);
+  }
+  assert.equal(room.state, "left");
+});
+
+test("an answer to a join that was given up is left again", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  const joining = codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  assert.equal(await joining, "TIMEOUT");
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  assert.deepEqual(fake.socket.taken(), [{ type: "leave", roomId: "chat" }]);
+  assert.equal(fake.client.getRoom("chat"), undefined);
+});
+
+test("lists the rooms page by page, up to a limit", async (t) => {
+  const fake = await Fake.connected(t);
+  const listing = fake.client.listRooms({ limit: 3 });
+  fake.socket.answers({ type: "rooms", rooms: [{ id: "a" }, { id: "b" }], more: true });
+  await settled();
+  assert.equal(fake.socket.answers({ type: "rooms", rooms: [{ id: "c" }, { id: "d" }], more: true }).after, "b");
+  assert.deepEqual((await listing).map(({ id }) => id), ["a", "b", "c"]);
+});
+
+test("creates and deletes rooms, and hears of those of others", async (t) => {
+  const fake = await Fake.connected(t);
+  const told = [];
+  fake.client.onRoomCreated(({ id }) => told.push(id));
+  fake.client.onRoomDeleted(({ roomId }) => told.push(roomId));
+  const creating = fake.client.createRoom("table-7", { name: "Seven", maxSize: 4 });
+  const { room } = fake.socket.answers({ type: "roomCreated", room: { id: "table-7", name: "Seven", size: 0 } });
+  assert.deepEqual(room, { id: "table-7", name: "Seven", maxSize: 4 });
+  assert.deepEqual(await creating, { id: "table-7", name: "Seven", size: 0 });
+  const deleting = fake.client.deleteRoom("table-7");
+  assert.equal(fake.socket.answers({ type: "roomDeleted", roomId: "table-7" }).roomId, "table-7");
+  await deleting;
+  fake.socket.says({ type: "roomCreated", room: { id: "table-8" } });
+  assert.deepEqual(told, ["table-7", "table-7", "table-8"]);
+});
+
+test("pages through history by number or by place", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const ask = async (page) => {
+    const { start, end, before, limit } = fake.socket.answers({ type: "history", events: [message(4)], more: true });
+    assert.deepEqual(await page, { events: [message(4)], more: true });
+    return { start, end, before, limit };
+  };
+  const none = { start: undefined, end: undefined, before: undefined, limit: undefined };
+  assert.deepEqual(await ask(room.getHistory("message")), none);
+  assert.deepEqual(await ask(room.getHistory("message", { before: 5, limit: 1 })), { ...none, before: 5, limit: 1 });
+  assert.deepEqual(await ask(room.getHistory("message", { start: 1 })), { ...none, start: 1 });
+  assert.deepEqual(await ask(room.getHistory("message", 1, 2)), { ...none, start: 1, end: 2 });
+});

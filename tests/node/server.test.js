@@ -1,0 +1,180 @@
+// The client against a real server, the chat example, over a network that is cut at every byte.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { WebSocket as WsWebSocket } from "ws";
+import { DialogueClient } from "../../dialogue/npm/client.js";
+import { Server } from "../browser/server.js";
+import { Proxy } from "./support/proxy.js";
+
+const WebSockets = { ws: WsWebSocket };
+if (globalThis.WebSocket) WebSockets["the global WebSocket"] = globalThis.WebSocket; // from Node 22 on
+
+// Longer than a line's frame with all that comes around it, so that each of its bytes is the last before a cut.
+const CUTS = 170;
+
+let server;
+let proxy;
+let clients;
+const random = Math.random;
+
+before(() => (Math.random = () => 0)); // no waiting before an attempt
+after(() => (Math.random = random));
+beforeEach(async () => {
+  clients = [];
+  server = await Server.start();
+  proxy = await Proxy.to(server.url);
+});
+afterEach(async () => {
+  for (const client of clients) client.disconnect();
+  proxy.close();
+  assert.equal(await server.stop(), 0);
+});
+
+/** Somebody in the room `chat` who notes each line of it. */
+async function person(name, { url = server.url, WebSocket = WsWebSocket, auth = { userId: name } } = {}) {
+  const client = new DialogueClient({ url: new URL("/dialogue/ws", url), auth, WebSocket });
+  clients.push(client);
+  await client.connect();
+  const room = await client.join("chat");
+  const person = { client, room, lines: [], gaps: 0, cuts: 0 };
+  client.onDisconnect(() => (person.cuts += 1));
+  const waiting = new Set();
+  room.on("message", ({ data }) => {
+    person.lines.push(data.text);
+    for (const look of waiting) look();
+  });
+  room.onHistory(({ events, gap }) => {
+    if (gap) person.gaps += 1;
+    if (gap) person.lines = events.map(({ data }) => data.text);
+    for (const look of waiting) look();
+  });
+  person.says = (text) => room.trigger("message", { text });
+  /** Waits until a line has come. */
+  person.reads = (text) =>
+    new Promise((resolve) => {
+      const look = () => person.lines.includes(text) && (waiting.delete(look), resolve());
+      waiting.add(look);
+      look();
+    });
+  return person;
+}
+
+/** Waits for the next time that the client is told something. */
+const next = (listen) => new Promise((resolve) => listen(resolve));
+
+for (const [name, WebSocket] of Object.entries(WebSockets)) {
+  test(`a line that is cut at any byte is heard once, over ${name}`, async () => {
+    const [ada, grace] = [await person("ada", { url: proxy.url, WebSocket }), await person("grace")];
+    const said = [];
+    for (let bytes = 0; bytes < CUTS; bytes += 1) {
+      said.push(`line ${bytes}`);
+      proxy.cutAfter(bytes, "down");
+      await grace.says(said.at(-1));
+      await ada.reads(said.at(-1));
+    }
+    assert.deepEqual(ada.lines, said);
+    assert.deepEqual([ada.gaps, ada.cuts > CUTS / 2], [0, true]);
+  });
+
+  for (const direction of ["up", "down"]) {
+    test(`a trigger that is cut at any byte ${direction} is sent on once, over ${name}`, async () => {
+      const [ada, grace] = [await person("ada", { url: proxy.url, WebSocket }), await person("grace")];
+      const said = [];
+      for (let bytes = 0; bytes < CUTS; bytes += 1) {
+        said.push(`line ${bytes}`);
+        proxy.cutAfter(bytes, direction);
+        assert.equal((await ada.says(said.at(-1))).seq, said.length);
+      }
+      await grace.reads(said.at(-1));
+      assert.deepEqual(grace.lines, said);
+      assert.deepEqual(ada.lines, said);
+      assert.ok(ada.cuts > CUTS / 2);
+    });
+  }
+}
+
+test("lines that were said while one was away come once, and so do those one said meanwhile", async () => {
+  const [ada, grace] = [await person("ada", { url: proxy.url }), await person("grace")];
+  proxy.cut();
+  await next((resolve) => ada.client.onDisconnect(resolve));
+  const waiting = ada.says("From far away.");
+  await grace.says("Missed.");
+  proxy.mend();
+  await waiting;
+  for (const { reads, lines } of [ada, grace]) {
+    await reads("From far away.");
+    assert.deepEqual(lines, ["Missed.", "From far away."]);
+  }
+});
+
+test("more than the room keeps is told as a gap, with the latest lines", async () => {
+  const [ada, grace] = [await person("ada", { url: proxy.url }), await person("grace")];
+  await grace.says("Heard.");
+  await ada.reads("Heard.");
+  proxy.cut();
+  const said = Array.from({ length: 60 }, (_, number) => `line ${number}`);
+  for (const text of said) await grace.says(text);
+  const recovered = next((resolve) => ada.room.onRecovered(resolve));
+  proxy.mend();
+  assert.deepEqual(await recovered, { recovered: false });
+  assert.deepEqual(ada.lines, said.slice(-50));
+  assert.equal(ada.gaps, 1);
+});
+
+test("a restart is told as a gap, and what is said during it and after comes once", async () => {
+  const [ada, grace] = [await person("ada"), await person("grace")];
+  await ada.says("Before.");
+  await grace.reads("Before.");
+  const away = [ada, grace].map(({ client }) => next((resolve) => client.onDisconnect(resolve)));
+  await server.stop();
+  for (const { code } of await Promise.all(away)) assert.equal(code, 1012);
+  const during = ada.says("During.");
+  server = await server.restart();
+  await during;
+  await grace.says("After.");
+  for (const someone of [ada, grace]) {
+    await someone.reads("After.");
+    assert.deepEqual(someone.lines, ["During.", "After."]);
+    assert.equal(someone.gaps, 1);
+  }
+});
+
+test("an anonymous user keeps its id, and its unanswered trigger, through a cut", async () => {
+  const nobody = await person("nobody", { url: proxy.url, auth: null });
+  const { userId } = nobody.client;
+  proxy.cutAfter(0, "down");
+  assert.deepEqual(await nobody.says("Who am I?"), { seq: 1 });
+  assert.equal(nobody.client.userId, userId);
+});
+
+test("what the server finds wrong with a line comes back with the violations", async () => {
+  const ada = await person("ada");
+  const error = await ada.says("").catch((error) => error);
+  assert.equal(error.code, "VALIDATION_FAILED");
+  assert.deepEqual(error.violations.map(({ path, rule }) => [path, rule]), [["/text", "minLength"]]);
+});
+
+test("a name that nobody may have is refused for good", async () => {
+  await assert.rejects(person("system"), { code: "UNAUTHENTICATED" });
+});
+
+test("rooms are created, listed, joined and deleted", async () => {
+  const [ada, grace] = [await person("ada"), await person("grace")];
+  const created = next((resolve) => grace.client.onRoomCreated(resolve));
+  const deleted = next((resolve) => grace.client.onRoomDeleted(resolve));
+  const topic = await ada.client.createRoom("topic-roses", { name: "Roses" });
+  assert.deepEqual(await created, topic);
+  assert.deepEqual((await grace.client.listRooms()).map(({ id }) => id), ["chat", "topic-roses"]);
+  const room = await grace.client.join("topic-roses", { subscriptions: [] });
+  const left = next((resolve) => room.onLeft(resolve));
+  await room.subscribe("message");
+  await room.trigger("message", { text: "one" });
+  await room.unsubscribe("message");
+  await room.trigger("message", { text: "two" });
+  const { events, more } = await room.getHistory("message", { before: 2, limit: 1 });
+  assert.deepEqual([events.map(({ data }) => data.text), more], [["one"], false]);
+  assert.equal((await room.getHistory("message", 0, 1)).more, true);
+  await ada.client.deleteRoom("topic-roses");
+  assert.deepEqual(await left, { reason: "roomDeleted" });
+  assert.deepEqual(await deleted, { roomId: "topic-roses" });
+});

@@ -1,0 +1,63 @@
+// A network that can be cut: passes bytes on to a server until it is told not to.
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+
+export class Proxy {
+  #listener;
+  #connections = new Set();
+  #isCut = false;
+
+  /** A proxy for the server at this address, on a port of its own. */
+  static async to(address) {
+    const proxy = new Proxy();
+    const { hostname, port } = new URL(address);
+    proxy.#listener = createServer((client) => proxy.#accept(client, connect(port, hostname)));
+    proxy.#listener.listen(0, "127.0.0.1");
+    await once(proxy.#listener, "listening");
+    proxy.url = `http://127.0.0.1:${proxy.#listener.address().port}`;
+    return proxy;
+  }
+
+  /** Cuts every connection, and each new one, until `mend`. */
+  cut() {
+    this.#isCut = true;
+    for (const connection of this.#connections) connection.cut();
+  }
+
+  mend() {
+    this.#isCut = false;
+  }
+
+  /** Cuts the connections that there are when so many more bytes have gone `up` to the server or `down` from it. */
+  cutAfter(bytes, direction) {
+    for (const connection of this.#connections) connection[direction] = bytes;
+  }
+
+  close() {
+    this.cut();
+    this.#listener.close();
+  }
+
+  #accept(client, server) {
+    const connection = { up: Infinity, down: Infinity };
+    connection.cut = () => {
+      this.#connections.delete(connection);
+      client.destroy();
+      server.destroy();
+    };
+    if (this.#isCut) return connection.cut();
+    this.#connections.add(connection);
+    const pass = (from, to, direction) => {
+      from.on("error", connection.cut);
+      from.on("close", connection.cut);
+      from.on("data", (bytes) => {
+        const passed = bytes.subarray(0, Math.min(bytes.length, connection[direction]));
+        connection[direction] -= passed.length;
+        if (passed.length === bytes.length) to.write(passed);
+        else to.write(passed, connection.cut);
+      });
+    };
+    pass(client, server, "up");
+    pass(server, client, "down");
+  }
+}

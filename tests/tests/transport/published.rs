@@ -1,0 +1,89 @@
+//! What the server publishes beside the socket.
+
+use std::net::SocketAddr;
+
+use dialogue::Dialogue;
+use dialogue_tests::{TestServer, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An HTTP response in pieces.
+struct Response {
+    status: String,
+    headers: String,
+    body: String,
+}
+
+impl Response {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, if_none_match: &str) -> Response {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nIf-None-Match: {if_none_match}\r\n\r\n"
+    );
+    let mut text = String::new();
+    within("an HTTP response", async {
+        let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        stream.read_to_string(&mut text).await.expect("it answers in text");
+    })
+    .await;
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let (status, headers) = head.split_once("\r\n").expect("headers");
+    Response {
+        status: status.to_owned(),
+        headers: headers.to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+const CLIENT: &str = include_str!("../../../dialogue/npm/client.js");
+
+#[tokio::test]
+async fn the_browser_client_is_served_as_the_package_has_it() {
+    let server = TestServer::plain().await;
+    let response = ask(server.address(), "GET", "/dialogue/client.js", "\"other\"").await;
+    assert_eq!(response.status, "HTTP/1.1 200 OK");
+    assert!(response.body == CLIENT, "it is the module");
+    assert_eq!(response.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert_eq!(response.header("cache-control"), Some("no-cache"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+}
+
+#[tokio::test]
+async fn whoever_has_the_document_is_told_so_instead_of_sent_it() {
+    let server = TestServer::plain().await;
+    let first = ask(server.address(), "GET", "/dialogue/client.js", "").await;
+    let etag = first.header("etag").expect("an ETag").to_owned();
+    for known in [etag.clone(), format!("\"other\", W/{etag}"), "*".to_owned()] {
+        let again = ask(server.address(), "GET", "/dialogue/client.js", &known).await;
+        assert_eq!(again.status, "HTTP/1.1 304 Not Modified", "{known}");
+        assert_eq!(again.body, "");
+        assert_eq!(again.header("etag"), Some(&*etag));
+        assert_eq!(again.header("cache-control"), Some("no-cache"));
+    }
+}
+
+#[tokio::test]
+async fn head_tells_the_length_and_sends_nothing() {
+    let server = TestServer::plain().await;
+    let response = ask(server.address(), "HEAD", "/dialogue/client.js", "").await;
+    assert_eq!(response.status, "HTTP/1.1 200 OK");
+    assert_eq!(response.header("content-length"), Some(&*CLIENT.len().to_string()));
+    assert_eq!(response.body, "");
+}
+
+#[tokio::test]
+async fn documents_move_with_the_base_path() {
+    let server = TestServer::start(Dialogue::builder().base_path("/rooms")).await;
+    let moved = ask(server.address(), "GET", "/rooms/client.js", "").await;
+    assert_eq!(moved.status, "HTTP/1.1 200 OK");
+    let before = ask(server.address(), "GET", "/dialogue/client.js", "").await;
+    assert_eq!(before.status, "HTTP/1.1 404 Not Found");
+}
