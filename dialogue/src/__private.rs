@@ -15,8 +15,8 @@ pub use std::{
 #[doc(hidden)]
 pub use serde_json::Value;
 
-use crate::event::DefinitionResult;
 pub use crate::contract::RoomSet;
+use crate::event::DefinitionResult;
 pub use crate::event::{
     DecodeError, DefinitionError, DialogueEvent, EventData, EventDefinition, HistorySetting, Received,
 };

@@ -523,7 +523,9 @@ pub use runtime::{
 pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::rooms;
-    pub use crate::{Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle, RoomRef, RoomSet};
+    pub use crate::{
+        Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle, RoomRef, RoomSet,
+    };
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 }

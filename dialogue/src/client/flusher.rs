@@ -34,7 +34,7 @@ impl Flushers {
         let at = at.unwrap_or_else(|| {
             runtimes.retain(|(_, flushers)| flushers.iter().any(|flusher| flusher.strong_count() > 0));
             let threads = current.metrics().num_workers().max(1);
-            runtimes.push((current.id(), vec![Weak::new(); threads]));
+            runtimes.push((current.id(), (0..threads).map(|_| Weak::new()).collect()));
             runtimes.len() - 1
         });
         let flushers = &mut runtimes[at].1;
