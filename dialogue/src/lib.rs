@@ -432,6 +432,8 @@
 //! |---|---|---|
 //! | `macros` | the derive and [`rooms!`] | yes |
 //! | `server` | HTTP and WebSockets: [`router`](Dialogue::router), [`start`](Dialogue::start), [`serve`](Dialogue::serve), [`stop`](Dialogue::stop) | yes |
+//! | `client` | [`DialogueClient`](remote::DialogueClient): the client for Rust programs | no |
+//! | `inspector` | [`Builder::inspector`]: a page that shows rooms, events and rates as they happen, and triggers events | no |
 //! | `jwt` | sign-in by JSON Web Tokens, on the `jsonwebtoken` crate | no |
 //! | `testing` | connections over any stream, and an echo for conformance suites: for tests | no |
 //!
@@ -449,7 +451,7 @@
 extern crate self as dialogue;
 
 /// Compiles the program of the README.
-#[cfg(all(doctest, feature = "macros", feature = "server"))]
+#[cfg(all(doctest, feature = "macros", feature = "server", feature = "client"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
