@@ -1,0 +1,263 @@
+//! A server whose clients are connections without a network.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use dialogue::prelude::*;
+use dialogue::{EventDefinition, Limits, RoomRef, silent_logger, testing};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Runtime;
+use tokio::task::yield_now;
+
+/// A chat line.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Message {
+    #[schemars(length(min = 1, max = 1000))]
+    text: String,
+    sender_id: String,
+}
+
+/// The same, kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(history = 50)]
+pub(crate) struct Line {
+    #[schemars(length(min = 1, max = 1000))]
+    text: String,
+}
+
+rooms! {
+    /// Every room.
+    pub(crate) Rooms;
+    /// As many as are joined.
+    pub(crate) Lobby { number: u32 } = "lobby-{number}" {
+        events: [Message], default_subscriptions: [Message], on_demand: true,
+    }
+    /// One that remembers.
+    pub(crate) Kept = "kept" { events: [Line], default_subscriptions: [Line], sync_history_on_join: true }
+}
+
+/// The server, its clients, and the one thread that they run on.
+pub(crate) struct Server {
+    pub(crate) dialogue: Dialogue,
+    runtime: Runtime,
+    clients: Vec<Client>,
+    /// The first client's connection.
+    first: Option<Arc<Mutex<Input>>>,
+    written: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// A server with so many clients, in no room.
+    pub(crate) fn new(clients: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let dialogue = Dialogue::builder()
+            .rooms::<Rooms>()
+            .logger(silent_logger())
+            .limits(Limits {
+                rooms_per_client: 1_000_000,
+                subscriptions_per_client: 1_000_000,
+                max_rooms: 1_000_000,
+                inbound_frames: usize::MAX / 2,
+                ..Limits::default()
+            })
+            .build()
+            .expect("a server");
+        let written = Arc::new(AtomicUsize::new(0));
+        let mut first = None;
+        for _ in 0..clients {
+            let input = Arc::new(Mutex::new(Input::default()));
+            lock(&input).put(&masked(r#"{"type":"connect","protocol":1}"#));
+            first.get_or_insert_with(|| Arc::clone(&input));
+            let connection = Connection {
+                input,
+                written: Arc::clone(&written),
+            };
+            let dialogue = dialogue.clone();
+            runtime.spawn(async move { testing::serve_stream(&dialogue, connection).await });
+        }
+        let clients = runtime.block_on(async {
+            while dialogue.clients().len() < clients || written.load(Ordering::Relaxed) < clients {
+                yield_now().await;
+            }
+            dialogue.clients()
+        });
+        Self {
+            dialogue,
+            runtime,
+            clients,
+            first,
+            written,
+        }
+    }
+
+    pub(crate) fn definition() -> EventDefinition {
+        Message::definition().clone()
+    }
+
+    /// Takes every client into a room.
+    pub(crate) fn join_all(&self, room: impl RoomRef + Clone) {
+        self.join(&self.clients, room);
+    }
+
+    /// Takes every client but one into a room, and returns that one.
+    pub(crate) fn join_all_but_one(&self, room: impl RoomRef + Clone) -> Client {
+        let (last, others) = self.clients.split_last().expect("a client");
+        self.join(others, room);
+        last.clone()
+    }
+
+    fn join(&self, clients: &[Client], room: impl RoomRef + Clone) {
+        self.runtime.block_on(self.until_written(clients.len(), async {
+            for client in clients {
+                client.join(room.clone()).await.expect("a seat");
+            }
+        }));
+    }
+
+    /// A trigger of the server in the first room, until so many frames have been written.
+    pub(crate) fn trigger(&self, frames: usize) {
+        let message = Message {
+            text: "x".repeat(80),
+            sender_id: "load".to_owned(),
+        };
+        self.runtime.block_on(self.until_written(frames, async {
+            if frames > 0 {
+                self.dialogue
+                    .trigger(Lobby { number: 0 }, message)
+                    .await
+                    .expect("it is allowed");
+            } else {
+                let line = Line { text: message.text };
+                self.dialogue.trigger(Kept, line).await.expect("it is allowed");
+            }
+        }));
+    }
+
+    /// Lets the room that remembers have something to remember.
+    pub(crate) fn keep(&self) {
+        self.trigger(0);
+    }
+
+    /// A trigger of the first client in the first room, until it has been written to that client.
+    pub(crate) fn trigger_from_client(&self) {
+        let first = self.first.as_ref().expect("a client");
+        self.runtime.block_on(self.until_written(1, async {
+            lock(first).put(&TRIGGER.with(Clone::clone));
+        }));
+    }
+
+    pub(crate) fn join_and_leave(&self, client: &Client, room: impl RoomRef + Clone) {
+        // `joined` and `left`, which may go with one write.
+        self.runtime.block_on(self.until_written(1, async {
+            client.join(room.clone()).await.expect("a seat");
+            assert!(client.leave(room), "it is in the room");
+        }));
+    }
+
+    /// Does something, and waits until so many writes have come of it.
+    async fn until_written(&self, writes: usize, what: impl Future<Output = ()>) {
+        let before = self.written.load(Ordering::Relaxed);
+        what.await;
+        while self.written.load(Ordering::Relaxed) - before < writes {
+            yield_now().await;
+        }
+    }
+}
+
+thread_local! {
+    static TRIGGER: Vec<u8> = masked(&format!(
+        r#"{{"type":"trigger","roomId":"lobby-0","event":"message","data":{{"text":"{}","senderId":"load"}}}}"#,
+        "x".repeat(80)
+    ));
+}
+
+/// What a client has sent and the server has not read.
+#[derive(Default)]
+struct Input {
+    bytes: VecDeque<u8>,
+    reader: Option<Waker>,
+}
+
+impl Input {
+    fn put(&mut self, frame: &[u8]) {
+        self.bytes.extend(frame);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+fn lock(input: &Mutex<Input>) -> std::sync::MutexGuard<'_, Input> {
+    input.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The server's side of a client's connection: takes everything at once, and counts how often.
+struct Connection {
+    input: Arc<Mutex<Input>>,
+    written: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut input = lock(&self.input);
+        if input.bytes.is_empty() {
+            input.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let count = input.bytes.len().min(buffer.remaining());
+        let bytes: Vec<u8> = input.bytes.drain(..count).collect();
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.written.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.written.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A client's text frame, masked with zeros, which leave it as it is.
+fn masked(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match u8::try_from(text.len()) {
+        Ok(short @ 0..=125) => frame.push(0x80 | short),
+        _ => {
+            frame.push(0x80 | 126);
+            frame.extend(u16::try_from(text.len()).expect("a short message").to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
