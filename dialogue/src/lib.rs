@@ -432,7 +432,7 @@
 //! |---|---|---|
 //! | `macros` | the derive and [`rooms!`] | yes |
 //! | `server` | HTTP and WebSockets: [`router`](Dialogue::router), [`start`](Dialogue::start), [`serve`](Dialogue::serve), [`stop`](Dialogue::stop) | yes |
-//! | `client` | [`DialogueClient`](remote::DialogueClient): the client for Rust programs | no |
+//! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a page that shows rooms, events and rates as they happen, and triggers events | no |
 //! | `jwt` | sign-in by JSON Web Tokens, on the `jsonwebtoken` crate | no |
 //! | `testing` | connections over any stream, and an echo for conformance suites: for tests | no |
