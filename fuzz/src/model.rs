@@ -18,6 +18,8 @@ pub struct Model {
     members: BTreeMap<(String, String), String>,
     /// The trigger that this step is, if it is one, with its room's epoch.
     trigger: Option<(Value, String)>,
+    /// The number of this step's event, once it is known.
+    numbered: Option<u64>,
     /// The event that this step has brought to members: its number, and who heard it.
     delivered: Option<(Value, BTreeSet<String>)>,
 }
@@ -33,6 +35,7 @@ impl Model {
 
     /// Notes a request before it is sent.
     pub fn asked(&mut self, request: &Value, epoch: Option<String>) {
+        self.numbered = None;
         self.trigger = epoch
             .filter(|_| request["type"] == "trigger")
             .map(|epoch| (request.clone(), epoch));
@@ -72,7 +75,8 @@ impl Model {
             "error" => {
                 assert!(frame["code"].is_string() && frame["message"].is_string(), "{frame}");
             }
-            "connected" | "ok" | "rooms" | "roomCreated" | "roomDeleted" => {}
+            "ok" => self.note_number(frame),
+            "connected" | "rooms" | "roomCreated" | "roomDeleted" => {}
             other => panic!("`{other}` is not in the protocol document"),
         }
     }
@@ -96,11 +100,32 @@ impl Model {
                 self.delivered = Some((frame.clone(), BTreeSet::from([client])));
                 assert_eq!(frame["seq"].is_null(), !KEPT.contains(&&*name), "{frame}");
                 if let Some(seq) = frame["seq"].as_u64() {
-                    assert_eq!(seq, self.top(&epoch) + 1, "a gap, or a number twice");
-                    self.logs.entry(epoch).or_default().insert(seq, name);
+                    self.number(epoch, seq, name);
                 }
             }
         }
+    }
+
+    /// Learns from its `ok` the number of an event that perhaps nobody heard. A key's repetition is told an earlier one.
+    fn note_number(&mut self, frame: &Value) {
+        let (Some((trigger, epoch)), Some(seq)) = (self.trigger.clone(), frame["seq"].as_u64()) else {
+            return;
+        };
+        if seq > self.top(&epoch) {
+            let name = trigger["event"].as_str().expect("a name").to_owned();
+            self.number(epoch, seq, name);
+        }
+    }
+
+    /// Notes an event's number: the next one, unless this step's event has been noted already.
+    fn number(&mut self, epoch: String, seq: u64, name: String) {
+        let top = self.top(&epoch);
+        if self.numbered == Some(seq) {
+            return;
+        }
+        assert_eq!(seq, top + 1, "a gap, or a number twice");
+        self.numbered = Some(seq);
+        self.logs.entry(epoch).or_default().insert(seq, name);
     }
 
     /// Checks that who was told that it missed nothing was told all that it missed.
