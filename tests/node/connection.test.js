@@ -113,6 +113,16 @@ for (const code of ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL", "INVALID_REQUEST"
   });
 }
 
+test("a malformed `connect` closes, although the server would wait for a better one", async (t) => {
+  const fake = new Fake(t, { auth: "nested too deeply" });
+  const opening = codeOf(fake.client.connect());
+  await settled();
+  fake.socket.onopen();
+  fake.socket.says({ type: "error", id: 0, code: "INVALID_REQUEST", message: "no" });
+  assert.equal(await opening, "INVALID_REQUEST");
+  assert.deepEqual([fake.client.state, fake.socket.isClosed], ["closed", true]);
+});
+
 test("goes on trying while the server cannot be reached, and at once when asked to", async (t) => {
   const fake = new Fake(t);
   const opening = fake.client.connect();

@@ -100,6 +100,13 @@ test("joins again where it was, and tells each missed event once", async (t) => 
   assert.equal(room.state, "joined");
 });
 
+test("numbers that were not for this client are a position, too", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ seq: 14, events: [message(12)] }));
+  assert.equal(room.seq, 14);
+});
+
 test("a gap is told, with where to begin again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const told = listen(room);
@@ -181,6 +188,18 @@ test("leaving ends the room, and the next join begins anew", async (t) => {
   assert.equal(await codeOf(room.trigger("message", {})), "NOT_IN_ROOM");
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
   assert.notEqual(await joining, room);
+});
+
+test("a room that was ended while one left it is left once", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = [];
+  room.onLeft((left) => told.push(left));
+  const leaving = room.leave();
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.answers({ type: "error", code: "NOT_IN_ROOM", message: "no" });
+  await leaving;
+  await fake.tick(1);
+  assert.deepEqual(told, [{ reason: "removed" }]);
 });
 
 test("a room that is left while the connection is lost is not joined again", async (t) => {
