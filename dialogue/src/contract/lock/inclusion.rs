@@ -422,4 +422,6 @@ fn step(name: &str) -> String {
 }
 
 #[cfg(test)]
+mod law;
+#[cfg(test)]
 mod tests;
