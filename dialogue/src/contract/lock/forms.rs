@@ -22,8 +22,17 @@ pub(super) struct Form<'s> {
 impl<'s> Form<'s> {
     fn with(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        both.parts.extend(&other.parts);
-        both.rivals.extend(&other.rivals);
+        // Each once: a recursive type would have more parts with each level, all of them the same.
+        for &part in &other.parts {
+            if !both.parts.iter().any(|own| std::ptr::eq(*own, part)) {
+                both.parts.push(part);
+            }
+        }
+        for &rival in &other.rivals {
+            if !both.rivals.iter().any(|own| std::ptr::eq(*own, rival)) {
+                both.rivals.push(rival);
+            }
+        }
         both
     }
 

@@ -28,6 +28,9 @@ static ANYTHING: Value = Value::Bool(true);
 /// How many pairs of schemas are compared before it is given up. Far more than the largest of types takes.
 const STEPS: u32 = 20_000;
 
+/// How deep in a payload schemas are compared. Types lie less deep, and recursive ones are met again before.
+const DEEPEST: usize = 64;
+
 /// Where the wider schema is put among its own definitions.
 const ROOT: &str = "dialogue:root";
 
@@ -81,8 +84,13 @@ struct Comparison<'s> {
 impl<'s> Comparison<'s> {
     /// Whether whatever satisfies all of `narrow` satisfies all of `wide`.
     fn within(&self, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
-        let narrow: Vec<_> = narrow.iter().map(|schema| target(self.narrow, schema)).collect();
-        let wide: Vec<_> = wide.iter().map(|schema| target(self.wide, schema)).collect();
+        let [narrow, wide] = [(self.narrow, narrow), (self.wide, wide)].map(|(root, schemas)| {
+            let mut targets: Vec<_> = schemas.iter().map(|schema| target(root, schema)).collect();
+            // In one order and each once, so that the same pair is known again.
+            targets.sort_by_key(|schema| address(schema));
+            targets.dedup_by_key(|schema| address(schema));
+            targets
+        });
         self.targets_within(&narrow, &wide)
     }
 
@@ -94,12 +102,7 @@ impl<'s> Comparison<'s> {
             return Err(gap("the schemas are too intricate to compare"));
         };
         self.steps.set(steps);
-        let pair = [narrow, wide].map(|schemas| {
-            schemas
-                .iter()
-                .map(|schema| std::ptr::from_ref(*schema).addr())
-                .collect()
-        });
+        let pair = [narrow, wide].map(|schemas| schemas.iter().map(|schema| address(schema)).collect());
         if let Some(&level) = self.assumed.borrow().get(&pair) {
             // What a payload holds further down is smaller than the payload: an induction.
             return if level < self.level.get() {
@@ -116,9 +119,13 @@ impl<'s> Comparison<'s> {
 
     /// The same one level down in the payload.
     fn below(&self, step: &str, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
-        self.level.set(self.level.get() + 1);
+        let level = self.level.get();
+        if level == DEEPEST {
+            return Err(gap("the schemas are too intricate to compare"));
+        }
+        self.level.set(level + 1);
         let proof = self.within(narrow, wide);
-        self.level.set(self.level.get() - 1);
+        self.level.set(level);
         proof.map_err(|gap| Gap {
             at: format!("/{step}{}", gap.at),
             ..gap
@@ -126,11 +133,9 @@ impl<'s> Comparison<'s> {
     }
 
     fn is_same(&self, narrow: &[&'s Value], wide: &[&'s Value]) -> bool {
-        narrow.len() == wide.len()
-            && narrow
-                .iter()
-                .zip(wide)
-                .all(|(narrow, wide)| self.is_same_schema(narrow, wide, &mut BTreeSet::new()))
+        let same = |narrow: &Value, wide: &Value| self.is_same_schema(narrow, wide, &mut BTreeSet::new());
+        narrow.iter().all(|narrow| wide.iter().any(|wide| same(narrow, wide)))
+            && wide.iter().all(|wide| narrow.iter().any(|narrow| same(narrow, wide)))
     }
 
     fn is_same_schema(&self, narrow: &Value, wide: &Value, seen: &mut BTreeSet<String>) -> bool {
@@ -300,6 +305,11 @@ fn is_rebased(root: &Value) -> bool {
         .iter()
         .filter_map(|at| root.pointer(at))
         .any(|schema| schema.get("$id").is_some() || schema.get("$dynamicRef").is_some())
+}
+
+/// Where a schema is, which tells it from others that read the same.
+fn address(schema: &Value) -> usize {
+    std::ptr::from_ref(schema).addr()
 }
 
 /// What a schema refers to, if it does nothing else: so that a recursive type is met again as what it was.

@@ -189,6 +189,35 @@ fn recursive_types_are_compared_to_the_end() {
 }
 
 #[test]
+fn a_type_that_is_more_of_itself_with_each_level_is_compared_to_the_end() {
+    let growing = |limit: u64| {
+        let all = |parts: &[&str]| json!({ "a": { "allOf": parts.iter().map(|part| json!({ "$ref": part })).collect::<Vec<_>>() } });
+        let (a, b) = ("#/$defs/A", "#/$defs/B");
+        json!({
+            "type": "object", "properties": all(&[a, b]),
+            "$defs": {
+                "A": { "type": "object", "properties": all(&[a, b]) },
+                "B": { "type": "object", "properties": all(&[a, a]), "maxProperties": limit },
+            },
+        })
+    };
+    assert_eq!(compatible(Way::Inbound, &growing(0), &growing(1)), Ok(()));
+    assert!(compatible(Way::Outbound, &growing(0), &growing(1)).is_err());
+}
+
+#[test]
+fn a_type_that_is_another_at_each_level_is_given_up_below_the_deepest() {
+    let deep = |least: u64| {
+        (0..200).fold(
+            json!({ "type": "integer", "minimum": least }),
+            |held, _| json!({ "type": "array", "items": held }),
+        )
+    };
+    let verdict = compatible(Way::Inbound, &deep(1), &deep(0));
+    assert!(verdict.is_err_and(|gap| gap.why.contains("too intricate")));
+}
+
+#[test]
 fn what_is_not_understood_is_breaking_unless_it_is_the_same() {
     let old = json!({ "type": "integer" });
     let new = json!({ "type": "integer", "not": { "const": 3 } });
