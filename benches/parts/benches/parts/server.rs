@@ -1,17 +1,16 @@
 //! A server whose clients are connections without a network.
 
-use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use dialogue::prelude::*;
 use dialogue::{EventDefinition, Limits, RoomRef, silent_logger, testing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
-use tokio::task::yield_now;
 
 /// A chat line.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
@@ -48,7 +47,7 @@ pub(crate) struct Server {
     clients: Vec<Client>,
     /// The first client's connection.
     first: Option<Arc<Mutex<Input>>>,
-    written: Arc<AtomicUsize>,
+    written: Arc<Written>,
 }
 
 impl Server {
@@ -70,11 +69,11 @@ impl Server {
             })
             .build()
             .expect("a server");
-        let written = Arc::new(AtomicUsize::new(0));
+        let written = Arc::new(Written::default());
         let mut first = None;
         for _ in 0..clients {
             let input = Arc::new(Mutex::new(Input::default()));
-            lock(&input).put(&masked(r#"{"type":"connect","protocol":1}"#));
+            put(&input, masked(r#"{"type":"connect","protocol":1}"#).into());
             first.get_or_insert_with(|| Arc::clone(&input));
             let connection = Connection {
                 input,
@@ -83,12 +82,8 @@ impl Server {
             let dialogue = dialogue.clone();
             runtime.spawn(async move { testing::serve_stream(&dialogue, connection).await });
         }
-        let clients = runtime.block_on(async {
-            while dialogue.clients().len() < clients || written.load(Ordering::Relaxed) < clients {
-                yield_now().await;
-            }
-            dialogue.clients()
-        });
+        runtime.block_on(written.reach(clients));
+        let clients = dialogue.clients();
         Self {
             dialogue,
             runtime,
@@ -150,7 +145,7 @@ impl Server {
     pub(crate) fn trigger_from_client(&self) {
         let first = self.first.as_ref().expect("a client");
         self.runtime.block_on(self.until_written(1, async {
-            lock(first).put(&TRIGGER.with(Clone::clone));
+            put(first, TRIGGER.with(Bytes::clone));
         }));
     }
 
@@ -164,45 +159,80 @@ impl Server {
 
     /// Does something, and waits until so many writes have come of it.
     async fn until_written(&self, writes: usize, what: impl Future<Output = ()>) {
-        let before = self.written.load(Ordering::Relaxed);
+        let before = lock(&self.written.0).count;
         what.await;
-        while self.written.load(Ordering::Relaxed) - before < writes {
-            yield_now().await;
-        }
+        self.written.reach(before + writes).await;
     }
 }
 
 thread_local! {
-    static TRIGGER: Vec<u8> = masked(&format!(
+    static TRIGGER: Bytes = masked(&format!(
         r#"{{"type":"trigger","roomId":"lobby-0","event":"message","data":{{"text":"{}","senderId":"load"}}}}"#,
         "x".repeat(80)
-    ));
+    )).into();
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many writes there were, on all connections.
+#[derive(Default)]
+struct Written(Mutex<Writes>);
+
+#[derive(Default)]
+struct Writes {
+    count: usize,
+    awaited: usize,
+    waiter: Option<Waker>,
+}
+
+impl Written {
+    fn one_more(&self) {
+        let mut writes = lock(&self.0);
+        writes.count += 1;
+        if writes.count == writes.awaited
+            && let Some(waiter) = writes.waiter.take()
+        {
+            waiter.wake();
+        }
+    }
+
+    /// Waits until there were so many.
+    async fn reach(&self, count: usize) {
+        poll_fn(|context| {
+            let mut writes = lock(&self.0);
+            if writes.count >= count {
+                return Poll::Ready(());
+            }
+            writes.awaited = count;
+            writes.waiter = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 /// What a client has sent and the server has not read.
 #[derive(Default)]
 struct Input {
-    bytes: VecDeque<u8>,
+    bytes: Bytes,
     reader: Option<Waker>,
 }
 
-impl Input {
-    fn put(&mut self, frame: &[u8]) {
-        self.bytes.extend(frame);
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
+/// Has a client send a frame, once the last has been read.
+fn put(input: &Mutex<Input>, frame: Bytes) {
+    let mut input = lock(input);
+    input.bytes = frame;
+    if let Some(reader) = input.reader.take() {
+        reader.wake();
     }
-}
-
-fn lock(input: &Mutex<Input>) -> std::sync::MutexGuard<'_, Input> {
-    input.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The server's side of a client's connection: takes everything at once, and counts how often.
 struct Connection {
     input: Arc<Mutex<Input>>,
-    written: Arc<AtomicUsize>,
+    written: Arc<Written>,
 }
 
 impl AsyncRead for Connection {
@@ -213,15 +243,14 @@ impl AsyncRead for Connection {
             return Poll::Pending;
         }
         let count = input.bytes.len().min(buffer.remaining());
-        let bytes: Vec<u8> = input.bytes.drain(..count).collect();
-        buffer.put_slice(&bytes);
+        buffer.put_slice(&input.bytes.split_to(count));
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.written.fetch_add(1, Ordering::Relaxed);
+        self.written.one_more();
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -230,7 +259,7 @@ impl AsyncWrite for Connection {
         _: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.written.fetch_add(1, Ordering::Relaxed);
+        self.written.one_more();
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
