@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_websockets::Message;
 
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Received};
 use super::socket;
 use crate::client::{ClientState, Close, Frame};
 use crate::limits::Limits;
@@ -256,16 +255,18 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     ///
     /// Safe to drop: no frame is lost.
     async fn next(&mut self) -> Option<Heard> {
-        let message = self.incoming.next().await?;
-        if message.is_binary() {
-            self.end(CloseCode::BinaryFrame, "binary frames are not understood");
-            return None;
-        }
-        Some(self.count(&message))
+        let text = match self.incoming.next().await? {
+            Received::Text(text) => Some(text),
+            Received::Control => None,
+            Received::Binary(_) => {
+                self.end(CloseCode::BinaryFrame, "binary frames are not understood");
+                return None;
+            }
+        };
+        Some(self.count(text))
     }
 
-    fn count(&mut self, message: &Message) -> Heard {
-        let text = message.as_text().map(str::to_owned);
+    fn count(&mut self, text: Option<String>) -> Heard {
         match self.rate.allow(self.opened.elapsed()) {
             Ok(()) => {
                 self.refused = 0;

@@ -1,35 +1,41 @@
 //! What the parts of a delivery cost, each by itself: `cargo bench -p parts`.
-//!
-//! Clients are connections without a network: what is written to them is counted and forgotten. So this is Dialogue's own
-//! work, on one thread; what the kernel adds is in `benches/compare`.
-
-mod server;
 
 use std::time::Duration;
 
-use dialogue::{RateLimiter, validate_event_data};
+use dialogue::RateLimiter;
 use divan::Bencher;
-use serde_json::json;
-
-use crate::server::{Kept, Lobby, Server};
+use parts::{Kept, Lobby, Pieces, Server};
 
 fn main() {
     divan::main();
 }
 
+/// A client's frame into a request.
+#[divan::bench]
+fn decode(bencher: Bencher<'_, '_>) {
+    let pieces = Pieces::new();
+    bencher.bench_local(|| drop(pieces.decode()));
+}
+
 /// Data against the published schema, then the type.
 #[divan::bench]
 fn validate(bencher: Bencher<'_, '_>) {
-    let definition = Server::definition();
-    let data = json!({ "text": "x".repeat(80), "senderId": "load" });
-    bencher.bench_local(|| validate_event_data(&definition, &data));
+    let pieces = Pieces::new();
+    bencher.bench_local(|| drop(pieces.validate()));
+}
+
+/// An event into the frame that its subscribers share.
+#[divan::bench]
+fn encode(bencher: Bencher<'_, '_>) {
+    let pieces = Pieces::new();
+    bencher.bench_local(|| drop(pieces.encode()));
 }
 
 /// The server's trigger in an empty room: serialise, validate, encode.
 #[divan::bench]
 fn trigger_to_nobody(bencher: Bencher<'_, '_>) {
     let server = Server::new(0);
-    bencher.bench_local(|| server.trigger(0));
+    bencher.bench_local(|| server.keep());
 }
 
 /// A client's trigger, from the bytes that come in to the bytes that go out to the room's one member, its sender.
