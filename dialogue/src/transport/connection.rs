@@ -1,5 +1,6 @@
 //! One client's connection: feeds the session with what comes in, and watches the clocks.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,15 +147,24 @@ where
     let outbox = Arc::clone(reader.incoming.outbox());
     let mut heard = Instant::now();
     let mut pinged = false;
+    let mut alarm = pin!(sleep_until(heard + limits.ping_interval));
     loop {
         let silent_until = heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
         let expires_at = session.client().session.lock().expires_at;
         let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
+        if due < alarm.deadline() {
+            alarm.as_mut().reset(due);
+        }
         let next = tokio::select! {
             biased;
             () = outbox.closed() => return,
             next = reader.next() => next,
-            () = sleep_until(due) => {
+            () = alarm.as_mut() => {
+                if alarm.deadline() < due {
+                    // Something has been heard since it was set. To set it anew for each message would cost more.
+                    alarm.as_mut().reset(due);
+                    continue;
+                }
                 if expires_at.is_some_and(|expires_at| expires_at <= due) {
                     reader.end_now(CloseCode::SessionExpired, "the session has expired");
                     return;
@@ -168,52 +178,68 @@ where
                 continue;
             }
         };
+        let Some(next) = next else {
+            return;
+        };
+        if !hear(limits, reader, session, expires_at, next).await {
+            return;
+        }
+        // Not before the command: a hook may have taken a while, and that was not the client's silence.
         heard = Instant::now();
         pinged = false;
-        match next {
-            None => return,
-            Some(Heard::Control) => {}
-            Some(Heard::TooFast { text, retry_after }) => {
-                if reader.refused > limits.inbound_frames {
-                    reader.end_now(CloseCode::Flooding, "too many frames");
-                    return;
-                }
-                if let Some(text) = text {
-                    let id = match Request::parse(&text, limits.json_depth) {
-                        Ok(request) => request.id,
-                        Err(refused) => refused.id,
-                    };
-                    session.slow_down(id, retry_after);
-                }
-            }
-            Some(Heard::Text(text)) => {
-                let request = match Request::parse(&text, limits.json_depth) {
-                    Ok(request) => request,
-                    Err(refused) => {
-                        session.refuse(refused);
-                        continue;
-                    }
-                };
-                let expiry = async {
-                    match expires_at {
-                        Some(expires_at) => sleep_until(expires_at).await,
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    biased;
-                    () = outbox.closed() => return,
-                    () = expiry => {
-                        reader.end_now(CloseCode::SessionExpired, "the session has expired");
-                        return;
-                    }
-                    // In a box of its own, so that an idle connection has no room for it.
-                    () = Box::pin(session.run(request)) => {}
-                }
-                // A hook may have taken a while; that was not the client's silence.
-                heard = Instant::now();
-            }
+    }
+}
+
+/// Does what the client has asked. Returns whether the conversation goes on.
+async fn hear<R>(
+    limits: &Limits,
+    reader: &mut Reader<R>,
+    session: &Session,
+    expires_at: Option<Instant>,
+    heard: Heard,
+) -> bool
+where
+    R: AsyncRead + Unpin,
+{
+    let text = match heard {
+        Heard::Text(text) => text,
+        Heard::Control => return true,
+        Heard::TooFast { .. } if reader.refused > limits.inbound_frames => {
+            reader.end_now(CloseCode::Flooding, "too many frames");
+            return false;
         }
+        Heard::TooFast { text, retry_after } => {
+            if let Some(text) = text {
+                let id = match Request::parse(&text, limits.json_depth) {
+                    Ok(request) => request.id,
+                    Err(refused) => refused.id,
+                };
+                session.slow_down(id, retry_after);
+            }
+            return true;
+        }
+    };
+    let request = match Request::parse(&text, limits.json_depth) {
+        Ok(request) => request,
+        Err(refused) => {
+            session.refuse(refused);
+            return true;
+        }
+    };
+    let expiry = async {
+        match expires_at {
+            Some(expires_at) => sleep_until(expires_at).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = reader.incoming.outbox().closed() => false,
+        () = expiry => {
+            reader.end_now(CloseCode::SessionExpired, "the session has expired");
+            false
+        }
+        () = session.run(request) => true,
     }
 }
 

@@ -34,8 +34,12 @@ pub(super) fn text(bytes: &[u8], max: usize) -> Option<String> {
         return None;
     }
     let mut text = payload.to_vec();
-    for (at, byte) in text.iter_mut().enumerate() {
-        *byte ^= mask[at % mask.len()];
+    let (words, rest) = text.as_chunks_mut();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(*mask)).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask) {
+        *byte ^= mask;
     }
     String::from_utf8(text).ok()
 }
