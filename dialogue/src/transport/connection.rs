@@ -24,7 +24,7 @@ pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, c
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let flusher = core.flushers.assign(&core.tasks);
+    let flusher = core.flushers.assign();
     socket::run(socket, &core.limits, &core.tasks, flusher, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;

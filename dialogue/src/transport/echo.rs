@@ -31,7 +31,7 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
             return;
         };
         let tasks = TaskTracker::new();
-        let flusher = Flushers::default().assign(&tasks);
+        let flusher = Flushers::default().assign();
         socket::run(TokioIo::new(socket), &limits, &tasks, flusher, async |mut incoming| {
             while let Some(message) = incoming.next().await {
                 if let Some(frame) = echoed(message) {
