@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use dialogue::Client;
 use parts::{Kept, Lobby, Pieces, Server};
 
+/// Does a part so many times.
+type Run = fn(u32);
+
 /// The parts by name, in the order in which they are listed.
-const PARTS: &[(&str, fn(u32))] = &[
+const PARTS: &[(&str, Run)] = &[
     ("decode", |times| {
         repeat(times, &Pieces::new(), |pieces| drop(pieces.decode()))
     }),
@@ -30,8 +33,13 @@ const PARTS: &[(&str, fn(u32))] = &[
     }),
     ("join_and_leave", |times| {
         repeat(times, &newcomer(), |(server, client)| {
-            server.join_and_leave(client, Kept)
-        })
+            server.join_and_leave(client, Lobby { number: 0 });
+        });
+    }),
+    ("join_with_history/50", |times| {
+        let (server, client) = newcomer();
+        (0..50).for_each(|_| server.keep());
+        repeat(times, &server, |server| server.join_and_leave(&client, Kept));
     }),
 ];
 
@@ -60,11 +68,11 @@ fn repeat<T>(times: u32, with: &T, part: impl Fn(&T)) {
     }
 }
 
-/// A server and a client that is in no room.
+/// A server with one client in a room and one in none, and the latter.
 fn newcomer() -> (Server, Client) {
-    let server = Server::new(1);
-    let client = server.join_all_but_one(Kept);
-    (server, client)
+    let server = Server::new(2);
+    let newcomer = server.join_all_but_one(Lobby { number: 0 });
+    (server, newcomer)
 }
 
 /// A server with so many clients, all of them in one room.

@@ -42,6 +42,7 @@ rooms! {
 
 /// The server, its clients, and the one thread that they run on.
 pub struct Server {
+    /// The server itself.
     pub dialogue: Dialogue,
     runtime: Runtime,
     clients: Vec<Client>,
@@ -162,7 +163,7 @@ impl Server {
 }
 
 /// The text of a client's trigger.
-pub fn trigger_text() -> String {
+pub(crate) fn trigger_text() -> String {
     let text = "x".repeat(80);
     format!(r#"{{"type":"trigger","roomId":"lobby-0","event":"message","data":{{"text":"{text}","senderId":"load"}}}}"#)
 }
