@@ -43,8 +43,9 @@ pub struct Limits {
     /// The most events that may wait for one handler or stream. Default: 1,024; over it, events are dropped for that
     /// handler alone, counted and logged.
     pub handler_queue: usize,
-    /// How deep handlers may trigger from within handlers. Default: 16; over it, `trigger` fails with
-    /// `TriggerError::Limited`, so that a handler which triggers what it hears comes to an end.
+    /// How deep hooks and handlers may set each other off. Default: 16; over it, `trigger` fails with
+    /// `TriggerError::Limited`, `join` with `JoinError::Limited` and `load_history` is not asked, so that a handler which
+    /// triggers what it hears comes to an end, and so does a `before_join` which joins.
     pub handler_depth: usize,
     /// The most rooms a client may be in. Default: 100, more than anybody looks at.
     pub rooms_per_client: usize,

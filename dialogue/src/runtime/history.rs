@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::asking::allowed;
 use super::core::Core;
+use super::depth::{checked_depth, one_deeper};
 use crate::history::{Bounds, Cursor, HistoryQuery, Recovery, StoredEvent};
 use crate::hooks::contain;
 use crate::id::EventName;
@@ -168,7 +169,8 @@ async fn continue_past_memory(
             skip,
             limit: wanted - events.len() + 1,
         };
-        let answer = contain(core.limits.hook_deadline, || load_history(query)).await;
+        let depth = checked_depth(&core.limits)?;
+        let answer = contain(core.limits.hook_deadline, || one_deeper(depth, load_history(query))).await;
         let mut loaded = allowed(core, "load_history", answer)?;
         loaded.retain(|message| {
             message.event == *event

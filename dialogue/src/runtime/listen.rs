@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 
 use super::core::Core;
+use super::depth::{depth, one_deeper};
 use super::listeners::{Heard, ListenerKey, Next, StreamBuffer};
-use super::publish::{depth, one_deeper};
 use crate::event::{DecodeError, EventMessage, Received};
 use crate::hooks::{HookOutcome, contain};
 use crate::room::ListenScope;

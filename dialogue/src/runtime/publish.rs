@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::asking::allowed;
 use super::core::{Core, wall_clock};
+use super::depth::{checked_depth, depth, one_deeper};
 use super::history::keep;
 use super::tap::Notice;
 use crate::client::{ClientState, Frame};
@@ -16,21 +17,6 @@ use crate::hooks::{contain, contain_sync};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
 use crate::room::{Origin, Party, RoomCell};
-
-tokio::task_local! {
-    /// How many handlers and hooks deep the running code was triggered.
-    static DEPTH: usize;
-}
-
-/// Runs a hook or handler that an event has set off, so that what it triggers in turn is known to be deeper.
-pub(crate) async fn one_deeper<F: Future>(depth: usize, future: F) -> F::Output {
-    DEPTH.scope(depth + 1, future).await
-}
-
-/// How deep the running code is.
-pub(crate) fn depth() -> usize {
-    DEPTH.try_with(|depth| *depth).unwrap_or(0)
-}
 
 /// An event on its way.
 #[derive(Debug)]
@@ -92,7 +78,8 @@ pub(crate) async fn by_client(
     }
     if let Some(authorize) = &core.hooks.authorize {
         let answer = contain(core.limits.hook_deadline, || {
-            authorize((core.client(sender), core.room(room), draft.event.clone()))
+            let asked = authorize((core.client(sender), core.room(room), draft.event.clone()));
+            one_deeper(depth(), asked)
         })
         .await;
         allowed(core, "authorize", answer).map_err(Rejected::Forbidden)?;
@@ -123,13 +110,7 @@ async fn publish(
     sender: Option<&Arc<ClientState>>,
     draft: Draft,
 ) -> Result<Delivery, Rejected> {
-    let depth = depth();
-    if depth > core.limits.handler_depth {
-        return Err(Rejected::Limited(format!(
-            "handlers trigger more than {} deep",
-            core.limits.handler_depth
-        )));
-    }
+    let depth = checked_depth(&core.limits).map_err(Rejected::Limited)?;
     let mut message = EventMessage {
         event: draft.event,
         room_id: room.id.clone(),
