@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
+
 use super::greeting::{Presented, authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
 use crate::client::{ClientState, Frame};
@@ -19,6 +22,8 @@ pub(crate) struct Session {
     core: Arc<Core>,
     client: Arc<ClientState>,
     presented: Presented,
+    /// Told when a later `connect` has changed when the session ends.
+    renewed: Notify,
 }
 
 /// What is answered to a command that succeeded, if anything is.
@@ -30,6 +35,25 @@ impl Session {
             core,
             client,
             presented,
+            renewed: Notify::new(),
+        }
+    }
+
+    /// Waits for the end of the session, also while a command is run that puts it off or brings it forward.
+    pub(crate) async fn expired(&self) {
+        loop {
+            let expires_at = self.client.session.lock().expires_at;
+            let end = async {
+                match expires_at {
+                    Some(expires_at) => sleep_until(expires_at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.renewed.notified() => {}
+                () = end => return,
+            }
         }
     }
 
@@ -135,6 +159,7 @@ impl Session {
             return Err(refused("the connection belongs to another user"));
         }
         *self.client.session.lock() = who.session;
+        self.renewed.notify_one();
         self.core.resumes.renew(&self.client);
         rejoin(&self.core, &self.client).await;
         Ok(Some(connected_frame(&self.core, &self.client, id)))
