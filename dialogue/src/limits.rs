@@ -49,8 +49,8 @@ pub struct Limits {
     pub handler_depth: usize,
     /// The most rooms a client may be in. Default: 100, more than anybody looks at.
     pub rooms_per_client: usize,
-    /// The most event subscriptions a client may hold over all its rooms; a wildcard counts as one. Default: 1,000, ten
-    /// for each room that it may be in.
+    /// The most event subscriptions a client may hold over all its rooms. A wildcard counts as one, and so does, where a
+    /// room allows any event, each that the wildcard is narrowed by. Default: 1,000, ten for each room that it may be in.
     pub subscriptions_per_client: usize,
     /// The most rooms of the server, declared, created and on demand. Default: 10,000, some tens of megabytes. Over it,
     /// nobody gets another.

@@ -251,12 +251,15 @@ impl Session {
         let infos: Vec<_> = rooms
             .iter()
             .map(|room| info(room))
-            .take_while(|info| {
+            .enumerate()
+            .take_while(|(at, info)| {
                 let bytes = info.encoded_len();
-                let fits = bytes <= room_left;
+                // With none at all, a client could not ask for those after it.
+                let fits = bytes <= room_left || *at == 0;
                 room_left = room_left.saturating_sub(bytes);
                 fits
             })
+            .map(|(_, info)| info)
             .collect();
         let more = more || infos.len() < rooms.len();
         Some(
