@@ -209,6 +209,7 @@ fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> 
         }
     };
     Ok(RoomTemplate {
+        declaration: Some(declaration),
         name: declaration.name.to_owned(),
         description: declaration.description.map(str::to_owned),
         policy: Arc::new(policy),

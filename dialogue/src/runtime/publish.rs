@@ -158,7 +158,7 @@ async fn publish(
         core.tap.offer(|| Notice::event(&room.id, &frame.text, recipients));
         let message = Arc::new(message);
         if !core.listeners.is_empty() {
-            core.listeners.offer(&message);
+            core.listeners.offer(&message, room.template.declaration);
         }
         (Delivery::new(recipients, message.seq), message)
     };
