@@ -97,7 +97,7 @@ pub(crate) async fn join(
         }
         if room.origin == Origin::OnDemand {
             if room.lock().is_deleted() {
-                core.registry.remove(&room);
+                core.remove_room(&room, None);
                 room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
             }
             room = make_present(core, room)?;
@@ -124,8 +124,8 @@ fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, 
     if let Some(there) = core.registry.find(&room.id) {
         return Ok(there);
     }
-    match core.registry.add(Arc::clone(&room)) {
-        Ok(()) => core.announce(&room, None),
+    match core.add_room(&room, None) {
+        Ok(()) => {}
         Err(NotAdded::Exists) => return Ok(core.registry.find(&room.id).unwrap_or(room)),
         Err(NotAdded::TooMany | NotAdded::Quota) => {
             return Err(JoinError::Limited {
