@@ -224,8 +224,11 @@ impl SlidingWindow {
 
     fn expired(&self, now: Duration) -> usize {
         let (now, window) = (nanos(now), nanos(self.rate.window));
-        self.allowed
-            .partition_point(|allowed| now.saturating_sub(*allowed) >= window)
+        let is_expired = |allowed: &u64| now.saturating_sub(*allowed) >= window;
+        match self.allowed.front() {
+            Some(oldest) if is_expired(oldest) => self.allowed.partition_point(is_expired),
+            _ => 0,
+        }
     }
 }
 

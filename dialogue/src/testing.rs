@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use crate::protocol::Request;
+use crate::protocol::{EventHead, Request};
 use crate::session::Presented;
-use crate::{Dialogue, Limits, transport};
+use crate::{Dialogue, ErrorCode, EventMessage, Limits, transport};
 
 /// Serves one connection over any stream, such as one end of `tokio::io::duplex`, as if it had just been upgraded: what
 /// is read are WebSocket frames. Returns when the connection has ended.
@@ -54,15 +54,18 @@ pub fn echo_router(message_bytes: usize) -> axum::Router {
     })
 }
 
-/// Reads a client's frame and describes it, or says why it is refused.
+/// Reads a client's frame, or says why it is refused.
 ///
 /// # Errors
 ///
 /// The code of the error with which it is answered.
 #[doc(hidden)]
-pub fn parse_request(text: &str, max_depth: usize) -> Result<String, crate::ErrorCode> {
-    match Request::parse(text, max_depth) {
-        Ok(request) => Ok(format!("{request:?}")),
-        Err(refused) => Err(refused.code),
-    }
+pub fn parse_request(text: &str, max_depth: usize) -> Result<impl std::fmt::Debug + PartialEq, ErrorCode> {
+    Request::parse(text, max_depth).map_err(|refused| refused.code)
+}
+
+/// The whole frame, header included, of an event as its subscribers get it.
+#[doc(hidden)]
+pub fn encode_event(message: &EventMessage) -> bytes::Bytes {
+    EventHead::of(message).prepare().finish(message.seq).wire
 }

@@ -1,21 +1,25 @@
 //! Who sends what waits in outboxes: one task for many, since to wake a task for each costs about as much as to queue a frame.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use tokio::runtime::{self, Handle};
 use tokio::task::coop::unconstrained;
 use tokio::task::yield_now;
-use tokio_util::task::TaskTracker;
 
 use super::{Close, Outbox};
 
 /// After how many outboxes other tasks have a turn, a fraction of a millisecond. What they queue meanwhile goes to most readers
 /// of a room with the same write, so that more turns are cheaper, not dearer.
 const OUTBOXES_AT_ONCE: usize = 32;
+
+/// How much memory for waiting outboxes is kept from one turn to the next: a burst's is not.
+const KEPT_OUTBOXES: usize = 256;
 
 /// The flushers of a server: for each runtime that serves connections, as many as it has threads, so that each can be busy.
 #[derive(Default)]
@@ -26,8 +30,8 @@ pub(crate) struct Flushers {
 }
 
 impl Flushers {
-    /// The flusher for a new connection. Must be called in the runtime that serves it; what is sent is sent in `tasks`.
-    pub(crate) fn assign(&self, tasks: &TaskTracker) -> Arc<Flusher> {
+    /// The flusher for a new connection. Must be called in the runtime that serves it.
+    pub(crate) fn assign(&self) -> Arc<Flusher> {
         let current = Handle::current();
         let mut runtimes = self.runtimes.lock();
         let at = runtimes.iter().position(|(id, _)| *id == current.id());
@@ -40,71 +44,86 @@ impl Flushers {
         let flushers = &mut runtimes[at].1;
         let number = self.connections.fetch_add(1, Ordering::Relaxed) % flushers.len();
         flushers[number].upgrade().unwrap_or_else(|| {
-            let flusher = Arc::new(Flusher {
-                waiting: Mutex::default(),
-                runtime: current,
-                tasks: tasks.clone(),
-            });
+            let flusher = Arc::new(Flusher::default());
             flushers[number] = Arc::downgrade(&flusher);
+            // Counted against the task, its many writes would seem to wait for their sockets. Nobody needs to wait for the
+            // task: what a connection still has to say, its end sends.
+            current.spawn(unconstrained(run(Arc::downgrade(&flusher))));
             flusher
         })
     }
 }
 
-/// Sends from the outboxes in which something waits, in a task that runs while there are any.
+/// Has a task send from the outboxes in which something waits. The task lasts as long as the flusher.
 ///
 /// An outbox stays in line while it waits for its turn, so that what is queued meanwhile goes with the same write.
+#[derive(Default)]
 pub(crate) struct Flusher {
     waiting: Mutex<Waiting>,
-    runtime: Handle,
-    tasks: TaskTracker,
 }
 
 #[derive(Default)]
 struct Waiting {
     outboxes: Vec<Arc<Outbox>>,
-    /// The task runs.
-    running: bool,
+    /// The task, if it waits for outboxes.
+    task: Option<Waker>,
 }
 
 impl Flusher {
     /// Has an outbox sent from.
-    pub(super) fn add(self: &Arc<Self>, outbox: Arc<Outbox>) {
+    pub(super) fn add(&self, outbox: Arc<Outbox>) {
         let mut waiting = self.waiting.lock();
         waiting.outboxes.push(outbox);
-        if std::mem::replace(&mut waiting.running, true) {
-            return;
-        }
+        let task = waiting.task.take();
         drop(waiting);
-        // Counted against the task, its many writes would seem to wait for their sockets.
-        let task = unconstrained(Arc::clone(self).run());
-        self.tasks.spawn_on(task, &self.runtime);
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
-    async fn run(self: Arc<Self>) {
-        let mut batch = VecDeque::new();
-        let mut outboxes = Vec::new();
-        while self.take(&mut outboxes) {
-            for (number, outbox) in outboxes.drain(..).enumerate() {
-                if number > 0 && number % OUTBOXES_AT_ONCE == 0 {
-                    yield_now().await;
-                }
-                // A stream that panics is its connection's trouble, not that of all who come after it.
-                if catch_unwind(AssertUnwindSafe(|| outbox.send(&mut batch))).is_err() {
-                    outbox.close(Close::quietly());
-                    batch = VecDeque::new();
-                }
+    /// Takes all that wait into `outboxes`, which is empty.
+    fn poll_take(&self, outboxes: &mut Vec<Arc<Outbox>>, context: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.waiting.lock();
+        if waiting.outboxes.is_empty() {
+            waiting.task = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut waiting.outboxes, outboxes);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        // So that it sees the end.
+        if let Some(task) = self.waiting.get_mut().task.take() {
+            task.wake();
+        }
+    }
+}
+
+/// The task of a flusher.
+async fn run(flusher: Weak<Flusher>) {
+    let mut batch = VecDeque::new();
+    let mut outboxes = Vec::new();
+    let take = |outboxes: &mut Vec<_>, context: &mut Context<'_>| match flusher.upgrade() {
+        Some(flusher) => flusher.poll_take(outboxes, context).map(|()| true),
+        None => Poll::Ready(false),
+    };
+    while poll_fn(|context| take(&mut outboxes, context)).await {
+        for (number, outbox) in outboxes.drain(..).enumerate() {
+            if number > 0 && number % OUTBOXES_AT_ONCE == 0 {
+                yield_now().await;
+            }
+            // A stream that panics is its connection's trouble, not that of all who come after it.
+            if catch_unwind(AssertUnwindSafe(|| outbox.send(&mut batch))).is_err() {
+                outbox.close(Close::quietly());
+                batch = VecDeque::new();
             }
         }
-    }
-
-    /// Takes all that wait. False if there are none: then the task is over.
-    fn take(&self, outboxes: &mut Vec<Arc<Outbox>>) -> bool {
-        let mut waiting = self.waiting.lock();
-        // A burst's memory is not kept.
-        *outboxes = std::mem::take(&mut waiting.outboxes);
-        waiting.running = !outboxes.is_empty();
-        waiting.running
+        if outboxes.capacity() > KEPT_OUTBOXES {
+            outboxes = Vec::new();
+        }
     }
 }
 
@@ -138,10 +157,17 @@ mod tests {
         }
     }
 
-    fn connected(line: &Arc<Counting>, flushers: &Flushers, tasks: &TaskTracker) -> Arc<Outbox> {
+    fn connected(line: &Arc<Counting>, flushers: &Flushers) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        outbox.attach(Arc::clone(line) as Arc<dyn Line>, flushers.assign(tasks));
+        outbox.attach(Arc::clone(line) as Arc<dyn Line>, flushers.assign());
         outbox
+    }
+
+    /// Lets the flushers run until nothing waits.
+    async fn flushed(outboxes: &[Arc<Outbox>]) {
+        while outboxes.iter().any(|outbox| !outbox.waiting().is_empty()) {
+            yield_now().await;
+        }
     }
 
     fn frame() -> Frame {
@@ -150,29 +176,32 @@ mod tests {
 
     #[tokio::test]
     async fn one_task_sends_from_many_outboxes_each_frame_once() {
-        let (line, flushers, tasks) = (Arc::new(Counting::default()), Flushers::default(), TaskTracker::new());
-        let outboxes: Vec<_> = (0..3 * OUTBOXES_AT_ONCE)
-            .map(|_| connected(&line, &flushers, &tasks))
-            .collect();
+        let (line, flushers) = (Arc::new(Counting::default()), Flushers::default());
+        let before = Handle::current().metrics().num_alive_tasks();
+        let outboxes: Vec<_> = (0..3 * OUTBOXES_AT_ONCE).map(|_| connected(&line, &flushers)).collect();
         assert!(
             outboxes
                 .iter()
                 .all(|outbox| outbox.push(frame()) && outbox.push(frame()))
         );
-        assert_eq!(tasks.len(), 1);
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), before + 1);
         assert_eq!(line.sent.load(Ordering::Relaxed), 0, "who queues does not send");
-        tasks.close();
-        tasks.wait().await;
+        flushed(&outboxes).await;
         assert_eq!(line.sent.load(Ordering::Relaxed), 2 * outboxes.len());
         // Once all has been sent, the next frame begins anew.
         assert!(outboxes[0].push(frame()));
-        tasks.wait().await;
+        flushed(&outboxes).await;
         assert_eq!(line.sent.load(Ordering::Relaxed), 2 * outboxes.len() + 1);
+        // And the task ends with the last connection.
+        drop(outboxes);
+        while Handle::current().metrics().num_alive_tasks() > before {
+            yield_now().await;
+        }
     }
 
     #[tokio::test]
     async fn a_line_that_panics_ends_its_own_connection_only() {
-        let (flushers, tasks) = (Flushers::default(), TaskTracker::new());
+        let flushers = Flushers::default();
         let (sound, broken) = (
             Arc::new(Counting::default()),
             Arc::new(Counting {
@@ -180,26 +209,25 @@ mod tests {
                 ..Counting::default()
             }),
         );
-        let first = connected(&broken, &flushers, &tasks);
-        let second = connected(&sound, &flushers, &tasks);
+        let first = connected(&broken, &flushers);
+        let second = connected(&sound, &flushers);
         assert!(first.push(frame()) && second.push(frame()));
-        tasks.close();
-        tasks.wait().await;
+        flushed(&[Arc::clone(&second)]).await;
         assert!(first.is_closed() && !second.is_closed());
         assert_eq!(sound.sent.load(Ordering::Relaxed), 1);
     }
 
     #[test]
     fn a_server_outlives_the_runtime_that_it_was_first_used_in() {
-        let (line, flushers, tasks) = (Arc::new(Counting::default()), Flushers::default(), TaskTracker::new());
+        let (line, flushers) = (Arc::new(Counting::default()), Flushers::default());
         for sent in 1..=2 {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                assert!(connected(&line, &flushers, &tasks).push(frame()));
-                tasks.close();
-                tasks.wait().await;
+                let outbox = connected(&line, &flushers);
+                assert!(outbox.push(frame()));
+                flushed(&[outbox]).await;
             });
             assert_eq!(line.sent.load(Ordering::Relaxed), sent);
         }

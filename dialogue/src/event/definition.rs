@@ -64,7 +64,7 @@ struct Schemas {
 #[derive(Clone, Copy)]
 pub(crate) struct TypedEvent {
     type_id: TypeId,
-    reshape: fn(&Value) -> Result<Value, Vec<Violation>>,
+    reshape: fn(Value) -> Result<Value, Vec<Violation>>,
 }
 
 impl TypedEvent {
@@ -177,7 +177,7 @@ impl EventDefinition {
             schemas.inbound.check(&data)?;
         }
         match &self.inner.typed {
-            Some(typed) => (typed.reshape)(&data),
+            Some(typed) => (typed.reshape)(data),
             None => Ok(data),
         }
     }
@@ -194,7 +194,7 @@ impl EventDefinition {
     pub(crate) fn accept_changed(&self, data: Value) -> Result<Value, Vec<Violation>> {
         self.check_outbound(&data)?;
         match (&self.inner.typed, &self.inner.schemas) {
-            (Some(typed), Some(schemas)) if Arc::ptr_eq(&schemas.inbound, &schemas.outbound) => (typed.reshape)(&data),
+            (Some(typed), Some(schemas)) if Arc::ptr_eq(&schemas.inbound, &schemas.outbound) => (typed.reshape)(data),
             _ => Ok(data),
         }
     }

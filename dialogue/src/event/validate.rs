@@ -136,8 +136,24 @@ pub(crate) fn decode<E: DeserializeOwned>(data: &Value) -> Result<E, Violation> 
 }
 
 /// Data as its Rust type writes it, once read.
-pub(crate) fn reshape<E: DeserializeOwned + Serialize>(data: &Value) -> Result<Value, Violation> {
-    serde_json::to_value(decode::<E>(data)?).map_err(Violation::type_mismatch)
+pub(crate) fn reshape<E: DeserializeOwned + Serialize>(data: Value) -> Result<Value, Violation> {
+    let read = if has_integral_floats(&data) {
+        decode::<E>(&data)?
+    } else {
+        // There is nothing to offer once more, so that the type may have what is in the data instead of copies.
+        E::deserialize(data).map_err(Violation::type_mismatch)?
+    };
+    serde_json::to_value(read).map_err(Violation::type_mismatch)
+}
+
+/// Whether there is anything that [`write_integers`] would replace.
+fn has_integral_floats(data: &Value) -> bool {
+    match data {
+        Value::Number(number) => integer(number).is_some(),
+        Value::Array(items) => items.iter().any(has_integral_floats),
+        Value::Object(fields) => fields.values().any(has_integral_floats),
+        _ => false,
+    }
 }
 
 /// Replaces floats that are integers of 64 bits by these integers; tells whether there were any.
@@ -184,12 +200,14 @@ mod tests {
     #[test]
     fn whole_floats_become_the_integers_they_are_and_others_stay() {
         let mut data = json!([3.0, 1e2, -0.0, -2.0, 1.5, 9223372036854775808.0, 18446744073709551616.0, { "a": -9223372036854775808.0 }]);
+        assert!(has_integral_floats(&data));
         assert!(write_integers(&mut data));
         assert_eq!(
             data.to_string(),
             r#"[3,100,0,-2,1.5,9223372036854775808,1.8446744073709552e+19,{"a":-9223372036854775808}]"#
         );
-        assert!(!write_integers(&mut json!([1, 1.5, "3.0", null])));
+        let mut none = json!([1, 1.5, "3.0", null, { "a": [2] }]);
+        assert!(!has_integral_floats(&none) && !write_integers(&mut none));
     }
 
     #[test]

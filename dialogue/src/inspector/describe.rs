@@ -123,7 +123,7 @@ impl Event {
         Self {
             name: event.name().clone(),
             description: event.description().map(str::to_owned),
-            clients: room.template.policy.allows(Party::Client, event.name()),
+            clients: room.template.policy.admit(Party::Client, event.name()).is_some(),
             history: event.history().limit(core.history.config().max_events_per_type),
             kept: core.history.count(&room.id, event.name()),
             schema: event.inbound_schema().cloned(),

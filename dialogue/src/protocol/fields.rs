@@ -1,10 +1,12 @@
 //! Takes typed fields out of a request's object. Nothing is coerced: a field is what it should be, or the request is
 //! malformed.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::code::ErrorCode;
-use super::json::excerpt;
+use super::json::{Entries, Entry, excerpt};
 use crate::id::{EventName, RoomId};
 
 /// What is wrong with a request: a code and a sentence for people.
@@ -24,45 +26,55 @@ impl Problem {
 }
 
 /// The fields of an object that have not been taken yet.
-pub(super) struct Fields {
-    object: Map<String, Value>,
+pub(super) struct Fields<'t> {
+    entries: Entries<'t>,
     /// Where the object is, to name its fields in messages: empty, or such as `since.`.
     path: &'static str,
     /// A name that no room or event can have. It is well-formed JSON, so it gives way to what is not.
     unknown: Option<Problem>,
 }
 
-impl Fields {
-    pub(super) fn new(object: Map<String, Value>) -> Self {
-        Self::at("", object)
+impl<'t> Fields<'t> {
+    /// The fields of the request itself.
+    pub(super) fn new(entries: Entries<'t>) -> Self {
+        Self {
+            entries,
+            path: "",
+            unknown: None,
+        }
     }
 
     /// The fields of an object inside the request; `path` ends in a dot.
     pub(super) fn at(path: &'static str, object: Map<String, Value>) -> Self {
+        let entries = object.into_iter().map(|(name, value)| (name.into(), value.into()));
         Self {
-            object,
             path,
-            unknown: None,
+            ..Self::new(entries.collect())
         }
     }
 
     /// The field as it is, if it is there.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        self.object.remove(name)
+        self.take_entry(name).map(Value::from)
+    }
+
+    fn take_entry(&mut self, name: &str) -> Option<Entry<'t>> {
+        let at = self.entries.iter().position(|(of, _)| of == name)?;
+        Some(self.entries.swap_remove(at).1)
     }
 
     /// A field that may be absent, but not `null`.
-    pub(super) fn optional<T: Field>(&mut self, name: &str) -> Result<Option<T>, Problem> {
-        let Some(value) = self.take(name) else {
+    pub(super) fn optional<T: Field<'t>>(&mut self, name: &str) -> Result<Option<T>, Problem> {
+        let Some(entry) = self.take_entry(name) else {
             return Ok(None);
         };
-        match T::from_value(value) {
+        match T::from_entry(entry) {
             Some(field) => Ok(Some(field)),
             None => Err(self.malformed(name, T::EXPECTED)),
         }
     }
 
-    pub(super) fn required<T: Field>(&mut self, name: &str) -> Result<T, Problem> {
+    pub(super) fn required<T: Field<'t>>(&mut self, name: &str) -> Result<T, Problem> {
         self.optional(name)?
             .ok_or_else(|| Problem::invalid(format!("`{}{name}` is missing", self.path)))
     }
@@ -84,24 +96,24 @@ impl Fields {
     /// The `roomId`. One that no room can have makes the request fail in [`finish`](Self::finish), as a room that does
     /// not exist.
     pub(super) fn room_id(&mut self) -> Result<RoomId, Problem> {
-        let id: String = self.required("roomId")?;
+        let id: Cow<'t, str> = self.required("roomId")?;
         if !RoomId::is_valid(&id) {
             self.note_unknown(ErrorCode::RoomNotFound, || format!("no room `{}`", excerpt(&id)));
         }
-        Ok(RoomId::from(id))
+        Ok(RoomId::from(&*id))
     }
 
     /// The `event`, as [`event_name`](Self::event_name).
     pub(super) fn event(&mut self) -> Result<EventName, Problem> {
-        let name: String = self.required("event")?;
-        Ok(self.event_name(name))
+        let name: Cow<'t, str> = self.required("event")?;
+        Ok(self.event_name(&name))
     }
 
     /// A name that no event can have makes the request fail in [`finish`](Self::finish), as an event that the room does
     /// not have.
-    pub(super) fn event_name(&mut self, name: String) -> EventName {
-        if !EventName::is_valid(&name) {
-            self.note_unknown(ErrorCode::EventNotAllowed, || format!("no event `{}`", excerpt(&name)));
+    pub(super) fn event_name(&mut self, name: &str) -> EventName {
+        if !EventName::is_valid(name) {
+            self.note_unknown(ErrorCode::EventNotAllowed, || format!("no event `{}`", excerpt(name)));
         }
         EventName::from(name)
     }
@@ -120,57 +132,71 @@ impl Fields {
 }
 
 /// A type that a field may have.
-pub(super) trait Field: Sized {
+pub(super) trait Field<'t>: Sized {
     /// What the field must be, for people.
     const EXPECTED: &'static str;
 
-    fn from_value(value: Value) -> Option<Self>;
+    fn from_entry(entry: Entry<'t>) -> Option<Self>;
 }
 
-impl Field for i64 {
+impl Field<'_> for i64 {
     const EXPECTED: &'static str = "an integer of 64 bits";
 
-    fn from_value(value: Value) -> Option<Self> {
-        value.as_i64()
+    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+        match entry {
+            Entry::Other(value) => value.as_i64(),
+            Entry::Text(_) => None,
+        }
     }
 }
 
-impl Field for u64 {
+impl Field<'_> for u64 {
     const EXPECTED: &'static str = "an integer from 0 to 2^64 − 1";
 
-    fn from_value(value: Value) -> Option<Self> {
-        value.as_u64()
+    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+        match entry {
+            Entry::Other(value) => value.as_u64(),
+            Entry::Text(_) => None,
+        }
     }
 }
 
-impl Field for String {
+impl<'t> Field<'t> for Cow<'t, str> {
     const EXPECTED: &'static str = "a string";
 
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Some(text),
-            _ => None,
+    fn from_entry(entry: Entry<'t>) -> Option<Self> {
+        match entry {
+            Entry::Text(text) => Some(text),
+            Entry::Other(_) => None,
         }
     }
 }
 
-impl Field for Map<String, Value> {
+impl<'t> Field<'t> for String {
+    const EXPECTED: &'static str = <Cow<'t, str>>::EXPECTED;
+
+    fn from_entry(entry: Entry<'t>) -> Option<Self> {
+        Cow::from_entry(entry).map(Cow::into_owned)
+    }
+}
+
+impl Field<'_> for Map<String, Value> {
     const EXPECTED: &'static str = "an object";
 
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Object(object) => Some(object),
+    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+        match entry {
+            Entry::Other(Value::Object(object)) => Some(object),
             _ => None,
         }
     }
 }
 
-impl Field for Vec<Value> {
+impl Field<'_> for Vec<Value> {
     const EXPECTED: &'static str = "an array";
 
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Array(array) => Some(array),
+    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+        match entry {
+            Entry::Other(Value::Array(array)) => Some(array),
             _ => None,
         }
     }

@@ -3,11 +3,13 @@
 //! Stricter than serde_json alone: an object with the same key twice is refused, because two readers of it may each
 //! believe another of the two, and so is nesting beyond a limit. Knows nothing of what the values mean.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map;
 use serde_json::{Map, Number, Value};
 
 /// The deepest nesting that [`parse`] can be asked to allow: serde_json's own guard of the stack stops at 128.
@@ -25,6 +27,54 @@ pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
     let value = strict.deserialize(&mut deserializer).map_err(JsonError)?;
     deserializer.end().map_err(JsonError)?;
     Ok(value)
+}
+
+/// Reads one JSON document as [`parse`] does, but an object by its entries: those of the names in `wanted`, while all others
+/// are checked and left out. `None` if it is no object.
+pub(crate) fn parse_object<'t>(
+    text: &'t str,
+    max_depth: usize,
+    wanted: &'static [&'static str],
+) -> Result<Option<Entries<'t>>, JsonError> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return parse(text, max_depth).map(|_| None);
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let outermost = Outermost {
+        strict: Strict { levels: max_depth },
+        wanted,
+    };
+    let entries = deserializer.deserialize_map(outermost).map_err(JsonError)?;
+    deserializer.end().map_err(JsonError)?;
+    Ok(Some(entries))
+}
+
+/// Some entries of an object, in the order in which they came. Few: to look through them takes less than to keep a map.
+pub(crate) type Entries<'t> = Vec<(Cow<'t, str>, Entry<'t>)>;
+
+/// An entry's value. A text is where it was in the document, if nothing in it is escaped.
+#[derive(Debug)]
+pub(crate) enum Entry<'t> {
+    Text(Cow<'t, str>),
+    Other(Value),
+}
+
+impl From<Value> for Entry<'_> {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::String(text) => Self::Text(text.into()),
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl From<Entry<'_>> for Value {
+    fn from(entry: Entry<'_>) -> Self {
+        match entry {
+            Entry::Text(text) => Self::String(text.into_owned()),
+            Entry::Other(other) => other,
+        }
+    }
 }
 
 /// Appends `value` as JSON.
@@ -51,6 +101,129 @@ pub(crate) fn excerpt(text: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct JsonError(#[source] serde_json::Error);
+
+/// Reads the outermost object.
+struct Outermost {
+    strict: Strict,
+    wanted: &'static [&'static str],
+}
+
+impl<'de> Visitor<'de> for Outermost {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Entries<'de>, A::Error> {
+        let inner = self.strict.descend()?;
+        let mut taken: Entries<'de> = Vec::with_capacity(8);
+        let mut others = BTreeSet::new();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            let wanted = self.wanted.contains(&&*key);
+            let first = if wanted {
+                taken.iter().all(|(name, _)| *name != key)
+            } else {
+                others.insert(key.clone())
+            };
+            if !first {
+                return Err(duplicate(&key));
+            }
+            if wanted {
+                taken.push((key, entries.next_value_seed(StrictEntry(inner))?));
+            } else {
+                entries.next_value_seed(inner)?;
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// Reads a key, and leaves it where it is if nothing in it is escaped.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+/// Reads a value as [`Strict`] does, but for a text.
+struct StrictEntry(Strict);
+
+impl<'de> DeserializeSeed<'de> for StrictEntry {
+    type Value = Entry<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StrictEntry {
+    type Value = Entry<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Entry<'de>, E> {
+        Ok(Entry::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Entry<'de>, E> {
+        Ok(Entry::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Entry<'de>, E> {
+        self.0.visit_unit().map(Entry::Other)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Entry<'de>, E> {
+        self.0.visit_bool(value).map(Entry::Other)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Entry<'de>, E> {
+        self.0.visit_u64(value).map(Entry::Other)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Entry<'de>, E> {
+        self.0.visit_i64(value).map(Entry::Other)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Entry<'de>, E> {
+        self.0.visit_f64(value).map(Entry::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Entry<'de>, A::Error> {
+        self.0.visit_seq(elements).map(Entry::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Entry<'de>, A::Error> {
+        self.0.visit_map(entries).map(Entry::Other)
+    }
+}
+
+fn duplicate<E: serde::de::Error>(key: &str) -> E {
+    E::custom(format_args!("duplicate key `{}`", excerpt(key)))
+}
 
 /// Reads a value that may have this many more levels of nesting.
 #[derive(Clone, Copy)]
@@ -126,14 +299,11 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             match object.entry(key) {
-                Entry::Vacant(entry) => {
+                map::Entry::Vacant(entry) => {
                     entry.insert(entries.next_value_seed(inner)?);
                 }
-                Entry::Occupied(entry) => {
-                    return Err(A::Error::custom(format_args!(
-                        "duplicate key `{}`",
-                        excerpt(entry.key())
-                    )));
+                map::Entry::Occupied(entry) => {
+                    return Err(duplicate(entry.key()));
                 }
             }
         }

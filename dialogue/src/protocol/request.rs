@@ -3,13 +3,15 @@
 //! Every field is checked here, used or not, so that whoever runs a command meets only well-formed ones: room ids and
 //! event names are such as can exist. Whether they do, and who may, is decided elsewhere.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::PROTOCOL;
 use super::code::ErrorCode;
-use super::fields::{Field, Fields, Problem};
-use super::json::{self, excerpt};
+use super::fields::{Fields, Problem};
+use super::json::{self, Entries, excerpt};
 use super::subscriptions::{Subscriptions, WILDCARD};
 use crate::id::{EventName, RoomId};
 
@@ -27,6 +29,28 @@ const MAX_ROOM_DESCRIPTION_BYTES: usize = 2_048;
 
 /// How many events a page of history has when the request does not say.
 const DEFAULT_PAGE: u64 = 50;
+
+/// Every field that some request has; others are ignored. Those of the most frequent requests come first.
+const FIELDS: &[&str] = &[
+    "type",
+    "id",
+    "roomId",
+    "event",
+    "data",
+    "meta",
+    "key",
+    "subscriptions",
+    "since",
+    "protocol",
+    "auth",
+    "resume",
+    "start",
+    "end",
+    "before",
+    "limit",
+    "after",
+    "room",
+];
 
 /// A client's frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,9 +156,9 @@ pub(crate) struct Refused {
 impl Request {
     /// Reads a frame of at most `max_depth` levels, the outermost object being the first.
     pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Self, Refused> {
-        let problem = match json::parse(text, max_depth) {
-            Ok(Value::Object(object)) => return Self::from_object(object),
-            Ok(_) => Problem::invalid("a frame must be a JSON object"),
+        let problem = match json::parse_object(text, max_depth, FIELDS) {
+            Ok(Some(entries)) => return Self::from_entries(entries),
+            Ok(None) => Problem::invalid("a frame must be a JSON object"),
             Err(error) => Problem::invalid(error.to_string()),
         };
         Err(Refused {
@@ -144,8 +168,8 @@ impl Request {
         })
     }
 
-    fn from_object(object: Map<String, Value>) -> Result<Self, Refused> {
-        let mut fields = Fields::new(object);
+    fn from_entries(entries: Entries<'_>) -> Result<Self, Refused> {
+        let mut fields = Fields::new(entries);
         let mut id = None;
         let command = fields.optional("id").and_then(|found| {
             id = found;
@@ -159,9 +183,9 @@ impl Request {
 }
 
 impl Command {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
-        let kind: String = fields.required("type")?;
-        Ok(match kind.as_str() {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
+        let kind: Cow<'_, str> = fields.required("type")?;
+        Ok(match &*kind {
             "connect" => Self::Connect(Connect::take(fields)?),
             "join" => Self::Join(Join::take(fields)?),
             "leave" => Self::Leave {
@@ -194,7 +218,7 @@ impl Command {
 }
 
 impl Connect {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let protocol = fields.required("protocol")?;
         if protocol != PROTOCOL {
             return Ok(Self {
@@ -212,7 +236,7 @@ impl Connect {
 }
 
 impl Join {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         Ok(Self {
             room_id: fields.room_id()?,
             since: fields.optional("since")?.map(Since::from_object).transpose()?,
@@ -232,7 +256,7 @@ impl Since {
 }
 
 impl Trigger {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         Ok(Self {
             room_id: fields.room_id()?,
             event: fields.event()?,
@@ -244,7 +268,7 @@ impl Trigger {
 }
 
 impl History {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         Ok(Self {
             room_id: fields.room_id()?,
             event: fields.event()?,
@@ -254,7 +278,7 @@ impl History {
 }
 
 impl Cursor {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let (start, end) = (fields.optional("start")?, fields.optional("end")?);
         let (before, limit) = (fields.optional("before")?, fields.optional("limit")?);
         if limit == Some(0) {
@@ -281,7 +305,7 @@ impl Cursor {
 }
 
 impl NewRoom {
-    fn take(fields: &mut Fields) -> Result<Self, Problem> {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let mut room = Fields::at("room.", fields.required("room")?);
         let id: String = room.required("id")?;
         if !RoomId::is_valid(&id) {
@@ -301,7 +325,7 @@ impl NewRoom {
     }
 }
 
-fn subscriptions(fields: &mut Fields) -> Result<Option<Subscriptions>, Problem> {
+fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<Subscriptions>, Problem> {
     let Some(list) = fields.optional::<Vec<Value>>("subscriptions")? else {
         return Ok(None);
     };
@@ -313,7 +337,7 @@ fn subscriptions(fields: &mut Fields) -> Result<Option<Subscriptions>, Problem> 
     }
     let mut subscriptions = Subscriptions::default();
     for entry in list {
-        let Some(name) = String::from_value(entry) else {
+        let Some(name) = entry.as_str() else {
             return Err(fields.malformed("subscriptions", "an array of strings"));
         };
         if name == WILDCARD {
@@ -326,7 +350,7 @@ fn subscriptions(fields: &mut Fields) -> Result<Option<Subscriptions>, Problem> 
 }
 
 /// The cursor of `listRooms`: an id that a room has or had, so one that no room can have is malformed.
-fn after(fields: &mut Fields) -> Result<Option<RoomId>, Problem> {
+fn after(fields: &mut Fields<'_>) -> Result<Option<RoomId>, Problem> {
     match fields.optional::<String>("after")? {
         Some(id) if !RoomId::is_valid(&id) => Err(fields.malformed("after", "a room id")),
         id => Ok(id.map(RoomId::from)),

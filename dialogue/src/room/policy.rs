@@ -102,14 +102,17 @@ impl EventPolicy {
         self.listed.contains_key(name) || (self.open_to_server && EventName::is_valid(name))
     }
 
-    /// Whether `party` may trigger an event of this name.
-    pub(crate) fn allows(&self, party: Party, name: &str) -> bool {
-        match (self.listed.get(name), party) {
-            (Some(listed), Party::Client) => listed.clients_may,
-            (Some(_), Party::Server) => true,
-            (None, Party::Client) => self.open_to_clients && EventName::is_valid(name),
-            (None, Party::Server) => self.open_to_server && EventName::is_valid(name),
+    /// Whether `party` may trigger an event of this name; and if so, what describes it, if anything does.
+    pub(crate) fn admit(&self, party: Party, name: &str) -> Option<Option<&EventDefinition>> {
+        if let Some(listed) = self.listed.get(name) {
+            let may = party == Party::Server || listed.clients_may;
+            return may.then_some(Some(&listed.definition));
         }
+        let open = match party {
+            Party::Client => self.open_to_clients,
+            Party::Server => self.open_to_server,
+        };
+        (open && EventName::is_valid(name)).then(|| self.known.get(name))
     }
 
     /// The definitions of events that are not listed but can happen, in no order: those that the server knows.
@@ -131,6 +134,12 @@ impl EventPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl EventPolicy {
+        fn allows(&self, party: Party, name: &str) -> bool {
+            self.admit(party, name).is_some()
+        }
+    }
 
     fn event(name: &str) -> EventDefinition {
         EventDefinition::new(name).build().expect("a definition")

@@ -12,7 +12,7 @@ use super::history::keep;
 use super::tap::Notice;
 use crate::client::{ClientState, Frame};
 use crate::delivery::{Delivery, TriggerError};
-use crate::event::{EventMessage, HistorySetting, Violation};
+use crate::event::{EventDefinition, EventMessage, HistorySetting, Violation};
 use crate::hooks::{contain, contain_sync};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
@@ -73,42 +73,35 @@ pub(crate) async fn by_client(
         return Err(Rejected::NotInRoom);
     }
     let policy = &room.template.policy;
-    if !policy.allows(Party::Client, &draft.event) {
-        return Err(Rejected::NotAllowed);
+    let definition = policy.admit(Party::Client, &draft.event).ok_or(Rejected::NotAllowed)?;
+    if core.hooks.authorize.is_some() {
+        // In a box, as every question to a hook here, so that a trigger without hooks needs no room for them.
+        Box::pin(ask_authorize(core, room, sender, draft.event.clone())).await?;
     }
-    if let Some(authorize) = &core.hooks.authorize {
-        let answer = contain(core.limits.hook_deadline, || {
-            let asked = authorize((core.client(sender), core.room(room), draft.event.clone()));
-            one_deeper(depth(), asked)
-        })
-        .await;
-        allowed(core, "authorize", answer).map_err(Rejected::Forbidden)?;
-    }
-    if let Some(definition) = policy.definition(&draft.event) {
+    if let Some(definition) = definition {
         draft.data = definition.accept(draft.data).map_err(Rejected::Invalid)?;
     }
-    publish(core, room, Some(sender), draft).await
+    publish(core, room, Some(sender), draft, definition).await
 }
 
 /// The server's trigger of data in the shape that clients receive: allowed → validate, then as every event.
 pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Draft) -> Result<Delivery, Rejected> {
     let policy = &room.template.policy;
-    if !policy.allows(Party::Server, &draft.event) {
-        return Err(Rejected::NotAllowed);
-    }
-    if let Some(definition) = policy.definition(&draft.event) {
+    let definition = policy.admit(Party::Server, &draft.event).ok_or(Rejected::NotAllowed)?;
+    if let Some(definition) = definition {
         definition.check_outbound(&draft.data).map_err(Rejected::Invalid)?;
     }
-    publish(core, room, None, draft).await
+    publish(core, room, None, draft, definition).await
 }
 
 /// `before_each` → (client) still a member → number and store → encode → queue → handlers, `on_triggered`,
-/// `after_each`.
+/// `after_each`. `definition` is the event's, if it has one.
 async fn publish(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     sender: Option<&Arc<ClientState>>,
     draft: Draft,
+    definition: Option<&EventDefinition>,
 ) -> Result<Delivery, Rejected> {
     let depth = checked_depth(&core.limits).map_err(Rejected::Limited)?;
     let mut message = EventMessage {
@@ -121,55 +114,79 @@ async fn publish(
         seq: None,
     };
     if core.hooks.before_each.is_some() {
-        message = ask_before_each(core, room, message, depth).await?;
+        message = Box::pin(ask_before_each(core, room, message, definition, depth)).await?;
     }
-    let prepared = EventHead::of(&message).prepare();
-    core.limits.check_event(prepared.len()).map_err(Rejected::Limited)?;
-    let limit = room
-        .template
-        .policy
-        .definition(&message.event)
-        .map_or(HistorySetting::Off, |definition| definition.history())
-        .limit(core.history.config().max_events_per_type);
-
-    // From here to the end of the block nothing waits: number, history and queues change as one.
-    let (delivery, message) = {
-        let mut state = room.lock();
-        if core.stopped.is_cancelled() {
-            return Err(Rejected::Stopped);
-        }
-        // A room on demand that nobody has come into is only asked about: another may have its id and its history.
-        if state.is_deleted() || (room.origin == Origin::OnDemand && state.joins() == 0) {
-            return Err(Rejected::NoSuchRoom);
-        }
-        // A client that is gone may still be in its rooms while `on_disconnected` runs.
-        if sender.is_some_and(|sender| !state.contains(sender.key) || sender.membership.lock().is_gone()) {
-            return Err(Rejected::NotInRoom);
-        }
-        message.seq = limit.map(|_| state.advance());
-        let frame = prepared.finish(message.seq);
-        if let (Some(limit), Some(seq)) = (limit, message.seq) {
-            keep(core, room, &message.event, seq, &frame.text, limit);
-        }
-        let recipients = state
-            .hearers(&message.event)
-            .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
-            .count();
-        core.tap.offer(|| Notice::event(&room.id, &frame.text, recipients));
-        let message = Arc::new(message);
-        if !core.listeners.is_empty() {
-            core.listeners.offer(&message, room.template.declaration);
-        }
-        (Delivery::new(recipients, message.seq), message)
-    };
+    let (message, delivery) = deliver(core, room, sender, message, definition)?;
     tell_hooks(core, room, message, delivery, depth);
     Ok(delivery)
+}
+
+/// Numbers an event, keeps it and queues it for all who hear it.
+fn deliver(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    mut message: EventMessage,
+    definition: Option<&EventDefinition>,
+) -> Result<(Arc<EventMessage>, Delivery), Rejected> {
+    let prepared = EventHead::of(&message).prepare();
+    core.limits.check_event(prepared.len()).map_err(Rejected::Limited)?;
+    let limit = definition
+        .map_or(HistorySetting::Off, EventDefinition::history)
+        .limit(core.history.config().max_events_per_type);
+
+    // From here on nothing waits: number, history and queues change as one.
+    let mut state = room.lock();
+    if core.stopped.is_cancelled() {
+        return Err(Rejected::Stopped);
+    }
+    // A room on demand that nobody has come into is only asked about: another may have its id and its history.
+    if state.is_deleted() || (room.origin == Origin::OnDemand && state.joins() == 0) {
+        return Err(Rejected::NoSuchRoom);
+    }
+    // A client that is gone may still be in its rooms while `on_disconnected` runs.
+    if sender.is_some_and(|sender| !state.contains(sender.key) || sender.membership.lock().is_gone()) {
+        return Err(Rejected::NotInRoom);
+    }
+    message.seq = limit.map(|_| state.advance());
+    let frame = prepared.finish(message.seq);
+    if let (Some(limit), Some(seq)) = (limit, message.seq) {
+        keep(core, room, &message.event, seq, &frame.text, limit);
+    }
+    let recipients = state
+        .hearers(&message.event)
+        .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
+        .count();
+    core.tap.offer(|| Notice::event(&room.id, &frame.text, recipients));
+    let message = Arc::new(message);
+    if !core.listeners.is_empty() {
+        core.listeners.offer(&message, room.template.declaration);
+    }
+    let delivery = Delivery::new(recipients, message.seq);
+    Ok((message, delivery))
+}
+
+async fn ask_authorize(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: &Arc<ClientState>,
+    event: EventName,
+) -> Result<(), Rejected> {
+    let Some(authorize) = &core.hooks.authorize else {
+        return Ok(());
+    };
+    let answer = contain(core.limits.hook_deadline, || {
+        one_deeper(depth(), authorize((core.client(sender), core.room(room), event)))
+    })
+    .await;
+    allowed(core, "authorize", answer).map_err(Rejected::Forbidden)
 }
 
 async fn ask_before_each(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     message: EventMessage,
+    definition: Option<&EventDefinition>,
     depth: usize,
 ) -> Result<EventMessage, Rejected> {
     let Some(before_each) = &core.hooks.before_each else {
@@ -188,7 +205,7 @@ async fn ask_before_each(
         return Err(Rejected::Blocked("the event could not be checked".to_owned()));
     }
     if answer.data != message.data
-        && let Some(definition) = room.template.policy.definition(&answer.event)
+        && let Some(definition) = definition
     {
         answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::{BoxFuture, lazy};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
@@ -10,7 +11,7 @@ use super::reply::{Failure, error_frame};
 use crate::client::{ClientState, Frame};
 use crate::history::Cursor;
 use crate::id::{EventName, RoomId};
-use crate::protocol::{self, Command, ErrorCode, History, Join, PROTOCOL, Refused, Request, ServerFrame};
+use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::{
     Core, Draft, JoinRequest, by_client, create_for, delete, info, join, leave, page, rejoin, subscribe, subscribe_all,
@@ -88,46 +89,50 @@ impl Session {
         self.client.outbox.push(Frame::Text(frame));
     }
 
-    /// Runs one command to its end and queues the reply.
+    /// Runs one command to its end and queues the reply. In a box that is no larger than this command needs.
     ///
     /// Safe to drop: what a command changes, it changes in one step.
-    pub(crate) async fn run(&self, request: Request) {
+    pub(crate) fn run(&self, request: Request) -> BoxFuture<'_, ()> {
         let Request { id, command } = request;
-        let (room_id, event) = subject(&command);
-        match self.execute(id, command).await {
-            Ok(Some(frame)) => self.reply(frame),
-            Ok(None) => {}
-            Err(failure) => self.reply(error_frame(id, &failure, room_id.as_ref(), event.as_ref())),
+        let about = Subject::of(&command);
+        // What waits for nothing runs when it is polled, as all else does.
+        match command {
+            Command::Connect(connect) => self.answer(id, about, self.refresh(id, connect)),
+            Command::Join(wanted) => self.answer(id, about, self.join(id, wanted)),
+            Command::Leave { room_id } => self.answer(id, about, self.leave(id, room_id)),
+            Command::Subscribe { room_id, event } => {
+                self.answer(id, about, lazy(move |_| self.subscribe(id, &room_id, &event)))
+            }
+            Command::Unsubscribe { room_id, event } => {
+                self.answer(id, about, lazy(move |_| self.unsubscribe(id, &room_id, &event)))
+            }
+            Command::SubscribeAll { room_id } => {
+                self.answer(id, about, lazy(move |_| self.subscribe_all(id, &room_id)))
+            }
+            Command::Trigger(trigger) => self.answer(id, about, self.trigger(id, trigger)),
+            Command::History(wanted) => self.answer(id, about, self.history(id, wanted)),
+            Command::ListRooms { after } => {
+                self.answer(id, about, lazy(move |_| Ok(self.list_rooms(id, after.as_ref()))))
+            }
+            Command::CreateRoom { room } => self.answer(id, about, lazy(move |_| self.create_room(id, room))),
+            Command::DeleteRoom { room_id } => self.answer(id, about, lazy(move |_| self.delete_room(id, &room_id))),
+            Command::Ping => self.answer(id, about, lazy(move |_| Ok(Some(ServerFrame::Pong { id }.encode())))),
         }
     }
 
-    async fn execute(&self, id: Option<i64>, command: Command) -> Result<Reply, Failure> {
-        match command {
-            Command::Connect(connect) => self.refresh(id, connect).await,
-            Command::Join(wanted) => self.join(id, wanted).await,
-            Command::Leave { room_id } => self.leave(id, &room_id).await,
-            Command::Subscribe { room_id, event } => {
-                let seq = subscribe(&self.core, &self.client, &*self.room(&room_id)?, &event)?;
-                Ok(ok(id, Some(seq)))
+    fn answer<'s>(
+        &'s self,
+        id: Option<i64>,
+        about: Subject,
+        outcome: impl Future<Output = Result<Reply, Failure>> + Send + 's,
+    ) -> BoxFuture<'s, ()> {
+        Box::pin(async move {
+            match outcome.await {
+                Ok(Some(frame)) => self.reply(frame),
+                Ok(None) => {}
+                Err(failure) => self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref())),
             }
-            Command::Unsubscribe { room_id, event } => {
-                unsubscribe(&self.core, &self.client, &*self.room(&room_id)?, &event)?;
-                Ok(ok(id, None))
-            }
-            Command::SubscribeAll { room_id } => {
-                let seq = subscribe_all(&self.core, &self.client, &*self.room(&room_id)?)?;
-                Ok(ok(id, Some(seq)))
-            }
-            Command::Trigger(trigger) => self.trigger(id, trigger).await,
-            Command::History(wanted) => self.history(id, wanted).await,
-            Command::ListRooms { after } => Ok(self.list_rooms(id, after.as_ref())),
-            Command::CreateRoom { room } => {
-                create_for(&self.core, &self.client, id, room)?;
-                Ok(None)
-            }
-            Command::DeleteRoom { room_id } => self.delete_room(id, &room_id),
-            Command::Ping => Ok(Some(ServerFrame::Pong { id }.encode())),
-        }
+        })
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {
@@ -176,13 +181,28 @@ impl Session {
         Ok(None)
     }
 
-    async fn leave(&self, id: Option<i64>, room_id: &RoomId) -> Result<Reply, Failure> {
-        let room = self.room(room_id)?;
+    async fn leave(&self, id: Option<i64>, room_id: RoomId) -> Result<Reply, Failure> {
+        let room = self.room(&room_id)?;
         if !leave(&self.core, &self.client, &room, id, None) {
             return Err(Failure::not_in_room());
         }
         self.client.hooks.idle().await;
         Ok(None)
+    }
+
+    fn subscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<Reply, Failure> {
+        let seq = subscribe(&self.core, &self.client, &*self.room(room_id)?, event)?;
+        Ok(ok(id, Some(seq)))
+    }
+
+    fn unsubscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<Reply, Failure> {
+        unsubscribe(&self.core, &self.client, &*self.room(room_id)?, event)?;
+        Ok(ok(id, None))
+    }
+
+    fn subscribe_all(&self, id: Option<i64>, room_id: &RoomId) -> Result<Reply, Failure> {
+        let seq = subscribe_all(&self.core, &self.client, &*self.room(room_id)?)?;
+        Ok(ok(id, Some(seq)))
     }
 
     async fn trigger(&self, id: Option<i64>, trigger: protocol::Trigger) -> Result<Reply, Failure> {
@@ -194,12 +214,12 @@ impl Session {
             meta: trigger.meta,
             timestamp: None,
         };
-        let run = by_client(&self.core, &room, &self.client, draft);
         let delivery = match trigger.key {
-            None => run.await?,
+            None => by_client(&self.core, &room, &self.client, draft).await?,
             Some(key) => {
+                let run = by_client(&self.core, &room, &self.client, draft);
                 let keys = &self.core.triggered_keys;
-                keys.once(&self.client.user_id, &room, key, run).await?
+                Box::pin(keys.once(&self.client.user_id, &room, key, run)).await?
             }
         };
         Ok(ok(id, delivery.seq))
@@ -272,6 +292,11 @@ impl Session {
         )
     }
 
+    fn create_room(&self, id: Option<i64>, room: NewRoom) -> Result<Reply, Failure> {
+        create_for(&self.core, &self.client, id, room)?;
+        Ok(None)
+    }
+
     fn delete_room(&self, id: Option<i64>, room_id: &RoomId) -> Result<Reply, Failure> {
         let room = self.room(room_id)?;
         if room.created_by.as_ref() != Some(&self.client.user_id) {
@@ -292,20 +317,32 @@ fn ok(id: Option<i64>, seq: Option<u64>) -> Reply {
     id.map(|id| ServerFrame::Ok { id, seq }.encode())
 }
 
-/// What a failure of this command is told to be about.
-fn subject(command: &Command) -> (Option<RoomId>, Option<EventName>) {
-    match command {
-        Command::Connect(_) | Command::ListRooms { .. } | Command::Ping => (None, None),
-        Command::Join(join) => (Some(join.room_id.clone()), None),
-        Command::Leave { room_id } | Command::SubscribeAll { room_id } | Command::DeleteRoom { room_id } => {
-            (Some(room_id.clone()), None)
+/// What a failure of a command is told to be about.
+#[derive(Default)]
+struct Subject {
+    room_id: Option<RoomId>,
+    event: Option<EventName>,
+}
+
+impl Subject {
+    fn of(command: &Command) -> Self {
+        let (room_id, event) = match command {
+            Command::Connect(_) | Command::ListRooms { .. } | Command::Ping => return Self::default(),
+            Command::Join(Join { room_id, .. })
+            | Command::Leave { room_id }
+            | Command::SubscribeAll { room_id }
+            | Command::DeleteRoom { room_id }
+            | Command::CreateRoom {
+                room: NewRoom { id: room_id, .. },
+            } => (room_id, None),
+            Command::Subscribe { room_id, event } | Command::Unsubscribe { room_id, event } => (room_id, Some(event)),
+            Command::Trigger(trigger) => (&trigger.room_id, Some(&trigger.event)),
+            Command::History(history) => (&history.room_id, Some(&history.event)),
+        };
+        Self {
+            room_id: Some(room_id.clone()),
+            event: event.cloned(),
         }
-        Command::Subscribe { room_id, event } | Command::Unsubscribe { room_id, event } => {
-            (Some(room_id.clone()), Some(event.clone()))
-        }
-        Command::Trigger(trigger) => (Some(trigger.room_id.clone()), Some(trigger.event.clone())),
-        Command::History(history) => (Some(history.room_id.clone()), Some(history.event.clone())),
-        Command::CreateRoom { room } => (Some(room.id.clone()), None),
     }
 }
 

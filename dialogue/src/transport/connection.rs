@@ -1,13 +1,13 @@
 //! One client's connection: feeds the session with what comes in, and watches the clocks.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_websockets::Message;
 
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Received};
 use super::socket;
 use crate::client::{ClientState, Close, Frame, Outbox};
 use crate::limits::Limits;
@@ -27,7 +27,7 @@ pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, c
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let flusher = core.flushers.assign(&core.tasks);
+    let flusher = core.flushers.assign();
     socket::run(socket, &core.limits, &core.tasks, flusher, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
@@ -163,15 +163,24 @@ where
     let outbox = Arc::clone(reader.incoming.outbox());
     let mut heard = Instant::now();
     let mut pinged = false;
+    let mut alarm = pin!(sleep_until(heard + limits.ping_interval));
     loop {
         let silent_until = heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
         let expires_at = session.client().session.lock().expires_at;
         let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
+        if due < alarm.deadline() {
+            alarm.as_mut().reset(due);
+        }
         let next = tokio::select! {
             biased;
             () = outbox.closed() => return,
             next = reader.next() => next,
-            () = sleep_until(due) => {
+            () = alarm.as_mut() => {
+                if alarm.deadline() < due {
+                    // Something has been heard since it was set. To set it anew for each message would cost more.
+                    alarm.as_mut().reset(due);
+                    continue;
+                }
                 if expires_at.is_some_and(|expires_at| expires_at <= due) {
                     reader.end_now(CloseCode::SessionExpired, EXPIRED);
                     return;
@@ -185,41 +194,55 @@ where
                 continue;
             }
         };
+        let Some(next) = next else {
+            return;
+        };
+        if !hear(limits, reader, session, next).await {
+            return;
+        }
+        // Not before the command: a hook may have taken a while, and that was not the client's silence.
         heard = Instant::now();
         pinged = false;
-        match next {
-            None => return,
-            Some(Heard::Control) => {}
-            Some(Heard::TooFast { text, retry_after }) => {
-                if reader.refused > limits.inbound_frames {
-                    reader.end_now(CloseCode::Flooding, "too many frames");
-                    return;
-                }
-                if let Some(text) = text {
-                    let id = match Request::parse(&text, limits.json_depth) {
-                        Ok(request) => request.id,
-                        Err(refused) => refused.id,
-                    };
-                    session.slow_down(id, retry_after);
-                }
-            }
-            Some(Heard::Text(text)) => {
-                let request = match Request::parse(&text, limits.json_depth) {
-                    Ok(request) => request,
-                    Err(refused) => {
-                        session.refuse(refused);
-                        continue;
-                    }
-                };
-                // In a box of its own, so that an idle connection has no room for it.
-                if !Box::pin(while_it_lasts(&outbox, session, session.run(request))).await {
-                    return;
-                }
-                // A hook may have taken a while; that was not the client's silence.
-                heard = Instant::now();
-            }
-        }
     }
+}
+
+/// Does what the client has asked. Returns whether the conversation goes on.
+async fn hear<R>(
+    limits: &Limits,
+    reader: &mut Reader<R>,
+    session: &Session,
+    heard: Heard,
+) -> bool
+where
+    R: AsyncRead + Unpin,
+{
+    let text = match heard {
+        Heard::Text(text) => text,
+        Heard::Control => return true,
+        Heard::TooFast { .. } if reader.refused > limits.inbound_frames => {
+            reader.end_now(CloseCode::Flooding, "too many frames");
+            return false;
+        }
+        Heard::TooFast { text, retry_after } => {
+            if let Some(text) = text {
+                let id = match Request::parse(&text, limits.json_depth) {
+                    Ok(request) => request.id,
+                    Err(refused) => refused.id,
+                };
+                session.slow_down(id, retry_after);
+            }
+            return true;
+        }
+    };
+    let request = match Request::parse(&text, limits.json_depth) {
+        Ok(request) => request,
+        Err(refused) => {
+            session.refuse(refused);
+            return true;
+        }
+    };
+    let outbox = Arc::clone(reader.incoming.outbox());
+    while_it_lasts(&outbox, session, session.run(request)).await
 }
 
 /// What comes in, counted against the client's rate.
@@ -260,16 +283,18 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     ///
     /// Safe to drop: no frame is lost.
     async fn next(&mut self) -> Option<Heard> {
-        let message = self.incoming.next().await?;
-        if message.is_binary() {
-            self.end(CloseCode::BinaryFrame, "binary frames are not understood");
-            return None;
-        }
-        Some(self.count(&message))
+        let text = match self.incoming.next().await? {
+            Received::Text(text) => Some(text),
+            Received::Control => None,
+            Received::Binary(_) => {
+                self.end(CloseCode::BinaryFrame, "binary frames are not understood");
+                return None;
+            }
+        };
+        Some(self.count(text))
     }
 
-    fn count(&mut self, message: &Message) -> Heard {
-        let text = message.as_text().map(str::to_owned);
+    fn count(&mut self, text: Option<String>) -> Heard {
         match self.rate.allow(self.opened.elapsed()) {
             Ok(()) => {
                 self.refused = 0;

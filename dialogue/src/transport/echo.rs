@@ -3,11 +3,10 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio_util::task::TaskTracker;
-use tokio_websockets::Message;
 
+use super::incoming::Received;
 use super::{handshake, socket};
 use crate::client::{Flushers, Frame};
 use crate::limits::Limits;
@@ -32,7 +31,7 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
             return;
         };
         let tasks = TaskTracker::new();
-        let flusher = Flushers::default().assign(&tasks);
+        let flusher = Flushers::default().assign();
         socket::run(TokioIo::new(socket), &limits, &tasks, flusher, async |mut incoming| {
             while let Some(message) = incoming.next().await {
                 if let Some(frame) = echoed(message) {
@@ -47,12 +46,13 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
 }
 
 /// A message as it is sent back; `None` for pings and pongs.
-fn echoed(message: Message) -> Option<Frame> {
-    let (text, binary) = (message.is_text(), message.is_binary());
-    let payload = Bytes::from(message.into_payload());
-    if text {
-        return Some(Frame::Text(payload));
+fn echoed(message: Received) -> Option<Frame> {
+    match message {
+        Received::Text(text) => Some(Frame::Text(text.into())),
+        Received::Binary(payload) => {
+            let header = Header::new(WHOLE_BINARY, payload.len());
+            Some(Frame::Raw([header.as_slice(), &payload].concat().into()))
+        }
+        Received::Control => None,
     }
-    let header = Header::new(WHOLE_BINARY, payload.len());
-    binary.then(|| Frame::Raw(Bytes::from([header.as_slice(), &payload].concat())))
 }

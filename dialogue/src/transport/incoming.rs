@@ -1,17 +1,18 @@
 //! The messages of a client, as the protocol library reads them.
 //!
 //! The library's buffers are large. They are kept only while a message is under way: between messages the library has
-//! nothing to remember, and is set up anew when the next one begins.
+//! nothing to remember, and is set up anew when the next one begins; for a short one that comes whole, not even that.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncRead;
 use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
 
-use super::wire::Wire;
+use super::wire::{First, Wire};
 use crate::client::{Close, Outbox};
 use crate::protocol::CloseCode;
 
@@ -34,6 +35,24 @@ enum Reading<R> {
     Busy(Box<WebSocketStream<Wire<R>>>),
     /// It is at its end.
     Over,
+}
+
+/// A client's message.
+pub(super) enum Received {
+    Text(String),
+    Binary(Bytes),
+    /// A ping or a pong, which needs no answer any more.
+    Control,
+}
+
+impl Received {
+    fn of(message: Message) -> Self {
+        match message.as_text() {
+            Some(text) => Self::Text(text.to_owned()),
+            None if message.is_binary() => Self::Binary(message.into_payload().into()),
+            None => Self::Control,
+        }
+    }
 }
 
 /// What the library has.
@@ -59,20 +78,31 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         &self.outbox
     }
 
-    /// The next message, pings and pongs among them, which need no answer any more; `None` at the end of the connection,
-    /// whose reason the client has been told if there is one.
+    /// The next message; `None` at the end of the connection, whose reason the client has been told if there is one.
     ///
     /// Safe to drop: no message is lost.
-    pub(super) async fn next(&mut self) -> Option<Message> {
+    pub(super) async fn next(&mut self) -> Option<Received> {
         loop {
-            match self.next_of_library().await? {
+            let next = match &mut self.reading {
+                Reading::AtRest(wire) => match poll_fn(|context| wire.poll_first(context, self.message_bytes)).await {
+                    First::Text(text) => return Some(Received::Text(text)),
+                    First::Other => {
+                        self.wake();
+                        continue;
+                    }
+                    First::End => Next::End(None),
+                },
+                Reading::Busy(library) => next_of_library(library).await,
+                Reading::Over => return None,
+            };
+            match next {
                 Next::Message(message) => {
                     if let Reading::Busy(library) = &mut self.reading {
                         library.get_mut().message_done();
                     }
                     // The library answers a close with one of its own when it is asked for more.
                     if !message.is_close() {
-                        return Some(message);
+                        return Some(Received::of(message));
                     }
                 }
                 Next::Nothing => self.rest(),
@@ -86,30 +116,9 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         }
     }
 
-    /// Waits for what the library makes of what comes in. `None` once there is nothing to come.
-    async fn next_of_library(&mut self) -> Option<Next> {
-        if let Reading::AtRest(wire) = &mut self.reading {
-            let more = poll_fn(|context| wire.poll_readable(context)).await;
-            self.wake(more);
-        }
-        let Reading::Busy(library) = &mut self.reading else {
-            return None;
-        };
-        let next = poll_fn(|context| match library.poll_next_unpin(context) {
-            Poll::Ready(Some(Ok(message))) => Poll::Ready(Next::Message(message)),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Next::End(Some(error))),
-            Poll::Ready(None) => Poll::Ready(Next::End(None)),
-            Poll::Pending if library.get_ref().is_at_rest() => Poll::Ready(Next::Nothing),
-            Poll::Pending => Poll::Pending,
-        });
-        Some(next.await)
-    }
-
-    /// Gives the socket to the library, if there is more to come.
-    fn wake(&mut self, more: bool) {
-        if let Reading::AtRest(wire) = std::mem::replace(&mut self.reading, Reading::Over)
-            && more
-        {
+    /// Gives the socket to the library.
+    fn wake(&mut self) {
+        if let Reading::AtRest(wire) = std::mem::replace(&mut self.reading, Reading::Over) {
             let library = ServerBuilder::new()
                 .config(Config::default())
                 .limits(FrameLimits::default().max_payload_len(Some(self.message_bytes)))
@@ -149,4 +158,16 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     pub(super) fn end(&self, code: CloseCode, reason: impl Into<String>) {
         self.outbox.close(Close::after_flush(code, reason));
     }
+}
+
+/// Waits for what the library makes of what comes in.
+async fn next_of_library<R: AsyncRead + Unpin>(library: &mut WebSocketStream<Wire<R>>) -> Next {
+    poll_fn(|context| match library.poll_next_unpin(context) {
+        Poll::Ready(Some(Ok(message))) => Poll::Ready(Next::Message(message)),
+        Poll::Ready(Some(Err(error))) => Poll::Ready(Next::End(Some(error))),
+        Poll::Ready(None) => Poll::Ready(Next::End(None)),
+        Poll::Pending if library.get_ref().is_at_rest() => Poll::Ready(Next::Nothing),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }

@@ -102,16 +102,12 @@ mod tests {
         let (ours, theirs) = duplex(bytes);
         let tasks = TaskTracker::new();
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        attach(
-            &outbox,
-            Arc::new(SocketLine::new(ours, DEADLINE, tasks.clone())),
-            &tasks,
-        );
+        attach(&outbox, Arc::new(SocketLine::new(ours, DEADLINE, tasks.clone())));
         (outbox, theirs, tasks)
     }
 
-    fn attach(outbox: &Outbox, line: Arc<SocketLine<DuplexStream>>, tasks: &TaskTracker) {
-        outbox.attach(line, Flushers::default().assign(tasks));
+    fn attach(outbox: &Outbox, line: Arc<SocketLine<DuplexStream>>) {
+        outbox.attach(line, Flushers::default().assign());
     }
 
     fn text(payload: &'static str) -> Frame {
@@ -168,7 +164,7 @@ mod tests {
         let tasks = TaskTracker::new();
         let line = Arc::new(SocketLine::new(ours, DEADLINE, tasks.clone()));
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        attach(&outbox, Arc::clone(&line), &tasks);
+        attach(&outbox, Arc::clone(&line));
         assert!(outbox.push(text("too much for it")));
         tokio::task::yield_now().await;
         outbox.close(Close::after_flush(CloseCode::Restarting, ""));

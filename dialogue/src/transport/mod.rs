@@ -13,6 +13,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod whole;
 mod wire;
 mod writer;
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
+use super::whole;
 use crate::client::{Frame, Outbox};
 
 /// How much is read at once while nothing is under way: it comes onto the stack first.
@@ -33,6 +34,16 @@ pub(super) struct Wire<R> {
     framing: Framing,
     /// Read, and to be read again by the library.
     unread: Bytes,
+}
+
+/// How a message begins.
+pub(super) enum First {
+    /// It was a whole one.
+    Text(String),
+    /// With what the library has to look at.
+    Other,
+    /// It does not: the stream has ended, or failed.
+    End,
 }
 
 impl<R> Wire<R> {
@@ -66,27 +77,34 @@ impl<R> Wire<R> {
 }
 
 impl<R: AsyncRead + Unpin> Wire<R> {
-    /// Waits until there is something to read, without memory of its own to read into. False at the end of the stream, or
-    /// if it fails.
-    pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+    /// Waits for the beginning of a message, without memory of its own to read into. A text of at most `max_text` bytes
+    /// is taken if it comes whole; all else is to be read again, by the library.
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>, max_text: usize) -> Poll<First> {
         let mut space = [MaybeUninit::uninit(); FIRST_READ];
         let mut buffer = ReadBuf::uninit(&mut space);
-        match ready!(self.poll_socket(context, &mut buffer)) {
-            Ok(()) => {
-                self.unread = Bytes::copy_from_slice(buffer.filled());
-                Poll::Ready(!self.unread.is_empty())
-            }
-            Err(_) => Poll::Ready(false),
+        if ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer)).is_err() {
+            return Poll::Ready(First::End);
         }
+        let bytes = buffer.filled();
+        if let Some(text) = whole::text(bytes, max_text) {
+            return Poll::Ready(First::Text(text));
+        }
+        self.note(bytes);
+        self.unread = Bytes::copy_from_slice(bytes);
+        Poll::Ready(if bytes.is_empty() { First::End } else { First::Other })
     }
 
     fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        let bytes = &buffer.filled()[before..];
+        self.note(&buffer.filled()[before..]);
+        read
+    }
+
+    /// Notes what has come.
+    fn note(&mut self, bytes: &[u8]) {
         self.framing.advance(bytes);
         self.budget = self.budget.saturating_sub(bytes.len());
-        read
     }
 }
 

@@ -20,7 +20,7 @@ struct Published {
     enforced: EventSchema,
     inbound_validator: jsonschema::Validator,
     outbound_validator: jsonschema::Validator,
-    reshape: fn(&Value) -> Result<Value, validate::Violation>,
+    reshape: fn(Value) -> Result<Value, validate::Violation>,
 }
 
 impl Published {
@@ -50,7 +50,7 @@ impl Published {
         self.enforced
             .check(data)
             .map_err(|violations| format!("{violations:?}"))?;
-        (self.reshape)(data).map_err(|violation| format!("accepted by the schema, then: {violation}"))
+        (self.reshape)(data.clone()).map_err(|violation| format!("accepted by the schema, then: {violation}"))
     }
 
     fn agree_on(&self, data: &Value) {

@@ -328,8 +328,9 @@ impl World {
         }
         let is_member = self.model.seat(client, room).is_some();
         if let (Some(since), Some(log), false) = (&since, self.players[client].rooms.get_mut(room), is_member) {
-            // It throws away what it asks for again.
+            // It throws away what it asks for again, even if it is then refused.
             log.numbers.retain(|seq| *seq <= since.seq);
+            log.position = log.position.min(since.seq);
         }
         self.ask(client, room, join).await;
         self.model.join(client, room, wanted, since.as_ref());

@@ -8,14 +8,14 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use dialogue::prelude::*;
-use dialogue::{EventDefinition, Limits, RoomRef, silent_logger, testing};
+use dialogue::{Limits, RoomRef, silent_logger, testing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
 
 /// A chat line.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Message {
+pub struct Message {
     #[schemars(length(min = 1, max = 1000))]
     text: String,
     sender_id: String,
@@ -24,35 +24,38 @@ pub(crate) struct Message {
 /// The same, kept.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 50)]
-pub(crate) struct Line {
+pub struct Line {
     #[schemars(length(min = 1, max = 1000))]
     text: String,
 }
 
 rooms! {
     /// Every room.
-    pub(crate) Rooms;
+    pub Rooms;
     /// As many as are joined.
-    pub(crate) Lobby { number: u32 } = "lobby-{number}" {
+    pub Lobby { number: u32 } = "lobby-{number}" {
         events: [Message], default_subscriptions: [Message], on_demand: true,
     }
     /// One that remembers.
-    pub(crate) Kept = "kept" { events: [Line], default_subscriptions: [Line], sync_history_on_join: true }
+    pub Kept = "kept" { events: [Line], default_subscriptions: [Line], sync_history_on_join: true }
 }
 
 /// The server, its clients, and the one thread that they run on.
-pub(crate) struct Server {
-    pub(crate) dialogue: Dialogue,
+pub struct Server {
+    /// The server itself.
+    pub dialogue: Dialogue,
     runtime: Runtime,
     clients: Vec<Client>,
     /// The first client's connection.
     first: Option<Arc<Mutex<Input>>>,
+    /// What it sends as a trigger.
+    frame: Bytes,
     written: Arc<Written>,
 }
 
 impl Server {
     /// A server with so many clients, in no room.
-    pub(crate) fn new(clients: usize) -> Self {
+    pub fn new(clients: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -89,21 +92,18 @@ impl Server {
             runtime,
             clients,
             first,
+            frame: masked(&trigger_text()).into(),
             written,
         }
     }
 
-    pub(crate) fn definition() -> EventDefinition {
-        Message::definition().clone()
-    }
-
     /// Takes every client into a room.
-    pub(crate) fn join_all(&self, room: impl RoomRef + Clone) {
+    pub fn join_all(&self, room: impl RoomRef + Clone) {
         self.join(&self.clients, room);
     }
 
     /// Takes every client but one into a room, and returns that one.
-    pub(crate) fn join_all_but_one(&self, room: impl RoomRef + Clone) -> Client {
+    pub fn join_all_but_one(&self, room: impl RoomRef + Clone) -> Client {
         let (last, others) = self.clients.split_last().expect("a client");
         self.join(others, room);
         last.clone()
@@ -118,39 +118,36 @@ impl Server {
     }
 
     /// A trigger of the server in the first room, until so many frames have been written.
-    pub(crate) fn trigger(&self, frames: usize) {
+    pub fn trigger(&self, frames: usize) {
         let message = Message {
             text: "x".repeat(80),
             sender_id: "load".to_owned(),
         };
         self.runtime.block_on(self.until_written(frames, async {
-            if frames > 0 {
-                self.dialogue
-                    .trigger(Lobby { number: 0 }, message)
-                    .await
-                    .expect("it is allowed");
-            } else {
-                let line = Line { text: message.text };
-                self.dialogue.trigger(Kept, line).await.expect("it is allowed");
-            }
+            let delivered = self.dialogue.trigger(Lobby { number: 0 }, message).await;
+            assert_eq!(delivered.expect("it is allowed").recipients, frames);
         }));
     }
 
-    /// Lets the room that remembers have something to remember.
-    pub(crate) fn keep(&self) {
-        self.trigger(0);
+    /// A trigger of the server in the room that remembers, which nobody is in.
+    pub fn keep(&self) {
+        let line = Line { text: "x".repeat(80) };
+        self.runtime.block_on(async {
+            self.dialogue.trigger(Kept, line).await.expect("it is allowed");
+        });
     }
 
     /// A trigger of the first client in the first room, until it has been written to that client.
-    pub(crate) fn trigger_from_client(&self) {
+    pub fn trigger_from_client(&self) {
         let first = self.first.as_ref().expect("a client");
         self.runtime.block_on(self.until_written(1, async {
-            put(first, TRIGGER.with(Bytes::clone));
+            put(first, self.frame.clone());
         }));
     }
 
-    pub(crate) fn join_and_leave(&self, client: &Client, room: impl RoomRef + Clone) {
-        // `joined` and `left`, which may go with one write.
+    /// A client comes into a room and leaves it, until it has been told.
+    pub fn join_and_leave(&self, client: &Client, room: impl RoomRef + Clone) {
+        // `joined` and `left` go with one write.
         self.runtime.block_on(self.until_written(1, async {
             client.join(room.clone()).await.expect("a seat");
             assert!(client.leave(room), "it is in the room");
@@ -165,11 +162,10 @@ impl Server {
     }
 }
 
-thread_local! {
-    static TRIGGER: Bytes = masked(&format!(
-        r#"{{"type":"trigger","roomId":"lobby-0","event":"message","data":{{"text":"{}","senderId":"load"}}}}"#,
-        "x".repeat(80)
-    )).into();
+/// The text of a client's trigger.
+pub(crate) fn trigger_text() -> String {
+    let text = "x".repeat(80);
+    format!(r#"{{"type":"trigger","roomId":"lobby-0","event":"message","data":{{"text":"{text}","senderId":"load"}}}}"#)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

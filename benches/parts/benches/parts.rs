@@ -1,39 +1,47 @@
 //! What the parts of a delivery cost, each by itself: `cargo bench -p parts`.
 //!
-//! Clients are connections without a network: what is written to them is counted and forgotten. So this is Dialogue's own
-//! work, on one thread; what the kernel adds is in `benches/compare`.
-
-mod server;
+//! A sample is as many runs as take a millisecond or so: a single one would mostly tell how cold the caches were.
 
 use std::time::Duration;
 
-use dialogue::{RateLimiter, validate_event_data};
+use dialogue::RateLimiter;
 use divan::Bencher;
-use serde_json::json;
-
-use crate::server::{Kept, Lobby, Server};
+use parts::{Kept, Lobby, Pieces, Server};
 
 fn main() {
     divan::main();
 }
 
+/// A client's frame into a request.
+#[divan::bench(sample_size = 500)]
+fn decode(bencher: Bencher<'_, '_>) {
+    let pieces = Pieces::new();
+    bencher.bench_local(|| drop(pieces.decode()));
+}
+
 /// Data against the published schema, then the type.
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn validate(bencher: Bencher<'_, '_>) {
-    let definition = Server::definition();
-    let data = json!({ "text": "x".repeat(80), "senderId": "load" });
-    bencher.bench_local(|| validate_event_data(&definition, &data));
+    let pieces = Pieces::new();
+    bencher.bench_local(|| drop(pieces.validate()));
+}
+
+/// An event into the frame that its subscribers share.
+#[divan::bench(sample_size = 500)]
+fn encode(bencher: Bencher<'_, '_>) {
+    let pieces = Pieces::new();
+    bencher.bench_local(|| drop(pieces.encode()));
 }
 
 /// The server's trigger in an empty room: serialise, validate, encode.
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn trigger_to_nobody(bencher: Bencher<'_, '_>) {
     let server = Server::new(0);
-    bencher.bench_local(|| server.trigger(0));
+    bencher.bench_local(|| server.keep());
 }
 
 /// A client's trigger, from the bytes that come in to the bytes that go out to the room's one member, its sender.
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn inbound_trigger(bencher: Bencher<'_, '_>) {
     let server = Server::new(1);
     server.join_all(Lobby { number: 0 });
@@ -41,7 +49,7 @@ fn inbound_trigger(bencher: Bencher<'_, '_>) {
 }
 
 /// The server's trigger, until every member's frame has been handed to its socket.
-#[divan::bench(args = [1, 100, 10_000])]
+#[divan::bench(args = [1, 10, 100, 10_000], sample_size = 10)]
 fn fan_out(bencher: Bencher<'_, '_>, members: usize) {
     let server = Server::new(members);
     server.join_all(Lobby { number: 0 });
@@ -49,7 +57,7 @@ fn fan_out(bencher: Bencher<'_, '_>, members: usize) {
 }
 
 /// A trigger in a room of ten, while its members are in so many other rooms, too.
-#[divan::bench(args = [0, 100_000])]
+#[divan::bench(args = [0, 100_000], sample_size = 500)]
 fn fan_out_among_rooms(bencher: Bencher<'_, '_>, others: u32) {
     let server = Server::new(10);
     server.join_all(Lobby { number: 0 });
@@ -60,7 +68,7 @@ fn fan_out_among_rooms(bencher: Bencher<'_, '_>, others: u32) {
 }
 
 /// One more client comes into a room of so many, and leaves it.
-#[divan::bench(args = [10, 100_000])]
+#[divan::bench(args = [10, 100_000], sample_size = 500)]
 fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
     let server = Server::new(members + 1);
     let newcomer = server.join_all_but_one(Lobby { number: 0 });
@@ -68,7 +76,7 @@ fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
 }
 
 /// The same in a room whose history of so many events the newcomer is sent.
-#[divan::bench(args = [0, 50])]
+#[divan::bench(args = [0, 50], sample_size = 100)]
 fn join_with_history(bencher: Bencher<'_, '_>, kept: usize) {
     let server = Server::new(1);
     let newcomer = server.join_all_but_one(Lobby { number: 0 });
@@ -79,7 +87,7 @@ fn join_with_history(bencher: Bencher<'_, '_>, kept: usize) {
 }
 
 /// A room by its id.
-#[divan::bench(args = [10, 100_000])]
+#[divan::bench(args = [10, 100_000], sample_size = 500)]
 fn look_up(bencher: Bencher<'_, '_>, rooms: u32) {
     let server = Server::new(1);
     for number in 0..rooms {
@@ -89,7 +97,7 @@ fn look_up(bencher: Bencher<'_, '_>, rooms: u32) {
 }
 
 /// The rate limiter, for one of a thousand keys.
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn rate_limiter(bencher: Bencher<'_, '_>) {
     let limiter = RateLimiter::new(200, Duration::from_secs(4));
     let keys: Vec<String> = (0..1000).map(|number| format!("user-{number}")).collect();

@@ -1,0 +1,53 @@
+//! What needs no server: reading a client's frame, validating its data, writing an event's frame.
+
+use dialogue::prelude::*;
+use dialogue::{EventDefinition, EventMessage, Violation, testing, validate_event_data};
+use serde_json::{Value, json};
+
+use crate::server::{Message, trigger_text};
+
+/// One event in each of its forms.
+pub struct Pieces {
+    request: String,
+    definition: EventDefinition,
+    data: Value,
+    message: EventMessage,
+}
+
+impl Pieces {
+    /// Of an event as the benchmarks send it.
+    pub fn new() -> Self {
+        let data = json!({ "text": "x".repeat(80), "senderId": "load" });
+        Self {
+            request: trigger_text(),
+            definition: Message::definition().clone(),
+            message: serde_json::from_value(json!({
+                "event": Message::NAME, "roomId": "lobby-0", "data": data, "from": "load",
+                "timestamp": 1_764_000_000_000_u64, "seq": 1,
+            }))
+            .expect("an event"),
+            data,
+        }
+    }
+
+    /// A client's frame into a request.
+    pub fn decode(&self) -> impl Sized {
+        testing::parse_request(&self.request, 32)
+    }
+
+    /// Data against the published schema, then the type.
+    pub fn validate(&self) -> Result<Value, Vec<Violation>> {
+        validate_event_data(&self.definition, &self.data)
+    }
+
+    /// An event into the frame that its subscribers share.
+    pub fn encode(&self) -> impl Sized {
+        testing::encode_event(&self.message)
+    }
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self::new()
+    }
+}
