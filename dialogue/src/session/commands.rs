@@ -98,7 +98,7 @@ impl Session {
         // What waits for nothing runs when it is polled, as all else does.
         match command {
             Command::Connect(connect) => self.answer(id, about, self.refresh(id, connect)),
-            Command::Join(wanted) => self.answer(id, about, self.join(id, wanted)),
+            Command::Join(wanted) => self.answer(id, about, self.when_it_fits(self.join(id, wanted))),
             Command::Leave { room_id } => self.answer(id, about, self.leave(id, room_id)),
             Command::Subscribe { room_id, event } => {
                 self.answer(id, about, lazy(move |_| self.subscribe(id, &room_id, &event)))
@@ -110,9 +110,10 @@ impl Session {
                 self.answer(id, about, lazy(move |_| self.subscribe_all(id, &room_id)))
             }
             Command::Trigger(trigger) => self.answer(id, about, self.trigger(id, trigger)),
-            Command::History(wanted) => self.answer(id, about, self.history(id, wanted)),
+            Command::History(wanted) => self.answer(id, about, self.when_it_fits(self.history(id, wanted))),
             Command::ListRooms { after } => {
-                self.answer(id, about, lazy(move |_| Ok(self.list_rooms(id, after.as_ref()))))
+                let list = lazy(move |_| Ok(self.list_rooms(id, after.as_ref())));
+                self.answer(id, about, self.when_it_fits(list))
             }
             Command::CreateRoom { room } => self.answer(id, about, lazy(move |_| self.create_room(id, room))),
             Command::DeleteRoom { room_id } => self.answer(id, about, lazy(move |_| self.delete_room(id, &room_id))),
@@ -133,6 +134,15 @@ impl Session {
                 Err(failure) => self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref())),
             }
         })
+    }
+
+    /// Runs what may have a long reply once there is room for that in the queue: who asks for much at once is served as fast as
+    /// it reads, and not cut for what it has been given.
+    async fn when_it_fits<T>(&self, work: impl Future<Output = T>) -> T {
+        let limits = &self.core.limits;
+        let longest = limits.replay_bytes.max(limits.history_page_bytes);
+        self.client.outbox.fits(longest).await;
+        work.await
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {

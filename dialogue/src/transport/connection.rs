@@ -207,12 +207,7 @@ where
 }
 
 /// Does what the client has asked. Returns whether the conversation goes on.
-async fn hear<R>(
-    limits: &Limits,
-    reader: &mut Reader<R>,
-    session: &Session,
-    heard: Heard,
-) -> bool
+async fn hear<R>(limits: &Limits, reader: &mut Reader<R>, session: &Session, heard: Heard) -> bool
 where
     R: AsyncRead + Unpin,
 {

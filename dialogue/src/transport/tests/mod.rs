@@ -8,6 +8,7 @@ mod expiry;
 mod model;
 mod on_demand;
 mod peer;
+mod pipelining;
 mod races;
 mod recovery;
 mod rejoin;
