@@ -1,5 +1,5 @@
-//! The application's own `FromStr` and `Display` in the ids of a family may ask the server for anything: no lock is held
-//! while they run.
+//! Code of the application's that is no hook: `FromStr` and `Display` in the ids of a family, and `Deserialize`. No lock is
+//! held while it runs, and a panic in it harms only what it was about.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use dialogue::prelude::*;
-use dialogue_tests::{Message, Record, TestServer, message};
+use dialogue_tests::{CapturedLog, Message, Record, TestServer, message};
 use serde_json::json;
 
 static SERVER: OnceLock<Dialogue> = OnceLock::new();
@@ -56,6 +56,25 @@ rooms! {
         on_demand: true,
         client_created: 2,
     }
+
+    /// Where things break.
+    Shelf = "shelf" {
+        events: [Vase],
+        default_subscriptions: *,
+    }
+}
+
+/// An event whose `Deserialize` panics at "broken".
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+struct Vase {
+    #[serde(deserialize_with = "carefully")]
+    state: String,
+}
+
+fn carefully<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let state = String::deserialize(deserializer)?;
+    assert_ne!(state, "broken", "it broke");
+    Ok(state)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,4 +104,37 @@ async fn no_lock_is_held_while_the_id_of_a_family_is_read() {
     assert_eq!(deleted["type"], "roomDeleted", "{deleted}");
     assert!(!WAS_LOCKED_OUT.load(Ordering::SeqCst));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_deserialize_that_panics_is_internal_and_the_connection_stays() {
+    let log = CapturedLog::default();
+    let builder = Dialogue::builder().rooms::<Rooms>().logger(log.dispatch());
+    let server = TestServer::start(builder).await;
+    let mut ada = server.joined("ada", "shelf").await;
+    let say =
+        |state: &str| json!({ "type": "trigger", "roomId": "shelf", "event": "vase", "data": { "state": state } });
+    assert_eq!(ada.refused(say("broken")).await, "INTERNAL");
+    assert_eq!(ada.request(say("whole")).await["type"], "ok");
+    assert_eq!(ada.recv_type("event").await["data"]["state"], "whole");
+    log.line_with(&["it broke"]).await;
+}
+
+#[tokio::test]
+async fn a_handler_whose_event_cannot_be_read_for_a_panic_gets_the_next_one() {
+    let log = CapturedLog::default();
+    let builder = Dialogue::builder().rooms::<Rooms>().logger(log.dispatch());
+    let server = TestServer::start(builder).await;
+    let heard = Record::default();
+    let noted = heard.clone();
+    server.on(Shelf, move |vase: EventMessage<Vase>| {
+        noted.note(vase.data.state);
+        async {}
+    });
+    for state in ["whole", "broken", "mended"] {
+        let state = state.to_owned();
+        server.trigger(Shelf, Vase { state }).await.expect("an event");
+    }
+    heard.expect(&["whole", "mended"]).await;
+    log.line_with(&["it broke"]).await;
 }

@@ -10,6 +10,7 @@ use super::greeting::{Presented, authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
 use crate::client::{ClientState, Frame};
 use crate::history::Cursor;
+use crate::hooks::contain_panic;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
@@ -128,7 +129,13 @@ impl Session {
         outcome: impl Future<Output = Result<Reply, Failure>> + Send + 's,
     ) -> BoxFuture<'s, ()> {
         Box::pin(async move {
-            match outcome.await {
+            // Hooks are contained; what else may panic is the application's `Deserialize` and the like.
+            let outcome = contain_panic(outcome).await.unwrap_or_else(|failure| {
+                self.core
+                    .log(|| tracing::error!(room = ?about.room_id, event = ?about.event, error = %failure, "a command failed"));
+                Err(Failure::internal())
+            });
+            match outcome {
                 Ok(Some(frame)) => self.reply(frame),
                 Ok(None) => {}
                 Err(failure) => self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref())),
