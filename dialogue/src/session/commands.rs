@@ -182,8 +182,9 @@ impl Session {
         }
         *self.client.session.lock() = who.session;
         self.renewed.notify_one();
-        self.core.resumes.renew(&self.client);
         rejoin(&self.core, &self.client).await;
+        // Not before: if the connection is lost meanwhile, the client comes back with the secret that it has.
+        self.core.resumes.renew(&self.client);
         Ok(Some(connected_frame(&self.core, &self.client, id)))
     }
 
