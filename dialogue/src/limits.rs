@@ -27,8 +27,8 @@ pub struct Limits {
     /// How long a write may make no progress before the reader is cut. Default: 5 s, longer than any pause of a live
     /// mobile connection that is worth waiting for.
     pub write_deadline: Duration,
-    /// How often the server pings each client. Default: 25 s, under the 30 s after which some proxies drop an idle
-    /// connection.
+    /// How long nothing may be heard of a client before the server pings it. Default: 25 s, under the 30 s after which some
+    /// proxies drop an idle connection.
     pub ping_interval: Duration,
     /// How long after a ping nothing may be heard before a client counts as gone. Default: 10 s, several round trips of a
     /// bad mobile network.
