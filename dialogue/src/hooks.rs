@@ -91,7 +91,7 @@ impl<C, R> Default for Hooks<C, R> {
     }
 }
 
-/// Why a hook or handler gave no answer.
+/// Why a hook or handler, or other code of the application's, gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HookFailure {
     #[error("it panicked: {0}")]
@@ -103,12 +103,19 @@ pub(crate) enum HookFailure {
 /// Runs a hook or handler so that its panic or hang harms only what it was about. The closure runs inside too. At the
 /// deadline the future is dropped.
 pub(crate) async fn contain<F: Future>(deadline: Duration, run: impl FnOnce() -> F) -> Result<F::Output, HookFailure> {
-    let caught = AssertUnwindSafe(async { run().await }).catch_unwind();
+    let caught = contain_panic(async { run().await });
     match tokio::time::timeout(deadline, caught).await {
-        Ok(Ok(output)) => Ok(output),
-        Ok(Err(panic)) => Err(HookFailure::Panicked(panic_message(&*panic))),
+        Ok(outcome) => outcome,
         Err(_) => Err(HookFailure::TimedOut(deadline)),
     }
+}
+
+/// Runs what has its own bounds in time so that its panic harms only what it was about.
+pub(crate) async fn contain_panic<F: Future>(future: F) -> Result<F::Output, HookFailure> {
+    let caught = AssertUnwindSafe(future).catch_unwind();
+    caught
+        .await
+        .map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
 }
 
 /// The same for what runs on the spot.

@@ -27,8 +27,8 @@ pub struct Limits {
     /// How long a write may make no progress before the reader is cut. Default: 5 s, longer than any pause of a live
     /// mobile connection that is worth waiting for.
     pub write_deadline: Duration,
-    /// How often the server pings each client. Default: 25 s, under the 30 s after which some proxies drop an idle
-    /// connection.
+    /// How long nothing may be heard of a client before the server pings it. Default: 25 s, under the 30 s after which some
+    /// proxies drop an idle connection.
     pub ping_interval: Duration,
     /// How long after a ping nothing may be heard before a client counts as gone. Default: 10 s, several round trips of a
     /// bad mobile network.
@@ -43,13 +43,14 @@ pub struct Limits {
     /// The most events that may wait for one handler or stream. Default: 1,024; over it, events are dropped for that
     /// handler alone, counted and logged.
     pub handler_queue: usize,
-    /// How deep handlers may trigger from within handlers. Default: 16; over it, `trigger` fails with
-    /// `TriggerError::Limited`, so that a handler which triggers what it hears comes to an end.
+    /// How deep hooks and handlers may set each other off. Default: 16; over it, `trigger` fails with
+    /// `TriggerError::Limited`, `join` with `JoinError::Limited` and `load_history` is not asked, so that a handler which
+    /// triggers what it hears comes to an end, and so does a `before_join` which joins.
     pub handler_depth: usize,
     /// The most rooms a client may be in. Default: 100, more than anybody looks at.
     pub rooms_per_client: usize,
-    /// The most event subscriptions a client may hold over all its rooms; a wildcard counts as one. Default: 1,000, ten
-    /// for each room that it may be in.
+    /// The most event subscriptions a client may hold over all its rooms. A wildcard counts as one, and so does, where a
+    /// room allows any event, each that the wildcard is narrowed by. Default: 1,000, ten for each room that it may be in.
     pub subscriptions_per_client: usize,
     /// The most rooms of the server, declared, created and on demand. Default: 10,000, some tens of megabytes. Over it,
     /// nobody gets another.

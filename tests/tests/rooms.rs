@@ -366,3 +366,43 @@ async fn two_who_make_an_on_demand_room_at_once_meet_in_it() {
     ada.say("lobby-x", "hi").await;
     assert_eq!(bob.recv_type("event").await["data"]["text"], "hi");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rooms_are_announced_in_the_order_in_which_they_come_and_go() {
+    let server = TestServer::limited(Limits {
+        queue_frames: usize::MAX,
+        queue_bytes: 1 << 30,
+        ..Limits::default()
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    let busy = [(); 2].map(|()| {
+        let dialogue = server.dialogue().clone();
+        tokio::spawn(async move {
+            for _ in 0..5_000 {
+                // Two at once take the id in turns.
+                let _ = dialogue.create_room(Project { id: 7 }).await;
+                dialogue.delete_room(Project { id: 7 }).await;
+            }
+        })
+    });
+    let done = tokio::spawn(async move {
+        for task in busy {
+            task.await.expect("no panic");
+        }
+        server.create_room(Project { id: 8 }).await.expect("a room");
+        server
+    });
+    let mut before = "roomDeleted".to_owned();
+    loop {
+        let frame = ada.recv().await;
+        if frame["room"]["id"] == "project-8" {
+            break;
+        }
+        let now = frame["type"].as_str().expect("a type").to_owned();
+        assert_ne!(now, before, "a room comes and goes in turns");
+        before = now;
+    }
+    assert_eq!(before, "roomDeleted");
+    done.await.expect("no panic").stop().await;
+}

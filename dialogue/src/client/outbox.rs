@@ -103,6 +103,8 @@ struct Queue {
     close: Option<Close>,
     writer: Option<Waker>,
     watcher: Option<Waker>,
+    /// Waits until less waits.
+    patient: Option<Waker>,
 }
 
 /// What the end of a connection finds.
@@ -214,6 +216,21 @@ impl Outbox {
         .await;
     }
 
+    /// Waits until a reply of `bytes` fits behind what waits, with as much to spare as waits before it. For one waiter, who
+    /// waits for the end of the connection too.
+    pub(crate) async fn fits(&self, bytes: usize) {
+        let enough = self.max_bytes.saturating_sub(bytes) / 2;
+        std::future::poll_fn(|context| {
+            let mut queue = self.queue.lock();
+            if queue.bytes <= enough && queue.frames.len() + queue.taken <= self.max_frames / 2 {
+                return Poll::Ready(());
+            }
+            register(&mut queue.patient, context);
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Waits until the connection is ending. For the line.
     pub(crate) fn poll_closing(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_end(context, |queue| queue.close.is_some())
@@ -238,15 +255,15 @@ impl Outbox {
     /// Nothing is to be sent any more once the connection is cut. For the line.
     pub(crate) fn refill(&self, batch: &mut VecDeque<Frame>, written: Written, max: usize) -> bool {
         let mut queue = self.queue.lock();
-        queue.note(written);
-        if queue.is_cut() {
-            return false;
-        }
-        if batch.is_empty() {
+        let patient = queue.note(written);
+        if !queue.is_cut() && batch.is_empty() {
             queue.take(batch, max);
             queue.attended = !batch.is_empty();
         }
-        !batch.is_empty()
+        let more = !queue.is_cut() && !batch.is_empty();
+        drop(queue);
+        patient.into_iter().for_each(Waker::wake);
+        more
     }
 
     /// The same at the end of a connection that has been closed: moves what is still to be sent into `batch`, or tells
@@ -263,7 +280,8 @@ impl Outbox {
 
     /// Notes that frames taken before have been written.
     pub(crate) fn written(&self, written: Written) {
-        self.queue.lock().note(written);
+        let patient = self.queue.lock().note(written);
+        patient.into_iter().for_each(Waker::wake);
     }
 
     /// Whether the connection is to end without sending what waits.
@@ -299,9 +317,11 @@ impl Queue {
         self.close.as_ref().is_some_and(|close| !close.flush)
     }
 
-    fn note(&mut self, written: Written) {
+    /// Notes what has been written, and returns whom to tell that less waits now.
+    fn note(&mut self, written: Written) -> Option<Waker> {
         self.taken = self.taken.saturating_sub(written.frames);
         self.bytes = self.bytes.saturating_sub(written.bytes);
+        if written.frames > 0 { self.patient.take() } else { None }
     }
 
     fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::policy::{EventPolicy, KnownEvents};
-use super::{FamilyOptions, Room, Subscriptions, SyncHistory};
+use super::{FamilyOptions, Room, RoomDeclaration, Subscriptions, SyncHistory};
 use crate::event::{DefinitionError, DialogueEvent, EventDefinition};
 use crate::id::{EventName, RoomId};
 
@@ -160,6 +160,7 @@ impl RoomConfig {
             ));
         }
         Ok(RoomTemplate {
+            declaration: None,
             name: self.name.unwrap_or_else(|| self.id.to_string()),
             description: self.description,
             policy: Arc::new(policy),
@@ -207,6 +208,8 @@ impl<R: Room> RoomBlueprint for R {
 /// What rooms of a kind have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomTemplate {
+    /// What `rooms!` says, if it is declared there.
+    pub(crate) declaration: Option<&'static RoomDeclaration>,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) policy: Arc<EventPolicy>,

@@ -68,13 +68,11 @@ impl Registry {
 
     /// The declared room or family that an id belongs to. Such ids are reserved for it.
     pub(crate) fn blueprint(&self, id: &str) -> Option<&Blueprint> {
-        self.fixed
-            .get(id)
-            .or_else(|| self.family(id).map(|family| &self.families[family]))
+        self.fixed.get(id).or_else(|| self.family(id))
     }
 
-    fn family(&self, id: &str) -> Option<usize> {
-        self.families.iter().position(|family| match &family.declaration.id {
+    fn family(&self, id: &str) -> Option<&Blueprint> {
+        self.families.iter().find(|family| match &family.declaration.id {
             IdPattern::Family { segments, recognises } => {
                 let begins = match segments.first() {
                     Some(Segment::Literal(prefix)) => id.starts_with(prefix),
@@ -93,6 +91,11 @@ impl Registry {
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RoomCell>> {
         self.rooms.read().by_id.get(id).cloned()
+    }
+
+    /// Whether it is this very room that has its id.
+    pub(crate) fn holds(&self, room: &Arc<RoomCell>) -> bool {
+        self.find(&room.id).is_some_and(|there| Arc::ptr_eq(&there, room))
     }
 
     /// Adds a room, all checks and the addition in one step.
@@ -142,7 +145,15 @@ impl Registry {
     /// On whose account a room counts that a client created.
     fn account(&self, room: &RoomCell) -> Option<(usize, UserId)> {
         match (room.origin, &room.created_by) {
-            (Origin::Client, Some(user)) => self.family(&room.id).map(|family| (family, user.clone())),
+            (Origin::Client, Some(user)) => {
+                let declared = room.template.declaration?;
+                // By what it was made from: to parse its id again would run the application's code under a lock.
+                let place = self
+                    .families
+                    .iter()
+                    .position(|family| std::ptr::eq(family.declaration, declared))?;
+                Some((place, user.clone()))
+            }
             _ => None,
         }
     }

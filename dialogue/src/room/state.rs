@@ -48,11 +48,11 @@ impl Subscriptions {
         }
     }
 
-    /// How many subscriptions it counts as.
+    /// How many subscriptions it counts as: as many as there are names to keep, and the wildcard.
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Named(names) => names.len(),
-            Self::All { .. } => 1,
+            Self::All { except } => 1 + except.len(),
         }
     }
 

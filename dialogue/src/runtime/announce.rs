@@ -1,4 +1,4 @@
-//! Telling everyone of rooms that come and go.
+//! Rooms come and go, and everyone is told.
 
 use std::sync::Arc;
 
@@ -7,11 +7,35 @@ use super::tap::Notice;
 use crate::client::{ClientState, Frame};
 use crate::hooks::Told;
 use crate::protocol::{RoomInfo, ServerFrame};
-use crate::room::RoomCell;
+use crate::room::{NotAdded, RoomCell};
 
 impl Core {
+    /// Adds a room to those that there are, and tells everyone; `creator` by a reply.
+    pub(super) fn add_room(
+        self: &Arc<Self>,
+        room: &Arc<RoomCell>,
+        creator: Option<(&Arc<ClientState>, Option<i64>)>,
+    ) -> Result<(), NotAdded> {
+        let _in_turn = self.announcing.lock();
+        self.registry.add(Arc::clone(room))?;
+        self.announce(room, creator);
+        Ok(())
+    }
+
+    /// Removes a room that has been deleted, unless somebody else has, and tells everyone; `requester` by a reply.
+    pub(super) fn remove_room(
+        self: &Arc<Self>,
+        room: &Arc<RoomCell>,
+        requester: Option<(&Arc<ClientState>, Option<i64>)>,
+    ) {
+        let _in_turn = self.announcing.lock();
+        if self.registry.remove(room) {
+            self.announce_end(room, requester);
+        }
+    }
+
     /// Tells everyone, and `on_room_created`, that there is a new room; `creator` by a reply.
-    pub(super) fn announce(self: &Arc<Self>, room: &Arc<RoomCell>, creator: Option<(&Arc<ClientState>, Option<i64>)>) {
+    fn announce(self: &Arc<Self>, room: &Arc<RoomCell>, creator: Option<(&Arc<ClientState>, Option<i64>)>) {
         if room.is_listed() {
             let frame = |id| ServerFrame::RoomCreated { id, room: info(room) }.encode();
             self.tell_everyone(&frame(None), creator.map(|(client, id)| (client, frame(id))));
@@ -22,11 +46,7 @@ impl Core {
     }
 
     /// Tells everyone, and `on_room_deleted`, that a room is no more; `requester` by a reply.
-    pub(super) fn announce_end(
-        self: &Arc<Self>,
-        room: &Arc<RoomCell>,
-        requester: Option<(&Arc<ClientState>, Option<i64>)>,
-    ) {
+    fn announce_end(self: &Arc<Self>, room: &Arc<RoomCell>, requester: Option<(&Arc<ClientState>, Option<i64>)>) {
         if room.is_listed() {
             let frame = |id| ServerFrame::RoomDeleted { id, room_id: &room.id }.encode();
             self.tell_everyone(&frame(None), requester.map(|(client, id)| (client, frame(id))));

@@ -27,11 +27,27 @@ impl Core {
         if self.hooks.on_history_evicted.is_none() {
             return;
         }
-        let given_up = self.hand_over.push(events.into_iter().map(|event| Evicted {
+        let given_up = self.queue_for_hand_over(room, epoch, events);
+        self.see_to_hand_over(given_up);
+    }
+
+    /// Half of it: readers find the events there from now on. Returns how many old ones were given up for them, for
+    /// [`see_to_hand_over`](Self::see_to_hand_over), which follows once no lock of the history is held.
+    pub(super) fn queue_for_hand_over(
+        &self,
+        room: &RoomId,
+        epoch: &Arc<str>,
+        events: impl IntoIterator<Item = StoredEvent>,
+    ) -> usize {
+        self.hand_over.push(events.into_iter().map(|event| Evicted {
             room: room.clone(),
             epoch: Arc::clone(epoch),
             event,
-        }));
+        }))
+    }
+
+    /// The other half: sees to it that the hook is called.
+    pub(super) fn see_to_hand_over(self: &Arc<Self>, given_up: usize) {
         if given_up > 0 {
             self.log(|| {
                 tracing::error!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use super::depth::{depth, one_deeper};
 use crate::client::Refusal;
 use crate::hooks::{Hook, HookFailure, Told, contain};
 use crate::serial::SerialQueue;
@@ -46,8 +47,8 @@ impl Core {
         let Some(hook) = hook.clone() else {
             return;
         };
-        let core = Arc::clone(self);
-        let job = async move { core.tell(name, &hook, about).await };
+        let (core, depth) = (Arc::clone(self), depth());
+        let job = async move { one_deeper(depth, core.tell(name, &hook, about)).await };
         queue.push(usize::MAX, &self.tasks, Box::pin(job));
     }
 

@@ -93,6 +93,10 @@ pub(super) fn check_limits(limits: &Limits) -> Result<(), BuildError> {
         ),
         (limits.handler_queue > 0, "`handler_queue` must not be 0"),
         (
+            limits.history_page_events > 0 && limits.room_page > 0,
+            "`history_page_events` and `room_page` must not be 0, or nobody gets past a page",
+        ),
+        (
             limits.ping_interval.as_nanos() > 0 && limits.ping_timeout.as_nanos() > 0,
             "`ping_interval` and `ping_timeout` must not be 0",
         ),
@@ -209,6 +213,7 @@ fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> 
         }
     };
     Ok(RoomTemplate {
+        declaration: Some(declaration),
         name: declaration.name.to_owned(),
         description: declaration.description.map(str::to_owned),
         policy: Arc::new(policy),

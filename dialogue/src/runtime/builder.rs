@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -360,6 +360,7 @@ impl Builder {
                 registry,
                 known_events,
                 clients: RwLock::new(Clients::default()),
+                announcing: Mutex::new(()),
                 clients_gone: Notify::new(),
                 resumes: Default::default(),
                 triggered_keys: Default::default(),

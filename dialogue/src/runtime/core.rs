@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -70,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) registry: Registry,
     pub(crate) known_events: Arc<KnownEvents>,
     pub(crate) clients: RwLock<Clients>,
+    /// Held while a room is added or removed and everyone is told, so that they are told in the order in which it happened.
+    pub(super) announcing: Mutex<()>,
     /// Told whenever the last client has gone.
     pub(crate) clients_gone: Notify,
     /// Who sends what is queued for clients.

@@ -56,13 +56,14 @@ impl HandOver {
         self.worker.idle().await;
     }
 
-    /// The events of one type that wait, newest first.
-    pub(crate) fn waiting(&self, room: &str, event: &EventName) -> Vec<StoredEvent> {
+    /// The events of one type that wait, newest first: those of this incarnation of the room, since numbers of others mean
+    /// something else.
+    pub(crate) fn waiting(&self, room: &str, epoch: &str, event: &EventName) -> Vec<StoredEvent> {
         self.waiting
             .lock()
             .iter()
             .rev()
-            .filter(|evicted| evicted.room == *room && evicted.event.event == *event)
+            .filter(|evicted| evicted.room == *room && *evicted.epoch == *epoch && evicted.event.event == *event)
             .map(|evicted| evicted.event.clone())
             .collect()
     }

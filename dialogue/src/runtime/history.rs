@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::asking::allowed;
 use super::core::Core;
+use super::depth::{checked_depth, one_deeper};
 use crate::history::{Bounds, Cursor, HistoryQuery, Recovery, StoredEvent};
 use crate::hooks::contain;
 use crate::id::EventName;
@@ -20,13 +21,21 @@ pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u6
         seq: Some(seq),
         body: frame.clone(),
     };
-    for evicted in core.history.append(&room.id, kept, limit) {
-        if evicted.room == room.id {
-            core.hand_over(&room.id, &room.epoch, [evicted.entry]);
-        } else if let Some(other) = core.registry.find(&evicted.room) {
-            // The least recently used room made way.
-            core.hand_over(&other.id, &other.epoch, [evicted.entry]);
+    let (mut evicted, mut given_up) = (Vec::new(), 0);
+    let is_handed_over = core.hooks.on_history_evicted.is_some();
+    core.history.append(&room.id, kept, limit, |gone| {
+        evicted = gone;
+        for gone in evicted.iter().filter(|_| is_handed_over) {
+            if gone.room == room.id {
+                given_up += core.queue_for_hand_over(&room.id, &room.epoch, [gone.entry.clone()]);
+            } else if let Some(other) = core.registry.find(&gone.room) {
+                // The least recently used room made way.
+                given_up += core.queue_for_hand_over(&other.id, &other.epoch, [gone.entry.clone()]);
+            }
         }
+    });
+    if is_handed_over && !evicted.is_empty() {
+        core.see_to_hand_over(given_up);
     }
 }
 
@@ -144,7 +153,7 @@ async fn continue_past_memory(
     if let Some(oldest) = from_memory.last().and_then(|event| event.seq) {
         before = Some(oldest);
     }
-    for waiting in core.hand_over.waiting(&room.id, event) {
+    for waiting in core.hand_over.waiting(&room.id, &room.epoch, event) {
         let older = before.is_none_or(|before| waiting.seq.is_some_and(|seq| seq < before));
         if !older || events.len() >= wanted {
             continue;
@@ -168,7 +177,8 @@ async fn continue_past_memory(
             skip,
             limit: wanted - events.len() + 1,
         };
-        let answer = contain(core.limits.hook_deadline, || load_history(query)).await;
+        let depth = checked_depth(&core.limits)?;
+        let answer = contain(core.limits.hook_deadline, || one_deeper(depth, load_history(query))).await;
         let mut loaded = allowed(core, "load_history", answer)?;
         loaded.retain(|message| {
             message.event == *event

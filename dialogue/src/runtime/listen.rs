@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 
 use super::core::Core;
+use super::depth::{depth, one_deeper};
 use super::listeners::{Heard, ListenerKey, Next, StreamBuffer};
-use super::publish::{depth, one_deeper};
 use crate::event::{DecodeError, EventMessage, Received};
 use crate::hooks::{HookOutcome, contain};
 use crate::room::ListenScope;
@@ -63,12 +63,14 @@ where
             let job = {
                 let (core, handler, message) = (Arc::clone(&core), Arc::clone(&handler), Arc::clone(message));
                 async move {
-                    let told = match decode::<M>(&message) {
-                        Ok(message) => contain(core.limits.hook_deadline, || one_deeper(depth, handler(message)))
-                            .await
-                            .map(HookOutcome::into_error),
-                        Err(error) => Ok(Some(error.to_string())),
+                    // To read the data, and the error, is the application's code too.
+                    let handled = async move {
+                        match decode::<M>(&message) {
+                            Ok(message) => handler(message).await.into_error(),
+                            Err(error) => Some(error.to_string()),
+                        }
                     };
+                    let told = contain(core.limits.hook_deadline, || one_deeper(depth, handled)).await;
                     core.note("on", told);
                 }
             };

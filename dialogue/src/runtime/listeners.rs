@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::event::EventMessage;
 use crate::id::RoomId;
-use crate::room::{IdPattern, ListenScope, RoomDeclaration};
+use crate::room::{ListenScope, RoomDeclaration};
 
 /// An event as listeners share it.
 pub(crate) type Heard = Arc<EventMessage>;
@@ -98,17 +98,15 @@ impl Listeners {
         register.rooms.is_empty() && register.families.is_empty()
     }
 
-    /// Gives an event to everyone who listens for it.
-    pub(crate) fn offer(&self, message: &Heard) {
+    /// Gives an event to everyone who listens for it, in a room that is of this declaration.
+    pub(crate) fn offer(&self, message: &Heard, declared: Option<&'static RoomDeclaration>) {
         let register = self.register.read();
         let in_room = register.rooms.get(&message.room_id).into_iter().flatten();
         let in_family = register
             .families
             .iter()
-            .filter(|(declaration, _)| match declaration.id {
-                IdPattern::Fixed(id) => *message.room_id == *id,
-                IdPattern::Family { recognises, .. } => recognises(&message.room_id),
-            })
+            // Not by the id: to parse it would run the application's code under the room's lock.
+            .filter(|(declaration, _)| declared.is_some_and(|declared| std::ptr::eq(declared, *declaration)))
             .map(|(_, listener)| listener);
         for listener in in_room.chain(in_family) {
             if listener

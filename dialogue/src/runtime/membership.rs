@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::asking::allowed;
 use super::core::{Client, Core, RoomHandle};
+use super::depth::{checked_depth, depth, one_deeper};
 use super::history::{on_join, recover};
 use super::random::random_epoch;
 use super::retire::{forget_resumes_in_time, note_if_empty};
@@ -73,6 +74,7 @@ pub(crate) async fn join(
     room_id: &str,
     request: JoinRequest,
 ) -> Result<Arc<RoomCell>, JoinError> {
+    checked_depth(&core.limits).map_err(|reason| JoinError::Limited { reason })?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let mut room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
     let wanted = match request.wanted {
@@ -95,7 +97,7 @@ pub(crate) async fn join(
         }
         if room.origin == Origin::OnDemand {
             if room.lock().is_deleted() {
-                core.registry.remove(&room);
+                core.remove_room(&room, None);
                 room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
             }
             room = make_present(core, room)?;
@@ -122,8 +124,8 @@ fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, 
     if let Some(there) = core.registry.find(&room.id) {
         return Ok(there);
     }
-    match core.registry.add(Arc::clone(&room)) {
-        Ok(()) => core.announce(&room, None),
+    match core.add_room(&room, None) {
+        Ok(()) => {}
         Err(NotAdded::Exists) => return Ok(core.registry.find(&room.id).unwrap_or(room)),
         Err(NotAdded::TooMany | NotAdded::Quota) => {
             return Err(JoinError::Limited {
@@ -161,7 +163,7 @@ pub(crate) async fn ask_before_join(
         return Ok(());
     };
     let answer = contain(core.limits.hook_deadline, || {
-        before_join((core.client(client), core.room(room)))
+        one_deeper(depth(), before_join((core.client(client), core.room(room))))
     })
     .await;
     allowed(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
@@ -401,13 +403,13 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         end();
         return;
     };
-    let (handle, core) = (core.client(client), Arc::clone(core));
+    let (handle, core, depth) = (core.client(client), Arc::clone(core), depth());
     let tasks = core.tasks.clone();
     client.hooks.push(
         usize::MAX,
         &tasks,
         Box::pin(async move {
-            core.tell("on_disconnected", &hook, handle).await;
+            one_deeper(depth, core.tell("on_disconnected", &hook, handle)).await;
             end();
         }),
     );

@@ -1,6 +1,6 @@
 //! The running server without its sockets: what a trigger, a join, a hook or a handler does.
 //!
-//! Four storeys; imports go downwards only. `random`, `listeners`, `tap`, `hand_over`, `idle_rooms`, `resumes`
+//! Four storeys; imports go downwards only. `depth`, `random`, `listeners`, `tap`, `hand_over`, `idle_rooms`, `resumes`
 //! and `triggered_keys` are parts that know nothing of the whole. [`core`] puts them together and has the handles' types.
 //! `asking`, `announce`, `archive`, `history`, `publish`, `retire`, `membership` and `rooms` are what happens to it.
 //! `trigger`, `listen`, `user_rooms`, `client`, `room`, `assemble`, `builder` and `dialogue` are the API on top.
@@ -12,6 +12,7 @@ mod assemble;
 mod builder;
 mod client;
 mod core;
+mod depth;
 mod dialogue;
 mod hand_over;
 mod history;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::asking::allowed;
 use super::core::{Core, wall_clock};
+use super::depth::{checked_depth, depth, one_deeper};
 use super::history::keep;
 use super::tap::Notice;
 use crate::client::{ClientState, Frame};
@@ -16,21 +17,6 @@ use crate::hooks::{contain, contain_sync};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
 use crate::room::{Origin, Party, RoomCell};
-
-tokio::task_local! {
-    /// How many handlers and hooks deep the running code was triggered.
-    static DEPTH: usize;
-}
-
-/// Runs a hook or handler that an event has set off, so that what it triggers in turn is known to be deeper.
-pub(crate) async fn one_deeper<F: Future>(depth: usize, future: F) -> F::Output {
-    DEPTH.scope(depth + 1, future).await
-}
-
-/// How deep the running code is.
-pub(crate) fn depth() -> usize {
-    DEPTH.try_with(|depth| *depth).unwrap_or(0)
-}
 
 /// An event on its way.
 #[derive(Debug)]
@@ -117,13 +103,7 @@ async fn publish(
     draft: Draft,
     definition: Option<&EventDefinition>,
 ) -> Result<Delivery, Rejected> {
-    let depth = depth();
-    if depth > core.limits.handler_depth {
-        return Err(Rejected::Limited(format!(
-            "handlers trigger more than {} deep",
-            core.limits.handler_depth
-        )));
-    }
+    let depth = checked_depth(&core.limits).map_err(Rejected::Limited)?;
     let mut message = EventMessage {
         event: draft.event,
         room_id: room.id.clone(),
@@ -180,7 +160,7 @@ fn deliver(
     core.tap.offer(|| Notice::event(&room.id, &frame.text, recipients));
     let message = Arc::new(message);
     if !core.listeners.is_empty() {
-        core.listeners.offer(&message);
+        core.listeners.offer(&message, room.template.declaration);
     }
     let delivery = Delivery::new(recipients, message.seq);
     Ok((message, delivery))
@@ -196,7 +176,7 @@ async fn ask_authorize(
         return Ok(());
     };
     let answer = contain(core.limits.hook_deadline, || {
-        authorize((core.client(sender), core.room(room), event))
+        one_deeper(depth(), authorize((core.client(sender), core.room(room), event)))
     })
     .await;
     allowed(core, "authorize", answer).map_err(Rejected::Forbidden)

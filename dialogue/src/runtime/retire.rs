@@ -80,6 +80,5 @@ fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
         let kept = core.history.forget_room(&room.id);
         core.hand_over(&room.id, &room.epoch, kept.into_iter().map(|evicted| evicted.entry));
     }
-    core.registry.remove(room);
-    core.announce_end(room, None);
+    core.remove_room(room, None);
 }

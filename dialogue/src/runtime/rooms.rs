@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::announce::info;
 use super::core::Core;
 use super::membership::left;
 use super::random::random_epoch;
@@ -79,13 +80,15 @@ pub(crate) fn create(
         }
     };
     let room = Arc::new(RoomCell::new(id, template, created_by, Origin::Server, random_epoch()));
-    core.registry
-        .add(Arc::clone(&room))
-        .map_err(|not_added| match not_added {
-            NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
-            NotAdded::TooMany | NotAdded::Quota => CreateRoomError::TooMany,
+    core.limits
+        .check_event(info(&room).encoded_len())
+        .map_err(|_| CreateRoomError::InvalidConfig {
+            reason: "name and description are too long to be told to clients".to_owned(),
         })?;
-    core.announce(&room, None);
+    core.add_room(&room, None).map_err(|not_added| match not_added {
+        NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
+        NotAdded::TooMany | NotAdded::Quota => CreateRoomError::TooMany,
+    })?;
     Ok(room)
 }
 
@@ -130,14 +133,11 @@ pub(crate) fn create_for(
         Origin::Client,
         random_epoch(),
     ));
-    core.registry
-        .add(Arc::clone(&room))
+    core.add_room(&room, Some((creator, id)))
         .map_err(|not_added| match not_added {
             NotAdded::Exists => ClientCreateError::Exists,
             NotAdded::TooMany | NotAdded::Quota => ClientCreateError::Limited,
-        })?;
-    core.announce(&room, Some((creator, id)));
-    Ok(())
+        })
 }
 
 /// Deletes a room: its members leave and are told, and so is everyone. Returns whether it was there.
@@ -146,6 +146,10 @@ pub(crate) fn delete(
     room: &Arc<RoomCell>,
     requester: Option<(&Arc<ClientState>, Option<i64>)>,
 ) -> bool {
+    // A room on demand that `before_join` is asked about is none yet: another may have its id and its history.
+    if !core.registry.holds(room) {
+        return false;
+    }
     {
         let mut state = room.lock();
         let Some(members) = state.delete() else {
@@ -157,7 +161,6 @@ pub(crate) fn delete(
         // Before the id can be taken again: what a new room keeps is not to be cleared.
         core.history.forget_room(&room.id);
     }
-    core.registry.remove(room);
-    core.announce_end(room, requester);
+    core.remove_room(room, requester);
     true
 }

@@ -85,6 +85,7 @@ mod tests {
 
     fn room(epoch: &str) -> RoomCell {
         let template = RoomTemplate {
+            declaration: None,
             name: String::new(),
             description: None,
             policy: Arc::new(EventPolicy::listed([], [], Arc::default())),

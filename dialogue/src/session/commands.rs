@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, lazy};
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
 
 use super::greeting::{Presented, authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
 use crate::client::{ClientState, Frame};
 use crate::history::Cursor;
+use crate::hooks::contain_panic;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
@@ -21,6 +24,8 @@ pub(crate) struct Session {
     core: Arc<Core>,
     client: Arc<ClientState>,
     presented: Presented,
+    /// Told when a later `connect` has changed when the session ends.
+    renewed: Notify,
 }
 
 /// What is answered to a command that succeeded, if anything is.
@@ -32,6 +37,25 @@ impl Session {
             core,
             client,
             presented,
+            renewed: Notify::new(),
+        }
+    }
+
+    /// Waits for the end of the session, also while a command is run that puts it off or brings it forward.
+    pub(crate) async fn expired(&self) {
+        loop {
+            let expires_at = self.client.session.lock().expires_at;
+            let end = async {
+                match expires_at {
+                    Some(expires_at) => sleep_until(expires_at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.renewed.notified() => {}
+                () = end => return,
+            }
         }
     }
 
@@ -75,7 +99,7 @@ impl Session {
         // What waits for nothing runs when it is polled, as all else does.
         match command {
             Command::Connect(connect) => self.answer(id, about, self.refresh(id, connect)),
-            Command::Join(wanted) => self.answer(id, about, self.join(id, wanted)),
+            Command::Join(wanted) => self.answer(id, about, self.when_it_fits(self.join(id, wanted))),
             Command::Leave { room_id } => self.answer(id, about, self.leave(id, room_id)),
             Command::Subscribe { room_id, event } => {
                 self.answer(id, about, lazy(move |_| self.subscribe(id, &room_id, &event)))
@@ -87,9 +111,10 @@ impl Session {
                 self.answer(id, about, lazy(move |_| self.subscribe_all(id, &room_id)))
             }
             Command::Trigger(trigger) => self.answer(id, about, self.trigger(id, trigger)),
-            Command::History(wanted) => self.answer(id, about, self.history(id, wanted)),
+            Command::History(wanted) => self.answer(id, about, self.when_it_fits(self.history(id, wanted))),
             Command::ListRooms { after } => {
-                self.answer(id, about, lazy(move |_| Ok(self.list_rooms(id, after.as_ref()))))
+                let list = lazy(move |_| Ok(self.list_rooms(id, after.as_ref())));
+                self.answer(id, about, self.when_it_fits(list))
             }
             Command::CreateRoom { room } => self.answer(id, about, lazy(move |_| self.create_room(id, room))),
             Command::DeleteRoom { room_id } => self.answer(id, about, lazy(move |_| self.delete_room(id, &room_id))),
@@ -104,12 +129,27 @@ impl Session {
         outcome: impl Future<Output = Result<Reply, Failure>> + Send + 's,
     ) -> BoxFuture<'s, ()> {
         Box::pin(async move {
-            match outcome.await {
+            // Hooks are contained; what else may panic is the application's `Deserialize` and the like.
+            let outcome = contain_panic(outcome).await.unwrap_or_else(|failure| {
+                self.core
+                    .log(|| tracing::error!(room = ?about.room_id, event = ?about.event, error = %failure, "a command failed"));
+                Err(Failure::internal())
+            });
+            match outcome {
                 Ok(Some(frame)) => self.reply(frame),
                 Ok(None) => {}
                 Err(failure) => self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref())),
             }
         })
+    }
+
+    /// Runs what may have a long reply once there is room for that in the queue: who asks for much at once is served as fast as
+    /// it reads, and not cut for what it has been given.
+    async fn when_it_fits<T>(&self, work: impl Future<Output = T>) -> T {
+        let limits = &self.core.limits;
+        let longest = limits.replay_bytes.max(limits.history_page_bytes);
+        self.client.outbox.fits(longest).await;
+        work.await
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {
@@ -141,8 +181,10 @@ impl Session {
             return Err(refused("the connection belongs to another user"));
         }
         *self.client.session.lock() = who.session;
-        self.core.resumes.renew(&self.client);
+        self.renewed.notify_one();
         rejoin(&self.core, &self.client).await;
+        // Not before: if the connection is lost meanwhile, the client comes back with the secret that it has.
+        self.core.resumes.renew(&self.client);
         Ok(Some(connected_frame(&self.core, &self.client, id)))
     }
 
@@ -247,12 +289,15 @@ impl Session {
         let infos: Vec<_> = rooms
             .iter()
             .map(|room| info(room))
-            .take_while(|info| {
+            .enumerate()
+            .take_while(|(at, info)| {
                 let bytes = info.encoded_len();
-                let fits = bytes <= room_left;
+                // With none at all, a client could not ask for those after it.
+                let fits = bytes <= room_left || *at == 0;
                 room_left = room_left.saturating_sub(bytes);
                 fits
             })
+            .map(|(_, info)| info)
             .collect();
         let more = more || infos.len() < rooms.len();
         Some(

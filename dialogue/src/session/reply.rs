@@ -36,6 +36,10 @@ impl Failure {
         Self::new(ErrorCode::NotInRoom, "join the room first")
     }
 
+    pub(crate) fn internal() -> Self {
+        Self::new(ErrorCode::Internal, "the server has failed at this")
+    }
+
     pub(crate) fn too_fast(retry_after: Duration) -> Self {
         Self {
             retry_after: Some(retry_after),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::incoming::{Incoming, Received};
 use super::socket;
-use crate::client::{ClientState, Close, Frame};
+use crate::client::{ClientState, Close, Frame, Outbox};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
 use crate::rate_limit::{Rate, SlidingWindow};
@@ -18,6 +18,9 @@ use crate::session::{Failure, Presented, Session, admit, authenticate, error_fra
 
 /// A ping without payload.
 const PING: &[u8] = &[0x89, 0];
+
+/// What is told of a session that has come to its end.
+const EXPIRED: &str = "the session has expired";
 
 /// Serves one upgraded connection until it has ended.
 pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
@@ -78,11 +81,24 @@ where
         presented = Presented::default();
     }
     let session = Session::new(Arc::clone(core), client, presented);
-    tokio::select! {
-        () = Box::pin(session.begin()) => {}
-        () = reader.incoming.outbox().closed() => return,
+    let outbox = Arc::clone(reader.incoming.outbox());
+    if Box::pin(while_it_lasts(&outbox, &session, session.begin())).await {
+        attend(&core.limits, reader, &session).await;
     }
-    attend(&core.limits, reader, &session).await;
+}
+
+/// Does something for a client unless its connection ends, or its session expires, before it is done. Returns whether it
+/// was done.
+async fn while_it_lasts(outbox: &Outbox, session: &Session, work: impl Future<Output = ()>) -> bool {
+    tokio::select! {
+        biased;
+        () = outbox.closed() => false,
+        () = session.expired() => {
+            outbox.close(Close::now(CloseCode::SessionExpired, EXPIRED));
+            false
+        }
+        () = work => true,
+    }
 }
 
 /// The first frames: until the client has said who it is, and is admitted or turned away.
@@ -166,7 +182,7 @@ where
                     continue;
                 }
                 if expires_at.is_some_and(|expires_at| expires_at <= due) {
-                    reader.end_now(CloseCode::SessionExpired, "the session has expired");
+                    reader.end_now(CloseCode::SessionExpired, EXPIRED);
                     return;
                 }
                 if pinged {
@@ -181,7 +197,7 @@ where
         let Some(next) = next else {
             return;
         };
-        if !hear(limits, reader, session, expires_at, next).await {
+        if !hear(limits, reader, session, next).await {
             return;
         }
         // Not before the command: a hook may have taken a while, and that was not the client's silence.
@@ -191,13 +207,7 @@ where
 }
 
 /// Does what the client has asked. Returns whether the conversation goes on.
-async fn hear<R>(
-    limits: &Limits,
-    reader: &mut Reader<R>,
-    session: &Session,
-    expires_at: Option<Instant>,
-    heard: Heard,
-) -> bool
+async fn hear<R>(limits: &Limits, reader: &mut Reader<R>, session: &Session, heard: Heard) -> bool
 where
     R: AsyncRead + Unpin,
 {
@@ -226,21 +236,8 @@ where
             return true;
         }
     };
-    let expiry = async {
-        match expires_at {
-            Some(expires_at) => sleep_until(expires_at).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        () = reader.incoming.outbox().closed() => false,
-        () = expiry => {
-            reader.end_now(CloseCode::SessionExpired, "the session has expired");
-            false
-        }
-        () = session.run(request) => true,
-    }
+    let outbox = Arc::clone(reader.incoming.outbox());
+    while_it_lasts(&outbox, session, session.run(request)).await
 }
 
 /// What comes in, counted against the client's rate.

@@ -164,3 +164,24 @@ async fn a_dialogue_is_a_cheap_handle_on_one_server() {
     assert_eq!(ada.recv_type("event").await["data"]["text"], "from the other handle");
     assert_eq!(other.limits(), server.limits());
 }
+
+#[test]
+fn limits_that_cannot_be_kept_are_not_built() {
+    let spoilt: [fn(&mut Limits); 9] = [
+        |limits| limits.json_depth = 128,
+        |limits| limits.message_bytes = 0,
+        |limits| limits.queue_frames = 1,
+        |limits| limits.replay_bytes = limits.queue_bytes,
+        |limits| limits.history_page_bytes = limits.queue_bytes,
+        |limits| limits.handler_queue = 0,
+        |limits| limits.history_page_events = 0,
+        |limits| limits.room_page = 0,
+        |limits| limits.ping_timeout = std::time::Duration::ZERO,
+    ];
+    for spoil in spoilt {
+        let mut limits = Limits::default();
+        spoil(&mut limits);
+        let built = Dialogue::builder().limits(limits.clone()).build();
+        assert!(matches!(built, Err(BuildError::Limits { .. })), "{limits:?}");
+    }
+}

@@ -247,7 +247,7 @@ async fn a_handler_that_triggers_into_its_own_room_for_ever_comes_to_an_end() {
             "again",
             "again",
             "again",
-            "over a limit: handlers trigger more than 3 deep",
+            "over a limit: hooks and handlers have set each other off more than 3 deep",
         ])
         .await;
     assert_eq!(server.history().count("chat", "message"), 4);

@@ -231,3 +231,13 @@ async fn a_handle_deletes_the_very_room_that_it_is_of() {
     assert_ne!(old, new);
     assert_eq!((old.size(), old.participants().len()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_room_of_which_nobody_could_be_told_is_not_created() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    let novel = RoomConfig::new("novel").description("x".repeat(1 << 20));
+    let error = server.create_room(novel).await.expect_err("it is too long");
+    assert!(matches!(error, CreateRoomError::InvalidConfig { .. }), "{error}");
+    ada.assert_nothing_came().await;
+}

@@ -277,3 +277,54 @@ async fn what_a_handler_triggers_during_the_drain_is_handed_over_too() {
         "handed over is only {texts:?}"
     );
 }
+
+#[tokio::test]
+async fn what_waits_of_an_earlier_incarnation_is_not_shown_as_the_present_ones() {
+    let gate = dialogue_tests::Gate::default();
+    let held = gate.clone();
+    let server = TestServer::with(|builder| {
+        builder
+            .on_history_evicted(move |_| {
+                let held = held.clone();
+                async move {
+                    held.pass().await;
+                    Ok(())
+                }
+            })
+            .load_history(|_| async { Ok(Vec::new()) })
+    })
+    .await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    for number in 1..=8 {
+        server
+            .trigger(Project { id: 7 }, message(&number.to_string()))
+            .await
+            .expect("an event");
+    }
+    gate.arrival().await;
+    server.delete_room(Project { id: 7 }).await;
+    server.create_room(Project { id: 7 }).await.expect("another room");
+    let mut ada = server.joined("ada", "project-7").await;
+    let page = ada
+        .request(json!({ "type": "history", "roomId": "project-7", "event": "message" }))
+        .await;
+    assert_eq!(page["events"], json!([]), "their numbers mean nothing here");
+    gate.open();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_skips_nothing_while_events_are_evicted() {
+    let (server, _store, _record) = storing().await;
+    let (dialogue, room) = (server.dialogue().clone(), server.room(Chat).expect("the room"));
+    let writer = tokio::spawn(async move {
+        for number in 1..=5_000 {
+            let said = dialogue.trigger::<Message>(Chat, message(&number.to_string())).await;
+            said.expect("an event");
+        }
+    });
+    while !writer.is_finished() {
+        let page = room.history_named("message", 0..10).await.expect("a page");
+        let numbers: Vec<_> = page.iter().filter_map(|message| message.seq).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] == pair[1] + 1), "{numbers:?}");
+    }
+}

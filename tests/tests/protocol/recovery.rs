@@ -2,7 +2,7 @@
 
 use dialogue::prelude::*;
 use dialogue::{Dialogue, EventDefinition, HistorySetting, Limits, RoomConfig};
-use dialogue_tests::{Booth, Message, Project, Rooms, TestClient, TestServer, message, until};
+use dialogue_tests::{Booth, Gate, Message, Project, Rooms, TestClient, TestServer, message, until};
 use serde_json::{Value, json};
 
 /// Says these texts in the booth, as the server.
@@ -234,6 +234,32 @@ async fn an_anonymous_user_keeps_its_id_by_resume_and_once_only() {
     }
     assert_eq!(users[0], user);
     assert_ne!(users[1], user, "a secret is good for one use");
+}
+
+#[tokio::test]
+async fn who_is_lost_during_a_renewal_comes_back_with_the_secret_that_it_has() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let builder = Dialogue::builder().rooms::<Rooms>().before_join(move |client, _| {
+        let held = held.clone();
+        async move {
+            if !client.rooms().is_empty() {
+                held.pass().await;
+            }
+            Ok(())
+        }
+    });
+    let server = TestServer::start(builder).await;
+    let mut first = server.joined("nobody", "chat").await;
+    let (user, resume) = (first.connected["userId"].clone(), first.connected["resume"].clone());
+    first.send(json!({ "type": "connect", "protocol": 1 })).await;
+    gate.arrival().await;
+    let mut second = server.open().await;
+    second
+        .send(json!({ "type": "connect", "protocol": 1, "resume": resume }))
+        .await;
+    assert_eq!(second.recv_type("connected").await["userId"], user);
+    assert_eq!(first.expect_close().await, 4501, "no ghost stays");
 }
 
 #[tokio::test]

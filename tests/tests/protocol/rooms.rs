@@ -427,3 +427,33 @@ async fn clients_delete_only_rooms_that_their_own_user_created() {
         .await;
     assert_eq!(deleted["type"], "roomDeleted");
 }
+
+#[tokio::test]
+async fn a_wildcard_is_narrowed_by_no_more_events_than_a_client_may_hold_subscriptions() {
+    let server = TestServer::limited(Limits {
+        subscriptions_per_client: 3,
+        ..Limits::default()
+    })
+    .await;
+    let mut ada = server.joined("ada", "open").await;
+    let without = |event: &str| json!({ "type": "unsubscribe", "roomId": "open", "event": event });
+    for event in ["a", "b", "b"] {
+        assert_eq!(ada.request(without(event)).await["type"], "ok", "{event}");
+    }
+    assert_eq!(ada.refused(without("c")).await, "LIMIT_EXCEEDED");
+    ada.request(json!({ "type": "subscribeAll", "roomId": "open" })).await;
+    assert_eq!(ada.request(without("c")).await["type"], "ok");
+}
+
+#[tokio::test]
+async fn a_page_of_rooms_is_bounded_in_bytes_but_holds_a_room_if_there_is_one() {
+    let server = TestServer::limited(Limits {
+        history_page_bytes: 10,
+        ..Limits::default()
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    let page = ada.request(json!({ "type": "listRooms" })).await;
+    assert_eq!(page["rooms"].as_array().map(Vec::len), Some(1), "{page}");
+    assert_eq!(page["more"], true);
+}

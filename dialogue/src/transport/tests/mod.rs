@@ -4,9 +4,11 @@
 //! [`peer`] is the client; [`model`] says what a client must be told, by a rule so simple that it can be believed.
 
 mod cuts;
+mod expiry;
 mod model;
 mod on_demand;
 mod peer;
+mod pipelining;
 mod races;
 mod recovery;
 mod rejoin;

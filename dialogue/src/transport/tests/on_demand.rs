@@ -34,6 +34,7 @@ async fn nothing_happens_in_a_room_that_is_only_asked_about() {
             async move {
                 let outcome = room.trigger(Plenty { number: 1 }).await;
                 told.lock().push(outcome);
+                assert!(!room.delete());
                 Ok(())
             }
         })

@@ -1,0 +1,64 @@
+//! Hooks that set each other off, or themselves, come to an end.
+
+use std::sync::{Arc, OnceLock};
+
+use dialogue::{Dialogue, JoinError};
+use dialogue_tests::{Booth, Chat, Record, TestServer};
+use serde_json::json;
+
+#[tokio::test]
+async fn before_join_that_joins_for_ever_denies() {
+    let server = TestServer::with(|builder| {
+        builder.before_join(|client, _| async move {
+            // Asked for the booth too, it joins the booth again.
+            client.join(Booth).await?;
+            Ok(())
+        })
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    let join = json!({ "type": "join", "roomId": "chat" });
+    assert_eq!(ada.refused(join).await, "JOIN_DENIED");
+    assert_eq!(server.room(Booth).map(|room| room.size()), Some(0));
+}
+
+#[tokio::test]
+async fn load_history_that_asks_for_history_is_unavailable() {
+    let itself: Arc<OnceLock<Dialogue>> = Arc::default();
+    let known = Arc::clone(&itself);
+    let server = TestServer::with(|builder| {
+        builder.load_history(move |query| {
+            let room = known.get().and_then(|dialogue| dialogue.room(query.room_id.as_str()));
+            async move { Ok(room.expect("the room").history_named(&query.event, 0..10).await?) }
+        })
+    })
+    .await;
+    itself.set(server.dialogue().clone()).expect("it is set once");
+    let mut ada = server.joined("ada", "chat").await;
+    let history = json!({ "type": "history", "roomId": "chat", "event": "message" });
+    assert_eq!(ada.refused(history).await, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn hooks_that_set_each_other_off_come_to_an_end() {
+    let record = Record::default();
+    let noted = record.clone();
+    let server = TestServer::with(|builder| {
+        builder
+            .on_joined(|client, room| async move {
+                client.leave(room.id().as_str());
+            })
+            .on_left(move |client, _| {
+                let noted = noted.clone();
+                async move {
+                    if let Err(JoinError::Limited { .. }) = client.join(Chat).await {
+                        noted.note("refused");
+                    }
+                }
+            })
+    })
+    .await;
+    let ada = server.joined("ada", "chat").await;
+    record.expect(&["refused"]).await;
+    ada.close().await;
+}
