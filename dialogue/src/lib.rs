@@ -397,9 +397,10 @@
 //! # Testing
 //!
 //! A [`Dialogue`] needs no socket to be tried: build it, trigger, and listen. Give it [`silent_logger()`], and
-//! [`Handshake::new`] to the function behind `authenticate`. For tests over a socket, [`Dialogue::start`] on port 0 tells
-//! the port that it got; with the feature `testing`, `dialogue::testing::serve_stream` serves one end of a
-//! `tokio::io::duplex`, which works on a paused clock.
+//! [`Handshake::new`] to the function behind `authenticate`. Rooms and hooks are tried from a client's side, without a
+//! network and on a paused clock, with the features `testing` and `client`: `testing::connect(&dialogue).await?` is a
+//! client as any program's, and its page shows such a test. For clients of another make, [`Dialogue::start`] on port 0 tells
+//! the port that it got, and `testing::serve_stream` serves one end of a `tokio::io::duplex`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -435,7 +436,7 @@
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a page that shows rooms, events and rates as they happen, and triggers events | no |
 //! | `jwt` | sign-in by JSON Web Tokens, on the `jsonwebtoken` crate | no |
-//! | `testing` | connections over any stream, and an echo for conformance suites: for tests | no |
+//! | `testing` | clients without a network (with `client`), connections over any stream, and an echo for conformance suites: for tests | no |
 //!
 //! # Stopping
 //!
