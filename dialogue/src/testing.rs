@@ -134,7 +134,8 @@ pub fn parse_request(text: &str, max_depth: usize) -> Result<String, crate::Erro
     }
 }
 
-#[cfg(all(test, feature = "client", feature = "macros"))]
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "macros"))]
 mod tests {
     use serde_json::json;
 

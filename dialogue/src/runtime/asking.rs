@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
-use crate::client::Refusal;
+use super::core::{Client, Core, RoomHandle};
+use crate::client::{ClientState, Refusal};
 use crate::hooks::{Hook, HookFailure, Told, contain};
+use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
 /// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
@@ -49,6 +50,17 @@ impl Core {
         let core = Arc::clone(self);
         let job = async move { core.tell(name, &hook, about).await };
         queue.push(usize::MAX, &self.tasks, Box::pin(job));
+    }
+
+    /// Tells a hook of a client and a room, once the client's earlier ones have been told.
+    pub(super) fn tell_of_member(
+        self: &Arc<Self>,
+        client: &Arc<ClientState>,
+        room: &Arc<RoomCell>,
+        name: &'static str,
+        hook: &Told<(Client, RoomHandle)>,
+    ) {
+        self.tell_in_turn(&client.hooks, name, hook, (self.client(client), self.room(room)));
     }
 
     /// Logs what a notification hook came to, if it is worth a line.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::membership::left;
+use super::leave::left;
 use super::random::random_epoch;
 use crate::client::ClientState;
 use crate::id::{RoomId, UserId};
