@@ -175,6 +175,7 @@
 //! | serve until SIGTERM or Ctrl-C, then drain | [`Dialogue::serve`] |
 //! | serve your own routes beside | [`Dialogue::serve_router`] with [`router()`](Dialogue::router) merged into your `axum::Router` |
 //! | serve in the background, on a port that the system chooses | [`Dialogue::start`] with port 0, then [`Dialogue::stop`] |
+//! | know the address before you serve until a signal | [`Dialogue::start`] or [`start_router`](Dialogue::start_router), then [`Dialogue::stop_on_signal`] |
 //! | mount it in a server of yours | [`Dialogue::router`], and [`Dialogue::stop`] when that ends |
 //!
 //! The WebSocket is at `/dialogue/ws` and a readiness check at `/dialogue/ready`; [`Builder::base_path`] moves both.
@@ -243,7 +244,8 @@
 //! An error, a panic and an overrun of [`Limits::hook_deadline`] are all failures; none harms anything else. (A hook that
 //! blocks its thread without awaiting cannot be interrupted: use `tokio::task::spawn_blocking`. And a program built with
 //! `panic = "abort"` ends at the first panic.) Hooks are given before the server exists, so they reach it through what
-//! they are handed:
+//! they are handed. They are those of all rooms: which one it is about, `room.id()` tells, and `Project::from_id(room.id())`
+//! whether it is one of a family, and with which fields.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -392,7 +394,9 @@
 //!
 //! Everything that a client could make grow is bounded: messages, queues, time, rooms, subscriptions. All bounds stand in
 //! [`Limits`], each with its default and the reason for it; [`Builder::limits`] changes them. Quotas of connections per
-//! user and per address are off unless set. [`RateLimiter`] is for limits of your own, in `before_each` for instance.
+//! user and per address are off unless set. [`RateLimiter`] is for limits of your own: kept in
+//! [`state`](Builder::state) and asked in [`authorize`](Builder::authorize), which is about clients' triggers alone and is told
+//! who triggers what where.
 //!
 //! # Testing
 //!
