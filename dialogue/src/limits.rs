@@ -55,8 +55,8 @@ pub struct Limits {
     /// The most rooms of the server, declared, created and on demand. Default: 10,000, some tens of megabytes. Over it,
     /// nobody gets another.
     pub max_rooms: usize,
-    /// How long an on-demand room may stay empty before it goes away. Default: 60 s, so that a reload or a short cut of
-    /// the network finds its history again.
+    /// How long an on-demand room may stay empty before it goes away, and a room that an anonymous user's client created once
+    /// its creator is gone too. Default: 60 s, so that a reload or a short cut of the network finds its history again.
     pub on_demand_idle: Duration,
     /// The most frames a client may send in any [`inbound_window`](Self::inbound_window). Default: 200. Over it, frames
     /// are answered with `RATE_LIMITED` and not run; when more than as many again have come without one that was in time,
