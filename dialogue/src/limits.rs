@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What is bounded, and by how much. All of it can be changed:
+/// What is bounded, and by how much. All of it can be changed; durations over ten years count as ten.
 ///
 /// ```
 /// use dialogue::Limits;
@@ -55,8 +55,8 @@ pub struct Limits {
     /// The most rooms of the server, declared, created and on demand. Default: 10,000, some tens of megabytes. Over it,
     /// nobody gets another.
     pub max_rooms: usize,
-    /// How long an on-demand room may stay empty before it goes away. Default: 60 s, so that a reload or a short cut of
-    /// the network finds its history again.
+    /// How long an on-demand room may stay empty before it goes away, and a room that an anonymous user's client created once
+    /// its creator is gone too. Default: 60 s, so that a reload or a short cut of the network finds its history again.
     pub on_demand_idle: Duration,
     /// The most frames a client may send in any [`inbound_window`](Self::inbound_window). Default: 200. Over it, frames
     /// are answered with `RATE_LIMITED` and not run; when more than as many again have come without one that was in time,
@@ -90,7 +90,27 @@ pub struct Limits {
     pub drain_deadline: Duration,
 }
 
+/// The longest of all durations: for ever, for a program, and little enough to be added to any time.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 impl Limits {
+    /// The same without durations over ten years, as whoever wants no bound writes them.
+    pub(crate) fn with_durations_bounded(mut self) -> Self {
+        for duration in [
+            &mut self.write_deadline,
+            &mut self.ping_interval,
+            &mut self.ping_timeout,
+            &mut self.connect_deadline,
+            &mut self.hook_deadline,
+            &mut self.on_demand_idle,
+            &mut self.inbound_window,
+            &mut self.drain_deadline,
+        ] {
+            *duration = LONGEST.min(*duration);
+        }
+        self
+    }
+
     /// Whether an event of so many bytes may be sent; an error says why not.
     pub(crate) fn check_event(&self, bytes: usize) -> Result<(), String> {
         if bytes > self.queue_bytes / 2 {

@@ -99,7 +99,7 @@ impl Room {
             description: template.description.clone(),
             origin: match room.origin {
                 Origin::Server => "server",
-                Origin::Client => "client",
+                Origin::Client | Origin::Anonymous => "client",
                 Origin::OnDemand => "onDemand",
             },
             created_by_id: room.created_by.clone(),

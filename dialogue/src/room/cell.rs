@@ -33,6 +33,8 @@ pub(crate) enum Origin {
     Server,
     /// Created by a client, on the account of `created_by`.
     Client,
+    /// The same, of an anonymous user: goes away when it is empty and its creator is gone.
+    Anonymous,
     /// Made by the first join; goes away when it has been empty for a while.
     OnDemand,
 }

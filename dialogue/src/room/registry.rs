@@ -145,7 +145,7 @@ impl Registry {
     /// On whose account a room counts that a client created.
     fn account(&self, room: &RoomCell) -> Option<(usize, UserId)> {
         match (room.origin, &room.created_by) {
-            (Origin::Client, Some(user)) => {
+            (Origin::Client | Origin::Anonymous, Some(user)) => {
                 let declared = room.template.declaration?;
                 // By what it was made from: to parse its id again would run the application's code under a lock.
                 let place = self

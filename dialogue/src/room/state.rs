@@ -22,6 +22,8 @@ pub(crate) struct RoomState<S> {
     seq: u64,
     /// How often somebody has come in.
     joins: u64,
+    /// How often somebody had come in when it was last noted that the room is empty.
+    noted_empty: Option<u64>,
     deleted: bool,
 }
 
@@ -51,6 +53,7 @@ impl<S: Clone> RoomState<S> {
             max_size,
             seq: 0,
             joins: 0,
+            noted_empty: None,
             deleted: false,
         }
     }
@@ -178,6 +181,21 @@ impl<S: Clone> RoomState<S> {
         self.joins
     }
 
+    /// Whether nobody is in the room, and nobody has been since there had been so many joins.
+    pub(crate) fn is_empty_since(&self, joins: u64) -> bool {
+        self.members.is_empty() && self.joins == joins && !self.deleted
+    }
+
+    /// Notes that nobody is in the room, if so and not noted since somebody last was; then it returns how often somebody
+    /// has come in so far.
+    pub(crate) fn note_empty(&mut self) -> Option<u64> {
+        if !self.members.is_empty() || self.noted_empty == Some(self.joins) {
+            return None;
+        }
+        self.noted_empty = Some(self.joins);
+        self.noted_empty
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.max_size.is_some_and(|max| self.members.len() >= max)
     }
@@ -251,6 +269,16 @@ mod tests {
         assert_eq!(room.delete(), None);
         assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Err(NoSeat::Deleted));
         assert_eq!(room.hearers("a").count(), 0);
+    }
+
+    #[test]
+    fn that_nobody_is_in_it_is_noted_once_for_each_time() {
+        let (mut room, key) = (RoomState::new(None), ClientKey(1));
+        assert_eq!((room.note_empty(), room.note_empty()), (Some(0), None));
+        room.join(key, 1, Subscriptions::all()).expect("a seat");
+        assert_eq!(room.note_empty(), None, "somebody is in it");
+        room.leave(key);
+        assert_eq!((room.note_empty(), room.note_empty()), (Some(1), None));
     }
 
     #[test]

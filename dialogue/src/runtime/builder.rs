@@ -356,7 +356,7 @@ impl Builder {
         Ok(Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
-                limits: self.limits,
+                limits: self.limits.with_durations_bounded(),
                 registry,
                 known_events,
                 clients: RwLock::new(Clients::default()),

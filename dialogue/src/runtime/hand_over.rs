@@ -51,6 +51,11 @@ impl HandOver {
         given_up
     }
 
+    /// How many events wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
     /// Waits until everything has been taken over or given up.
     pub(crate) async fn idle(&self) {
         self.worker.idle().await;

@@ -1,4 +1,4 @@
-//! On-demand rooms that nobody is in, in the order in which they became empty. [`super::retire`] ends them.
+//! Rooms that nobody is in and that go for that, in the order in which they became empty. [`super::retire`] ends them.
 
 use std::collections::VecDeque;
 use std::sync::Weak;
@@ -23,6 +23,8 @@ pub(super) struct Empty {
     pub(super) since: Instant,
     /// How often somebody had come in by then: if that has changed, the room was in use meanwhile.
     pub(super) joins: u64,
+    /// Whether, of a room that stays for its creator's sake, the creator was gone when that was last looked at.
+    pub(super) abandoned: bool,
 }
 
 impl IdleRooms {

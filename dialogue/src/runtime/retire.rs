@@ -1,6 +1,8 @@
-//! What ends by time: on-demand rooms that nobody has been in for a while, and the secrets of connections that have ended.
+//! What ends by time: rooms that nobody has been in for a while, if they are on demand or their creator is an anonymous user
+//! who is gone, and the secrets of connections that have ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -8,22 +10,22 @@ use super::core::Core;
 use super::idle_rooms::Empty;
 use crate::room::{Origin, RoomCell};
 
-/// Notes it if an on-demand room is empty: it goes after a while. Never waits.
+/// How often it is looked whether the creator of an empty room is still there, at most.
+const FIND_GONE: Duration = Duration::from_secs(1);
+
+/// Notes it if a room is empty that goes after a while then. Never waits.
 pub(super) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
-    if room.origin != Origin::OnDemand || core.is_stopping() {
+    if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.is_stopping() {
         return;
     }
-    let joins = {
-        let state = room.lock();
-        if state.len() > 0 {
-            return;
-        }
-        state.joins()
+    let Some(joins) = room.lock().note_empty() else {
+        return;
     };
     core.idle_rooms.push(Empty {
         room: Arc::downgrade(room),
         since: Instant::now(),
         joins,
+        abandoned: false,
     });
     // One worker at work and one to come see all that waits.
     let worker = Arc::clone(core);
@@ -42,10 +44,35 @@ async fn work(core: &Arc<Core>) {
         let Some(empty) = core.idle_rooms.pop() else {
             return;
         };
-        if let Some(room) = empty.room.upgrade() {
-            retire(core, &room, empty.joins);
+        let Some(room) = empty.room.upgrade() else {
+            continue;
+        };
+        match stays_for_its_creator(core, &room, &empty) {
+            Some(empty) => core.idle_rooms.push(empty),
+            None => retire(core, &room, empty.joins),
         }
     }
+}
+
+/// What is to be looked at again of an empty room that its creator may still want: until the creator has been gone twice in a
+/// row, so that a reload in between does not count.
+fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<Empty> {
+    if room.origin != Origin::Anonymous || !room.lock().is_empty_since(empty.joins) {
+        return None;
+    }
+    let creator = room.created_by.as_ref()?;
+    let abandoned = core.clients.read().of_user(creator).next().is_none();
+    if abandoned && empty.abandoned {
+        return None;
+    }
+    // Where empty rooms go at once, this would never wait.
+    let more = FIND_GONE.saturating_sub(core.limits.on_demand_idle);
+    Some(Empty {
+        room: empty.room.clone(),
+        since: Instant::now() + more,
+        joins: empty.joins,
+        abandoned,
+    })
 }
 
 /// Sees to it that the secrets of ended connections are forgotten when their time is over. Never waits.
@@ -74,7 +101,7 @@ pub(super) fn forget_resumes_in_time(core: &Arc<Core>) {
 fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     {
         let mut state = room.lock();
-        if state.len() > 0 || state.joins() != joins || state.delete().is_none() {
+        if !state.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
         let kept = core.history.forget_room(&room.id);

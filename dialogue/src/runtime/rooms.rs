@@ -6,6 +6,7 @@ use super::announce::info;
 use super::core::Core;
 use super::leave::left;
 use super::random::random_epoch;
+use super::retire::note_if_empty;
 use crate::client::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
@@ -130,14 +131,20 @@ pub(crate) fn create_for(
         wanted.id,
         Arc::new(template),
         Some(creator.user_id.clone()),
-        Origin::Client,
+        if creator.anonymous {
+            Origin::Anonymous
+        } else {
+            Origin::Client
+        },
         random_epoch(),
     ));
     core.add_room(&room, Some((creator, id)))
         .map_err(|not_added| match not_added {
             NotAdded::Exists => ClientCreateError::Exists,
             NotAdded::TooMany | NotAdded::Quota => ClientCreateError::Limited,
-        })
+        })?;
+    note_if_empty(core, &room);
+    Ok(())
 }
 
 /// Deletes a room: its members leave and are told, and so is everyone. Returns whether it was there.

@@ -71,7 +71,8 @@ pub(crate) async fn authenticate(
     let expires_at = match identity.expires_at {
         None => None,
         Some(time) => match time.duration_since(SystemTime::now()) {
-            Ok(left) => Some(Instant::now() + left),
+            // Never, if it is too far away to be told.
+            Ok(left) => Instant::now().checked_add(left),
             Err(_) => return Err("the session has expired".to_owned()),
         },
     };

@@ -30,6 +30,10 @@ const BACKLOG: u32 = 4096;
 /// What is kept of the drain's deadline for tasks to notice that they are to end.
 const FORCED_END: Duration = Duration::from_secs(1);
 
+/// The part of the drain's deadline, as its divisor, that is kept for the history if something does not end: 5 s of the
+/// default, as long as `on_history_evicted` may take once.
+const HAND_OVER_SHARE: u32 = 6;
+
 impl Dialogue {
     /// Listens on an address in the background and returns the address that was bound, which tells the port where 0 was
     /// asked for.
@@ -107,7 +111,8 @@ impl Dialogue {
 
     /// Stops: refuses new connections, sends what waits, closes every connection with 1012, by which clients know to come
     /// back, lets hooks and handlers end, and hands the history in memory to `on_history_evicted`. Returns when every task
-    /// has ended. May be called more than once; each call waits for the same end.
+    /// has ended. May be called more than once; each call waits for the same end. Where something does not end, the last sixth
+    /// of the deadline is the history's.
     ///
     /// # Errors
     ///
@@ -126,22 +131,31 @@ impl Dialogue {
             client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
         }
         core.tasks.close();
-        let drained = timeout_at(soft_deadline, async {
+        let quiet = timeout_at(soft_deadline - core.limits.drain_deadline / HAND_OVER_SHARE, async {
             core.connections_gone().await;
             // Hooks and handlers may trigger until the last of them has ended.
             core.tasks.wait().await;
-            core.end_triggers();
-            core.hand_over_everything();
-            core.hand_over.idle().await;
         })
         .await;
+        let remaining = core.tasks.len();
+        // What does not end does not cost the history.
+        core.end_triggers();
+        core.hand_over_everything();
+        let handed_over = timeout_at(soft_deadline, core.hand_over.idle()).await;
         core.listeners.close();
-        core.stopped.cancel();
-        if drained.is_ok() {
+        if quiet.is_ok() && handed_over.is_ok() {
             core.log(|| tracing::info!("stopped"));
             return Ok(());
         }
-        let remaining = core.tasks.len();
+        let (remaining, lost) = (remaining.max(core.tasks.len()), core.hand_over.len());
+        if lost > 0 {
+            core.log(|| {
+                tracing::error!(
+                    events = lost,
+                    "history is LOST: on_history_evicted had not taken it at the drain's deadline"
+                );
+            });
+        }
         core.log(|| {
             tracing::error!(
                 remaining,

@@ -1,5 +1,7 @@
 //! `Dialogue::builder()`, what it refuses, `state` and `logger`.
 
+use std::time::Duration;
+
 use dialogue::prelude::*;
 use dialogue::{BuildError, Dialogue, EventDefinition, Limits, silent_logger};
 use dialogue_tests::{CapturedLog, Chat, Message, Rooms, TestServer, message};
@@ -176,7 +178,7 @@ fn limits_that_cannot_be_kept_are_not_built() {
         |limits| limits.handler_queue = 0,
         |limits| limits.history_page_events = 0,
         |limits| limits.room_page = 0,
-        |limits| limits.ping_timeout = std::time::Duration::ZERO,
+        |limits| limits.ping_timeout = Duration::ZERO,
     ];
     for spoil in spoilt {
         let mut limits = Limits::default();
@@ -184,4 +186,25 @@ fn limits_that_cannot_be_kept_are_not_built() {
         let built = Dialogue::builder().limits(limits.clone()).build();
         assert!(matches!(built, Err(BuildError::Limits { .. })), "{limits:?}");
     }
+}
+
+#[tokio::test]
+async fn a_duration_may_be_as_long_as_durations_are() {
+    let server = TestServer::limited(Limits {
+        write_deadline: Duration::MAX,
+        ping_interval: Duration::MAX,
+        ping_timeout: Duration::MAX,
+        connect_deadline: Duration::MAX,
+        hook_deadline: Duration::MAX,
+        on_demand_idle: Duration::MAX,
+        inbound_window: Duration::MAX,
+        drain_deadline: Duration::MAX,
+        ..Limits::default()
+    })
+    .await;
+    let mut ada = server.joined("ada", "lobby-x").await;
+    assert_eq!(ada.say("lobby-x", "hi").await["type"], "ok");
+    ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
+    server.stop().await;
+    assert_eq!(ada.expect_close().await, 1012);
 }

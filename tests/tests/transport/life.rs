@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dialogue::prelude::*;
 use dialogue::{Dialogue, Error, Limits};
-use dialogue_tests::{Chat, Gate, Record, Rooms, TestClient, TestServer, message, until, within};
+use dialogue_tests::{CapturedLog, Chat, Gate, Record, Rooms, TestClient, TestServer, message, until, within};
 
 #[tokio::test]
 async fn stop_flushes_what_waits_closes_with_1012_and_returns() {
@@ -174,4 +174,49 @@ async fn a_port_that_is_taken_is_an_error_and_harms_nobody() {
     let served = within("an error", other.serve(server.address())).await;
     assert!(matches!(served, Err(Error::Bind { .. })), "{served:?}");
     assert_eq!(ada.say("chat", "hi").await["type"], "ok");
+}
+
+#[tokio::test]
+async fn the_history_is_handed_over_though_something_does_not_end() {
+    let (gate, record) = (Gate::default(), Record::default());
+    let (held, noted) = (gate.clone(), record.clone());
+    let limits = Limits {
+        drain_deadline: Duration::from_secs(1),
+        hook_deadline: Duration::from_secs(3_600),
+        ..Limits::default()
+    };
+    let server = TestServer::with(|builder| {
+        builder.limits(limits).on_history_evicted(move |batch| {
+            noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+            async { Ok(()) }
+        })
+    })
+    .await;
+    server.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
+        let held = held.clone();
+        async move { held.pass().await }
+    });
+    server.trigger(Chat, message("hi")).await.expect("an event");
+    gate.arrival().await;
+    let stopped = within("the drain's deadline", server.dialogue().stop()).await;
+    assert!(matches!(stopped, Err(Error::DrainTimedOut { .. })), "{stopped:?}");
+    record.expect(&["chat 1"]).await;
+}
+
+#[tokio::test]
+async fn history_that_nobody_takes_by_the_drains_deadline_is_lost_loudly() {
+    let log = CapturedLog::default();
+    let limits = Limits {
+        drain_deadline: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = TestServer::with(|builder| {
+        let never = |_| std::future::pending::<Result<(), Refusal>>();
+        builder.limits(limits).logger(log.dispatch()).on_history_evicted(never)
+    })
+    .await;
+    server.trigger(Chat, message("hi")).await.expect("an event");
+    let stopped = within("the drain's deadline", server.dialogue().stop()).await;
+    assert!(matches!(stopped, Err(Error::DrainTimedOut { .. })), "{stopped:?}");
+    log.line_with(&["LOST", "events=1"]).await;
 }

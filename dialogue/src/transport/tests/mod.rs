@@ -7,6 +7,7 @@ mod cuts;
 mod expiry;
 mod model;
 mod on_demand;
+mod orphans;
 mod peer;
 mod pipelining;
 mod races;
