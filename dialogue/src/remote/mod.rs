@@ -95,6 +95,6 @@ pub use events::{Departure, Gap, Recovery, RoomHistory, RoomStreamError};
 pub use hearing::ClientSubscription;
 pub use joined::{AnyRoom, Joined, RoomStream};
 pub use notice::Disconnection;
-pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomPage};
+pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomList};
 pub use request::{Asking, Join, RoomRequest, Triggering};
 pub use state::{CloseReason, ConnectionState, ConnectionStates};
