@@ -171,6 +171,25 @@ async fn subscriptions_come_and_go_one_by_one_and_all_at_once() {
 }
 
 #[tokio::test]
+async fn a_join_with_subscriptions_ends_those_of_before_and_makes_a_narrowed_wildcard_whole() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let open = client.join(Open).await.expect("a seat");
+    let mut stream = open.stream::<Value>();
+    open.unsubscribe_from("bell").await.expect("a subscription");
+    client.join(Open).subscribe_all().await.expect("a seat");
+    open.trigger_raw("bell", json!(null)).await.expect("an event");
+    let event = within("an event", stream.next())
+        .await
+        .expect("not the end")
+        .expect("an event");
+    assert_eq!(event.event.as_str(), "bell");
+    assert_eq!(open.subscriptions()[0], "*");
+    client.join(Open).subscriptions(["typing"]).await.expect("a seat");
+    assert_eq!(open.subscriptions(), ["typing"]);
+}
+
+#[tokio::test]
 async fn history_is_paged_through_without_skipping() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
