@@ -1,7 +1,8 @@
 //! The client for Rust programs (feature `client`): the server's room types, from the other side.
 //!
 //! [`DialogueClient`] speaks the same protocol as a browser, and knows the rooms of the same [`rooms!`](crate::rooms) block: put
-//! it in a crate that server and clients share. What a room does not allow its clients, does not compile.
+//! it in a crate that server and clients share. What a room does not allow its clients, does not compile. The repository's
+//! `docs/client-rust.md` has its promises with the tests that show them, and all settings and errors at a glance.
 //!
 //! ```no_run
 //! use dialogue::DialogueClient;
