@@ -950,7 +950,7 @@ class Link {
     socket.onopen = () => this.send(connect);
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#ends(code, String(reason ?? ""));
-    socket.onerror = () => {}; // a close follows
+    socket.onerror = () => {}; // a close follows; in Node, an error that nobody hears would end the process
   }
 
   /**
@@ -971,7 +971,6 @@ class Link {
 
   close() {
     clearTimeout(this.#timer);
-    this.#interval = 0;
     Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null });
     this.#socket.close();
   }
@@ -979,14 +978,9 @@ class Link {
   /** @param {unknown} data */
   #receive(data) {
     if (this.#interval > 0) this.#listen();
-    if (typeof data !== "string") return;
-    let frame;
-    try {
-      frame = JSON.parse(data);
-    } catch {
-      return this.#ends(1006, "the server sent something that is no JSON");
-    }
-    this.#hear(frame);
+    const frame = frameIn(data);
+    if (frame) this.#hear(frame);
+    else this.#ends(1006, "the server sent something that is no frame");
   }
 
   #listen() {
@@ -1065,6 +1059,21 @@ class Opening {
 }
 
 /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
+
+/**
+ * The frame that a message is; undefined if it is none.
+ *
+ * @param {unknown} data
+ * @returns {Frame | undefined}
+ */
+function frameIn(data) {
+  try {
+    const frame = JSON.parse(String(data));
+    return typeof frame?.type === "string" ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** @param {number} attempt */
 function backoff(attempt) {

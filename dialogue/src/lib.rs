@@ -518,7 +518,7 @@ pub use rate_limit::RateLimiter;
 pub use remote::{
     Ack, AnyRoom, Asking, ClientBuilder, ClientError, ClientSubscription, CloseReason, ConnectionState,
     ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
-    Refused, RoomHistory, RoomInfo, RoomPage, RoomRequest, RoomStream, RoomStreamError, Triggering,
+    Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
 };
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, SyncHistory};
 pub use runtime::{

@@ -308,12 +308,42 @@ test("disconnecting while the auth is awaited opens no socket", async (t) => {
   assert.equal(fake.sockets.length, 0);
 });
 
-test("a frame that is no JSON ends the connection, one of an unknown type does not", async (t) => {
+for (const data of ["{", "null", "7", `{"roomId":"chat"}`, new ArrayBuffer(2)]) {
+  test(`what is no frame ends the connection: ${typeof data === "string" ? data : "bytes"}`, async (t) => {
+    const fake = await Fake.connected(t);
+    fake.socket.onmessage({ data });
+    assert.equal(fake.client.state, "waiting");
+    assert.equal(fake.socket.isClosed, true);
+  });
+}
+
+test("a frame of an unknown type changes nothing", async (t) => {
   const fake = await Fake.connected(t);
   fake.socket.says({ type: "novelty" });
   assert.equal(fake.client.connected, true);
-  fake.socket.onmessage({ data: "{" });
-  assert.equal(fake.client.state, "waiting");
+});
+
+test("nothing that comes late of a connection that was given up counts", async (t) => {
+  const fake = await Fake.connected(t);
+  const told = [];
+  fake.client.onDirect((direct) => told.push(direct));
+  await fake.tick(25_000);
+  await fake.tick(10_000); // the server is silent
+  await fake.tick(500);
+  await fake.accept();
+  const [late] = fake.sockets;
+  late.onopen?.();
+  late.says({ type: "direct", event: "news", data: 1 });
+  late.closes(4500);
+  assert.deepEqual([fake.client.state, told], ["connected", []]);
+});
+
+test("a connection that is lost is not asked whether it is still there", async (t) => {
+  const fake = await Fake.connected(t);
+  await fake.tick(20_000);
+  await fake.reconnect();
+  await fake.tick(24_999); // a ping on the lost one would throw
+  assert.deepEqual([fake.client.state, fake.socket.taken()], ["connected", []]);
 });
 
 test("handlers that fail are reported and stop nothing", async (t) => {

@@ -1,5 +1,7 @@
 // The client against a real server, the chat example, over a network that is cut at every byte.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { WebSocket as WsWebSocket } from "ws";
 import { DialogueClient } from "../../dialogue/npm/client.js";
@@ -92,6 +94,55 @@ for (const [name, WebSocket] of Object.entries(WebSockets)) {
     });
   }
 }
+
+for (const [name, WebSocket] of Object.entries(WebSockets)) {
+  test(`a server that is not there is waited for, over ${name}`, async () => {
+    await server.stop();
+    const url = new URL("/dialogue/ws", server.url);
+    const client = new DialogueClient({ url, auth: { userId: "ada" }, WebSocket });
+    clients.push(client);
+    const opening = client.connect();
+    const waits = () => next((resolve) => client.onStateChange(({ state }) => state === "waiting" && resolve()));
+    await waits();
+    await waits();
+    server = await server.restart();
+    await opening;
+  });
+
+  test(`a connection may be given up before it is open, over ${name}`, async () => {
+    let isMade;
+    class Made extends WebSocket {
+      constructor(url) {
+        super(url);
+        isMade();
+      }
+    }
+    const client = new DialogueClient({ url: new URL("/dialogue/ws", server.url), WebSocket: Made });
+    const made = next((resolve) => (isMade = resolve));
+    const opening = client.connect();
+    await made; // and not yet open
+    client.disconnect();
+    await assert.rejects(opening, { code: "DISCONNECTED" });
+    await (await person("ada", { WebSocket })).says("All is well.");
+  });
+}
+
+test("a program ends by itself when it has disconnected", async () => {
+  const program = `
+    import { WebSocket } from "ws";
+    import { DialogueClient } from ${JSON.stringify(new URL("../../dialogue/npm/client.js", import.meta.url))};
+    const client = new DialogueClient({ url: process.argv[1], auth: async () => ({ userId: "ada" }), WebSocket });
+    await client.connect();
+    const room = await client.join("chat");
+    await room.trigger("message", { text: "bye" });
+    client.disconnect();
+  `;
+  // Any timer that is left would keep it for 30 s at least.
+  const options = { cwd: new URL(".", import.meta.url), stdio: "inherit", timeout: 20_000 };
+  const url = new URL("/dialogue/ws", server.url).href;
+  const [code] = await once(spawn(process.execPath, ["--input-type=module", "--eval", program, url], options), "exit");
+  assert.equal(code, 0);
+});
 
 test("lines that were said while one was away come once, and so do those one said meanwhile", async () => {
   const [ada, grace] = [await person("ada", { url: proxy.url }), await person("grace")];

@@ -21,7 +21,7 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 #[test]
-fn every_test_that_the_promises_name_is_there() {
+fn every_test_that_the_documents_name_is_there() {
     let mut text = String::new();
     for folder in ["dialogue/src", "tests/tests", "ui-tests/tests"] {
         sources(&root().join(folder), &mut text);
@@ -32,14 +32,24 @@ fn every_test_that_the_promises_name_is_there() {
         .skip(1)
         .map(|rest| rest.split(|character| !is_name(character)).next().unwrap_or_default())
         .collect();
-    let promises = fs::read_to_string(root().join("docs/promises.md")).expect("the promises");
-    let rows = promises.lines().filter_map(|line| line.strip_prefix("| `"));
-    let named: Vec<&str> = rows
-        .filter_map(|row| row.split(" | ").next())
+    for (document, at_least) in [("docs/promises.md", 100), ("docs/client-rust.md", 20)] {
+        let document = fs::read_to_string(root().join(document)).expect("a document");
+        let named = tests_named(&document);
+        assert!(named.len() >= at_least, "the tables were read: {named:?}");
+        let missing: Vec<_> = named.iter().filter(|name| !functions.contains(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+/// The names in the first column of each table whose heading says that it is one of tests.
+fn tests_named(document: &str) -> Vec<&str> {
+    let mut in_table = false;
+    let rows = document.lines().filter(|line| {
+        in_table = line.starts_with("| test |") || (in_table && line.starts_with('|'));
+        in_table
+    });
+    rows.filter_map(|row| row.strip_prefix("| `")?.split(" | ").next())
         .flat_map(|cell| cell.split("`, `"))
         .map(|name| name.trim_end_matches('`'))
-        .collect();
-    assert!(named.len() > 100, "the tables were read");
-    let missing: Vec<_> = named.iter().filter(|name| !functions.contains(*name)).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+        .collect()
 }

@@ -21,7 +21,7 @@ use super::hearing::{ClientSubscription, Hearing};
 use super::joined::{AnyRoom, Joined};
 use super::notice::{Disconnection, Notice};
 use super::pending::{Answer, Pending};
-use super::replies::{RoomInfo, RoomPage};
+use super::replies::{RoomInfo, RoomList};
 use super::request::{Asking, Join, RoomRequest, unexpected};
 use super::rooms::{RoomIndex, Rooms};
 use super::session::{Identified, Op, Session};
@@ -32,6 +32,9 @@ use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::Command;
 use crate::room::RoomRef;
 use crate::runtime::random_name;
+
+/// How many rooms are listed before whoever asks decides whether to go on: some megabytes.
+const MAX_LISTED: usize = 10_000;
 
 /// A client of a Dialogue server. A cheap clone of one connection.
 ///
@@ -208,25 +211,33 @@ impl DialogueClient {
         self.shared.rooms.lock().keys().cloned().collect()
     }
 
-    /// Asks for the server's rooms: the first page of them.
-    pub fn list_rooms(&self) -> Asking<RoomPage> {
+    /// Asks for the server's rooms, in the order of their ids: all, by as many requests as the server's pages take. After
+    /// 10,000 it stops, and [`RoomList::more`] says so.
+    pub fn list_rooms(&self) -> Asking<RoomList> {
         self.list(None)
     }
 
-    /// Asks for the rooms behind this one, the last of the page before.
-    pub fn list_rooms_after(&self, room: impl Into<RoomId>) -> Asking<RoomPage> {
+    /// The same from behind this room on, such as the last one of a list that has more.
+    pub fn list_rooms_after(&self, room: impl Into<RoomId>) -> Asking<RoomList> {
         self.list(Some(room.into()))
     }
 
-    fn list(&self, after: Option<RoomId>) -> Asking<RoomPage> {
+    fn list(&self, mut after: Option<RoomId>) -> Asking<RoomList> {
         let client = Arc::clone(&self.shared);
         Asking::new(async move {
-            match client.ask(Command::ListRooms { after }).await? {
-                Answer::Rooms { rooms, more } => Ok(RoomPage {
-                    rooms: rooms.into_iter().map(RoomInfo::from).collect(),
-                    more,
-                }),
-                other => Err(unexpected(&other)),
+            let mut rooms: Vec<RoomInfo> = Vec::new();
+            loop {
+                let (page, more) = match client.ask(Command::ListRooms { after }).await? {
+                    Answer::Rooms { rooms, more } => (rooms, more),
+                    other => return Err(unexpected(&other)),
+                };
+                // A server that has more and gives none would be asked for ever.
+                let goes_on = more && !page.is_empty();
+                rooms.extend(page.into_iter().map(RoomInfo::from));
+                if !goes_on || rooms.len() >= MAX_LISTED {
+                    return Ok(RoomList { rooms, more });
+                }
+                after = rooms.last().map(|room| room.id.clone());
             }
         })
     }

@@ -1,7 +1,8 @@
 //! The client for Rust programs (feature `client`): the server's room types, from the other side.
 //!
 //! [`DialogueClient`] speaks the same protocol as a browser, and knows the rooms of the same [`rooms!`](crate::rooms) block: put
-//! it in a crate that server and clients share. What a room does not allow its clients, does not compile.
+//! it in a crate that server and clients share. What a room does not allow its clients, does not compile. The repository's
+//! `docs/client-rust.md` has its promises with the tests that show them, and all settings and errors at a glance.
 //!
 //! ```no_run
 //! use dialogue::DialogueClient;
@@ -95,6 +96,6 @@ pub use events::{Departure, Gap, Recovery, RoomHistory, RoomStreamError};
 pub use hearing::ClientSubscription;
 pub use joined::{AnyRoom, Joined, RoomStream};
 pub use notice::Disconnection;
-pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomPage};
+pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomList};
 pub use request::{Asking, Join, RoomRequest, Triggering};
 pub use state::{CloseReason, ConnectionState, ConnectionStates};

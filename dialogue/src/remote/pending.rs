@@ -40,7 +40,11 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, ClientError>>;
 /// What a request was for, once it is text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Purpose {
-    Join,
+    /// A join that somebody asks for, and whether it says what to subscribe to.
+    Join {
+        room: RoomId,
+        subscribes: bool,
+    },
     /// A join that nobody asked for: the way back into a room.
     Rejoin(RoomId),
     Leave(RoomId),
@@ -64,7 +68,10 @@ impl Purpose {
     pub(super) fn of(command: &Command) -> Self {
         match command {
             Command::Connect(_) => Self::Renewal,
-            Command::Join(_) => Self::Join,
+            Command::Join(join) => Self::Join {
+                room: join.room_id.clone(),
+                subscribes: join.subscriptions.is_some(),
+            },
             Command::Leave { room_id } => Self::Leave(room_id.clone()),
             Command::Subscribe { room_id, event } => Self::Subscribe(room_id.clone(), event.clone()),
             Command::SubscribeAll { room_id } => Self::SubscribeAll(room_id.clone()),
@@ -189,6 +196,12 @@ impl Pending {
     ) -> Sendable {
         let (mut texts, mut failed) = (Vec::new(), Vec::new());
         for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.sent) {
+            if let Purpose::Join { room, .. } = &entry.purpose
+                && readiness(room) == Readiness::Away
+            {
+                // The way back has the subscriptions of before: first, it would be undone by it.
+                continue;
+            }
             let mut epoch = None;
             match entry.purpose.room().map(&readiness) {
                 None => {}
@@ -343,10 +356,13 @@ impl Entry {
             return Some(ClientError::Disconnected);
         }
         let bytes = self.text.len();
-        (bytes > max_bytes).then_some(ClientError::TooLarge {
+        let too_large = ClientError::TooLarge {
             bytes,
             limit: max_bytes,
-        })
+        };
+        // A server that takes less than the one before cannot be asked what came of it there.
+        let unknown = self.first.is_some();
+        (bytes > max_bytes).then_some(if unknown { ClientError::Disconnected } else { too_large })
     }
 }
 
@@ -486,6 +502,29 @@ mod tests {
         assert_eq!(failed(&mut sent), Some(ClientError::Disconnected));
         let room = "chat".into();
         assert_eq!(failed(&mut unsent), Some(ClientError::NotJoined { room }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_join_waits_for_the_way_back_into_its_room_and_no_other_one() {
+        let mut client = Client::new();
+        let _joining = client.ask(Command::Join(crate::protocol::Join {
+            room_id: "chat".into(),
+            subscriptions: None,
+            since: None,
+        }));
+        assert_eq!(client.send_in(Readiness::Away), 0);
+        assert_eq!(client.send_in(Readiness::Gone), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_and_is_too_long_for_the_next_server_is_unknown() {
+        let mut client = Client::new();
+        let mut outcome = client.trigger(Some("k"));
+        client.send();
+        client.pending.link_lost();
+        let user = client.user.clone();
+        client.pending.take_sendable(client.now, Some(&user), 10, |_| here("e"));
+        assert_eq!(failed(&mut outcome), Some(ClientError::Disconnected));
     }
 
     #[tokio::test(start_paused = true)]

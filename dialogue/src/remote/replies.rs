@@ -43,13 +43,13 @@ impl From<ListedRoom> for RoomInfo {
     }
 }
 
-/// Some of a server's rooms.
+/// A server's rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RoomPage {
-    /// The rooms, by id.
+pub struct RoomList {
+    /// The rooms, in the order of their ids.
     pub rooms: Vec<RoomInfo>,
-    /// Whether there are more behind the last one: see
+    /// Whether there are more behind the last one, over 10,000: see
     /// [`DialogueClient::list_rooms_after`](crate::DialogueClient::list_rooms_after).
     pub more: bool,
 }

@@ -213,6 +213,13 @@ impl Rooms {
         }
     }
 
+    /// A join has said what to subscribe to: its wildcard is whole.
+    pub(super) fn subscribed_anew(&mut self, id: &RoomId) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.except.clear();
+        }
+    }
+
     pub(super) fn unsubscribed(&mut self, id: &RoomId, event: &EventName) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.subscriptions.events.remove(event);

@@ -239,9 +239,13 @@ impl Session {
                 }
                 return Ok(());
             }
-            (Purpose::Join | Purpose::Rejoin(_), Incoming::Joined(joined)) => {
+            (Purpose::Join { subscribes, .. }, Incoming::Joined(joined)) => {
+                if subscribes {
+                    self.rooms.subscribed_anew(&joined.room_id);
+                }
                 Answer::Joined(self.entered(joined, bytes, true, now)?)
             }
+            (Purpose::Rejoin(_), Incoming::Joined(joined)) => Answer::Joined(self.entered(joined, bytes, true, now)?),
             (Purpose::Leave(room), Incoming::Left { .. }) => {
                 self.rooms.left(&room, Departure::Left);
                 Answer::Done { seq: None }

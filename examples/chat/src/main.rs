@@ -1,16 +1,12 @@
 //! A chat: pick a name, talk, create topics. `cargo run -p chat`, then open <http://127.0.0.1:3000>; `PORT` names
 //! another port.
 
-#![expect(unreachable_pub, reason = "the declarations read as they would in a library")]
-
 mod page;
-mod rooms;
 
 use std::net::Ipv4Addr;
 
+use chat::{Rooms, UserJoined, UserLeft};
 use dialogue::prelude::*;
-
-use crate::rooms::{Rooms, UserJoined, UserLeft};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

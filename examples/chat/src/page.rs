@@ -18,7 +18,7 @@ const FILES: [(&str, &str, &str); 4] = [
 ];
 
 /// Serves the page at `/`.
-pub fn router() -> Router {
+pub(crate) fn router() -> Router {
     FILES
         .into_iter()
         .fold(Router::new(), |router, (path, content_type, text)| {

@@ -311,6 +311,34 @@ async fn a_request_that_is_not_answered_fails_in_time_and_a_late_answer_harms_no
 }
 
 #[tokio::test]
+async fn a_server_that_always_has_more_rooms_is_asked_no_further_than_the_bound_or_an_empty_page() {
+    let script = Script::new().await;
+    let url = script.url();
+    let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
+    let listing = tokio::spawn(client.list_rooms());
+    for page in 0..10 {
+        let list = served.expect("listRooms").await;
+        let rooms: Vec<_> = (0..1_000)
+            .map(|number| json!({ "id": format!("room-{page}-{number}"), "name": "A room", "size": 0 }))
+            .collect();
+        served
+            .say(json!({ "type": "rooms", "id": list["id"], "rooms": rooms, "more": true }))
+            .await;
+    }
+    let list = within("an answer", listing).await.expect("no panic").expect("rooms");
+    assert_eq!((list.rooms.len(), list.more), (10_000, true));
+
+    let listing = tokio::spawn(client.list_rooms_after("room-9-999"));
+    let list = served.expect("listRooms").await;
+    assert_eq!(list["after"], "room-9-999");
+    served
+        .say(json!({ "type": "rooms", "id": list["id"], "rooms": [], "more": true }))
+        .await;
+    let list = within("an answer", listing).await.expect("no panic").expect("rooms");
+    assert_eq!((list.rooms.len(), list.more), (0, true));
+}
+
+#[tokio::test]
 async fn an_answer_of_another_kind_fails_the_request_and_ends_the_connection() {
     let script = Script::new().await;
     let url = script.url();

@@ -1,7 +1,7 @@
 //! What the client offers, call by call.
 
 use dialogue::prelude::*;
-use dialogue::{ClientError, CloseReason, ConnectionState, Departure, ErrorCode, Page};
+use dialogue::{ClientError, CloseReason, ConnectionState, Departure, ErrorCode, Limits, Page, RoomList};
 use dialogue_tests::{
     Bell, Booth, Chat, ChatEvent, Message, Open, Project, Record, Table, TestServer, Typing, UserJoined, message,
     until, within,
@@ -171,6 +171,25 @@ async fn subscriptions_come_and_go_one_by_one_and_all_at_once() {
 }
 
 #[tokio::test]
+async fn a_join_with_subscriptions_ends_those_of_before_and_makes_a_narrowed_wildcard_whole() {
+    let server = TestServer::plain().await;
+    let client = connect_as(&server, "ada").await;
+    let open = client.join(Open).await.expect("a seat");
+    let mut stream = open.stream::<Value>();
+    open.unsubscribe_from("bell").await.expect("a subscription");
+    client.join(Open).subscribe_all().await.expect("a seat");
+    open.trigger_raw("bell", json!(null)).await.expect("an event");
+    let event = within("an event", stream.next())
+        .await
+        .expect("not the end")
+        .expect("an event");
+    assert_eq!(event.event.as_str(), "bell");
+    assert_eq!(open.subscriptions()[0], "*");
+    client.join(Open).subscriptions(["typing"]).await.expect("a seat");
+    assert_eq!(open.subscriptions(), ["typing"]);
+}
+
+#[tokio::test]
 async fn history_is_paged_through_without_skipping() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
@@ -215,16 +234,32 @@ async fn rooms_are_listed_created_and_deleted_and_others_are_told() {
         .await
         .expect("a room");
     assert_eq!((room.id.as_str(), room.max_size), ("table-7", Some(3)));
-    let listed = ada.list_rooms().await.expect("rooms");
-    assert!(listed.rooms.contains(&room) && !listed.more);
-    let behind = ada.list_rooms_after("table-7").await.expect("rooms");
-    assert!(behind.rooms.iter().all(|room| room.id.as_str() > "table-7"));
+    assert!(ada.list_rooms().await.expect("rooms").rooms.contains(&room));
     assert_eq!(
         bob.delete_room(Table { number: 7 }).await.expect_err("not his").code(),
         Some(ErrorCode::PermissionDenied)
     );
     ada.delete_room(Table { number: 7 }).await.expect("hers");
     record.expect(&[r#"Seven by Some("ada")"#, "table-7 is gone"]).await;
+}
+
+#[tokio::test]
+async fn every_room_is_listed_however_short_the_servers_pages_are() {
+    let limits = Limits {
+        room_page: 2,
+        ..Limits::default()
+    };
+    let server = TestServer::limited(limits).await;
+    let client = connect_as(&server, "ada").await;
+    for id in [1, 2, 3] {
+        server.create_room(Project { id }).await.expect("a room");
+    }
+    let ids = |list: &RoomList| list.rooms.iter().map(|room| room.id.to_string()).collect::<Vec<_>>();
+    let listed = client.list_rooms().await.expect("rooms");
+    let rooms = ["booth", "chat", "news", "open", "project-1", "project-2", "project-3"];
+    assert_eq!((ids(&listed), listed.more), (rooms.map(str::to_owned).to_vec(), false));
+    let behind = client.list_rooms_after("open").await.expect("rooms");
+    assert_eq!(ids(&behind), rooms[4..]);
 }
 
 #[tokio::test]

@@ -323,6 +323,28 @@ async fn leaving_while_the_connection_is_lost_needs_no_server() {
 }
 
 #[tokio::test]
+async fn what_a_join_subscribes_to_while_the_connection_is_lost_counts_after_the_way_back() {
+    let server = TestServer::plain().await;
+    let proxy = Proxy::to(server.address()).await;
+    let client = connect_to(&proxy.url(), "ada").await;
+    let chat = client.join(Chat).await.expect("a seat");
+    let mut states = client.states();
+    proxy.cut();
+    reach(&mut states, |state| {
+        matches!(state, ConnectionState::Reconnecting { .. })
+    })
+    .await;
+    let joining = tokio::spawn(client.join(Chat).subscriptions(["typing"]).into_future());
+    tokio::task::yield_now().await;
+    proxy.mend();
+    within("a seat", joining).await.expect("no panic").expect("a seat");
+    // Whatever is on its way by itself is behind this.
+    client.list_rooms().await.expect("rooms");
+    assert_eq!(chat.subscriptions(), ["typing"]);
+    assert_eq!(server.clients()[0].subscriptions(Chat), ["typing"]);
+}
+
+#[tokio::test]
 async fn an_anonymous_user_is_the_same_one_after_a_lost_connection() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let proxy = Proxy::to(server.address()).await;

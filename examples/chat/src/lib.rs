@@ -1,4 +1,4 @@
-//! What can be said, and where.
+//! What can be said in the chat, and where: what its server shares with clients that are written in Rust.
 
 use dialogue::prelude::*;
 

@@ -1,0 +1,74 @@
+// The chat example's page, checked by the compiler against the types that its server gives out: the client's, with the chat's
+// own rooms in them.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Server } from "../browser/server.js";
+
+const TSC = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
+const PAGE = fileURLToPath(new URL("../../examples/chat/page/", import.meta.url));
+
+const compilerOptions = {
+  allowJs: true,
+  checkJs: true,
+  strict: false, // as editors check it: the page is a program to read, and has annotations only where they tell something
+  noEmit: true,
+  target: "es2024",
+  module: "esnext",
+  moduleResolution: "bundler",
+  lib: ["es2024", "dom", "dom.iterable"],
+  types: [],
+  paths: { "/dialogue/client.js": ["./client.d.ts"] },
+};
+
+// What a page with these rooms must not do: each line under `@ts-expect-error` must be an error.
+const MISTAKES = `
+import { DialogueClient } from "/dialogue/client.js";
+
+const client = new DialogueClient();
+const chat = await client.join("chat");
+chat.on("message", ({ data }) => data.text.trim());
+await chat.trigger("message", { text: "hello" });
+// @ts-expect-error there is no such event
+chat.on("massage", () => {});
+// @ts-expect-error its payload has no such field
+chat.on("message", ({ data }) => data.body);
+// @ts-expect-error only the server triggers it
+await chat.trigger("user-joined", { username: "ada" });
+// @ts-expect-error there is no such room
+await client.join("attic");
+`;
+
+let folder;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "dialogue-page-"));
+  const server = await Server.start();
+  const served = await fetch(new URL("/dialogue/client.d.ts", server.url));
+  assert.equal(served.status, 200);
+  writeFileSync(join(folder, "client.d.ts"), await served.text());
+  assert.equal(await server.stop(), 0);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+/** What the compiler says to these files; nothing if it agrees. */
+function compile(files) {
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [TSC, "--project", folder], { encoding: "utf8" });
+  return status === 0 ? "" : stdout + stderr;
+}
+
+test("the page agrees with the types that its server gives out", () => {
+  const scripts = readdirSync(PAGE).filter((file) => file.endsWith(".js"));
+  assert.ok(scripts.length > 0);
+  assert.equal(compile(scripts.map((file) => join(PAGE, file))), "");
+});
+
+test("a page that mistakes the chat's rooms does not compile", () => {
+  writeFileSync(join(folder, "mistakes.js"), MISTAKES);
+  assert.equal(compile(["mistakes.js"]), "");
+});

@@ -1,0 +1,115 @@
+//! The chat in a terminal (`examples/chat-terminal`), without the terminal: against a server with the chat's rooms.
+
+use chat::{Chat, Message, Rooms, Typing, UserJoined};
+use chat_terminal::talk;
+use dialogue::{ClientError, Dialogue, DialogueClient};
+use dialogue_tests::{Record, TestServer, within};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Somebody at a terminal.
+struct Person {
+    keyboard: mpsc::Sender<String>,
+    screen: Record,
+    client: DialogueClient,
+    talk: JoinHandle<Result<(), ClientError>>,
+}
+
+impl Person {
+    async fn sits_down(server: &TestServer, name: &str) -> Self {
+        let connecting = DialogueClient::connect(format!("ws://{}", server.address())).auth(json!({ "userId": name }));
+        let client = within("a connection", connecting.into_future())
+            .await
+            .expect("the server takes the client");
+        let (keyboard, typed) = mpsc::channel(1);
+        let (screen, talking) = (Record::default(), client.clone());
+        let shown = screen.clone();
+        let talk = tokio::spawn(async move { talk(&talking, typed, |line| shown.note(line)).await });
+        screen.expect(&["You are in Chat. Type, and press Enter."]).await;
+        Self {
+            keyboard,
+            screen,
+            client,
+            talk,
+        }
+    }
+
+    async fn types(&self, line: &str) {
+        self.keyboard.send(line.to_owned()).await.expect("it is read");
+    }
+}
+
+async fn server() -> TestServer {
+    TestServer::start(Dialogue::builder().rooms::<Rooms>().trust_client_identity()).await
+}
+
+fn message(text: &str) -> Message {
+    Message { text: text.to_owned() }
+}
+
+#[tokio::test]
+async fn what_is_typed_is_said_and_what_happens_is_shown() {
+    let server = server().await;
+    server.trigger(Chat, message("before")).await.expect("an event");
+    let ada = Person::sits_down(&server, "ada").await;
+    ada.screen.expect(&["system: before"]).await;
+    let bob = Person::sits_down(&server, "bob").await;
+    ada.types("hello").await;
+    for person in [&ada, &bob] {
+        within("what she said", async {
+            while person.screen.next().await != "ada: hello" {}
+        })
+        .await;
+    }
+    server
+        .trigger(Chat, Typing { is_typing: true })
+        .await
+        .expect("an event");
+    let username = "eve".to_owned();
+    server.trigger(Chat, UserJoined { username }).await.expect("an event");
+    ada.screen.expect(&["* eve came in"]).await;
+    ada.types("").await;
+    let refused = ada.screen.next().await;
+    assert!(refused.starts_with("! not said: /text"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_last_line_is_shown_before_the_talk_ends_and_the_goodbye_leaves_nobody_behind() {
+    let server = server().await;
+    let Person {
+        keyboard,
+        screen,
+        client,
+        talk,
+    } = Person::sits_down(&server, "ada").await;
+    keyboard.send("bye".to_owned()).await.expect("it is read");
+    drop(keyboard);
+    within("the end of the talk", talk)
+        .await
+        .expect("no panic")
+        .expect("a seat");
+    assert_eq!(screen.rest().await, ["ada: bye"]);
+    within("the end of the connection", client.disconnect()).await;
+    dialogue_tests::until("an empty room", || !server.is_in_room("ada", "chat")).await;
+}
+
+#[tokio::test]
+async fn who_is_taken_out_of_the_room_is_told_and_so_is_who_is_thrown_out() {
+    let server = server().await;
+    let ada = Person::sits_down(&server, "ada").await;
+    assert!(server.clients_of("ada")[0].leave(Chat));
+    ada.screen.expect(&["* you are no longer in the room"]).await;
+    within("the end of the talk", ada.talk)
+        .await
+        .expect("no panic")
+        .expect("a seat");
+    let bob = Person::sits_down(&server, "bob").await;
+    server.clients_of("bob")[0].disconnect();
+    let closed = bob.screen.next().await;
+    assert!(closed.starts_with("* closed by the server, 4501"), "{closed}");
+    within("the end of the talk", bob.talk)
+        .await
+        .expect("no panic")
+        .expect("a seat");
+}
