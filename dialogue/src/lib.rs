@@ -175,6 +175,7 @@
 //! | serve until SIGTERM or Ctrl-C, then drain | [`Dialogue::serve`] |
 //! | serve your own routes beside | [`Dialogue::serve_router`] with [`router()`](Dialogue::router) merged into your `axum::Router` |
 //! | serve in the background, on a port that the system chooses | [`Dialogue::start`] with port 0, then [`Dialogue::stop`] |
+//! | know the address before you serve until a signal | [`Dialogue::start`] or [`start_router`](Dialogue::start_router), then [`Dialogue::stop_on_signal`] |
 //! | mount it in a server of yours | [`Dialogue::router`], and [`Dialogue::stop`] when that ends |
 //!
 //! The WebSocket is at `/dialogue/ws` and a readiness check at `/dialogue/ready`; [`Builder::base_path`] moves both.
@@ -243,7 +244,8 @@
 //! An error, a panic and an overrun of [`Limits::hook_deadline`] are all failures; none harms anything else. (A hook that
 //! blocks its thread without awaiting cannot be interrupted: use `tokio::task::spawn_blocking`. And a program built with
 //! `panic = "abort"` ends at the first panic.) Hooks are given before the server exists, so they reach it through what
-//! they are handed:
+//! they are handed. They are those of all rooms: which one it is about, `room.id()` tells, and `Project::from_id(room.id())`
+//! whether it is one of a family, and with which fields.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -392,14 +394,17 @@
 //!
 //! Everything that a client could make grow is bounded: messages, queues, time, rooms, subscriptions. All bounds stand in
 //! [`Limits`], each with its default and the reason for it; [`Builder::limits`] changes them. Quotas of connections per
-//! user and per address are off unless set. [`RateLimiter`] is for limits of your own, in `before_each` for instance.
+//! user and per address are off unless set. [`RateLimiter`] is for limits of your own: kept in
+//! [`state`](Builder::state) and asked in [`authorize`](Builder::authorize), which is about clients' triggers alone and is told
+//! who triggers what where.
 //!
 //! # Testing
 //!
 //! A [`Dialogue`] needs no socket to be tried: build it, trigger, and listen. Give it [`silent_logger()`], and
-//! [`Handshake::new`] to the function behind `authenticate`. For tests over a socket, [`Dialogue::start`] on port 0 tells
-//! the port that it got; with the feature `testing`, `dialogue::testing::serve_stream` serves one end of a
-//! `tokio::io::duplex`, which works on a paused clock.
+//! [`Handshake::new`] to the function behind `authenticate`. Rooms and hooks are tried from a client's side, without a
+//! network and on a paused clock, with the features `testing` and `client`: `testing::connect(&dialogue).await?` is a
+//! client as any program's, and its page shows such a test. For clients of another make, [`Dialogue::start`] on port 0 tells
+//! the port that it got, and `testing::serve_stream` serves one end of a `tokio::io::duplex`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -435,7 +440,7 @@
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a page that shows rooms, events and rates as they happen, and triggers events | no |
 //! | `jwt` | sign-in by JSON Web Tokens, on the `jsonwebtoken` crate | no |
-//! | `testing` | connections over any stream, and an echo for conformance suites: for tests | no |
+//! | `testing` | clients without a network (with `client`), connections over any stream, and an echo for conformance suites: for tests | no |
 //!
 //! # Stopping
 //!

@@ -21,7 +21,7 @@ pub struct Limits {
     /// The most frames that may wait for one reader. Default: 1,024, about a second of a busy room. Over it, the
     /// connection is cut with 4000.
     pub queue_frames: usize,
-    /// The most bytes that may wait for one reader, and the largest event that the server may trigger. Default: 1 MiB,
+    /// The most bytes that may wait for one reader; an event may be half as large, so that two fit. Default: 1 MiB,
     /// twice the largest replay. Over it, the connection is cut with 4000.
     pub queue_bytes: usize,
     /// How long a write may make no progress before the reader is cut. Default: 5 s, longer than any pause of a live

@@ -1,6 +1,7 @@
-//! For tests of Dialogue and of what is built on it: parts of a server without a network, or without the protocol.
+//! For tests of Dialogue and of what is built on it: clients without a network, and parts of a server without the protocol.
 //!
-//! Needs the feature `testing`; nothing here belongs into a program that serves people.
+//! Needs the feature `testing`, and `connect` also `client`: put both among the features of a dev-dependency. Nothing here
+//! belongs into a program that serves people.
 
 use std::time::Duration;
 
@@ -10,6 +11,72 @@ use tokio::time::Instant;
 use crate::protocol::{EventHead, Request};
 use crate::session::Presented;
 use crate::{Dialogue, ErrorCode, EventMessage, Limits, transport};
+
+/// How much a pipe holds in each direction, in bytes: about what a socket does.
+#[cfg(feature = "client")]
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// Begins to set up a client of this server, for tests of one's own rooms and hooks. It is a
+/// [`DialogueClient`](crate::DialogueClient) like any other, but for what it is connected by: a pipe in memory, which works
+/// on a paused clock too. Await the result to connect.
+///
+/// `authenticate` is given what [`auth`](crate::ClientBuilder::auth) and [`header`](crate::ClientBuilder::header) say, and
+/// neither a query nor a peer's address. There is no HTTP, so nobody asks for the `Origin`.
+///
+/// ```
+/// use dialogue::prelude::*;
+/// use dialogue::{ClientError, ErrorCode, testing};
+/// use serde_json::json;
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+/// pub struct Message { text: String }
+/// rooms! { pub Rooms; pub Duo = "duo" { events: [Message], default_subscriptions: *, max_size: 2 } }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // In a test: #[tokio::test(start_paused = true)]
+/// let dialogue = Dialogue::builder()
+///     .rooms::<Rooms>()
+///     .authenticate(|handshake| async move {
+///         let user = handshake.auth["user"].as_str().ok_or_else(|| Refusal::new("who are you?"))?;
+///         Ok(Identity::user(user))
+///     })
+///     .build()?;
+/// let ada = testing::connect(&dialogue).auth(json!({ "user": "ada" })).await?;
+/// let bob = testing::connect(&dialogue).auth(json!({ "user": "bob" })).await?;
+/// let eve = testing::connect(&dialogue).auth(json!({ "user": "eve" })).await?;
+///
+/// let mut heard = bob.join(Duo).await?.stream::<Message>();
+/// ada.join(Duo).await?.trigger(Message { text: "hello".into() }).await?;
+/// let message = heard.next().await.expect("bob is in the room")?;
+/// assert_eq!((message.from.as_str(), message.data.text.as_str()), ("ada", "hello"));
+///
+/// let full = eve.join(Duo).await.map(|_| ());
+/// assert!(matches!(full, Err(ClientError::Refused(refused)) if refused.code == ErrorCode::RoomFull));
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "client")]
+pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
+    let core = std::sync::Arc::clone(&dialogue.core);
+    crate::ClientBuilder::over(Box::new(move |headers| {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let presented = Presented {
+            headers: headers.clone(),
+            ..Presented::default()
+        };
+        let connect_by = Instant::now() + core.limits.connect_deadline;
+        let serving = transport::serve(std::sync::Arc::clone(&core), theirs, presented, connect_by);
+        let stopped = core.stopped.clone();
+        core.tasks.spawn(async move {
+            tokio::select! {
+                () = serving => {}
+                () = stopped.cancelled() => {}
+            }
+        });
+        ours
+    }))
+}
 
 /// Serves one connection over any stream, such as one end of `tokio::io::duplex`, as if it had just been upgraded: what
 /// is read are WebSocket frames. Returns when the connection has ended.
@@ -68,4 +135,70 @@ pub fn parse_request(text: &str, max_depth: usize) -> Result<impl std::fmt::Debu
 #[doc(hidden)]
 pub fn encode_event(message: &EventMessage) -> bytes::Bytes {
     EventHead::of(message).prepare().finish(message.seq).wire
+}
+
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "macros"))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::client::Close;
+    use crate::prelude::*;
+    use crate::{ClientError, CloseCode, ConnectionState};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    #[event(history)]
+    struct Message {
+        text: String,
+    }
+
+    rooms! {
+        Rooms;
+        Chat = "chat" { events: [Message], default_subscriptions: [Message] }
+    }
+
+    fn server() -> Dialogue {
+        Dialogue::builder()
+            .rooms::<Rooms>()
+            .authenticate(|handshake| async move {
+                let user = handshake.auth["user"].as_str().map(str::to_owned);
+                let user = user.or_else(|| handshake.cookie("user").map(str::to_owned));
+                Ok(Identity::user(user.ok_or_else(|| Refusal::new("nobody"))?))
+            })
+            .build()
+            .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_without_a_network_sign_in_by_what_they_are_given() {
+        let server = server();
+        let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
+        let bob = connect(&server).header("cookie", "user=bob").await.unwrap();
+        assert_eq!((ada.user_id(), bob.user_id()), (Some("ada".into()), Some("bob".into())));
+        let nobody = connect(&server).await.map(|_| ());
+        assert!(matches!(nobody, Err(ClientError::Unauthenticated { .. })), "{nobody:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_without_a_network_comes_back_to_what_it_missed() {
+        let server = server();
+        let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
+        let mut heard = ada.join(Chat).await.unwrap().stream::<Message>();
+        let mut states = ada.states();
+        let slow = Close::now(CloseCode::SlowConsumer, "the client reads too slowly");
+        server.clients_of("ada")[0].state.close(slow);
+        while states.next().await == Some(ConnectionState::Connected) {}
+        server.trigger(Chat, Message { text: "1".into() }).await.unwrap();
+        assert_eq!(heard.next().await.unwrap().unwrap().data.text, "1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_stops_with_clients_that_have_no_network() {
+        let server = server();
+        let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
+        server.stop().await.unwrap();
+        ada.disconnect().await;
+        assert!(server.clients().is_empty());
+    }
 }

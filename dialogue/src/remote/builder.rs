@@ -12,6 +12,8 @@ use tokio::sync::{OnceCell, oneshot};
 
 use super::client::DialogueClient;
 use super::error::ClientError;
+#[cfg(feature = "testing")]
+use super::link::Pipe;
 use super::link::Target;
 
 /// Where the WebSocket is if the URL does not say.
@@ -55,6 +57,8 @@ impl ClientBuilder {
                     roots: Vec::new(),
                     max_message: 4 * 1024 * 1024,
                     tls: OnceCell::new(),
+                    #[cfg(feature = "testing")]
+                    pipe: None,
                 },
                 auth: Box::new(|| Box::pin(async { Ok(Value::Null) })),
                 connect_timeout: Duration::from_secs(10),
@@ -66,6 +70,15 @@ impl ClientBuilder {
                 buffer_bytes: 1024 * 1024,
             },
         }
+    }
+
+    /// A client whose connections `pipe` opens.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(pipe: Pipe) -> Self {
+        // Never looked up: it only has to be a URL.
+        let mut builder = Self::new("ws://pipe");
+        builder.config.target.pipe = Some(pipe);
+        builder
     }
 
     /// Signs in with this, at every connection and every renewal of the session.

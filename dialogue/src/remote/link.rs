@@ -17,9 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tokio_websockets::{
-    ClientBuilder, CloseCode, Config, Connector, Error, Limits, MaybeTlsStream, Message, WebSocketStream,
-};
+use tokio_websockets::{ClientBuilder, CloseCode, Config, Connector, Error, Limits, Message, WebSocketStream};
 
 use super::error::ClientError;
 
@@ -43,13 +41,25 @@ pub(super) struct Target {
     pub(super) max_message: usize,
     /// Made at the first connection that needs it: reading the system's certificates takes a while.
     pub(super) tls: OnceCell<TlsConnector>,
+    /// Opens connections instead of the network, to a server in the same program.
+    #[cfg(feature = "testing")]
+    pub(super) pipe: Option<Pipe>,
 }
+
+/// Opens a connection that is upgraded already, by a request with these headers.
+#[cfg(feature = "testing")]
+pub(super) type Pipe = Box<dyn Fn(&HeaderMap) -> tokio::io::DuplexStream + Send + Sync>;
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    socket: WebSocketStream<Guarded<MaybeTlsStream<TcpStream>>>,
+    socket: WebSocketStream<Guarded<Box<dyn Bytes>>>,
 }
+
+/// What carries a connection: TCP, TLS over it, or a pipe.
+trait Bytes: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> Bytes for S {}
 
 /// What comes in.
 #[derive(Debug)]
@@ -74,29 +84,24 @@ pub(super) enum LinkEnd {
 impl Link {
     /// Connects and upgrades.
     pub(super) async fn open(target: &Target) -> Result<Self, ClientError> {
-        let host = target.uri.host().unwrap_or_default();
-        // The brackets of an IPv6 address belong to the URL.
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let secure = target.uri.scheme_str() == Some("wss");
-        let port = target.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(ClientError::connect)?;
-        stream.set_nodelay(true).map_err(ClientError::connect)?;
-        let connector = if secure {
-            Connector::Rustls(target.tls.get_or_try_init(|| tls(target.roots.clone())).await?.clone())
-        } else {
-            Connector::Plain
-        };
-        let stream = connector.wrap(host, stream).await.map_err(ClientError::connect)?;
         let mut builder = ClientBuilder::from_uri(target.uri.clone())
             .config(Config::default().flush_threshold(MAX_UNWRITTEN))
             .limits(Limits::default().max_payload_len(Some(target.max_message)));
+        #[cfg(feature = "testing")]
+        if let Some(pipe) = &target.pipe {
+            let socket = builder.take_over(Guarded {
+                stream: Box::new(pipe(&target.headers)) as _,
+                handshake: None,
+            });
+            return Ok(Self { socket });
+        }
         for (name, value) in &target.headers {
             builder = builder
                 .add_header(name.clone(), value.clone())
                 .map_err(ClientError::connect)?;
         }
         let guarded = Guarded {
-            stream,
+            stream: dial(target).await?,
             handshake: Some(MAX_HANDSHAKE),
         };
         let (mut socket, _) = builder.connect_on(guarded).await.map_err(ClientError::connect)?;
@@ -144,6 +149,24 @@ impl Link {
         let _ = Pin::new(&mut self.socket).start_send(goodbye);
         let _ = timeout(FAREWELL, async { while let Some(Ok(_)) = self.socket.next().await {} }).await;
     }
+}
+
+/// Opens the connection that carries the WebSocket.
+async fn dial(target: &Target) -> Result<Box<dyn Bytes>, ClientError> {
+    let host = target.uri.host().unwrap_or_default();
+    // The brackets of an IPv6 address belong to the URL.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let secure = target.uri.scheme_str() == Some("wss");
+    let port = target.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let stream = TcpStream::connect((host, port)).await.map_err(ClientError::connect)?;
+    stream.set_nodelay(true).map_err(ClientError::connect)?;
+    let connector = if secure {
+        Connector::Rustls(target.tls.get_or_try_init(|| tls(target.roots.clone())).await?.clone())
+    } else {
+        Connector::Plain
+    };
+    let stream = connector.wrap(host, stream).await.map_err(ClientError::connect)?;
+    Ok(Box::new(stream))
 }
 
 fn end_of(error: &Error) -> LinkEnd {

@@ -199,30 +199,11 @@ impl Pending {
                     continue;
                 }
             }
-            if entry.first.is_none() && entry.reply.as_ref().is_some_and(oneshot::Sender::is_closed) {
-                // Whoever asked has gone, and nothing has happened yet.
-                failed.push((*id, Some(ClientError::Disconnected)));
-                continue;
-            }
-            if entry
-                .first
-                .as_ref()
-                .is_some_and(|first| !first.is_repeatable(now, user, epoch.as_deref()))
-            {
-                failed.push((*id, Some(ClientError::Disconnected)));
+            if let Some(error) = entry.obstacle(now, user, epoch.as_deref(), max_bytes) {
+                failed.push((*id, Some(error)));
                 continue;
             }
             let bytes = entry.text.len();
-            if bytes > max_bytes {
-                failed.push((
-                    *id,
-                    Some(ClientError::TooLarge {
-                        bytes,
-                        limit: max_bytes,
-                    }),
-                ));
-                continue;
-            }
             if self.unanswered > 0 && self.unanswered + bytes > WINDOW {
                 break;
             }
@@ -341,6 +322,31 @@ impl Pending {
             self.unanswered = self.unanswered.saturating_sub(entry.text.len());
         }
         Some(entry)
+    }
+}
+
+impl Entry {
+    /// Why it is not to be sent to this room's incarnation, or to a server that takes so much, ever.
+    fn obstacle(
+        &self,
+        now: Instant,
+        user: Option<&UserId>,
+        epoch: Option<&str>,
+        max_bytes: usize,
+    ) -> Option<ClientError> {
+        let may_be_sent = match &self.first {
+            // Where whoever asked has gone, nothing has happened yet, and nothing needs to.
+            None => !self.reply.as_ref().is_some_and(oneshot::Sender::is_closed),
+            Some(first) => first.is_repeatable(now, user, epoch),
+        };
+        if !may_be_sent {
+            return Some(ClientError::Disconnected);
+        }
+        let bytes = self.text.len();
+        (bytes > max_bytes).then_some(ClientError::TooLarge {
+            bytes,
+            limit: max_bytes,
+        })
     }
 }
 

@@ -139,23 +139,8 @@ impl Rooms {
             if !asked && self.rooms.len() >= MAX_UNASKED {
                 return Err(TooManyRooms);
             }
-            let shared = Arc::new(RoomShared {
-                id: id.clone(),
-                hearing: Arc::new(Hearing::new(self.bounds, Some(UNHEARD))),
-                view: Mutex::new(RoomView {
-                    name: String::new(),
-                    subscriptions: Vec::new(),
-                    departed: false,
-                }),
-            });
-            self.index.lock().insert(id.clone(), Arc::clone(&shared));
-            let room = Room {
-                shared,
-                position: None,
-                subscriptions: Subscriptions::default(),
-                except: BTreeSet::new(),
-                phase: Phase::Here,
-            };
+            let room = Room::new(id.clone(), self.bounds);
+            self.index.lock().insert(id.clone(), Arc::clone(&room.shared));
             self.rooms.insert(id.clone(), room);
         }
         let Some(room) = self.rooms.get_mut(&id) else {
@@ -305,6 +290,26 @@ impl Rooms {
 }
 
 impl Room {
+    /// A room of which nothing is known yet.
+    fn new(id: RoomId, bounds: Bounds) -> Self {
+        let shared = RoomShared {
+            id,
+            hearing: Arc::new(Hearing::new(bounds, Some(UNHEARD))),
+            view: Mutex::new(RoomView {
+                name: String::new(),
+                subscriptions: Vec::new(),
+                departed: false,
+            }),
+        };
+        Self {
+            shared: Arc::new(shared),
+            position: None,
+            subscriptions: Subscriptions::default(),
+            except: BTreeSet::new(),
+            phase: Phase::Here,
+        }
+    }
+
     fn hand_on(&self, message: EventMessage, bytes: usize) {
         // What was unsubscribed may come once more, before a new membership is narrowed.
         if !self.except.contains(&message.event) {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::config::RoomTemplate;
-use super::state::{RoomState, Subscriptions};
+use super::state::RoomState;
+use super::subscriptions::Subscriptions;
 use crate::client::ClientState;
 use crate::id::{EventName, RoomId, UserId};
 use crate::protocol;

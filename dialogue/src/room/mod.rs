@@ -10,17 +10,18 @@ pub(crate) mod pattern;
 mod policy;
 mod registry;
 mod state;
+mod subscriptions;
 mod typed;
 
 pub(crate) use cell::{Origin, RoomCell};
-pub(crate) use config::RoomPlan;
-pub(crate) use config::RoomTemplate;
 pub use config::{RoomBlueprint, RoomConfig};
+pub(crate) use config::{RoomPlan, RoomTemplate};
 pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };
 pub(crate) use policy::{EventPolicy, KnownEvents, Party};
 pub(crate) use registry::{Blueprint, NotAdded, Registry};
-pub(crate) use state::{NoSeat, Subscriptions};
+pub(crate) use state::{NoSeat, RoomState};
+pub(crate) use subscriptions::Subscriptions;
 pub(crate) use typed::ListenScope;
 pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};

@@ -61,6 +61,28 @@ pub trait Room: RoomRef + Clone + Send + Sync + 'static {
 )]
 pub trait Allows<E>: RoomRef {}
 
+/// Nothing implements this. It is the bound of impls that are there so that the compiler speaks of the id, and not of an
+/// event, where an id stands in a room's place.
+#[diagnostic::on_unimplemented(
+    message = "an id does not tell the compiler what its room allows",
+    label = "an id, where a room is wanted",
+    note = "write the room's type, such as `Chat`, or a family's value, such as `Project {{ id: 7 }}`",
+    note = "for a room that is known only when the program runs, write its `RoomHandle`: `dialogue.room(id)` finds it"
+)]
+#[doc(hidden)]
+pub trait RoomOf<Id> {}
+
+/// Whom the bound is about: were it the id, rustc would tell of the event all the same.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ARoom;
+
+#[doc(hidden)]
+impl<'a, E> Allows<E> for &'a str where ARoom: RoomOf<&'a str> {}
+
+#[doc(hidden)]
+impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
+
 /// The room allows its clients to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "clients may not trigger event `{E}` in room `{Self}`",

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
+use super::core::{Client, Core, RoomHandle};
 use super::depth::{depth, one_deeper};
-use crate::client::Refusal;
+use crate::client::{ClientState, Refusal};
 use crate::hooks::{Hook, HookFailure, Told, contain};
+use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
 /// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
@@ -50,6 +51,17 @@ impl Core {
         let (core, depth) = (Arc::clone(self), depth());
         let job = async move { one_deeper(depth, core.tell(name, &hook, about)).await };
         queue.push(usize::MAX, &self.tasks, Box::pin(job));
+    }
+
+    /// Tells a hook of a client and a room, once the client's earlier ones have been told.
+    pub(super) fn tell_of_member(
+        self: &Arc<Self>,
+        client: &Arc<ClientState>,
+        room: &Arc<RoomCell>,
+        name: &'static str,
+        hook: &Told<(Client, RoomHandle)>,
+    ) {
+        self.tell_in_turn(&client.hooks, name, hook, (self.client(client), self.room(room)));
     }
 
     /// Logs what a notification hook came to, if it is worth a line.

@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::core::{Client, Dialogue, RoomHandle};
-use super::membership::{self, JoinError, JoinRequest};
+use super::join::{JoinError, JoinRequest, join};
+use super::leave::{expel, leave};
+use super::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::client::Frame;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, Violation};
@@ -75,7 +77,7 @@ impl Client {
     /// Dropped, the client is in the room with everything that belongs to it, or not at all.
     pub async fn join(&self, room: impl RoomRef) -> Result<RoomHandle, JoinError> {
         let room_id = room.room_id();
-        membership::join(&self.core, &self.state, &room_id, JoinRequest::default())
+        join(&self.core, &self.state, &room_id, JoinRequest::default())
             .await
             .map(|cell| self.core.room(&cell))
     }
@@ -86,7 +88,7 @@ impl Client {
         self.core
             .registry
             .find(&room.room_id())
-            .is_some_and(|room| membership::leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
+            .is_some_and(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
     }
 
     /// Subscribes the client to an event of a room that it is in.
@@ -96,7 +98,7 @@ impl Client {
     /// [`JoinError`]: not in the room, no such event, or too many subscriptions.
     pub fn subscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
-        membership::subscribe(&self.core, &self.state, &room, &event.into()).map(drop)
+        subscribe(&self.core, &self.state, &room, &event.into()).map(drop)
     }
 
     /// Subscribes the client to every event of a room that it is in.
@@ -106,7 +108,7 @@ impl Client {
     /// [`JoinError`]: not in the room, or too many subscriptions.
     pub fn subscribe_all(&self, room: impl RoomRef) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
-        membership::subscribe_all(&self.core, &self.state, &room).map(drop)
+        subscribe_all(&self.core, &self.state, &room).map(drop)
     }
 
     /// Ends the client's subscription to an event. Under the wildcard, the other events of the room remain.
@@ -116,7 +118,7 @@ impl Client {
     /// [`JoinError`]: not in the room, or no such event.
     pub fn unsubscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
-        membership::unsubscribe(&self.core, &self.state, &room, &event.into()).map(drop)
+        unsubscribe(&self.core, &self.state, &room, &event.into()).map(drop)
     }
 
     fn member_of(&self, room: &impl RoomRef) -> Result<Arc<RoomCell>, JoinError> {
@@ -172,7 +174,7 @@ impl Client {
     /// From then on no room takes the client and nothing is queued for it. `on_disconnected` and `on_left` follow; the rooms
     /// are left when `on_disconnected` has returned.
     pub fn disconnect(&self) {
-        membership::expel(&self.core, &self.state, "disconnected by the server", None);
+        expel(&self.core, &self.state, "disconnected by the server", None);
     }
 }
 

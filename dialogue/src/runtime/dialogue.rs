@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::builder::Builder;
 use super::client::direct_frame;
 use super::core::{Client, Core, Dialogue, RoomHandle};
+use super::leave::expel;
 use super::listen::{self, EventStream, Subscription};
-use super::membership;
 use super::rooms::{self, CreateRoomError};
 use super::trigger::Trigger;
 use super::user_rooms::UserRooms;
@@ -160,7 +160,7 @@ impl Dialogue {
         self.core.resumes.forget(user);
         let clients = self.core.clients_of(user);
         for client in &clients {
-            membership::expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
+            expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
         }
         clients.len()
     }

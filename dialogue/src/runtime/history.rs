@@ -130,84 +130,131 @@ pub(crate) async fn page(
             more,
         });
     }
-    continue_past_memory(core, room, event, cursor, page.events, wanted, bounds).await
+    let mut filling = Filling::begin(core, room, event, cursor, wanted, page.events);
+    filling.add_waiting(core);
+    let more = filling.is_full() || filling.load(core).await?;
+    Ok(fit(filling.events, more, bounds.bytes))
 }
 
-async fn continue_past_memory(
-    core: &Arc<Core>,
-    room: &RoomCell,
-    event: &EventName,
-    cursor: Cursor,
-    from_memory: Vec<StoredEvent>,
+/// A page that is filled where memory ends, from the newest event to older ones.
+struct Filling<'a> {
+    room: &'a RoomCell,
+    event: &'a EventName,
     wanted: usize,
-    bounds: Bounds,
-) -> Result<HistoryPage, String> {
-    let mut events: Vec<Bytes> = from_memory.iter().cloned().map(frame).collect();
-    let mut seen: HashSet<Option<u64>> = from_memory.iter().map(|event| event.seq).collect();
-    // Where memory ends, and how many events older than that an index cursor still skips.
-    let in_memory = core.history.count(&room.id, event);
-    let (mut before, mut skip) = match cursor {
-        Cursor::Before { seq, .. } => (Some(seq), 0),
-        Cursor::Index { start, .. } => (oldest(core, room, event, in_memory), start.saturating_sub(in_memory)),
-    };
-    if let Some(oldest) = from_memory.last().and_then(|event| event.seq) {
-        before = Some(oldest);
-    }
-    for waiting in core.hand_over.waiting(&room.id, &room.epoch, event) {
-        let older = before.is_none_or(|before| waiting.seq.is_some_and(|seq| seq < before));
-        if !older || events.len() >= wanted {
-            continue;
+    events: Vec<Bytes>,
+    /// The numbers of `events`: what was evicted meanwhile may be in two places.
+    seen: HashSet<Option<u64>>,
+    /// Only events older than this one are still to come.
+    before: Option<u64>,
+    /// How many of those an index cursor passes over.
+    skip: usize,
+}
+
+impl<'a> Filling<'a> {
+    /// With what memory has of it.
+    fn begin(
+        core: &Core,
+        room: &'a RoomCell,
+        event: &'a EventName,
+        cursor: Cursor,
+        wanted: usize,
+        from_memory: Vec<StoredEvent>,
+    ) -> Self {
+        let in_memory = core.history.count(&room.id, event);
+        let (mut before, skip) = match cursor {
+            Cursor::Before { seq, .. } => (Some(seq), 0),
+            Cursor::Index { start, .. } => (oldest(core, room, event, in_memory), start.saturating_sub(in_memory)),
+        };
+        if let Some(oldest) = from_memory.last().and_then(|event| event.seq) {
+            before = Some(oldest);
         }
-        before = waiting.seq;
-        if skip > 0 {
-            skip -= 1;
-        } else if seen.insert(waiting.seq) {
-            events.push(frame(waiting));
-        }
-    }
-    let mut more = events.len() >= wanted;
-    if let Some(load_history) = &core.hooks.load_history
-        && !more
-    {
-        let query = HistoryQuery {
-            room_id: room.id.clone(),
-            epoch: room.epoch.as_ref().to_owned(),
-            event: event.clone(),
+        Self {
+            room,
+            event,
+            wanted,
+            seen: from_memory.iter().map(|event| event.seq).collect(),
+            events: from_memory.into_iter().map(frame).collect(),
             before,
             skip,
-            limit: wanted - events.len() + 1,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= self.wanted
+    }
+
+    /// Adds what waits to be handed over.
+    fn add_waiting(&mut self, core: &Core) {
+        for waiting in core.hand_over.waiting(&self.room.id, &self.room.epoch, self.event) {
+            let is_older = self
+                .before
+                .is_none_or(|before| waiting.seq.is_some_and(|seq| seq < before));
+            if !is_older || self.is_full() {
+                continue;
+            }
+            self.before = waiting.seq;
+            if self.skip > 0 {
+                self.skip -= 1;
+            } else if self.seen.insert(waiting.seq) {
+                self.events.push(frame(waiting));
+            }
+        }
+    }
+
+    /// Adds what `load_history` has. Returns whether it has more.
+    async fn load(&mut self, core: &Core) -> Result<bool, String> {
+        let Some(load_history) = &core.hooks.load_history else {
+            return Ok(false);
+        };
+        let missing = self.wanted - self.events.len();
+        let query = HistoryQuery {
+            room_id: self.room.id.clone(),
+            epoch: self.room.epoch.as_ref().to_owned(),
+            event: self.event.clone(),
+            before: self.before,
+            skip: self.skip,
+            // One more tells whether there are more.
+            limit: missing + 1,
         };
         let depth = checked_depth(&core.limits)?;
         let answer = contain(core.limits.hook_deadline, || one_deeper(depth, load_history(query))).await;
         let mut loaded = allowed(core, "load_history", answer)?;
         loaded.retain(|message| {
-            message.event == *event
-                && message.room_id == room.id
-                && before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before))
+            message.event == *self.event
+                && message.room_id == self.room.id
+                && self
+                    .before
+                    .is_none_or(|before| message.seq.is_none_or(|seq| seq < before))
         });
         loaded.sort_by_key(|message| std::cmp::Reverse(message.seq));
-        more = loaded.len() > wanted - events.len();
-        loaded.truncate(wanted - events.len());
-        events.extend(
+        let more = loaded.len() > missing;
+        loaded.truncate(missing);
+        self.events.extend(
             loaded
                 .iter()
                 .map(|message| EventHead::of(message).prepare().finish(message.seq).text),
         );
+        Ok(more)
     }
+}
+
+/// The page of as many of these events as fit, one of them at least.
+fn fit(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
     let mut bytes = 0;
     let fitting = events
         .iter()
         .take_while(|event| {
             bytes += event.len();
-            bytes <= bounds.bytes
+            bytes <= max_bytes
         })
         .count()
         .max(1);
-    if fitting < events.len() {
-        events.truncate(fitting);
-        more = true;
+    let cut = fitting < events.len();
+    events.truncate(fitting);
+    HistoryPage {
+        events,
+        more: more || cut,
     }
-    Ok(HistoryPage { events, more })
 }
 
 /// The number of the oldest event in memory.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::announce::info;
 use super::core::Core;
-use super::membership::left;
+use super::leave::left;
 use super::random::random_epoch;
 use super::retire::note_if_empty;
 use crate::client::ClientState;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::core::Core;
-use super::membership::leave;
+use super::leave::leave;
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
 

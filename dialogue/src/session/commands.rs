@@ -15,8 +15,8 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, JoinRequest, by_client, create_for, delete, info, join, leave, page, rejoin, subscribe, subscribe_all,
-    unsubscribe,
+    Core, Draft, JoinRequest, ask_again, by_client, create_for, delete, info, join, leave, page, subscribe,
+    subscribe_all, unsubscribe,
 };
 
 /// One connected client's conversation.
@@ -182,7 +182,7 @@ impl Session {
         }
         *self.client.session.lock() = who.session;
         self.renewed.notify_one();
-        rejoin(&self.core, &self.client).await;
+        ask_again(&self.core, &self.client).await;
         // Not before: if the connection is lost meanwhile, the client comes back with the secret that it has.
         self.core.resumes.renew(&self.client);
         Ok(Some(connected_frame(&self.core, &self.client, id)))

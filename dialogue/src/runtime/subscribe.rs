@@ -1,0 +1,64 @@
+//! How members change what they hear.
+
+use super::core::Core;
+use super::join::{JoinError, within_subscriptions};
+use crate::client::ClientState;
+use crate::id::EventName;
+use crate::room::{RoomCell, Subscriptions};
+
+/// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
+/// history: the change holds for every later one.
+fn resubscribe(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    change: impl FnOnce(Subscriptions) -> Result<Subscriptions, JoinError>,
+) -> Result<u64, JoinError> {
+    let mut state = room.lock();
+    let current = state.subscriptions(client.key).cloned().ok_or(JoinError::NotInRoom)?;
+    let changed = change(current)?;
+    let mut membership = client.membership.lock();
+    within_subscriptions(core, membership.subscriptions_besides(&room.id) + changed.count())?;
+    membership.set_subscriptions(&room.id, changed.count());
+    state.set_subscriptions(client.key, changed);
+    Ok(state.seq())
+}
+
+/// Adds one event to what a member hears.
+pub(crate) fn subscribe(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    event: &EventName,
+) -> Result<u64, JoinError> {
+    resubscribe(core, client, room, |current| {
+        known(room, event)?;
+        Ok(current.with(event))
+    })
+}
+
+/// Takes one event out of what a member hears.
+pub(crate) fn unsubscribe(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    event: &EventName,
+) -> Result<u64, JoinError> {
+    resubscribe(core, client, room, |current| {
+        known(room, event)?;
+        Ok(current.without(event, room.template.policy.closed_names()))
+    })
+}
+
+/// Lets a member hear everything.
+pub(crate) fn subscribe_all(core: &Core, client: &ClientState, room: &RoomCell) -> Result<u64, JoinError> {
+    resubscribe(core, client, room, |_| Ok(Subscriptions::all()))
+}
+
+fn known(room: &RoomCell, event: &EventName) -> Result<(), JoinError> {
+    if room.template.policy.knows(event) {
+        Ok(())
+    } else {
+        Err(JoinError::NoSuchEvent { event: event.clone() })
+    }
+}
