@@ -91,7 +91,7 @@ pub struct Limits {
 }
 
 /// The longest of all durations: for ever, for a program, and little enough to be added to any time.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl Limits {
     /// The same without durations over ten years, as whoever wants no bound writes them.

@@ -15,6 +15,7 @@ use super::error::ClientError;
 #[cfg(feature = "testing")]
 use super::link::Pipe;
 use super::link::Target;
+use crate::limits::LONGEST;
 
 /// Where the WebSocket is if the URL does not say.
 const USUAL_PATH: &str = "/dialogue/ws";
@@ -127,7 +128,7 @@ impl ClientBuilder {
 
     /// How long a request may take, a lost connection and the way back included: 30 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.config.request_timeout = timeout;
+        self.config.request_timeout = timeout.min(LONGEST);
         self
     }
 

@@ -291,6 +291,17 @@ async fn a_server_that_asks_for_pongs_and_takes_none_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_request_may_wait_as_long_as_durations_are() {
+    let script = Script::new().await;
+    let connecting = DialogueClient::connect(script.url()).request_timeout(Duration::MAX);
+    let (client, mut served) = tokio::join!(connecting.into_future(), script.accept_connected());
+    let client = client.expect("a connection");
+    let joining = tokio::spawn(client.join(Chat).into_future());
+    served.welcome_to("chat").await;
+    within("a seat", joining).await.expect("no panic").expect("a seat");
+}
+
+#[tokio::test]
 async fn a_request_that_is_not_answered_fails_in_time_and_a_late_answer_harms_nothing() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).request_timeout(Duration::from_secs(3));
