@@ -11,6 +11,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the page asks for, by name. A file that is not here is not served.
 const ASSETS: &[(&str, &str, &str)] = &[
     ("inspector.css", CSS, include_str!("../../inspector/inspector.css")),
+    ("room.css", CSS, include_str!("../../inspector/room.css")),
     ("inspector.js", SCRIPT, include_str!("../../inspector/inspector.js")),
     ("dom.js", SCRIPT, include_str!("../../inspector/dom.js")),
     ("server.js", SCRIPT, include_str!("../../inspector/server.js")),

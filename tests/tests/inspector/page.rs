@@ -7,7 +7,12 @@ async fn the_page_and_every_file_that_it_asks_for_are_served() {
     let server = open().await;
     let page = ask(server.address(), "inspect").await;
     assert!(page.headers.contains("content-type: text/html"), "{}", page.headers);
-    let mut wanted = vec!["inspector.js".to_owned(), "inspector.css".to_owned()];
+    let named = page
+        .body
+        .split("\"inspect/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let mut wanted: Vec<String> = named.map(str::to_owned).collect();
     let mut seen = Vec::new();
     while let Some(file) = wanted.pop() {
         let answer = ask(server.address(), &format!("inspect/{file}")).await;
