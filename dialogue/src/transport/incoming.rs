@@ -40,7 +40,7 @@ enum Reading<R> {
 /// A client's message.
 pub(super) enum Received {
     Text(String),
-    Binary(Bytes),
+    Binary(#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the echo sends it back"))] Bytes),
     /// A ping or a pong, which needs no answer any more.
     Control,
 }
