@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, lazy};
 use tokio::sync::Notify;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::greeting::{Presented, authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
@@ -39,6 +39,12 @@ impl Session {
             presented,
             renewed: Notify::new(),
         }
+    }
+
+    /// Whether the session has come to its end.
+    pub(crate) fn is_expired(&self) -> bool {
+        let expires_at = self.client.session.lock().expires_at;
+        expires_at.is_some_and(|expires_at| expires_at <= Instant::now())
     }
 
     /// Waits for the end of the session, also while a command is run that puts it off or brings it forward.

@@ -1,7 +1,9 @@
 //! One client's connection: feeds the session with what comes in, and watches the clocks.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -83,7 +85,7 @@ where
     let session = Session::new(Arc::clone(core), client, presented);
     let outbox = Arc::clone(reader.incoming.outbox());
     if Box::pin(while_it_lasts(&outbox, &session, session.begin())).await {
-        attend(&core.limits, reader, &session).await;
+    attend(&core.limits, reader, &session).await;
     }
 }
 
@@ -236,8 +238,20 @@ where
             return true;
         }
     };
-    let outbox = Arc::clone(reader.incoming.outbox());
-    while_it_lasts(&outbox, session, session.run(request)).await
+    let outbox = reader.incoming.outbox();
+    if outbox.is_closed() {
+        return false;
+    }
+    let mut run = session.run(request);
+    if !session.is_expired()
+        && poll_fn(|context| Poll::Ready(run.as_mut().poll(context)))
+            .await
+            .is_ready()
+    {
+        return true;
+    }
+    // In a box, so that a connection has no room for it whose commands do not wait.
+    Box::pin(while_it_lasts(outbox, session, run)).await
 }
 
 /// What comes in, counted against the client's rate.
