@@ -214,8 +214,13 @@ impl SlidingWindow {
 
     /// Drops what has left the window and tells whether it is empty now. An idle owner calls it to free the memory.
     pub(crate) fn expire(&mut self, now: Duration) -> bool {
-        let expired = self.expired(now);
-        self.allowed.drain(..expired);
+        let (now, window) = (nanos(now), nanos(self.rate.window));
+        // Mostly none or one, for which a search for the first that has not expired would take longer.
+        while let Some(oldest) = self.allowed.front()
+            && now.saturating_sub(*oldest) >= window
+        {
+            self.allowed.pop_front();
+        }
         if self.allowed.is_empty() {
             self.allowed = VecDeque::new();
         }
@@ -224,11 +229,8 @@ impl SlidingWindow {
 
     fn expired(&self, now: Duration) -> usize {
         let (now, window) = (nanos(now), nanos(self.rate.window));
-        let is_expired = |allowed: &u64| now.saturating_sub(*allowed) >= window;
-        match self.allowed.front() {
-            Some(oldest) if is_expired(oldest) => self.allowed.partition_point(is_expired),
-            _ => 0,
-        }
+        self.allowed
+            .partition_point(|allowed| now.saturating_sub(*allowed) >= window)
     }
 }
 

@@ -85,7 +85,7 @@ where
     let session = Session::new(Arc::clone(core), client, presented);
     let outbox = Arc::clone(reader.incoming.outbox());
     if Box::pin(while_it_lasts(&outbox, &session, session.begin())).await {
-    attend(&core.limits, reader, &session).await;
+        attend(&core.limits, reader, &session).await;
     }
 }
 
