@@ -66,14 +66,8 @@ pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
             ..Presented::default()
         };
         let connect_by = Instant::now() + core.limits.connect_deadline;
-        let serving = transport::serve(std::sync::Arc::clone(&core), theirs, presented, connect_by);
-        let stopped = core.stopped.clone();
-        core.tasks.spawn(async move {
-            tokio::select! {
-                () = serving => {}
-                () = stopped.cancelled() => {}
-            }
-        });
+        let serving = transport::serve_until_stopped(std::sync::Arc::clone(&core), theirs, presented, connect_by);
+        core.tasks.spawn(serving);
         ours
     }))
 }

@@ -48,12 +48,7 @@ fn main() -> ExitCode {
     let asked = (arguments.next(), arguments.next().and_then(|times| times.parse().ok()));
     match asked {
         (None, _) => PARTS.iter().for_each(|(name, _)| println!("{name}")),
-        (Some(part), Some(times)) if PARTS.iter().any(|(name, _)| *name == part) => {
-            PARTS
-                .iter()
-                .filter(|(name, _)| *name == part)
-                .for_each(|(_, run)| run(times));
-        }
+        (Some(part), Some(times)) if let Some((_, run)) = PARTS.iter().find(|(name, _)| *name == part) => run(times),
         _ => {
             eprintln!("usage: parts [PART TIMES]; without arguments, lists the parts");
             return ExitCode::FAILURE;

@@ -93,10 +93,8 @@ impl HistoryManager {
             seq: None,
             body,
         };
-        let mut evicted = Vec::new();
-        self.append(&message.room_id, stored, self.config.max_events_per_type, |gone| {
-            evicted = gone
-        });
+        let limit = self.config.max_events_per_type;
+        let evicted = self.append(&message.room_id, stored, limit, |evicted| evicted);
         decode_evicted(&evicted)
     }
 
@@ -140,13 +138,19 @@ impl HistoryManager {
 
     /// Keeps an event as its room's newest, at most `limit` of its type. Those evicted for it are given to `take` before
     /// anybody can find that they are gone, so that a reader finds an event here or where `take` has put it. It must not
-    /// wait, nor use this manager.
+    /// wait, nor use this manager. Returns what it returns.
     ///
     /// Numbers are contiguous per room and start at 1. One that is skipped counts as lost; one that is not above the
     /// last begins another incarnation of the room.
-    pub(crate) fn append(&self, room: &RoomId, entry: StoredEvent, limit: usize, take: impl FnOnce(Vec<Evicted>)) {
+    pub(crate) fn append<T>(
+        &self,
+        room: &RoomId,
+        entry: StoredEvent,
+        limit: usize,
+        take: impl FnOnce(Vec<Evicted>) -> T,
+    ) -> T {
         let mut store = self.store.lock();
-        take(store.append(room, entry, limit));
+        take(store.append(room, entry, limit))
     }
 
     /// One page of an event type. Unless none was asked for, it holds at least one event if there is one, even one

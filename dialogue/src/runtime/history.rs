@@ -21,20 +21,22 @@ pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u6
         seq: Some(seq),
         body: frame.clone(),
     };
-    let (mut evicted, mut given_up) = (Vec::new(), 0);
-    let is_handed_over = core.hooks.on_history_evicted.is_some();
-    core.history.append(&room.id, kept, limit, |gone| {
-        evicted = gone;
-        for gone in evicted.iter().filter(|_| is_handed_over) {
+    if core.hooks.on_history_evicted.is_none() {
+        core.history.append(&room.id, kept, limit, |evicted| evicted);
+        return;
+    }
+    let queued = core.history.append(&room.id, kept, limit, |evicted| {
+        let each = evicted.into_iter().filter_map(|gone| {
             if gone.room == room.id {
-                given_up += core.queue_for_hand_over(&room.id, &room.epoch, [gone.entry.clone()]);
-            } else if let Some(other) = core.registry.find(&gone.room) {
-                // The least recently used room made way.
-                given_up += core.queue_for_hand_over(&other.id, &other.epoch, [gone.entry.clone()]);
+                return Some(core.queue_for_hand_over(&room.id, &room.epoch, [gone.entry]));
             }
-        }
+            // The least recently used room made way.
+            let other = core.registry.find(&gone.room)?;
+            Some(core.queue_for_hand_over(&other.id, &other.epoch, [gone.entry]))
+        });
+        each.reduce(|given_up, more| given_up + more)
     });
-    if is_handed_over && !evicted.is_empty() {
+    if let Some(given_up) = queued {
         core.see_to_hand_over(given_up);
     }
 }

@@ -24,6 +24,18 @@ const PING: &[u8] = &[0x89, 0];
 /// What is told of a session that has come to its end.
 const EXPIRED: &str = "the session has expired";
 
+/// Serves one upgraded connection until it has ended, or the server's drain is over.
+pub(crate) async fn serve_until_stopped<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stopped = core.stopped.clone();
+    tokio::select! {
+        () = serve(core, socket, presented, connect_by) => {}
+        () = stopped.cancelled() => {}
+    }
+}
+
 /// Serves one upgraded connection until it has ended.
 pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
 where
@@ -239,11 +251,9 @@ where
         }
     };
     let outbox = reader.incoming.outbox();
-    if outbox.is_closed() {
-        return false;
-    }
     let mut run = session.run(request);
-    if !session.is_expired()
+    let lasts = !outbox.is_closed() && !session.is_expired();
+    if lasts
         && poll_fn(|context| Poll::Ready(run.as_mut().poll(context)))
             .await
             .is_ready()

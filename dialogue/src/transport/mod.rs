@@ -17,5 +17,7 @@ mod whole;
 mod wire;
 mod writer;
 
+#[cfg(all(feature = "testing", feature = "client"))]
+pub(crate) use self::connection::serve_until_stopped;
 #[cfg(feature = "testing")]
 pub(crate) use self::{connection::serve, echo::router as echo_router};

@@ -146,11 +146,7 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
                 }
                 Err(_) => return,
             };
-            let stopped = core.stopped.clone();
-            tokio::select! {
-                () = connection::serve(core, socket, presented, connect_by) => {}
-                () = stopped.cancelled() => {}
-            }
+            connection::serve_until_stopped(core, socket, presented, connect_by).await;
         }
     };
     core.tasks.spawn(task);

@@ -10,7 +10,7 @@ use tokio_websockets::Message as Frame;
 
 use super::proxy::dice;
 use super::script::{Script, connected, event, joined};
-use super::{connect_to, reach};
+use super::{connect_to, lost, reach};
 
 #[tokio::test]
 async fn what_is_no_frame_of_the_protocol_ends_the_connection_and_the_client_comes_back() {
@@ -244,10 +244,7 @@ async fn a_message_that_is_too_long_ends_the_connection() {
     served
         .say(json!({ "type": "direct", "event": "e", "data": "x".repeat(10_000) }))
         .await;
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
 }
 
 #[tokio::test]

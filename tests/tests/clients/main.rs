@@ -41,3 +41,8 @@ async fn reach(states: &mut ConnectionStates, wanted: impl Fn(&ConnectionState) 
     })
     .await
 }
+
+/// Waits until the connection is lost.
+async fn lost(states: &mut ConnectionStates) {
+    reach(states, |state| matches!(state, ConnectionState::Reconnecting { .. })).await;
+}

@@ -9,7 +9,7 @@ use dialogue::{ClientError, ConnectionState, Recovery, RoomStreamError};
 use dialogue_tests::{Chat, Gate, Message, Project, Record, Rooms, TestServer, message, until, within};
 
 use super::proxy::{Proxy, dice};
-use super::{connect_to, reach};
+use super::{connect_to, lost, reach};
 
 /// A numbered line, of which a room keeps more than a test ever triggers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
@@ -190,10 +190,7 @@ async fn a_server_that_restarts_on_its_port_is_found_again_and_the_gap_is_told()
         .expect("an event");
     assert_eq!(event.data.text, "before");
     within("the drain", first.stop()).await.expect("a drain");
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
     let second = build();
     second.start(address).await.expect("the same port");
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
@@ -238,10 +235,7 @@ async fn what_was_on_its_way_fails_as_disconnected_unless_it_has_a_key() {
     let mut states = client.states();
     tokio::task::yield_now().await;
     proxy.cut();
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
     // What was not sent yet would wait for the way back.
     let outcome = within("an answer", history).await.expect("no panic");
     assert_eq!(outcome.map(|page| page.more), Err(ClientError::Disconnected));
@@ -311,10 +305,7 @@ async fn leaving_while_the_connection_is_lost_needs_no_server() {
     let chat = client.join(Chat).await.expect("a seat");
     let mut states = client.states();
     proxy.cut();
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
     within("an answer", chat.leave()).await.expect("left");
     proxy.mend();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
@@ -330,10 +321,7 @@ async fn what_a_join_subscribes_to_while_the_connection_is_lost_counts_after_the
     let chat = client.join(Chat).await.expect("a seat");
     let mut states = client.states();
     proxy.cut();
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
     let joining = tokio::spawn(client.join(Chat).subscriptions(["typing"]).into_future());
     tokio::task::yield_now().await;
     proxy.mend();
@@ -352,10 +340,7 @@ async fn an_anonymous_user_is_the_same_one_after_a_lost_connection() {
     let (user, connection) = (client.user_id(), client.client_id());
     let mut states = client.states();
     proxy.cut();
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
     proxy.mend();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     assert_eq!(client.user_id(), user);

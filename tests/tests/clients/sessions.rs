@@ -9,7 +9,7 @@ use dialogue::{ClientError, CloseReason, ConnectionState, DialogueClient};
 use dialogue_tests::{Chat, Record, Rooms, TestServer, message, within};
 use serde_json::json;
 
-use super::reach;
+use super::{lost, reach};
 
 /// A server whose sessions end when the token's number of milliseconds is over; token 0 is refused.
 async fn with_tokens(record: &Record) -> TestServer {
@@ -81,10 +81,7 @@ async fn a_session_that_cannot_be_renewed_ends_and_the_client_comes_back_with_wh
     });
     let mut states = client.states();
     errors.expect(&["there are no credentials"]).await;
-    reach(&mut states, |state| {
-        matches!(state, ConnectionState::Reconnecting { .. })
-    })
-    .await;
+    lost(&mut states).await;
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     asked.expect(&[r#"{"for":300}"#, r#"{"for":60000}"#]).await;
 }

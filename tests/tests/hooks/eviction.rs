@@ -177,8 +177,8 @@ async fn a_client_that_is_taken_out_while_history_is_loaded_gets_none() {
     assert_eq!(ada.recv_type("error").await["code"], "NOT_IN_ROOM");
 }
 
-#[tokio::test]
-async fn events_that_wait_to_be_stored_are_found_meanwhile() {
+/// A server whose store takes nothing before the gate is opened, and has nothing.
+async fn storing_slowly() -> (TestServer, dialogue_tests::Gate) {
     let gate = dialogue_tests::Gate::default();
     let held = gate.clone();
     let server = TestServer::with(|builder| {
@@ -193,6 +193,12 @@ async fn events_that_wait_to_be_stored_are_found_meanwhile() {
             .load_history(|_| async { Ok(Vec::new()) })
     })
     .await;
+    (server, gate)
+}
+
+#[tokio::test]
+async fn events_that_wait_to_be_stored_are_found_meanwhile() {
+    let (server, gate) = storing_slowly().await;
     for number in 1..=8 {
         server
             .trigger::<Message>(Chat, message(&number.to_string()))
@@ -280,20 +286,7 @@ async fn what_a_handler_triggers_during_the_drain_is_handed_over_too() {
 
 #[tokio::test]
 async fn what_waits_of_an_earlier_incarnation_is_not_shown_as_the_present_ones() {
-    let gate = dialogue_tests::Gate::default();
-    let held = gate.clone();
-    let server = TestServer::with(|builder| {
-        builder
-            .on_history_evicted(move |_| {
-                let held = held.clone();
-                async move {
-                    held.pass().await;
-                    Ok(())
-                }
-            })
-            .load_history(|_| async { Ok(Vec::new()) })
-    })
-    .await;
+    let (server, gate) = storing_slowly().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     for number in 1..=8 {
         server

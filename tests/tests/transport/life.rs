@@ -87,14 +87,8 @@ async fn hooks_and_handlers_that_are_at_work_are_waited_for() {
     record.expect(&["handled"]).await;
 }
 
-#[tokio::test]
-async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
-    let server = TestServer::limited(Limits {
-        drain_deadline: Duration::from_millis(200),
-        hook_deadline: Duration::from_secs(3_600),
-        ..Limits::default()
-    })
-    .await;
+/// Has a handler at work that does not end before the gate is opened.
+async fn hang_a_handler(server: &TestServer) -> Gate {
     let gate = Gate::default();
     let held = gate.clone();
     server.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
@@ -103,6 +97,18 @@ async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
     });
     server.trigger(Chat, message("hi")).await.expect("an event");
     gate.arrival().await;
+    gate
+}
+
+#[tokio::test]
+async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
+    let server = TestServer::limited(Limits {
+        drain_deadline: Duration::from_millis(200),
+        hook_deadline: Duration::from_secs(3_600),
+        ..Limits::default()
+    })
+    .await;
+    let _gate = hang_a_handler(&server).await;
     let stopped = within("the drain's deadline", server.dialogue().stop()).await;
     assert!(
         matches!(stopped, Err(Error::DrainTimedOut { remaining }) if remaining > 0),
@@ -178,8 +184,8 @@ async fn a_port_that_is_taken_is_an_error_and_harms_nobody() {
 
 #[tokio::test]
 async fn the_history_is_handed_over_though_something_does_not_end() {
-    let (gate, record) = (Gate::default(), Record::default());
-    let (held, noted) = (gate.clone(), record.clone());
+    let record = Record::default();
+    let noted = record.clone();
     let limits = Limits {
         drain_deadline: Duration::from_secs(1),
         hook_deadline: Duration::from_secs(3_600),
@@ -192,12 +198,7 @@ async fn the_history_is_handed_over_though_something_does_not_end() {
         })
     })
     .await;
-    server.on(Chat, move |_: EventMessage<dialogue_tests::Message>| {
-        let held = held.clone();
-        async move { held.pass().await }
-    });
-    server.trigger(Chat, message("hi")).await.expect("an event");
-    gate.arrival().await;
+    let _gate = hang_a_handler(&server).await;
     let stopped = within("the drain's deadline", server.dialogue().stop()).await;
     assert!(matches!(stopped, Err(Error::DrainTimedOut { .. })), "{stopped:?}");
     record.expect(&["chat 1"]).await;

@@ -22,17 +22,8 @@ pub(super) struct Form<'s> {
 impl<'s> Form<'s> {
     fn with(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        // Each once: a recursive type would have more parts with each level, all of them the same.
-        for &part in &other.parts {
-            if !both.parts.iter().any(|own| std::ptr::eq(*own, part)) {
-                both.parts.push(part);
-            }
-        }
-        for &rival in &other.rivals {
-            if !both.rivals.iter().any(|own| std::ptr::eq(*own, rival)) {
-                both.rivals.push(rival);
-            }
-        }
+        add_new(&mut both.parts, &other.parts);
+        add_new(&mut both.rivals, &other.rivals);
         both
     }
 
@@ -67,6 +58,15 @@ impl<'s> Form<'s> {
             _ => None,
         };
         self.parts.iter().filter_map(listed).min_by_key(Vec::len)
+    }
+}
+
+/// Adds each once: a recursive type would have more parts with each level, all of them the same.
+fn add_new<'s, T>(own: &mut Vec<&'s T>, others: &[&'s T]) {
+    for &other in others {
+        if !own.iter().any(|own| std::ptr::eq(*own, other)) {
+            own.push(other);
+        }
     }
 }
 
