@@ -1,6 +1,8 @@
 //! The only place that knows sockets: HTTP, the WebSocket upgrade, the connection's task, the serve loop and the drain.
 
 mod connection;
+#[cfg(target_os = "linux")]
+mod descriptors;
 #[cfg(feature = "testing")]
 mod echo;
 mod framing;

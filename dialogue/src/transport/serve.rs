@@ -176,6 +176,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
+    #[cfg(target_os = "linux")]
+    super::descriptors::make_room(&socket);
     socket.listen(BACKLOG)
 }
 
