@@ -8,8 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, lazy};
 
 use crate::client::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
@@ -102,19 +101,21 @@ pub(crate) enum HookFailure {
 
 /// Runs a hook or handler so that its panic or hang harms only what it was about. The closure runs inside too. At the
 /// deadline the future is dropped.
-pub(crate) async fn contain<F: Future>(deadline: Duration, run: impl FnOnce() -> F) -> Result<F::Output, HookFailure> {
-    let caught = contain_panic(async { run().await });
-    match tokio::time::timeout(deadline, caught).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(HookFailure::TimedOut(deadline)),
-    }
+pub(crate) fn contain<F: Future>(
+    deadline: Duration,
+    run: impl FnOnce() -> F,
+) -> impl Future<Output = Result<F::Output, HookFailure>> {
+    let caught = contain_panic(lazy(|_| run()).flatten());
+    tokio::time::timeout(deadline, caught).map(move |outcome| outcome.unwrap_or(Err(HookFailure::TimedOut(deadline))))
 }
 
 /// Runs what has its own bounds in time so that its panic harms only what it was about.
-pub(crate) async fn contain_panic<F: Future>(future: F) -> Result<F::Output, HookFailure> {
-    let caught = AssertUnwindSafe(future).catch_unwind();
-    caught
-        .await
+///
+/// Combined, as [`contain`] is, and not `async`: an `async` function has a place for its argument beside the one in which it
+/// awaits it, and futures here are large, and made for every command.
+pub(crate) fn contain_panic<F: Future>(future: F) -> impl Future<Output = Result<F::Output, HookFailure>> {
+    AssertUnwindSafe(future)
+        .catch_unwind()
         .map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
 }
 

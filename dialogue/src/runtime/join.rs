@@ -97,7 +97,10 @@ pub(crate) async fn join(
             if is_full {
                 return Err(JoinError::Full);
             }
-            ask_before_join(core, client, &room).await?;
+            if core.hooks.before_join.is_some() {
+                // In a box, so that a join without the hook needs no room for it.
+                Box::pin(ask_before_join(core, client, &room)).await?;
+            }
             asked = true;
         }
         if room.origin == Origin::OnDemand {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, lazy};
+use futures_util::future::{BoxFuture, FutureExt, lazy};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::greeting::{Presented, authenticate, connected_frame};
+use super::greeting::{authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
-use crate::client::{ClientState, Frame};
+use crate::client::{ClientState, Frame, Handshake};
 use crate::history::Cursor;
 use crate::hooks::contain_panic;
 use crate::id::{EventName, RoomId};
@@ -23,7 +23,8 @@ use crate::runtime::{
 pub(crate) struct Session {
     core: Arc<Core>,
     client: Arc<ClientState>,
-    presented: Presented,
+    /// What came with the HTTP request, for a later `connect`.
+    presented: Option<Box<Handshake>>,
     /// Told when a later `connect` has changed when the session ends.
     renewed: Notify,
 }
@@ -32,7 +33,7 @@ pub(crate) struct Session {
 type Reply = Option<bytes::Bytes>;
 
 impl Session {
-    pub(crate) fn new(core: Arc<Core>, client: Arc<ClientState>, presented: Presented) -> Self {
+    pub(crate) fn new(core: Arc<Core>, client: Arc<ClientState>, presented: Option<Box<Handshake>>) -> Self {
         Self {
             core,
             client,
@@ -128,34 +129,39 @@ impl Session {
         }
     }
 
+    /// Sends the outcome of a command, once it has one.
     fn answer<'s>(
         &'s self,
         id: Option<i64>,
         about: Subject,
         outcome: impl Future<Output = Result<Reply, Failure>> + Send + 's,
     ) -> BoxFuture<'s, ()> {
-        Box::pin(async move {
-            // Hooks are contained; what else may panic is the application's `Deserialize` and the like.
-            let outcome = contain_panic(outcome).await.unwrap_or_else(|failure| {
-                self.core
-                    .log(|| tracing::error!(room = ?about.room_id, event = ?about.event, error = %failure, "a command failed"));
-                Err(Failure::internal())
-            });
-            match outcome {
-                Ok(Some(frame)) => self.reply(frame),
-                Ok(None) => {}
-                Err(failure) => self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref())),
-            }
-        })
+        // Hooks are contained; what else may panic is the application's `Deserialize` and the like.
+        contain_panic(outcome)
+            .map(move |outcome| {
+                let outcome = outcome.unwrap_or_else(|failure| {
+                    self.core.log(|| {
+                        tracing::error!(room = ?about.room_id, event = ?about.event, error = %failure, "a command failed");
+                    });
+                    Err(Failure::internal())
+                });
+                match outcome {
+                    Ok(Some(frame)) => self.reply(frame),
+                    Ok(None) => {}
+                    Err(failure) => {
+                        self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref()));
+                    }
+                }
+            })
+            .boxed()
     }
 
     /// Runs what may have a long reply once there is room for that in the queue: who asks for much at once is served as fast as
     /// it reads, and not cut for what it has been given.
-    async fn when_it_fits<T>(&self, work: impl Future<Output = T>) -> T {
+    fn when_it_fits<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let limits = &self.core.limits;
         let longest = limits.replay_bytes.max(limits.history_page_bytes);
-        self.client.outbox.fits(longest).await;
-        work.await
+        self.client.outbox.fits(longest).then(|()| work)
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {
@@ -173,7 +179,7 @@ impl Session {
         let refused = |reason: &str| Failure::new(ErrorCode::Unauthenticated, reason);
         let who = authenticate(
             &self.core,
-            &self.presented,
+            self.presented.as_deref(),
             connect.auth,
             self.core.limits.connect_deadline,
         )
