@@ -9,7 +9,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::protocol::{EventHead, Request};
-use crate::session::Presented;
 use crate::{Dialogue, ErrorCode, EventMessage, Limits, transport};
 
 /// How much a pipe holds in each direction, in bytes: about what a socket does.
@@ -61,12 +60,17 @@ pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
     let core = std::sync::Arc::clone(&dialogue.core);
     crate::ClientBuilder::over(Box::new(move |headers| {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let presented = Presented {
+        let presented = crate::Handshake {
             headers: headers.clone(),
-            ..Presented::default()
+            ..crate::Handshake::new(serde_json::Value::Null)
         };
         let connect_by = Instant::now() + core.limits.connect_deadline;
-        let serving = transport::serve_until_stopped(std::sync::Arc::clone(&core), theirs, presented, connect_by);
+        let serving = transport::serve_until_stopped(
+            std::sync::Arc::clone(&core),
+            theirs,
+            Some(Box::new(presented)),
+            connect_by,
+        );
         core.tasks.spawn(serving);
         ours
     }))
@@ -99,7 +103,7 @@ where
 {
     let core = dialogue.core.clone();
     let connect_by = Instant::now() + core.limits.connect_deadline;
-    transport::serve(core, stream, Presented::default(), connect_by).await;
+    transport::serve(core, stream, None, connect_by).await;
 }
 
 /// A WebSocket at every path that sends messages back as they came, up to `message_bytes` each. It shares the handshake,

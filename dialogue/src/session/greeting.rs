@@ -1,11 +1,9 @@
 //! Who a client is: authentication, and its admission as a connected client.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -20,14 +18,6 @@ use crate::serial::SerialQueue;
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
 const MAX_USER_ID_BYTES: usize = 128;
 
-/// What came with the HTTP request of a connection.
-#[derive(Clone, Default)]
-pub(crate) struct Presented {
-    pub(crate) headers: HeaderMap,
-    pub(crate) query: Option<String>,
-    pub(crate) peer: Option<SocketAddr>,
-}
-
 /// Who somebody is.
 pub(crate) struct Authenticated {
     /// `None` for nobody in particular.
@@ -36,23 +26,26 @@ pub(crate) struct Authenticated {
     pub(crate) meta: Value,
 }
 
-/// Who the client is that presents this, or why it is nobody: the text is for the client.
+/// Who the client is that presents this, or why it is nobody: the text is for the client. `presented` is what came with its
+/// HTTP request, if there was one that `authenticate` could ask for.
 pub(crate) async fn authenticate(
     core: &Core,
-    presented: &Presented,
+    presented: Option<&Handshake>,
     auth: Value,
     within: Duration,
 ) -> Result<Authenticated, String> {
-    let handshake = Handshake {
-        auth,
-        headers: presented.headers.clone(),
-        query: presented.query.clone(),
-        peer: presented.peer,
-    };
-    let auth = Arc::new(handshake.auth.clone());
+    let auth = Arc::new(auth);
     let identity = if core.trust_client_identity {
-        trusted(&handshake.auth)?
+        trusted(&auth)?
     } else if let Some(authenticate) = &core.hooks.authenticate {
+        let auth = Value::clone(&auth);
+        let handshake = match presented {
+            Some(presented) => Handshake {
+                auth,
+                ..presented.clone()
+            },
+            None => Handshake::new(auth),
+        };
         let answer = contain(within, || authenticate(handshake)).await;
         allowed(core, "authenticate", answer)?
     } else {

@@ -8,5 +8,5 @@ mod greeting;
 mod reply;
 
 pub(crate) use commands::Session;
-pub(crate) use greeting::{Presented, admit, authenticate};
+pub(crate) use greeting::{admit, authenticate};
 pub(crate) use reply::{Failure, error_frame};

@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::incoming::{Incoming, Received};
 use super::socket;
-use crate::client::{ClientState, Close, Frame, Outbox};
+use crate::client::{ClientState, Close, Frame, Handshake, Outbox};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
 use crate::rate_limit::{Rate, SlidingWindow};
 use crate::runtime::{Core, disconnect};
-use crate::session::{Failure, Presented, Session, admit, authenticate, error_frame};
+use crate::session::{Failure, Session, admit, authenticate, error_frame};
 
 /// A ping without payload.
 const PING: &[u8] = &[0x89, 0];
@@ -25,8 +25,12 @@ const PING: &[u8] = &[0x89, 0];
 const EXPIRED: &str = "the session has expired";
 
 /// Serves one upgraded connection until it has ended, or the server's drain is over.
-pub(crate) async fn serve_until_stopped<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
-where
+pub(crate) async fn serve_until_stopped<S>(
+    core: Arc<Core>,
+    socket: S,
+    presented: Option<Box<Handshake>>,
+    connect_by: Instant,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stopped = core.stopped.clone();
@@ -36,8 +40,8 @@ where
     }
 }
 
-/// Serves one upgraded connection until it has ended.
-pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Presented, connect_by: Instant)
+/// Serves one upgraded connection until it has ended. `presented` is what came with its HTTP request, for `authenticate`.
+pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Option<Box<Handshake>>, connect_by: Instant)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -63,12 +67,12 @@ impl Drop for Membership<'_> {
     }
 }
 
-async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, mut presented: Presented, connect_by: Instant)
+async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, presented: Option<Box<Handshake>>, connect_by: Instant)
 where
     R: AsyncRead + Unpin,
 {
     let greeted = tokio::select! {
-        greeted = timeout_at(connect_by, Box::pin(greet(core, reader, &presented, connect_by))) => greeted,
+        greeted = timeout_at(connect_by, Box::pin(greet(core, reader, presented.as_deref(), connect_by))) => greeted,
         () = core.stopping.cancelled() => {
             reader.end(CloseCode::Restarting, "the server is stopping");
             return;
@@ -89,10 +93,6 @@ where
     if core.is_stopping() {
         reader.end(CloseCode::Restarting, "the server is stopping");
         return;
-    }
-    if core.hooks.authenticate.is_none() {
-        // Nobody will look at it again.
-        presented = Presented::default();
     }
     let session = Session::new(Arc::clone(core), client, presented);
     let outbox = Arc::clone(reader.incoming.outbox());
@@ -119,7 +119,7 @@ async fn while_it_lasts(outbox: &Outbox, session: &Session, work: impl Future<Ou
 async fn greet<R>(
     core: &Arc<Core>,
     reader: &mut Reader<R>,
-    presented: &Presented,
+    presented: Option<&Handshake>,
     connect_by: Instant,
 ) -> Option<Arc<ClientState>>
 where

@@ -11,14 +11,15 @@ use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::published::document;
 use super::{connection, handshake};
+use crate::client::Handshake;
 use crate::contract;
 use crate::origin;
 use crate::runtime::{Core, Dialogue};
-use crate::session::Presented;
 
 /// The client for browsers and Node, as the npm package has it.
 const CLIENT: &str = include_str!("../../npm/client.js");
@@ -128,11 +129,15 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
         .get::<AcceptedAt>()
         .map_or_else(Instant::now, |accepted| accepted.0);
     let connect_by = accepted + core.limits.connect_deadline;
-    let presented = Presented {
-        headers: detached(headers),
-        query: request.uri().query().map(str::to_owned),
-        peer,
-    };
+    // Without the hook, nobody will look at it. In a box, since a connection's future has more than one place for it.
+    let presented = core.hooks.authenticate.is_some().then(|| {
+        Box::new(Handshake {
+            headers: detached(headers),
+            query: request.uri().query().map(str::to_owned),
+            peer,
+            ..Handshake::new(Value::Null)
+        })
+    });
     let upgraded = hyper::upgrade::on(&mut request);
     let task = {
         let core = Arc::clone(&core);

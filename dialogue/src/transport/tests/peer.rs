@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::settle;
 use crate::runtime::Dialogue;
-use crate::session::Presented;
 use crate::transport::connection;
 
 /// What a peer reads.
@@ -42,7 +41,7 @@ impl Peer {
         let core = Arc::clone(&dialogue.core);
         let connect_by = Instant::now() + core.limits.connect_deadline;
         let tasks = core.tasks.clone();
-        tasks.spawn(connection::serve(core, theirs, Presented::default(), connect_by));
+        tasks.spawn(connection::serve(core, theirs, None, connect_by));
         let mut peer = Self {
             socket: ours,
             pending: BytesMut::new(),
