@@ -2,6 +2,8 @@
 //!
 //! In two steps, because a room gives out its numbers under a lock and the payload need not be written there.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -16,6 +18,14 @@ const OPENING: &[u8] = br#"{"type":"event","#;
 
 /// What [`PreparedEvent::finish`] may append: `,"seq":`, the 20 digits of the highest number, and `}`.
 const CLOSING_BYTES: usize = 28;
+
+/// How much memory a thread keeps to write frames in.
+const SCRATCH_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    /// Where a frame is written until its length is known. A buffer of its own would be moved as it grows.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Appends an event as `joined` and `history` list it, `{"event":…}`, given its live frame or the JSON text of its
 /// [`EventMessage`]. A history can thus keep the live frame itself, and shares its memory.
@@ -56,29 +66,36 @@ impl<'a> EventHead<'a> {
 
     /// Encodes all of it, and makes room for the number.
     pub(crate) fn prepare(&self) -> PreparedEvent {
-        let mut text = Vec::with_capacity(256);
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            self.write(scratch);
+            // A history may keep the frame for long, so that it takes no more memory than it fills.
+            let mut text = Vec::with_capacity(scratch.len() + CLOSING_BYTES);
+            text.extend_from_slice(scratch);
+            if scratch.capacity() > SCRATCH_BYTES {
+                *scratch = Vec::new();
+            }
+            PreparedEvent(text)
+        })
+    }
+
+    fn write(&self, text: &mut Vec<u8>) {
         text.extend_from_slice(&[0; MAX_HEADER]);
         text.extend_from_slice(OPENING);
         text.extend_from_slice(br#""event":"#);
-        json::write(&mut text, self.event);
+        json::write(text, self.event);
         text.extend_from_slice(br#","roomId":"#);
-        json::write(&mut text, self.room_id);
+        json::write(text, self.room_id);
         text.extend_from_slice(br#","data":"#);
-        json::write(&mut text, self.data);
+        json::write(text, self.data);
         text.extend_from_slice(br#","from":"#);
-        json::write(&mut text, self.from);
+        json::write(text, self.from);
         text.extend_from_slice(br#","timestamp":"#);
-        json::write(&mut text, &self.timestamp);
+        json::write(text, &self.timestamp);
         if let Some(meta) = self.meta {
             text.extend_from_slice(br#","meta":"#);
-            json::write(&mut text, meta);
+            json::write(text, meta);
         }
-        text.reserve_exact(CLOSING_BYTES);
-        // A history may keep the frame for long: a quarter more than it fills is all that it may take.
-        if text.capacity() - text.len() > CLOSING_BYTES + text.len() / 4 {
-            text.shrink_to(text.len() + CLOSING_BYTES);
-        }
-        PreparedEvent(text)
     }
 }
 

@@ -12,11 +12,11 @@ pub(crate) fn random_name(bytes: usize) -> String {
     if let Err(error) = getrandom::fill(&mut random) {
         panic!("the operating system gives no random numbers: {error}");
     }
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    random
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)])
-        .collect()
+    let mut name = String::with_capacity(2 * bytes);
+    for nibble in random.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]) {
+        name.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+    }
+    name
 }
 
 /// A new room's epoch: 64 random bits, so that no position of an earlier room of the same id fits.
