@@ -40,12 +40,13 @@ fn trigger_to_nobody(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| server.keep());
 }
 
-/// A client's trigger, from the bytes that come in to the bytes that go out to the room's one member, its sender.
-#[divan::bench(sample_size = 500)]
-fn inbound_trigger(bencher: Bencher<'_, '_>) {
+/// A hundred triggers of a client, each from the bytes that come in to the bytes that go out to the room's one member, its
+/// sender.
+#[divan::bench(sample_size = 5)]
+fn inbound_trigger_100_times(bencher: Bencher<'_, '_>) {
     let server = Server::new(1);
     server.join_all(Lobby { number: 0 });
-    bencher.bench_local(|| server.trigger_from_client());
+    bencher.bench_local(|| server.trigger_from_client(100));
 }
 
 /// The server's trigger, until every member's frame has been handed to its socket.

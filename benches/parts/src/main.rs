@@ -28,9 +28,7 @@ const PARTS: &[(&str, Run)] = &[
     ("fan_out/100", |times| {
         repeat(times, &in_lobby(100), |server| server.trigger(100))
     }),
-    ("inbound_trigger", |times| {
-        repeat(times, &in_lobby(1), Server::trigger_from_client)
-    }),
+    ("inbound_trigger", |times| in_lobby(1).trigger_from_client(times)),
     ("join_and_leave", |times| {
         repeat(times, &newcomer(), |(server, client)| {
             server.join_and_leave(client, Lobby { number: 0 });

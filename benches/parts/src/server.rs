@@ -137,12 +137,16 @@ impl Server {
         });
     }
 
-    /// A trigger of the first client in the first room, until it has been written to that client.
-    pub fn trigger_from_client(&self) {
+    /// So many triggers of the first client in the first room, one after the other, each until it has been written to that
+    /// client.
+    pub fn trigger_from_client(&self, times: u32) {
         let first = self.first.as_ref().expect("a client");
-        self.runtime.block_on(self.until_written(1, async {
-            put(first, self.frame.clone());
-        }));
+        // In one go, because to enter the runtime is nothing that a server does for each message.
+        self.runtime.block_on(async {
+            for _ in 0..times {
+                self.until_written(1, async { put(first, self.frame.clone()) }).await;
+            }
+        });
     }
 
     /// A client comes into a room and leaves it, until it has been told.
