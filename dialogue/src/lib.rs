@@ -468,7 +468,6 @@ mod delivery;
 mod error;
 mod event;
 #[cfg(feature = "server")]
-mod hang_up;
 mod history;
 mod hooks;
 mod id;

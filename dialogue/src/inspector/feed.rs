@@ -6,25 +6,22 @@
 //! - `rates`: once a second, what was counted in it, dropped events included;
 //! - `end`: the server is stopping.
 //!
-//! A viewer that reads nothing for the write deadline is hung up on, as any other reader would be.
+//! A viewer that reads nothing is hung up on as any other reader of a response is.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header;
 use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::Failure;
-use crate::hang_up::HangUp;
 use crate::id::RoomId;
 use crate::protocol::write_event_message;
 use crate::runtime::{Core, Notice, NoticeKind, Viewer, wall_clock};
@@ -38,10 +35,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// How many rooms' rates are told, the busiest first: more than a screen shows.
 const RATED_ROOMS: usize = 200;
 
-pub(super) async fn feed(
-    State(core): State<Arc<Core>>,
-    hang_up: Option<Extension<HangUp>>,
-) -> Result<Response, Failure> {
+pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Failure> {
     if core.is_stopping() {
         return Err(Failure::unavailable("the server is stopping"));
     }
@@ -49,12 +43,6 @@ pub(super) async fn feed(
         .tap
         .watch()
         .ok_or_else(|| Failure::unavailable("as many are watching as may"))?;
-    let watched = Watched::default();
-    let over = CancellationToken::new();
-    if let Some(Extension(hang_up)) = hang_up {
-        let waiting = give_up(Arc::clone(&core), watched.clone(), over.clone(), hang_up);
-        core.tasks.spawn(waiting);
-    }
     let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
@@ -62,33 +50,10 @@ pub(super) async fn feed(
         viewer,
         tick,
         next_list: Instant::now(),
-        watched,
         stage: Stage::Opening,
-        _over: over.drop_guard(),
     };
     let body = Body::from_stream(stream::unfold(feed, Feed::next));
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
-}
-
-/// Whether the feed has been asked for more since somebody last looked.
-#[derive(Debug, Clone, Default)]
-struct Watched(Arc<AtomicBool>);
-
-/// Hangs up when the feed has not been asked for more in a whole write deadline: there is a tick each second, so that
-/// what was written before is still waiting to be read.
-async fn give_up(core: Arc<Core>, watched: Watched, over: CancellationToken, hang_up: HangUp) {
-    let patience = core.limits.write_deadline.max(2 * TICK);
-    loop {
-        tokio::select! {
-            () = over.cancelled() => return,
-            () = tokio::time::sleep(patience) => {}
-        }
-        if !watched.0.swap(false, Ordering::Relaxed) {
-            core.log(|| tracing::info!("a viewer of the inspector read nothing and was hung up on"));
-            hang_up.call();
-            return;
-        }
-    }
 }
 
 /// One viewer's feed.
@@ -98,9 +63,7 @@ struct Feed {
     tick: Interval,
     /// When the next list may be sent.
     next_list: Instant,
-    watched: Watched,
     stage: Stage,
-    _over: DropGuard,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,7 +75,6 @@ enum Stage {
 
 impl Feed {
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
-        self.watched.0.store(true, Ordering::Relaxed);
         let text = match self.stage {
             Stage::Ended => return None,
             Stage::Opening => {

@@ -12,6 +12,7 @@ mod line;
 mod published;
 mod serve;
 mod socket;
+mod stall;
 #[cfg(test)]
 mod tests;
 mod upgrade;

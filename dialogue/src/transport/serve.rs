@@ -9,14 +9,15 @@ use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep, timeout_at};
 use tower_service::Service;
 
+use super::stall::{Noting, Stall};
 use super::upgrade::AcceptedAt;
 use crate::client::Close;
 use crate::error::Error;
-use crate::hang_up::HangUp;
 use crate::protocol::CloseCode;
 use crate::runtime::{Core, Dialogue};
 
@@ -26,6 +27,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many connections may wait to be accepted. When a server restarts, all its clients come back within a second or two;
 /// whoever finds no place tries again only after a second. The system may allow less.
 const BACKLOG: u32 = 4096;
+
+/// How long a response waits for a client that reads nothing of it, as long as the server is not stopping. A browser stops
+/// reading, too, when what it plays is paused.
+pub(super) const HTTP_WRITE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What is kept of the drain's deadline for tasks to notice that they are to end.
 const FORCED_END: Duration = Duration::from_secs(1);
@@ -215,6 +220,8 @@ async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
         };
         match accepted {
             Ok((socket, peer)) => {
+                // Frames are whole messages; to wait for more of them would only delay them.
+                let _ = socket.set_nodelay(true);
                 let task = http_connection(Arc::clone(&core), socket, peer, app.clone());
                 core.tasks.spawn(task);
             }
@@ -235,32 +242,33 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn http_connection(core: Arc<Core>, socket: TcpStream, peer: SocketAddr, app: axum::Router) {
+pub(super) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketAddr, app: axum::Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let accepted = AcceptedAt(Instant::now());
-    let hang_up = HangUp::default();
-    let called = hang_up.clone();
-    // Frames are whole messages; to wait for more of them would only delay them.
-    let _ = socket.set_nodelay(true);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(accepted);
-        request.extensions_mut().insert(hang_up.clone());
         app.clone().call(request.map(axum::body::Body::new))
     });
+    let stall = Stall::default();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(core.limits.connect_deadline)
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(Noting::new(socket, stall.clone())), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
+        biased;
         served = connection.as_mut() => served,
-        () = called.heard() => return,
+        () = stall.lasts(HTTP_WRITE_DEADLINE) => return,
         () = core.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
+                biased;
                 served = connection.as_mut() => served,
-                () = called.heard() => return,
+                () = stall.lasts(core.limits.write_deadline) => return,
                 () = core.stopped.cancelled() => return,
             }
         }

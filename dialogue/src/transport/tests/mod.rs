@@ -5,6 +5,7 @@
 
 mod cuts;
 mod expiry;
+mod http;
 mod model;
 mod on_demand;
 mod orphans;

@@ -1,0 +1,99 @@
+//! Notices when what is written to a socket waits for a client that does not read.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Since when a socket's write has been waiting, if it has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stall(Arc<Mutex<Option<Instant>>>);
+
+impl Stall {
+    /// Waits until the socket has taken nothing for so long, though there was something to write. To be polled in the task
+    /// that writes, after it has: nobody else is told of a write.
+    pub(super) async fn lasts(&self, patience: Duration) {
+        let mut alarm: Option<Pin<Box<Sleep>>> = None;
+        poll_fn(|context| {
+            let Some(since) = *self.0.lock() else {
+                alarm = None;
+                return Poll::Pending;
+            };
+            let due = since + patience;
+            match &mut alarm {
+                Some(alarm) if alarm.deadline() == due => alarm.as_mut().poll(context),
+                _ => alarm.insert(Box::pin(sleep_until(due))).as_mut().poll(context),
+            }
+        })
+        .await;
+    }
+
+    /// Notes how a write has ended.
+    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+        let mut since = self.0.lock();
+        match written {
+            Poll::Ready(_) => *since = None,
+            Poll::Pending => {
+                since.get_or_insert_with(Instant::now);
+            }
+        }
+        written
+    }
+}
+
+/// A socket that notes its stalls.
+#[derive(Debug)]
+pub(super) struct Noting<S> {
+    socket: S,
+    stall: Stall,
+}
+
+impl<S> Noting<S> {
+    pub(super) fn new(socket: S, stall: Stall) -> Self {
+        Self { socket, stall }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Noting<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.stall.note(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        self.stall.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,63 @@
+//! Plain HTTP: responses that nobody reads, and those that somebody reads slowly.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::*;
+use crate::transport::serve::{HTTP_WRITE_DEADLINE, http_connection};
+
+/// How long the response is; the pipe holds a thousandth of it.
+const LENGTH: usize = 1_000_000;
+
+/// Asks a server for a long response, and reads its first byte.
+async fn ask_for_much(dialogue: &Dialogue) -> (DuplexStream, JoinHandle<()>) {
+    let app = dialogue.router().route("/much", get(|| async { "x".repeat(LENGTH) }));
+    let (mut ours, theirs) = tokio::io::duplex(LENGTH / 1000);
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    let served = tokio::spawn(http_connection(Arc::clone(&dialogue.core), theirs, peer, app));
+    let request = b"GET /much HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    ours.write_all(request).await.expect("the server reads");
+    ours.read_u8().await.expect("the server answers");
+    (ours, served)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_nothing_of_a_response_for_a_minute_is_hung_up_on() {
+    let dialogue = Dialogue::builder().build().expect("a server");
+    let began = Instant::now();
+    let (_ours, served) = ask_for_much(&dialogue).await;
+    served.await.expect("it ends in order");
+    assert_eq!(began.elapsed().as_secs(), HTTP_WRITE_DEADLINE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_a_little_now_and_then_gets_the_whole_response() {
+    let dialogue = Dialogue::builder().build().expect("a server");
+    let (mut ours, served) = ask_for_much(&dialogue).await;
+    let (mut read, mut little) = (1, vec![0; LENGTH / 100]);
+    while read < LENGTH {
+        tokio::time::sleep(HTTP_WRITE_DEADLINE - Duration::from_secs(1)).await;
+        read += ours
+            .read_exact(&mut little)
+            .await
+            .map(|_| little.len())
+            .expect("it goes on");
+    }
+    drop(ours);
+    served.await.expect("it ends in order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_nothing_holds_up_a_drain_for_the_write_deadline_only() {
+    let dialogue = Dialogue::builder().build().expect("a server");
+    let (_ours, served) = ask_for_much(&dialogue).await;
+    let began = Instant::now();
+    dialogue.core.stopping.cancel();
+    served.await.expect("it ends in order");
+    assert_eq!(began.elapsed().as_secs(), dialogue.core.limits.write_deadline.as_secs());
+}
