@@ -72,6 +72,11 @@ pub struct Limits {
     /// users can share an address. Over it, the upgrade is answered with 429. Behind a proxy, all connections are the
     /// proxy's; where the router is mounted in a server that does not tell the peer (`ConnectInfo`), none is counted.
     pub connections_per_address: Option<usize>,
+    /// The most bytes of events that the server's histories keep in memory, all rooms together, and the most that wait for
+    /// `on_history_evicted`. Default: 256 MiB, the texts of a million chat lines. Over it, the events of the least recently
+    /// used room are evicted, as over [`HistoryConfig::max_rooms`](crate::HistoryConfig::max_rooms), and where there is only
+    /// one with events, its oldest; of those that wait, the oldest are given up, and logged.
+    pub history_bytes: usize,
     /// The most events in one page of history. Default: 100, a screen or two of lines.
     pub history_page_events: usize,
     /// The most bytes of events in one page of history. Default: 256 KiB, a quarter of the queue. A single event over it is
@@ -144,6 +149,7 @@ impl Default for Limits {
             inbound_window: Duration::from_secs(4),
             connections_per_user: None,
             connections_per_address: None,
+            history_bytes: 256 * 1024 * 1024,
             history_page_events: 100,
             history_page_bytes: 256 * 1024,
             replay_events: 300,

@@ -15,7 +15,8 @@ use super::{Bounds, Cursor, Evicted, Page, Recovery, StoredEvent};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
-/// How much a [`HistoryManager`] keeps.
+/// How much a [`HistoryManager`] keeps. A server bounds its manager in bytes, too, by
+/// [`Limits::history_bytes`](crate::Limits::history_bytes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryConfig {
     /// How many events of one type are kept in each room, unless the event has its own limit. Default: 100, which is
@@ -134,6 +135,11 @@ impl HistoryManager {
     pub fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
         let evicted = self.store.lock().clear(room);
         decode_evicted(&evicted)
+    }
+
+    /// Keeps no more bytes of events, all rooms together, from the next event on. The lowest of several bounds holds.
+    pub(crate) fn bound_bytes(&self, max_bytes: usize) {
+        self.store.lock().bound_bytes(max_bytes);
     }
 
     /// Keeps an event as its room's newest, at most `limit` of its type. Those evicted for it are given to `take` before

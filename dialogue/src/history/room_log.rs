@@ -59,9 +59,22 @@ impl RoomLog {
             None => self.rings.entry(stored.event.clone()).or_default(),
         };
         ring.kept.push_back(Kept { arrival, stored });
-        while ring.kept.len() > limit {
-            ring.evict_oldest(evict);
+        while ring.kept.len() > limit
+            && let Some(oldest) = ring.evict_oldest()
+        {
+            evict(oldest);
         }
+    }
+
+    /// Evicts the oldest event of all types.
+    pub(super) fn evict_oldest(&mut self) -> Option<StoredEvent> {
+        let oldest = |ring: &&mut Ring| ring.kept.front().map(|kept| kept.arrival);
+        let ring = self
+            .rings
+            .values_mut()
+            .filter(|ring| !ring.kept.is_empty())
+            .min_by_key(oldest)?;
+        ring.evict_oldest()
     }
 
     /// Evicts everything, oldest first. How far each type is forgotten stays.
@@ -187,11 +200,10 @@ impl RoomLog {
 }
 
 impl Ring {
-    fn evict_oldest(&mut self, evict: &mut dyn FnMut(StoredEvent)) {
-        if let Some(kept) = self.kept.pop_front() {
-            self.mark = self.mark.max(kept.stored.seq.unwrap_or(0));
-            evict(kept.stored);
-        }
+    fn evict_oldest(&mut self) -> Option<StoredEvent> {
+        let Kept { stored, .. } = self.kept.pop_front()?;
+        self.mark = self.mark.max(stored.seq.unwrap_or(0));
+        Some(stored)
     }
 }
 

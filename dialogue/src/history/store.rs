@@ -1,6 +1,6 @@
 //! All rooms' histories: which rooms are kept, and what is still known of those that are not.
 //!
-//! Owns the eviction of whole rooms. Pure; the lock around it is in [`manager`](super::manager).
+//! Owns the bounds that all rooms share, and the eviction of whole rooms. Pure; the lock around it is in [`manager`](super::manager).
 
 use super::recency::Recency;
 use super::room_log::RoomLog;
@@ -15,7 +15,10 @@ const REMEMBERED_ROOMS: usize = 131_072;
 #[derive(Debug)]
 pub(super) struct Store {
     max_rooms: usize,
+    max_bytes: usize,
     max_remembered: usize,
+    /// Of the texts of all events.
+    bytes: usize,
     /// Rooms with events.
     live: Recency<RoomLog>,
     /// Rooms whose events were evicted together: their logs are empty, but tell how far they are forgotten.
@@ -33,16 +36,25 @@ impl Store {
     pub(super) fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
         Self {
             max_rooms,
+            max_bytes: usize::MAX,
             max_remembered,
+            bytes: 0,
             live: Recency::default(),
             emptied: Recency::default(),
             forgotten: 0,
         }
     }
 
-    /// Adds an event and evicts what goes for it: of its type beyond `limit`, then the least recently used room.
+    /// Keeps no more bytes from the next event on.
+    pub(super) fn bound_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = self.max_bytes.min(max_bytes);
+    }
+
+    /// Adds an event and evicts what goes for it: of its type beyond `limit`, then the least recently used rooms, and if
+    /// it is too much for memory even so, the oldest of its own room.
     pub(super) fn append(&mut self, room: &RoomId, stored: StoredEvent, limit: usize) -> Vec<Evicted> {
         let mut evicted = Vec::new();
+        self.bytes += stored.body.len();
         let log = match self.live.touch(room) {
             Some(log) => log,
             None => {
@@ -51,15 +63,25 @@ impl Store {
             }
         };
         log.append(stored, limit, &mut |entry| {
+            self.bytes -= entry.body.len();
             evicted.push(Evicted {
                 room: room.clone(),
                 entry,
             })
         });
-        while self.live.len() > self.max_rooms
+        while (self.live.len() > self.max_rooms || (self.bytes > self.max_bytes && self.live.len() > 1))
             && let Some((room, log)) = self.live.pop_oldest()
         {
             self.empty(room, log, &mut evicted);
+        }
+        while self.bytes > self.max_bytes
+            && let Some(entry) = self.live.touch(room).and_then(RoomLog::evict_oldest)
+        {
+            self.bytes -= entry.body.len();
+            evicted.push(Evicted {
+                room: room.clone(),
+                entry,
+            });
         }
         evicted
     }
@@ -113,6 +135,7 @@ impl Store {
 
     fn empty(&mut self, room: RoomId, mut log: RoomLog, evicted: &mut Vec<Evicted>) {
         log.evict_all(&mut |entry| {
+            self.bytes -= entry.body.len();
             evicted.push(Evicted {
                 room: room.clone(),
                 entry,

@@ -82,14 +82,30 @@ fn any_bounds() -> impl Strategy<Value = Bounds> {
 }
 
 /// Every event that ever was, with whether it is still kept.
-#[derive(Default)]
 struct Model {
+    max_bytes: usize,
     rooms: BTreeMap<&'static str, Vec<(StoredEvent, bool)>>,
     /// The rooms that have events, the least recently used first.
     used: Vec<&'static str>,
 }
 
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            max_bytes: usize::MAX,
+            rooms: BTreeMap::new(),
+            used: Vec::new(),
+        }
+    }
+}
+
 impl Model {
+    /// Of all that is kept.
+    fn bytes(&self) -> usize {
+        let kept = self.rooms.keys().flat_map(|room| self.kept(room));
+        kept.map(|event| event.body.len()).sum()
+    }
+
     fn next_seq(&self, room: &str) -> u64 {
         let last = self.log(room).iter().filter_map(|(event, _)| event.seq).max();
         last.unwrap_or(0) + 1
@@ -131,8 +147,17 @@ impl Model {
                 entry: oldest.0.clone(),
             });
         }
-        if self.used.len() > MAX_ROOMS {
+        while self.used.len() > MAX_ROOMS || (self.bytes() > self.max_bytes && self.used.len() > 1) {
             evicted.extend(self.clear(self.used[0]));
+        }
+        while self.bytes() > self.max_bytes {
+            let log = self.rooms.entry(room).or_default();
+            let oldest = log.iter_mut().find(|(_, kept)| *kept).unwrap();
+            oldest.1 = false;
+            evicted.push(Evicted {
+                room: room.into(),
+                entry: oldest.0.clone(),
+            });
         }
         evicted
     }
@@ -244,9 +269,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn histories_answer_as_the_model_does(steps in prop::collection::vec(any_step(), 1..80)) {
+    fn histories_answer_as_the_model_does(
+        max_bytes in prop_oneof![Just(usize::MAX), 0_usize..80],
+        steps in prop::collection::vec(any_step(), 1..80),
+    ) {
         let mut store = Store::new(MAX_ROOMS);
-        let mut model = Model::default();
+        store.bound_bytes(max_bytes);
+        let mut model = Model { max_bytes, ..Model::default() };
         for step in steps {
             match step {
                 Step::Append { room, kind, size } => append(&mut store, &mut model, ROOMS[room], kind, size),

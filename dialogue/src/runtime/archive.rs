@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::hand_over::{Evicted, MAX_WAITING};
-use crate::history::{EvictedHistory, StoredEvent};
+use crate::history::{self, Bounds, EvictedHistory, StoredEvent};
 use crate::hooks::contain;
 use crate::id::RoomId;
 
@@ -39,11 +39,11 @@ impl Core {
         epoch: &Arc<str>,
         events: impl IntoIterator<Item = StoredEvent>,
     ) -> usize {
-        self.hand_over.push(events.into_iter().map(|event| Evicted {
-            room: room.clone(),
-            epoch: Arc::clone(epoch),
-            event,
-        }))
+        let bounds = Bounds {
+            events: MAX_WAITING,
+            bytes: self.limits.history_bytes,
+        };
+        self.hand_over.push(of_incarnation(room, epoch, events), bounds)
     }
 
     /// The other half: sees to it that the hook is called.
@@ -52,7 +52,7 @@ impl Core {
             self.log(|| {
                 tracing::error!(
                     events = given_up,
-                    "evicted history is LOST: more than {MAX_WAITING} events wait for on_history_evicted"
+                    "evicted history is LOST: more waits for on_history_evicted than may"
                 );
             });
         }
@@ -63,17 +63,38 @@ impl Core {
             .push(1, &self.tasks, Box::pin(async move { work(&core).await }));
     }
 
-    /// Hands all history in memory over.
+    /// Hands all history in memory over. However much it is, it waits: it was in memory before, and no more comes.
     pub(crate) fn hand_over_everything(self: &Arc<Self>) {
         if self.hooks.on_history_evicted.is_none() {
             return;
         }
-        for evicted in self.history.drain_all() {
+        for evicted in by_type(self.history.drain_all()) {
             if let Some(room) = self.registry.find(&evicted.room) {
-                self.hand_over(&room.id, &room.epoch, [evicted.entry]);
+                let event = of_incarnation(&room.id, &room.epoch, [evicted.entry]);
+                self.hand_over.push(event, Bounds::NONE);
             }
         }
+        self.see_to_hand_over(0);
     }
+}
+
+/// Evicted events so that those of a room and type are together, in order: as they go in batches, where types alternate.
+pub(super) fn by_type(mut evicted: Vec<history::Evicted>) -> Vec<history::Evicted> {
+    evicted.sort_by(|one, other| (&one.room, &one.entry.event).cmp(&(&other.room, &other.entry.event)));
+    evicted
+}
+
+/// Events, with the incarnation of the room that they happened in.
+fn of_incarnation(
+    room: &RoomId,
+    epoch: &Arc<str>,
+    events: impl IntoIterator<Item = StoredEvent>,
+) -> impl Iterator<Item = Evicted> {
+    events.into_iter().map(|event| Evicted {
+        room: room.clone(),
+        epoch: Arc::clone(epoch),
+        event,
+    })
 }
 
 async fn work(core: &Core) {

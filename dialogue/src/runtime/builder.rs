@@ -17,7 +17,7 @@ use crate::client::{Flushers, Handshake, Identity, Refusal};
 use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};
-use crate::history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
+use crate::history::{EvictedHistory, HistoryManager, HistoryQuery};
 use crate::hooks::{Hook, HookOutcome, Hooks};
 use crate::id::EventName;
 use crate::limits::Limits;
@@ -238,7 +238,8 @@ impl Builder {
 
     /// Handed the events that memory no longer keeps, to be stored elsewhere: at least once, in order. A batch that fails
     /// comes again, five times in all, with pauses from 0.1 s that double; then it is given up, and an error is logged. At
-    /// most 50,000 events wait; over it the oldest are given up, and logged.
+    /// most 50,000 events and [`Limits::history_bytes`] wait; over it the oldest are given up, and logged. Those of the last
+    /// hand-over, when the server stops, all wait.
     ///
     /// Also handed over is what is in memory when the server stops, and when an on-demand room goes; but not the history of
     /// a room that is deleted.
@@ -353,6 +354,8 @@ impl Builder {
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
         let registry = registry(&self.declarations, &known_events, self.limits.max_rooms)?;
+        let history = self.history.unwrap_or_default();
+        history.bound_bytes(self.limits.history_bytes);
         Ok(Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
@@ -366,9 +369,7 @@ impl Builder {
                 triggered_keys: Default::default(),
                 flushers: Flushers::default(),
                 next_client: AtomicU64::new(0),
-                history: self
-                    .history
-                    .unwrap_or_else(|| HistoryManager::new(HistoryConfig::default())),
+                history,
                 hand_over: Default::default(),
                 listeners: Default::default(),
                 tap: Default::default(),

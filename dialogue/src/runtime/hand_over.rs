@@ -6,24 +6,43 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::history::StoredEvent;
+use crate::history::{Bounds, StoredEvent};
 use crate::id::{EventName, RoomId};
 use crate::serial::SerialQueue;
 
 /// The most events handed over in one call: enough to make a database's batch insert pay.
 const BATCH: usize = 100;
 
-/// The most events that may wait. Over it the oldest are given up, since memory that waits for a dead database must end
-/// somewhere; some 10 MB of chat lines.
+/// The most events that may wait while the server runs, some 10 MB of chat lines. How many bytes is a limit of its own.
 pub(super) const MAX_WAITING: usize = 50_000;
 
 /// What has been evicted and not yet been taken over.
 #[derive(Default)]
 pub(crate) struct HandOver {
     /// Oldest first. A batch stays here until the hook has taken it, so that readers of the history find it meanwhile.
-    waiting: Mutex<VecDeque<Evicted>>,
+    waiting: Mutex<Waiting>,
     /// Runs the hook.
     pub(super) worker: SerialQueue,
+}
+
+#[derive(Default)]
+struct Waiting {
+    events: VecDeque<Evicted>,
+    /// Of all their texts.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, evicted: Evicted) {
+        self.bytes += evicted.event.body.len();
+        self.events.push_back(evicted);
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(evicted) = self.events.pop_front() {
+            self.bytes -= evicted.event.body.len();
+        }
+    }
 }
 
 /// An event that memory no longer keeps.
@@ -42,18 +61,21 @@ impl Evicted {
 }
 
 impl HandOver {
-    /// Queues events. Returns how many old ones were given up for them.
-    pub(super) fn push(&self, events: impl IntoIterator<Item = Evicted>) -> usize {
+    /// Queues events. Over the bounds the oldest are given up, since memory that waits for a dead database must end
+    /// somewhere. Returns how many.
+    pub(super) fn push(&self, events: impl IntoIterator<Item = Evicted>, bounds: Bounds) -> usize {
         let mut waiting = self.waiting.lock();
-        waiting.extend(events);
-        let given_up = waiting.len().saturating_sub(MAX_WAITING);
-        waiting.drain(..given_up);
-        given_up
+        events.into_iter().for_each(|evicted| waiting.push(evicted));
+        let before = waiting.events.len();
+        while waiting.events.len() > bounds.events || waiting.bytes > bounds.bytes {
+            waiting.drop_oldest();
+        }
+        before - waiting.events.len()
     }
 
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.lock().len()
+        self.waiting.lock().events.len()
     }
 
     /// Waits until everything has been taken over or given up.
@@ -66,6 +88,7 @@ impl HandOver {
     pub(crate) fn waiting(&self, room: &str, epoch: &str, event: &EventName) -> Vec<StoredEvent> {
         self.waiting
             .lock()
+            .events
             .iter()
             .rev()
             .filter(|evicted| evicted.room == *room && *evicted.epoch == *epoch && evicted.event.event == *event)
@@ -76,10 +99,11 @@ impl HandOver {
     /// The oldest events that wait, as many as are of one room and type.
     pub(super) fn next_batch(&self) -> Vec<Evicted> {
         let waiting = self.waiting.lock();
-        let Some(first) = waiting.front() else {
+        let Some(first) = waiting.events.front() else {
             return Vec::new();
         };
         waiting
+            .events
             .iter()
             .take_while(|evicted| evicted.goes_with(first))
             .take(BATCH)
@@ -92,10 +116,11 @@ impl HandOver {
         let mut waiting = self.waiting.lock();
         for done in batch {
             let is_first = waiting
+                .events
                 .front()
                 .is_some_and(|first| first.goes_with(done) && first.event.is_same(&done.event));
             if is_first {
-                waiting.pop_front();
+                waiting.drop_oldest();
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::archive::by_type;
 use super::asking::allowed;
 use super::core::Core;
 use super::depth::{checked_depth, one_deeper};
@@ -26,7 +27,7 @@ pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u6
         return;
     }
     let queued = core.history.append(&room.id, kept, limit, |evicted| {
-        let each = evicted.into_iter().filter_map(|gone| {
+        let each = by_type(evicted).into_iter().filter_map(|gone| {
             if gone.room == room.id {
                 return Some(core.queue_for_hand_over(&room.id, &room.epoch, [gone.entry]));
             }

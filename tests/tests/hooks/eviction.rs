@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use dialogue::prelude::*;
-use dialogue::{HistoryConfig, HistoryManager};
+use dialogue::{HistoryConfig, HistoryManager, Limits};
 use dialogue_tests::{Chat, Message, Project, Record, TestServer, message};
 use serde_json::{Value, json};
 
@@ -320,4 +320,67 @@ async fn a_page_skips_nothing_while_events_are_evicted() {
         let numbers: Vec<_> = page.iter().filter_map(|message| message.seq).collect();
         assert!(numbers.windows(2).all(|pair| pair[0] == pair[1] + 1), "{numbers:?}");
     }
+}
+
+#[tokio::test]
+async fn more_events_than_may_wait_are_handed_over_all_the_same_at_the_end() {
+    const COUNT: usize = 50_100;
+    let (count, batches) = (Arc::new(Mutex::new(0)), Record::default());
+    let (counted, noted) = (Arc::clone(&count), batches.clone());
+    let manager = HistoryManager::new(HistoryConfig {
+        max_events_per_type: COUNT,
+        ..HistoryConfig::default()
+    });
+    let server = TestServer::with(|builder| {
+        builder.history(manager).on_history_evicted(move |batch| {
+            *counted.lock().expect("no panic") += batch.events.len();
+            noted.note(format!("{} {}", batch.event, batch.events.len()));
+            async { Ok(()) }
+        })
+    })
+    .await;
+    for _ in 0..COUNT / 2 {
+        for name in ["message", "typing"] {
+            server.history().push(&EventMessage::new(name, "chat", json!({})));
+        }
+    }
+    server.stop().await;
+    assert_eq!(*count.lock().expect("no panic"), COUNT);
+    assert_eq!(
+        batches.next().await,
+        "message 100",
+        "types that alternate go in batches too"
+    );
+}
+
+#[tokio::test]
+async fn histories_are_bounded_in_bytes_over_all_rooms() {
+    let record = Record::default();
+    let noted = record.clone();
+    let server = TestServer::with(|builder| {
+        builder
+            .limits(Limits {
+                history_bytes: 4_000,
+                ..Limits::default()
+            })
+            .on_history_evicted(move |batch| {
+                noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+                async { Ok(()) }
+            })
+    })
+    .await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let long = || message(&"x".repeat(900));
+    for _ in 0..2 {
+        server.trigger::<Message>(Chat, long()).await.expect("an event");
+    }
+    for _ in 0..2 {
+        server.trigger(Project { id: 7 }, long()).await.expect("an event");
+    }
+    record.expect(&["chat 2"]).await;
+    for _ in 0..2 {
+        server.trigger(Project { id: 7 }, long()).await.expect("an event");
+    }
+    record.expect(&["project-7 1"]).await;
+    assert_eq!(server.history().count("project-7", "message"), 3);
 }
