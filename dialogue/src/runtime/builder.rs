@@ -29,8 +29,8 @@ const NOTIFICATIONS: usize = 1024;
 
 /// Describes a server: what [`Dialogue::builder`] returns. Every part has a default but the rooms.
 ///
-/// Hooks are closures that return a future. They are contained: a panic, an error or a run longer than
-/// [`Limits::hook_deadline`] denies (`authenticate`, `before_join`, `before_each`) or is logged (all others), and harms
+/// Hooks are closures that return a future (`after_each`, one that returns nothing). They are contained: a panic, an error or a
+/// run longer than [`Limits::hook_deadline`] means no from a hook that is asked, is logged of one that is told, and harms
 /// nothing else. The notification hooks of one client run one after another, in the order of what they tell of.
 #[must_use = "call `build`"]
 pub struct Builder {
