@@ -9,6 +9,8 @@ const FOLLOWS_WITHIN_MS = 180_000; // a message so soon after another of the sam
 const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are pressed
 const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
 const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
+const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms is many requests, and the server counts them
+const LISTED_ROOMS = 1_000; // more than anyone looks through
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -208,21 +210,31 @@ function select(room) {
   $("text").focus();
 }
 
-let refreshTimer;
+let refreshing = false;
+let outdated = false;
 
-// One list answers for all that happens at about the same time.
-function refreshRooms() {
-  refreshTimer ??= setTimeout(async () => {
-    refreshTimer = undefined;
-    const listed = await client.listRooms().catch(() => null);
-    if (!listed) return; // the next connection refreshes, too
-    const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
-    for (const room of listed) roomOf(room.id, room);
-    for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
-    renderRooms();
-  }, 100);
+// One list answers for all that happens at about the same time, and for all that happens while it is made.
+async function refreshRooms() {
+  outdated = true;
+  if (refreshing) return;
+  refreshing = true;
+  while (outdated) {
+    await pause(100);
+    outdated = false;
+    const listed = await client.listRooms({ limit: LISTED_ROOMS }).catch(() => null);
+    if (listed) showRooms(listed); // otherwise the next connection refreshes, too
+    await pause(ROOMS_REST_MS);
+  }
+  refreshing = false;
 }
-setInterval(() => document.hidden || refreshRooms(), ROOM_SIZES_EVERY_MS);
+
+function showRooms(listed) {
+  const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
+  for (const room of listed) roomOf(room.id, room);
+  for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
+  renderRooms();
+}
+setInterval(() => client && !document.hidden && refreshRooms(), ROOM_SIZES_EVERY_MS);
 
 function renderRooms() {
   let unread = 0;
@@ -432,6 +444,8 @@ function paintAvatar(avatar, name) {
   avatar.textContent = [...name][0].toUpperCase();
   avatar.dataset.tint = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
 }
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function called(user) {
   return user === me ? "You" : user;
