@@ -120,6 +120,27 @@ test("clients that make up names of events do not fill the page", async () => {
   await seen(events(page), "again");
 });
 
+test("the rooms are right again after the page was told too late of who came", async () => {
+  const page = await open();
+  await page.addInitScript(() => {
+    const { fetch } = window;
+    const late = (text) => text.replace(/{"kind":"joined"[^}]*}/g, '{"kind":"dropped","count":1,"at":0}');
+    const through = new TransformStream({ transform: (text, controller) => controller.enqueue(late(text)) });
+    window.fetch = async (address, options) => {
+      const response = await fetch(address, options);
+      if (!String(address).endsWith("/feed")) return response;
+      return new Response(response.body.pipeThrough(new TextDecoderStream()).pipeThrough(through).pipeThrough(new TextEncoderStream()));
+    };
+  });
+  await page.reload();
+  await page.locator("#state[data-state=live]").waitFor();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  server.tell("people 3");
+  await seen(page.locator("#events-foot"), "3 missed");
+  await seen(rooms(page).filter({ hasText: "Chat" }), "3/500");
+  await seen(page.locator("[data-tab=members]"), "3");
+});
+
 test("a room tells of its members, its events and its history", async () => {
   const page = await open();
   server.tell("people 2");
