@@ -118,6 +118,14 @@ test("a topic that one creates can be joined by another, left and deleted", asyn
   await grace.roomLink("Garden plans: été").waitFor({ state: "detached" });
 });
 
+test("a long title in any script makes a topic", async () => {
+  const ada = await arriveInChat("Ada");
+  const title = "庭の計画と今年の薔薇についての長い長い題".repeat(3);
+  await ada.createsTopic(title);
+  await ada.says("Roses first.");
+  await ada.reads("Ada", "Roses first.");
+});
+
 test("however often others come and go, the rooms are asked for now and then", async () => {
   const ada = await arriveInChat("Ada");
   const guest = await arriveInChat("Guest");

@@ -11,6 +11,7 @@ const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typin
 const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
 const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms is many requests, and the server counts them
 const LISTED_ROOMS = 1_000; // more than anyone looks through
+const LONGEST_SLUG = 128 - "topic-".length; // an id has 128 bytes; a letter of most scripts takes nine of them
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -265,7 +266,7 @@ $("topic-form").addEventListener("submit", async (event) => {
   const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").toLowerCase();
   const slug = plain.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
   if (!slug) return fieldError("topic", "Give the topic a title with a letter or a digit in it.");
-  const id = /** @type {const} */ (`topic-${encodeURIComponent(slug)}`);
+  const id = /** @type {const} */ (`topic-${shortened(slug)}`);
   try {
     await client.createRoom(id, { name });
   } catch (error) {
@@ -276,6 +277,14 @@ $("topic-form").addEventListener("submit", async (event) => {
   fieldError("topic", "");
   location.hash = id;
 });
+
+/** As much of a slug as there is room for in an id, percent-encoded. */
+function shortened(slug) {
+  const letters = [...slug];
+  while (encodeURIComponent(letters.join("")).length > LONGEST_SLUG) letters.pop();
+  return encodeURIComponent(letters.join(""));
+}
+
 $("leave").addEventListener("click", () => attempt(current.joined.leave()));
 $("delete").addEventListener("click", () => {
   const { id, name } = current;
