@@ -75,7 +75,12 @@ async fn rooms_whose_ids_are_steps_of_a_path_are_told_of_too() {
         // A browser asks for `rooms/` or less when it is to ask for the id alone, or for its dots encoded.
         let told = ask(server.address(), &format!("inspect/rooms/~{id}")).await.json();
         assert_eq!(told["id"], id);
-        let triggered = trigger(server.address(), &format!("~{id}"), json!({ "event": "any", "data": 1 })).await;
+        let triggered = trigger(
+            server.address(),
+            &format!("~{id}"),
+            json!({ "event": "any", "data": 1 }),
+        )
+        .await;
         assert_eq!(triggered.status, 200, "{}", triggered.body);
     }
     assert_eq!(ask(server.address(), "inspect/rooms/~chat").await.json()["id"], "chat");
