@@ -73,7 +73,7 @@ export interface ClientOptions {
    */
   timeout?: number;
   /**
-   * How many requests may be waiting for their answers at a time; those beyond are rejected with `OVERLOADED`. Default: 128.
+   * How many requests may be waiting for their answers at a time; those beyond are rejected with `OVERLOADED`. Default: 96.
    */
   maxPending?: number;
 }

@@ -20,7 +20,7 @@ const AUTH_WITHIN_MS = 30_000;
 const PONG_WITHIN_MS = 10_000;
 const TIMEOUT_MS = 60_000; // with the 35 s until silence is noticed, well below the 120 s that servers remember keys
 const LONGEST_TIMER_MS = 2 ** 31 - 1; // longer ones fire at once
-const MAX_PENDING = 128; // with a hundred rooms to join again, a reconnect stays below the rate limit of 200 frames
+const MAX_PENDING = 96; // with a hundred rooms to join again, a reconnect stays within the rate limit of 200 frames
 const MAX_LISTED = 10_000;
 const REJOIN_ATTEMPTS = 8;
 
