@@ -228,12 +228,13 @@ class JoinedRoom {
 
   /** @param {string} event */
   async subscribe(event) {
-    const taken = () => this.#membership.subscribed(event);
-    await this.#request({ type: "subscribe", roomId: this.id, event }, { taken });
+    const taken = () => this.#membership.subscriptions.add(event);
+    await this.#widen([event], { type: "subscribe", roomId: this.id, event }, taken);
   }
   async subscribeAll() {
-    const taken = () => this.#membership.subscribedToAll();
-    await this.#request({ type: "subscribeAll", roomId: this.id }, { taken });
+    const room = this.#membership;
+    const taken = () => (room.subscriptions = new Set(["*", ...room.subscriptions]));
+    await this.#widen([...room.except], { type: "subscribeAll", roomId: this.id }, taken);
   }
   /** @param {string} event */
   async unsubscribe(event) {
@@ -256,6 +257,24 @@ class JoinedRoom {
 
   async leave() {
     await this.#session.leave(this.#membership);
+  }
+
+  /**
+   * Subscribes to events, which may come before the answer does.
+   *
+   * @param {string[]} events
+   * @param {Frame} frame
+   * @param {() => void} taken
+   */
+  async #widen(events, frame, taken) {
+    const { except } = this.#membership;
+    const again = events.filter((event) => except.delete(event));
+    try {
+      await this.#request(frame, { taken });
+    } catch (error) {
+      for (const event of again) except.add(event);
+      throw error;
+    }
   }
 
   /**
@@ -737,17 +756,6 @@ class Membership {
   /** @param {number} [seq] everything that was for this client up to there has come */
   advance(seq = 0) {
     if (seq > this.seq) this.seq = seq;
-  }
-
-  /** @param {string} event */
-  subscribed(event) {
-    this.except.delete(event);
-    this.subscriptions.add(event);
-  }
-
-  subscribedToAll() {
-    this.except.clear();
-    this.subscriptions = new Set(["*", ...this.subscriptions]);
   }
 
   /** @param {string} event */

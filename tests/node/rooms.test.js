@@ -168,6 +168,38 @@ test("what the wildcard does not stand for any more is not heard after a lost co
   assert.deepEqual(told.slice(2), [{ history: [20], gap: true }, { recovered: false }]);
 });
 
+test("what is subscribed to again is heard though it comes before the answer", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const told = listen(room);
+  await fake.tick(1);
+  told.length = 0;
+  for (const again of [() => room.subscribe("message"), () => room.subscribeAll()]) {
+    const unsubscribing = room.unsubscribe("message");
+    fake.socket.answers({ type: "ok" });
+    await unsubscribing;
+    const subscribing = again();
+    fake.socket.says({ type: "event", ...message(room.seq + 1) });
+    fake.socket.answers({ type: "ok", seq: room.seq - 1 });
+    await subscribing;
+  }
+  assert.deepEqual(told, [11, 12]);
+});
+
+test("what could not be subscribed to again stays away", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  for (const again of [() => room.subscribe("message"), () => room.subscribeAll()]) {
+    const subscribing = again();
+    fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slow down" });
+    assert.equal(await codeOf(subscribing), "RATE_LIMITED");
+  }
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ subscriptions: ["*"] }));
+  assert.deepEqual(fake.socket.taken().map(({ type, event }) => [type, event]), [["unsubscribe", "message"]]);
+});
+
 test("what is subscribed to again is behind the wildcard again", async (t) => {
   for (const again of [(room) => room.subscribe("message"), (room) => room.subscribeAll()]) {
     await t.test(async (t) => {
