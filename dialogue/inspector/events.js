@@ -5,6 +5,10 @@ import { VirtualList } from "./list.js";
 /** How much is kept to look at. */
 const MAX_EVENTS = 10_000;
 const MAX_BYTES = 32 * 1024 * 1024;
+/** What is no event counts as so much. */
+const NOTICE_BYTES = 100;
+/** How many names of events there are to choose from: where any event may happen, clients make names up. */
+const MAX_NAMES = 100;
 const ROW_HEIGHT = 26;
 const PREVIEW = 240;
 
@@ -31,16 +35,11 @@ export class EventLog {
       const item = entry(notice, this.#next++);
       this.#items.push(item);
       this.#bytes += item.bytes;
-      if (item.kind === "event") this.kinds.add(item.name);
+      if (item.kind === "event" && this.kinds.size < MAX_NAMES) this.kinds.add(item.name);
       if (item.kind === "dropped") this.missed += notice.count;
       if (this.#passes(item)) this.shown.push(item);
     }
-    let gone = Math.max(0, this.#items.length - MAX_EVENTS);
-    let bytesLeft = this.#bytes;
-    for (let index = 0; index < gone; index += 1) bytesLeft -= this.#items[index].bytes;
-    for (; bytesLeft > MAX_BYTES && gone < this.#items.length; gone += 1) bytesLeft -= this.#items[gone].bytes;
-    this.#bytes = bytesLeft;
-    this.#items.splice(0, gone);
+    this.#bytes = letGo(this.#items, this.#bytes);
     const oldest = this.#items[0]?.key ?? this.#next;
     const kept = this.shown.findIndex((item) => item.key >= oldest);
     const goneRows = kept < 0 ? this.shown.length : kept;
@@ -53,6 +52,8 @@ export class EventLog {
     this.#bytes = 0;
     this.shown = [];
     this.missed = 0;
+    const { kind } = this.filter;
+    this.kinds = new Set(kind && kind[0] !== "@" ? [kind] : []);
   }
 
   setFilter(change) {
@@ -91,6 +92,16 @@ export class EventLog {
   }
 }
 
+const weight = ({ bytes = NOTICE_BYTES }) => bytes;
+
+/** Takes the oldest out until no more is kept than may be; returns how many of so many bytes are left. */
+function letGo(items, bytes) {
+  let gone = 0;
+  for (; items.length - gone > MAX_EVENTS || bytes > MAX_BYTES; gone += 1) bytes -= weight(items[gone]);
+  items.splice(0, gone);
+  return bytes;
+}
+
 function entry(notice, key) {
   const { kind, message } = notice;
   if (kind === "event") {
@@ -99,7 +110,7 @@ function entry(notice, key) {
     return { key, kind, name: event, room: roomId, from, at: timestamp, seq, recipients, bytes, message };
   }
   const name = PRESENCE[kind] ?? kind;
-  return { key, kind, name, room: notice.roomId ?? "", from: notice.userId ?? "", at: notice.at, bytes: 100, notice };
+  return { key, kind, name, room: notice.roomId ?? "", from: notice.userId ?? "", at: notice.at, bytes: NOTICE_BYTES, notice };
 }
 
 function preview(item) {
@@ -124,6 +135,7 @@ export class EventsPane {
   #paused = false;
   #following = true;
   #held = [];
+  #heldBytes = 0;
   #newer = 0;
   #open = null;
 
@@ -163,8 +175,8 @@ export class EventsPane {
   add(notices) {
     if (this.#paused) {
       this.#held.push(...notices);
-      const over = this.#held.length - MAX_EVENTS;
-      if (over > 0) this.#held.splice(0, over);
+      const bytes = notices.reduce((sum, notice) => sum + weight(notice), this.#heldBytes);
+      this.#heldBytes = letGo(this.#held, bytes);
       this.#drawFoot();
       return;
     }
@@ -187,6 +199,7 @@ export class EventsPane {
     document.body.classList.toggle("paused", this.#paused);
     const held = this.#held;
     this.#held = [];
+    this.#heldBytes = 0;
     if (!this.#paused) this.add(held);
     this.#drawFoot();
   }
@@ -194,8 +207,10 @@ export class EventsPane {
   clear() {
     this.log.clear();
     this.#held = [];
+    this.#heldBytes = 0;
     this.close();
     this.toEnd();
+    this.#drawKinds();
     this.#drawFoot();
   }
 

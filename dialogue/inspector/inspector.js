@@ -133,6 +133,9 @@ follow({
     events.add(notices);
     rooms.add(notices);
     room.add(notices);
+    if (!notices.some(({ kind }) => kind === "dropped")) return;
+    rooms.refresh();
+    room.refresh();
   },
   rates: (rates) => {
     second = Math.floor(rates.at / 1000);

@@ -9,6 +9,8 @@ const ROW_HEIGHT = 44;
 const TYPING_PAUSE = 120;
 /** How near to the last row the next page is asked for. */
 const NEAR_END = 60;
+/** How long after something was missed the rooms are asked for again, in milliseconds: at most so often. */
+const SETTLE = 2_000;
 
 /** Stands for all rooms together. */
 const ALL = { id: null, name: "All rooms" };
@@ -20,6 +22,7 @@ export class RoomsPane {
   #total = 0;
   #asking = null;
   #timer = 0;
+  #settling = 0;
   #series = new Map();
   #second = 0;
   #roomCount = 0;
@@ -63,6 +66,14 @@ export class RoomsPane {
   async reload() {
     await this.#ask();
     byId("rooms").scrollTop = 0;
+  }
+
+  /** Asks anew, soon, for as many rooms as are known: who came and went was not told. */
+  refresh() {
+    this.#settling ||= setTimeout(async () => {
+      await this.#ask(undefined, this.#rows.length);
+      this.#settling = 0;
+    }, SETTLE);
   }
 
   /** Takes in what the feed tells of rooms that come and go, and of who is in them. */
@@ -144,14 +155,21 @@ export class RoomsPane {
     if (this.#more && !this.#asking && lastVisible > this.#rows.length - NEAR_END) this.#ask(this.#rows.at(-1)?.id);
   }
 
-  async #ask(after) {
+  /** Asks for the rooms after `after`, or for all anew: for a page of them, or as many as make `least`. */
+  async #ask(after, least = 0) {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
+    const next = (after) => askRooms(byId("rooms-search").value.trim(), after, asking.signal);
     try {
-      const { rooms, more, total } = await askRooms(byId("rooms-search").value.trim(), after, asking.signal);
+      let page = await next(after);
+      const { rooms, total } = page;
+      while (page.more && rooms.length < least) {
+        page = await next(rooms.at(-1).id);
+        rooms.push(...page.rooms);
+      }
       this.#rows = after === undefined ? rooms : [...this.#rows, ...rooms.filter(({ id }) => !this.#places.has(id))];
-      this.#more = more;
+      this.#more = page.more;
       if (after === undefined) this.#total = total;
       this.#index();
       this.#changed();

@@ -30,7 +30,8 @@ function address(path, parameters = {}) {
   return url;
 }
 
-const roomPath = (room) => `rooms/${encodeURIComponent(room)}`;
+// The ids `.` and `..` would be steps of the path, were there not a `~` before them.
+const roomPath = (room) => `rooms/~${encodeURIComponent(room)}`;
 
 export const askRooms = (filter, after, signal) => answer(fetch(address("rooms", { filter, after }), { signal }));
 export const askRoom = (room) => answer(fetch(address(roomPath(room))));

@@ -73,7 +73,7 @@ export interface ClientOptions {
    */
   timeout?: number;
   /**
-   * How many requests may be waiting for their answers at a time; those beyond are rejected with `OVERLOADED`. Default: 128.
+   * How many requests may be waiting for their answers at a time; those beyond are rejected with `OVERLOADED`. Default: 96.
    */
   maxPending?: number;
 }
@@ -406,7 +406,7 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   subscribe(event: keyof T["events"] & string): Promise<void>;
   /** Hears every event from now on. Rejects as `subscribe`. */
   subscribeAll(): Promise<void>;
-  /** Hears an event no longer. Rejects as `subscribe`. */
+  /** Hears an event no longer, after a lost connection either. Under the wildcard all others remain. Rejects as `subscribe`. */
   unsubscribe(event: keyof T["events"] & string): Promise<void>;
 
   /**

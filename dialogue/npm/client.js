@@ -20,7 +20,7 @@ const AUTH_WITHIN_MS = 30_000;
 const PONG_WITHIN_MS = 10_000;
 const TIMEOUT_MS = 60_000; // with the 35 s until silence is noticed, well below the 120 s that servers remember keys
 const LONGEST_TIMER_MS = 2 ** 31 - 1; // longer ones fire at once
-const MAX_PENDING = 128; // with a hundred rooms to join again, a reconnect stays below the rate limit of 200 frames
+const MAX_PENDING = 96; // with a hundred rooms to join again, a reconnect stays within the rate limit of 200 frames
 const MAX_LISTED = 10_000;
 const REJOIN_ATTEMPTS = 8;
 
@@ -229,15 +229,16 @@ class JoinedRoom {
   /** @param {string} event */
   async subscribe(event) {
     const taken = () => this.#membership.subscriptions.add(event);
-    await this.#request({ type: "subscribe", roomId: this.id, event }, { taken });
+    await this.#widen([event], { type: "subscribe", roomId: this.id, event }, taken);
   }
   async subscribeAll() {
-    const taken = () => (this.#membership.subscriptions = new Set(["*", ...this.#membership.subscriptions]));
-    await this.#request({ type: "subscribeAll", roomId: this.id }, { taken });
+    const room = this.#membership;
+    const taken = () => (room.subscriptions = new Set(["*", ...room.subscriptions]));
+    await this.#widen([...room.except], { type: "subscribeAll", roomId: this.id }, taken);
   }
   /** @param {string} event */
   async unsubscribe(event) {
-    const taken = () => ["*", event].forEach((name) => this.#membership.subscriptions.delete(name));
+    const taken = () => this.#membership.unsubscribed(event);
     await this.#request({ type: "unsubscribe", roomId: this.id, event }, { taken });
   }
 
@@ -256,6 +257,24 @@ class JoinedRoom {
 
   async leave() {
     await this.#session.leave(this.#membership);
+  }
+
+  /**
+   * Subscribes to events, which may come before the answer does.
+   *
+   * @param {string[]} events
+   * @param {Frame} frame
+   * @param {() => void} taken
+   */
+  async #widen(events, frame, taken) {
+    const { except } = this.#membership;
+    const again = events.filter((event) => except.delete(event));
+    try {
+      await this.#request(frame, { taken });
+    } catch (error) {
+      for (const event of again) except.add(event);
+      throw error;
+    }
   }
 
   /**
@@ -341,7 +360,11 @@ class Session {
     const stays = room && !room.leaving;
     if (stays && !subscriptions) return room.handle;
     const frame = { type: "join", roomId: id, subscriptions };
-    return this.request(frame, { room: stays ? room : undefined, take: (joined) => this.#joined(joined) });
+    const take = (/** @type {Frame} */ joined) => {
+      if (stays) room.except.clear();
+      return this.#joined(joined);
+    };
+    return this.request(frame, { room: stays ? room : undefined, take });
   }
 
   /** @param {Membership} room */
@@ -548,13 +571,28 @@ class Session {
   #rejoin(room, attempt = 0) {
     const link = this.#link;
     const frame = { type: "join", roomId: room.id, ...room.position() };
-    const take = (/** @type {Frame} */ joined) => this.#joined(joined);
+    const take = (/** @type {Frame} */ joined) => {
+      this.#joined(joined);
+      this.#narrow(room);
+    };
     this.#requests.add(frame, { repeat: false, unbounded: true, take }, this).catch((error) => {
       const isDue = () => link === this.#link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
       if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#left(room, error.code, error);
       setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), error.retryAfter ?? backoff(attempt));
     });
+  }
+
+  /**
+   * The wildcard of a new membership is whole again. If that cannot be changed, what comes is not told all the same.
+   *
+   * @param {Membership} room
+   */
+  #narrow(room) {
+    for (const event of room.except) {
+      const frame = { type: "unsubscribe", roomId: room.id, event };
+      this.#requests.add(frame, { repeat: false, unbounded: true, room }, this).catch(() => {});
+    }
   }
 
   /** @param {Frame} frame */
@@ -645,6 +683,8 @@ class Membership {
   state = "joined";
   /** @type {Set<string>} */
   subscriptions = new Set();
+  /** @type {Set<string>} */
+  except = new Set(); // what the wildcard does not stand for any more
   /** @type {Promise<unknown> | undefined} */
   leaving;
   #all;
@@ -706,6 +746,7 @@ class Membership {
   hear(message) {
     if (message.seq !== undefined && message.seq <= this.seq) return;
     this.advance(message.seq);
+    if (this.except.has(message.event)) return; // missed, or sent before a new membership was narrowed
     this.#tell(() => {
       this.events.tell(message.event, message);
       this.listeners.tell("any", message);
@@ -717,7 +758,13 @@ class Membership {
     if (seq > this.seq) this.seq = seq;
   }
 
-  /** What to join again with. */
+  /** @param {string} event */
+  unsubscribed(event) {
+    this.subscriptions.delete(event);
+    if (this.subscriptions.has("*")) this.except.add(event);
+  }
+
+  /** What to join again with. The wildcard stands for the names: it is not known which are behind it. */
   position() {
     const { epoch, seq, subscriptions } = this;
     return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
@@ -736,7 +783,9 @@ class Membership {
 
   /** @param {Frame} frame */
   #take({ roomName, subscriptions, epoch, seq }) {
-    Object.assign(this, { name: roomName, subscriptions: new Set(subscriptions), epoch, seq });
+    if (!subscriptions.includes("*")) this.except.clear();
+    const heard = subscriptions.filter((/** @type {string} */ name) => !this.except.has(name));
+    Object.assign(this, { name: roomName, subscriptions: new Set(heard), epoch, seq });
   }
 
   /**
@@ -744,7 +793,8 @@ class Membership {
    * @param {boolean} gap
    */
   #start(events, gap) {
-    const history = { room: this.handle, roomId: this.id, events, gap };
+    const heard = events.filter(({ event }) => !this.except.has(event));
+    const history = { room: this.handle, roomId: this.id, events: heard, gap };
     this.#tell(() => {
       this.listeners.tell("history", history);
       this.#all.tell("history", history);

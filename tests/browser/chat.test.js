@@ -118,6 +118,66 @@ test("a topic that one creates can be joined by another, left and deleted", asyn
   await grace.roomLink("Garden plans: été").waitFor({ state: "detached" });
 });
 
+test("a long title in any script makes a topic", async () => {
+  const ada = await arriveInChat("Ada");
+  const title = "庭の計画と今年の薔薇についての長い長い題".repeat(3);
+  await ada.createsTopic(title);
+  await ada.says("Roses first.");
+  await ada.reads("Ada", "Roses first.");
+});
+
+test("however often others come and go, the rooms are asked for now and then", async () => {
+  const ada = await arriveInChat("Ada");
+  const guest = await arriveInChat("Guest");
+  await guest.page.evaluate(async () => {
+    const socket = new WebSocket(`ws://${location.host}/dialogue/ws`);
+    await new Promise((resolve) => (socket.onopen = resolve));
+    window.ask = (frame, answer) => new Promise((resolve) => {
+      socket.onmessage = ({ data }) => JSON.parse(data).type === answer && resolve();
+      socket.send(JSON.stringify(frame));
+    });
+    await window.ask({ type: "connect", protocol: 1, auth: { userId: "Flapper" } }, "connected");
+  });
+  await ada.page.clock.install();
+  await ada.page.reload();
+  await ada.isTold("You joined");
+  await ada.page.clock.pauseAt((await ada.page.evaluate(() => Date.now())) + 10_000);
+  await ada.page.evaluate(() => {
+    const { send } = WebSocket.prototype;
+    window.asked = 0;
+    WebSocket.prototype.send = function (text) {
+      window.asked += JSON.parse(text).type === "listRooms" ? 1 : 0;
+      send.call(this, text);
+    };
+  });
+  for (let round = 0; round < 20; round += 1) {
+    await guest.page.evaluate(async () => {
+      await window.ask({ type: "join", roomId: "chat" }, "joined");
+      await window.ask({ type: "leave", roomId: "chat" }, "left");
+    });
+    await ada.page.locator(".note").filter({ hasText: "Flapper left" }).nth(round).waitFor();
+    await ada.page.clock.runFor(150);
+  }
+  const asked = await ada.page.evaluate(() => window.asked);
+  assert.ok(asked >= 1 && asked <= 3, `in three seconds the rooms were asked for ${asked} times`);
+});
+
+test("the page waits quietly for a name", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.clock.install();
+  await page.goto(server.url);
+  await page.getByLabel("Your name").waitFor();
+  await page.clock.runFor(60_000);
+  await page.getByLabel("Your name").fill("Ada");
+  await page.keyboard.press("Enter");
+  await page.locator(".note").filter({ hasText: "You joined" }).waitFor();
+  await context.close();
+  assert.deepEqual(errors, []);
+});
+
 test("a text that is too long is explained by the field, and stays in it", async () => {
   const ada = await arriveInChat("Ada");
   const text = "long ".repeat(300).trim();

@@ -96,6 +96,51 @@ test("a pause holds what comes until it is over", async () => {
   await seen(events(page), "held");
 });
 
+test("what a pause holds is bounded in bytes, too", async () => {
+  const page = await open();
+  await page.getByRole("button", { name: "Pause" }).click();
+  // 40 MB.
+  for (let sent = 0; sent < 80; sent += 1) await server.trigger("scratch", { event: "blob", data: "x".repeat(500_000) });
+  server.tell("people 1");
+  await seen(rooms(page).filter({ hasText: "Chat" }), "1/500");
+  const [, held] = (await page.locator("#events-foot").textContent()).match(/paused, (\d+) wait/);
+  assert.ok(held < 75, `${held} wait, and 67 of the large ones are 32 MiB`);
+});
+
+test("clients that make up names of events do not fill the page", async () => {
+  const page = await open();
+  const names = page.locator("#events-kind optgroup option");
+  for (let made = 0; made < 120; made += 1) await server.trigger("scratch", { event: `made-up-${made}`, data: null });
+  await seen(events(page), "made-up-119");
+  assert.equal(await names.count(), 100);
+  await page.getByLabel("Which events").selectOption("made-up-7");
+  await page.getByRole("button", { name: "Clear" }).click();
+  assert.deepEqual(await names.allTextContents(), ["made-up-7"]);
+  await server.trigger("scratch", { event: "made-up-7", data: "again" });
+  await seen(events(page), "again");
+});
+
+test("the rooms are right again after the page was told too late of who came", async () => {
+  const page = await open();
+  await page.addInitScript(() => {
+    const { fetch } = window;
+    const late = (text) => text.replace(/{"kind":"joined"[^}]*}/g, '{"kind":"dropped","count":1,"at":0}');
+    const through = new TransformStream({ transform: (text, controller) => controller.enqueue(late(text)) });
+    window.fetch = async (address, options) => {
+      const response = await fetch(address, options);
+      if (!String(address).endsWith("/feed")) return response;
+      return new Response(response.body.pipeThrough(new TextDecoderStream()).pipeThrough(through).pipeThrough(new TextEncoderStream()));
+    };
+  });
+  await page.reload();
+  await page.locator("#state[data-state=live]").waitFor();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  server.tell("people 3");
+  await seen(page.locator("#events-foot"), "3 missed");
+  await seen(rooms(page).filter({ hasText: "Chat" }), "3/500");
+  await seen(page.locator("[data-tab=members]"), "3");
+});
+
 test("a room tells of its members, its events and its history", async () => {
   const page = await open();
   server.tell("people 2");

@@ -185,3 +185,29 @@ test("a close for good rejects what waits, and the rooms come back when one conn
   assert.deepEqual(fake.socket.answers(rejoined()).since, { epoch: "e", seq: 10 });
   assert.equal(room.state, "joined");
 });
+
+test("coming back to a hundred rooms with all that may wait stays within the server's rate", async (t) => {
+  const fake = await Fake.connected(t);
+  const rooms = [];
+  for (let index = 0; index < 100; index += 1) {
+    const joining = fake.client.join(`room-${index}`);
+    fake.socket.answers({ type: "joined", ...JOINED, roomId: `room-${index}` });
+    rooms.push(await joining);
+  }
+  let overloaded = false;
+  for (let asked = 0; !overloaded; asked += 1) {
+    rooms[asked % 100].trigger("message", { text: "hello" }).catch(({ code }) => (overloaded ||= code === "OVERLOADED"));
+    await settled();
+  }
+  fake.socket.taken();
+  const frames = ["connect"];
+  await fake.reconnect();
+  for (let sent = fake.socket.taken(); sent.length > 0; sent = fake.socket.taken()) {
+    for (const { type, id, roomId } of sent) {
+      frames.push(type);
+      if (type === "join") fake.socket.says({ type: "joined", ...JOINED, roomId, id, recovered: true });
+    }
+  }
+  assert.ok(frames.includes("trigger"));
+  assert.ok(frames.length <= 200, `${frames.length} frames`);
+});

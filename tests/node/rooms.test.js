@@ -143,10 +143,87 @@ test("subscriptions are kept through a lost connection", async (t) => {
   assert.deepEqual(room.subscriptions, ["*", "message", "typing"]);
   await fake.reconnect();
   assert.deepEqual(fake.socket.answers(rejoined({ subscriptions: ["*", "message", "typing"] })).subscriptions, ["*"]);
-  assert.deepEqual(await ask(room.unsubscribe("message")), ["unsubscribe", "message"]);
-  assert.deepEqual(room.subscriptions, ["typing"]);
+});
+
+test("what the wildcard does not stand for any more is not heard after a lost connection either", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*", "message", "typing"] });
+  const told = listen(room);
+  await fake.tick(1);
+  told.length = 0;
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  assert.deepEqual(room.subscriptions, ["*", "typing"]);
+  await fake.reconnect();
+  const missed = [message(11), { ...message(12), event: "news" }];
+  const wildcard = { seq: 12, subscriptions: ["*", "message", "typing"] };
+  // Which names are behind the wildcard is not known: the room may be one for any event.
+  assert.deepEqual(fake.socket.answers(rejoined({ ...wildcard, events: missed })).subscriptions, ["*"]);
+  const [{ type, event }] = fake.socket.taken();
+  assert.deepEqual([type, event], ["unsubscribe", "message"]);
+  assert.deepEqual(told, [12, { recovered: true }]);
+  assert.deepEqual(room.subscriptions, ["*", "typing"]);
   await fake.reconnect({ delay: 1_000 });
-  assert.deepEqual(fake.socket.taken()[0].subscriptions, ["typing"]);
+  fake.socket.answers(rejoined({ ...wildcard, seq: 20, recovered: false, events: [message(19), { ...message(20), event: "news" }] }));
+  assert.deepEqual(told.slice(2), [{ history: [20], gap: true }, { recovered: false }]);
+});
+
+test("what is subscribed to again is heard though it comes before the answer", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const told = listen(room);
+  await fake.tick(1);
+  told.length = 0;
+  for (const again of [() => room.subscribe("message"), () => room.subscribeAll()]) {
+    const unsubscribing = room.unsubscribe("message");
+    fake.socket.answers({ type: "ok" });
+    await unsubscribing;
+    const subscribing = again();
+    fake.socket.says({ type: "event", ...message(room.seq + 1) });
+    fake.socket.answers({ type: "ok", seq: room.seq - 1 });
+    await subscribing;
+  }
+  assert.deepEqual(told, [11, 12]);
+});
+
+test("what could not be subscribed to again stays away", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  for (const again of [() => room.subscribe("message"), () => room.subscribeAll()]) {
+    const subscribing = again();
+    fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slow down" });
+    assert.equal(await codeOf(subscribing), "RATE_LIMITED");
+  }
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ subscriptions: ["*"] }));
+  assert.deepEqual(fake.socket.taken().map(({ type, event }) => [type, event]), [["unsubscribe", "message"]]);
+});
+
+test("what is subscribed to again is behind the wildcard again", async (t) => {
+  for (const again of [(room) => room.subscribe("message"), (room) => room.subscribeAll()]) {
+    await t.test(async (t) => {
+      const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+      for (const change of [(room) => room.unsubscribe("message"), again]) {
+        const changing = change(room);
+        fake.socket.answers({ type: "ok" });
+        await changing;
+      }
+      await fake.reconnect();
+      assert.deepEqual(fake.socket.answers(rejoined({ subscriptions: ["*"] })).subscriptions, ["*"]);
+      assert.deepEqual(fake.socket.taken(), []);
+    });
+  }
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  const joining = fake.client.join("chat", { subscriptions: ["*"] });
+  fake.socket.answers(rejoined({ subscriptions: ["*"], recovered: undefined }));
+  await joining;
+  const told = listen(room);
+  fake.socket.says({ type: "event", ...message(11) });
+  assert.deepEqual(told.at(-1), 11);
 });
 
 test("other subscriptions for a room that one is in are no gap", async (t) => {

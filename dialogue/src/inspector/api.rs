@@ -155,8 +155,11 @@ async fn trigger_in(
     by_server(core, room, draft).await
 }
 
+/// The room of a path. Browsers take the ids `.` and `..` for steps of the path itself, in any spelling; a `~`, which no
+/// id has, before them keeps them.
 fn find(core: &Core, room: &str) -> Result<Arc<RoomCell>, Failure> {
-    core.registry.find(room).ok_or_else(Failure::no_such_room)
+    let id = room.strip_prefix('~').unwrap_or(room);
+    core.registry.find(id).ok_or_else(Failure::no_such_room)
 }
 
 fn answer(value: &impl Serialize) -> Response {

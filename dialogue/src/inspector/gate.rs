@@ -102,6 +102,9 @@ fn is_foreign(request: &Parts) -> bool {
 /// requests with `Forwarded`, `X-Forwarded-For`, `X-Real-IP` or `Via` are refused. A proxy on the same machine that adds
 /// none of these and passes on no `Host` of its own would open it to everyone: guard it by a session there.
 ///
+/// Where the router is mounted in a server of your own, that must tell the peer, or nobody is let in:
+/// `axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())`.
+///
 /// ```
 /// use dialogue::Dialogue;
 ///
@@ -113,7 +116,12 @@ fn is_foreign(request: &Parts) -> bool {
 ///
 /// A refusal for everyone else.
 pub async fn local_only(request: Handshake) -> Result<(), Refusal> {
-    let from_here = request.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let Some(peer) = request.peer else {
+        return Err(Refusal::new(
+            "this server does not tell who asks: serve it with `ConnectInfo`",
+        ));
+    };
+    let from_here = peer.ip().to_canonical().is_loopback();
     let passed_on = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
         .iter()
         .any(|name| request.headers.contains_key(*name));
@@ -225,6 +233,14 @@ mod tests {
             let proxied = [("host", "localhost"), (header, "10.0.0.1")];
             assert!(!local("127.0.0.1:5000", &proxied).await, "{header}");
         }
+    }
+
+    #[tokio::test]
+    async fn local_only_says_so_where_nobody_can_get_in() {
+        let refused = local_only(Handshake::new(Value::Null))
+            .await
+            .expect_err("nobody is local");
+        assert!(refused.reason().contains("ConnectInfo"), "{}", refused.reason());
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub enum CloseCode {
     RecoverAgain = 4002,
     /// The client could not be authenticated.
     Unauthenticated = 4500,
-    /// The server disconnected the client, or revoked its user.
+    /// The server disconnected the client, revoked its user, or let another connection take over from it.
     Disconnected = 4501,
     /// The user has too many connections.
     TooManyConnections = 4502,

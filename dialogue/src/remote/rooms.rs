@@ -72,6 +72,8 @@ struct Room {
     subscriptions: Subscriptions,
     /// What the wildcard does not stand for any more.
     except: BTreeSet<EventName>,
+    /// What of that the server has not been heard to leave out since the way back.
+    not_left_out: BTreeSet<EventName>,
     phase: Phase,
 }
 
@@ -151,9 +153,12 @@ impl Rooms {
         let arrival = Position::arrive(&mut room.position, &mut joined);
         room.subscriptions = joined.subscriptions;
         if !room.subscriptions.wildcard {
-            room.except.clear();
+            room.hear_all();
         }
         // The wildcard of a new membership is whole again.
+        if was_away {
+            room.not_left_out = room.except.clone();
+        }
         let narrow = room
             .except
             .iter()
@@ -170,7 +175,10 @@ impl Rooms {
         }
         let weight = bytes / arrival.events.len().max(1);
         for event in &arrival.events {
-            room.hand_on(event.clone(), weight);
+            // What was unsubscribed is among what was missed.
+            if !room.except.contains(&event.event) {
+                room.hand_on(event.clone(), weight);
+            }
         }
         Ok(Entered {
             shared: Arc::clone(&room.shared),
@@ -185,6 +193,7 @@ impl Rooms {
         if let Some(room) = self.rooms.get_mut(&message.room_id)
             && let Some(position) = &mut room.position
             && position.take(message.seq)
+            && !room.not_left_out.contains(&message.event)
         {
             room.hand_on(message, bytes);
         }
@@ -200,6 +209,7 @@ impl Rooms {
     pub(super) fn subscribed(&mut self, id: &RoomId, event: EventName) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.except.remove(&event);
+            room.not_left_out.remove(&event);
             room.subscriptions.events.insert(event);
             room.show();
         }
@@ -207,7 +217,7 @@ impl Rooms {
 
     pub(super) fn subscribed_to_all(&mut self, id: &RoomId) {
         if let Some(room) = self.rooms.get_mut(id) {
-            room.except.clear();
+            room.hear_all();
             room.subscriptions.wildcard = true;
             room.show();
         }
@@ -216,13 +226,14 @@ impl Rooms {
     /// A join has said what to subscribe to: its wildcard is whole.
     pub(super) fn subscribed_anew(&mut self, id: &RoomId) {
         if let Some(room) = self.rooms.get_mut(id) {
-            room.except.clear();
+            room.hear_all();
         }
     }
 
     pub(super) fn unsubscribed(&mut self, id: &RoomId, event: &EventName) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.subscriptions.events.remove(event);
+            room.not_left_out.remove(event);
             if room.subscriptions.wildcard {
                 room.except.insert(event.clone());
             }
@@ -313,17 +324,21 @@ impl Room {
             position: None,
             subscriptions: Subscriptions::default(),
             except: BTreeSet::new(),
+            not_left_out: BTreeSet::new(),
             phase: Phase::Here,
         }
     }
 
     fn hand_on(&self, message: EventMessage, bytes: usize) {
-        // What was unsubscribed may come once more, before a new membership is narrowed.
-        if !self.except.contains(&message.event) {
-            self.shared
-                .hearing
-                .offer(&RoomItem::Event(Arc::new(message), bytes), true);
-        }
+        self.shared
+            .hearing
+            .offer(&RoomItem::Event(Arc::new(message), bytes), true);
+    }
+
+    /// Nothing is left out of the wildcard.
+    fn hear_all(&mut self) {
+        self.except.clear();
+        self.not_left_out.clear();
     }
 
     /// The join that leads back. The wildcard stands for the names; it is not known which were behind it.
@@ -441,6 +456,11 @@ mod tests {
         rooms.event(event("a"), 1);
         rooms.event(event("b"), 1);
         assert!(matches!(heard.next().await, Next::Item(RoomItem::Event(message, _)) if message.event == "b"));
+        // What is subscribed to again may come before the answer does.
+        rooms.unsubscribed(&"chat".into(), &"a".into());
+        rooms.event(event("a"), 1);
+        rooms.event(event("b"), 1);
+        assert!(matches!(heard.next().await, Next::Item(RoomItem::Event(message, _)) if message.event == "a"));
     }
 
     #[tokio::test(start_paused = true)]

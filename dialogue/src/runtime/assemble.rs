@@ -47,8 +47,8 @@ pub enum BuildError {
         /// The limit.
         max_rooms: usize,
     },
-    /// The base path does not begin with `/`, or ends with it.
-    #[error("the base path `{path}` must begin with `/` and not end with it")]
+    /// The base path is none that a client could ask for as it is written.
+    #[error("the base path `{path}` must be segments of ASCII letters, digits and `-._~!$&'()+,;=@`, each after a `/`")]
     BasePath {
         /// The path as given.
         path: String,
@@ -76,6 +76,16 @@ impl From<ContractError> for BuildError {
             ContractError::Event { room, error } => Self::Event { room, error },
         }
     }
+}
+
+/// Whether a path stands for itself: in a URL, where a browser would encode other characters and resolve `.` and `..`, and
+/// in a route, where braces, and `:` and `*` in front, mean something else.
+pub(super) fn is_base_path(path: &str) -> bool {
+    let stands_for_itself = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=@".contains(&byte);
+    path.strip_prefix('/').is_some_and(|path| {
+        path.split('/')
+            .all(|segment| !["", ".", ".."].contains(&segment) && segment.bytes().all(stands_for_itself))
+    })
 }
 
 /// Whether the limits can be kept together.

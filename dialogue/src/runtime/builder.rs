@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
-use super::assemble::{BuildError, check_limits, known_events, registry};
+use super::assemble::{BuildError, check_limits, is_base_path, known_events, registry};
 use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
 use crate::client::{Flushers, Handshake, Identity, Refusal};
 use crate::contract::{Contract, RoomSet};
@@ -29,8 +29,8 @@ const NOTIFICATIONS: usize = 1024;
 
 /// Describes a server: what [`Dialogue::builder`] returns. Every part has a default but the rooms.
 ///
-/// Hooks are closures that return a future. They are contained: a panic, an error or a run longer than
-/// [`Limits::hook_deadline`] denies (`authenticate`, `before_join`, `before_each`) or is logged (all others), and harms
+/// Hooks are closures that return a future (`after_each`, one that returns nothing). They are contained: a panic, an error or a
+/// run longer than [`Limits::hook_deadline`] means no from a hook that is asked, is logged of one that is told, and harms
 /// nothing else. The notification hooks of one client run one after another, in the order of what they tell of.
 #[must_use = "call `build`"]
 pub struct Builder {
@@ -327,7 +327,8 @@ impl Builder {
         self
     }
 
-    /// Serves under another path than `/dialogue`. It begins with `/` and does not end with it.
+    /// Serves under another path than `/dialogue`, such as `/api/live`: segments of ASCII letters, digits and
+    /// `-._~!$&'()+,;=@`, each after a `/`.
     pub fn base_path(mut self, path: impl Into<String>) -> Self {
         self.base_path = path.into();
         self
@@ -342,7 +343,7 @@ impl Builder {
         if self.trust_client_identity && self.hooks.authenticate.is_some() {
             return Err(BuildError::TwoIdentities);
         }
-        if !self.base_path.starts_with('/') || self.base_path.ends_with('/') {
+        if !is_base_path(&self.base_path) {
             return Err(BuildError::BasePath { path: self.base_path });
         }
         check_limits(&self.limits)?;

@@ -9,6 +9,9 @@ const FOLLOWS_WITHIN_MS = 180_000; // a message so soon after another of the sam
 const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are pressed
 const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
 const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
+const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms is many requests, and the server counts them
+const LISTED_ROOMS = 1_000; // more than anyone looks through
+const LONGEST_SLUG = 128 - "topic-".length; // an id has 128 bytes; a letter of most scripts takes nine of them
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -208,21 +211,31 @@ function select(room) {
   $("text").focus();
 }
 
-let refreshTimer;
+let refreshing = false;
+let outdated = false;
 
-// One list answers for all that happens at about the same time.
-function refreshRooms() {
-  refreshTimer ??= setTimeout(async () => {
-    refreshTimer = undefined;
-    const listed = await client.listRooms().catch(() => null);
-    if (!listed) return; // the next connection refreshes, too
-    const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
-    for (const room of listed) roomOf(room.id, room);
-    for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
-    renderRooms();
-  }, 100);
+// One list answers for all that happens at about the same time, and for all that happens while it is made.
+async function refreshRooms() {
+  outdated = true;
+  if (refreshing) return;
+  refreshing = true;
+  while (outdated) {
+    await pause(100);
+    outdated = false;
+    const listed = await client.listRooms({ limit: LISTED_ROOMS }).catch(() => null);
+    if (listed) showRooms(listed); // otherwise the next connection refreshes, too
+    await pause(ROOMS_REST_MS);
+  }
+  refreshing = false;
 }
-setInterval(() => document.hidden || refreshRooms(), ROOM_SIZES_EVERY_MS);
+
+function showRooms(listed) {
+  const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
+  for (const room of listed) roomOf(room.id, room);
+  for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
+  renderRooms();
+}
+setInterval(() => client && !document.hidden && refreshRooms(), ROOM_SIZES_EVERY_MS);
 
 function renderRooms() {
   let unread = 0;
@@ -253,7 +266,7 @@ $("topic-form").addEventListener("submit", async (event) => {
   const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").toLowerCase();
   const slug = plain.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
   if (!slug) return fieldError("topic", "Give the topic a title with a letter or a digit in it.");
-  const id = /** @type {const} */ (`topic-${encodeURIComponent(slug)}`);
+  const id = /** @type {const} */ (`topic-${shortened(slug)}`);
   try {
     await client.createRoom(id, { name });
   } catch (error) {
@@ -264,6 +277,14 @@ $("topic-form").addEventListener("submit", async (event) => {
   fieldError("topic", "");
   location.hash = id;
 });
+
+/** As much of a slug as there is room for in an id, percent-encoded. */
+function shortened(slug) {
+  const letters = [...slug];
+  while (encodeURIComponent(letters.join("")).length > LONGEST_SLUG) letters.pop();
+  return encodeURIComponent(letters.join(""));
+}
+
 $("leave").addEventListener("click", () => attempt(current.joined.leave()));
 $("delete").addEventListener("click", () => {
   const { id, name } = current;
@@ -432,6 +453,8 @@ function paintAvatar(avatar, name) {
   avatar.textContent = [...name][0].toUpperCase();
   avatar.dataset.tint = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
 }
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function called(user) {
   return user === me ? "You" : user;

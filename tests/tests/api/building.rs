@@ -44,10 +44,17 @@ fn more_rooms_than_may_be_are_not_built() {
 }
 
 #[test]
-fn a_base_path_begins_with_a_slash_and_does_not_end_with_one() {
-    for path in ["live", "/live/", "/"] {
+fn a_base_path_is_segments_that_stand_for_themselves() {
+    for path in [
+        "", "/", "live", "/live/", "//live", "/a//b", "/.", "/a/../b", "/a b", "/a?b", "/a#b", "/ü", "/a%2fb", "/{x}",
+        "/{", "/{*rest}", "/:x", "/*x", "/\n",
+    ] {
         let built = Dialogue::builder().base_path(path).build();
-        assert!(matches!(built, Err(BuildError::BasePath { .. })), "{path}");
+        assert!(matches!(built, Err(BuildError::BasePath { .. })), "{path:?}");
+    }
+    for path in ["/live", "/api/v1.2", "/~ada/chat_room-7", "/!$&'()+,;=@/..."] {
+        // Routes are made of it here.
+        let _ = Dialogue::builder().base_path(path).build().expect(path).router();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the page asks for: rooms, a room, its history, a trigger.
 
-use dialogue::{Limits, Refusal};
+use dialogue::{Limits, Refusal, RoomConfig};
 use dialogue_tests::{Chat, Message, Project, message, within};
 use serde_json::{Value, json};
 
@@ -65,6 +65,25 @@ async fn a_room_is_told_with_its_members_and_the_schemas_of_its_events() {
         "what the server knows by name: {open}"
     );
     assert_eq!(ask(server.address(), "inspect/rooms/none").await.status, 404);
+}
+
+#[tokio::test]
+async fn rooms_whose_ids_are_steps_of_a_path_are_told_of_too() {
+    let server = open().await;
+    for id in [".", ".."] {
+        server.create_room(RoomConfig::new(id)).await.expect("the id is free");
+        // A browser asks for `rooms/` or less when it is to ask for the id alone, or for its dots encoded.
+        let told = ask(server.address(), &format!("inspect/rooms/~{id}")).await.json();
+        assert_eq!(told["id"], id);
+        let triggered = trigger(
+            server.address(),
+            &format!("~{id}"),
+            json!({ "event": "any", "data": 1 }),
+        )
+        .await;
+        assert_eq!(triggered.status, 200, "{}", triggered.body);
+    }
+    assert_eq!(ask(server.address(), "inspect/rooms/~chat").await.json()["id"], "chat");
 }
 
 #[tokio::test]
