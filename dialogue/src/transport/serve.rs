@@ -95,11 +95,28 @@ impl Dialogue {
     /// Waits for SIGTERM or Ctrl-C, then drains as [`stop`](Self::stop) does; a second signal ends the drain at once. What
     /// [`serve`](Self::serve) does after [`start`](Self::start).
     ///
+    /// Signals are listened for from the call on, and no longer end the process by themselves. So call it before you tell
+    /// anybody that the server runs, and await what it returns after:
+    ///
+    /// ```no_run
+    /// # async fn example(dialogue: dialogue::Dialogue) -> Result<(), Box<dyn std::error::Error>> {
+    /// let address = dialogue.start(([127, 0, 0, 1], 0)).await?;
+    /// let stopped = dialogue.stop_on_signal();
+    /// println!("listening on {address}");
+    /// stopped.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`stop`](Self::stop), and [`Error::Io`] if signals cannot be listened for.
-    pub async fn stop_on_signal(&self) -> Result<(), Error> {
-        let mut signals = Signals::new()?;
+    pub fn stop_on_signal(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (dialogue, signals) = (self.clone(), Signals::new());
+        async move { dialogue.stop_at_next(signals?).await }
+    }
+
+    async fn stop_at_next(&self, mut signals: Signals) -> Result<(), Error> {
         tokio::select! {
             () = signals.next() => {}
             // Somebody else stops it.
@@ -190,25 +207,37 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
+    #[cfg(unix)]
     fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
         Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
     async fn next(&mut self) {
-        #[cfg(unix)]
-        let terminate = self.terminate.recv();
-        #[cfg(not(unix))]
-        let terminate = std::future::pending::<Option<()>>();
         tokio::select! {
-            _ = terminate => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
     }
 }
 

@@ -31,8 +31,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let app = page::router().merge(dialogue.router());
     let address = dialogue.start_router((Ipv4Addr::LOCALHOST, port), app).await?;
-    // The signals are listened for before anybody is told of the address: whoever reads it may stop the chat at once.
-    let told = async { println!("The chat is on http://{address}") };
-    let (stopped, ()) = tokio::join!(biased; dialogue.stop_on_signal(), told);
-    Ok(stopped?)
+    // Signals are listened for before anybody is told of the address: whoever reads it may stop the chat at once.
+    let stopped = dialogue.stop_on_signal();
+    println!("The chat is on http://{address}");
+    stopped.await?;
+    Ok(())
 }

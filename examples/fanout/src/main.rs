@@ -68,7 +68,8 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()?;
     let address = dialogue.start((Ipv4Addr::LOCALHOST, port)).await?;
+    let stopped = dialogue.stop_on_signal();
     println!("fanout on {address}");
-    dialogue.stop_on_signal().await?;
+    stopped.await?;
     Ok(())
 }

@@ -148,9 +148,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         dialogue.create_room(Project { id }).created_by("ada").await?;
     }
     let address = dialogue.start((Ipv4Addr::LOCALHOST, port()?)).await?;
+    let stopped = dialogue.stop_on_signal();
     println!("http://{address}");
     tokio::spawn(obey(dialogue.clone(), address));
-    dialogue.stop_on_signal().await?;
+    stopped.await?;
     Ok(())
 }
 

@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .build()?;
     let address = dialogue.start((Ipv4Addr::LOCALHOST, 0)).await?;
+    let stopped = dialogue.stop_on_signal();
     println!("{address}");
-    dialogue.stop_on_signal().await?;
+    stopped.await?;
     Ok(())
 }
