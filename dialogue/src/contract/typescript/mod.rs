@@ -151,6 +151,34 @@ mod tests {
         assert!(!reserved().any(|name| name == "Message"));
     }
 
+    mod odd {
+        use crate::prelude::*;
+
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[schemars(rename = "a/b%20 c")]
+        struct Odd {
+            again: Option<Box<Odd>>,
+        }
+
+        #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+        struct Holder {
+            odd: Odd,
+        }
+
+        rooms! { pub(super) Rooms; pub(super) Chat = "chat" { events: [], server_events: [Holder] } }
+    }
+
+    #[test]
+    fn a_type_refers_to_itself_whatever_it_is_called() {
+        use crate::RoomSet;
+
+        let module = odd::Rooms::typescript().unwrap();
+        assert!(
+            module.contains("export type AB20C = {\n  again: AB20C | null;\n};"),
+            "{module}"
+        );
+    }
+
     #[test]
     fn the_clients_types_have_their_marks_and_reserve_their_names() {
         let (before, rest) = BASE.split_once(BEGIN).unwrap();

@@ -241,6 +241,22 @@ fn the_place_of_a_change_is_told() {
     );
 }
 
+#[test]
+fn a_definition_may_have_any_name() {
+    let schema = |name: &str, reference: &str| {
+        json!({ "type": "object", "required": ["a"], "properties": { "a": { "$ref": reference } },
+                "$defs": { name: { "anyOf": [{ "type": "null" }, { "enum": ["x"] }] } } })
+    };
+    for (name, reference) in [
+        ("a/b", "#/$defs/a~1b"),
+        ("a%20b", "#/$defs/a%2520b"),
+        ("ä~", "#/$defs/%C3%A4~0"),
+    ] {
+        let old = object(&["a"], json!({ "a": { "type": "null" } }));
+        judged(old, schema(name, reference), Ok(()), Err("/a: may be `\"x\"` now"));
+    }
+}
+
 /// Types of every form that serde derives.
 mod forms {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
