@@ -7,12 +7,25 @@ pub(crate) fn text(attrs: &[Attribute]) -> Option<String> {
     let lines: Vec<String> = attrs.iter().filter_map(line).collect();
     let text = lines
         .iter()
-        .flat_map(|line| line.lines().chain(line.is_empty().then_some("")))
+        .flat_map(|comment| unstarred(comment).chain(comment.is_empty().then_some("")))
         .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
         .collect::<Vec<_>>()
         .join("\n");
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The lines of a comment, without the stars that those of a `/** … */` begin with, as rustdoc shows it.
+fn unstarred(comment: &str) -> impl Iterator<Item = &str> {
+    let mut later = comment.lines().skip(1).map(str::trim_start);
+    let starred = later.all(|line| line.is_empty() || line.starts_with('*'));
+    comment
+        .lines()
+        .enumerate()
+        .map(move |(at, line)| match line.trim_start().strip_prefix('*') {
+            Some(rest) if starred && at > 0 => rest,
+            _ => line,
+        })
 }
 
 /// The text of one `#[doc = "…"]`. What is not a literal (`include_str!`) is unknown here and left out.
@@ -51,6 +64,19 @@ mod tests {
             struct Documented;
         };
         assert_eq!(text(&item.attrs).as_deref(), Some("One.\nTwo.\n\nThree."));
+    }
+
+    #[test]
+    fn the_stars_of_a_block_are_no_text() {
+        for (comment, expected) in [
+            ("\n * One.\n *\n * * two\n ", "One.\n\n* two"),
+            (" One.\n * Two. ", "One.\nTwo."),
+            (" Some:\n\n * one\n\n and more", "Some:\n\n* one\n\nand more"),
+            (" * One.", "* One."),
+        ] {
+            let item: syn::DeriveInput = syn::parse_quote!(#[doc = #comment] struct Documented;);
+            assert_eq!(text(&item.attrs).as_deref(), Some(expected));
+        }
     }
 
     #[test]

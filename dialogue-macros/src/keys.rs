@@ -3,7 +3,7 @@
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Ident, Token};
+use syn::{Attribute, Ident, Token};
 
 use crate::diagnostics::{Diagnostics, first_at, list, nearest};
 
@@ -65,16 +65,15 @@ impl<T> Slot<T> {
 }
 
 /// Parses comma-separated entries. `entry` gets each key and parses what follows it; after an error, parsing goes on
-/// with the next entry.
+/// with the next entry. `known` are the keys that there are.
 pub(crate) fn entries(
     input: ParseStream,
+    known: &[&str],
     diagnostics: &mut Diagnostics,
     mut entry: impl FnMut(Ident, ParseStream, &mut Diagnostics) -> syn::Result<()>,
 ) {
     while !input.is_empty() {
-        let parsed = input
-            .call(Ident::parse_any)
-            .and_then(|key| entry(key, input, diagnostics));
+        let parsed = key(input, known, diagnostics).and_then(|key| entry(key, input, diagnostics));
         if let Err(error) = parsed {
             diagnostics.push(error);
             skip_to_comma(input);
@@ -91,6 +90,34 @@ pub(crate) fn entries(
             }
         }
     }
+}
+
+fn key(input: ParseStream, known: &[&str], diagnostics: &mut Diagnostics) -> syn::Result<Ident> {
+    refuse_attributes(input, "a key", diagnostics)?;
+    input.call(Ident::parse_any).map_err(|error| {
+        let help = format!("write a key here: the keys are {}", list(known));
+        syn::Error::new(error.span(), help)
+    })
+}
+
+/// Attributes where there can be none, comments for documentation among them.
+pub(crate) fn refuse_attributes(input: ParseStream, on: &str, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+    for attr in input.call(Attribute::parse_outer)? {
+        let message = if is_cfg(&attr) {
+            format!("`cfg` does not work on {on}: put it on a whole item, such as a `rooms!` block of its own")
+        } else if attr.path().is_ident("doc") {
+            format!("{on} has no documentation: write it with `//`")
+        } else {
+            format!("{on} has no attributes: remove this")
+        };
+        diagnostics.at(attr, message);
+    }
+    Ok(())
+}
+
+/// Whether an attribute makes what it stands on come and go.
+pub(crate) fn is_cfg(attr: &Attribute) -> bool {
+    attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")
 }
 
 /// The error for a key that is not among `known`.

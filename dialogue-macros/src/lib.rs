@@ -78,6 +78,9 @@ pub fn derive_dialogue_event(input: TokenStream) -> TokenStream {
 ///   its rooms where one listens;
 /// - where the events are listed, an enum of them, named after the room: `ChatEvent`. A handler that takes it matches them all.
 ///
+/// A module called `diagnostic`, where the block is, hides what the compiler knows by that name, and `#![no_implicit_prelude]`
+/// does so, too: put the block into a module of its own then, or let the prelude be.
+///
 /// The fields of a family have types that print (`Display`), parse (`FromStr`) and print the same again.
 #[proc_macro]
 pub fn rooms(input: TokenStream) -> TokenStream {

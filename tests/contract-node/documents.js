@@ -7,7 +7,7 @@ if (!folder) {
   throw new Error("CONTRACT_DOCUMENTS is not set: run `cargo test -p dialogue-tests --test contract -- --ignored`");
 }
 
-/** The text of a document of a set of rooms: `rooms` or `open`. */
+/** The text of a document of a set of rooms: `rooms`, `open` or `alike`. */
 export function text(set, name) {
   return readFileSync(join(folder, set, name), "utf8");
 }

@@ -20,7 +20,7 @@ function check(program, set = "rooms") {
 }
 
 test("the generated module is sound by itself", () => {
-  const modules = { "rooms.d.ts": text("rooms", "client.d.ts"), "open.d.ts": text("open", "client.d.ts") };
+  const modules = Object.fromEntries(["rooms", "open", "alike"].map((set) => [`${set}.d.ts`, text(set, "client.d.ts")]));
   assert.deepEqual(compile(modules, { checkDeclarations: true }), []);
 });
 
@@ -72,6 +72,27 @@ test("an open room takes any event, and holds those that are known to their type
     wrong.map(({ code }) => code),
     [2322],
   );
+});
+
+test("rooms whose ids a template cannot tell apart have their own events", () => {
+  const program = (line) => `
+    import { DialogueClient } from "./client.js";
+    const client = new DialogueClient();
+    const channel = await client.join("org:acme:chat");
+    const team = await client.join("org:acme:core:chat");
+    const hall = await client.join("org:all:of:us:chat");
+    ${line}
+    export {};`;
+  const good = `
+    channel.trigger("message", { text: "hello" });
+    channel.on("message", ({ data }) => data.text.trim());
+    team.trigger("bell");
+    team.on("bell", ({ data }) => data);
+    hall.trigger("user-joined", { username: "ada" });`;
+  assert.deepEqual(check(program(good), "alike"), []);
+  for (const line of [`channel.trigger("bell");`, `hall.trigger("bell");`, `hall.trigger("message", { text: "hello" });`]) {
+    assert.equal(check(program(line), "alike").length, 1, line);
+  }
 });
 
 const NOT_ASSIGNABLE_ARGUMENT = 2345;

@@ -23,6 +23,14 @@ rooms! {
 
     /// To be read.
     News = "news" { events: [] }
+
+    /// Nobody should enter it, and the macro is nobody.
+    #[deprecated(note = "enter `Chat`")]
+    pub Hall = "hall" { events: [Message] }
+
+    /// The same for a family.
+    #[deprecated]
+    pub Annex { #[doc(alias = "number")] id: u64 } = "annex-{id}" { events: [Message], default_subscriptions: [Message] }
 }
 
 fn main() {

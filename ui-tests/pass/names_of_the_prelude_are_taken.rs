@@ -84,13 +84,15 @@ mod taken {
         pub Project { id: u64, event: ::std::string::String } = "project-{id}-{event}" { events: [Typing] }
         pub Lobby = "lobby" { events: * }
         pub News = "news" { events: [] }
+        pub M = "m" { events: * }
+        pub E = "e" { events: [] }
     }
 }
 
 fn main() {
     use dialogue::{DialogueEvent, RoomRef, RoomSet};
 
-    assert_eq!(taken::Rooms::declarations().len(), 4);
+    assert_eq!(taken::Rooms::declarations().len(), 6);
     assert_eq!(taken::Typing::definition().description(), Some("Or not."));
     assert_eq!(taken::Project { id: 1, event: "x".to_owned() }.room_id(), "project-1-x");
 }

@@ -1,7 +1,7 @@
 //! What was written into what it means; every rule that the type alone can break.
 
 use syn::ext::IdentExt;
-use syn::{Data, DeriveInput, LitInt, parse_quote};
+use syn::{Data, DeriveInput, Fields, LitInt, Variant, parse_quote};
 
 use super::model::{Event, History};
 use super::name;
@@ -14,6 +14,7 @@ use crate::{casing, docs};
 pub(super) fn check(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Diagnostics) -> Event {
     refuse_generics(input, diagnostics);
     refuse_union(input, diagnostics);
+    refuse_attributes_within(input, diagnostics);
     Event {
         ident: input.ident.clone(),
         name: event_name(input, attributes, diagnostics),
@@ -50,6 +51,36 @@ fn refuse_generics(input: &DeriveInput, diagnostics: &mut Diagnostics) {
 fn refuse_union(input: &DeriveInput, diagnostics: &mut Diagnostics) {
     if let Data::Union(data) = &input.data {
         diagnostics.at(data.union_token, "a union cannot be an event: use a struct or an enum");
+    }
+}
+
+/// The keys are about the type; on a part of it they would be passed over in silence.
+fn refuse_attributes_within(input: &DeriveInput, diagnostics: &mut Diagnostics) {
+    let variants: Vec<&Variant> = match &input.data {
+        Data::Enum(data) => data.variants.iter().collect(),
+        _ => Vec::new(),
+    };
+    let on_variants = variants.iter().map(|variant| {
+        (&variant.attrs, "`#[event(…)]` is about the whole enum, which is one event: write it there, or declare a type for each event")
+    });
+    let own: Option<&Fields> = match &input.data {
+        Data::Struct(data) => Some(&data.fields),
+        _ => None,
+    };
+    let fields = own
+        .into_iter()
+        .chain(variants.iter().map(|variant| &variant.fields))
+        .flatten();
+    let on_fields = fields.map(|field| {
+        (
+            &field.attrs,
+            "`#[event(…)]` is about the whole event: write it on the type",
+        )
+    });
+    for (attrs, message) in on_variants.chain(on_fields) {
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
+            diagnostics.at(attr, message);
+        }
     }
 }
 

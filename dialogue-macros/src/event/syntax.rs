@@ -30,7 +30,7 @@ pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> 
             continue;
         };
         let parser = |input: ParseStream<'_>| {
-            keys::entries(input, diagnostics, |key, input, diagnostics| {
+            keys::entries(input, KEYS, diagnostics, |key, input, diagnostics| {
                 attributes.entry(key, input, diagnostics)
             });
             Ok(())
@@ -45,22 +45,34 @@ pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> 
 impl Attributes {
     fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         match key.to_string().as_str() {
-            "name" => self.name.fill(key, diagnostics, |_| text(input)),
-            "description" => self.description.fill(key, diagnostics, |_| text(input)),
+            "name" => {
+                let equals = equals(&key, "\"…\"", input);
+                self.name
+                    .fill(key, diagnostics, |_| equals.and_then(|()| value::text(input)))
+            }
+            "description" => {
+                let equals = equals(&key, "\"…\"", input);
+                self.description
+                    .fill(key, diagnostics, |_| equals.and_then(|()| value::text(input)))
+            }
             "history" => self.history.fill(key, diagnostics, |_| history(input)),
-            "crate" => self.krate.fill(key, diagnostics, |_| {
-                input.parse::<Token![=]>()?;
-                value::crate_path(input)
-            }),
+            "crate" => {
+                let equals = equals(&key, "path", input);
+                self.krate
+                    .fill(key, diagnostics, |_| equals.and_then(|()| value::crate_path(input)))
+            }
             _ => Err(keys::unknown(&key, KEYS)),
         }
     }
 }
 
-/// `= "…"`.
-fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
-    input.parse::<Token![=]>()?;
-    value::text(input)
+/// `=`, which a key cannot do without.
+fn equals(key: &Ident, value: &str, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.peek(Token![=]) {
+        return input.parse::<Token![=]>().map(drop);
+    }
+    let help = format!("write what it is, as in `{key} = {value}`");
+    Err(syn::Error::new(key.span(), help))
 }
 
 /// Nothing, `= N` or `(limit = N)`.
@@ -73,19 +85,23 @@ fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
         return value::number(input).map(Some);
     }
     if !input.peek(syn::token::Paren) {
-        return Err(input.error("write `history`, `history = N` or `history(limit = N)`"));
+        return Err(input.error(HISTORY));
     }
     let content;
     parenthesized!(content in input);
     keys::whole(&content, limit).map(Some)
 }
 
+const HISTORY: &str = "write `history`, `history = N` or `history(limit = N)`";
+
 /// `limit = N`.
 fn limit(input: ParseStream<'_>) -> syn::Result<LitInt> {
-    let key: Ident = input.parse()?;
+    let key: Ident = input
+        .parse()
+        .map_err(|error: syn::Error| syn::Error::new(error.span(), HISTORY))?;
     if key != "limit" {
         return Err(keys::unknown(&key, &["limit"]));
     }
-    input.parse::<Token![=]>()?;
+    equals(&key, "N", input)?;
     value::number(input)
 }

@@ -1,6 +1,7 @@
 //! What the rooms are, once everything about them that the macro can see is known to be right.
 
 use proc_macro2::Span;
+use quote::format_ident;
 use syn::{Attribute, Ident, Path, Type, Visibility};
 
 use super::pattern::Segment;
@@ -24,6 +25,13 @@ pub(super) struct Room {
     pub(super) default_subscriptions: Subscriptions,
     pub(super) max_size: Option<usize>,
     pub(super) sync: Sync,
+}
+
+impl Room {
+    /// What the enum of the room's events is called. There is none where they are not listed.
+    pub(super) fn enum_name(&self) -> Option<Ident> {
+        matches!(self.events, Events::Only(_)).then(|| format_ident!("{}Event", self.ident))
+    }
 }
 
 pub(super) enum Id {

@@ -129,19 +129,23 @@ fn set_name(input: ParseStream<'_>) -> syn::Result<Ident> {
 fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Room> {
     let attrs = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
-    let ident: Ident = input.parse()?;
+    let ident = room_name(input)?;
     let fields = if input.peek(Brace) { Some(fields(input)?) } else { None };
     if !input.peek(Token![=]) {
-        return Err(input.error(format!(
-            "write the room's id after its name, as in `{ident} = \"…\" {{ … }}`"
-        )));
+        return Err(input.error(id_missing(&ident, input)));
     }
     input.parse::<Token![=]>()?;
     let id = value::text(input)?;
+    if !input.peek(Brace) {
+        return Err(input.error(format!(
+            "write what happens in the room after its id, as in `{ident} = {} {{ events: [Message] }}`",
+            id.token()
+        )));
+    }
     let content;
     braced!(content in input);
     let mut settings = Settings::default();
-    keys::entries(&content, diagnostics, |key, input, diagnostics| {
+    keys::entries(&content, KEYS, diagnostics, |key, input, diagnostics| {
         settings.entry(key, input, diagnostics)
     });
     Ok(Room {
@@ -152,6 +156,25 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
         id,
         settings,
     })
+}
+
+fn room_name(input: ParseStream<'_>) -> syn::Result<Ident> {
+    let is_separator = input.peek(Token![,]) || input.peek(Token![;]);
+    input.parse().map_err(|error: syn::Error| match is_separator {
+        true => syn::Error::new(error.span(), "nothing stands between two rooms: remove this"),
+        false => error,
+    })
+}
+
+/// What to write in place of what follows a room's name, where its id does not.
+fn id_missing(ident: &Ident, input: ParseStream<'_>) -> String {
+    if input.peek(syn::token::Paren) {
+        format!("the fields of a room have names: write `{ident} {{ id: … }}`")
+    } else if input.peek(Token![<]) {
+        "a room cannot be generic, because its id stands for one type: remove this".to_owned()
+    } else {
+        format!("write the room's id after its name, as in `{ident} = \"…\" {{ … }}`")
+    }
 }
 
 fn fields(input: ParseStream<'_>) -> syn::Result<Fields> {
@@ -169,7 +192,11 @@ fn field(input: ParseStream<'_>) -> syn::Result<Field> {
     if input.peek(Token![pub]) {
         return Err(input.error("a field is as visible as its room: remove `pub`"));
     }
-    let ident = input.parse()?;
+    let ident: Ident = input.parse()?;
+    if !input.peek(Token![:]) {
+        let help = format!("write the field's type after its name, as in `{ident}: u64`");
+        return Err(syn::Error::new(ident.span(), help));
+    }
     input.parse::<Token![:]>()?;
     Ok(Field {
         attrs,
@@ -277,7 +304,8 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
             let name: LitStr = input.parse()?;
             diagnostics.at(&name, "write the event's type here, not its name");
         } else {
-            paths.push(input.call(Path::parse_mod_style)?);
+            keys::refuse_attributes(input, "an event", diagnostics)?;
+            paths.push(event(input)?);
         }
         if input.is_empty() {
             break;
@@ -285,6 +313,20 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
         keys::comma(input)?;
     }
     Ok(paths)
+}
+
+fn event(input: ParseStream<'_>) -> syn::Result<Path> {
+    if input.peek(Token![*]) {
+        return Err(input.error("`*` stands without brackets, and for every event: write `*`, or list event types"));
+    }
+    let path = input.call(Path::parse_mod_style).map_err(|error| {
+        let help = "write an event's type here, as in `[Message, Typing]`";
+        syn::Error::new(error.span(), help)
+    })?;
+    if input.peek(Token![<]) {
+        return Err(input.error("an event is not generic, because its name stands for one schema: remove this"));
+    }
+    Ok(path)
 }
 
 fn sync(input: ParseStream<'_>) -> syn::Result<Sync> {

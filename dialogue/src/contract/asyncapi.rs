@@ -22,6 +22,7 @@ use crate::room::{IdPattern, Segment};
 pub(crate) fn asyncapi(contract: &Contract) -> Value {
     let types = Types::of(contract, typescript::reserved());
     let mut names = Names::besides([]);
+    let mut untyped = Names::besides(types.schemas.keys().cloned());
     let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
     for room in &contract.rooms {
         // Two room sets may have a type of the same name.
@@ -32,7 +33,7 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
             (Way::Outbound, "send", contract.heard(room)),
         ] {
             let mut of_operation = Vec::new();
-            for (name, message) in describe(&repertoire, &types, way) {
+            for (name, message) in describe(&repertoire, &types, &mut untyped, way) {
                 in_channel.insert(name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }));
                 of_operation.push(json!({ "$ref": format!("#/channels/{key}/messages/{name}") }));
                 messages.insert(name, message);
@@ -105,8 +106,9 @@ fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Val
     })
 }
 
-/// The messages of a room that go one way, by their keys. Rooms that have the same event share its message.
-fn describe(repertoire: &Repertoire<'_>, types: &Types, way: Way) -> Vec<(String, Value)> {
+/// The messages of a room that go one way, by their keys. Rooms that have the same event share its message. An event whose
+/// payload can be anything has no type, and is called as one would be.
+fn describe(repertoire: &Repertoire<'_>, types: &Types, untyped: &mut Names, way: Way) -> Vec<(String, Value)> {
     let mut messages: Vec<_> = repertoire
         .known
         .iter()
@@ -116,10 +118,11 @@ fn describe(repertoire: &Repertoire<'_>, types: &Types, way: Way) -> Vec<(String
             if way == Way::Inbound && !needs_no_data(event) {
                 require(&mut frame, "data");
             }
-            (
-                key(way, name.unwrap_or(event.name())),
-                message(Some(event), &frame, way),
-            )
+            let key = match name {
+                Some(name) => key(way, name),
+                None => key(way, &untyped.name(event.name(), "Event", event.name()).name),
+            };
+            (key, message(Some(event), &frame, way))
         })
         .collect();
     if repertoire.open {
@@ -129,13 +132,13 @@ fn describe(repertoire: &Repertoire<'_>, types: &Types, way: Way) -> Vec<(String
     messages
 }
 
-/// Keys of components have no colons.
+/// Types begin with a capital, and so no event is called `any`.
 fn key(way: Way, name: &str) -> String {
     let kind = match way {
         Way::Inbound => "trigger",
         Way::Outbound => "event",
     };
-    format!("{kind}.{}", name.replace(':', "_"))
+    format!("{kind}.{name}")
 }
 
 fn message(event: Option<&EventDefinition>, frame: &Value, way: Way) -> Value {
@@ -257,6 +260,32 @@ fn as_draft_07(schema: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    mod open {
+        use crate::prelude::*;
+
+        #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+        pub(super) struct Message {
+            text: String,
+        }
+
+        rooms! { pub(super) Rooms; pub(super) Chat = "chat" { events: *, default_subscriptions: [Message] } }
+    }
+
+    #[test]
+    fn every_event_has_a_message_of_its_own_whatever_others_are_called() {
+        use crate::RoomSet;
+        use crate::event::DialogueEvent;
+
+        let names = ["message", "Message", "any", "a:b", "a_b", "*"];
+        let mut events = vec![open::Message::definition().clone()];
+        for name in &names[1..5] {
+            events.push(EventDefinition::new(*name).build().unwrap());
+        }
+        let document = asyncapi(&Contract::of(open::Rooms::declarations(), &events).unwrap());
+        let messages = document["components"]["messages"].as_object().unwrap();
+        assert_eq!(messages.len(), 2 * names.len(), "{:?}", messages.keys());
+    }
 
     #[test]
     fn what_draft_07_writes_otherwise_is_rewritten() {

@@ -4,6 +4,11 @@ use super::{Contract, ContractError, asyncapi, json_schema, typescript};
 use crate::room::RoomDeclaration;
 
 /// Every room of a server, as declared in one [`rooms!`](crate::rooms) block.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of rooms",
+    label = "not a set of rooms",
+    note = "write the name that stands first in `rooms! {{ … }}`, as in `rooms! {{ Rooms; … }}`"
+)]
 pub trait RoomSet {
     /// What was declared, in order.
     #[doc(hidden)]

@@ -153,20 +153,13 @@ impl Document {
         let mut open = vec![body];
         while let Some(schema) = open.pop() {
             for reference in references(schema) {
-                match reference.strip_prefix("/$defs/") {
-                    Some(name) => {
-                        if let Some((name, target)) = self.definitions.get_key_value(name)
-                            && reached.insert(name, target).is_none()
-                        {
-                            open.push(target);
-                        }
-                    }
-                    None if !refers_to_root => {
-                        refers_to_root = true;
-                        open.push(&self.body);
-                    }
-                    None => {}
-                }
+                let definition = walk::definition(&reference);
+                open.extend(
+                    match definition.and_then(|name| self.definitions.get_key_value(&name)) {
+                        Some((name, target)) => reached.insert(name, target).is_none().then_some(target),
+                        None => (!std::mem::replace(&mut refers_to_root, true)).then_some(&self.body),
+                    },
+                );
             }
         }
         let root = refers_to_root.then_some(&self.body);
@@ -197,9 +190,9 @@ pub(super) fn redirected(schema: &Value, root: &str, renamed: &BTreeMap<String, 
             continue;
         };
         let decoded = percent_encoding::percent_decode_str(written).decode_utf8_lossy();
-        let target = match decoded.strip_prefix("/$defs/").and_then(|name| renamed.get(name)) {
-            Some(name) => format!("#/$defs/{name}"),
-            None => format!("#/$defs/{root}{written}"),
+        let target = match walk::definition(&decoded).and_then(|name| renamed.get(&name)) {
+            Some(name) => walk::reference_to(name),
+            None => format!("{}{written}", walk::reference_to(root)),
         };
         holder.insert("$ref".to_owned(), Value::String(target));
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 /// How an instance of a schema holds an instance of one of its subschemas.
@@ -103,6 +104,24 @@ pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// The name of the definition that a JSON Pointer leads to, if it leads to one as a whole.
+pub(crate) fn definition(pointer: &str) -> Option<String> {
+    let name = pointer.strip_prefix("/$defs/")?;
+    (!name.contains('/')).then(|| name.replace("~1", "/").replace("~0", "~"))
+}
+
+/// The reference to a definition.
+pub(crate) fn reference_to(definition: &str) -> String {
+    /// What a fragment of a URI may have, of what names have.
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'_')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b':');
+    format!("#/$defs/{}", utf8_percent_encode(&escape(definition), KEPT))
+}
+
 /// Whether a schema names `wanted` as its type or one of its types.
 pub(crate) fn has_type(schema: &Map<String, Value>, wanted: &str) -> bool {
     match schema.get("type") {
@@ -147,5 +166,24 @@ mod tests {
             Some("/$defs/A b")
         );
         assert_eq!(reference(&json!({ "$ref": "https://example.org/x" })), None);
+    }
+
+    #[test]
+    fn a_reference_leads_back_to_the_name_that_it_is_to() {
+        for name in [
+            "Author",
+            "Page_of_Item",
+            "a/b",
+            "~1",
+            "a b%20#",
+            "Größe",
+            "dialogue:root",
+        ] {
+            let schema = json!({ "$ref": reference_to(name), "$defs": { name: true } });
+            let pointer = reference(&schema).unwrap();
+            assert_eq!(schema.pointer(&pointer), Some(&json!(true)), "{pointer}");
+            assert_eq!(definition(&pointer).as_deref(), Some(name));
+        }
+        assert_eq!(definition("/$defs/A/properties/a"), None);
     }
 }

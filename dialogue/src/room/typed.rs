@@ -83,6 +83,32 @@ impl<'a, E> Allows<E> for &'a str where ARoom: RoomOf<&'a str> {}
 #[doc(hidden)]
 impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
 
+/// Nothing implements this. It is the bound of impls that are there so that the compiler speaks of rooms, and not of an event,
+/// where all of a family stand in one's place.
+#[diagnostic::on_unimplemented(
+    message = "every room of a family, where one is wanted",
+    label = "not one room",
+    note = "`every()` is for listening; write one room of the family here, such as `Project {{ id: 7 }}`"
+)]
+#[doc(hidden)]
+pub trait OneOf<Rooms> {
+    /// The one.
+    fn room_id(rooms: &Rooms) -> RoomId;
+}
+
+#[doc(hidden)]
+impl<R> RoomRef for Every<R>
+where
+    ARoom: OneOf<Self>,
+{
+    fn room_id(&self) -> RoomId {
+        ARoom::room_id(self)
+    }
+}
+
+#[doc(hidden)]
+impl<R, E> Allows<E> for Every<R> where ARoom: OneOf<Self> {}
+
 /// The room allows its clients to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "clients may not trigger event `{E}` in room `{Self}`",

@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::protocol::MAX_DEPTH;
 use crate::room::{
     Blueprint, DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, NotAdded, Origin, Registry,
-    RoomCell, RoomDeclaration, RoomTemplate, Subscriptions,
+    RoomCell, RoomDeclaration, RoomTemplate, Segment, Subscriptions,
 };
 
 /// Why a server cannot be built.
@@ -28,7 +28,7 @@ pub enum BuildError {
         error: &'static DefinitionError,
     },
     /// Two declared rooms, perhaps of two room sets, have an id in common.
-    #[error("the id `{id}` is declared twice")]
+    #[error("`{id}` has ids in common with another declared room")]
     DuplicateRoom {
         /// The id or pattern.
         id: String,
@@ -210,7 +210,15 @@ fn overlap(a: &RoomDeclaration, b: &RoomDeclaration) -> bool {
         (IdPattern::Fixed(a), IdPattern::Fixed(b)) => a == b,
         (IdPattern::Fixed(id), IdPattern::Family { recognises, .. })
         | (IdPattern::Family { recognises, .. }, IdPattern::Fixed(id)) => recognises(id),
-        (a @ IdPattern::Family { .. }, b @ IdPattern::Family { .. }) => a.to_string() == b.to_string(),
+        (IdPattern::Family { segments: a, .. }, IdPattern::Family { segments: b, .. }) => {
+            // What the fields are called is not in the ids.
+            a.len() == b.len()
+                && a.iter().zip(*b).all(|pair| match pair {
+                    (Segment::Literal(a), Segment::Literal(b)) => a == b,
+                    (Segment::Field(_), Segment::Field(_)) => true,
+                    _ => false,
+                })
+        }
     }
 }
 

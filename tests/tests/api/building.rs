@@ -25,12 +25,27 @@ mod inside {
     }
 }
 
+mod renamed {
+    dialogue::rooms! {
+        /// Claims the ids of a family.
+        pub Rooms;
+        /// The ids of `dialogue_tests::Project`, whose field is called otherwise.
+        pub Plan { slug: String } = "project-{slug}" { events: [] }
+    }
+}
+
 #[test]
 fn rooms_of_two_sets_may_not_claim_the_same_id() {
     let twice = Dialogue::builder().rooms::<Rooms>().rooms::<other::Rooms>().build();
     assert!(matches!(twice, Err(BuildError::DuplicateRoom { id }) if id == "chat"));
     let inside = Dialogue::builder().rooms::<Rooms>().rooms::<inside::Rooms>().build();
-    assert!(matches!(inside, Err(BuildError::DuplicateRoom { .. })));
+    let error = inside.err().map(|error| error.to_string());
+    assert_eq!(
+        error.as_deref(),
+        Some("`project-7` has ids in common with another declared room")
+    );
+    let renamed = Dialogue::builder().rooms::<Rooms>().rooms::<renamed::Rooms>().build();
+    assert!(matches!(renamed, Err(BuildError::DuplicateRoom { id }) if id == "project-{slug}"));
 }
 
 #[test]

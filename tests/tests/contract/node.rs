@@ -10,7 +10,7 @@ use std::process::Command;
 
 use dialogue::RoomSet;
 
-use super::rooms::{OpenRooms, Rooms};
+use super::rooms::{AlikeRooms, OpenRooms, Rooms};
 
 #[test]
 #[ignore = "needs Node"]
@@ -23,6 +23,7 @@ fn compilers_and_parsers_take_the_documents_and_refuse_wrong_programs() {
     let documents = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract");
     write::<Rooms>(&documents.join("rooms"));
     write::<OpenRooms>(&documents.join("open"));
+    write::<AlikeRooms>(&documents.join("alike"));
     let status = Command::new("node")
         .args(["--test", "--test-reporter=spec"])
         .current_dir(node)

@@ -227,3 +227,14 @@ rooms! {
     /// Something is known.
     pub(crate) Lounge = "lounge" { events: [UserJoined] }
 }
+
+rooms! {
+    /// Rooms whose ids TypeScript's templates do not tell apart.
+    pub(crate) AlikeRooms;
+
+    pub(crate) Channel { org: String } = "org:{org}:chat" { events: [Message] }
+
+    pub(crate) TeamChannel { org: String, team: String } = "org:{org}:{team}:chat" { events: [Bell] }
+
+    pub(crate) Hall = "org:all:of:us:chat" { events: [UserJoined] }
+}

@@ -73,7 +73,7 @@ fn add(room: &Ident, path: &Path, from_clients: bool, events: &mut Vec<Event>, d
             path,
             format!(
                 "two events called `{variant}`{place}, but the variants of `{room}Event` need a name each: import this \
-                 one by another name, as in `use … as Other{variant};`"
+                 one by another name, as in `use … as Other{variant};`, or remove it if both are the same"
             ),
         );
         return;

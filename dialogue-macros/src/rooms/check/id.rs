@@ -65,8 +65,16 @@ fn distinct(fields: Vec<syntax::Field>, diagnostics: &mut Diagnostics) -> Vec<Fi
             );
             continue;
         }
+        // The id has the field whatever is configured.
+        let (refused, attrs): (Vec<_>, Vec<_>) = field.attrs.into_iter().partition(|attr| attr.path().is_ident("cfg"));
+        for attr in refused {
+            diagnostics.at(
+                attr,
+                "`cfg` does not work on a field: put it on a `rooms!` block of its own",
+            );
+        }
         distinct.push(Field {
-            attrs: field.attrs,
+            attrs,
             ident: field.ident,
             ty: field.ty,
         });

@@ -1,6 +1,8 @@
 //! The tree into the model; every rule that the text alone can break. What is wrong is noted and replaced by what
 //! causes no further errors (see `fallback`).
 
+mod derives;
+mod enums;
 mod events;
 mod id;
 mod option;
@@ -13,14 +15,14 @@ use super::overlap::overlap;
 use super::pattern::Segment;
 use super::syntax;
 use crate::diagnostics::{Diagnostics, first_at};
-use crate::keys::Slot;
+use crate::keys::{Slot, is_cfg};
 use crate::{casing, docs};
 
 pub(super) fn check(rooms: syntax::Rooms, diagnostics: &mut Diagnostics) -> RoomSet {
     refuse_overlaps(&rooms.rooms, diagnostics);
     let mut set = RoomSet {
         krate: rooms.krate.unwrap_or_else(|| parse_quote!(::dialogue)),
-        attrs: without_cfg(rooms.attrs, diagnostics),
+        attrs: derives::without(derives::OF_SET, without_cfg(rooms.attrs, diagnostics), diagnostics),
         visibility: rooms.visibility,
         ident: rooms.ident,
         rooms: Vec::new(),
@@ -32,6 +34,7 @@ pub(super) fn check(rooms: syntax::Rooms, diagnostics: &mut Diagnostics) -> Room
             set.rooms.push(room);
         }
     }
+    enums::refuse_taken(&mut set, diagnostics);
     set
 }
 
@@ -50,7 +53,11 @@ fn is_new_type(room: &syntax::Room, set: &RoomSet, diagnostics: &mut Diagnostics
 }
 
 fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
-    let attrs = without_cfg(room.attrs, diagnostics);
+    let given = match room.fields {
+        Some(_) => derives::OF_FAMILY,
+        None => derives::OF_ROOM,
+    };
+    let attrs = derives::without(given, without_cfg(room.attrs, diagnostics), diagnostics);
     let settings = room.settings;
     let options = option::family(&room.ident, room.fields.is_some(), &settings, diagnostics);
     let id = id::check(&room.ident, &room.id, room.fields, options, diagnostics);
@@ -78,9 +85,7 @@ fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
 
 /// What is made of a room is many items; a `#[cfg]` would reach only the first of them.
 fn without_cfg(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attribute> {
-    let (refused, kept) = attrs
-        .into_iter()
-        .partition(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"));
+    let (refused, kept) = attrs.into_iter().partition(is_cfg);
     let refused: Vec<Attribute> = refused;
     for attr in refused {
         diagnostics.at(

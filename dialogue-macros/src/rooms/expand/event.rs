@@ -1,7 +1,7 @@
 //! Which events the room allows, and the enum of them.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::super::model::{Event, Events, Room};
@@ -9,11 +9,10 @@ use super::{local, shown_at};
 
 /// `ChatEvent`. None where the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {
-    let Events::Only(events) = &room.events else {
+    let (Events::Only(events), Some(name)) = (&room.events, room.enum_name()) else {
         return TokenStream::new();
     };
     let Room { visibility, ident, .. } = room;
-    let name = enum_name(room);
     let doc = format!("An event of [`{ident}`].");
     let variants = events.iter().map(|Event { path, variant, .. }| {
         let doc = format!("[`{}`].", variant.unraw());
@@ -31,14 +30,18 @@ pub(super) fn enumeration(room: &Room) -> TokenStream {
 pub(super) fn impls(room: &Room) -> TokenStream {
     let ident = &room.ident;
     match &room.events {
-        Events::Any => quote! {
-            impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
-            impl<M: __dialogue::DialogueEvent> __dialogue::ClientAllows<M> for #ident {}
-        },
+        Events::Any => {
+            let event = local("E");
+            quote! {
+                impl<#event: __dialogue::Received> __dialogue::Allows<#event> for #ident {}
+                impl<#event: __dialogue::DialogueEvent> __dialogue::ClientAllows<#event> for #ident {}
+            }
+        }
         Events::ReadOnly => {
+            let event = local("E");
             let hidden = hidden_client_impls(ident, 0);
             quote! {
-                impl<M: __dialogue::Received> __dialogue::Allows<M> for #ident {}
+                impl<#event: __dialogue::Received> __dialogue::Allows<#event> for #ident {}
                 #hidden
             }
         }
@@ -52,7 +55,7 @@ pub(super) fn impls(room: &Room) -> TokenStream {
                     impl __dialogue::Allows<__dialogue::NoEvent> for #ident {}
                 }
             });
-            let received = received(room, events);
+            let received = room.enum_name().map(|name| received(ident, &name, events));
             quote! {
                 #(#pairs)*
                 #[diagnostic::do_not_recommend]
@@ -95,10 +98,8 @@ fn hidden_client_impls(room: &Ident, from_clients: usize) -> TokenStream {
     }
 }
 
-fn received(room: &Room, events: &[Event]) -> TokenStream {
-    let ident = &room.ident;
-    let name = enum_name(room);
-    let fault = format!("not an event of room `{}`", ident.unraw());
+fn received(room: &Ident, name: &Ident, events: &[Event]) -> TokenStream {
+    let fault = format!("not an event of room `{}`", room.unraw());
     let names = events.iter().map(event_name);
     let (event, data) = (local("event"), local("data"));
     let arms = events.iter().map(|listed| {
@@ -133,7 +134,7 @@ fn received(room: &Room, events: &[Event]) -> TokenStream {
         }
 
         #[diagnostic::do_not_recommend]
-        impl __dialogue::Allows<#name> for #ident {}
+        impl __dialogue::Allows<#name> for #room {}
     }
 }
 
@@ -158,8 +159,4 @@ pub(super) fn checks(room: &Room) -> TokenStream {
 fn event_name(event: &Event) -> TokenStream {
     let path = &event.path;
     quote_spanned!(event.span=> <#path as __dialogue::Listed>::NAME)
-}
-
-fn enum_name(room: &Room) -> Ident {
-    format_ident!("{}Event", room.ident)
 }

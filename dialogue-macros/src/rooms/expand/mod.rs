@@ -28,6 +28,8 @@ pub(super) fn expand(set: &RoomSet) -> TokenStream {
         #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
         #visibility struct #ident;
 
+        // That a room is deprecated is for those who use it.
+        #[allow(deprecated)]
         const _: () = {
             use #krate::__private as __dialogue;
 
@@ -55,6 +57,7 @@ fn expand_room(set: &RoomSet, room: &Room) -> TokenStream {
     quote! {
         #(#outside)*
 
+        #[allow(deprecated)]
         const _: () = {
             use #krate::__private as __dialogue;
 

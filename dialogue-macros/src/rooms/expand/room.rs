@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Path};
+use syn::{Attribute, Meta, Path};
 
 use super::super::model::{Family, Field, Id, Room};
 use super::super::pattern::Segment;
@@ -41,6 +41,7 @@ pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
         #(#attrs)*
         #visibility struct #ident { #(#fields),* }
 
+        #[allow(deprecated)]
         impl #ident {
             /// Every room of the family, wherever rooms are listened to.
             #[allow(dead_code)]
@@ -52,8 +53,11 @@ pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
     }
 }
 
+/// Whether there is no comment; `#[doc(alias = "…")]` is none.
 fn undocumented(attrs: &[Attribute]) -> bool {
-    !attrs.iter().any(|attr| attr.path().is_ident("doc"))
+    !attrs
+        .iter()
+        .any(|attr| attr.path().is_ident("doc") && matches!(attr.meta, Meta::NameValue(_)))
 }
 
 /// `RoomRef` and `Room`, and what a family's value is besides.

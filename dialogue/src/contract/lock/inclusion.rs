@@ -187,21 +187,33 @@ impl<'s> Comparison<'s> {
 
     /// Whether the instances of one type that have this form have one of the wider forms.
     fn form_within(&self, form: &Form<'s>, kind: Type, wide: &[Form<'s>]) -> Proof {
-        let mut nearest: Option<Gap> = None;
+        let mut gaps = Vec::new();
         for candidate in wide {
-            let gap = match self.fits(form, kind, candidate) {
+            match self.fits(form, kind, candidate) {
                 Ok(()) => return Ok(()),
-                Err(gap) => gap,
-            };
-            let nearness = |gap: &Gap| (!gap.other_kind, gap.at.matches('/').count());
-            if nearest
-                .as_ref()
-                .is_none_or(|nearest| nearness(nearest) < nearness(&gap))
-            {
-                nearest = Some(gap);
+                Err(gap) => gaps.push((candidate, gap)),
             }
         }
-        Err(nearest.unwrap_or_else(|| self.other_kind(kind.name())))
+        Err(self.nearest(form, kind, gaps))
+    }
+
+    /// What to say of several alternatives that do not fit: why the one that was meant does not.
+    fn nearest(&self, form: &Form<'s>, kind: Type, gaps: Vec<(&Form<'s>, Gap)>) -> Gap {
+        let is_only = gaps.len() == 1;
+        let mut nearest: Option<((bool, bool, usize), Gap)> = None;
+        for (candidate, gap) in gaps {
+            let present = match kind {
+                Type::Object if !is_only && candidate.types().contains(&kind) => self.present_fit(form, candidate),
+                _ => Ok(()),
+            };
+            let is_meant = present.is_ok();
+            let gap = present.err().unwrap_or(gap);
+            let nearness = (is_meant, !gap.other_kind, gap.at.matches('/').count());
+            if nearest.as_ref().is_none_or(|(before, _)| *before < nearness) {
+                nearest = Some((nearness, gap));
+            }
+        }
+        nearest.map_or_else(|| self.other_kind(kind.name()), |(_, gap)| gap)
     }
 
     fn fits(&self, form: &Form<'s>, kind: Type, wide: &Form<'s>) -> Proof {

@@ -1,5 +1,6 @@
 //! The contract as a TypeScript module: the payload types and the rooms, within the declarations of the browser's client.
 
+mod alike;
 mod document;
 mod expression;
 
@@ -75,16 +76,31 @@ fn rooms(contract: &Contract) -> String {
         text += &declaration(name, schema);
         text.push('\n');
     }
-    text += "/** Every room, and what may be triggered and heard in it. */\nexport interface Rooms {\n";
-    for room in &contract.rooms {
-        text += &tsdoc(room.declaration.description, &[], INDENT);
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "  {}: {{", key(room));
-        text += &events("triggers", &contract.triggers(room), &types, Way::Inbound);
-        text += &events("events", &contract.heard(room), &types, Way::Outbound);
-        text += "  };\n";
+    text += "/** Every room, and what may be triggered and heard in it. */\n";
+    let is_alike = |room: &&ContractRoom| contract.rooms.iter().any(|other| alike::is_alike(room, other));
+    let (alike, apart): (Vec<_>, Vec<_>) = contract.rooms.iter().partition(is_alike);
+    let body =
+        |rooms: &[&ContractRoom]| -> String { rooms.iter().map(|room| member(contract, room, &types)).collect() };
+    if alike.is_empty() {
+        return text + "export interface Rooms {\n" + &body(&apart) + "}\n";
     }
-    text + "}\n"
+    // Within one object, TypeScript would want the one's events to be the other's.
+    let objects = std::iter::once(body(&apart)).chain(alike.iter().map(|room| body(&[room])));
+    let objects: Vec<String> = objects
+        .filter(|body| !body.is_empty())
+        .map(|body| format!("{{\n{body}}}"))
+        .collect();
+    text + "export type Rooms = " + &objects.join(" & ") + ";\n"
+}
+
+/// A room by its key.
+fn member(contract: &Contract, room: &ContractRoom, types: &Types) -> String {
+    let mut text = tsdoc(room.declaration.description, &[], INDENT);
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "  {}: {{", key(room));
+    text += &events("triggers", &contract.triggers(room), types, Way::Inbound);
+    text += &events("events", &contract.heard(room), types, Way::Outbound);
+    text + "  };\n"
 }
 
 /// A room's key: its id, or a template for the ids of a family.
@@ -133,6 +149,34 @@ mod tests {
             [("", "a", "<B = C>"), ("a<", "B", " = C>"), ("a<B = ", "C", ">")]
         );
         assert!(!reserved().any(|name| name == "Message"));
+    }
+
+    mod odd {
+        use crate::prelude::*;
+
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[schemars(rename = "a/b%20 c")]
+        struct Odd {
+            again: Option<Box<Odd>>,
+        }
+
+        #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+        struct Holder {
+            odd: Odd,
+        }
+
+        rooms! { pub(super) Rooms; pub(super) Chat = "chat" { events: [], server_events: [Holder] } }
+    }
+
+    #[test]
+    fn a_type_refers_to_itself_whatever_it_is_called() {
+        use crate::RoomSet;
+
+        let module = odd::Rooms::typescript().unwrap();
+        assert!(
+            module.contains("export type AB20C = {\n  again: AB20C | null;\n};"),
+            "{module}"
+        );
     }
 
     #[test]

@@ -31,6 +31,13 @@ impl<'s> Comparison<'s> {
         )
     }
 
+    /// Whether the properties that are there fit, whatever is missing: the tag of a variant is there, and the fields that
+    /// others have are not.
+    pub(super) fn present_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+        self.declared_fit(form, wide)?;
+        wide.parts.iter().try_for_each(|part| self.undeclared_fit(form, part))
+    }
+
     fn required_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let own = required(form);
         match required(wide).into_iter().find(|name| !own.contains(name)) {
@@ -73,6 +80,11 @@ impl<'s> Comparison<'s> {
         };
         if !undeclared(new).is_empty() {
             return Ok(());
+        }
+        if !undeclared(old).is_empty() {
+            let mut gone = self.differs("is not read any more", "is not sent any more");
+            gone.at = "/*".to_owned();
+            return Err(gone);
         }
         let new = declared(new);
         let possible = |name: &&&str| !properties(old, name).contains(&&Value::Bool(false));

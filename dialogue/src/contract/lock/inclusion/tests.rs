@@ -42,6 +42,56 @@ fn a_property_that_is_gone_breaks_whoever_knew_it() {
 }
 
 #[test]
+fn a_map_that_is_gone_breaks_whoever_had_entries_in_it() {
+    let mut with_map = object(&["a"], json!({ "a": { "type": "string" } }));
+    let without = with_map.clone();
+    with_map["additionalProperties"] = json!({ "type": "integer" });
+    judged(
+        with_map.clone(),
+        without.clone(),
+        Err("/*: is not read any more"),
+        Err("/*: is not sent any more"),
+    );
+    judged(without, with_map, Ok(()), Ok(()));
+}
+
+#[test]
+fn a_variant_is_told_by_its_tag_and_not_by_what_others_have() {
+    let tagged = |tags: &[&str]| {
+        let variant = |tag: &&str| {
+            object(
+                &["t", tag],
+                json!({ "t": { "const": tag }, *tag: { "type": "integer" } }),
+            )
+        };
+        json!({ "oneOf": tags.iter().map(variant).collect::<Vec<_>>() })
+    };
+    let external = |tags: &[&str]| {
+        let variant = |tag: &&str| {
+            let mut variant = object(&[tag], json!({ *tag: { "type": "integer" } }));
+            variant["additionalProperties"] = json!(false);
+            variant
+        };
+        json!({ "oneOf": tags.iter().map(variant).collect::<Vec<_>>() })
+    };
+    let (few, many) = (["a", "b"], ["a", "b", "c"]);
+    judged(tagged(&few), tagged(&many), Ok(()), Err("/t: may be `\"c\"` now"));
+    judged(
+        tagged(&many),
+        tagged(&few),
+        Err("/t: `\"c\"` is not accepted any more"),
+        Ok(()),
+    );
+    judged(external(&few), external(&many), Ok(()), Err("/c: may be `integer` now"));
+    judged(
+        external(&many),
+        external(&few),
+        Err("/c: `integer` is not accepted any more"),
+        Ok(()),
+    );
+}
+
+#[test]
 fn an_optional_property_that_is_required_now_breaks_who_sends_and_the_reverse_who_hears() {
     let property = json!({ "a": { "type": "string" } });
     judged(
@@ -239,6 +289,22 @@ fn the_place_of_a_change_is_told() {
         Err("/list/*/a~1b: `string` is not accepted any more"),
         Err("/list/*/a~1b: may be `false` now"),
     );
+}
+
+#[test]
+fn a_definition_may_have_any_name() {
+    let schema = |name: &str, reference: &str| {
+        json!({ "type": "object", "required": ["a"], "properties": { "a": { "$ref": reference } },
+                "$defs": { name: { "anyOf": [{ "type": "null" }, { "enum": ["x"] }] } } })
+    };
+    for (name, reference) in [
+        ("a/b", "#/$defs/a~1b"),
+        ("a%20b", "#/$defs/a%2520b"),
+        ("ä~", "#/$defs/%C3%A4~0"),
+    ] {
+        let old = object(&["a"], json!({ "a": { "type": "null" } }));
+        judged(old, schema(name, reference), Ok(()), Err("/a: may be `\"x\"` now"));
+    }
 }
 
 /// Types of every form that serde derives.

@@ -1,0 +1,55 @@
+//! The enums of rooms' events, which stand beside the rooms and are called after them.
+
+use quote::ToTokens;
+use syn::{Ident, Path};
+
+use super::super::fallback;
+use super::super::model::{Event, Events, RoomSet};
+use crate::diagnostics::Diagnostics;
+
+/// Refuses what has the name of such an enum, and does without the enum then.
+pub(super) fn refuse_taken(set: &mut RoomSet, diagnostics: &mut Diagnostics) {
+    for at in 0..set.rooms.len() {
+        let room = &set.rooms[at];
+        let Some(name) = room.enum_name() else {
+            continue;
+        };
+        let Some((taken, advice)) = taken_by(set, &name) else {
+            continue;
+        };
+        let message = format!(
+            "the enum of the events of `{}` is called `{name}`, too: {advice}",
+            room.ident
+        );
+        diagnostics.at(taken, message);
+        set.rooms[at].events = fallback::events();
+    }
+}
+
+/// Where else the name is, and what to do about it.
+fn taken_by(set: &RoomSet, name: &Ident) -> Option<(Box<dyn ToTokens>, &'static str)> {
+    if set.ident == *name {
+        return Some((Box::new(set.ident.clone()), "give the set another name"));
+    }
+    if let Some(room) = set.rooms.iter().find(|room| room.ident == *name) {
+        return Some((Box::new(room.ident.clone()), "give this room another name"));
+    }
+    let listed = set.rooms.iter().flat_map(|room| match &room.events {
+        Events::Only(events) => events.as_slice(),
+        _ => &[],
+    });
+    let event = listed.map(|Event { path, .. }| path).find(|path| is_here(path, name))?;
+    Some((
+        Box::new(event.clone()),
+        "give the event's type another name, or write the path of the module that it is in",
+    ))
+}
+
+/// Whether a path leads to this name in the module of `rooms!`.
+fn is_here(path: &Path, name: &Ident) -> bool {
+    let mut names = path.segments.iter().map(|segment| &segment.ident).collect::<Vec<_>>();
+    if names.len() == 2 && names[0] == "self" {
+        names.remove(0);
+    }
+    path.leading_colon.is_none() && names == [name]
+}

@@ -1,0 +1,16 @@
+use dialogue::prelude::*;
+use dialogue_ui_tests::Message;
+
+rooms! {
+    Rooms;
+    Chat = "chat" {
+        events: [
+            #[cfg(windows)]
+            Message,
+        ],
+        #[cfg(windows)]
+        max_size: 5,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use dialogue::prelude::*;
+
+#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+struct Message {
+    #[event(name = "text")]
+    text: String,
+}
+
+fn main() {}
