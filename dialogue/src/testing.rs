@@ -67,7 +67,7 @@ pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
         let connect_by = Instant::now() + core.limits.connect_deadline;
         let serving = transport::serve_until_stopped(
             std::sync::Arc::clone(&core),
-            theirs,
+            tokio::io::split(theirs),
             Some(Box::new(presented)),
             connect_by,
         );
@@ -103,7 +103,7 @@ where
 {
     let core = dialogue.core.clone();
     let connect_by = Instant::now() + core.limits.connect_deadline;
-    transport::serve(core, stream, None, connect_by).await;
+    transport::serve(core, tokio::io::split(stream), None, connect_by).await;
 }
 
 /// A WebSocket at every path that sends messages back as they came, up to `message_bytes` each. It shares the handshake,

@@ -70,13 +70,13 @@ impl RawClient {
         Self::http(address, &request).await
     }
 
-    /// Sends an HTTP request as it is; returns the status.
-    pub async fn http(address: SocketAddr, request: &str) -> (u16, Self) {
+    /// Sends an HTTP request, and what is behind it, as it is; returns the status.
+    pub async fn http(address: SocketAddr, request: impl AsRef<[u8]>) -> (u16, Self) {
         let stream = within("a TCP connection", TcpStream::connect(address))
             .await
             .expect("the server accepts");
         let mut client = Self { stream };
-        client.write(request.as_bytes()).await;
+        client.write(request.as_ref()).await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let byte = within("an HTTP response", client.stream.read_u8()).await;

@@ -25,28 +25,30 @@ const PING: &[u8] = &[0x89, 0];
 const EXPIRED: &str = "the session has expired";
 
 /// Serves one upgraded connection until it has ended, or the server's drain is over.
-pub(crate) async fn serve_until_stopped<S>(
+pub(crate) async fn serve_until_stopped<R, W>(
     core: Arc<Core>,
-    socket: S,
+    halves: (R, W),
     presented: Option<Box<Handshake>>,
     connect_by: Instant,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
 {
     let stopped = core.stopped.clone();
     tokio::select! {
-        () = serve(core, socket, presented, connect_by) => {}
+        () = serve(core, halves, presented, connect_by) => {}
         () = stopped.cancelled() => {}
     }
 }
 
 /// Serves one upgraded connection until it has ended. `presented` is what came with its HTTP request, for `authenticate`.
-pub(crate) async fn serve<S>(core: Arc<Core>, socket: S, presented: Option<Box<Handshake>>, connect_by: Instant)
+pub(crate) async fn serve<R, W>(core: Arc<Core>, halves: (R, W), presented: Option<Box<Handshake>>, connect_by: Instant)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
 {
     let flusher = core.flushers.assign();
-    socket::run(socket, &core.limits, &core.tasks, flusher, async |incoming| {
+    socket::run(halves, &core.limits, &core.tasks, flusher, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
         reader.incoming

@@ -32,7 +32,8 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
         };
         let tasks = TaskTracker::new();
         let flusher = Flushers::default().assign();
-        socket::run(TokioIo::new(socket), &limits, &tasks, flusher, async |mut incoming| {
+        let halves = tokio::io::split(TokioIo::new(socket));
+        socket::run(halves, &limits, &tasks, flusher, async |mut incoming| {
             while let Some(message) = incoming.next().await {
                 if let Some(frame) = echoed(message) {
                     incoming.outbox().push(frame);

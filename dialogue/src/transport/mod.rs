@@ -3,6 +3,7 @@
 mod connection;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod direct;
 #[cfg(feature = "testing")]
 mod echo;
 mod framing;

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadHalf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -19,20 +19,21 @@ use crate::limits::Limits;
 /// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Runs `talk` over an upgraded connection, and sees to the connection's end once it returns: what it has queued is
-/// sent, and the close said. `flusher` calls for what is queued; a task that waits for a slow reader is one of `tasks`.
-pub(super) async fn run<S, F>(
-    socket: S,
+/// Runs `talk` over the halves of an upgraded connection, and sees to the connection's end once it returns: what it has
+/// queued is sent, and the close said. `flusher` calls for what is queued; a task that waits for a slow reader is one of
+/// `tasks`.
+pub(super) async fn run<R, W, F>(
+    (reading, writing): (R, W),
     limits: &Limits,
     tasks: &TaskTracker,
     flusher: Arc<Flusher>,
-    talk: impl FnOnce(Incoming<ReadHalf<S>>) -> F,
+    talk: impl FnOnce(Incoming<R>) -> F,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Future<Output = Incoming<ReadHalf<S>>>,
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Incoming<R>>,
 {
     let outbox = Arc::new(Outbox::new(limits));
-    let (reading, writing) = tokio::io::split(socket);
     let line = Attached(Arc::new(SocketLine::new(writing, limits.write_deadline, tasks.clone())));
     outbox.attach(Arc::clone(&line.0) as Arc<dyn Line>, flusher);
     let incoming = talk(Incoming::new(reading, Arc::clone(&outbox), limits.message_bytes)).await;

@@ -58,6 +58,10 @@ impl<S> Noting<S> {
     pub(super) fn new(socket: S, stall: Stall) -> Self {
         Self { socket, stall }
     }
+
+    pub(super) fn into_inner(self) -> S {
+        self.socket
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::published::document;
-use super::{connection, handshake};
+use super::{connection, direct, handshake};
 use crate::client::Handshake;
 use crate::contract;
 use crate::origin;
@@ -144,14 +144,21 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
         async move {
             let _seat = seat;
             let socket = match tokio::time::timeout_at(connect_by, upgraded).await {
-                Ok(Ok(socket)) => TokioIo::new(socket),
+                Ok(Ok(socket)) => socket,
                 Ok(Err(error)) => {
                     core.log(|| tracing::debug!(%error, "an upgrade failed"));
                     return;
                 }
                 Err(_) => return,
             };
-            connection::serve_until_stopped(core, socket, presented, connect_by).await;
+            match direct::halves(socket) {
+                Ok(halves) => connection::serve_until_stopped(core, halves, presented, connect_by).await,
+                Err(socket) => {
+                    let halves = tokio::io::split(TokioIo::new(socket));
+                    // In a box, so that the usual connection has no room for it.
+                    Box::pin(connection::serve_until_stopped(core, halves, presented, connect_by)).await;
+                }
+            }
         }
     };
     core.tasks.spawn(task);

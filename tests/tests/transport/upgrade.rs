@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dialogue::prelude::*;
 use dialogue::{Dialogue, Limits};
+use dialogue_tests::raw::{FIN, TEXT, masked};
 use dialogue_tests::{RawClient, Record, Rooms, TestClient, TestServer, within};
 use serde_json::json;
 
@@ -130,4 +131,25 @@ async fn authenticate_is_told_headers_query_cookies_and_peer() {
     let mut client = TestClient::open_with(server.address(), "/dialogue/ws?room=7", &headers).await;
     client.connect(json!({})).await;
     record.expect(&["t0ken s room=7 true"]).await;
+}
+
+#[tokio::test]
+async fn frames_that_come_with_the_request_are_read_and_those_after_it_too() {
+    let server = TestServer::with(|builder| builder).await;
+    let address = server.address();
+    let request = format!(
+        "GET /dialogue/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    let connect = masked(FIN | TEXT, br#"{"type":"connect","protocol":1}"#);
+    let join = masked(FIN | TEXT, br#"{"type":"join","id":1,"roomId":"chat"}"#);
+    // The second frame is cut in its middle.
+    let (with_it, after) = join.split_at(10);
+    let (status, mut client) = RawClient::http(address, [request.as_bytes(), &connect, with_it].concat()).await;
+    assert_eq!(status, 101);
+    let connected = client.recv().await.expect("an answer");
+    assert!(connected.payload.starts_with(br#"{"type":"connected""#));
+    client.write(after).await;
+    let joined = client.recv().await.expect("an answer");
+    assert!(joined.payload.starts_with(br#"{"type":"joined""#));
 }

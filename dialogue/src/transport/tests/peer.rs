@@ -41,7 +41,7 @@ impl Peer {
         let core = Arc::clone(&dialogue.core);
         let connect_by = Instant::now() + core.limits.connect_deadline;
         let tasks = core.tasks.clone();
-        tasks.spawn(connection::serve(core, theirs, None, connect_by));
+        tasks.spawn(connection::serve(core, tokio::io::split(theirs), None, connect_by));
         let mut peer = Self {
             socket: ours,
             pending: BytesMut::new(),
