@@ -95,7 +95,8 @@ impl Dialogue {
     /// Waits for SIGTERM or Ctrl-C, then drains as [`stop`](Self::stop) does; a second signal ends the drain at once. What
     /// [`serve`](Self::serve) does after [`start`](Self::start).
     ///
-    /// Signals are listened for from the call on, and no longer end the process by themselves. So call it before you tell
+    /// Signals are listened for from the call on (on systems other than Unix, from the first time that the future is polled),
+    /// and no longer end the process by themselves. So call it before you tell
     /// anybody that the server runs, and await what it returns after:
     ///
     /// ```no_run
