@@ -467,7 +467,6 @@ pub mod contract;
 mod delivery;
 mod error;
 mod event;
-#[cfg(feature = "server")]
 mod history;
 mod hooks;
 mod id;
