@@ -62,13 +62,7 @@ impl Store {
                 self.live.insert(room.clone(), log)
             }
         };
-        log.append(stored, limit, &mut |entry| {
-            self.bytes -= entry.body.len();
-            evicted.push(Evicted {
-                room: room.clone(),
-                entry,
-            })
-        });
+        log.append(stored, limit, &mut leaving(&mut self.bytes, room, &mut evicted));
         while (self.live.len() > self.max_rooms || (self.bytes > self.max_bytes && self.live.len() > 1))
             && let Some((room, log)) = self.live.pop_oldest()
         {
@@ -77,11 +71,7 @@ impl Store {
         while self.bytes > self.max_bytes
             && let Some(entry) = self.live.touch(room).and_then(RoomLog::evict_oldest)
         {
-            self.bytes -= entry.body.len();
-            evicted.push(Evicted {
-                room: room.clone(),
-                entry,
-            });
+            leaving(&mut self.bytes, room, &mut evicted)(entry);
         }
         evicted
     }
@@ -134,13 +124,7 @@ impl Store {
     }
 
     fn empty(&mut self, room: RoomId, mut log: RoomLog, evicted: &mut Vec<Evicted>) {
-        log.evict_all(&mut |entry| {
-            self.bytes -= entry.body.len();
-            evicted.push(Evicted {
-                room: room.clone(),
-                entry,
-            })
-        });
+        log.evict_all(&mut leaving(&mut self.bytes, &room, evicted));
         if log.is_blank() {
             return;
         }
@@ -150,5 +134,16 @@ impl Store {
         {
             self.forgotten = self.forgotten.max(log.top());
         }
+    }
+}
+
+/// What is done with each event that leaves a room: it is counted out, and listed.
+fn leaving(bytes: &mut usize, room: &RoomId, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
+    |entry| {
+        *bytes -= entry.body.len();
+        evicted.push(Evicted {
+            room: room.clone(),
+            entry,
+        });
     }
 }
