@@ -7,7 +7,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -15,34 +14,22 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::stall::Noting;
+use super::unread::Unread;
 
 /// The halves of the socket, if it is one of the serve loop's: a server that the router is mounted in has its own.
 pub(super) fn halves(upgraded: Upgraded) -> Result<(Reading, OwnedWriteHalf), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<Noting<TcpStream>>>()?;
     let (socket, writing) = parts.io.into_inner().into_inner().into_split();
-    let mut reading = Reading {
-        early: parts.read_buf,
-        socket,
-    };
-    reading.let_go();
-    Ok((reading, writing))
+    let early = Unread::new(parts.read_buf);
+    Ok((Reading { early, socket }, writing))
 }
 
 /// What a client sends, from the first byte behind its request on.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// What was read with the request, as far as it is still to be taken.
-    early: Bytes,
+    /// What was read with the request.
+    early: Unread,
     socket: OwnedReadHalf,
-}
-
-impl Reading {
-    /// Lets go of the memory that the whole request was read into, once nothing of it is left.
-    fn let_go(&mut self) {
-        if self.early.is_empty() {
-            self.early = Bytes::new();
-        }
-    }
 }
 
 impl AsyncRead for Reading {
@@ -51,12 +38,9 @@ impl AsyncRead for Reading {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.early.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(context, buffer);
+        if self.early.read(buffer) {
+            return Poll::Ready(Ok(()));
         }
-        let count = self.early.len().min(buffer.remaining());
-        buffer.put_slice(&self.early.split_to(count));
-        self.let_go();
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.socket).poll_read(context, buffer)
     }
 }

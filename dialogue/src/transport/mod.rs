@@ -16,6 +16,7 @@ mod socket;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod upgrade;
 mod whole;
 mod wire;

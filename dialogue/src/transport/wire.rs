@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
+use super::unread::Unread;
 use super::whole;
 use crate::client::{Frame, Outbox};
 
@@ -33,7 +34,7 @@ pub(super) struct Wire<R> {
     /// Where the client is in its frames.
     framing: Framing,
     /// Read, and to be read again by the library.
-    unread: Bytes,
+    unread: Unread,
 }
 
 /// How a message begins.
@@ -56,7 +57,7 @@ impl<R> Wire<R> {
             full_budget: budget,
             wrote_close: false,
             framing: Framing::default(),
-            unread: Bytes::new(),
+            unread: Unread::default(),
         }
     }
 
@@ -90,7 +91,7 @@ impl<R: AsyncRead + Unpin> Wire<R> {
             return Poll::Ready(First::Text(text));
         }
         self.note(bytes);
-        self.unread = Bytes::copy_from_slice(bytes);
+        self.unread = Unread::new(Bytes::copy_from_slice(bytes));
         Poll::Ready(if bytes.is_empty() { First::End } else { First::Other })
     }
 
@@ -117,13 +118,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Wire<R> {
         if self.budget == 0 {
             return Poll::Ready(Err(io::Error::other("a message of endless fragments")));
         }
-        if !self.unread.is_empty() {
-            let bytes = self.unread.len().min(buffer.remaining());
-            buffer.put_slice(&self.unread.split_to(bytes));
-            if self.unread.is_empty() {
-                // Or it would keep its memory.
-                self.unread = Bytes::new();
-            }
+        if self.unread.read(buffer) {
             return Poll::Ready(Ok(()));
         }
         self.poll_socket(context, buffer)

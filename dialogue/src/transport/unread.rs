@@ -1,0 +1,38 @@
+//! Bytes that were read before whoever wants them asked.
+
+use bytes::Bytes;
+use tokio::io::ReadBuf;
+
+/// What is still to be taken. Holds no memory once all of it has been.
+#[derive(Debug, Default)]
+pub(super) struct Unread(Bytes);
+
+impl Unread {
+    pub(super) fn new(bytes: Bytes) -> Self {
+        let mut unread = Self(bytes);
+        unread.let_go();
+        unread
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Moves as much into the buffer as it has room for. Returns whether there was anything to move.
+    pub(super) fn read(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let count = self.0.len().min(buffer.remaining());
+        buffer.put_slice(&self.0.split_to(count));
+        self.let_go();
+        true
+    }
+
+    /// An empty part of a piece of memory keeps the whole.
+    fn let_go(&mut self) {
+        if self.is_empty() {
+            self.0 = Bytes::new();
+        }
+    }
+}
