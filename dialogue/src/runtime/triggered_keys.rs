@@ -29,8 +29,8 @@ type Key = (UserId, Arc<str>, String);
 #[derive(Default)]
 struct State {
     slots: HashMap<Key, Arc<Slot>>,
-    /// The keys with the time of their first use, oldest first.
-    used: VecDeque<(Instant, Key)>,
+    /// The keys of what was delivered, with the time of it, oldest first. Others have a slot only while they run.
+    delivered: VecDeque<(Instant, Key)>,
 }
 
 /// What became of a key: held while its trigger runs, so that a repetition waits for the outcome.
@@ -48,33 +48,57 @@ impl TriggeredKeys {
         key: String,
         run: impl Future<Output = Result<Delivery, E>>,
     ) -> Result<Delivery, E> {
-        let slot = self.slot((user.clone(), Arc::clone(&room.epoch), key), Instant::now());
-        let mut outcome = slot.lock().await;
+        let attempt = self.attempt((user.clone(), Arc::clone(&room.epoch), key));
+        let mut outcome = attempt.slot.lock().await;
         if let Some(delivery) = *outcome {
             return Ok(delivery);
         }
         let delivery = run.await?;
         *outcome = Some(delivery);
+        self.state
+            .lock()
+            .delivered
+            .push_back((Instant::now(), attempt.key.clone()));
         Ok(delivery)
     }
 
-    fn slot(&self, key: Key, now: Instant) -> Arc<Slot> {
+    fn attempt(&self, key: Key) -> Attempt<'_> {
         let mut state = self.state.lock();
-        while let Some((at, _)) = state.used.front() {
-            if now.duration_since(*at) < WINDOW && state.used.len() < MAX_KEYS {
+        state.forget(Instant::now());
+        let slot = Arc::clone(state.slots.entry(key.clone()).or_default());
+        Attempt { keys: self, key, slot }
+    }
+}
+
+impl State {
+    /// Forgets what was delivered too long ago, and the oldest of what is too much.
+    fn forget(&mut self, now: Instant) {
+        while let Some((at, _)) = self.delivered.front() {
+            if now.duration_since(*at) < WINDOW && self.delivered.len() < MAX_KEYS {
                 break;
             }
-            if let Some((_, key)) = state.used.pop_front() {
-                state.slots.remove(&key);
+            if let Some((_, key)) = self.delivered.pop_front() {
+                self.slots.remove(&key);
             }
         }
-        if let Some(slot) = state.slots.get(&key) {
-            return Arc::clone(slot);
+    }
+}
+
+/// One run of a key's trigger, or its wait for another.
+struct Attempt<'a> {
+    keys: &'a TriggeredKeys,
+    key: Key,
+    slot: Arc<Slot>,
+}
+
+impl Drop for Attempt<'_> {
+    /// Forgets a key under which nothing was delivered, once nobody tries.
+    fn drop(&mut self) {
+        let mut state = self.keys.state.lock();
+        let is_last = Arc::strong_count(&self.slot) == 2;
+        if is_last && self.slot.try_lock().is_ok_and(|outcome| outcome.is_none()) {
+            state.slots.remove(&self.key);
         }
-        let slot = Arc::new(Slot::default());
-        state.slots.insert(key.clone(), Arc::clone(&slot));
-        state.used.push_back((now, key));
-        slot
     }
 }
 
@@ -129,6 +153,29 @@ mod tests {
             Err("no")
         );
         assert_eq!(delivers(&keys, "ada", &here, 2).await, Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_remembered_from_its_delivery_on() {
+        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let fails = async { Err::<Delivery, _>("unavailable") };
+        assert!(keys.once(&"ada".into(), &here, "key".to_owned(), fails).await.is_err());
+        tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
+        assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(delivers(&keys, "ada", &here, 2).await, Some(1), "delivered again");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_delivered_takes_no_place() {
+        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let fails = async { Err::<Delivery, _>("no") };
+        assert!(keys.once(&"ada".into(), &here, "key".to_owned(), fails).await.is_err());
+        let ada = UserId::from("ada");
+        let never = keys.once(&ada, &here, "other".to_owned(), std::future::pending::<Result<_, ()>>());
+        assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err(), "given up");
+        let state = keys.state.lock();
+        assert!(state.slots.is_empty() && state.delivered.is_empty());
     }
 
     #[tokio::test]
