@@ -107,18 +107,6 @@ struct Queue {
     patient: Option<Waker>,
 }
 
-/// What the end of a connection finds.
-#[derive(Debug)]
-pub(crate) enum Last {
-    /// Frames were moved into the batch.
-    Frames {
-        /// They are what is said after a cut, so that the cut does not stop them.
-        farewell: bool,
-    },
-    /// Nothing waits: this is the close to say.
-    Close(Close),
-}
-
 impl Outbox {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
@@ -266,22 +254,14 @@ impl Outbox {
         more
     }
 
-    /// The same at the end of a connection that has been closed: moves what is still to be sent into `batch`, or tells
-    /// the close that is to be said. `None` if it has not been closed.
-    pub(crate) fn take_last(&self, batch: &mut VecDeque<Frame>, max: usize) -> Option<Last> {
+    /// Moves what waits into `batch`, at most `max` frames, after a cut too; tells the close that is to be said if nothing
+    /// does. For the end of a connection that has been closed.
+    pub(crate) fn take_last(&self, batch: &mut VecDeque<Frame>, max: usize) -> Option<Close> {
         let mut queue = self.queue.lock();
-        let close = queue.close.clone()?;
-        if queue.frames.is_empty() {
-            return Some(Last::Close(close));
-        }
         queue.take(batch, max);
-        Some(Last::Frames { farewell: !close.flush })
-    }
-
-    /// Notes that frames taken before have been written.
-    pub(crate) fn written(&self, written: Written) {
-        let patient = self.queue.lock().note(written);
-        patient.into_iter().for_each(Waker::wake);
+        batch
+            .is_empty()
+            .then(|| queue.close.clone().unwrap_or_else(Close::quietly))
     }
 
     /// Whether the connection is to end without sending what waits.
@@ -381,12 +361,11 @@ mod tests {
 
     /// Takes what waits, as the end of a connection does, until there is only the close.
     fn last(outbox: &Outbox) -> (VecDeque<Frame>, Close) {
-        let mut batch = VecDeque::new();
+        let (mut all, mut batch) = (VecDeque::new(), VecDeque::new());
         loop {
             match outbox.take_last(&mut batch, 64) {
-                Some(Last::Frames { .. }) => {}
-                Some(Last::Close(close)) => return (batch, close),
-                None => panic!("it has not been closed"),
+                Some(close) => return (all, close),
+                None => all.append(&mut batch),
             }
         }
     }
@@ -417,7 +396,8 @@ mod tests {
         outbox.push(text(b"12345"));
         outbox.push(text(b"12345"));
         assert_eq!(take(&outbox).len(), 2);
-        outbox.written(Written { frames: 2, bytes: 10 });
+        let written = Written { frames: 2, bytes: 10 };
+        assert!(!outbox.refill(&mut VecDeque::new(), written, 64), "nothing waits");
         assert!(outbox.push(text(b"12345")));
         assert_eq!(take(&outbox).len(), 1);
         assert!(outbox.push(text(b"12345")));

@@ -11,14 +11,17 @@ use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::client::{Close, Frame, Last, Outbox, Written};
+use crate::client::{Close, Frame, Outbox, Written};
 use crate::protocol::{CloseCode, Header};
 
 /// The most frames in one system call. More would save little: the call's own cost is spread over 64 frames by then, while
 /// the slices are laid out on the stack.
 const BATCH: usize = 64;
 
-/// The time a cut reader has to let a begun frame and the close frame through.
+/// How long what waits at a polite end may take in all, as a multiple of how long the socket may take nothing.
+const FLUSH_DEADLINES: u32 = 2;
+
+/// The time a reader has for the close, and a cut one for a begun frame and what it is told in parting too.
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// The longest reason in a close frame, in bytes: 125 for a control frame, less the code.
@@ -87,52 +90,54 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Sends what is left when the connection has been closed, says the close and shuts the sending side down. `deadline` is
     /// how long the socket may take nothing. Returns the socket's half, since what still comes in is read on.
     pub(super) async fn finish(mut self, outbox: &Outbox, deadline: Duration) -> W {
-        let close = loop {
-            let cut = outbox.is_cut();
-            if cut {
-                // Of what was taken before, only a frame that has been begun is of use.
-                self.batch.truncate(usize::from(self.sent > 0));
-            }
-            let mut farewell = false;
-            if cut || self.batch.is_empty() {
-                match outbox.take_last(&mut self.batch, BATCH) {
-                    Some(Last::Frames { farewell: is_farewell }) => farewell = is_farewell,
-                    Some(Last::Close(close)) => break close,
-                    None => break Close::quietly(),
+        match timeout(deadline.saturating_mul(FLUSH_DEADLINES), self.flush(outbox, deadline)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return self.socket,
+            Err(_) => outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW)),
+        }
+        if outbox.is_cut() {
+            // Of what was taken before, only a frame that has been begun is of use.
+            self.batch.truncate(usize::from(self.sent > 0));
+        }
+        let _ = timeout(CUT_GRACE, self.say_last(outbox)).await;
+        self.socket
+    }
+
+    /// Sends what waits, unless the connection is cut meanwhile: it is if the socket takes nothing for `deadline`.
+    async fn flush(&mut self, outbox: &Outbox, deadline: Duration) -> io::Result<()> {
+        let mut written = Written::default();
+        while outbox.refill(&mut self.batch, written, BATCH) {
+            written = tokio::select! {
+                biased;
+                written = poll_fn(|context| self.poll_write(context)) => written?,
+                () = poll_fn(|context| outbox.poll_cut(context)) => return Ok(()),
+                () = tokio::time::sleep(deadline) => {
+                    outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW));
+                    return Ok(());
                 }
-            }
-            match self.send_batch(outbox, farewell, deadline).await {
-                Ok(()) | Err(Stopped::Cut) => {}
-                Err(Stopped::Stalled) => outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW)),
-                Err(Stopped::Failed) => return self.socket,
+            };
+        }
+        Ok(())
+    }
+
+    /// Sends the rest of the batch, what is said after a cut, and the close.
+    async fn say_last(&mut self, outbox: &Outbox) -> io::Result<()> {
+        let close = loop {
+            self.send_batch().await?;
+            if let Some(close) = outbox.take_last(&mut self.batch, BATCH) {
+                break close;
             }
         };
         if let Some(code) = close.code {
             self.batch.push_back(Frame::Raw(close_frame(code, &close.reason)));
+            self.send_batch().await?;
         }
-        let _ = timeout(CUT_GRACE, async {
-            while !self.batch.is_empty() {
-                poll_fn(|context| self.poll_write(context)).await?;
-            }
-            self.socket.shutdown().await
-        })
-        .await;
-        self.socket
+        self.socket.shutdown().await
     }
 
-    /// Sends the batch, unless the connection is cut meanwhile; a `farewell` comes after the cut.
-    async fn send_batch(&mut self, outbox: &Outbox, farewell: bool, deadline: Duration) -> Result<(), Stopped> {
+    async fn send_batch(&mut self) -> io::Result<()> {
         while !self.batch.is_empty() {
-            if !farewell && outbox.is_cut() {
-                return Err(Stopped::Cut);
-            }
-            let written = tokio::select! {
-                biased;
-                written = poll_fn(|context| self.poll_write(context)) => written.map_err(|_| Stopped::Failed)?,
-                () = poll_fn(|context| outbox.poll_cut(context)), if !farewell => return Err(Stopped::Cut),
-                () = tokio::time::sleep(deadline) => return Err(Stopped::Stalled),
-            };
-            outbox.written(written);
+            poll_fn(|context| self.poll_write(context)).await?;
         }
         Ok(())
     }
@@ -191,16 +196,6 @@ fn header(frame: &Frame) -> Header {
         Frame::Text(payload) => Header::of_text(payload.len()),
         Frame::Raw(_) => Header::NONE,
     }
-}
-
-/// Why a batch was not sent whole.
-enum Stopped {
-    /// The connection is to end without what waits.
-    Cut,
-    /// The socket took nothing for too long.
-    Stalled,
-    /// The socket is broken.
-    Failed,
 }
 
 /// A whole close frame.
@@ -270,6 +265,37 @@ mod tests {
         Writer::new(ours).finish(&outbox, DEADLINE).await;
         assert!(outbox.is_cut());
         assert_eq!(started.elapsed(), DEADLINE + CUT_GRACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_trickles_does_not_hold_up_the_end_for_longer_than_two_deadlines() {
+        let (ours, mut theirs) = tokio::io::duplex(2);
+        let outbox = Arc::new(Outbox::new(&Limits::default()));
+        outbox.push(text(vec![b'x'; 1_000]));
+        outbox.close(Close::after_flush(CloseCode::Restarting, ""));
+        let trickle = async {
+            loop {
+                tokio::time::sleep(DEADLINE / 2).await;
+                let _ = theirs.read_u8().await;
+            }
+        };
+        let started = tokio::time::Instant::now();
+        tokio::select! {
+            _ = Writer::new(ours).finish(&outbox, DEADLINE) => {}
+            () = trickle => {}
+        }
+        assert_eq!(started.elapsed(), FLUSH_DEADLINES * DEADLINE + CUT_GRACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_in_parting_has_no_longer_than_the_close_itself() {
+        let (ours, _theirs) = tokio::io::duplex(2);
+        let outbox = Arc::new(Outbox::new(&Limits::default()));
+        let farewell = (0..2 * BATCH).map(|_| text(b"left".to_vec()));
+        outbox.cut(CloseCode::Disconnected, "out", farewell);
+        let started = tokio::time::Instant::now();
+        Writer::new(ours).finish(&outbox, DEADLINE).await;
+        assert_eq!(started.elapsed(), CUT_GRACE);
     }
 
     #[tokio::test(start_paused = true)]
