@@ -12,8 +12,8 @@ use crate::runtime::Builder;
 /// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and all claims are kept for hooks to read
 /// with `client.claims()`.
 ///
-/// The token is taken from `Authorization: Bearer …`, or else from `auth.token` of the `connect` frame, which is where
-/// browsers can put it. `sub` and `exp` must be there. For the algorithms, see
+/// The token is taken from `auth.token` of the `connect` frame, which is where browsers can put it and a session that is
+/// renewed brings the next one, or else from `Authorization: Bearer …`. `sub` and `exp` must be there. For the algorithms, see
 /// [`jsonwebtoken`](https://docs.rs/jsonwebtoken).
 ///
 /// ```

@@ -48,17 +48,16 @@ impl Handshake {
             .find_map(|(key, value)| (key == name).then_some(value))
     }
 
-    /// The token of an `Authorization: Bearer` header, or else `auth.token`.
+    /// `auth.token`, or else the token of an `Authorization: Bearer` header. In that order, since a session that is renewed
+    /// brings a new `auth` with the headers of its connection's first request.
     #[must_use]
     pub fn bearer_token(&self) -> Option<&str> {
-        let header = self
-            .headers
-            .get(http::header::AUTHORIZATION)
-            .and_then(|header| header.to_str().ok())
-            .and_then(|header| header.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim());
-        header.or_else(|| self.auth.get("token").and_then(Value::as_str))
+        let token = self.auth.get("token").and_then(Value::as_str);
+        token.or_else(|| {
+            let header = self.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+            let (scheme, token) = header.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        })
     }
 }
 
@@ -215,13 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_bearer_token_from_the_header_before_auth() {
-        let mut handshake = Handshake::new(json!({ "token": "from-auth" }));
-        assert_eq!(handshake.bearer_token(), Some("from-auth"));
+    fn takes_a_bearer_token_from_auth_before_the_header() {
+        let mut handshake = Handshake::new(Value::Null);
+        assert_eq!(handshake.bearer_token(), None);
         handshake
             .headers
             .append("authorization", "bearer from-header".parse().expect("a header"));
         assert_eq!(handshake.bearer_token(), Some("from-header"));
+        handshake.auth = json!({ "token": "from-auth" });
+        assert_eq!(handshake.bearer_token(), Some("from-auth"));
     }
 
     #[test]
