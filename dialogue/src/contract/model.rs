@@ -96,6 +96,15 @@ impl Contract {
         Lock::of_contract(self).fingerprint().to_owned()
     }
 
+    /// The events that rooms for any event know by name; none where there is no such room.
+    pub(super) fn known_in_open_rooms(&self) -> impl Iterator<Item = &EventDefinition> {
+        let any_is_open = self
+            .rooms
+            .iter()
+            .any(|room| self.triggers(room).open || self.heard(room).open);
+        self.known.values().filter(move |_| any_is_open)
+    }
+
     /// What clients may trigger in a room.
     pub(super) fn triggers<'c>(&'c self, room: &'c ContractRoom) -> Repertoire<'c> {
         let open = matches!(room.declaration.events, DeclaredEvents::Any);

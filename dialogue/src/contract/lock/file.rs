@@ -132,6 +132,10 @@ impl File {
             let locked = file.room(room);
             file.rooms.insert(id(room), locked);
         }
+        // A room for any event knows those, too, that no room lists.
+        for event in contract.known_in_open_rooms() {
+            file.key(event.name(), Event::of(event));
+        }
         file.fingerprint = sha1_smol::Sha1::from(file.text()).digest().to_string();
         file
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Change, Impact, Lock, LockError, check};
-use crate::RoomSet;
+use crate::contract::model::Contract;
+use crate::{EventDefinition, RoomSet};
 
 /// The rooms as clients know them.
 mod before {
@@ -138,6 +139,26 @@ fn words_for_people_are_no_change() {
     ];
     assert_eq!(before.fingerprint(), reworded.fingerprint());
     assert_eq!(before.changes_to(&reworded), []);
+}
+
+#[test]
+fn an_event_of_no_room_is_part_of_the_contract_where_a_room_takes_any() {
+    mod open {
+        use crate::prelude::*;
+        rooms! { pub(super) Rooms; pub(super) Open = "open" { events: *, default_subscriptions: * } }
+    }
+    let fingerprint = |declarations, event: &EventDefinition| {
+        let contract = Contract::of(declarations, std::slice::from_ref(event)).unwrap();
+        contract.fingerprint()
+    };
+    let [long, short] = ["100", "10"].map(|max| {
+        let schema = format!(r#"{{ "type": "string", "maxLength": {max} }}"#);
+        let schema = serde_json::from_str(&schema).unwrap();
+        EventDefinition::new("title").schema(schema).build().unwrap()
+    });
+    let (open, listed) = (open::Rooms::declarations(), before::Rooms::declarations());
+    assert_ne!(fingerprint(open, &long), fingerprint(open, &short));
+    assert_eq!(fingerprint(listed, &long), fingerprint(listed, &short));
 }
 
 #[test]
