@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use super::{Close, Outbox};
@@ -29,6 +30,8 @@ pub(crate) struct ClientState {
     pub(crate) anonymous: bool,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) membership: Mutex<Membership>,
+    /// Set once the client has left its rooms and is forgotten.
+    pub(crate) departed: SetOnce<()>,
     /// Runs this client's notification hooks one after another, in the order of what they tell of.
     pub(crate) hooks: SerialQueue,
 }

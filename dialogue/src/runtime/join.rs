@@ -361,6 +361,7 @@ mod tests {
             anonymous: false,
             outbox: Arc::new(Outbox::new(&Limits::default())),
             membership: Mutex::new(Membership::default()),
+            departed: Default::default(),
             hooks: Default::default(),
         });
         let take = |asked| {

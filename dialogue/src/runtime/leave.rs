@@ -64,6 +64,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
                 leave(&core, &client, &room, None, None);
             }
             core.forget(&client);
+            let _ = client.departed.set(());
             forget_resumes_in_time(&core);
         }
     };

@@ -131,6 +131,7 @@ mod tests {
             anonymous,
             outbox: Arc::new(Outbox::new(&Limits::default())),
             membership: Mutex::new(Membership::default()),
+            departed: Default::default(),
             hooks: SerialQueue::default(),
         })
     }

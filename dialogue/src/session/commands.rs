@@ -70,8 +70,8 @@ impl Session {
         &self.client
     }
 
-    /// Tells `on_connected`, and waits for it: the first command comes after.
-    pub(crate) async fn begin(&self) {
+    /// Has `on_connected` told. Of a client that was admitted it is told in any case, since `on_disconnected` is.
+    pub(crate) fn announce(&self) {
         let client = self.core.client(&self.client);
         self.core.tell_in_turn(
             &self.client.hooks,
@@ -79,6 +79,10 @@ impl Session {
             &self.core.hooks.on_connected,
             client,
         );
+    }
+
+    /// Waits until `on_connected` has been told: the first command comes after.
+    pub(crate) async fn announced(&self) {
         self.client.hooks.idle().await;
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use crate::client::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
@@ -109,6 +110,8 @@ pub(crate) async fn admit(
     let succeeded = resume.and_then(|secret| core.resumes.take(secret, user_id.as_ref()));
     if let Some(earlier) = succeeded.as_ref().and_then(|earlier| earlier.client.upgrade()) {
         expel(core, &earlier, "another connection has taken over", None);
+        // Its end may have been under way already, on another thread.
+        earlier.departed.wait().await;
         earlier.hooks.idle().await;
     }
     let user_id = user_id
@@ -124,6 +127,7 @@ pub(crate) async fn admit(
         anonymous,
         outbox: Arc::clone(outbox),
         membership: Mutex::new(Membership::default()),
+        departed: SetOnce::new(),
         hooks: SerialQueue::default(),
     });
     core.resumes.renew(&client);

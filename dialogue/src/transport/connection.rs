@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::incoming::{Incoming, Received};
@@ -92,13 +93,14 @@ where
         core,
         client: Arc::clone(&client),
     };
+    let session = Session::new(Arc::clone(core), client, presented);
+    session.announce();
     if core.is_stopping() {
         reader.end(CloseCode::Restarting, "the server is stopping");
         return;
     }
-    let session = Session::new(Arc::clone(core), client, presented);
     let outbox = Arc::clone(reader.incoming.outbox());
-    if Box::pin(while_it_lasts(&outbox, &session, session.begin())).await {
+    if Box::pin(while_it_lasts(&outbox, &session, session.announced())).await {
         attend(&core.limits, reader, &session).await;
     }
 }
@@ -271,6 +273,10 @@ struct Reader<R> {
     incoming: Incoming<R>,
     rate: SlidingWindow,
     opened: Instant,
+    /// The time, since `opened`, at which the last frame was counted.
+    counted: Duration,
+    /// Nothing was there to be read since then, so that the next frame was sent when it came.
+    waited: bool,
     /// How many frames in a row came too fast.
     refused: usize,
 }
@@ -296,6 +302,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 window: limits.inbound_window,
             }),
             opened: Instant::now(),
+            counted: Duration::ZERO,
+            waited: false,
             refused: 0,
         }
     }
@@ -304,7 +312,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     ///
     /// Safe to drop: no frame is lost.
     async fn next(&mut self) -> Option<Heard> {
-        let text = match self.incoming.next().await? {
+        let text = match self.receive().await? {
             Received::Text(text) => Some(text),
             Received::Control => None,
             Received::Binary(_) => {
@@ -315,8 +323,20 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Some(self.count(text))
     }
 
+    async fn receive(&mut self) -> Option<Received> {
+        let Self { incoming, waited, .. } = self;
+        let mut next = pin!(incoming.next());
+        poll_fn(|context| {
+            let polled = next.as_mut().poll(context);
+            // The runtime has a task wait, too, that has done much in one go.
+            *waited |= polled.is_pending() && has_budget_remaining();
+            polled
+        })
+        .await
+    }
+
     fn count(&mut self, text: Option<String>) -> Heard {
-        match self.rate.allow(self.opened.elapsed()) {
+        match self.allow(self.opened.elapsed()) {
             Ok(()) => {
                 self.refused = 0;
                 text.map_or(Heard::Control, Heard::Text)
@@ -326,6 +346,23 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 Heard::TooFast { text, retry_after }
             }
         }
+    }
+
+    /// Counts a frame as early as it can have been sent. While a command runs nothing is read, and of what waits when it is
+    /// done nobody knows when it was sent: the client is to be refused only for what it cannot have sent within its rate.
+    fn allow(&mut self, now: Duration) -> Result<(), Duration> {
+        if std::mem::take(&mut self.waited) {
+            self.counted = now;
+        }
+        let Err(too_early) = self.rate.allow(self.counted) else {
+            return Ok(());
+        };
+        let allowed_at = self.counted.saturating_add(too_early);
+        if allowed_at > now {
+            return Err(allowed_at - now);
+        }
+        self.counted = allowed_at;
+        self.rate.allow(allowed_at)
     }
 
     fn tell(&self, frame: bytes::Bytes) {

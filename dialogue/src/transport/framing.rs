@@ -47,6 +47,11 @@ impl Framing {
         self.header_bytes == 0 && self.payload == 0 && !self.in_message
     }
 
+    /// Whether frames of a message have come, and its last one has not begun.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.in_message
+    }
+
     /// How long the header is, as far as its bytes so far tell.
     fn header_len(&self) -> usize {
         if self.header_bytes < 2 {

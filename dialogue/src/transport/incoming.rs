@@ -98,7 +98,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             match next {
                 Next::Message(message) => {
                     if let Reading::Busy(library) = &mut self.reading {
-                        library.get_mut().message_done();
+                        library.get_mut().message_done(message.is_text() || message.is_binary());
                     }
                     // The library answers a close with one of its own when it is asked for more.
                     if !message.is_close() {

@@ -1,5 +1,6 @@
 //! Listening, and the end of it: the accept loop, signals and the drain.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -276,10 +277,13 @@ pub(super) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketA
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let accepted = AcceptedAt(Instant::now());
+    // Of the first request only: a proxy may upgrade a connection that it has used for others for an hour.
+    let accepted = Cell::new(Some(AcceptedAt(Instant::now())));
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(accepted);
+        if let Some(accepted) = accepted.take() {
+            request.extensions_mut().insert(accepted);
+        }
         app.clone().call(request.map(axum::body::Body::new))
     });
     let stall = Stall::default();

@@ -66,9 +66,12 @@ impl<R> Wire<R> {
         self.unread.is_empty() && self.framing.is_between_messages()
     }
 
-    /// Notes that a message is complete.
-    pub(super) fn message_done(&mut self) {
-        self.budget = self.full_budget;
+    /// Notes that the library has made a message of what came. A control frame completes nothing if it stands among the
+    /// frames of a message.
+    pub(super) fn message_done(&mut self, is_data: bool) {
+        if is_data || !self.framing.is_in_message() {
+            self.budget = self.full_budget;
+        }
     }
 
     /// Whether the library has said its own close.

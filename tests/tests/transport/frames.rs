@@ -120,10 +120,12 @@ async fn endless_fragments_are_ended_within_a_bound() {
         ..Limits::default()
     })
     .await;
-    for piece in [&b"x"[..], b""] {
+    // A ping that stands among the fragments ends no message.
+    for (piece, between) in [(&b"x"[..], None), (b"", None), (b"", Some(masked(FIN | PING, b"")))] {
         let mut client = RawClient::connected(server.address()).await;
         client.send(TEXT, piece).await;
-        let fragments = masked(CONTINUATION, piece).repeat(1_000);
+        let mut fragments = masked(CONTINUATION, piece).repeat(1_000);
+        fragments.extend(between.into_iter().flatten());
         let sent = async {
             let mut writes = 0;
             while writes < 1_000 && !client.is_closed().await {

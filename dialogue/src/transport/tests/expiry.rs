@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::peer::{Heard, Peer};
+use super::peer::Peer;
 use crate::{Builder, Dialogue, Identity, RoomConfig};
 
 const FIRST: Duration = Duration::from_secs(60);
@@ -21,13 +21,7 @@ fn signing_in() -> Builder {
 /// Reads to the close, and tells its code and after how long it came.
 async fn end(peer: &mut Peer) -> (u16, Duration) {
     let from = Instant::now();
-    loop {
-        match peer.receive().await {
-            Some(Heard::Close(code)) => return (code, from.elapsed()),
-            Some(_) => {}
-            None => panic!("the connection ended without a close"),
-        }
-    }
+    (peer.receive_close().await, from.elapsed())
 }
 
 /// About this long: the wall clock, by which expiries are given, is not paused.

@@ -12,8 +12,10 @@ mod orphans;
 mod peer;
 mod pipelining;
 mod races;
+mod rate;
 mod recovery;
 mod rejoin;
+mod sign_in;
 mod slow_readers;
 
 use std::time::Duration;

@@ -98,6 +98,17 @@ impl Peer {
         }
     }
 
+    /// The code with which the server ends the connection; what comes before it is passed over.
+    pub(super) async fn receive_close(&mut self) -> u16 {
+        loop {
+            match self.receive().await {
+                Some(Heard::Close(code)) => return code,
+                Some(_) => {}
+                None => panic!("the connection ended without a close"),
+            }
+        }
+    }
+
     /// Reads until `at` bytes have come in all, or no more come of themselves.
     pub(super) async fn read_up_to(&mut self, at: usize) {
         while self.read < at {

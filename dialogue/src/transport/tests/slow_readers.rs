@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::peer::{Heard, Peer};
+use super::peer::Peer;
 use super::{Bulk, Plenty, settle};
 use crate::{Client, Dialogue, Limits, RoomConfig};
 
@@ -40,16 +40,6 @@ fn trigger(dialogue: &Dialogue, bytes: usize) {
     let text = "x".repeat(bytes);
     let triggered = room.trigger(Bulk { text }).now_or_never();
     triggered.expect("a trigger does not wait").expect("a delivery");
-}
-
-/// The code of the close that a reader finds when it reads on.
-async fn close_code(peer: &mut Peer) -> Option<u16> {
-    loop {
-        match peer.receive().await? {
-            Heard::Close(code) => return Some(code),
-            Heard::Text(_) | Heard::Ping => {}
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +86,7 @@ async fn a_reader_over_its_queue_is_cut_with_4000_and_the_others_miss_nothing() 
     }
     settle().await;
     assert!(client.rooms().is_empty(), "it holds no seat any more");
-    assert_eq!(close_code(&mut slow).await, Some(4000));
+    assert_eq!(slow.receive_close().await, 4000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +102,7 @@ async fn a_reader_over_its_queue_in_bytes_is_cut_too() {
     }
     settle().await;
     assert!(client.rooms().is_empty());
-    assert_eq!(close_code(&mut slow).await, Some(4000));
+    assert_eq!(slow.receive_close().await, 4000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +114,7 @@ async fn a_reader_that_takes_nothing_until_the_write_deadline_is_cut() {
     assert_eq!(client.rooms().len(), 1, "the deadline is 5 s");
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(client.rooms().is_empty());
-    assert_eq!(close_code(&mut slow).await, Some(4000));
+    assert_eq!(slow.receive_close().await, 4000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +131,7 @@ async fn a_client_whose_queue_is_full_can_be_thrown_out() {
     assert_eq!(client.rooms().len(), 1, "the queue is full, and no more than full");
     client.disconnect();
     assert!(client.rooms().is_empty(), "at once");
-    assert_eq!(close_code(&mut slow).await, Some(4501));
+    assert_eq!(slow.receive_close().await, 4501);
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,12 +148,12 @@ async fn a_full_queue_does_not_hold_up_the_drain() {
     }
     let begun = Instant::now();
     let (stopped, heard) = tokio::join!(dialogue.stop(), async {
-        let code = close_code(&mut healthy).await;
+        let code = healthy.receive_close().await;
         drop(healthy);
         code
     });
     stopped.expect("a drain");
-    assert_eq!(heard, Some(1012));
+    assert_eq!(heard, 1012);
     assert!(
         begun.elapsed() < Duration::from_secs(10),
         "the write deadline, and a moment to close"

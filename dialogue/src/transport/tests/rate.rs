@@ -1,0 +1,84 @@
+//! The rate of a client's frames while the server does not read them, because a command of the client's takes its time.
+
+use serde_json::{Value, json};
+
+use super::peer::{Heard, Peer};
+use super::*;
+use crate::{Limits, RoomConfig};
+
+/// How long `before_join` takes.
+const STALL: Duration = Duration::from_secs(20);
+
+const WINDOW: Duration = Duration::from_secs(4);
+
+const PER_WINDOW: usize = 10;
+
+/// A client that has just asked to join a room whose `before_join` takes long.
+async fn joining() -> Peer {
+    let dialogue = Dialogue::builder()
+        .limits(Limits {
+            inbound_frames: PER_WINDOW,
+            inbound_window: WINDOW,
+            hook_deadline: 2 * STALL,
+            ..Limits::default()
+        })
+        .before_join(|_, _| async {
+            tokio::time::sleep(STALL).await;
+            Ok(())
+        })
+        .build()
+        .expect("a server");
+    dialogue.create_room(RoomConfig::new("room")).await.expect("a room");
+    let mut peer = Peer::connect(&dialogue, 1_000_000).await;
+    peer.receive_type("connected").await;
+    tokio::time::sleep(WINDOW).await;
+    peer.send(&json!({ "type": "join", "id": 0, "roomId": "room" })).await;
+    peer
+}
+
+fn ping(id: usize) -> Value {
+    json!({ "type": "ping", "id": id })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_to_the_rate_while_a_command_runs_is_refused_nothing() {
+    let mut peer = joining().await;
+    let apart = WINDOW / PER_WINDOW as u32;
+    let count = 3 * STALL.as_millis() / apart.as_millis() / 2;
+    for id in 1..=count as usize {
+        tokio::time::sleep(apart).await;
+        peer.send(&ping(id)).await;
+    }
+    for id in 0..=count as usize {
+        match peer.receive().await {
+            Some(Heard::Text(reply)) => {
+                assert_eq!(reply["id"], id, "{reply}");
+                assert_ne!(reply["type"], "error", "{reply}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_floods_while_a_command_runs_gets_no_more_than_the_rate_and_is_closed() {
+    let mut peer = joining().await;
+    // The command itself was one of the first window's.
+    let windows = STALL.as_secs() / WINDOW.as_secs() + 1;
+    let due = PER_WINDOW * windows as usize - 1;
+    for id in 1..=due + PER_WINDOW {
+        peer.send(&ping(id)).await;
+    }
+    let (mut pongs, mut refused) = (0, 0);
+    while pongs + refused < due + PER_WINDOW {
+        match peer.receive().await {
+            Some(Heard::Text(reply)) if reply["type"] == "pong" => pongs += 1,
+            Some(Heard::Text(reply)) if reply["code"] == "RATE_LIMITED" => refused += 1,
+            Some(Heard::Text(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((pongs, refused), (due, PER_WINDOW));
+    peer.send(&ping(0)).await;
+    assert_eq!(peer.receive_close().await, 4503);
+}

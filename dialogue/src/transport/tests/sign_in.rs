@@ -1,0 +1,103 @@
+//! How connections become clients, and clients' ends under way when the next connection comes.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+use super::peer::Peer;
+use super::*;
+use crate::protocol::CloseCode;
+use crate::transport::serve::http_connection;
+use crate::{Identity, Limits};
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_a_proxy_has_used_for_a_while_can_be_upgraded() {
+    let dialogue = Dialogue::builder().build().expect("a server");
+    let (mut ours, theirs) = tokio::io::duplex(10_000);
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    tokio::spawn(http_connection(
+        Arc::clone(&dialogue.core),
+        theirs,
+        peer,
+        dialogue.router(),
+    ));
+    let pause = dialogue.core.limits.connect_deadline / 2;
+    let mut answer = [0; 4096];
+    for _ in 0..5 {
+        let request = b"GET /dialogue/ready HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        ours.write_all(request).await.expect("the server reads");
+        let count = ours.read(&mut answer).await.expect("an answer");
+        assert!(answer[..count].starts_with(b"HTTP/1.1 200"));
+        tokio::time::sleep(pause).await;
+    }
+    let request = "GET /dialogue/ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    ours.write_all(request.as_bytes()).await.expect("the server reads");
+    let count = ours.read(&mut answer).await.expect("an answer");
+    assert!(answer[..count].starts_with(b"HTTP/1.1 101"));
+    tokio::time::sleep(pause).await;
+    let mut frame = vec![0x81, 0x80 | 31, 0, 0, 0, 0];
+    frame.extend(br#"{"type":"connect","protocol":1}"#);
+    ours.write_all(&frame).await.expect("the server reads");
+    let count = ours.read(&mut answer).await.expect("an answer");
+    let answer = String::from_utf8_lossy(&answer[..count]).into_owned();
+    assert!(answer.contains(r#""type":"connected""#), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_connected_is_told_of_everybody_of_whom_on_disconnected_is() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (comes, goes) = (Arc::clone(&told), Arc::clone(&told));
+    let stopping = Arc::new(OnceLock::<CancellationToken>::new());
+    let begins = Arc::clone(&stopping);
+    let dialogue = Dialogue::builder()
+        .authenticate(move |_| {
+            // The drain begins at this very moment.
+            begins.get().expect("the server's").cancel();
+            async { Ok(Identity::user("ada")) }
+        })
+        .on_connected(move |client| {
+            comes.lock().push(format!("{} is here", client.user_id()));
+            async {}
+        })
+        .on_disconnected(move |client| {
+            goes.lock().push(format!("{} is gone", client.user_id()));
+            async {}
+        })
+        .build()
+        .expect("a server");
+    stopping.set(dialogue.core.stopping.clone()).expect("once");
+    let mut peer = Peer::connect(&dialogue, 10_000).await;
+    assert_eq!(peer.receive_close().await, CloseCode::Restarting.code());
+    settle().await;
+    assert_eq!(*told.lock(), ["ada is here", "ada is gone"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_waits_for_an_end_that_another_thread_has_begun() {
+    let dialogue = Dialogue::builder()
+        .authenticate(|_| async { Ok(Identity::user("ada")) })
+        .limits(Limits {
+            connections_per_user: Some(1),
+            ..Limits::default()
+        })
+        .build()
+        .expect("a server");
+    let mut first = Peer::connect(&dialogue, 10_000).await;
+    let resume = first.receive_type("connected").await["resume"].clone();
+    let client = Arc::clone(&dialogue.core.all_clients()[0]);
+    assert!(client.membership.lock().end(), "as the other thread begins");
+    let mut second = Peer::connect_again(&dialogue, 10_000, resume.as_str()).await;
+    assert_eq!(second.drain().await, [], "it waits");
+    dialogue.core.forget(&client);
+    client.departed.set(()).expect("once");
+    second.receive_type("connected").await;
+    assert_eq!(
+        first.receive_close().await,
+        CloseCode::Disconnected.code(),
+        "and the first has made room"
+    );
+}
