@@ -20,7 +20,7 @@ use crate::runtime::{
 };
 
 /// One connected client's conversation.
-pub(crate) struct Session {
+pub(crate) struct Conversation {
     core: Arc<Core>,
     client: Arc<ClientState>,
     /// What came with the HTTP request, for a later `connect`.
@@ -32,7 +32,7 @@ pub(crate) struct Session {
 /// What is answered to a command that succeeded, if anything is.
 type Reply = Option<bytes::Bytes>;
 
-impl Session {
+impl Conversation {
     pub(crate) fn new(core: Arc<Core>, client: Arc<ClientState>, presented: Option<Box<Handshake>>) -> Self {
         Self {
             core,

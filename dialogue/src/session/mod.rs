@@ -7,6 +7,6 @@ mod commands;
 mod greeting;
 mod reply;
 
-pub(crate) use commands::Session;
+pub(crate) use commands::Conversation;
 pub(crate) use greeting::{admit, authenticate};
 pub(crate) use reply::{Failure, error_frame};

@@ -1,4 +1,4 @@
-//! One client's connection: feeds the session with what comes in, and watches the clocks.
+//! One client's connection: feeds the conversation with what comes in, and watches the clocks.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
 use crate::rate_limit::{Rate, SlidingWindow};
 use crate::runtime::{Core, disconnect};
-use crate::session::{Failure, Session, admit, authenticate, error_frame};
+use crate::session::{Conversation, Failure, admit, authenticate, error_frame};
 
 /// A ping without payload.
 const PING: &[u8] = &[0x89, 0];
@@ -93,25 +93,25 @@ where
         core,
         client: Arc::clone(&client),
     };
-    let session = Session::new(Arc::clone(core), client, presented);
-    session.announce();
+    let conversation = Conversation::new(Arc::clone(core), client, presented);
+    conversation.announce();
     if core.is_stopping() {
         reader.end(CloseCode::Restarting, "the server is stopping");
         return;
     }
     let outbox = Arc::clone(reader.incoming.outbox());
-    if Box::pin(while_it_lasts(&outbox, &session, session.announced())).await {
-        attend(&core.limits, reader, &session).await;
+    if Box::pin(while_it_lasts(&outbox, &conversation, conversation.announced())).await {
+        attend(&core.limits, reader, &conversation).await;
     }
 }
 
 /// Does something for a client unless its connection ends, or its session expires, before it is done. Returns whether it
 /// was done.
-async fn while_it_lasts(outbox: &Outbox, session: &Session, work: impl Future<Output = ()>) -> bool {
+async fn while_it_lasts(outbox: &Outbox, conversation: &Conversation, work: impl Future<Output = ()>) -> bool {
     tokio::select! {
         biased;
         () = outbox.closed() => false,
-        () = session.expired() => {
+        () = conversation.expired() => {
             outbox.close(Close::now(CloseCode::SessionExpired, EXPIRED));
             false
         }
@@ -174,7 +174,7 @@ where
 }
 
 /// The conversation proper: commands in order, pings while the client is silent, an end when the session expires.
-async fn attend<R>(limits: &Limits, reader: &mut Reader<R>, session: &Session)
+async fn attend<R>(limits: &Limits, reader: &mut Reader<R>, conversation: &Conversation)
 where
     R: AsyncRead + Unpin,
 {
@@ -184,7 +184,7 @@ where
     let mut alarm = pin!(sleep_until(heard + limits.ping_interval));
     loop {
         let silent_until = heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
-        let expires_at = session.client().session.lock().expires_at;
+        let expires_at = conversation.client().session.lock().expires_at;
         let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
         if due < alarm.deadline() {
             alarm.as_mut().reset(due);
@@ -215,7 +215,7 @@ where
         let Some(next) = next else {
             return;
         };
-        if !hear(limits, reader, session, next).await {
+        if !hear(limits, reader, conversation, next).await {
             return;
         }
         // Not before the command: a hook may have taken a while, and that was not the client's silence.
@@ -225,7 +225,7 @@ where
 }
 
 /// Does what the client has asked. Returns whether the conversation goes on.
-async fn hear<R>(limits: &Limits, reader: &mut Reader<R>, session: &Session, heard: Heard) -> bool
+async fn hear<R>(limits: &Limits, reader: &mut Reader<R>, conversation: &Conversation, heard: Heard) -> bool
 where
     R: AsyncRead + Unpin,
 {
@@ -242,7 +242,7 @@ where
                     Ok(request) => request.id,
                     Err(refused) => refused.id,
                 };
-                session.slow_down(id, retry_after);
+                conversation.slow_down(id, retry_after);
             }
             return true;
         }
@@ -250,13 +250,13 @@ where
     let request = match Request::parse(&text, limits.json_depth) {
         Ok(request) => request,
         Err(refused) => {
-            session.refuse(refused);
+            conversation.refuse(refused);
             return true;
         }
     };
     let outbox = reader.incoming.outbox();
-    let mut run = session.run(request);
-    let lasts = !outbox.is_closed() && !session.is_expired();
+    let mut run = conversation.run(request);
+    let lasts = !outbox.is_closed() && !conversation.is_expired();
     if lasts
         && poll_fn(|context| Poll::Ready(run.as_mut().poll(context)))
             .await
@@ -265,7 +265,7 @@ where
         return true;
     }
     // In a box, so that a connection has no room for it whose commands do not wait.
-    Box::pin(while_it_lasts(outbox, session, run)).await
+    Box::pin(while_it_lasts(outbox, conversation, run)).await
 }
 
 /// What comes in, counted against the client's rate.
