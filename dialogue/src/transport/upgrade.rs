@@ -26,8 +26,8 @@ const CLIENT: &str = include_str!("../../npm/client.js");
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into the request by the
-/// serve loop; a server that the router is mounted in does not.
+/// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into a connection's first
+/// request by the serve loop; a server that the router is mounted in does not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AcceptedAt(pub(super) Instant);
 
