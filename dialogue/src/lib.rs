@@ -362,8 +362,8 @@
 //! # #[derive(Clone)]
 //! # struct Archive;
 //! # impl Archive {
-//! #     async fn insert(&self, _room: &str, _seq: Option<u64>, _json: String) -> std::io::Result<()> { Ok(()) }
-//! #     async fn newest(&self, _: &dialogue::HistoryQuery) -> std::io::Result<Vec<String>> { Ok(Vec::new()) }
+//! #     async fn insert(&self, _: &str, _: &str, _: Option<u64>, _json: String) -> std::io::Result<()> { Ok(()) }
+//! #     async fn newest(&self, _: &dialogue::HistoryQuery) -> std::io::Result<Vec<(String, String)>> { Ok(Vec::new()) }
 //! # }
 //! # let archive = Archive;
 //!
@@ -374,7 +374,8 @@
 //!         async move {
 //!             for event in &evicted.events {
 //!                 // A batch may come again after a failure: insert what is not there yet.
-//!                 store.insert(&evicted.room_id, event.seq, serde_json::to_string(event)?).await?;
+//!                 let json = serde_json::to_string(event)?;
+//!                 store.insert(&evicted.room_id, &evicted.epoch, event.seq, json).await?;
 //!             }
 //!             Ok(())
 //!         }
@@ -382,8 +383,16 @@
 //!     .load_history(move |query| {
 //!         let load = load.clone();
 //!         async move {
-//!             let rows = load.newest(&query).await?;
-//!             Ok(rows.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?)
+//!             let mut events = Vec::new();
+//!             for (epoch, json) in load.newest(&query).await? {
+//!                 let mut event: EventMessage = serde_json::from_str(&json)?;
+//!                 // A number of before a restart means nothing now.
+//!                 if epoch != query.epoch {
+//!                     event.seq = None;
+//!                 }
+//!                 events.push(event);
+//!             }
+//!             Ok(events)
 //!         }
 //!     });
 //! # builder.build()?;

@@ -1,6 +1,5 @@
 //! What the hooks that store history elsewhere are handed.
 
-use super::StoredEvent;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -23,7 +22,8 @@ pub struct EvictedHistory {
 /// Which older events are wanted: what `load_history` is asked.
 ///
 /// Numbers are those of the room's present incarnation, `epoch`. Of events that were stored under an earlier one, before a
-/// restart for instance, set `seq` to `None` before you return them: they then count as older than all that have a number.
+/// restart for instance, set `seq` to `None` before you return them: they then count as older than all that have a number,
+/// and are sorted by their `timestamp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryQuery {
@@ -39,11 +39,4 @@ pub struct HistoryQuery {
     pub skip: usize,
     /// How many to return at most, the newest first.
     pub limit: usize,
-}
-
-impl StoredEvent {
-    /// Whether both are the same event of a room.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.event == other.event && self.seq == other.seq && self.body == other.body
-    }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::store::Store;
-use super::{Bounds, Cursor, Evicted, Page, Recovery, StoredEvent};
+use super::{Bounds, Cursor, Evicted, Page, Reach, Recovery, StoredEvent};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -84,6 +84,9 @@ impl HistoryManager {
     /// Keeps an event as its room's newest, and returns those evicted for it: of its type beyond
     /// `max_events_per_type`, and all of the least recently used room beyond `max_rooms`.
     ///
+    /// They are the caller's to store, also where a `Dialogue` serves from this manager and they are events of its rooms:
+    /// [`on_history_evicted`](crate::Builder::on_history_evicted) is handed what the server's own events evict, not these.
+    ///
     /// Data nested deeper than 120 levels may be kept but not read back; it is logged and left out then.
     pub fn push(&self, message: &EventMessage<Value>) -> Vec<EventMessage<Value>> {
         let Some(body) = encode(message) else {
@@ -104,7 +107,8 @@ impl HistoryManager {
     #[must_use]
     pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
         let Range { start, end } = range;
-        let page = self.page(room, event, Cursor::Index { start, end }, Bounds::NONE);
+        let cursor = Cursor::Index { start, end };
+        let page = self.store.lock().page(room, event, cursor, Bounds::NONE);
         decode_all(&page.events)
     }
 
@@ -130,7 +134,8 @@ impl HistoryManager {
             .unwrap_or_default()
     }
 
-    /// Drops a room's events and returns them, oldest first. Clients that were due any of them are told that they
+    /// Drops a room's events and returns them, oldest first: they are the caller's, and not handed to
+    /// [`on_history_evicted`](crate::Builder::on_history_evicted). Clients that were due any of them are told that they
     /// cannot recover.
     pub fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
         let evicted = self.store.lock().clear(room);
@@ -161,8 +166,19 @@ impl HistoryManager {
 
     /// One page of an event type. Unless none was asked for, it holds at least one event if there is one, even one
     /// that alone is over the bounds.
-    pub(crate) fn page(&self, room: &str, event: &str, cursor: Cursor, bounds: Bounds) -> Page {
-        self.store.lock().page(room, event, cursor, bounds)
+    ///
+    /// It is given to `go_on`, with how far back memory goes, before anything more is evicted, so that events are either in the
+    /// one or where they were taken. It must not wait, nor use this manager. Returns what it returns.
+    pub(crate) fn page<T>(
+        &self,
+        room: &str,
+        event: &str,
+        cursor: Cursor,
+        bounds: Bounds,
+        go_on: impl FnOnce(Page, Reach) -> T,
+    ) -> T {
+        let mut store = self.store.lock();
+        go_on(store.page(room, event, cursor, bounds), store.reach(room, event))
     }
 
     /// The newest events of the wanted types, at most `per_type` of each, oldest first; where the bounds are too

@@ -74,6 +74,42 @@ impl Cursor {
             Self::Before { limit, .. } => limit,
         }
     }
+
+    /// How many of the newest events it passes over.
+    pub(crate) fn skipped(self) -> usize {
+        match self {
+            Self::Index { start, .. } => start,
+            Self::Before { .. } => 0,
+        }
+    }
+
+    /// The same for at most so many events.
+    pub(crate) fn at_most(self, events: usize) -> Self {
+        match self {
+            Self::Index { start, end } => Self::Index {
+                start,
+                end: end.min(start.saturating_add(events)),
+            },
+            Self::Before { seq, limit } => Self::Before {
+                seq,
+                limit: limit.min(events),
+            },
+        }
+    }
+
+    /// What is still to be found among older events, after `newer` ones of which it has `found`.
+    pub(crate) fn beyond(self, newer: usize, found: usize) -> Self {
+        match self {
+            Self::Index { start, end } => Self::Index {
+                start: start.saturating_sub(newer),
+                end: end.saturating_sub(newer),
+            },
+            Self::Before { seq, limit } => Self::Before {
+                seq,
+                limit: limit.saturating_sub(found),
+            },
+        }
+    }
 }
 
 /// One page of an event type's history.
@@ -83,6 +119,25 @@ pub(crate) struct Page {
     pub(crate) events: Vec<StoredEvent>,
     /// Whether older events are in memory.
     pub(crate) more: bool,
+}
+
+/// How far back some events of a type go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reach {
+    /// How many they are.
+    pub(crate) count: usize,
+    /// The lowest number among them.
+    pub(crate) lowest: Option<u64>,
+}
+
+impl Reach {
+    /// That of events which come oldest first.
+    pub(crate) fn of<'a>(mut oldest_first: impl ExactSizeIterator<Item = &'a StoredEvent>) -> Self {
+        Self {
+            count: oldest_first.len(),
+            lowest: oldest_first.find_map(|stored| stored.seq),
+        }
+    }
 }
 
 /// What a client that comes back can be given.

@@ -4,7 +4,7 @@
 
 use super::recency::Recency;
 use super::room_log::RoomLog;
-use super::{Bounds, Cursor, Evicted, Page, Recovery, StoredEvent};
+use super::{Bounds, Cursor, Evicted, Page, Reach, Recovery, StoredEvent};
 use crate::id::RoomId;
 
 /// How many rooms without events are remembered, for an exact answer to what they have lost. More than the 100,000
@@ -110,6 +110,10 @@ impl Store {
         self.read(room)
             .map(|log| log.page(event, cursor, bounds))
             .unwrap_or_default()
+    }
+
+    pub(super) fn reach(&mut self, room: &str, event: &str) -> Reach {
+        self.read(room).map(|log| log.reach(event)).unwrap_or_default()
     }
 
     pub(super) fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::cell::{Origin, RoomCell};
 use super::config::RoomTemplate;
-use super::{IdPattern, RoomDeclaration, Segment};
+use super::{IdPattern, RoomDeclaration, RoomRef, Segment};
 use crate::id::{RoomId, UserId};
 
 /// A declared room or family, ready to make rooms from.
@@ -91,6 +91,17 @@ impl Registry {
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RoomCell>> {
         self.rooms.read().by_id.get(id).cloned()
+    }
+
+    /// The room that is meant: a handle means its very room, and not another that has taken the id.
+    pub(crate) fn find_ref(&self, room: &impl RoomRef) -> Option<Arc<RoomCell>> {
+        self.find_incarnation(&room.room_id(), room.room_epoch())
+    }
+
+    /// The room of this id, and of this incarnation, where it is a particular one.
+    pub(crate) fn find_incarnation(&self, id: &str, epoch: Option<&str>) -> Option<Arc<RoomCell>> {
+        let room = self.find(id)?;
+        epoch.is_none_or(|epoch| *epoch == *room.epoch).then_some(room)
     }
 
     /// Whether it is this very room that has its id.

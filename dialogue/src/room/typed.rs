@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use super::RoomDeclaration;
 use crate::id::RoomId;
 
-/// Something that names one room: a room type, a family's value, a `RoomHandle`, or an id.
+/// Something that names one room: a room type, a family's value or an id, which mean the room that has the id now, or a
+/// `RoomHandle`, which means its very room.
 pub trait RoomRef {
     /// The room's id.
     fn room_id(&self) -> RoomId;

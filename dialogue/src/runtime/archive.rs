@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::hand_over::{Evicted, MAX_WAITING};
-use crate::history::{self, Bounds, EvictedHistory, StoredEvent};
+use super::depth::{depth, one_deeper};
+use super::hand_over::{Batch, MAX_WAITING, Series};
+use crate::history::{Bounds, Evicted, EvictedHistory, StoredEvent};
 use crate::hooks::contain;
-use crate::id::RoomId;
+use crate::room::RoomCell;
 
 /// How often a batch is offered before it is given up.
 const ATTEMPTS: u32 = 5;
@@ -17,37 +18,43 @@ const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Core {
-    /// Gives events of a room's incarnation to `on_history_evicted`, if there is such a hook. Never waits.
-    pub(super) fn hand_over(
-        self: &Arc<Self>,
-        room: &RoomId,
-        epoch: &Arc<str>,
-        events: impl IntoIterator<Item = StoredEvent>,
-    ) {
-        if self.hooks.on_history_evicted.is_none() {
-            return;
-        }
-        let given_up = self.queue_for_hand_over(room, epoch, events);
-        self.see_to_hand_over(given_up);
+    /// Gives evicted events to `on_history_evicted`, if there is such a hook. Never waits.
+    pub(super) fn hand_over(self: &Arc<Self>, evicted: Vec<Evicted>) {
+        let queued = self.queue_for_hand_over(evicted);
+        self.see_to_hand_over(queued);
     }
 
-    /// Half of it: readers find the events there from now on. Returns how many old ones were given up for them, for
-    /// [`see_to_hand_over`](Self::see_to_hand_over), which follows once no lock of the history is held.
-    pub(super) fn queue_for_hand_over(
-        &self,
-        room: &RoomId,
-        epoch: &Arc<str>,
-        events: impl IntoIterator<Item = StoredEvent>,
-    ) -> usize {
+    /// Half of it: readers find the events there from now on. Returns what there is to
+    /// [see to](Self::see_to_hand_over) once no lock of the history is held.
+    pub(super) fn queue_for_hand_over(&self, evicted: Vec<Evicted>) -> Option<Queued> {
         let bounds = Bounds {
             events: MAX_WAITING,
             bytes: self.limits.history_bytes,
         };
-        self.hand_over.push(of_incarnation(room, epoch, events), bounds)
+        self.queue_within(bounds, evicted)
+    }
+
+    fn queue_within(&self, bounds: Bounds, evicted: Vec<Evicted>) -> Option<Queued> {
+        if evicted.is_empty() || self.hooks.on_history_evicted.is_none() {
+            return None;
+        }
+        // They come room by room.
+        let mut room: Option<Arc<RoomCell>> = None;
+        let of_their_rooms = evicted.into_iter().filter_map(|Evicted { room: id, entry }| {
+            if room.as_ref().is_none_or(|room| room.id != id) {
+                room = self.registry.find(&id);
+            }
+            Some((Series::of(room.as_ref()?, &entry.event), entry))
+        });
+        let given_up = self.hand_over.push(of_their_rooms, depth(), bounds);
+        Some(Queued { given_up })
     }
 
     /// The other half: sees to it that the hook is called.
-    pub(super) fn see_to_hand_over(self: &Arc<Self>, given_up: usize) {
+    pub(super) fn see_to_hand_over(self: &Arc<Self>, queued: Option<Queued>) {
+        let Some(Queued { given_up }) = queued else {
+            return;
+        };
         if given_up > 0 {
             self.log(|| {
                 tracing::error!(
@@ -65,47 +72,24 @@ impl Core {
 
     /// Hands all history in memory over. However much it is, it waits: it was in memory before, and no more comes.
     pub(crate) fn hand_over_everything(self: &Arc<Self>) {
-        if self.hooks.on_history_evicted.is_none() {
-            return;
+        if self.hooks.on_history_evicted.is_some() {
+            let queued = self.queue_within(Bounds::NONE, self.history.drain_all());
+            self.see_to_hand_over(queued);
         }
-        for evicted in by_type(self.history.drain_all()) {
-            if let Some(room) = self.registry.find(&evicted.room) {
-                let event = of_incarnation(&room.id, &room.epoch, [evicted.entry]);
-                self.hand_over.push(event, Bounds::NONE);
-            }
-        }
-        self.see_to_hand_over(0);
     }
 }
 
-/// Evicted events so that those of a room and type are together, in order: as they go in batches, where types alternate.
-pub(super) fn by_type(mut evicted: Vec<history::Evicted>) -> Vec<history::Evicted> {
-    evicted.sort_by(|one, other| (&one.room, &one.entry.event).cmp(&(&other.room, &other.entry.event)));
-    evicted
-}
-
-/// Events, with the incarnation of the room that they happened in.
-fn of_incarnation(
-    room: &RoomId,
-    epoch: &Arc<str>,
-    events: impl IntoIterator<Item = StoredEvent>,
-) -> impl Iterator<Item = Evicted> {
-    events.into_iter().map(|event| Evicted {
-        room: room.clone(),
-        epoch: Arc::clone(epoch),
-        event,
-    })
+/// That events were queued for the hook.
+pub(super) struct Queued {
+    /// How many older ones were given up for them.
+    given_up: usize,
 }
 
 async fn work(core: &Core) {
-    loop {
-        let batch = core.hand_over.next_batch();
-        let Some(first) = batch.first() else {
-            return;
-        };
-        if let Err(error) = offer(core, first, &batch).await {
+    while let Some(batch) = core.hand_over.next_batch() {
+        if let Err(error) = offer(core, &batch).await {
             core.log(|| {
-                tracing::error!(room = %first.room, event = %first.event.event, events = batch.len(), %error,
+                tracing::error!(room = %batch.series.room, event = %batch.series.event, events = batch.events.len(), %error,
                     "evicted history is LOST: on_history_evicted failed {ATTEMPTS} times");
             });
         }
@@ -113,21 +97,26 @@ async fn work(core: &Core) {
     }
 }
 
-async fn offer(core: &Core, first: &Evicted, batch: &[Evicted]) -> Result<(), String> {
-    let (room, event) = (&first.room, &first.event.event);
+async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
     let Some(hook) = &core.hooks.on_history_evicted else {
         return Ok(());
     };
+    let Series { room, epoch, event } = &batch.series;
     let history = EvictedHistory {
         room_id: room.clone(),
-        epoch: first.epoch.as_ref().to_owned(),
+        epoch: epoch.as_ref().to_owned(),
         event: event.clone(),
-        events: batch.iter().filter_map(|evicted| evicted.event.decode()).collect(),
+        events: batch.events.iter().filter_map(StoredEvent::decode).collect(),
     };
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let answer = contain(core.limits.hook_deadline, || hook(history.clone())).await;
+        // What it triggers may evict again.
+        let answer = one_deeper(
+            batch.depth,
+            contain(core.limits.hook_deadline, || hook(history.clone())),
+        )
+        .await;
         let error = match answer {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(refusal)) => refusal

@@ -236,13 +236,15 @@ impl Builder {
         self
     }
 
-    /// Handed the events that memory no longer keeps, to be stored elsewhere: at least once, in order. A batch that fails
-    /// comes again, five times in all, with pauses from 0.1 s that double; then it is given up, and an error is logged. At
-    /// most 50,000 events and [`Limits::history_bytes`] wait; over it the oldest are given up, and logged. Those of the last
-    /// hand-over, when the server stops, all wait.
+    /// Handed the events that memory no longer keeps, to be stored elsewhere: at least once, those of a room and type in order.
+    /// A batch that fails comes again, five times in all, with pauses from 0.1 s that double; then it is given up, and an error
+    /// is logged. At most 50,000 events and [`Limits::history_bytes`] wait; over it the oldest are given up, and logged. Those
+    /// of the last hand-over, when the server stops, all wait. One batch is handed over at a time, up to 100 events of one room
+    /// and type, and the one that has waited longest is next.
     ///
     /// Also handed over is what is in memory when the server stops, and when an on-demand room goes; but not the history of
-    /// a room that is deleted.
+    /// a room that is deleted, nor what [`HistoryManager::push`] and [`HistoryManager::clear_room`] evict by hand: that is
+    /// returned to their caller.
     pub fn on_history_evicted<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(EvictedHistory) -> Fut + Send + Sync + 'static,
@@ -256,7 +258,8 @@ impl Builder {
     /// Without it, history ends where memory does. A refusal is answered with `UNAVAILABLE` and its reason.
     ///
     /// Return the newest events of the room and type that [`HistoryQuery`] describes, in any order; what does not fit it is
-    /// left out. An [`EventMessage`] is stored and read back by serde.
+    /// left out. They are sorted by `seq`; those without one count as older, and are sorted by `timestamp`, of which the equal
+    /// stay as they are returned, newest first. An [`EventMessage`] is stored and read back by serde.
     pub fn load_history<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(HistoryQuery) -> Fut + Send + Sync + 'static,

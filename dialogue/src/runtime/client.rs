@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::core::{Client, Dialogue, RoomHandle};
-use super::join::{JoinError, JoinRequest, join};
+use super::join::{JoinError, JoinRequest, join_incarnation};
 use super::leave::{expel, leave};
 use super::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::client::Frame;
@@ -70,14 +70,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: no such room, full, denied, over a limit, or disconnected.
+    /// [`JoinError`]: no such room, full, denied, over a limit, or disconnected. The handle of a room on demand that has gone
+    /// is of no such room; its id makes another.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the client is in the room with everything that belongs to it, or not at all.
     pub async fn join(&self, room: impl RoomRef) -> Result<RoomHandle, JoinError> {
-        let room_id = room.room_id();
-        join(&self.core, &self.state, &room_id, JoinRequest::default())
+        let (id, epoch) = (room.room_id(), room.room_epoch().map(str::to_owned));
+        let request = JoinRequest::default();
+        join_incarnation(&self.core, &self.state, &id, epoch.as_deref(), request)
             .await
             .map(|cell| self.core.room(&cell))
     }
@@ -87,7 +89,7 @@ impl Client {
     pub fn leave(&self, room: impl RoomRef) -> bool {
         self.core
             .registry
-            .find(&room.room_id())
+            .find_ref(&room)
             .is_some_and(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
     }
 
@@ -122,7 +124,7 @@ impl Client {
     }
 
     fn member_of(&self, room: &impl RoomRef) -> Result<Arc<RoomCell>, JoinError> {
-        self.core.registry.find(&room.room_id()).ok_or(JoinError::NotInRoom)
+        self.core.registry.find_ref(room).ok_or(JoinError::NotInRoom)
     }
 
     /// The rooms that the client is in, in no order.

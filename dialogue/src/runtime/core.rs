@@ -55,8 +55,9 @@ pub struct Client {
 
 /// One room. A cheap clone.
 ///
-/// It stays usable after the room has been deleted; then it is empty, and triggers fail with
-/// [`TriggerError::NoSuchRoom`](crate::TriggerError::NoSuchRoom), also if another room has taken the id.
+/// It stays usable after the room has been deleted; then it is empty and without history, triggers fail with
+/// [`TriggerError::NoSuchRoom`](crate::TriggerError::NoSuchRoom), and whatever else takes a room finds none, also if another
+/// room has taken the id. For that one, give the id: `dialogue.room(handle.id())`. Only listeners are to an id.
 #[derive(Clone)]
 pub struct RoomHandle {
     pub(crate) cell: Arc<RoomCell>,

@@ -15,7 +15,7 @@ use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
 use crate::history::HistoryManager;
 use crate::hooks::HookOutcome;
-use crate::id::{RoomId, UserId};
+use crate::id::UserId;
 use crate::limits::Limits;
 use crate::protocol::LeftReason;
 use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
@@ -42,10 +42,7 @@ impl Dialogue {
         Trigger::typed(
             Arc::clone(&self.core),
             room_id,
-            move |core| {
-                let room = core.registry.find(&id)?;
-                epoch.is_none_or(|epoch| *epoch == *room.epoch).then_some(room)
-            },
+            move |core| core.registry.find_incarnation(&id, epoch.as_deref()),
             data.into_outgoing(),
         )
     }
@@ -84,10 +81,11 @@ impl Dialogue {
         Ok(self.core.tell_everyone(&frame, None))
     }
 
-    /// The room of this id, if there is one.
+    /// The room of this id, if there is one. A [`RoomHandle`] means its very room, here and in every call: not another one
+    /// that has taken the id.
     #[must_use]
     pub fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
-        let room = self.core.registry.find(&room.room_id())?;
+        let room = self.core.registry.find_ref(&room)?;
         Some(self.core.room(&room))
     }
 
@@ -130,7 +128,7 @@ impl Dialogue {
     pub async fn delete_room(&self, room: impl RoomRef) -> bool {
         self.core
             .registry
-            .find(&room.room_id())
+            .find_ref(&room)
             .is_some_and(|room| rooms::delete(&self.core, &room, None))
     }
 
@@ -177,11 +175,13 @@ impl Dialogue {
     /// Whether any of a user's clients is in a room.
     #[must_use]
     pub fn is_in_room(&self, user: &str, room: impl RoomRef) -> bool {
-        let room: RoomId = room.room_id();
+        let Some(room) = self.core.registry.find_ref(&room) else {
+            return false;
+        };
         let clients = self.core.clients.read();
         clients
             .of_user(user)
-            .any(|client| client.membership.lock().contains(&room))
+            .any(|client| client.membership.lock().contains(&room.id))
     }
 
     /// What `Dialogue::builder().state(…)` was given, if it was a `T`.

@@ -1,13 +1,17 @@
-//! The queue of evicted events that `on_history_evicted` is to take over. Pure but for its lock; [`super::archive`] does the
+//! The queues of evicted events that `on_history_evicted` is to take over. Pure but for its lock; [`super::archive`] does the
 //! work.
+//!
+//! What goes in one batch has a queue of its own, so that batches fill however rooms and types alternate. Of all queues, the
+//! one whose first event has waited longest is next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::history::{Bounds, StoredEvent};
+use crate::history::{Bounds, Cursor, Page, Reach, StoredEvent};
 use crate::id::{EventName, RoomId};
+use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
 /// The most events handed over in one call: enough to make a database's batch insert pay.
@@ -19,63 +23,144 @@ pub(super) const MAX_WAITING: usize = 50_000;
 /// What has been evicted and not yet been taken over.
 #[derive(Default)]
 pub(crate) struct HandOver {
-    /// Oldest first. A batch stays here until the hook has taken it, so that readers of the history find it meanwhile.
     waiting: Mutex<Waiting>,
     /// Runs the hook.
     pub(super) worker: SerialQueue,
 }
 
-#[derive(Default)]
-struct Waiting {
-    events: VecDeque<Evicted>,
-    /// Of all their texts.
-    bytes: usize,
+/// Which events go together: those of one type, in one incarnation of a room, since the numbers of others mean something
+/// else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Series {
+    pub(super) room: RoomId,
+    pub(super) epoch: Arc<str>,
+    pub(super) event: EventName,
 }
 
-impl Waiting {
-    fn push(&mut self, evicted: Evicted) {
-        self.bytes += evicted.event.body.len();
-        self.events.push_back(evicted);
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some(evicted) = self.events.pop_front() {
-            self.bytes -= evicted.event.body.len();
+impl Series {
+    pub(super) fn of(room: &RoomCell, event: &EventName) -> Self {
+        Self {
+            room: room.id.clone(),
+            epoch: Arc::clone(&room.epoch),
+            event: event.clone(),
         }
     }
 }
 
 /// An event that memory no longer keeps.
-#[derive(Debug, Clone)]
-pub(super) struct Evicted {
-    pub(super) room: RoomId,
-    pub(super) epoch: Arc<str>,
-    pub(super) event: StoredEvent,
+#[derive(Debug)]
+struct Entry {
+    /// Counts what was evicted.
+    arrival: u64,
+    /// How many hooks and handlers have led to the eviction.
+    depth: usize,
+    event: StoredEvent,
 }
 
-impl Evicted {
-    /// Whether both may be handed over in one batch.
-    fn goes_with(&self, other: &Self) -> bool {
-        self.room == other.room && self.epoch == other.epoch && self.event.event == other.event.event
+/// What the hook is to take over in one call.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) series: Series,
+    /// Oldest first.
+    pub(super) events: Vec<StoredEvent>,
+    /// The deepest of what has led to their evictions.
+    pub(super) depth: usize,
+    /// The arrival of the newest.
+    last: u64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Oldest first, none of them empty. A batch stays here until the hook has taken it, so that readers of the history find
+    /// it meanwhile.
+    queues: HashMap<Series, VecDeque<Entry>>,
+    /// The queues by the arrival of their first event.
+    by_age: BTreeMap<u64, Series>,
+    arrivals: u64,
+    /// How many events wait in all queues.
+    events: usize,
+    /// Of all their texts.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, series: Series, event: StoredEvent, depth: usize) {
+        self.arrivals += 1;
+        self.events += 1;
+        self.bytes += event.body.len();
+        let entry = Entry {
+            arrival: self.arrivals,
+            depth,
+            event,
+        };
+        if let Some(queue) = self.queues.get_mut(&series) {
+            queue.push_back(entry);
+        } else {
+            self.by_age.insert(entry.arrival, series.clone());
+            self.queues.insert(series, VecDeque::from([entry]));
+        }
+    }
+
+    /// The series whose first event has waited longest, with its queue.
+    fn oldest(&self) -> Option<(&Series, &VecDeque<Entry>)> {
+        let (_, series) = self.by_age.first_key_value()?;
+        self.queues.get_key_value(series)
+    }
+
+    /// Takes the first events of a series, up to this arrival.
+    fn remove(&mut self, series: &Series, last: u64) {
+        let Some(queue) = self.queues.get_mut(series) else {
+            return;
+        };
+        while let Some(entry) = queue.pop_front_if(|entry| entry.arrival <= last) {
+            self.by_age.remove(&entry.arrival);
+            self.events -= 1;
+            self.bytes -= entry.event.body.len();
+        }
+        match queue.front() {
+            Some(first) => {
+                self.by_age.insert(first.arrival, series.clone());
+            }
+            None => {
+                self.queues.remove(series);
+            }
+        }
+        if self.queues.is_empty() {
+            // The memory of a wave of evictions is not kept after it.
+            self.queues.shrink_to_fit();
+        }
+    }
+
+    fn remove_oldest(&mut self) {
+        if let Some((arrival, series)) = self.by_age.pop_first() {
+            self.remove(&series, arrival);
+        }
     }
 }
 
 impl HandOver {
-    /// Queues events. Over the bounds the oldest are given up, since memory that waits for a dead database must end
-    /// somewhere. Returns how many.
-    pub(super) fn push(&self, events: impl IntoIterator<Item = Evicted>, bounds: Bounds) -> usize {
+    /// Queues events that something at `depth` has evicted. Over the bounds the oldest of all are given up, since memory that
+    /// waits for a dead database must end somewhere. Returns how many.
+    pub(super) fn push(
+        &self,
+        evicted: impl IntoIterator<Item = (Series, StoredEvent)>,
+        depth: usize,
+        bounds: Bounds,
+    ) -> usize {
         let mut waiting = self.waiting.lock();
-        events.into_iter().for_each(|evicted| waiting.push(evicted));
-        let before = waiting.events.len();
-        while waiting.events.len() > bounds.events || waiting.bytes > bounds.bytes {
-            waiting.drop_oldest();
+        for (series, event) in evicted {
+            waiting.push(series, event, depth);
         }
-        before - waiting.events.len()
+        let before = waiting.events;
+        while waiting.events > bounds.events || waiting.bytes > bounds.bytes {
+            waiting.remove_oldest();
+        }
+        before - waiting.events
     }
 
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.lock().events.len()
+        self.waiting.lock().events
     }
 
     /// Waits until everything has been taken over or given up.
@@ -83,45 +168,147 @@ impl HandOver {
         self.worker.idle().await;
     }
 
-    /// The events of one type that wait, newest first: those of this incarnation of the room, since numbers of others mean
-    /// something else.
-    pub(crate) fn waiting(&self, room: &str, epoch: &str, event: &EventName) -> Vec<StoredEvent> {
-        self.waiting
-            .lock()
-            .events
-            .iter()
-            .rev()
-            .filter(|evicted| evicted.room == *room && *evicted.epoch == *epoch && evicted.event.event == *event)
-            .map(|evicted| evicted.event.clone())
-            .collect()
+    /// One page of the events of a series that wait, and how far back they go.
+    pub(super) fn page(&self, series: &Series, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
+        let waiting = self.waiting.lock();
+        let Some(queue) = waiting.queues.get(series) else {
+            return Default::default();
+        };
+        let events = || queue.iter().map(|entry| &entry.event);
+        (Page::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
-    /// The oldest events that wait, as many as are of one room and type.
-    pub(super) fn next_batch(&self) -> Vec<Evicted> {
+    /// The oldest event that waits, and those after it that go with it.
+    pub(super) fn next_batch(&self) -> Option<Batch> {
         let waiting = self.waiting.lock();
-        let Some(first) = waiting.events.front() else {
-            return Vec::new();
-        };
-        waiting
-            .events
-            .iter()
-            .take_while(|evicted| evicted.goes_with(first))
-            .take(BATCH)
-            .cloned()
-            .collect()
+        let (series, queue) = waiting.oldest()?;
+        let batch = || queue.iter().take(BATCH);
+        Some(Batch {
+            series: series.clone(),
+            events: batch().map(|entry| entry.event.clone()).collect(),
+            depth: batch().map(|entry| entry.depth).max()?,
+            last: batch().map(|entry| entry.arrival).next_back()?,
+        })
     }
 
     /// Forgets a batch, of which the oldest may have been given up meanwhile.
-    pub(super) fn done(&self, batch: &[Evicted]) {
-        let mut waiting = self.waiting.lock();
-        for done in batch {
-            let is_first = waiting
-                .events
-                .front()
-                .is_some_and(|first| first.goes_with(done) && first.event.is_same(&done.event));
-            if is_first {
-                waiting.drop_oldest();
+    pub(super) fn done(&self, batch: &Batch) {
+        self.waiting.lock().remove(&batch.series, batch.last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn series(number: usize) -> Series {
+        Series {
+            room: ["a", "a", "b"][number].into(),
+            epoch: ["1", "2", "3"][number].into(),
+            event: "message".into(),
+        }
+    }
+
+    fn stored(number: u64) -> StoredEvent {
+        StoredEvent {
+            event: "message".into(),
+            seq: Some(number),
+            body: number.to_string().into(),
+        }
+    }
+
+    fn numbers(events: &[StoredEvent]) -> Vec<u64> {
+        events.iter().filter_map(|event| event.seq).collect()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Events of these series, by something so deep.
+        Push(Vec<usize>, usize),
+        Take,
+        Done,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (prop::collection::vec(0..3_usize, 0..150), 0..4_usize)
+                .prop_map(|(series, depth)| Step::Push(series, depth)),
+            2 => Just(Step::Take),
+            2 => Just(Step::Done),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_oldest_goes_first_with_those_that_go_with_it(
+            steps in prop::collection::vec(step(), 0..30),
+            max_events in 50..400_usize,
+            max_bytes in 100..1_000_usize,
+        ) {
+            let bounds = Bounds { events: max_events, bytes: max_bytes };
+            let hand_over = HandOver::default();
+            // What waits, oldest first: series, number, depth.
+            let mut model: Vec<(usize, u64, usize)> = Vec::new();
+            let (mut next, mut taken) = (0, None);
+            for step in steps {
+                match step {
+                    Step::Push(all, depth) => {
+                        let events: Vec<_> = all.iter().zip(next..).map(|(of, number)| (series(*of), stored(number))).collect();
+                        model.extend(all.iter().zip(next..).map(|(of, number)| (*of, number, depth)));
+                        next += all.len() as u64;
+                        let size = |model: &[(usize, u64, usize)]| model.iter().map(|(_, number, _)| number.to_string().len()).sum::<usize>();
+                        let mut given_up = 0;
+                        while model.len() > max_events || size(&model) > max_bytes {
+                            model.remove(0);
+                            given_up += 1;
+                        }
+                        prop_assert_eq!(hand_over.push(events, depth, bounds), given_up);
+                    }
+                    Step::Take => {
+                        taken = hand_over.next_batch();
+                        let due: Vec<_> = model
+                            .iter()
+                            .filter(|(of, ..)| Some(of) == model.first().map(|(first, ..)| first))
+                            .take(BATCH)
+                            .collect();
+                        prop_assert_eq!(taken.is_some(), !due.is_empty());
+                        if let Some(batch) = &taken {
+                            prop_assert_eq!(&batch.series, &series(due[0].0));
+                            prop_assert_eq!(numbers(&batch.events), due.iter().map(|(_, number, _)| *number).collect::<Vec<_>>());
+                            prop_assert_eq!(Some(batch.depth), due.iter().map(|(.., depth)| *depth).max());
+                        }
+                    }
+                    Step::Done => {
+                        if let Some(batch) = taken.take() {
+                            hand_over.done(&batch);
+                            let done = numbers(&batch.events);
+                            model.retain(|(_, number, _)| !done.contains(number));
+                        }
+                    }
+                }
+                prop_assert_eq!(hand_over.len(), model.len());
+                for of in 0..3 {
+                    let all = Cursor::Index { start: 0, end: usize::MAX };
+                    let (page, reach) = hand_over.page(&series(of), all, Bounds::NONE);
+                    let waiting: Vec<_> = model.iter().filter(|(series, ..)| *series == of).map(|(_, number, _)| *number).collect();
+                    prop_assert_eq!((reach.count, reach.lowest), (waiting.len(), waiting.first().copied()));
+                    prop_assert_eq!(numbers(&page.events), waiting.into_iter().rev().collect::<Vec<_>>());
+                }
             }
         }
+    }
+
+    #[test]
+    fn keeps_no_memory_of_what_has_been_taken_over() {
+        let hand_over = HandOver::default();
+        hand_over.push((0..3).map(|of| (series(of), stored(1))), 0, Bounds::NONE);
+        while let Some(batch) = hand_over.next_batch() {
+            hand_over.done(&batch);
+        }
+        let waiting = hand_over.waiting.lock();
+        assert_eq!((waiting.queues.capacity(), waiting.by_age.len()), (0, 0));
+        assert_eq!((waiting.events, waiting.bytes), (0, 0));
     }
 }

@@ -1,19 +1,20 @@
 //! History as rooms use it: keeping events, sending them to who joins, and pages that go on where memory ends.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::archive::by_type;
 use super::asking::allowed;
 use super::core::Core;
 use super::depth::{checked_depth, one_deeper};
-use crate::history::{Bounds, Cursor, HistoryQuery, Recovery, StoredEvent};
+use super::hand_over::Series;
+use crate::event::EventMessage;
+use crate::history::{Bounds, Cursor, HistoryQuery, Page, Reach, Recovery, StoredEvent};
 use crate::hooks::contain;
 use crate::id::EventName;
 use crate::protocol::{EventHead, Since};
-use crate::room::{RoomCell, Subscriptions, SyncHistory};
+use crate::room::{Origin, RoomCell, Subscriptions, SyncHistory};
 
 /// Keeps an event, and hands over what had to make room for it. Called under the room's lock.
 pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u64, frame: &Bytes, limit: usize) {
@@ -23,23 +24,14 @@ pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u6
         body: frame.clone(),
     };
     if core.hooks.on_history_evicted.is_none() {
+        // What is returned is dropped here, where the history is not locked any more.
         core.history.append(&room.id, kept, limit, |evicted| evicted);
         return;
     }
-    let queued = core.history.append(&room.id, kept, limit, |evicted| {
-        let each = by_type(evicted).into_iter().filter_map(|gone| {
-            if gone.room == room.id {
-                return Some(core.queue_for_hand_over(&room.id, &room.epoch, [gone.entry]));
-            }
-            // The least recently used room made way.
-            let other = core.registry.find(&gone.room)?;
-            Some(core.queue_for_hand_over(&other.id, &other.epoch, [gone.entry]))
-        });
-        each.reduce(|given_up, more| given_up + more)
-    });
-    if let Some(given_up) = queued {
-        core.see_to_hand_over(given_up);
-    }
+    let queued = core
+        .history
+        .append(&room.id, kept, limit, |evicted| core.queue_for_hand_over(evicted));
+    core.see_to_hand_over(queued);
 }
 
 /// What a client that joins anew is sent, oldest first. Called under the room's lock.
@@ -108,13 +100,20 @@ fn frame(event: StoredEvent) -> Bytes {
     event.body
 }
 
+/// A loaded event as it is sent.
+fn encoded(message: &EventMessage) -> Bytes {
+    EventHead::of(message).prepare().finish(message.seq).text
+}
+
 /// A page of history, newest first.
+#[derive(Default)]
 pub(crate) struct HistoryPage {
     pub(crate) events: Vec<Bytes>,
     pub(crate) more: bool,
 }
 
-/// A page of one event's history: from memory, then from what waits to be handed over, then from `load_history`.
+/// A page of one event's history: from memory, then from what waits to be handed over, then from `load_history`. A deleted
+/// room has none.
 ///
 /// Safe to drop: it changes nothing.
 pub(crate) async fn page(
@@ -124,121 +123,103 @@ pub(crate) async fn page(
     cursor: Cursor,
 ) -> Result<HistoryPage, String> {
     let bounds = page_bounds(core);
-    let page = core.history.page(&room.id, event, cursor, bounds);
-    let wanted = cursor.span().min(bounds.events);
-    if page.more || page.events.len() >= wanted || core.hooks.load_history.is_none() {
-        let more = page.more || (core.hooks.load_history.is_some() && page.events.len() >= wanted);
-        return Ok(HistoryPage {
-            events: page.events.into_iter().map(frame).collect(),
-            more,
-        });
-    }
-    let mut filling = Filling::begin(core, room, event, cursor, wanted, page.events);
-    filling.add_waiting(core);
-    let more = filling.is_full() || filling.load(core).await?;
-    Ok(fit(filling.events, more, bounds.bytes))
-}
-
-/// A page that is filled where memory ends, from the newest event to older ones.
-struct Filling<'a> {
-    room: &'a RoomCell,
-    event: &'a EventName,
-    wanted: usize,
-    events: Vec<Bytes>,
-    /// The numbers of `events`: what was evicted meanwhile may be in two places.
-    seen: HashSet<Option<u64>>,
-    /// Only events older than this one are still to come.
-    before: Option<u64>,
-    /// How many of those an index cursor passes over.
-    skip: usize,
-}
-
-impl<'a> Filling<'a> {
-    /// With what memory has of it.
-    fn begin(
-        core: &Core,
-        room: &'a RoomCell,
-        event: &'a EventName,
-        cursor: Cursor,
-        wanted: usize,
-        from_memory: Vec<StoredEvent>,
-    ) -> Self {
-        let in_memory = core.history.count(&room.id, event);
-        let (mut before, skip) = match cursor {
-            Cursor::Before { seq, .. } => (Some(seq), 0),
-            Cursor::Index { start, .. } => (oldest(core, room, event, in_memory), start.saturating_sub(in_memory)),
-        };
-        if let Some(oldest) = from_memory.last().and_then(|event| event.seq) {
-            before = Some(oldest);
-        }
-        Self {
-            room,
-            event,
-            wanted,
-            seen: from_memory.iter().map(|event| event.seq).collect(),
-            events: from_memory.into_iter().map(frame).collect(),
-            before,
-            skip,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.events.len() >= self.wanted
-    }
-
-    /// Adds what waits to be handed over.
-    fn add_waiting(&mut self, core: &Core) {
-        for waiting in core.hand_over.waiting(&self.room.id, &self.room.epoch, self.event) {
-            let is_older = self
-                .before
-                .is_none_or(|before| waiting.seq.is_some_and(|seq| seq < before));
-            if !is_older || self.is_full() {
-                continue;
-            }
-            self.before = waiting.seq;
-            if self.skip > 0 {
-                self.skip -= 1;
-            } else if self.seen.insert(waiting.seq) {
-                self.events.push(frame(waiting));
-            }
-        }
-    }
-
-    /// Adds what `load_history` has. Returns whether it has more.
-    async fn load(&mut self, core: &Core) -> Result<bool, String> {
-        let Some(load_history) = &core.hooks.load_history else {
-            return Ok(false);
-        };
-        let missing = self.wanted - self.events.len();
+    let Some(known) = known(core, room, event, cursor.at_most(bounds.events), bounds) else {
+        return Ok(HistoryPage::default());
+    };
+    let mut events: Vec<Bytes> = known.events.into_iter().map(frame).collect();
+    let mut more = known.more;
+    if !more && core.hooks.load_history.is_some() {
+        let missing = known.rest.span();
         let query = HistoryQuery {
-            room_id: self.room.id.clone(),
-            epoch: self.room.epoch.as_ref().to_owned(),
-            event: self.event.clone(),
-            before: self.before,
-            skip: self.skip,
+            room_id: room.id.clone(),
+            epoch: room.epoch.as_ref().to_owned(),
+            event: event.clone(),
+            before: known.before,
+            skip: known.rest.skipped(),
             // One more tells whether there are more.
-            limit: missing + 1,
+            limit: missing.saturating_add(1),
         };
-        let depth = checked_depth(&core.limits)?;
-        let answer = contain(core.limits.hook_deadline, || one_deeper(depth, load_history(query))).await;
-        let mut loaded = allowed(core, "load_history", answer)?;
-        loaded.retain(|message| {
-            message.event == *self.event
-                && message.room_id == self.room.id
-                && self
-                    .before
-                    .is_none_or(|before| message.seq.is_none_or(|seq| seq < before))
-        });
-        loaded.sort_by_key(|message| std::cmp::Reverse(message.seq));
-        let more = loaded.len() > missing;
-        loaded.truncate(missing);
-        self.events.extend(
-            loaded
-                .iter()
-                .map(|message| EventHead::of(message).prepare().finish(message.seq).text),
-        );
-        Ok(more)
+        // A page that is full is not worth the question.
+        more = missing == 0;
+        if missing > 0 {
+            let mut loaded = load(core, query).await?;
+            more = loaded.len() > missing;
+            loaded.truncate(missing);
+            events.extend(loaded.iter().map(encoded));
+        }
     }
+    Ok(fit(events, more, bounds.bytes))
+}
+
+/// What this process knows of a page.
+struct Known {
+    /// Newest first.
+    events: Vec<StoredEvent>,
+    /// Whether it knows older ones.
+    more: bool,
+    /// What is asked for beyond.
+    rest: Cursor,
+    /// Beyond are only events older than this one.
+    before: Option<u64>,
+}
+
+impl Known {
+    /// Adds a page of the events that come next, which go back so far.
+    fn add(&mut self, page: Page, reach: Reach) {
+        self.rest = self.rest.beyond(reach.count, page.events.len());
+        self.before = self.before.into_iter().chain(reach.lowest).min();
+        self.events.extend(page.events);
+        self.more = page.more;
+    }
+}
+
+/// What memory has of a page, and what waits to be handed over, if anybody can say what follows it. `None` if the room has
+/// been deleted.
+fn known(core: &Core, room: &RoomCell, event: &EventName, cursor: Cursor, bounds: Bounds) -> Option<Known> {
+    let mut known = Known {
+        events: Vec::new(),
+        more: false,
+        rest: cursor,
+        before: match cursor {
+            Cursor::Before { seq, .. } => Some(seq),
+            Cursor::Index { .. } => None,
+        },
+    };
+    // While it is held, nobody takes the room's id, and with it the history.
+    let state = room.lock();
+    if state.is_deleted() {
+        return None;
+    }
+    // A room on demand that nobody has come into is only asked about: another may have its id and its history.
+    if room.origin == Origin::OnDemand && state.joins() == 0 {
+        return Some(known);
+    }
+    core.history.page(&room.id, event, cursor, bounds, |page, reach| {
+        known.add(page, reach);
+        if !known.more && core.hooks.load_history.is_some() {
+            let (page, reach) = core.hand_over.page(&Series::of(room, event), known.rest, bounds);
+            known.add(page, reach);
+        }
+    });
+    Some(known)
+}
+
+/// What `load_history` has, newest first.
+async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, String> {
+    let Some(load_history) = &core.hooks.load_history else {
+        return Ok(Vec::new());
+    };
+    let (room, event, before) = (query.room_id.clone(), query.event.clone(), query.before);
+    let depth = checked_depth(&core.limits)?;
+    let answer = contain(core.limits.hook_deadline, || one_deeper(depth, load_history(query))).await;
+    let mut loaded = allowed(core, "load_history", answer)?;
+    loaded.retain(|message| {
+        let is_older = before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before));
+        message.event == event && message.room_id == room && is_older
+    });
+    // Those without a number are older than all that have one. The order of what happened in one millisecond is the hook's.
+    loaded.sort_by_key(|message| (Reverse(message.seq), Reverse(message.timestamp)));
+    Ok(loaded)
 }
 
 /// The page of as many of these events as fit, one of them at least.
@@ -260,26 +241,13 @@ fn fit(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
     }
 }
 
-/// The number of the oldest event in memory.
-fn oldest(core: &Core, room: &RoomCell, event: &EventName, in_memory: usize) -> Option<u64> {
-    let last = Cursor::Index {
-        start: in_memory.checked_sub(1)?,
-        end: in_memory,
-    };
-    core.history
-        .page(&room.id, event, last, Bounds::NONE)
-        .events
-        .first()?
-        .seq
-}
-
 /// A page of history as messages, for the server's own use.
 pub(super) async fn messages(
     core: &Arc<Core>,
     room: &RoomCell,
     event: &EventName,
     range: std::ops::Range<usize>,
-) -> Result<Vec<crate::event::EventMessage>, String> {
+) -> Result<Vec<EventMessage>, String> {
     let cursor = Cursor::Index {
         start: range.start,
         end: range.end,

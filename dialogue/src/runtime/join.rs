@@ -70,18 +70,34 @@ pub(crate) struct JoinRequest {
 
 type State = RoomState<Arc<ClientState>>;
 
-/// Lets a client into a room: `before_join`, then seat, reply and going live in one step.
+/// Lets a client into the room of an id: `before_join`, then seat, reply and going live in one step.
 ///
 /// Safe to drop: the client is in the room with everything that belongs to it, or not at all.
-pub(crate) async fn join(
+pub(crate) fn join(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room_id: &str,
     request: JoinRequest,
+) -> impl Future<Output = Result<Arc<RoomCell>, JoinError>> {
+    join_incarnation(core, client, room_id, None, request)
+}
+
+/// The same for a particular incarnation of the room, if one is given; no other is made on demand then.
+pub(super) async fn join_incarnation(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room_id: &str,
+    epoch: Option<&str>,
+    request: JoinRequest,
 ) -> Result<Arc<RoomCell>, JoinError> {
     checked_depth(&core.limits).map_err(|reason| JoinError::Limited { reason })?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
-    let mut room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
+    let found = match epoch {
+        Some(_) => core.registry.find_incarnation(room_id, epoch),
+        None => find_or_prepare(core, room_id),
+    };
+    let mut room = found.ok_or_else(no_such_room)?;
+    let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && epoch.is_none();
     let wanted = match request.wanted {
         Some(wanted) => Some(room.wanted(wanted).map_err(|event| JoinError::NoSuchEvent { event })?),
         None => None,
@@ -103,7 +119,7 @@ pub(crate) async fn join(
             }
             asked = true;
         }
-        if room.origin == Origin::OnDemand {
+        if may_be_another(&room) {
             if room.lock().is_deleted() {
                 core.remove_room(&room, None);
                 room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
@@ -116,7 +132,7 @@ pub(crate) async fn join(
             since: request.since.as_ref(),
         };
         let refused = match take_seat(core, client, &room, request.id, seat) {
-            Err(NotSeated::RoomGone) if room.origin == Origin::OnDemand => continue,
+            Err(NotSeated::RoomGone) if may_be_another(&room) => continue,
             Err(NotSeated::NotAsked) => continue,
             Ok(()) => None,
             Err(NotSeated::RoomGone) => Some(no_such_room()),

@@ -55,43 +55,52 @@ where
 {
     let (queue, handler) = (SerialQueue::default(), Arc::new(handler));
     let dropped = Arc::new(AtomicU64::new(0));
-    let key = {
+    let sink = {
         let (core, dropped) = (Arc::downgrade(core), Arc::clone(&dropped));
         move |message: &Heard| {
             let Some(core) = core.upgrade() else { return };
-            let depth = depth();
-            let job = {
-                let (core, handler, message) = (Arc::clone(&core), Arc::clone(&handler), Arc::clone(message));
-                async move {
-                    // To read the data, and the error, is the application's code too.
-                    let handled = async move {
-                        match decode::<M>(&message) {
-                            Ok(message) => handler(message).await.into_error(),
-                            Err(error) => Some(error.to_string()),
-                        }
-                    };
-                    let told = contain(core.limits.hook_deadline, || one_deeper(depth, handled)).await;
-                    core.note("on", told);
-                }
-            };
+            let job = handle(Arc::clone(&core), Arc::clone(&handler), Arc::clone(message), depth());
             if !queue.push(core.limits.handler_queue, &core.tasks, Box::pin(job)) {
-                let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
-                core.dropped.fetch_add(1, Ordering::Relaxed);
-                // A line for each power of two: loud, without a flood of its own.
-                if dropped.is_power_of_two() {
-                    core.log(|| {
-                        tracing::error!(room = %message.room_id, event = %message.event, dropped,
-                            "a handler is too slow; events are dropped for it");
-                    });
-                }
+                note_dropped(&core, message, &dropped);
             }
         }
     };
-    let key = core.listeners.add(scope, M::names(), key);
+    let key = core.listeners.add(scope, M::names(), sink);
     Subscription {
         core: Arc::clone(core),
         key,
         dropped,
+    }
+}
+
+/// Runs a handler for an event that something at `depth` has triggered.
+async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: Heard, depth: usize)
+where
+    M: Received,
+    F: Fn(EventMessage<M>) -> Fut,
+    Fut: Future<Output: HookOutcome>,
+{
+    // To read the data, and the error, is the application's code too.
+    let handled = async move {
+        match decode::<M>(&message) {
+            Ok(message) => handler(message).await.into_error(),
+            Err(error) => Some(error.to_string()),
+        }
+    };
+    let told = contain(core.limits.hook_deadline, || one_deeper(depth, handled)).await;
+    core.note("on", told);
+}
+
+/// Counts an event that a handler does not get, and logs it. Called under the room's lock.
+fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
+    let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
+    core.dropped.fetch_add(1, Ordering::Relaxed);
+    // A line for each power of two: loud, without a flood of its own.
+    if dropped.is_power_of_two() {
+        core.log(|| {
+            tracing::error!(room = %message.room_id, event = %message.event, dropped,
+                "a handler is too slow; events are dropped for it");
+        });
     }
 }
 

@@ -104,8 +104,7 @@ fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
         if !state.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
-        let kept = core.history.forget_room(&room.id);
-        core.hand_over(&room.id, &room.epoch, kept.into_iter().map(|evicted| evicted.entry));
+        core.hand_over(core.history.forget_room(&room.id));
     }
     core.remove_room(room, None);
 }

@@ -124,7 +124,8 @@ impl RoomHandle {
     }
 
     /// A page of an event's history, newest first: those of `range`, 0 being the newest. What memory no longer keeps
-    /// comes from `load_history`, if there is such a hook; what that returns and `E` does not read is left out.
+    /// comes from `load_history`, if there is such a hook; what that returns and `E` does not read is left out. Empty once the
+    /// room has been deleted.
     ///
     /// At most [`Limits::history_page_events`](crate::Limits::history_page_events) events and
     /// [`history_page_bytes`](crate::Limits::history_page_bytes) bytes are returned.

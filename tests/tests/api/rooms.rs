@@ -1,7 +1,7 @@
 //! `room`, `rooms`, `create_room`, `delete_room` and `RoomHandle`.
 
-use dialogue::{CreateRoomError, EventDefinition, Limits, RoomConfig, SyncHistory};
-use dialogue_tests::{Bell, Chat, Message, Project, TestServer, UserJoined, message};
+use dialogue::{CreateRoomError, EventDefinition, EventMessage, JoinError, Limits, RoomConfig, SyncHistory};
+use dialogue_tests::{Bell, Chat, Gate, Message, Project, Record, TestServer, UserJoined, message};
 use serde_json::json;
 
 #[tokio::test]
@@ -230,6 +230,105 @@ async fn a_handle_deletes_the_very_room_that_it_is_of() {
     assert_eq!(server.room(Project { id: 7 }), Some(new.clone()));
     assert_ne!(old, new);
     assert_eq!((old.size(), old.participants().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_handle_means_its_very_room_in_every_call() {
+    let server = TestServer::plain().await;
+    let old = server.create_room(Project { id: 7 }).await.expect("a room");
+    assert!(server.delete_room(old.clone()).await);
+    let new = server.create_room(Project { id: 7 }).await.expect("another room");
+    let mut ada = server.joined("ada", "project-7").await;
+    server
+        .trigger(Project { id: 7 }, message("new"))
+        .await
+        .expect("an event");
+    ada.recv_type("event").await;
+    let client = server.clients_of("ada")[0].clone();
+    let bob = server.connect_as("bob").await;
+    let outsider = server.clients_of("bob")[0].clone();
+
+    assert_eq!(server.room(old.clone()), None);
+    assert!(!server.is_in_room("ada", old.clone()));
+    let refused = outsider.join(old.clone()).await;
+    assert!(matches!(refused, Err(JoinError::NoSuchRoom { .. })), "{refused:?}");
+    assert_eq!(client.subscribe(old.clone(), "message"), Err(JoinError::NotInRoom));
+    assert_eq!(client.subscribe_all(old.clone()), Err(JoinError::NotInRoom));
+    assert_eq!(client.unsubscribe(old.clone(), "message"), Err(JoinError::NotInRoom));
+    assert!(client.subscriptions(old.clone()).is_empty());
+    assert!(!client.leave(old.clone()));
+    assert!(old.history_named("message", 0..9).await.expect("a page").is_empty());
+    assert!(!server.delete_room(old).await);
+
+    assert_eq!(server.room(new.clone()), Some(new.clone()));
+    assert!(server.is_in_room("ada", new.clone()));
+    assert_eq!(client.subscribe(new.clone(), "message"), Ok(()));
+    assert_eq!(new.history_named("message", 0..9).await.expect("a page").len(), 1);
+    assert_eq!(outsider.join(new.clone()).await, Ok(new.clone()));
+    assert!(client.leave(new.clone()));
+    assert!(server.delete_room(new).await);
+    bob.close().await;
+    ada.close().await;
+}
+
+#[tokio::test]
+async fn a_handle_of_a_room_on_demand_makes_no_other() {
+    let server = TestServer::plain().await;
+    let mut ada = server.joined("ada", "lobby-a").await;
+    let old = server.room("lobby-a").expect("the room");
+    assert!(old.delete());
+    ada.recv_type("left").await;
+    let client = server.clients_of("ada")[0].clone();
+    let refused = client.join(old.clone()).await;
+    assert!(matches!(refused, Err(JoinError::NoSuchRoom { .. })), "{refused:?}");
+    assert_eq!(server.room("lobby-a"), None);
+    let new = client.join("lobby-a").await.expect("another room");
+    assert_ne!(new, old);
+    assert_eq!(client.join(new.clone()).await, Ok(new));
+}
+
+#[tokio::test]
+async fn a_deleted_room_has_no_history_and_none_is_loaded_for_it() {
+    let server = TestServer::with(|builder| {
+        builder.load_history(|query| async move {
+            Ok(vec![EventMessage::new(
+                "message",
+                query.room_id.as_str(),
+                json!({ "text": "stored" }),
+            )])
+        })
+    })
+    .await;
+    let room = server.create_room(Project { id: 7 }).await.expect("a room");
+    assert_eq!(room.history_named("message", 0..9).await.expect("a page").len(), 1);
+    assert!(room.delete());
+    assert!(room.history_named("message", 0..9).await.expect("a page").is_empty());
+}
+
+#[tokio::test]
+async fn a_room_on_demand_that_is_asked_about_shows_nothing_of_another_of_its_id() {
+    let (gate, record) = (Gate::default(), Record::default());
+    let (held, noted) = (gate.clone(), record.clone());
+    let server = TestServer::with(|builder| {
+        builder.before_join(move |client, room| {
+            let (held, noted) = (held.clone(), noted.clone());
+            async move {
+                if client.user_id().as_str() == "ada" {
+                    held.pass().await;
+                    noted.note(room.history_named("message", 0..9).await?.len().to_string());
+                }
+                Ok(())
+            }
+        })
+    })
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    ada.send(json!({ "type": "join", "roomId": "lobby-a" })).await;
+    gate.arrival().await;
+    let mut bob = server.joined("bob", "lobby-a").await;
+    assert_eq!(bob.say("lobby-a", "hi").await["type"], "ok");
+    gate.open();
+    record.expect(&["0"]).await;
 }
 
 #[tokio::test]

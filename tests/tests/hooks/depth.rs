@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use dialogue::{Dialogue, JoinError};
-use dialogue_tests::{Booth, Chat, Record, TestServer};
+use dialogue::{Dialogue, JoinError, TriggerError};
+use dialogue_tests::{Booth, Chat, Record, TestServer, message};
 use serde_json::json;
 
 #[tokio::test]
@@ -61,4 +61,35 @@ async fn hooks_that_set_each_other_off_come_to_an_end() {
     let ada = server.joined("ada", "chat").await;
     record.expect(&["refused"]).await;
     ada.close().await;
+}
+
+#[tokio::test]
+async fn on_history_evicted_that_evicts_for_ever_comes_to_an_end() {
+    let itself: Arc<OnceLock<Dialogue>> = Arc::default();
+    let (known, record) = (Arc::clone(&itself), Record::default());
+    let noted = record.clone();
+    let server = TestServer::with(|builder| {
+        builder.on_history_evicted(move |_| {
+            let (dialogue, noted) = (known.get().cloned().expect("it is set"), noted.clone());
+            async move {
+                // So that the test ends if this does not.
+                tokio::task::yield_now().await;
+                // The room is full: this evicts the next one.
+                if let Err(TriggerError::Limited { .. }) = dialogue.trigger(Chat, message("stored one more")).await {
+                    noted.note("refused");
+                }
+                Ok(())
+            }
+        })
+    })
+    .await;
+    itself.set(server.dialogue().clone()).expect("it is set once");
+    for _ in 0..6 {
+        server.trigger(Chat, message("hi")).await.expect("an event");
+    }
+    record.expect(&["refused"]).await;
+    // What the server itself triggers begins anew.
+    server.trigger(Chat, message("hi")).await.expect("an event");
+    record.expect(&["refused"]).await;
+    server.stop().await;
 }

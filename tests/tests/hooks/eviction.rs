@@ -219,6 +219,98 @@ async fn events_that_wait_to_be_stored_are_found_meanwhile() {
 }
 
 #[tokio::test]
+async fn what_waits_without_a_number_is_found_meanwhile_in_its_place() {
+    let (server, gate) = storing_slowly().await;
+    let push = |text: &str| {
+        let pushed = EventMessage::new("message", "chat", json!({ "text": text }));
+        assert!(server.history().push(&pushed).is_empty());
+    };
+    for text in ["old 1", "old 2", "old 3"] {
+        push(text);
+    }
+    for text in ["1", "2", "3"] {
+        server.trigger::<Message>(Chat, message(text)).await.expect("an event");
+    }
+    push("by hand");
+    server.trigger(Chat, message("4")).await.expect("an event");
+    gate.arrival().await;
+    let chat = server.room(Chat).expect("the room");
+    let texts = async |range| {
+        let page = chat.history::<Message>(range).await.expect("a page");
+        page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
+    };
+    // Five are in memory.
+    assert_eq!(
+        texts(0..9).await,
+        ["4", "by hand", "3", "2", "1", "old 3", "old 2", "old 1"]
+    );
+    assert_eq!(texts(4..7).await, ["1", "old 3", "old 2"]);
+    assert_eq!(texts(6..9).await, ["old 2", "old 1"]);
+    gate.open();
+}
+
+#[tokio::test]
+async fn batches_fill_though_rooms_alternate() {
+    let (gate, record) = (dialogue_tests::Gate::default(), Record::default());
+    let (held, noted) = (gate.clone(), record.clone());
+    let server = TestServer::with(|builder| {
+        builder.on_history_evicted(move |batch| {
+            let (held, noted) = (held.clone(), noted.clone());
+            async move {
+                held.pass().await;
+                noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+                Ok(())
+            }
+        })
+    })
+    .await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    for number in 1..=25 {
+        let said = message(&number.to_string());
+        server.trigger::<Message>(Chat, said.clone()).await.expect("an event");
+        if number == 6 {
+            gate.arrival().await;
+        }
+        server.trigger(Project { id: 7 }, said).await.expect("an event");
+    }
+    gate.open();
+    // The first was at the gate already.
+    record.expect(&["chat 1", "project-7 20", "chat 19"]).await;
+}
+
+#[tokio::test]
+async fn what_has_no_number_is_sorted_by_its_time_wherever_the_hook_has_it() {
+    let server = TestServer::with(|builder| {
+        builder.load_history(|query| async move {
+            let stored = |text: &str, seq: Option<u64>, timestamp: u64| {
+                let mut event = EventMessage::new("message", query.room_id.as_str(), json!({ "text": text }));
+                (event.seq, event.timestamp) = (seq, timestamp);
+                event
+            };
+            // Oldest first, those of before a restart too, of which the last two came in one millisecond.
+            let mut rows = vec![
+                stored("a", None, 10),
+                stored("b", None, 20),
+                stored("d", None, 30),
+                stored("c", None, 30),
+                stored("1", Some(1), 5),
+                stored("2", Some(2), 5),
+            ];
+            rows.retain(|row| query.before.is_none_or(|before| row.seq.is_none_or(|seq| seq < before)));
+            Ok(rows)
+        })
+    })
+    .await;
+    let chat = server.room(Chat).expect("the room");
+    let texts = async |count| {
+        let page = chat.history::<Message>(0..count).await.expect("a page");
+        page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(9).await, ["2", "1", "d", "c", "b", "a"]);
+    assert_eq!(texts(4).await, ["2", "1", "d", "c"], "what is too much are the oldest");
+}
+
+#[tokio::test]
 async fn the_history_of_a_room_that_is_evicted_whole_is_handed_over() {
     let record = Record::default();
     let noted = record.clone();
@@ -241,6 +333,24 @@ async fn the_history_of_a_room_that_is_evicted_whole_is_handed_over() {
         .await
         .expect("an event");
     record.expect(&["chat 2"]).await;
+}
+
+#[tokio::test]
+async fn what_is_evicted_by_hand_is_returned_and_not_handed_over() {
+    let (server, _store, record) = storing().await;
+    for _ in 0..5 {
+        server.trigger(Chat, message("kept")).await.expect("an event");
+    }
+    let full = EventMessage::new("typing", "chat", json!({}));
+    for _ in 0..100 {
+        assert!(server.history().push(&full).is_empty());
+    }
+    assert_eq!(server.history().push(&full).len(), 1);
+    assert_eq!(server.history().clear_room("chat").len(), 105);
+    for _ in 0..6 {
+        server.trigger(Chat, message("new")).await.expect("an event");
+    }
+    record.expect(&["chat message 1"]).await;
 }
 
 #[tokio::test]
