@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::depth::{depth, one_deeper};
+use super::depth::depth;
 use super::hand_over::{Batch, MAX_WAITING, Series};
 use crate::history::{Bounds, Evicted, EvictedHistory, StoredEvent};
-use crate::hooks::contain;
 use crate::room::RoomCell;
 
 /// How often a batch is offered before it is given up.
@@ -112,11 +111,7 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
     let mut attempt = 1;
     loop {
         // What it triggers may evict again.
-        let answer = one_deeper(
-            batch.depth,
-            contain(core.limits.hook_deadline, || hook(history.clone())),
-        )
-        .await;
+        let answer = core.set_off(batch.depth, || hook(history.clone())).await;
         let error = match answer {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(refusal)) => refusal

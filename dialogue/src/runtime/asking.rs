@@ -31,9 +31,19 @@ pub(crate) fn allowed<T>(
 }
 
 impl Core {
-    /// Tells a hook of something, within its deadline, and logs what is worth a line.
-    pub(super) async fn tell<A>(&self, name: &'static str, hook: &Hook<A, Option<String>>, about: A) {
-        let told = contain(self.limits.hook_deadline, || hook(about)).await;
+    /// Runs a hook or handler that something at `depth` has set off, contained: all that it does, the closure before its
+    /// future included, is one deeper.
+    pub(super) fn set_off<F: Future>(
+        &self,
+        depth: usize,
+        run: impl FnOnce() -> F,
+    ) -> impl Future<Output = Result<F::Output, HookFailure>> {
+        one_deeper(depth, contain(self.limits.hook_deadline, run))
+    }
+
+    /// Tells a hook of something that happened at `depth`, and logs what is worth a line.
+    pub(super) async fn tell<A>(&self, depth: usize, name: &'static str, hook: &Hook<A, Option<String>>, about: A) {
+        let told = self.set_off(depth, || hook(about)).await;
         self.note(name, told);
     }
 
@@ -49,7 +59,7 @@ impl Core {
             return;
         };
         let (core, depth) = (Arc::clone(self), depth());
-        let job = async move { one_deeper(depth, core.tell(name, &hook, about)).await };
+        let job = async move { core.tell(depth, name, &hook, about).await };
         queue.push(usize::MAX, &self.tasks, Box::pin(job));
     }
 

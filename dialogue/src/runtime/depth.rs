@@ -11,8 +11,8 @@ tokio::task_local! {
 }
 
 /// Runs a hook or handler that something at `depth` has set off.
-pub(super) async fn one_deeper<F: Future>(depth: usize, future: F) -> F::Output {
-    DEPTH.scope(depth + 1, future).await
+pub(super) fn one_deeper<F: Future>(depth: usize, future: F) -> impl Future<Output = F::Output> {
+    DEPTH.scope(depth + 1, future)
 }
 
 /// How deep the running code is.

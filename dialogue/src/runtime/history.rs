@@ -7,11 +7,10 @@ use bytes::Bytes;
 
 use super::asking::allowed;
 use super::core::Core;
-use super::depth::{checked_depth, one_deeper};
+use super::depth::checked_depth;
 use super::hand_over::Series;
 use crate::event::EventMessage;
 use crate::history::{Bounds, Cursor, HistoryQuery, Page, Reach, Recovery, StoredEvent};
-use crate::hooks::contain;
 use crate::id::EventName;
 use crate::protocol::{EventHead, Since};
 use crate::room::{Origin, RoomCell, Subscriptions, SyncHistory};
@@ -211,7 +210,7 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
     };
     let (room, event, before) = (query.room_id.clone(), query.event.clone(), query.before);
     let depth = checked_depth(&core.limits)?;
-    let answer = contain(core.limits.hook_deadline, || one_deeper(depth, load_history(query))).await;
+    let answer = core.set_off(depth, || load_history(query)).await;
     let mut loaded = allowed(core, "load_history", answer)?;
     loaded.retain(|message| {
         let is_older = before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before));

@@ -6,14 +6,13 @@ use bytes::Bytes;
 
 use super::asking::allowed;
 use super::core::Core;
-use super::depth::{checked_depth, depth, one_deeper};
+use super::depth::{checked_depth, depth};
 use super::history::{on_join, recover};
 use super::leave::leave;
 use super::random::random_epoch;
 use super::retire::note_if_empty;
 use super::tap::Notice;
 use crate::client::{ClientState, Frame};
-use crate::hooks::contain;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{self, LeftReason, ServerFrame, Since};
 use crate::room::{NoSeat, NotAdded, Origin, RoomCell, RoomState, Subscriptions};
@@ -183,10 +182,9 @@ async fn ask_before_join(core: &Arc<Core>, client: &Arc<ClientState>, room: &Arc
     let Some(before_join) = &core.hooks.before_join else {
         return Ok(());
     };
-    let answer = contain(core.limits.hook_deadline, || {
-        one_deeper(depth(), before_join((core.client(client), core.room(room))))
-    })
-    .await;
+    let answer = core
+        .set_off(depth(), || before_join((core.client(client), core.room(room))))
+        .await;
     allowed(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::depth::{depth, one_deeper};
+use super::depth::depth;
 use super::retire::{forget_resumes_in_time, note_if_empty};
 use super::tap::Notice;
 use crate::client::{ClientState, Frame};
@@ -78,7 +78,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         usize::MAX,
         &tasks,
         Box::pin(async move {
-            one_deeper(depth, core.tell("on_disconnected", &hook, handle)).await;
+            core.tell(depth, "on_disconnected", &hook, handle).await;
             end();
         }),
     );

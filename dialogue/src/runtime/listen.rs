@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 
 use super::core::Core;
-use super::depth::{depth, one_deeper};
+use super::depth::depth;
 use super::listeners::{Heard, ListenerKey, Next, StreamBuffer};
 use crate::event::{DecodeError, EventMessage, Received};
-use crate::hooks::{HookOutcome, contain};
+use crate::hooks::HookOutcome;
 use crate::room::ListenScope;
 use crate::serial::SerialQueue;
 
@@ -87,7 +87,7 @@ where
             Err(error) => Some(error.to_string()),
         }
     };
-    let told = contain(core.limits.hook_deadline, || one_deeper(depth, handled)).await;
+    let told = core.set_off(depth, || handled).await;
     core.note("on", told);
 }
 

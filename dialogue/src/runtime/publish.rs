@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use super::asking::allowed;
 use super::core::{Core, wall_clock};
-use super::depth::{checked_depth, depth, one_deeper};
+use super::depth::{checked_depth, depth};
 use super::history::keep;
 use super::tap::Notice;
 use crate::client::{ClientState, Frame};
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{EventDefinition, EventMessage, HistorySetting, Violation};
-use crate::hooks::{contain, contain_sync};
+use crate::hooks::contain_sync;
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
 use crate::room::{Origin, Party, RoomCell};
@@ -175,10 +175,9 @@ async fn ask_authorize(
     let Some(authorize) = &core.hooks.authorize else {
         return Ok(());
     };
-    let answer = contain(core.limits.hook_deadline, || {
-        one_deeper(depth(), authorize((core.client(sender), core.room(room), event)))
-    })
-    .await;
+    let answer = core
+        .set_off(depth(), || authorize((core.client(sender), core.room(room), event)))
+        .await;
     allowed(core, "authorize", answer).map_err(Rejected::Forbidden)
 }
 
@@ -193,10 +192,7 @@ async fn ask_before_each(
         return Ok(message);
     };
     let asked = message.clone();
-    let answer = contain(core.limits.hook_deadline, || {
-        one_deeper(depth, before_each((asked, core.room(room))))
-    })
-    .await;
+    let answer = core.set_off(depth, || before_each((asked, core.room(room)))).await;
     let mut answer = allowed(core, "before_each", answer).map_err(Rejected::Blocked)?;
     if answer.event != message.event {
         core.log(|| {
@@ -233,11 +229,7 @@ fn tell_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>
     };
     let (core, room) = (Arc::clone(core), core.room(room));
     core.clone().tasks.spawn(async move {
-        let told = contain(core.limits.hook_deadline, || {
-            one_deeper(depth, on_triggered((message, room)))
-        })
-        .await;
-        core.note("on_triggered", told);
+        core.tell(depth, "on_triggered", &on_triggered, (message, room)).await;
         drop(permit);
     });
 }

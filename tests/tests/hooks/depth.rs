@@ -64,6 +64,38 @@ async fn hooks_that_set_each_other_off_come_to_an_end() {
 }
 
 #[tokio::test]
+async fn hooks_that_set_each_other_off_before_they_wait_come_to_an_end() {
+    let record = Record::default();
+    let noted = record.clone();
+    let server = TestServer::with(|builder| {
+        builder
+            .on_triggered(|_, room| {
+                // Not in the future that is returned.
+                for client in room.participants() {
+                    client.leave(room.clone());
+                }
+                async {}
+            })
+            .on_left(move |client, room| {
+                let noted = noted.clone();
+                async move {
+                    // So that the test ends if this does not.
+                    tokio::task::yield_now().await;
+                    if let Err(JoinError::Limited { .. }) = client.join(Chat).await {
+                        noted.note("refused");
+                    }
+                    let _ = room.trigger(message("gone, and back")).await;
+                }
+            })
+    })
+    .await;
+    let ada = server.joined("ada", "chat").await;
+    server.trigger(Chat, message("hi")).await.expect("an event");
+    record.expect(&["refused"]).await;
+    ada.close().await;
+}
+
+#[tokio::test]
 async fn on_history_evicted_that_evicts_for_ever_comes_to_an_end() {
     let itself: Arc<OnceLock<Dialogue>> = Arc::default();
     let (known, record) = (Arc::clone(&itself), Record::default());
