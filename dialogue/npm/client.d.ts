@@ -55,7 +55,9 @@ export interface WebSocketLike {
 export interface ClientOptions {
   /**
    * Where the server's socket is: `ws:`, `wss:`, or `http:` and `https:`, which mean the same; in a browser, relative to the
-   * page. Default: `/dialogue/ws` of the page's origin. Outside browsers there is no default.
+   * page. Default, on the page's origin: the path at which the server has it that gave this module out, or `/dialogue/ws` if
+   * the module is the package's. Outside browsers there is no default. Name it where a proxy gives the server another path,
+   * or where the router is nested in another.
    */
   url?: string | URL;
   /**

@@ -12,6 +12,7 @@
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
 const PROTOCOL = 1;
+const SOCKET_PATH = "/dialogue/ws"; // a server with another base path gives this module out with its own here
 const CONNECT_ID = 0; // of the `connect` that opens a connection; other requests count from 1
 const BACKOFF_FIRST_MS = 500; // the most that the first retry waits; each further one may wait twice as long …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
@@ -1271,7 +1272,7 @@ function notInRoom(roomId) {
 }
 
 /** @param {string | URL} [url] */
-function socketUrl(url = "/dialogue/ws") {
+function socketUrl(url = SOCKET_PATH) {
   const absolute = new URL(url, globalThis.location?.href);
   absolute.protocol = absolute.protocol.replace("http", "ws");
   absolute.hash = "";
