@@ -230,12 +230,12 @@ class JoinedRoom {
 
   /** @param {string} event */
   async subscribe(event) {
-    const taken = () => this.#membership.subscriptions.add(event);
+    const taken = () => this.#membership.subscribed(event);
     await this.#widen([event], { type: "subscribe", roomId: this.id, event }, taken);
   }
   async subscribeAll() {
     const room = this.#membership;
-    const taken = () => (room.subscriptions = new Set(["*", ...room.subscriptions]));
+    const taken = () => room.subscribedToAll();
     await this.#widen([...room.except], { type: "subscribeAll", roomId: this.id }, taken);
   }
   /** @param {string} event */
@@ -271,12 +271,8 @@ class JoinedRoom {
   async #widen(events, frame, taken) {
     const { except } = this.#membership;
     const again = events.filter((event) => except.delete(event));
-    try {
-      await this.#request(frame, { taken });
-    } catch (error) {
-      for (const event of again) except.add(event);
-      throw error;
-    }
+    const failed = () => again.forEach((event) => except.add(event));
+    await this.#request(frame, { taken, failed });
   }
 
   /**
@@ -320,8 +316,8 @@ class Session {
   #renewal;
   /** @type {Timer} */
   #patience; // with the `auth` that is awaited
-  /** @type {Set<string>} */
-  #strays = new Set(); // rooms that the server has the client in, though it has given up joining them
+  /** @type {Map<string, Timer>} */
+  #strays = new Map(); // rooms that the server has the client in, though it has given up joining them
   /** @type {string | undefined} */
   #resume; // lets the next connection take the place of a lost one
   /** @type {DialogueError | undefined} */
@@ -371,9 +367,9 @@ class Session {
     const names = subscriptions && JSON.stringify(subscriptions);
     // The history is told once: whoever joins at the same time, as a component does that is mounted twice, shall hear it, too.
     const last = this.#requests.lastMove(id);
-    if (last?.joining && (!names || names === last.names)) return last.joining;
+    if (!stays && last?.joining && (!names || names === last.names)) return last.joining;
     const take = (/** @type {Frame} */ joined) => {
-      if (subscriptions) this.rooms.get(id)?.except.clear();
+      if (subscriptions) this.rooms.get(id)?.hearAll();
       return this.#joined(joined);
     };
     /** @type {Move} */
@@ -394,6 +390,7 @@ class Session {
         if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
           room.leaving = undefined;
           room.mayBeLeft = error.code === "TIMEOUT";
+          this.#requests.sendWaiting(this);
           // The way back may have been given up meanwhile, since it was not wanted.
           if (this.connected && room.state === "rejoining") this.#rejoin(room);
           throw error;
@@ -413,12 +410,13 @@ class Session {
   }
 
   /**
-   * Whether a request could be answered now: not without a connection, and in a room not before it is joined again.
+   * Whether a request could be answered now: not without a connection, and in a room not before it is joined again, nor
+   * behind the request to leave it.
    *
    * @param {Membership} [room]
    */
   reaches(room) {
-    return this.connected && (!room || room.state === "joined");
+    return this.connected && (!room || (room.state === "joined" && !room.leaving));
   }
 
   /** @param {string} text */
@@ -591,7 +589,7 @@ class Session {
     clearTimeout(this.#renewal);
     clearTimeout(this.#patience);
     this.clientId = undefined;
-    this.#strays.clear();
+    for (const id of this.#strays.keys()) this.#forgetStray(id);
     for (const room of this.rooms.values()) room.lost();
     this.#requests.lost();
     const { code = 1006, state } = change;
@@ -618,8 +616,7 @@ class Session {
       const isDue = () => link === this.#link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
       if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#left(room, error.code, error);
-      const delay = Math.min(error.retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
-      room.retry = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), delay);
+      room.retry = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
     });
   }
 
@@ -637,7 +634,7 @@ class Session {
 
   /** @param {Frame} frame */
   #joined(frame) {
-    this.#strays.delete(frame.roomId);
+    this.#forgetStray(frame.roomId);
     let room = this.rooms.get(frame.roomId);
     if (!room) {
       const report = (/** @type {unknown} */ error) => this.report(error);
@@ -666,14 +663,28 @@ class Session {
    */
   #joinedLate(frame) {
     if (this.rooms.has(frame.roomId)) return this.#joined(frame);
-    this.#strays.add(frame.roomId);
+    this.#strays.set(frame.roomId, undefined);
     this.#leaveStray(frame.roomId);
   }
 
   /** @param {string} id */
-  #leaveStray(id) {
-    if (this.#requests.lastMove(id)?.joining || !this.#strays.delete(id)) return;
-    this.#requests.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }, this).catch(() => {});
+  #leaveStray(id, attempt = 0) {
+    if (this.#requests.lastMove(id)?.joining || !this.#forgetStray(id)) return;
+    const link = this.#link;
+    this.#requests.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }, this).catch((error) => {
+      if (link !== this.#link || this.rooms.has(id) || !TRY_AGAIN.includes(error.code)) return;
+      this.#strays.set(id, setTimeout(() => this.#leaveStray(id, attempt + 1), pause(error, attempt)));
+    });
+  }
+
+  /**
+   * Returns whether it was one.
+   *
+   * @param {string} id
+   */
+  #forgetStray(id) {
+    clearTimeout(this.#strays.get(id));
+    return this.#strays.delete(id);
   }
 
   /**
@@ -706,7 +717,7 @@ class Session {
         else if (!this.#requests.answer(frame)) this.#joinedLate(frame);
         return;
       case "left": {
-        this.#strays.delete(frame.roomId);
+        this.#forgetStray(frame.roomId);
         const room = this.rooms.get(frame.roomId);
         if (room) this.#left(room, frame.reason, notInRoom(room.id));
         return this.#requests.answer(frame);
@@ -799,7 +810,7 @@ class Membership {
    */
   enter({ roomName, subscriptions, epoch }) {
     const again = this.state === "rejoining";
-    if (!subscriptions.includes("*")) this.except.clear();
+    if (!subscriptions.includes("*")) this.hearAll();
     const heard = subscriptions.filter((/** @type {string} */ name) => !this.except.has(name));
     Object.assign(this, { state: "joined", mayBeLeft: false, name: roomName, subscriptions: new Set(heard), epoch });
     return again;
@@ -834,6 +845,22 @@ class Membership {
   /** @param {number} [seq] everything that was for this client up to there has come */
   advance(seq = 0) {
     if (seq > this.seq) this.seq = seq;
+  }
+
+  /** Nothing is left out of the wildcard. What has failed and is put back goes into a set of before. */
+  hearAll() {
+    this.except = new Set();
+  }
+
+  /** @param {string} event */
+  subscribed(event) {
+    this.subscriptions.add(event);
+    this.except.delete(event);
+  }
+
+  subscribedToAll() {
+    this.subscriptions = new Set(["*", ...this.subscriptions]);
+    this.hearAll();
   }
 
   /** @param {string} event */
@@ -907,6 +934,7 @@ class Membership {
  * @property {boolean} [unbounded] whether it is the client's own, and does not count
  * @property {Move} [move]
  * @property {(frame: Frame) => void} [taken] is told of the answer, before anything that comes after it
+ * @property {() => void} [failed] is told that it is rejected, before anything that comes after it
  * @property {(frame: Frame) => unknown} [take] the same, and makes of it what the request resolves with
  */
 
@@ -946,20 +974,33 @@ class Requests {
    * @returns {Promise<any>}
    */
   add(frame, options, session) {
-    const { repeat = true, room, unbounded } = options;
-    return new Promise((resolve, reject) => {
-      if (room?.state === "left") throw notInRoom(room.id);
-      if (!repeat && !session.reaches(room)) throw disconnected("there is no connection");
-      if (!unbounded && this.#pending.size >= this.#max) {
-        throw new DialogueError({ code: "OVERLOADED", message: "too many requests are waiting for their answers" });
-      }
+    return new Promise((resolve, rejects) => {
+      const reject = (/** @type {DialogueError} */ error) => {
+        options.failed?.();
+        rejects(error);
+      };
+      const refusal = this.#refusal(options, session);
+      if (refusal) return reject(refusal);
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
       const pending = { text, options, sent: false, epoch: null, timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (session.reaches(room)) this.#send(id, pending, session);
+      if (session.reaches(options.room)) this.#send(id, pending, session);
     });
+  }
+
+  /**
+   * Why a request cannot be made.
+   *
+   * @param {RequestOptions} options
+   * @param {Session} session
+   */
+  #refusal({ repeat = true, room, unbounded }, session) {
+    if (room?.leaving || room?.state === "left") return notInRoom(room.id);
+    if (!repeat && !session.reaches(room)) return disconnected("there is no connection");
+    if (unbounded || this.#pending.size < this.#max) return undefined;
+    return new DialogueError({ code: "OVERLOADED", message: "too many requests are waiting for their answers" });
   }
 
   /**
@@ -1254,6 +1295,16 @@ function frameIn(data) {
 /** @param {number} attempt */
 function backoff(attempt) {
   return Math.random() * Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** attempt);
+}
+
+/**
+ * How long to wait before what came to this error is tried again.
+ *
+ * @param {DialogueError} error
+ * @param {number} attempt
+ */
+function pause({ retryAfter }, attempt) {
+  return Math.min(retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
 }
 
 /** @param {number} code */

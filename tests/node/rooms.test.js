@@ -226,6 +226,43 @@ test("what is subscribed to again is behind the wildcard again", async (t) => {
   assert.deepEqual(told.at(-1), 11);
 });
 
+for (const [how, change, answers, heard] of [
+  ["subscribed to again at once", (room) => [room.unsubscribe("message"), room.subscribe("message")], ["ok", "ok"], [11]],
+  ["behind the wildcard again at once", (room) => [room.unsubscribe("message"), room.subscribeAll()], ["ok", "ok"], [11]],
+  [
+    "behind the wildcard again, though it could not be subscribed to itself",
+    (room) => [room.unsubscribe("message"), room.subscribe("message"), room.subscribeAll()],
+    ["ok", "error", "ok"],
+    [11],
+  ],
+  [
+    "behind the wildcard of a new join, though it could not be subscribed to itself",
+    (room, client) => [client.join("chat", { subscriptions: ["*"] }), room.subscribe("message")],
+    ["joined", "error"],
+    [11],
+  ],
+  ["not subscribed to in the end", (room) => [room.subscribe("message"), room.unsubscribe("message")], ["ok", "ok"], []],
+]) {
+  test(`what is ${how} is ${heard.length > 0 ? "heard" : "not heard"}`, async (t) => {
+    const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+    const unsubscribing = room.unsubscribe("message");
+    fake.socket.answers({ type: "ok" });
+    await unsubscribing;
+    const told = listen(room);
+    await fake.tick(1);
+    told.length = 0;
+    const changing = change(room, fake.client);
+    // In one go, as some sockets have them.
+    fake.socket.taken().forEach(({ id }, index) => {
+      const joined = { roomId: "chat", ...JOINED, subscriptions: ["*"] };
+      fake.socket.says({ type: answers[index], id, ...(answers[index] === "joined" ? joined : { code: "RATE_LIMITED" }) });
+    });
+    await Promise.allSettled(changing);
+    fake.socket.says({ type: "event", ...message(11) });
+    assert.deepEqual(told, heard);
+  });
+}
+
 test("other subscriptions for a room that one is in are no gap", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const told = listen(room);
@@ -265,6 +302,39 @@ test("leaving ends the room, and the next join begins anew", async (t) => {
   assert.equal(await codeOf(room.trigger("message", {})), "NOT_IN_ROOM");
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
   assert.notEqual(await joining, room);
+});
+
+test("what waits for a room that is left is not done in the one that is joined after it", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1006);
+  const waiting = codeOf(room.trigger("message", "waiting"));
+  await fake.tick(500);
+  await fake.accept();
+  const leaving = room.leave();
+  const joining = fake.client.join("chat");
+  const late = [codeOf(room.trigger("message", "late")), codeOf(room.trigger("message", "late", { volatile: true }))];
+  const [rejoin, leave, join] = fake.socket.taken();
+  fake.socket.says(rejoined({ id: rejoin.id }));
+  fake.socket.says({ type: "left", id: leave.id, roomId: "chat" });
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  await leaving;
+  assert.deepEqual(await Promise.all([waiting, ...late]), ["NOT_IN_ROOM", "NOT_IN_ROOM", "NOT_IN_ROOM"]);
+  assert.equal((await joining).state, "joined");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("what waits for a room that could not be left is done in it", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1006);
+  room.trigger("message", "waiting").catch(() => {});
+  await fake.tick(500);
+  await fake.accept();
+  const leaving = codeOf(room.leave());
+  const [rejoin, leave] = fake.socket.taken();
+  fake.socket.says(rejoined({ id: rejoin.id }));
+  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower" });
+  assert.equal(await leaving, "RATE_LIMITED");
+  assert.deepEqual(fake.socket.taken().map(({ data }) => data), ["waiting"]);
 });
 
 test("a room that was ended while one left it is left once", async (t) => {
@@ -487,6 +557,29 @@ test("what is left because nobody waits for it any more is nobody's error", asyn
   assert.deepEqual(fake.errors, []);
 });
 
+test("a room that could not be left, and nobody waits for, is left a little later", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
+  await settled();
+  await fake.tick(2_999);
+  assert.deepEqual(fake.socket.taken(), []);
+  await fake.tick(1);
+  assert.equal(fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "no" }).type, "leave");
+  await settled();
+  // Who wants to be in it after all is not thrown out.
+  const joining = fake.client.join("chat");
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
+  await joining;
+  await fake.tick(10_000);
+  assert.deepEqual(fake.socket.taken(), []);
+  fake.client.disconnect();
+  assert.equal(fake.timers.size, 0);
+});
+
 test("joins of the same room that are made together are one, and each is told the history", async (t) => {
   const fake = await Fake.connected(t);
   const listening = [undefined, undefined, {}].map(async (options) => listen(await fake.client.join("chat", options)));
@@ -513,6 +606,20 @@ test("a join that names no subscriptions goes with the one before it, one that n
   const rooms = await Promise.all([first, same, any, all, back]);
   assert.equal(new Set(rooms).size, 1);
   assert.deepEqual(rooms[0].subscriptions, ["message"]);
+});
+
+test("a join of a room that one is in does not go with one before which there was something else", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.client.join("chat", { subscriptions: ["message"] });
+  room.subscribeAll();
+  fake.client.join("chat", { subscriptions: ["message"] });
+  const requests = fake.socket.taken();
+  assert.deepEqual(requests.map(({ type }) => type), ["join", "subscribeAll", "join"]);
+  const subscriptions = ["message"];
+  for (const { type, id } of requests) {
+    fake.socket.says(type === "join" ? { type: "joined", id, roomId: "chat", ...JOINED, subscriptions } : { type: "ok", id });
+  }
+  assert.deepEqual(room.subscriptions, ["message"]);
 });
 
 test("a join does not go with one that is to be left", async (t) => {
