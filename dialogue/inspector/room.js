@@ -13,6 +13,7 @@ export class RoomPane {
   #room = null;
   #tab = "about";
   #detail = null;
+  #asked = 0;
   #timer = 0;
   #trigger = null;
 
@@ -115,9 +116,11 @@ export class RoomPane {
 
   async #load() {
     const room = this.#room;
+    const asked = ++this.#asked;
+    const isCurrent = () => room === this.#room && asked === this.#asked;
     try {
       const detail = await askRoom(room);
-      if (room !== this.#room) return;
+      if (!isCurrent()) return;
       const isNew = !this.#detail;
       this.#detail = detail;
       setText(this.title, detail.name);
@@ -126,7 +129,7 @@ export class RoomPane {
       // A form that is being filled in, or a page of history, stays as it is.
       if (isNew || this.#tab === "about" || this.#tab === "members") this.#drawBody();
     } catch (error) {
-      if (room === this.#room) this.#fail(error.message);
+      if (isCurrent()) this.#fail(error.message);
     }
   }
 

@@ -319,6 +319,50 @@ test("the form made from an event's schema triggers it, and shows what is wrong 
   await seen(form.locator(".result"), "seq 2");
 });
 
+test("what is told of a room late does not replace what was told after it", async () => {
+  const page = await open();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await seen(page.locator("[data-tab=members]"), "0");
+  let letGo;
+  const isLetGo = new Promise((resolve) => (letGo = resolve));
+  const isTaken = new Promise((resolve) =>
+    page.route(/~chat$/, async (route) => {
+      const response = await route.fetch(); // with the one who is in the room then
+      resolve();
+      await isLetGo;
+      await route.fulfill({ response }).catch(() => {});
+    }, { times: 1 }),
+  );
+  server.tell("people 1");
+  await isTaken;
+  server.tell("people 2");
+  await seen(page.locator("[data-tab=members]"), "3");
+  const answered = page.waitForResponse(/~chat$/);
+  letGo();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  await seen(page.locator("[data-tab=members]"), "3");
+});
+
+test("what is being sent is not sent twice, and its faults are not shown in another form", async () => {
+  const page = await open();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await page.getByRole("tab", { name: "Trigger" }).click();
+  await page.locator("#trigger-event").selectOption("message");
+  const asked = [];
+  page.on("request", (request) => request.method() === "POST" && asked.push(request));
+  const sending = await hold(page, /trigger$/);
+  await page.locator("form.trigger .data input, form.trigger .data textarea").first().focus();
+  await page.keyboard.press("Control+Enter");
+  await sending.asked;
+  await page.keyboard.press("Control+Enter");
+  await page.locator("#trigger-event").selectOption({ label: "typing" });
+  sending.letGo();
+  await seen(page.locator("form.trigger .result"), /\S/);
+  assert.equal(await page.locator("form.trigger .error:not([hidden])").count(), 0);
+  assert.equal(asked.length, 1);
+});
+
 test("any event goes into a room that allows any, as JSON", async () => {
   const page = await open();
   await page.getByLabel("Find a room").fill("scratch");
