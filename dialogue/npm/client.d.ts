@@ -436,7 +436,10 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
     end?: number,
   ): Promise<HistoryPage<EventMessage<T["events"][E], E>>>;
 
-  /** Leaves the room. */
+  /**
+   * Leaves the room, for all parts of a program that have joined it: a client is in a room once. What is asked for in it
+   * afterwards is rejected with `NOT_IN_ROOM`.
+   */
   leave(): Promise<void>;
 }
 

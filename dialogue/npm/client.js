@@ -915,7 +915,7 @@ class Membership {
   }
 
   #catchUp() {
-    for (const tell of this.#untold.splice(0)) this.#telling.add(tell);
+    this.#telling.during(() => this.#untold.splice(0).forEach((tell) => this.#telling.add(tell)));
   }
 }
 

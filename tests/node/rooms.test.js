@@ -57,6 +57,21 @@ test("what comes with the join and right behind it waits for the handlers", asyn
   assert.deepEqual(early, ["chat", 2]);
 });
 
+test("what a socket hands on while the history is told comes behind what came before", async (t) => {
+  const fake = await Fake.connected(t);
+  const told = [];
+  fake.client.onJoined((room) => {
+    room.onHistory(() => fake.socket.says({ type: "event", ...message(12) }));
+    room.onAny(({ seq }) => told.push(seq));
+  });
+  fake.client.join("chat");
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
+  fake.socket.says({ type: "event", ...message(11) });
+  await settled();
+  await fake.tick(1);
+  assert.deepEqual(told, [11, 12]);
+});
+
 test("the history is told also when nothing follows it", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { events: [message(10)] });
   const told = listen(room);
