@@ -86,6 +86,24 @@ test("what happens is listed as it happens, and what it says is only text", asyn
   await seen(page.locator("#events-empty"), "Nothing that is kept passes the filter.");
 });
 
+test("an event is said to be copied only where it is", async () => {
+  const page = await open();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await server.trigger("chat", message("Copy me"));
+  await events(page).filter({ hasText: "Copy me" }).click();
+  const copy = page.locator("#details button").nth(1);
+  await copy.click();
+  await seen(page.locator("#details button"), "Copied");
+  assert.equal(JSON.parse(await page.evaluate(() => navigator.clipboard.readText())).data.text, "Copy me");
+  for (const clipboard of ["undefined", "{ writeText: async () => { throw new Error() } }"]) {
+    // As on a page that came over plain HTTP from another machine, or where the browser does not let it.
+    await page.evaluate(`Object.defineProperty(navigator, "clipboard", { value: ${clipboard}, configurable: true })`);
+    await copy.click();
+    await seen(page.locator("#details button"), "Not allowed");
+    await page.locator("#events").press("Enter");
+  }
+});
+
 test("a pause holds what comes until it is over", async () => {
   const page = await open();
   await page.getByRole("button", { name: "Pause" }).click();
