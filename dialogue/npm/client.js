@@ -717,7 +717,6 @@ class Session {
         else if (!this.#requests.answer(frame)) this.#joinedLate(frame);
         return;
       case "left": {
-        this.#forgetStray(frame.roomId);
         const room = this.rooms.get(frame.roomId);
         if (room) this.#left(room, frame.reason, notInRoom(room.id));
         return this.#requests.answer(frame);
@@ -877,7 +876,6 @@ class Membership {
 
   lost() {
     clearTimeout(this.retry);
-    this.mayBeLeft = false;
     if (this.state === "joined") this.state = "rejoining";
   }
 

@@ -336,10 +336,11 @@ test("disconnecting when a renewal is reported to have failed ends the renewals"
 });
 
 test("disconnecting when told of the attempt asks for no auth", async (t) => {
-  const fake = new Fake(t, { auth: () => assert.fail("it was asked for") });
+  let asked = 0;
+  const fake = new Fake(t, { auth: () => (asked += 1) });
   fake.client.onStateChange(() => fake.client.disconnect());
   assert.equal(await codeOf(fake.client.connect()), "DISCONNECTED");
-  assert.deepEqual(fake.errors, []);
+  assert.equal(asked, 0);
 });
 
 test("each is told the states in their order, also those that a handler before it brings about", async (t) => {
@@ -367,10 +368,10 @@ test("who is told that a room is left by disconnecting may connect again", async
 });
 
 test("a renewal that is answered too late is known by its secret all the same", async (t) => {
-  const fake = await Fake.connected(t, { auth: "token", timeout: 1_000 }, { expiresIn: 24_000 });
+  const fake = await Fake.connected(t, { auth: "token", timeout: 100 }, { expiresIn: 24_000 });
   await fake.tick(21_600);
   const [{ id }] = fake.socket.taken();
-  await fake.tick(1_000);
+  await fake.tick(100);
   assert.equal(fake.errors[0].code, "TIMEOUT");
   fake.socket.says({ ...CONNECTED, id, resume: "r2", expiresIn: 100_000 });
   await fake.tick(20_000);

@@ -595,6 +595,39 @@ test("a room that could not be left, and nobody waits for, is left a little late
   assert.equal(fake.timers.size, 0);
 });
 
+test("who has come into a room is not thrown out by what could not be left before", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  const joining = fake.client.join("chat");
+  const [leave, join] = fake.socket.taken();
+  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower", retryAfter: 10 });
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  await joining;
+  await fake.tick(10);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a room that could not be left is left by the loss of the connection", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 600 });
+  await settled();
+  fake.socket.closes(1006);
+  assert.equal(fake.timers.size, 1, "that of the next attempt");
+  await fake.tick(500);
+  await fake.accept();
+  const joining = codeOf(fake.client.join("chat"));
+  fake.socket.answers({ type: "error", code: "ROOM_FULL", message: "full" });
+  assert.equal(await joining, "ROOM_FULL");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
 test("joins of the same room that are made together are one, and each is told the history", async (t) => {
   const fake = await Fake.connected(t);
   const listening = [undefined, undefined, {}].map(async (options) => listen(await fake.client.join("chat", options)));
@@ -780,6 +813,17 @@ test("who joins a room again, having given up to leave it, is in it though it is
   assert.equal((await joining).state, "joined");
   assert.equal(fake.client.getRoom("chat"), await joining);
   assert.equal(await fake.client.join("chat"), await joining);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("who joins a room again, having given up to leave it, stays in it if it was not left", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
+  const leaving = codeOf(room.leave());
+  fake.socket.taken();
+  await fake.tick(1_000);
+  assert.equal(await leaving, "TIMEOUT");
+  assert.equal(await fake.join(), room);
+  assert.equal(await fake.client.join("chat"), room, "once more asks the server nothing");
   assert.deepEqual(fake.socket.taken(), []);
 });
 
