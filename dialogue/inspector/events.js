@@ -256,8 +256,9 @@ export class EventsPane {
     const copy = h("button", {
       type: "button",
       onclick: async () => {
-        await navigator.clipboard?.writeText(JSON.stringify(value, null, 2));
-        setText(copy, "Copied");
+        // Without TLS, only pages of this machine have a clipboard.
+        const isCopied = await navigator.clipboard?.writeText(JSON.stringify(value, null, 2)).then(() => true, () => false);
+        setText(copy, isCopied ? "Copied" : "Not allowed");
       },
     }, "Copy");
     const facts = [clock(item.at), item.room, item.from && `from ${item.from}`, message && bytes(item.bytes)];

@@ -13,6 +13,7 @@ export class RoomPane {
   #room = null;
   #tab = "about";
   #detail = null;
+  #asked = 0;
   #timer = 0;
   #trigger = null;
 
@@ -44,7 +45,7 @@ export class RoomPane {
   async show(id, tab = this.#tab) {
     this.#tab = tab in TABS ? tab : "about";
     this.#room = id;
-    this.#trigger = null;
+    this.#detail = this.#trigger = null;
     this.rate = bigPlot("Events a second");
     this.body = h("div", { class: "body", id: "room-body", role: "tabpanel", tabIndex: -1 });
     this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "About the room", onkeydown: (event) => this.#turn(event) });
@@ -70,6 +71,7 @@ export class RoomPane {
   /** Puts an event of the room into the form. */
   async again({ room, name, from, message }) {
     if (this.#room !== room || !this.#detail) await this.choose(room, "trigger");
+    if (this.#room !== room) return; // another was chosen meanwhile
     this.open("trigger", { focus: false });
     this.#trigger?.fill(name, message.data, from);
     this.#trigger?.focus();
@@ -114,17 +116,20 @@ export class RoomPane {
 
   async #load() {
     const room = this.#room;
+    const asked = ++this.#asked;
+    const isCurrent = () => room === this.#room && asked === this.#asked;
     try {
       const detail = await askRoom(room);
-      if (room !== this.#room) return;
+      if (!isCurrent()) return;
+      const isNew = !this.#detail;
       this.#detail = detail;
       setText(this.title, detail.name);
       this.title.nextElementSibling.hidden = detail.name === detail.id;
       this.#drawTabs();
       // A form that is being filled in, or a page of history, stays as it is.
-      if (this.#tab === "about" || this.#tab === "members" || !this.body.hasChildNodes()) this.#drawBody();
+      if (isNew || this.#tab === "about" || this.#tab === "members") this.#drawBody();
     } catch (error) {
-      if (room === this.#room) this.#fail(error.message);
+      if (isCurrent()) this.#fail(error.message);
     }
   }
 
@@ -244,6 +249,8 @@ function members({ members, size }) {
 
 /** What a room keeps, page by page. */
 class History {
+  #asking = null;
+
   constructor(detail) {
     this.detail = detail;
     const kept = detail.events.filter(({ history }) => history !== null);
@@ -260,16 +267,20 @@ class History {
   }
 
   async load(before) {
+    // What was asked for before would come among what is wanted now.
+    this.#asking?.abort();
+    const asking = new AbortController();
+    this.#asking = asking;
     setText(this.note, "");
     try {
-      const { events, more } = await askHistory(this.detail.id, this.event.value, before);
+      const { events, more } = await askHistory(this.detail.id, this.event.value, before, asking.signal);
       if (before === undefined) this.rows.replaceChildren();
       this.rows.append(...events.map(kept));
       this.oldest = events.at(-1)?.seq;
       this.more.hidden = !more || this.oldest === undefined;
       if (!this.rows.hasChildNodes()) setText(this.note, "Nothing is kept.");
     } catch (error) {
-      setText(this.note, error.message);
+      if (error.name !== "AbortError") setText(this.note, error.message);
     }
   }
 }

@@ -12,14 +12,14 @@ export class Failure extends Error {
 }
 
 async function answer(request) {
-  let response;
-  try {
-    response = await request;
-  } catch (error) {
+  const response = await request.catch((error) => {
     if (error.name === "AbortError") throw error;
     throw new Failure("The server cannot be reached.");
-  }
-  const body = await response.json().catch(() => null);
+  });
+  const body = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
   if (response.ok && body) return body;
   throw new Failure(body?.message ?? `The server answered ${response.status}.`, body ?? {});
 }
@@ -35,7 +35,8 @@ const roomPath = (room) => `rooms/~${encodeURIComponent(room)}`;
 
 export const askRooms = (filter, after, signal) => answer(fetch(address("rooms", { filter, after }), { signal }));
 export const askRoom = (room) => answer(fetch(address(roomPath(room))));
-export const askHistory = (room, event, before) => answer(fetch(address(`${roomPath(room)}/history`, { event, before })));
+export const askHistory = (room, event, before, signal) =>
+  answer(fetch(address(`${roomPath(room)}/history`, { event, before }), { signal }));
 
 export function trigger(room, event) {
   const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(event) };

@@ -127,6 +127,7 @@ export class Trigger {
   }
 
   async #submit() {
+    if (this.send.disabled) return; // by a key: it is on its way
     this.#say("", "");
     let data;
     try {
@@ -136,16 +137,17 @@ export class Trigger {
       throw error;
     }
     if (data === undefined) return;
+    const [form, raw] = [this.#form, this.#raw];
     this.send.disabled = true;
     try {
       const sent = await trigger(this.room.id, { event: this.name, data, from: this.from.value.trim() || undefined });
-      if (!this.#raw) this.#form.show([]);
+      if (!raw) form.show([]);
       const seq = sent.seq === null ? "" : `, seq ${sent.seq}`;
       this.#say("good", `Sent to ${plural(sent.recipients, "client")}${seq}`);
     } catch (error) {
       const { violations = [] } = error;
-      if (this.#raw) this.#tellRaw(violations.map(({ path, message }) => `${path || "The whole"}: ${message}`));
-      else this.#form.show(violations);
+      if (!raw) form.show(violations);
+      else if (raw === this.#raw) this.#tellRaw(violations.map(({ path, message }) => `${path || "The whole"}: ${message}`));
       this.#say("bad", error.message);
     } finally {
       this.send.disabled = false;

@@ -55,7 +55,9 @@ export interface WebSocketLike {
 export interface ClientOptions {
   /**
    * Where the server's socket is: `ws:`, `wss:`, or `http:` and `https:`, which mean the same; in a browser, relative to the
-   * page. Default: `/dialogue/ws` of the page's origin. Outside browsers there is no default.
+   * page. Default, on the page's origin: the path at which the server has it that gave this module out, or `/dialogue/ws` if
+   * the module is the package's. Outside browsers there is no default. Name it where a proxy gives the server another path,
+   * or where the router is nested in another.
    */
   url?: string | URL;
   /**
@@ -222,7 +224,8 @@ export type Unsubscribe = () => void;
  * `code` is one of the protocol's error codes (`VALIDATION_FAILED`, `NOT_IN_ROOM`, `RATE_LIMITED`, …), or of the client's own:
  *
  * - `DISCONNECTED`: there is no connection, or it was lost before the answer. What was asked for may have been done;
- * - `TIMEOUT`: the answer did not come in time. What was asked for may have been done;
+ * - `TIMEOUT`: the answer did not come in time. What was asked for may have been done; a room that is joined too late is left
+ *   again, unless it has been asked for anew;
  * - `OVERLOADED`: `maxPending` requests are waiting already. Nothing was sent;
  * - `CLOSED`: the server closed the connection for good; `closeCode` says how.
  */
@@ -256,7 +259,9 @@ export declare class DialogueError extends Error {
  * A lost connection is made again by itself, after a random wait that doubles with each attempt, and every joined room is
  * joined again at the place where it was left. What was asked for meanwhile is sent then; see `JoinedRoom.trigger`.
  *
- * What a handler throws goes to `onError`, and stops nothing. Each `on…` returns the function that ends it.
+ * What a handler throws goes to `onError`, and stops nothing. Each `on…` returns the function that ends it. A handler may call
+ * anything, `disconnect` included: handlers are not called within each other, but what one brings about is told when all have
+ * been told what it was called for. After `disconnect`, of a room nothing more is told but that it is left.
  *
  * `R` is the rooms that there are; see {@link Rooms}.
  */
@@ -291,6 +296,10 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   /**
    * Joins a room. With `subscriptions`, these are the events that one hears, `"*"` meaning all; otherwise the room's default.
    * For a room that one is in, only they change.
+   *
+   * Joins of one room that are made while it is being joined come to the same room. With the same subscriptions as the one
+   * before, or with none, they are one join, and `onHistory` is told to who has awaited any of them; with others, they follow
+   * it as for a room that one is in.
    *
    * Rejects with `ROOM_NOT_FOUND`, `ROOM_FULL`, `JOIN_DENIED`, `EVENT_NOT_ALLOWED`, `LIMIT_EXCEEDED`.
    */
@@ -387,8 +396,9 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   /** The same for every event. */
   onAny(handler: (message: AnyEventMessage<T>) => void): Unsubscribe;
   /**
-   * Called with the room's latest events, where what one knows of it begins: after the join (if the room shows its history to
-   * those who join; the list is empty otherwise), and, with `gap`, when some of what was missed could not be had.
+   * Called with the room's latest events, where what one knows of it begins: once, after the join that led into the room (if
+   * it shows its history to those who join; the list is empty otherwise), and, with `gap`, when some of what was missed could
+   * not be had. Whoever joins a room later that one is in already asks for `getHistory`.
    */
   onHistory(handler: (history: RoomHistory<T>) => void): Unsubscribe;
   /**
@@ -426,7 +436,10 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
     end?: number,
   ): Promise<HistoryPage<EventMessage<T["events"][E], E>>>;
 
-  /** Leaves the room. */
+  /**
+   * Leaves the room, for all parts of a program that have joined it: a client is in a room once. What is asked for in it
+   * afterwards is rejected with `NOT_IN_ROOM`.
+   */
   leave(): Promise<void>;
 }
 

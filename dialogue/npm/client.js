@@ -4,13 +4,15 @@
 // From the outside in: `DialogueClient` and `JoinedRoom` are the API and hold nothing. `Session` is what goes on between
 // `connect` and `disconnect`, over however many connections. `Membership` is one room: its position, its handlers. `Requests`
 // is what waits for an answer. `Link` is one connection. Frames are handled from end to end in the call that brings them, so
-// that nothing is queued; what is asked for is bounded by `maxPending`.
+// that nothing is queued; what is asked for is bounded by `maxPending`. Handlers are called by `Telling` alone, when what they
+// are told of is done: they may call anything.
 
 /** @import * as Public from "./client.js" */
 /** @typedef {Record<string, any>} Frame */
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
 const PROTOCOL = 1;
+const SOCKET_PATH = "/dialogue/ws"; // a server with another base path gives this module out with its own here
 const CONNECT_ID = 0; // of the `connect` that opens a connection; other requests count from 1
 const BACKOFF_FIRST_MS = 500; // the most that the first retry waits; each further one may wait twice as long …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
@@ -228,12 +230,12 @@ class JoinedRoom {
 
   /** @param {string} event */
   async subscribe(event) {
-    const taken = () => this.#membership.subscriptions.add(event);
+    const taken = () => this.#membership.subscribed(event);
     await this.#widen([event], { type: "subscribe", roomId: this.id, event }, taken);
   }
   async subscribeAll() {
     const room = this.#membership;
-    const taken = () => (room.subscriptions = new Set(["*", ...room.subscriptions]));
+    const taken = () => room.subscribedToAll();
     await this.#widen([...room.except], { type: "subscribeAll", roomId: this.id }, taken);
   }
   /** @param {string} event */
@@ -269,12 +271,8 @@ class JoinedRoom {
   async #widen(events, frame, taken) {
     const { except } = this.#membership;
     const again = events.filter((event) => except.delete(event));
-    try {
-      await this.#request(frame, { taken });
-    } catch (error) {
-      for (const event of again) except.add(event);
-      throw error;
-    }
+    const failed = () => again.forEach((event) => except.add(event));
+    await this.#request(frame, { taken, failed });
   }
 
   /**
@@ -298,6 +296,7 @@ class Session {
   fingerprint;
   /** @type {Map<string, Membership>} */
   rooms = new Map();
+  #telling = new Telling();
   listeners = new Listeners((error) => this.report(error));
 
   #url;
@@ -315,6 +314,10 @@ class Session {
   #retry;
   /** @type {Timer} */
   #renewal;
+  /** @type {Timer} */
+  #patience; // with the `auth` that is awaited
+  /** @type {Map<string, Timer>} */
+  #strays = new Map(); // rooms that the server has the client in, though it has given up joining them
   /** @type {string | undefined} */
   #resume; // lets the next connection take the place of a lost one
   /** @type {DialogueError | undefined} */
@@ -346,9 +349,11 @@ class Session {
     this.#resume = undefined;
     this.#attempt = 0;
     const error = disconnected("the client has disconnected");
-    for (const room of [...this.rooms.values()]) this.#left(room, undefined, error);
-    this.#end(1000, "", error, true);
-    this.userId = undefined;
+    this.#telling.during(() => {
+      for (const room of [...this.rooms.values()]) this.#left(room, undefined, error);
+      this.#end(1000, "", error, true);
+      this.userId = undefined;
+    });
   }
 
   /**
@@ -357,14 +362,21 @@ class Session {
    */
   join(id, subscriptions) {
     const room = this.rooms.get(id);
-    const stays = room && !room.leaving;
+    const stays = room && !room.leaving && !room.mayBeLeft;
     if (stays && !subscriptions) return room.handle;
-    const frame = { type: "join", roomId: id, subscriptions };
+    const names = subscriptions && JSON.stringify(subscriptions);
+    // The history is told once: whoever joins at the same time, as a component does that is mounted twice, shall hear it, too.
+    const last = this.#requests.lastMove(id);
+    if (!stays && last?.joining && (!names || names === last.names)) return last.joining;
     const take = (/** @type {Frame} */ joined) => {
-      if (stays) room.except.clear();
+      if (subscriptions) this.rooms.get(id)?.hearAll();
       return this.#joined(joined);
     };
-    return this.request(frame, { room: stays ? room : undefined, take });
+    /** @type {Move} */
+    const move = { roomId: id, names };
+    move.joining = this.request({ type: "join", roomId: id, subscriptions }, { room: stays ? room : undefined, move, take });
+    move.joining.catch(() => this.#leaveStray(id));
+    return move.joining;
   }
 
   /** @param {Membership} room */
@@ -373,10 +385,14 @@ class Session {
     // The server forgets memberships with the connection.
     if (!this.connected) return this.#left(room, undefined, notInRoom(room.id));
     room.leaving ??= this.#requests
-      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true }, this)
+      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } }, this)
       .catch((error) => {
         if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
           room.leaving = undefined;
+          room.mayBeLeft = error.code === "TIMEOUT";
+          this.#requests.sendWaiting(this);
+          // The way back may have been given up meanwhile, since it was not wanted.
+          if (this.connected && room.state === "rejoining") this.#rejoin(room);
           throw error;
         }
         this.#left(room, undefined, notInRoom(room.id));
@@ -394,12 +410,13 @@ class Session {
   }
 
   /**
-   * Whether a request could be answered now: not without a connection, and in a room not before it is joined again.
+   * Whether a request could be answered now: not without a connection, and in a room not before it is joined again, nor
+   * behind the request to leave it.
    *
    * @param {Membership} [room]
    */
   reaches(room) {
-    return this.connected && (!room || room.state === "joined");
+    return this.connected && (!room || (room.state === "joined" && !room.leaving));
   }
 
   /** @param {string} text */
@@ -410,7 +427,15 @@ class Session {
   /** @param {unknown} error */
   report(error) {
     if (!this.listeners.has("error")) reportGlobally(error);
-    else this.listeners.tell("error", error);
+    else this.#tell("error", error);
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown} argument
+   */
+  #tell(name, argument) {
+    this.#telling.add(() => this.listeners.call(name, argument));
   }
 
   // ---- Connections come and go ------------------------------------------------------------------------------------
@@ -420,14 +445,17 @@ class Session {
     clearTimeout(this.#retry);
     this.#refusal = undefined;
     this.#enter({ state: "connecting" });
+    if (dial !== this.#dials) return;
     let auth;
     try {
       auth = await this.#credentials();
     } catch (error) {
       if (dial !== this.#dials) return;
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
-      this.report(error);
-      return this.#wait(1006);
+      return this.#telling.during(() => {
+        this.report(error);
+        this.#wait(1006);
+      });
     }
     if (dial !== this.#dials) return;
     try {
@@ -445,7 +473,13 @@ class Session {
   #credentials() {
     const auth = this.#auth;
     if (typeof auth !== "function") return Promise.resolve(auth);
-    return within(AUTH_WITHIN_MS, "`auth` has given no answer", async () => auth());
+    return new Promise((resolve, reject) => {
+      const giveUp = () => reject(new DialogueError({ code: "TIMEOUT", message: "`auth` has given no answer" }));
+      const timer = setTimeout(giveUp, AUTH_WITHIN_MS);
+      this.#patience = timer;
+      const asking = (async () => auth())();
+      asking.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
   }
 
   /** @param {Frame} connected */
@@ -462,19 +496,19 @@ class Session {
     if (anotherUser) this.#requests.rejectTriggers("the user is another now");
     const opening = this.#opening;
     this.#opening = null;
-    this.#enter({ state: "connected" });
-    this.listeners.tell("connect", { userId: connected.userId, clientId: connected.clientId, again });
-    // A handler may have disconnected.
-    if (this.connected) {
+    this.#telling.during(() => {
+      this.#enter({ state: "connected" });
+      this.#tell("connect", { userId: connected.userId, clientId: connected.clientId, again });
       for (const room of this.rooms.values()) if (!room.leaving) this.#rejoin(room);
       this.#requests.sendWaiting(this);
-    }
-    opening?.resolve();
+      opening?.resolve();
+    });
   }
 
   /** @param {Frame} connected */
   #renewed({ resume, expiresIn }) {
     this.#resume = resume;
+    clearTimeout(this.#renewal);
     if (expiresIn !== undefined) this.#renewIn(0.9 * expiresIn, performance.now() + expiresIn);
   }
 
@@ -497,10 +531,12 @@ class Session {
       await this.#requests.add(connect, { repeat: false, unbounded: true, taken }, this);
     } catch (error) {
       if (link !== this.#link) return;
-      this.report(error);
-      // The session stands until it expires: try again while there is time, and then the server closes with 4001.
-      const left = expiresAt - performance.now();
-      if (left > 2_000) this.#renewIn(left / 2, expiresAt);
+      this.#telling.during(() => {
+        this.report(error);
+        // The session stands until it expires: try again while there is time, and then the server closes with 4001.
+        const left = expiresAt - performance.now();
+        if (left > 2_000) this.#renewIn(left / 2, expiresAt);
+      });
     }
   }
 
@@ -551,18 +587,22 @@ class Session {
     this.#link?.close();
     this.#link = null;
     clearTimeout(this.#renewal);
+    clearTimeout(this.#patience);
     this.clientId = undefined;
+    for (const id of this.#strays.keys()) this.#forgetStray(id);
     for (const room of this.rooms.values()) room.lost();
     this.#requests.lost();
-    this.#enter(change);
     const { code = 1006, state } = change;
-    if (wasConnected) this.listeners.tell("disconnect", { code, reason, willReconnect: state === "waiting" });
+    this.#telling.during(() => {
+      this.#enter(change);
+      if (wasConnected) this.#tell("disconnect", { code, reason, willReconnect: state === "waiting" });
+    });
   }
 
   /** @param {Public.StateChange} change */
   #enter(change) {
     this.state = change.state;
-    this.listeners.tell("state", change);
+    this.#tell("state", change);
   }
 
   // ---- Rooms are joined again -------------------------------------------------------------------------------------
@@ -571,15 +611,12 @@ class Session {
   #rejoin(room, attempt = 0) {
     const link = this.#link;
     const frame = { type: "join", roomId: room.id, ...room.position() };
-    const take = (/** @type {Frame} */ joined) => {
-      this.#joined(joined);
-      this.#narrow(room);
-    };
+    const take = (/** @type {Frame} */ joined) => this.#joinedLate(joined);
     this.#requests.add(frame, { repeat: false, unbounded: true, take }, this).catch((error) => {
       const isDue = () => link === this.#link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
       if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#left(room, error.code, error);
-      setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), error.retryAfter ?? backoff(attempt));
+      room.retry = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
     });
   }
 
@@ -597,20 +634,57 @@ class Session {
 
   /** @param {Frame} frame */
   #joined(frame) {
+    this.#forgetStray(frame.roomId);
     let room = this.rooms.get(frame.roomId);
     if (!room) {
       const report = (/** @type {unknown} */ error) => this.report(error);
-      room = new Membership(frame.roomId, this.listeners, report, (membership) => new JoinedRoom(this, membership));
+      const handle = (/** @type {Membership} */ membership) => new JoinedRoom(this, membership);
+      room = new Membership(frame.roomId, this.#telling, this.listeners, report, handle);
       this.rooms.set(frame.roomId, room);
       room.begin(frame);
-      this.listeners.tell("joined", room.handle);
+      this.#tell("joined", room.handle);
       return room.handle;
     }
     const { epoch } = room;
-    room.joined(frame);
+    const again = room.enter(frame);
     if (room.epoch !== epoch) this.#requests.rejectTriggers("the room is another now", room);
+    if (again) this.#narrow(room);
+    // Before anything is told: what a handler asks for comes behind what was asked for before.
     this.#requests.sendWaiting(this);
+    room.joined(frame, again);
     return room.handle;
+  }
+
+  /**
+   * A `joined` that the application may have ceased to wait for. For a room that it knows, it counts like any other, since
+   * the server says nothing of it twice. Any other is left, unless it has asked for it anew.
+   *
+   * @param {Frame} frame
+   */
+  #joinedLate(frame) {
+    if (this.rooms.has(frame.roomId)) return this.#joined(frame);
+    this.#strays.set(frame.roomId, undefined);
+    this.#leaveStray(frame.roomId);
+  }
+
+  /** @param {string} id */
+  #leaveStray(id, attempt = 0) {
+    if (this.#requests.lastMove(id)?.joining || !this.#forgetStray(id)) return;
+    const link = this.#link;
+    this.#requests.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }, this).catch((error) => {
+      if (link !== this.#link || this.rooms.has(id) || !TRY_AGAIN.includes(error.code)) return;
+      this.#strays.set(id, setTimeout(() => this.#leaveStray(id, attempt + 1), pause(error, attempt)));
+    });
+  }
+
+  /**
+   * Returns whether it was one.
+   *
+   * @param {string} id
+   */
+  #forgetStray(id) {
+    clearTimeout(this.#strays.get(id));
+    return this.#strays.delete(id);
   }
 
   /**
@@ -634,13 +708,13 @@ class Session {
         return this.rooms.get(frame.roomId)?.hear(/** @type {Public.EventMessage} */ (message));
       }
       case "connected":
-        return frame.id === CONNECT_ID ? this.#online(frame) : this.#requests.answer(frame);
+        if (frame.id === CONNECT_ID) this.#online(frame);
+        // Late or not, it has the secret by which the server will know this client again.
+        else if (!this.#requests.answer(frame)) this.#renewed(frame);
+        return;
       case "joined":
         if (frame.id === undefined) this.#joined(frame);
-        // Its request has been given up, and the application does not know that it is in the room.
-        else if (!this.#requests.answer(frame) && !this.rooms.has(frame.roomId)) {
-          this.send(JSON.stringify({ type: "leave", roomId: frame.roomId }));
-        }
+        else if (!this.#requests.answer(frame)) this.#joinedLate(frame);
         return;
       case "left": {
         const room = this.rooms.get(frame.roomId);
@@ -648,13 +722,13 @@ class Session {
         return this.#requests.answer(frame);
       }
       case "roomCreated":
-        this.listeners.tell("roomCreated", frame.room);
-        return this.#requests.answer(frame);
+        this.#requests.answer(frame);
+        return this.#tell("roomCreated", frame.room);
       case "roomDeleted":
-        this.listeners.tell("roomDeleted", { roomId: frame.roomId });
-        return this.#requests.answer(frame);
+        this.#requests.answer(frame);
+        return this.#tell("roomDeleted", { roomId: frame.roomId });
       case "direct":
-        return this.listeners.tell("direct", { event: frame.event, data: frame.data });
+        return this.#tell("direct", { event: frame.event, data: frame.data });
       case "error": {
         const error = new DialogueError(/** @type {any} */ (frame));
         if (frame.id === CONNECT_ID && !this.connected) return this.#refused(error);
@@ -687,19 +761,26 @@ class Membership {
   except = new Set(); // what the wildcard does not stand for any more
   /** @type {Promise<unknown> | undefined} */
   leaving;
+  mayBeLeft = false; // late: a join that is sent now leads in again
+  /** @type {Timer} */
+  retry; // of the way back
+  #telling;
   #all;
-  /** @type {(() => void)[] | null} */
-  #early = null;
+  /** @type {(() => void)[]} */
+  #untold = [];
   #handled = true;
+  #isOver = false; // for who has left of its own will
 
   /**
    * @param {string} id
+   * @param {Telling} telling
    * @param {Listeners} all those of the client
    * @param {(error: unknown) => void} report
    * @param {(membership: Membership) => AnyRoom} handle
    */
-  constructor(id, all, report, handle) {
+  constructor(id, telling, all, report, handle) {
     this.id = id;
+    this.#telling = telling;
     this.#all = all;
     this.events = new Listeners(report);
     this.listeners = new Listeners(report);
@@ -713,33 +794,40 @@ class Membership {
    * @param {Frame} frame
    */
   begin(frame) {
-    this.#early = [];
     this.#handled = false;
     queueMicrotask(() => (this.#handled = true));
     setTimeout(() => this.#catchUp(), 0);
-    this.#take(frame);
+    this.enter(frame);
+    this.seq = frame.seq;
     this.#start(frame.events, false);
   }
 
   /**
-   * A join of a room that one is in: after a lost connection, to change subscriptions, or by the server.
+   * The client is in the room, again if it was lost: then true.
    *
    * @param {Frame} frame
    */
-  joined(frame) {
+  enter({ roomName, subscriptions, epoch }) {
     const again = this.state === "rejoining";
-    this.state = "joined";
-    if (frame.recovered) {
-      for (const message of frame.events) this.hear(message);
-      this.#take(frame);
-    } else if (again || frame.id === undefined) {
-      this.#take(frame);
-      this.#start(frame.events, true);
-    } else {
-      // Everything up to its number has come on this connection already.
-      this.#take(frame);
-    }
-    if (again) this.#tell(() => this.listeners.tell("recovered", { recovered: frame.recovered === true }));
+    if (!subscriptions.includes("*")) this.hearAll();
+    const heard = subscriptions.filter((/** @type {string} */ name) => !this.except.has(name));
+    Object.assign(this, { state: "joined", mayBeLeft: false, name: roomName, subscriptions: new Set(heard), epoch });
+    return again;
+  }
+
+  /**
+   * Takes from a join what has happened in a room that one was in: before a lost connection, before subscriptions were
+   * changed, or before the server took one in.
+   *
+   * @param {Frame} frame
+   * @param {boolean} again
+   */
+  joined(frame, again) {
+    if (frame.recovered) for (const message of frame.events) this.hear(message);
+    // Without a loss, everything up to its number has come on this connection already.
+    this.seq = frame.seq;
+    if (!frame.recovered && (again || frame.id === undefined)) this.#start(frame.events, true);
+    if (again) this.#tell(() => this.listeners.call("recovered", { recovered: frame.recovered === true }));
   }
 
   /** @param {Public.EventMessage} message */
@@ -748,14 +836,30 @@ class Membership {
     this.advance(message.seq);
     if (this.except.has(message.event)) return; // missed, or sent before a new membership was narrowed
     this.#tell(() => {
-      this.events.tell(message.event, message);
-      this.listeners.tell("any", message);
+      this.events.call(message.event, message);
+      this.listeners.call("any", message);
     });
   }
 
   /** @param {number} [seq] everything that was for this client up to there has come */
   advance(seq = 0) {
     if (seq > this.seq) this.seq = seq;
+  }
+
+  /** Nothing is left out of the wildcard. What has failed and is put back goes into a set of before. */
+  hearAll() {
+    this.except = new Set();
+  }
+
+  /** @param {string} event */
+  subscribed(event) {
+    this.subscriptions.add(event);
+    this.except.delete(event);
+  }
+
+  subscribedToAll() {
+    this.subscriptions = new Set(["*", ...this.subscriptions]);
+    this.hearAll();
   }
 
   /** @param {string} event */
@@ -771,21 +875,17 @@ class Membership {
   }
 
   lost() {
+    clearTimeout(this.retry);
     if (this.state === "joined") this.state = "rejoining";
   }
 
-  /** @param {string} [reason] */
+  /** @param {string} [reason] undefined if the client wanted to: then nothing else is told any more */
   left(reason) {
     if (this.state === "left") return;
+    clearTimeout(this.retry);
     this.state = "left";
-    this.#tell(() => this.listeners.tell("left", { reason }));
-  }
-
-  /** @param {Frame} frame */
-  #take({ roomName, subscriptions, epoch, seq }) {
-    if (!subscriptions.includes("*")) this.except.clear();
-    const heard = subscriptions.filter((/** @type {string} */ name) => !this.except.has(name));
-    Object.assign(this, { name: roomName, subscriptions: new Set(heard), epoch, seq });
+    this.#isOver = reason === undefined;
+    this.#put(() => this.listeners.call("left", { reason }));
   }
 
   /**
@@ -796,27 +896,33 @@ class Membership {
     const heard = events.filter(({ event }) => !this.except.has(event));
     const history = { room: this.handle, roomId: this.id, events: heard, gap };
     this.#tell(() => {
-      this.listeners.tell("history", history);
-      this.#all.tell("history", history);
+      this.listeners.call("history", history);
+      this.#all.call("history", history);
     });
   }
 
   /** @param {() => void} tell */
   #tell(tell) {
-    if (this.#early && !this.#handled) {
-      this.#early.push(tell);
-    } else {
-      this.#catchUp();
-      tell();
-    }
+    this.#put(() => this.#isOver || tell());
+  }
+
+  /** @param {() => void} tell */
+  #put(tell) {
+    this.#untold.push(tell);
+    if (this.#handled) this.#catchUp();
   }
 
   #catchUp() {
-    const early = this.#early ?? [];
-    this.#early = null;
-    for (const tell of early) tell();
+    this.#telling.during(() => this.#untold.splice(0).forEach((tell) => this.#telling.add(tell)));
   }
 }
+
+/**
+ * @typedef Move into a room or out of it, that the application has asked for
+ * @property {string} roomId
+ * @property {string} [names] the subscriptions of a join, if it names them
+ * @property {Promise<any>} [joining] what comes of a join
+ */
 
 /**
  * @typedef RequestOptions
@@ -824,7 +930,9 @@ class Membership {
  * @property {Membership} [room] the room that must be joined before it is sent
  * @property {boolean} [isTrigger] whether it may only be repeated where the server knows the repetition
  * @property {boolean} [unbounded] whether it is the client's own, and does not count
+ * @property {Move} [move]
  * @property {(frame: Frame) => void} [taken] is told of the answer, before anything that comes after it
+ * @property {() => void} [failed] is told that it is rejected, before anything that comes after it
  * @property {(frame: Frame) => unknown} [take] the same, and makes of it what the request resolves with
  */
 
@@ -864,20 +972,33 @@ class Requests {
    * @returns {Promise<any>}
    */
   add(frame, options, session) {
-    const { repeat = true, room, unbounded } = options;
-    return new Promise((resolve, reject) => {
-      if (room?.state === "left") throw notInRoom(room.id);
-      if (!repeat && !session.reaches(room)) throw disconnected("there is no connection");
-      if (!unbounded && this.#pending.size >= this.#max) {
-        throw new DialogueError({ code: "OVERLOADED", message: "too many requests are waiting for their answers" });
-      }
+    return new Promise((resolve, rejects) => {
+      const reject = (/** @type {DialogueError} */ error) => {
+        options.failed?.();
+        rejects(error);
+      };
+      const refusal = this.#refusal(options, session);
+      if (refusal) return reject(refusal);
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
       const pending = { text, options, sent: false, epoch: null, timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (session.reaches(room)) this.#send(id, pending, session);
+      if (session.reaches(options.room)) this.#send(id, pending, session);
     });
+  }
+
+  /**
+   * Why a request cannot be made.
+   *
+   * @param {RequestOptions} options
+   * @param {Session} session
+   */
+  #refusal({ repeat = true, room, unbounded }, session) {
+    if (room?.leaving || room?.state === "left") return notInRoom(room.id);
+    if (!repeat && !session.reaches(room)) return disconnected("there is no connection");
+    if (unbounded || this.#pending.size < this.#max) return undefined;
+    return new DialogueError({ code: "OVERLOADED", message: "too many requests are waiting for their answers" });
   }
 
   /**
@@ -898,6 +1019,16 @@ class Requests {
       pending.resolve(take ? take(frame) : frame);
     }
     return true;
+  }
+
+  /**
+   * The last that was asked for of those that wait.
+   *
+   * @param {string} roomId
+   */
+  lastMove(roomId) {
+    const moves = [...this.#pending.values()].map(({ options }) => options.move);
+    return moves.filter((move) => move?.roomId === roomId).at(-1);
   }
 
   /** @param {Session} session */
@@ -1051,6 +1182,38 @@ class Link {
   }
 }
 
+/**
+ * Calls handlers one after the other and never within each other, in the order of what they are told of: what a handler brings
+ * about is told when all have been told what it was called for.
+ */
+class Telling {
+  /** @type {(() => void)[]} */
+  #queue = [];
+  #isHeld = false;
+
+  /** @param {() => void} tell */
+  add(tell) {
+    this.during(() => this.#queue.push(tell));
+  }
+
+  /**
+   * Makes a change, and tells of it when it is made from end to end: a handler may undo it.
+   *
+   * @param {() => void} change
+   */
+  during(change) {
+    if (this.#isHeld) return change();
+    this.#isHeld = true;
+    try {
+      change();
+      for (const tell of this.#queue) tell();
+    } finally {
+      this.#queue = [];
+      this.#isHeld = false;
+    }
+  }
+}
+
 /** Handlers by the name of what they are for. One that fails is reported, and the others are called all the same. */
 class Listeners {
   /** @type {Map<string, Set<{ handler: (argument: any) => unknown }>>} */
@@ -1085,12 +1248,14 @@ class Listeners {
    * @param {string} name
    * @param {unknown} argument
    */
-  tell(name, argument) {
+  call(name, argument) {
     // What fails while an error is told has nobody else to be told to.
     const report = name === "error" ? reportGlobally : this.#report;
-    for (const { handler } of [...(this.#handlers.get(name) ?? [])]) {
+    const entries = this.#handlers.get(name) ?? new Set();
+    for (const entry of [...entries]) {
+      if (!entries.has(entry)) continue; // ended by one before it
       try {
-        const result = handler(argument);
+        const result = entry.handler(argument);
         if (result instanceof Promise) result.catch(report);
       } catch (error) {
         report(error);
@@ -1130,6 +1295,16 @@ function backoff(attempt) {
   return Math.random() * Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** attempt);
 }
 
+/**
+ * How long to wait before what came to this error is tried again.
+ *
+ * @param {DialogueError} error
+ * @param {number} attempt
+ */
+function pause({ retryAfter }, attempt) {
+  return Math.min(retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
+}
+
 /** @param {number} code */
 function isFinal(code) {
   return MEND_THE_CLIENT.includes(code) || (code >= 4500 && code <= 4999);
@@ -1146,7 +1321,7 @@ function notInRoom(roomId) {
 }
 
 /** @param {string | URL} [url] */
-function socketUrl(url = "/dialogue/ws") {
+function socketUrl(url = SOCKET_PATH) {
   const absolute = new URL(url, globalThis.location?.href);
   absolute.protocol = absolute.protocol.replace("http", "ws");
   absolute.hash = "";
@@ -1166,20 +1341,6 @@ function isLonger(text, bytes) {
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/**
- * @template T
- * @param {number} ms
- * @param {string} message
- * @param {() => Promise<T>} run
- * @returns {Promise<T>}
- */
-function within(ms, message, run) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new DialogueError({ code: "TIMEOUT", message })), ms);
-    run().then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 /** @param {unknown} error */

@@ -86,6 +86,24 @@ test("what happens is listed as it happens, and what it says is only text", asyn
   await seen(page.locator("#events-empty"), "Nothing that is kept passes the filter.");
 });
 
+test("an event is said to be copied only where it is", async () => {
+  const page = await open();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await server.trigger("chat", message("Copy me"));
+  await events(page).filter({ hasText: "Copy me" }).click();
+  const copy = page.locator("#details button").nth(1);
+  await copy.click();
+  await seen(page.locator("#details button"), "Copied");
+  assert.equal(JSON.parse(await page.evaluate(() => navigator.clipboard.readText())).data.text, "Copy me");
+  for (const clipboard of ["undefined", "{ writeText: async () => { throw new Error() } }"]) {
+    // As on a page that came over plain HTTP from another machine, or where the browser does not let it.
+    await page.evaluate(`Object.defineProperty(navigator, "clipboard", { value: ${clipboard}, configurable: true })`);
+    await copy.click();
+    await seen(page.locator("#details button"), "Not allowed");
+    await page.locator("#events").press("Enter");
+  }
+});
+
 test("a pause holds what comes until it is over", async () => {
   const page = await open();
   await page.getByRole("button", { name: "Pause" }).click();
@@ -156,6 +174,108 @@ test("a room tells of its members, its events and its history", async () => {
   await seen(page.locator("#room-body summary"), "kept");
 });
 
+/** Holds the answers to what matches until the function that this returns is called; they are real ones, unless given. */
+async function hold(page, pattern, given) {
+  let letGo;
+  const isLetGo = new Promise((resolve) => (letGo = resolve));
+  await page.route(pattern, async (route) => {
+    await isLetGo;
+    await (given ? route.fulfill(given) : route.continue()).catch(() => {}); // the page may have given it up
+  });
+  const asked = page.waitForRequest(pattern);
+  return { letGo, asked };
+}
+
+const kept = (seq, text) => ({ event: "message", roomId: "chat", data: { text }, from: "ada", timestamp: 1, seq });
+const historyOf = (...events) => ({ json: { events, more: true } });
+
+test("a page of history that comes late is not shown among what was asked for after it", async () => {
+  const page = await open();
+  const all = await hold(page, /history$/, historyOf(kept(900, "Of all")));
+  await page.route(/history\?event=message$/, (route) => route.fulfill(historyOf(kept(5, "Of one"))));
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await page.getByRole("tab", { name: "History" }).click();
+  await all.asked;
+  await page.getByLabel("Which event", { exact: true }).selectOption("message");
+  const rows = page.locator("#room-body summary");
+  await seen(rows, "Of one");
+  all.letGo();
+  const older = page.waitForRequest(/before=/);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  await page.getByRole("button", { name: "Older" }).click();
+  assert.equal(new URL((await older).url()).searchParams.get("before"), "5");
+  await seen(page.locator("#room-body"), "Of one");
+  assert.equal(await rows.filter({ hasText: "Of all" }).count(), 0);
+});
+
+test("what is not wanted any more is given up in the middle of its answer, too", async () => {
+  const page = await open();
+  const name = await page.evaluate(async () => {
+    const { askRooms } = await import("/dialogue/inspect/server.js");
+    const asking = new AbortController();
+    const { fetch } = window;
+    window.fetch = async (address, options) => {
+      const endless = await fetch("/dialogue/inspect/feed", options);
+      setTimeout(() => asking.abort());
+      return endless;
+    };
+    return askRooms("", undefined, asking.signal).catch(({ name }) => name);
+  });
+  assert.equal(name, "AbortError");
+});
+
+test("the form is that of the room that is shown, however late the server tells of it", async () => {
+  const page = await open();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await page.getByRole("tab", { name: "Trigger" }).click();
+  await seen(page.locator("#trigger-event"), "message");
+  const orders = await hold(page, /~orders$/);
+  await rooms(page).filter({ hasText: "Orders" }).click();
+  await orders.asked;
+  await page.getByRole("tab", { name: "Members" }).click();
+  await page.getByRole("tab", { name: "Trigger" }).click();
+  assert.equal(await page.locator("#trigger-event").count(), 0, "there is none yet");
+  orders.letGo();
+  await seen(page.locator("#trigger-event"), "order:placed");
+});
+
+test("an event to be triggered again does not go into the form of another room that was chosen meanwhile", async () => {
+  const page = await open();
+  await server.trigger("chat", message("Again?"));
+  await events(page).filter({ hasText: "Again?" }).click();
+  const chat = await hold(page, /~chat$/);
+  await page.getByRole("button", { name: "Trigger again" }).click();
+  await chat.asked;
+  await rooms(page).filter({ hasText: "Orders" }).click();
+  await seen(page.locator("#trigger-event"), "order:placed");
+  const answered = page.waitForResponse(/~chat$/);
+  chat.letGo();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  assert.equal(await page.locator("#trigger-event").inputValue(), "order:placed");
+});
+
+test("what could not be had of a room is shown when it can", async () => {
+  const page = await open();
+  await server.trigger("chat", message("kept"));
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await page.getByRole("tab", { name: "History" }).click();
+  await seen(page.locator("#room-body summary"), "kept");
+  await page.route(/~chat$/, (route) => route.abort());
+  server.tell("people 1");
+  await seen(page.locator("#room-body"), "The server cannot be reached.");
+  await page.unroute(/~chat$/);
+  server.tell("people 1");
+  await seen(page.locator("#room-body summary"), "kept");
+});
+
+test("the page is there with a slash at the end of its address, too", async () => {
+  const page = await open();
+  await page.goto(`${server.url}/dialogue/inspect/?room=none`);
+  await page.locator("#state[data-state=live]").waitFor();
+  assert.equal(page.url(), `${server.url}/dialogue/inspect?room=none`);
+});
+
 test("the form made from an event's schema triggers it, and shows what is wrong where it is wrong", async () => {
   const page = await open();
   await rooms(page).filter({ hasText: "Orders" }).click();
@@ -215,6 +335,50 @@ test("the form made from an event's schema triggers it, and shows what is wrong 
   await raw.fill(JSON.stringify({ ...sent.data, table: 8 }));
   await page.keyboard.press("Control+Enter");
   await seen(form.locator(".result"), "seq 2");
+});
+
+test("what is told of a room late does not replace what was told after it", async () => {
+  const page = await open();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await seen(page.locator("[data-tab=members]"), "0");
+  let letGo;
+  const isLetGo = new Promise((resolve) => (letGo = resolve));
+  const isTaken = new Promise((resolve) =>
+    page.route(/~chat$/, async (route) => {
+      const response = await route.fetch(); // with the one who is in the room then
+      resolve();
+      await isLetGo;
+      await route.fulfill({ response }).catch(() => {});
+    }, { times: 1 }),
+  );
+  server.tell("people 1");
+  await isTaken;
+  server.tell("people 2");
+  await seen(page.locator("[data-tab=members]"), "3");
+  const answered = page.waitForResponse(/~chat$/);
+  letGo();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  await seen(page.locator("[data-tab=members]"), "3");
+});
+
+test("what is being sent is not sent twice, and its faults are not shown in another form", async () => {
+  const page = await open();
+  await rooms(page).filter({ hasText: "Chat" }).click();
+  await page.getByRole("tab", { name: "Trigger" }).click();
+  await page.locator("#trigger-event").selectOption("message");
+  const asked = [];
+  page.on("request", (request) => request.method() === "POST" && asked.push(request));
+  const sending = await hold(page, /trigger$/);
+  await page.locator("form.trigger .data input, form.trigger .data textarea").first().focus();
+  await page.keyboard.press("Control+Enter");
+  await sending.asked;
+  await page.keyboard.press("Control+Enter");
+  await page.locator("#trigger-event").selectOption({ label: "typing" });
+  sending.letGo();
+  await seen(page.locator("form.trigger .result"), /\S/);
+  assert.equal(await page.locator("form.trigger .error:not([hidden])").count(), 0);
+  assert.equal(asked.length, 1);
 });
 
 test("any event goes into a room that allows any, as JSON", async () => {

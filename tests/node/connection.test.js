@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DialogueClient, DialogueError } from "../../dialogue/npm/client.js";
-import { Fake, codeOf, settled } from "./support/fake.js";
+import { CONNECTED, Fake, codeOf, settled } from "./support/fake.js";
 
 test("connects with the user's auth and knows who it is", async (t) => {
   const fake = new Fake(t, { auth: { token: "t" } });
@@ -308,6 +308,90 @@ test("disconnecting while the auth is awaited opens no socket", async (t) => {
   assert.equal(fake.sockets.length, 0);
 });
 
+test("disconnecting when the auth is reported to have failed makes no further attempt", async (t) => {
+  let asked = 0;
+  const auth = () => {
+    asked += 1;
+    throw new Error("the token service is down");
+  };
+  const fake = new Fake(t, { auth });
+  fake.client.onError(() => fake.client.disconnect());
+  assert.equal(await codeOf(fake.client.connect()), "DISCONNECTED");
+  await fake.tick(60_000);
+  assert.deepEqual([fake.client.state, fake.states.at(-1).state, asked], ["closed", "closed", 1]);
+});
+
+test("disconnecting when a renewal is reported to have failed ends the renewals", async (t) => {
+  let asked = 0;
+  const auth = () => {
+    asked += 1;
+    if (asked > 1) throw new Error("the token service is down");
+  };
+  const fake = await Fake.connected(t, { auth }, { expiresIn: 24_000 });
+  fake.client.onError(() => fake.client.disconnect());
+  await fake.tick(21_600);
+  assert.deepEqual([fake.client.state, fake.timers.size], ["closed", 0]);
+  await fake.tick(60_000);
+  assert.deepEqual([asked, fake.errors.length], [2, 1]);
+});
+
+test("disconnecting when told of the attempt asks for no auth", async (t) => {
+  let asked = 0;
+  const fake = new Fake(t, { auth: () => (asked += 1) });
+  fake.client.onStateChange(() => fake.client.disconnect());
+  assert.equal(await codeOf(fake.client.connect()), "DISCONNECTED");
+  assert.equal(asked, 0);
+});
+
+test("each is told the states in their order, also those that a handler before it brings about", async (t) => {
+  const fake = await Fake.connected(t);
+  const told = [];
+  fake.client.onStateChange(({ state }) => {
+    if (state === "waiting") fake.client.disconnect();
+    if (state === "closed" && told.length < 3) fake.client.connect();
+  });
+  fake.client.onStateChange(({ state }) => told.push(state));
+  fake.client.onDisconnect(() => told.push("disconnected"));
+  fake.socket.closes(1006);
+  await fake.accept();
+  assert.deepEqual(told, ["waiting", "disconnected", "closed", "connecting", "connected"]);
+});
+
+test("who is told that a room is left by disconnecting may connect again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  let opening;
+  room.onLeft(() => (opening = fake.client.connect()));
+  fake.client.disconnect();
+  await fake.accept();
+  await opening;
+  assert.deepEqual(fake.states.slice(-3).map(({ state }) => state), ["closed", "connecting", "connected"]);
+});
+
+test("a renewal that is answered too late is known by its secret all the same", async (t) => {
+  const fake = await Fake.connected(t, { auth: "token", timeout: 100 }, { expiresIn: 24_000 });
+  await fake.tick(21_600);
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(100);
+  assert.equal(fake.errors[0].code, "TIMEOUT");
+  fake.socket.says({ ...CONNECTED, id, resume: "r2", expiresIn: 100_000 });
+  await fake.tick(20_000);
+  assert.deepEqual(fake.socket.taken(), [], "the attempt that was to come is not needed");
+  assert.equal((await fake.reconnect()).resume, "r2");
+});
+
+test("disconnecting while the auth is awaited leaves no timer, and neither does a lost connection", async (t) => {
+  let isGiven = true;
+  const auth = () => (isGiven ? "token" : new Promise(() => {}));
+  const fake = await Fake.connected(t, { auth }, { expiresIn: 10_000 });
+  isGiven = false;
+  await fake.tick(9_000);
+  fake.socket.closes(1006);
+  assert.equal(fake.timers.size, 1, "that of the next attempt");
+  await fake.tick(500);
+  fake.client.disconnect();
+  assert.equal(fake.timers.size, 0);
+});
+
 for (const data of ["{", "null", "7", `{"roomId":"chat"}`, new ArrayBuffer(2)]) {
   test(`what is no frame ends the connection: ${typeof data === "string" ? data : "bytes"}`, async (t) => {
     const fake = await Fake.connected(t);
@@ -363,6 +447,15 @@ test("handlers that fail are reported and stop nothing", async (t) => {
   stop();
   fake.socket.says({ type: "direct", event: "news", data: 2 });
   assert.equal(told.length, 1);
+});
+
+test("a handler that is ended by one before it is not called any more", async (t) => {
+  const fake = await Fake.connected(t);
+  fake.client.onDirect(() => stop());
+  const stop = fake.client.onDirect(() => assert.fail("it was called"));
+  fake.socket.says({ type: "direct", event: "news", data: 1 });
+  await settled();
+  assert.deepEqual(fake.errors, []);
 });
 
 test("without a handler for errors they go to the console", async (t) => {

@@ -57,6 +57,21 @@ test("what comes with the join and right behind it waits for the handlers", asyn
   assert.deepEqual(early, ["chat", 2]);
 });
 
+test("what a socket hands on while the history is told comes behind what came before", async (t) => {
+  const fake = await Fake.connected(t);
+  const told = [];
+  fake.client.onJoined((room) => {
+    room.onHistory(() => fake.socket.says({ type: "event", ...message(12) }));
+    room.onAny(({ seq }) => told.push(seq));
+  });
+  fake.client.join("chat");
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
+  fake.socket.says({ type: "event", ...message(11) });
+  await settled();
+  await fake.tick(1);
+  assert.deepEqual(told, [11, 12]);
+});
+
 test("the history is told also when nothing follows it", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { events: [message(10)] });
   const told = listen(room);
@@ -226,6 +241,43 @@ test("what is subscribed to again is behind the wildcard again", async (t) => {
   assert.deepEqual(told.at(-1), 11);
 });
 
+for (const [how, change, answers, heard] of [
+  ["subscribed to again at once", (room) => [room.unsubscribe("message"), room.subscribe("message")], ["ok", "ok"], [11]],
+  ["behind the wildcard again at once", (room) => [room.unsubscribe("message"), room.subscribeAll()], ["ok", "ok"], [11]],
+  [
+    "behind the wildcard again, though it could not be subscribed to itself",
+    (room) => [room.unsubscribe("message"), room.subscribe("message"), room.subscribeAll()],
+    ["ok", "error", "ok"],
+    [11],
+  ],
+  [
+    "behind the wildcard of a new join, though it could not be subscribed to itself",
+    (room, client) => [client.join("chat", { subscriptions: ["*"] }), room.subscribe("message")],
+    ["joined", "error"],
+    [11],
+  ],
+  ["not subscribed to in the end", (room) => [room.subscribe("message"), room.unsubscribe("message")], ["ok", "ok"], []],
+]) {
+  test(`what is ${how} is ${heard.length > 0 ? "heard" : "not heard"}`, async (t) => {
+    const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+    const unsubscribing = room.unsubscribe("message");
+    fake.socket.answers({ type: "ok" });
+    await unsubscribing;
+    const told = listen(room);
+    await fake.tick(1);
+    told.length = 0;
+    const changing = change(room, fake.client);
+    // In one go, as some sockets have them.
+    fake.socket.taken().forEach(({ id }, index) => {
+      const joined = { roomId: "chat", ...JOINED, subscriptions: ["*"] };
+      fake.socket.says({ type: answers[index], id, ...(answers[index] === "joined" ? joined : { code: "RATE_LIMITED" }) });
+    });
+    await Promise.allSettled(changing);
+    fake.socket.says({ type: "event", ...message(11) });
+    assert.deepEqual(told, heard);
+  });
+}
+
 test("other subscriptions for a room that one is in are no gap", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const told = listen(room);
@@ -265,6 +317,39 @@ test("leaving ends the room, and the next join begins anew", async (t) => {
   assert.equal(await codeOf(room.trigger("message", {})), "NOT_IN_ROOM");
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
   assert.notEqual(await joining, room);
+});
+
+test("what waits for a room that is left is not done in the one that is joined after it", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1006);
+  const waiting = codeOf(room.trigger("message", "waiting"));
+  await fake.tick(500);
+  await fake.accept();
+  const leaving = room.leave();
+  const joining = fake.client.join("chat");
+  const late = [codeOf(room.trigger("message", "late")), codeOf(room.trigger("message", "late", { volatile: true }))];
+  const [rejoin, leave, join] = fake.socket.taken();
+  fake.socket.says(rejoined({ id: rejoin.id }));
+  fake.socket.says({ type: "left", id: leave.id, roomId: "chat" });
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  await leaving;
+  assert.deepEqual(await Promise.all([waiting, ...late]), ["NOT_IN_ROOM", "NOT_IN_ROOM", "NOT_IN_ROOM"]);
+  assert.equal((await joining).state, "joined");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("what waits for a room that could not be left is done in it", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1006);
+  room.trigger("message", "waiting").catch(() => {});
+  await fake.tick(500);
+  await fake.accept();
+  const leaving = codeOf(room.leave());
+  const [rejoin, leave] = fake.socket.taken();
+  fake.socket.says(rejoined({ id: rejoin.id }));
+  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower" });
+  assert.equal(await leaving, "RATE_LIMITED");
+  assert.deepEqual(fake.socket.taken().map(({ data }) => data), ["waiting"]);
 });
 
 test("a room that was ended while one left it is left once", async (t) => {
@@ -347,8 +432,399 @@ test("an answer to a join that was given up is left again", async (t) => {
   await fake.tick(1_000);
   assert.equal(await joining, "TIMEOUT");
   fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
-  assert.deepEqual(fake.socket.taken(), [{ type: "leave", roomId: "chat" }]);
+  assert.equal(fake.socket.answers({ type: "left", roomId: "chat" }).type, "leave");
   assert.equal(fake.client.getRoom("chat"), undefined);
+});
+
+/** A client that has come back, and whose way back into the room has taken longer than it waits for. */
+async function lateRejoin(t, joined) {
+  const { fake, room } = await Fake.joined(t, { timeout: 3_000 }, joined);
+  await fake.tick(1);
+  const told = listen(room);
+  await fake.reconnect();
+  const [first] = fake.socket.taken();
+  await fake.tick(3_000);
+  return { fake, room, told, first };
+}
+
+test("a way back that is answered too late is taken, and what was missed is told once", async (t) => {
+  const { fake, room, told, first } = await lateRejoin(t);
+  const triggered = room.trigger("message", {});
+  await fake.tick(500);
+  const [second] = fake.socket.taken();
+  assert.deepEqual(second.since, { epoch: "e", seq: 10 });
+  fake.socket.says(rejoined({ id: first.id, seq: 12, events: [message(11), message(12)] }));
+  assert.equal(room.state, "joined");
+  fake.socket.answers({ type: "ok", seq: 13 });
+  fake.socket.says({ type: "event", ...message(14) });
+  // All that came after 10 is on its way already.
+  fake.socket.says(rejoined({ id: second.id, seq: 14 }));
+  assert.deepEqual(await triggered, { seq: 13 });
+  assert.deepEqual(told, [11, 12, { recovered: true }, 14]);
+  assert.deepEqual([room.seq, fake.socket.taken()], [14, []]);
+});
+
+test("a way back that is answered before it is tried again is not tried again", async (t) => {
+  const { fake, told, first } = await lateRejoin(t);
+  fake.socket.says(rejoined({ id: first.id, recovered: false, seq: 12, events: [message(12)] }));
+  await fake.tick(500);
+  assert.deepEqual(told, [{ history: [12], gap: true }, { recovered: false }]);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a room that one is back in stays, whatever becomes of the second attempt", async (t) => {
+  const { fake, room, first } = await lateRejoin(t);
+  await fake.tick(500);
+  fake.socket.says(rejoined({ id: first.id }));
+  fake.socket.answers({ type: "error", code: "LIMIT_EXCEEDED", message: "no" });
+  await fake.tick(10_000);
+  assert.deepEqual([room.state, fake.socket.taken()], ["joined", []]);
+});
+
+test("the wildcard is narrowed once by a way back that is answered late", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 3_000 }, { subscriptions: ["*"] });
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  await fake.reconnect();
+  const [first] = fake.socket.taken();
+  await fake.tick(3_000);
+  await fake.tick(500);
+  const [second] = fake.socket.taken();
+  fake.socket.says(rejoined({ id: first.id, subscriptions: ["*"] }));
+  assert.deepEqual(fake.socket.taken().map(({ type, event }) => [type, event]), [["unsubscribe", "message"]]);
+  fake.socket.says(rejoined({ id: second.id, subscriptions: ["*"] }));
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a room that the server took one out of is not entered by a way back that was still under way", async (t) => {
+  const { fake, room, told, first } = await lateRejoin(t);
+  await fake.tick(500);
+  const [second] = fake.socket.taken();
+  fake.socket.says(rejoined({ id: first.id }));
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.says(rejoined({ id: second.id, recovered: false }));
+  assert.deepEqual(told, [{ recovered: true }, { reason: "removed" }]);
+  assert.deepEqual([room.state, fake.client.rooms], ["left", []]);
+  assert.equal(fake.socket.answers({ type: "left", roomId: "chat" }).type, "leave");
+});
+
+test("subscriptions that are changed too late are changed all the same", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
+  const joining = codeOf(fake.client.join("chat", { subscriptions: ["*"] }));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  assert.equal(await joining, "TIMEOUT");
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED, subscriptions: ["*"] });
+  assert.deepEqual([room.subscriptions, fake.socket.taken()], [["*"], []]);
+});
+
+test("a late answer to a join that was given up does not throw one out who has tried again", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  const given = codeOf(fake.client.join("chat"));
+  const [first] = fake.socket.taken();
+  await fake.tick(1_000);
+  assert.equal(await given, "TIMEOUT");
+  const joining = fake.client.join("chat");
+  const [second] = fake.socket.taken();
+  fake.socket.says({ type: "joined", id: first.id, roomId: "chat", ...JOINED });
+  assert.deepEqual(fake.socket.taken(), []);
+  fake.socket.says({ type: "joined", id: second.id, roomId: "chat", ...JOINED });
+  const told = listen(await joining);
+  fake.socket.says({ type: "event", ...message(11) });
+  assert.deepEqual(told, [{ history: [], gap: false }, 11]);
+  // It is no stray any more.
+  const changing = codeOf(fake.client.join("chat", { subscriptions: ["nonsense"] }));
+  fake.socket.answers({ type: "error", code: "EVENT_NOT_ALLOWED", message: "no" });
+  assert.equal(await changing, "EVENT_NOT_ALLOWED");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+for (const [how, fails] of [
+  ["refused", (fake) => fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower" })],
+  ["given up", (fake) => fake.socket.taken()],
+]) {
+  test(`when the second attempt is ${how}, the room of the first is left`, async (t) => {
+    const fake = await Fake.connected(t, { timeout: 1_000 });
+    codeOf(fake.client.join("chat"));
+    const [first] = fake.socket.taken();
+    await fake.tick(1_000);
+    const joining = codeOf(fake.client.join("chat"));
+    fake.socket.says({ type: "joined", id: first.id, roomId: "chat", ...JOINED });
+    fails(fake);
+    await fake.tick(1_000);
+    await joining;
+    assert.equal(fake.socket.answers({ type: "left", roomId: "chat" }).type, "leave");
+    assert.deepEqual(fake.client.rooms, []);
+  });
+}
+
+test("what is left because nobody waits for it any more is nobody's error", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  const [leave] = fake.socket.taken();
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.says({ type: "error", id: leave.id, code: "NOT_IN_ROOM", message: "no" });
+  await settled();
+  assert.deepEqual(fake.errors, []);
+});
+
+test("a room that could not be left, and nobody waits for, is left a little later", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
+  await settled();
+  await fake.tick(2_999);
+  assert.deepEqual(fake.socket.taken(), []);
+  await fake.tick(1);
+  assert.equal(fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "no" }).type, "leave");
+  await settled();
+  // Who wants to be in it after all is not thrown out.
+  const joining = fake.client.join("chat");
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
+  await joining;
+  await fake.tick(10_000);
+  assert.deepEqual(fake.socket.taken(), []);
+  fake.client.disconnect();
+  assert.equal(fake.timers.size, 0);
+});
+
+test("who has come into a room is not thrown out by what could not be left before", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  const joining = fake.client.join("chat");
+  const [leave, join] = fake.socket.taken();
+  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower", retryAfter: 10 });
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  await joining;
+  await fake.tick(10);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("a room that could not be left is left by the loss of the connection", async (t) => {
+  const fake = await Fake.connected(t, { timeout: 1_000 });
+  codeOf(fake.client.join("chat"));
+  const [{ id }] = fake.socket.taken();
+  await fake.tick(1_000);
+  fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
+  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 600 });
+  await settled();
+  fake.socket.closes(1006);
+  assert.equal(fake.timers.size, 1, "that of the next attempt");
+  await fake.tick(500);
+  await fake.accept();
+  const joining = codeOf(fake.client.join("chat"));
+  fake.socket.answers({ type: "error", code: "ROOM_FULL", message: "full" });
+  assert.equal(await joining, "ROOM_FULL");
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("joins of the same room that are made together are one, and each is told the history", async (t) => {
+  const fake = await Fake.connected(t);
+  const listening = [undefined, undefined, {}].map(async (options) => listen(await fake.client.join("chat", options)));
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, events: [message(10)] });
+  const tolds = await Promise.all(listening);
+  await fake.tick(1);
+  for (const told of tolds) assert.deepEqual(told, [{ history: [10], gap: false }]);
+});
+
+test("a join that names no subscriptions goes with the one before it, one that names others follows it", async (t) => {
+  const fake = await Fake.connected(t);
+  const subscribed = { subscriptions: ["message"] };
+  const first = fake.client.join("chat", subscribed);
+  const same = fake.client.join("chat", { ...subscribed });
+  const any = fake.client.join("chat");
+  const all = fake.client.join("chat", { subscriptions: ["*"] });
+  // Not the first, after which the others are in force.
+  const back = fake.client.join("chat", subscribed);
+  const requests = fake.socket.taken();
+  assert.deepEqual(requests.map(({ subscriptions }) => subscriptions), [["message"], ["*"], ["message"]]);
+  for (const { id, subscriptions } of requests) {
+    fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED, subscriptions, events: [message(10)] });
+  }
+  const rooms = await Promise.all([first, same, any, all, back]);
+  assert.equal(new Set(rooms).size, 1);
+  assert.deepEqual(rooms[0].subscriptions, ["message"]);
+});
+
+test("a join of a room that one is in does not go with one before which there was something else", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.client.join("chat", { subscriptions: ["message"] });
+  room.subscribeAll();
+  fake.client.join("chat", { subscriptions: ["message"] });
+  const requests = fake.socket.taken();
+  assert.deepEqual(requests.map(({ type }) => type), ["join", "subscribeAll", "join"]);
+  const subscriptions = ["message"];
+  for (const { type, id } of requests) {
+    fake.socket.says(type === "join" ? { type: "joined", id, roomId: "chat", ...JOINED, subscriptions } : { type: "ok", id });
+  }
+  assert.deepEqual(room.subscriptions, ["message"]);
+});
+
+test("a join does not go with one that is to be left", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const subscribed = { subscriptions: ["*"] };
+  const before = codeOf(fake.client.join("chat", subscribed));
+  room.leave();
+  const joining = fake.client.join("chat", subscribed);
+  const together = fake.client.join("chat", subscribed);
+  const requests = fake.socket.taken();
+  assert.deepEqual(requests.map(({ type }) => type), ["join", "leave", "join"]);
+  const [change, leave, join] = requests;
+  fake.socket.says({ type: "joined", id: change.id, roomId: "chat", ...JOINED });
+  fake.socket.says({ type: "left", id: leave.id, roomId: "chat" });
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  assert.equal((await joining).state, "joined");
+  assert.equal(await together, await joining);
+  before.catch(() => {});
+});
+
+test("a join that is asked for in a handler, right behind the end of the one before, is a new one", async (t) => {
+  const fake = await Fake.connected(t);
+  let again;
+  fake.client.onJoined((room) => room.onLeft(() => (again ??= fake.client.join("chat"))));
+  const joining = fake.client.join("chat");
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
+  await joining;
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
+  assert.equal((await again).state, "joined");
+});
+
+test("all that is new is behind the wildcard of a join, also where the leave before it has failed", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  const leaving = codeOf(room.leave());
+  const joining = fake.client.join("chat", { subscriptions: ["*"] });
+  const [leave, join] = fake.socket.taken();
+  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower" });
+  assert.equal(await leaving, "RATE_LIMITED");
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED, subscriptions: ["*"] });
+  const told = listen(await joining);
+  fake.socket.says({ type: "event", ...message(11) });
+  assert.equal(told.at(-1), 11);
+});
+
+for (const [how, ends] of [
+  ["disconnects", (fake) => fake.client.disconnect()],
+  ["loses the connection again", (fake) => fake.socket.closes(4500)],
+  ["leaves", (fake, room) => {
+    room.leave();
+    fake.socket.answers({ type: "error", code: "NOT_IN_ROOM", message: "no" });
+  }],
+]) {
+  test(`no attempt to come back into a room is left when one ${how}`, async (t) => {
+    const { fake, room } = await Fake.joined(t);
+    await fake.tick(1);
+    await fake.reconnect();
+    fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 1e12 });
+    await settled();
+    assert.equal(fake.timers.size, 2, "one for the attempt, which does not come at once, and one for silence");
+    await fake.tick(1);
+    assert.deepEqual(fake.socket.taken(), []);
+    ends(fake, room);
+    await settled();
+    assert.equal(fake.timers.size, fake.client.connected ? 1 : 0);
+  });
+}
+
+test("a room that one is coming back into, and that cannot be left, is come back into", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.reconnect();
+  const leaving = codeOf(room.leave());
+  for (const { id } of fake.socket.taken()) fake.socket.says({ type: "error", id, code: "RATE_LIMITED", message: "slower" });
+  assert.equal(await leaving, "RATE_LIMITED");
+  fake.socket.answers(rejoined());
+  assert.equal(room.state, "joined");
+});
+
+test("what a handler triggers while one comes back is sent behind what was triggered before", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  fake.socket.closes(1006);
+  room.trigger("message", "before").catch(() => {});
+  room.on("message", () => room.trigger("message", "reply").catch(() => {}));
+  await fake.tick(500);
+  await fake.accept();
+  fake.socket.answers(rejoined({ seq: 11, events: [message(11)] }));
+  assert.deepEqual(fake.socket.taken().map(({ data }) => data), ["before", "reply"]);
+});
+
+test("what one has missed is told no further when a handler disconnects", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.tick(1);
+  const told = [];
+  room.on("message", ({ seq }) => {
+    told.push(seq);
+    fake.client.disconnect();
+  });
+  room.onAny(({ seq }) => told.push(seq));
+  room.onRecovered((recovery) => told.push(recovery));
+  room.onLeft((left) => told.push(left));
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ seq: 12, events: [message(11), message(12)] }));
+  await settled();
+  // The message that the handler was called with is told to all.
+  assert.deepEqual(told, [11, 11, { reason: undefined }]);
+});
+
+test("a handler is told how far one has come", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = [];
+  room.onAny(() => told.push(room.seq));
+  room.onHistory(() => told.push([room.seq, room.epoch]));
+  await fake.reconnect();
+  told.length = 0;
+  fake.socket.answers(rejoined({ seq: 14, events: [message(11), message(12)] }));
+  await fake.reconnect({ delay: 1_000 });
+  fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 2 }));
+  assert.deepEqual(told, [11, 12, [2, "f"]]);
+});
+
+test("who disconnects before the history is told is told no history", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { events: [message(10)] });
+  const told = listen(room);
+  fake.client.onHistory(() => told.push("all"));
+  fake.client.disconnect();
+  await fake.tick(1);
+  assert.deepEqual(told, [{ reason: undefined }]);
+});
+
+test("who joins a room again, having given up to leave it, is in it though it is left late", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
+  const leaving = codeOf(room.leave());
+  const [leave] = fake.socket.taken();
+  await fake.tick(1_000);
+  assert.equal(await leaving, "TIMEOUT");
+  const joining = fake.client.join("chat");
+  const [join] = fake.socket.taken();
+  fake.socket.says({ type: "left", id: leave.id, roomId: "chat" });
+  fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
+  assert.equal((await joining).state, "joined");
+  assert.equal(fake.client.getRoom("chat"), await joining);
+  assert.equal(await fake.client.join("chat"), await joining);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+test("who joins a room again, having given up to leave it, stays in it if it was not left", async (t) => {
+  const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
+  const leaving = codeOf(room.leave());
+  fake.socket.taken();
+  await fake.tick(1_000);
+  assert.equal(await leaving, "TIMEOUT");
+  assert.equal(await fake.join(), room);
+  assert.equal(await fake.client.join("chat"), room, "once more asks the server nothing");
+  assert.deepEqual(fake.socket.taken(), []);
 });
 
 test("lists the rooms page by page, up to a limit", async (t) => {
@@ -374,6 +850,21 @@ test("creates and deletes rooms, and hears of those of others", async (t) => {
   await deleting;
   fake.socket.says({ type: "roomCreated", room: { id: "table-8" } });
   assert.deepEqual(told, ["table-7", "table-7", "table-8"]);
+});
+
+test("what was done is told to who asked for it, also when a handler disconnects", async (t) => {
+  for (const [on, ask, answer] of [
+    ["onRoomCreated", (client) => client.createRoom("table-7"), { type: "roomCreated", room: { id: "table-7" } }],
+    ["onRoomDeleted", (client) => client.deleteRoom("table-7"), { type: "roomDeleted", roomId: "table-7" }],
+  ]) {
+    await t.test(on, async (t) => {
+      const fake = await Fake.connected(t);
+      fake.client[on](() => fake.client.disconnect());
+      const asking = ask(fake.client);
+      fake.socket.answers(answer);
+      assert.deepEqual(await asking, answer.room);
+    });
+  }
 });
 
 test("pages through history by number or by place", async (t) => {

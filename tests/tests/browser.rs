@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dialogue_tests::TestServer;
+
 #[test]
 #[ignore = "needs Chromium and Node"]
 fn people_chat_in_a_browser() {
@@ -18,6 +20,35 @@ fn people_chat_in_a_browser() {
 fn the_client_works_in_node() {
     // All that there are.
     run_node_tests("node", &[]);
+}
+
+/// A page's program without an address: it runs the client that the server at its argument gives out.
+const PAGE: &str = r#"
+    import { WebSocket } from "ws";
+    globalThis.location = new URL("/a/page.html", process.argv[1]);
+    const module = await (await fetch(new URL("/rt/client.js", location))).text();
+    const { DialogueClient } = await import("data:text/javascript," + encodeURIComponent(module));
+    const client = new DialogueClient({ WebSocket });
+    client.onStateChange(({ state }) => state === "waiting" && process.exit(1));
+    await client.connect();
+    client.disconnect();
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node"]
+async fn the_client_that_a_server_gives_out_finds_the_server() {
+    let server = TestServer::with(|builder| builder.base_path("/rt")).await;
+    let page = Command::new("node")
+        .args([
+            "--input-type=module",
+            "--eval",
+            PAGE,
+            &format!("http://{}", server.address()),
+        ])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("node"))
+        .status()
+        .expect("Node starts");
+    assert!(page.success(), "it has not connected");
 }
 
 /// Runs these tests of a folder beside this one, with the chat example as their server.

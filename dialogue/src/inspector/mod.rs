@@ -26,6 +26,7 @@ pub(crate) fn routes(core: &Arc<Core>) -> axum::Router {
     let gate = axum::middleware::from_fn_with_state((Arc::clone(core), guard), gate::pass);
     axum::Router::new()
         .route(&at(""), get(page::index))
+        .route(&at("/"), get(page::without_slash))
         .route(&at("/feed"), get(feed::feed))
         .route(&at("/rooms"), get(api::rooms))
         .route(&at("/rooms/{room}"), get(api::room))

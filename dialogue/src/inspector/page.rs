@@ -1,7 +1,7 @@
 //! The page: files without dependencies, part of the binary.
 
-use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, RawQuery};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{StatusCode, header};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -28,6 +28,13 @@ const ASSETS: &[(&str, &str, &str)] = &[
 pub(super) async fn index() -> Response {
     let page = include_str!("../../inspector/index.html");
     ([(header::CONTENT_TYPE, HTML)], page).into_response()
+}
+
+/// Sends who asks with a slash at the end to where the page's own addresses lead to its files. That is told as a step from
+/// there, since a proxy may have moved the whole.
+pub(super) async fn without_slash(RawQuery(query): RawQuery) -> Redirect {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Redirect::permanent(&format!("../inspect{query}"))
 }
 
 pub(super) async fn asset(Path(name): Path<String>) -> Response {

@@ -24,6 +24,9 @@ use crate::runtime::{Core, Dialogue};
 /// The client for browsers and Node, as the npm package has it.
 const CLIENT: &str = include_str!("../../npm/client.js");
 
+/// Where that finds the socket, on the origin of its page, unless it is told.
+const USUAL_SOCKET: &str = "\"/dialogue/ws\"";
+
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into a connection's first
@@ -38,7 +41,8 @@ impl Dialogue {
     /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
     /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript);
     /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi);
-    /// - `GET {base}/client.js`: the client for browsers and Node, an ES module without dependencies;
+    /// - `GET {base}/client.js`: the client for browsers and Node, an ES module without dependencies, which connects to
+    ///   `{base}/ws` by itself;
     /// - `{base}/inspect` and what is under it, if the builder turned the inspector on.
     ///
     /// ```no_run
@@ -62,13 +66,15 @@ impl Dialogue {
         let base = &self.core.base_path;
         let contract = &self.core.contract;
         let types = document("text/plain; charset=utf-8", contract::typescript(contract));
+        // A base path has no character that would end the text.
+        let client = CLIENT.replace(USUAL_SOCKET, &format!("\"{base}/ws\""));
         let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
         let router = axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
             .route(&format!("{base}/ready"), get(ready))
             .route(&format!("{base}/client.d.ts"), types)
             .route(&format!("{base}/asyncapi.json"), asyncapi)
-            .route(&format!("{base}/client.js"), document(JAVASCRIPT, CLIENT))
+            .route(&format!("{base}/client.js"), document(JAVASCRIPT, client))
             .with_state(Entry {
                 core: Arc::clone(&self.core),
                 addresses: Arc::default(),

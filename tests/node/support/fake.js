@@ -27,6 +27,7 @@ export class Fake {
     this.now = 0;
     context.mock.method(performance, "now", () => this.now);
     this.clock = context.mock.timers;
+    this.timers = timersOf(context);
     const { sockets } = this;
     class WebSocket extends FakeSocket {
       constructor(url) {
@@ -110,6 +111,23 @@ export async function codeOf(promise) {
     (error) => error,
   );
   return error.code;
+}
+
+/** The timers that are set and have neither come nor been cleared. */
+function timersOf(context) {
+  const timers = new Set();
+  const { setTimeout, clearTimeout } = globalThis;
+  globalThis.setTimeout = (run, ms) => {
+    const timer = setTimeout(() => timers.delete(timer) && run(), ms);
+    timers.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => {
+    timers.delete(timer);
+    clearTimeout(timer);
+  };
+  context.after(() => Object.assign(globalThis, { setTimeout, clearTimeout }));
+  return timers;
 }
 
 class FakeSocket {

@@ -1,5 +1,8 @@
 //! The page: its files, and how it is used in a browser.
 
+use dialogue::Refusal;
+use dialogue_tests::TestServer;
+
 use super::{ask, open};
 
 #[tokio::test]
@@ -38,6 +41,19 @@ async fn the_page_and_every_file_that_it_asks_for_are_served() {
         "nothing is inline"
     );
     assert_eq!(ask(server.address(), "inspect/..%2fCargo.toml").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_leads_to_the_page_all_the_same() {
+    let server = open().await;
+    for (asked, location) in [("inspect/", "../inspect"), ("inspect/?a=%22&b", "../inspect?a=%22&b")] {
+        let answer = ask(server.address(), asked).await;
+        assert_eq!(answer.status, 308, "{asked}");
+        let told = answer.headers.lines().find_map(|line| line.strip_prefix("location: "));
+        assert_eq!(told, Some(location));
+    }
+    let guarded = TestServer::with(|builder| builder.inspector(|_| async { Err(Refusal::new("no")) })).await;
+    assert_eq!(ask(guarded.address(), "inspect/").await.status, 403);
 }
 
 /// What happens there is told in `browser/inspector.test.js`. Needs Node, Chromium (`/usr/bin/chromium`, or the path in

@@ -84,6 +84,11 @@ async fn documents_move_with_the_base_path() {
     let server = TestServer::start(Dialogue::builder().base_path("/rooms")).await;
     let moved = ask(server.address(), "GET", "/rooms/client.js", "").await;
     assert_eq!(moved.status, "HTTP/1.1 200 OK");
+    assert!(
+        moved.body == CLIENT.replace("\"/dialogue/ws\"", "\"/rooms/ws\""),
+        "it knows where it is from"
+    );
+    assert!(moved.body != CLIENT);
     let before = ask(server.address(), "GET", "/dialogue/client.js", "").await;
     assert_eq!(before.status, "HTTP/1.1 404 Not Found");
 }
