@@ -107,16 +107,14 @@ impl Session {
 
     /// Takes a request of a handle.
     pub(super) fn request(&mut self, op: Op, now: Instant) {
-        let Op { mut command, reply } = op;
-        match &mut command {
-            // A membership does not outlive its connection: there is nothing to ask the server.
-            Command::Leave { room_id } if self.rooms.is_away(room_id) => {
-                self.rooms.left(room_id, Departure::Left);
-                let _ = reply.send(Ok(Answer::Done { seq: None }));
-                return;
-            }
-            Command::Join(join) => self.rooms.complete(join),
-            _ => {}
+        let Op { command, reply } = op;
+        // A membership does not outlive its connection: there is nothing to ask the server.
+        if let Command::Leave { room_id } = &command
+            && self.rooms.is_away(room_id)
+        {
+            self.rooms.left(room_id, Departure::Left);
+            let _ = reply.send(Ok(Answer::Done { seq: None }));
+            return;
         }
         let purpose = Purpose::of(&command);
         self.pending.add(command, purpose, Some(reply), now);
@@ -229,64 +227,78 @@ impl Session {
         bytes: usize,
         now: Instant,
     ) -> Result<(), ClientError> {
-        let answer = match (purpose, frame) {
-            (purpose, Incoming::Error(error)) => {
-                let error = ClientError::from(Refused::from(error));
-                if let Some(reply) = reply {
-                    let _ = reply.send(Err(error));
-                } else {
-                    self.refused(purpose, error, now);
-                }
-                return Ok(());
+        if let Incoming::Error(error) = frame {
+            let error = ClientError::from(Refused::from(error));
+            match reply {
+                Some(reply) => drop(reply.send(Err(error))),
+                None => self.refused(purpose, error, now),
             }
+            return Ok(());
+        }
+        let answer = self.carried_out(purpose, frame, bytes, now);
+        // A server that answers what it was not asked is told to whoever waits, and is not listened to any further.
+        let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
+        if let Some(reply) = reply {
+            let _ = reply.send(answer);
+        }
+        outcome
+    }
+
+    /// What a request that was carried out comes to.
+    fn carried_out(
+        &mut self,
+        purpose: Purpose,
+        frame: Incoming,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<Answer, ClientError> {
+        let seq = match (purpose, frame) {
             (Purpose::Join { subscribes, .. }, Incoming::Joined(joined)) => {
                 if subscribes {
                     self.rooms.subscribed_anew(&joined.room_id);
                 }
-                Answer::Joined(self.entered(joined, bytes, true, now)?)
+                return self.entered(joined, bytes, true, now).map(Answer::Joined);
             }
-            (Purpose::Rejoin(_), Incoming::Joined(joined)) => Answer::Joined(self.entered(joined, bytes, true, now)?),
-            (Purpose::Leave(room), Incoming::Left { .. }) => {
-                self.rooms.left(&room, Departure::Left);
-                Answer::Done { seq: None }
+            (Purpose::Rejoin(_), Incoming::Joined(joined)) => {
+                return self.entered(joined, bytes, true, now).map(Answer::Joined);
             }
+            (Purpose::History(_), Incoming::History { events, more, .. }) => {
+                return Ok(Answer::History { events, more });
+            }
+            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
+            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => return Ok(Answer::Room(room)),
             (Purpose::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed(&room, event);
-                self.done(&room, seq)
+                self.seen(&room, seq)
             }
             (Purpose::SubscribeAll(room), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed_to_all(&room);
-                self.done(&room, seq)
+                self.seen(&room, seq)
             }
             (Purpose::Unsubscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.unsubscribed(&room, &event);
-                self.done(&room, seq)
+                self.seen(&room, seq)
             }
-            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.done(&room, seq),
-            (Purpose::History(_), Incoming::History { events, more, .. }) => Answer::History { events, more },
-            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => Answer::Rooms { rooms, more },
-            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => Answer::Room(room),
+            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.seen(&room, seq),
+            (Purpose::Leave(room), Incoming::Left { .. }) => {
+                self.rooms.left(&room, Departure::Left);
+                None
+            }
             (Purpose::DeleteRoom, Incoming::RoomDeleted { room_id, .. }) => {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
-                Answer::Done { seq: None }
+                None
             }
             (Purpose::Renewal, Incoming::Connected(welcome)) => {
                 self.welcomed(welcome, now);
-                return Ok(());
+                None
             }
-            (Purpose::Ping, Incoming::Pong { .. }) => return Ok(()),
+            (Purpose::Ping, Incoming::Pong { .. }) => None,
             (purpose, _) => {
-                let error = ClientError::Protocol(format!("the server answered another request than {purpose:?}"));
-                if let Some(reply) = reply {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                return Err(error);
+                let error = format!("the server answered another request than {purpose:?}");
+                return Err(ClientError::Protocol(error));
             }
         };
-        if let Some(reply) = reply {
-            let _ = reply.send(Ok(answer));
-        }
-        Ok(())
+        Ok(Answer::Done { seq })
     }
 
     /// A request of the client's own was refused.
@@ -303,7 +315,7 @@ impl Session {
 
     /// There is no way back into a room.
     fn barred(&mut self, room: &RoomId, error: ClientError) {
-        self.rooms.left(room, Departure::NotRejoined(error.clone()));
+        self.rooms.barred(room, error.clone());
         self.tell(Notice::Error(error));
     }
 
@@ -358,11 +370,12 @@ impl Session {
         Ok(entered.shared)
     }
 
-    fn done(&mut self, room: &RoomId, seq: Option<u64>) -> Answer {
+    /// Notes the number in an `ok`.
+    fn seen(&mut self, room: &RoomId, seq: Option<u64>) -> Option<u64> {
         if let Some(seq) = seq {
             self.rooms.seen(room, seq);
         }
-        Answer::Done { seq }
+        seq
     }
 
     fn welcomed(&mut self, welcome: Welcome, now: Instant) {
@@ -406,14 +419,16 @@ mod tests {
     use super::*;
     use crate::protocol::Join;
     use crate::remote::buffer::{Bounds, Buffer, Next};
+    use crate::remote::hearing::Since;
     use crate::remote::rooms::RoomIndex;
+    use crate::remote::turn::Placed;
 
     const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
 
     /// A connected session, and what it tells.
     struct Connected {
         session: Session,
-        told: Arc<Buffer<Notice>>,
+        told: Arc<Buffer<Placed<Notice>>>,
         rooms: RoomIndex,
         now: Instant,
     }
@@ -421,7 +436,7 @@ mod tests {
     impl Connected {
         fn new(expires_in: Option<u64>) -> Self {
             let (rooms, notices) = (RoomIndex::default(), Arc::new(Hearing::new(BOUNDS, None)));
-            let (_, told) = notices.listen(|notice| !matches!(notice, Notice::Connected));
+            let (_, told) = notices.listen(Since::Now, |notice| !matches!(notice, Notice::Connected));
             let mut session = Session::new(
                 Rooms::new(Arc::clone(&rooms), BOUNDS),
                 Pending::new(8, Duration::from_secs(30)),
@@ -442,6 +457,13 @@ mod tests {
             let (reply, answer) = oneshot::channel();
             self.session.request(Op { command, reply }, self.now);
             answer
+        }
+
+        async fn told(&self) -> Option<Notice> {
+            match self.told.next().await {
+                Next::Item(placed) => Some(placed.item),
+                _ => None,
+            }
         }
 
         fn hear(&mut self, frame: Value) {
@@ -486,10 +508,7 @@ mod tests {
         connected.join(1);
         assert!(connected.rooms.lock().contains_key("chat"));
         connected.session.end(&ClientError::Disconnected);
-        assert!(
-            matches!(connected.told.next().await, Next::End),
-            "the server did not do it by itself"
-        );
+        assert!(connected.told().await.is_none(), "the server did not do it by itself");
     }
 
     #[tokio::test(start_paused = true)]
@@ -519,7 +538,7 @@ mod tests {
         connected.session.outgoing(connected.now);
         connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
         assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
-        assert!(matches!(connected.told.next().await, Next::Item(Notice::Error(_))));
+        assert!(matches!(connected.told().await, Some(Notice::Error(_))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -538,6 +557,6 @@ mod tests {
         connected.join(1);
         connected.hear(json!({ "type": "roomDeleted", "roomId": "chat" }));
         assert!(connected.rooms.lock().is_empty());
-        assert!(matches!(connected.told.next().await, Next::Item(Notice::RoomDeleted(room)) if room == "chat"));
+        assert!(matches!(connected.told().await, Some(Notice::RoomDeleted(room)) if room == "chat"));
     }
 }
