@@ -101,7 +101,7 @@ impl Session {
     }
 
     /// Whether another request can be taken.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_room(&mut self) -> bool {
         self.pending.has_room()
     }
 
@@ -192,8 +192,12 @@ impl Session {
 
     /// Fails what has waited for too long.
     pub(super) fn tick(&mut self, now: Instant) {
-        for room in self.pending.expire(now) {
-            self.rooms.rejoin_at(&room, now);
+        for (purpose, error) in self.pending.expire(now) {
+            match purpose {
+                Purpose::Rejoin(room) => self.rooms.rejoin_at(&room, now),
+                Purpose::Renewal => self.renewal_failed(error, now),
+                _ => {}
+            }
         }
     }
 
@@ -215,7 +219,7 @@ impl Session {
         let frame = Incoming::parse(text).map_err(|error| ClientError::Protocol(error.to_string()))?;
         match frame.id().and_then(|id| self.pending.answered(id)) {
             Some((purpose, reply)) => self.answer(purpose, reply, frame, text.len(), now),
-            None => self.push(frame, text.len()),
+            None => self.push(frame, text.len(), now),
         }
     }
 
@@ -320,14 +324,14 @@ impl Session {
     }
 
     /// Takes in what answers nothing that is waited for.
-    fn push(&mut self, frame: Incoming, bytes: usize) -> Result<(), ClientError> {
+    fn push(&mut self, frame: Incoming, bytes: usize, now: Instant) -> Result<(), ClientError> {
         match frame {
             Incoming::Event(message) => self.rooms.event(message, bytes),
             Incoming::Joined(joined) => {
                 let room = joined.room_id.clone();
                 // With an id, it answers a join for which nobody waits any more.
                 let asked = joined.id.is_some();
-                self.entered(joined, bytes, asked, Instant::now())?;
+                self.entered(joined, bytes, asked, now)?;
                 if !asked {
                     self.tell(Notice::Joined(room));
                 }
@@ -338,6 +342,8 @@ impl Session {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
                 self.tell(Notice::RoomDeleted(room_id));
             }
+            // The session is renewed, also if that has taken longer than a request may.
+            Incoming::Connected(welcome) => self.welcomed(welcome, now),
             Incoming::Direct { event, data } => self.tell(Notice::Direct(event, data, bytes)),
             Incoming::Error(error) if error.id.is_none() => {
                 self.tell(Notice::Error(Refused::from(error).into()));
@@ -539,6 +545,45 @@ mod tests {
         connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
         assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
         assert!(matches!(connected.told().await, Some(Notice::Error(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_takes_too_long_is_told_and_repeated_later_and_counts_when_it_comes_late() {
+        let mut connected = Connected::new(Some(1_000_000));
+        let began = connected.now;
+        connected.now += Duration::from_secs(900);
+        connected.session.renew(json!(null), connected.now);
+        connected.session.outgoing(connected.now);
+        connected.now += Duration::from_secs(30);
+        connected.session.tick(connected.now);
+        assert!(matches!(
+            connected.told().await,
+            Some(Notice::Error(ClientError::TimedOut(_)))
+        ));
+        assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(965)));
+        connected.hear(json!({
+            "type": "connected", "protocol": 1, "id": 1, "clientId": "c", "userId": "ada", "resume": "s", "pingInterval": 0,
+            "maxMessageBytes": 65_536, "expiresIn": 1_000_000, "fingerprint": "f",
+        }));
+        assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(1_830)));
+        assert_eq!(connected.session.resume().unwrap(), "s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leave_that_is_dropped_before_it_is_sent_leaves_nothing() {
+        let mut connected = Connected::new(None);
+        connected.join(1);
+        connected.session.link_lost();
+        connected.session.connected(welcome(None), connected.now);
+        assert_eq!(connected.session.outgoing(connected.now).len(), 1, "the way back");
+        let room_id = "chat".into();
+        drop(connected.ask(Command::Leave { room_id }));
+        assert!(
+            connected.session.outgoing(connected.now).is_empty(),
+            "it waits for the way back"
+        );
+        connected.session.link_lost();
+        assert!(connected.rooms.lock().contains_key("chat"));
     }
 
     #[tokio::test(start_paused = true)]
