@@ -1,13 +1,15 @@
 //! What a client shows of a room whose events were missed, or that it joins anew: told in order, each once, nothing left out.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dialogue::prelude::*;
-use dialogue::{DialogueClient, Joined, Recovery, RoomStream, RoomStreamError};
+use dialogue::{ClientError, DialogueClient, Joined, Recovery, RoomStream, RoomStreamError};
 use dialogue_tests::{Chat, Gate, Message, Project, Record, TestServer, message, until, within};
 use serde_json::{Value, json};
 
 use super::proxy::Proxy;
+use super::recovery::cuts;
 use super::script::{Script, Served, event, joined};
 use super::{connect_to, lost};
 
@@ -233,6 +235,81 @@ async fn a_client_that_the_server_takes_into_the_room_whenever_it_connects_shows
         let first = shown[0];
         assert_eq!(shown, (first..=last).collect::<Vec<_>>(), "each once, without a hole");
         assert!(shown.len() >= 5.min(last as usize), "{shown:?}");
+    }
+}
+
+/// A program that does as it is told: it shows each event, and begins anew at a gap.
+#[derive(Clone, Default)]
+struct Screen {
+    shown: Arc<Mutex<Vec<u64>>>,
+    mistakes: Record,
+}
+
+impl Screen {
+    fn of(project: &Joined<Project>) -> Self {
+        let screen = Self::default();
+        let (discarding, showing) = (screen.clone(), screen.clone());
+        project.on_recovered(move |recovery| {
+            let screen = discarding.clone();
+            async move {
+                tokio::task::yield_now().await;
+                if recovery != Recovery::Complete {
+                    screen.shown.lock().expect("nobody panics").clear();
+                }
+            }
+        });
+        project.on(move |said: EventMessage<Message>| {
+            let screen = showing.clone();
+            async move {
+                tokio::task::yield_now().await;
+                let mut shown = screen.shown.lock().expect("nobody panics");
+                let seq = said.seq.expect("a number");
+                if shown.last().is_some_and(|last| last + 1 != seq) {
+                    screen.mistakes.note(format!("{seq} behind {shown:?}"));
+                }
+                shown.push(seq);
+            }
+        });
+        screen
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_handlers_show_has_no_hole_however_the_connection_is_cut() {
+    const EVENTS: u64 = 300;
+    for seed in 1..=4 {
+        let server = TestServer::with(|builder| {
+            builder.on_connected(|client| async move { client.join(Project { id: 7 }).await.map(|_| ()) })
+        })
+        .await;
+        server.create_room(Project { id: 7 }).await.expect("a room");
+        let proxy = Proxy::cutting(server.address(), cuts(seed, 15)).await;
+        let connecting = DialogueClient::connect(proxy.url())
+            .auth(json!({ "userId": "ada" }))
+            .backoff(Duration::from_millis(1), Duration::from_millis(5));
+        let client = connecting.in_background().expect("a URL");
+        let project = loop {
+            match within("an answer", client.join(Project { id: 7 }).into_future()).await {
+                Ok(project) => break project,
+                Err(error) => assert_eq!(error, ClientError::Disconnected),
+            }
+        };
+        let screen = Screen::of(&project);
+        for number in 1..=EVENTS {
+            server
+                .trigger(Project { id: 7 }, message("hi"))
+                .await
+                .expect("an event");
+            if number % 20 == 0 {
+                within("an answer", client.list_rooms()).await.ok();
+            }
+        }
+        until("the last event", || {
+            screen.shown.lock().expect("nobody panics").last() == Some(&EVENTS)
+        })
+        .await;
+        assert_eq!(screen.mistakes.rest().await, [""; 0]);
+        assert!(proxy.cuts() > 3, "something was cut: {}", proxy.cuts());
     }
 }
 
