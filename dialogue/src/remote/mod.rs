@@ -61,15 +61,15 @@
 //!
 //! Nothing grows without a bound, whatever the server sends and however slow a handler is: requests
 //! ([`ClientBuilder::max_requests`]), the events that wait for a handler or a stream ([`ClientBuilder::buffer`]; the oldest are
-//! dropped, and told), messages ([`ClientBuilder::max_message`]). No handler holds up the connection, or another handler, but where
-//! these are told of a recovery or a departure in its place.
+//! dropped, and told), messages ([`ClientBuilder::max_message`]). No handler holds up the connection, nor another handler, except that
+//! a recovery or a departure is told when all handlers of the room have come that far.
 //!
 //! # TLS
 //!
 //! `wss://` trusts what the system trusts, and what [`ClientBuilder::trust`] adds.
 
-// From the inside out: `backoff`, `position`, `buffer` and `pending` are pure; `turn`, `hearing` and `rooms` put them together;
-// `session` is the conversation, `link` a connection, `engine` the task that runs the one over the other. `client`, `joined`,
+// From the inside out: `backoff`, `position`, `buffer`, `purpose` and `pending` are pure; `turn`, `hearing` and `rooms` put them
+// together; `session` is the conversation, `link` a connection, `engine` the task that runs the one over the other. `client`, `joined`,
 // `request` and `builder` are the handles, `state`, `events`, `notice`, `replies` and `error` what they are told.
 mod backoff;
 mod buffer;
@@ -84,6 +84,7 @@ mod link;
 mod notice;
 mod pending;
 mod position;
+mod purpose;
 mod replies;
 mod request;
 mod rooms;

@@ -14,10 +14,11 @@ use super::error::{ClientError, Refused};
 use super::events::{Departure, RoomHistory};
 use super::hearing::Hearing;
 use super::notice::Notice;
-use super::pending::{Answer, Pending, Purpose, Reply};
+use super::pending::{Answer, Pending, Reply};
+use super::purpose::Purpose;
 use super::rooms::{Rooms, retry_rejoin};
 use crate::id::{ClientId, RoomId, UserId};
-use crate::protocol::{Command, Connect, ErrorFrame, Incoming, JoinedRoom, PROTOCOL, Welcome};
+use crate::protocol::{Command, Connect, Incoming, JoinedRoom, PROTOCOL, Welcome};
 
 /// What the longest message is taken to be until a server says.
 const USUAL_MESSAGE: usize = 65_536;
@@ -403,17 +404,6 @@ impl Session {
             user_id: welcome.user_id,
             fingerprint: welcome.fingerprint,
         });
-    }
-}
-
-impl From<ErrorFrame> for Refused {
-    fn from(error: ErrorFrame) -> Self {
-        Self {
-            code: error.code,
-            message: error.message,
-            violations: error.violations,
-            retry_after: error.retry_after.map(Duration::from_millis),
-        }
     }
 }
 
