@@ -132,7 +132,7 @@ impl Rooms {
         }
     }
 
-    /// Takes a `joined` in, whose text had so many bytes. `asked` is whether it answers a request.
+    /// Takes a `joined` in, whose text had so many bytes. `asked` is whether it answers a request that still waits.
     pub(super) fn joined(
         &mut self,
         mut joined: JoinedRoom,
@@ -155,7 +155,8 @@ impl Rooms {
         let stays = room.stays(&joined);
         let arrival = Position::arrive(&mut room.position, &mut joined, stays);
         room.shared.view.lock().name = joined.room_name;
-        let narrow = if asked || room.phase == Phase::Here {
+        let is_answer = asked || joined.id.is_some();
+        let narrow = if is_answer || room.phase == Phase::Here {
             room.settle(joined.subscriptions)
         } else {
             // The answer to the way back is still to come, and restores what was subscribed to.

@@ -329,12 +329,11 @@ impl Session {
         match frame {
             Incoming::Event(message) => self.rooms.event(message, bytes),
             Incoming::Joined(joined) => {
-                let room = joined.room_id.clone();
                 // With an id, it answers a join for which nobody waits any more.
-                let asked = joined.id.is_some();
-                self.entered(joined, bytes, asked, now)?;
-                if !asked {
-                    self.tell(Notice::Joined(room));
+                let notice = joined.id.is_none().then(|| Notice::Joined(joined.room_id.clone()));
+                self.entered(joined, bytes, false, now)?;
+                if let Some(notice) = notice {
+                    self.tell(notice);
                 }
             }
             Incoming::Left { room_id, reason, .. } => self.rooms.left(&room_id, Departure::of(reason)),
