@@ -213,6 +213,9 @@ impl Pending {
         }
         for entry in self.entries.values_mut() {
             entry.sent = false;
+            if let Purpose::Trigger { repeats, .. } = &mut entry.purpose {
+                *repeats = entry.first.is_some();
+            }
         }
         self.unanswered = 0;
         left

@@ -20,6 +20,8 @@ pub(super) enum Purpose {
     Trigger {
         room: RoomId,
         keyed: bool,
+        /// Whether it was sent before, on another connection.
+        repeats: bool,
     },
     History(RoomId),
     Rooms,
@@ -45,6 +47,7 @@ impl Purpose {
             Command::Trigger(trigger) => Self::Trigger {
                 room: trigger.room_id.clone(),
                 keyed: trigger.key.is_some(),
+                repeats: false,
             },
             Command::History(history) => Self::History(history.room_id.clone()),
             Command::ListRooms { .. } => Self::Rooms,
