@@ -1,4 +1,5 @@
-//! What waits for a reader: the newest items within two bounds, and how many older ones were dropped.
+//! What waits for a reader: the newest items within two bounds, and how many older ones were dropped. What marks a break between
+//! them is not dropped with them.
 //!
 //! Whoever puts something in never waits, so that a reader that stalls holds up nobody but itself.
 
@@ -18,11 +19,19 @@ pub(super) struct Bounds {
 pub(super) trait Weighed {
     /// How many bytes it counts for.
     fn weight(&self) -> usize;
+
+    /// Whether it is a mark between the others: it says something of all that comes behind it.
+    fn is_mark(&self) -> bool {
+        false
+    }
 }
 
-/// A queue that drops its oldest item over its bounds. Whatever the bounds, it holds the newest one.
+/// A queue that drops its oldest item over its bounds. Whatever the bounds, it holds the newest one, and the mark that the
+/// oldest ones are behind.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
+    /// The last mark that was in the way.
+    mark: Option<T>,
     waiting: VecDeque<T>,
     bytes: usize,
     bounds: Bounds,
@@ -32,6 +41,7 @@ pub(super) struct Queue<T> {
 impl<T: Weighed> Queue<T> {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
+            mark: None,
             waiting: VecDeque::new(),
             bytes: 0,
             bounds,
@@ -43,32 +53,50 @@ impl<T: Weighed> Queue<T> {
         self.bytes += item.weight();
         self.waiting.push_back(item);
         while self.waiting.len() > 1 && (self.waiting.len() > self.bounds.items || self.bytes > self.bounds.bytes) {
-            self.pop();
-            self.dropped += 1;
+            match self.pop() {
+                Some(mark) if mark.is_mark() => self.mark = Some(mark),
+                _ => self.dropped += 1,
+            }
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<T> {
+    /// What is next.
+    pub(super) fn next(&mut self) -> Option<Next<T>> {
+        // First the mark: what was dropped may have been behind it.
+        if let Some(mark) = self.mark.take() {
+            return Some(Next::Item(mark));
+        }
+        match std::mem::take(&mut self.dropped) {
+            0 => self.pop().map(Next::Item),
+            dropped => Some(Next::Dropped(dropped)),
+        }
+    }
+
+    fn pop(&mut self) -> Option<T> {
         let item = self.waiting.pop_front()?;
         self.bytes -= item.weight();
         Some(item)
     }
 
-    /// Takes out what `wanted` picks, in order.
-    pub(super) fn take(&mut self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
-        let (taken, kept): (Vec<T>, VecDeque<T>) =
-            std::mem::take(&mut self.waiting)
-                .into_iter()
-                .fold(Default::default(), |(mut taken, mut kept), item| {
-                    if wanted(&item) {
-                        taken.push(item);
-                    } else {
-                        kept.push_back(item);
-                    }
-                    (taken, kept)
-                });
-        self.waiting = kept;
-        self.bytes -= taken.iter().map(Weighed::weight).sum::<usize>();
+    /// Drops all that waits.
+    pub(super) fn clear(&mut self) {
+        self.dropped += self.waiting.len() as u64;
+        self.waiting.clear();
+        self.bytes = 0;
+    }
+
+    /// Takes out what `wanted` picks, in order, as a queue of its own, which knows what was dropped.
+    pub(super) fn split(&mut self, wanted: impl Fn(&T) -> bool, bounds: Bounds) -> Self {
+        let mut taken = Self::new(bounds);
+        taken.dropped = self.dropped;
+        for item in std::mem::take(&mut self.waiting) {
+            if wanted(&item) {
+                self.bytes -= item.weight();
+                taken.push(item);
+            } else {
+                self.waiting.push_back(item);
+            }
+        }
         taken
     }
 }
@@ -96,10 +124,11 @@ pub(super) enum Next<T> {
 }
 
 impl<T: Weighed> Buffer<T> {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    /// A buffer in which this waits already.
+    pub(super) fn of(queue: Queue<T>) -> Self {
         Self {
             state: Mutex::new(State {
-                queue: Queue::new(bounds),
+                queue,
                 ended: false,
                 reader: None,
             }),
@@ -124,12 +153,8 @@ impl<T: Weighed> Buffer<T> {
 
     pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next<T>> {
         let mut state = self.state.lock();
-        match std::mem::take(&mut state.queue.dropped) {
-            0 => {}
-            dropped => return Poll::Ready(Next::Dropped(dropped)),
-        }
-        if let Some(item) = state.queue.pop() {
-            return Poll::Ready(Next::Item(item));
+        if let Some(next) = state.queue.next() {
+            return Poll::Ready(next);
         }
         if state.ended {
             return Poll::Ready(Next::End);
@@ -161,9 +186,14 @@ mod tests {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     struct Parcel(usize);
 
+    /// What weighs nothing is a mark.
     impl Weighed for Parcel {
         fn weight(&self) -> usize {
             self.0
+        }
+
+        fn is_mark(&self) -> bool {
+            self.0 == 0
         }
     }
 
@@ -171,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_is_too_slow_loses_the_oldest_and_is_told_how_many() {
-        let buffer = Buffer::new(BOUNDS);
+        let buffer = Buffer::of(Queue::new(BOUNDS));
         for weight in 1..=5 {
             buffer.push(Parcel(weight));
         }
@@ -191,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_waits_is_woken_by_an_item_and_by_the_end() {
-        let buffer = std::sync::Arc::new(Buffer::new(BOUNDS));
+        let buffer = std::sync::Arc::new(Buffer::of(Queue::new(BOUNDS)));
         let reader = tokio::spawn({
             let buffer = buffer.clone();
             async move { (buffer.next().await, buffer.next().await) }
@@ -204,19 +234,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_weighs_nothing_any_more() {
+    fn what_is_taken_out_weighs_nothing_any_more_and_knows_what_was_dropped() {
         let mut queue = Queue::new(BOUNDS);
-        for weight in [60, 1, 39] {
+        for weight in [7, 60, 1, 39] {
             queue.push(Parcel(weight));
         }
-        assert_eq!(queue.take(|parcel| parcel.0 > 1), [Parcel(60), Parcel(39)]);
+        let mut taken = queue.split(|parcel| parcel.0 > 1, BOUNDS);
+        for expected in [Next::Dropped(1), Next::Item(Parcel(60)), Next::Item(Parcel(39))] {
+            assert_eq!(taken.next(), Some(expected));
+        }
+        assert_eq!(taken.next(), None);
         queue.push(Parcel(99));
-        assert_eq!(queue.dropped, 0);
+        assert_eq!(queue.waiting, [Parcel(1), Parcel(99)]);
+        queue.clear();
+        assert_eq!((queue.next(), queue.next()), (Some(Next::Dropped(3)), None));
+    }
+
+    #[test]
+    fn a_mark_is_told_however_much_of_what_is_around_it_was_dropped() {
+        let mut queue = Queue::new(BOUNDS);
+        for weight in [1, 0, 2, 3, 4, 5] {
+            queue.push(Parcel(weight));
+        }
+        for expected in [0, 3, 4, 5].map(Parcel) {
+            if expected == Parcel(3) {
+                assert_eq!(queue.next(), Some(Next::Dropped(2)));
+            }
+            assert_eq!(queue.next(), Some(Next::Item(expected)));
+        }
     }
 
     proptest! {
         #[test]
-        fn never_holds_more_than_its_bounds_or_one_item(weights in prop::collection::vec(0..200_usize, 0..50)) {
+        fn never_holds_more_than_its_bounds_or_one_item(weights in prop::collection::vec(1..200_usize, 0..50)) {
             let mut queue = Queue::new(BOUNDS);
             for (pushed, weight) in weights.iter().enumerate() {
                 queue.push(Parcel(*weight));

@@ -17,7 +17,7 @@ use super::builder::{ClientBuilder, Config};
 use super::engine::{Engine, First};
 use super::error::ClientError;
 use super::events::RoomHistory;
-use super::hearing::{ClientSubscription, Hearing};
+use super::hearing::{ClientSubscription, Hearing, Since};
 use super::joined::{AnyRoom, Joined};
 use super::notice::{Disconnection, Notice};
 use super::pending::{Answer, Pending};
@@ -188,7 +188,8 @@ impl DialogueClient {
     }
 
     /// Joins a room: a room type, or [`AnyRoom`] for one that is not known when the program is compiled. Await the result.
-    /// A room that the client is in already is joined once more, and its subscriptions are replaced if they are given.
+    /// A room that the client is in already is joined once more: its subscriptions are replaced if they are given, for what comes
+    /// from then on, and nothing is told again.
     pub fn join<R: RoomRef>(&self, room: R) -> Join<R> {
         Join::new(&self.shared, room)
     }
@@ -399,7 +400,9 @@ impl DialogueClient {
         F: Fn(Notice) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.shared.notices.handle(&self.shared.runtime, wants, handler)
+        self.shared
+            .notices
+            .handle(&self.shared.runtime, Since::Now, wants, handler)
     }
 
     /// Why the client is closed.

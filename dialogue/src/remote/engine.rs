@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::builder::Config;
-use super::error::ClientError;
+use super::error::{ClientError, Refused};
 use super::link::{Link, LinkEnd, Received};
 use super::notice::{Disconnection, Notice};
 use super::session::{Op, Session};
 use super::state::{CloseReason, ConnectionState, reconnects};
 use crate::hooks::contain;
-use crate::protocol::{ErrorCode, Incoming, Request, Welcome};
+use crate::protocol::{ErrorCode, ErrorFrame, Incoming, Request, Welcome};
 
 /// How long the server may take to answer when it is asked whether it is there.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -47,8 +47,8 @@ type Credentials = BoxFuture<'static, Result<Value, ClientError>>;
 /// Why an attempt to connect failed.
 struct Failure {
     error: ClientError,
-    /// The server's close, if it came to that.
-    close: Option<(u16, String)>,
+    /// If the next attempt would fail too: why there is none.
+    end: Option<CloseReason>,
 }
 
 /// Why a conversation is over.
@@ -93,15 +93,13 @@ impl Engine {
                     backoff.lasted(began.elapsed());
                     self.lost(end)
                 }
-                Err(Failure { error, close }) => {
-                    let close = close.filter(|(code, _)| !reconnects(*code));
-                    let close = close.map(|(code, reason)| CloseReason::ByServer { code, reason });
+                Err(Failure { error, end }) => {
                     if let Some(first) = first.take() {
                         let _ = first.send(Err(error));
-                        return close.unwrap_or(CloseReason::ByClient);
+                        return end.unwrap_or(CloseReason::ByClient);
                     }
                     self.session.tell(Notice::Error(error));
-                    close
+                    end
                 }
             };
             if let Some(reason) = final_close {
@@ -255,12 +253,27 @@ async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientError> {
 /// Opens a connection and signs in, within the time for it.
 async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), Failure> {
     let patience = config.connect_timeout;
-    timeout(patience, sign_in(config, resume))
-        .await
-        .unwrap_or_else(|_| Err(ClientError::TimedOut(patience).into()))
+    let mut refusal = None;
+    match timeout(patience, sign_in(config, resume, &mut refusal)).await {
+        Ok(Ok(opened)) => Ok(opened),
+        // What the server has said counts for more than how the connection ended, but for a close by which one stays away.
+        Ok(Err(failure)) => Err(match refusal {
+            Some(Failure { error, end }) => Failure {
+                error,
+                end: failure.end.or(end),
+            },
+            None => failure,
+        }),
+        Err(_) => Err(refusal.unwrap_or_else(|| ClientError::TimedOut(patience).into())),
+    }
 }
 
-async fn sign_in(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), Failure> {
+/// Opens a connection and signs in. What the server says against it is put into `refusal`.
+async fn sign_in(
+    config: Arc<Config>,
+    resume: Option<String>,
+    refusal: &mut Option<Failure>,
+) -> Result<(Link, Welcome), Failure> {
     let auth = credentials_of(Arc::clone(&config)).await?;
     let mut link = Link::open(&config.target).await?;
     let greeting = Request {
@@ -268,41 +281,59 @@ async fn sign_in(config: Arc<Config>, resume: Option<String>) -> Result<(Link, W
         command: Session::greeting(resume, auth),
     };
     link.send(greeting.encode());
-    let mut error = None;
     loop {
         match link.next().await {
             Received::Sign => {}
             Received::Text(message) => match Incoming::parse(message.as_text().unwrap_or_default()) {
                 Ok(Incoming::Connected(welcome)) => return Ok((link, welcome)),
-                Ok(Incoming::Error(refused)) if refused.code == ErrorCode::Unauthenticated => {
-                    error = Some(ClientError::Unauthenticated {
-                        message: refused.message,
-                    });
+                Ok(Incoming::Error(error)) => {
+                    // No close comes behind this: the server goes on waiting, for a better `connect` than there is.
+                    let is_last = error.code == ErrorCode::InvalidRequest;
+                    let failure = refused(error);
+                    if is_last {
+                        tokio::spawn(link.close());
+                        return Err(failure);
+                    }
+                    *refusal = Some(failure);
                 }
-                Ok(Incoming::Error(refused)) => error = Some(super::error::Refused::from(refused).into()),
                 Ok(_) => {}
                 Err(malformed) => return Err(ClientError::Protocol(malformed.to_string()).into()),
             },
             Received::End(LinkEnd::Closed { code, reason }) => {
                 tokio::spawn(link.close());
-                let closed = || {
-                    let reason = reason.clone();
-                    ClientError::Closed(CloseReason::ByServer { code, reason })
-                };
+                let reason = CloseReason::ByServer { code, reason };
                 return Err(Failure {
-                    error: error.unwrap_or_else(closed),
-                    close: Some((code, reason)),
+                    error: ClientError::Closed(reason.clone()),
+                    end: (!reconnects(code)).then_some(reason),
                 });
             }
-            Received::End(LinkEnd::Lost(reason)) => return Err(error.unwrap_or(ClientError::connect(reason)).into()),
+            Received::End(LinkEnd::Lost(reason)) => return Err(ClientError::connect(reason).into()),
             Received::End(LinkEnd::Broken(reason)) => return Err(ClientError::Protocol(reason).into()),
         }
     }
 }
 
+/// A `connect` that the server does not carry out.
+fn refused(error: ErrorFrame) -> Failure {
+    let code = error.code;
+    let message = error.message.clone();
+    // The same `connect` would be refused again.
+    let end = match code {
+        ErrorCode::InvalidRequest | ErrorCode::Unauthenticated | ErrorCode::UnsupportedProtocol => {
+            Some(CloseReason::Refused { code, message })
+        }
+        _ => None,
+    };
+    let error = match code {
+        ErrorCode::Unauthenticated => ClientError::Unauthenticated { message: error.message },
+        _ => Refused::from(error).into(),
+    };
+    Failure { error, end }
+}
+
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self { error, close: None }
+        Self { error, end: None }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::state::CloseReason;
 use crate::event::{DecodeError, Violation};
 use crate::id::RoomId;
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, ErrorFrame};
 
 /// An error that is not Dialogue's own.
 pub(super) type Source = Arc<dyn Error + Send + Sync>;
@@ -111,6 +111,17 @@ impl ClientError {
             Self::Refused(refused) => Some(refused.code),
             Self::Unauthenticated { .. } => Some(ErrorCode::Unauthenticated),
             _ => None,
+        }
+    }
+}
+
+impl From<ErrorFrame> for Refused {
+    fn from(error: ErrorFrame) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            violations: error.violations,
+            retry_after: error.retry_after.map(Duration::from_millis),
         }
     }
 }

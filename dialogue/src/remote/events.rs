@@ -12,12 +12,13 @@ use crate::id::RoomId;
 pub enum Recovery {
     /// Every event with history that the client was due has come or comes now. (What has no history is not told again.)
     Complete,
-    /// Something is gone. What the room sends to who joins for the first time comes next; throw away what you had of the
-    /// room and start from it. [`Joined::history`](crate::Joined::history) pages further back.
+    /// Something is gone. What the room sends to who joins for the first time comes next, whether you have seen it or not: throw
+    /// away what you had of the room and start from it. [`Joined::history`](crate::Joined::history) pages further back.
     Gap(Gap),
 }
 
-/// Where a client's view of a room breaks off: events after it are gone.
+/// Where a client's view of a room breaks off: events after it are gone. A program that shows events begins anew behind it; one
+/// that acts on each once passes over those up to `last_seen`, in the same epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
@@ -68,7 +69,7 @@ impl Departure {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoomStreamError {
-    /// The reader was too slow, and this many events are lost to it.
+    /// The reader was too slow, or began too late, and this many events are lost to it.
     #[error("{0} events were missed")]
     Lagged(u64),
     /// The client was away, and events after [`Gap::last_seen`] are gone: start from what comes next.
@@ -104,6 +105,10 @@ impl Weighed for RoomItem {
             Self::Event(_, bytes) => *bytes,
             Self::Recovered(_) | Self::Departed(_) => 0,
         }
+    }
+
+    fn is_mark(&self) -> bool {
+        !matches!(self, Self::Event(..))
     }
 }
 

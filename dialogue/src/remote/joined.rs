@@ -12,11 +12,12 @@ use serde_json::Value;
 use super::buffer::{Buffer, Next};
 use super::client::Shared;
 use super::events::{Departure, Recovery, RoomItem, RoomStreamError, decode};
-use super::hearing::{ClientSubscription, ListenerKey};
+use super::hearing::{ClientSubscription, ListenerKey, Since};
 use super::pending::Answer;
 use super::replies::{HistoryPage, Page};
 use super::request::{Asking, Triggering, unexpected};
 use super::rooms::RoomShared;
+use super::turn::Placed;
 use crate::event::{DialogueEvent, EventMessage, Payload, Received, Violation};
 use crate::hooks::HookOutcome;
 use crate::id::{EventName, RoomId};
@@ -40,8 +41,11 @@ impl<E: DialogueEvent> ClientAllows<E> for AnyRoom {}
 
 /// A room that a client is in: what a join gives. A cheap clone.
 ///
-/// It stays the same room across lost connections. Dropping it leaves nothing: [`leave`](Self::leave) does. What the room sends
-/// between the join and the first handler or stream is kept for that one, up to 256 events and 256 KiB.
+/// It stays the same room across lost connections. Dropping it leaves nothing: [`leave`](Self::leave) does.
+///
+/// What the room sends between the join and the first handler or stream of events is kept for that one, up to 600 events and
+/// 1 MiB; if there were more, it is told how many are lost. Further ones are given what nobody else has wanted, if they are there
+/// within 5 s of the first: handlers are set up one after another. Later ones begin with what comes then.
 pub struct Joined<R> {
     client: Arc<Shared>,
     room: R,
@@ -110,6 +114,7 @@ impl<R> Joined<R> {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
+            Since::Before,
             |item| item.is_event_of(M::names()),
             move |item| match item {
                 RoomItem::Event(message, _) => match decode(&message) {
@@ -131,6 +136,7 @@ impl<R> Joined<R> {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
+            Since::Before,
             |item| item.is_event_of(None),
             move |item| match item {
                 RoomItem::Event(message, _) => Some(handler(EventMessage::clone(&message))),
@@ -139,13 +145,16 @@ impl<R> Joined<R> {
         )
     }
 
-    /// Runs `handler` each time the client is back in the room after a lost connection: whether anything is missed.
+    /// Runs `handler` each time the client is back in the room after a lost connection: whether anything is missed. It runs in
+    /// its place: when all handlers of the room have handled what came before, and before they go on. So a handler that never
+    /// returns holds this one up.
     pub fn on_recovered<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(Recovery) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
+            Since::Now,
             |item| matches!(item, RoomItem::Recovered(_)),
             move |item| match item {
                 RoomItem::Recovered(recovery) => Some(handler(recovery)),
@@ -154,13 +163,15 @@ impl<R> Joined<R> {
         )
     }
 
-    /// Runs `handler` when the client is no longer in the room, for whatever reason. It is the last that is heard of it.
+    /// Runs `handler` when the client is no longer in the room, for whatever reason. It is the last that is heard of it: it runs
+    /// when all handlers of the room have handled what came before.
     pub fn on_left<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(Departure) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
+            Since::Now,
             |item| matches!(item, RoomItem::Departed(_)),
             move |item| match item {
                 RoomItem::Departed(departure) => Some(handler(departure)),
@@ -169,12 +180,12 @@ impl<R> Joined<R> {
         )
     }
 
-    fn handle<F, Fut>(&self, wants: fn(&RoomItem) -> bool, handler: F) -> ClientSubscription
+    fn handle<F, Fut>(&self, since: Since, wants: fn(&RoomItem) -> bool, handler: F) -> ClientSubscription
     where
         F: Fn(RoomItem) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.shared.hearing.handle(&self.client.runtime, wants, handler)
+        self.shared.hearing.handle(&self.client.runtime, since, wants, handler)
     }
 
     /// The events of a type, or of the room's enum, as a stream, with each gap in its place.
@@ -184,7 +195,7 @@ impl<R> Joined<R> {
     {
         let wants =
             |item: &RoomItem| item.is_event_of(M::names()) || matches!(item, RoomItem::Recovered(Recovery::Gap(_)));
-        let (key, buffer) = self.shared.hearing.listen(wants);
+        let (key, buffer) = self.shared.hearing.listen(Since::Before, wants);
         RoomStream {
             buffer,
             key,
@@ -295,7 +306,7 @@ impl<R> fmt::Debug for Joined<R> {
 /// is told how many. The stream ends when the client has left the room, or the connection has ended for good.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct RoomStream<M> {
-    buffer: Arc<Buffer<RoomItem>>,
+    buffer: Arc<Buffer<Placed<RoomItem>>>,
     key: ListenerKey,
     shared: Arc<RoomShared>,
     _client: Arc<Shared>,
@@ -318,16 +329,18 @@ impl<M: Received> RoomStream<M> {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<EventMessage<M>, RoomStreamError>>> {
         loop {
-            let Poll::Ready(next) = self.buffer.poll_next(context) else {
-                return Poll::Pending;
+            let item = match std::task::ready!(self.buffer.poll_next(context)) {
+                Next::Item(placed) => placed.item,
+                Next::Dropped(number) => return Poll::Ready(Some(Err(RoomStreamError::Lagged(number)))),
+                Next::End => return Poll::Ready(None),
             };
-            return Poll::Ready(match next {
-                Next::Item(RoomItem::Event(message, _)) => Some(decode(&message).map_err(RoomStreamError::from)),
-                Next::Item(RoomItem::Recovered(Recovery::Gap(gap))) => Some(Err(RoomStreamError::Gap(gap))),
-                Next::Item(_) => continue,
-                Next::Dropped(number) => Some(Err(RoomStreamError::Lagged(number))),
-                Next::End => None,
-            });
+            match item {
+                RoomItem::Event(message, _) => {
+                    return Poll::Ready(Some(decode(&message).map_err(RoomStreamError::from)));
+                }
+                RoomItem::Recovered(Recovery::Gap(gap)) => return Poll::Ready(Some(Err(RoomStreamError::Gap(gap)))),
+                RoomItem::Recovered(Recovery::Complete) | RoomItem::Departed(_) => {}
+            }
         }
     }
 }

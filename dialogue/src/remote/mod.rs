@@ -54,21 +54,22 @@
 //! sent again instead, under a key by which the server carries them out once: see [`Triggering`]. Requests that are made
 //! while there is no connection wait for it, for as long as [`ClientBuilder::request_timeout`] says.
 //!
-//! By some close codes ([`CloseCode`](crate::CloseCode)) a server says that coming back is no use: bad credentials, a revoked
-//! user. Then the client is [closed](ConnectionState::Closed) for good, and says by which.
+//! By some close codes ([`CloseCode`](crate::CloseCode)), or by refusing to connect, a server says that coming back is no use: bad
+//! credentials, a revoked user. Then the client is [closed](ConnectionState::Closed) for good, and says by which.
 //!
 //! # Bounds
 //!
 //! Nothing grows without a bound, whatever the server sends and however slow a handler is: requests
 //! ([`ClientBuilder::max_requests`]), the events that wait for a handler or a stream ([`ClientBuilder::buffer`]; the oldest are
-//! dropped, and told), messages ([`ClientBuilder::max_message`]). No handler holds up another one, or the connection.
+//! dropped, and told), messages ([`ClientBuilder::max_message`]). No handler holds up the connection, nor another handler, except that
+//! a recovery or a departure is told when all handlers of the room have come that far.
 //!
 //! # TLS
 //!
 //! `wss://` trusts what the system trusts, and what [`ClientBuilder::trust`] adds.
 
-// From the inside out: `backoff`, `position`, `buffer` and `pending` are pure; `hearing` and `rooms` put them together;
-// `session` is the conversation, `link` a connection, `engine` the task that runs the one over the other. `client`, `joined`,
+// From the inside out: `backoff`, `position`, `buffer`, `purpose` and `pending` are pure; `turn`, `hearing` and `rooms` put them
+// together; `session` is the conversation, `link` a connection, `engine` the task that runs the one over the other. `client`, `joined`,
 // `request` and `builder` are the handles, `state`, `events`, `notice`, `replies` and `error` what they are told.
 mod backoff;
 mod buffer;
@@ -83,11 +84,13 @@ mod link;
 mod notice;
 mod pending;
 mod position;
+mod purpose;
 mod replies;
 mod request;
 mod rooms;
 mod session;
 mod state;
+mod turn;
 
 pub use builder::ClientBuilder;
 pub use client::DialogueClient;

@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::error::ClientError;
+use super::purpose::Purpose;
 use super::rooms::RoomShared;
 use crate::event::EventMessage;
-use crate::id::{EventName, RoomId, UserId};
+use crate::id::{RoomId, UserId};
 use crate::protocol::{Command, ListedRoom, Request};
 
 /// How much may be on its way to the server unanswered, in bytes: what a fast line holds, and no more than a server reads
@@ -36,71 +37,6 @@ pub(super) enum Answer {
 
 /// Who waits for it.
 pub(super) type Reply = oneshot::Sender<Result<Answer, ClientError>>;
-
-/// What a request was for, once it is text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A join that somebody asks for, and whether it says what to subscribe to.
-    Join {
-        room: RoomId,
-        subscribes: bool,
-    },
-    /// A join that nobody asked for: the way back into a room.
-    Rejoin(RoomId),
-    Leave(RoomId),
-    Subscribe(RoomId, EventName),
-    SubscribeAll(RoomId),
-    Unsubscribe(RoomId, EventName),
-    Trigger {
-        room: RoomId,
-        keyed: bool,
-    },
-    History(RoomId),
-    Rooms,
-    CreateRoom,
-    DeleteRoom,
-    /// `connect` on a live connection.
-    Renewal,
-    Ping,
-}
-
-impl Purpose {
-    pub(super) fn of(command: &Command) -> Self {
-        match command {
-            Command::Connect(_) => Self::Renewal,
-            Command::Join(join) => Self::Join {
-                room: join.room_id.clone(),
-                subscribes: join.subscriptions.is_some(),
-            },
-            Command::Leave { room_id } => Self::Leave(room_id.clone()),
-            Command::Subscribe { room_id, event } => Self::Subscribe(room_id.clone(), event.clone()),
-            Command::SubscribeAll { room_id } => Self::SubscribeAll(room_id.clone()),
-            Command::Unsubscribe { room_id, event } => Self::Unsubscribe(room_id.clone(), event.clone()),
-            Command::Trigger(trigger) => Self::Trigger {
-                room: trigger.room_id.clone(),
-                keyed: trigger.key.is_some(),
-            },
-            Command::History(history) => Self::History(history.room_id.clone()),
-            Command::ListRooms { .. } => Self::Rooms,
-            Command::CreateRoom { .. } => Self::CreateRoom,
-            Command::DeleteRoom { .. } => Self::DeleteRoom,
-            Command::Ping => Self::Ping,
-        }
-    }
-
-    /// The room that the client must be in.
-    fn room(&self) -> Option<&RoomId> {
-        match self {
-            Self::Leave(room)
-            | Self::Subscribe(room, _)
-            | Self::SubscribeAll(room)
-            | Self::Unsubscribe(room, _)
-            | Self::Trigger { room, .. }
-            | Self::History(room) => Some(room),
-            _ => None,
-        }
-    }
-}
 
 /// Whether a room's requests can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,8 +100,12 @@ impl Pending {
         }
     }
 
-    /// Whether another request may come.
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether another request may come. What nobody waits for any more, and was never sent, makes room for it.
+    pub(super) fn has_room(&mut self) -> bool {
+        if self.entries.len() >= self.limit {
+            self.entries
+                .retain(|_, entry| entry.first.is_some() || !entry.is_abandoned());
+        }
         self.entries.len() < self.limit
     }
 
@@ -252,6 +192,8 @@ impl Pending {
             .entries
             .extract_if(.., |_, entry| matches!(entry.purpose, Purpose::Leave(_)));
         let left = leaving.filter_map(|(_, entry)| match entry.purpose {
+            // Dropped before it was sent, it is none.
+            Purpose::Leave(_) if entry.first.is_none() && entry.is_abandoned() => None,
             Purpose::Leave(room) => Some((room, entry.reply)),
             _ => None,
         });
@@ -271,25 +213,30 @@ impl Pending {
         }
         for entry in self.entries.values_mut() {
             entry.sent = false;
+            if let Purpose::Trigger { repeats, .. } = &mut entry.purpose {
+                *repeats = entry.first.is_some();
+            }
         }
         self.unanswered = 0;
         left
     }
 
-    /// Fails what has waited for too long. Returns the rooms whose way back it was.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<RoomId> {
+    /// Fails what has waited for too long. Returns what of it was the client's own.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(Purpose, ClientError)> {
         let late: Vec<i64> = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.deadline <= now)
             .map(|(id, _)| *id)
             .collect();
-        let mut rooms = Vec::new();
+        let error = ClientError::TimedOut(self.patience);
+        let mut own = Vec::new();
         for id in late {
-            rooms.extend(self.rejoined_room(id));
-            self.fail(id, Some(ClientError::TimedOut(self.patience)));
+            let entry = self.entries.get(&id).filter(|entry| entry.reply.is_none());
+            own.extend(entry.map(|entry| (entry.purpose.clone(), error.clone())));
+            self.fail(id, Some(error.clone()));
         }
-        rooms
+        own
     }
 
     /// When [`expire`](Self::expire) has something to do.
@@ -339,6 +286,11 @@ impl Pending {
 }
 
 impl Entry {
+    /// Whether whoever asked has gone.
+    fn is_abandoned(&self) -> bool {
+        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
     /// Why it is not to be sent to this room's incarnation, or to a server that takes so much, ever.
     fn obstacle(
         &self,
@@ -349,7 +301,7 @@ impl Entry {
     ) -> Option<ClientError> {
         let may_be_sent = match &self.first {
             // Where whoever asked has gone, nothing has happened yet, and nothing needs to.
-            None => !self.reply.as_ref().is_some_and(oneshot::Sender::is_closed),
+            None => !self.is_abandoned(),
             Some(first) => first.is_repeatable(now, user, epoch),
         };
         if !may_be_sent {
@@ -537,6 +489,22 @@ mod tests {
         drop(outcome);
         client.pending.link_lost();
         assert_eq!(client.send(), 1, "it may have gone out, so its key is used up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_any_more_takes_no_place_from_others() {
+        let mut client = Client::new();
+        let mut kept = client.trigger(Some("k"));
+        for _ in 0..3 {
+            drop(client.trigger(Some("l")));
+        }
+        assert!(client.pending.has_room());
+        assert_eq!((client.send(), failed(&mut kept)), (1, None));
+        let mut waiting: Vec<_> = (0..3).map(|_| client.trigger(Some("m"))).collect();
+        assert!(!client.pending.has_room());
+        drop((kept, waiting.pop()));
+        assert!(client.pending.has_room());
+        assert!(client.pending.answered(1).is_some(), "it was sent");
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,10 +21,11 @@ use crate::protocol::{Command, Join, JoinedRoom, Subscriptions};
 /// How many rooms a server can take a client into by itself: as many as it lets a client be in by default.
 const MAX_UNASKED: usize = 100;
 
-/// What is kept of a room until somebody listens. Less than a listener's own buffer: a server can fill it by itself.
+/// What is kept of a room until somebody listens: what a server sends to who joins, 300 events of 512 KiB by default, and about as
+/// much that comes behind it.
 const UNHEARD: Bounds = Bounds {
-    items: 256,
-    bytes: 256 * 1024,
+    items: 600,
+    bytes: 1024 * 1024,
 };
 
 /// What the handles of a room share with the session.
@@ -75,6 +76,8 @@ struct Room {
     /// What of that the server has not been heard to leave out since the way back.
     not_left_out: BTreeSet<EventName>,
     phase: Phase,
+    /// What the client is subscribed to where the server has taken it in by itself, before its way back was answered.
+    taken_in: Option<Subscriptions>,
 }
 
 /// The index of rooms that the client's handles see.
@@ -129,7 +132,7 @@ impl Rooms {
         }
     }
 
-    /// Takes a `joined` in, whose text had so many bytes. `asked` is whether it answers a request.
+    /// Takes a `joined` in, whose text had so many bytes. `asked` is whether it answers a request that still waits.
     pub(super) fn joined(
         &mut self,
         mut joined: JoinedRoom,
@@ -148,32 +151,25 @@ impl Rooms {
         let Some(room) = self.rooms.get_mut(&id) else {
             return Err(TooManyRooms);
         };
-        let was_away = room.phase != Phase::Here;
-        room.phase = Phase::Here;
-        let arrival = Position::arrive(&mut room.position, &mut joined);
-        room.subscriptions = joined.subscriptions;
-        if !room.subscriptions.wildcard {
-            room.hear_all();
-        }
-        // The wildcard of a new membership is whole again.
-        if was_away {
-            room.not_left_out = room.except.clone();
-        }
-        let narrow = room
-            .except
-            .iter()
-            .filter(|_| was_away)
-            .map(|event| Command::Unsubscribe {
-                room_id: id.clone(),
-                event: event.clone(),
-            });
-        let narrow = narrow.collect();
+        let weight = bytes / joined.events.len().max(1);
+        let stays = room.stays(&joined);
+        let arrival = Position::arrive(&mut room.position, &mut joined, stays);
         room.shared.view.lock().name = joined.room_name;
-        room.show();
+        let is_answer = asked || joined.id.is_some();
+        let narrow = if is_answer || room.phase == Phase::Here {
+            room.settle(joined.subscriptions)
+        } else {
+            // The answer to the way back is still to come, and restores what was subscribed to.
+            room.taken_in = Some(joined.subscriptions);
+            Vec::new()
+        };
         if let Some(recovery) = arrival.recovery {
+            if matches!(recovery, Recovery::Gap(_)) {
+                // Who has heard nothing yet has nothing to throw away.
+                room.shared.hearing.forget();
+            }
             room.shared.hearing.offer(&RoomItem::Recovered(recovery), false);
         }
-        let weight = bytes / arrival.events.len().max(1);
         for event in &arrival.events {
             // What was unsubscribed is among what was missed.
             if !room.except.contains(&event.event) {
@@ -256,10 +252,25 @@ impl Rooms {
         }
     }
 
+    /// There is no way back into a room. The client has left it, unless the server has taken it in all the same.
+    pub(super) fn barred(&mut self, id: &RoomId, error: ClientError) {
+        match self.rooms.get_mut(id) {
+            Some(room) if room.phase == Phase::Here => {}
+            Some(room) if room.taken_in.is_some() => {
+                let subscriptions = room.taken_in.take().unwrap_or_default();
+                room.settle(subscriptions);
+            }
+            _ => self.left(id, Departure::NotRejoined(error)),
+        }
+    }
+
     /// The connection is lost: no membership outlives it.
     pub(super) fn link_lost(&mut self) {
         for room in self.rooms.values_mut() {
             room.phase = Phase::Away(None);
+            room.taken_in = None;
+            // The wildcard of a new membership is whole again.
+            room.not_left_out.clone_from(&room.except);
         }
     }
 
@@ -267,7 +278,7 @@ impl Rooms {
     pub(super) fn is_away(&self, id: &RoomId) -> bool {
         self.rooms
             .get(id)
-            .is_some_and(|room| matches!(room.phase, Phase::Away(_)))
+            .is_some_and(|room| matches!(room.phase, Phase::Away(_)) && room.taken_in.is_none())
     }
 
     /// The way back did not work out; it is tried again at this time.
@@ -298,13 +309,6 @@ impl Rooms {
         });
         times.min()
     }
-
-    /// A join that somebody asks for, in a room where the client may be already: then it says where it was.
-    pub(super) fn complete(&self, join: &mut Join) {
-        if let Some(room) = self.rooms.get(&join.room_id) {
-            join.since = room.position.as_ref().map(Position::since);
-        }
-    }
 }
 
 impl Room {
@@ -326,7 +330,38 @@ impl Room {
             except: BTreeSet::new(),
             not_left_out: BTreeSet::new(),
             phase: Phase::Here,
+            taken_in: None,
         }
+    }
+
+    /// Whether a `joined` finds the client in the room, and subscribes it to nothing of which it has missed some.
+    fn stays(&self, joined: &JoinedRoom) -> bool {
+        let heard = match self.phase {
+            Phase::Here => Some(&self.subscriptions),
+            _ => self.taken_in.as_ref(),
+        };
+        // A join that does not say where the client was asks for nothing that was before it.
+        heard.is_some_and(|heard| joined.recovered != Some(false) || !widens(&joined.subscriptions, heard))
+    }
+
+    /// The client is here, with these subscriptions. Returns what the wildcard must be narrowed by again.
+    fn settle(&mut self, subscriptions: Subscriptions) -> Vec<Command> {
+        let was_away = std::mem::replace(&mut self.phase, Phase::Here) != Phase::Here;
+        self.taken_in = None;
+        self.subscriptions = subscriptions;
+        if !self.subscriptions.wildcard {
+            self.hear_all();
+        }
+        self.show();
+        let narrow = self
+            .except
+            .iter()
+            .filter(|_| was_away)
+            .map(|event| Command::Unsubscribe {
+                room_id: self.shared.id.clone(),
+                event: event.clone(),
+            });
+        narrow.collect()
     }
 
     fn hand_on(&self, message: EventMessage, bytes: usize) {
@@ -367,6 +402,11 @@ impl Room {
     }
 }
 
+/// Whether one hears something by these subscriptions that one does not by those of before.
+fn widens(subscriptions: &Subscriptions, before: &Subscriptions) -> bool {
+    !before.wildcard && (subscriptions.wildcard || !subscriptions.events.is_subset(&before.events))
+}
+
 /// Whether a room that the server does not let the client back into now may be tried again, and when.
 pub(super) fn retry_rejoin(error: &ClientError, now: Instant) -> Option<Instant> {
     use crate::protocol::ErrorCode;
@@ -387,7 +427,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::remote::buffer::Next;
+    use crate::remote::buffer::{Buffer, Next};
+    use crate::remote::hearing::Since;
+    use crate::remote::turn::Placed;
 
     const BOUNDS: Bounds = Bounds { items: 16, bytes: 1024 };
 
@@ -401,6 +443,13 @@ mod tests {
 
     fn rooms() -> Rooms {
         Rooms::new(RoomIndex::default(), BOUNDS)
+    }
+
+    async fn next(heard: &Buffer<Placed<RoomItem>>) -> Option<RoomItem> {
+        match heard.next().await {
+            Next::Item(placed) => Some(placed.item),
+            _ => None,
+        }
     }
 
     fn event(name: &str) -> EventMessage {
@@ -432,7 +481,7 @@ mod tests {
             .ok()
             .unwrap()
             .shared;
-        let (_, heard) = shared.hearing.listen(|item| item.is_event_of(None));
+        let (_, heard) = shared.hearing.listen(Since::Before, |item| item.is_event_of(None));
         rooms.unsubscribed(&"chat".into(), &"a".into());
         assert_eq!(shared.view().subscriptions, ["*", "b"]);
         rooms.link_lost();
@@ -455,31 +504,28 @@ mod tests {
         assert_eq!(entered.narrow, [narrow]);
         rooms.event(event("a"), 1);
         rooms.event(event("b"), 1);
-        assert!(matches!(heard.next().await, Next::Item(RoomItem::Event(message, _)) if message.event == "b"));
+        assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "b"));
         // What is subscribed to again may come before the answer does.
         rooms.unsubscribed(&"chat".into(), &"a".into());
         rooms.event(event("a"), 1);
         rooms.event(event("b"), 1);
-        assert!(matches!(heard.next().await, Next::Item(RoomItem::Event(message, _)) if message.event == "a"));
+        assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "a"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
         let mut rooms = rooms();
         let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
-        let (_, told) = shared.hearing.listen(|_| true);
+        let (_, told) = shared.hearing.listen(Since::Before, |_| true);
         rooms.link_lost();
         rooms.joined(joined("chat", &[], Some(false)), 0, true).ok().unwrap();
-        assert!(matches!(
-            told.next().await,
-            Next::Item(RoomItem::Recovered(Recovery::Gap(_)))
-        ));
+        assert!(matches!(next(&told).await, Some(RoomItem::Recovered(Recovery::Gap(_)))));
         rooms.left(&"chat".into(), Departure::Removed);
         assert!(matches!(
-            told.next().await,
-            Next::Item(RoomItem::Departed(Departure::Removed))
+            next(&told).await,
+            Some(RoomItem::Departed(Departure::Removed))
         ));
-        assert!(matches!(told.next().await, Next::End));
+        assert!(next(&told).await.is_none());
         assert!(shared.view().departed);
         assert_eq!(rooms.readiness(&"chat".into()), Readiness::Gone);
     }

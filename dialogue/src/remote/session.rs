@@ -14,10 +14,11 @@ use super::error::{ClientError, Refused};
 use super::events::{Departure, RoomHistory};
 use super::hearing::Hearing;
 use super::notice::Notice;
-use super::pending::{Answer, Pending, Purpose, Reply};
+use super::pending::{Answer, Pending, Reply};
+use super::purpose::Purpose;
 use super::rooms::{Rooms, retry_rejoin};
 use crate::id::{ClientId, RoomId, UserId};
-use crate::protocol::{Command, Connect, ErrorFrame, Incoming, JoinedRoom, PROTOCOL, Welcome};
+use crate::protocol::{Command, Connect, ErrorCode, Incoming, JoinedRoom, PROTOCOL, Welcome};
 
 /// What the longest message is taken to be until a server says.
 const USUAL_MESSAGE: usize = 65_536;
@@ -101,22 +102,20 @@ impl Session {
     }
 
     /// Whether another request can be taken.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_room(&mut self) -> bool {
         self.pending.has_room()
     }
 
     /// Takes a request of a handle.
     pub(super) fn request(&mut self, op: Op, now: Instant) {
-        let Op { mut command, reply } = op;
-        match &mut command {
-            // A membership does not outlive its connection: there is nothing to ask the server.
-            Command::Leave { room_id } if self.rooms.is_away(room_id) => {
-                self.rooms.left(room_id, Departure::Left);
-                let _ = reply.send(Ok(Answer::Done { seq: None }));
-                return;
-            }
-            Command::Join(join) => self.rooms.complete(join),
-            _ => {}
+        let Op { command, reply } = op;
+        // A membership does not outlive its connection: there is nothing to ask the server.
+        if let Command::Leave { room_id } = &command
+            && self.rooms.is_away(room_id)
+        {
+            self.rooms.left(room_id, Departure::Left);
+            let _ = reply.send(Ok(Answer::Done { seq: None }));
+            return;
         }
         let purpose = Purpose::of(&command);
         self.pending.add(command, purpose, Some(reply), now);
@@ -194,8 +193,12 @@ impl Session {
 
     /// Fails what has waited for too long.
     pub(super) fn tick(&mut self, now: Instant) {
-        for room in self.pending.expire(now) {
-            self.rooms.rejoin_at(&room, now);
+        for (purpose, error) in self.pending.expire(now) {
+            match purpose {
+                Purpose::Rejoin(room) => self.rooms.rejoin_at(&room, now),
+                Purpose::Renewal => self.renewal_failed(error, now),
+                _ => {}
+            }
         }
     }
 
@@ -217,7 +220,7 @@ impl Session {
         let frame = Incoming::parse(text).map_err(|error| ClientError::Protocol(error.to_string()))?;
         match frame.id().and_then(|id| self.pending.answered(id)) {
             Some((purpose, reply)) => self.answer(purpose, reply, frame, text.len(), now),
-            None => self.push(frame, text.len()),
+            None => self.push(frame, text.len(), now),
         }
     }
 
@@ -229,64 +232,85 @@ impl Session {
         bytes: usize,
         now: Instant,
     ) -> Result<(), ClientError> {
-        let answer = match (purpose, frame) {
-            (purpose, Incoming::Error(error)) => {
-                let error = ClientError::from(Refused::from(error));
-                if let Some(reply) = reply {
-                    let _ = reply.send(Err(error));
-                } else {
-                    self.refused(purpose, error, now);
-                }
-                return Ok(());
+        if let Incoming::Error(error) = frame {
+            // Said before the key is looked up: of what was sent first, it says nothing.
+            let is_unknown = matches!(error.code, ErrorCode::RateLimited | ErrorCode::RoomNotFound)
+                && matches!(purpose, Purpose::Trigger { repeats: true, .. });
+            let error = if is_unknown {
+                ClientError::Disconnected
+            } else {
+                Refused::from(error).into()
+            };
+            match reply {
+                Some(reply) => drop(reply.send(Err(error))),
+                None => self.refused(purpose, error, now),
             }
+            return Ok(());
+        }
+        let answer = self.carried_out(purpose, frame, bytes, now);
+        // A server that answers what it was not asked is told to whoever waits, and is not listened to any further.
+        let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
+        if let Some(reply) = reply {
+            let _ = reply.send(answer);
+        }
+        outcome
+    }
+
+    /// What a request that was carried out comes to.
+    fn carried_out(
+        &mut self,
+        purpose: Purpose,
+        frame: Incoming,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<Answer, ClientError> {
+        let seq = match (purpose, frame) {
             (Purpose::Join { subscribes, .. }, Incoming::Joined(joined)) => {
                 if subscribes {
                     self.rooms.subscribed_anew(&joined.room_id);
                 }
-                Answer::Joined(self.entered(joined, bytes, true, now)?)
+                return self.entered(joined, bytes, true, now).map(Answer::Joined);
             }
-            (Purpose::Rejoin(_), Incoming::Joined(joined)) => Answer::Joined(self.entered(joined, bytes, true, now)?),
-            (Purpose::Leave(room), Incoming::Left { .. }) => {
-                self.rooms.left(&room, Departure::Left);
-                Answer::Done { seq: None }
+            (Purpose::Rejoin(_), Incoming::Joined(joined)) => {
+                return self.entered(joined, bytes, true, now).map(Answer::Joined);
             }
+            (Purpose::History(_), Incoming::History { events, more, .. }) => {
+                return Ok(Answer::History { events, more });
+            }
+            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
+            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => return Ok(Answer::Room(room)),
             (Purpose::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed(&room, event);
-                self.done(&room, seq)
+                self.seen(&room, seq)
             }
             (Purpose::SubscribeAll(room), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed_to_all(&room);
-                self.done(&room, seq)
+                self.seen(&room, seq)
             }
             (Purpose::Unsubscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.unsubscribed(&room, &event);
-                self.done(&room, seq)
+                self.seen(&room, seq)
             }
-            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.done(&room, seq),
-            (Purpose::History(_), Incoming::History { events, more, .. }) => Answer::History { events, more },
-            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => Answer::Rooms { rooms, more },
-            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => Answer::Room(room),
+            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.seen(&room, seq),
+            (Purpose::Leave(room), Incoming::Left { .. }) => {
+                self.rooms.left(&room, Departure::Left);
+                None
+            }
             (Purpose::DeleteRoom, Incoming::RoomDeleted { room_id, .. }) => {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
-                Answer::Done { seq: None }
+                None
             }
             (Purpose::Renewal, Incoming::Connected(welcome)) => {
                 self.welcomed(welcome, now);
-                return Ok(());
+                None
             }
-            (Purpose::Ping, Incoming::Pong { .. }) => return Ok(()),
+            (Purpose::Ping, Incoming::Pong { .. }) => None,
             (purpose, _) => {
-                let error = ClientError::Protocol(format!("the server answered another request than {purpose:?}"));
-                if let Some(reply) = reply {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                return Err(error);
+                let error = format!("the server answered another request than {purpose:?}");
+                return Err(ClientError::Protocol(error));
             }
         };
-        if let Some(reply) = reply {
-            let _ = reply.send(Ok(answer));
-        }
-        Ok(())
+        Ok(Answer::Done { seq })
     }
 
     /// A request of the client's own was refused.
@@ -303,21 +327,20 @@ impl Session {
 
     /// There is no way back into a room.
     fn barred(&mut self, room: &RoomId, error: ClientError) {
-        self.rooms.left(room, Departure::NotRejoined(error.clone()));
+        self.rooms.barred(room, error.clone());
         self.tell(Notice::Error(error));
     }
 
     /// Takes in what answers nothing that is waited for.
-    fn push(&mut self, frame: Incoming, bytes: usize) -> Result<(), ClientError> {
+    fn push(&mut self, frame: Incoming, bytes: usize, now: Instant) -> Result<(), ClientError> {
         match frame {
             Incoming::Event(message) => self.rooms.event(message, bytes),
             Incoming::Joined(joined) => {
-                let room = joined.room_id.clone();
                 // With an id, it answers a join for which nobody waits any more.
-                let asked = joined.id.is_some();
-                self.entered(joined, bytes, asked, Instant::now())?;
-                if !asked {
-                    self.tell(Notice::Joined(room));
+                let notice = joined.id.is_none().then(|| Notice::Joined(joined.room_id.clone()));
+                self.entered(joined, bytes, false, now)?;
+                if let Some(notice) = notice {
+                    self.tell(notice);
                 }
             }
             Incoming::Left { room_id, reason, .. } => self.rooms.left(&room_id, Departure::of(reason)),
@@ -326,6 +349,8 @@ impl Session {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
                 self.tell(Notice::RoomDeleted(room_id));
             }
+            // The session is renewed, also if that has taken longer than a request may.
+            Incoming::Connected(welcome) => self.welcomed(welcome, now),
             Incoming::Direct { event, data } => self.tell(Notice::Direct(event, data, bytes)),
             Incoming::Error(error) if error.id.is_none() => {
                 self.tell(Notice::Error(Refused::from(error).into()));
@@ -358,11 +383,12 @@ impl Session {
         Ok(entered.shared)
     }
 
-    fn done(&mut self, room: &RoomId, seq: Option<u64>) -> Answer {
+    /// Notes the number in an `ok`.
+    fn seen(&mut self, room: &RoomId, seq: Option<u64>) -> Option<u64> {
         if let Some(seq) = seq {
             self.rooms.seen(room, seq);
         }
-        Answer::Done { seq }
+        seq
     }
 
     fn welcomed(&mut self, welcome: Welcome, now: Instant) {
@@ -387,157 +413,5 @@ impl Session {
     }
 }
 
-impl From<ErrorFrame> for Refused {
-    fn from(error: ErrorFrame) -> Self {
-        Self {
-            code: error.code,
-            message: error.message,
-            violations: error.violations,
-            retry_after: error.retry_after.map(Duration::from_millis),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use tokio::sync::oneshot;
-
-    use super::*;
-    use crate::protocol::Join;
-    use crate::remote::buffer::{Bounds, Buffer, Next};
-    use crate::remote::rooms::RoomIndex;
-
-    const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
-
-    /// A connected session, and what it tells.
-    struct Connected {
-        session: Session,
-        told: Arc<Buffer<Notice>>,
-        rooms: RoomIndex,
-        now: Instant,
-    }
-
-    impl Connected {
-        fn new(expires_in: Option<u64>) -> Self {
-            let (rooms, notices) = (RoomIndex::default(), Arc::new(Hearing::new(BOUNDS, None)));
-            let (_, told) = notices.listen(|notice| !matches!(notice, Notice::Connected));
-            let mut session = Session::new(
-                Rooms::new(Arc::clone(&rooms), BOUNDS),
-                Pending::new(8, Duration::from_secs(30)),
-                notices,
-                Arc::default(),
-            );
-            let now = Instant::now();
-            session.connected(welcome(expires_in), now);
-            Self {
-                session,
-                told,
-                rooms,
-                now,
-            }
-        }
-
-        fn ask(&mut self, command: Command) -> oneshot::Receiver<Result<Answer, ClientError>> {
-            let (reply, answer) = oneshot::channel();
-            self.session.request(Op { command, reply }, self.now);
-            answer
-        }
-
-        fn hear(&mut self, frame: Value) {
-            self.session.frame(&frame.to_string(), self.now).unwrap();
-        }
-
-        /// Joins the chat, as the request with this id.
-        fn join(&mut self, id: i64) {
-            drop(self.ask(join()));
-            // Nobody waits for it, so it is not sent; that it is answered all the same makes it one that came late.
-            self.session.outgoing(self.now);
-            self.hear(joined(id));
-        }
-    }
-
-    fn welcome(expires_in: Option<u64>) -> Welcome {
-        serde_json::from_value(json!({
-            "clientId": "c", "userId": "ada", "resume": "r", "pingInterval": 0, "maxMessageBytes": 65_536,
-            "expiresIn": expires_in, "fingerprint": "f",
-        }))
-        .unwrap()
-    }
-
-    fn join() -> Command {
-        Command::Join(Join {
-            room_id: "chat".into(),
-            subscriptions: None,
-            since: None,
-        })
-    }
-
-    fn joined(id: i64) -> Value {
-        json!({
-            "type": "joined", "id": id, "roomId": "chat", "roomName": "Chat", "subscriptions": [], "epoch": "e", "seq": 0,
-            "events": [],
-        })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_join_that_is_answered_when_nobody_waits_any_more_leads_into_the_room_in_silence() {
-        let mut connected = Connected::new(None);
-        connected.join(1);
-        assert!(connected.rooms.lock().contains_key("chat"));
-        connected.session.end(&ClientError::Disconnected);
-        assert!(
-            matches!(connected.told.next().await, Next::End),
-            "the server did not do it by itself"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_was_leaving_when_the_connection_was_lost_has_left() {
-        let mut connected = Connected::new(None);
-        connected.join(1);
-        let room_id = "chat".into();
-        let mut left = connected.ask(Command::Leave { room_id });
-        assert_eq!(connected.session.outgoing(connected.now).len(), 1);
-        connected.session.link_lost();
-        assert!(matches!(left.try_recv(), Ok(Ok(Answer::Done { .. }))));
-        assert!(connected.rooms.lock().is_empty());
-        assert!(
-            connected.session.outgoing(connected.now).is_empty(),
-            "there is no way back to take"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_session_is_renewed_when_nine_tenths_are_over_and_again_at_half_of_the_rest() {
-        let mut connected = Connected::new(Some(100_000));
-        let began = connected.now;
-        assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(90)));
-        connected.now += Duration::from_secs(90);
-        connected.session.renew(json!(null), connected.now);
-        assert_eq!(connected.session.renew_at(), None, "it is being renewed");
-        connected.session.outgoing(connected.now);
-        connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
-        assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
-        assert!(matches!(connected.told.next().await, Next::Item(Notice::Error(_))));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_server_wants_of_the_clock_has_bounds() {
-        let mut connected = Connected::new(Some(0));
-        assert_eq!(connected.session.ping_interval(), Duration::from_secs(1));
-        assert_eq!(connected.session.renew_at(), Some(connected.now + SHORTEST_RENEWAL));
-        connected.session.connected(welcome(Some(u64::MAX)), connected.now);
-        connected.session.connected(welcome(None), connected.now);
-        assert_eq!(connected.session.renew_at(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_room_that_is_deleted_is_forgotten_and_told_of() {
-        let mut connected = Connected::new(None);
-        connected.join(1);
-        connected.hear(json!({ "type": "roomDeleted", "roomId": "chat" }));
-        assert!(connected.rooms.lock().is_empty());
-        assert!(matches!(connected.told.next().await, Next::Item(Notice::RoomDeleted(room)) if room == "chat"));
-    }
-}
+mod tests;

@@ -8,6 +8,8 @@ use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
+use crate::protocol::ErrorCode;
+
 /// Where a client's connection is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,6 +41,14 @@ pub enum CloseReason {
         /// The server's words.
         reason: String,
     },
+    /// The server refused the connection without closing it by a code, and would refuse the next one too: it finds the
+    /// credentials bad, as such or as JSON.
+    Refused {
+        /// For programs.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
 }
 
 impl fmt::Display for CloseReason {
@@ -46,6 +56,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::ByClient => f.write_str("by the client"),
             Self::ByServer { code, reason } => write!(f, "by the server, {code} ({reason})"),
+            Self::Refused { code, message } => write!(f, "by a refusal of the server, {code} ({message})"),
         }
     }
 }

@@ -59,7 +59,9 @@ async fn listen(chat: &Joined<Chat>, show: impl Fn(String)) {
                 // A terminal has no place for what is over a moment later.
                 ChatEvent::Typing(_) => {}
             },
-            Err(RoomStreamError::Gap(_)) => show("* some of what was said meanwhile is gone".to_owned()),
+            Err(RoomStreamError::Gap(_)) => {
+                show("* some of what was said meanwhile is gone; here is what the room still has".to_owned())
+            }
             Err(error) => show(format!("! {error}")),
         }
     }

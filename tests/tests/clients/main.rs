@@ -1,6 +1,7 @@
 //! The Rust client against a real server, over real sockets: what it offers, and what it does when things break.
 
 mod close_codes;
+mod gaps;
 mod hostile;
 mod offers;
 mod proxy;

@@ -30,7 +30,7 @@ async fn hall() -> TestServer {
 }
 
 /// Cuts in 300 to 2,000 bytes: behind the handshake, and before much.
-fn cuts(seed: u64, number: u64) -> impl FnMut() -> Option<u64> + Send {
+pub(super) fn cuts(seed: u64, number: u64) -> impl FnMut() -> Option<u64> + Send {
     let (mut dice, mut left) = (dice(seed), number);
     move || {
         left = left.checked_sub(1)?;

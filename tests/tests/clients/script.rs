@@ -90,6 +90,16 @@ impl Served {
         let _ = within("room for a frame", self.socket.send(message)).await;
     }
 
+    /// Waits until the client has read all that was said: until it answers a ping behind that.
+    pub(crate) async fn is_heard(&mut self) {
+        self.send(Message::ping("")).await;
+        while let Some(Ok(message)) = within("a pong", self.socket.next()).await {
+            if message.is_pong() {
+                break;
+            }
+        }
+    }
+
     /// Sends pings, and reads none of the answers, until the client has gone or so many are sent. Returns how many were.
     pub(crate) async fn ping_without_end(&mut self, most: usize) -> usize {
         for sent in 0..most {

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use dialogue::prelude::*;
-use dialogue::{ClientError, CloseReason, ConnectionState, DialogueClient};
+use dialogue::{ClientError, CloseReason, ConnectionState, DialogueClient, ErrorCode};
 use dialogue_tests::{Chat, Record, Rooms, TestServer, message, within};
 use serde_json::json;
 
+use super::script::{Script, connected};
 use super::{lost, reach};
 
 /// A server whose sessions end when the token's number of milliseconds is over; token 0 is refused.
@@ -143,4 +144,51 @@ async fn a_server_that_is_not_there_is_an_error_at_once_or_waited_for_in_the_bac
     let server = Dialogue::builder().rooms::<Rooms>().trust_client_identity().build();
     server.expect("a server").start(address).await.expect("the port");
     within("a seat", joining).await.expect("no panic").expect("a seat");
+}
+
+#[tokio::test]
+async fn a_connect_that_the_server_refuses_is_told_at_once_and_not_repeated() {
+    let server = TestServer::plain().await;
+    let url = format!("ws://{}", server.address());
+    let deep = || (0..40).fold(json!(null), |inner, _| json!([inner]));
+    let refused = within("an answer", DialogueClient::connect(&url).auth(deep()).into_future()).await;
+    let Err(ClientError::Refused(refused)) = refused else {
+        panic!("{refused:?} is no refusal");
+    };
+    assert_eq!(refused.code, ErrorCode::InvalidRequest);
+    let client = DialogueClient::connect(&url)
+        .auth(deep())
+        .in_background()
+        .expect("a URL");
+    within("the end", client.closed()).await;
+}
+
+#[tokio::test]
+async fn a_refusal_behind_which_no_close_comes_is_told_all_the_same_and_is_the_last_word() {
+    for code in ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"] {
+        let script = Script::new().await;
+        let client = DialogueClient::connect(script.url()).in_background().expect("a URL");
+        let mut served = script.accept().await;
+        served.expect("connect").await;
+        served
+            .say(json!({ "type": "error", "code": code, "message": "no" }))
+            .await;
+        served.is_heard().await;
+        tokio::time::pause();
+        let reason = client.closed().await;
+        tokio::time::resume();
+        assert!(reason.to_string().contains("no"), "{reason}");
+    }
+    // What may be otherwise next time is tried again.
+    let script = Script::new().await;
+    let _client = DialogueClient::connect(script.url()).in_background().expect("a URL");
+    let mut served = script.accept().await;
+    served.expect("connect").await;
+    served
+        .say(json!({ "type": "error", "code": "INTERNAL", "message": "not now" }))
+        .await;
+    drop(served);
+    let mut served = script.accept().await;
+    served.expect("connect").await;
+    served.say(connected()).await;
 }

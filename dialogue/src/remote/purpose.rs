@@ -1,0 +1,72 @@
+//! What a request was for: what remains of it once it is text, to make sense of its answer.
+
+use crate::id::{EventName, RoomId};
+use crate::protocol::Command;
+
+/// What a request was for, once it is text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A join that somebody asks for, and whether it says what to subscribe to.
+    Join {
+        room: RoomId,
+        subscribes: bool,
+    },
+    /// A join that nobody asked for: the way back into a room.
+    Rejoin(RoomId),
+    Leave(RoomId),
+    Subscribe(RoomId, EventName),
+    SubscribeAll(RoomId),
+    Unsubscribe(RoomId, EventName),
+    Trigger {
+        room: RoomId,
+        keyed: bool,
+        /// Whether it was sent before, on another connection.
+        repeats: bool,
+    },
+    History(RoomId),
+    Rooms,
+    CreateRoom,
+    DeleteRoom,
+    /// `connect` on a live connection.
+    Renewal,
+    Ping,
+}
+
+impl Purpose {
+    pub(super) fn of(command: &Command) -> Self {
+        match command {
+            Command::Connect(_) => Self::Renewal,
+            Command::Join(join) => Self::Join {
+                room: join.room_id.clone(),
+                subscribes: join.subscriptions.is_some(),
+            },
+            Command::Leave { room_id } => Self::Leave(room_id.clone()),
+            Command::Subscribe { room_id, event } => Self::Subscribe(room_id.clone(), event.clone()),
+            Command::SubscribeAll { room_id } => Self::SubscribeAll(room_id.clone()),
+            Command::Unsubscribe { room_id, event } => Self::Unsubscribe(room_id.clone(), event.clone()),
+            Command::Trigger(trigger) => Self::Trigger {
+                room: trigger.room_id.clone(),
+                keyed: trigger.key.is_some(),
+                repeats: false,
+            },
+            Command::History(history) => Self::History(history.room_id.clone()),
+            Command::ListRooms { .. } => Self::Rooms,
+            Command::CreateRoom { .. } => Self::CreateRoom,
+            Command::DeleteRoom { .. } => Self::DeleteRoom,
+            Command::Ping => Self::Ping,
+        }
+    }
+
+    /// The room that the client must be in.
+    pub(super) fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Leave(room)
+            | Self::Subscribe(room, _)
+            | Self::SubscribeAll(room)
+            | Self::Unsubscribe(room, _)
+            | Self::Trigger { room, .. }
+            | Self::History(room) => Some(room),
+            _ => None,
+        }
+    }
+}

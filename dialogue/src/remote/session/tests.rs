@@ -1,0 +1,220 @@
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::protocol::{Join, Trigger};
+use crate::remote::buffer::{Bounds, Buffer, Next};
+use crate::remote::hearing::Since;
+use crate::remote::rooms::RoomIndex;
+use crate::remote::turn::Placed;
+
+const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
+
+/// A connected session, and what it tells.
+struct Connected {
+    session: Session,
+    told: Arc<Buffer<Placed<Notice>>>,
+    rooms: RoomIndex,
+    now: Instant,
+}
+
+impl Connected {
+    fn new(expires_in: Option<u64>) -> Self {
+        let (rooms, notices) = (RoomIndex::default(), Arc::new(Hearing::new(BOUNDS, None)));
+        let (_, told) = notices.listen(Since::Now, |notice| !matches!(notice, Notice::Connected));
+        let mut session = Session::new(
+            Rooms::new(Arc::clone(&rooms), BOUNDS),
+            Pending::new(8, Duration::from_secs(30)),
+            notices,
+            Arc::default(),
+        );
+        let now = Instant::now();
+        session.connected(welcome(expires_in), now);
+        Self {
+            session,
+            told,
+            rooms,
+            now,
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> oneshot::Receiver<Result<Answer, ClientError>> {
+        let (reply, answer) = oneshot::channel();
+        self.session.request(Op { command, reply }, self.now);
+        answer
+    }
+
+    async fn told(&self) -> Option<Notice> {
+        match self.told.next().await {
+            Next::Item(placed) => Some(placed.item),
+            _ => None,
+        }
+    }
+
+    fn hear(&mut self, frame: Value) {
+        self.session.frame(&frame.to_string(), self.now).unwrap();
+    }
+
+    /// Joins the chat, as the request with this id.
+    fn join(&mut self, id: i64) {
+        drop(self.ask(join()));
+        // Nobody waits for it, so it is not sent; that it is answered all the same makes it one that came late.
+        self.session.outgoing(self.now);
+        self.hear(joined(id));
+    }
+}
+
+fn welcome(expires_in: Option<u64>) -> Welcome {
+    serde_json::from_value(json!({
+        "clientId": "c", "userId": "ada", "resume": "r", "pingInterval": 0, "maxMessageBytes": 65_536,
+        "expiresIn": expires_in, "fingerprint": "f",
+    }))
+    .unwrap()
+}
+
+fn join() -> Command {
+    Command::Join(Join {
+        room_id: "chat".into(),
+        subscriptions: None,
+        since: None,
+    })
+}
+
+fn joined(id: i64) -> Value {
+    json!({
+        "type": "joined", "id": id, "roomId": "chat", "roomName": "Chat", "subscriptions": [], "epoch": "e", "seq": 0,
+        "events": [],
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_that_is_answered_when_nobody_waits_any_more_leads_into_the_room_in_silence() {
+    let mut connected = Connected::new(None);
+    connected.join(1);
+    assert!(connected.rooms.lock().contains_key("chat"));
+    connected.session.end(&ClientError::Disconnected);
+    assert!(connected.told().await.is_none(), "the server did not do it by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_leaving_when_the_connection_was_lost_has_left() {
+    let mut connected = Connected::new(None);
+    connected.join(1);
+    let room_id = "chat".into();
+    let mut left = connected.ask(Command::Leave { room_id });
+    assert_eq!(connected.session.outgoing(connected.now).len(), 1);
+    connected.session.link_lost();
+    assert!(matches!(left.try_recv(), Ok(Ok(Answer::Done { .. }))));
+    assert!(connected.rooms.lock().is_empty());
+    assert!(
+        connected.session.outgoing(connected.now).is_empty(),
+        "there is no way back to take"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_renewed_when_nine_tenths_are_over_and_again_at_half_of_the_rest() {
+    let mut connected = Connected::new(Some(100_000));
+    let began = connected.now;
+    assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(90)));
+    connected.now += Duration::from_secs(90);
+    connected.session.renew(json!(null), connected.now);
+    assert_eq!(connected.session.renew_at(), None, "it is being renewed");
+    connected.session.outgoing(connected.now);
+    connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
+    assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
+    assert!(matches!(connected.told().await, Some(Notice::Error(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_takes_too_long_is_told_and_repeated_later_and_counts_when_it_comes_late() {
+    let mut connected = Connected::new(Some(1_000_000));
+    let began = connected.now;
+    connected.now += Duration::from_secs(900);
+    connected.session.renew(json!(null), connected.now);
+    connected.session.outgoing(connected.now);
+    connected.now += Duration::from_secs(30);
+    connected.session.tick(connected.now);
+    assert!(matches!(
+        connected.told().await,
+        Some(Notice::Error(ClientError::TimedOut(_)))
+    ));
+    assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(965)));
+    connected.hear(json!({
+        "type": "connected", "protocol": 1, "id": 1, "clientId": "c", "userId": "ada", "resume": "s", "pingInterval": 0,
+        "maxMessageBytes": 65_536, "expiresIn": 1_000_000, "fingerprint": "f",
+    }));
+    assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(1_830)));
+    assert_eq!(connected.session.resume().unwrap(), "s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_trigger_that_is_refused_before_its_key_is_looked_up_is_unknown() {
+    for (code, before, is_known) in [
+        ("RATE_LIMITED", 0, true),
+        ("RATE_LIMITED", 1, false),
+        ("ROOM_NOT_FOUND", 1, false),
+        ("VALIDATION_FAILED", 1, true),
+    ] {
+        let mut connected = Connected::new(None);
+        connected.join(1);
+        let mut outcome = connected.ask(Command::Trigger(Trigger {
+            room_id: "chat".into(),
+            event: "message".into(),
+            data: json!(null),
+            meta: None,
+            key: Some("k".to_owned()),
+        }));
+        for way_back in 0..before {
+            connected.session.outgoing(connected.now);
+            connected.session.link_lost();
+            connected.session.connected(welcome(None), connected.now);
+            connected.session.outgoing(connected.now);
+            connected.hear(joined(3 + way_back));
+        }
+        assert_eq!(connected.session.outgoing(connected.now).len(), 1);
+        connected.hear(json!({ "type": "error", "id": 2, "code": code, "message": "no" }));
+        let refused = outcome.try_recv().unwrap().unwrap_err();
+        assert_eq!(
+            refused != ClientError::Disconnected,
+            is_known,
+            "{code} {before} {refused}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leave_that_is_dropped_before_it_is_sent_leaves_nothing() {
+    let mut connected = Connected::new(None);
+    connected.join(1);
+    connected.session.link_lost();
+    connected.session.connected(welcome(None), connected.now);
+    assert_eq!(connected.session.outgoing(connected.now).len(), 1, "the way back");
+    let room_id = "chat".into();
+    drop(connected.ask(Command::Leave { room_id }));
+    assert!(
+        connected.session.outgoing(connected.now).is_empty(),
+        "it waits for the way back"
+    );
+    connected.session.link_lost();
+    assert!(connected.rooms.lock().contains_key("chat"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_wants_of_the_clock_has_bounds() {
+    let mut connected = Connected::new(Some(0));
+    assert_eq!(connected.session.ping_interval(), Duration::from_secs(1));
+    assert_eq!(connected.session.renew_at(), Some(connected.now + SHORTEST_RENEWAL));
+    connected.session.connected(welcome(Some(u64::MAX)), connected.now);
+    connected.session.connected(welcome(None), connected.now);
+    assert_eq!(connected.session.renew_at(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_deleted_is_forgotten_and_told_of() {
+    let mut connected = Connected::new(None);
+    connected.join(1);
+    connected.hear(json!({ "type": "roomDeleted", "roomId": "chat" }));
+    assert!(connected.rooms.lock().is_empty());
+    assert!(matches!(connected.told().await, Some(Notice::RoomDeleted(room)) if room == "chat"));
+}
