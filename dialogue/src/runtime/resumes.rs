@@ -171,6 +171,17 @@ mod tests {
     }
 
     #[test]
+    fn who_has_ended_gets_no_new_secret() {
+        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        resumes.renew(&ada);
+        assert!(ada.membership.lock().end());
+        resumes.ended(&ada);
+        // Its session was being renewed at that moment.
+        resumes.renew(&ada);
+        assert!(resumes.state.lock().by_secret.is_empty());
+    }
+
+    #[test]
     fn a_revoked_user_has_no_secret() {
         let (resumes, ada) = (Resumes::default(), client("ada", false));
         resumes.renew(&ada);
