@@ -275,8 +275,13 @@ struct Reader<R> {
     opened: Instant,
     /// The time, since `opened`, at which the last frame was counted.
     counted: Duration,
-    /// Nothing was there to be read since then, so that the next frame was sent when it came.
-    waited: bool,
+    /// When it was last looked for a frame, since `opened`.
+    looked: Duration,
+    /// Whether there was none then.
+    waiting: bool,
+    /// How long ago what comes now may have been sent: for as long as nothing was read, since commands ran, less the time in
+    /// which nothing has come since then.
+    held_up: Duration,
     /// How many frames in a row came too fast.
     refused: usize,
 }
@@ -303,7 +308,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }),
             opened: Instant::now(),
             counted: Duration::ZERO,
-            waited: false,
+            looked: Duration::ZERO,
+            waiting: false,
+            held_up: Duration::ZERO,
             refused: 0,
         }
     }
@@ -324,19 +331,33 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     async fn receive(&mut self) -> Option<Received> {
-        let Self { incoming, waited, .. } = self;
+        let Self {
+            incoming,
+            opened,
+            looked,
+            waiting,
+            held_up,
+            ..
+        } = self;
         let mut next = pin!(incoming.next());
         poll_fn(|context| {
+            let now = opened.elapsed();
+            let since = now.saturating_sub(std::mem::replace(looked, now));
+            *held_up = if *waiting {
+                held_up.saturating_sub(since)
+            } else {
+                held_up.saturating_add(since)
+            };
             let polled = next.as_mut().poll(context);
             // The runtime has a task wait, too, that has done much in one go.
-            *waited |= polled.is_pending() && has_budget_remaining();
+            *waiting = polled.is_pending() && has_budget_remaining();
             polled
         })
         .await
     }
 
     fn count(&mut self, text: Option<String>) -> Heard {
-        match self.allow(self.opened.elapsed()) {
+        match self.allow(self.looked) {
             Ok(()) => {
                 self.refused = 0;
                 text.map_or(Heard::Control, Heard::Text)
@@ -349,11 +370,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     /// Counts a frame as early as it can have been sent. While a command runs nothing is read, and of what waits when it is
-    /// done nobody knows when it was sent: the client is to be refused only for what it cannot have sent within its rate.
+    /// done, here or on the way, nobody knows when it was sent: the client is to be refused only for what it cannot have sent
+    /// within its rate.
     fn allow(&mut self, now: Duration) -> Result<(), Duration> {
-        if std::mem::take(&mut self.waited) {
-            self.counted = now;
-        }
+        self.counted = self.counted.max(now.saturating_sub(self.held_up));
         let Err(too_early) = self.rate.allow(self.counted) else {
             return Ok(());
         };
