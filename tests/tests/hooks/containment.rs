@@ -157,6 +157,43 @@ async fn before_join_that_fails_denies_that_join_alone() {
 }
 
 #[tokio::test]
+async fn who_is_thrown_out_while_a_hook_runs_is_told_so_though_that_panics_as_it_is_dropped() {
+    let asked = dialogue_tests::Record::default();
+    let (noted, in_before_join) = (asked.clone(), asked.clone());
+    let server = TestServer::start(
+        Dialogue::builder()
+            .rooms::<Rooms>()
+            .authenticate(move |handshake| {
+                let hangs = handshake.auth["hangs"] == true;
+                noted.note("authenticate");
+                async move {
+                    if hangs {
+                        return Fault::PanicInDrop.then().await;
+                    }
+                    Ok(Identity::user("ada"))
+                }
+            })
+            .before_join(move |_, _| {
+                in_before_join.note("before_join");
+                Fault::PanicInDrop.then()
+            }),
+    )
+    .await;
+    let mut ada = server.open().await;
+    ada.connect(json!({})).await;
+    ada.send(json!({ "type": "join", "roomId": "chat" })).await;
+    asked.expect(&["authenticate", "before_join"]).await;
+    server.clients()[0].disconnect();
+    assert_eq!(ada.expect_close().await, 4501);
+    let mut eve = server.open().await;
+    eve.send(json!({ "type": "connect", "protocol": 1, "auth": { "hangs": true } }))
+        .await;
+    asked.expect(&["authenticate"]).await;
+    server.stop().await;
+    assert_eq!(eve.expect_close().await, 1012);
+}
+
+#[tokio::test]
 async fn before_each_that_fails_blocks_that_event_alone() {
     for fault in FAULTS {
         let (server, log) = server_with(|builder| {
