@@ -100,13 +100,14 @@ pub(crate) enum HookFailure {
 }
 
 /// Runs a hook or handler so that its panic or hang harms only what it was about. The closure runs inside too. At the
-/// deadline the future is dropped.
+/// deadline the future is dropped, inside as well: what it holds may panic in its drop.
 pub(crate) fn contain<F: Future>(
     deadline: Duration,
     run: impl FnOnce() -> F,
 ) -> impl Future<Output = Result<F::Output, HookFailure>> {
-    let caught = contain_panic(lazy(|_| run()).flatten());
-    tokio::time::timeout(deadline, caught).map(move |outcome| outcome.unwrap_or(Err(HookFailure::TimedOut(deadline))))
+    let timed = tokio::time::timeout(deadline, lazy(|_| run()).flatten());
+    // `map_err` drops it as soon as the deadline has passed, and so where panics are caught.
+    contain_panic(timed.map_err(move |_| HookFailure::TimedOut(deadline))).map(Result::flatten)
 }
 
 /// Runs what has its own bounds in time so that its panic harms only what it was about.
@@ -158,6 +159,22 @@ mod tests {
     async fn gives_up_on_a_hang_at_the_deadline() {
         let failure = contain(DEADLINE, std::future::pending::<()>).await;
         assert_eq!(failure, Err(HookFailure::TimedOut(DEADLINE)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn catches_a_panic_in_the_drop_at_the_deadline() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("in the drop");
+            }
+        }
+        let hangs = async {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        };
+        let failure = contain(DEADLINE, || hangs).await;
+        assert_eq!(failure, Err(HookFailure::Panicked("in the drop".to_owned())));
     }
 
     #[test]

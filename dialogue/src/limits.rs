@@ -60,8 +60,8 @@ pub struct Limits {
     pub on_demand_idle: Duration,
     /// The most frames a client may send in any [`inbound_window`](Self::inbound_window). Default: 200. Over it, frames
     /// are answered with `RATE_LIMITED` and not run; when more than as many again have come without one that was in time,
-    /// the connection is closed with 4503. What waits unread while one of the client's commands runs counts as sent at
-    /// any time since: a hook that takes long costs no client its connection.
+    /// the connection is closed with 4503. What waits unread while one of the client's commands runs, here or on its way,
+    /// counts as sent at any time since: a hook that takes long costs no client its connection.
     pub inbound_frames: usize,
     /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s, long enough for the burst with which a
     /// client comes back to all its rooms.

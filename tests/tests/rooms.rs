@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use dialogue::prelude::*;
 use dialogue::{CreateRoomError, JoinError, Limits, RoomConfig};
-use dialogue_tests::{Booth, Chat, Gate, Lobby, Project, Record, Stage, Table, TestServer, message, until, within};
+use dialogue_tests::{
+    Booth, Chat, Gate, Lobby, Project, Record, Stage, Table, TestClient, TestServer, message, until, within,
+};
+use futures_util::future::join_all;
 use serde_json::json;
 
 fn idle(milliseconds: u64) -> Limits {
@@ -405,4 +408,48 @@ async fn rooms_are_announced_in_the_order_in_which_they_come_and_go() {
     }
     assert_eq!(before, "roomDeleted");
     done.await.expect("no panic").stop().await;
+}
+
+/// The room that `number` says is created, or deleted, by whoever asks; a refusal is an answer too.
+async fn create_or_delete(client: &mut TestClient, number: usize) {
+    let room = format!("table-{}", number % 4);
+    let request = if number.is_multiple_of(3) {
+        json!({ "type": "deleteRoom", "roomId": room })
+    } else {
+        json!({ "type": "createRoom", "room": { "id": room } })
+    };
+    client.request(request).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_never_has_more_rooms_than_it_may_create_and_gets_each_place_back() {
+    const QUOTA: usize = 2;
+    let server = TestServer::limited(Limits {
+        inbound_frames: 10_000,
+        ..Limits::default()
+    })
+    .await;
+    let tables = || {
+        (0..4)
+            .filter(|number| server.room(Table { number: *number }).is_some())
+            .count()
+    };
+    let tab = async |tab: usize| {
+        let mut client = server.connect_as("ada").await;
+        for number in 0..200 {
+            create_or_delete(&mut client, number * (tab + 1) + tab).await;
+        }
+    };
+    join_all((0..4).map(tab)).await;
+    assert!(tables() <= QUOTA);
+    let mut client = server.connect_as("ada").await;
+    for number in 0..4 {
+        let room = format!("table-{number}");
+        client.request(json!({ "type": "deleteRoom", "roomId": room })).await;
+    }
+    for number in 0..3 {
+        let room = json!({ "id": format!("table-{number}") });
+        let created = client.request(json!({ "type": "createRoom", "room": room })).await;
+        assert_eq!(created["type"] == "roomCreated", number < QUOTA, "{created}");
+    }
 }

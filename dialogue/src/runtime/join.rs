@@ -145,19 +145,21 @@ pub(super) async fn join_incarnation(
 
 /// Adds an on-demand room to the registry, unless there is one of its id.
 fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, JoinError> {
-    if let Some(there) = core.registry.find(&room.id) {
-        return Ok(there);
-    }
-    match core.add_room(&room, None) {
-        Ok(()) => {}
-        Err(NotAdded::Exists) => return Ok(core.registry.find(&room.id).unwrap_or(room)),
-        Err(NotAdded::TooMany | NotAdded::Quota) => {
-            return Err(JoinError::Limited {
-                reason: "there are as many rooms as there may be".to_owned(),
-            });
+    loop {
+        if let Some(there) = core.registry.find(&room.id) {
+            return Ok(there);
+        }
+        match core.add_room(&room, None) {
+            Ok(()) => return Ok(room),
+            // By another, whose room may have gone again.
+            Err(NotAdded::Exists) => {}
+            Err(NotAdded::TooMany | NotAdded::Quota) => {
+                return Err(JoinError::Limited {
+                    reason: "there are as many rooms as there may be".to_owned(),
+                });
+            }
         }
     }
-    Ok(room)
 }
 
 /// The room of this id, or one that is ready to be added if its family makes rooms on demand.
@@ -351,6 +353,7 @@ mod tests {
     use super::*;
     use crate::client::{ClientKey, Membership, Outbox, Session};
     use crate::id::UserId;
+    use crate::runtime::delete;
     use crate::{Dialogue, Limits, RoomConfig};
 
     #[tokio::test]
@@ -389,5 +392,27 @@ mod tests {
         assert_eq!(take(false), Err(NotSeated::NotAsked));
         assert_eq!(take(true), Ok(()));
         assert_eq!(take(false), Ok(()), "a member has its seat");
+    }
+
+    #[tokio::test]
+    async fn a_room_that_two_make_at_once_is_one_that_is_found_or_has_been_deleted() {
+        let dialogue = Dialogue::builder().build().expect("a server");
+        let core = &dialogue.core;
+        let template = RoomConfig::new("room").template(Arc::clone(&core.known_events));
+        let template = Arc::new(template.expect("a template"));
+        // Makes the room, and deletes it whoever has made it.
+        let make_and_delete = || {
+            for _ in 0..30_000 {
+                let template = Arc::clone(&template);
+                let room = RoomCell::new("room".into(), template, None, Origin::OnDemand, random_epoch());
+                let room = make_present(core, Arc::new(room)).expect("a room");
+                assert!(core.registry.holds(&room) || room.lock().is_deleted());
+                delete(core, &room, None);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(make_and_delete);
+            scope.spawn(make_and_delete);
+        });
     }
 }

@@ -45,16 +45,19 @@ pub(crate) struct Resume {
 }
 
 impl Resumes {
-    /// Gives a client a new secret in place of the one that it has.
+    /// Gives a client a new secret in place of the one that it has; none if its end has begun, which nobody would forget.
     pub(crate) fn renew(&self, client: &Arc<ClientState>) {
         let secret = random_name(16);
-        let before = std::mem::replace(&mut *client.resume.lock(), secret.clone());
         let resume = Resume {
             client: Arc::downgrade(client),
             user_id: client.user_id.clone(),
             anonymous: client.anonymous,
         };
         let mut state = self.state.lock();
+        if client.membership.lock().is_gone() {
+            return;
+        }
+        let before = std::mem::replace(&mut *client.resume.lock(), secret.clone());
         state.by_secret.remove(&before);
         state.by_secret.insert(secret, resume);
     }
@@ -62,8 +65,8 @@ impl Resumes {
     /// Notes that a connection has ended and left its rooms. An anonymous user can have its id again for a while; a user
     /// that authenticates needs no secret for that.
     pub(crate) fn ended(&self, client: &ClientState) {
-        let secret = client.resume.lock().clone();
         let mut state = self.state.lock();
+        let secret = client.resume.lock().clone();
         if !client.anonymous {
             state.by_secret.remove(&secret);
         } else if let Some(resume) = state.by_secret.get_mut(&secret) {
@@ -168,6 +171,17 @@ mod tests {
         resumes.renew(&ada);
         resumes.ended(&ada);
         assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_none());
+    }
+
+    #[test]
+    fn who_has_ended_gets_no_new_secret() {
+        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        resumes.renew(&ada);
+        assert!(ada.membership.lock().end());
+        resumes.ended(&ada);
+        // Its session was being renewed at that moment.
+        resumes.renew(&ada);
+        assert!(resumes.state.lock().by_secret.is_empty());
     }
 
     #[test]

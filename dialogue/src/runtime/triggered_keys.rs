@@ -48,8 +48,10 @@ impl TriggeredKeys {
         key: String,
         run: impl Future<Output = Result<Delivery, E>>,
     ) -> Result<Delivery, E> {
+        // The slot is let go of before the attempt looks whether anybody else has it.
         let attempt = self.attempt((user.clone(), Arc::clone(&room.epoch), key));
-        let mut outcome = attempt.slot.lock().await;
+        let slot = attempt.slot();
+        let mut outcome = slot.lock().await;
         if let Some(delivery) = *outcome {
             return Ok(delivery);
         }
@@ -63,10 +65,7 @@ impl TriggeredKeys {
     }
 
     fn attempt(&self, key: Key) -> Attempt<'_> {
-        let mut state = self.state.lock();
-        state.forget(Instant::now());
-        let slot = Arc::clone(state.slots.entry(key.clone()).or_default());
-        Attempt { keys: self, key, slot }
+        Attempt { keys: self, key }
     }
 }
 
@@ -88,15 +87,23 @@ impl State {
 struct Attempt<'a> {
     keys: &'a TriggeredKeys,
     key: Key,
-    slot: Arc<Slot>,
+}
+
+impl Attempt<'_> {
+    /// What the attempts of this key share.
+    fn slot(&self) -> Arc<Slot> {
+        let mut state = self.keys.state.lock();
+        state.forget(Instant::now());
+        Arc::clone(state.slots.entry(self.key.clone()).or_default())
+    }
 }
 
 impl Drop for Attempt<'_> {
     /// Forgets a key under which nothing was delivered, once nobody tries.
     fn drop(&mut self) {
         let mut state = self.keys.state.lock();
-        let is_last = Arc::strong_count(&self.slot) == 2;
-        if is_last && self.slot.try_lock().is_ok_and(|outcome| outcome.is_none()) {
+        let untried = state.slots.get_mut(&self.key).and_then(Arc::get_mut);
+        if untried.is_some_and(|slot| slot.get_mut().is_none()) {
             state.slots.remove(&self.key);
         }
     }
@@ -104,6 +111,8 @@ impl Drop for Attempt<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::room::{EventPolicy, Origin, RoomTemplate, Subscriptions, SyncHistory};
 
@@ -176,6 +185,29 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err(), "given up");
         let state = keys.state.lock();
         assert!(state.slots.is_empty() && state.delivered.is_empty());
+    }
+
+    #[test]
+    fn attempts_that_end_at_once_on_two_threads_leave_no_key() {
+        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        // Both go on within nanoseconds of each other, as they do not behind a barrier that sleeps.
+        let begun = AtomicUsize::new(0);
+        let attempts = || {
+            for number in 1..=2_000 {
+                let attempt = keys.attempt(("ada".into(), Arc::clone(&here.epoch), number.to_string()));
+                let slot = attempt.slot();
+                begun.fetch_add(1, Ordering::SeqCst);
+                while begun.load(Ordering::SeqCst) < 2 * number {
+                    std::thread::yield_now();
+                }
+                drop((slot, attempt));
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(attempts);
+            scope.spawn(attempts);
+        });
+        assert_eq!(keys.state.lock().slots.len(), 0);
     }
 
     #[tokio::test]

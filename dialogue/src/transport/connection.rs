@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::incoming::{Incoming, Received};
 use super::socket;
 use crate::client::{ClientState, Close, Frame, Handshake, Outbox};
+use crate::hooks::contain_sync;
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
 use crate::rate_limit::{Rate, SlidingWindow};
@@ -74,18 +75,21 @@ async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, presented: Option
 where
     R: AsyncRead + Unpin,
 {
+    let mut greeting = Box::pin(greet(core, reader, presented.as_deref(), connect_by));
     let greeted = tokio::select! {
-        greeted = timeout_at(connect_by, Box::pin(greet(core, reader, presented.as_deref(), connect_by))) => greeted,
-        () = core.stopping.cancelled() => {
-            reader.end(CloseCode::Restarting, "the server is stopping");
+        greeted = timeout_at(connect_by, greeting.as_mut()) => Some(greeted),
+        () = core.stopping.cancelled() => None,
+    };
+    give_up(core, greeting);
+    let client = match greeted {
+        Some(Ok(Some(client))) => client,
+        Some(Ok(None)) => return,
+        Some(Err(_)) => {
+            reader.end(CloseCode::NoConnect, "no `connect` in time");
             return;
         }
-    };
-    let client = match greeted {
-        Ok(Some(client)) => client,
-        Ok(None) => return,
-        Err(_) => {
-            reader.end(CloseCode::NoConnect, "no `connect` in time");
+        None => {
+            reader.end(CloseCode::Restarting, "the server is stopping");
             return;
         }
     };
@@ -101,7 +105,7 @@ where
     }
     let outbox = Arc::clone(reader.incoming.outbox());
     if Box::pin(while_it_lasts(&outbox, &conversation, conversation.announced())).await {
-        attend(&core.limits, reader, &conversation).await;
+        attend(core, reader, &conversation).await;
     }
 }
 
@@ -174,10 +178,11 @@ where
 }
 
 /// The conversation proper: commands in order, pings while the client is silent, an end when the session expires.
-async fn attend<R>(limits: &Limits, reader: &mut Reader<R>, conversation: &Conversation)
+async fn attend<R>(core: &Core, reader: &mut Reader<R>, conversation: &Conversation)
 where
     R: AsyncRead + Unpin,
 {
+    let limits = &core.limits;
     let outbox = Arc::clone(reader.incoming.outbox());
     let mut heard = Instant::now();
     let mut pinged = false;
@@ -215,7 +220,7 @@ where
         let Some(next) = next else {
             return;
         };
-        if !hear(limits, reader, conversation, next).await {
+        if !hear(core, reader, conversation, next).await {
             return;
         }
         // Not before the command: a hook may have taken a while, and that was not the client's silence.
@@ -225,10 +230,11 @@ where
 }
 
 /// Does what the client has asked. Returns whether the conversation goes on.
-async fn hear<R>(limits: &Limits, reader: &mut Reader<R>, conversation: &Conversation, heard: Heard) -> bool
+async fn hear<R>(core: &Core, reader: &mut Reader<R>, conversation: &Conversation, heard: Heard) -> bool
 where
     R: AsyncRead + Unpin,
 {
+    let limits = &core.limits;
     let text = match heard {
         Heard::Text(text) => text,
         Heard::Control => return true,
@@ -265,7 +271,17 @@ where
         return true;
     }
     // In a box, so that a connection has no room for it whose commands do not wait.
-    Box::pin(while_it_lasts(outbox, conversation, run)).await
+    let lasts = Box::pin(while_it_lasts(outbox, conversation, run.as_mut())).await;
+    give_up(core, run);
+    lasts
+}
+
+/// Drops what is not to go on. The hook that it waits for may hold what panics in its drop, and the connection's end is still
+/// to be said.
+fn give_up(core: &Core, work: impl Future) {
+    if let Err(failure) = contain_sync(|| drop(work)) {
+        core.log(|| tracing::error!(error = %failure, "a hook failed when it was given up"));
+    }
 }
 
 /// What comes in, counted against the client's rate.
@@ -275,8 +291,13 @@ struct Reader<R> {
     opened: Instant,
     /// The time, since `opened`, at which the last frame was counted.
     counted: Duration,
-    /// Nothing was there to be read since then, so that the next frame was sent when it came.
-    waited: bool,
+    /// When it was last looked for a frame, since `opened`.
+    looked: Duration,
+    /// Whether there was none then.
+    waiting: bool,
+    /// How long ago what comes now may have been sent: for as long as nothing was read, since commands ran, less the time in
+    /// which nothing has come since then.
+    held_up: Duration,
     /// How many frames in a row came too fast.
     refused: usize,
 }
@@ -303,7 +324,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }),
             opened: Instant::now(),
             counted: Duration::ZERO,
-            waited: false,
+            looked: Duration::ZERO,
+            waiting: false,
+            held_up: Duration::ZERO,
             refused: 0,
         }
     }
@@ -324,19 +347,33 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     async fn receive(&mut self) -> Option<Received> {
-        let Self { incoming, waited, .. } = self;
+        let Self {
+            incoming,
+            opened,
+            looked,
+            waiting,
+            held_up,
+            ..
+        } = self;
         let mut next = pin!(incoming.next());
         poll_fn(|context| {
+            let now = opened.elapsed();
+            let since = now.saturating_sub(std::mem::replace(looked, now));
+            *held_up = if *waiting {
+                held_up.saturating_sub(since)
+            } else {
+                held_up.saturating_add(since)
+            };
             let polled = next.as_mut().poll(context);
             // The runtime has a task wait, too, that has done much in one go.
-            *waited |= polled.is_pending() && has_budget_remaining();
+            *waiting = polled.is_pending() && has_budget_remaining();
             polled
         })
         .await
     }
 
     fn count(&mut self, text: Option<String>) -> Heard {
-        match self.allow(self.opened.elapsed()) {
+        match self.allow(self.looked) {
             Ok(()) => {
                 self.refused = 0;
                 text.map_or(Heard::Control, Heard::Text)
@@ -349,11 +386,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     /// Counts a frame as early as it can have been sent. While a command runs nothing is read, and of what waits when it is
-    /// done nobody knows when it was sent: the client is to be refused only for what it cannot have sent within its rate.
+    /// done, here or on the way, nobody knows when it was sent: the client is to be refused only for what it cannot have sent
+    /// within its rate.
     fn allow(&mut self, now: Duration) -> Result<(), Duration> {
-        if std::mem::take(&mut self.waited) {
-            self.counted = now;
-        }
+        self.counted = self.counted.max(now.saturating_sub(self.held_up));
         let Err(too_early) = self.rate.allow(self.counted) else {
             return Ok(());
         };

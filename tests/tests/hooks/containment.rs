@@ -15,9 +15,25 @@ enum Fault {
     PanicAtOnce,
     Error,
     Hang,
+    PanicInDrop,
 }
 
-const FAULTS: [Fault; 4] = [Fault::Panic, Fault::PanicAtOnce, Fault::Error, Fault::Hang];
+const FAULTS: [Fault; 5] = [
+    Fault::Panic,
+    Fault::PanicAtOnce,
+    Fault::Error,
+    Fault::Hang,
+    Fault::PanicInDrop,
+];
+
+/// Panics when the hook that holds it is given up.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the hook broke as it was dropped");
+    }
+}
 
 impl Fault {
     /// What a hook does first, before it returns its future.
@@ -33,6 +49,10 @@ impl Fault {
             Self::Panic | Self::PanicAtOnce => panic!("the hook broke"),
             Self::Error => Err(Refusal::from(std::io::Error::other("the hook failed"))),
             Self::Hang => std::future::pending().await,
+            Self::PanicInDrop => {
+                let _bomb = Bomb;
+                std::future::pending().await
+            }
         }
     }
 
@@ -42,6 +62,7 @@ impl Fault {
             Self::Panic | Self::PanicAtOnce => "the hook broke",
             Self::Error => "fail",
             Self::Hang => "took longer",
+            Self::PanicInDrop => "broke as it was dropped",
         }
     }
 }
@@ -96,17 +117,15 @@ async fn authenticate_that_fails_lets_nobody_in() {
         client.send(json!({ "type": "connect", "protocol": 1 })).await;
         let code = client.expect_close().await;
         // At the deadline of a hang, the connection's own is over too.
-        assert!(
-            code == 4500 || (fault == Fault::Hang && code == 1008),
-            "{fault:?}: {code}"
-        );
+        let hangs = matches!(fault, Fault::Hang | Fault::PanicInDrop);
+        assert!(code == 4500 || (hangs && code == 1008), "{fault:?}: {code}");
         if code == 4500 {
             let error = client.recv_type("error").await;
             assert_eq!(error["code"], "UNAUTHENTICATED");
             assert!(!error.to_string().contains("the hook"), "{error}");
         }
         assert!(server.clients().is_empty());
-        if fault != Fault::Hang {
+        if !hangs {
             log.line_with(&["authenticate", fault.logged()]).await;
         }
         let mut bob = server.open().await;
@@ -135,6 +154,43 @@ async fn before_join_that_fails_denies_that_join_alone() {
         log.line_with(&["before_join", fault.logged()]).await;
         assert_healthy(&server).await;
     }
+}
+
+#[tokio::test]
+async fn who_is_thrown_out_while_a_hook_runs_is_told_so_though_that_panics_as_it_is_dropped() {
+    let asked = dialogue_tests::Record::default();
+    let (noted, in_before_join) = (asked.clone(), asked.clone());
+    let server = TestServer::start(
+        Dialogue::builder()
+            .rooms::<Rooms>()
+            .authenticate(move |handshake| {
+                let hangs = handshake.auth["hangs"] == true;
+                noted.note("authenticate");
+                async move {
+                    if hangs {
+                        return Fault::PanicInDrop.then().await;
+                    }
+                    Ok(Identity::user("ada"))
+                }
+            })
+            .before_join(move |_, _| {
+                in_before_join.note("before_join");
+                Fault::PanicInDrop.then()
+            }),
+    )
+    .await;
+    let mut ada = server.open().await;
+    ada.connect(json!({})).await;
+    ada.send(json!({ "type": "join", "roomId": "chat" })).await;
+    asked.expect(&["authenticate", "before_join"]).await;
+    server.clients()[0].disconnect();
+    assert_eq!(ada.expect_close().await, 4501);
+    let mut eve = server.open().await;
+    eve.send(json!({ "type": "connect", "protocol": 1, "auth": { "hangs": true } }))
+        .await;
+    asked.expect(&["authenticate"]).await;
+    server.stop().await;
+    assert_eq!(eve.expect_close().await, 1012);
 }
 
 #[tokio::test]

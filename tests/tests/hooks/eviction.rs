@@ -127,6 +127,18 @@ async fn history_goes_on_where_memory_ends_by_number_and_by_place() {
 }
 
 #[tokio::test]
+async fn a_page_that_memory_fills_says_that_more_may_be_stored_and_the_next_one_whether_it_is() {
+    let (server, _store, record) = storing().await;
+    fill(&server, &record, 3).await;
+    let mut ada = server.joined("ada", "chat").await;
+    for (before, expected, more) in [(4, vec![3, 2, 1], true), (1, vec![], false)] {
+        let request = json!({ "type": "history", "roomId": "chat", "event": "message", "before": before, "limit": 3 });
+        let page = ada.request(request).await;
+        assert_eq!((numbers(&page), &page["more"]), (expected, &json!(more)));
+    }
+}
+
+#[tokio::test]
 async fn what_load_history_returns_of_another_room_event_or_time_is_left_out() {
     let server =
         TestServer::with(|builder| {

@@ -29,6 +29,14 @@ pub(super) struct Peer {
     pub(super) read: usize,
 }
 
+/// Serves the other end of a pipe.
+fn serve(dialogue: &Dialogue, socket: DuplexStream) {
+    let core = Arc::clone(&dialogue.core);
+    let connect_by = Instant::now() + core.limits.connect_deadline;
+    let tasks = core.tasks.clone();
+    tasks.spawn(connection::serve(core, tokio::io::split(socket), None, connect_by));
+}
+
 impl Peer {
     /// Opens a connection on a pipe that holds `capacity` bytes, and sends `connect`.
     pub(super) async fn connect(dialogue: &Dialogue, capacity: usize) -> Self {
@@ -38,21 +46,34 @@ impl Peer {
     /// The same as the successor of another connection, if it shows its secret.
     pub(super) async fn connect_again(dialogue: &Dialogue, capacity: usize, resume: Option<&str>) -> Self {
         let (ours, theirs) = tokio::io::duplex(capacity);
-        let core = Arc::clone(&dialogue.core);
-        let connect_by = Instant::now() + core.limits.connect_deadline;
-        let tasks = core.tasks.clone();
-        tasks.spawn(connection::serve(core, tokio::io::split(theirs), None, connect_by));
-        let mut peer = Self {
-            socket: ours,
-            pending: BytesMut::new(),
-            read: 0,
-        };
+        serve(dialogue, theirs);
+        let mut peer = Self::new(ours);
         let mut connect = json!({ "type": "connect", "protocol": 1 });
         if let Some(resume) = resume {
             connect["resume"] = json!(resume);
         }
         peer.send(&connect).await;
         peer
+    }
+
+    /// Opens a connection whose last leg holds `window` bytes, while the network before it holds all that does not fit, and
+    /// sends `connect`.
+    pub(super) async fn connect_from_afar(dialogue: &Dialogue, window: usize) -> Self {
+        let (ours, mut near) = tokio::io::duplex(1_000_000);
+        let (mut far, theirs) = tokio::io::duplex(window);
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        serve(dialogue, theirs);
+        let mut peer = Self::new(ours);
+        peer.send(&json!({ "type": "connect", "protocol": 1 })).await;
+        peer
+    }
+
+    fn new(socket: DuplexStream) -> Self {
+        Self {
+            socket,
+            pending: BytesMut::new(),
+            read: 0,
+        }
     }
 
     /// Sends a text frame. A server that is gone does not hear it.

@@ -13,8 +13,8 @@ const WINDOW: Duration = Duration::from_secs(4);
 
 const PER_WINDOW: usize = 10;
 
-/// A client that has just asked to join a room whose `before_join` takes long.
-async fn joining() -> Peer {
+/// A server with a room whose `before_join` takes long.
+async fn server() -> Dialogue {
     let dialogue = Dialogue::builder()
         .limits(Limits {
             inbound_frames: PER_WINDOW,
@@ -29,7 +29,11 @@ async fn joining() -> Peer {
         .build()
         .expect("a server");
     dialogue.create_room(RoomConfig::new("room")).await.expect("a room");
-    let mut peer = Peer::connect(&dialogue, 1_000_000).await;
+    dialogue
+}
+
+/// A client that has just asked to join that room.
+async fn joining(mut peer: Peer) -> Peer {
     peer.receive_type("connected").await;
     tokio::time::sleep(WINDOW).await;
     peer.send(&json!({ "type": "join", "id": 0, "roomId": "room" })).await;
@@ -40,9 +44,8 @@ fn ping(id: usize) -> Value {
     json!({ "type": "ping", "id": id })
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_keeps_to_the_rate_while_a_command_runs_is_refused_nothing() {
-    let mut peer = joining().await;
+/// Sends at the rate for a while, from the beginning of the command to long after its end, and sees that nothing is refused.
+async fn keeps_to_the_rate(mut peer: Peer) {
     let apart = WINDOW / PER_WINDOW as u32;
     let count = 3 * STALL.as_millis() / apart.as_millis() / 2;
     for id in 1..=count as usize {
@@ -61,8 +64,21 @@ async fn who_keeps_to_the_rate_while_a_command_runs_is_refused_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_keeps_to_the_rate_while_a_command_runs_is_refused_nothing() {
+    let peer = Peer::connect(&server().await, 1_000_000).await;
+    keeps_to_the_rate(joining(peer).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_to_the_rate_is_refused_nothing_that_was_held_up_on_the_way() {
+    // What comes from afar is not all there when the command is done: the server waits for it, again and again.
+    let peer = Peer::connect_from_afar(&server().await, 100).await;
+    keeps_to_the_rate(joining(peer).await).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_floods_while_a_command_runs_gets_no_more_than_the_rate_and_is_closed() {
-    let mut peer = joining().await;
+    let mut peer = joining(Peer::connect(&server().await, 1_000_000).await).await;
     // The command itself was one of the first window's.
     let windows = STALL.as_secs() / WINDOW.as_secs() + 1;
     let due = PER_WINDOW * windows as usize - 1;
