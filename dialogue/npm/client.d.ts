@@ -362,9 +362,9 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   readonly id: string;
   /** Its name for people. */
   readonly name: string;
-  /** `joined`; `rejoining` while the connection is lost and until the room is joined again; `left`. */
+  /** `joined`; `rejoining` while the connection is lost and until the client's own join of the room is answered; `left`. */
   readonly state: "joined" | "rejoining" | "left";
-  /** The events that one hears; with the wildcard, `"*"` comes first. */
+  /** The events that one hears, or in `rejoining` those that are asked for again; with the wildcard, `"*"` comes first. */
   readonly subscriptions: readonly string[];
   /** The incarnation of the room that `seq` counts in: another one after the room was made anew or the server restarted. */
   readonly epoch: string;
@@ -398,12 +398,15 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   /**
    * Called with the room's latest events, where what one knows of it begins: once, after the join that led into the room (if
    * it shows its history to those who join; the list is empty otherwise), and, with `gap`, when some of what was missed could
-   * not be had. Whoever joins a room later that one is in already asks for `getHistory`.
+   * not be had. To be taken by the server into a room that one is in is neither. Whoever joins a room later that one is in
+   * already asks for `getHistory`.
    */
   onHistory(handler: (history: RoomHistory<T>) => void): Unsubscribe;
   /**
    * Called when the room is joined again after a lost connection, behind the events that were missed. `recovered` is
-   * false if some of them could not be had; then `onHistory` has been called with `gap`.
+   * false if some of them could not be had; then `onHistory` has been called with `gap`. Where the server takes its clients
+   * into the room by itself when they connect, that counts. The client's own join behind it is told, too, only if it hears
+   * more, and some of that was missed.
    */
   onRecovered(handler: (recovery: { recovered: boolean }) => void): Unsubscribe;
   /**

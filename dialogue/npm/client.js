@@ -615,9 +615,27 @@ class Session {
     this.#requests.add(frame, { repeat: false, unbounded: true, take }, this).catch((error) => {
       const isDue = () => link === this.#link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
-      if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#left(room, error.code, error);
+      if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#barred(room, error);
       room.retry = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
     });
+  }
+
+  /**
+   * There is no way back. The client has left the room, unless the server has taken it in all the same.
+   *
+   * @param {Membership} room
+   * @param {DialogueError} error
+   */
+  #barred(room, error) {
+    if (!room.takenIn) return this.#left(room, error.code, error);
+    room.settle([...room.takenIn]);
+    this.#isBack(room);
+  }
+
+  /** @param {Membership} room */
+  #isBack(room) {
+    this.#narrow(room);
+    this.#requests.sendWaiting(this);
   }
 
   /**
@@ -645,13 +663,12 @@ class Session {
       this.#tell("joined", room.handle);
       return room.handle;
     }
-    const { epoch } = room;
-    const again = room.enter(frame);
+    const { epoch, state } = room;
+    const recovered = room.enter(frame);
     if (room.epoch !== epoch) this.#requests.rejectTriggers("the room is another now", room);
-    if (again) this.#narrow(room);
     // Before anything is told: what a handler asks for comes behind what was asked for before.
-    this.#requests.sendWaiting(this);
-    room.joined(frame, again);
+    if (room.state !== state) this.#isBack(room);
+    room.joined(frame, recovered);
     return room.handle;
   }
 
@@ -762,6 +779,9 @@ class Membership {
   /** @type {Promise<unknown> | undefined} */
   leaving;
   mayBeLeft = false; // late: a join that is sent now leads in again
+  /** @type {Set<string> | undefined} */
+  takenIn; // subscriptions where the server has taken the client in by itself, and the way back is not yet answered
+  #hasHole = false; // what was missed does not begin at `seq`
   /** @type {Timer} */
   retry; // of the way back
   #telling;
@@ -803,16 +823,40 @@ class Membership {
   }
 
   /**
-   * The client is in the room, again if it was lost: then true.
+   * The client is in the room. Returns whether nothing was missed, or undefined where there is nothing to tell of that.
    *
    * @param {Frame} frame
    */
-  enter({ roomName, subscriptions, epoch }) {
-    const again = this.state === "rejoining";
+  enter(frame) {
+    const recovered = this.#recovered(frame);
+    Object.assign(this, { mayBeLeft: false, name: frame.roomName, epoch: frame.epoch });
+    // The answer to the way back is still to come, and restores what was subscribed to.
+    if (frame.id === undefined && this.state === "rejoining") this.takenIn = new Set(frame.subscriptions);
+    else this.settle(frame.subscriptions);
+    return recovered;
+  }
+
+  /** @param {Frame} frame */
+  #recovered({ epoch, seq, subscriptions, recovered }) {
+    if (epoch !== this.epoch) return false;
+    const heard = this.state === "joined" ? this.subscriptions : this.takenIn;
+    // A join that does not say where the client was asks for nothing that was before it.
+    if (heard && (recovered !== false || !widens(subscriptions, heard))) return undefined;
+    // The server's own join is not asked where the client was; if nothing has happened since, nothing is missed.
+    return recovered ?? (!this.#hasHole && seq === this.seq);
+  }
+
+  /**
+   * The client hears what it is subscribed to.
+   *
+   * @param {string[]} subscriptions
+   */
+  settle(subscriptions) {
     if (!subscriptions.includes("*")) this.hearAll();
-    const heard = subscriptions.filter((/** @type {string} */ name) => !this.except.has(name));
-    Object.assign(this, { state: "joined", mayBeLeft: false, name: roomName, subscriptions: new Set(heard), epoch });
-    return again;
+    this.subscriptions = new Set(subscriptions.filter((name) => !this.except.has(name)));
+    this.state = "joined";
+    this.takenIn = undefined;
+    this.#hasHole = false;
   }
 
   /**
@@ -820,14 +864,15 @@ class Membership {
    * changed, or before the server took one in.
    *
    * @param {Frame} frame
-   * @param {boolean} again
+   * @param {boolean | undefined} recovered
    */
-  joined(frame, again) {
-    if (frame.recovered) for (const message of frame.events) this.hear(message);
+  joined(frame, recovered) {
+    if (recovered) for (const message of frame.events) this.hear(message);
     // Without a loss, everything up to its number has come on this connection already.
     this.seq = frame.seq;
-    if (!frame.recovered && (again || frame.id === undefined)) this.#start(frame.events, true);
-    if (again) this.#tell(() => this.listeners.call("recovered", { recovered: frame.recovered === true }));
+    if (recovered === undefined) return;
+    if (!recovered) this.#start(frame.events, true);
+    this.#tell(() => this.listeners.call("recovered", { recovered }));
   }
 
   /** @param {Public.EventMessage} message */
@@ -870,12 +915,15 @@ class Membership {
 
   /** What to join again with. The wildcard stands for the names: it is not known which are behind it. */
   position() {
-    const { epoch, seq, subscriptions } = this;
+    const { seq, subscriptions } = this;
+    const epoch = this.#hasHole ? "" : this.epoch; // of no room: it is a gap
     return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
   lost() {
     clearTimeout(this.retry);
+    if (this.takenIn) this.#hasHole ||= widens(this.subscriptions, this.takenIn);
+    this.takenIn = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
 
@@ -1335,6 +1383,16 @@ function socketUrl(url = SOCKET_PATH) {
 function isLonger(text, bytes) {
   // A unit of UTF-16 is at most three bytes of UTF-8.
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+}
+
+/**
+ * Whether one hears something by these subscriptions that one does not by those of before.
+ *
+ * @param {Iterable<string>} subscriptions
+ * @param {Set<string>} before
+ */
+function widens(subscriptions, before) {
+  return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
 }
 
 // `crypto.randomUUID` is only there on pages that came over TLS.
