@@ -378,7 +378,10 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    * If the connection is lost before the answer, the trigger waits, and is sent again with the same `key` when the room is
    * joined again: the server sends nothing on twice. It is rejected with `DISCONNECTED` where that would be a guess: the
    * room has lost its memory since it was first sent (another `epoch`), the user is another, `timeout` is over, or it is
-   * `volatile`. A trigger made while there is no connection waits in the same way.
+   * `volatile`; or the repetition does not tell what came of it, since the room is left, or the server refuses it before it
+   * looks at the key (`RATE_LIMITED`, `ROOM_NOT_FOUND`): then that is the error's `cause`. It may have been carried out, and only
+   * under its own `key` is it safe to try again. A trigger made while there is no connection waits in the same way; it was
+   * not sent before, and is rejected with what the server says.
    *
    * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`, `NOT_IN_ROOM`,
    * `RATE_LIMITED`, `UNAVAILABLE`.

@@ -29,6 +29,7 @@ const REJOIN_ATTEMPTS = 8;
 const MEND_THE_CLIENT = [1002, 1003, 1007, 1009];
 const REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` fails again
 const TRY_AGAIN = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+const BEFORE_THE_KEY = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // said of a trigger before the server looks its key up
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
@@ -711,7 +712,7 @@ class Session {
    */
   #left(room, reason, error) {
     if (this.rooms.get(room.id) === room) this.rooms.delete(room.id);
-    this.#requests.rejectAll(error, room);
+    this.#requests.left(room, error);
     room.left(reason);
   }
 
@@ -990,6 +991,7 @@ class Membership {
  * @property {RequestOptions} options
  * @property {boolean} sent on the connection that there is
  * @property {string | null} epoch in which it was first sent
+ * @property {boolean} repeats whether it was sent before, on another connection
  * @property {Timer} timer
  * @property {(value: any) => void} resolve
  * @property {(error: DialogueError) => void} reject
@@ -1030,7 +1032,7 @@ class Requests {
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const pending = { text, options, sent: false, epoch: null, timer, resolve, reject };
+      const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
       this.#pending.set(id, pending);
       if (session.reaches(options.room)) this.#send(id, pending, session);
     });
@@ -1060,7 +1062,8 @@ class Requests {
     if (!pending) return false;
     const { room, taken, take } = pending.options;
     if (error) {
-      pending.reject(error);
+      const isUnknown = pending.repeats && BEFORE_THE_KEY.includes(error.code);
+      pending.reject(isUnknown ? unknown(`the repetition was refused with ${error.code}`, error) : error);
     } else {
       if (frame.type === "ok") room?.advance(frame.seq);
       taken?.(frame);
@@ -1089,17 +1092,29 @@ class Requests {
   /** The connection is lost: what may be repeated waits for the next. */
   lost() {
     for (const [id, pending] of this.#pending) {
+      pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
-      if (pending.options.repeat === false) this.#reject(id, disconnected("the connection was lost before the answer"));
+      const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
+      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
     }
   }
 
+  /** @param {DialogueError} error */
+  rejectAll(error) {
+    for (const id of this.#pending.keys()) this.#reject(id, error);
+  }
+
   /**
+   * The room is left. What is under way may have been done before that: its answer says so.
+   *
+   * @param {Membership} room
    * @param {DialogueError} error
-   * @param {Membership} [room] only what is of this room
    */
-  rejectAll(error, room) {
-    for (const [id, { options }] of this.#pending) if (!room || options.room === room) this.#reject(id, error);
+  left(room, error) {
+    for (const [id, { options, sent, repeats }] of this.#pending) {
+      if (options.room !== room || sent) continue;
+      this.#reject(id, repeats ? unknown("the room is left", error) : error);
+    }
   }
 
   /**
@@ -1111,7 +1126,7 @@ class Requests {
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
       const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
-      if (options.isTrigger && stale) this.#reject(id, disconnected(`the connection was lost before the answer, and ${why}`));
+      if (options.isTrigger && stale) this.#reject(id, unknown(why));
     }
   }
 
@@ -1124,7 +1139,7 @@ class Requests {
     // One that is too long would end the connection for good.
     if (isLonger(pending.text, this.maxBytes)) {
       const message = `the server takes no message of more than ${this.maxBytes} bytes`;
-      return this.#reject(id, new DialogueError({ code: "LIMIT_EXCEEDED", message }));
+      return this.#reject(id, pending.repeats ? unknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message }));
     }
     pending.sent = true;
     pending.epoch ??= pending.options.room?.epoch ?? null;
@@ -1361,6 +1376,17 @@ function isFinal(code) {
 /** @param {string} message */
 function disconnected(message) {
   return new DialogueError({ code: "DISCONNECTED", message });
+}
+
+/**
+ * Of a trigger that was sent before the connection was lost: what has come since does not say what came of that.
+ *
+ * @param {string} why
+ * @param {DialogueError} [cause]
+ */
+function unknown(why, cause) {
+  const message = `the connection was lost before the answer, and ${why}`;
+  return new DialogueError({ code: "DISCONNECTED", message, roomId: cause?.roomId, event: cause?.event, cause });
 }
 
 /** @param {string} roomId */

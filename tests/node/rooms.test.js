@@ -819,6 +819,15 @@ test("a join does not go with one that is to be left", async (t) => {
   before.catch(() => {});
 });
 
+test("a join that is under way when one is taken out of the room leads into it again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const joining = fake.client.join("chat", { subscriptions: ["*"] });
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, subscriptions: ["*"] });
+  assert.notEqual(await joining, room);
+  assert.deepEqual([room.state, fake.client.rooms, fake.socket.taken()], ["left", [await joining], []]);
+});
+
 test("a join that is asked for in a handler, right behind the end of the one before, is a new one", async (t) => {
   const fake = await Fake.connected(t);
   let again;
