@@ -339,7 +339,8 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   onStateChange(handler: (change: StateChange) => void): Unsubscribe;
   /**
    * Called with what went wrong and is nobody's answer: what a handler threw, a token that could not be renewed, an error
-   * that the server pushed. Without a handler, it goes to the global `reportError` or the console.
+   * that the server pushed, or why the subscriptions of before could not be had again in a room that the server took one
+   * into. Without a handler, it goes to the global `reportError` or the console.
    */
   onError(handler: (error: unknown) => void): Unsubscribe;
   /** Called for each room that the client has come into, by `join` or because the server took it in. */

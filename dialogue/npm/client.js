@@ -631,6 +631,7 @@ class Session {
     if (!room.takenIn) return this.#left(room, error.code, error);
     room.settle([...room.takenIn]);
     this.#isBack(room);
+    this.report(error);
   }
 
   /** @param {Membership} room */

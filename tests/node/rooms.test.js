@@ -638,6 +638,8 @@ test("a room that the server takes one into stays when the way back is refused",
   assert.deepEqual(await waiting, { seq: 11 });
   assert.deepEqual([room.state, room.subscriptions], ["joined", ["typing"]]);
   assert.deepEqual(told, [{ recovered: true }]);
+  // Nobody else is told that less is heard than before.
+  assert.deepEqual(fake.errors.map(({ code }) => code), ["EVENT_NOT_ALLOWED"]);
 });
 
 test("subscriptions that are changed too late are changed all the same", async (t) => {
