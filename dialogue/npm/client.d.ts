@@ -339,7 +339,8 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   onStateChange(handler: (change: StateChange) => void): Unsubscribe;
   /**
    * Called with what went wrong and is nobody's answer: what a handler threw, a token that could not be renewed, an error
-   * that the server pushed. Without a handler, it goes to the global `reportError` or the console.
+   * that the server pushed, or why the subscriptions of before could not be had again in a room that the server took one
+   * into. Without a handler, it goes to the global `reportError` or the console.
    */
   onError(handler: (error: unknown) => void): Unsubscribe;
   /** Called for each room that the client has come into, by `join` or because the server took it in. */
@@ -362,9 +363,9 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   readonly id: string;
   /** Its name for people. */
   readonly name: string;
-  /** `joined`; `rejoining` while the connection is lost and until the room is joined again; `left`. */
+  /** `joined`; `rejoining` while the connection is lost and until the client's own join of the room is answered; `left`. */
   readonly state: "joined" | "rejoining" | "left";
-  /** The events that one hears; with the wildcard, `"*"` comes first. */
+  /** The events that one hears, or in `rejoining` those that are asked for again; with the wildcard, `"*"` comes first. */
   readonly subscriptions: readonly string[];
   /** The incarnation of the room that `seq` counts in: another one after the room was made anew or the server restarted. */
   readonly epoch: string;
@@ -378,7 +379,10 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    * If the connection is lost before the answer, the trigger waits, and is sent again with the same `key` when the room is
    * joined again: the server sends nothing on twice. It is rejected with `DISCONNECTED` where that would be a guess: the
    * room has lost its memory since it was first sent (another `epoch`), the user is another, `timeout` is over, or it is
-   * `volatile`. A trigger made while there is no connection waits in the same way.
+   * `volatile`; or the repetition does not tell what came of it, since the room is left, or the server refuses it before it
+   * looks at the key (`RATE_LIMITED`, `ROOM_NOT_FOUND`): then that is the error's `cause`. It may have been carried out, and only
+   * under its own `key` is it safe to try again. A trigger made while there is no connection waits in the same way; it was
+   * not sent before, and is rejected with what the server says.
    *
    * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`, `NOT_IN_ROOM`,
    * `RATE_LIMITED`, `UNAVAILABLE`.
@@ -398,12 +402,15 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   /**
    * Called with the room's latest events, where what one knows of it begins: once, after the join that led into the room (if
    * it shows its history to those who join; the list is empty otherwise), and, with `gap`, when some of what was missed could
-   * not be had. Whoever joins a room later that one is in already asks for `getHistory`.
+   * not be had. To be taken by the server into a room that one is in is neither. Whoever joins a room later that one is in
+   * already asks for `getHistory`.
    */
   onHistory(handler: (history: RoomHistory<T>) => void): Unsubscribe;
   /**
    * Called when the room is joined again after a lost connection, behind the events that were missed. `recovered` is
-   * false if some of them could not be had; then `onHistory` has been called with `gap`.
+   * false if some of them could not be had; then `onHistory` has been called with `gap`. Where the server takes its clients
+   * into the room by itself when they connect, that counts. The client's own join behind it is told, too, only if it hears
+   * more, and some of that was missed.
    */
   onRecovered(handler: (recovery: { recovered: boolean }) => void): Unsubscribe;
   /**

@@ -29,6 +29,7 @@ const REJOIN_ATTEMPTS = 8;
 const MEND_THE_CLIENT = [1002, 1003, 1007, 1009];
 const REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` fails again
 const TRY_AGAIN = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+const BEFORE_THE_KEY = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // said of a trigger before the server looks its key up
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
@@ -615,9 +616,28 @@ class Session {
     this.#requests.add(frame, { repeat: false, unbounded: true, take }, this).catch((error) => {
       const isDue = () => link === this.#link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
-      if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#left(room, error.code, error);
+      if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#barred(room, error);
       room.retry = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
     });
+  }
+
+  /**
+   * There is no way back. The client has left the room, unless the server has taken it in all the same.
+   *
+   * @param {Membership} room
+   * @param {DialogueError} error
+   */
+  #barred(room, error) {
+    if (!room.takenIn) return this.#left(room, error.code, error);
+    room.settle([...room.takenIn]);
+    this.#isBack(room);
+    this.report(error);
+  }
+
+  /** @param {Membership} room */
+  #isBack(room) {
+    this.#narrow(room);
+    this.#requests.sendWaiting(this);
   }
 
   /**
@@ -645,13 +665,12 @@ class Session {
       this.#tell("joined", room.handle);
       return room.handle;
     }
-    const { epoch } = room;
-    const again = room.enter(frame);
+    const { epoch, state } = room;
+    const recovered = room.enter(frame);
     if (room.epoch !== epoch) this.#requests.rejectTriggers("the room is another now", room);
-    if (again) this.#narrow(room);
     // Before anything is told: what a handler asks for comes behind what was asked for before.
-    this.#requests.sendWaiting(this);
-    room.joined(frame, again);
+    if (room.state !== state) this.#isBack(room);
+    room.joined(frame, recovered);
     return room.handle;
   }
 
@@ -694,7 +713,7 @@ class Session {
    */
   #left(room, reason, error) {
     if (this.rooms.get(room.id) === room) this.rooms.delete(room.id);
-    this.#requests.rejectAll(error, room);
+    this.#requests.left(room, error);
     room.left(reason);
   }
 
@@ -762,6 +781,9 @@ class Membership {
   /** @type {Promise<unknown> | undefined} */
   leaving;
   mayBeLeft = false; // late: a join that is sent now leads in again
+  /** @type {Set<string> | undefined} */
+  takenIn; // subscriptions where the server has taken the client in by itself, and the way back is not yet answered
+  #hasHole = false; // what was missed does not begin at `seq`
   /** @type {Timer} */
   retry; // of the way back
   #telling;
@@ -803,16 +825,40 @@ class Membership {
   }
 
   /**
-   * The client is in the room, again if it was lost: then true.
+   * The client is in the room. Returns whether nothing was missed, or undefined where there is nothing to tell of that.
    *
    * @param {Frame} frame
    */
-  enter({ roomName, subscriptions, epoch }) {
-    const again = this.state === "rejoining";
+  enter(frame) {
+    const recovered = this.#recovered(frame);
+    Object.assign(this, { mayBeLeft: false, name: frame.roomName, epoch: frame.epoch });
+    // The answer to the way back is still to come, and restores what was subscribed to.
+    if (frame.id === undefined && this.state === "rejoining") this.takenIn = new Set(frame.subscriptions);
+    else this.settle(frame.subscriptions);
+    return recovered;
+  }
+
+  /** @param {Frame} frame */
+  #recovered({ epoch, seq, subscriptions, recovered }) {
+    if (epoch !== this.epoch) return false;
+    const heard = this.state === "joined" ? this.subscriptions : this.takenIn;
+    // A join that does not say where the client was asks for nothing that was before it.
+    if (heard && (recovered !== false || !widens(subscriptions, heard))) return undefined;
+    // The server's own join is not asked where the client was; if nothing has happened since, nothing is missed.
+    return recovered ?? (!this.#hasHole && seq === this.seq);
+  }
+
+  /**
+   * The client hears what it is subscribed to.
+   *
+   * @param {string[]} subscriptions
+   */
+  settle(subscriptions) {
     if (!subscriptions.includes("*")) this.hearAll();
-    const heard = subscriptions.filter((/** @type {string} */ name) => !this.except.has(name));
-    Object.assign(this, { state: "joined", mayBeLeft: false, name: roomName, subscriptions: new Set(heard), epoch });
-    return again;
+    this.subscriptions = new Set(subscriptions.filter((name) => !this.except.has(name)));
+    this.state = "joined";
+    this.takenIn = undefined;
+    this.#hasHole = false;
   }
 
   /**
@@ -820,14 +866,15 @@ class Membership {
    * changed, or before the server took one in.
    *
    * @param {Frame} frame
-   * @param {boolean} again
+   * @param {boolean | undefined} recovered
    */
-  joined(frame, again) {
-    if (frame.recovered) for (const message of frame.events) this.hear(message);
+  joined(frame, recovered) {
+    if (recovered) for (const message of frame.events) this.hear(message);
     // Without a loss, everything up to its number has come on this connection already.
     this.seq = frame.seq;
-    if (!frame.recovered && (again || frame.id === undefined)) this.#start(frame.events, true);
-    if (again) this.#tell(() => this.listeners.call("recovered", { recovered: frame.recovered === true }));
+    if (recovered === undefined) return;
+    if (!recovered) this.#start(frame.events, true);
+    this.#tell(() => this.listeners.call("recovered", { recovered }));
   }
 
   /** @param {Public.EventMessage} message */
@@ -870,12 +917,15 @@ class Membership {
 
   /** What to join again with. The wildcard stands for the names: it is not known which are behind it. */
   position() {
-    const { epoch, seq, subscriptions } = this;
+    const { seq, subscriptions } = this;
+    const epoch = this.#hasHole ? "" : this.epoch; // of no room: it is a gap
     return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
   lost() {
     clearTimeout(this.retry);
+    if (this.takenIn) this.#hasHole ||= widens(this.subscriptions, this.takenIn);
+    this.takenIn = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
 
@@ -942,6 +992,7 @@ class Membership {
  * @property {RequestOptions} options
  * @property {boolean} sent on the connection that there is
  * @property {string | null} epoch in which it was first sent
+ * @property {boolean} repeats whether it was sent before, on another connection
  * @property {Timer} timer
  * @property {(value: any) => void} resolve
  * @property {(error: DialogueError) => void} reject
@@ -982,7 +1033,7 @@ class Requests {
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const pending = { text, options, sent: false, epoch: null, timer, resolve, reject };
+      const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
       this.#pending.set(id, pending);
       if (session.reaches(options.room)) this.#send(id, pending, session);
     });
@@ -1012,7 +1063,8 @@ class Requests {
     if (!pending) return false;
     const { room, taken, take } = pending.options;
     if (error) {
-      pending.reject(error);
+      const isUnknown = pending.repeats && BEFORE_THE_KEY.includes(error.code);
+      pending.reject(isUnknown ? unknown(`the repetition was refused with ${error.code}`, error) : error);
     } else {
       if (frame.type === "ok") room?.advance(frame.seq);
       taken?.(frame);
@@ -1041,17 +1093,29 @@ class Requests {
   /** The connection is lost: what may be repeated waits for the next. */
   lost() {
     for (const [id, pending] of this.#pending) {
+      pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
-      if (pending.options.repeat === false) this.#reject(id, disconnected("the connection was lost before the answer"));
+      const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
+      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
     }
   }
 
+  /** @param {DialogueError} error */
+  rejectAll(error) {
+    for (const id of this.#pending.keys()) this.#reject(id, error);
+  }
+
   /**
+   * The room is left. What is under way may have been done before that: its answer says so.
+   *
+   * @param {Membership} room
    * @param {DialogueError} error
-   * @param {Membership} [room] only what is of this room
    */
-  rejectAll(error, room) {
-    for (const [id, { options }] of this.#pending) if (!room || options.room === room) this.#reject(id, error);
+  left(room, error) {
+    for (const [id, { options, sent, repeats }] of this.#pending) {
+      if (options.room !== room || sent) continue;
+      this.#reject(id, repeats ? unknown("the room is left", error) : error);
+    }
   }
 
   /**
@@ -1063,7 +1127,7 @@ class Requests {
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
       const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
-      if (options.isTrigger && stale) this.#reject(id, disconnected(`the connection was lost before the answer, and ${why}`));
+      if (options.isTrigger && stale) this.#reject(id, unknown(why));
     }
   }
 
@@ -1076,7 +1140,7 @@ class Requests {
     // One that is too long would end the connection for good.
     if (isLonger(pending.text, this.maxBytes)) {
       const message = `the server takes no message of more than ${this.maxBytes} bytes`;
-      return this.#reject(id, new DialogueError({ code: "LIMIT_EXCEEDED", message }));
+      return this.#reject(id, pending.repeats ? unknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message }));
     }
     pending.sent = true;
     pending.epoch ??= pending.options.room?.epoch ?? null;
@@ -1315,6 +1379,17 @@ function disconnected(message) {
   return new DialogueError({ code: "DISCONNECTED", message });
 }
 
+/**
+ * Of a trigger that was sent before the connection was lost: what has come since does not say what came of that.
+ *
+ * @param {string} why
+ * @param {DialogueError} [cause]
+ */
+function unknown(why, cause) {
+  const message = `the connection was lost before the answer, and ${why}`;
+  return new DialogueError({ code: "DISCONNECTED", message, roomId: cause?.roomId, event: cause?.event, cause });
+}
+
 /** @param {string} roomId */
 function notInRoom(roomId) {
   return new DialogueError({ code: "NOT_IN_ROOM", message: "the client is not in the room", roomId });
@@ -1335,6 +1410,16 @@ function socketUrl(url = SOCKET_PATH) {
 function isLonger(text, bytes) {
   // A unit of UTF-16 is at most three bytes of UTF-8.
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+}
+
+/**
+ * Whether one hears something by these subscriptions that one does not by those of before.
+ *
+ * @param {Iterable<string>} subscriptions
+ * @param {Set<string>} before
+ */
+function widens(subscriptions, before) {
+  return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
 }
 
 // `crypto.randomUUID` is only there on pages that came over TLS.

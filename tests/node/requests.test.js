@@ -83,13 +83,106 @@ test("a trigger is not repeated as another user", async (t) => {
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a trigger whose room is lost meanwhile is rejected with the reason", async (t) => {
+test("a trigger whose room is lost meanwhile is rejected with the reason, unless it may have been carried out", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const sent = codeOf(room.trigger("message", 1));
+  fake.socket.taken();
+  fake.socket.closes(1006);
+  const waiting = codeOf(room.trigger("message", 2));
+  await fake.tick(500);
+  await fake.accept();
+  fake.socket.answers({ type: "error", code: "ROOM_NOT_FOUND", message: "gone" });
+  assert.deepEqual([await sent, await waiting], ["DISCONNECTED", "ROOM_NOT_FOUND"]);
+});
+
+for (const code of ["RATE_LIMITED", "ROOM_NOT_FOUND"]) {
+  test(`that a repeated trigger was refused with ${code} does not say that the first was`, async (t) => {
+    const { fake, room } = await Fake.joined(t);
+    const repeated = room.trigger("message", 1);
+    fake.socket.taken();
+    fake.socket.closes(1006);
+    const first = codeOf(room.trigger("message", 2));
+    await fake.tick(500);
+    await fake.accept();
+    fake.socket.answers(rejoined());
+    const refusal = { type: "error", code, message: "no", roomId: "chat", event: "message" };
+    for (const { id } of fake.socket.taken()) fake.socket.says({ ...refusal, id });
+    await assert.rejects(repeated, { code: "DISCONNECTED", roomId: "chat", event: "message" });
+    assert.equal(await first, code, "the server has looked at it once, and did nothing");
+  });
+}
+
+test("through two losses it is known which trigger was sent", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const sent = codeOf(room.trigger("message", 1));
+  fake.socket.taken();
+  fake.socket.closes(1006);
+  const unsent = codeOf(room.trigger("message", 2));
+  await fake.tick(500);
+  await fake.accept();
+  await fake.reconnect({ delay: 1_000 });
+  fake.socket.answers(rejoined());
+  for (const { id } of fake.socket.taken()) fake.socket.says({ type: "error", id, code: "RATE_LIMITED", message: "no" });
+  assert.deepEqual([await sent, await unsent], ["DISCONNECTED", "RATE_LIMITED"]);
+});
+
+test("what is repeated and is no trigger is refused as the server says", async (t) => {
+  const fake = await Fake.connected(t);
+  const joining = codeOf(fake.client.join("chat"));
+  fake.socket.taken();
+  await fake.reconnect();
+  fake.socket.answers({ type: "error", code: "ROOM_NOT_FOUND", message: "gone" });
+  assert.equal(await joining, "ROOM_NOT_FOUND");
+});
+
+test("a repeated trigger that the server finds wrong is rejected as such", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = codeOf(room.trigger("message", 1));
   fake.socket.taken();
   await fake.reconnect();
-  fake.socket.answers({ type: "error", code: "ROOM_NOT_FOUND", message: "gone" });
-  assert.equal(await triggered, "ROOM_NOT_FOUND");
+  fake.socket.answers(rejoined());
+  fake.socket.answers({ type: "error", code: "VALIDATION_FAILED", message: "no" });
+  assert.equal(await triggered, "VALIDATION_FAILED");
+});
+
+test("a repeated trigger that is too long for the server now may have been carried out", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const repeated = codeOf(room.trigger("message", "e".repeat(1_000)));
+  fake.socket.taken();
+  await fake.reconnect({ connected: { maxMessageBytes: 500 } });
+  fake.socket.answers(rejoined());
+  assert.equal(await repeated, "DISCONNECTED");
+  assert.equal(await codeOf(room.trigger("message", "e".repeat(1_000))), "LIMIT_EXCEEDED");
+});
+
+test("a trigger that is under way when one is taken out of the room waits for its answer", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const [done, refused] = [room.trigger("message", "bye"), codeOf(room.trigger("message", "late"))];
+  const [first, second] = fake.socket.taken();
+  // By a handler of the very event.
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.says({ type: "ok", id: first.id, seq: 11 });
+  fake.socket.says({ type: "error", id: second.id, code: "NOT_IN_ROOM", message: "no" });
+  assert.deepEqual(await done, { seq: 11 });
+  assert.equal(await refused, "NOT_IN_ROOM");
+});
+
+test("a trigger that is under way when one is taken out of the room is lost with the connection", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = codeOf(room.trigger("message", "bye"));
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.closes(1006);
+  assert.equal(await triggered, "DISCONNECTED");
+});
+
+test("a trigger that was sent before the loss may have been carried out, though the room is left meanwhile", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const sent = codeOf(room.trigger("message", 1));
+  fake.socket.taken();
+  fake.socket.closes(1006);
+  const waiting = codeOf(room.trigger("message", 2));
+  await room.leave();
+  assert.deepEqual([await sent, await waiting], ["DISCONNECTED", "NOT_IN_ROOM"]);
 });
 
 test("what is volatile is sent now or not at all, and has no key", async (t) => {

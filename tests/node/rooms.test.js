@@ -509,6 +509,139 @@ test("a room that the server took one out of is not entered by a way back that w
   assert.equal(fake.socket.answers({ type: "left", roomId: "chat" }).type, "leave");
 });
 
+test("a room that the server takes one into again, being in it, tells nothing", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const told = listen(room);
+  await fake.tick(1);
+  told.length = 0;
+  for (const recovered of [true, false]) {
+    await fake.reconnect({ delay: 1_000 });
+    fake.socket.answers(rejoined({ recovered, seq: 11, events: recovered ? [] : [message(11)] }));
+    fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, subscriptions: ["*"], seq: 11, events: [message(11)] });
+    assert.deepEqual(room.subscriptions, ["*"]);
+  }
+  fake.socket.says({ type: "event", ...message(12) });
+  assert.deepEqual(told, [{ recovered: true }, { history: [11], gap: true }, { recovered: false }, 12]);
+  assert.deepEqual(fake.socket.taken(), []);
+});
+
+/** A client that the server has taken into the room by itself, before its way back is answered. */
+async function takenIn(t, joined) {
+  const { fake, room } = await Fake.joined(t);
+  await fake.tick(1);
+  const told = listen(room);
+  await fake.reconnect();
+  const [rejoin] = fake.socket.taken();
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, ...joined });
+  return { fake, room, told, rejoin };
+}
+
+for (const subscriptions of [["message"], ["message", "typing"], ["*"]]) {
+  test(`a room that the server takes one back into, subscribed to ${subscriptions}, is told of once`, async (t) => {
+    const events = [message(11), message(12)];
+    const { fake, room, told, rejoin } = await takenIn(t, { subscriptions, seq: 12, events });
+    fake.socket.says({ type: "event", ...message(13) });
+    fake.socket.says(rejoined({ id: rejoin.id, recovered: false, seq: 13, events: [...events, message(13)] }));
+    fake.socket.says({ type: "event", ...message(14) });
+    const gap = [{ history: [11, 12], gap: true }, { recovered: false }];
+    assert.deepEqual(told, [...gap, 13, 14]);
+    assert.deepEqual([room.state, room.seq, room.subscriptions], ["joined", 14, ["message"]]);
+  });
+}
+
+test("what the server's own join has brought is a position, if it subscribes to all that one wants", async (t) => {
+  const { fake } = await takenIn(t, { subscriptions: ["message", "typing"], seq: 12, events: [message(12)] });
+  await fake.reconnect({ delay: 1_000 });
+  assert.deepEqual(fake.socket.taken()[0].since, { epoch: "e", seq: 12 });
+});
+
+test("another epoch is a gap, whatever the server says", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  await fake.tick(1);
+  const told = listen(room);
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, epoch: "f", seq: 1, events: [message(1)] });
+  await fake.reconnect();
+  fake.socket.answers(rejoined({ epoch: "g", seq: 2, events: [message(2)] }));
+  const gap = (seq) => [{ history: [seq], gap: true }, { recovered: false }];
+  assert.deepEqual(told, [...gap(1), ...gap(2)]);
+});
+
+test("a room in which nothing has happened is whole, also if the server takes one into it", async (t) => {
+  const { fake, told, rejoin } = await takenIn(t, { seq: 10, events: [message(10)] });
+  fake.socket.says(rejoined({ id: rejoin.id, seq: 10 }));
+  fake.socket.says({ type: "event", ...message(11) });
+  assert.deepEqual(told, [{ recovered: true }, 11]);
+});
+
+test("what the way back hears beyond what the server chose is not passed over", async (t) => {
+  const { fake, room, told, rejoin } = await takenIn(t, { subscriptions: ["typing"], seq: 12 });
+  fake.socket.says(rejoined({ id: rejoin.id, recovered: false, seq: 12, events: [message(11), message(12)] }));
+  fake.socket.says({ type: "event", ...message(13) });
+  const first = [{ history: [], gap: true }, { recovered: false }];
+  assert.deepEqual(told, [...first, { history: [11, 12], gap: true }, { recovered: false }, 13]);
+  assert.deepEqual(room.subscriptions, ["message"]);
+});
+
+test("the way back has the subscriptions of before, whatever the server chose meanwhile", async (t) => {
+  const joined = { subscriptions: ["typing"] };
+  const { fake, room, rejoin } = await takenIn(t, joined);
+  assert.deepEqual([room.state, room.subscriptions], ["rejoining", ["message"]]);
+  fake.socket.says({ type: "error", id: rejoin.id, code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
+  await settled();
+  await fake.tick(3_000);
+  assert.deepEqual(fake.socket.taken()[0].subscriptions, ["message"]);
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, ...joined });
+  await fake.reconnect({ delay: 1_000 });
+  assert.deepEqual(fake.socket.taken()[0].subscriptions, ["message"]);
+});
+
+test("the wildcard that is wanted back is still narrowed, whatever the server chose meanwhile", async (t) => {
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  const unsubscribing = room.unsubscribe("message");
+  fake.socket.answers({ type: "ok" });
+  await unsubscribing;
+  await fake.reconnect();
+  const [rejoin] = fake.socket.taken();
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, subscriptions: ["typing"] });
+  assert.deepEqual(fake.socket.taken(), []);
+  fake.socket.says(rejoined({ id: rejoin.id, subscriptions: ["*"] }));
+  assert.deepEqual(fake.socket.taken().map(({ type, event }) => [type, event]), [["unsubscribe", "message"]]);
+});
+
+test("what was not heard while the server's own choice was in force is told as a gap after another loss", async (t) => {
+  const narrow = { subscriptions: ["typing"], seq: 12 };
+  const { fake, room, told } = await takenIn(t, narrow);
+  fake.socket.says({ type: "event", ...message(14), event: "typing" });
+  told.length = 0;
+  await fake.reconnect({ delay: 1_000 });
+  // 13 was a message. There is no number from which on both are missing.
+  let [rejoin] = fake.socket.taken();
+  assert.deepEqual(rejoin.since, { epoch: "", seq: 14 });
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, ...narrow, seq: 14 });
+  assert.deepEqual(told, [{ history: [], gap: true }, { recovered: false }]);
+  fake.socket.says(rejoined({ id: rejoin.id, recovered: false, seq: 14, events: [message(13)] }));
+  assert.deepEqual(told.slice(2), [{ history: [13], gap: true }, { recovered: false }]);
+  assert.deepEqual([room.epoch, room.seq], ["e", 14]);
+  await fake.reconnect({ delay: 2_000 });
+  assert.deepEqual(fake.socket.taken()[0].since, { epoch: "e", seq: 14 });
+});
+
+test("a room that the server takes one into stays when the way back is refused", async (t) => {
+  const joined = { subscriptions: ["typing"] };
+  const { fake, room, told, rejoin } = await takenIn(t, joined);
+  const waiting = room.trigger("message", {});
+  await settled();
+  assert.deepEqual(fake.socket.taken(), [], "what was asked for waits for the subscriptions of before");
+  fake.socket.says({ type: "error", id: rejoin.id, code: "EVENT_NOT_ALLOWED", message: "no" });
+  await settled();
+  fake.socket.answers({ type: "ok", seq: 11 });
+  assert.deepEqual(await waiting, { seq: 11 });
+  assert.deepEqual([room.state, room.subscriptions], ["joined", ["typing"]]);
+  assert.deepEqual(told, [{ recovered: true }]);
+  // Nobody else is told that less is heard than before.
+  assert.deepEqual(fake.errors.map(({ code }) => code), ["EVENT_NOT_ALLOWED"]);
+});
+
 test("subscriptions that are changed too late are changed all the same", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
   const joining = codeOf(fake.client.join("chat", { subscriptions: ["*"] }));
@@ -686,6 +819,15 @@ test("a join does not go with one that is to be left", async (t) => {
   assert.equal((await joining).state, "joined");
   assert.equal(await together, await joining);
   before.catch(() => {});
+});
+
+test("a join that is under way when one is taken out of the room leads into it again", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const joining = fake.client.join("chat", { subscriptions: ["*"] });
+  fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
+  fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, subscriptions: ["*"] });
+  assert.notEqual(await joining, room);
+  assert.deepEqual([room.state, fake.client.rooms, fake.socket.taken()], ["left", [await joining], []]);
 });
 
 test("a join that is asked for in a handler, right behind the end of the one before, is a new one", async (t) => {

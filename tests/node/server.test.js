@@ -33,8 +33,8 @@ afterEach(async () => {
 });
 
 /** Somebody in the room `chat` who notes each line of it. */
-async function person(name, { url = server.url, WebSocket = WsWebSocket, auth = { userId: name } } = {}) {
-  const client = new DialogueClient({ url: new URL("/dialogue/ws", url), auth, WebSocket });
+async function person(name, { url = server.url, WebSocket = WsWebSocket, auth = { userId: name }, ...options } = {}) {
+  const client = new DialogueClient({ url: new URL("/dialogue/ws", url), auth, WebSocket, ...options });
   clients.push(client);
   await client.connect();
   const room = await client.join("chat");
@@ -156,6 +156,38 @@ test("lines that were said while one was away come once, and so do those one sai
     await reads("From far away.");
     assert.deepEqual(lines, ["Missed.", "From far away."]);
   }
+});
+
+test("what was missed is told once, though the way back is answered behind its time and a second attempt", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const joins = [];
+  class WebSocket extends WsWebSocket {
+    send(text) {
+      if (JSON.parse(text).type === "join") joins.push(text);
+      super.send(text);
+    }
+  }
+  const grace = await person("grace");
+  const ada = await person("ada", { url: proxy.url, WebSocket, timeout: 5_000 });
+  const recoveries = [];
+  ada.room.onRecovered((recovery) => recoveries.push(recovery));
+  proxy.cut();
+  await next((resolve) => ada.client.onDisconnect(resolve));
+  await grace.says("Missed.");
+  proxy.mend();
+  const connected = next((resolve) => ada.client.onConnect(resolve)).then(() => proxy.hold());
+  t.mock.timers.tick(1);
+  await connected;
+  t.mock.timers.tick(5_000);
+  await new Promise(setImmediate);
+  t.mock.timers.tick(1);
+  assert.equal(joins.length, 3, "the first, the way back, and the way back once more");
+  assert.equal(ada.room.state, "rejoining");
+  await grace.says("Meanwhile.");
+  proxy.release();
+  await ada.says("Back."); // which is answered behind both
+  assert.deepEqual(ada.lines, ["Missed.", "Meanwhile.", "Back."]);
+  assert.deepEqual([recoveries, ada.gaps], [[{ recovered: true }], 0]);
 });
 
 test("more than the room keeps is told as a gap, with the latest lines", async () => {

@@ -28,6 +28,15 @@ export class Proxy {
     this.#isCut = false;
   }
 
+  /** Keeps back what the server says on the connections that there are, until `release`: it seems slow. */
+  hold() {
+    for (const { server } of this.#connections) server.pause();
+  }
+
+  release() {
+    for (const { server } of this.#connections) server.resume();
+  }
+
   /** Cuts the connections that there are when so many more bytes have gone `up` to the server or `down` from it. */
   cutAfter(bytes, direction) {
     for (const connection of this.#connections) connection[direction] = bytes;
@@ -39,7 +48,7 @@ export class Proxy {
   }
 
   #accept(client, server) {
-    const connection = { up: Infinity, down: Infinity };
+    const connection = { server, up: Infinity, down: Infinity };
     connection.cut = () => {
       this.#connections.delete(connection);
       client.destroy();
