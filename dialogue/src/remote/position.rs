@@ -46,6 +46,12 @@ impl Position {
         }
     }
 
+    /// Notes that something up to here may have been missed: the next `joined` is not taken for all that came since.
+    pub(super) fn doubt(&mut self) {
+        // That of no room.
+        self.epoch.clear();
+    }
+
     /// Notes the number in an `ok`: all that is due up to it has come.
     pub(super) fn seen(&mut self, seq: u64) {
         self.seq = self.seq.max(seq);

@@ -268,7 +268,11 @@ impl Rooms {
     pub(super) fn link_lost(&mut self) {
         for room in self.rooms.values_mut() {
             room.phase = Phase::Away(None);
-            room.taken_in = None;
+            let taken_in = room.taken_in.take();
+            if taken_in.is_some_and(|taken_in| widens(&room.subscriptions, &taken_in)) {
+                // It has heard less since the server took it in: up to where it is now it may have missed something.
+                room.position.iter_mut().for_each(Position::doubt);
+            }
             // The wildcard of a new membership is whole again.
             room.not_left_out.clone_from(&room.except);
         }
@@ -471,6 +475,21 @@ mod tests {
         assert_eq!(names, ["b", "c"]);
         assert!(rejoins[0].since.is_some());
         assert!(rooms.rejoins(now).is_empty(), "it is on its way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_heard_less_where_the_server_took_it_in_may_have_missed_something() {
+        let (mut rooms, now) = (rooms(), Instant::now());
+        for (taken_in, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
+            rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
+            rooms.link_lost();
+            rooms.rejoins(now);
+            rooms.joined(joined("chat", &taken_in, None), 0, false).ok().unwrap();
+            rooms.link_lost();
+            let rejoins = rooms.rejoins(now);
+            let since = rejoins[0].since.as_ref().unwrap();
+            assert_eq!(&*since.epoch, expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]
