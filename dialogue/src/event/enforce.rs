@@ -1,7 +1,10 @@
 //! A schema and the validator compiled from it, or why there is none.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
+use super::narrow::{self, Narrow};
 use super::validate::{self, Violation};
 
 /// Why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments (`#/properties/id`).
@@ -47,18 +50,29 @@ pub enum SchemaError {
 pub(crate) struct EventSchema {
     published: Value,
     validator: jsonschema::Validator,
+    /// What tells the violations of data by which the validator would take too long; made when first needed.
+    narrow: OnceLock<Option<Narrow>>,
+}
+
+/// How schemas are compiled.
+pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .with_pattern_options(jsonschema::PatternOptions::regex())
+        // Whatever features of the validator others in the build may have turned on.
+        .offline()
 }
 
 impl EventSchema {
     pub(crate) fn compile(published: Value) -> Result<Self, SchemaError> {
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .with_pattern_options(jsonschema::PatternOptions::regex())
-            // Whatever features of the validator others in the build may have turned on.
-            .offline()
+        let validator = options()
             .build(&published)
             .map_err(|error| invalid(&published, &error))?;
-        Ok(Self { published, validator })
+        Ok(Self {
+            published,
+            validator,
+            narrow: OnceLock::new(),
+        })
     }
 
     pub(crate) fn published(&self) -> &Value {
@@ -73,6 +87,10 @@ impl EventSchema {
         // Telling whether is several times cheaper than telling why.
         if self.accepts(data) {
             return Ok(());
+        }
+        let narrow = self.narrow.get_or_init(|| Narrow::of(&self.published));
+        if let Some(narrow) = narrow.as_ref().filter(|_| narrow::takes_long(&self.published, data)) {
+            return Err(narrow.violations(&self.published, data));
         }
         Err(validate::violations(self.validator.iter_errors(data)))
     }

@@ -10,6 +10,7 @@ mod definition;
 mod enforce;
 mod message;
 mod names;
+mod narrow;
 mod pattern;
 mod payload;
 mod received;

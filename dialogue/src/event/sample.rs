@@ -48,7 +48,7 @@ impl<'s> Sampler<'s> {
         let mut next = 0;
         while let Some(from) = places.get(next).cloned() {
             next += 1;
-            for (edge, to) in sampler.held_by(&from) {
+            for (edge, to) in walk::held(root, &from) {
                 if seen.insert(to.clone()) {
                     sampler.ways.insert(to.clone(), sampler.steps.len());
                     places.push(to.clone());
@@ -61,18 +61,6 @@ impl<'s> Sampler<'s> {
             }
         }
         sampler
-    }
-
-    fn held_by(&self, from: &str) -> Vec<(Edge, String)> {
-        let Some(schema) = self.root.pointer(from) else {
-            return Vec::new();
-        };
-        let children = walk::children(schema)
-            .into_iter()
-            .filter(|(edge, _)| *edge != Edge::Aside)
-            .map(|(edge, step)| (edge, format!("{from}{step}")));
-        let target = walk::reference(schema).filter(|target| self.root.pointer(target).is_some());
-        children.chain(target.map(|target| (Edge::Same, target))).collect()
     }
 
     /// Every step from a schema to one that it holds, those nearest to the root first.

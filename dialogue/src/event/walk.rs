@@ -95,6 +95,25 @@ pub(crate) fn reference(schema: &Value) -> Option<String> {
     )
 }
 
+/// The JSON Pointer that the reference of the schema at `at` leads to, if it has one.
+pub(crate) fn reference_of(root: &Value, at: &str) -> Option<String> {
+    reference(root.pointer(at)?)
+}
+
+/// The schemas that the one at `from` holds, each with its JSON Pointer: those right under it and what it refers to, but
+/// for those that an instance does not get to.
+pub(crate) fn held(root: &Value, from: &str) -> Vec<(Edge, String)> {
+    let Some(schema) = root.pointer(from) else {
+        return Vec::new();
+    };
+    let children = children(schema)
+        .into_iter()
+        .filter(|(edge, _)| *edge != Edge::Aside)
+        .map(|(edge, step)| (edge, format!("{from}{step}")));
+    let target = reference(schema).filter(|target| root.pointer(target).is_some());
+    children.chain(target.map(|target| (Edge::Same, target))).collect()
+}
+
 /// A name as a reference token of a JSON Pointer.
 pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     if name.contains(['~', '/']) {

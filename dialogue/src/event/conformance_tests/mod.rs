@@ -327,6 +327,7 @@ mod published_is_enforced_for {
         recursive_structs: Recursive,
         recursive_enums: Expression,
         bushy_enums: Bushy,
+        recursive_tagged_enums: Node,
         unit_structs: Unit,
         newtypes: Newtype,
         tuple_structs: TupleStruct,

@@ -538,3 +538,26 @@ pub(super) enum Bushy {
     },
     Leaf(u8),
 }
+
+/// What a document is made of: each level could be of several variants.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub(super) enum Node {
+    Bold {
+        children: Vec<Node>,
+    },
+    Italic {
+        children: Vec<Node>,
+    },
+    Link {
+        children: Vec<Node>,
+        href: String,
+    },
+    Table {
+        cells: BTreeMap<String, Node>,
+        head: Option<Box<Node>>,
+    },
+    Text {
+        text: String,
+    },
+}
