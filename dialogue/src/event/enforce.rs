@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::narrow::{self, Narrow};
+use super::readings;
 use super::validate::{self, Violation};
 
 /// Why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments (`#/properties/id`).
@@ -52,6 +53,8 @@ pub(crate) struct EventSchema {
     validator: jsonschema::Validator,
     /// What tells the violations of data by which the validator would take too long; made when first needed.
     narrow: OnceLock<Option<Narrow>>,
+    /// Whether reading data may take much longer than checking it.
+    readings: OnceLock<bool>,
 }
 
 /// How schemas are compiled.
@@ -72,6 +75,7 @@ impl EventSchema {
             published,
             validator,
             narrow: OnceLock::new(),
+            readings: OnceLock::new(),
         })
     }
 
@@ -88,11 +92,23 @@ impl EventSchema {
         if self.accepts(data) {
             return Ok(());
         }
-        let narrow = self.narrow.get_or_init(|| Narrow::of(&self.published));
-        if let Some(narrow) = narrow.as_ref().filter(|_| narrow::takes_long(&self.published, data)) {
+        if let Some(narrow) = self.narrow().filter(|_| narrow::takes_long(&self.published, data)) {
             return Err(narrow.violations(&self.published, data));
         }
         Err(validate::violations(self.validator.iter_errors(data)))
+    }
+
+    /// Refuses valid data that its type would take too long to read.
+    pub(crate) fn check_readings(&self, data: &Value) -> Result<(), Vec<Violation>> {
+        let may_multiply = *self.readings.get_or_init(|| readings::may_multiply(&self.published));
+        match may_multiply.then(|| self.narrow()).flatten() {
+            Some(narrow) => readings::check(narrow, &self.published, data),
+            None => Ok(()),
+        }
+    }
+
+    fn narrow(&self) -> Option<&Narrow> {
+        self.narrow.get_or_init(|| Narrow::of(&self.published)).as_ref()
     }
 }
 

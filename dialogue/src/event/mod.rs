@@ -13,6 +13,7 @@ mod names;
 mod narrow;
 mod pattern;
 mod payload;
+mod readings;
 mod received;
 mod sample;
 mod schema;

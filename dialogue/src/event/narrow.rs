@@ -69,7 +69,7 @@ impl Narrow {
             .into_iter()
             .partition(|(_, to)| unions.iter().any(|(_, prefix)| to.starts_with(prefix.as_str())));
         for (edge, to) in parts {
-            let held = values(root, here, &edge);
+            let held = values(root, &here.at, here.value, &edge);
             if let Some((step, value)) = held.into_iter().find(|(_, value)| !self.accepts(&to, value)) {
                 return Further::Down(Here {
                     at: to,
@@ -113,7 +113,7 @@ impl Narrow {
         })
     }
 
-    fn accepts(&self, at: &str, value: &Value) -> bool {
+    pub(super) fn accepts(&self, at: &str, value: &Value) -> bool {
         let validator = self.validators.get(&format!("#{at}"));
         validator.is_none_or(|validator| validator.is_valid(value))
     }
@@ -158,7 +158,7 @@ fn visit(root: &Value, here: &Here<'_>, depth: usize, left: &mut usize) -> bool 
         return false;
     };
     for (edge, at) in walk::held(root, &here.at) {
-        for (_, value) in values(root, here, &edge) {
+        for (_, value) in values(root, &here.at, here.value, &edge) {
             let Some(rest) = left.checked_sub(1) else {
                 return false;
             };
@@ -176,17 +176,17 @@ fn visit(root: &Value, here: &Here<'_>, depth: usize, left: &mut usize) -> bool 
     true
 }
 
-/// The values that an instance `here` holds by `edge`, each with its step from it. Which undeclared properties match a
+/// The values that an instance of the schema at `at` holds by `edge`, each with its step from it. Which undeclared properties match a
 /// pattern is not looked at.
-fn values<'d>(root: &Value, here: &Here<'d>, edge: &Edge) -> Vec<(String, &'d Value)> {
-    match (edge, here.value) {
+pub(super) fn values<'d>(root: &Value, at: &str, value: &'d Value, edge: &Edge) -> Vec<(String, &'d Value)> {
+    match (edge, value) {
         (Edge::Same | Edge::All, value) => vec![(String::new(), value)],
         (Edge::Property(name), Value::Object(fields)) => {
             let step = format!("/{}", walk::escape(name));
             fields.get(name).map(|value| (step, value)).into_iter().collect()
         }
         (Edge::Pattern(_) | Edge::Additional, Value::Object(fields)) => {
-            let declared = root.pointer(&format!("{}/properties", here.at));
+            let declared = root.pointer(&format!("{at}/properties"));
             fields
                 .iter()
                 .filter(|(name, _)| declared.is_none_or(|declared| declared.get(*name).is_none()))
@@ -198,7 +198,7 @@ fn values<'d>(root: &Value, here: &Here<'d>, edge: &Edge) -> Vec<(String, &'d Va
             item.map(|item| (format!("/{index}"), item)).into_iter().collect()
         }
         (Edge::Item, Value::Array(items)) => {
-            let prefix = root.pointer(&format!("{}/prefixItems", here.at));
+            let prefix = root.pointer(&format!("{at}/prefixItems"));
             let prefix = prefix.and_then(Value::as_array).map_or(0, Vec::len);
             let items = items.iter().enumerate().skip(prefix);
             items.map(|(index, item)| (format!("/{index}"), item)).collect()
@@ -218,33 +218,47 @@ fn count(data: &Value) -> usize {
 /// Whether a value may be meant as the alternative at `at`: its type, its tag and its properties are right, whatever is in
 /// them.
 fn looks_like(root: &Value, at: &str, value: &Value) -> bool {
-    let mut at = at.to_owned();
-    let mut seen = HashSet::new();
-    while let Some(target) = walk::reference_of(root, &at).filter(|_| seen.insert(at.clone())) {
-        at = target;
-    }
-    let Some(Value::Object(schema)) = root.pointer(&at) else {
+    let Some(schema) = target(root, at) else {
         return true;
     };
-    let is_type = !schema.contains_key("type") || types_of(value).iter().any(|kind| walk::has_type(schema, kind));
     let Value::Object(fields) = value else {
-        return is_type && is_allowed(schema, value);
+        return could_be(root, at, value);
     };
     let properties = schema.get("properties").and_then(Value::as_object);
-    let property = |name: &str| properties.and_then(|properties| properties.get(name));
     let has_required = schema.get("required").and_then(Value::as_array).is_none_or(|names| {
         names
             .iter()
             .filter_map(Value::as_str)
             .all(|name| fields.contains_key(name))
     });
-    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    let has_tags = fields.iter().all(|(name, field)| match property(name) {
-        Some(Value::Object(property)) => property.get("const").is_none_or(|tag| tag == field),
-        Some(_) => true,
-        None => !closed || schema.contains_key("patternProperties"),
+    let closed =
+        schema.get("additionalProperties") == Some(&Value::Bool(false)) && !schema.contains_key("patternProperties");
+    let declared = |name: &String| properties.is_some_and(|properties| properties.contains_key(name));
+    could_be(root, at, value) && has_required && (!closed || fields.keys().all(declared))
+}
+
+/// Whether a value has the type of the schema at `at` and, if it is there, its tag.
+pub(super) fn could_be(root: &Value, at: &str, value: &Value) -> bool {
+    let Some(schema) = target(root, at) else {
+        return true;
+    };
+    let is_type = !schema.contains_key("type") || types_of(value).iter().any(|kind| walk::has_type(schema, kind));
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let has_tags = properties.into_iter().flatten().all(|(name, property)| {
+        let tag = property.get("const");
+        tag.is_none() || value.get(name).is_none_or(|found| Some(found) == tag)
     });
-    is_type && has_required && has_tags
+    is_type && has_tags && is_allowed(schema, value)
+}
+
+/// The schema at `at`, or the one that it refers to.
+fn target<'r>(root: &'r Value, at: &str) -> Option<&'r Map<String, Value>> {
+    let mut at = at.to_owned();
+    let mut seen = HashSet::new();
+    while let Some(target) = walk::reference_of(root, &at).filter(|_| seen.insert(at.clone())) {
+        at = target;
+    }
+    root.pointer(&at)?.as_object()
 }
 
 fn is_allowed(schema: &Map<String, Value>, value: &Value) -> bool {
@@ -264,7 +278,7 @@ fn types_of(value: &Value) -> &'static [&'static str] {
 }
 
 /// Whether a schema holds itself, or one that does.
-fn is_recursive(root: &Value) -> bool {
+pub(super) fn is_recursive(root: &Value) -> bool {
     leads_back(root, String::new(), &mut HashSet::new(), &mut HashSet::new())
 }
 

@@ -15,6 +15,8 @@
 //! - an alias in a struct that serde reads through its buffer: flattened, or in an untagged or internally tagged enum;
 //! - strings under a `pattern` that says less than the type asks (one text of the pattern is tried, or a few).
 //!
+//! What untagged variants would have to be tried for too often is refused, too, with a violation of `anyOf` (`readings`).
+//!
 //! And of what the type writes, sent on though its outbound schema does not hold: a set or map with a `minItems` or
 //! `minProperties` that falls below it as equal members become one (`::1` and `0::1`) or undeclared fields stay behind,
 //! and an `f32` whose rounding breaks a keyword other than `minimum` and `maximum`.

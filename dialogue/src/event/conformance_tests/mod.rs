@@ -49,6 +49,7 @@ impl Published {
     fn accept(&self, data: &Value) -> Result<Value, String> {
         self.enforced
             .check(data)
+            .and_then(|()| self.enforced.check_readings(data))
             .map_err(|violations| format!("{violations:?}"))?;
         (self.reshape)(data.clone()).map_err(|violation| format!("accepted by the schema, then: {violation}"))
     }
@@ -328,6 +329,7 @@ mod published_is_enforced_for {
         recursive_enums: Expression,
         bushy_enums: Bushy,
         recursive_tagged_enums: Node,
+        recursive_untagged_enums: Element,
         unit_structs: Unit,
         newtypes: Newtype,
         tuple_structs: TupleStruct,

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dialogue_macros::DialogueEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -560,4 +561,13 @@ pub(super) enum Node {
     Text {
         text: String,
     },
+}
+
+/// Two variants begin alike, so that serde reads what is in them once for each.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(untagged)]
+pub(super) enum Element {
+    Named { children: Vec<Element>, name: String },
+    Fragment { children: Vec<Element> },
+    Text(String),
 }
