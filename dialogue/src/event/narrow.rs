@@ -279,20 +279,5 @@ fn types_of(value: &Value) -> &'static [&'static str] {
 
 /// Whether a schema holds itself, or one that does.
 pub(super) fn is_recursive(root: &Value) -> bool {
-    leads_back(root, String::new(), &mut HashSet::new(), &mut HashSet::new())
-}
-
-/// Whether a way from `at` leads to where it has been: to a schema that is `open`, being looked at further up.
-fn leads_back(root: &Value, at: String, open: &mut HashSet<String>, done: &mut HashSet<String>) -> bool {
-    if done.contains(&at) {
-        return false;
-    }
-    if !open.insert(at.clone()) {
-        return true;
-    }
-    let held = walk::held(root, &at);
-    let found = held.into_iter().any(|(_, to)| leads_back(root, to, open, done));
-    open.remove(&at);
-    done.insert(at);
-    found
+    walk::cycle(root, |_| true).is_some()
 }

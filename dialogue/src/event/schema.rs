@@ -33,6 +33,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::enforce::SchemaError;
+use super::walk::{self, Edge};
 use super::{EventData, agreement, tighten};
 
 /// The schema of what clients may send: exactly what [`EventDefinition::accept`](super::EventDefinition) takes.
@@ -62,6 +63,19 @@ fn generate<E: JsonSchema>(settings: SchemaSettings) -> Value {
 }
 
 fn tightened(mut schema: Value) -> Result<Value, SchemaError> {
+    refuse_endless(&schema)?;
     tighten::tighten(&mut schema)?;
     Ok(schema)
+}
+
+/// A type that is itself or something else, as an untagged `enum E { Again(Box<E>), … }`, has the data of the something
+/// else alone; and serde, given other data, would try the first for ever.
+fn refuse_endless(schema: &Value) -> Result<(), SchemaError> {
+    match walk::cycle(schema, |edge| matches!(edge, Edge::Same | Edge::All)) {
+        None => Ok(()),
+        Some(at) => Err(SchemaError::Invalid {
+            at,
+            reason: "it refers to itself with nothing in between, so that reading it would not end".to_owned(),
+        }),
+    }
 }

@@ -76,6 +76,25 @@ impl TryFrom<String> for Picky {
     }
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Endless {
+    Again(Box<Other>),
+    Number(u8),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Other {
+    Back(Box<Endless>),
+    Text(String),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct HoldsEndless {
+    inside: Vec<Endless>,
+}
+
 #[track_caller]
 fn why<E: EventData>() -> String {
     schema::inbound::<E>().unwrap_err().to_string()
@@ -157,4 +176,12 @@ fn a_schema_that_is_none_is_refused_with_its_place() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("`#/properties/a/type`"), "{error}");
+}
+
+/// Serde would overflow the stack over data that is neither a number nor a text.
+#[test]
+fn a_type_that_is_itself_or_something_else_is_refused() {
+    for why in [why::<Endless>(), why::<HoldsEndless>()] {
+        assert!(why.contains("it refers to itself with nothing in between"), "{why}");
+    }
 }
