@@ -329,6 +329,7 @@ mod published_is_enforced_for {
         recursive_enums: Expression,
         bushy_enums: Bushy,
         recursive_tagged_enums: Node,
+        structs_of_many_of_themselves: Wide,
         recursive_untagged_enums: Element,
         unit_structs: Unit,
         newtypes: Newtype,

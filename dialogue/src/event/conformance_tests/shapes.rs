@@ -571,3 +571,22 @@ pub(super) enum Element {
     Fragment { children: Vec<Element> },
     Text(String),
 }
+
+/// With an instance of itself in each field of each field of each field, defining it would take minutes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Wide {
+    a: Option<Box<Wide>>,
+    b: Option<Box<Wide>>,
+    c: Option<Box<Wide>>,
+    d: Option<Box<Wide>>,
+    e: Option<Box<Wide>>,
+    f: Option<Box<Wide>>,
+    g: Option<Box<Wide>>,
+    h: Option<Box<Wide>>,
+    i: Vec<Wide>,
+    j: Vec<Wide>,
+    k: Vec<Wide>,
+    l: BTreeMap<String, Wide>,
+    #[serde(alias = "n")]
+    m: u8,
+}
