@@ -122,6 +122,9 @@ fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaErr
         // Says what of the pattern is not supported, where the validator says only that it is none.
         Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
         Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
+        Some(Ok(_)) => {
+            "the pattern needs too much memory: it has too large repetitions, or repetitions of them".to_owned()
+        }
         _ => error.to_string(),
     };
     SchemaError::Invalid { at, reason }

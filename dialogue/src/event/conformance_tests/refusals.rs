@@ -156,6 +156,14 @@ fn a_pattern_that_needs_backtracking_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_pattern_that_is_too_large_is_refused_as_such() {
+    let error = EventSchema::compile(json!({ "pattern": r"^(\w{1,300}\s?){1,300}$" }))
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("needs too much memory"), "{error}");
+}
+
+#[test]
 fn a_reference_that_leads_outside_is_refused_and_not_fetched() {
     for reference in [
         "https://example.org/schema.json",
