@@ -176,8 +176,8 @@ fn visit(root: &Value, here: &Here<'_>, depth: usize, left: &mut usize) -> bool 
     true
 }
 
-/// The values that an instance of the schema at `at` holds by `edge`, each with its step from it. Which undeclared properties match a
-/// pattern is not looked at.
+/// The values that an instance of the schema at `at` holds by `edge`, each with its step from it. Which undeclared
+/// properties match a pattern is not looked at.
 pub(super) fn values<'d>(root: &Value, at: &str, value: &'d Value, edge: &Edge) -> Vec<(String, &'d Value)> {
     match (edge, value) {
         (Edge::Same | Edge::All, value) => vec![(String::new(), value)],

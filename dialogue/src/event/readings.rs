@@ -1,8 +1,9 @@
 //! How often serde reads data that is nested in untagged enums.
 //!
 //! An untagged enum is read by trying one variant after the other. Where it holds itself in several variants that begin
-//! alike, each level of nesting multiplies the tries: thirty levels, a few hundred bytes, would take minutes, and more than
-//! two such variants hours. Schemas are satisfied or not in linear time; so the tries are counted before the type is given the data.
+//! alike, each level of nesting multiplies the tries: thirty levels, a few hundred bytes, would take minutes, and with
+//! more than two such variants hours. Schemas are satisfied or not in linear time; so the tries are counted before the
+//! type is given the data.
 
 use std::collections::HashMap;
 
