@@ -328,7 +328,7 @@ fn declares(schema: &Value, object: &Map<String, Value>, name: &str) -> bool {
     let here = object
         .get("properties")
         .is_some_and(|properties| properties.get(name).is_some());
-    let target = walk::reference(&Value::Object(object.clone())).and_then(|target| schema.pointer(&target));
+    let target = walk::reference_in(object).and_then(|target| schema.pointer(&target));
     here || target.and_then(|target| target.get("properties")?.get(name)).is_some()
 }
 

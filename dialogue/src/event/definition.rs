@@ -154,7 +154,9 @@ impl EventDefinition {
     ///
     /// Two things are not always found out then, and data is refused with a violation of `type` instead: what a
     /// `Deserialize` written by hand or a `try_from` asks of a value beyond its form, and an alias in a struct that is
-    /// flattened, or in an untagged or internally tagged enum.
+    /// flattened, or in an untagged or internally tagged enum. And an untagged enum that holds itself in several variants
+    /// which begin alike takes serde twice as long with each level of nesting: past 100,000 readings, data is refused with
+    /// a violation of `anyOf`.
     #[must_use]
     pub fn inbound_schema(&self) -> Option<&Value> {
         self.inner.schemas.as_ref().map(|schemas| schemas.inbound.published())
@@ -176,10 +178,13 @@ impl EventDefinition {
         if let Some(schemas) = &self.inner.schemas {
             schemas.inbound.check(&data)?;
         }
-        match &self.inner.typed {
-            Some(typed) => (typed.reshape)(data),
-            None => Ok(data),
+        let Some(typed) = &self.inner.typed else {
+            return Ok(data);
+        };
+        if let Some(schemas) = &self.inner.schemas {
+            schemas.inbound.check_readings(&data)?;
         }
+        (typed.reshape)(data)
     }
 
     /// Checks data that is already in the shape that clients receive.
@@ -194,7 +199,10 @@ impl EventDefinition {
     pub(crate) fn accept_changed(&self, data: Value) -> Result<Value, Vec<Violation>> {
         self.check_outbound(&data)?;
         match (&self.inner.typed, &self.inner.schemas) {
-            (Some(typed), Some(schemas)) if Arc::ptr_eq(&schemas.inbound, &schemas.outbound) => (typed.reshape)(data),
+            (Some(typed), Some(schemas)) if Arc::ptr_eq(&schemas.inbound, &schemas.outbound) => {
+                schemas.inbound.check_readings(&data)?;
+                (typed.reshape)(data)
+            }
             _ => Ok(data),
         }
     }

@@ -1,7 +1,11 @@
 //! A schema and the validator compiled from it, or why there is none.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
+use super::narrow::{self, Narrow};
+use super::readings;
 use super::validate::{self, Violation};
 
 /// Why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments (`#/properties/id`).
@@ -47,18 +51,32 @@ pub enum SchemaError {
 pub(crate) struct EventSchema {
     published: Value,
     validator: jsonschema::Validator,
+    /// What tells the violations of data by which the validator would take too long; made when first needed.
+    narrow: OnceLock<Option<Narrow>>,
+    /// Whether reading data may take much longer than checking it.
+    readings: OnceLock<bool>,
+}
+
+/// How schemas are compiled.
+pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .with_pattern_options(jsonschema::PatternOptions::regex())
+        // Whatever features of the validator others in the build may have turned on.
+        .offline()
 }
 
 impl EventSchema {
     pub(crate) fn compile(published: Value) -> Result<Self, SchemaError> {
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .with_pattern_options(jsonschema::PatternOptions::regex())
-            // Whatever features of the validator others in the build may have turned on.
-            .offline()
+        let validator = options()
             .build(&published)
             .map_err(|error| invalid(&published, &error))?;
-        Ok(Self { published, validator })
+        Ok(Self {
+            published,
+            validator,
+            narrow: OnceLock::new(),
+            readings: OnceLock::new(),
+        })
     }
 
     pub(crate) fn published(&self) -> &Value {
@@ -74,7 +92,23 @@ impl EventSchema {
         if self.accepts(data) {
             return Ok(());
         }
+        if let Some(narrow) = self.narrow().filter(|_| narrow::takes_long(&self.published, data)) {
+            return Err(narrow.violations(&self.published, data));
+        }
         Err(validate::violations(self.validator.iter_errors(data)))
+    }
+
+    /// Refuses valid data that its type would take too long to read.
+    pub(crate) fn check_readings(&self, data: &Value) -> Result<(), Vec<Violation>> {
+        let may_multiply = *self.readings.get_or_init(|| readings::may_multiply(&self.published));
+        match may_multiply.then(|| self.narrow()).flatten() {
+            Some(narrow) => readings::check(narrow, &self.published, data),
+            None => Ok(()),
+        }
+    }
+
+    fn narrow(&self) -> Option<&Narrow> {
+        self.narrow.get_or_init(|| Narrow::of(&self.published)).as_ref()
     }
 }
 
@@ -88,6 +122,9 @@ fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaErr
         // Says what of the pattern is not supported, where the validator says only that it is none.
         Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
         Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
+        Some(Ok(_)) => {
+            "the pattern needs too much memory: it has too large repetitions, or repetitions of them".to_owned()
+        }
         _ => error.to_string(),
     };
     SchemaError::Invalid { at, reason }

@@ -2,7 +2,7 @@
 //!
 //! Samples aim to be valid but need not be: whoever uses one asks the validator first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -16,6 +16,10 @@ const MAX_DEPTH: usize = 16;
 
 /// How many references a full instance follows into one another: enough to see a recursive type in itself.
 const FULL_REFERENCES: usize = 3;
+
+/// How many references a full instance follows altogether: a type that holds itself in many fields would otherwise have as
+/// many instances in each, in each of these, and so on.
+const MOST_REFERENCES: usize = 16;
 
 /// A schema held directly by another: `to` is one of the subschemas of `from`, or what it refers to.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub(super) struct Sampler<'s> {
     ways: HashMap<String, usize>,
     /// The least instances of schemas that hold others: every sample of what they hold is made of one.
     holders: RefCell<HashMap<(String, bool), Option<Value>>>,
+    /// How many references the full instance that is being made may still follow.
+    references_left: Cell<usize>,
 }
 
 impl<'s> Sampler<'s> {
@@ -42,13 +48,14 @@ impl<'s> Sampler<'s> {
             steps: Vec::new(),
             ways: HashMap::new(),
             holders: RefCell::default(),
+            references_left: Cell::new(0),
         };
         let mut places = vec![String::new()];
         let mut seen = HashSet::from([String::new()]);
         let mut next = 0;
         while let Some(from) = places.get(next).cloned() {
             next += 1;
-            for (edge, to) in sampler.held_by(&from) {
+            for (edge, to) in walk::held(root, &from) {
                 if seen.insert(to.clone()) {
                     sampler.ways.insert(to.clone(), sampler.steps.len());
                     places.push(to.clone());
@@ -61,18 +68,6 @@ impl<'s> Sampler<'s> {
             }
         }
         sampler
-    }
-
-    fn held_by(&self, from: &str) -> Vec<(Edge, String)> {
-        let Some(schema) = self.root.pointer(from) else {
-            return Vec::new();
-        };
-        let children = walk::children(schema)
-            .into_iter()
-            .filter(|(edge, _)| *edge != Edge::Aside)
-            .map(|(edge, step)| (edge, format!("{from}{step}")));
-        let target = walk::reference(schema).filter(|target| self.root.pointer(target).is_some());
-        children.chain(target.map(|target| (Edge::Same, target))).collect()
     }
 
     /// Every step from a schema to one that it holds, those nearest to the root first.
@@ -136,6 +131,7 @@ impl<'s> Sampler<'s> {
 
     /// An instance with every property, an item in every array and an entry in every map.
     pub(super) fn full(&self, schema: &Value) -> Option<Value> {
+        self.references_left.set(MOST_REFERENCES);
         self.instance(schema, MAX_DEPTH, true, FULL_REFERENCES)
     }
 
@@ -170,11 +166,13 @@ impl<'s> Sampler<'s> {
             _ => None,
         };
         let mut join = |part: Value| instance = Some(merge(instance.take().unwrap_or(Value::Null), part));
-        if let Some(target) = walk::reference(&Value::Object(schema.clone())) {
+        if let Some(target) = walk::reference_in(schema) {
             let target = self.root.pointer(&target)?;
-            join(if full && references == 0 {
+            let left = self.references_left.get();
+            join(if full && (references == 0 || left == 0) {
                 self.shallowest(target, depth)?
             } else {
+                self.references_left.set(left.saturating_sub(1));
                 self.instance(target, depth, full, references.saturating_sub(1))?
             });
         }

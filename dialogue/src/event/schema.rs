@@ -15,6 +15,8 @@
 //! - an alias in a struct that serde reads through its buffer: flattened, or in an untagged or internally tagged enum;
 //! - strings under a `pattern` that says less than the type asks (one text of the pattern is tried, or a few).
 //!
+//! What untagged variants would have to be tried for too often is refused, too, with a violation of `anyOf` (`readings`).
+//!
 //! And of what the type writes, sent on though its outbound schema does not hold: a set or map with a `minItems` or
 //! `minProperties` that falls below it as equal members become one (`::1` and `0::1`) or undeclared fields stay behind,
 //! and an `f32` whose rounding breaks a keyword other than `minimum` and `maximum`.
@@ -31,6 +33,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::enforce::SchemaError;
+use super::walk::{self, Edge};
 use super::{EventData, agreement, tighten};
 
 /// The schema of what clients may send: exactly what [`EventDefinition::accept`](super::EventDefinition) takes.
@@ -60,6 +63,19 @@ fn generate<E: JsonSchema>(settings: SchemaSettings) -> Value {
 }
 
 fn tightened(mut schema: Value) -> Result<Value, SchemaError> {
+    refuse_endless(&schema)?;
     tighten::tighten(&mut schema)?;
     Ok(schema)
+}
+
+/// A type that is itself or something else, as an untagged `enum E { Again(Box<E>), … }`, has the data of the something
+/// else alone; and serde, given other data, would try the first for ever.
+fn refuse_endless(schema: &Value) -> Result<(), SchemaError> {
+    match walk::cycle(schema, |edge| matches!(edge, Edge::Same | Edge::All)) {
+        None => Ok(()),
+        Some(at) => Err(SchemaError::Invalid {
+            at,
+            reason: "it refers to itself with nothing in between, so that reading it would not end".to_owned(),
+        }),
+    }
 }

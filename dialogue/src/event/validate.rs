@@ -37,10 +37,10 @@ impl Violation {
         }
     }
 
-    fn of(error: &ValidationError<'_>, message: String) -> Self {
+    pub(super) fn new(path: String, rule: &str, message: String) -> Self {
         Self {
-            path: cut(error.instance_path().to_string()),
-            rule: error.kind().keyword().to_owned(),
+            path: cut(path),
+            rule: rule.to_owned(),
             message: cut(message),
         }
     }
@@ -75,15 +75,25 @@ fn explain(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
                 }
                 return;
             }
-            format!("value has none of the {} forms that are allowed here", context.len())
+            none_of(context.len())
         }
-        ValidationErrorKind::OneOfMultipleValid { .. } => {
-            "value has more than one of the forms of which exactly one is allowed here".to_owned()
-        }
+        ValidationErrorKind::OneOfMultipleValid { .. } => MORE_THAN_ONE.to_owned(),
         ValidationErrorKind::FalseSchema => "nothing is allowed here".to_owned(),
         _ => error.masked().to_string(),
     };
-    found.push(Violation::of(error, message));
+    found.push(Violation::new(
+        error.instance_path().to_string(),
+        error.kind().keyword(),
+        message,
+    ));
+}
+
+/// What is wrong with a value that has more than one form.
+pub(super) const MORE_THAN_ONE: &str = "value has more than one of the forms of which exactly one is allowed here";
+
+/// What is wrong with a value of which no one form is meant.
+pub(super) fn none_of(forms: usize) -> String {
+    format!("value has none of the {forms} forms that are allowed here")
 }
 
 /// Of alternatives that all failed, the errors of the one that the sender meant: the only one whose type and

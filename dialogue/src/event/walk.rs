@@ -3,6 +3,7 @@
 //! Knows the keywords that hold schemas; knows nothing of what they mean for a Rust type.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
@@ -86,6 +87,11 @@ pub(crate) fn pointers(root: &Value) -> Vec<String> {
 
 /// The JSON Pointer that a schema's `$ref` leads to, if it stays within the document.
 pub(crate) fn reference(schema: &Value) -> Option<String> {
+    reference_in(schema.as_object()?)
+}
+
+/// The same of a schema that has keywords.
+pub(crate) fn reference_in(schema: &Map<String, Value>) -> Option<String> {
     let fragment = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
     Some(
         percent_encoding::percent_decode_str(fragment)
@@ -93,6 +99,55 @@ pub(crate) fn reference(schema: &Value) -> Option<String> {
             .ok()?
             .into_owned(),
     )
+}
+
+/// The JSON Pointer that the reference of the schema at `at` leads to, if it has one.
+pub(crate) fn reference_of(root: &Value, at: &str) -> Option<String> {
+    reference(root.pointer(at)?)
+}
+
+/// The schemas that the one at `from` holds, each with its JSON Pointer: those right under it and what it refers to, but
+/// for those that an instance does not get to.
+pub(crate) fn held(root: &Value, from: &str) -> Vec<(Edge, String)> {
+    let Some(schema) = root.pointer(from) else {
+        return Vec::new();
+    };
+    let children = children(schema)
+        .into_iter()
+        .filter(|(edge, _)| *edge != Edge::Aside)
+        .map(|(edge, step)| (edge, format!("{from}{step}")));
+    let target = reference(schema).filter(|target| root.pointer(target).is_some());
+    children.chain(target.map(|target| (Edge::Same, target))).collect()
+}
+
+/// A schema that leads back to itself by edges that are `followed`, if there is one.
+pub(crate) fn cycle(root: &Value, followed: fn(&Edge) -> bool) -> Option<String> {
+    let (mut open, mut done) = (HashSet::new(), HashSet::new());
+    let mut places = pointers(root).into_iter();
+    places.find_map(|at| leads_back(root, at, followed, &mut open, &mut done))
+}
+
+/// A schema to which a way from `at` leads though it is `open`, being looked at further up.
+fn leads_back(
+    root: &Value,
+    at: String,
+    followed: fn(&Edge) -> bool,
+    open: &mut HashSet<String>,
+    done: &mut HashSet<String>,
+) -> Option<String> {
+    if done.contains(&at) {
+        return None;
+    }
+    if !open.insert(at.clone()) {
+        return Some(at);
+    }
+    let found = held(root, &at)
+        .into_iter()
+        .filter(|(edge, _)| followed(edge))
+        .find_map(|(_, to)| leads_back(root, to, followed, open, done));
+    open.remove(&at);
+    done.insert(at);
+    found
 }
 
 /// A name as a reference token of a JSON Pointer.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Published;
 use super::shapes::*;
 use crate::event::enforce::EventSchema;
-use crate::event::schema;
+use crate::event::{DialogueEvent, schema, validate_event_data};
 
 #[test]
 fn integers_stop_at_the_limits_of_their_type() {
@@ -223,4 +223,26 @@ fn every_attribute_is_enforced_and_named() {
             .collect();
         assert_eq!(told, [(path, rule)], "{violations:?}");
     }
+}
+
+/// With two readings of each level for each reading of the one above, this would not end.
+#[test]
+fn data_that_its_type_would_read_too_often_is_refused() {
+    let published = Published::of::<Element>();
+    let nested = |depth: usize, outer: Value| {
+        (0..depth).fold(json!("text"), |inner, _| {
+            let mut outer = outer.clone();
+            outer["children"] = json!([inner]);
+            outer
+        })
+    };
+    published.accepts(nested(10, json!({})));
+    published.accepts(nested(60, json!({ "name": "first to be tried" })));
+    let data = nested(60, json!({}));
+    assert!(published.enforced.check(&data).is_ok());
+    let violations = validate_event_data(Element::definition(), &data).unwrap_err();
+    assert_eq!(
+        (violations[0].path.as_str(), violations[0].rule.as_str()),
+        ("", "anyOf")
+    );
 }

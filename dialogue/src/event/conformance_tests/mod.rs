@@ -49,6 +49,7 @@ impl Published {
     fn accept(&self, data: &Value) -> Result<Value, String> {
         self.enforced
             .check(data)
+            .and_then(|()| self.enforced.check_readings(data))
             .map_err(|violations| format!("{violations:?}"))?;
         (self.reshape)(data.clone()).map_err(|violation| format!("accepted by the schema, then: {violation}"))
     }
@@ -327,6 +328,9 @@ mod published_is_enforced_for {
         recursive_structs: Recursive,
         recursive_enums: Expression,
         bushy_enums: Bushy,
+        recursive_tagged_enums: Node,
+        structs_of_many_of_themselves: Wide,
+        recursive_untagged_enums: Element,
         unit_structs: Unit,
         newtypes: Newtype,
         tuple_structs: TupleStruct,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::shapes::*;
 use super::{Published, ill_fitting, key};
 use crate::event::enforce::EventSchema;
+use crate::event::narrow::Narrow;
 use crate::event::schema;
 use crate::event::validate;
 
@@ -116,4 +117,82 @@ fn json_value() -> impl Strategy<Value = Value> {
             prop::collection::vec((key(), inner), 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     })
+}
+
+/// With the errors of all variants, in all variants, at each level, this would not end.
+#[test]
+fn of_data_nested_in_variants_the_place_is_told_at_any_depth() {
+    let published = Published::of::<Node>();
+    let nested =
+        |depth: usize, leaf: Value| (0..depth).fold(leaf, |inner, _| json!({ "type": "Bold", "children": [inner] }));
+    published.accepts(nested(60, json!({ "type": "Text", "text": "a" })));
+    for (leaf, rest, rule) in [
+        (json!({ "type": "Text", "text": 1 }), "/text", "type"),
+        (json!({ "type": "Text" }), "", "oneOf"),
+        (json!({ "type": "Underline" }), "", "oneOf"),
+        (
+            json!({ "type": "Link", "children": [7], "href": "" }),
+            "/children/0",
+            "oneOf",
+        ),
+        (
+            json!({ "type": "Table", "cells": { "a/b": { "type": "Text", "text": null } } }),
+            "/cells/a~1b/text",
+            "type",
+        ),
+    ] {
+        let violations = published.enforced.check(&nested(30, leaf.clone())).unwrap_err();
+        assert_eq!(violations.len(), 1, "{violations:?}");
+        let place = format!("{}{rest}", "/children/0".repeat(30));
+        assert_eq!(
+            (violations[0].path.as_str(), violations[0].rule.as_str()),
+            (place.as_str(), rule),
+            "{leaf}"
+        );
+        let violations = published.enforced.check(&nested(60, leaf)).unwrap_err();
+        assert!(violations[0].path.ends_with('…'), "{violations:?}");
+    }
+}
+
+#[test]
+fn data_that_nests_in_a_union_without_tags_is_refused_at_any_depth() {
+    let schema = json!({ "anyOf": [
+        { "type": "object", "required": ["a", "b"], "properties": { "a": { "$ref": "#" }, "b": true } },
+        { "type": "object", "required": ["a"], "properties": { "a": { "$ref": "#" } } },
+        { "type": "integer" },
+    ] });
+    let data = (0..100).fold(json!("x"), |inner, _| json!({ "a": inner }));
+    let told = of(schema, data);
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].0.as_str(), told[0].1.as_str()),
+        ("/a".repeat(100).as_str(), "anyOf")
+    );
+}
+
+#[test]
+fn what_is_told_of_deep_data_is_told_of_shallow_data() {
+    fn law<E: crate::event::EventData>() {
+        let published = Published::of::<E>();
+        let narrow = Narrow::of(&published.inbound).unwrap();
+        let valid: Vec<Value> = super::samples(&published.inbound)
+            .into_iter()
+            .filter(|data| published.inbound_validator.is_valid(data))
+            .collect();
+        let near = (
+            prop::sample::select(valid),
+            prop::collection::vec(super::change(), 1..4),
+        );
+        proptest!(|((mut data, changes) in near)| {
+            changes.iter().for_each(|(at, change)| super::apply(&mut data, at, change));
+            if let Err(violations) = published.enforced.check(&data) {
+                for told in narrow.violations(&published.inbound, &data) {
+                    prop_assert!(violations.contains(&told), "{told:?} of {data} beside {violations:?}");
+                }
+            }
+        });
+    }
+    law::<Node>();
+    law::<Expression>();
+    law::<Recursive>();
 }

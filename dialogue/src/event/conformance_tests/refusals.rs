@@ -76,6 +76,25 @@ impl TryFrom<String> for Picky {
     }
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Endless {
+    Again(Box<Other>),
+    Number(u8),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Other {
+    Back(Box<Endless>),
+    Text(String),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct HoldsEndless {
+    inside: Vec<Endless>,
+}
+
 #[track_caller]
 fn why<E: EventData>() -> String {
     schema::inbound::<E>().unwrap_err().to_string()
@@ -137,6 +156,14 @@ fn a_pattern_that_needs_backtracking_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_pattern_that_is_too_large_is_refused_as_such() {
+    let error = EventSchema::compile(json!({ "pattern": r"^(\w{1,300}\s?){1,300}$" }))
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("needs too much memory"), "{error}");
+}
+
+#[test]
 fn a_reference_that_leads_outside_is_refused_and_not_fetched() {
     for reference in [
         "https://example.org/schema.json",
@@ -157,4 +184,12 @@ fn a_schema_that_is_none_is_refused_with_its_place() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("`#/properties/a/type`"), "{error}");
+}
+
+/// Serde would overflow the stack over data that is neither a number nor a text.
+#[test]
+fn a_type_that_is_itself_or_something_else_is_refused() {
+    for why in [why::<Endless>(), why::<HoldsEndless>()] {
+        assert!(why.contains("it refers to itself with nothing in between"), "{why}");
+    }
 }

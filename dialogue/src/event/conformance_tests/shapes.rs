@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dialogue_macros::DialogueEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -537,4 +538,55 @@ pub(super) enum Bushy {
         g: Option<Box<Bushy>>,
     },
     Leaf(u8),
+}
+
+/// What a document is made of: each level could be of several variants.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub(super) enum Node {
+    Bold {
+        children: Vec<Node>,
+    },
+    Italic {
+        children: Vec<Node>,
+    },
+    Link {
+        children: Vec<Node>,
+        href: String,
+    },
+    Table {
+        cells: BTreeMap<String, Node>,
+        head: Option<Box<Node>>,
+    },
+    Text {
+        text: String,
+    },
+}
+
+/// Two variants begin alike, so that serde reads what is in them once for each.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(untagged)]
+pub(super) enum Element {
+    Named { children: Vec<Element>, name: String },
+    Fragment { children: Vec<Element> },
+    Text(String),
+}
+
+/// With an instance of itself in each field of each field of each field, defining it would take minutes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Wide {
+    a: Option<Box<Wide>>,
+    b: Option<Box<Wide>>,
+    c: Option<Box<Wide>>,
+    d: Option<Box<Wide>>,
+    e: Option<Box<Wide>>,
+    f: Option<Box<Wide>>,
+    g: Option<Box<Wide>>,
+    h: Option<Box<Wide>>,
+    i: Vec<Wide>,
+    j: Vec<Wide>,
+    k: Vec<Wide>,
+    l: BTreeMap<String, Wide>,
+    #[serde(alias = "n")]
+    m: u8,
 }
