@@ -116,17 +116,17 @@ async fn ask(peer: &mut Peer, id: u64, request: &Value) -> Option<Value> {
     }
 }
 
-/// Asserts that rooms and clients agree on who is where.
+/// Asserts that rooms and clients agree on who is where, also while ends are under way.
 fn assert_agreement(dialogue: &Dialogue) {
     for room in dialogue.rooms() {
-        let present: BTreeSet<String> = room
-            .participants()
+        // Who is in a room changes only under its lock.
+        let state = room.cell.lock();
+        let present: BTreeSet<String> = state.members().map(|client| client.id.to_string()).collect();
+        let clients = dialogue.core.all_clients();
+        let believing = clients
             .iter()
-            .map(|client| client.id().to_string())
-            .collect();
-        let clients = dialogue.clients();
-        let believing = clients.iter().filter(|client| client.rooms().contains(room.id()));
-        let believing: BTreeSet<String> = believing.map(|client| client.id().to_string()).collect();
+            .filter(|client| client.membership.lock().contains(room.id()));
+        let believing: BTreeSet<String> = believing.map(|client| client.id.to_string()).collect();
         assert_eq!(present, believing, "a ghost in one of the two");
     }
 }
