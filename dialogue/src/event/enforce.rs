@@ -53,8 +53,8 @@ pub(crate) struct EventSchema {
     validator: jsonschema::Validator,
     /// What tells the violations of data by which the validator would take too long; made when first needed.
     narrow: OnceLock<Option<Narrow>>,
-    /// Whether reading data may take much longer than checking it.
-    readings: OnceLock<bool>,
+    /// Whether its type may read a value more than once.
+    choices: OnceLock<bool>,
 }
 
 /// How schemas are compiled.
@@ -75,7 +75,7 @@ impl EventSchema {
             published,
             validator,
             narrow: OnceLock::new(),
-            readings: OnceLock::new(),
+            choices: OnceLock::new(),
         })
     }
 
@@ -100,8 +100,8 @@ impl EventSchema {
 
     /// Refuses valid data that its type would take too long to read.
     pub(crate) fn check_readings(&self, data: &Value) -> Result<(), Vec<Violation>> {
-        let may_multiply = *self.readings.get_or_init(|| readings::may_multiply(&self.published));
-        match may_multiply.then(|| self.narrow()).flatten() {
+        let has_choices = *self.choices.get_or_init(|| readings::has_choices(&self.published));
+        match has_choices.then(|| self.narrow()).flatten() {
             Some(narrow) => readings::check(narrow, &self.published, data),
             None => Ok(()),
         }

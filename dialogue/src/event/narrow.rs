@@ -33,9 +33,7 @@ pub(super) struct Narrow {
 impl Narrow {
     /// `None` for a schema that does not hold itself: its nesting, and with it what there is to tell, is its author's.
     pub(super) fn of(root: &Value) -> Option<Self> {
-        if !is_recursive(root) {
-            return None;
-        }
+        walk::cycle(root, |_| true)?;
         let validators = enforce::options().build_map(root).ok()?;
         Some(Self { validators })
     }
@@ -275,9 +273,4 @@ fn types_of(value: &Value) -> &'static [&'static str] {
         Value::Array(_) => &["array"],
         Value::Object(_) => &["object"],
     }
-}
-
-/// Whether a schema holds itself, or one that does.
-pub(super) fn is_recursive(root: &Value) -> bool {
-    walk::cycle(root, |_| true).is_some()
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::narrow::{Narrow, could_be, is_recursive, values};
+use super::narrow::{Narrow, could_be, values};
 use super::validate::Violation;
 use super::walk;
 
@@ -19,8 +19,8 @@ const MAX_READINGS: u64 = 100_000;
 /// Data that is less deep is read, however it is nested.
 const SHALLOW: usize = 6;
 
-/// Whether a type of this schema may have to read parts of a value more than once, and more often the deeper they are.
-pub(super) fn may_multiply(root: &Value) -> bool {
+/// Whether a type of this schema may have to read a value more than once; the deeper, the more often, if it holds itself.
+pub(super) fn has_choices(root: &Value) -> bool {
     let is_choice = |at: &String| {
         let forms = root.pointer(at).and_then(|schema| schema.get("anyOf")?.as_array());
         forms.is_some_and(|forms| {
@@ -31,7 +31,7 @@ pub(super) fn may_multiply(root: &Value) -> bool {
                 > 1
         })
     };
-    is_recursive(root) && walk::pointers(root).iter().any(is_choice)
+    walk::pointers(root).iter().any(is_choice)
 }
 
 /// Refuses data that would be read too often.

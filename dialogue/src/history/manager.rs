@@ -108,7 +108,7 @@ impl HistoryManager {
     pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
         let Range { start, end } = range;
         let cursor = Cursor::Index { start, end };
-        let page = self.store.lock().page(room, event, cursor, Bounds::NONE);
+        let (page, _) = self.store.lock().page(room, event, cursor, Bounds::NONE);
         decode_all(&page.events)
     }
 
@@ -178,7 +178,8 @@ impl HistoryManager {
         go_on: impl FnOnce(Page, Reach) -> T,
     ) -> T {
         let mut store = self.store.lock();
-        go_on(store.page(room, event, cursor, bounds), store.reach(room, event))
+        let (page, reach) = store.page(room, event, cursor, bounds);
+        go_on(page, reach)
     }
 
     /// The newest events of the wanted types, at most `per_type` of each, oldest first; where the bounds are too

@@ -83,6 +83,14 @@ impl Cursor {
         }
     }
 
+    /// The number that all of them are below, if it is one's own.
+    pub(crate) fn below(self) -> Option<u64> {
+        match self {
+            Self::Index { .. } => None,
+            Self::Before { seq, .. } => Some(seq),
+        }
+    }
+
     /// The same for at most so many events.
     pub(crate) fn at_most(self, events: usize) -> Self {
         match self {

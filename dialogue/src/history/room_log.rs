@@ -113,18 +113,13 @@ impl RoomLog {
         self.rings.get(event).map_or(0, |ring| ring.kept.len())
     }
 
-    /// One page of a type.
-    pub(super) fn page(&self, event: &str, cursor: Cursor, bounds: Bounds) -> Page {
-        let kept = self.rings.get(event).map(|ring| ring.kept.iter().rev());
-        Page::of(kept.into_iter().flatten().map(|kept| &kept.stored), cursor, bounds)
-    }
-
-    /// How far back the events of a type go.
-    pub(super) fn reach(&self, event: &str) -> Reach {
-        let ring = self.rings.get(event);
-        ring.map_or_else(Reach::default, |ring| {
-            Reach::of(ring.kept.iter().map(|kept| &kept.stored))
-        })
+    /// One page of a type, and how far back its events go.
+    pub(super) fn page(&self, event: &str, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
+        let Some(ring) = self.rings.get(event) else {
+            return Default::default();
+        };
+        let events = || ring.kept.iter().map(|kept| &kept.stored);
+        (Page::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
     /// The newest events of the wanted types, at most `per_type` of each, oldest first. Of what is more than the
@@ -195,17 +190,14 @@ impl Page {
     /// One page of events of a type, which come newest first. Unless none was asked for, it holds at least one event if there
     /// is one, however large, so that a reader gets past it.
     pub(crate) fn of<'a>(newest_first: impl Iterator<Item = &'a StoredEvent>, cursor: Cursor, bounds: Bounds) -> Self {
-        let (skipped, below, limit) = match cursor {
-            Cursor::Index { start, end } => (start, None, end.saturating_sub(start)),
-            Cursor::Before { seq, limit } => (0, Some(seq), limit),
-        };
+        let below = cursor.below();
         let due = newest_first
-            .skip(skipped)
+            .skip(cursor.skipped())
             .filter(|stored| below.is_none_or(|below| stored.seq.is_some_and(|seq| seq < below)));
         let (mut page, mut budget) = (Self::default(), Budget::new(bounds));
         for stored in due {
             let fits = budget.spend(stored) || page.events.is_empty();
-            if page.events.len() == limit || !fits {
+            if page.events.len() == cursor.span() || !fits {
                 page.more = true;
                 break;
             }

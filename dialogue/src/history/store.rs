@@ -106,14 +106,10 @@ impl Store {
         self.live.touch(room).map(|log| &*log)
     }
 
-    pub(super) fn page(&mut self, room: &str, event: &str, cursor: Cursor, bounds: Bounds) -> Page {
+    pub(super) fn page(&mut self, room: &str, event: &str, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
         self.read(room)
             .map(|log| log.page(event, cursor, bounds))
             .unwrap_or_default()
-    }
-
-    pub(super) fn reach(&mut self, room: &str, event: &str) -> Reach {
-        self.read(room).map(|log| log.reach(event)).unwrap_or_default()
     }
 
     pub(super) fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {

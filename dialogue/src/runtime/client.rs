@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::core::{Client, Dialogue, RoomHandle};
-use super::join::{JoinError, JoinRequest, join_incarnation};
+use super::join::{JoinError, JoinRequest, join};
 use super::leave::{expel, leave};
 use super::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::client::Frame;
@@ -77,9 +77,12 @@ impl Client {
     ///
     /// Dropped, the client is in the room with everything that belongs to it, or not at all.
     pub async fn join(&self, room: impl RoomRef) -> Result<RoomHandle, JoinError> {
-        let (id, epoch) = (room.room_id(), room.room_epoch().map(str::to_owned));
-        let request = JoinRequest::default();
-        join_incarnation(&self.core, &self.state, &id, epoch.as_deref(), request)
+        let request = JoinRequest {
+            epoch: room.room_epoch().map(str::to_owned),
+            ..JoinRequest::default()
+        };
+        let room_id = room.room_id();
+        join(&self.core, &self.state, &room_id, request)
             .await
             .map(|cell| self.core.room(&cell))
     }

@@ -179,10 +179,7 @@ fn known(core: &Core, room: &RoomCell, event: &EventName, cursor: Cursor, bounds
         events: Vec::new(),
         more: false,
         rest: cursor,
-        before: match cursor {
-            Cursor::Before { seq, .. } => Some(seq),
-            Cursor::Index { .. } => None,
-        },
+        before: cursor.below(),
     };
     // While it is held, nobody takes the room's id, and with it the history.
     let state = room.lock();

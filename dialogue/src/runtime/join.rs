@@ -65,38 +65,29 @@ pub(crate) struct JoinRequest {
     pub(crate) wanted: Option<protocol::Subscriptions>,
     /// Where the client was when it was last in the room.
     pub(crate) since: Option<Since>,
+    /// The incarnation of the room, where it is a particular one; no other is made on demand then.
+    pub(crate) epoch: Option<String>,
 }
 
 type State = RoomState<Arc<ClientState>>;
 
-/// Lets a client into the room of an id: `before_join`, then seat, reply and going live in one step.
+/// Lets a client into a room: `before_join`, then seat, reply and going live in one step.
 ///
 /// Safe to drop: the client is in the room with everything that belongs to it, or not at all.
-pub(crate) fn join(
+pub(crate) async fn join(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room_id: &str,
-    request: JoinRequest,
-) -> impl Future<Output = Result<Arc<RoomCell>, JoinError>> {
-    join_incarnation(core, client, room_id, None, request)
-}
-
-/// The same for a particular incarnation of the room, if one is given; no other is made on demand then.
-pub(super) async fn join_incarnation(
-    core: &Arc<Core>,
-    client: &Arc<ClientState>,
-    room_id: &str,
-    epoch: Option<&str>,
     request: JoinRequest,
 ) -> Result<Arc<RoomCell>, JoinError> {
     checked_depth(&core.limits).map_err(|reason| JoinError::Limited { reason })?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
-    let found = match epoch {
-        Some(_) => core.registry.find_incarnation(room_id, epoch),
+    let found = match &request.epoch {
+        Some(epoch) => core.registry.find_incarnation(room_id, Some(epoch)),
         None => find_or_prepare(core, room_id),
     };
     let mut room = found.ok_or_else(no_such_room)?;
-    let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && epoch.is_none();
+    let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
     let wanted = match request.wanted {
         Some(wanted) => Some(room.wanted(wanted).map_err(|event| JoinError::NoSuchEvent { event })?),
         None => None,

@@ -49,7 +49,10 @@ impl TriggeredKeys {
         run: impl Future<Output = Result<Delivery, E>>,
     ) -> Result<Delivery, E> {
         // The slot is let go of before the attempt looks whether anybody else has it.
-        let attempt = self.attempt((user.clone(), Arc::clone(&room.epoch), key));
+        let attempt = Attempt {
+            keys: self,
+            key: (user.clone(), Arc::clone(&room.epoch), key),
+        };
         let slot = attempt.slot();
         let mut outcome = slot.lock().await;
         if let Some(delivery) = *outcome {
@@ -62,10 +65,6 @@ impl TriggeredKeys {
             .delivered
             .push_back((Instant::now(), attempt.key.clone()));
         Ok(delivery)
-    }
-
-    fn attempt(&self, key: Key) -> Attempt<'_> {
-        Attempt { keys: self, key }
     }
 }
 
@@ -194,7 +193,10 @@ mod tests {
         let begun = AtomicUsize::new(0);
         let attempts = || {
             for number in 1..=2_000 {
-                let attempt = keys.attempt(("ada".into(), Arc::clone(&here.epoch), number.to_string()));
+                let attempt = Attempt {
+                    keys: &keys,
+                    key: ("ada".into(), Arc::clone(&here.epoch), number.to_string()),
+                };
                 let slot = attempt.slot();
                 begun.fetch_add(1, Ordering::SeqCst);
                 while begun.load(Ordering::SeqCst) < 2 * number {

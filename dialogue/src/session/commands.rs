@@ -209,6 +209,7 @@ impl Conversation {
             id,
             wanted: wanted.subscriptions,
             since: wanted.since,
+            epoch: None,
         };
         join(&self.core, &self.client, &wanted.room_id, request).await?;
         self.client.hooks.idle().await;

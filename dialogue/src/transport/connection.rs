@@ -11,12 +11,13 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::incoming::{Incoming, Received};
+use super::pace::Pace;
 use super::socket;
 use crate::client::{ClientState, Close, Frame, Handshake, Outbox};
 use crate::hooks::contain_sync;
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
-use crate::rate_limit::{Rate, SlidingWindow};
+use crate::rate_limit::Rate;
 use crate::runtime::{Core, disconnect};
 use crate::session::{Conversation, Failure, admit, authenticate, error_frame};
 
@@ -287,17 +288,8 @@ fn give_up(core: &Core, work: impl Future) {
 /// What comes in, counted against the client's rate.
 struct Reader<R> {
     incoming: Incoming<R>,
-    rate: SlidingWindow,
+    pace: Pace,
     opened: Instant,
-    /// The time, since `opened`, at which the last frame was counted.
-    counted: Duration,
-    /// When it was last looked for a frame, since `opened`.
-    looked: Duration,
-    /// Whether there was none then.
-    waiting: bool,
-    /// How long ago what comes now may have been sent: for as long as nothing was read, since commands ran, less the time in
-    /// which nothing has come since then.
-    held_up: Duration,
     /// How many frames in a row came too fast.
     refused: usize,
 }
@@ -318,15 +310,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     fn new(incoming: Incoming<R>, limits: &Limits) -> Self {
         Self {
             incoming,
-            rate: SlidingWindow::new(Rate {
+            pace: Pace::new(Rate {
                 max_events: limits.inbound_frames,
                 window: limits.inbound_window,
             }),
             opened: Instant::now(),
-            counted: Duration::ZERO,
-            looked: Duration::ZERO,
-            waiting: false,
-            held_up: Duration::ZERO,
             refused: 0,
         }
     }
@@ -348,32 +336,21 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     async fn receive(&mut self) -> Option<Received> {
         let Self {
-            incoming,
-            opened,
-            looked,
-            waiting,
-            held_up,
-            ..
+            incoming, pace, opened, ..
         } = self;
         let mut next = pin!(incoming.next());
         poll_fn(|context| {
-            let now = opened.elapsed();
-            let since = now.saturating_sub(std::mem::replace(looked, now));
-            *held_up = if *waiting {
-                held_up.saturating_sub(since)
-            } else {
-                held_up.saturating_add(since)
-            };
+            pace.look(opened.elapsed());
             let polled = next.as_mut().poll(context);
             // The runtime has a task wait, too, that has done much in one go.
-            *waiting = polled.is_pending() && has_budget_remaining();
+            pace.found_none(polled.is_pending() && has_budget_remaining());
             polled
         })
         .await
     }
 
     fn count(&mut self, text: Option<String>) -> Heard {
-        match self.allow(self.looked) {
+        match self.pace.count() {
             Ok(()) => {
                 self.refused = 0;
                 text.map_or(Heard::Control, Heard::Text)
@@ -383,22 +360,6 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 Heard::TooFast { text, retry_after }
             }
         }
-    }
-
-    /// Counts a frame as early as it can have been sent. While a command runs nothing is read, and of what waits when it is
-    /// done, here or on the way, nobody knows when it was sent: the client is to be refused only for what it cannot have sent
-    /// within its rate.
-    fn allow(&mut self, now: Duration) -> Result<(), Duration> {
-        self.counted = self.counted.max(now.saturating_sub(self.held_up));
-        let Err(too_early) = self.rate.allow(self.counted) else {
-            return Ok(());
-        };
-        let allowed_at = self.counted.saturating_add(too_early);
-        if allowed_at > now {
-            return Err(allowed_at - now);
-        }
-        self.counted = allowed_at;
-        self.rate.allow(allowed_at)
     }
 
     fn tell(&self, frame: bytes::Bytes) {

@@ -10,6 +10,7 @@ mod framing;
 mod handshake;
 mod incoming;
 mod line;
+mod pace;
 mod published;
 mod serve;
 mod socket;

@@ -97,8 +97,8 @@ impl Dialogue {
     /// [`serve`](Self::serve) does after [`start`](Self::start).
     ///
     /// Signals are listened for from the call on (on systems other than Unix, from the first time that the future is polled),
-    /// and no longer end the process by themselves. So call it before you tell
-    /// anybody that the server runs, and await what it returns after:
+    /// and no longer end the process by themselves. So call it before you tell anybody that the server runs, and await what it
+    /// returns after:
     ///
     /// ```no_run
     /// # async fn example(dialogue: dialogue::Dialogue) -> Result<(), Box<dyn std::error::Error>> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::proxy::Proxy;
 use super::recovery::cuts;
-use super::script::{Script, Served, event, joined};
+use super::script::{Script, Served, event, heard_all, joined};
 use super::{connect_to, lost};
 
 /// A client that is in the chat, and the connection to it.
@@ -48,16 +48,6 @@ fn taken_in(seq: u64, events: &[u64]) -> Value {
     let mut frame = joined(&json!(null), "chat", seq, envelopes(events));
     frame.as_object_mut().expect("an object").remove("id");
     frame
-}
-
-/// Waits until the client has taken in all that was said to it.
-async fn heard_all(client: &DialogueClient, served: &mut Served) {
-    let listing = tokio::spawn(client.list_rooms());
-    let list = served.expect("listRooms").await;
-    served
-        .say(json!({ "type": "rooms", "id": list["id"], "rooms": [], "more": false }))
-        .await;
-    within("an answer", listing).await.expect("no panic").expect("rooms");
 }
 
 /// The next so many of a stream: an event's number, or `gap` with the last one seen, or how many are lost.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_websockets::Message as Frame;
 
 use super::proxy::dice;
-use super::script::{Script, connected, event, joined};
+use super::script::{Script, connected, event, heard_all, joined};
 use super::{connect_to, lost, reach};
 
 #[tokio::test]
@@ -161,13 +161,7 @@ async fn a_reader_that_stalls_holds_a_bounded_number_of_events_and_is_told_how_m
     for seq in 1..=EVENTS {
         served.say(event(seq, "hello")).await;
     }
-    // An answer behind them shows that the client has taken all of them in.
-    let listing = tokio::spawn(client.list_rooms());
-    let list = served.expect("listRooms").await;
-    served
-        .say(json!({ "type": "rooms", "id": list["id"], "rooms": [], "more": false }))
-        .await;
-    within("an answer", listing).await.expect("no panic").expect("rooms");
+    heard_all(&client, &mut served).await;
     let first = within("an event", stream.next()).await.expect("not the end");
     assert!(matches!(first, Err(RoomStreamError::Lagged(4_900))), "{first:?}");
     for seq in EVENTS - 99..=EVENTS {

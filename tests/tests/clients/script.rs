@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 
+use dialogue::DialogueClient;
 use dialogue_tests::within;
 
 /// Listens, and serves by hand.
@@ -123,6 +124,16 @@ impl Served {
         self.say(joined(&join["id"], room, 0, json!([]))).await;
         join
     }
+}
+
+/// Waits until the client has taken in all that was said to it.
+pub(crate) async fn heard_all(client: &DialogueClient, served: &mut Served) {
+    let listing = tokio::spawn(client.list_rooms());
+    let list = served.expect("listRooms").await;
+    served
+        .say(json!({ "type": "rooms", "id": list["id"], "rooms": [], "more": false }))
+        .await;
+    within("an answer", listing).await.expect("no panic").expect("rooms");
 }
 
 pub(crate) fn connected() -> Value {
