@@ -51,7 +51,7 @@ pub enum Error {
     /// A client's request, or its connection, came to nothing.
     #[cfg(feature = "client")]
     #[error(transparent)]
-    Client(#[from] crate::remote::ClientError),
+    Client(#[from] crate::client::ClientError),
     /// The contract of rooms cannot be told.
     #[error(transparent)]
     Contract(#[from] ContractError),

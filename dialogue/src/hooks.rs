@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, lazy};
 
-use crate::client::{Handshake, Identity, Refusal};
+use crate::connection::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::history::{EvictedHistory, HistoryQuery};

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Map, Value};
 
-use crate::client::{Handshake, Identity, Refusal};
+use crate::connection::{Handshake, Identity, Refusal};
 use crate::runtime::Builder;
 
 /// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and all claims are kept for hooks to read

@@ -471,7 +471,9 @@ mod readme {}
 
 #[doc(hidden)]
 pub mod __private;
-mod client;
+#[cfg(feature = "client")]
+pub mod client;
+mod connection;
 pub mod contract;
 mod delivery;
 mod error;
@@ -488,8 +490,6 @@ mod logger;
 mod origin;
 mod protocol;
 mod rate_limit;
-#[cfg(feature = "client")]
-pub mod remote;
 mod room;
 mod runtime;
 mod serial;
@@ -499,7 +499,13 @@ pub mod testing;
 #[cfg(feature = "server")]
 mod transport;
 
-pub use client::{Handshake, Identity, Refusal};
+#[cfg(feature = "client")]
+pub use client::{
+    Ack, AnyRoom, Asking, ClientBuilder, ClientError, ClientSubscription, CloseReason, ConnectionState,
+    ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
+    Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
+};
+pub use connection::{Handshake, Identity, Refusal};
 pub use contract::RoomSet;
 pub use delivery::{Delivery, TriggerError};
 #[cfg(feature = "macros")]
@@ -521,12 +527,6 @@ pub use limits::Limits;
 pub use logger::{default_logger, silent_logger};
 pub use protocol::{CloseCode, ErrorCode};
 pub use rate_limit::RateLimiter;
-#[cfg(feature = "client")]
-pub use remote::{
-    Ack, AnyRoom, Asking, ClientBuilder, ClientError, ClientSubscription, CloseReason, ConnectionState,
-    ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
-    Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
-};
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, SyncHistory};
 pub use runtime::{
     BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,

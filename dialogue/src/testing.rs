@@ -141,7 +141,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::client::Close;
+    use crate::connection::Close;
     use crate::prelude::*;
     use crate::{ClientError, CloseCode, ConnectionState};
 

@@ -1,151 +1,166 @@
-//! What the server keeps of one connected client.
+//! Whether a client is connected, and what a close code means for whether it comes back.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use parking_lot::Mutex;
-use serde_json::Value;
-use tokio::sync::SetOnce;
-use tokio::time::Instant;
+use futures_util::Stream;
+use futures_util::stream::BoxStream;
+use tokio::sync::watch;
 
-use super::{Close, Outbox};
-use crate::id::{ClientId, RoomId, UserId};
-use crate::serial::SerialQueue;
+use crate::protocol::ErrorCode;
 
-/// Names a client within this process, in the maps of rooms: cheaper to hash than its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClientKey(pub(crate) u64);
-
-/// One connected client. Rooms hold it as the place to send to; the handle that users get points to it.
-#[derive(Debug)]
-pub(crate) struct ClientState {
-    pub(crate) key: ClientKey,
-    pub(crate) id: ClientId,
-    pub(crate) user_id: UserId,
-    pub(crate) meta: Value,
-    pub(crate) session: Mutex<Session>,
-    /// The secret by which the client's next connection shows that it succeeds this one.
-    pub(crate) resume: Mutex<String>,
-    /// Whether the server made the user id, so that only a successor can have it again.
-    pub(crate) anonymous: bool,
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) membership: Mutex<Membership>,
-    /// Set once the client has left its rooms and is forgotten.
-    pub(crate) departed: SetOnce<()>,
-    /// Runs this client's notification hooks one after another, in the order of what they tell of.
-    pub(crate) hooks: SerialQueue,
+/// Where a client's connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// The first connection is being made.
+    Connecting,
+    /// Connected and signed in. Rooms may still be on their way back.
+    Connected,
+    /// The connection was lost, and comes back by itself.
+    Reconnecting {
+        /// How many attempts have failed in a row.
+        attempt: u32,
+    },
+    /// There is no connection, and there will be none.
+    Closed(CloseReason),
 }
 
-/// What a fresh `connect` on a live connection replaces.
-#[derive(Clone)]
-pub(crate) struct Session {
-    pub(crate) auth: Arc<Value>,
-    pub(crate) claims: Arc<Value>,
-    pub(crate) expires_at: Option<Instant>,
+/// Why a connection has ended for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// By [`disconnect`](crate::DialogueClient::disconnect), or because nobody held the client any more.
+    ByClient,
+    /// The server closed it with a code by which a client does not come back by itself: see
+    /// [`CloseCode`](crate::CloseCode).
+    ByServer {
+        /// The close code.
+        code: u16,
+        /// The server's words.
+        reason: String,
+    },
+    /// The server refused the connection without closing it by a code, and would refuse the next one too: it finds the
+    /// credentials bad, as such or as JSON.
+    Refused {
+        /// For programs.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
 }
 
-/// Leaves out what may be secret.
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The rooms a client is in. Locked inside a room's lock, never the other way about.
-#[derive(Debug, Default)]
-pub(crate) struct Membership {
-    /// For each room, how many subscriptions the client holds there.
-    rooms: HashMap<RoomId, usize>,
-    subscriptions: usize,
-    /// Set once, when the connection ends: from then on no room takes the client.
-    gone: bool,
-}
-
-impl Membership {
-    /// Notes that the client is in `room`. False if the client is gone, and then nothing is noted.
-    pub(crate) fn enter(&mut self, room: &RoomId, subscriptions: usize) -> bool {
-        if self.gone {
-            return false;
-        }
-        self.rooms.insert(room.clone(), subscriptions);
-        self.subscriptions += subscriptions;
-        true
-    }
-
-    /// Notes that the client is no longer in `room`.
-    pub(crate) fn exit(&mut self, room: &str) {
-        if let Some(subscriptions) = self.rooms.remove(room) {
-            self.subscriptions -= subscriptions;
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByClient => f.write_str("by the client"),
+            Self::ByServer { code, reason } => write!(f, "by the server, {code} ({reason})"),
+            Self::Refused { code, message } => write!(f, "by a refusal of the server, {code} ({message})"),
         }
     }
+}
 
-    /// Notes how many subscriptions the client holds in a room that it is in.
-    pub(crate) fn set_subscriptions(&mut self, room: &str, count: usize) {
-        if let Some(held) = self.rooms.get_mut(room) {
-            self.subscriptions = self.subscriptions - *held + count;
-            *held = count;
-        }
-    }
-
-    /// Marks the client as gone: no room takes it from now on. Returns whether it was not gone before.
-    pub(crate) fn end(&mut self) -> bool {
-        !std::mem::replace(&mut self.gone, true)
-    }
-
-    /// How many subscriptions the client holds outside `room`.
-    pub(crate) fn subscriptions_besides(&self, room: &str) -> usize {
-        self.subscriptions - self.rooms.get(room).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn rooms(&self) -> Vec<RoomId> {
-        self.rooms.keys().cloned().collect()
-    }
-
-    pub(crate) fn contains(&self, room: &str) -> bool {
-        self.rooms.contains_key(room)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.rooms.len()
-    }
-
-    pub(crate) fn is_gone(&self) -> bool {
-        self.gone
+/// Whether a client that finds its connection closed with `code` comes back by itself. 1006 is what a connection without a
+/// close has.
+pub(super) fn reconnects(code: u16) -> bool {
+    match code {
+        // Bad frames, binary, no UTF-8, too long: the same would only happen again.
+        1002 | 1003 | 1007 | 1009 => false,
+        4500..=4999 => false,
+        _ => true,
     }
 }
 
-impl ClientState {
-    /// Ends the connection. What is due to be sent is sent first if `close` says so.
-    pub(crate) fn close(&self, close: Close) {
-        self.outbox.close(close);
+/// The state of a connection as a stream: first the present one, then each later one; those that are over before they are
+/// looked at are left out. Ends behind [`ConnectionState::Closed`].
+#[must_use = "a stream does nothing unless it is read"]
+pub struct ConnectionStates(BoxStream<'static, ConnectionState>);
+
+impl ConnectionStates {
+    pub(super) fn new(mut receiver: watch::Receiver<ConnectionState>) -> Self {
+        receiver.mark_changed();
+        let states = futures_util::stream::unfold(Some(receiver), |receiver| async move {
+            let mut receiver = receiver?;
+            receiver.changed().await.ok()?;
+            let state = receiver.borrow_and_update().clone();
+            let goes_on = !matches!(state, ConnectionState::Closed(_));
+            Some((state, goes_on.then_some(receiver)))
+        });
+        Self(Box::pin(states))
+    }
+
+    /// The next state; `None` behind the last.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: no state is lost.
+    pub async fn next(&mut self) -> Option<ConnectionState> {
+        std::future::poll_fn(|context| self.0.as_mut().poll_next(context)).await
+    }
+}
+
+impl Stream for ConnectionStates {
+    type Item = ConnectionState;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for ConnectionStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionStates").finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::CloseCode;
 
     #[test]
-    fn takes_no_room_once_it_is_gone() {
-        let mut membership = Membership::default();
-        assert!(membership.enter(&RoomId::from("a"), 1));
-        assert!(membership.end());
-        assert!(!membership.end(), "only the first end is one");
-        assert!(!membership.enter(&RoomId::from("b"), 1));
-        assert_eq!(membership.rooms(), [RoomId::from("a")]);
+    fn a_close_code_means_to_a_client_what_it_means_to_a_server() {
+        for code in [
+            CloseCode::GoingAway,
+            CloseCode::ProtocolError,
+            CloseCode::BinaryFrame,
+            CloseCode::InvalidUtf8,
+            CloseCode::NoConnect,
+            CloseCode::MessageTooBig,
+            CloseCode::Restarting,
+            CloseCode::SlowConsumer,
+            CloseCode::SessionExpired,
+            CloseCode::RecoverAgain,
+            CloseCode::Unauthenticated,
+            CloseCode::Disconnected,
+            CloseCode::TooManyConnections,
+            CloseCode::Flooding,
+            CloseCode::UnsupportedProtocol,
+        ] {
+            assert_eq!(reconnects(code.code()), code.reconnects(), "{code}");
+        }
+        for (code, back) in [
+            (1000, true),
+            (1005, true),
+            (1006, true),
+            (1011, true),
+            (4499, true),
+            (4999, false),
+        ] {
+            assert_eq!(reconnects(code), back, "{code}");
+        }
     }
 
-    #[test]
-    fn counts_subscriptions_over_all_rooms() {
-        let mut membership = Membership::default();
-        membership.enter(&RoomId::from("a"), 2);
-        membership.enter(&RoomId::from("b"), 3);
-        assert_eq!(membership.subscriptions_besides("a"), 3);
-        membership.set_subscriptions("b", 1);
-        assert_eq!(membership.subscriptions_besides("a"), 1);
-        membership.exit("b");
-        assert_eq!(membership.subscriptions_besides("a"), 0);
+    #[tokio::test]
+    async fn the_states_end_behind_the_last_one() {
+        let (sender, receiver) = watch::channel(ConnectionState::Connecting);
+        let mut states = ConnectionStates::new(receiver);
+        assert_eq!(states.next().await, Some(ConnectionState::Connecting));
+        let _ = sender.send(ConnectionState::Connected);
+        assert_eq!(states.next().await, Some(ConnectionState::Connected));
+        let closed = ConnectionState::Closed(CloseReason::ByClient);
+        let _ = sender.send(closed.clone());
+        assert_eq!((states.next().await, states.next().await), (Some(closed), None));
     }
 }

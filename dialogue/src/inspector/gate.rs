@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::error::Failure;
-use crate::client::{Handshake, Refusal};
+use crate::connection::{Handshake, Refusal};
 use crate::hooks::{Hook, contain};
 use crate::origin;
 use crate::runtime::{Core, allowed};

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::config::RoomTemplate;
 use super::state::RoomState;
 use super::subscriptions::Subscriptions;
-use crate::client::ClientState;
+use crate::connection::ClientState;
 use crate::id::{EventName, RoomId, UserId};
 use crate::protocol;
 use crate::serial::SerialQueue;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use super::subscriptions::Subscriptions;
-use crate::client::ClientKey;
+use crate::connection::ClientKey;
 use crate::id::EventName;
 
 /// Who is in a room and hears what, and how far its events are numbered.

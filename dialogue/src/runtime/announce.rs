@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Core, RoomHandle};
 use super::tap::Notice;
-use crate::client::{ClientState, Frame};
+use crate::connection::{ClientState, Frame};
 use crate::hooks::Told;
 use crate::protocol::{RoomInfo, ServerFrame};
 use crate::room::{NotAdded, RoomCell};

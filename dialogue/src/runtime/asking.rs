@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::core::{Client, Core, RoomHandle};
 use super::depth::{depth, one_deeper};
-use crate::client::{ClientState, Refusal};
+use crate::connection::{ClientState, Refusal};
 use crate::hooks::{Hook, HookFailure, Told, contain};
 use crate::room::RoomCell;
 use crate::serial::SerialQueue;

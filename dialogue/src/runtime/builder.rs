@@ -13,7 +13,7 @@ use tracing::Dispatch;
 
 use super::assemble::{BuildError, check_limits, is_base_path, known_events, registry};
 use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
-use crate::client::{Flushers, Handshake, Identity, Refusal};
+use crate::connection::{Flushers, Handshake, Identity, Refusal};
 use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};

@@ -9,7 +9,7 @@ use super::core::{Client, Dialogue, RoomHandle};
 use super::join::{JoinError, JoinRequest, join};
 use super::leave::{expel, leave};
 use super::subscribe::{subscribe, subscribe_all, unsubscribe};
-use crate::client::Frame;
+use crate::connection::Frame;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, Violation};
 use crate::id::{ClientId, EventName, RoomId, UserId};

@@ -21,7 +21,7 @@ use super::listeners::Listeners;
 use super::resumes::Resumes;
 use super::tap::Tap;
 use super::triggered_keys::TriggeredKeys;
-use crate::client::{ClientKey, ClientState, Flushers};
+use crate::connection::{ClientKey, ClientState, Flushers};
 use crate::contract::Contract;
 use crate::history::HistoryManager;
 use crate::hooks::Hooks;

@@ -12,7 +12,7 @@ use super::leave::leave;
 use super::random::random_epoch;
 use super::retire::note_if_empty;
 use super::tap::Notice;
-use crate::client::{ClientState, Frame};
+use crate::connection::{ClientState, Frame};
 use crate::id::{EventName, RoomId};
 use crate::protocol::{self, LeftReason, ServerFrame, Since};
 use crate::room::{NoSeat, NotAdded, Origin, RoomCell, RoomState, Subscriptions};
@@ -342,7 +342,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::client::{ClientKey, Membership, Outbox, Session};
+    use crate::connection::{ClientKey, Membership, Outbox, Session};
     use crate::id::UserId;
     use crate::runtime::delete;
     use crate::{Dialogue, Limits, RoomConfig};

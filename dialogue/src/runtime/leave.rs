@@ -6,7 +6,7 @@ use super::core::Core;
 use super::depth::depth;
 use super::retire::{forget_resumes_in_time, note_if_empty};
 use super::tap::Notice;
-use crate::client::{ClientState, Frame};
+use crate::connection::{ClientState, Frame};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 

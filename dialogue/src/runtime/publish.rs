@@ -10,7 +10,7 @@ use super::core::{Core, wall_clock};
 use super::depth::{checked_depth, depth};
 use super::history::keep;
 use super::tap::Notice;
-use crate::client::{ClientState, Frame};
+use crate::connection::{ClientState, Frame};
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{EventDefinition, EventMessage, HistorySetting, Violation};
 use crate::hooks::contain_sync;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::random::random_name;
-use crate::client::ClientState;
+use crate::connection::ClientState;
 use crate::id::UserId;
 use crate::serial::SerialQueue;
 
@@ -116,7 +116,7 @@ impl Resumes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{ClientKey, Membership, Outbox, Session};
+    use crate::connection::{ClientKey, Membership, Outbox, Session};
     use crate::limits::Limits;
 
     fn client(user: &str, anonymous: bool) -> Arc<ClientState> {

@@ -7,7 +7,7 @@ use super::core::Core;
 use super::leave::left;
 use super::random::random_epoch;
 use super::retire::note_if_empty;
-use crate::client::ClientState;
+use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
 use crate::room::{NotAdded, Origin, RoomCell, RoomPlan, RoomTemplate};

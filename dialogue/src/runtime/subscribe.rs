@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use super::join::{JoinError, within_subscriptions};
-use crate::client::ClientState;
+use crate::connection::ClientState;
 use crate::id::EventName;
 use crate::room::{RoomCell, Subscriptions};
 

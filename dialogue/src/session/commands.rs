@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::greeting::{authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
-use crate::client::{ClientState, Frame, Handshake};
+use crate::connection::{ClientState, Frame, Handshake};
 use crate::history::Cursor;
 use crate::hooks::contain_panic;
 use crate::id::{EventName, RoomId};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
-use crate::client::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
+use crate::connection::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
 use crate::hooks::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};

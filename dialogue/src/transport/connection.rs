@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::incoming::{Incoming, Received};
 use super::pace::Pace;
 use super::socket;
-use crate::client::{ClientState, Close, Frame, Handshake, Outbox};
+use crate::connection::{ClientState, Close, Frame, Handshake, Outbox};
 use crate::hooks::contain_sync;
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::incoming::Received;
 use super::{handshake, socket};
-use crate::client::{Flushers, Frame};
+use crate::connection::{Flushers, Frame};
 use crate::limits::Limits;
 use crate::protocol::Header;
 

@@ -13,7 +13,7 @@ use tokio::io::AsyncRead;
 use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
 
 use super::wire::{First, Wire};
-use crate::client::{Close, Outbox};
+use crate::connection::{Close, Outbox};
 use crate::protocol::CloseCode;
 
 /// What one message may take on the wire, as a multiple of the largest payload: fragments of a single byte, each with its

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::writer::{Step, TOO_SLOW, Writer};
-use crate::client::{Close, Frame, Line, Outbox};
+use crate::connection::{Close, Frame, Line, Outbox};
 use crate::protocol::CloseCode;
 
 /// A connection's line: its writer, until the connection's end takes that away.
@@ -92,7 +92,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::client::Flushers;
+    use crate::connection::Flushers;
     use crate::limits::Limits;
 
     const DEADLINE: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::stall::{Noting, Stall};
 use super::upgrade::AcceptedAt;
-use crate::client::Close;
+use crate::connection::Close;
 use crate::error::Error;
 use crate::protocol::CloseCode;
 use crate::runtime::{Core, Dialogue};

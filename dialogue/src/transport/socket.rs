@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::incoming::Incoming;
 use super::line::SocketLine;
-use crate::client::{Close, Flusher, Line, Outbox};
+use crate::connection::{Close, Flusher, Line, Outbox};
 use crate::limits::Limits;
 
 /// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::published::document;
 use super::{connection, direct, handshake};
-use crate::client::Handshake;
+use crate::connection::Handshake;
 use crate::contract;
 use crate::origin;
 use crate::runtime::{Core, Dialogue};

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::framing::Framing;
 use super::unread::Unread;
 use super::whole;
-use crate::client::{Frame, Outbox};
+use crate::connection::{Frame, Outbox};
 
 /// How much is read at once while nothing is under way: it comes onto the stack first.
 const FIRST_READ: usize = 4096;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::client::{Close, Frame, Outbox, Written};
+use crate::connection::{Close, Frame, Outbox, Written};
 use crate::protocol::{CloseCode, Header};
 
 /// The most frames in one system call. More would save little: the call's own cost is spread over 64 frames by then, while

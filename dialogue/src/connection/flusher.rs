@@ -132,7 +132,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::client::{Frame, Line, Written};
+    use crate::connection::{Frame, Line, Written};
     use crate::limits::Limits;
 
     /// A line that takes everything, and counts it; or panics.

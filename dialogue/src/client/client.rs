@@ -38,7 +38,7 @@ const MAX_LISTED: usize = 10_000;
 
 /// A client of a Dialogue server. A cheap clone of one connection.
 ///
-/// See the [module](crate::remote) for how it behaves. The connection stays until [`disconnect`](Self::disconnect), until the
+/// See the [module](crate::client) for how it behaves. The connection stays until [`disconnect`](Self::disconnect), until the
 /// server ends it for good, or until the last handle is dropped: of the client, a [`Joined`] room, a stream or a request. A
 /// handler that holds one keeps it too.
 #[derive(Clone)]

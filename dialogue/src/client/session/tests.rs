@@ -2,11 +2,11 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::client::buffer::{Bounds, Buffer, Next};
+use crate::client::hearing::Since;
+use crate::client::rooms::RoomIndex;
+use crate::client::turn::Placed;
 use crate::protocol::{Join, Trigger};
-use crate::remote::buffer::{Bounds, Buffer, Next};
-use crate::remote::hearing::Since;
-use crate::remote::rooms::RoomIndex;
-use crate::remote::turn::Placed;
 
 const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
 

@@ -431,9 +431,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::remote::buffer::{Buffer, Next};
-    use crate::remote::hearing::Since;
-    use crate::remote::turn::Placed;
+    use crate::client::buffer::{Buffer, Next};
+    use crate::client::hearing::Since;
+    use crate::client::turn::Placed;
 
     const BOUNDS: Bounds = Bounds { items: 16, bytes: 1024 };
 
