@@ -17,15 +17,14 @@ pub use serde_json::Value;
 
 pub use crate::contract::RoomSet;
 use crate::event::DefinitionResult;
-pub use crate::event::{
-    DecodeError, DefinitionError, DialogueEvent, EventData, EventDefinition, HistorySetting, Received,
-};
+pub use crate::event::{DecodeError, DefinitionError, DialogueEvent, EventDefinition, HistorySetting, Received};
 pub use crate::id::RoomId;
 pub use crate::room::pattern::{print_id, split_id};
 pub use crate::room::{
     Allows, ClientAllows, DeclaredEvents, DefaultSubscriptions, Every, FamilyOptions, IdPattern, Room, RoomDeclaration,
     RoomRef, Segment, SyncHistory,
 };
+pub use crate::schema::EventData;
 
 /// Where a derived event keeps its definition once it is built.
 pub struct DefinitionCell(OnceLock<std::result::Result<EventDefinition, DefinitionError>>);

@@ -1,7 +1,7 @@
 //! What becomes of a trigger: its delivery, or why there was none.
 
-use crate::event::Violation;
 use crate::id::{EventName, RoomId};
+use crate::schema::Violation;
 
 /// What a trigger came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -492,6 +492,7 @@ mod protocol;
 mod rate_limit;
 mod room;
 mod runtime;
+mod schema;
 mod serial;
 mod session;
 #[cfg(feature = "testing")]
@@ -512,9 +513,8 @@ pub use delivery::{Delivery, TriggerError};
 pub use dialogue_macros::{DialogueEvent, rooms};
 pub use error::Error;
 pub use event::{
-    DecodeError, DefinitionError, DialogueEvent, EventData, EventDefinition, EventDefinitionBuilder, EventMessage,
-    HistorySetting, Outgoing, Payload, Received, SchemaError, Violation, event_by_name, is_event_allowed,
-    validate_event_data,
+    DecodeError, DefinitionError, DialogueEvent, EventDefinition, EventDefinitionBuilder, EventMessage, HistorySetting,
+    Outgoing, Payload, Received, event_by_name, is_event_allowed, validate_event_data,
 };
 pub use history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 pub use hooks::HookOutcome;
@@ -532,6 +532,7 @@ pub use runtime::{
     BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,
     RoomHandle, StreamError, Subscription, Trigger, UserRooms,
 };
+pub use schema::{EventData, SchemaError, Violation};
 
 /// What a program that uses Dialogue wants in scope.
 pub mod prelude {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::CloseReason;
-use crate::event::{DecodeError, Violation};
+use crate::event::DecodeError;
 use crate::id::RoomId;
 use crate::protocol::{ErrorCode, ErrorFrame};
+use crate::schema::Violation;
 
 /// An error that is not Dialogue's own.
 pub(super) type Source = Arc<dyn Error + Send + Sync>;

@@ -18,11 +18,12 @@ use super::replies::{HistoryPage, Page};
 use super::request::{Asking, Triggering, unexpected};
 use super::rooms::RoomShared;
 use super::turn::Placed;
-use crate::event::{DialogueEvent, EventMessage, Payload, Received, Violation};
+use crate::event::{DialogueEvent, EventMessage, Payload, Received};
 use crate::hooks::HookOutcome;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, History};
 use crate::room::{Allows, ClientAllows, RoomRef};
+use crate::schema::Violation;
 
 /// A room known by its id alone: what it allows, the server says when the program runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

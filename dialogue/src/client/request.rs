@@ -14,10 +14,10 @@ use super::error::ClientError;
 use super::joined::Joined;
 use super::pending::Answer;
 use super::replies::{Ack, RoomInfo};
-use crate::event::Violation;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, Join as JoinCommand, NewRoom, Subscriptions, Trigger as TriggerCommand};
 use crate::room::RoomRef;
+use crate::schema::Violation;
 
 /// A request on its way: await it.
 ///

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use super::model::Contract;
 use super::names::Names;
-use crate::event::{EventDefinition, walk};
+use crate::event::EventDefinition;
+use crate::schema::walk;
 
 /// The named schemas of a contract. References lead from one to another as `#/$defs/Name`.
 #[derive(Debug)]

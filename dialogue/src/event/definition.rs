@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::enforce::{EventSchema, SchemaError};
-use super::schema;
-use super::validate::{self, Violation};
-use super::{DialogueEvent, EventData};
+use super::DialogueEvent;
 use crate::id::EventName;
+use crate::schema::EventData;
+use crate::schema::generate;
+use crate::schema::violation::{self, Violation};
+use crate::schema::{EventSchema, SchemaError};
 
 /// What `DialogueEvent::try_definition` returns.
 pub(crate) type DefinitionResult = Result<&'static EventDefinition, &'static DefinitionError>;
@@ -71,7 +72,7 @@ impl TypedEvent {
     fn of<E: EventData>() -> Self {
         Self {
             type_id: TypeId::of::<E>(),
-            reshape: |data| validate::reshape::<E>(data).map_err(|violation| vec![violation]),
+            reshape: |data| violation::reshape::<E>(data).map_err(|violation| vec![violation]),
         }
     }
 }
@@ -105,8 +106,8 @@ impl EventDefinition {
         description: Option<&str>,
         history: HistorySetting,
     ) -> Result<Self, DefinitionError> {
-        let inbound = schema::inbound::<E>()?;
-        let outbound = schema::outbound::<E>()?;
+        let inbound = generate::inbound::<E>()?;
+        let outbound = generate::outbound::<E>()?;
         let same = inbound == outbound;
         let inbound = Arc::new(EventSchema::compile(inbound)?);
         let outbound = if same {

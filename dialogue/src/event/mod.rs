@@ -3,60 +3,21 @@
 //! Owns the [`DialogueEvent`] trait, what describes an event at run time ([`EventDefinition`]), the envelope that
 //! carries it ([`EventMessage`]), and its schema and validation. Knows no room, client or socket.
 
-mod agreement;
-#[cfg(test)]
-mod conformance_tests;
 mod definition;
-mod enforce;
 mod message;
-mod names;
-mod narrow;
-mod pattern;
 mod payload;
-mod readings;
 mod received;
-mod sample;
-mod schema;
-mod tighten;
-mod validate;
-pub(crate) mod walk;
 
 pub(crate) use definition::DefinitionResult;
 pub use definition::{
     DefinitionError, EventDefinition, EventDefinitionBuilder, HistorySetting, event_by_name, is_event_allowed,
     validate_event_data,
 };
-pub(crate) use enforce::EventSchema;
-pub use enforce::SchemaError;
 pub use message::EventMessage;
 pub use payload::{Outgoing, Payload};
 pub use received::{DecodeError, Received};
-pub use validate::Violation;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-/// What a type must be before it can be an event: `Serialize`, `Deserialize` and `JsonSchema`, all derived.
-///
-/// Implemented for every type that qualifies; there is nothing to write.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` lacks derives that an event needs",
-    label = "not serialisable both ways with a JSON schema",
-    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, and see that its fields have the same"
-)]
-pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
-
-impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> EventData for T {}
-
-/// For the sake of the error alone: this impl is for nobody, since nothing is `Never`. With one impl to choose from,
-/// rustc looks into it and reports each derive that is missing by itself; with two it says that `EventData` is.
-#[diagnostic::do_not_recommend]
-#[doc(hidden)]
-impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static, Why: Never> EventData<Why> for T {}
-
-/// What nothing is.
-pub trait Never {}
+use crate::schema::EventData;
 
 /// A typed thing that happens in a room. Derive it:
 ///

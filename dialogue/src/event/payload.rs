@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{DialogueEvent, EventMessage, Never, Violation};
+use super::{DialogueEvent, EventMessage};
 use crate::id::UserId;
+use crate::schema::{Never, Violation};
 
 /// An event on its way out, with its sender and metadata: what [`DialogueEvent::sent_by`] and
 /// [`DialogueEvent::with_meta`] return.

@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use serde_json::json;
 
 use crate::delivery::TriggerError;
-use crate::event::Violation;
+use crate::schema::Violation;
 
 /// Why a request comes to nothing: `{"code","message","violations"?}`.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::code::ErrorCode;
 use super::subscriptions::{Subscriptions, WILDCARD};
-use crate::event::{EventMessage, Violation};
+use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::schema::Violation;
 
 /// The longest secret and the longest epoch that are kept, in bytes. A server's own have 32 and 16.
 const MAX_TOKEN_BYTES: usize = 1_024;

@@ -13,8 +13,8 @@ use super::event_frame;
 use super::json;
 use super::request::Refused;
 use super::subscriptions::Subscriptions;
-use crate::event::Violation;
 use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::schema::Violation;
 
 /// A frame from the server. With an `id` it is the reply to the request that carried it; without one it is a push, or
 /// the reply to a request without.

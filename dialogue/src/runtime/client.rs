@@ -11,11 +11,12 @@ use super::leave::{expel, leave};
 use super::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::connection::Frame;
 use crate::delivery::TriggerError;
-use crate::event::{DialogueEvent, Violation};
+use crate::event::DialogueEvent;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::limits::Limits;
 use crate::protocol::{LeftReason, ServerFrame};
 use crate::room::{RoomCell, RoomRef};
+use crate::schema::Violation;
 
 impl Client {
     /// The connection's id, made by the server and never reused.

@@ -12,11 +12,12 @@ use super::history::keep;
 use super::tap::Notice;
 use crate::connection::{ClientState, Frame};
 use crate::delivery::{Delivery, TriggerError};
-use crate::event::{EventDefinition, EventMessage, HistorySetting, Violation};
+use crate::event::{EventDefinition, EventMessage, HistorySetting};
 use crate::hooks::contain_sync;
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
 use crate::room::{Origin, Party, RoomCell};
+use crate::schema::Violation;
 
 /// An event on its way.
 #[derive(Debug)]

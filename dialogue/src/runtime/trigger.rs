@@ -10,9 +10,10 @@ use futures_util::future::BoxFuture;
 use super::core::Core;
 use super::publish::{Draft, by_server};
 use crate::delivery::{Delivery, TriggerError};
-use crate::event::{DialogueEvent, Outgoing, Violation};
+use crate::event::{DialogueEvent, Outgoing};
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::RoomCell;
+use crate::schema::Violation;
 
 /// A trigger on its way: await it. What `trigger` returns.
 ///

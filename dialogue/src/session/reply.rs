@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::Violation;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{ErrorCode, Refused, ServerFrame};
 use crate::runtime::{ClientCreateError, JoinError, Rejected};
+use crate::schema::Violation;
 
 /// Why a command failed, as the client is told.
 #[derive(Debug)]

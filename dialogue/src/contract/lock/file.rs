@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::LockError;
 use crate::contract::model::{Contract, ContractRoom};
-use crate::event::{EventDefinition, HistorySetting, walk};
+use crate::event::{EventDefinition, HistorySetting};
 use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
+use crate::schema::walk;
 
 /// The version of the file's form.
 pub(super) const VERSION: u32 = 1;

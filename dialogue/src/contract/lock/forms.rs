@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::walk;
+use crate::schema::walk;
 
 /// More alternatives than this count as too many to compare.
 const MOST: usize = 256;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::forms::{Form, Type, forms};
 use crate::contract::types::{Way, redirected, references};
-use crate::event::{EventSchema, walk};
+use crate::schema::{EventSchema, walk};
 
 /// A schema that anything satisfies, where one is not written down.
 static ANYTHING: Value = Value::Bool(true);

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::{Way, compatible};
-use crate::event::{EventSchema, walk};
+use crate::schema::{EventSchema, walk};
 
 /// Random numbers that a seed repeats.
 struct Dice(u64);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::forms::Form;
 use super::{ANYTHING, Comparison, Proof, gap, matches, step};
 use crate::contract::types::Way;
-use crate::event::EventSchema;
+use crate::schema::EventSchema;
 
 impl<'s> Comparison<'s> {
     pub(super) fn objects_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Gap, Way, compatible};
-use crate::event::{DialogueEvent, walk};
+use crate::event::DialogueEvent;
+use crate::schema::walk;
 
 fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })

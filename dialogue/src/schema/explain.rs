@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use jsonschema::ValidatorMap;
 use serde_json::{Map, Value};
 
-use super::enforce;
-use super::validate::{self, MORE_THAN_ONE, Violation, none_of};
+use super::validator;
+use super::violation::{self, MORE_THAN_ONE, Violation, none_of};
 use super::walk::{self, Edge};
 
 /// How many visits of a schema to each value of the data, on average, the validator may need for its errors. A level of
@@ -34,7 +34,7 @@ impl Narrow {
     /// `None` for a schema that does not hold itself: its nesting, and with it what there is to tell, is its author's.
     pub(super) fn of(root: &Value) -> Option<Self> {
         walk::cycle(root, |_| true)?;
-        let validators = enforce::options().build_map(root).ok()?;
+        let validators = validator::options().build_map(root).ok()?;
         Some(Self { validators })
     }
 
@@ -55,7 +55,7 @@ impl Narrow {
         let Some(validator) = self.validators.get(&format!("#{}", here.at)) else {
             return vec![here.violation("type", "value is not of the form that is allowed here".to_owned())];
         };
-        validate::violations(validator.iter_errors(here.value))
+        violation::violations(validator.iter_errors(here.value))
             .into_iter()
             .map(|below| Violation::new(format!("{}{}", here.path, below.path), &below.rule, below.message))
             .collect()

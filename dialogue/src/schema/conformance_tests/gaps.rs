@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::Published;
 use super::shapes::*;
-use crate::event::enforce::EventSchema;
-use crate::event::{DialogueEvent, schema, validate_event_data};
+use crate::event::{DialogueEvent, validate_event_data};
+use crate::schema::generate;
+use crate::schema::validator::EventSchema;
 
 #[test]
 fn integers_stop_at_the_limits_of_their_type() {
@@ -65,7 +66,7 @@ fn single_floats_that_would_overflow_are_refused() {
 
 #[test]
 fn what_json_cannot_carry_is_not_sent() {
-    let outbound = EventSchema::compile(schema::outbound::<Floats>().unwrap()).unwrap();
+    let outbound = EventSchema::compile(generate::outbound::<Floats>().unwrap()).unwrap();
     let floats = Floats {
         single: 0.5,
         double: f64::NAN,

@@ -9,10 +9,10 @@ mod shapes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::enforce::{EventSchema, SchemaError};
+use super::generate;
 use super::sample::Sampler;
-use super::schema;
-use super::{EventData, validate};
+use super::validator::{EventSchema, SchemaError};
+use super::{EventData, violation};
 
 /// A type with what is published for it and validators made of that alone.
 struct Published {
@@ -20,7 +20,7 @@ struct Published {
     enforced: EventSchema,
     inbound_validator: jsonschema::Validator,
     outbound_validator: jsonschema::Validator,
-    reshape: fn(Value) -> Result<Value, validate::Violation>,
+    reshape: fn(Value) -> Result<Value, violation::Violation>,
 }
 
 impl Published {
@@ -35,13 +35,13 @@ impl Published {
                 .build(schema)
                 .unwrap()
         };
-        let inbound = schema::inbound::<E>()?;
+        let inbound = generate::inbound::<E>()?;
         Ok(Self {
             inbound_validator: independent(&inbound),
-            outbound_validator: independent(&schema::outbound::<E>()?),
+            outbound_validator: independent(&generate::outbound::<E>()?),
             enforced: EventSchema::compile(inbound.clone())?,
             inbound,
-            reshape: validate::reshape::<E>,
+            reshape: violation::reshape::<E>,
         })
     }
 

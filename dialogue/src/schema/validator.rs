@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::narrow::{self, Narrow};
-use super::readings;
-use super::validate::{self, Violation};
+use super::decode_cost;
+use super::explain::{self, Narrow};
+use super::violation::{self, Violation};
 
 /// Why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments (`#/properties/id`).
 #[derive(Debug, thiserror::Error)]
@@ -92,17 +92,17 @@ impl EventSchema {
         if self.accepts(data) {
             return Ok(());
         }
-        if let Some(narrow) = self.narrow().filter(|_| narrow::takes_long(&self.published, data)) {
+        if let Some(narrow) = self.narrow().filter(|_| explain::takes_long(&self.published, data)) {
             return Err(narrow.violations(&self.published, data));
         }
-        Err(validate::violations(self.validator.iter_errors(data)))
+        Err(violation::violations(self.validator.iter_errors(data)))
     }
 
     /// Refuses valid data that its type would take too long to read.
     pub(crate) fn check_readings(&self, data: &Value) -> Result<(), Vec<Violation>> {
-        let has_choices = *self.choices.get_or_init(|| readings::has_choices(&self.published));
+        let has_choices = *self.choices.get_or_init(|| decode_cost::has_choices(&self.published));
         match has_choices.then(|| self.narrow()).flatten() {
-            Some(narrow) => readings::check(narrow, &self.published, data),
+            Some(narrow) => decode_cost::check(narrow, &self.published, data),
             None => Ok(()),
         }
     }

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::shapes::*;
 use super::{Published, ill_fitting, key};
-use crate::event::enforce::EventSchema;
-use crate::event::narrow::Narrow;
-use crate::event::schema;
-use crate::event::validate;
+use crate::schema::explain::Narrow;
+use crate::schema::generate;
+use crate::schema::validator::EventSchema;
+use crate::schema::violation;
 
 fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {
     let violations = EventSchema::compile(schema).unwrap().check(&data).unwrap_err();
@@ -65,17 +65,17 @@ fn a_list_of_violations_ends_at_twenty() {
 fn of_a_tagged_enum_the_variant_that_was_meant_is_told() {
     for (schema, data, expected) in [
         (
-            schema::inbound::<Internal>(),
+            generate::inbound::<Internal>(),
             json!({ "type": "Struct", "a": "x" }),
             ("/a", "type"),
         ),
         (
-            schema::inbound::<External>(),
+            generate::inbound::<External>(),
             json!({ "Struct": { "a": 300 } }),
             ("/Struct/a", "maximum"),
         ),
         (
-            schema::inbound::<Adjacent>(),
+            generate::inbound::<Adjacent>(),
             json!({ "t": "Newtype", "c": -1 }),
             ("/c", "minimum"),
         ),
@@ -88,7 +88,7 @@ fn of_a_tagged_enum_the_variant_that_was_meant_is_told() {
 
 #[test]
 fn of_a_union_that_nothing_fits_the_union_is_told() {
-    let told = of(schema::inbound::<Internal>().unwrap(), json!({ "type": "Other" }));
+    let told = of(generate::inbound::<Internal>().unwrap(), json!({ "type": "Other" }));
     assert_eq!(
         told,
         [(
@@ -106,7 +106,7 @@ fn any_json_that_is_refused_is_refused_with_reasons() {
         if let Err(violations) = published.enforced.check(&data) {
             prop_assert!(!violations.is_empty() && violations.len() <= 20);
         }
-        let _ = validate::reshape::<Enums>(data.clone());
+        let _ = violation::reshape::<Enums>(data.clone());
     });
 }
 
@@ -172,7 +172,7 @@ fn data_that_nests_in_a_union_without_tags_is_refused_at_any_depth() {
 
 #[test]
 fn what_is_told_of_deep_data_is_told_of_shallow_data() {
-    fn law<E: crate::event::EventData>() {
+    fn law<E: crate::schema::EventData>() {
         let published = Published::of::<E>();
         let narrow = Narrow::of(&published.inbound).unwrap();
         let valid: Vec<Value> = super::samples(&published.inbound)

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::enforce::SchemaError;
+use super::validator::SchemaError;
 use super::walk;
 
 /// Adds to every schema in `root` what its keywords imply of its Rust type.

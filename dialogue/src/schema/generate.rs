@@ -32,9 +32,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::enforce::SchemaError;
+use super::validator::SchemaError;
 use super::walk::{self, Edge};
-use super::{EventData, agreement, tighten};
+use super::{EventData, probe, rust_limits};
 
 /// The schema of what clients may send: exactly what [`EventDefinition::accept`](super::EventDefinition) takes.
 pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
@@ -45,7 +45,7 @@ pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     } else {
         Some(tightened(outbound)?)
     };
-    agreement::settle::<E>(tightened(generated)?, outbound)
+    probe::settle::<E>(tightened(generated)?, outbound)
 }
 
 /// The schema of what clients receive. Equal to [`inbound`] for a type that is read as it is written.
@@ -64,7 +64,7 @@ fn generate<E: JsonSchema>(settings: SchemaSettings) -> Value {
 
 fn tightened(mut schema: Value) -> Result<Value, SchemaError> {
     refuse_endless(&schema)?;
-    tighten::tighten(&mut schema)?;
+    rust_limits::tighten(&mut schema)?;
     Ok(schema)
 }
 

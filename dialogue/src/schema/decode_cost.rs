@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::narrow::{Narrow, could_be, values};
-use super::validate::Violation;
+use super::explain::{Narrow, could_be, values};
+use super::violation::Violation;
 use super::walk;
 
 /// The most readings of a value or a part of it: some hundredths of a second.

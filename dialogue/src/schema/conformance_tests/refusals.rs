@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::event::EventData;
-use crate::event::enforce::{EventSchema, SchemaError};
-use crate::event::schema;
+use crate::schema::EventData;
+use crate::schema::generate;
+use crate::schema::validator::{EventSchema, SchemaError};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Wide {
@@ -97,7 +97,7 @@ struct HoldsEndless {
 
 #[track_caller]
 fn why<E: EventData>() -> String {
-    schema::inbound::<E>().unwrap_err().to_string()
+    generate::inbound::<E>().unwrap_err().to_string()
 }
 
 #[test]
