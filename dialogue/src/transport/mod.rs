@@ -1,29 +1,15 @@
-//! The only place that knows sockets: HTTP, the WebSocket upgrade, the connection's task, the serve loop and the drain.
+//! The only place that knows sockets: HTTP up to the upgrade, and the WebSocket after it.
+//!
+//! [`http`] listens, answers requests, upgrades connections and drains; [`socket`] carries one client's messages.
 
-mod connection;
-#[cfg(target_os = "linux")]
-mod descriptors;
-mod direct;
-#[cfg(feature = "testing")]
-mod echo;
-mod framing;
-mod handshake;
-mod incoming;
-mod line;
-mod pace;
-mod published;
-mod serve;
+mod http;
 mod socket;
-mod stall;
 #[cfg(test)]
 mod tests;
-mod unread;
-mod upgrade;
-mod whole;
-mod wire;
-mod writer;
 
-#[cfg(all(feature = "testing", feature = "client"))]
-pub(crate) use self::connection::serve_until_stopped;
 #[cfg(feature = "testing")]
-pub(crate) use self::{connection::serve, echo::router as echo_router};
+pub(crate) use self::http::echo_router;
+#[cfg(feature = "testing")]
+pub(crate) use self::socket::serve;
+#[cfg(all(feature = "testing", feature = "client"))]
+pub(crate) use self::socket::serve_until_stopped;

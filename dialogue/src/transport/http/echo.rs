@@ -6,11 +6,12 @@ use axum::routing::any;
 use hyper_util::rt::TokioIo;
 use tokio_util::task::TaskTracker;
 
-use super::incoming::Received;
-use super::{handshake, socket};
+use super::handshake;
 use crate::connection::{Flushers, Frame};
 use crate::limits::Limits;
 use crate::protocol::Header;
+use crate::transport::socket::duplex;
+use crate::transport::socket::incoming::Received;
 
 /// The first byte of a binary frame that is a whole message.
 const WHOLE_BINARY: u8 = 0x82;
@@ -33,7 +34,7 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
         let tasks = TaskTracker::new();
         let flusher = Flushers::default().assign();
         let halves = tokio::io::split(TokioIo::new(socket));
-        socket::run(halves, &limits, &tasks, flusher, async |mut incoming| {
+        duplex::run(halves, &limits, &tasks, flusher, async |mut incoming| {
             while let Some(message) = incoming.next().await {
                 if let Some(frame) = echoed(message) {
                     incoming.outbox().push(frame);

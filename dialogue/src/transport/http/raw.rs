@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::stall::Noting;
-use super::unread::Unread;
+use crate::transport::socket::prefix::Unread;
 
 /// The halves of the socket, if it is one of the serve loop's: a server that the router is mounted in has its own.
 pub(super) fn halves(upgraded: Upgraded) -> Result<(Reading, OwnedWriteHalf), Upgraded> {

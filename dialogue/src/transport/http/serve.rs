@@ -31,7 +31,7 @@ const BACKLOG: u32 = 4096;
 
 /// How long a response waits for a client that reads nothing of it, as long as the server is not stopping. A browser stops
 /// reading, too, when what it plays is paused.
-pub(super) const HTTP_WRITE_DEADLINE: Duration = Duration::from_secs(60);
+pub(in crate::transport) const HTTP_WRITE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What is kept of the drain's deadline for tasks to notice that they are to end.
 const FORCED_END: Duration = Duration::from_secs(1);
@@ -273,7 +273,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-pub(super) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketAddr, app: axum::Router)
+pub(in crate::transport) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketAddr, app: axum::Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -14,15 +14,16 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::published::document;
-use super::{connection, direct, handshake};
+use super::documents::document;
+use super::{handshake, raw};
 use crate::connection::Handshake;
 use crate::contract;
 use crate::origin;
 use crate::runtime::{Core, Dialogue};
+use crate::transport::socket;
 
 /// The client for browsers and Node, as the npm package has it.
-const CLIENT: &str = include_str!("../../npm/client.js");
+const CLIENT: &str = include_str!("../../../npm/client.js");
 
 /// Where that finds the socket, on the origin of its page, unless it is told.
 const USUAL_SOCKET: &str = "\"/dialogue/ws\"";
@@ -157,12 +158,12 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
                 }
                 Err(_) => return,
             };
-            match direct::halves(socket) {
-                Ok(halves) => connection::serve_until_stopped(core, halves, presented, connect_by).await,
+            match raw::halves(socket) {
+                Ok(halves) => socket::serve_until_stopped(core, halves, presented, connect_by).await,
                 Err(socket) => {
                     let halves = tokio::io::split(TokioIo::new(socket));
                     // In a box, so that the usual connection has no room for it.
-                    Box::pin(connection::serve_until_stopped(core, halves, presented, connect_by)).await;
+                    Box::pin(socket::serve_until_stopped(core, halves, presented, connect_by)).await;
                 }
             }
         }

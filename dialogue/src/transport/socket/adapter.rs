@@ -12,9 +12,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::fast_path;
 use super::framing::Framing;
-use super::unread::Unread;
-use super::whole;
+use super::prefix::Unread;
 use crate::connection::{Frame, Outbox};
 
 /// How much is read at once while nothing is under way: it comes onto the stack first.
@@ -90,7 +90,7 @@ impl<R: AsyncRead + Unpin> Wire<R> {
             return Poll::Ready(First::End);
         }
         let bytes = buffer.filled();
-        if let Some(text) = whole::text(bytes, max_text) {
+        if let Some(text) = fast_path::text(bytes, max_text) {
             return Poll::Ready(First::Text(text));
         }
         self.note(bytes);

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::incoming::Incoming;
-use super::line::SocketLine;
+use super::sender::SocketLine;
 use crate::connection::{Close, Flusher, Line, Outbox};
 use crate::limits::Limits;
 
@@ -22,7 +22,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Runs `talk` over the halves of an upgraded connection, and sees to the connection's end once it returns: what it has
 /// queued is sent, and the close said. `flusher` calls for what is queued; a task that waits for a slow reader is one of
 /// `tasks`.
-pub(super) async fn run<R, W, F>(
+pub(in crate::transport) async fn run<R, W, F>(
     (reading, writing): (R, W),
     limits: &Limits,
     tasks: &TaskTracker,

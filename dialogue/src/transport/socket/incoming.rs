@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncRead;
 use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
 
-use super::wire::{First, Wire};
+use super::adapter::{First, Wire};
 use crate::connection::{Close, Outbox};
 use crate::protocol::CloseCode;
 
@@ -21,7 +21,7 @@ use crate::protocol::CloseCode;
 const WIRE_OVERHEAD: usize = 8;
 
 /// The messages that come in, and the outbox for those that go out.
-pub(super) struct Incoming<R> {
+pub(in crate::transport) struct Incoming<R> {
     reading: Reading<R>,
     outbox: Arc<Outbox>,
     message_bytes: usize,
@@ -38,7 +38,7 @@ enum Reading<R> {
 }
 
 /// A client's message.
-pub(super) enum Received {
+pub(in crate::transport) enum Received {
     Text(String),
     Binary(#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the echo sends it back"))] Bytes),
     /// A ping or a pong, which needs no answer any more.
@@ -65,7 +65,7 @@ enum Next {
 }
 
 impl<R: AsyncRead + Unpin> Incoming<R> {
-    pub(super) fn new(socket: R, outbox: Arc<Outbox>, message_bytes: usize) -> Self {
+    pub(in crate::transport) fn new(socket: R, outbox: Arc<Outbox>, message_bytes: usize) -> Self {
         let budget = message_bytes.saturating_mul(WIRE_OVERHEAD).saturating_add(64 * 1024);
         Self {
             reading: Reading::AtRest(Wire::new(socket, Arc::clone(&outbox), budget)),
@@ -74,14 +74,14 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         }
     }
 
-    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+    pub(in crate::transport) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 
     /// The next message; `None` at the end of the connection, whose reason the client has been told if there is one.
     ///
     /// Safe to drop: no message is lost.
-    pub(super) async fn next(&mut self) -> Option<Received> {
+    pub(in crate::transport) async fn next(&mut self) -> Option<Received> {
         loop {
             let next = match &mut self.reading {
                 Reading::AtRest(wire) => match poll_fn(|context| wire.poll_first(context, self.message_bytes)).await {
@@ -155,7 +155,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 
     /// Ends the connection once what waits has been sent.
-    pub(super) fn end(&self, code: CloseCode, reason: impl Into<String>) {
+    pub(in crate::transport) fn end(&self, code: CloseCode, reason: impl Into<String>) {
         self.outbox.close(Close::after_flush(code, reason));
     }
 }

@@ -5,21 +5,21 @@ use tokio::io::ReadBuf;
 
 /// What is still to be taken. Holds no memory once all of it has been.
 #[derive(Debug, Default)]
-pub(super) struct Unread(Bytes);
+pub(in crate::transport) struct Unread(Bytes);
 
 impl Unread {
-    pub(super) fn new(bytes: Bytes) -> Self {
+    pub(in crate::transport) fn new(bytes: Bytes) -> Self {
         let mut unread = Self(bytes);
         unread.let_go();
         unread
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::transport) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Moves as much into the buffer as it has room for. Returns whether there was anything to move.
-    pub(super) fn read(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+    pub(in crate::transport) fn read(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         if self.is_empty() {
             return false;
         }

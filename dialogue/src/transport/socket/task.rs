@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::duplex;
+use super::inbound_rate::Pace;
 use super::incoming::{Incoming, Received};
-use super::pace::Pace;
-use super::socket;
 use crate::connection::{ClientState, Close, Frame, Handshake, Outbox};
 use crate::hooks::contain_sync;
 use crate::limits::Limits;
@@ -51,7 +51,7 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let flusher = core.flushers.assign();
-    socket::run(halves, &core.limits, &core.tasks, flusher, async |incoming| {
+    duplex::run(halves, &core.limits, &core.tasks, flusher, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
         reader.incoming

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::transport::serve::{HTTP_WRITE_DEADLINE, http_connection};
+use crate::transport::http::{HTTP_WRITE_DEADLINE, http_connection};
 
 /// How long the response is; the pipe holds a thousandth of it.
 const LENGTH: usize = 1_000_000;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::settle;
 use crate::runtime::Dialogue;
-use crate::transport::connection;
+use crate::transport::socket;
 
 /// What a peer reads.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ fn serve(dialogue: &Dialogue, socket: DuplexStream) {
     let core = Arc::clone(&dialogue.core);
     let connect_by = Instant::now() + core.limits.connect_deadline;
     let tasks = core.tasks.clone();
-    tasks.spawn(connection::serve(core, tokio::io::split(socket), None, connect_by));
+    tasks.spawn(socket::serve(core, tokio::io::split(socket), None, connect_by));
 }
 
 impl Peer {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::peer::Peer;
 use super::*;
 use crate::protocol::CloseCode;
-use crate::transport::serve::http_connection;
+use crate::transport::http::http_connection;
 use crate::{Identity, Limits};
 
 #[tokio::test(start_paused = true)]

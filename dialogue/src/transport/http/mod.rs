@@ -1,0 +1,17 @@
+//! HTTP: the accept loop and the drain, the router, the WebSocket handshake, and published documents.
+
+#[cfg(target_os = "linux")]
+mod descriptors;
+mod documents;
+#[cfg(feature = "testing")]
+mod echo;
+mod handshake;
+mod raw;
+mod serve;
+mod stall;
+mod upgrade;
+
+#[cfg(feature = "testing")]
+pub(crate) use self::echo::router as echo_router;
+#[cfg(test)]
+pub(super) use self::serve::{HTTP_WRITE_DEADLINE, http_connection};
