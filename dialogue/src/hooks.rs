@@ -13,8 +13,8 @@ use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, lazy};
 use crate::connection::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
-use crate::history::{EvictedHistory, HistoryQuery};
 use crate::id::EventName;
+use crate::log::{EvictedHistory, HistoryQuery};
 
 /// An asynchronous hook, its argument a tuple where it takes several.
 pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;

@@ -478,7 +478,6 @@ pub mod contract;
 mod delivery;
 mod error;
 mod event;
-mod history;
 mod hooks;
 mod id;
 #[cfg(feature = "inspector")]
@@ -486,6 +485,7 @@ mod inspector;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod limits;
+mod log;
 mod logger;
 mod origin;
 mod protocol;
@@ -516,7 +516,6 @@ pub use event::{
     DecodeError, DefinitionError, DialogueEvent, EventDefinition, EventDefinitionBuilder, EventMessage, HistorySetting,
     Outgoing, Payload, Received, event_by_name, is_event_allowed, validate_event_data,
 };
-pub use history::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 pub use hooks::HookOutcome;
 pub use id::{ClientId, EventName, RoomId, UserId};
 #[cfg(feature = "inspector")]
@@ -524,6 +523,7 @@ pub use inspector::local_only;
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
 pub use limits::Limits;
+pub use log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
 pub use logger::{default_logger, silent_logger};
 pub use protocol::{CloseCode, ErrorCode};
 pub use rate_limit::RateLimiter;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::depth::depth;
 use super::hand_over::{Batch, MAX_WAITING, Series};
-use crate::history::{Bounds, Evicted, EvictedHistory, StoredEvent};
+use crate::log::{Bounds, Evicted, EvictedHistory, StoredEvent};
 use crate::room::RoomCell;
 
 /// How often a batch is offered before it is given up.

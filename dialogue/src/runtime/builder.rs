@@ -17,10 +17,10 @@ use crate::connection::{Flushers, Handshake, Identity, Refusal};
 use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};
-use crate::history::{EvictedHistory, HistoryManager, HistoryQuery};
 use crate::hooks::{Hook, HookOutcome, Hooks};
 use crate::id::EventName;
 use crate::limits::Limits;
+use crate::log::{EvictedHistory, HistoryManager, HistoryQuery};
 use crate::room::RoomDeclaration;
 
 /// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second

@@ -23,10 +23,10 @@ use super::tap::Tap;
 use super::triggered_keys::TriggeredKeys;
 use crate::connection::{ClientKey, ClientState, Flushers};
 use crate::contract::Contract;
-use crate::history::HistoryManager;
 use crate::hooks::Hooks;
 use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
+use crate::log::HistoryManager;
 use crate::room::{KnownEvents, Registry, RoomCell};
 
 /// A server of typed real-time rooms. A cheap clone of one shared thing; build it with

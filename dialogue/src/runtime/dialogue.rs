@@ -13,10 +13,10 @@ use super::trigger::Trigger;
 use super::user_rooms::UserRooms;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
-use crate::history::HistoryManager;
 use crate::hooks::HookOutcome;
 use crate::id::UserId;
 use crate::limits::Limits;
+use crate::log::HistoryManager;
 use crate::protocol::LeftReason;
 use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
 

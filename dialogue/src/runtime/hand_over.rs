@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::history::{Bounds, Cursor, Page, Reach, StoredEvent};
 use crate::id::{EventName, RoomId};
+use crate::log::{Bounds, Cursor, Page, Reach, StoredEvent};
 use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 

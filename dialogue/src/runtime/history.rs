@@ -10,8 +10,8 @@ use super::core::Core;
 use super::depth::checked_depth;
 use super::hand_over::Series;
 use crate::event::EventMessage;
-use crate::history::{Bounds, Cursor, HistoryQuery, Page, Reach, Recovery, StoredEvent};
 use crate::id::EventName;
+use crate::log::{Bounds, Cursor, HistoryQuery, Page, Reach, Recovery, StoredEvent};
 use crate::protocol::{EventHead, Since};
 use crate::room::{Origin, RoomCell, Subscriptions, SyncHistory};
 
