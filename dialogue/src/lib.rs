@@ -474,11 +474,11 @@ pub mod __private;
 #[cfg(feature = "client")]
 pub mod client;
 mod connection;
+mod containment;
 pub mod contract;
 mod delivery;
 mod error;
 mod event;
-mod hooks;
 mod id;
 #[cfg(feature = "inspector")]
 mod inspector;
@@ -489,6 +489,7 @@ mod log;
 mod logger;
 mod origin;
 mod protocol;
+mod random;
 mod rate_limit;
 mod room;
 mod runtime;
@@ -507,6 +508,7 @@ pub use client::{
     Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
 };
 pub use connection::{Handshake, Identity, Refusal};
+pub use containment::HookOutcome;
 pub use contract::RoomSet;
 pub use delivery::{Delivery, TriggerError};
 #[cfg(feature = "macros")]
@@ -516,7 +518,6 @@ pub use event::{
     DecodeError, DefinitionError, DialogueEvent, EventDefinition, EventDefinitionBuilder, EventMessage, HistorySetting,
     Outgoing, Payload, Received, event_by_name, is_event_allowed, validate_event_data,
 };
-pub use hooks::HookOutcome;
 pub use id::{ClientId, EventName, RoomId, UserId};
 #[cfg(feature = "inspector")]
 pub use inspector::local_only;

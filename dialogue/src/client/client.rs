@@ -26,12 +26,12 @@ use super::request::{Asking, Join, RoomRequest, unexpected};
 use super::rooms::{RoomIndex, Rooms};
 use super::session::{Identified, Op, Session};
 use super::state::{CloseReason, ConnectionState, ConnectionStates};
+use crate::containment::HookOutcome;
 use crate::event::DialogueEvent;
-use crate::hooks::HookOutcome;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::Command;
+use crate::random::random_name;
 use crate::room::RoomRef;
-use crate::runtime::random_name;
 
 /// How many rooms are listed before whoever asks decides whether to go on: some megabytes.
 const MAX_LISTED: usize = 10_000;

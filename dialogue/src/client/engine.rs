@@ -20,7 +20,7 @@ use super::link::{Link, LinkEnd, Received};
 use super::notice::{Disconnection, Notice};
 use super::session::{Op, Session};
 use super::state::{CloseReason, ConnectionState, reconnects};
-use crate::hooks::contain;
+use crate::containment::contain;
 use crate::protocol::{ErrorCode, ErrorFrame, Incoming, Request, Welcome};
 
 /// How long the server may take to answer when it is asked whether it is there.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::buffer::{Bounds, Buffer, Next, Queue, Weighed};
 use super::turn::{Meeting, Placed, Turn};
-use crate::hooks::{HookOutcome, contain};
+use crate::containment::{HookOutcome, contain};
 
 /// How long after the first listener what nobody has heard yet is kept for further ones: long for a program that sets them up,
 /// short enough for nothing to come that is out of date.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::error::Failure;
 use crate::connection::{Handshake, Refusal};
-use crate::hooks::{Hook, contain};
+use crate::containment::{Hook, contain};
 use crate::origin;
 use crate::runtime::{Core, allowed};
 

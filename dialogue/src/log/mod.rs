@@ -7,6 +7,7 @@
 //! [`manager`] is the handle and its lock, [`store`] the rooms and which of them go, [`room_log`] what is kept of one
 //! room, [`recency`] the order in which rooms were used.
 
+pub(crate) mod archive_queue;
 mod exchange;
 mod manager;
 mod recency;

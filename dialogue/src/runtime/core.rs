@@ -15,19 +15,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
-use super::hand_over::HandOver;
-use super::idle_rooms::IdleRooms;
-use super::listeners::Listeners;
-use super::resumes::Resumes;
-use super::tap::Tap;
-use super::triggered_keys::TriggeredKeys;
 use crate::connection::{ClientKey, ClientState, Flushers};
+use crate::containment::Hooks;
 use crate::contract::Contract;
-use crate::hooks::Hooks;
 use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
 use crate::log::HistoryManager;
+use crate::log::archive_queue::HandOver;
 use crate::room::{KnownEvents, Registry, RoomCell};
+use crate::runtime::continuity::idempotency::TriggeredKeys;
+use crate::runtime::continuity::resume::Resumes;
+use crate::runtime::handlers::listeners::Listeners;
+use crate::runtime::observe::tap::Tap;
+use crate::runtime::rooms::idle::IdleRooms;
 
 /// A server of typed real-time rooms. A cheap clone of one shared thing; build it with
 /// [`Dialogue::builder`](crate::Dialogue::builder).

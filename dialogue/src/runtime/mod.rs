@@ -1,64 +1,42 @@
 //! The running server without its sockets: what a trigger, a join, a hook or a handler does.
-//!
-//! Four storeys; imports go downwards only. `depth`, `random`, `listeners`, `tap`, `hand_over`, `idle_rooms`, `resumes`
-//! and `triggered_keys` are parts that know nothing of the whole. [`core`] puts them together and has the handles' types.
-//! `asking`, `announce`, `archive`, `history`, `publish`, `retire`, `leave`, `join`, `subscribe` and `rooms` are what happens to it.
-//! `trigger`, `listen`, `user_rooms`, `client`, `room`, `assemble`, `builder` and `dialogue` are the API on top.
 
-mod announce;
-mod archive;
-mod asking;
-mod assemble;
-mod builder;
-mod client;
+mod api;
+mod build;
+mod continuity;
 mod core;
-mod depth;
-mod dialogue;
-mod hand_over;
+mod handlers;
 mod history;
-mod idle_rooms;
-mod join;
-mod leave;
-mod listen;
-mod listeners;
+mod hooks;
+mod membership;
+mod observe;
 mod publish;
-mod random;
-mod resumes;
-mod retire;
-mod room;
 mod rooms;
-mod subscribe;
-mod tap;
-mod trigger;
-mod triggered_keys;
-mod user_rooms;
 
-pub use self::assemble::BuildError;
-pub use self::builder::Builder;
+pub use self::api::dialogue::CreateRoom;
+pub use self::api::room::HistoryError;
+pub use self::api::trigger::Trigger;
+pub use self::api::user_rooms::UserRooms;
+pub use self::build::builder::Builder;
+pub use self::build::check::BuildError;
 pub use self::core::{Client, Dialogue, RoomHandle};
-pub use self::dialogue::CreateRoom;
-pub use self::join::JoinError;
-pub use self::listen::{EventStream, StreamError, Subscription};
-pub use self::room::HistoryError;
-pub use self::rooms::CreateRoomError;
-pub use self::trigger::Trigger;
-pub use self::user_rooms::UserRooms;
+pub use self::handlers::subscription::{EventStream, StreamError, Subscription};
+pub use self::membership::join::JoinError;
+pub use self::rooms::create::CreateRoomError;
 
-pub(crate) use self::announce::info;
-pub(crate) use self::asking::allowed;
 pub(crate) use self::core::Core;
-pub(crate) use self::history::page;
+pub(crate) use self::history::replay::page;
 #[cfg(feature = "inspector")]
-pub(crate) use self::history::recent;
-pub(crate) use self::join::{JoinRequest, ask_again, join};
-pub(crate) use self::leave::{disconnect, expel, leave};
-pub(crate) use self::publish::{Draft, Rejected, by_client};
-pub(crate) use self::random::random_name;
-pub(crate) use self::rooms::{ClientCreateError, create_for, delete};
-pub(crate) use self::subscribe::{subscribe, subscribe_all, unsubscribe};
+pub(crate) use self::history::replay::recent;
+pub(crate) use self::hooks::run::allowed;
+pub(crate) use self::membership::join::{JoinRequest, ask_again, join};
+pub(crate) use self::membership::leave::{disconnect, expel, leave};
+pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
+pub(crate) use self::publish::publish::{Draft, Rejected, by_client};
+pub(crate) use self::rooms::announce::info;
+pub(crate) use self::rooms::create::{ClientCreateError, create_for, delete};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{
     core::wall_clock,
-    publish::by_server,
-    tap::{Notice, NoticeKind, Viewer},
+    observe::tap::{Notice, NoticeKind, Viewer},
+    publish::publish::by_server,
 };

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::greeting::{authenticate, connected_frame};
 use super::reply::{Failure, error_frame};
 use crate::connection::{ClientState, Frame, Handshake};
-use crate::hooks::contain_panic;
+use crate::containment::contain_panic;
 use crate::id::{EventName, RoomId};
 use crate::log::Cursor;
 use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};

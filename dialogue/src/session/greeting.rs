@@ -10,10 +10,11 @@ use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use crate::connection::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
-use crate::hooks::contain;
+use crate::containment::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
-use crate::runtime::{Core, allowed, expel, random_name};
+use crate::random::random_name;
+use crate::runtime::{Core, allowed, expel};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.

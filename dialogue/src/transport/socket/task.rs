@@ -14,7 +14,7 @@ use super::duplex;
 use super::inbound_rate::Pace;
 use super::incoming::{Incoming, Received};
 use crate::connection::{ClientState, Close, Frame, Handshake, Outbox};
-use crate::hooks::contain_sync;
+use crate::containment::contain_sync;
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Command, ErrorCode, PROTOCOL, Request};
 use crate::rate_limit::Rate;

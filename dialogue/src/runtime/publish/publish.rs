@@ -5,18 +5,18 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
-use super::asking::allowed;
-use super::core::{Core, wall_clock};
-use super::depth::{checked_depth, depth};
-use super::history::keep;
-use super::tap::Notice;
 use crate::connection::{ClientState, Frame};
+use crate::containment::contain_sync;
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{EventDefinition, EventMessage, HistorySetting};
-use crate::hooks::contain_sync;
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
 use crate::room::{Origin, Party, RoomCell};
+use crate::runtime::core::{Core, wall_clock};
+use crate::runtime::history::replay::keep;
+use crate::runtime::hooks::recursion::{checked_depth, depth};
+use crate::runtime::hooks::run::allowed;
+use crate::runtime::observe::tap::Notice;
 use crate::schema::Violation;
 
 /// An event on its way.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::core::{Core, RoomHandle};
-use super::tap::Notice;
 use crate::connection::{ClientState, Frame};
-use crate::hooks::Told;
+use crate::containment::Told;
 use crate::protocol::{RoomInfo, ServerFrame};
 use crate::room::{NotAdded, RoomCell};
+use crate::runtime::core::{Core, RoomHandle};
+use crate::runtime::observe::tap::Notice;
 
 impl Core {
     /// Adds a room to those that there are, and tells everyone; `creator` by a reply.
-    pub(super) fn add_room(
+    pub(in crate::runtime) fn add_room(
         self: &Arc<Self>,
         room: &Arc<RoomCell>,
         creator: Option<(&Arc<ClientState>, Option<i64>)>,
@@ -23,7 +23,7 @@ impl Core {
     }
 
     /// Removes a room that has been deleted, unless somebody else has, and tells everyone; `requester` by a reply.
-    pub(super) fn remove_room(
+    pub(in crate::runtime) fn remove_room(
         self: &Arc<Self>,
         room: &Arc<RoomCell>,
         requester: Option<(&Arc<ClientState>, Option<i64>)>,

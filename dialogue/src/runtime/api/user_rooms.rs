@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::core::Core;
-use super::leave::leave;
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
+use crate::runtime::core::Core;
+use crate::runtime::membership::leave::leave;
 
 /// The rooms that a user's clients on this node are in: what [`Dialogue::rooms_of`](crate::Dialogue::rooms_of) returns.
 ///
 /// In `on_disconnected`, the client that has just gone still counts.
 #[derive(Clone)]
 pub struct UserRooms {
-    pub(super) core: Arc<Core>,
-    pub(super) user: UserId,
+    pub(in crate::runtime) core: Arc<Core>,
+    pub(in crate::runtime) user: UserId,
 }
 
 impl UserRooms {

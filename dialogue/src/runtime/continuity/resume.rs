@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::random::random_name;
 use crate::connection::ClientState;
 use crate::id::UserId;
+use crate::random::random_name;
 use crate::serial::SerialQueue;
 
 /// How long after its end a connection can be succeeded: longer than any backoff of a client that is still trying.
@@ -25,9 +25,9 @@ const MAX_ENDED: usize = 100_000;
 pub(crate) struct Resumes {
     state: Mutex<State>,
     /// Forgets what has been kept for long enough.
-    pub(super) worker: SerialQueue,
+    pub(in crate::runtime) worker: SerialQueue,
     /// The worker's task, for which the server's end does not wait.
-    pub(super) tasks: TaskTracker,
+    pub(in crate::runtime) tasks: TaskTracker,
 }
 
 #[derive(Default)]
@@ -77,12 +77,12 @@ impl Resumes {
     }
 
     /// When the next secret of an ended connection is to be forgotten.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(in crate::runtime) fn next_due(&self) -> Option<Instant> {
         self.state.lock().ended.front().map(|(at, _)| *at + WINDOW)
     }
 
     /// Forgets the secrets of connections that have ended too long ago.
-    pub(super) fn expire(&self, now: Instant) {
+    pub(in crate::runtime) fn expire(&self, now: Instant) {
         let mut state = self.state.lock();
         while let Some((at, _)) = state.ended.front() {
             if now.duration_since(*at) < WINDOW && state.ended.len() <= MAX_ENDED {

@@ -5,18 +5,25 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::asking::allowed;
-use super::core::Core;
-use super::depth::checked_depth;
-use super::hand_over::Series;
 use crate::event::EventMessage;
 use crate::id::EventName;
+use crate::log::archive_queue::Series;
 use crate::log::{Bounds, Cursor, HistoryQuery, Page, Reach, Recovery, StoredEvent};
 use crate::protocol::{EventHead, Since};
 use crate::room::{Origin, RoomCell, Subscriptions, SyncHistory};
+use crate::runtime::core::Core;
+use crate::runtime::hooks::recursion::checked_depth;
+use crate::runtime::hooks::run::allowed;
 
 /// Keeps an event, and hands over what had to make room for it. Called under the room's lock.
-pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u64, frame: &Bytes, limit: usize) {
+pub(in crate::runtime) fn keep(
+    core: &Arc<Core>,
+    room: &RoomCell,
+    event: &EventName,
+    seq: u64,
+    frame: &Bytes,
+    limit: usize,
+) {
     let kept = StoredEvent {
         event: event.clone(),
         seq: Some(seq),
@@ -34,7 +41,7 @@ pub(super) fn keep(core: &Arc<Core>, room: &RoomCell, event: &EventName, seq: u6
 }
 
 /// What a client that joins anew is sent, oldest first. Called under the room's lock.
-pub(super) fn on_join(core: &Core, room: &RoomCell, subscriptions: &Subscriptions) -> Vec<Bytes> {
+pub(in crate::runtime) fn on_join(core: &Core, room: &RoomCell, subscriptions: &Subscriptions) -> Vec<Bytes> {
     let per_type = match room.template.sync_history_on_join {
         SyncHistory::Off => return Vec::new(),
         SyncHistory::All => None,
@@ -54,7 +61,7 @@ pub(super) fn on_join(core: &Core, room: &RoomCell, subscriptions: &Subscription
 
 /// What a client that comes back is due, oldest first: every event with history after its position that it is subscribed
 /// to. `None` if not all of that can be given. `top` is the room's last number. Called under the room's lock.
-pub(super) fn recover(
+pub(in crate::runtime) fn recover(
     core: &Core,
     room: &RoomCell,
     since: &Since,
@@ -238,7 +245,7 @@ fn fit(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
 }
 
 /// A page of history as messages, for the server's own use.
-pub(super) async fn messages(
+pub(in crate::runtime) async fn messages(
     core: &Arc<Core>,
     room: &RoomCell,
     event: &EventName,

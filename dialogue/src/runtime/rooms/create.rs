@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::announce::info;
-use super::core::Core;
-use super::leave::left;
-use super::random::random_epoch;
-use super::retire::note_if_empty;
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
+use crate::random::random_epoch;
 use crate::room::{NotAdded, Origin, RoomCell, RoomPlan, RoomTemplate};
+use crate::runtime::core::Core;
+use crate::runtime::membership::leave::left;
+use crate::runtime::rooms::announce::info;
+use crate::runtime::rooms::expiry::note_if_empty;
 
 /// Why a room cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Rooms that nobody is in and that go for that, in the order in which they became empty. [`super::retire`] ends them.
+//! Rooms that nobody is in and that go for that, in the order in which they became empty. [`crate::runtime::rooms::expiry`] ends them.
 
 use std::collections::VecDeque;
 use std::sync::Weak;
@@ -14,30 +14,30 @@ use crate::serial::SerialQueue;
 pub(crate) struct IdleRooms {
     empty: Mutex<VecDeque<Empty>>,
     /// Ends what is due.
-    pub(super) worker: SerialQueue,
+    pub(in crate::runtime) worker: SerialQueue,
 }
 
 /// An empty room.
-pub(super) struct Empty {
-    pub(super) room: Weak<RoomCell>,
-    pub(super) since: Instant,
+pub(in crate::runtime) struct Empty {
+    pub(in crate::runtime) room: Weak<RoomCell>,
+    pub(in crate::runtime) since: Instant,
     /// How often somebody had come in by then: if that has changed, the room was in use meanwhile.
-    pub(super) joins: u64,
+    pub(in crate::runtime) joins: u64,
     /// Whether, of a room that stays for its creator's sake, the creator was gone when that was last looked at.
-    pub(super) abandoned: bool,
+    pub(in crate::runtime) abandoned: bool,
 }
 
 impl IdleRooms {
-    pub(super) fn push(&self, empty: Empty) {
+    pub(in crate::runtime) fn push(&self, empty: Empty) {
         self.empty.lock().push_back(empty);
     }
 
-    pub(super) fn pop(&self) -> Option<Empty> {
+    pub(in crate::runtime) fn pop(&self) -> Option<Empty> {
         self.empty.lock().pop_front()
     }
 
     /// Since when the first has been empty.
-    pub(super) fn first_since(&self) -> Option<Instant> {
+    pub(in crate::runtime) fn first_since(&self) -> Option<Instant> {
         self.empty.lock().front().map(|empty| empty.since)
     }
 }

@@ -5,10 +5,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::core::{Client, Dialogue, RoomHandle};
-use super::join::{JoinError, JoinRequest, join};
-use super::leave::{expel, leave};
-use super::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::connection::Frame;
 use crate::delivery::TriggerError;
 use crate::event::DialogueEvent;
@@ -16,6 +12,10 @@ use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::limits::Limits;
 use crate::protocol::{LeftReason, ServerFrame};
 use crate::room::{RoomCell, RoomRef};
+use crate::runtime::core::{Client, Dialogue, RoomHandle};
+use crate::runtime::membership::join::{JoinError, JoinRequest, join};
+use crate::runtime::membership::leave::{expel, leave};
+use crate::runtime::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::schema::Violation;
 
 impl Client {
@@ -202,7 +202,10 @@ impl PartialEq for Client {
 impl Eq for Client {}
 
 /// A typed event as a `direct` frame, valid by its schema.
-pub(super) fn direct_frame<E: DialogueEvent>(event: &E, limits: &Limits) -> Result<bytes::Bytes, TriggerError> {
+pub(in crate::runtime) fn direct_frame<E: DialogueEvent>(
+    event: &E,
+    limits: &Limits,
+) -> Result<bytes::Bytes, TriggerError> {
     let name = EventName::from(E::NAME);
     let invalid = |violations| TriggerError::Invalid {
         event: EventName::from(E::NAME),

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::core::Core;
-use super::idle_rooms::Empty;
 use crate::room::{Origin, RoomCell};
+use crate::runtime::core::Core;
+use crate::runtime::rooms::idle::Empty;
 
 /// How often it is looked whether the creator of an empty room is still there, at most.
 const FIND_GONE: Duration = Duration::from_secs(1);
 
 /// Notes it if a room is empty that goes after a while then. Never waits.
-pub(super) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
+pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
     if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.is_stopping() {
         return;
     }
@@ -76,7 +76,7 @@ fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<
 }
 
 /// Sees to it that the secrets of ended connections are forgotten when their time is over. Never waits.
-pub(super) fn forget_resumes_in_time(core: &Arc<Core>) {
+pub(in crate::runtime) fn forget_resumes_in_time(core: &Arc<Core>) {
     core.resumes.expire(Instant::now());
     if core.resumes.next_due().is_none() || core.is_stopping() {
         return;

@@ -18,27 +18,27 @@ use crate::serial::SerialQueue;
 const BATCH: usize = 100;
 
 /// The most events that may wait while the server runs, some 10 MB of chat lines. How many bytes is a limit of its own.
-pub(super) const MAX_WAITING: usize = 50_000;
+pub(crate) const MAX_WAITING: usize = 50_000;
 
 /// What has been evicted and not yet been taken over.
 #[derive(Default)]
 pub(crate) struct HandOver {
     waiting: Mutex<Waiting>,
     /// Runs the hook.
-    pub(super) worker: SerialQueue,
+    pub(crate) worker: SerialQueue,
 }
 
 /// Which events go together: those of one type, in one incarnation of a room, since the numbers of others mean something
 /// else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Series {
-    pub(super) room: RoomId,
-    pub(super) epoch: Arc<str>,
-    pub(super) event: EventName,
+pub(crate) struct Series {
+    pub(crate) room: RoomId,
+    pub(crate) epoch: Arc<str>,
+    pub(crate) event: EventName,
 }
 
 impl Series {
-    pub(super) fn of(room: &RoomCell, event: &EventName) -> Self {
+    pub(crate) fn of(room: &RoomCell, event: &EventName) -> Self {
         Self {
             room: room.id.clone(),
             epoch: Arc::clone(&room.epoch),
@@ -59,12 +59,12 @@ struct Entry {
 
 /// What the hook is to take over in one call.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) series: Series,
+pub(crate) struct Batch {
+    pub(crate) series: Series,
     /// Oldest first.
-    pub(super) events: Vec<StoredEvent>,
+    pub(crate) events: Vec<StoredEvent>,
     /// The deepest of what has led to their evictions.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
     /// The arrival of the newest.
     last: u64,
 }
@@ -141,7 +141,7 @@ impl Waiting {
 impl HandOver {
     /// Queues events that something at `depth` has evicted. Over the bounds the oldest of all are given up, since memory that
     /// waits for a dead database must end somewhere. Returns how many.
-    pub(super) fn push(
+    pub(crate) fn push(
         &self,
         evicted: impl IntoIterator<Item = (Series, StoredEvent)>,
         depth: usize,
@@ -169,7 +169,7 @@ impl HandOver {
     }
 
     /// One page of the events of a series that wait, and how far back they go.
-    pub(super) fn page(&self, series: &Series, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
+    pub(crate) fn page(&self, series: &Series, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
         let waiting = self.waiting.lock();
         let Some(queue) = waiting.queues.get(series) else {
             return Default::default();
@@ -179,7 +179,7 @@ impl HandOver {
     }
 
     /// The oldest event that waits, and those after it that go with it.
-    pub(super) fn next_batch(&self) -> Option<Batch> {
+    pub(crate) fn next_batch(&self) -> Option<Batch> {
         let waiting = self.waiting.lock();
         let (series, queue) = waiting.oldest()?;
         let batch = || queue.iter().take(BATCH);
@@ -192,7 +192,7 @@ impl HandOver {
     }
 
     /// Forgets a batch, of which the oldest may have been given up meanwhile.
-    pub(super) fn done(&self, batch: &Batch) {
+    pub(crate) fn done(&self, batch: &Batch) {
         self.waiting.lock().remove(&batch.series, batch.last);
     }
 }

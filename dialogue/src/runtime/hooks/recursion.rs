@@ -11,17 +11,17 @@ tokio::task_local! {
 }
 
 /// Runs a hook or handler that something at `depth` has set off.
-pub(super) fn one_deeper<F: Future>(depth: usize, future: F) -> impl Future<Output = F::Output> {
+pub(in crate::runtime) fn one_deeper<F: Future>(depth: usize, future: F) -> impl Future<Output = F::Output> {
     DEPTH.scope(depth + 1, future)
 }
 
 /// How deep the running code is.
-pub(super) fn depth() -> usize {
+pub(in crate::runtime) fn depth() -> usize {
     DEPTH.try_with(|depth| *depth).unwrap_or(0)
 }
 
 /// How deep the running code is, if it may set hooks and handlers off; an error says why not.
-pub(super) fn checked_depth(limits: &Limits) -> Result<usize, String> {
+pub(in crate::runtime) fn checked_depth(limits: &Limits) -> Result<usize, String> {
     let depth = depth();
     if depth > limits.handler_depth {
         return Err(format!(

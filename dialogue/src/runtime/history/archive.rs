@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::Core;
-use super::depth::depth;
-use super::hand_over::{Batch, MAX_WAITING, Series};
+use crate::log::archive_queue::{Batch, MAX_WAITING, Series};
 use crate::log::{Bounds, Evicted, EvictedHistory, StoredEvent};
 use crate::room::RoomCell;
+use crate::runtime::core::Core;
+use crate::runtime::hooks::recursion::depth;
 
 /// How often a batch is offered before it is given up.
 const ATTEMPTS: u32 = 5;
@@ -18,14 +18,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Core {
     /// Gives evicted events to `on_history_evicted`, if there is such a hook. Never waits.
-    pub(super) fn hand_over(self: &Arc<Self>, evicted: Vec<Evicted>) {
+    pub(in crate::runtime) fn hand_over(self: &Arc<Self>, evicted: Vec<Evicted>) {
         let queued = self.queue_for_hand_over(evicted);
         self.see_to_hand_over(queued);
     }
 
     /// Half of it: readers find the events there from now on. Returns what there is to
     /// [see to](Self::see_to_hand_over) once no lock of the history is held.
-    pub(super) fn queue_for_hand_over(&self, evicted: Vec<Evicted>) -> Option<Queued> {
+    pub(in crate::runtime) fn queue_for_hand_over(&self, evicted: Vec<Evicted>) -> Option<Queued> {
         let bounds = Bounds {
             events: MAX_WAITING,
             bytes: self.limits.history_bytes,
@@ -50,7 +50,7 @@ impl Core {
     }
 
     /// The other half: sees to it that the hook is called.
-    pub(super) fn see_to_hand_over(self: &Arc<Self>, queued: Option<Queued>) {
+    pub(in crate::runtime) fn see_to_hand_over(self: &Arc<Self>, queued: Option<Queued>) {
         let Some(Queued { given_up }) = queued else {
             return;
         };
@@ -79,7 +79,7 @@ impl Core {
 }
 
 /// That events were queued for the hook.
-pub(super) struct Queued {
+pub(in crate::runtime) struct Queued {
     /// How many older ones were given up for them.
     given_up: usize,
 }

@@ -11,17 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
-use super::assemble::{BuildError, check_limits, is_base_path, known_events, registry};
-use super::core::{Client, Clients, Core, Dialogue, RoomHandle};
 use crate::connection::{Flushers, Handshake, Identity, Refusal};
+use crate::containment::{Hook, HookOutcome, Hooks};
 use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};
-use crate::hooks::{Hook, HookOutcome, Hooks};
 use crate::id::EventName;
 use crate::limits::Limits;
 use crate::log::{EvictedHistory, HistoryManager, HistoryQuery};
 use crate::room::RoomDeclaration;
+use crate::runtime::build::check::{BuildError, check_limits, is_base_path, known_events, registry};
+use crate::runtime::core::{Client, Clients, Core, Dialogue, RoomHandle};
 
 /// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
 /// would otherwise pile up 5,000 of them.
@@ -70,7 +70,7 @@ where
 }
 
 impl Builder {
-    pub(super) fn new() -> Self {
+    pub(in crate::runtime) fn new() -> Self {
         Self {
             declarations: Vec::new(),
             events: Vec::new(),

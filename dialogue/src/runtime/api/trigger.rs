@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 
-use super::core::Core;
-use super::publish::{Draft, by_server};
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{DialogueEvent, Outgoing};
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::RoomCell;
+use crate::runtime::core::Core;
+use crate::runtime::publish::publish::{Draft, by_server};
 use crate::schema::Violation;
 
 /// A trigger on its way: await it. What `trigger` returns.
@@ -34,7 +34,7 @@ impl Future for Trigger {
 
 impl Trigger {
     /// Triggers a typed event in the room that `find` gives.
-    pub(super) fn typed<E: DialogueEvent>(
+    pub(in crate::runtime) fn typed<E: DialogueEvent>(
         core: Arc<Core>,
         room_id: RoomId,
         find: impl FnOnce(&Core) -> Option<Arc<RoomCell>> + Send + 'static,

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::random::random_epoch;
 use crate::contract::ContractError;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition};
 use crate::id::{EventName, RoomId};
 use crate::limits::Limits;
 use crate::protocol::MAX_DEPTH;
+use crate::random::random_epoch;
 use crate::room::{
     Blueprint, DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, NotAdded, Origin, Registry,
     RoomCell, RoomDeclaration, RoomTemplate, Segment, Subscriptions,
@@ -80,7 +80,7 @@ impl From<ContractError> for BuildError {
 
 /// Whether a path stands for itself: in a URL, where a browser would encode other characters and resolve `.` and `..`, and
 /// in a route, where braces, and `:` and `*` in front, mean something else.
-pub(super) fn is_base_path(path: &str) -> bool {
+pub(in crate::runtime) fn is_base_path(path: &str) -> bool {
     let stands_for_itself = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=@".contains(&byte);
     path.strip_prefix('/').is_some_and(|path| {
         path.split('/')
@@ -89,7 +89,7 @@ pub(super) fn is_base_path(path: &str) -> bool {
 }
 
 /// Whether the limits can be kept together.
-pub(super) fn check_limits(limits: &Limits) -> Result<(), BuildError> {
+pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), BuildError> {
     let rules = [
         (
             (1..=MAX_DEPTH).contains(&limits.json_depth),
@@ -132,7 +132,7 @@ fn listed(declaration: &RoomDeclaration) -> &'static [fn() -> DefinitionResult] 
 }
 
 /// Every event known by name. That one name means one event matters only where a room is open.
-pub(super) fn known_events(
+pub(in crate::runtime) fn known_events(
     declarations: &[&'static RoomDeclaration],
     others: Vec<EventDefinition>,
 ) -> Result<KnownEvents, BuildError> {
@@ -166,7 +166,7 @@ pub(super) fn known_events(
 }
 
 /// The declared rooms and families, and those rooms that exist from the start.
-pub(super) fn registry(
+pub(in crate::runtime) fn registry(
     declarations: &[&'static RoomDeclaration],
     known: &Arc<KnownEvents>,
     max_rooms: usize,

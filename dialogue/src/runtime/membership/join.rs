@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::asking::allowed;
-use super::core::Core;
-use super::depth::{checked_depth, depth};
-use super::history::{on_join, recover};
-use super::leave::leave;
-use super::random::random_epoch;
-use super::retire::note_if_empty;
-use super::tap::Notice;
 use crate::connection::{ClientState, Frame};
 use crate::id::{EventName, RoomId};
 use crate::protocol::{self, LeftReason, ServerFrame, Since};
+use crate::random::random_epoch;
 use crate::room::{NoSeat, NotAdded, Origin, RoomCell, RoomState, Subscriptions};
+use crate::runtime::core::Core;
+use crate::runtime::history::replay::{on_join, recover};
+use crate::runtime::hooks::recursion::{checked_depth, depth};
+use crate::runtime::hooks::run::allowed;
+use crate::runtime::membership::leave::leave;
+use crate::runtime::observe::tap::Notice;
+use crate::runtime::rooms::expiry::note_if_empty;
 
 /// Why a client does not get into a room, or cannot change what it hears there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -308,7 +308,7 @@ fn catch_up(
 }
 
 /// Whether a client may hold so many subscriptions over all its rooms.
-pub(super) fn within_subscriptions(core: &Core, count: usize) -> Result<(), JoinError> {
+pub(in crate::runtime) fn within_subscriptions(core: &Core, count: usize) -> Result<(), JoinError> {
     if count > core.limits.subscriptions_per_client {
         return Err(JoinError::Limited {
             reason: format!(

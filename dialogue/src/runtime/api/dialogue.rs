@@ -3,22 +3,22 @@
 use std::future::{Future, IntoFuture, Ready, ready};
 use std::sync::Arc;
 
-use super::builder::Builder;
-use super::client::direct_frame;
-use super::core::{Client, Core, Dialogue, RoomHandle};
-use super::leave::expel;
-use super::listen::{self, EventStream, Subscription};
-use super::rooms::{self, CreateRoomError};
-use super::trigger::Trigger;
-use super::user_rooms::UserRooms;
+use crate::containment::HookOutcome;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
-use crate::hooks::HookOutcome;
 use crate::id::UserId;
 use crate::limits::Limits;
 use crate::log::HistoryManager;
 use crate::protocol::LeftReason;
 use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
+use crate::runtime::api::client::direct_frame;
+use crate::runtime::api::trigger::Trigger;
+use crate::runtime::api::user_rooms::UserRooms;
+use crate::runtime::build::builder::Builder;
+use crate::runtime::core::{Client, Core, Dialogue, RoomHandle};
+use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
+use crate::runtime::membership::leave::expel;
+use crate::runtime::rooms::create::{self, CreateRoomError};
 
 impl Dialogue {
     /// Starts the description of a server.
@@ -61,7 +61,7 @@ impl Dialogue {
         F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        listen::subscribe(&self.core, room.scope(), handler)
+        subscription::subscribe(&self.core, room.scope(), handler)
     }
 
     /// The same as a stream: `dialogue.events::<Message>(Chat)`.
@@ -129,7 +129,7 @@ impl Dialogue {
         self.core
             .registry
             .find_ref(&room)
-            .is_some_and(|room| rooms::delete(&self.core, &room, None))
+            .is_some_and(|room| create::delete(&self.core, &room, None))
     }
 
     /// The clients of a user, the earliest first. A user may have several: tabs, devices.
@@ -238,7 +238,7 @@ impl IntoFuture for CreateRoom {
     type IntoFuture = Ready<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let room = rooms::create(&self.core, self.plan, self.created_by);
+        let room = create::create(&self.core, self.plan, self.created_by);
         ready(room.map(|room| self.core.room(&room)))
     }
 }

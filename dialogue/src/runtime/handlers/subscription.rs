@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 
 use futures_util::Stream;
 
-use super::core::Core;
-use super::depth::depth;
-use super::listeners::{Heard, ListenerKey, Next, StreamBuffer};
+use crate::containment::HookOutcome;
 use crate::event::{DecodeError, EventMessage, Received};
-use crate::hooks::HookOutcome;
 use crate::room::ListenScope;
+use crate::runtime::core::Core;
+use crate::runtime::handlers::listeners::{Heard, ListenerKey, Next, StreamBuffer};
+use crate::runtime::hooks::recursion::depth;
 use crate::serial::SerialQueue;
 
 /// A handler at work: what `on` returns. Dropping it keeps the handler.
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Subscription {
 }
 
 /// Runs `handler` for each event of `scope`, in order.
-pub(super) fn subscribe<M, F, Fut>(core: &Arc<Core>, scope: ListenScope, handler: F) -> Subscription
+pub(in crate::runtime) fn subscribe<M, F, Fut>(core: &Arc<Core>, scope: ListenScope, handler: F) -> Subscription
 where
     M: Received,
     F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
@@ -143,7 +143,7 @@ impl Drop for EndOnDrop {
 }
 
 impl<M: Received> EventStream<M> {
-    pub(super) fn new(core: &Arc<Core>, scope: ListenScope) -> Self {
+    pub(in crate::runtime) fn new(core: &Arc<Core>, scope: ListenScope) -> Self {
         let buffer = Arc::new(StreamBuffer::new(core.limits.handler_queue));
         let listener = EndOnDrop(Arc::clone(&buffer));
         let key = core

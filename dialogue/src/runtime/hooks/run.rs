@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::core::{Client, Core, RoomHandle};
-use super::depth::{depth, one_deeper};
 use crate::connection::{ClientState, Refusal};
-use crate::hooks::{Hook, HookFailure, Told, contain};
+use crate::containment::{Hook, HookFailure, Told, contain};
 use crate::room::RoomCell;
+use crate::runtime::core::{Client, Core, RoomHandle};
+use crate::runtime::hooks::recursion::{depth, one_deeper};
 use crate::serial::SerialQueue;
 
 /// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
@@ -33,7 +33,7 @@ pub(crate) fn allowed<T>(
 impl Core {
     /// Runs a hook or handler that something at `depth` has set off, contained: all that it does, the closure before its
     /// future included, is one deeper.
-    pub(super) fn set_off<F: Future>(
+    pub(in crate::runtime) fn set_off<F: Future>(
         &self,
         depth: usize,
         run: impl FnOnce() -> F,
@@ -42,7 +42,13 @@ impl Core {
     }
 
     /// Tells a hook of something that happened at `depth`, and logs what is worth a line.
-    pub(super) async fn tell<A>(&self, depth: usize, name: &'static str, hook: &Hook<A, Option<String>>, about: A) {
+    pub(in crate::runtime) async fn tell<A>(
+        &self,
+        depth: usize,
+        name: &'static str,
+        hook: &Hook<A, Option<String>>,
+        about: A,
+    ) {
         let told = self.set_off(depth, || hook(about)).await;
         self.note(name, told);
     }
@@ -64,7 +70,7 @@ impl Core {
     }
 
     /// Tells a hook of a client and a room, once the client's earlier ones have been told.
-    pub(super) fn tell_of_member(
+    pub(in crate::runtime) fn tell_of_member(
         self: &Arc<Self>,
         client: &Arc<ClientState>,
         room: &Arc<RoomCell>,

@@ -1,10 +1,10 @@
 //! How members change what they hear.
 
-use super::core::Core;
-use super::join::{JoinError, within_subscriptions};
 use crate::connection::ClientState;
 use crate::id::EventName;
 use crate::room::{RoomCell, Subscriptions};
+use crate::runtime::core::Core;
+use crate::runtime::membership::join::{JoinError, within_subscriptions};
 
 /// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
 /// history: the change holds for every later one.

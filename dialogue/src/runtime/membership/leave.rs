@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
-use super::depth::depth;
-use super::retire::{forget_resumes_in_time, note_if_empty};
-use super::tap::Notice;
 use crate::connection::{ClientState, Frame};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
+use crate::runtime::core::Core;
+use crate::runtime::hooks::recursion::depth;
+use crate::runtime::observe::tap::Notice;
+use crate::runtime::rooms::expiry::{forget_resumes_in_time, note_if_empty};
 
 /// Takes a client out of a room: tells it, if it did not ask for it, and `on_left`. Returns whether it was in the room.
 pub(crate) fn leave(
@@ -29,7 +29,7 @@ pub(crate) fn leave(
 }
 
 /// What follows when a client is no longer in a room's state, where `size` stay. Called under the room's lock.
-pub(super) fn left(
+pub(in crate::runtime) fn left(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room: &Arc<RoomCell>,

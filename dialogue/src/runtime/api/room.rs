@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::core::{Client, Dialogue, RoomHandle};
-use super::listen::{self, EventStream, Subscription};
-use super::rooms;
-use super::trigger::Trigger;
+use crate::containment::HookOutcome;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
-use crate::hooks::HookOutcome;
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::{Allows, Listen, ListenScope, RoomRef};
+use crate::runtime::api::trigger::Trigger;
+use crate::runtime::core::{Client, Dialogue, RoomHandle};
+use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
+use crate::runtime::rooms::create;
 
 impl RoomHandle {
     /// The room's id.
@@ -115,7 +115,7 @@ impl RoomHandle {
         F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        listen::subscribe(&self.core, ListenScope::Room(self.cell.id.clone()), handler)
+        subscription::subscribe(&self.core, ListenScope::Room(self.cell.id.clone()), handler)
     }
 
     /// A stream of what happens in the room of this id; see [`Dialogue::events`](crate::Dialogue::events).
@@ -166,7 +166,7 @@ impl RoomHandle {
         event: &str,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<EventMessage>, HistoryError> {
-        super::history::messages(&self.core, &self.cell, &event.into(), range)
+        crate::runtime::history::replay::messages(&self.core, &self.cell, &event.into(), range)
             .await
             .map_err(|reason| HistoryError { reason })
     }
@@ -174,7 +174,7 @@ impl RoomHandle {
     /// Deletes this very room; another one that has taken its id meanwhile stays. Its members leave and are told, and
     /// every client gets `roomDeleted`. Returns whether it was there.
     pub fn delete(&self) -> bool {
-        rooms::delete(&self.core, &self.cell, None)
+        create::delete(&self.core, &self.cell, None)
     }
 }
 

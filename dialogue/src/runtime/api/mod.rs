@@ -1,0 +1,7 @@
+//! The public handles: the server, a client, a room, and the futures that they return.
+
+mod client;
+pub(super) mod dialogue;
+pub(super) mod room;
+pub(super) mod trigger;
+pub(super) mod user_rooms;

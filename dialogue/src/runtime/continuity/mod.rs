@@ -1,0 +1,4 @@
+//! What outlives a connection: the secrets of `resume` and the keys of triggers.
+
+pub(super) mod idempotency;
+pub(super) mod resume;

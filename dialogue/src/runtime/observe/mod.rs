@@ -1,0 +1,3 @@
+//! What happens in the server, for observers.
+
+pub(super) mod tap;

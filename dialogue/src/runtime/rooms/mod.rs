@@ -1,0 +1,6 @@
+//! How rooms are created, announced, deleted, and expire.
+
+pub(super) mod announce;
+pub(super) mod create;
+pub(super) mod expiry;
+pub(super) mod idle;
