@@ -1,29 +1,11 @@
-//! The hooks that an application gives, and what contains them: a deadline, and a net for panics.
-//!
-//! Generic over the handles that hooks are given, so that it knows neither clients' nor rooms' API.
+//! Runs code of the application so that its panic or hang harms only what it was about.
 
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, lazy};
-
-use crate::connection::{Handshake, Identity, Refusal};
-use crate::delivery::Delivery;
-use crate::event::EventMessage;
-use crate::id::EventName;
-use crate::log::{EvictedHistory, HistoryQuery};
-
-/// An asynchronous hook, its argument a tuple where it takes several.
-pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;
-
-/// A hook that decides, if there is one.
-pub(crate) type Asked<A, O> = Option<Hook<A, Result<O, Refusal>>>;
-
-/// A hook that is only told, if there is one; it returns the error to log.
-pub(crate) type Told<A> = Option<Hook<A, Option<String>>>;
+use futures_util::future::{FutureExt, TryFutureExt, lazy};
 
 /// What a notification hook may return: nothing, or a `Result` whose error is logged.
 pub trait HookOutcome: Send + 'static {
@@ -40,53 +22,6 @@ impl HookOutcome for () {
 impl<T: Send + 'static, E: std::fmt::Display + Send + 'static> HookOutcome for Result<T, E> {
     fn into_error(self) -> Option<String> {
         self.err().map(|error| error.to_string())
-    }
-}
-
-/// The hook that is told of each delivery, on the spot.
-pub(crate) type AfterEach = Arc<dyn Fn(&EventMessage, &Delivery) + Send + Sync>;
-
-/// Every hook of an application. `C` is the client's handle, `R` the room's.
-pub(crate) struct Hooks<C, R> {
-    pub(crate) authenticate: Asked<Handshake, Identity>,
-    pub(crate) on_connected: Told<C>,
-    pub(crate) on_disconnected: Told<C>,
-    pub(crate) before_join: Asked<(C, R), ()>,
-    pub(crate) authorize: Asked<(C, R, EventName), ()>,
-    pub(crate) on_joined: Told<(C, R)>,
-    pub(crate) on_left: Told<(C, R)>,
-    pub(crate) on_room_created: Told<R>,
-    pub(crate) on_room_deleted: Told<R>,
-    pub(crate) before_each: Asked<(EventMessage, R), EventMessage>,
-    pub(crate) after_each: Option<AfterEach>,
-    pub(crate) on_triggered: Told<(Arc<EventMessage>, R)>,
-    pub(crate) on_history_evicted: Asked<EvictedHistory, ()>,
-    pub(crate) load_history: Asked<HistoryQuery, Vec<EventMessage>>,
-    /// Guards the inspector; without it there is none.
-    #[cfg(feature = "inspector")]
-    pub(crate) inspector: Asked<Handshake, ()>,
-}
-
-impl<C, R> Default for Hooks<C, R> {
-    fn default() -> Self {
-        Self {
-            authenticate: None,
-            on_connected: None,
-            on_disconnected: None,
-            before_join: None,
-            authorize: None,
-            on_joined: None,
-            on_left: None,
-            on_room_created: None,
-            on_room_deleted: None,
-            before_each: None,
-            after_each: None,
-            on_triggered: None,
-            on_history_evicted: None,
-            load_history: None,
-            #[cfg(feature = "inspector")]
-            inspector: None,
-        }
     }
 }
 

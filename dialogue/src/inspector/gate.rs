@@ -15,8 +15,9 @@ use serde_json::Value;
 
 use super::error::Failure;
 use crate::connection::{Handshake, Refusal};
-use crate::containment::{Hook, contain};
+use crate::containment::contain;
 use crate::origin;
+use crate::runtime::Hook;
 use crate::runtime::{Core, allowed};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -16,7 +16,6 @@ use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
 use crate::connection::{ClientKey, ClientState, Flushers};
-use crate::containment::Hooks;
 use crate::contract::Contract;
 use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
@@ -26,6 +25,7 @@ use crate::room::{KnownEvents, Registry, RoomCell};
 use crate::runtime::continuity::idempotency::TriggeredKeys;
 use crate::runtime::continuity::resume::Resumes;
 use crate::runtime::handlers::listeners::Listeners;
+use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::observe::tap::Tap;
 use crate::runtime::rooms::idle::IdleRooms;
 

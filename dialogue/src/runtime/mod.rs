@@ -27,6 +27,8 @@ pub(crate) use self::core::Core;
 pub(crate) use self::history::replay::page;
 #[cfg(feature = "inspector")]
 pub(crate) use self::history::replay::recent;
+#[cfg(feature = "inspector")]
+pub(crate) use self::hooks::definition::Hook;
 pub(crate) use self::hooks::run::allowed;
 pub(crate) use self::membership::join::{JoinRequest, ask_again, join};
 pub(crate) use self::membership::leave::{disconnect, expel, leave};

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
 use crate::connection::{Flushers, Handshake, Identity, Refusal};
-use crate::containment::{Hook, HookOutcome, Hooks};
+use crate::containment::HookOutcome;
 use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
 use crate::event::{EventDefinition, EventMessage};
@@ -22,6 +22,7 @@ use crate::log::{EvictedHistory, HistoryManager, HistoryQuery};
 use crate::room::RoomDeclaration;
 use crate::runtime::build::check::{BuildError, check_limits, is_base_path, known_events, registry};
 use crate::runtime::core::{Client, Clients, Core, Dialogue, RoomHandle};
+use crate::runtime::hooks::definition::{Hook, Hooks};
 
 /// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
 /// would otherwise pile up 5,000 of them.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::definition::{Hook, Told};
 use crate::connection::{ClientState, Refusal};
-use crate::containment::{Hook, HookFailure, Told, contain};
+use crate::containment::{HookFailure, contain};
 use crate::room::RoomCell;
 use crate::runtime::core::{Client, Core, RoomHandle};
 use crate::runtime::hooks::recursion::{depth, one_deeper};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::connection::{ClientState, Frame};
-use crate::containment::Told;
 use crate::protocol::{RoomInfo, ServerFrame};
 use crate::room::{NotAdded, RoomCell};
 use crate::runtime::core::{Core, RoomHandle};
+use crate::runtime::hooks::definition::Told;
 use crate::runtime::observe::tap::Notice;
 
 impl Core {
