@@ -14,35 +14,35 @@ use crate::{PATIENCE, within};
 /// A client of a server under test.
 pub struct TestClient {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Frames that came while a reply was waited for.
+    /// Frames that arrived while the client was waiting for a reply.
     inbox: VecDeque<Value>,
-    /// Everything received, for the message of a test that fails.
+    /// Every frame received so far, for the panic message of a failing test.
     seen: Vec<Value>,
     next_id: i64,
-    /// The server's `connected`.
+    /// The server's `connected` frame.
     pub connected: Value,
 }
 
-/// What comes in.
+/// One thing that the socket delivers.
 enum Incoming {
     Frame(Value),
     Closed(Option<u16>),
 }
 
 impl TestClient {
-    /// Opens the WebSocket and says nothing.
+    /// Opens the WebSocket and sends nothing.
     pub async fn open(address: SocketAddr) -> Self {
         Self::open_with(address, "/dialogue/ws", &[]).await
     }
 
-    /// The same at any path, with headers.
+    /// Opens the WebSocket at any path, with extra headers.
     pub async fn open_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
         let mut builder = ClientBuilder::new()
             .uri(&format!("ws://{address}{path}"))
             .expect("a URI");
         for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-            let value = HeaderValue::from_str(value).expect("a header's value");
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a valid header name");
+            let value = HeaderValue::from_str(value).expect("a valid header value");
             builder = builder.add_header(name, value).expect("a header");
         }
         let (socket, _) = within("the upgrade", builder.connect())
@@ -64,7 +64,7 @@ impl TestClient {
         client
     }
 
-    /// Says `connect` with this `auth` and waits for `connected`.
+    /// Sends `connect` with this `auth` and waits for `connected`.
     pub async fn connect(&mut self, auth: Value) {
         self.send(json!({ "type": "connect", "protocol": 1, "auth": auth }))
             .await;
@@ -106,12 +106,13 @@ impl TestClient {
 
     /// Sends any message.
     pub async fn send_message(&mut self, message: Message) {
-        within("room for a frame", self.socket.send(message))
+        within("space to send a frame", self.socket.send(message))
             .await
             .unwrap_or_else(|error| panic!("cannot send: {error}; received so far: {:#?}", self.seen));
     }
 
-    /// Sends a request under an id of its own and returns the reply. What comes before it stays to be [received](Self::recv).
+    /// Sends a request under its own id and returns the reply. Frames that arrive before the reply stay to be
+    /// [received](Self::recv).
     #[track_caller]
     pub fn request(&mut self, mut request: Value) -> impl Future<Output = Value> {
         self.next_id += 1;
@@ -120,11 +121,11 @@ impl TestClient {
         async move {
             self.send(request.clone()).await;
             loop {
-                match self.incoming(&format!("a reply to {request}")).await {
+                match self.incoming(&format!("the reply to {request}")).await {
                     Incoming::Frame(frame) if frame["id"] == id => return frame,
                     Incoming::Frame(frame) => self.inbox.push_back(frame),
                     Incoming::Closed(code) => panic!(
-                        "closed with {code:?} before a reply to {request}; received so far: {:#?}",
+                        "closed with {code:?} before the reply to {request}; received so far: {:#?}",
                         self.seen
                     ),
                 }
@@ -132,14 +133,17 @@ impl TestClient {
         }
     }
 
-    /// Sends a request that must fail, and returns the code of the error.
+    /// Sends a request that the server must refuse, and returns the error code.
     pub async fn refused(&mut self, request: Value) -> String {
         let reply = self.request(request.clone()).await;
-        assert_eq!(reply["type"], "error", "{request} was not refused but answered {reply}");
+        assert_eq!(
+            reply["type"], "error",
+            "{request} should have been refused, but the reply was {reply}"
+        );
         reply["code"].as_str().expect("a code").to_owned()
     }
 
-    /// The next frame that is no reply to a [`request`](Self::request).
+    /// The next frame that is not the reply to a [`request`](Self::request).
     pub async fn recv(&mut self) -> Value {
         if let Some(frame) = self.inbox.pop_front() {
             return frame;
@@ -160,8 +164,8 @@ impl TestClient {
         frame
     }
 
-    /// Receives until the connection ends, and returns the close code: 1006 if there was none. Frames before the close
-    /// stay to be received.
+    /// Receives until the connection ends, and returns the close code, or 1006 if there was none. Frames that arrive
+    /// before the close stay to be received.
     pub async fn expect_close(&mut self) -> u16 {
         loop {
             match self.incoming("a close").await {
@@ -171,24 +175,24 @@ impl TestClient {
         }
     }
 
-    /// Shows that nothing has come but the replies to requests: the answer to a `ping` is the next frame.
+    /// Asserts that nothing arrived except replies to requests: the answer to a `ping` is the next frame.
     pub async fn assert_nothing_came(&mut self) {
         let pong = self.request(json!({ "type": "ping" })).await;
         assert_eq!(pong["type"], "pong", "{pong}");
-        assert!(self.inbox.is_empty(), "something came: {:#?}", self.inbox);
+        assert!(self.inbox.is_empty(), "unexpected frames arrived: {:#?}", self.inbox);
     }
 
-    /// Says goodbye as a browser does that closes its tab.
+    /// Sends a close frame, as a browser does when its tab is closed.
     pub async fn close(mut self) {
         let _ = self.socket.close().await;
-        while let Some(Ok(_)) = within("the end", self.socket.next()).await {}
+        while let Some(Ok(_)) = within("the end of the connection", self.socket.next()).await {}
     }
 
-    async fn incoming(&mut self, what: &str) -> Incoming {
+    async fn incoming(&mut self, awaited: &str) -> Incoming {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
             let Ok(message) = next else {
-                panic!("{what} did not come; received so far: {:#?}", self.seen);
+                panic!("timed out waiting for {awaited}; received so far: {:#?}", self.seen);
             };
             let Some(Ok(message)) = message else {
                 return Incoming::Closed(None);
@@ -197,7 +201,7 @@ impl TestClient {
                 return Incoming::Closed(Some(code.into()));
             }
             if let Some(text) = message.as_text() {
-                let frame: Value = serde_json::from_str(text).expect("the server writes JSON");
+                let frame: Value = serde_json::from_str(text).expect("the server sends JSON");
                 self.seen.push(frame.clone());
                 return Incoming::Frame(frame);
             }

@@ -2,21 +2,21 @@
 
 use dialogue::prelude::*;
 
-/// A chat line.
+/// A chat message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "message", history = 5)]
 pub struct Message {
     #[schemars(length(min = 1, max = 1000))]
-    /// What is said.
+    /// The text of the message.
     pub text: String,
 }
 
-/// A chat line of this text.
+/// A chat message with this text.
 pub fn message(text: &str) -> Message {
     Message { text: text.to_owned() }
 }
 
-/// Somebody started or stopped typing. Not kept.
+/// Somebody started or stopped typing. The server keeps no history of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 pub struct Typing {
@@ -24,10 +24,10 @@ pub struct Typing {
     pub is_typing: bool,
 }
 
-/// Somebody came in: for the server alone to say.
+/// Somebody joined. Only the server may trigger it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct UserJoined {
-    /// Who.
+    /// The name of the user who joined.
     pub username: String,
 }
 
@@ -36,7 +36,7 @@ pub struct UserJoined {
 pub struct Bell;
 
 rooms! {
-    /// The rooms of the tests.
+    /// The rooms that the tests use.
     pub Rooms;
 
     /// Where everyone talks.

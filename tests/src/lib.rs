@@ -1,9 +1,9 @@
-//! The harness of the integration tests: a real server on a port of its own, and clients that know nothing of
-//! Dialogue's code.
+//! The harness of the integration tests: a real server on its own port, and clients that share no code with Dialogue.
 //!
-//! No test sleeps. A reply is the barrier: a connection's commands run in order, so that after the reply to one everything
-//! before it has happened. That nothing arrived is shown by a [`ping`](TestClient::assert_nothing_came) whose answer comes
-//! first. What must come is waited for by [`within`], which fails with what it was waiting for.
+//! No test sleeps. A reply is the barrier: a connection's commands run in order, so everything before a command has
+//! happened once its reply arrives. To show that nothing arrived, a test sends a
+//! [`ping`](TestClient::assert_nothing_came), whose answer must be the next frame. Tests wait for anything that must
+//! happen with [`within`], which panics with the name of the awaited thing.
 
 mod client;
 mod fixture;
@@ -20,34 +20,35 @@ pub use server::TestServer;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long anything may take. Far more than a loaded machine needs, so that only what never comes runs into it.
+/// How long a test waits for anything. Far more than a loaded machine needs, so only something that never happens
+/// reaches this limit.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for what must come.
+/// Waits for something that must happen.
 ///
 /// # Panics
 ///
-/// When it does not come in [`PATIENCE`].
+/// Panics if it does not happen within [`PATIENCE`].
 #[track_caller]
-pub fn within<F: Future>(what: &str, future: F) -> impl Future<Output = F::Output> {
-    let (what, from) = (what.to_owned(), std::panic::Location::caller());
+pub fn within<F: Future>(awaited: &str, future: F) -> impl Future<Output = F::Output> {
+    let (awaited, from) = (awaited.to_owned(), std::panic::Location::caller());
     async move {
         match tokio::time::timeout(PATIENCE, future).await {
             Ok(output) => output,
-            Err(_) => panic!("{what} did not come within {PATIENCE:?} (waited for at {from})"),
+            Err(_) => panic!("timed out after {PATIENCE:?} waiting for {awaited} (at {from})"),
         }
     }
 }
 
-/// Waits until a condition of the server's own state holds that no frame tells of, such as that a client which hung up
-/// has been noticed.
+/// Waits until a condition on the server's own state holds, where no frame announces it. For example, no frame says
+/// that the server has noticed a client that hung up.
 ///
 /// # Panics
 ///
-/// When it does not hold in [`PATIENCE`].
+/// Panics if the condition does not hold within [`PATIENCE`].
 #[track_caller]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
-    within(what, async move {
+pub fn until(awaited: &str, mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    within(awaited, async move {
         while !holds() {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! A WebSocket connection byte by byte, for what no library would write.
+//! A WebSocket connection written byte by byte, for frames that no library would send.
 
 use std::net::SocketAddr;
 
@@ -12,39 +12,39 @@ pub struct RawClient {
     stream: TcpStream,
 }
 
-/// A frame as it came.
+/// A frame as it arrived.
 #[derive(Debug)]
 pub struct Frame {
-    /// What it is.
+    /// The frame's type.
     pub opcode: u8,
-    /// What it carries.
+    /// The frame's payload.
     pub payload: Vec<u8>,
 }
 
-/// The opcode of a fragment that goes on.
+/// The opcode of a continuation fragment.
 pub const CONTINUATION: u8 = 0x0;
-/// The opcode of text.
+/// The opcode of a text frame.
 pub const TEXT: u8 = 0x1;
-/// The opcode of a close.
+/// The opcode of a close frame.
 pub const CLOSE: u8 = 0x8;
-/// The opcode of a ping.
+/// The opcode of a ping frame.
 pub const PING: u8 = 0x9;
-/// The opcode of a pong.
+/// The opcode of a pong frame.
 pub const PONG: u8 = 0xa;
-/// The bit of a final fragment.
+/// The bit that marks a final fragment.
 pub const FIN: u8 = 0x80;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 impl RawClient {
-    /// Upgrades a new connection.
+    /// Opens a connection and upgrades it.
     pub async fn open(address: SocketAddr) -> Self {
         let (status, client) = Self::upgrade(address, &[]).await;
-        assert_eq!(status, 101, "the server upgrades");
+        assert_eq!(status, 101, "the server must upgrade the connection");
         client
     }
 
-    /// Upgrades and connects.
+    /// Opens a connection, upgrades it and sends `connect`.
     pub async fn connected(address: SocketAddr) -> Self {
         let mut client = Self::open(address).await;
         client.send(FIN | TEXT, br#"{"type":"connect","protocol":1}"#).await;
@@ -57,7 +57,7 @@ impl RawClient {
         client
     }
 
-    /// Asks for an upgrade with further headers; returns the HTTP status.
+    /// Requests an upgrade with extra headers; returns the HTTP status.
     pub async fn upgrade(address: SocketAddr, headers: &[(&str, &str)]) -> (u16, Self) {
         let mut request = format!(
             "GET /dialogue/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -70,7 +70,7 @@ impl RawClient {
         Self::http(address, &request).await
     }
 
-    /// Sends an HTTP request, and what is behind it, as it is; returns the status.
+    /// Sends an HTTP request unchanged, with any bytes that follow it; returns the status.
     pub async fn http(address: SocketAddr, request: impl AsRef<[u8]>) -> (u16, Self) {
         let stream = within("a TCP connection", TcpStream::connect(address))
             .await
@@ -90,9 +90,9 @@ impl RawClient {
         (status.expect("a status"), client)
     }
 
-    /// Writes bytes. That the other side has closed already is no failure: it is told by what is read.
+    /// Writes bytes. It ignores a connection that the other side has closed, because the next read reports that.
     pub async fn write(&mut self, bytes: &[u8]) {
-        let _ = within("room for bytes", self.stream.write_all(bytes)).await;
+        let _ = within("space to send bytes", self.stream.write_all(bytes)).await;
     }
 
     /// Writes one masked frame with this first byte.
@@ -119,7 +119,7 @@ impl RawClient {
         .await
     }
 
-    /// Whether the server has closed, or said something, by now.
+    /// Whether the server has closed the connection, or sent something, by now.
     pub async fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         let peeked = std::future::poll_fn(|context| {
@@ -129,7 +129,7 @@ impl RawClient {
         peeked.await
     }
 
-    /// Reads until the close frame and returns its code: 1006 if there was none.
+    /// Reads until the close frame and returns its code, or 1006 if there was none.
     pub async fn expect_close(&mut self) -> u16 {
         while let Some(frame) = self.recv().await {
             if frame.opcode == CLOSE {
@@ -143,7 +143,7 @@ impl RawClient {
     }
 }
 
-/// A masked frame.
+/// Encodes a masked frame.
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {

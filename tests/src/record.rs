@@ -1,4 +1,4 @@
-//! What hooks and handlers leave behind for a test to look at, and what holds them up until it says so.
+//! Tools for tests of hooks and handlers: a record of what ran, a gate that holds it up, and a captured log.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tracing::Dispatch;
 
 use crate::within;
 
-/// A list of what happened, in order. Clones share it.
+/// A list of what happened, in order. Clones share one list.
 #[derive(Clone)]
 pub struct Record {
     sender: mpsc::UnboundedSender<String>,
@@ -26,12 +26,12 @@ impl Default for Record {
 }
 
 impl Record {
-    /// Notes what has happened.
-    pub fn note(&self, what: impl Into<String>) {
-        let _ = self.sender.send(what.into());
+    /// Appends an entry.
+    pub fn note(&self, entry: impl Into<String>) {
+        let _ = self.sender.send(entry.into());
     }
 
-    /// The next entry, waited for.
+    /// Waits for the next entry and returns it.
     pub async fn next(&self) -> String {
         let mut receiver = self.receiver.lock().await;
         within("an entry of the record", receiver.recv())
@@ -46,14 +46,14 @@ impl Record {
         }
     }
 
-    /// What has been noted by now and not been looked at.
+    /// The entries noted so far that the test has not read yet.
     pub async fn rest(&self) -> Vec<String> {
         let mut receiver = self.receiver.lock().await;
         std::iter::from_fn(|| receiver.try_recv().ok()).collect()
     }
 }
 
-/// Holds hooks up until it is opened. Clones are one gate.
+/// Holds hooks up until the test opens it. Clones share one gate.
 #[derive(Clone)]
 pub struct Gate {
     open: Arc<Semaphore>,
@@ -73,15 +73,15 @@ impl Gate {
     /// Waits until the gate is open.
     pub async fn pass(&self) {
         self.arrived.note("arrived");
-        let _permit = self.open.acquire().await.expect("the gate is never closed for good");
+        let _permit = self.open.acquire().await.expect("the semaphore is never closed");
     }
 
-    /// Waits until somebody stands at the gate.
+    /// Waits until a hook arrives at the gate.
     pub async fn arrival(&self) {
         self.arrived.next().await;
     }
 
-    /// Lets through whoever waits and whoever comes.
+    /// Lets through every hook that is waiting and every later one.
     pub fn open(&self) {
         self.open.add_permits(Semaphore::MAX_PERMITS / 2);
     }
@@ -92,7 +92,7 @@ impl Gate {
 pub struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
-    /// For `Dialogue::builder().logger(…)`.
+    /// The dispatcher to pass to `Dialogue::builder().logger(…)`.
     pub fn dispatch(&self) -> Dispatch {
         let log = self.clone();
         tracing_subscriber::fmt()
@@ -102,15 +102,15 @@ impl CapturedLog {
             .into()
     }
 
-    /// What has been logged.
+    /// Everything logged so far.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("nobody panics with it")).into_owned()
+        String::from_utf8_lossy(&self.0.lock().expect("the lock is not poisoned")).into_owned()
     }
 
-    /// Waits for a line with all of these in it.
+    /// Waits for a line that contains all of these parts, and returns it.
     pub async fn line_with(&self, parts: &[&str]) -> String {
         let mut found = None;
-        crate::until(&format!("a line with {parts:?} in the log"), || {
+        crate::until(&format!("a log line that contains {parts:?}"), || {
             let text = self.text();
             found = text
                 .lines()
@@ -125,7 +125,10 @@ impl CapturedLog {
 
 impl Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("nobody panics with it").extend_from_slice(bytes);
+        self.0
+            .lock()
+            .expect("the lock is not poisoned")
+            .extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -1,4 +1,4 @@
-//! Attacks on a whole process: thousands of sockets, no file descriptors left, signals while everything is full.
+//! Attacks on a whole process: thousands of sockets, exhausted file descriptors, signals while every queue is full.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A server in a process of its own.
+/// A server in a separate process.
 struct Served {
     process: Child,
     address: SocketAddr,
 }
 
 impl Served {
-    /// Starts it with these variables, and with at most so many file descriptors.
+    /// Starts it with these environment variables and this limit on file descriptors.
     fn start(variables: &[(&str, &str)], descriptors: usize) -> Self {
         let mut process = Command::new("sh")
             .args([
@@ -40,16 +40,16 @@ impl Served {
     fn signal(&self) {
         let pid = self.process.id().to_string();
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status();
-        assert!(sent.expect("a shell starts").success(), "the process is not there");
+        assert!(sent.expect("a shell starts").success(), "the process has already ended");
     }
 
-    /// The memory that it takes of the machine's, in KiB.
+    /// The resident memory of the process, in KiB.
     fn resident(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a running process");
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("its memory");
+            .expect("a line with its memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
@@ -59,15 +59,15 @@ impl Served {
             .count()
     }
 
-    /// Waits for its end.
+    /// Waits until the process has ended.
     async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         until("the end of the process", || {
-            status = self.process.try_wait().expect("the process can be waited for");
+            status = self.process.try_wait().expect("the process's status is readable");
             status.is_some()
         })
         .await;
-        status.expect("an end")
+        status.expect("an exit status")
     }
 }
 
@@ -84,7 +84,7 @@ async fn tcp(address: SocketAddr) -> TcpStream {
         .expect("the server accepts")
 }
 
-/// Reads to the end of a connection, however it ends.
+/// Reads until the connection ends, however it ends.
 async fn drained(mut socket: TcpStream) {
     within("the end of a connection", socket.read_to_end(&mut Vec::new()))
         .await
@@ -96,14 +96,14 @@ const UPGRADE: &str = "GET /dialogue/ws HTTP/1.1\r\nHost: here\r\nUpgrade: webso
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_thousand_sockets_that_stop_half_way_are_ended_by_the_deadline_while_others_are_served() {
+async fn the_connect_deadline_ends_a_thousand_unfinished_handshakes_while_the_server_serves_other_clients() {
     let server = Served::start(&[("CONNECT_DEADLINE", "3000")], 4096);
     let idle = server.descriptors();
     let started = Instant::now();
     let mut half_open = Vec::new();
     for number in 0..1_000 {
         let mut socket = tcp(server.address).await;
-        // Nothing; a part of the headers; or an upgrade without `connect`.
+        // Send nothing, a part of the headers, or an upgrade without `connect`.
         let part = [0, 30, UPGRADE.len()][number % 3];
         socket
             .write_all(&UPGRADE.as_bytes()[..part])
@@ -114,7 +114,7 @@ async fn a_thousand_sockets_that_stop_half_way_are_ended_by_the_deadline_while_o
     let mut ada = TestClient::connect_as(server.address, "ada").await;
     ada.join("chat").await;
     assert_eq!(ada.say("chat", "hi").await["type"], "ok");
-    // Headers that come byte by byte gain no time.
+    // Sending the headers byte by byte gains no time.
     let mut dripping = tcp(server.address).await;
     let drip = async {
         for byte in UPGRADE.as_bytes().chunks(1).cycle() {
@@ -122,36 +122,42 @@ async fn a_thousand_sockets_that_stop_half_way_are_ended_by_the_deadline_while_o
                 break;
             }
             assert_eq!(ada.say("chat", "hi").await["type"], "ok");
-            // The attacker's pace; nothing is waited for.
+            // This is the attacker's pace; the test is not waiting for anything.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     let finished = UPGRADE.len() as u64 * 100;
     assert!(
         finished > 10_000,
-        "the deadline must come before the end of the headers"
+        "the deadline must pass before the headers are complete"
     );
-    within("the end of headers byte by byte", drip).await;
+    within("the end of the dripping connection", drip).await;
     for socket in half_open {
         drained(socket).await;
     }
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
-    until("the file descriptors back", || server.descriptors() <= idle + 1).await;
+    until("the release of the file descriptors", || {
+        server.descriptors() <= idle + 1
+    })
+    .await;
     assert_eq!(ada.say("chat", "still here").await["type"], "ok");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn without_file_descriptors_those_who_are_in_stay_and_others_get_in_later() {
+async fn without_file_descriptors_connected_clients_stay_and_others_connect_later() {
     let server = Served::start(&[], 40);
     let mut ada = TestClient::connect_as(server.address, "ada").await;
     ada.join("chat").await;
-    // The kernel takes these connections; the process cannot accept all of them.
+    // The kernel accepts these connections; the process cannot accept all of them.
     let mut crowd = Vec::new();
     for _ in 0..60 {
         crowd.push(tcp(server.address).await);
     }
-    until("a process without file descriptors", || server.descriptors() >= 40).await;
+    until("the process to run out of file descriptors", || {
+        server.descriptors() >= 40
+    })
+    .await;
     assert_eq!(ada.say("chat", "nobody else gets in").await["type"], "ok");
     drop(crowd);
     let mut bob = TestClient::connect_as(server.address, "bob").await;
@@ -163,7 +169,7 @@ async fn without_file_descriptors_those_who_are_in_stay_and_others_get_in_later(
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn connections_that_come_and_go_leave_no_memory_and_no_descriptor_behind() {
+async fn connections_that_come_and_go_leak_no_memory_and_no_file_descriptor() {
     let mut server = Served::start(&[], 1024);
     let idle = server.descriptors();
     let visit = async |number: usize| {
@@ -185,12 +191,12 @@ async fn connections_that_come_and_go_leave_no_memory_and_no_descriptor_behind()
                 break;
             }
         }
-        // Hangs up, as often without a word as with one.
+        // Hang up, every other time with a close frame.
         if number.is_multiple_of(2) {
             client.send(FIN | 0x8, &1000u16.to_be_bytes()).await;
         }
     };
-    // What is allocated once, and what resumable sessions take, is there after the first thousands.
+    // One-time allocations and the memory for resumable sessions exist after the first thousands of connections.
     for number in 0..2_500 {
         visit(number).await;
     }
@@ -198,15 +204,15 @@ async fn connections_that_come_and_go_leave_no_memory_and_no_descriptor_behind()
     for number in 2_500..5_000 {
         visit(number).await;
     }
-    until("the file descriptors back", || server.descriptors() <= idle).await;
-    // What stays for two minutes is the secret by which each could have come back, under 1 KiB.
+    until("the release of the file descriptors", || server.descriptors() <= idle).await;
+    // The server keeps each connection's resume secret for two minutes, under 1 KiB each.
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 2_500, "2,500 connections left {grown} KiB behind");
     server.signal();
-    assert!(server.ended().await.success(), "a task did not end");
+    assert!(server.ended().await.success(), "a task did not finish");
 }
 
-/// A server with a reader that takes nothing and has megabytes waiting.
+/// A server with a client that reads nothing while megabytes are queued for it.
 async fn with_a_full_queue() -> (Served, TestClient, RawClient) {
     let server = Served::start(&[("WRITE_DEADLINE", "600000")], 1024);
     let mut stalled = RawClient::connected(server.address).await;
@@ -224,13 +230,13 @@ async fn with_a_full_queue() -> (Served, TestClient, RawClient) {
 }
 
 #[tokio::test]
-async fn sigterm_with_full_queues_flushes_them_to_who_reads_and_ends_by_itself() {
+async fn sigterm_with_full_queues_flushes_them_to_clients_that_read_and_the_process_ends() {
     let (mut server, mut ada, mut stalled) = with_a_full_queue().await;
     server.signal();
     assert_eq!(ada.expect_close().await, 1012);
     let mut big = 0;
     let code = loop {
-        let frame = stalled.recv().await.expect("a close in the end");
+        let frame = stalled.recv().await.expect("a close after the events");
         match frame.opcode {
             0x8 => break u16::from_be_bytes([frame.payload[0], frame.payload[1]]),
             _ => big += usize::from(frame.payload.len() > 60_000),
@@ -241,7 +247,7 @@ async fn sigterm_with_full_queues_flushes_them_to_who_reads_and_ends_by_itself()
 }
 
 #[tokio::test]
-async fn a_second_sigterm_ends_a_process_whose_queues_nobody_empties() {
+async fn a_second_sigterm_ends_a_process_whose_queues_no_client_empties() {
     let (mut server, mut ada, stalled) = with_a_full_queue().await;
     server.signal();
     assert_eq!(ada.expect_close().await, 1012);
@@ -257,7 +263,7 @@ async fn a_second_sigterm_ends_a_process_whose_queues_nobody_empties() {
 }
 
 #[tokio::test]
-async fn a_flood_of_commands_is_slowed_down_then_closed_with_4503_and_reaches_nobody_else() {
+async fn a_flood_of_commands_is_throttled_then_closed_with_4503_and_does_not_affect_other_clients() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut flooder = RawClient::connected(server.address()).await;
@@ -275,18 +281,18 @@ async fn a_flood_of_commands_is_slowed_down_then_closed_with_4503_and_reaches_no
         limited += usize::from(text.contains("RATE_LIMITED") && text.contains("retryAfter"));
     };
     assert_eq!(code, 4503);
-    // The frames that wait are dropped at the end, so that not every refusal is heard.
+    // The server drops the frames that are still queued at the end, so the client does not see every refusal.
     assert!(limited <= 200, "{limited}");
     assert_eq!(ada.say("chat", "hi").await["type"], "ok");
     let mut spam = 0;
     while ada.recv().await["data"]["text"] == "spam" {
         spam += 1;
     }
-    assert_eq!(spam, 198, "of 200 frames two were `connect` and `join`");
+    assert_eq!(spam, 198, "`connect` and `join` use two of the 200 frames");
 }
 
 #[tokio::test]
-async fn ten_thousand_rooms_are_not_created_and_declared_ids_stay_the_servers() {
+async fn a_user_cannot_create_ten_thousand_rooms_and_declared_ids_stay_reserved_for_the_server() {
     let server = TestServer::with(|builder| {
         builder.limits(dialogue::Limits {
             inbound_frames: usize::MAX,
@@ -312,5 +318,8 @@ async fn ten_thousand_rooms_are_not_created_and_declared_ids_stay_the_servers() 
     }
     assert_eq!((created, server.rooms().len()), (2, rooms + 2));
     let project = server.create_room(dialogue_tests::Project { id: 7 }).await;
-    assert_eq!(project.expect("the id is the server's").id().as_str(), "project-7");
+    assert_eq!(
+        project.expect("only the server may use the id").id().as_str(),
+        "project-7"
+    );
 }

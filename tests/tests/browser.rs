@@ -1,8 +1,8 @@
-//! The browser client and the chat example, in a real browser and in Node. What happens there is told in `browser/` and
-//! `node/`; this builds the example and starts Node, so that `cargo test -- --ignored` runs them with the rest.
+//! The browser client and the chat example, in a real browser and in Node. `browser/` and `node/` hold the tests
+//! themselves. This file builds the example and starts Node, so that `cargo test -- --ignored` runs them, too.
 //!
-//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`) and `npm ci` once in `tests/browser` and in
-//! `tests/node`.
+//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in `tests/browser` and once
+//! in `tests/node`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,11 +18,11 @@ fn people_chat_in_a_browser() {
 #[test]
 #[ignore = "needs Node"]
 fn the_client_works_in_node() {
-    // All that there are.
+    // No file names: Node runs every test file in the folder.
     run_node_tests("node", &[]);
 }
 
-/// A page's program without an address: it runs the client that the server at its argument gives out.
+/// The program of a page without an address. It runs the client that the server at its argument serves.
 const PAGE: &str = r#"
     import { WebSocket } from "ws";
     globalThis.location = new URL("/a/page.html", process.argv[1]);
@@ -36,7 +36,7 @@ const PAGE: &str = r#"
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node"]
-async fn the_client_that_a_server_gives_out_finds_the_server() {
+async fn the_client_that_a_server_serves_connects_to_that_server() {
     let server = TestServer::with(|builder| builder.base_path("/rt")).await;
     let page = Command::new("node")
         .args([
@@ -48,15 +48,15 @@ async fn the_client_that_a_server_gives_out_finds_the_server() {
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("node"))
         .status()
         .expect("Node starts");
-    assert!(page.success(), "it has not connected");
+    assert!(page.success(), "the client did not connect");
 }
 
-/// Runs these tests of a folder beside this one, with the chat example as their server.
+/// Runs these tests of a folder next to this one, with the chat example as their server.
 fn run_node_tests(folder: &str, files: &[&str]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert!(
         path.join("node_modules").is_dir(),
-        "the packages of these tests are not installed: run `npm ci` in tests/{folder}"
+        "the npm packages of these tests are not installed: run `npm ci` in tests/{folder}"
     );
     let status = Command::new("node")
         .args(["--test", "--test-reporter=spec"])
@@ -65,10 +65,10 @@ fn run_node_tests(folder: &str, files: &[&str]) {
         .env("CHAT_EXECUTABLE", chat_executable())
         .status()
         .expect("Node starts");
-    assert!(status.success(), "the tests failed; what Node printed says where");
+    assert!(status.success(), "the tests failed; see the output of Node above");
 }
 
-/// Builds the chat example and tells where it is.
+/// Builds the chat example and returns the path of its executable.
 fn chat_executable() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--package", "chat", "--message-format", "json"])
@@ -81,5 +81,5 @@ fn chat_executable() -> PathBuf {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("Cargo names the executable")
+        .expect("Cargo prints the executable's path")
 }

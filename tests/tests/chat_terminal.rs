@@ -1,4 +1,4 @@
-//! The chat in a terminal (`examples/chat-terminal`), without the terminal: against a server with the chat's rooms.
+//! The terminal chat (`examples/chat-terminal`) without the terminal, against a server with the chat's rooms.
 
 use chat::{Chat, Message, Rooms, Typing, UserJoined};
 use chat_terminal::talk;
@@ -17,11 +17,11 @@ struct Person {
 }
 
 impl Person {
-    async fn sits_down(server: &TestServer, name: &str) -> Self {
+    async fn connect(server: &TestServer, name: &str) -> Self {
         let connecting = DialogueClient::connect(format!("ws://{}", server.address())).auth(json!({ "userId": name }));
         let client = within("a connection", connecting.into_future())
             .await
-            .expect("the server takes the client");
+            .expect("the server accepts the client");
         let (keyboard, typed) = mpsc::channel(1);
         let (screen, talking) = (Record::default(), client.clone());
         let shown = screen.clone();
@@ -36,7 +36,7 @@ impl Person {
     }
 
     async fn types(&self, line: &str) {
-        self.keyboard.send(line.to_owned()).await.expect("it is read");
+        self.keyboard.send(line.to_owned()).await.expect("the line is read");
     }
 }
 
@@ -49,15 +49,15 @@ fn message(text: &str) -> Message {
 }
 
 #[tokio::test]
-async fn what_is_typed_is_said_and_what_happens_is_shown() {
+async fn typed_lines_are_sent_and_events_are_shown() {
     let server = server().await;
     server.trigger(Chat, message("before")).await.expect("an event");
-    let ada = Person::sits_down(&server, "ada").await;
+    let ada = Person::connect(&server, "ada").await;
     ada.screen.expect(&["system: before"]).await;
-    let bob = Person::sits_down(&server, "bob").await;
+    let bob = Person::connect(&server, "bob").await;
     ada.types("hello").await;
     for person in [&ada, &bob] {
-        within("what she said", async {
+        within("ada's line on the screen", async {
             while person.screen.next().await != "ada: hello" {}
         })
         .await;
@@ -75,41 +75,41 @@ async fn what_is_typed_is_said_and_what_happens_is_shown() {
 }
 
 #[tokio::test]
-async fn the_last_line_is_shown_before_the_talk_ends_and_the_goodbye_leaves_nobody_behind() {
+async fn the_last_line_is_shown_before_the_talk_ends_and_disconnecting_empties_the_room() {
     let server = server().await;
     let Person {
         keyboard,
         screen,
         client,
         talk,
-    } = Person::sits_down(&server, "ada").await;
-    keyboard.send("bye".to_owned()).await.expect("it is read");
+    } = Person::connect(&server, "ada").await;
+    keyboard.send("bye".to_owned()).await.expect("the line is read");
     drop(keyboard);
     within("the end of the talk", talk)
         .await
         .expect("no panic")
-        .expect("a seat");
+        .expect("the client stayed in the room");
     assert_eq!(screen.rest().await, ["ada: bye"]);
     within("the end of the connection", client.disconnect()).await;
-    dialogue_tests::until("an empty room", || !server.is_in_room("ada", "chat")).await;
+    dialogue_tests::until("the room to become empty", || !server.is_in_room("ada", "chat")).await;
 }
 
 #[tokio::test]
-async fn who_is_taken_out_of_the_room_is_told_and_so_is_who_is_thrown_out() {
+async fn a_client_that_is_removed_from_the_room_or_disconnected_shows_it() {
     let server = server().await;
-    let ada = Person::sits_down(&server, "ada").await;
+    let ada = Person::connect(&server, "ada").await;
     assert!(server.clients_of("ada")[0].leave(Chat));
     ada.screen.expect(&["* you are no longer in the room"]).await;
     within("the end of the talk", ada.talk)
         .await
         .expect("no panic")
-        .expect("a seat");
-    let bob = Person::sits_down(&server, "bob").await;
+        .expect("the talk ends without an error");
+    let bob = Person::connect(&server, "bob").await;
     server.clients_of("bob")[0].disconnect();
     let closed = bob.screen.next().await;
     assert!(closed.starts_with("* closed by the server, 4501"), "{closed}");
     within("the end of the talk", bob.talk)
         .await
         .expect("no panic")
-        .expect("a seat");
+        .expect("the talk ends without an error");
 }

@@ -1,4 +1,4 @@
-//! What the documents say of the sources is true.
+//! Checks that the documents name tests that exist.
 
 use std::collections::HashSet;
 use std::fs;
@@ -21,7 +21,7 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 #[test]
-fn every_test_that_the_documents_name_is_there() {
+fn every_test_that_the_documents_name_exists() {
     let mut text = String::new();
     for folder in ["dialogue/src", "tests/tests", "ui-tests/tests"] {
         sources(&root().join(folder), &mut text);
@@ -35,13 +35,16 @@ fn every_test_that_the_documents_name_is_there() {
     for (document, at_least) in [("docs/promises.md", 100), ("docs/client-rust.md", 20)] {
         let document = fs::read_to_string(root().join(document)).expect("a document");
         let named = tests_named(&document);
-        assert!(named.len() >= at_least, "the tables were read: {named:?}");
+        assert!(named.len() >= at_least, "too few names in the tables: {named:?}");
         let missing: Vec<_> = named.iter().filter(|name| !functions.contains(*name)).collect();
-        assert!(missing.is_empty(), "{missing:?}");
+        assert!(
+            missing.is_empty(),
+            "the documents name tests that do not exist: {missing:?}"
+        );
     }
 }
 
-/// The names in the first column of each table whose heading says that it is one of tests.
+/// The names in the first column of each table whose header marks it as a table of tests.
 fn tests_named(document: &str) -> Vec<&str> {
     let mut in_table = false;
     let rows = document.lines().filter(|line| {

@@ -1,5 +1,5 @@
-//! Code of the application's that is no hook: `FromStr` and `Display` in the ids of a family, and `Deserialize`. No lock is
-//! held while it runs, and a panic in it harms only what it was about.
+//! Application code other than hooks: `FromStr` and `Display` of a family's ids, and `Deserialize`. The server holds no
+//! lock while such code runs, and a panic in it harms only the request that ran it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde_json::json;
 static SERVER: OnceLock<Dialogue> = OnceLock::new();
 static WAS_LOCKED_OUT: AtomicBool = AtomicBool::new(false);
 
-/// A name that looks the rooms up whenever it is read.
+/// A name that looks up the rooms whenever it is parsed.
 #[derive(Debug, Clone)]
 struct Curious(String);
 
@@ -26,7 +26,7 @@ impl FromStr for Curious {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(dialogue) = SERVER.get().cloned() {
             let (asked, answered) = channel();
-            // On a thread of its own, so that a lock that is held makes a failure of the test, and not its end.
+            // On a separate thread, so that a held lock fails the test instead of blocking it.
             std::thread::spawn(move || {
                 dialogue.rooms().iter().for_each(|room| drop(room.participants()));
                 asked.send(dialogue.clients().len())
@@ -49,7 +49,7 @@ rooms! {
     /// The rooms of this test.
     Rooms;
 
-    /// Made by clients and by who comes first.
+    /// Created by clients, and by the first client that joins.
     Desk { of: Curious } = "desk-{of}" {
         events: [Message],
         default_subscriptions: *,
@@ -64,7 +64,7 @@ rooms! {
     }
 }
 
-/// An event whose `Deserialize` panics at "broken".
+/// An event whose `Deserialize` panics on "broken".
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Vase {
     #[serde(deserialize_with = "carefully")]
@@ -78,10 +78,10 @@ fn carefully<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_lock_is_held_while_the_id_of_a_family_is_read() {
+async fn no_lock_is_held_while_a_familys_id_is_parsed() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>().trust_client_identity()).await;
-    let heard = Record::default();
-    let noted = heard.clone();
+    let received = Record::default();
+    let noted = received.clone();
     server.on(Desk::every(), move |said: EventMessage<Message>| {
         noted.note(said.room_id.as_str());
         async {}
@@ -95,11 +95,11 @@ async fn no_lock_is_held_while_the_id_of_a_family_is_read() {
     for desk in ["desk-ada", "desk-bob"] {
         ada.join(desk).await;
         assert_eq!(ada.say(desk, "hi").await["type"], "ok");
-        heard.expect(&[desk]).await;
+        received.expect(&[desk]).await;
     }
     let of = Curious("ada".to_owned());
     server.trigger(Desk { of }, message("hi")).await.expect("an event");
-    heard.expect(&["desk-ada"]).await;
+    received.expect(&["desk-ada"]).await;
     let deleted = ada.request(json!({ "type": "deleteRoom", "roomId": "desk-ada" })).await;
     assert_eq!(deleted["type"], "roomDeleted", "{deleted}");
     assert!(!WAS_LOCKED_OUT.load(Ordering::SeqCst));
@@ -107,7 +107,7 @@ async fn no_lock_is_held_while_the_id_of_a_family_is_read() {
 }
 
 #[tokio::test]
-async fn a_deserialize_that_panics_is_internal_and_the_connection_stays() {
+async fn a_panic_in_deserialize_is_an_internal_error_and_the_connection_stays() {
     let log = CapturedLog::default();
     let builder = Dialogue::builder().rooms::<Rooms>().logger(log.dispatch());
     let server = TestServer::start(builder).await;
@@ -121,12 +121,12 @@ async fn a_deserialize_that_panics_is_internal_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn a_handler_whose_event_cannot_be_read_for_a_panic_gets_the_next_one() {
+async fn a_handler_whose_event_panics_while_it_is_parsed_receives_the_next_event() {
     let log = CapturedLog::default();
     let builder = Dialogue::builder().rooms::<Rooms>().logger(log.dispatch());
     let server = TestServer::start(builder).await;
-    let heard = Record::default();
-    let noted = heard.clone();
+    let received = Record::default();
+    let noted = received.clone();
     server.on(Shelf, move |vase: EventMessage<Vase>| {
         noted.note(vase.data.state);
         async {}
@@ -135,6 +135,6 @@ async fn a_handler_whose_event_cannot_be_read_for_a_panic_gets_the_next_one() {
         let state = state.to_owned();
         server.trigger(Shelf, Vase { state }).await.expect("an event");
     }
-    heard.expect(&["whole", "mended"]).await;
+    received.expect(&["whole", "mended"]).await;
     log.line_with(&["it broke"]).await;
 }

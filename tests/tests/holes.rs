@@ -1,4 +1,5 @@
-//! Holes that other servers of rooms have had: each is shown to be closed here.
+//! Security holes and defects that other room servers have had. Each test shows that Dialogue does not have one of
+//! them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,7 @@ async fn a_client_cannot_read_the_history_of_a_room_that_it_is_not_in() {
     assert_eq!(
         stranger.refused(history).await,
         "NOT_IN_ROOM",
-        "having been in is not being in"
+        "a client that has left is not a member"
     );
 }
 
@@ -49,7 +50,7 @@ async fn a_client_cannot_delete_a_configured_room() {
 }
 
 #[tokio::test]
-async fn a_client_does_not_choose_its_user_id() {
+async fn a_client_cannot_choose_its_own_user_id() {
     let anonymous = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let mut eve = anonymous.open().await;
     eve.send(json!({ "type": "connect", "protocol": 1, "userId": "ada", "auth": { "userId": "ada", "token": "ada" } }))
@@ -62,7 +63,7 @@ async fn a_client_does_not_choose_its_user_id() {
 }
 
 #[tokio::test]
-async fn a_token_is_in_no_frame_and_no_log() {
+async fn a_token_appears_in_no_frame_and_in_no_log() {
     let log = CapturedLog::default();
     let builder = Dialogue::builder()
         .rooms::<Rooms>()
@@ -94,7 +95,7 @@ async fn a_token_is_in_no_frame_and_no_log() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_before_join_is_waited_for_and_its_no_is_a_no() {
+async fn an_asynchronous_before_join_is_awaited_and_its_refusal_denies_the_join() {
     let server = TestServer::with(|builder| {
         builder.before_join(|client, _| async move {
             tokio::task::yield_now().await;
@@ -118,7 +119,7 @@ async fn an_asynchronous_before_join_is_waited_for_and_its_no_is_a_no() {
 }
 
 #[tokio::test]
-async fn who_finds_the_room_full_is_not_told_its_history_and_on_joined_does_not_run() {
+async fn a_client_that_finds_the_room_full_gets_no_history_and_on_joined_does_not_run() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
@@ -156,13 +157,13 @@ async fn on_left_runs_when_a_client_disconnects() {
     .await;
     server.joined("ada", "chat").await.close().await;
     record.expect(&["ada left chat"]).await;
-    // A connection that is cut without a close.
+    // A connection that breaks without a close.
     drop(server.joined("bob", "chat").await);
     record.expect(&["bob left chat"]).await;
 }
 
 #[tokio::test]
-async fn evicted_history_is_not_lost_when_storing_it_fails() {
+async fn evicted_history_survives_a_failure_to_store_it() {
     let (record, attempts) = (Record::default(), Arc::new(AtomicUsize::new(0)));
     let (noted, counted) = (record.clone(), Arc::clone(&attempts));
     let server = TestServer::with(|builder| {
@@ -198,7 +199,7 @@ async fn evicted_history_is_not_lost_when_storing_it_fails() {
 }
 
 #[tokio::test]
-async fn deleting_and_creating_a_room_again_leaves_no_stale_member() {
+async fn deleting_and_recreating_a_room_leaves_no_stale_member() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let create = json!({ "type": "createRoom", "room": { "id": "table-1" } });
@@ -219,7 +220,7 @@ async fn deleting_and_creating_a_room_again_leaves_no_stale_member() {
     bob.assert_nothing_came().await;
     let joined = bob.join("table-1").await;
     assert_ne!(joined["epoch"], first_epoch);
-    assert_eq!(joined["seq"], 1, "numbers begin anew");
+    assert_eq!(joined["seq"], 1, "the numbers start again");
     let history = bob
         .request(json!({ "type": "history", "roomId": "table-1", "event": "message" }))
         .await;
@@ -227,7 +228,7 @@ async fn deleting_and_creating_a_room_again_leaves_no_stale_member() {
 }
 
 #[tokio::test]
-async fn every_reply_names_its_request() {
+async fn every_reply_carries_the_id_of_its_request() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     for (id, frame) in [
@@ -271,10 +272,10 @@ async fn a_history_cursor_does_not_shift_while_events_arrive() {
 }
 
 #[tokio::test]
-async fn hooks_are_given_handles_and_not_copies_of_every_client_and_room() {
+async fn hooks_receive_handles_and_not_copies_of_every_client_and_room() {
     let server = TestServer::with(|builder| {
         builder.on_joined(|client, room| async move {
-            // What the hook sees is the server itself, as it is now.
+            // The hook sees the live server, as it is now.
             let same = room.participants().contains(&client);
             room.dialogue()
                 .room(room.id())

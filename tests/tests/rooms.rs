@@ -1,4 +1,4 @@
-//! How rooms come and go: families, on-demand members, quotas, capacity, and the races between all of these.
+//! How rooms are created and deleted: families, on-demand rooms, quotas, capacity, and the races between all of these.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ fn lobby(name: &str) -> Lobby {
 }
 
 #[tokio::test]
-async fn an_id_that_does_not_print_back_to_itself_is_no_room() {
+async fn an_id_that_is_not_in_canonical_form_is_not_a_room() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.joined("ada", "project-7").await;
@@ -50,7 +50,7 @@ async fn an_id_that_does_not_print_back_to_itself_is_no_room() {
 }
 
 #[tokio::test]
-async fn a_familys_field_is_encoded_into_the_id_and_read_back() {
+async fn a_familys_field_is_encoded_into_the_id_and_decoded_again() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let joined = ada
@@ -78,15 +78,18 @@ async fn ids_of_declared_rooms_and_families_are_reserved() {
     server
         .create_room(RoomConfig::new("project-007"))
         .await
-        .expect("nobody's id");
+        .expect("no family has this id");
     assert!(server.delete_room(Chat).await);
     let error = server.create_room(RoomConfig::new("chat")).await.expect_err("reserved");
     assert_eq!(error, CreateRoomError::Reserved { room: "chat".into() });
-    server.create_room(Chat).await.expect("what it is declared as");
+    server
+        .create_room(Chat)
+        .await
+        .expect("a declared room can be created again");
 }
 
 #[tokio::test]
-async fn an_on_demand_room_comes_with_its_first_client_and_goes_after_its_last() {
+async fn an_on_demand_room_is_created_for_its_first_client_and_deleted_after_its_last() {
     let record = Record::default();
     let (created, deleted) = (record.clone(), record.clone());
     let server = TestServer::with(|builder| {
@@ -116,21 +119,21 @@ async fn an_on_demand_room_comes_with_its_first_client_and_goes_after_its_last()
 }
 
 #[tokio::test]
-async fn an_on_demand_room_that_somebody_comes_back_to_stays() {
+async fn an_on_demand_room_stays_when_a_client_rejoins_in_time() {
     let server = TestServer::limited(idle(100)).await;
     let mut ada = server.joined("ada", "lobby-x").await;
     let mut bob = server.joined("bob", "lobby-other").await;
     let epoch = server.room(lobby("x")).expect("the room").epoch().to_owned();
     ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
     ada.join("lobby-x").await;
-    // What is left later goes later: when the other has gone, this one's time was over too.
+    // `bob` leaves later than `ada`. When his room is gone, the idle time of `ada`'s room is over, too.
     bob.request(json!({ "type": "leave", "roomId": "lobby-other" })).await;
-    until("the other's end", || server.room(lobby("other")).is_none()).await;
+    until("the other room's deletion", || server.room(lobby("other")).is_none()).await;
     assert_eq!(server.room(lobby("x")).expect("it stays").epoch(), epoch);
 }
 
 #[tokio::test]
-async fn an_on_demand_room_that_before_join_does_not_allow_never_comes_into_being() {
+async fn an_on_demand_room_whose_first_join_is_denied_is_never_created() {
     let server = TestServer::with(|builder| builder.before_join(|_, _| async { Err(Refusal::new("no")) })).await;
     let mut ada = server.connect_as("ada").await;
     assert_eq!(
@@ -141,7 +144,7 @@ async fn an_on_demand_room_that_before_join_does_not_allow_never_comes_into_bein
 }
 
 #[tokio::test]
-async fn an_on_demand_room_that_nobody_gets_into_does_not_stay() {
+async fn an_on_demand_room_that_no_client_joins_is_deleted() {
     let server = TestServer::limited(Limits {
         rooms_per_client: 1,
         ..idle(1)
@@ -152,10 +155,7 @@ async fn an_on_demand_room_that_nobody_gets_into_does_not_stay() {
         ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
         "LIMIT_EXCEEDED"
     );
-    until("the end of the room that nobody is in", || {
-        server.room(lobby("x")).is_none()
-    })
-    .await;
+    until("the deletion of the empty room", || server.room(lobby("x")).is_none()).await;
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn on_demand_rooms_are_announced_and_listed_only_if_their_family_says_so()
     assert!(listed.contains("stage-x") && !listed.contains("lobby-x"), "{listed}");
     ada.close().await;
     assert_eq!(watcher.recv_type("roomDeleted").await["roomId"], "stage-x");
-    until("the end of both", || {
+    until("the deletion of both rooms", || {
         server.room(lobby("x")).is_none() && server.room("stage-x").is_none()
     })
     .await;
@@ -186,7 +186,7 @@ async fn on_demand_rooms_count_towards_max_rooms() {
         ..idle(60_000)
     })
     .await;
-    // Four are declared.
+    // Four rooms are declared.
     let mut ada = server.joined("ada", "lobby-1").await;
     assert_eq!(
         ada.refused(json!({ "type": "join", "roomId": "lobby-2" })).await,
@@ -199,7 +199,7 @@ async fn on_demand_rooms_count_towards_max_rooms() {
 }
 
 #[tokio::test]
-async fn the_quota_of_created_rooms_holds_however_often_it_is_tried() {
+async fn the_quota_of_created_rooms_holds_after_many_attempts() {
     let server = TestServer::limited(Limits {
         inbound_frames: usize::MAX,
         ..Limits::default()
@@ -216,11 +216,11 @@ async fn the_quota_of_created_rooms_holds_however_often_it_is_tried() {
     server
         .create_room(Table { number: 999 })
         .await
-        .expect("the server is not held to it");
+        .expect("the quota does not apply to the server");
 }
 
 #[tokio::test]
-async fn as_many_as_max_size_get_in_however_many_want_to_at_once() {
+async fn only_max_size_clients_join_when_many_try_at_once() {
     let (gate, joined) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
     let (held, counted) = (gate.clone(), Arc::clone(&joined));
     let server = TestServer::with(|builder| {
@@ -250,7 +250,7 @@ async fn as_many_as_max_size_get_in_however_many_want_to_at_once() {
         client.send(json!({ "type": "join", "id": 1, "roomId": "small" })).await;
         sockets.push(client);
     }
-    // The rest join from the server's side: one client may be tried from many places at once.
+    // The rest join from the server's side, where one client can try several times at once.
     for number in 0..98 {
         sockets.push(server.connect_as(&format!("user-{number}")).await);
     }
@@ -268,7 +268,7 @@ async fn as_many_as_max_size_get_in_however_many_want_to_at_once() {
     gate.open();
     let mut members = std::collections::HashSet::new();
     for tried in tries {
-        match within("the end of a join", tried).await.expect("no panic") {
+        match within("the result of a join", tried).await.expect("no panic") {
             Ok(id) => drop(members.insert(id)),
             Err(error) => assert_eq!(error, JoinError::Full),
         }
@@ -308,7 +308,7 @@ async fn gated(limits: Limits) -> (TestServer, Gate) {
 }
 
 #[tokio::test]
-async fn a_room_that_is_deleted_while_a_join_is_decided_is_not_joined_and_can_be_made_again() {
+async fn a_room_deleted_while_before_join_runs_is_not_joined_and_can_be_created_again() {
     let (server, gate) = gated(Limits::default()).await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.connect_as("ada").await;
@@ -326,14 +326,14 @@ async fn a_room_that_is_deleted_while_a_join_is_decided_is_not_joined_and_can_be
 }
 
 #[tokio::test]
-async fn a_disconnect_while_a_join_is_decided_leaves_no_ghost() {
+async fn a_disconnect_while_before_join_runs_leaves_no_stale_member() {
     let (server, gate) = gated(Limits::default()).await;
     let mut ada = server.connect_as("ada").await;
     ada.send(json!({ "type": "join", "roomId": "booth" })).await;
     gate.arrival().await;
     drop(ada);
     gate.open();
-    until("the end of the client", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.clients().is_empty()).await;
     let _bob = server.joined("bob", "booth").await;
     let _eve = server.joined("eve", "booth").await;
     assert_eq!(server.room(Booth).expect("the room").size(), 2);
@@ -347,16 +347,16 @@ async fn a_client_that_is_kicked_while_it_joins_is_in_no_room() {
     ada.send(json!({ "type": "join", "roomId": "booth" })).await;
     gate.arrival().await;
     client.disconnect();
-    assert_eq!(ada.expect_close().await, 4501, "at once, whatever a hook is about");
+    assert_eq!(ada.expect_close().await, 4501, "at once, even while a hook runs");
     gate.open();
-    until("the end of the client", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.clients().is_empty()).await;
     assert_eq!(server.room(Booth).expect("the room").size(), 0);
     assert!(client.rooms().is_empty());
-    assert!(client.join(Booth).await.is_err(), "it is gone for good");
+    assert!(client.join(Booth).await.is_err(), "a disconnected client cannot join");
 }
 
 #[tokio::test]
-async fn two_who_make_an_on_demand_room_at_once_meet_in_it() {
+async fn two_clients_that_create_an_on_demand_room_at_once_share_it() {
     let (server, gate) = gated(Limits::default()).await;
     let (mut ada, mut bob) = (server.connect_as("ada").await, server.connect_as("bob").await);
     for client in [&mut ada, &mut bob] {
@@ -371,7 +371,7 @@ async fn two_who_make_an_on_demand_room_at_once_meet_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rooms_are_announced_in_the_order_in_which_they_come_and_go() {
+async fn rooms_are_announced_in_the_order_of_their_creation_and_deletion() {
     let server = TestServer::limited(Limits {
         queue_frames: usize::MAX,
         queue_bytes: 1 << 30,
@@ -383,7 +383,7 @@ async fn rooms_are_announced_in_the_order_in_which_they_come_and_go() {
         let dialogue = server.dialogue().clone();
         tokio::spawn(async move {
             for _ in 0..5_000 {
-                // Two at once take the id in turns.
+                // Two tasks take the id alternately.
                 let _ = dialogue.create_room(Project { id: 7 }).await;
                 dialogue.delete_room(Project { id: 7 }).await;
             }
@@ -403,14 +403,14 @@ async fn rooms_are_announced_in_the_order_in_which_they_come_and_go() {
             break;
         }
         let now = frame["type"].as_str().expect("a type").to_owned();
-        assert_ne!(now, before, "a room comes and goes in turns");
+        assert_ne!(now, before, "creation and deletion alternate");
         before = now;
     }
     assert_eq!(before, "roomDeleted");
     done.await.expect("no panic").stop().await;
 }
 
-/// The room that `number` says is created, or deleted, by whoever asks; a refusal is an answer too.
+/// Creates or deletes the room that `number` selects. The reply may also be a refusal.
 async fn create_or_delete(client: &mut TestClient, number: usize) {
     let room = format!("table-{}", number % 4);
     let request = if number.is_multiple_of(3) {
@@ -422,7 +422,7 @@ async fn create_or_delete(client: &mut TestClient, number: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_never_has_more_rooms_than_it_may_create_and_gets_each_place_back() {
+async fn a_user_never_exceeds_its_quota_of_rooms_and_every_deletion_frees_a_place() {
     const QUOTA: usize = 2;
     let server = TestServer::limited(Limits {
         inbound_frames: 10_000,

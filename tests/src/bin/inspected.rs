@@ -1,9 +1,9 @@
-//! A server to look at through the inspector, for the browser test and for whoever works on the page. Prints its address
-//! and does what it is told on its standard input, a line each:
+//! A server to look at through the inspector, for the browser test and for work on the page. It prints its address and
+//! executes commands from its standard input, one per line:
 //!
-//! - `people N`: N clients come into the chat;
-//! - `burst N`: N messages in the chat, as fast as it goes;
-//! - `hum`: some of everything, again and again.
+//! - `people N`: N clients join the chat;
+//! - `burst N`: trigger N messages in the chat, as fast as possible;
+//! - `hum`: trigger a mix of events, again and again.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,11 +15,11 @@ use dialogue_tests::raw::{FIN, PING, PONG, TEXT};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-/// A line of the chat.
+/// A chat message.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "message", history = 200)]
 pub struct Message {
-    /// What is said.
+    /// The text of the message.
     #[schemars(length(min = 1, max = 1000))]
     text: String,
 }
@@ -31,22 +31,22 @@ pub struct Typing {
     is_typing: bool,
 }
 
-/// Something to eat was ordered: a bit of everything that a form must be able to ask for.
+/// An order was placed. It uses every kind of field that a form must support.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 #[event(name = "order:placed", history = 50)]
 pub struct OrderPlaced {
-    /// Which table.
+    /// The number of the table.
     #[schemars(range(min = 1, max = 40))]
     table: u8,
     priority: Priority,
-    /// What it costs, if that is known.
+    /// The price, if it is known.
     total: Option<f64>,
     paid: bool,
     #[schemars(length(min = 1, max = 5))]
     items: Vec<Item>,
     payment: Payment,
-    /// Anything else, by name.
+    /// Further notes, by name.
     #[serde(default)]
     notes: BTreeMap<String, String>,
 }
@@ -70,7 +70,7 @@ struct Item {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "camelCase")]
 enum Payment {
-    /// At the counter.
+    /// Paid at the counter.
     Cash,
     Card {
         /// The last four digits.
@@ -83,7 +83,7 @@ enum Payment {
     },
 }
 
-/// The kitchen says something.
+/// The kitchen reports its state.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 pub struct KitchenStatus {
@@ -91,12 +91,12 @@ pub struct KitchenStatus {
     oven_temperature: f32,
 }
 
-/// The doorbell.
+/// Somebody rang the doorbell.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct Bell;
 
 rooms! {
-    /// What there is to see.
+    /// The rooms that the inspector shows.
     pub Rooms;
 
     /// Where everyone talks.
@@ -137,7 +137,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .trust_client_identity()
         .limits(Limits {
             queue_frames: 100_000,
-            // Within the patience of the harness's clients.
+            // Shorter than the patience of the harness's clients.
             ping_interval: Duration::from_secs(5),
             queue_bytes: 64 * 1024 * 1024,
             ..Limits::default()
@@ -150,7 +150,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = dialogue.start((Ipv4Addr::LOCALHOST, port()?)).await?;
     let stopped = dialogue.stop_on_signal();
     println!("http://{address}");
-    tokio::spawn(obey(dialogue.clone(), address));
+    tokio::spawn(run_commands(dialogue.clone(), address));
     stopped.await?;
     Ok(())
 }
@@ -159,9 +159,9 @@ fn port() -> Result<u16, std::num::ParseIntError> {
     std::env::var("PORT").map_or(Ok(0), |port| port.parse())
 }
 
-async fn obey(dialogue: Dialogue, address: SocketAddr) {
+async fn run_commands(dialogue: Dialogue, address: SocketAddr) {
     let (sender, mut lines) = mpsc::unbounded_channel();
-    // A thread of its own: the runtime's own reader of the standard input would keep the process from ending.
+    // A separate thread: the runtime's own reader of standard input would keep the process from exiting.
     std::thread::spawn(move || {
         let lines = std::io::stdin().lines().map_while(Result::ok);
         for line in lines {
@@ -169,13 +169,13 @@ async fn obey(dialogue: Dialogue, address: SocketAddr) {
         }
     });
     while let Some(line) = lines.recv().await {
-        let (what, count) = line.split_once(' ').unwrap_or((&line, ""));
+        let (command, count) = line.split_once(' ').unwrap_or((&line, ""));
         let count = count.parse().unwrap_or(1);
-        match what {
+        match command {
             "people" => people(address, count).await,
             "burst" => burst(&dialogue, count).await,
             "hum" => drop(tokio::spawn(hum(dialogue.clone()))),
-            _ => eprintln!("what is `{line}`?"),
+            _ => eprintln!("unknown command `{line}`"),
         }
     }
 }
@@ -221,7 +221,7 @@ async fn burst(dialogue: &Dialogue, count: usize) {
         if let Err(error) = sent {
             eprintln!("{error}");
         }
-        // Slower than what a viewer loses, quicker than anyone reads.
+        // Slow enough that a viewer loses nothing, but faster than anyone reads.
         if number % 500 == 0 {
             tokio::time::sleep(Duration::from_millis(60)).await;
         }

@@ -1,5 +1,5 @@
-//! The fixture's rooms as a process of its own, for attacks on a whole process: its memory, its file descriptors, its
-//! signals. Prints its address, serves until it is told to stop, and fails if the drain does not end by itself.
+//! The fixture's rooms in a separate process, for attacks on a whole process: its memory, its file descriptors, its
+//! signals. It prints its address and serves until a signal stops it. It fails if the drain does not finish in time.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
