@@ -1,4 +1,4 @@
 #![no_main]
-//! Any bytes from a socket: the connection ends, and all that the server says is to the protocol.
+//! Arbitrary bytes from a socket: the connection must end, and every frame from the server must follow the protocol.
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::run_frames(bytes));

@@ -1,16 +1,16 @@
 #![no_main]
-//! Any text as a client's frame: it is understood or refused, the same way each time.
+//! Arbitrary text as a client's frame: the parser accepts or rejects it, with the same result each time.
 
 use dialogue::testing::parse_request;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    let read = parse_request(text, 32);
-    assert_eq!(read, parse_request(text, 32));
-    if read.is_ok() {
-        let lenient: serde_json::Value = serde_json::from_str(text).expect("only JSON is understood");
+    let parsed = parse_request(text, 32);
+    assert_eq!(parsed, parse_request(text, 32));
+    if parsed.is_ok() {
+        let lenient: serde_json::Value = serde_json::from_str(text).expect("only JSON is accepted");
         assert!(lenient.is_object());
-        // What is accepted at a depth is accepted at any greater one, and nothing is at none.
-        assert_eq!(read, parse_request(text, 64));
+        // A request accepted at one depth limit is accepted at any greater limit. No request is accepted at limit 0.
+        assert_eq!(parsed, parse_request(text, 64));
         assert!(parse_request(text, 0).is_err());
     }
 });

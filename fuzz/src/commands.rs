@@ -1,4 +1,4 @@
-//! Sequences of commands of a few clients, each step checked against a model.
+//! Sequences of commands from a few clients. A model checks every step.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::model::Model;
-use crate::peer::{Heard, hear, text};
+use crate::peer::{Received, receive, text};
 use crate::{on_paused_clock, server};
 
-/// As many clients as there may be: enough for a full room and one that is turned away.
+/// The number of clients: enough to fill a room and have one refused.
 const CLIENTS: usize = 3;
 
-/// The most steps of one input; more would only be slower.
+/// The most steps that one input runs; more would only be slower.
 const MAX_STEPS: usize = 64;
 
-/// What one of the clients does.
+/// One action of one client.
 #[derive(Debug, Clone, Arbitrary)]
 pub struct Step {
     pub client: u8,
@@ -28,11 +28,12 @@ pub struct Step {
 
 #[derive(Debug, Clone, Arbitrary)]
 pub enum Action {
-    /// Connects if the client is not, or renews its session; perhaps as the successor of another.
+    /// Connects the client if it is not connected, or renews its session. It may use the resume secret of another
+    /// client.
     Connect {
         succeeds: Option<u8>,
     },
-    /// The network fails.
+    /// The network connection fails.
     HangUp,
     Join {
         room: Room,
@@ -85,7 +86,7 @@ pub enum Action {
     Delete {
         room: Room,
     },
-    /// The server takes a user's connections away.
+    /// The server revokes a user, which closes all of the user's connections.
     Revoke,
     Pass {
         seconds: u8,
@@ -119,7 +120,7 @@ pub enum Data {
     Nothing,
 }
 
-/// A position: that of the room as it is, moved back, or one of another room.
+/// A position: the current one of the room, an earlier one, or one of another room.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 pub struct Since {
     pub back: u8,
@@ -166,7 +167,7 @@ impl Data {
 ///
 /// # Panics
 ///
-/// If anything that the server does is not what the protocol document and the model say.
+/// Panics if the server does anything that contradicts the protocol document or the model.
 pub fn run_commands(steps: &[Step]) {
     on_paused_clock(async {
         let limits = Limits {
@@ -198,7 +199,7 @@ pub fn run_commands(steps: &[Step]) {
 struct Run {
     dialogue: Dialogue,
     slots: [Option<Connection>; CLIENTS],
-    /// The last `resume` that each client was given.
+    /// The last `resume` secret that each client received.
     secrets: [Option<String>; CLIENTS],
     model: Model,
     last_id: i64,
@@ -207,7 +208,7 @@ struct Run {
 struct Connection {
     socket: DuplexStream,
     serving: JoinHandle<()>,
-    /// The server's name for it.
+    /// The id that the server gave this client.
     id: String,
 }
 
@@ -234,7 +235,7 @@ impl Run {
         self.settle(None).await;
     }
 
-    /// The frame of a command.
+    /// Builds the frame of a command.
     fn request(&self, command: &Action) -> Value {
         match command {
             Action::Join { room, events, since } => {
@@ -298,7 +299,7 @@ impl Run {
             }
             Action::DeleteRoom { room } => json!({ "type": "deleteRoom", "roomId": room.id() }),
             Action::Connect { .. } | Action::HangUp | Action::Delete { .. } | Action::Revoke | Action::Pass { .. } => {
-                unreachable!("no command of a client")
+                unreachable!("not a command of a client")
             }
         }
     }
@@ -327,13 +328,13 @@ impl Run {
             drop(socket);
             timeout(Duration::from_secs(60), serving)
                 .await
-                .expect("a connection ends")
+                .expect("the connection must end")
                 .expect("no panic");
-            self.model.gone(&id);
+            self.model.remove_client(&id);
         }
     }
 
-    /// Sends a request, and checks the reply and what everybody else is told.
+    /// Sends a request, then checks the reply and every frame that the other clients receive.
     async fn command(&mut self, slot: usize, mut request: Value) {
         self.last_id += 1;
         request["id"] = json!(self.last_id);
@@ -344,7 +345,7 @@ impl Run {
             .as_str()
             .and_then(|id| self.dialogue.room(id))
             .map(|room| room.epoch().to_owned());
-        self.model.asked(&request, epoch);
+        self.model.record_request(&request, epoch);
         connection
             .socket
             .write_all(&text(&request.to_string()))
@@ -353,28 +354,29 @@ impl Run {
         self.settle(Some((slot, request))).await;
     }
 
-    /// Reads what each client has been told, up to the answer to a `ping`, and checks it and the state of the server.
-    async fn settle(&mut self, asked: Option<(usize, Value)>) {
-        // The asker first: its command must be done before others can be known to have heard all of it.
-        let first = asked.as_ref().map(|(slot, _)| *slot);
+    /// Reads the frames for each client, up to the answer to a `ping`. Then checks them and the state of the server.
+    async fn settle(&mut self, sent: Option<(usize, Value)>) {
+        // The client that sent the request comes first. Only after its command is done can the frames for the others be
+        // complete.
+        let first = sent.as_ref().map(|(slot, _)| *slot);
         let order = first
             .into_iter()
             .chain((0..CLIENTS).filter(|slot| Some(*slot) != first));
-        let mut heard: [Vec<Value>; CLIENTS] = Default::default();
+        let mut received: [Vec<Value>; CLIENTS] = Default::default();
         for slot in order {
             if self.slots[slot].is_none() {
                 continue;
             }
-            match self.listen(slot).await {
-                Ok(frames) => heard[slot] = frames,
+            match self.frames_for(slot).await {
+                Ok(frames) => received[slot] = frames,
                 Err(code) => {
-                    assert_eq!(code, Some(4501), "closed for no reason");
+                    assert_eq!(code, Some(4501), "unexpected close code");
                     self.hang_up(slot).await;
                 }
             }
         }
-        for (slot, frames) in heard.iter().enumerate() {
-            let request = asked
+        for (slot, frames) in received.iter().enumerate() {
+            let request = sent
                 .as_ref()
                 .filter(|(asker, _)| *asker == slot)
                 .map(|(_, request)| request);
@@ -385,7 +387,7 @@ impl Run {
             let replies: Vec<_> = replies.collect();
             if let Some(request) = request {
                 let [reply] = replies[..] else {
-                    panic!("{request} was answered by {replies:?}");
+                    panic!("{request} must have exactly one reply: {replies:?}");
                 };
                 assert_eq!(reply["id"], request["id"]);
                 if reply["type"] == "connected" {
@@ -393,45 +395,45 @@ impl Run {
                     self.secrets[slot] = reply["resume"].as_str().map(str::to_owned);
                 }
             } else {
-                assert!(replies.is_empty(), "replies to nothing: {replies:?}");
+                assert!(replies.is_empty(), "replies without a request: {replies:?}");
             }
             for frame in frames {
-                self.model.hear(&connection.id, request, frame);
+                self.model.receive(&connection.id, request, frame);
             }
         }
         server::check(&self.dialogue);
         self.model.check(&self.dialogue);
     }
 
-    /// What a client is told up to the answer to a `ping`, or the code with which its connection ends.
-    async fn listen(&mut self, slot: usize) -> Result<Vec<Value>, Option<u16>> {
+    /// The frames for a client up to the answer to a `ping`, or the code with which its connection ends.
+    async fn frames_for(&mut self, slot: usize) -> Result<Vec<Value>, Option<u16>> {
         let Some(connection) = &mut self.slots[slot] else {
             return Ok(Vec::new());
         };
-        // A connection that is being ended reads no more.
+        // A connection that is closing reads nothing more, so a failed write is ignored.
         let _ = connection.socket.write_all(&text(r#"{"type":"ping","id":-1}"#)).await;
         let mut frames = Vec::new();
         loop {
-            let heard = timeout(Duration::from_secs(60), hear(&mut connection.socket)).await;
-            match heard.expect("an answer to a ping") {
-                Some(Heard::Text(frame)) if frame["id"] == -1 => {
+            let received = timeout(Duration::from_secs(60), receive(&mut connection.socket)).await;
+            match received.expect("an answer to a ping") {
+                Some(Received::Text(frame)) if frame["id"] == -1 => {
                     assert_eq!(frame["type"], "pong", "{frame}");
                     return Ok(frames);
                 }
-                Some(Heard::Text(frame)) => frames.push(frame),
-                Some(Heard::Ping) => {
+                Some(Received::Text(frame)) => frames.push(frame),
+                Some(Received::Ping) => {
                     let pong = [0x8a, 0x80, 0, 0, 0, 0];
                     let _ = connection.socket.write_all(&pong).await;
                 }
-                Some(Heard::Pong) => panic!("a pong to nothing"),
-                Some(Heard::Close(code)) => return Err(code),
+                Some(Received::Pong) => panic!("a pong without a ping"),
+                Some(Received::Close(code)) => return Err(code),
                 None => return Err(None),
             }
         }
     }
 }
 
-/// The first two clients are one user's.
+/// The first two clients belong to one user.
 fn user(slot: usize) -> &'static str {
     if slot < 2 { "ada" } else { "bob" }
 }

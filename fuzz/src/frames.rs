@@ -1,4 +1,4 @@
-//! Bytes as they come from a socket, to a whole connection.
+//! Arbitrary bytes from a socket, fed to a whole connection.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use dialogue::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::peer::{Heard, hear, text};
+use crate::peer::{Received, receive, text};
 use crate::{on_paused_clock, server};
 
-/// Close codes that a client can be given here: those of the protocol document, and 1000 and whatever else it said itself.
+/// Close codes that the server may send here on its own. It also echoes any code that the client sends, such as 1000.
 fn is_documented(code: u16) -> bool {
     matches!(code, 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1012 | 4000..=4002 | 4500..=4504)
 }
 
-/// Writes the bytes behind the first, which says whether the client has connected and how many bytes come at a time;
-/// then hangs up.
+/// Writes the bytes after the first one, then hangs up. The first byte says whether the client connects first, and how
+/// many bytes it writes at a time.
 ///
 /// # Panics
 ///
-/// If the connection does not end, or anything that the server wrote is not to the protocol.
+/// Panics if the connection does not end, or if the server writes anything that violates the protocol.
 pub fn run_frames(bytes: &[u8]) {
-    let Some((how, bytes)) = bytes.split_first() else {
+    let Some((settings, bytes)) = bytes.split_first() else {
         return;
     };
     on_paused_clock(async {
@@ -34,31 +34,31 @@ pub fn run_frames(bytes: &[u8]) {
         let (mut reading, mut writing) = tokio::io::split(ours);
         let serve = dialogue::testing::serve_stream(&dialogue, theirs);
         let write = async {
-            // A broken pipe is the server's good right.
-            if how & 1 == 1 {
+            // A broken pipe is not an error: the server may close at any time.
+            if settings & 1 == 1 {
                 let connect = text(r#"{"type":"connect","protocol":1,"auth":{"userId":"ada"}}"#);
                 let _ = writing.write_all(&connect).await;
             }
-            for part in bytes.chunks(1 << (how >> 1 & 7)) {
+            for part in bytes.chunks(1 << (settings >> 1 & 7)) {
                 let _ = writing.write_all(part).await;
                 tokio::task::yield_now().await;
             }
             let _ = writing.shutdown().await;
         };
         let read = async {
-            let mut said = None;
-            while let Some(heard) = hear(&mut reading).await {
-                assert!(said.is_none(), "something came behind the close: {heard:?}");
-                if let Heard::Close(code) = heard {
-                    said = Some(code);
+            let mut close = None;
+            while let Some(received) = receive(&mut reading).await {
+                assert!(close.is_none(), "a frame after the close: {received:?}");
+                if let Received::Close(code) = received {
+                    close = Some(code);
                 }
             }
-            said.flatten()
+            close.flatten()
         };
         let all = async { tokio::join!(serve, write, read).2 };
         let code = timeout(Duration::from_secs(120), all)
             .await
-            .expect("the connection ends");
+            .expect("the connection must end");
         let theirs = closes_with(bytes);
         assert!(
             code.is_none_or(|code| is_documented(code) || theirs(code)),
@@ -69,8 +69,8 @@ pub fn run_frames(bytes: &[u8]) {
     });
 }
 
-/// Whether the client could have said this close code itself, which then comes back. Masks make any bytes of it; so it is
-/// only checked to be one that may be sent.
+/// Whether the client itself may have sent this close code, which the server then echoes. Masks can turn the bytes into
+/// any code, so this only checks that the code may be sent at all.
 fn closes_with(bytes: &[u8]) -> impl Fn(u16) -> bool {
     let may_close = bytes.iter().any(|byte| byte & 0x0f == 0x08);
     move |code| may_close && (matches!(code, 1000..=1003 | 1007..=1014) || (3000..5000).contains(&code))

@@ -1,7 +1,7 @@
-//! What the fuzz targets share: a server with a room of each kind, and the checks of what it says and does.
+//! Shared by the fuzz targets: a server with a room of each kind, and the checks of its frames and its state.
 //!
-//! Everything runs on one thread over in-memory streams and a paused clock, so that an input always does the same but
-//! for random ids.
+//! Everything runs on one thread, over in-memory streams and a paused clock. An input therefore always does the same,
+//! except for random ids.
 
 mod commands;
 mod frames;
@@ -14,12 +14,12 @@ pub use frames::run_frames;
 
 use std::future::Future;
 
-/// Runs a future to its end on a clock that jumps whenever nothing else is to do.
+/// Runs a future to its end on a clock that jumps ahead whenever every task is idle.
 fn on_paused_clock<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime without input and output can be built")
+        .expect("a runtime without IO")
         .block_on(future)
 }

@@ -1,4 +1,4 @@
-//! What the clients know from what they were told, and what must follow from it.
+//! A model of what the clients know from their frames, and the rules that follow from it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,30 +10,30 @@ use crate::server::{Message, Move};
 /// The events with history.
 const KEPT: [&str; 2] = [Message::NAME, Move::NAME];
 
-/// What a member has been told of its room.
+/// A member's knowledge of its room.
 #[derive(Default)]
-struct Told {
+struct View {
     epoch: String,
-    /// The numbers of the events that it was sent since it came in.
+    /// The seqs of the events that the member received since it joined.
     seqs: BTreeSet<u64>,
 }
 
 #[derive(Default)]
 pub struct Model {
-    /// Every numbered event by its room's epoch: all that ever happened.
+    /// Every event with a seq, by its room's epoch. Nothing is ever removed.
     logs: HashMap<String, BTreeMap<u64, String>>,
-    /// For each client and room that it is in, what it has been told there.
-    members: BTreeMap<(String, String), Told>,
-    /// The trigger that this step is, if it is one, with its room's epoch.
+    /// For each client and each room that it is in, the client's knowledge of that room.
+    members: BTreeMap<(String, String), View>,
+    /// The trigger that this step sends, if it sends one, and its room's epoch.
     trigger: Option<(Value, String)>,
-    /// The number of this step's event, once it is known.
+    /// The seq of this step's event, once it is known.
     numbered: Option<u64>,
-    /// The event that this step has brought to members: its number, and who heard it.
+    /// The event that this step delivered: its frame, and the clients that received it.
     delivered: Option<(Value, BTreeSet<String>)>,
 }
 
 impl Model {
-    /// The number of the latest event that was numbered under an epoch.
+    /// The latest seq under an epoch.
     pub fn top(&self, epoch: &str) -> u64 {
         self.logs
             .get(epoch)
@@ -41,8 +41,8 @@ impl Model {
             .unwrap_or(0)
     }
 
-    /// Notes a request before it is sent.
-    pub fn asked(&mut self, request: &Value, epoch: Option<String>) {
+    /// Records a request before it is sent.
+    pub fn record_request(&mut self, request: &Value, epoch: Option<String>) {
         self.numbered = None;
         self.trigger = epoch
             .filter(|_| request["type"] == "trigger")
@@ -50,22 +50,22 @@ impl Model {
     }
 
     /// Forgets a client whose connection has ended.
-    pub fn gone(&mut self, client: &str) {
+    pub fn remove_client(&mut self, client: &str) {
         self.members.retain(|(member, _), _| member != client);
     }
 
-    /// Takes in what a client was told, be it a reply to `request` or not.
-    pub fn hear(&mut self, client: &str, request: Option<&Value>, frame: &Value) {
+    /// Processes a frame for a client, whether or not it is the reply to `request`.
+    pub fn receive(&mut self, client: &str, request: Option<&Value>, frame: &Value) {
         let room = frame["roomId"].as_str().unwrap_or_default().to_owned();
         let place = (client.to_owned(), room);
         match frame["type"].as_str().unwrap_or_default() {
             "joined" => {
                 let epoch = frame["epoch"].as_str().expect("an epoch").to_owned();
-                assert_eq!(frame["seq"], self.top(&epoch), "the room's number is another");
+                assert_eq!(frame["seq"], self.top(&epoch), "the room is at another seq");
                 self.check_replay(self.members.get(&place), request, &epoch, frame);
-                let told = self.members.entry(place).or_default();
-                told.epoch = epoch;
-                told.seqs.extend(seqs(frame));
+                let view = self.members.entry(place).or_default();
+                view.epoch = epoch;
+                view.seqs.extend(seqs(frame));
             }
             "left" => {
                 assert!(
@@ -80,7 +80,10 @@ impl Model {
                     seqs.is_sorted_by(|newer, older| newer > older),
                     "not newest first: {frame}"
                 );
-                assert!(self.members.contains_key(&place), "history for a stranger");
+                assert!(
+                    self.members.contains_key(&place),
+                    "history for a client that is not a member"
+                );
             }
             "error" => {
                 assert!(frame["code"].is_string() && frame["message"].is_string(), "{frame}");
@@ -92,20 +95,20 @@ impl Model {
     }
 
     fn deliver(&mut self, (client, room): (String, String), frame: &Value) {
-        let told = self
+        let view = self
             .members
             .get_mut(&(client.clone(), room))
-            .expect("an event for no member");
-        let epoch = told.epoch.clone();
-        told.seqs.extend(frame["seq"].as_u64());
-        let (trigger, at) = self.trigger.as_ref().expect("an event that nobody triggered");
+            .expect("an event for a client that is not a member");
+        let epoch = view.epoch.clone();
+        view.seqs.extend(frame["seq"].as_u64());
+        let (trigger, at) = self.trigger.as_ref().expect("an event without a trigger");
         assert_eq!(*at, epoch, "an event of another room");
         assert_eq!(frame["event"], trigger["event"]);
         let name = frame["event"].as_str().expect("a name").to_owned();
         match &mut self.delivered {
-            Some((earlier, heard_by)) => {
-                assert_eq!(earlier, frame, "one event, told in two ways");
-                assert!(heard_by.insert(client), "an event twice");
+            Some((earlier, received_by)) => {
+                assert_eq!(earlier, frame, "one event, two different frames");
+                assert!(received_by.insert(client), "a duplicate event");
             }
             None => {
                 self.delivered = Some((frame.clone(), BTreeSet::from([client])));
@@ -117,7 +120,8 @@ impl Model {
         }
     }
 
-    /// Learns from its `ok` the number of an event that perhaps nobody heard. A key's repetition is told an earlier one.
+    /// Learns an event's seq from its `ok`, because perhaps no client received the event. A trigger repeated with its
+    /// key gets the seq of the first one.
     fn note_number(&mut self, frame: &Value) {
         let (Some((trigger, epoch)), Some(seq)) = (self.trigger.clone(), frame["seq"].as_u64()) else {
             return;
@@ -128,20 +132,20 @@ impl Model {
         }
     }
 
-    /// Notes an event's number: the next one, unless this step's event has been noted already.
+    /// Records an event's seq. It must be the next one, unless this step's event is recorded already.
     fn number(&mut self, epoch: String, seq: u64, name: String) {
         let top = self.top(&epoch);
         if self.numbered == Some(seq) {
             return;
         }
-        assert_eq!(seq, top + 1, "a gap, or a number twice");
+        assert_eq!(seq, top + 1, "a gap or a duplicate seq");
         self.numbered = Some(seq);
         self.logs.entry(epoch).or_default().insert(seq, name);
     }
 
-    /// Checks that who was told that it missed nothing was told all that it missed: in the reply if it comes in, before
-    /// it if it is a member already.
-    fn check_replay(&self, member: Option<&Told>, request: Option<&Value>, epoch: &str, frame: &Value) {
+    /// Checks a reply that claims a complete recovery: the client must have received every event that it missed. A
+    /// client that joins receives them in the reply; a member has received them before it.
+    fn check_replay(&self, member: Option<&View>, request: Option<&Value>, epoch: &str, frame: &Value) {
         let seqs = seqs(frame);
         assert!(
             seqs.is_sorted_by(|older, newer| older < newer),
@@ -164,16 +168,22 @@ impl Model {
             .map(|(seq, _)| *seq)
             .collect();
         match member {
-            None => assert_eq!(seqs, due, "missed something, and told that it did not"),
-            Some(told) => {
-                assert!(seqs.is_empty(), "told twice: {frame}");
-                let missed: Vec<_> = due.iter().filter(|seq| !told.seqs.contains(seq)).collect();
-                assert!(missed.is_empty(), "missed {missed:?}, and told that it did not");
+            None => assert_eq!(
+                seqs, due,
+                "the reply claims a complete recovery, but events are missing"
+            ),
+            Some(view) => {
+                assert!(seqs.is_empty(), "replayed events that the member already had: {frame}");
+                let missed: Vec<_> = due.iter().filter(|seq| !view.seqs.contains(seq)).collect();
+                assert!(
+                    missed.is_empty(),
+                    "the reply claims a complete recovery, but {missed:?} are missing"
+                );
             }
         }
     }
 
-    /// Compares what the clients have been told with the server's state, at the end of a step.
+    /// Compares the clients' knowledge with the server's state, at the end of a step.
     pub fn check(&mut self, dialogue: &Dialogue) {
         let mut members = BTreeSet::new();
         for client in dialogue.clients() {
@@ -181,15 +191,15 @@ impl Model {
                 members.insert((client.id().to_string(), room.to_string()));
             }
         }
-        let told: BTreeSet<_> = self.members.keys().cloned().collect();
-        assert_eq!(told, members, "clients were told otherwise");
+        let view: BTreeSet<_> = self.members.keys().cloned().collect();
+        assert_eq!(view, members, "the clients know other members than the server");
         let delivered = self.delivered.take();
-        let (Some((trigger, epoch)), Some((frame, heard_by))) = (self.trigger.take(), delivered) else {
+        let (Some((trigger, epoch)), Some((frame, received_by))) = (self.trigger.take(), delivered) else {
             return;
         };
         let name = trigger["event"].as_str().expect("a name");
-        for ((client, room), told) in &self.members {
-            if told.epoch != epoch {
+        for ((client, room), view) in &self.members {
+            if view.epoch != epoch {
                 continue;
             }
             let subscriptions = dialogue
@@ -203,7 +213,7 @@ impl Model {
                 .any(|event| matches!(&**event, "*") || &**event == name);
             assert_eq!(
                 wants,
-                heard_by.contains(client),
+                received_by.contains(client),
                 "{client}, subscribed to {subscriptions:?}: {frame}"
             );
         }

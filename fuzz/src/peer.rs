@@ -1,50 +1,50 @@
-//! The other end of a connection: frames as a client writes them, and checks of each that the server writes.
+//! The other end of a connection: encodes frames as a client, and checks every frame that the server writes.
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// What the server sends.
+/// A frame from the server.
 #[derive(Debug)]
-pub enum Heard {
+pub enum Received {
     Text(Value),
     Ping,
     Pong,
-    /// With its code, if it has one.
+    /// The close code, if there is one.
     Close(Option<u16>),
 }
 
-/// The next frame; `None` at the end of the stream, which must be between frames.
-pub async fn hear<R: AsyncRead + Unpin>(stream: &mut R) -> Option<Heard> {
+/// The next frame, or `None` at the end of the stream. The stream must end between frames.
+pub async fn receive<R: AsyncRead + Unpin>(stream: &mut R) -> Option<Received> {
     let first = stream.read_u8().await.ok()?;
-    let second = stream.read_u8().await.expect("a whole header");
+    let second = stream.read_u8().await.expect("a complete header");
     assert_eq!(first & 0x70, 0, "a reserved bit is set");
-    assert_eq!(second & 0x80, 0, "the server masks");
+    assert_eq!(second & 0x80, 0, "the server must not mask its frames");
     let len = match second {
-        126 => u64::from(stream.read_u16().await.expect("a whole header")),
-        127 => stream.read_u64().await.expect("a whole header"),
+        126 => u64::from(stream.read_u16().await.expect("a complete header")),
+        127 => stream.read_u64().await.expect("a complete header"),
         short => u64::from(short),
     };
     let mut payload = vec![0; usize::try_from(len).expect("a length that fits")];
-    stream.read_exact(&mut payload).await.expect("a whole frame");
+    stream.read_exact(&mut payload).await.expect("a complete frame");
     Some(match first {
         0x81 => {
-            let frame: Value = serde_json::from_slice(&payload).expect("the server writes JSON");
-            assert!(frame["type"].is_string(), "without a type: {frame}");
-            Heard::Text(frame)
+            let frame: Value = serde_json::from_slice(&payload).expect("the server sends JSON");
+            assert!(frame["type"].is_string(), "a frame without a type: {frame}");
+            Received::Text(frame)
         }
         0x88 => {
             assert!(payload.len() <= 125, "a control frame of {} bytes", payload.len());
             let (code, reason) = payload.split_at(payload.len().min(2));
             std::str::from_utf8(reason).expect("a reason is UTF-8");
-            Heard::Close(code.try_into().ok().map(u16::from_be_bytes))
+            Received::Close(code.try_into().ok().map(u16::from_be_bytes))
         }
-        0x89 => Heard::Ping,
-        0x8a => Heard::Pong,
+        0x89 => Received::Ping,
+        0x8a => Received::Pong,
         other => panic!("a frame that begins with {other:#x}"),
     })
 }
 
-/// A text frame under a mask of zeros, as long as a client of these targets needs.
+/// A text frame with a mask of zeros. It supports the lengths that these targets need.
 pub fn text(payload: &str) -> Vec<u8> {
     let len = u16::try_from(payload.len()).expect("a short text");
     let mut frame = vec![0x81];

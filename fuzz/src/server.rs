@@ -39,37 +39,38 @@ pub fn server(limits: Limits) -> Dialogue {
         .limits(limits)
         .logger(silent_logger())
         .build()
-        .expect("the rooms can be built")
+        .expect("the server builds")
 }
 
-/// Checks what must hold of a server at any time: rooms and clients agree on who is where, and no room is overfull.
+/// Checks what must hold of a server at any time: rooms and clients agree on the members, and no room exceeds its
+/// maximum size.
 pub fn check(dialogue: &Dialogue) {
     for room in dialogue.rooms() {
         let participants = room.participants();
         assert_eq!(room.size(), participants.len());
         assert!(
             room.max_size().is_none_or(|max| participants.len() <= max),
-            "{} is overfull",
+            "{} exceeds its maximum size",
             room.id()
         );
         for client in &participants {
-            assert!(client.rooms().contains(room.id()), "{} has a ghost", room.id());
+            assert!(client.rooms().contains(room.id()), "{} has a stale member", room.id());
         }
     }
     for client in dialogue.clients() {
         for id in client.rooms() {
-            let room = dialogue.room(&*id).expect("a client is in a room that is no more");
+            let room = dialogue.room(&*id).expect("a client is in a room that does not exist");
             assert!(
                 room.participants().iter().any(|other| other.id() == client.id()),
-                "a seat of {id} was lost"
+                "{id} lost a member"
             );
         }
     }
 }
 
-/// Stops the server, and checks that nothing is left of anyone.
+/// Stops the server, and checks that no client and no member is left.
 pub async fn stop(dialogue: Dialogue) {
-    dialogue.stop().await.expect("every task ends by itself");
+    dialogue.stop().await.expect("the drain finishes in time");
     assert!(dialogue.clients().is_empty(), "clients are left");
     assert!(dialogue.rooms().iter().all(|room| room.size() == 0), "members are left");
 }

@@ -1,6 +1,6 @@
-//! What the parts of a delivery cost, each by itself: `cargo bench -p parts`.
+//! The cost of each part of a delivery, measured separately: `cargo bench -p parts`.
 //!
-//! A sample is as many runs as take a millisecond or so: a single one would mostly tell how cold the caches were.
+//! One sample runs a part often enough to take about a millisecond. A single run would mostly measure cold caches.
 
 use std::time::Duration;
 
@@ -12,36 +12,36 @@ fn main() {
     divan::main();
 }
 
-/// A client's frame into a request.
+/// Parses a client's frame into a request.
 #[divan::bench(sample_size = 500)]
 fn decode(bencher: Bencher<'_, '_>) {
     let pieces = Pieces::new();
     bencher.bench_local(|| drop(pieces.decode()));
 }
 
-/// Data against the published schema, then the type.
+/// Validates data against the published schema, then against the type.
 #[divan::bench(sample_size = 500)]
 fn validate(bencher: Bencher<'_, '_>) {
     let pieces = Pieces::new();
     bencher.bench_local(|| drop(pieces.validate()));
 }
 
-/// An event into the frame that its subscribers share.
+/// Encodes an event into the frame that its subscribers share.
 #[divan::bench(sample_size = 500)]
 fn encode(bencher: Bencher<'_, '_>) {
     let pieces = Pieces::new();
     bencher.bench_local(|| drop(pieces.encode()));
 }
 
-/// The server's trigger in an empty room: serialise, validate, encode.
+/// A trigger by the server in an empty room: serialise, validate, encode.
 #[divan::bench(sample_size = 500)]
 fn trigger_to_nobody(bencher: Bencher<'_, '_>) {
     let server = Server::new(0);
     bencher.bench_local(|| server.keep());
 }
 
-/// A hundred triggers of a client, each from the bytes that come in to the bytes that go out to the room's one member, its
-/// sender.
+/// A hundred triggers from a client. Each runs from the incoming bytes to the outgoing bytes for the room's only
+/// member, which is the sender.
 #[divan::bench(sample_size = 5)]
 fn inbound_trigger_100_times(bencher: Bencher<'_, '_>) {
     let server = Server::new(1);
@@ -49,7 +49,7 @@ fn inbound_trigger_100_times(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| server.trigger_from_client(100));
 }
 
-/// The server's trigger, until every member's frame has been handed to its socket.
+/// A trigger by the server, until each member's frame has been written to its socket.
 #[divan::bench(args = [1, 10, 100, 10_000], sample_size = 10)]
 fn fan_out(bencher: Bencher<'_, '_>, members: usize) {
     let server = Server::new(members);
@@ -57,7 +57,7 @@ fn fan_out(bencher: Bencher<'_, '_>, members: usize) {
     bencher.bench_local(|| server.trigger(members));
 }
 
-/// A trigger in a room of ten, while its members are in so many other rooms, too.
+/// A trigger in a room of ten whose members are in this many other rooms, too.
 #[divan::bench(args = [0, 100_000], sample_size = 500)]
 fn fan_out_among_rooms(bencher: Bencher<'_, '_>, others: u32) {
     let server = Server::new(10);
@@ -68,7 +68,7 @@ fn fan_out_among_rooms(bencher: Bencher<'_, '_>, others: u32) {
     bencher.bench_local(|| server.trigger(10));
 }
 
-/// One more client comes into a room of so many, and leaves it.
+/// Another client joins a room with this many members, and leaves it.
 #[divan::bench(args = [10, 100_000], sample_size = 500)]
 fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
     let server = Server::new(members + 1);
@@ -76,7 +76,7 @@ fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
     bencher.bench_local(|| server.join_and_leave(&newcomer, Lobby { number: 0 }));
 }
 
-/// The same in a room whose history of so many events the newcomer is sent.
+/// The same in a room that replays this many events to the new member.
 #[divan::bench(args = [0, 50], sample_size = 100)]
 fn join_with_history(bencher: Bencher<'_, '_>, kept: usize) {
     let server = Server::new(1);
@@ -87,7 +87,7 @@ fn join_with_history(bencher: Bencher<'_, '_>, kept: usize) {
     bencher.bench_local(|| server.join_and_leave(&newcomer, Kept));
 }
 
-/// A room by its id.
+/// Looks up a room by its id.
 #[divan::bench(args = [10, 100_000], sample_size = 500)]
 fn look_up(bencher: Bencher<'_, '_>, rooms: u32) {
     let server = Server::new(1);

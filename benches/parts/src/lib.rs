@@ -1,8 +1,8 @@
-//! The parts of a delivery, each to be measured by itself: `cargo bench -p parts` tells their times, `.ci/counts` their
+//! The parts of a delivery, each measured separately. `cargo bench -p parts` measures their time, `.ci/counts` their
 //! instructions.
 //!
-//! Clients are connections without a network: what is written to them is counted and forgotten. So this is Dialogue's own
-//! work, on one thread; what the kernel adds is in `benches/compare`.
+//! Clients are connections without a network: the harness counts the writes to them and drops the bytes. The figures
+//! are therefore Dialogue's own work, on one thread. `benches/compare` includes the kernel's share.
 
 mod pieces;
 mod server;

@@ -1,14 +1,14 @@
-//! Does one part so many times and ends, for `.ci/counts` to count its instructions.
+//! Runs one part a given number of times and exits, so that `.ci/counts` can count its instructions.
 
 use std::process::ExitCode;
 
 use dialogue::Client;
 use parts::{Kept, Lobby, Pieces, Server};
 
-/// Does a part so many times.
+/// Runs a part this many times.
 type Run = fn(u32);
 
-/// The parts by name, in the order in which they are listed.
+/// The parts by name, in the order in which the program lists them.
 const PARTS: &[(&str, Run)] = &[
     ("decode", |times| {
         repeat(times, &Pieces::new(), |pieces| drop(pieces.decode()))
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         (None, _) => PARTS.iter().for_each(|(name, _)| println!("{name}")),
         (Some(part), Some(times)) if let Some((_, run)) = PARTS.iter().find(|(name, _)| *name == part) => run(times),
         _ => {
-            eprintln!("usage: parts [PART TIMES]; without arguments, lists the parts");
+            eprintln!("usage: parts [PART TIMES]; without arguments, it lists the parts");
             return ExitCode::FAILURE;
         }
     }
@@ -61,14 +61,14 @@ fn repeat<T>(times: u32, with: &T, part: impl Fn(&T)) {
     }
 }
 
-/// A server with one client in a room and one in none, and the latter.
+/// A server with one client in a room and one in no room. Returns the second client, too.
 fn newcomer() -> (Server, Client) {
     let server = Server::new(2);
     let newcomer = server.join_all_but_one(Lobby { number: 0 });
     (server, newcomer)
 }
 
-/// A server with so many clients, all of them in one room.
+/// A server with this many clients, all of them in one room.
 fn in_lobby(clients: usize) -> Server {
     let server = Server::new(clients);
     server.join_all(Lobby { number: 0 });

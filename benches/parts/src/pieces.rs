@@ -1,4 +1,4 @@
-//! What needs no server: reading a client's frame, validating its data, writing an event's frame.
+//! The parts that need no server: parsing a client's frame, validating its data, encoding an event's frame.
 
 use dialogue::prelude::*;
 use dialogue::{EventDefinition, EventMessage, Violation, testing, validate_event_data};
@@ -15,7 +15,7 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Of an event as the benchmarks send it.
+    /// Creates an event like the ones that the benchmarks send.
     pub fn new() -> Self {
         let data = json!({ "text": "x".repeat(80), "senderId": "load" });
         Self {
@@ -30,17 +30,17 @@ impl Pieces {
         }
     }
 
-    /// A client's frame into a request.
+    /// Parses a client's frame into a request.
     pub fn decode(&self) -> impl Sized {
         testing::parse_request(&self.request, 32)
     }
 
-    /// Data against the published schema, then the type.
+    /// Validates data against the published schema, then against the type.
     pub fn validate(&self) -> Result<Value, Vec<Violation>> {
         validate_event_data(&self.definition, &self.data)
     }
 
-    /// An event into the frame that its subscribers share.
+    /// Encodes an event into the frame that its subscribers share.
     pub fn encode(&self) -> impl Sized {
         testing::encode_event(&self.message)
     }

@@ -13,7 +13,7 @@ use dialogue::{Limits, RoomRef, silent_logger, testing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
 
-/// A chat line.
+/// A chat message.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
@@ -22,7 +22,7 @@ pub struct Message {
     sender_id: String,
 }
 
-/// The same, kept.
+/// A chat message that the room keeps in its history.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 50)]
 pub struct Line {
@@ -33,11 +33,11 @@ pub struct Line {
 rooms! {
     /// Every room.
     pub Rooms;
-    /// As many as are joined.
+    /// Each benchmark creates as many of these rooms as it needs.
     pub Lobby { number: u32 } = "lobby-{number}" {
         events: [Message], default_subscriptions: [Message], on_demand: true,
     }
-    /// One that remembers.
+    /// A room with history.
     pub Kept = "kept" { events: [Line], default_subscriptions: [Line], sync_history_on_join: true }
 }
 
@@ -49,13 +49,13 @@ pub struct Server {
     clients: Vec<Client>,
     /// The first client's connection.
     first: Option<Arc<Mutex<Input>>>,
-    /// What it sends as a trigger.
+    /// The trigger that the first client sends.
     frame: Bytes,
     written: Arc<Written>,
 }
 
 impl Server {
-    /// A server with so many clients, in no room.
+    /// A server with this many clients, in no room.
     pub fn new(clients: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -68,7 +68,8 @@ impl Server {
                 rooms_per_client: 1_000_000,
                 subscriptions_per_client: 1_000_000,
                 max_rooms: 1_000_000,
-                // Refuses nothing: with a longer one, most of what is measured would be its log of so many frames.
+                // No limit on the rate: with a longer window, the rate limiter's log of frames would dominate the
+                // measurement.
                 inbound_window: Duration::ZERO,
                 ..Limits::default()
             })
@@ -99,12 +100,12 @@ impl Server {
         }
     }
 
-    /// Takes every client into a room.
+    /// Joins every client to a room.
     pub fn join_all(&self, room: impl RoomRef + Clone) {
         self.join(&self.clients, room);
     }
 
-    /// Takes every client but one into a room, and returns that one.
+    /// Joins every client but one to a room, and returns that one.
     pub fn join_all_but_one(&self, room: impl RoomRef + Clone) -> Client {
         let (last, others) = self.clients.split_last().expect("a client");
         self.join(others, room);
@@ -114,12 +115,12 @@ impl Server {
     fn join(&self, clients: &[Client], room: impl RoomRef + Clone) {
         self.runtime.block_on(self.until_written(clients.len(), async {
             for client in clients {
-                client.join(room.clone()).await.expect("a seat");
+                client.join(room.clone()).await.expect("the join succeeds");
             }
         }));
     }
 
-    /// A trigger of the server in the first room, until so many frames have been written.
+    /// Triggers an event as the server in the first room, and waits until this many frames have been written.
     pub fn trigger(&self, frames: usize) {
         let message = Message {
             text: "x".repeat(80),
@@ -127,23 +128,23 @@ impl Server {
         };
         self.runtime.block_on(self.until_written(frames, async {
             let delivered = self.dialogue.trigger(Lobby { number: 0 }, message).await;
-            assert_eq!(delivered.expect("it is allowed").recipients, frames);
+            assert_eq!(delivered.expect("the trigger succeeds").recipients, frames);
         }));
     }
 
-    /// A trigger of the server in the room that remembers, which nobody is in.
+    /// Triggers an event as the server in the room with history, which has no members.
     pub fn keep(&self) {
         let line = Line { text: "x".repeat(80) };
         self.runtime.block_on(async {
-            self.dialogue.trigger(Kept, line).await.expect("it is allowed");
+            self.dialogue.trigger(Kept, line).await.expect("the trigger succeeds");
         });
     }
 
-    /// So many triggers of the first client in the first room, one after the other, each until it has been written to that
-    /// client.
+    /// Sends this many triggers from the first client in the first room, one after the other. Each trigger is complete
+    /// when its event has been written to that client.
     pub fn trigger_from_client(&self, times: u32) {
         let first = self.first.as_ref().expect("a client");
-        // In one go, because to enter the runtime is nothing that a server does for each message.
+        // All in one call, because a server does not enter the runtime for each message.
         self.runtime.block_on(async {
             for _ in 0..times {
                 self.until_written(1, async { put(first, self.frame.clone()) }).await;
@@ -151,19 +152,19 @@ impl Server {
         });
     }
 
-    /// A client comes into a room and leaves it, until it has been told.
+    /// Joins a client to a room and leaves it again, and waits until the client has received both frames.
     pub fn join_and_leave(&self, client: &Client, room: impl RoomRef + Clone) {
-        // `joined` and `left` go with one write.
+        // `joined` and `left` are sent in one write.
         self.runtime.block_on(self.until_written(1, async {
-            client.join(room.clone()).await.expect("a seat");
-            assert!(client.leave(room), "it is in the room");
+            client.join(room.clone()).await.expect("the join succeeds");
+            assert!(client.leave(room), "the client is in the room");
         }));
     }
 
-    /// Does something, and waits until so many writes have come of it.
-    async fn until_written(&self, writes: usize, what: impl Future<Output = ()>) {
+    /// Runs an action, and waits until it has caused this many writes.
+    async fn until_written(&self, writes: usize, action: impl Future<Output = ()>) {
         let before = lock(&self.written.0).count;
-        what.await;
+        action.await;
         self.written.reach(before + writes).await;
     }
 }
@@ -178,7 +179,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many writes there were, on all connections.
+/// The number of writes on all connections.
 #[derive(Default)]
 struct Written(Mutex<Writes>);
 
@@ -200,7 +201,7 @@ impl Written {
         }
     }
 
-    /// Waits until there were so many.
+    /// Waits until there were this many writes.
     async fn reach(&self, count: usize) {
         poll_fn(|context| {
             let mut writes = lock(&self.0);
@@ -215,14 +216,14 @@ impl Written {
     }
 }
 
-/// What a client has sent and the server has not read.
+/// The bytes that a client has sent and the server has not read yet.
 #[derive(Default)]
 struct Input {
     bytes: Bytes,
     reader: Option<Waker>,
 }
 
-/// Has a client send a frame, once the last has been read.
+/// Sends a frame as a client, once the server has read the last one.
 fn put(input: &Mutex<Input>, frame: Bytes) {
     let mut input = lock(input);
     input.bytes = frame;
@@ -231,7 +232,7 @@ fn put(input: &Mutex<Input>, frame: Bytes) {
     }
 }
 
-/// The server's side of a client's connection: takes everything at once, and counts how often.
+/// The server's side of a client's connection. It accepts all bytes at once and counts the writes.
 struct Connection {
     input: Arc<Mutex<Input>>,
     written: Arc<Written>,
@@ -278,7 +279,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// A client's text frame, masked with zeros, which leave it as it is.
+/// A client's text frame, masked with zeros, which leave its bytes unchanged.
 fn masked(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u8::try_from(text.len()) {

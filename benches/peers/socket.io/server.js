@@ -1,4 +1,4 @@
-// Socket.IO as its documentation has it, over WebSocket alone.
+// Socket.IO in the style of its documentation, over WebSocket only.
 
 const { Server } = require("socket.io");
 

@@ -1,4 +1,4 @@
-//! `Dialogue::builder()`, what it refuses, `state` and `logger`.
+//! `Dialogue::builder()`, the configurations that it rejects, `state` and `logger`.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use serde_json::json;
 
 mod other {
     dialogue::rooms! {
-        /// Claims an id that is taken.
+        /// Claims an id that another set has already declared.
         pub Rooms;
-        /// The same id as `dialogue_tests::Chat`.
+        /// Has the same id as `dialogue_tests::Chat`.
         pub Again = "chat" { events: [] }
     }
 }
 
 mod inside {
     dialogue::rooms! {
-        /// Claims an id that a family could have.
+        /// Claims an id that belongs to a family.
         pub Rooms;
-        /// One of `dialogue_tests::Project`.
+        /// Has an id of the family `dialogue_tests::Project`.
         pub Seven = "project-7" { events: [] }
     }
 }
 
 mod renamed {
     dialogue::rooms! {
-        /// Claims the ids of a family.
+        /// Claims the ids of a declared family.
         pub Rooms;
-        /// The ids of `dialogue_tests::Project`, whose field is called otherwise.
+        /// Has the same ids as `dialogue_tests::Project`, but its field has another name.
         pub Plan { slug: String } = "project-{slug}" { events: [] }
     }
 }
 
 #[test]
-fn rooms_of_two_sets_may_not_claim_the_same_id() {
+fn two_sets_of_rooms_cannot_claim_the_same_id() {
     let twice = Dialogue::builder().rooms::<Rooms>().rooms::<other::Rooms>().build();
     assert!(matches!(twice, Err(BuildError::DuplicateRoom { id }) if id == "chat"));
     let inside = Dialogue::builder().rooms::<Rooms>().rooms::<inside::Rooms>().build();
@@ -49,7 +49,7 @@ fn rooms_of_two_sets_may_not_claim_the_same_id() {
 }
 
 #[test]
-fn more_rooms_than_may_be_are_not_built() {
+fn a_builder_rejects_more_rooms_than_max_rooms() {
     let limits = Limits {
         max_rooms: 3,
         ..Limits::default()
@@ -59,7 +59,7 @@ fn more_rooms_than_may_be_are_not_built() {
 }
 
 #[test]
-fn a_base_path_is_segments_that_stand_for_themselves() {
+fn a_base_path_must_consist_of_literal_segments() {
     for path in [
         "", "/", "live", "/live/", "//live", "/a//b", "/.", "/a/../b", "/a b", "/a?b", "/a#b", "/ü", "/a%2fb", "/{x}",
         "/{", "/{*rest}", "/:x", "/*x", "/\n",
@@ -68,13 +68,13 @@ fn a_base_path_is_segments_that_stand_for_themselves() {
         assert!(matches!(built, Err(BuildError::BasePath { .. })), "{path:?}");
     }
     for path in ["/live", "/api/v1.2", "/~ada/chat_room-7", "/!$&'()+,;=@/..."] {
-        // Routes are made of it here.
+        // The router registers the routes under this path.
         let _ = Dialogue::builder().base_path(path).build().expect(path).router();
     }
 }
 
 #[test]
-fn an_origin_that_is_none_is_not_built() {
+fn a_builder_rejects_an_invalid_origin() {
     for origin in ["example.com", "https://", "https://example.com/path", "*", "null"] {
         let built = Dialogue::builder().allow_origin(origin).build();
         assert!(matches!(built, Err(BuildError::Origin { .. })), "{origin}");
@@ -82,7 +82,7 @@ fn an_origin_that_is_none_is_not_built() {
 }
 
 #[test]
-fn identity_comes_from_one_place() {
+fn a_builder_rejects_two_sources_of_identity() {
     let built = Dialogue::builder()
         .trust_client_identity()
         .authenticate(|_| async { Ok(Identity::anonymous()) })
@@ -91,14 +91,14 @@ fn identity_comes_from_one_place() {
 }
 
 #[test]
-fn two_events_of_one_name_are_ambiguous_where_a_room_allows_any_event() {
+fn two_events_with_the_same_name_are_ambiguous_if_a_room_allows_any_event() {
     let mine = EventDefinition::new("message").build().expect("a definition");
     let built = Dialogue::builder().rooms::<Rooms>().events([mine]).build();
     assert!(matches!(built, Err(BuildError::AmbiguousEvent { name, .. }) if name == "message"));
 }
 
 #[tokio::test]
-async fn events_given_to_the_builder_are_validated_in_open_rooms() {
+async fn events_registered_with_the_builder_are_validated_in_open_rooms() {
     let order = EventDefinition::new("order")
         .schema(json!({ "type": "object", "required": ["id"] }))
         .build()
@@ -112,15 +112,15 @@ async fn events_given_to_the_builder_are_validated_in_open_rooms() {
     assert_eq!(
         event["data"],
         json!({ "id": 1, "extra": true }),
-        "there is no type to shape it"
+        "no Rust type drops the unknown field"
     );
-    assert!(server.event("order").is_some() && server.event("unheard-of").is_none());
+    assert!(server.event("order").is_some() && server.event("unknown").is_none());
 }
 
 struct Greeting(&'static str);
 
 #[tokio::test]
-async fn hooks_reach_the_applications_state() {
+async fn hooks_can_reach_the_applications_state() {
     let server = TestServer::with(|builder| {
         builder.state(Greeting("welcome")).on_connected(|client| async move {
             let greeting = client.dialogue().state::<Greeting>().ok_or("no state")?;
@@ -130,11 +130,11 @@ async fn hooks_reach_the_applications_state() {
     .await;
     let mut ada = server.connect_as("ada").await;
     assert_eq!(ada.recv_type("direct").await["data"]["text"], "welcome");
-    assert!(server.state::<String>().is_none(), "it is of another type");
+    assert!(server.state::<String>().is_none(), "the state has another type");
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_logged_to_the_logger_that_was_given() {
+async fn failures_are_logged_to_the_given_logger() {
     let log = CapturedLog::default();
     let server = TestServer::with(|builder| {
         builder
@@ -153,31 +153,30 @@ async fn the_silent_logger_keeps_a_server_out_of_the_applications_log() {
     let server = TestServer::with(|builder| {
         builder
             .logger(silent_logger())
-            .on_joined(|_, _| async { Err::<(), _>("unheard") })
+            .on_joined(|_, _| async { Err::<(), _>("hook failure") })
     })
     .await;
     let mut ada = server.joined("ada", "chat").await;
     ada.assert_nothing_came().await;
-    tracing::error!("heard");
+    tracing::error!("logged by the application");
     assert!(
-        log.text().contains("heard") && !log.text().contains("unheard"),
+        log.text().contains("logged by the application") && !log.text().contains("hook failure"),
         "{}",
         log.text()
     );
 }
 
 #[tokio::test]
-async fn without_a_logger_the_applications_own_subscriber_is_used() {
+async fn without_a_logger_the_server_logs_to_the_applications_subscriber() {
     let log = CapturedLog::default();
     let _guard = tracing::dispatcher::set_default(&log.dispatch());
-    let server =
-        TestServer::with(|builder| builder.on_joined(|_, _| async { Err::<(), _>("for the application") })).await;
+    let server = TestServer::with(|builder| builder.on_joined(|_, _| async { Err::<(), _>("a hook failure") })).await;
     server.joined("ada", "chat").await;
-    log.line_with(&["for the application"]).await;
+    log.line_with(&["a hook failure"]).await;
 }
 
 #[tokio::test]
-async fn a_dialogue_is_a_cheap_handle_on_one_server() {
+async fn a_dialogue_is_a_cheap_handle_to_one_server() {
     let server = TestServer::plain().await;
     let other = server.dialogue().clone();
     let mut ada = server.joined("ada", "chat").await;
@@ -190,8 +189,8 @@ async fn a_dialogue_is_a_cheap_handle_on_one_server() {
 }
 
 #[test]
-fn limits_that_cannot_be_kept_are_not_built() {
-    let spoilt: [fn(&mut Limits); 9] = [
+fn a_builder_rejects_inconsistent_limits() {
+    let break_limits: [fn(&mut Limits); 9] = [
         |limits| limits.json_depth = 128,
         |limits| limits.message_bytes = 0,
         |limits| limits.queue_frames = 1,
@@ -202,16 +201,16 @@ fn limits_that_cannot_be_kept_are_not_built() {
         |limits| limits.room_page = 0,
         |limits| limits.ping_timeout = Duration::ZERO,
     ];
-    for spoil in spoilt {
+    for break_limit in break_limits {
         let mut limits = Limits::default();
-        spoil(&mut limits);
+        break_limit(&mut limits);
         let built = Dialogue::builder().limits(limits.clone()).build();
         assert!(matches!(built, Err(BuildError::Limits { .. })), "{limits:?}");
     }
 }
 
 #[tokio::test]
-async fn a_duration_may_be_as_long_as_durations_are() {
+async fn limits_accept_the_longest_duration() {
     let server = TestServer::limited(Limits {
         write_deadline: Duration::MAX,
         ping_interval: Duration::MAX,

@@ -12,7 +12,7 @@ fn client(server: &Dialogue, user: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_client_tells_who_it_is() {
+async fn a_client_handle_reports_its_identity() {
     let builder = Dialogue::builder().rooms::<Rooms>().authenticate(|_| async {
         let meta = json!({ "plan": "gold" }).as_object().cloned().unwrap_or_default();
         Ok(Identity::user("ada").claims(json!({ "role": "editor" })).meta(meta))
@@ -31,12 +31,16 @@ async fn a_client_tells_who_it_is() {
     socket
         .request(json!({ "type": "connect", "protocol": 1, "auth": { "token": "two" } }))
         .await;
-    assert_eq!(*ada.auth(), json!({ "token": "two" }), "a refresh replaces it");
+    assert_eq!(
+        *ada.auth(),
+        json!({ "token": "two" }),
+        "a renewal replaces the credentials"
+    );
     assert!(!format!("{ada:?}").contains("two"));
 }
 
 #[tokio::test]
-async fn clients_are_found_by_user_the_earliest_first() {
+async fn clients_of_a_user_are_listed_in_the_order_in_which_they_connected() {
     let server = TestServer::plain().await;
     let first = server.connect_as("ada").await;
     let second = server.connect_as("ada").await;
@@ -51,11 +55,14 @@ async fn clients_are_found_by_user_the_earliest_first() {
     assert_eq!(server.clients().len(), 3);
     assert!(server.clients_of("eve").is_empty());
     first.close().await;
-    until("the first's end", || server.clients_of("ada").len() == 1).await;
+    until("the removal of the first client", || {
+        server.clients_of("ada").len() == 1
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn the_server_lets_a_client_into_a_room_as_if_it_had_asked() {
+async fn the_server_can_join_a_room_on_behalf_of_a_client() {
     let server = TestServer::plain().await;
     server
         .trigger::<Message>(Booth, message("earlier"))
@@ -63,18 +70,18 @@ async fn the_server_lets_a_client_into_a_room_as_if_it_had_asked() {
         .expect("an event");
     let mut ada = server.connect_as("ada").await;
     let handle = client(&server, "ada");
-    let room = handle.join(Booth).await.expect("in");
+    let room = handle.join(Booth).await.expect("joined");
     assert_eq!(room.id().as_str(), "booth");
     let joined = ada.recv_type("joined").await;
-    assert!(joined.get("id").is_none(), "it was not asked for");
+    assert!(joined.get("id").is_none(), "the client did not request it");
     assert_eq!(joined["events"][0]["data"]["text"], "earlier");
     assert_eq!(ada.say("booth", "here I am").await["type"], "ok");
-    handle.join(Booth).await.expect("still in");
+    handle.join(Booth).await.expect("still joined");
     assert_eq!(room.size(), 1);
 }
 
 #[tokio::test]
-async fn every_way_not_to_get_in_is_an_error_of_its_own() {
+async fn every_reason_for_a_failed_join_has_its_own_error() {
     let server = TestServer::with(|builder| {
         builder
             .limits(Limits {
@@ -92,7 +99,7 @@ async fn every_way_not_to_get_in_is_an_error_of_its_own() {
     let _filling = (server.joined("x", "booth").await, server.joined("y", "booth").await);
     let ada = server.connect_as("ada").await;
     let handle = client(&server, "ada");
-    let failed = async |room: &str| handle.join(room).await.expect_err("not in");
+    let failed = async |room: &str| handle.join(room).await.expect_err("the join fails");
     assert_eq!(
         failed("elsewhere").await,
         JoinError::NoSuchRoom {
@@ -107,22 +114,22 @@ async fn every_way_not_to_get_in_is_an_error_of_its_own() {
         }
     );
     assert_eq!(handle.subscribe(Chat, "message"), Err(JoinError::NotInRoom));
-    handle.join(Chat).await.expect("in");
+    handle.join(Chat).await.expect("joined");
     assert!(matches!(failed("open").await, JoinError::Limited { .. }));
     assert_eq!(
-        handle.subscribe(Chat, "unheard-of"),
+        handle.subscribe(Chat, "unknown"),
         Err(JoinError::NoSuchEvent {
-            event: "unheard-of".into()
+            event: "unknown".into()
         })
     );
     ada.close().await;
-    until("ada's end", || !handle.is_connected()).await;
-    until("ada's end in the room", || server.clients_of("ada").is_empty()).await;
+    until("the end of ada's connection", || !handle.is_connected()).await;
+    until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
     assert_eq!(failed("chat").await, JoinError::Disconnected);
 }
 
 #[tokio::test]
-async fn the_server_takes_a_client_out_and_it_is_told() {
+async fn a_client_that_the_server_removes_from_a_room_receives_left() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let handle = client(&server, "ada");
@@ -136,7 +143,7 @@ async fn the_server_takes_a_client_out_and_it_is_told() {
 }
 
 #[tokio::test]
-async fn the_server_changes_what_a_client_hears() {
+async fn the_server_can_change_a_clients_subscriptions() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let handle = client(&server, "ada");
@@ -146,7 +153,7 @@ async fn the_server_changes_what_a_client_hears() {
     handle.subscribe(Chat, "typing").expect("in the room");
     handle.unsubscribe(Chat, "message").expect("in the room");
     assert_eq!(handle.subscriptions(Chat), ["typing", "user-joined"]);
-    server.trigger(Chat, message("unheard")).await.expect("an event");
+    server.trigger(Chat, message("not subscribed")).await.expect("an event");
     server
         .trigger(Chat, Typing { is_typing: true })
         .await
@@ -154,12 +161,12 @@ async fn the_server_changes_what_a_client_hears() {
     assert_eq!(ada.recv_type("event").await["event"], "typing");
     handle.subscribe_all(Chat).expect("in the room");
     assert_eq!(handle.subscriptions(Chat)[0], "*");
-    server.trigger(Chat, message("heard")).await.expect("an event");
-    assert_eq!(ada.recv_type("event").await["data"]["text"], "heard");
+    server.trigger(Chat, message("subscribed")).await.expect("an event");
+    assert_eq!(ada.recv_type("event").await["data"]["text"], "subscribed");
 }
 
 #[tokio::test]
-async fn a_client_is_sent_events_of_its_own_typed_and_raw() {
+async fn a_client_receives_direct_events_typed_and_raw() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let mut bob = server.connect_as("bob").await;
@@ -182,22 +189,22 @@ async fn a_client_is_sent_events_of_its_own_typed_and_raw() {
     ada.assert_nothing_came().await;
     bob.assert_nothing_came().await;
     ada.close().await;
-    until("ada's end", || !handle.is_connected()).await;
+    until("the end of ada's connection", || !handle.is_connected()).await;
     assert_eq!(handle.send(message("too late")), Ok(false));
 }
 
 #[tokio::test]
-async fn disconnect_ends_a_connection_with_4501_and_every_membership_with_it() {
+async fn disconnect_closes_the_connection_with_4501_and_ends_every_membership() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     client(&server, "ada").disconnect();
     assert_eq!(ada.expect_close().await, 4501);
-    until("ada's end", || server.clients().is_empty()).await;
+    until("the removal of ada's client", || server.clients().is_empty()).await;
     assert_eq!(server.room(Chat).expect("the room").size(), 0);
 }
 
 #[tokio::test]
-async fn a_users_rooms_are_those_of_all_its_clients() {
+async fn a_users_rooms_are_the_rooms_of_all_its_clients() {
     let server = TestServer::plain().await;
     let mut phone = server.joined("ada", "chat").await;
     let mut laptop = server.joined("ada", "booth").await;
@@ -220,7 +227,7 @@ async fn a_users_rooms_are_those_of_all_its_clients() {
 }
 
 #[tokio::test]
-async fn leave_all_with_runs_for_each_room_before_it_is_left() {
+async fn leave_all_with_runs_its_callback_for_each_room_before_leaving_it() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.joined("ada", "chat").await;
@@ -246,7 +253,7 @@ async fn leave_all_with_runs_for_each_room_before_it_is_left() {
 }
 
 #[tokio::test]
-async fn in_on_disconnected_a_client_is_still_in_its_rooms_and_may_say_goodbye_there() {
+async fn in_on_disconnected_a_client_is_still_in_its_rooms_and_can_say_goodbye() {
     let (record, gate) = (Record::default(), Gate::default());
     let (noted, held) = (record.clone(), gate.clone());
     let server = TestServer::with(|builder| {
@@ -279,5 +286,5 @@ async fn in_on_disconnected_a_client_is_still_in_its_rooms_and_may_say_goodbye_t
     gate.open();
     assert_eq!(bob.recv_type("event").await["data"], json!({ "username": "ada" }));
     record.expect(&["[]"]).await;
-    until("ada's end", || server.clients_of("ada").is_empty()).await;
+    until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
 }

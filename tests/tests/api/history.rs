@@ -1,4 +1,4 @@
-//! The `HistoryManager` given to the builder, and a room's history on the server's side.
+//! The `HistoryManager` passed to the builder, and a room's history on the server side.
 
 use dialogue::prelude::*;
 use dialogue::{EventDefinition, HistoryConfig, HistoryManager, HistorySetting, RoomConfig};
@@ -6,7 +6,7 @@ use dialogue_tests::{Chat, Message, Project, TestServer, Typing, message};
 use serde_json::json;
 
 #[tokio::test]
-async fn the_manager_given_to_the_builder_is_the_one_that_keeps() {
+async fn the_manager_passed_to_the_builder_keeps_the_history() {
     let manager = HistoryManager::new(HistoryConfig::default());
     let given = manager.clone();
     let server = TestServer::with(|builder| builder.history(given)).await;
@@ -24,17 +24,17 @@ async fn the_manager_given_to_the_builder_is_the_one_that_keeps() {
 }
 
 #[tokio::test]
-async fn an_events_own_limit_wins_over_the_managers() {
+async fn an_events_own_limit_overrides_the_managers() {
     let manager = HistoryManager::new(HistoryConfig {
         max_events_per_type: 2,
         ..HistoryConfig::default()
     });
     let server = TestServer::with(|builder| builder.history(manager)).await;
-    let by_the_manager = EventDefinition::new("noted")
+    let with_manager_limit = EventDefinition::new("noted")
         .history(HistorySetting::ManagerLimit)
         .build()
         .expect("a definition");
-    let config = RoomConfig::new("log").events([by_the_manager]).event::<Message>();
+    let config = RoomConfig::new("log").events([with_manager_limit]).event::<Message>();
     server.create_room(config).await.expect("a room");
     let mut ada = server.joined("ada", "log").await;
     for number in 0..7 {
@@ -47,7 +47,7 @@ async fn an_events_own_limit_wins_over_the_managers() {
 }
 
 #[tokio::test]
-async fn the_least_recently_used_room_is_forgotten_when_there_are_too_many() {
+async fn the_least_recently_used_room_is_evicted_when_there_are_too_many() {
     let manager = HistoryManager::new(HistoryConfig {
         max_rooms: 2,
         ..HistoryConfig::default()
@@ -64,7 +64,7 @@ async fn the_least_recently_used_room_is_forgotten_when_there_are_too_many() {
 }
 
 #[tokio::test]
-async fn a_room_gives_its_history_typed_and_raw_newest_first() {
+async fn a_room_returns_its_history_typed_and_raw_newest_first() {
     let server = TestServer::plain().await;
     let chat = server.room(Chat).expect("the room");
     for text in ["one", "two", "three"] {

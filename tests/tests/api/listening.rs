@@ -1,4 +1,4 @@
-//! `on` and `events`: handlers and streams.
+//! `on` and `events`: handlers and streams of events.
 
 use dialogue::prelude::*;
 use dialogue::{Limits, StreamError};
@@ -8,7 +8,7 @@ use dialogue_tests::{
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_handler_gets_a_rooms_events_typed_and_in_order() {
+async fn a_handler_receives_a_rooms_events_typed_and_in_order() {
     let server = TestServer::plain().await;
     let record = Record::default();
     let noted = record.clone();
@@ -24,7 +24,7 @@ async fn a_handler_gets_a_rooms_events_typed_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_handler_of_the_rooms_enum_gets_every_event_of_the_room() {
+async fn a_handler_for_the_rooms_enum_receives_every_event_of_the_room() {
     let server = TestServer::plain().await;
     let record = Record::default();
     let noted = record.clone();
@@ -52,7 +52,7 @@ async fn a_handler_of_the_rooms_enum_gets_every_event_of_the_room() {
 }
 
 #[tokio::test]
-async fn a_handler_of_json_gets_any_event_as_it_is() {
+async fn a_handler_for_json_receives_any_event_unchanged() {
     let server = TestServer::plain().await;
     let record = Record::default();
     let noted = record.clone();
@@ -68,7 +68,7 @@ async fn a_handler_of_json_gets_any_event_as_it_is() {
 }
 
 #[tokio::test]
-async fn every_stands_for_the_whole_family_and_for_nothing_else() {
+async fn every_covers_the_whole_family_and_nothing_else() {
     let server = TestServer::plain().await;
     let record = Record::default();
     let noted = record.clone();
@@ -90,7 +90,7 @@ async fn every_stands_for_the_whole_family_and_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_subscription_is_to_an_id_and_outlives_the_room() {
+async fn a_handler_is_registered_for_an_id_and_outlives_the_room() {
     let server = TestServer::plain().await;
     let record = Record::default();
     let noted = record.clone();
@@ -110,7 +110,7 @@ async fn a_subscription_is_to_an_id_and_outlives_the_room() {
 }
 
 #[tokio::test]
-async fn an_unsubscribed_handler_hears_nothing_more_and_others_do() {
+async fn an_unsubscribed_handler_receives_nothing_more_but_others_do() {
     let server = TestServer::plain().await;
     let (one, two) = (Record::default(), Record::default());
     let (noted_one, noted_two) = (one.clone(), two.clone());
@@ -118,7 +118,7 @@ async fn an_unsubscribed_handler_hears_nothing_more_and_others_do() {
         noted_one.note(message.data.text);
         async {}
     });
-    // Dropping what `on` returns keeps the handler.
+    // The handler stays registered when the value that `on` returns is dropped.
     drop(server.on(Chat, move |message: EventMessage<Message>| {
         noted_two.note(message.data.text);
         async {}
@@ -133,7 +133,7 @@ async fn an_unsubscribed_handler_hears_nothing_more_and_others_do() {
 }
 
 #[tokio::test]
-async fn a_handler_that_is_too_slow_loses_events_of_its_own_alone_and_they_are_counted() {
+async fn a_slow_handler_loses_only_its_own_events_and_the_loss_is_counted() {
     let server = TestServer::limited(Limits {
         handler_queue: 2,
         ..Limits::default()
@@ -158,7 +158,7 @@ async fn a_handler_that_is_too_slow_loses_events_of_its_own_alone_and_they_are_c
         server
             .trigger(Chat, message(&number.to_string()))
             .await
-            .expect("a trigger waits for no handler");
+            .expect("a trigger does not wait for handlers");
         quick.next().await;
     }
     assert_eq!(subscription.dropped(), 2);
@@ -167,7 +167,7 @@ async fn a_handler_that_is_too_slow_loses_events_of_its_own_alone_and_they_are_c
 }
 
 #[tokio::test]
-async fn a_stream_gives_events_in_order_and_ends_when_the_server_stops() {
+async fn a_stream_yields_events_in_order_and_ends_when_the_server_stops() {
     let server = TestServer::plain().await;
     let mut stream = server.events::<Message>(Chat);
     server.trigger(Chat, message("one")).await.expect("an event");
@@ -175,16 +175,16 @@ async fn a_stream_gives_events_in_order_and_ends_when_the_server_stops() {
     for text in ["one", "two"] {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.data.text, text);
     }
     server.stop().await;
-    assert!(within("the end", stream.next()).await.is_none());
+    assert!(within("the end of the stream", stream.next()).await.is_none());
 }
 
 #[tokio::test]
-async fn a_stream_whose_reader_is_too_slow_is_told_how_many_it_missed() {
+async fn a_stream_whose_reader_is_too_slow_reports_how_many_events_it_missed() {
     let server = TestServer::limited(Limits {
         handler_queue: 2,
         ..Limits::default()
@@ -197,19 +197,19 @@ async fn a_stream_whose_reader_is_too_slow_is_told_how_many_it_missed() {
             .await
             .expect("an event");
     }
-    let missed = within("a word of it", stream.next()).await;
+    let missed = within("the report of missed events", stream.next()).await;
     assert!(matches!(missed, Some(Err(StreamError::Lagged(3)))), "{missed:?}");
     for text in ["4", "5"] {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.data.text, text);
     }
 }
 
 #[tokio::test]
-async fn a_stream_is_a_futures_stream_of_a_family_too() {
+async fn a_stream_implements_futures_stream_and_covers_families() {
     use futures_util::StreamExt;
     let server = TestServer::plain().await;
     let stream = server.events::<Message>(Project::every());
@@ -223,7 +223,7 @@ async fn a_stream_is_a_futures_stream_of_a_family_too() {
 }
 
 #[tokio::test]
-async fn a_handler_that_triggers_into_its_own_room_for_ever_comes_to_an_end() {
+async fn a_handler_that_triggers_into_its_own_room_endlessly_is_stopped() {
     let server = TestServer::limited(Limits {
         handler_depth: 3,
         ..Limits::default()
@@ -251,7 +251,7 @@ async fn a_handler_that_triggers_into_its_own_room_for_ever_comes_to_an_end() {
         ])
         .await;
     assert_eq!(server.history().count("chat", "message"), 4);
-    // A new event is a new chain.
+    // A new event starts a new chain.
     ada.say("chat", "begin again").await;
     record.expect(&["again"]).await;
     until("the end of the second chain", || {

@@ -1,4 +1,4 @@
-//! The API of the runtime, call by call, as clients over sockets see it.
+//! The API of the server at run time, call by call, as clients over sockets see it.
 
 mod building;
 mod clients;

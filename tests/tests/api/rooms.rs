@@ -20,7 +20,7 @@ async fn a_room_is_found_by_type_value_handle_and_id() {
 }
 
 #[tokio::test]
-async fn a_handle_tells_all_about_a_room() {
+async fn a_room_handle_reports_everything_about_its_room() {
     let server = TestServer::plain().await;
     let chat = server.room(Chat).expect("the room");
     assert_eq!(
@@ -37,7 +37,7 @@ async fn a_handle_tells_all_about_a_room() {
     assert_eq!(server.room("open").expect("the room").default_subscriptions(), ["*"]);
     let _one = server.joined("ada", "chat").await;
     let _two = server.joined("ada", "chat").await;
-    assert_eq!(chat.size(), 2, "clients are counted, not users");
+    assert_eq!(chat.size(), 2, "the size counts clients, not users");
     let who: Vec<_> = chat
         .participants()
         .iter()
@@ -54,7 +54,7 @@ async fn a_handle_tells_all_about_a_room() {
 }
 
 #[tokio::test]
-async fn a_declared_family_makes_a_room_as_it_is_declared() {
+async fn a_room_of_a_declared_family_is_created_as_declared() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let room = server
@@ -73,7 +73,7 @@ async fn a_declared_family_makes_a_room_as_it_is_declared() {
 }
 
 #[tokio::test]
-async fn a_room_of_a_configuration_does_as_it_is_configured() {
+async fn a_room_created_from_a_config_follows_the_config() {
     let server = TestServer::plain().await;
     let pinned = EventDefinition::new("pinned").build().expect("a definition");
     let config = RoomConfig::new("lounge")
@@ -97,7 +97,7 @@ async fn a_room_of_a_configuration_does_as_it_is_configured() {
     assert_eq!(
         joined["events"].as_array().map(Vec::len),
         Some(1),
-        "it syncs one event of each type"
+        "the join replays one event of each type"
     );
     assert_eq!(joined["events"][0]["data"]["text"], "two");
     let trigger = |event: &str| json!({ "type": "trigger", "roomId": "lounge", "event": event, "data": { "username": "x", "text": "x" } });
@@ -109,12 +109,12 @@ async fn a_room_of_a_configuration_does_as_it_is_configured() {
         username: "bob".to_owned(),
     })
     .await
-    .expect("the server may");
-    assert!(room.trigger(Bell).await.is_err(), "it is not listed");
+    .expect("the server may trigger it");
+    assert!(room.trigger(Bell).await.is_err(), "the room does not list this event");
 }
 
 #[tokio::test]
-async fn a_configured_room_may_sync_all_its_history_or_take_any_event() {
+async fn a_configured_room_can_replay_all_its_history_or_accept_any_event() {
     let server = TestServer::plain().await;
     let config = RoomConfig::new("attic")
         .any_event()
@@ -134,7 +134,7 @@ async fn a_configured_room_may_sync_all_its_history_or_take_any_event() {
 }
 
 #[tokio::test]
-async fn a_room_configured_without_events_is_read_only() {
+async fn a_room_configured_without_events_is_read_only_for_clients() {
     let server = TestServer::plain().await;
     let board = server
         .create_room(RoomConfig::new("board").subscribe_to_all())
@@ -142,12 +142,15 @@ async fn a_room_configured_without_events_is_read_only() {
         .expect("a room");
     let mut ada = server.joined("ada", "board").await;
     assert_eq!(ada.say("board", "hi").await["code"], "EVENT_NOT_ALLOWED");
-    board.trigger(message("notice")).await.expect("the server may");
+    board
+        .trigger(message("notice"))
+        .await
+        .expect("the server may trigger it");
     assert_eq!(ada.recv_type("event").await["data"]["text"], "notice");
 }
 
 #[tokio::test]
-async fn every_way_not_to_create_a_room_is_an_error_of_its_own() {
+async fn every_reason_for_a_failed_room_creation_has_its_own_error() {
     let server = TestServer::limited(Limits {
         max_rooms: 6,
         ..Limits::default()
@@ -186,14 +189,14 @@ async fn every_way_not_to_create_a_room_is_an_error_of_its_own() {
     server
         .create_room(RoomConfig::new("x".repeat(128)))
         .await
-        .expect("the longest id there is");
+        .expect("the longest valid id");
     assert_eq!(of(RoomConfig::new("one-more")).await, CreateRoomError::TooMany);
     server.stop().await;
     assert_eq!(of(RoomConfig::new("late")).await, CreateRoomError::Stopped);
 }
 
 #[tokio::test]
-async fn nothing_is_created_before_it_is_awaited() {
+async fn creating_and_deleting_a_room_do_nothing_until_they_are_awaited() {
     let server = TestServer::plain().await;
     drop(server.create_room(Project { id: 7 }));
     drop(server.delete_room(Chat));
@@ -202,13 +205,13 @@ async fn nothing_is_created_before_it_is_awaited() {
 }
 
 #[tokio::test]
-async fn deleting_a_room_tells_its_members_and_everyone() {
+async fn deleting_a_room_notifies_its_members_and_every_other_client() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.connect_as("bob").await;
     server.trigger(Chat, message("last words")).await.expect("an event");
     assert!(server.delete_room(Chat).await);
-    assert!(!server.delete_room(Chat).await, "it was there once");
+    assert!(!server.delete_room(Chat).await, "the room was deleted already");
     ada.recv_type("event").await;
     assert_eq!(
         ada.recv().await,
@@ -221,7 +224,7 @@ async fn deleting_a_room_tells_its_members_and_everyone() {
 }
 
 #[tokio::test]
-async fn a_handle_deletes_the_very_room_that_it_is_of() {
+async fn a_handle_deletes_only_its_own_room_and_not_a_later_one_with_the_same_id() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
     assert!(old.delete());
@@ -233,7 +236,7 @@ async fn a_handle_deletes_the_very_room_that_it_is_of() {
 }
 
 #[tokio::test]
-async fn a_handle_means_its_very_room_in_every_call() {
+async fn a_handle_refers_to_its_own_room_in_every_call() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
     assert!(server.delete_room(old.clone()).await);
@@ -272,7 +275,7 @@ async fn a_handle_means_its_very_room_in_every_call() {
 }
 
 #[tokio::test]
-async fn a_handle_of_a_room_on_demand_makes_no_other() {
+async fn a_handle_to_a_deleted_on_demand_room_does_not_create_another() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "lobby-a").await;
     let old = server.room("lobby-a").expect("the room");
@@ -288,7 +291,7 @@ async fn a_handle_of_a_room_on_demand_makes_no_other() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_has_no_history_and_none_is_loaded_for_it() {
+async fn a_deleted_room_has_no_history_and_load_history_does_not_run_for_it() {
     let server = TestServer::with(|builder| {
         builder.load_history(|query| async move {
             Ok(vec![EventMessage::new(
@@ -306,7 +309,7 @@ async fn a_deleted_room_has_no_history_and_none_is_loaded_for_it() {
 }
 
 #[tokio::test]
-async fn a_room_on_demand_that_is_asked_about_shows_nothing_of_another_of_its_id() {
+async fn before_join_on_an_uncreated_on_demand_room_sees_no_history_of_a_room_with_the_same_id() {
     let (gate, record) = (Gate::default(), Record::default());
     let (held, noted) = (gate.clone(), record.clone());
     let server = TestServer::with(|builder| {
@@ -332,11 +335,14 @@ async fn a_room_on_demand_that_is_asked_about_shows_nothing_of_another_of_its_id
 }
 
 #[tokio::test]
-async fn a_room_of_which_nobody_could_be_told_is_not_created() {
+async fn a_room_that_is_too_long_to_announce_is_not_created() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let novel = RoomConfig::new("novel").description("x".repeat(1 << 20));
-    let error = server.create_room(novel).await.expect_err("it is too long");
+    let error = server
+        .create_room(novel)
+        .await
+        .expect_err("the description is too long");
     assert!(matches!(error, CreateRoomError::InvalidConfig { .. }), "{error}");
     ada.assert_nothing_came().await;
 }

@@ -1,4 +1,4 @@
-//! What a user may do, and until when: `revoke`, `authorize`, and a session that is renewed.
+//! What a user may do, and for how long: `revoke`, `authorize`, and the renewal of a session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use dialogue_tests::{Chat, Record, TestServer, message};
 use serde_json::json;
 
 #[tokio::test]
-async fn revoke_ends_every_connection_of_a_user_and_nothing_more_is_delivered() {
+async fn revoke_closes_every_connection_of_a_user_and_stops_delivery() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
@@ -38,7 +38,7 @@ async fn revoke_ends_every_connection_of_a_user_and_nothing_more_is_delivered() 
 }
 
 #[tokio::test]
-async fn authorize_decides_who_may_trigger_what_where() {
+async fn authorize_decides_which_client_may_trigger_which_event_in_which_room() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
@@ -70,17 +70,17 @@ async fn authorize_decides_who_may_trigger_what_where() {
     server
         .trigger(Chat, message("hi"))
         .await
-        .expect("the server is not asked");
+        .expect("authorize does not run for the server");
     let unknown = json!({ "type": "trigger", "roomId": "chat", "event": "user-joined", "data": { "username": "x" } });
     assert_eq!(eve.refused(unknown).await, "EVENT_NOT_ALLOWED");
     assert!(
         record.rest().await.is_empty(),
-        "it is asked only of what the room allows"
+        "authorize runs only for events that the room allows"
     );
 }
 
 #[tokio::test]
-async fn authorize_that_panics_denies() {
+async fn an_authorize_hook_that_panics_denies_the_trigger() {
     let server = TestServer::with(|builder| builder.authorize(|_, _, _| async { panic!("broken") })).await;
     let mut ada = server.joined("ada", "chat").await;
     assert_eq!(ada.say("chat", "hi").await["code"], "PERMISSION_DENIED");
@@ -88,7 +88,7 @@ async fn authorize_that_panics_denies() {
 }
 
 #[tokio::test]
-async fn a_renewed_session_is_asked_for_its_rooms_again() {
+async fn before_join_runs_again_for_every_room_when_a_session_is_renewed() {
     let allowed = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&allowed);
     let server = TestServer::with(|builder| {

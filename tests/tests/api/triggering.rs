@@ -1,4 +1,4 @@
-//! `trigger`, what it takes and every way it fails, and `broadcast`.
+//! `trigger`, the payloads that it accepts, every way it fails, and `broadcast`.
 
 use dialogue::prelude::*;
 use dialogue::{Delivery, Limits, TriggerError};
@@ -9,12 +9,12 @@ fn meta(value: Value) -> serde_json::Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn told(delivery: Delivery) -> (usize, Option<u64>) {
+fn recipients_and_seq(delivery: Delivery) -> (usize, Option<u64>) {
     (delivery.recipients, delivery.seq)
 }
 
 #[tokio::test]
-async fn a_trigger_tells_how_many_it_was_queued_for_and_its_number() {
+async fn a_trigger_returns_its_number_of_recipients_and_its_seq() {
     let server = TestServer::plain().await;
     let _ada = server.joined("ada", "chat").await;
     let _tab = server.joined("ada", "chat").await;
@@ -22,13 +22,17 @@ async fn a_trigger_tells_how_many_it_was_queued_for_and_its_number() {
     let second = server.trigger(Chat, message("two")).await.expect("an event");
     let volatile = server.trigger(Chat, Bell).await.expect("an event");
     assert_eq!(
-        [told(first), told(second), told(volatile)],
+        [
+            recipients_and_seq(first),
+            recipients_and_seq(second),
+            recipients_and_seq(volatile)
+        ],
         [(2, Some(1)), (2, Some(2)), (0, None)]
     );
 }
 
 #[tokio::test]
-async fn a_payload_says_who_sent_it_and_what_goes_with_it() {
+async fn a_payload_can_carry_its_sender_and_metadata() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     server.trigger(Chat, message("plain")).await.expect("an event");
@@ -46,7 +50,7 @@ async fn a_payload_says_who_sent_it_and_what_goes_with_it() {
 }
 
 #[tokio::test]
-async fn a_whole_envelope_keeps_sender_time_and_metadata_and_gets_room_and_number_anew() {
+async fn a_complete_envelope_keeps_sender_time_and_metadata_but_gets_a_new_room_and_seq() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.joined("ada", "project-7").await;
@@ -64,7 +68,7 @@ async fn a_whole_envelope_keeps_sender_time_and_metadata_and_gets_room_and_numbe
 }
 
 #[tokio::test]
-async fn a_room_handle_takes_any_event_and_checks_it_when_it_runs() {
+async fn a_room_handle_accepts_any_event_type_and_checks_it_at_run_time() {
     let server = TestServer::plain().await;
     let chat = server.room(Chat).expect("the room");
     chat.trigger(Typing { is_typing: true })
@@ -85,7 +89,7 @@ async fn a_room_handle_takes_any_event_and_checks_it_when_it_runs() {
     );
 }
 
-/// Another type under the name of [`Message`].
+/// Another type with the same event name as [`Message`].
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "message")]
 struct Impostor {
@@ -93,7 +97,7 @@ struct Impostor {
 }
 
 #[tokio::test]
-async fn a_type_of_the_same_name_is_not_the_event_that_the_room_allows() {
+async fn a_type_with_the_same_name_is_not_the_event_that_the_room_allows() {
     let server = TestServer::plain().await;
     let chat = server.room(Chat).expect("the room");
     let refused = chat.trigger(Impostor { number: 7 }).await;
@@ -101,7 +105,7 @@ async fn a_type_of_the_same_name_is_not_the_event_that_the_room_allows() {
 }
 
 #[tokio::test]
-async fn every_way_to_fail_is_an_error_of_its_own() {
+async fn every_reason_for_a_failed_trigger_has_its_own_error() {
     let server = TestServer::with(|builder| {
         builder
             .limits(Limits {
@@ -161,7 +165,7 @@ async fn every_way_to_fail_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_handle_of_a_deleted_room_triggers_nothing_even_if_another_has_taken_its_id() {
+async fn a_handle_to_a_deleted_room_triggers_nothing_even_if_a_new_room_has_its_id() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
     server.delete_room(Project { id: 7 }).await;
@@ -176,7 +180,7 @@ async fn a_handle_of_a_deleted_room_triggers_nothing_even_if_another_has_taken_i
 }
 
 #[tokio::test]
-async fn a_trigger_that_is_dropped_before_it_is_sent_is_never_sent() {
+async fn a_trigger_that_is_dropped_before_it_is_sent_sends_nothing() {
     let gate = Gate::default();
     let held = gate.clone();
     let server = TestServer::with(|builder| {
@@ -202,7 +206,7 @@ async fn a_trigger_that_is_dropped_before_it_is_sent_is_never_sent() {
 }
 
 #[tokio::test]
-async fn broadcast_reaches_every_client_in_whatever_room() {
+async fn broadcast_reaches_every_client_in_any_room_or_none() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.connect_as("bob").await;

@@ -7,7 +7,7 @@ use super::script::Script;
 use super::{connect_as, connect_to, reach};
 
 #[tokio::test]
-async fn a_client_comes_back_after_these_codes_and_with_its_resume() {
+async fn a_client_reconnects_after_these_codes_and_sends_its_resume_secret() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
@@ -18,7 +18,7 @@ async fn a_client_comes_back_after_these_codes_and_with_its_resume() {
         assert_eq!(connect["resume"], "r", "after {code}");
         served.say(super::script::connected()).await;
     }
-    // 1006: no close at all.
+    // 1006: the connection ends without a close.
     drop(served);
     let _served = script.accept_connected().await;
     let mut states = client.states();
@@ -26,7 +26,7 @@ async fn a_client_comes_back_after_these_codes_and_with_its_resume() {
 }
 
 #[tokio::test]
-async fn a_client_stays_away_after_these_codes_and_says_which() {
+async fn a_client_does_not_reconnect_after_these_codes_and_reports_the_code() {
     for code in [1002, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4999] {
         let script = Script::new().await;
         let url = script.url();
@@ -40,7 +40,7 @@ async fn a_client_stays_away_after_these_codes_and_says_which() {
 }
 
 #[tokio::test]
-async fn whom_the_server_disconnects_stays_away() {
+async fn a_client_that_the_server_disconnects_does_not_reconnect() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
     let mut states = client.states();
@@ -53,5 +53,5 @@ async fn whom_the_server_disconnects_stays_away() {
         ),
         "{closed:?}"
     );
-    assert!(within("the end", states.next()).await.is_none());
+    assert!(within("the end of the states", states.next()).await.is_none());
 }

@@ -1,4 +1,4 @@
-//! A server that means harm, or has lost its mind: the client neither panics nor grows.
+//! A server that is malicious or broken. The client neither panics nor uses ever more memory.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::script::{Script, connected, event, heard_all, joined};
 use super::{connect_to, lost, reach};
 
 #[tokio::test]
-async fn what_is_no_frame_of_the_protocol_ends_the_connection_and_the_client_comes_back() {
+async fn a_frame_that_is_not_in_the_protocol_ends_the_connection_and_the_client_reconnects() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
@@ -51,13 +51,16 @@ async fn what_is_no_frame_of_the_protocol_ends_the_connection_and_the_client_com
 }
 
 #[tokio::test]
-async fn any_frames_at_all_leave_the_client_alive() {
+async fn random_frames_do_not_kill_the_client() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
-    let chat = within("a seat", joining).await.expect("no panic").expect("a seat");
+    let chat = within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
     let mut dice = dice(7);
     let kinds = [
         "connected",
@@ -125,9 +128,9 @@ async fn any_frames_at_all_leave_the_client_alive() {
             }
         }
         served.say(frame).await;
-        // Something of the client's to answer, too.
+        // Give the client a request of its own to send.
         drop(tokio::spawn(chat.trigger(message("hi")).into_future()));
-        // A frame that is no frame ends the connection; then there is another one.
+        // An unknown frame ends the connection; then the client reconnects.
         served.say(json!({ "type": "ping-pong" })).await;
         if dice(10) == 0 {
             drop(served);
@@ -139,11 +142,11 @@ async fn any_frames_at_all_leave_the_client_alive() {
     let mut states = client.states();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     drop(served);
-    within("the end", client.disconnect()).await;
+    within("the end of the connection", client.disconnect()).await;
 }
 
 #[tokio::test]
-async fn a_reader_that_stalls_holds_a_bounded_number_of_events_and_is_told_how_many_it_missed() {
+async fn a_stalled_reader_holds_a_bounded_number_of_events_and_learns_how_many_it_missed() {
     const EVENTS: u64 = 5_000;
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).buffer(100, 1024 * 1024);
@@ -151,7 +154,10 @@ async fn a_reader_that_stalls_holds_a_bounded_number_of_events_and_is_told_how_m
     let client = client.expect("a connection");
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
-    let chat = within("a seat", joining).await.expect("no panic").expect("a seat");
+    let chat = within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
     let (mut stream, gate) = (chat.stream::<Message>(), Gate::default());
     let held = gate.clone();
     let handler = chat.on(move |_: EventMessage<Message>| {
@@ -162,29 +168,32 @@ async fn a_reader_that_stalls_holds_a_bounded_number_of_events_and_is_told_how_m
         served.say(event(seq, "hello")).await;
     }
     heard_all(&client, &mut served).await;
-    let first = within("an event", stream.next()).await.expect("not the end");
+    let first = within("an event", stream.next()).await.expect("the stream continues");
     assert!(matches!(first, Err(RoomStreamError::Lagged(4_900))), "{first:?}");
     for seq in EVENTS - 99..=EVENTS {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.seq, Some(seq));
     }
-    assert_eq!(handler.dropped(), 0, "it has not looked yet");
+    assert_eq!(handler.dropped(), 0, "the handler has not taken an event yet");
     gate.open();
-    until("the count", || handler.dropped() > 0).await;
+    until("the count of lost events", || handler.dropped() > 0).await;
     assert!(handler.dropped() >= EVENTS - 101, "{handler:?}");
 }
 
 #[tokio::test]
-async fn an_event_that_comes_twice_or_late_is_heard_once() {
+async fn an_event_that_arrives_twice_or_late_is_delivered_once() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
-    let chat = within("a seat", joining).await.expect("no panic").expect("a seat");
+    let chat = within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
     let mut stream = chat.stream::<Message>();
     for seq in [1, 1, 3, 2, 3, 4] {
         served.say(event(seq, "hello")).await;
@@ -192,20 +201,20 @@ async fn an_event_that_comes_twice_or_late_is_heard_once() {
     for expected in [1, 3, 4] {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.seq, Some(expected));
     }
 }
 
 #[tokio::test]
-async fn a_server_that_takes_the_client_into_ever_more_rooms_is_left() {
+async fn a_client_disconnects_from_a_server_that_joins_it_to_ever_more_rooms() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
     for number in 0..=100 {
         let mut frame = joined(&json!(number), &format!("room-{number}"), 0, json!([]));
-        // With an id, it looks like the answer to a join for which nobody waits any more.
+        // With an id, the frame looks like the reply to a join that nobody is waiting for.
         if number % 2 == 1 {
             frame.as_object_mut().expect("an object").remove("id");
         }
@@ -217,20 +226,20 @@ async fn a_server_that_takes_the_client_into_ever_more_rooms_is_left() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_to_the_upgrade_ends() {
+async fn an_endless_response_to_the_upgrade_is_cut_off() {
     let script = Script::new().await;
     let connecting = tokio::spawn(DialogueClient::connect(script.url()).into_future());
     let mut stream = script.accept_raw().await;
     let _ = stream.read(&mut [0; 4096]).await;
     let _ = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nX: ").await;
     let flood = async { while stream.write_all(&[b'x'; 4096]).await.is_ok() {} };
-    let (outcome, ()) = tokio::join!(connecting, within("the end", flood));
+    let (outcome, ()) = tokio::join!(connecting, within("the end of the connection", flood));
     let failed = outcome.expect("no panic");
     assert!(matches!(failed, Err(ClientError::Connect { .. })), "{failed:?}");
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_long_ends_the_connection() {
+async fn a_message_over_the_limit_ends_the_connection() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url())
         .max_message(10_000)
@@ -245,7 +254,7 @@ async fn a_message_that_is_too_long_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
+async fn a_silent_server_is_pinged_and_then_disconnected() {
     let script = Script::new().await;
     let url = script.url();
     let serving = async {
@@ -259,7 +268,7 @@ async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), serving);
     let mut states = client.states();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
-    // From here on, time passes when nobody has anything to do.
+    // From here on, the clock advances whenever every task is idle.
     tokio::time::pause();
     let ping = served.expect("ping").await;
     served.say(json!({ "type": "pong", "id": ping["id"] })).await;
@@ -270,33 +279,36 @@ async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_pongs_and_takes_none_is_given_up() {
+async fn a_server_that_sends_pings_without_reading_the_pongs_is_disconnected() {
     const MOST: usize = 400_000;
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
     let mut states = client.states();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
-    // When both sides wait for each other, time passes.
+    // When both sides wait for each other, the clock advances.
     tokio::time::pause();
     let sent = served.ping_without_end(MOST).await;
-    assert!(sent < MOST, "the client has taken {sent} pings");
+    assert!(sent < MOST, "the client accepted {sent} pings");
     while !matches!(states.next().await, Some(ConnectionState::Reconnecting { .. })) {}
 }
 
 #[tokio::test]
-async fn a_request_may_wait_as_long_as_durations_are() {
+async fn a_request_timeout_may_be_the_longest_duration() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).request_timeout(Duration::MAX);
     let (client, mut served) = tokio::join!(connecting.into_future(), script.accept_connected());
     let client = client.expect("a connection");
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
-    within("a seat", joining).await.expect("no panic").expect("a seat");
+    within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_answered_fails_in_time_and_a_late_answer_harms_nothing() {
+async fn an_unanswered_request_times_out_and_a_late_reply_does_no_harm() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).request_timeout(Duration::from_secs(3));
     let (client, mut served) = tokio::join!(connecting.into_future(), script.accept_connected());
@@ -312,11 +324,14 @@ async fn a_request_that_is_not_answered_fails_in_time_and_a_late_answer_harms_no
         .await;
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
-    within("a seat", joining).await.expect("no panic").expect("a seat");
+    within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
 }
 
 #[tokio::test]
-async fn a_server_that_always_has_more_rooms_is_asked_no_further_than_the_bound_or_an_empty_page() {
+async fn listing_rooms_stops_at_the_bound_or_at_an_empty_page_even_if_the_server_reports_more() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
@@ -344,7 +359,7 @@ async fn a_server_that_always_has_more_rooms_is_asked_no_further_than_the_bound_
 }
 
 #[tokio::test]
-async fn an_answer_of_another_kind_fails_the_request_and_ends_the_connection() {
+async fn a_reply_of_the_wrong_type_fails_the_request_and_ends_the_connection() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
@@ -359,13 +374,16 @@ async fn an_answer_of_another_kind_fails_the_request_and_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn the_way_back_waits_where_the_server_says_so() {
+async fn a_rejoin_waits_for_as_long_as_the_server_demands() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
     let joining = tokio::spawn(client.join(Chat).into_future());
     served.welcome_to("chat").await;
-    let chat = within("a seat", joining).await.expect("no panic").expect("a seat");
+    let chat = within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
     drop(served);
     let mut served = script.accept_connected().await;
     let join = served.expect("join").await;

@@ -1,4 +1,4 @@
-//! The Rust client against a real server, over real sockets: what it offers, and what it does when things break.
+//! The Rust client against a real server, over real sockets: its API, and its behaviour when things break.
 
 mod close_codes;
 mod gaps;
@@ -15,26 +15,26 @@ use dialogue_tests::{TestServer, within};
 use serde_json::json;
 use std::time::Duration;
 
-/// A client of this user.
+/// Connects a client of this user.
 async fn connect_as(server: &TestServer, user: &str) -> DialogueClient {
     connect_to(&format!("ws://{}", server.address()), user).await
 }
 
-/// A client of this user, which loses no time before it comes back.
+/// Connects a client of this user that reconnects without delay.
 async fn connect_to(url: &str, user: &str) -> DialogueClient {
     let connecting = DialogueClient::connect(url)
         .auth(json!({ "userId": user }))
         .backoff(Duration::from_millis(1), Duration::from_millis(20));
     within("a connection", connecting.into_future())
         .await
-        .expect("the server takes the client")
+        .expect("the server accepts the client")
 }
 
-/// Waits for a state.
+/// Waits until the connection is in a wanted state.
 async fn reach(states: &mut ConnectionStates, wanted: impl Fn(&ConnectionState) -> bool) -> ConnectionState {
     within("a state of the connection", async {
         loop {
-            let state = states.next().await.expect("the connection goes on");
+            let state = states.next().await.expect("the connection continues");
             if wanted(&state) {
                 return state;
             }

@@ -1,4 +1,4 @@
-//! What the client offers, call by call.
+//! The client's API, call by call.
 
 use dialogue::prelude::*;
 use dialogue::{ClientError, CloseReason, ConnectionState, Departure, ErrorCode, Limits, Page, RoomList};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::connect_as;
 
 #[tokio::test]
-async fn a_client_is_who_the_server_says_and_tells_so() {
+async fn a_client_reports_the_user_and_client_id_that_the_server_gave_it() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
     assert_eq!(client.user_id().expect("a user"), "ada");
@@ -22,13 +22,13 @@ async fn a_client_is_who_the_server_says_and_tells_so() {
 }
 
 #[tokio::test]
-async fn a_trigger_is_acknowledged_with_its_number_and_heard_by_everyone_typed() {
+async fn a_trigger_is_acknowledged_with_its_seq_and_delivered_typed_to_every_member() {
     let server = TestServer::plain().await;
     let (ada, bob) = (connect_as(&server, "ada").await, connect_as(&server, "bob").await);
     let record = Record::default();
     let chats = [
-        ada.join(Chat).await.expect("a seat"),
-        bob.join(Chat).await.expect("a seat"),
+        ada.join(Chat).await.expect("the join succeeds"),
+        bob.join(Chat).await.expect("the join succeeds"),
     ];
     for chat in &chats {
         let noted = record.clone();
@@ -42,8 +42,8 @@ async fn a_trigger_is_acknowledged_with_its_number_and_heard_by_everyone_typed()
         .await
         .expect("an event");
     assert_eq!(ack.seq, Some(1));
-    let heard = r#"hi Some(1) Some({"x": Number(1)})"#;
-    record.expect(&[heard, heard]).await;
+    let received = r#"hi Some(1) Some({"x": Number(1)})"#;
+    record.expect(&[received, received]).await;
     assert_eq!(
         chats[1]
             .trigger(Typing { is_typing: true })
@@ -55,10 +55,10 @@ async fn a_trigger_is_acknowledged_with_its_number_and_heard_by_everyone_typed()
 }
 
 #[tokio::test]
-async fn a_handler_takes_the_rooms_enum_or_any_event_as_json() {
+async fn a_handler_receives_the_rooms_enum_or_any_event_as_json() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).subscribe_all().await.expect("a seat");
+    let chat = client.join(Chat).subscribe_all().await.expect("the join succeeds");
     let (typed, any) = (Record::default(), Record::default());
     let (noted_typed, noted_any) = (typed.clone(), any.clone());
     chat.on(move |event: EventMessage<ChatEvent>| {
@@ -88,7 +88,7 @@ async fn a_handler_takes_the_rooms_enum_or_any_event_as_json() {
 }
 
 #[tokio::test]
-async fn what_comes_before_anybody_listens_waits_for_who_does_first() {
+async fn events_that_arrive_before_anybody_listens_wait_for_the_first_listener() {
     let server = TestServer::plain().await;
     for text in ["one", "two", "three"] {
         server.trigger(Booth, message(text)).await.expect("an event");
@@ -100,24 +100,24 @@ async fn what_comes_before_anybody_listens_waits_for_who_does_first() {
         noted.note(format!("{} {}", history.room_id, history.events.len()));
         async {}
     });
-    let booth = client.join(Booth).await.expect("a seat");
+    let booth = client.join(Booth).await.expect("the join succeeds");
     history.expect(&["booth 2"]).await;
     booth.trigger(message("four")).await.expect("an event");
     let mut stream = booth.stream::<Message>();
     for text in ["two", "three", "four"] {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.data.text, text);
     }
 }
 
 #[tokio::test]
-async fn an_event_that_is_refused_comes_back_with_its_violations() {
+async fn a_trigger_that_fails_validation_returns_its_violations() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let Err(ClientError::Refused(refused)) = chat.trigger(message("")).await else {
         panic!("an empty text is not allowed");
     };
@@ -134,10 +134,14 @@ async fn an_event_that_is_refused_comes_back_with_its_violations() {
 }
 
 #[tokio::test]
-async fn subscriptions_come_and_go_one_by_one_and_all_at_once() {
+async fn subscriptions_change_one_by_one_and_all_at_once() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).subscriptions(["typing"]).await.expect("a seat");
+    let chat = client
+        .join(Chat)
+        .subscriptions(["typing"])
+        .await
+        .expect("the join succeeds");
     let record = Record::default();
     let noted = record.clone();
     chat.on_any(move |event: EventMessage| {
@@ -161,39 +165,43 @@ async fn subscriptions_come_and_go_one_by_one_and_all_at_once() {
     ring().await;
     chat.unsubscribe::<Bell>().await.expect("a subscription");
     ring().await;
-    let heard = ["typing", "typing", "bell", "bell", "typing", "bell", "typing"];
-    record.expect(&heard).await;
+    let received = ["typing", "typing", "bell", "bell", "typing", "bell", "typing"];
+    record.expect(&received).await;
     let refused = chat
         .subscribe_to("no-such-event")
         .await
-        .expect_err("the room has it not");
+        .expect_err("the room does not have this event");
     assert_eq!(refused.code(), Some(ErrorCode::EventNotAllowed));
 }
 
 #[tokio::test]
-async fn a_join_with_subscriptions_ends_those_of_before_and_makes_a_narrowed_wildcard_whole() {
+async fn a_join_with_subscriptions_replaces_the_earlier_ones_and_restores_a_full_wildcard() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let open = client.join(Open).await.expect("a seat");
+    let open = client.join(Open).await.expect("the join succeeds");
     let mut stream = open.stream::<Value>();
     open.unsubscribe_from("bell").await.expect("a subscription");
-    client.join(Open).subscribe_all().await.expect("a seat");
+    client.join(Open).subscribe_all().await.expect("the join succeeds");
     open.trigger_raw("bell", json!(null)).await.expect("an event");
     let event = within("an event", stream.next())
         .await
-        .expect("not the end")
+        .expect("the stream continues")
         .expect("an event");
     assert_eq!(event.event.as_str(), "bell");
     assert_eq!(open.subscriptions()[0], "*");
-    client.join(Open).subscriptions(["typing"]).await.expect("a seat");
+    client
+        .join(Open)
+        .subscriptions(["typing"])
+        .await
+        .expect("the join succeeds");
     assert_eq!(open.subscriptions(), ["typing"]);
 }
 
 #[tokio::test]
-async fn history_is_paged_through_without_skipping() {
+async fn history_pages_skip_nothing() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     for text in ["1", "2", "3"] {
         chat.trigger(message(text)).await.expect("an event");
     }
@@ -214,7 +222,7 @@ async fn history_is_paged_through_without_skipping() {
 }
 
 #[tokio::test]
-async fn rooms_are_listed_created_and_deleted_and_others_are_told() {
+async fn clients_list_create_and_delete_rooms_and_other_clients_are_notified() {
     let server = TestServer::plain().await;
     let (ada, bob) = (connect_as(&server, "ada").await, connect_as(&server, "bob").await);
     let record = Record::default();
@@ -236,15 +244,18 @@ async fn rooms_are_listed_created_and_deleted_and_others_are_told() {
     assert_eq!((room.id.as_str(), room.max_size), ("table-7", Some(3)));
     assert!(ada.list_rooms().await.expect("rooms").rooms.contains(&room));
     assert_eq!(
-        bob.delete_room(Table { number: 7 }).await.expect_err("not his").code(),
+        bob.delete_room(Table { number: 7 })
+            .await
+            .expect_err("bob did not create it")
+            .code(),
         Some(ErrorCode::PermissionDenied)
     );
-    ada.delete_room(Table { number: 7 }).await.expect("hers");
+    ada.delete_room(Table { number: 7 }).await.expect("ada created it");
     record.expect(&[r#"Seven by Some("ada")"#, "table-7 is gone"]).await;
 }
 
 #[tokio::test]
-async fn every_room_is_listed_however_short_the_servers_pages_are() {
+async fn every_room_is_listed_even_if_the_servers_pages_are_short() {
     let limits = Limits {
         room_page: 2,
         ..Limits::default()
@@ -258,15 +269,15 @@ async fn every_room_is_listed_however_short_the_servers_pages_are() {
     let listed = client.list_rooms().await.expect("rooms");
     let rooms = ["booth", "chat", "news", "open", "project-1", "project-2", "project-3"];
     assert_eq!((ids(&listed), listed.more), (rooms.map(str::to_owned).to_vec(), false));
-    let behind = client.list_rooms_after("open").await.expect("rooms");
-    assert_eq!(ids(&behind), rooms[4..]);
+    let after = client.list_rooms_after("open").await.expect("rooms");
+    assert_eq!(ids(&after), rooms[4..]);
 }
 
 #[tokio::test]
-async fn leaving_ends_streams_and_handlers_and_further_requests() {
+async fn leaving_a_room_ends_its_streams_handlers_and_requests() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let (mut stream, record) = (chat.stream::<Message>(), Record::default());
     let noted = record.clone();
     chat.on_left(move |departure| {
@@ -274,7 +285,7 @@ async fn leaving_ends_streams_and_handlers_and_further_requests() {
         async {}
     });
     chat.leave().await.expect("left");
-    assert!(within("the end", stream.next()).await.is_none());
+    assert!(within("the end of the stream", stream.next()).await.is_none());
     record.expect(&["Left"]).await;
     assert!(!chat.is_joined() && client.room(Chat).is_none());
     let room = "chat".into();
@@ -283,30 +294,33 @@ async fn leaving_ends_streams_and_handlers_and_further_requests() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_not_known_at_compile_time_is_checked_by_the_server() {
+async fn a_room_that_is_unknown_at_compile_time_is_checked_by_the_server() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let room = client.join_id("open").await.expect("a seat");
+    let room = client.join_id("open").await.expect("the join succeeds");
     let mut stream = room.stream::<Value>();
     room.trigger_raw("made-up", json!([1])).await.expect("an event");
     let event = within("an event", stream.next())
         .await
-        .expect("not the end")
+        .expect("the stream continues")
         .expect("an event");
     assert_eq!((event.event.as_str(), event.data), ("made-up", json!([1])));
-    let chat = client.join_id("chat").await.expect("a seat");
+    let chat = client.join_id("chat").await.expect("the join succeeds");
     let username = "ada".to_owned();
     let refused = chat
         .trigger(UserJoined { username })
         .await
-        .expect_err("the server's alone");
+        .expect_err("only the server may trigger it");
     assert_eq!(refused.code(), Some(ErrorCode::EventNotAllowed));
-    let none = client.join_id("no-such-room").await.expect_err("there is none");
+    let none = client
+        .join_id("no-such-room")
+        .await
+        .expect_err("the room does not exist");
     assert_eq!(none.code(), Some(ErrorCode::RoomNotFound));
 }
 
 #[tokio::test]
-async fn the_server_takes_a_client_into_a_room_and_out_of_it() {
+async fn the_server_can_join_a_client_to_a_room_and_remove_it() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
     let record = Record::default();
@@ -316,9 +330,9 @@ async fn the_server_takes_a_client_into_a_room_and_out_of_it() {
         async {}
     });
     let on_server = server.clients().remove(0);
-    on_server.join(Open).await.expect("a seat");
+    on_server.join(Open).await.expect("the join succeeds");
     record.expect(&["open"]).await;
-    let open = client.room(Open).expect("it is in");
+    let open = client.room(Open).expect("the client is in the room");
     let (mut stream, left) = (open.stream::<Message>(), Record::default());
     let noted = left.clone();
     open.on_left(move |departure| {
@@ -328,7 +342,7 @@ async fn the_server_takes_a_client_into_a_room_and_out_of_it() {
     server.trigger(Open, message("hi")).await.expect("an event");
     let event = within("an event", stream.next())
         .await
-        .expect("not the end")
+        .expect("the stream continues")
         .expect("an event");
     assert_eq!(event.data.text, "hi");
     assert!(on_server.leave(Open));
@@ -336,11 +350,11 @@ async fn the_server_takes_a_client_into_a_room_and_out_of_it() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_tells_its_members_why_they_are_out() {
+async fn members_of_a_deleted_room_learn_why_they_left() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let client = connect_as(&server, "ada").await;
-    let project = client.join(Project { id: 7 }).await.expect("a seat");
+    let project = client.join(Project { id: 7 }).await.expect("the join succeeds");
     let record = Record::default();
     let noted = record.clone();
     project.on_left(move |departure| {
@@ -352,7 +366,7 @@ async fn a_deleted_room_tells_its_members_why_they_are_out() {
 }
 
 #[tokio::test]
-async fn a_direct_event_comes_typed_and_as_it_is() {
+async fn a_direct_event_is_delivered_typed_and_raw() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
     let record = Record::default();
@@ -366,43 +380,43 @@ async fn a_direct_event_comes_typed_and_as_it_is() {
         async {}
     });
     server.broadcast(message("all")).expect("an event");
-    let mut heard = [record.next().await, record.next().await];
-    heard.sort();
-    assert_eq!(heard, ["all", r#"message {"text":"all"}"#]);
+    let mut received = [record.next().await, record.next().await];
+    received.sort();
+    assert_eq!(received, ["all", r#"message {"text":"all"}"#]);
 }
 
 #[tokio::test]
-async fn the_last_handle_closes_the_connection_and_a_room_is_one() {
+async fn the_connection_closes_with_its_last_handle_and_a_room_counts_as_a_handle() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     drop(client);
     chat.trigger(message("still here")).await.expect("an event");
     drop(chat);
-    until("the end of the connection", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.clients().is_empty()).await;
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_is_closed_for_good() {
+async fn a_client_that_disconnects_stays_closed() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let mut stream = chat.stream::<Message>();
-    within("the end", client.disconnect()).await;
+    within("the end of the connection", client.disconnect()).await;
     assert_eq!(client.state(), ConnectionState::Closed(CloseReason::ByClient));
-    assert!(within("the end", stream.next()).await.is_none());
+    assert!(within("the end of the stream", stream.next()).await.is_none());
     assert_eq!(
         chat.trigger(message("too late")).await,
         Err(ClientError::Closed(CloseReason::ByClient))
     );
-    until("the end of the connection", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.clients().is_empty()).await;
 }
 
 #[tokio::test]
-async fn nothing_is_sent_for_a_request_that_is_dropped_before_it_is_awaited() {
+async fn a_request_that_is_dropped_before_it_is_awaited_sends_nothing() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     drop(chat.trigger(message("never")));
     drop(client.join(Open));
     assert_eq!(chat.trigger(message("first")).await.expect("an event").seq, Some(1));

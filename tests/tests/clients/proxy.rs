@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts its connections: when a test says so, or after any number of bytes.
+//! A TCP proxy that cuts its connections, on demand or after a given number of bytes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Stands between clients and a server.
+/// Relays bytes between clients and a server.
 pub(crate) struct Proxy {
     address: SocketAddr,
     open: watch::Sender<bool>,
@@ -17,13 +17,13 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// One that cuts only when it is told to.
+    /// A proxy that cuts connections only on demand.
     pub(crate) async fn to(server: SocketAddr) -> Self {
         Self::start(server, None).await
     }
 
-    /// One that cuts each connection after so many bytes, both ways together, as `budget` gives for each in turn; never
-    /// where it gives none.
+    /// A proxy that cuts each connection after a number of bytes, both directions together. `budget` gives the number
+    /// for each connection; it never cuts a connection for which `budget` gives `None`.
     pub(crate) async fn cutting(server: SocketAddr, budget: impl FnMut() -> Option<u64> + Send + 'static) -> Self {
         Self::start(server, Some(Box::new(budget))).await
     }
@@ -47,13 +47,13 @@ impl Proxy {
         format!("ws://{}", self.address)
     }
 
-    /// Cuts every connection, and each new one at once.
+    /// Cuts every connection now, and each new one as soon as it opens.
     pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }
 
     /// Lets connections through again.
-    pub(crate) fn mend(&self) {
+    pub(crate) fn restore(&self) {
         self.open.send_replace(true);
     }
 
@@ -86,10 +86,10 @@ async fn relay(
     if left.load(Ordering::Relaxed) == 0 {
         cuts.fetch_add(1, Ordering::Relaxed);
     }
-    // Dropped with a reset where something is unread, as a network's end is.
+    // Dropping a socket with unread bytes resets the connection, as a failing network does.
 }
 
-/// Passes bytes on until there are none, or no more are to be.
+/// Relays bytes until the source ends or the budget is used up.
 async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), left: &AtomicU64) {
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
@@ -101,7 +101,7 @@ async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + U
     }
 }
 
-/// Numbers that look random and are the same each time (SplitMix64).
+/// Pseudo-random numbers that are the same for the same seed (SplitMix64).
 pub(crate) fn dice(mut seed: u64) -> impl FnMut(u64) -> u64 + Send {
     move |below| {
         seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

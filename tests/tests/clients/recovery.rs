@@ -1,4 +1,4 @@
-//! Lost connections: what comes back, what is told to be gone, and what is sent again.
+//! Lost connections: what the client recovers, which gaps it reports, and which requests it sends again.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use dialogue_tests::{Chat, Gate, Message, Project, Record, Rooms, TestServer, me
 use super::proxy::{Proxy, dice};
 use super::{connect_to, lost, reach};
 
-/// A numbered line, of which a room keeps more than a test ever triggers.
+/// A numbered line. The room keeps more of them than any test triggers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 1000)]
 struct Line {
@@ -29,7 +29,7 @@ async fn hall() -> TestServer {
     TestServer::start(builder).await
 }
 
-/// Cuts in 300 to 2,000 bytes: behind the handshake, and before much.
+/// Budgets of 300 to 2,000 bytes: a cut comes after the handshake, but before much else.
 pub(super) fn cuts(seed: u64, number: u64) -> impl FnMut() -> Option<u64> + Send {
     let (mut dice, mut left) = (dice(seed), number);
     move || {
@@ -39,7 +39,7 @@ pub(super) fn cuts(seed: u64, number: u64) -> impl FnMut() -> Option<u64> + Send
 }
 
 #[tokio::test]
-async fn every_event_comes_once_and_in_order_however_the_connection_is_cut() {
+async fn every_event_arrives_once_and_in_order_wherever_the_connection_is_cut() {
     const EVENTS: u64 = 200;
     for seed in 1..=3 {
         let server = hall().await;
@@ -48,7 +48,7 @@ async fn every_event_comes_once_and_in_order_however_the_connection_is_cut() {
             .auth(serde_json::json!({ "userId": "ada" }))
             .backoff(std::time::Duration::from_millis(1), std::time::Duration::from_millis(5));
         let client = connecting.in_background().expect("a URL");
-        // A join that is cut before its answer fails, and is repeated by whoever wants it.
+        // A join that is cut before its reply fails, so the application must repeat it.
         let hall = loop {
             match within("an answer", client.join(Hall).into_future()).await {
                 Ok(hall) => break hall,
@@ -62,12 +62,12 @@ async fn every_event_comes_once_and_in_order_however_the_connection_is_cut() {
                 tokio::task::yield_now().await;
             }
         }
-        // Whatever came before the join was not due.
+        // Events from before the join need not arrive.
         let mut last: Option<u64> = None;
         while last != Some(EVENTS) {
             let line = within("a line", stream.next())
                 .await
-                .expect("not the end")
+                .expect("the stream continues")
                 .expect("no gap");
             assert!(
                 last.is_none_or(|last| line.data.number == last + 1),
@@ -75,12 +75,12 @@ async fn every_event_comes_once_and_in_order_however_the_connection_is_cut() {
             );
             last = Some(line.data.number);
         }
-        assert!(proxy.cuts() > 3, "something was cut: {}", proxy.cuts());
+        assert!(proxy.cuts() > 3, "too few connections were cut: {}", proxy.cuts());
     }
 }
 
 #[tokio::test]
-async fn a_trigger_is_carried_out_once_however_the_connection_is_cut() {
+async fn a_trigger_is_executed_once_wherever_the_connection_is_cut() {
     for seed in 1..=3 {
         let server = hall().await;
         let counts: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
@@ -88,7 +88,7 @@ async fn a_trigger_is_carried_out_once_however_the_connection_is_cut() {
         server.on(Hall, move |line: EventMessage<Line>| {
             *counted
                 .lock()
-                .expect("nobody panics")
+                .expect("the lock is not poisoned")
                 .entry(line.data.number)
                 .or_default() += 1;
             async {}
@@ -106,21 +106,33 @@ async fn a_trigger_is_carried_out_once_however_the_connection_is_cut() {
         };
         for number in 1..=60 {
             let ack = within("an answer", hall.trigger(Line { number }).into_future()).await;
-            assert_eq!(ack.expect("a key makes it safe to repeat").seq, Some(number));
+            assert_eq!(
+                ack.expect("the idempotency key makes the trigger safe to repeat").seq,
+                Some(number)
+            );
         }
-        until("every line", || counts.lock().expect("nobody panics").len() == 60).await;
-        assert!(counts.lock().expect("nobody panics").values().all(|count| *count == 1));
-        assert!(proxy.cuts() > 3, "something was cut: {}", proxy.cuts());
+        until("every line", || {
+            counts.lock().expect("the lock is not poisoned").len() == 60
+        })
+        .await;
+        assert!(
+            counts
+                .lock()
+                .expect("the lock is not poisoned")
+                .values()
+                .all(|count| *count == 1)
+        );
+        assert!(proxy.cuts() > 3, "too few connections were cut: {}", proxy.cuts());
     }
 }
 
 #[tokio::test]
-async fn a_gap_is_told_in_its_place_before_what_the_room_still_has() {
+async fn a_gap_is_reported_before_the_events_that_the_room_still_has() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "ada").await;
-    let project = client.join(Project { id: 7 }).await.expect("a seat");
+    let project = client.join(Project { id: 7 }).await.expect("the join succeeds");
     let (mut stream, record) = (project.stream::<Message>(), Record::default());
     let noted = record.clone();
     project.on_recovered(move |recovery| {
@@ -139,13 +151,19 @@ async fn a_gap_is_told_in_its_place_before_what_the_room_still_has() {
     };
     say("1").await;
     proxy.cut();
-    until("the end of the connection", || server.clients().is_empty()).await;
+    until("the server to notice the lost connection", || {
+        server.clients().is_empty()
+    })
+    .await;
     say("2").await;
     proxy.mend();
     record.expect(&["complete"]).await;
     proxy.cut();
-    until("the end of the connection", || server.clients().is_empty()).await;
-    // The room keeps five.
+    until("the server to notice the lost connection", || {
+        server.clients().is_empty()
+    })
+    .await;
+    // The room keeps five events.
     for text in ["3", "4", "5", "6", "7", "8"] {
         say(text).await;
     }
@@ -154,26 +172,26 @@ async fn a_gap_is_told_in_its_place_before_what_the_room_still_has() {
     for text in ["1", "2"] {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.data.text, text);
     }
-    let gap = within("the gap", stream.next()).await.expect("not the end");
+    let gap = within("the gap", stream.next()).await.expect("the stream continues");
     let Err(RoomStreamError::Gap(gap)) = gap else {
-        panic!("{gap:?} is no gap");
+        panic!("not a gap: {gap:?}");
     };
     assert_eq!((gap.last_seen, gap.same_epoch), (2, true));
     for text in ["4", "5", "6", "7", "8"] {
         let event = within("an event", stream.next())
             .await
-            .expect("not the end")
+            .expect("the stream continues")
             .expect("an event");
         assert_eq!(event.data.text, text);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_restarts_on_its_port_is_found_again_and_the_gap_is_told() {
+async fn a_client_reconnects_to_a_restarted_server_and_reports_the_gap() {
     let build = || {
         let builder = Dialogue::builder().rooms::<Rooms>().trust_client_identity();
         builder.build().expect("a server")
@@ -181,12 +199,12 @@ async fn a_server_that_restarts_on_its_port_is_found_again_and_the_gap_is_told()
     let first = build();
     let address = first.start(([127, 0, 0, 1], 0)).await.expect("a port");
     let client = connect_to(&format!("ws://{address}"), "ada").await;
-    let (mut states, chat) = (client.states(), client.join(Chat).await.expect("a seat"));
+    let (mut states, chat) = (client.states(), client.join(Chat).await.expect("the join succeeds"));
     let mut stream = chat.stream::<Message>();
     first.trigger(Chat, message("before")).await.expect("an event");
     let event = within("an event", stream.next())
         .await
-        .expect("not the end")
+        .expect("the stream continues")
         .expect("an event");
     assert_eq!(event.data.text, "before");
     within("the drain", first.stop()).await.expect("a drain");
@@ -194,22 +212,22 @@ async fn a_server_that_restarts_on_its_port_is_found_again_and_the_gap_is_told()
     let second = build();
     second.start(address).await.expect("the same port");
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
-    until("the way back", || second.is_in_room("ada", "chat")).await;
+    until("the rejoin", || second.is_in_room("ada", "chat")).await;
     second.trigger(Chat, message("after")).await.expect("an event");
-    let gap = within("the gap", stream.next()).await.expect("not the end");
+    let gap = within("the gap", stream.next()).await.expect("the stream continues");
     assert!(
         matches!(&gap, Err(RoomStreamError::Gap(gap)) if !gap.same_epoch),
         "{gap:?}"
     );
     let event = within("an event", stream.next())
         .await
-        .expect("not the end")
+        .expect("the stream continues")
         .expect("an event");
     assert_eq!((event.data.text.as_str(), event.seq), ("after", Some(1)));
 }
 
 #[tokio::test]
-async fn what_was_on_its_way_fails_as_disconnected_unless_it_has_a_key() {
+async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
     let gate = Gate::default();
     let held = gate.clone();
     let server = TestServer::with(|builder| {
@@ -226,17 +244,17 @@ async fn what_was_on_its_way_fails_as_disconnected_unless_it_has_a_key() {
     .await;
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let keyed = tokio::spawn(chat.trigger(message("keyed")).into_future());
     gate.arrival().await;
     let bare = tokio::spawn(chat.trigger(message("bare")).without_key().into_future());
-    // The request after it shows that it is on its way: both go in order.
+    // If this later request has been sent, so has the trigger: both go in order.
     let history = tokio::spawn(chat.history::<Message>(dialogue::Page::newest(1)));
     let mut states = client.states();
     tokio::task::yield_now().await;
     proxy.cut();
     lost(&mut states).await;
-    // What was not sent yet would wait for the way back.
+    // A request that was not sent yet would wait for the reconnect instead of failing.
     let outcome = within("an answer", history).await.expect("no panic");
     assert_eq!(outcome.map(|page| page.more), Err(ClientError::Disconnected));
     assert_eq!(
@@ -260,7 +278,7 @@ async fn what_was_on_its_way_fails_as_disconnected_unless_it_has_a_key() {
 }
 
 #[tokio::test]
-async fn a_room_that_does_not_let_the_client_back_in_ends() {
+async fn a_room_that_denies_the_rejoin_ends_with_its_reason() {
     let closed = Arc::new(AtomicBool::new(false));
     let is_closed = Arc::clone(&closed);
     let server = TestServer::with(|builder| {
@@ -277,7 +295,7 @@ async fn a_room_that_does_not_let_the_client_back_in_ends() {
     .await;
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let (mut stream, record) = (chat.stream::<Message>(), Record::default());
     let noted = record.clone();
     chat.on_left(move |departure| {
@@ -286,23 +304,26 @@ async fn a_room_that_does_not_let_the_client_back_in_ends() {
     });
     closed.store(true, Ordering::Relaxed);
     proxy.cut();
-    until("the end of the connection", || server.clients().is_empty()).await;
+    until("the server to notice the lost connection", || {
+        server.clients().is_empty()
+    })
+    .await;
     proxy.mend();
     let left = record.next().await;
     assert!(
         left.contains("NotRejoined") && left.contains("closed for today"),
         "{left}"
     );
-    assert!(within("the end", stream.next()).await.is_none());
+    assert!(within("the end of the stream", stream.next()).await.is_none());
     assert!(client.rooms().is_empty());
 }
 
 #[tokio::test]
-async fn leaving_while_the_connection_is_lost_needs_no_server() {
+async fn leaving_a_room_while_the_connection_is_lost_needs_no_server() {
     let server = TestServer::plain().await;
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let mut states = client.states();
     proxy.cut();
     lost(&mut states).await;
@@ -314,26 +335,29 @@ async fn leaving_while_the_connection_is_lost_needs_no_server() {
 }
 
 #[tokio::test]
-async fn what_a_join_subscribes_to_while_the_connection_is_lost_counts_after_the_way_back() {
+async fn subscriptions_of_a_join_during_a_lost_connection_apply_after_the_reconnect() {
     let server = TestServer::plain().await;
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "ada").await;
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     let mut states = client.states();
     proxy.cut();
     lost(&mut states).await;
     let joining = tokio::spawn(client.join(Chat).subscriptions(["typing"]).into_future());
     tokio::task::yield_now().await;
     proxy.mend();
-    within("a seat", joining).await.expect("no panic").expect("a seat");
-    // Whatever is on its way by itself is behind this.
+    within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
+    // The client's automatic rejoin is complete once this reply arrives.
     client.list_rooms().await.expect("rooms");
     assert_eq!(chat.subscriptions(), ["typing"]);
     assert_eq!(server.clients()[0].subscriptions(Chat), ["typing"]);
 }
 
 #[tokio::test]
-async fn an_anonymous_user_is_the_same_one_after_a_lost_connection() {
+async fn an_anonymous_user_keeps_its_id_after_a_lost_connection() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "whoever").await;

@@ -1,4 +1,4 @@
-//! A server that says what a test has it say.
+//! A server whose every frame a test scripts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,12 +10,12 @@ use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 use dialogue::DialogueClient;
 use dialogue_tests::within;
 
-/// Listens, and serves by hand.
+/// Listens for connections; the test answers each one by hand.
 pub(crate) struct Script {
     listener: TcpListener,
 }
 
-/// One connection of it.
+/// One accepted connection.
 pub(crate) struct Served {
     socket: WebSocketStream<TcpStream>,
 }
@@ -34,7 +34,7 @@ impl Script {
         format!("ws://{}", self.address())
     }
 
-    /// The next connection, before the upgrade.
+    /// Accepts the next connection, before the upgrade.
     pub(crate) async fn accept_raw(&self) -> TcpStream {
         within("a connection", self.listener.accept())
             .await
@@ -42,7 +42,7 @@ impl Script {
             .0
     }
 
-    /// The next connection, upgraded.
+    /// Accepts the next connection and upgrades it.
     pub(crate) async fn accept(&self) -> Served {
         let stream = self.accept_raw().await;
         let (_, socket) = within("an upgrade", ServerBuilder::new().accept(stream))
@@ -51,7 +51,7 @@ impl Script {
         Served { socket }
     }
 
-    /// The next connection, upgraded and connected.
+    /// Accepts the next connection, upgrades it and answers `connect`.
     pub(crate) async fn accept_connected(&self) -> Served {
         let mut served = self.accept().await;
         served.expect("connect").await;
@@ -61,8 +61,8 @@ impl Script {
 }
 
 impl Served {
-    /// The next frame of the client; `None` at the end.
-    pub(crate) async fn hear(&mut self) -> Option<Value> {
+    /// The next frame from the client, or `None` at the end of the connection.
+    pub(crate) async fn recv(&mut self) -> Option<Value> {
         loop {
             let message = within("a frame of the client", self.socket.next()).await?.ok()?;
             if let Some(text) = message.as_text() {
@@ -73,12 +73,12 @@ impl Served {
 
     /// The next frame, which must be of this type.
     pub(crate) async fn expect(&mut self, kind: &str) -> Value {
-        let frame = self.hear().await.expect("the client speaks");
+        let frame = self.recv().await.expect("a frame from the client");
         assert_eq!(frame["type"], kind, "{frame}");
         frame
     }
 
-    /// Says something; that the client has gone is told by what is heard.
+    /// Sends a frame. It ignores a client that has gone, because the next read reports that.
     pub(crate) async fn say(&mut self, frame: Value) {
         self.say_text(frame.to_string()).await;
     }
@@ -88,11 +88,11 @@ impl Served {
     }
 
     pub(crate) async fn send(&mut self, message: Message) {
-        let _ = within("room for a frame", self.socket.send(message)).await;
+        let _ = within("space to send a frame", self.socket.send(message)).await;
     }
 
-    /// Waits until the client has read all that was said: until it answers a ping behind that.
-    pub(crate) async fn is_heard(&mut self) {
+    /// Waits until the client has read every frame sent so far, that is, until it answers a ping sent after them.
+    pub(crate) async fn wait_until_read(&mut self) {
         self.send(Message::ping("")).await;
         while let Some(Ok(message)) = within("a pong", self.socket.next()).await {
             if message.is_pong() {
@@ -101,7 +101,7 @@ impl Served {
         }
     }
 
-    /// Sends pings, and reads none of the answers, until the client has gone or so many are sent. Returns how many were.
+    /// Sends pings without reading the pongs, until the client has gone or `most` are sent. Returns how many were sent.
     pub(crate) async fn ping_without_end(&mut self, most: usize) -> usize {
         for sent in 0..most {
             if self.socket.send(Message::ping(vec![0; 125])).await.is_err() {
@@ -117,7 +117,7 @@ impl Served {
         self.send(Message::close(Some(code), "because")).await;
     }
 
-    /// Answers the next frame, which must be a join of `room`, as of a room where nothing has happened.
+    /// Answers the next frame, which must be a join of `room`, as if nothing had happened in the room yet.
     pub(crate) async fn welcome_to(&mut self, room: &str) -> Value {
         let join = self.expect("join").await;
         assert_eq!(join["roomId"], room, "{join}");
@@ -126,7 +126,7 @@ impl Served {
     }
 }
 
-/// Waits until the client has taken in all that was said to it.
+/// Waits until the client has processed every frame sent to it so far.
 pub(crate) async fn heard_all(client: &DialogueClient, served: &mut Served) {
     let listing = tokio::spawn(client.list_rooms());
     let list = served.expect("listRooms").await;

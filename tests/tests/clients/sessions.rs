@@ -1,4 +1,4 @@
-//! Credentials: who signs in, who renews, and who is turned away.
+//! Credentials: signing in, renewing a session, and being refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::script::{Script, connected};
 use super::{lost, reach};
 
-/// A server whose sessions end when the token's number of milliseconds is over; token 0 is refused.
+/// A server whose sessions last for the token's number of milliseconds. It refuses token 0.
 async fn with_tokens(record: &Record) -> TestServer {
     let noted = record.clone();
     let builder = Dialogue::builder().rooms::<Rooms>().authenticate(move |handshake| {
@@ -32,7 +32,7 @@ async fn with_tokens(record: &Record) -> TestServer {
 }
 
 #[tokio::test]
-async fn a_session_is_renewed_on_the_live_connection_by_new_credentials() {
+async fn a_session_is_renewed_with_new_credentials_on_the_live_connection() {
     let asked = Record::default();
     let server = with_tokens(&asked).await;
     let number = Arc::new(AtomicU64::new(0));
@@ -45,16 +45,16 @@ async fn a_session_is_renewed_on_the_live_connection_by_new_credentials() {
         .await
         .expect("a session");
     let connection = client.client_id();
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     for number in 0..3 {
         asked.expect(&[&format!(r#"{{"for":1000,"number":{number}}}"#)]).await;
     }
     chat.trigger(message("still here")).await.expect("an event");
-    assert_eq!(client.client_id(), connection, "it is one connection");
+    assert_eq!(client.client_id(), connection, "the client keeps its connection");
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_renewed_ends_and_the_client_comes_back_with_what_it_gets_then() {
+async fn a_session_that_cannot_be_renewed_ends_and_the_client_reconnects_with_new_credentials() {
     let asked = Record::default();
     let server = with_tokens(&asked).await;
     let number = Arc::new(AtomicU64::new(0));
@@ -88,7 +88,7 @@ async fn a_session_that_cannot_be_renewed_ends_and_the_client_comes_back_with_wh
 }
 
 #[tokio::test]
-async fn who_is_turned_away_is_told_why_and_does_not_try_again() {
+async fn a_client_that_is_refused_learns_why_and_does_not_retry() {
     let asked = Record::default();
     let server = with_tokens(&asked).await;
     let url = format!("ws://{}", server.address());
@@ -116,7 +116,7 @@ async fn who_is_turned_away_is_told_why_and_does_not_try_again() {
 }
 
 #[tokio::test]
-async fn a_callback_that_panics_is_a_failure_of_its_own() {
+async fn a_panic_in_the_credentials_callback_is_reported_as_its_own_error() {
     let server = with_tokens(&Record::default()).await;
     let connecting = DialogueClient::connect(format!("ws://{}", server.address())).auth_with(|| async {
         match std::hint::black_box(true) {
@@ -129,7 +129,7 @@ async fn a_callback_that_panics_is_a_failure_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_an_error_at_once_or_waited_for_in_the_background() {
+async fn connecting_to_an_absent_server_fails_at_once_or_retries_in_the_background() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -143,28 +143,31 @@ async fn a_server_that_is_not_there_is_an_error_at_once_or_waited_for_in_the_bac
     let joining = tokio::spawn(client.join(Chat).into_future());
     let server = Dialogue::builder().rooms::<Rooms>().trust_client_identity().build();
     server.expect("a server").start(address).await.expect("the port");
-    within("a seat", joining).await.expect("no panic").expect("a seat");
+    within("the join", joining)
+        .await
+        .expect("no panic")
+        .expect("the join succeeds");
 }
 
 #[tokio::test]
-async fn a_connect_that_the_server_refuses_is_told_at_once_and_not_repeated() {
+async fn a_refused_connect_is_reported_at_once_and_not_retried() {
     let server = TestServer::plain().await;
     let url = format!("ws://{}", server.address());
     let deep = || (0..40).fold(json!(null), |inner, _| json!([inner]));
     let refused = within("an answer", DialogueClient::connect(&url).auth(deep()).into_future()).await;
     let Err(ClientError::Refused(refused)) = refused else {
-        panic!("{refused:?} is no refusal");
+        panic!("not a refusal: {refused:?}");
     };
     assert_eq!(refused.code, ErrorCode::InvalidRequest);
     let client = DialogueClient::connect(&url)
         .auth(deep())
         .in_background()
         .expect("a URL");
-    within("the end", client.closed()).await;
+    within("the end of the connection", client.closed()).await;
 }
 
 #[tokio::test]
-async fn a_refusal_behind_which_no_close_comes_is_told_all_the_same_and_is_the_last_word() {
+async fn a_refused_connect_is_final_even_if_no_close_follows() {
     for code in ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"] {
         let script = Script::new().await;
         let client = DialogueClient::connect(script.url()).in_background().expect("a URL");
@@ -173,13 +176,13 @@ async fn a_refusal_behind_which_no_close_comes_is_told_all_the_same_and_is_the_l
         served
             .say(json!({ "type": "error", "code": code, "message": "no" }))
             .await;
-        served.is_heard().await;
+        served.wait_until_read().await;
         tokio::time::pause();
         let reason = client.closed().await;
         tokio::time::resume();
         assert!(reason.to_string().contains("no"), "{reason}");
     }
-    // What may be otherwise next time is tried again.
+    // The client retries a failure that may not happen again.
     let script = Script::new().await;
     let _client = DialogueClient::connect(script.url()).in_background().expect("a URL");
     let mut served = script.accept().await;

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 #[tokio::test]
-async fn tls_is_spoken_with_who_has_a_certificate_that_is_trusted_and_with_nobody_else() {
+async fn tls_connections_succeed_only_with_a_trusted_certificate() {
     let server = TestServer::plain().await;
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let certificate = key.cert.der().clone();
@@ -46,7 +46,7 @@ async fn tls_is_spoken_with_who_has_a_certificate_that_is_trusted_and_with_nobod
         .auth(json!({ "userId": "ada" }))
         .trust(certificate.to_vec());
     let client = within("a connection", trusting.into_future()).await.expect("TLS");
-    let chat = client.join(Chat).await.expect("a seat");
+    let chat = client.join(Chat).await.expect("the join succeeds");
     chat.trigger(message("hi")).await.expect("an event");
     let wary = within("an answer", DialogueClient::connect(&url).into_future()).await;
     assert!(matches!(wary, Err(ClientError::Connect { .. })), "{wary:?}");

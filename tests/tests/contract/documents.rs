@@ -1,4 +1,4 @@
-//! What a server publishes of its rooms.
+//! The documents that a server publishes about its rooms.
 
 use dialogue::{Dialogue, EventDefinition, RoomSet};
 use dialogue_tests::{TestServer, within};
@@ -18,7 +18,7 @@ async fn a_server_serves_the_types_and_the_asyncapi_document_of_its_rooms() {
 }
 
 #[tokio::test]
-async fn what_is_served_is_of_all_room_sets_and_of_events_that_the_server_knows_besides() {
+async fn the_served_documents_cover_all_sets_of_rooms_and_the_events_registered_with_the_builder() {
     let known = EventDefinition::new("known")
         .schema(json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" } } }))
         .build()
@@ -42,14 +42,14 @@ async fn what_is_served_is_of_all_room_sets_and_of_events_that_the_server_knows_
 }
 
 #[tokio::test]
-async fn the_asyncapi_document_tells_the_fingerprint_that_clients_are_told() {
+async fn the_asyncapi_document_has_the_same_fingerprint_that_clients_receive() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let client = server.connect_as("ada").await;
     let document = Rooms::asyncapi().expect("the document");
     assert_eq!(client.connected["fingerprint"], document["info"]["version"]);
 }
 
-/// The body of what is answered 200.
+/// Requests a document, which must be answered with 200, and returns its body.
 async fn get(server: &TestServer, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: dialogue\r\nConnection: close\r\n\r\n");
     let response = within("a response", async {
@@ -59,7 +59,7 @@ async fn get(server: &TestServer, path: &str) -> String {
         stream.read_to_string(&mut response).await?;
         std::io::Result::Ok(response)
     });
-    let response = response.await.expect("the whole response");
+    let response = response.await.expect("the complete response");
     let (head, body) = response.split_once("\r\n\r\n").expect("a head and a body");
     assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
     body.to_owned()

@@ -1,6 +1,6 @@
-//! The documents as their own tools read them: `tsc`, json-schema-to-typescript and the AsyncAPI parser. What is expected
-//! stands in `contract-node/*.test.js`; this writes the documents and starts Node, so that `cargo test -- --ignored` runs
-//! it with the rest.
+//! The documents as other tools read them: `tsc`, json-schema-to-typescript and the AsyncAPI parser. The expectations
+//! are in `contract-node/*.test.js`. This file writes the documents and starts Node, so that `cargo test -- --ignored`
+//! runs those tests, too.
 //!
 //! Needs Node and `npm ci` once in `tests/contract-node`.
 
@@ -14,11 +14,11 @@ use super::rooms::{AlikeRooms, OpenRooms, Rooms};
 
 #[test]
 #[ignore = "needs Node"]
-fn compilers_and_parsers_take_the_documents_and_refuse_wrong_programs() {
+fn compilers_and_parsers_accept_the_documents_and_reject_wrong_programs() {
     let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract-node");
     assert!(
         node.join("node_modules").is_dir(),
-        "the packages of the contract's test are not installed: run `npm ci` in tests/contract-node"
+        "the npm packages of the contract test are not installed: run `npm ci` in tests/contract-node"
     );
     let documents = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract");
     write::<Rooms>(&documents.join("rooms"));
@@ -32,7 +32,7 @@ fn compilers_and_parsers_take_the_documents_and_refuse_wrong_programs() {
         .expect("Node starts");
     assert!(
         status.success(),
-        "the contract's test failed; what Node printed says where"
+        "the contract test failed; see the output of Node above"
     );
 }
 

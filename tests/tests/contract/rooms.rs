@@ -1,26 +1,26 @@
-//! Rooms with payloads of every form, to be told as TypeScript, JSON Schema and AsyncAPI.
+//! Rooms with payloads of every form, for their descriptions in TypeScript, JSON Schema and AsyncAPI.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dialogue::prelude::*;
 
-/// A chat line.
+/// A chat message.
 ///
-/// It may say "*/" too.
+/// This text contains "*/", too.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 #[event(name = "message", history = 50)]
 pub(crate) struct Message {
-    /// What is said.
+    /// The text of the message.
     #[schemars(length(min = 1, max = 1000))]
     pub(crate) text: String,
-    /// Who is addressed.
+    /// The user whom the message addresses.
     pub(crate) to: Option<Author>,
     #[serde(default)]
     pub(crate) urgent: bool,
 }
 
-/// Somebody.
+/// A user.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Author {
     pub(crate) name: String,
@@ -28,24 +28,24 @@ pub(crate) struct Author {
     pub(crate) tags: Vec<String>,
 }
 
-/// Takes `Error` from nobody.
+/// Its event is named `error`, but it must not take the name `Error` from another type.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "error")]
 pub(crate) struct Trouble {
     pub(crate) code: u16,
 }
 
-/// Somebody came in.
+/// Somebody joined.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub(crate) struct UserJoined {
     pub(crate) username: String,
 }
 
-/// Without a payload.
+/// An event without a payload.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub(crate) struct Bell;
 
-/// Everything else that a payload can be.
+/// Every other form that a payload can have.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "shapes:all")]
 pub(crate) struct Shapes {
@@ -170,17 +170,17 @@ pub(crate) struct Page<T> {
     next: Option<u32>,
 }
 
-/// Types that have the same names as others.
+/// Types that have the same names as other types.
 pub(crate) mod other {
     use dialogue::prelude::*;
 
-    /// Somebody else.
+    /// Another user.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
     pub(crate) struct Author {
         pub(crate) id: u64,
     }
 
-    /// A chat line of another kind.
+    /// Another kind of chat message.
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
     pub(crate) struct Message {
         pub(crate) author: Author,
@@ -200,20 +200,20 @@ rooms! {
         max_size: 100,
     }
 
-    /// One for each project.
+    /// One room for each project.
     pub(crate) Project { org: String, id: u64 } = "project-{org}-{id}" {
         events: [Shapes],
         server_events: [Message],
         client_created: 5,
     }
 
-    /// The same event's name, and another event.
+    /// An event with the same name as another event.
     pub(crate) Other = "other.room" { events: [other::Message] }
 
-    /// Clients only listen.
+    /// Clients may only listen.
     pub(crate) News = "news" { events: [], server_events: [UserJoined] }
 
-    /// Clients only listen, to anything.
+    /// Clients may only listen, to any event.
     pub(crate) Wall = "wall" { events: [] }
 }
 
@@ -221,15 +221,15 @@ rooms! {
     /// A room for anything.
     pub(crate) OpenRooms;
 
-    /// Anything goes.
+    /// Clients may trigger any event.
     pub(crate) Sandbox = "sandbox" { events: * }
 
-    /// Something is known.
+    /// A room with a known event.
     pub(crate) Lounge = "lounge" { events: [UserJoined] }
 }
 
 rooms! {
-    /// Rooms whose ids TypeScript's templates do not tell apart.
+    /// Rooms whose ids TypeScript's template types cannot tell apart.
     pub(crate) AlikeRooms;
 
     pub(crate) Channel { org: String } = "org:{org}:chat" { events: [Message] }

@@ -1,4 +1,4 @@
-//! A panic, an error or a hang in a hook or handler harms only what it was about.
+//! A panic, an error or a hang in a hook or handler harms only the operation that it ran for.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use dialogue_tests::{CapturedLog, Chat, Gate, Message, Project, Rooms, TestServe
 use futures_util::future::join_all;
 use serde_json::json;
 
-/// How a hook goes wrong.
+/// The ways in which a hook goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Panic,
@@ -26,7 +26,7 @@ const FAULTS: [Fault; 5] = [
     Fault::PanicInDrop,
 ];
 
-/// Panics when the hook that holds it is given up.
+/// Panics when the server drops the hook that holds it.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -36,14 +36,14 @@ impl Drop for Bomb {
 }
 
 impl Fault {
-    /// What a hook does first, before it returns its future.
+    /// Runs when the server calls the hook, before the hook returns its future.
     fn at_once(self) {
         if self == Self::PanicAtOnce {
             panic!("the hook broke at once");
         }
     }
 
-    /// What a hook does then: never `Ok`.
+    /// Runs as the hook's future. It never returns `Ok`.
     async fn then<T>(self) -> Result<T, Refusal> {
         match self {
             Self::Panic | Self::PanicAtOnce => panic!("the hook broke"),
@@ -56,7 +56,7 @@ impl Fault {
         }
     }
 
-    /// What the log says of it.
+    /// A part of the log line for this fault.
     fn logged(self) -> &'static str {
         match self {
             Self::Panic | Self::PanicAtOnce => "the hook broke",
@@ -78,7 +78,7 @@ async fn server_with(configure: impl FnOnce(Builder) -> Builder) -> (TestServer,
     (server, log)
 }
 
-/// Somebody comes, speaks and goes, as if nothing had happened.
+/// Asserts that another client can join, trigger and leave as if nothing had happened.
 async fn assert_healthy(server: &TestServer) {
     let mut bob = server.joined("bob", "chat").await;
     assert_eq!(bob.say("chat", "all is well").await["type"], "ok");
@@ -88,7 +88,7 @@ async fn assert_healthy(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn authenticate_that_fails_lets_nobody_in() {
+async fn an_authenticate_hook_that_fails_admits_nobody() {
     for fault in FAULTS {
         let log = CapturedLog::default();
         let limits = Limits {
@@ -116,7 +116,7 @@ async fn authenticate_that_fails_lets_nobody_in() {
         let mut client = server.open().await;
         client.send(json!({ "type": "connect", "protocol": 1 })).await;
         let code = client.expect_close().await;
-        // At the deadline of a hang, the connection's own is over too.
+        // When a hang reaches its deadline, the connection's own deadline has passed, too.
         let hangs = matches!(fault, Fault::Hang | Fault::PanicInDrop);
         assert!(code == 4500 || (hangs && code == 1008), "{fault:?}: {code}");
         if code == 4500 {
@@ -134,7 +134,7 @@ async fn authenticate_that_fails_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn before_join_that_fails_denies_that_join_alone() {
+async fn a_before_join_hook_that_fails_denies_only_that_join() {
     for fault in FAULTS {
         let (server, log) = server_with(|builder| {
             builder.before_join(move |client, _| {
@@ -157,7 +157,7 @@ async fn before_join_that_fails_denies_that_join_alone() {
 }
 
 #[tokio::test]
-async fn who_is_thrown_out_while_a_hook_runs_is_told_so_though_that_panics_as_it_is_dropped() {
+async fn a_client_is_disconnected_with_its_close_code_even_if_its_running_hook_panics_when_dropped() {
     let asked = dialogue_tests::Record::default();
     let (noted, in_before_join) = (asked.clone(), asked.clone());
     let server = TestServer::start(
@@ -194,7 +194,7 @@ async fn who_is_thrown_out_while_a_hook_runs_is_told_so_though_that_panics_as_it
 }
 
 #[tokio::test]
-async fn before_each_that_fails_blocks_that_event_alone() {
+async fn a_before_each_hook_that_fails_blocks_only_that_event() {
     for fault in FAULTS {
         let (server, log) = server_with(|builder| {
             builder.before_each(move |message, _| {
@@ -217,7 +217,7 @@ async fn before_each_that_fails_blocks_that_event_alone() {
 }
 
 #[tokio::test]
-async fn hooks_that_are_told_of_clients_are_logged_when_they_fail_and_the_client_goes_on() {
+async fn failures_in_hooks_about_clients_are_logged_and_the_client_continues() {
     for fault in FAULTS {
         for hook in ["on_connected", "on_disconnected", "on_joined", "on_left"] {
             let (server, log) = server_with(|builder| {
@@ -243,7 +243,7 @@ async fn hooks_that_are_told_of_clients_are_logged_when_they_fail_and_the_client
             ada.join("chat").await;
             ada.close().await;
             log.line_with(&[hook, fault.logged()]).await;
-            dialogue_tests::until("ada's end", || server.clients_of("ada").is_empty()).await;
+            dialogue_tests::until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
             assert_eq!(server.room(Chat).expect("the room").size(), 0, "{hook} {fault:?}");
             assert_healthy(&server).await;
         }
@@ -251,7 +251,7 @@ async fn hooks_that_are_told_of_clients_are_logged_when_they_fail_and_the_client
 }
 
 #[tokio::test]
-async fn hooks_that_are_told_of_rooms_are_logged_when_they_fail_and_rooms_come_and_go() {
+async fn failures_in_hooks_about_rooms_are_logged_and_rooms_are_still_created_and_deleted() {
     for fault in FAULTS {
         for hook in ["on_room_created", "on_room_deleted"] {
             let (server, log) = server_with(|builder| {
@@ -276,7 +276,7 @@ async fn hooks_that_are_told_of_rooms_are_logged_when_they_fail_and_rooms_come_a
 }
 
 #[tokio::test]
-async fn hooks_that_are_told_of_events_are_logged_when_they_fail_and_events_go_on() {
+async fn failures_in_hooks_about_events_are_logged_and_events_are_still_delivered() {
     for fault in FAULTS {
         let (server, log) = server_with(|builder| {
             builder.on_triggered(move |_, _| {
@@ -294,7 +294,7 @@ async fn hooks_that_are_told_of_events_are_logged_when_they_fail_and_events_go_o
 }
 
 #[tokio::test]
-async fn a_handler_that_fails_gets_the_next_event_and_others_get_them_all() {
+async fn a_handler_that_fails_receives_the_next_event_and_other_handlers_receive_every_event() {
     for fault in FAULTS {
         let (server, log) = server_with(|builder| builder).await;
         let record = dialogue_tests::Record::default();
@@ -329,7 +329,7 @@ async fn a_handler_that_fails_gets_the_next_event_and_others_get_them_all() {
 }
 
 #[tokio::test]
-async fn load_history_that_fails_is_unavailable_to_who_asked() {
+async fn a_load_history_hook_that_fails_makes_the_request_unavailable() {
     for fault in FAULTS {
         let (server, log) = server_with(|builder| {
             builder.load_history(move |_| {
@@ -349,8 +349,8 @@ async fn load_history_that_fails_is_unavailable_to_who_asked() {
 }
 
 #[tokio::test]
-async fn on_history_evicted_that_fails_is_tried_again_and_then_loudly_given_up() {
-    // The pauses between attempts are real ones: all faults at the same time.
+async fn an_on_history_evicted_hook_that_fails_is_retried_and_the_loss_is_then_logged() {
+    // The pauses between attempts run in real time, so all faults run at once.
     join_all(FAULTS.map(async |fault| {
         let attempts = dialogue_tests::Record::default();
         let noted = attempts.clone();
@@ -366,7 +366,7 @@ async fn on_history_evicted_that_fails_is_tried_again_and_then_loudly_given_up()
             server
                 .trigger(Chat, message(&number.to_string()))
                 .await
-                .expect("a trigger waits for no hook");
+                .expect("a trigger does not wait for hooks");
         }
         attempts.expect(&["\"1\""; 5]).await;
         let line = log.line_with(&["LOST", "chat", "message"]).await;
@@ -377,7 +377,7 @@ async fn on_history_evicted_that_fails_is_tried_again_and_then_loudly_given_up()
 }
 
 #[tokio::test]
-async fn on_triggered_that_stalls_does_not_pile_up_without_end() {
+async fn a_stalled_on_triggered_hook_queues_a_bounded_number_of_events() {
     let gate = Gate::default();
     let (held, log) = (gate.clone(), CapturedLog::default());
     let server = TestServer::with(|builder| {
@@ -391,13 +391,13 @@ async fn on_triggered_that_stalls_does_not_pile_up_without_end() {
         server
             .trigger(Chat, message("hi"))
             .await
-            .expect("a trigger waits for no hook");
+            .expect("a trigger does not wait for hooks");
     }
     assert!(!log.text().contains("too many"), "{}", log.text());
     server
         .trigger(Chat, message("hi"))
         .await
-        .expect("a trigger waits for no hook");
+        .expect("a trigger does not wait for hooks");
     log.line_with(&["ERROR", "on_triggered", "too many"]).await;
     gate.open();
     assert_healthy(&server).await;

@@ -1,4 +1,4 @@
-//! Hooks that set each other off, or themselves, come to an end.
+//! Hooks that set off each other, or themselves, are stopped by the depth limit.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,10 +7,10 @@ use dialogue_tests::{Booth, Chat, Record, TestServer, message};
 use serde_json::json;
 
 #[tokio::test]
-async fn before_join_that_joins_for_ever_denies() {
+async fn before_join_that_joins_endlessly_denies_the_join() {
     let server = TestServer::with(|builder| {
         builder.before_join(|client, _| async move {
-            // Asked for the booth too, it joins the booth again.
+            // The join of the booth runs this hook again, which joins the booth again.
             client.join(Booth).await?;
             Ok(())
         })
@@ -23,7 +23,7 @@ async fn before_join_that_joins_for_ever_denies() {
 }
 
 #[tokio::test]
-async fn load_history_that_asks_for_history_is_unavailable() {
+async fn load_history_that_requests_history_is_unavailable() {
     let itself: Arc<OnceLock<Dialogue>> = Arc::default();
     let known = Arc::clone(&itself);
     let server = TestServer::with(|builder| {
@@ -40,7 +40,7 @@ async fn load_history_that_asks_for_history_is_unavailable() {
 }
 
 #[tokio::test]
-async fn hooks_that_set_each_other_off_come_to_an_end() {
+async fn hooks_that_set_off_each_other_are_stopped() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
@@ -64,13 +64,13 @@ async fn hooks_that_set_each_other_off_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn hooks_that_set_each_other_off_before_they_wait_come_to_an_end() {
+async fn hooks_that_set_off_each_other_before_their_first_await_are_stopped() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
         builder
             .on_triggered(|_, room| {
-                // Not in the future that is returned.
+                // This runs before the hook returns its future.
                 for client in room.participants() {
                     client.leave(room.clone());
                 }
@@ -79,7 +79,7 @@ async fn hooks_that_set_each_other_off_before_they_wait_come_to_an_end() {
             .on_left(move |client, room| {
                 let noted = noted.clone();
                 async move {
-                    // So that the test ends if this does not.
+                    // Yield, so that the test ends even if the loop does not.
                     tokio::task::yield_now().await;
                     if let Err(JoinError::Limited { .. }) = client.join(Chat).await {
                         noted.note("refused");
@@ -96,7 +96,7 @@ async fn hooks_that_set_each_other_off_before_they_wait_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn on_history_evicted_that_evicts_for_ever_comes_to_an_end() {
+async fn on_history_evicted_that_evicts_endlessly_is_stopped() {
     let itself: Arc<OnceLock<Dialogue>> = Arc::default();
     let (known, record) = (Arc::clone(&itself), Record::default());
     let noted = record.clone();
@@ -104,9 +104,9 @@ async fn on_history_evicted_that_evicts_for_ever_comes_to_an_end() {
         builder.on_history_evicted(move |_| {
             let (dialogue, noted) = (known.get().cloned().expect("it is set"), noted.clone());
             async move {
-                // So that the test ends if this does not.
+                // Yield, so that the test ends even if the loop does not.
                 tokio::task::yield_now().await;
-                // The room is full: this evicts the next one.
+                // The history is full, so this trigger evicts the next event.
                 if let Err(TriggerError::Limited { .. }) = dialogue.trigger(Chat, message("stored one more")).await {
                     noted.note("refused");
                 }
@@ -120,7 +120,7 @@ async fn on_history_evicted_that_evicts_for_ever_comes_to_an_end() {
         server.trigger(Chat, message("hi")).await.expect("an event");
     }
     record.expect(&["refused"]).await;
-    // What the server itself triggers begins anew.
+    // An event that the server itself triggers starts a new chain.
     server.trigger(Chat, message("hi")).await.expect("an event");
     record.expect(&["refused"]).await;
     server.stop().await;

@@ -1,4 +1,4 @@
-//! History beyond memory: `on_history_evicted` and `load_history`.
+//! History beyond the memory limit: `on_history_evicted` and `load_history`.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,10 +7,10 @@ use dialogue::{HistoryConfig, HistoryManager, Limits};
 use dialogue_tests::{Chat, Message, Project, Record, TestServer, message};
 use serde_json::{Value, json};
 
-/// What an application stores elsewhere: every event, the oldest first.
+/// The application's storage: every event, the oldest first.
 type Store = Arc<Mutex<Vec<EventMessage>>>;
 
-/// A server that stores what its memory of five messages does not keep.
+/// A server that stores the events that no longer fit into its memory of five messages.
 async fn storing() -> (TestServer, Store, Record) {
     let (store, record) = (Store::default(), Record::default());
     let (evicted, stored, noted) = (Arc::clone(&store), Arc::clone(&store), record.clone());
@@ -18,14 +18,14 @@ async fn storing() -> (TestServer, Store, Record) {
         builder
             .on_history_evicted(move |batch| {
                 let count = batch.events.len();
-                evicted.lock().expect("no panic").extend(batch.events);
+                evicted.lock().expect("the lock is not poisoned").extend(batch.events);
                 noted.note(format!("{} {} {count}", batch.room_id, batch.event));
                 async { Ok(()) }
             })
             .load_history(move |query| {
                 let found: Vec<_> = stored
                     .lock()
-                    .expect("no panic")
+                    .expect("the lock is not poisoned")
                     .iter()
                     .rev()
                     .filter(|message| message.room_id == query.room_id && message.event == query.event)
@@ -42,7 +42,9 @@ async fn storing() -> (TestServer, Store, Record) {
 }
 
 fn numbers(page: &Value) -> Vec<u64> {
-    let events = page["events"].as_array().unwrap_or_else(|| panic!("no page: {page}"));
+    let events = page["events"]
+        .as_array()
+        .unwrap_or_else(|| panic!("not a page: {page}"));
     events.iter().filter_map(|event| event["seq"].as_u64()).collect()
 }
 
@@ -65,12 +67,12 @@ async fn fill(server: &TestServer, record: &Record, count: usize) {
 }
 
 #[tokio::test]
-async fn evicted_events_are_handed_over_in_order_each_once() {
+async fn evicted_events_are_passed_to_the_hook_in_order_each_once() {
     let (server, store, record) = storing().await;
     fill(&server, &record, 20).await;
     let stored: Vec<_> = store
         .lock()
-        .expect("no panic")
+        .expect("the lock is not poisoned")
         .iter()
         .filter_map(|message| message.seq)
         .collect();
@@ -78,19 +80,19 @@ async fn evicted_events_are_handed_over_in_order_each_once() {
     server.stop().await;
     let stored: Vec<_> = store
         .lock()
-        .expect("no panic")
+        .expect("the lock is not poisoned")
         .iter()
         .filter_map(|message| message.seq)
         .collect();
     assert_eq!(
         stored,
         (1..=20).collect::<Vec<_>>(),
-        "the drain hands over what memory still had"
+        "the drain hands over the events that were still in memory"
     );
 }
 
 #[tokio::test]
-async fn history_goes_on_where_memory_ends_by_number_and_by_place() {
+async fn history_continues_in_storage_where_memory_ends_by_seq_and_by_index() {
     let (server, _store, record) = storing().await;
     fill(&server, &record, 20).await;
     let mut ada = server.joined("ada", "chat").await;
@@ -127,7 +129,7 @@ async fn history_goes_on_where_memory_ends_by_number_and_by_place() {
 }
 
 #[tokio::test]
-async fn a_page_that_memory_fills_says_that_more_may_be_stored_and_the_next_one_whether_it_is() {
+async fn a_page_filled_from_memory_reports_more_and_the_next_page_reports_whether_there_is_more() {
     let (server, _store, record) = storing().await;
     fill(&server, &record, 3).await;
     let mut ada = server.joined("ada", "chat").await;
@@ -139,7 +141,7 @@ async fn a_page_that_memory_fills_says_that_more_may_be_stored_and_the_next_one_
 }
 
 #[tokio::test]
-async fn what_load_history_returns_of_another_room_event_or_time_is_left_out() {
+async fn results_of_load_history_for_another_room_event_or_position_are_dropped() {
     let server =
         TestServer::with(|builder| {
             builder.load_history(|query| async move {
@@ -162,7 +164,7 @@ async fn what_load_history_returns_of_another_room_event_or_time_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_taken_out_while_history_is_loaded_gets_none() {
+async fn a_client_removed_while_history_loads_gets_no_history() {
     let gate = dialogue_tests::Gate::default();
     let held = gate.clone();
     let server = TestServer::with(|builder| {
@@ -189,7 +191,7 @@ async fn a_client_that_is_taken_out_while_history_is_loaded_gets_none() {
     assert_eq!(ada.recv_type("error").await["code"], "NOT_IN_ROOM");
 }
 
-/// A server whose store takes nothing before the gate is opened, and has nothing.
+/// A server whose storage accepts nothing until the gate opens, and returns nothing.
 async fn storing_slowly() -> (TestServer, dialogue_tests::Gate) {
     let gate = dialogue_tests::Gate::default();
     let held = gate.clone();
@@ -209,7 +211,7 @@ async fn storing_slowly() -> (TestServer, dialogue_tests::Gate) {
 }
 
 #[tokio::test]
-async fn events_that_wait_to_be_stored_are_found_meanwhile() {
+async fn events_waiting_to_be_stored_are_still_in_the_history() {
     let (server, gate) = storing_slowly().await;
     for number in 1..=8 {
         server
@@ -231,7 +233,7 @@ async fn events_that_wait_to_be_stored_are_found_meanwhile() {
 }
 
 #[tokio::test]
-async fn what_waits_without_a_number_is_found_meanwhile_in_its_place() {
+async fn waiting_events_without_a_seq_keep_their_place_in_the_history() {
     let (server, gate) = storing_slowly().await;
     let push = |text: &str| {
         let pushed = EventMessage::new("message", "chat", json!({ "text": text }));
@@ -251,7 +253,7 @@ async fn what_waits_without_a_number_is_found_meanwhile_in_its_place() {
         let page = chat.history::<Message>(range).await.expect("a page");
         page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
     };
-    // Five are in memory.
+    // Memory holds five events.
     assert_eq!(
         texts(0..9).await,
         ["4", "by hand", "3", "2", "1", "old 3", "old 2", "old 1"]
@@ -262,7 +264,7 @@ async fn what_waits_without_a_number_is_found_meanwhile_in_its_place() {
 }
 
 #[tokio::test]
-async fn batches_fill_though_rooms_alternate() {
+async fn batches_fill_up_even_if_rooms_alternate() {
     let (gate, record) = (dialogue_tests::Gate::default(), Record::default());
     let (held, noted) = (gate.clone(), record.clone());
     let server = TestServer::with(|builder| {
@@ -278,20 +280,20 @@ async fn batches_fill_though_rooms_alternate() {
     .await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     for number in 1..=25 {
-        let said = message(&number.to_string());
-        server.trigger::<Message>(Chat, said.clone()).await.expect("an event");
+        let sent = message(&number.to_string());
+        server.trigger::<Message>(Chat, sent.clone()).await.expect("an event");
         if number == 6 {
             gate.arrival().await;
         }
-        server.trigger(Project { id: 7 }, said).await.expect("an event");
+        server.trigger(Project { id: 7 }, sent).await.expect("an event");
     }
     gate.open();
-    // The first was at the gate already.
+    // The first batch had already reached the gate.
     record.expect(&["chat 1", "project-7 20", "chat 19"]).await;
 }
 
 #[tokio::test]
-async fn what_has_no_number_is_sorted_by_its_time_wherever_the_hook_has_it() {
+async fn stored_events_without_a_seq_are_sorted_by_time_whatever_order_the_hook_returns() {
     let server = TestServer::with(|builder| {
         builder.load_history(|query| async move {
             let stored = |text: &str, seq: Option<u64>, timestamp: u64| {
@@ -299,7 +301,8 @@ async fn what_has_no_number_is_sorted_by_its_time_wherever_the_hook_has_it() {
                 (event.seq, event.timestamp) = (seq, timestamp);
                 event
             };
-            // Oldest first, those of before a restart too, of which the last two came in one millisecond.
+            // The rows are oldest first and include events from before a restart. The last two of those came in the
+            // same millisecond.
             let mut rows = vec![
                 stored("a", None, 10),
                 stored("b", None, 20),
@@ -319,11 +322,15 @@ async fn what_has_no_number_is_sorted_by_its_time_wherever_the_hook_has_it() {
         page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
     };
     assert_eq!(texts(9).await, ["2", "1", "d", "c", "b", "a"]);
-    assert_eq!(texts(4).await, ["2", "1", "d", "c"], "what is too much are the oldest");
+    assert_eq!(
+        texts(4).await,
+        ["2", "1", "d", "c"],
+        "the surplus events are the oldest ones"
+    );
 }
 
 #[tokio::test]
-async fn the_history_of_a_room_that_is_evicted_whole_is_handed_over() {
+async fn the_history_of_a_room_that_is_evicted_as_a_whole_is_handed_over() {
     let record = Record::default();
     let noted = record.clone();
     let manager = HistoryManager::new(HistoryConfig {
@@ -348,7 +355,7 @@ async fn the_history_of_a_room_that_is_evicted_whole_is_handed_over() {
 }
 
 #[tokio::test]
-async fn what_is_evicted_by_hand_is_returned_and_not_handed_over() {
+async fn events_evicted_by_a_direct_call_are_returned_and_not_handed_over() {
     let (server, _store, record) = storing().await;
     for _ in 0..5 {
         server.trigger(Chat, message("kept")).await.expect("an event");
@@ -366,7 +373,7 @@ async fn what_is_evicted_by_hand_is_returned_and_not_handed_over() {
 }
 
 #[tokio::test]
-async fn what_a_handler_triggers_during_the_drain_is_handed_over_too() {
+async fn an_event_that_a_handler_triggers_during_the_drain_is_handed_over_too() {
     let (server, store, _record) = storing().await;
     let gate = dialogue_tests::Gate::default();
     let (held, dialogue) = (gate.clone(), server.dialogue().clone());
@@ -385,29 +392,29 @@ async fn what_a_handler_triggers_during_the_drain_is_handed_over_too() {
         let dialogue = server.dialogue().clone();
         async move { dialogue.stop().await }
     });
-    dialogue_tests::until("the drain to begin", || !server.is_listening()).await;
+    dialogue_tests::until("the start of the drain", || !server.is_listening()).await;
     gate.open();
     dialogue_tests::within("the end of the drain", stopping)
         .await
         .expect("no panic")
-        .expect("the drain ends by itself");
+        .expect("the drain finishes in time");
     let texts: Vec<_> = store
         .lock()
-        .expect("no panic")
+        .expect("the lock is not poisoned")
         .iter()
         .map(|message| message.data["text"].clone())
         .collect();
-    // The late one may be refused or handed over. What is left in memory is lost.
+    // The late event may be refused or handed over. An event that stays in memory is lost.
     assert_eq!(texts.first(), Some(&json!("begin")));
     assert_eq!(
         server.history().count("chat", "message"),
         0,
-        "handed over is only {texts:?}"
+        "the drain handed over only {texts:?}"
     );
 }
 
 #[tokio::test]
-async fn what_waits_of_an_earlier_incarnation_is_not_shown_as_the_present_ones() {
+async fn waiting_events_of_a_deleted_room_are_not_shown_in_a_new_room_with_the_same_id() {
     let (server, gate) = storing_slowly().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     for number in 1..=8 {
@@ -423,7 +430,11 @@ async fn what_waits_of_an_earlier_incarnation_is_not_shown_as_the_present_ones()
     let page = ada
         .request(json!({ "type": "history", "roomId": "project-7", "event": "message" }))
         .await;
-    assert_eq!(page["events"], json!([]), "their numbers mean nothing here");
+    assert_eq!(
+        page["events"],
+        json!([]),
+        "the seqs of the old room mean nothing in the new one"
+    );
     gate.open();
 }
 
@@ -433,8 +444,8 @@ async fn a_page_skips_nothing_while_events_are_evicted() {
     let (dialogue, room) = (server.dialogue().clone(), server.room(Chat).expect("the room"));
     let writer = tokio::spawn(async move {
         for number in 1..=5_000 {
-            let said = dialogue.trigger::<Message>(Chat, message(&number.to_string())).await;
-            said.expect("an event");
+            let sent = dialogue.trigger::<Message>(Chat, message(&number.to_string())).await;
+            sent.expect("an event");
         }
     });
     while !writer.is_finished() {
@@ -445,7 +456,7 @@ async fn a_page_skips_nothing_while_events_are_evicted() {
 }
 
 #[tokio::test]
-async fn more_events_than_may_wait_are_handed_over_all_the_same_at_the_end() {
+async fn more_events_than_the_queue_holds_are_still_handed_over_by_the_drain() {
     const COUNT: usize = 50_100;
     let (count, batches) = (Arc::new(Mutex::new(0)), Record::default());
     let (counted, noted) = (Arc::clone(&count), batches.clone());
@@ -455,7 +466,7 @@ async fn more_events_than_may_wait_are_handed_over_all_the_same_at_the_end() {
     });
     let server = TestServer::with(|builder| {
         builder.history(manager).on_history_evicted(move |batch| {
-            *counted.lock().expect("no panic") += batch.events.len();
+            *counted.lock().expect("the lock is not poisoned") += batch.events.len();
             noted.note(format!("{} {}", batch.event, batch.events.len()));
             async { Ok(()) }
         })
@@ -467,16 +478,16 @@ async fn more_events_than_may_wait_are_handed_over_all_the_same_at_the_end() {
         }
     }
     server.stop().await;
-    assert_eq!(*count.lock().expect("no panic"), COUNT);
+    assert_eq!(*count.lock().expect("the lock is not poisoned"), COUNT);
     assert_eq!(
         batches.next().await,
         "message 100",
-        "types that alternate go in batches too"
+        "alternating events are batched, too"
     );
 }
 
 #[tokio::test]
-async fn histories_are_bounded_in_bytes_over_all_rooms() {
+async fn histories_are_bounded_in_bytes_across_all_rooms() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {

@@ -1,4 +1,4 @@
-//! The hooks: what each is told, in which order, and that none of them can harm more than what it was about.
+//! The hooks: their arguments, their order, and that a failing hook harms only the operation that it ran for.
 
 mod containment;
 mod depth;

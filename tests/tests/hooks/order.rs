@@ -1,9 +1,9 @@
-//! What each hook is told, and in which order.
+//! The arguments of each hook, and the order in which hooks run.
 
 use dialogue_tests::{Chat, Gate, Message, Project, Record, TestServer, message};
 use serde_json::json;
 
-/// A server on which every hook notes what it is told.
+/// A server on which every hook notes its arguments.
 async fn noting(record: &Record) -> TestServer {
     let noted = || record.clone();
     let [
@@ -72,7 +72,7 @@ async fn noting(record: &Record) -> TestServer {
 }
 
 #[tokio::test]
-async fn each_hook_is_told_its_part_of_a_clients_visit_in_order() {
+async fn hooks_run_in_order_for_a_clients_visit() {
     let record = Record::default();
     let server = noting(&record).await;
     let mut ada = server.connect_as("ada").await;
@@ -80,7 +80,7 @@ async fn each_hook_is_told_its_part_of_a_clients_visit_in_order() {
     ada.join("chat").await;
     record.expect(&["before_join ada chat 0", "joined ada chat 1"]).await;
     ada.join("chat").await;
-    assert!(record.rest().await.is_empty(), "joining again is no join");
+    assert!(record.rest().await.is_empty(), "joining again runs no hook");
     ada.say("chat", "hi").await;
     record
         .expect(&[
@@ -100,7 +100,7 @@ async fn each_hook_is_told_its_part_of_a_clients_visit_in_order() {
 }
 
 #[tokio::test]
-async fn each_hook_is_told_its_part_of_a_rooms_life_in_order() {
+async fn hooks_run_in_order_for_a_rooms_life() {
     let record = Record::default();
     let server = noting(&record).await;
     server
@@ -115,16 +115,16 @@ async fn each_hook_is_told_its_part_of_a_rooms_life_in_order() {
         .await;
     ada.request(json!({ "type": "deleteRoom", "roomId": "project-7" }))
         .await;
-    let mut told = [record.next().await, record.next().await];
-    told.sort();
-    assert_eq!(told, ["deleted project-7 0", "left ada project-7 0"]);
+    let mut notes = [record.next().await, record.next().await];
+    notes.sort();
+    assert_eq!(notes, ["deleted project-7 0", "left ada project-7 0"]);
     ada.request(json!({ "type": "createRoom", "room": { "id": "table-1" } }))
         .await;
     record.expect(&["created table-1 Some(\"ada\")"]).await;
 }
 
 #[tokio::test]
-async fn the_first_command_is_run_after_on_connected() {
+async fn the_first_command_runs_after_on_connected() {
     let server = TestServer::with(|builder| {
         builder.on_connected(|client| async move {
             tokio::task::yield_now().await;
@@ -143,7 +143,7 @@ async fn the_first_command_is_run_after_on_connected() {
 }
 
 #[tokio::test]
-async fn a_clients_next_command_is_run_after_on_joined_and_on_left() {
+async fn a_clients_next_command_runs_after_on_joined_and_on_left() {
     let record = Record::default();
     let (joined, left) = (record.clone(), record.clone());
     let server = TestServer::with(|builder| {
@@ -174,7 +174,7 @@ async fn a_clients_next_command_is_run_after_on_joined_and_on_left() {
 }
 
 #[tokio::test]
-async fn a_joins_answer_comes_before_what_on_joined_sends() {
+async fn the_reply_to_a_join_comes_before_events_that_on_joined_triggers() {
     let server = TestServer::with(|builder| {
         builder.on_joined(|client, room| async move {
             let username = client.user_id().to_string();
@@ -209,7 +209,7 @@ async fn before_each_may_change_data_and_metadata_and_nothing_else() {
     assert_eq!(
         event["data"],
         json!({ "text": "hi!" }),
-        "what is sent on is what the type serialises"
+        "the server sends the event as its type serialises it"
     );
     assert_eq!(event["meta"], json!({ "checked": true }));
     assert_eq!(
@@ -220,7 +220,7 @@ async fn before_each_may_change_data_and_metadata_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn before_each_is_asked_of_the_servers_own_events_too() {
+async fn before_each_also_runs_for_the_servers_own_events() {
     let record = Record::default();
     let server = noting(&record).await;
     server.trigger::<Message>(Chat, message("hi")).await.expect("an event");
@@ -228,7 +228,7 @@ async fn before_each_is_asked_of_the_servers_own_events_too() {
 }
 
 #[tokio::test]
-async fn data_that_before_each_makes_invalid_or_an_event_that_it_renames_is_refused() {
+async fn an_event_is_refused_if_before_each_makes_its_data_invalid_or_renames_it() {
     let server = TestServer::with(|builder| {
         builder.before_each(|mut message, _| async move {
             match message.data["text"].as_str() {
@@ -251,7 +251,7 @@ async fn data_that_before_each_makes_invalid_or_an_event_that_it_renames_is_refu
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_while_before_each_decides_sends_nothing() {
+async fn an_event_is_refused_if_its_client_leaves_while_before_each_runs() {
     let gate = Gate::default();
     let held = gate.clone();
     let server = TestServer::with(|builder| {

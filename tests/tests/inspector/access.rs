@@ -1,4 +1,4 @@
-//! Who gets to the inspector, and what keeps others away.
+//! Access to the inspector: its guard, and its protection against other sites.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{JSON, ask, open, send, trigger, with};
 
 #[tokio::test]
-async fn there_is_no_inspector_unless_the_builder_says_so() {
+async fn there_is_no_inspector_unless_the_builder_enables_it() {
     let server = TestServer::plain().await;
     for path in ["inspect", "inspect/inspector.js", "inspect/rooms", "inspect/feed"] {
         assert_eq!(ask(server.address(), path).await.status, 404, "{path}");
@@ -18,7 +18,7 @@ async fn there_is_no_inspector_unless_the_builder_says_so() {
 }
 
 #[tokio::test]
-async fn the_guard_is_asked_before_every_route_with_what_the_request_presents() {
+async fn the_guard_runs_before_every_route_with_the_requests_credentials() {
     let server = TestServer::with(|builder| {
         builder.inspector(|request: Handshake| async move {
             let known = request.cookie("session") == Some("staff") && request.query.as_deref() == Some("q=1");
@@ -51,7 +51,7 @@ async fn the_guard_is_asked_before_every_route_with_what_the_request_presents() 
 }
 
 #[tokio::test]
-async fn a_guard_that_panics_fails_or_hangs_means_no() {
+async fn a_guard_that_panics_fails_or_hangs_refuses_the_request() {
     let gate = Gate::default();
     let waiting = gate.clone();
     let server = TestServer::with(|builder| {
@@ -80,7 +80,7 @@ async fn a_guard_that_panics_fails_or_hangs_means_no() {
 }
 
 #[tokio::test]
-async fn every_answer_keeps_what_it_shows_from_becoming_code() {
+async fn every_response_has_headers_that_keep_its_content_from_running_as_code() {
     let server = open().await;
     for path in ["inspect", "inspect/inspector.js", "inspect/rooms", "inspect/rooms/none"] {
         let headers = ask(server.address(), path).await.headers;
@@ -113,7 +113,7 @@ async fn a_page_of_another_site_can_neither_trigger_nor_read() {
         "Origin: null\r\n",
         "Sec-Fetch-Site: cross-site\r\n",
         "Sec-Fetch-Site: same-site\r\n",
-        // It may connect as a client; that does not make it the server.
+        // This origin may connect as a client, but it may not act as the server.
         "Origin: https://app.example\r\n",
     ] {
         let answer = send(address, "POST", path, &format!("{JSON}{headers}"), &body).await;

@@ -1,4 +1,4 @@
-//! What the page asks for: rooms, a room, its history, a trigger.
+//! The requests of the page: rooms, a room, its history, a trigger.
 
 use dialogue::{Limits, Refusal, RoomConfig};
 use dialogue_tests::{Chat, Message, Project, message, within};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{JSON, ask, open, send, trigger, with};
 
 #[tokio::test]
-async fn rooms_are_found_by_id_and_name_a_page_at_a_time() {
+async fn rooms_are_found_by_id_and_name_and_listed_in_pages() {
     let server = open().await;
     for id in 0..250 {
         server.create_room(Project { id }).await.expect("a room");
@@ -36,11 +36,14 @@ async fn rooms_are_found_by_id_and_name_a_page_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_room_is_told_with_its_members_and_the_schemas_of_its_events() {
+async fn a_room_is_shown_with_its_members_and_the_schemas_of_its_events() {
     let server = open().await;
     let mut ada = server.connect_as("ada").await;
     ada.join_for("chat", &["typing"]).await;
-    server.trigger(Chat, message("kept")).await.expect("it is sent");
+    server
+        .trigger(Chat, message("kept"))
+        .await
+        .expect("the trigger succeeds");
     let room = ask(server.address(), "inspect/rooms/chat").await.json();
     assert_eq!(
         (&room["name"], &room["size"], &room["seq"], &room["open"]),
@@ -62,19 +65,20 @@ async fn a_room_is_told_with_its_members_and_the_schemas_of_its_events() {
     assert_eq!(open["open"], true);
     assert!(
         open["events"].to_string().contains("user-joined"),
-        "what the server knows by name: {open}"
+        "an open room lists every event that the server knows: {open}"
     );
     assert_eq!(ask(server.address(), "inspect/rooms/none").await.status, 404);
 }
 
 #[tokio::test]
-async fn rooms_whose_ids_are_steps_of_a_path_are_told_of_too() {
+async fn rooms_whose_ids_are_dot_segments_can_be_inspected() {
     let server = open().await;
     for id in [".", ".."] {
         server.create_room(RoomConfig::new(id)).await.expect("the id is free");
-        // A browser asks for `rooms/` or less when it is to ask for the id alone, or for its dots encoded.
-        let told = ask(server.address(), &format!("inspect/rooms/~{id}")).await.json();
-        assert_eq!(told["id"], id);
+        // A browser resolves these ids as path segments, even percent-encoded, and would request `rooms/` or its
+        // parent.
+        let shown = ask(server.address(), &format!("inspect/rooms/~{id}")).await.json();
+        assert_eq!(shown["id"], id);
         let triggered = trigger(
             server.address(),
             &format!("~{id}"),
@@ -87,7 +91,7 @@ async fn rooms_whose_ids_are_steps_of_a_path_are_told_of_too() {
 }
 
 #[tokio::test]
-async fn history_is_read_newest_first_and_by_the_page() {
+async fn history_is_read_newest_first_and_in_pages() {
     let server = with(|builder| {
         builder.limits(Limits {
             history_page_events: 2,
@@ -96,7 +100,7 @@ async fn history_is_read_newest_first_and_by_the_page() {
     })
     .await;
     for text in ["one", "two", "three"] {
-        server.trigger(Chat, message(text)).await.expect("it is sent");
+        server.trigger(Chat, message(text)).await.expect("the trigger succeeds");
     }
     let texts = |page: &Value| -> Vec<String> {
         let events = page["events"].as_array().expect("events").iter();
@@ -123,11 +127,11 @@ async fn history_is_read_newest_first_and_by_the_page() {
 }
 
 #[tokio::test]
-async fn an_event_is_triggered_as_the_server_or_in_a_users_name() {
+async fn an_event_is_triggered_as_the_server_or_on_behalf_of_a_user() {
     let server = open().await;
     let address = server.address();
     let mut ada = server.joined("ada", "chat").await;
-    // Clients may not trigger this one.
+    // Clients may not trigger this event.
     let sent = trigger(
         address,
         "chat",
@@ -140,7 +144,7 @@ async fn an_event_is_triggered_as_the_server_or_in_a_users_name() {
     assert_eq!(
         event["data"],
         json!({ "username": "grace" }),
-        "in the shape that the type serialises"
+        "the type's serialisation drops the unknown field"
     );
     let sent = trigger(
         address,
@@ -153,7 +157,7 @@ async fn an_event_is_triggered_as_the_server_or_in_a_users_name() {
 }
 
 #[tokio::test]
-async fn a_trigger_that_comes_to_nothing_says_why() {
+async fn a_failed_trigger_reports_the_reason() {
     let server = with(|builder| {
         builder.before_each(|message, _| async move {
             if message.data["text"] == "spam" {
@@ -200,7 +204,7 @@ async fn a_trigger_that_comes_to_nothing_says_why() {
 }
 
 #[tokio::test]
-async fn a_typed_handler_hears_what_the_inspector_triggers() {
+async fn a_typed_handler_receives_an_event_that_the_inspector_triggers() {
     let server = open().await;
     let mut events = Box::pin(server.events::<Message>(Chat));
     let sent = trigger(
@@ -211,6 +215,6 @@ async fn a_typed_handler_hears_what_the_inspector_triggers() {
     .await;
     assert_eq!(sent.status, 200);
     let next = futures_util::StreamExt::next(&mut events);
-    let heard = within("the event", next).await.expect("a stream").expect("an event");
-    assert_eq!(heard.data, message("hi"));
+    let received = within("the event", next).await.expect("a stream").expect("an event");
+    assert_eq!(received.data, message("hi"));
 }

@@ -1,4 +1,4 @@
-//! What is told as it happens, and what becomes of those who do not listen.
+//! The feed: live events, and the treatment of viewers that do not read.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::net::TcpStream;
 
 use super::{ask, open, trigger, with};
 
-/// Somebody who watches the feed.
+/// A client that watches the feed.
 struct Viewer {
     lines: BufReader<TcpStream>,
     waiting: Vec<Value>,
 }
 
 impl Viewer {
-    /// Opens the feed and waits until it is open.
+    /// Opens the feed and waits until it is ready.
     async fn watch(address: SocketAddr) -> Self {
         let mut viewer = Self::open(address).await;
         let status = viewer.line().await;
@@ -31,14 +31,14 @@ impl Viewer {
         let stream = within("a connection", TcpStream::connect(address)).await;
         let mut stream = stream.expect("the server accepts");
         let request = format!("GET /dialogue/inspect/feed HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("it reads");
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
         Self {
             lines: BufReader::new(stream),
             waiting: Vec::new(),
         }
     }
 
-    /// The next line; empty at the end of the connection, but for a line break where there is one.
+    /// The next line. It is empty at the end of the connection; an empty line still has its line break.
     async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = within("a line of the feed", self.lines.read_line(&mut line)).await;
@@ -46,7 +46,7 @@ impl Viewer {
         line
     }
 
-    /// The next entry of this kind; earlier ones of others are passed over.
+    /// The next entry of this kind; skips entries of other kinds.
     async fn next(&mut self, kind: &str) -> Value {
         loop {
             while let Some(entry) = self.waiting.pop() {
@@ -63,7 +63,7 @@ impl Viewer {
         }
     }
 
-    /// The next rates of which this holds.
+    /// The next rates that fulfil a condition.
     async fn rates(&mut self, holds: impl Fn(&Value) -> bool) -> Value {
         loop {
             if self.line().await.trim() != "event: rates" {
@@ -109,7 +109,7 @@ async fn the_feed_shows_what_happens_in_every_room_as_it_happens() {
     assert_eq!(
         viewer.next("event").await["message"]["event"],
         "typing",
-        "nobody hears it, and it is shown"
+        "the feed shows an event without recipients"
     );
 
     server.create_room(Project { id: 7 }).await.expect("a room");
@@ -133,36 +133,39 @@ async fn the_feed_shows_what_happens_in_every_room_as_it_happens() {
 }
 
 #[tokio::test]
-async fn the_feed_tells_rates_each_second() {
+async fn the_feed_reports_rates_every_second() {
     let server = open().await;
     let mut viewer = Viewer::watch(server.address()).await;
     let _ada = server.joined("ada", "chat").await;
     for _ in 0..3 {
-        server.trigger(Chat, message("hi")).await.expect("it is sent");
+        server.trigger(Chat, message("hi")).await.expect("the trigger succeeds");
     }
-    // A second may end between two of them.
-    let mut told = (0, 0, 0);
-    while told.0 < 3 {
+    // A second may end between two of the events.
+    let mut totals = (0, 0, 0);
+    while totals.0 < 3 {
         let rates = viewer.rates(|rates| rates["events"] != 0).await;
         let count = |value: &Value| value.as_u64().expect("a count");
-        told.0 += count(&rates["events"]);
-        told.1 += count(&rates["deliveries"]);
-        told.2 += count(&rates["rooms"]["chat"]);
+        totals.0 += count(&rates["events"]);
+        totals.1 += count(&rates["deliveries"]);
+        totals.2 += count(&rates["rooms"]["chat"]);
         assert_eq!(rates["clients"], 1);
         assert_eq!(rates["roomCount"], server.rooms().len());
     }
-    assert_eq!(told, (3, 3, 3));
+    assert_eq!(totals, (3, 3, 3));
     viewer.rates(|rates| rates["events"] == 0).await;
 }
 
 #[tokio::test]
-async fn a_viewer_that_does_not_read_is_told_how_much_it_has_missed_and_holds_nobody_up() {
+async fn a_viewer_that_does_not_read_learns_how_much_it_missed_and_delays_nobody() {
     let server = open().await;
     let mut viewer = Viewer::watch(server.address()).await;
     let events = 6_000;
     for number in 0..events {
         let text = format!("{number} {}", "x".repeat(900));
-        server.trigger(Chat, message(&text)).await.expect("it is sent");
+        server
+            .trigger(Chat, message(&text))
+            .await
+            .expect("the trigger succeeds");
     }
     let mut seen = 0;
     let mut dropped = 0;
@@ -181,11 +184,11 @@ async fn a_viewer_that_does_not_read_is_told_how_much_it_has_missed_and_holds_no
         }
     }
     assert!(dropped > 0, "{seen} seen");
-    assert_eq!(seen + dropped, events, "each is either shown or counted");
+    assert_eq!(seen + dropped, events, "each event is either shown or counted");
 }
 
 #[tokio::test]
-async fn there_are_only_so_many_places_to_watch_from_and_they_are_given_back() {
+async fn the_number_of_viewers_is_limited_and_closing_one_frees_its_place() {
     let server = open().await;
     let mut viewers = Vec::new();
     for _ in 0..16 {
@@ -193,7 +196,7 @@ async fn there_are_only_so_many_places_to_watch_from_and_they_are_given_back() {
     }
     assert_eq!(ask(server.address(), "inspect/feed").await.status, 503);
     viewers.pop();
-    within("a place", async {
+    within("a free place", async {
         loop {
             let mut viewer = Viewer::open(server.address()).await;
             if viewer.line().await.starts_with("HTTP/1.1 200") {
@@ -205,19 +208,19 @@ async fn there_are_only_so_many_places_to_watch_from_and_they_are_given_back() {
 }
 
 #[tokio::test]
-async fn the_server_drains_at_once_with_a_viewer_watching() {
+async fn the_server_drains_at_once_while_a_viewer_watches() {
     let server = open().await;
     let mut viewer = Viewer::watch(server.address()).await;
     server.stop().await;
     let mut rest = String::new();
     within("the end of the feed", viewer.lines.read_to_string(&mut rest))
         .await
-        .expect("it ends in order");
+        .expect("the feed ends cleanly");
     assert!(rest.contains("event: end"), "{rest}");
 }
 
 #[tokio::test]
-async fn a_viewer_that_never_reads_holds_up_no_drain() {
+async fn a_viewer_that_never_reads_does_not_delay_the_drain() {
     let server = with(|builder| {
         builder.limits(Limits {
             write_deadline: Duration::from_millis(100),
@@ -227,7 +230,7 @@ async fn a_viewer_that_never_reads_holds_up_no_drain() {
     .await;
     let viewer = Viewer::watch(server.address()).await;
     let large = json!({ "event": "large", "data": "x".repeat(400 * 1024) });
-    // The kernel takes in some megabytes for a reader that reads nothing; this is 40.
+    // The kernel buffers a few megabytes for a viewer that reads nothing; this test sends 40.
     for _ in 0..100 {
         let sent = trigger(server.address(), "open", large.clone()).await;
         assert_eq!(sent.status, 200, "{}", sent.body);

@@ -1,4 +1,4 @@
-//! The inspector over real sockets: who gets to it, what it tells, and that it costs the server nothing it cannot spare.
+//! The inspector over real sockets: who may use it, what it shows, and that it costs the server little.
 
 mod access;
 mod api;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A response as it came.
+/// A response, split into its parts.
 struct Answer {
     status: StatusCode,
     headers: String,
@@ -27,7 +27,7 @@ impl Answer {
     }
 }
 
-/// One request on a connection of its own, with these header lines.
+/// Sends one request on its own connection, with these header lines.
 async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let stream = within("a connection", TcpStream::connect(address)).await;
     let mut stream = stream.expect("the server accepts");
@@ -36,11 +36,11 @@ async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body
         "{method} /dialogue/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\
          {headers}\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).await.expect("it reads");
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
     let mut answer = Vec::new();
     within("an answer", stream.read_to_end(&mut answer))
         .await
-        .expect("a whole answer");
+        .expect("a complete answer");
     let answer = String::from_utf8(answer).expect("UTF-8");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -1,4 +1,4 @@
-//! The page: its files, and how it is used in a browser.
+//! The page: its files, and its use in a browser.
 
 use dialogue::Refusal;
 use dialogue_tests::TestServer;
@@ -6,7 +6,7 @@ use dialogue_tests::TestServer;
 use super::{ask, open};
 
 #[tokio::test]
-async fn the_page_and_every_file_that_it_asks_for_are_served() {
+async fn the_page_and_every_file_that_it_requests_are_served() {
     let server = open().await;
     let page = ask(server.address(), "inspect").await;
     assert!(page.headers.contains("content-type: text/html"), "{}", page.headers);
@@ -38,33 +38,33 @@ async fn the_page_and_every_file_that_it_asks_for_are_served() {
     assert!(seen.len() > 5, "{seen:?}");
     assert!(
         !page.body.contains("<style") && !page.body.contains("onclick"),
-        "nothing is inline"
+        "the page has no inline styles or handlers"
     );
     assert_eq!(ask(server.address(), "inspect/..%2fCargo.toml").await.status, 404);
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_leads_to_the_page_all_the_same() {
+async fn a_trailing_slash_redirects_to_the_page() {
     let server = open().await;
     for (asked, location) in [("inspect/", "../inspect"), ("inspect/?a=%22&b", "../inspect?a=%22&b")] {
         let answer = ask(server.address(), asked).await;
         assert_eq!(answer.status, 308, "{asked}");
-        let told = answer.headers.lines().find_map(|line| line.strip_prefix("location: "));
-        assert_eq!(told, Some(location));
+        let redirected_to = answer.headers.lines().find_map(|line| line.strip_prefix("location: "));
+        assert_eq!(redirected_to, Some(location));
     }
     let guarded = TestServer::with(|builder| builder.inspector(|_| async { Err(Refusal::new("no")) })).await;
     assert_eq!(ask(guarded.address(), "inspect/").await.status, 403);
 }
 
-/// What happens there is told in `browser/inspector.test.js`. Needs Node, Chromium (`/usr/bin/chromium`, or the path in
-/// `CHROMIUM`) and `npm ci` once in `tests/browser`.
+/// The tests themselves are in `browser/inspector.test.js`. Needs Node, Chromium (`/usr/bin/chromium`, or the path in
+/// `CHROMIUM`), and `npm ci` once in `tests/browser`.
 #[test]
 #[ignore = "needs Chromium and Node"]
-fn the_page_is_used_in_a_browser() {
+fn the_page_works_in_a_browser() {
     let browser = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
     assert!(
         browser.join("node_modules").is_dir(),
-        "the packages of the browser test are not installed: run `npm ci` in tests/browser"
+        "the npm packages of the browser test are not installed: run `npm ci` in tests/browser"
     );
     let status = std::process::Command::new("node")
         .args(["--test", "--test-reporter=spec", "inspector.test.js"])
@@ -74,6 +74,6 @@ fn the_page_is_used_in_a_browser() {
         .expect("Node starts");
     assert!(
         status.success(),
-        "the browser test failed; what Node printed says where"
+        "the browser test failed; see the output of Node above"
     );
 }

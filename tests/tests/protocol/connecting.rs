@@ -1,4 +1,4 @@
-//! `connect`, its refusals and its refresh, `ping`, request ids and pipelining.
+//! `connect`, its refusals and its renewal, `ping`, request ids and pipelining.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use dialogue_tests::{Rooms, TestServer};
 use serde_json::json;
 
 #[tokio::test]
-async fn connected_tells_the_client_what_it_must_know() {
+async fn connected_has_everything_that_the_client_must_know() {
     let server = TestServer::limited(Limits {
         ping_interval: Duration::from_secs(7),
         message_bytes: 5_000,
@@ -27,11 +27,11 @@ async fn connected_tells_the_client_what_it_must_know() {
     assert!(connected["clientId"].as_str().is_some_and(|id| !id.is_empty()));
     assert!(connected["resume"].is_string());
     assert!(connected["fingerprint"].as_str().is_some_and(|print| !print.is_empty()));
-    assert!(connected.get("expiresIn").is_none(), "no session ends by itself here");
+    assert!(connected.get("expiresIn").is_none(), "this session does not expire");
 }
 
 #[tokio::test]
-async fn the_server_writes_type_first() {
+async fn the_server_writes_the_type_field_first() {
     let server = TestServer::plain().await;
     let mut raw = dialogue_tests::RawClient::connected(server.address()).await;
     raw.send(0x81, br#"{"id":3,"type":"ping"}"#).await;
@@ -40,7 +40,7 @@ async fn the_server_writes_type_first() {
 }
 
 #[tokio::test]
-async fn no_two_clients_have_the_same_id_and_a_user_may_have_several() {
+async fn every_client_has_its_own_id_and_a_user_may_have_several_clients() {
     let server = TestServer::plain().await;
     let (one, two) = (server.connect_as("ada").await, server.connect_as("ada").await);
     assert_ne!(one.connected["clientId"], two.connected["clientId"]);
@@ -48,7 +48,7 @@ async fn no_two_clients_have_the_same_id_and_a_user_may_have_several() {
 }
 
 #[tokio::test]
-async fn the_fingerprint_is_that_of_the_declared_rooms() {
+async fn the_fingerprint_depends_on_the_declared_rooms() {
     let (one, two) = (TestServer::plain().await, TestServer::plain().await);
     let other = TestServer::start(Dialogue::builder().rooms::<small::Rooms>()).await;
     let of = |client: dialogue_tests::TestClient| client.connected["fingerprint"].clone();
@@ -67,7 +67,7 @@ mod small {
 }
 
 #[tokio::test]
-async fn without_authenticate_everyone_is_anonymous_under_an_id_of_the_servers_making() {
+async fn without_authenticate_every_user_is_anonymous_with_an_id_from_the_server() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let (one, two) = (server.connect_as("ada").await, server.connect_as("ada").await);
     assert_ne!(one.connected["userId"], "ada");
@@ -75,7 +75,7 @@ async fn without_authenticate_everyone_is_anonymous_under_an_id_of_the_servers_m
 }
 
 #[tokio::test]
-async fn another_protocol_is_unsupported_and_nothing_else_of_its_frame_is_read() {
+async fn another_protocol_version_is_unsupported_and_the_rest_of_its_frame_is_ignored() {
     let server = TestServer::plain().await;
     let mut client = server.open().await;
     client
@@ -89,7 +89,7 @@ async fn another_protocol_is_unsupported_and_nothing_else_of_its_frame_is_read()
     assert_eq!(client.expect_close().await, 4504);
 }
 
-fn signing_in() -> dialogue::Builder {
+fn with_tokens() -> dialogue::Builder {
     Dialogue::builder()
         .rooms::<Rooms>()
         .authenticate(|handshake| async move {
@@ -107,8 +107,8 @@ fn signing_in() -> dialogue::Builder {
 }
 
 #[tokio::test]
-async fn a_client_that_cannot_sign_in_is_unauthenticated_and_what_it_pipelined_is_never_run() {
-    let server = TestServer::start(signing_in()).await;
+async fn a_client_that_fails_to_authenticate_is_refused_and_its_pipelined_commands_never_run() {
+    let server = TestServer::start(with_tokens()).await;
     for token in ["none", "empty", "system", "old"] {
         let mut client = server.open().await;
         client
@@ -128,26 +128,26 @@ async fn a_client_that_cannot_sign_in_is_unauthenticated_and_what_it_pipelined_i
 }
 
 #[tokio::test]
-async fn the_reason_of_a_refusal_is_told_to_who_is_refused() {
-    let server = TestServer::start(signing_in()).await;
+async fn a_refused_client_receives_the_reason() {
+    let server = TestServer::start(with_tokens()).await;
     let mut client = server.open().await;
     client.send(json!({ "type": "connect", "protocol": 1 })).await;
     assert_eq!(client.recv_type("error").await["message"], "who are you?");
 }
 
 #[tokio::test]
-async fn a_session_ends_at_its_expiry() {
-    let server = TestServer::start(signing_in()).await;
+async fn a_session_ends_when_it_expires() {
+    let server = TestServer::start(with_tokens()).await;
     let mut client = server.open().await;
     client.connect(json!({ "token": "short" })).await;
-    let left = client.connected["expiresIn"].as_u64().expect("a session that ends");
+    let left = client.connected["expiresIn"].as_u64().expect("a session that expires");
     assert!(left <= 300, "{left}");
     assert_eq!(client.expect_close().await, 4001);
 }
 
 #[tokio::test]
-async fn a_session_ends_at_its_expiry_whatever_a_hook_is_about() {
-    let builder = signing_in().before_join(|_, _| std::future::pending());
+async fn a_session_ends_when_it_expires_even_while_a_hook_runs() {
+    let builder = with_tokens().before_join(|_, _| std::future::pending());
     let server = TestServer::start(builder).await;
     let mut client = server.open().await;
     client.connect(json!({ "token": "short" })).await;
@@ -156,8 +156,8 @@ async fn a_session_ends_at_its_expiry_whatever_a_hook_is_about() {
 }
 
 #[tokio::test]
-async fn a_later_connect_renews_the_session_and_keeps_rooms() {
-    let server = TestServer::start(signing_in()).await;
+async fn a_later_connect_renews_the_session_and_keeps_the_rooms() {
+    let server = TestServer::start(with_tokens()).await;
     let mut client = server.open().await;
     client.connect(json!({ "token": "ada's" })).await;
     let id = client.connected["clientId"].clone();
@@ -175,8 +175,8 @@ async fn a_later_connect_renews_the_session_and_keeps_rooms() {
 }
 
 #[tokio::test]
-async fn a_later_connect_that_fails_or_is_another_users_leaves_the_session_as_it_was() {
-    let server = TestServer::start(signing_in()).await;
+async fn a_later_connect_that_fails_or_names_another_user_leaves_the_session_unchanged() {
+    let server = TestServer::start(with_tokens()).await;
     let mut client = server.open().await;
     client.connect(json!({ "token": "ada's" })).await;
     client.join("chat").await;
@@ -190,7 +190,7 @@ async fn a_later_connect_that_fails_or_is_another_users_leaves_the_session_as_it
 }
 
 #[tokio::test]
-async fn anything_but_connect_first_closes_with_1008() {
+async fn any_first_frame_other_than_connect_closes_with_1008() {
     let server = TestServer::plain().await;
     for first in [json!({ "type": "ping" }), json!({ "type": "join", "roomId": "chat" })] {
         let mut client = server.open().await;
@@ -200,7 +200,7 @@ async fn anything_but_connect_first_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn no_connect_in_time_closes_with_1008() {
+async fn a_connection_without_connect_before_the_deadline_closes_with_1008() {
     let server = TestServer::limited(Limits {
         connect_deadline: Duration::from_millis(200),
         ..Limits::default()
@@ -211,7 +211,7 @@ async fn no_connect_in_time_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn an_authentication_that_takes_too_long_is_ended_at_the_connect_deadline() {
+async fn an_authentication_that_takes_too_long_ends_at_the_connect_deadline() {
     let limits = Limits {
         connect_deadline: Duration::from_millis(200),
         ..Limits::default()
@@ -223,14 +223,14 @@ async fn an_authentication_that_takes_too_long_is_ended_at_the_connect_deadline(
     let server = TestServer::start(builder).await;
     let mut client = server.open().await;
     client.send(json!({ "type": "connect", "protocol": 1 })).await;
-    // Both deadlines are one: whichever is seen first.
+    // Both deadlines are at the same time, so the server may notice either of them first.
     let code = client.expect_close().await;
     assert!([1008, 4500].contains(&code), "{code}");
     assert!(server.clients().is_empty());
 }
 
 #[tokio::test]
-async fn frames_sent_behind_connect_are_run_in_order_once_the_client_is_connected() {
+async fn frames_sent_after_connect_run_in_order_once_the_client_is_connected() {
     let server = TestServer::plain().await;
     let mut client = server.open().await;
     for frame in [
@@ -265,7 +265,7 @@ async fn frames_sent_behind_connect_are_run_in_order_once_the_client_is_connecte
 }
 
 #[tokio::test]
-async fn without_an_id_only_the_commands_that_have_something_to_tell_are_answered() {
+async fn requests_without_an_id_are_answered_only_if_the_reply_carries_data() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     for silent in [
@@ -301,7 +301,7 @@ async fn without_an_id_only_the_commands_that_have_something_to_tell_are_answere
 }
 
 #[tokio::test]
-async fn ids_of_64_bits_come_back_as_they_were() {
+async fn ids_of_64_bits_are_returned_unchanged() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     for id in [0, -1, i64::MAX, i64::MIN] {
@@ -311,7 +311,7 @@ async fn ids_of_64_bits_come_back_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_user_over_its_quota_of_connections_is_closed_with_4502() {
+async fn a_connection_beyond_a_users_quota_is_closed_with_4502() {
     let server = TestServer::limited(Limits {
         connections_per_user: Some(1),
         ..Limits::default()
@@ -325,6 +325,6 @@ async fn a_user_over_its_quota_of_connections_is_closed_with_4502() {
     assert_eq!(second.expect_close().await, 4502);
     server.connect_as("bob").await;
     first.close().await;
-    dialogue_tests::until("ada's seat", || server.clients_of("ada").is_empty()).await;
+    dialogue_tests::until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
     server.connect_as("ada").await;
 }

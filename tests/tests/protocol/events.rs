@@ -8,7 +8,7 @@ use dialogue_tests::{Chat, TestServer, UserJoined};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn an_event_reaches_everyone_who_is_subscribed_the_sender_too_and_before_its_ok() {
+async fn an_event_reaches_every_subscriber_including_the_sender_before_its_ok() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.joined("bob", "chat").await;
@@ -31,7 +31,7 @@ async fn an_event_reaches_everyone_who_is_subscribed_the_sender_too_and_before_i
 }
 
 #[tokio::test]
-async fn an_event_without_history_carries_no_number_and_no_absent_field_is_null() {
+async fn an_event_without_history_has_no_seq_and_absent_fields_are_omitted() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     ada.join_for("chat", &["*"]).await;
@@ -45,7 +45,7 @@ async fn an_event_without_history_carries_no_number_and_no_absent_field_is_null(
 }
 
 #[tokio::test]
-async fn events_come_in_the_order_of_their_numbers_to_everyone() {
+async fn events_reach_everyone_in_the_order_of_their_seqs() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.joined("bob", "chat").await;
@@ -63,7 +63,7 @@ async fn events_come_in_the_order_of_their_numbers_to_everyone() {
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_who_it_is_when_it_is_or_which_number_its_event_has() {
+async fn a_client_cannot_choose_the_sender_time_or_seq_of_its_event() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     ada.send(
@@ -78,7 +78,7 @@ async fn a_client_cannot_say_who_it_is_when_it_is_or_which_number_its_event_has(
 }
 
 #[tokio::test]
-async fn what_is_sent_on_is_what_the_type_serialises() {
+async fn the_server_sends_and_keeps_an_event_as_its_type_serialises_it() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     ada.send(json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "hi", "html": "<script>" } }))
@@ -91,7 +91,7 @@ async fn what_is_sent_on_is_what_the_type_serialises() {
 }
 
 #[tokio::test]
-async fn data_that_does_not_satisfy_the_schema_is_refused_with_what_is_wrong() {
+async fn invalid_data_is_refused_with_its_violations() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     for (data, rule, path) in [
@@ -123,7 +123,7 @@ async fn data_that_does_not_satisfy_the_schema_is_refused_with_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn an_event_of_the_servers_own_may_not_be_triggered_by_a_client() {
+async fn a_client_cannot_trigger_a_server_event() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let error = ada
@@ -138,12 +138,12 @@ async fn an_event_of_the_servers_own_may_not_be_triggered_by_a_client() {
             },
         )
         .await
-        .expect("the server may");
+        .expect("the server may trigger it");
     assert_eq!(ada.recv_type("event").await["from"], "system");
 }
 
 #[tokio::test]
-async fn a_read_only_room_takes_nothing_from_clients_and_everything_from_the_server() {
+async fn a_read_only_room_accepts_events_only_from_the_server() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "news").await;
     let trigger = json!({ "type": "trigger", "roomId": "news", "event": "message", "data": { "text": "hi" } });
@@ -151,12 +151,12 @@ async fn a_read_only_room_takes_nothing_from_clients_and_everything_from_the_ser
     server
         .trigger(dialogue_tests::News, dialogue_tests::message("flash"))
         .await
-        .expect("the server may");
+        .expect("the server may trigger it");
     assert_eq!(ada.recv_type("event").await["data"]["text"], "flash");
 }
 
 #[tokio::test]
-async fn an_open_room_takes_any_event_and_validates_those_that_the_server_knows() {
+async fn an_open_room_accepts_any_event_and_validates_the_events_that_the_server_knows() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "open").await;
     let made_up = json!({ "type": "trigger", "roomId": "open", "event": "made:up", "data": [1, { "deep": null }] });
@@ -167,7 +167,7 @@ async fn an_open_room_takes_any_event_and_validates_those_that_the_server_knows(
 }
 
 #[tokio::test]
-async fn what_before_each_refuses_is_blocked_with_its_reason() {
+async fn an_event_that_before_each_refuses_is_blocked_with_its_reason() {
     let server = TestServer::with(|builder| {
         builder.before_each(|message, _| async move {
             if message.data["text"] == "damn" {
@@ -184,17 +184,13 @@ async fn what_before_each_refuses_is_blocked_with_its_reason() {
         (&error["code"], &error["message"]),
         (&json!("BLOCKED"), &json!("mind your language"))
     );
-    assert_eq!(
-        ada.say("chat", "darn").await["seq"],
-        1,
-        "a refused event takes no number"
-    );
+    assert_eq!(ada.say("chat", "darn").await["seq"], 1, "a refused event gets no seq");
     assert_eq!(bob.recv_type("event").await["data"]["text"], "darn");
     assert_eq!(server.history().count("chat", "message"), 1);
 }
 
 #[tokio::test]
-async fn a_direct_frame_comes_outside_of_any_room() {
+async fn a_direct_frame_belongs_to_no_room() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     server.clients_of("ada")[0]
@@ -207,14 +203,14 @@ async fn a_direct_frame_comes_outside_of_any_room() {
 }
 
 #[tokio::test]
-async fn too_many_frames_are_answered_with_rate_limited_and_nothing_is_done() {
+async fn frames_over_the_rate_are_answered_with_rate_limited_and_have_no_effect() {
     let server = TestServer::limited(Limits {
         inbound_frames: 5,
         inbound_window: Duration::from_secs(60),
         ..Limits::default()
     })
     .await;
-    // `connect` and `join` count too: three are left.
+    // `connect` and `join` count, too, so three frames are left.
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.joined("bob", "chat").await;
     for _ in 0..3 {
@@ -222,7 +218,7 @@ async fn too_many_frames_are_answered_with_rate_limited_and_nothing_is_done() {
     }
     let error = ada.say("chat", "one too many").await;
     assert_eq!(error["code"], "RATE_LIMITED");
-    let wait = error["retryAfter"].as_u64().expect("how long to wait");
+    let wait = error["retryAfter"].as_u64().expect("the time to wait");
     assert!((50_000..=60_000).contains(&wait), "{wait}");
     for _ in 0..3 {
         assert_eq!(bob.recv_type("event").await["data"]["text"], "hi");
@@ -231,7 +227,7 @@ async fn too_many_frames_are_answered_with_rate_limited_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_on_over_its_rate_is_closed_with_4503() {
+async fn a_client_that_keeps_exceeding_its_rate_is_closed_with_4503() {
     let server = TestServer::limited(Limits {
         inbound_frames: 5,
         inbound_window: Duration::from_secs(60),
@@ -247,7 +243,7 @@ async fn a_client_that_goes_on_over_its_rate_is_closed_with_4503() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_retry_after_may_send_again_however_often_that_is() {
+async fn a_client_that_waits_for_retry_after_may_send_again_every_time() {
     let server = TestServer::limited(Limits {
         inbound_frames: 1,
         inbound_window: Duration::from_millis(100),
@@ -262,8 +258,8 @@ async fn a_client_that_waits_for_retry_after_may_send_again_however_often_that_i
         if reply["type"] == "error" {
             assert_eq!(reply["code"], "RATE_LIMITED");
             refusals += 1;
-            let wait = reply["retryAfter"].as_u64().expect("how long to wait");
-            // What the protocol asks of clients, not a guess at what the server needs.
+            let wait = reply["retryAfter"].as_u64().expect("the time to wait");
+            // The protocol requires this wait of a client; it is not a guess about the server.
             tokio::time::sleep(Duration::from_millis(wait)).await;
             assert_eq!(ada.request(ping.clone()).await["type"], "pong");
         }

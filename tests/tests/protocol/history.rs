@@ -1,4 +1,4 @@
-//! `history`: pages by place and by number.
+//! `history`: pages by index and by seq.
 
 use dialogue::Limits;
 use dialogue_tests::{Chat, TestClient, TestServer, message};
@@ -17,7 +17,9 @@ async fn with_messages(limits: Limits, count: usize) -> (TestServer, TestClient)
 }
 
 fn numbers(page: &Value) -> Vec<u64> {
-    let events = page["events"].as_array().unwrap_or_else(|| panic!("no page: {page}"));
+    let events = page["events"]
+        .as_array()
+        .unwrap_or_else(|| panic!("not a page: {page}"));
     events.iter().filter_map(|event| event["seq"].as_u64()).collect()
 }
 
@@ -30,7 +32,7 @@ async fn page(client: &mut TestClient, of: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_page_is_newest_first_and_tells_whether_there_is_more() {
+async fn a_page_is_newest_first_and_says_whether_there_is_more() {
     let (_server, mut ada) = with_messages(Limits::default(), 5).await;
     for (of, expected, more) in [
         (json!({}), vec![5, 4, 3, 2, 1], false),
@@ -56,7 +58,7 @@ async fn a_page_is_newest_first_and_tells_whether_there_is_more() {
 }
 
 #[tokio::test]
-async fn events_in_a_page_are_envelopes_without_type() {
+async fn events_in_a_page_are_envelopes_without_a_type() {
     let (_server, mut ada) = with_messages(Limits::default(), 1).await;
     let live = ada.recv_type("event").await;
     let page = page(&mut ada, json!({})).await;
@@ -66,7 +68,7 @@ async fn events_in_a_page_are_envelopes_without_type() {
 }
 
 #[tokio::test]
-async fn a_page_is_bounded_in_events() {
+async fn a_page_has_a_bounded_number_of_events() {
     let limits = Limits {
         history_page_events: 2,
         ..Limits::default()
@@ -78,7 +80,7 @@ async fn a_page_is_bounded_in_events() {
 }
 
 #[tokio::test]
-async fn a_page_is_bounded_in_bytes_but_holds_an_event_if_there_is_one() {
+async fn a_page_is_bounded_in_bytes_but_has_at_least_one_event_if_there_is_one() {
     let limits = Limits {
         history_page_bytes: 10,
         ..Limits::default()
@@ -90,7 +92,7 @@ async fn a_page_is_bounded_in_bytes_but_holds_an_event_if_there_is_one() {
 }
 
 #[tokio::test]
-async fn pages_by_number_skip_nothing_and_repeat_nothing_while_events_arrive() {
+async fn pages_by_seq_neither_skip_nor_repeat_events_while_new_ones_arrive() {
     let (server, mut ada) = with_messages(Limits::default(), 4).await;
     let first = page(&mut ada, json!({ "before": 5, "limit": 2 })).await;
     assert_eq!(numbers(&first), [4, 3]);
@@ -103,7 +105,7 @@ async fn pages_by_number_skip_nothing_and_repeat_nothing_while_events_arrive() {
 }
 
 #[tokio::test]
-async fn both_ways_at_once_and_a_limit_alone_are_invalid() {
+async fn paging_both_by_index_and_by_seq_or_with_only_a_limit_is_invalid() {
     let (_server, mut ada) = with_messages(Limits::default(), 1).await;
     for of in [
         json!({ "before": 1, "start": 0 }),
@@ -118,7 +120,7 @@ async fn both_ways_at_once_and_a_limit_alone_are_invalid() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_kept_has_an_empty_history() {
+async fn an_event_without_history_has_an_empty_history() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     server.trigger(Chat, dialogue_tests::Bell).await.expect("an event");

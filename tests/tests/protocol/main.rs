@@ -1,4 +1,5 @@
-//! The wire protocol as `docs/protocol.md` tells it, spoken by a plain WebSocket client: every message, every error code.
+//! The wire protocol as `docs/protocol.md` specifies it, spoken by a plain WebSocket client: every message, every error
+//! code.
 
 mod connecting;
 mod events;

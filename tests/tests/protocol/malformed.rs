@@ -1,4 +1,4 @@
-//! What is no request: refused with `INVALID_REQUEST`, before any hook, with the connection left open.
+//! Malformed requests. The server refuses them with `INVALID_REQUEST`, before any hook, and leaves the connection open.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dialogue_tests::{TestClient, TestServer};
 use serde_json::json;
 
-/// A server that counts the runs of its hooks, and a client in `chat`.
+/// A server that counts how often its hooks run, and a client in `chat`.
 async fn counting() -> (TestServer, TestClient, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let (of_join, of_each) = (Arc::clone(&runs), Arc::clone(&runs));
@@ -76,7 +76,7 @@ async fn a_frame_that_is_not_one_json_object_is_invalid() {
 }
 
 #[tokio::test]
-async fn an_invalid_frame_that_is_an_object_with_an_id_is_answered_under_it() {
+async fn an_invalid_frame_with_an_id_is_answered_under_that_id() {
     let (_server, mut ada, _) = counting().await;
     let deep = format!(r#"{{"id":5,"type":"ping","x":{}{}}}"#, "[".repeat(40), "]".repeat(40));
     for text in [
@@ -92,7 +92,7 @@ async fn an_invalid_frame_that_is_an_object_with_an_id_is_answered_under_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_comes_twice_is_invalid_at_every_level() {
+async fn a_duplicate_key_is_invalid_at_every_level() {
     let (_server, mut ada, runs) = counting().await;
     for text in [
         r#"{"type":"trigger","roomId":"chat","roomId":"booth","event":"message","data":{"text":"hi"}}"#,
@@ -107,12 +107,12 @@ async fn a_key_that_comes_twice_is_invalid_at_every_level() {
 }
 
 #[tokio::test]
-async fn json_of_32_levels_is_taken_and_of_33_refused_wherever_it_is() {
+async fn json_with_32_levels_is_accepted_and_with_33_levels_refused_in_every_field() {
     let (_server, mut ada, runs) = counting().await;
     ada.join("open").await;
     runs.store(0, Ordering::SeqCst);
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    // The frame is the first level.
+    // The frame itself is the first level.
     let ignored = |levels| format!(r#"{{"type":"ping","id":1,"ignored":{}}}"#, nested(levels));
     let data = |levels| {
         format!(
@@ -241,7 +241,7 @@ async fn a_field_of_the_wrong_type_is_invalid_and_never_coerced() {
     );
     let mut client = None;
     for (number, frame) in frames.iter().enumerate() {
-        // A fresh connection now and then keeps clear of the rate limit.
+        // A fresh connection for every 100 frames stays within the rate limit.
         if number % 100 == 0 {
             client = Some(server.joined("bob", "chat").await);
             runs.store(0, Ordering::SeqCst);
@@ -256,7 +256,7 @@ async fn a_field_of_the_wrong_type_is_invalid_and_never_coerced() {
 }
 
 #[tokio::test]
-async fn fields_that_are_not_known_are_ignored() {
+async fn unknown_fields_are_ignored() {
     let (_server, mut ada, _) = counting().await;
     let pong = ada
         .request(json!({ "type": "ping", "roomId": 7, "future": { "anything": [null] } }))
@@ -265,7 +265,7 @@ async fn fields_that_are_not_known_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_malformed_frame_before_connect_is_answered_and_the_client_may_go_on() {
+async fn a_malformed_frame_before_connect_is_answered_and_the_client_may_continue() {
     let server = TestServer::plain().await;
     let mut client = server.open().await;
     assert_invalid(&mut client, "[]", None).await;
@@ -273,7 +273,7 @@ async fn a_malformed_frame_before_connect_is_answered_and_the_client_may_go_on()
 }
 
 #[tokio::test]
-async fn since_resume_and_key_are_taken_from_any_client() {
+async fn any_client_may_send_since_resume_and_key() {
     let server = TestServer::plain().await;
     let mut ada = server.open().await;
     ada.send(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" }, "resume": "unknown" }))

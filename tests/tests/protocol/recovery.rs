@@ -1,11 +1,11 @@
-//! Coming back: `since`, `resume` and `key`.
+//! Recovery after a reconnect: `since`, `resume` and `key`.
 
 use dialogue::prelude::*;
 use dialogue::{Dialogue, EventDefinition, HistorySetting, Limits, RoomConfig};
 use dialogue_tests::{Booth, Gate, Message, Project, Rooms, TestClient, TestServer, message, until};
 use serde_json::{Value, json};
 
-/// Says these texts in the booth, as the server.
+/// Triggers a message with each of these texts in the booth, as the server.
 async fn say(server: &TestServer, texts: &[&str]) {
     for text in texts {
         server.trigger::<Message>(Booth, message(text)).await.expect("an event");
@@ -27,7 +27,7 @@ fn numbers(joined: &Value) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn who_comes_back_gets_what_it_missed_and_nothing_twice() {
+async fn a_client_that_rejoins_gets_the_events_that_it_missed_and_none_twice() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let epoch = ada.join("booth").await["epoch"].clone();
@@ -46,17 +46,17 @@ async fn who_comes_back_gets_what_it_missed_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_recovered_whole_is_what_a_fresh_join_gets() {
+async fn a_rejoin_that_cannot_recover_everything_gets_the_same_as_a_first_join() {
     let server = TestServer::plain().await;
     let epoch = json!(server.room(Booth).expect("the room").epoch());
-    // Five are kept: the first two go.
+    // The room keeps five events; the first two are evicted.
     say(&server, &["1", "2", "3", "4", "5", "6", "7"]).await;
     for (what, epoch, seen, recovered) in [
-        ("all that was missed is kept", &epoch, 2, true),
+        ("every missed event is kept", &epoch, 2, true),
         ("one event is gone", &epoch, 1, false),
         ("the position is ahead of the room", &epoch, 8, false),
-        ("the position is as far ahead as can be", &epoch, u64::MAX, false),
-        ("the epoch is another", &json!("another"), 3, false),
+        ("the position is the largest possible one", &epoch, u64::MAX, false),
+        ("the epoch is a different one", &json!("another"), 3, false),
     ] {
         let mut ada = server.connect_as("ada").await;
         let joined = rejoin(&mut ada, "booth", epoch, seen).await;
@@ -64,7 +64,7 @@ async fn what_cannot_be_recovered_whole_is_what_a_fresh_join_gets() {
         let expected = if recovered { vec![3, 4, 5, 6, 7] } else { vec![6, 7] };
         assert_eq!(numbers(&joined), expected, "{what}");
         ada.close().await;
-        until("a free seat", || {
+        until("the room to be empty", || {
             server.room(Booth).is_some_and(|room| room.size() == 0)
         })
         .await;
@@ -72,7 +72,7 @@ async fn what_cannot_be_recovered_whole_is_what_a_fresh_join_gets() {
 }
 
 #[tokio::test]
-async fn what_is_gone_of_events_that_the_client_does_not_hear_does_not_matter() {
+async fn evicted_events_that_the_client_is_not_subscribed_to_do_not_prevent_recovery() {
     let server = TestServer::plain().await;
     let kept = EventDefinition::new("kept").history(HistorySetting::Limit(50));
     let config = RoomConfig::new("log")
@@ -94,7 +94,7 @@ async fn what_is_gone_of_events_that_the_client_does_not_hear_does_not_matter() 
 }
 
 #[tokio::test]
-async fn more_than_a_replay_may_hold_is_not_recovered() {
+async fn a_rejoin_that_exceeds_the_replay_limits_is_not_recovered() {
     let limits = [
         Limits {
             replay_events: 2,
@@ -120,7 +120,7 @@ async fn more_than_a_replay_may_hold_is_not_recovered() {
 }
 
 #[tokio::test]
-async fn a_room_that_was_deleted_and_made_again_recovers_nothing_of_the_old_one() {
+async fn a_room_that_was_deleted_and_created_again_recovers_nothing_of_the_old_one() {
     let server = TestServer::plain().await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let mut ada = server.connect_as("ada").await;
@@ -138,7 +138,7 @@ async fn a_room_that_was_deleted_and_made_again_recovers_nothing_of_the_old_one(
 }
 
 #[tokio::test]
-async fn the_join_is_checked_when_a_client_comes_back_too() {
+async fn before_join_also_runs_when_a_client_rejoins() {
     let allowed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let asked = allowed.clone();
     let server = TestServer::with(|builder| {
@@ -178,7 +178,7 @@ async fn a_client_that_is_cut_again_and_again_sees_each_event_once_and_in_order(
                 .send(json!({ "type": "trigger", "roomId": "log", "event": "noted", "data": number }))
                 .await;
         }
-        // It reads a part of them, while the rest is on its way or not yet sent.
+        // The client reads some of the events, while the rest are in flight or not yet sent.
         for _ in 0..round % 8 {
             position += 1;
             assert_eq!(reader.recv_type("event").await["seq"], position);
@@ -202,7 +202,7 @@ async fn a_client_that_is_cut_again_and_again_sees_each_event_once_and_in_order(
 }
 
 #[tokio::test]
-async fn resume_ends_the_connection_before_so_that_nobody_meets_its_own_ghost() {
+async fn resume_closes_the_users_old_connection_so_that_it_does_not_take_a_place_in_the_room() {
     let server = TestServer::plain().await;
     let mut ghost = server.joined("ada", "booth").await;
     let _bob = server.joined("bob", "booth").await;
@@ -211,7 +211,7 @@ async fn resume_ends_the_connection_before_so_that_nobody_meets_its_own_ghost() 
     ada.send(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" }, "resume": resume }))
         .await;
     let connected = ada.recv_type("connected").await;
-    assert_ne!(connected["resume"], resume, "each brings a new one");
+    assert_ne!(connected["resume"], resume, "each connection gets a new secret");
     assert_ne!(connected["clientId"], ghost.connected["clientId"]);
     assert_eq!(ghost.expect_close().await, 4501);
     assert_eq!(server.clients_of("ada").len(), 1);
@@ -219,7 +219,7 @@ async fn resume_ends_the_connection_before_so_that_nobody_meets_its_own_ghost() 
 }
 
 #[tokio::test]
-async fn an_anonymous_user_keeps_its_id_by_resume_and_once_only() {
+async fn an_anonymous_user_keeps_its_id_with_a_resume_secret_that_works_once() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let first = server.connect_as("nobody").await;
     let (user, resume) = (first.connected["userId"].clone(), first.connected["resume"].clone());
@@ -233,11 +233,11 @@ async fn an_anonymous_user_keeps_its_id_by_resume_and_once_only() {
         users.push(client.recv_type("connected").await["userId"].clone());
     }
     assert_eq!(users[0], user);
-    assert_ne!(users[1], user, "a secret is good for one use");
+    assert_ne!(users[1], user, "a resume secret works only once");
 }
 
 #[tokio::test]
-async fn who_is_lost_during_a_renewal_comes_back_with_the_secret_that_it_has() {
+async fn a_client_lost_during_a_renewal_can_resume_with_its_old_secret() {
     let gate = Gate::default();
     let held = gate.clone();
     let builder = Dialogue::builder().rooms::<Rooms>().before_join(move |client, _| {
@@ -259,11 +259,11 @@ async fn who_is_lost_during_a_renewal_comes_back_with_the_secret_that_it_has() {
         .send(json!({ "type": "connect", "protocol": 1, "resume": resume }))
         .await;
     assert_eq!(second.recv_type("connected").await["userId"], user);
-    assert_eq!(first.expect_close().await, 4501, "no ghost stays");
+    assert_eq!(first.expect_close().await, 4501, "the old connection is closed");
 }
 
 #[tokio::test]
-async fn a_secret_of_another_user_ends_nobodys_connection() {
+async fn another_users_resume_secret_closes_no_connection() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut eve = server.open().await;
@@ -295,12 +295,12 @@ async fn a_trigger_that_is_repeated_with_its_key_is_sent_once() {
     assert_eq!(
         ada.request(trigger("hi", "two")).await["seq"],
         2,
-        "another key is another event"
+        "another key means another event"
     );
     assert_eq!(
         bob.request(trigger("hi", "one")).await["seq"],
         3,
-        "another user's key is its own"
+        "keys of different users are independent"
     );
     for seq in 1..=3 {
         assert_eq!(bob.recv_type("event").await["seq"], seq);
@@ -309,7 +309,7 @@ async fn a_trigger_that_is_repeated_with_its_key_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_trigger_that_was_refused_may_be_repeated_with_its_key() {
+async fn a_refused_trigger_may_be_repeated_with_its_key() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let trigger =

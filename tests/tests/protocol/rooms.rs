@@ -1,11 +1,11 @@
-//! `join`, `leave`, subscriptions, and the listing, creation and deletion of rooms.
+//! `join`, `leave`, subscriptions, and listing, creating and deleting rooms.
 
 use dialogue::{Limits, RoomConfig};
 use dialogue_tests::{Bell, Chat, Message, Project, TestServer, Typing, message};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn joined_tells_the_rooms_name_subscriptions_and_position() {
+async fn joined_has_the_rooms_name_subscriptions_and_position() {
     let server = TestServer::plain().await;
     let joined = server.connect_as("ada").await.join("chat").await;
     assert_eq!(joined["roomId"], "chat");
@@ -13,16 +13,16 @@ async fn joined_tells_the_rooms_name_subscriptions_and_position() {
     assert_eq!(joined["subscriptions"], json!(["message", "user-joined"]));
     assert_eq!(joined["epoch"], server.room(Chat).expect("the room").epoch());
     assert_eq!(joined["seq"], 0);
-    assert_eq!(joined["events"], json!([]), "this room syncs no history");
+    assert_eq!(joined["events"], json!([]), "this room replays no history");
     assert!(joined.get("recovered").is_none(), "`since` was not sent");
     server.trigger(Chat, message("one")).await.expect("an event");
     assert_eq!(server.connect_as("bob").await.join("chat").await["seq"], 1);
 }
 
 #[tokio::test]
-async fn a_join_names_the_events_that_the_client_wants() {
+async fn a_join_names_the_events_that_the_client_subscribes_to() {
     let server = TestServer::plain().await;
-    for (wanted, told) in [
+    for (wanted, expected) in [
         (json!([]), json!([])),
         (json!(["typing"]), json!(["typing"])),
         (json!(["typing", "typing", "bell"]), json!(["bell", "typing"])),
@@ -31,10 +31,10 @@ async fn a_join_names_the_events_that_the_client_wants() {
         let joined = client
             .request(json!({ "type": "join", "roomId": "chat", "subscriptions": wanted }))
             .await;
-        assert_eq!(joined["subscriptions"], told);
+        assert_eq!(joined["subscriptions"], expected);
     }
     let mut client = server.connect_as("ada").await;
-    let refused = json!({ "type": "join", "roomId": "chat", "subscriptions": ["message", "unheard-of"] });
+    let refused = json!({ "type": "join", "roomId": "chat", "subscriptions": ["message", "unknown"] });
     assert_eq!(client.refused(refused).await, "EVENT_NOT_ALLOWED");
     assert!(
         !server
@@ -47,17 +47,17 @@ async fn a_join_names_the_events_that_the_client_wants() {
 }
 
 #[tokio::test]
-async fn the_wildcard_is_told_before_the_names() {
+async fn the_wildcard_is_listed_before_the_names() {
     let server = TestServer::plain().await;
     let joined = server.connect_as("ada").await.join_for("chat", &["typing", "*"]).await;
-    let told = joined["subscriptions"].as_array().expect("a list");
-    assert_eq!(told[0], "*");
+    let expected = joined["subscriptions"].as_array().expect("a list");
+    assert_eq!(expected[0], "*");
     let joined = server.connect_as("ada").await.join("open").await;
     assert_eq!(joined["subscriptions"][0], "*");
 }
 
 #[tokio::test]
-async fn a_room_that_syncs_history_gives_a_newcomer_the_latest_events_oldest_first() {
+async fn a_room_that_syncs_history_sends_a_new_member_the_latest_events_oldest_first() {
     let server = TestServer::plain().await;
     for text in ["one", "two", "three"] {
         server
@@ -78,7 +78,7 @@ async fn a_room_that_syncs_history_gives_a_newcomer_the_latest_events_oldest_fir
 }
 
 #[tokio::test]
-async fn history_on_joining_is_of_the_events_that_the_client_is_subscribed_to() {
+async fn history_on_join_covers_only_the_events_that_the_client_subscribes_to() {
     let server = TestServer::plain().await;
     server
         .trigger::<Message>(dialogue_tests::Booth, message("one"))
@@ -89,7 +89,7 @@ async fn history_on_joining_is_of_the_events_that_the_client_is_subscribed_to() 
 }
 
 #[tokio::test]
-async fn joining_again_answers_again_and_replaces_the_subscriptions_only_if_they_are_given() {
+async fn joining_again_is_answered_again_and_replaces_the_subscriptions_only_if_given() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     ada.join_for("booth", &["message"]).await;
@@ -97,7 +97,7 @@ async fn joining_again_answers_again_and_replaces_the_subscriptions_only_if_they
     assert_eq!(
         ada.join("booth").await["subscriptions"],
         json!(["message"]),
-        "the room is full, and ada is in it"
+        "the room is full, but ada is already a member"
     );
     assert_eq!(ada.join_for("booth", &[]).await["subscriptions"], json!([]));
     assert_eq!(server.room("booth").expect("the room").size(), 2);
@@ -106,7 +106,7 @@ async fn joining_again_answers_again_and_replaces_the_subscriptions_only_if_they
 }
 
 #[tokio::test]
-async fn a_full_room_is_full_until_somebody_leaves() {
+async fn a_full_room_refuses_joins_until_a_member_leaves() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "booth").await;
     let _bob = server.joined("bob", "booth").await;
@@ -118,7 +118,7 @@ async fn a_full_room_is_full_until_somebody_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_asked_of_a_room_that_is_not_there_is_room_not_found() {
+async fn requests_for_a_room_that_does_not_exist_are_refused_with_room_not_found() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     for request in [
@@ -149,7 +149,7 @@ async fn what_is_asked_of_a_room_that_is_not_there_is_room_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_asked_by_a_client_that_is_not_in_the_room_is_not_in_room() {
+async fn requests_of_a_client_that_is_not_in_the_room_are_refused_with_not_in_room() {
     let server = TestServer::plain().await;
     server.trigger(Chat, message("a secret")).await.expect("an event");
     let mut member = server.joined("bob", "chat").await;
@@ -174,15 +174,7 @@ async fn what_is_asked_by_a_client_that_is_not_in_the_room_is_not_in_room() {
 async fn an_event_that_the_room_does_not_have_is_not_allowed() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
-    for event in [
-        "unheard-of",
-        "*",
-        "",
-        "__proto__",
-        "dialogue:x",
-        "a\r\nb",
-        &"x".repeat(65),
-    ] {
+    for event in ["unknown", "*", "", "__proto__", "dialogue:x", "a\r\nb", &"x".repeat(65)] {
         for kind in ["subscribe", "unsubscribe", "trigger", "history"] {
             let error = ada
                 .request(json!({ "type": kind, "roomId": "chat", "event": event }))
@@ -193,7 +185,7 @@ async fn an_event_that_the_room_does_not_have_is_not_allowed() {
 }
 
 #[tokio::test]
-async fn a_client_hears_what_it_subscribes_to_and_no_longer_what_it_unsubscribes_from() {
+async fn a_client_receives_the_events_that_it_subscribes_to_until_it_unsubscribes() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     ada.join_for("chat", &[]).await;
@@ -202,13 +194,16 @@ async fn a_client_hears_what_it_subscribes_to_and_no_longer_what_it_unsubscribes
         .request(json!({ "type": "subscribe", "roomId": "chat", "event": "message" }))
         .await;
     assert_eq!((&ok["type"], &ok["seq"]), (&json!("ok"), &json!(1)));
-    server.trigger(Chat, message("heard")).await.expect("an event");
+    server.trigger(Chat, message("subscribed")).await.expect("an event");
     server
         .trigger(Chat, Typing { is_typing: true })
         .await
         .expect("an event");
     let event = ada.recv_type("event").await;
-    assert_eq!((&event["data"]["text"], &event["seq"]), (&json!("heard"), &json!(2)));
+    assert_eq!(
+        (&event["data"]["text"], &event["seq"]),
+        (&json!("subscribed"), &json!(2))
+    );
     let ok = ada
         .request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }))
         .await;
@@ -218,23 +213,23 @@ async fn a_client_hears_what_it_subscribes_to_and_no_longer_what_it_unsubscribes
 }
 
 #[tokio::test]
-async fn unsubscribing_narrows_the_wildcard_and_subscribe_all_makes_it_whole_again() {
+async fn unsubscribing_excludes_an_event_from_the_wildcard_and_subscribe_all_restores_it() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     ada.join_for("chat", &["*"]).await;
     ada.request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "message" }))
         .await;
-    server.trigger(Chat, message("unheard")).await.expect("an event");
+    server.trigger(Chat, message("excluded")).await.expect("an event");
     server.trigger(Chat, Bell).await.expect("an event");
     assert_eq!(ada.recv_type("event").await["event"], "bell");
     ada.request(json!({ "type": "subscribeAll", "roomId": "chat" })).await;
-    server.trigger(Chat, message("heard")).await.expect("an event");
+    server.trigger(Chat, message("included")).await.expect("an event");
     assert_eq!(ada.recv_type("event").await["event"], "message");
     ada.assert_nothing_came().await;
 }
 
 #[tokio::test]
-async fn under_a_narrowed_wildcard_of_an_open_room_unknown_events_are_still_heard() {
+async fn under_a_wildcard_with_exclusions_unknown_events_of_an_open_room_still_arrive() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "open").await;
     let mut bob = server.joined("bob", "open").await;
@@ -248,19 +243,19 @@ async fn under_a_narrowed_wildcard_of_an_open_room_unknown_events_are_still_hear
 }
 
 #[tokio::test]
-async fn nothing_of_a_room_comes_after_left() {
+async fn no_event_of_a_room_arrives_after_left() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let left = ada.request(json!({ "type": "leave", "roomId": "chat" })).await;
     assert_eq!((&left["type"], &left["roomId"]), (&json!("left"), &json!("chat")));
     assert!(left.get("reason").is_none());
-    let delivery = server.trigger(Chat, message("unheard")).await.expect("an event");
+    let delivery = server.trigger(Chat, message("after leaving")).await.expect("an event");
     assert_eq!(delivery.recipients, 0);
     ada.assert_nothing_came().await;
 }
 
 #[tokio::test]
-async fn a_client_is_in_no_more_rooms_and_holds_no_more_subscriptions_than_it_may() {
+async fn limits_bound_a_clients_rooms_and_subscriptions() {
     let server = TestServer::limited(Limits {
         rooms_per_client: 2,
         subscriptions_per_client: 4,
@@ -282,7 +277,7 @@ async fn a_client_is_in_no_more_rooms_and_holds_no_more_subscriptions_than_it_ma
     assert_eq!(
         ada.refused(news.clone()).await,
         "LIMIT_EXCEEDED",
-        "what was subscribed to one by one counts"
+        "single subscriptions count towards the limit"
     );
     assert_eq!(server.room("news").expect("the room").size(), 0);
     ada.request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "typing" }))
@@ -294,7 +289,7 @@ async fn a_client_is_in_no_more_rooms_and_holds_no_more_subscriptions_than_it_ma
 }
 
 #[tokio::test]
-async fn rooms_are_listed_in_pages_with_what_people_must_know_of_them() {
+async fn rooms_are_listed_in_pages_with_their_public_details() {
     let server = TestServer::limited(Limits {
         room_page: 3,
         ..Limits::default()
@@ -335,7 +330,7 @@ async fn rooms_are_listed_in_pages_with_what_people_must_know_of_them() {
 }
 
 #[tokio::test]
-async fn a_client_creates_and_deletes_a_room_and_everyone_else_is_told() {
+async fn a_client_creates_and_deletes_a_room_and_every_other_client_is_notified() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let mut bob = server.connect_as("bob").await;
@@ -364,7 +359,7 @@ async fn a_client_creates_and_deletes_a_room_and_everyone_else_is_told() {
 }
 
 #[tokio::test]
-async fn a_room_that_a_client_creates_is_no_larger_than_its_family_says() {
+async fn a_room_that_a_client_creates_is_not_larger_than_its_family_allows() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     for (id, wanted, given) in [("table-1", Some(9), 4), ("table-2", None, 4)] {
@@ -379,7 +374,7 @@ async fn a_room_that_a_client_creates_is_no_larger_than_its_family_says() {
 }
 
 #[tokio::test]
-async fn clients_create_rooms_only_in_families_that_are_open_to_them_and_only_so_many() {
+async fn clients_create_rooms_only_in_open_families_and_only_up_to_their_quota() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     let create = |id: &str| json!({ "type": "createRoom", "room": { "id": id } });
@@ -395,7 +390,7 @@ async fn clients_create_rooms_only_in_families_that_are_open_to_them_and_only_so
     assert_eq!(
         other_tab.refused(create("table-3")).await,
         "LIMIT_EXCEEDED",
-        "the quota is the user's"
+        "the quota is per user"
     );
     let mut bob = server.connect_as("bob").await;
     assert_eq!(bob.request(create("table-3")).await["type"], "roomCreated");
@@ -403,7 +398,7 @@ async fn clients_create_rooms_only_in_families_that_are_open_to_them_and_only_so
     assert_eq!(
         ada.request(create("table-4")).await["type"],
         "roomCreated",
-        "deleting gives the place back"
+        "a deletion frees a place"
     );
 }
 
@@ -429,7 +424,7 @@ async fn clients_delete_only_rooms_that_their_own_user_created() {
 }
 
 #[tokio::test]
-async fn a_wildcard_is_narrowed_by_no_more_events_than_a_client_may_hold_subscriptions() {
+async fn the_exclusions_from_a_wildcard_count_towards_the_limit_of_subscriptions() {
     let server = TestServer::limited(Limits {
         subscriptions_per_client: 3,
         ..Limits::default()
@@ -446,7 +441,7 @@ async fn a_wildcard_is_narrowed_by_no_more_events_than_a_client_may_hold_subscri
 }
 
 #[tokio::test]
-async fn a_page_of_rooms_is_bounded_in_bytes_but_holds_a_room_if_there_is_one() {
+async fn a_page_of_rooms_is_bounded_in_bytes_but_has_at_least_one_room_if_there_is_one() {
     let server = TestServer::limited(Limits {
         history_page_bytes: 10,
         ..Limits::default()

@@ -1,4 +1,4 @@
-//! Frames: what breaks WebSocket's rules, sizes, and a close.
+//! Frames: violations of WebSocket's rules, size limits, and closing.
 
 use dialogue::Limits;
 use dialogue_tests::raw::{CONTINUATION, FIN, PING, TEXT, masked};
@@ -6,12 +6,12 @@ use dialogue_tests::{RawClient, TestServer, until, within};
 use tokio_websockets::Message as WsMessage;
 
 #[tokio::test]
-async fn frames_that_break_websockets_rules_are_closed_with_1002_or_1007() {
+async fn frames_that_break_websockets_rules_close_with_1002_or_1007() {
     let server = TestServer::plain().await;
     let mut healthy = server.joined("ada", "chat").await;
     let unmasked = b"\x81\x0f{\"type\":\"ping\"}".to_vec();
     let continued_by_text = [masked(TEXT, b"{"), masked(FIN | TEXT, b"}")].concat();
-    for (what, bytes, code) in [
+    for (violation, bytes, code) in [
         ("an unmasked frame", unmasked, 1002),
         ("RSV1", masked(FIN | 0x40 | TEXT, b"{}"), 1002),
         ("RSV2", masked(FIN | 0x20 | TEXT, b"{}"), 1002),
@@ -20,7 +20,11 @@ async fn frames_that_break_websockets_rules_are_closed_with_1002_or_1007() {
         ("an unknown control opcode", masked(FIN | 0xb, b""), 1002),
         ("a fragmented ping", masked(PING, b"x"), 1002),
         ("a ping of 126 bytes", masked(FIN | PING, &[0; 126]), 1002),
-        ("a continuation of nothing", masked(FIN | CONTINUATION, b"{}"), 1002),
+        (
+            "a continuation without a message",
+            masked(FIN | CONTINUATION, b"{}"),
+            1002,
+        ),
         ("a message inside a message", continued_by_text, 1002),
         ("a close of one byte", masked(FIN | 0x8, b"x"), 1002),
         (
@@ -44,14 +48,14 @@ async fn frames_that_break_websockets_rules_are_closed_with_1002_or_1007() {
     ] {
         let mut client = RawClient::connected(server.address()).await;
         client.write(&bytes).await;
-        let got = client.expect_close().await;
-        assert_eq!(got, code, "{what}");
+        let received = client.expect_close().await;
+        assert_eq!(received, code, "{violation}");
     }
     assert_eq!(healthy.say("chat", "all is well").await["type"], "ok");
 }
 
 #[tokio::test]
-async fn a_binary_message_is_closed_with_1003() {
+async fn a_binary_message_closes_with_1003() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
     ada.send_message(WsMessage::binary(&b"{\"type\":\"ping\"}"[..])).await;
@@ -63,7 +67,7 @@ async fn a_binary_message_is_closed_with_1003() {
     assert_eq!(first.expect_close().await, 1003);
 }
 
-/// A `ping` of exactly so many bytes.
+/// A `ping` request of exactly this many bytes.
 fn ping_of(bytes: usize) -> Vec<u8> {
     let frame = |padding: usize| format!(r#"{{"type":"ping","padding":"{}"}}"#, "x".repeat(padding));
     let empty = frame(0).len();
@@ -71,14 +75,14 @@ fn ping_of(bytes: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_message_of_the_limit_is_taken_and_one_byte_more_is_closed_with_1009_whole_or_in_fragments() {
+async fn a_message_at_the_limit_is_accepted_and_one_byte_more_closes_with_1009_whole_or_in_fragments() {
     let limit = 1_000;
     let server = TestServer::limited(Limits {
         message_bytes: limit,
         ..Limits::default()
     })
     .await;
-    for (bytes, taken) in [(limit, true), (limit + 1, false)] {
+    for (bytes, accepted) in [(limit, true), (limit + 1, false)] {
         let payload = ping_of(bytes);
         let (half, rest) = payload.split_at(bytes / 2);
         let whole = masked(FIN | TEXT, &payload);
@@ -86,7 +90,7 @@ async fn a_message_of_the_limit_is_taken_and_one_byte_more_is_closed_with_1009_w
         for wire in [whole, fragments] {
             let mut client = RawClient::connected(server.address()).await;
             client.write(&wire).await;
-            if taken {
+            if accepted {
                 let pong = client.recv().await.expect("a pong");
                 assert_eq!(pong.payload, br#"{"type":"pong"}"#);
             } else {
@@ -97,7 +101,7 @@ async fn a_message_of_the_limit_is_taken_and_one_byte_more_is_closed_with_1009_w
 }
 
 #[tokio::test]
-async fn a_message_may_come_in_many_fragments_with_pings_between() {
+async fn a_message_may_come_in_many_fragments_with_pings_between_them() {
     let server = TestServer::plain().await;
     let mut client = RawClient::connected(server.address()).await;
     let payload = br#"{"type":"ping","id":7}"#;
@@ -114,13 +118,13 @@ async fn a_message_may_come_in_many_fragments_with_pings_between() {
 }
 
 #[tokio::test]
-async fn endless_fragments_are_ended_within_a_bound() {
+async fn endless_fragments_are_cut_off_at_a_limit() {
     let server = TestServer::limited(Limits {
         message_bytes: 1_000,
         ..Limits::default()
     })
     .await;
-    // A ping that stands among the fragments ends no message.
+    // A ping between the fragments does not end the message.
     for (piece, between) in [(&b"x"[..], None), (b"", None), (b"", Some(masked(FIN | PING, b"")))] {
         let mut client = RawClient::connected(server.address()).await;
         client.send(TEXT, piece).await;
@@ -134,14 +138,14 @@ async fn endless_fragments_are_ended_within_a_bound() {
             }
             writes
         };
-        assert!(within("the end of endless fragments", sent).await < 1_000);
+        assert!(within("the end of the connection", sent).await < 1_000);
         let code = client.expect_close().await;
         assert!(code == 1009 || code == 1006, "{code}");
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_pings_or_empty_frames_is_closed_with_4503_while_others_are_served() {
+async fn a_flood_of_pings_or_empty_frames_closes_with_4503_while_other_clients_are_served() {
     let server = TestServer::plain().await;
     let mut healthy = server.joined("ada", "chat").await;
     for frame in [masked(FIN | PING, b""), masked(FIN | 0xa, b""), masked(FIN | TEXT, b"")] {
@@ -159,5 +163,5 @@ async fn a_close_is_answered_with_a_close() {
     client.send(FIN | 0x8, &1000u16.to_be_bytes()).await;
     assert_eq!(client.expect_close().await, 1000);
     assert!(client.recv().await.is_none(), "then the server ends the connection");
-    until("the client's end", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.clients().is_empty()).await;
 }

@@ -1,4 +1,4 @@
-//! The life of a server: signals, the drain, a port that is taken.
+//! The life of a server: signals, the drain, and a port in use.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use dialogue::{Dialogue, Error, Limits};
 use dialogue_tests::{CapturedLog, Chat, Gate, Record, Rooms, TestClient, TestServer, message, until, within};
 
 #[tokio::test]
-async fn stop_flushes_what_waits_closes_with_1012_and_returns() {
+async fn stop_flushes_queued_frames_closes_with_1012_and_returns() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut silent = server.open().await;
@@ -27,11 +27,14 @@ async fn stop_flushes_what_waits_closes_with_1012_and_returns() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_does_nothing_more() {
+async fn a_stopped_server_accepts_and_does_nothing_more() {
     let server = TestServer::plain().await;
     let address = server.address();
     server.stop().await;
-    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens");
+    assert!(
+        tokio::net::TcpStream::connect(address).await.is_err(),
+        "the server no longer listens"
+    );
     assert_eq!(
         server.trigger(Chat, message("hi")).await,
         Err(dialogue::TriggerError::Stopped)
@@ -43,7 +46,7 @@ async fn a_stopped_server_does_nothing_more() {
 }
 
 #[tokio::test]
-async fn every_call_of_stop_waits_for_the_same_end() {
+async fn every_call_of_stop_waits_for_the_same_drain() {
     let server = TestServer::plain().await;
     let _ada = server.joined("ada", "chat").await;
     let (one, two, three) = within("the end of the drain", async {
@@ -55,12 +58,12 @@ async fn every_call_of_stop_waits_for_the_same_end() {
     })
     .await;
     for stopped in [one, two, three] {
-        stopped.expect("the drain ends by itself");
+        stopped.expect("the drain finishes in time");
     }
 }
 
 #[tokio::test]
-async fn hooks_and_handlers_that_are_at_work_are_waited_for() {
+async fn stop_waits_for_running_hooks_and_handlers() {
     let (gate, record) = (Gate::default(), Record::default());
     let server = TestServer::plain().await;
     let (held, noted) = (gate.clone(), record.clone());
@@ -77,17 +80,17 @@ async fn hooks_and_handlers_that_are_at_work_are_waited_for() {
         let dialogue = server.dialogue().clone();
         async move { dialogue.stop().await }
     });
-    until("the drain to begin", || !server.is_listening()).await;
+    until("the start of the drain", || !server.is_listening()).await;
     assert!(!stopping.is_finished());
     gate.open();
     within("the end of the drain", stopping)
         .await
         .expect("no panic")
-        .expect("the drain ends by itself");
+        .expect("the drain finishes in time");
     record.expect(&["handled"]).await;
 }
 
-/// Has a handler at work that does not end before the gate is opened.
+/// Starts a handler that does not finish until the gate opens.
 async fn hang_a_handler(server: &TestServer) -> Gate {
     let gate = Gate::default();
     let held = gate.clone();
@@ -101,7 +104,7 @@ async fn hang_a_handler(server: &TestServer) -> Gate {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
+async fn tasks_that_do_not_finish_are_aborted_at_the_drain_deadline() {
     let server = TestServer::limited(Limits {
         drain_deadline: Duration::from_millis(200),
         hook_deadline: Duration::from_secs(3_600),
@@ -116,18 +119,18 @@ async fn what_does_not_end_is_ended_by_force_at_the_drains_deadline() {
     );
 }
 
-/// Sends this process a SIGTERM. Only who waits for signals takes note.
+/// Sends this process a SIGTERM. It affects only code that waits for signals.
 #[cfg(unix)]
 fn terminate() {
     let status = std::process::Command::new("kill")
         .args(["-TERM", &std::process::id().to_string()])
         .status();
-    assert!(status.expect("there is a `kill`").success());
+    assert!(status.expect("the `kill` command runs").success());
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn serve_drains_at_a_signal_and_a_second_one_ends_it_at_once() {
+async fn serve_drains_on_a_signal_and_a_second_signal_ends_the_drain_at_once() {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
@@ -139,7 +142,7 @@ async fn serve_drains_at_a_signal_and_a_second_one_ends_it_at_once() {
         let held = held.clone();
         async move { held.pass().await }
     });
-    // An address of this test's own, so that nobody takes the port meanwhile.
+    // An address that only this test uses, so that nothing takes the port meanwhile.
     let probe = std::net::TcpListener::bind("127.0.0.77:0").expect("a port");
     let address = probe.local_addr().expect("an address");
     drop(probe);
@@ -147,7 +150,7 @@ async fn serve_drains_at_a_signal_and_a_second_one_ends_it_at_once() {
         let dialogue = dialogue.clone();
         async move { dialogue.serve(address).await }
     });
-    within("the server", async {
+    within("the server to listen", async {
         while tokio::net::TcpStream::connect(address).await.is_err() {
             tokio::task::yield_now().await;
         }
@@ -159,16 +162,16 @@ async fn serve_drains_at_a_signal_and_a_second_one_ends_it_at_once() {
     gate.arrival().await;
     terminate();
     assert_eq!(ada.expect_close().await, 1012);
-    assert!(!serving.is_finished(), "the handler is waited for");
+    assert!(!serving.is_finished(), "the drain waits for the handler");
     terminate();
-    within("the end at once", serving)
+    within("the immediate end of the drain", serving)
         .await
         .expect("no panic")
-        .expect("a drain that was cut short by whoever runs it");
+        .expect("cutting the drain short is not an error");
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_an_error_and_harms_nobody() {
+async fn a_port_in_use_is_an_error_and_does_not_affect_the_other_server() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let other = Dialogue::builder().build().expect("a server");
@@ -183,7 +186,7 @@ async fn a_port_that_is_taken_is_an_error_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn the_history_is_handed_over_though_something_does_not_end() {
+async fn the_drain_hands_over_the_history_even_if_a_handler_does_not_finish() {
     let record = Record::default();
     let noted = record.clone();
     let limits = Limits {
@@ -205,7 +208,7 @@ async fn the_history_is_handed_over_though_something_does_not_end() {
 }
 
 #[tokio::test]
-async fn history_that_nobody_takes_by_the_drains_deadline_is_lost_loudly() {
+async fn history_that_is_not_stored_by_the_drain_deadline_is_logged_as_lost() {
     let log = CapturedLog::default();
     let limits = Limits {
         drain_deadline: Duration::from_millis(200),

@@ -1,11 +1,11 @@
-//! The router within another application.
+//! The router inside another application.
 
 use axum::routing::get;
 use dialogue::Dialogue;
 use dialogue_tests::{RawClient, Rooms, TestClient, within};
 
 #[tokio::test]
-async fn the_router_is_served_within_another_application_by_axum_too() {
+async fn the_router_also_works_inside_an_application_served_by_axum() {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
@@ -23,9 +23,11 @@ async fn the_router_is_served_within_another_application_by_axum_too() {
     let mut ada = TestClient::connect_as(address, "ada").await;
     ada.join("chat").await;
     assert_eq!(ada.say("chat", "hi").await["type"], "ok");
-    within("the end of the drain", dialogue.stop()).await.expect("it ends");
+    within("the end of the drain", dialogue.stop())
+        .await
+        .expect("the drain finishes in time");
     assert_eq!(ada.expect_close().await, 1012);
-    // The application's own server listens on; only Dialogue has stopped.
+    // The application's own server still listens; only Dialogue has stopped.
     assert_eq!(RawClient::upgrade(address, &[]).await.0, 503);
     assert_eq!(RawClient::http(address, &request("/dialogue/ready")).await.0, 503);
     assert_eq!(RawClient::http(address, &request("/hello")).await.0, 200);

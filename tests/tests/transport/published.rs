@@ -1,4 +1,4 @@
-//! What the server publishes beside the socket.
+//! What the server publishes over HTTP: the browser client and its caching headers.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use dialogue_tests::{TestServer, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An HTTP response in pieces.
+/// An HTTP response, split into its parts.
 struct Response {
     status: String,
     headers: String,
@@ -29,8 +29,8 @@ async fn ask(address: SocketAddr, method: &str, path: &str, if_none_match: &str)
     let mut text = String::new();
     within("an HTTP response", async {
         let mut stream = TcpStream::connect(address).await.expect("the server accepts");
-        stream.write_all(request.as_bytes()).await.expect("it reads");
-        stream.read_to_string(&mut text).await.expect("it answers in text");
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
+        stream.read_to_string(&mut text).await.expect("a response in UTF-8");
     })
     .await;
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
@@ -45,11 +45,11 @@ async fn ask(address: SocketAddr, method: &str, path: &str, if_none_match: &str)
 const CLIENT: &str = include_str!("../../../dialogue/npm/client.js");
 
 #[tokio::test]
-async fn the_browser_client_is_served_as_the_package_has_it() {
+async fn the_browser_client_is_served_exactly_as_in_the_npm_package() {
     let server = TestServer::plain().await;
     let response = ask(server.address(), "GET", "/dialogue/client.js", "\"other\"").await;
     assert_eq!(response.status, "HTTP/1.1 200 OK");
-    assert!(response.body == CLIENT, "it is the module");
+    assert!(response.body == CLIENT, "the body differs from the module");
     assert_eq!(response.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(response.header("cache-control"), Some("no-cache"));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
@@ -57,7 +57,7 @@ async fn the_browser_client_is_served_as_the_package_has_it() {
 }
 
 #[tokio::test]
-async fn whoever_has_the_document_is_told_so_instead_of_sent_it() {
+async fn a_client_that_has_the_current_document_receives_304() {
     let server = TestServer::plain().await;
     let first = ask(server.address(), "GET", "/dialogue/client.js", "").await;
     let etag = first.header("etag").expect("an ETag").to_owned();
@@ -71,7 +71,7 @@ async fn whoever_has_the_document_is_told_so_instead_of_sent_it() {
 }
 
 #[tokio::test]
-async fn head_tells_the_length_and_sends_nothing() {
+async fn head_returns_the_length_without_a_body() {
     let server = TestServer::plain().await;
     let response = ask(server.address(), "HEAD", "/dialogue/client.js", "").await;
     assert_eq!(response.status, "HTTP/1.1 200 OK");
@@ -86,7 +86,7 @@ async fn documents_move_with_the_base_path() {
     assert_eq!(moved.status, "HTTP/1.1 200 OK");
     assert!(
         moved.body == CLIENT.replace("\"/dialogue/ws\"", "\"/rooms/ws\""),
-        "it knows where it is from"
+        "the served client connects to its own base path"
     );
     assert!(moved.body != CLIENT);
     let before = ask(server.address(), "GET", "/dialogue/client.js", "").await;

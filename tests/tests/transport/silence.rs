@@ -1,4 +1,4 @@
-//! Silence: pings, peers that are gone, readers that stall.
+//! Silence: pings, peers that have gone, and readers that stall.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use dialogue_tests::raw::{FIN, PING, TEXT};
 use dialogue_tests::{Chat, RawClient, Record, TestServer, message, until, within};
 
 #[tokio::test]
-async fn a_silent_client_is_pinged_and_one_that_does_not_answer_is_ended() {
+async fn a_silent_client_is_pinged_and_disconnected_if_it_does_not_answer() {
     let record = Record::default();
     let (disconnected, left) = (record.clone(), record.clone());
     let server = TestServer::with(|builder| {
@@ -39,7 +39,7 @@ async fn a_silent_client_is_pinged_and_one_that_does_not_answer_is_ended() {
 }
 
 #[tokio::test]
-async fn a_silent_client_that_answers_pings_stays() {
+async fn a_silent_client_that_answers_pings_stays_connected() {
     let server = TestServer::limited(Limits {
         ping_interval: Duration::from_millis(20),
         ping_timeout: Duration::from_secs(20),
@@ -55,7 +55,7 @@ async fn a_silent_client_that_answers_pings_stays() {
     assert_eq!(server.clients().len(), 1);
 }
 
-/// A client in `chat` that reads nothing more.
+/// A client in `chat` that stops reading.
 async fn stuck_reader(server: &TestServer) -> RawClient {
     let mut stuck = RawClient::connected(server.address()).await;
     stuck.send(FIN | TEXT, br#"{"type":"join","roomId":"chat"}"#).await;
@@ -64,7 +64,7 @@ async fn stuck_reader(server: &TestServer) -> RawClient {
 }
 
 #[tokio::test]
-async fn a_reader_that_stops_reading_is_cut_with_4000_and_nobody_waits_for_it() {
+async fn a_client_that_stops_reading_is_disconnected_with_4000_and_delays_nobody() {
     let frames = Limits {
         queue_frames: 8,
         ..Limits::default()
@@ -80,7 +80,7 @@ async fn a_reader_that_stops_reading_is_cut_with_4000_and_nobody_waits_for_it() 
         let mut stuck = stuck_reader(&server).await;
         let text = "x".repeat(1_000);
         let chat = server.room(Chat).expect("the room");
-        within("the cut", async {
+        within("the disconnect", async {
             while chat.size() > 0 {
                 server.trigger(Chat, message(&text)).await.expect("an event");
                 tokio::task::yield_now().await;
@@ -92,7 +92,7 @@ async fn a_reader_that_stops_reading_is_cut_with_4000_and_nobody_waits_for_it() 
 }
 
 #[tokio::test]
-async fn a_write_that_makes_no_progress_is_given_up_at_its_deadline() {
+async fn a_write_without_progress_is_abandoned_at_its_deadline() {
     let server = TestServer::limited(Limits {
         queue_bytes: 1 << 30,
         write_deadline: Duration::from_millis(200),
@@ -100,7 +100,7 @@ async fn a_write_that_makes_no_progress_is_given_up_at_its_deadline() {
     })
     .await;
     let _stuck = stuck_reader(&server).await;
-    // More than the kernel takes over for a reader, and less than the queue holds.
+    // More bytes than the kernel buffers for a reader, and fewer than the queue holds.
     for _ in 0..16 {
         let username = "x".repeat(1 << 20);
         server
@@ -108,6 +108,6 @@ async fn a_write_that_makes_no_progress_is_given_up_at_its_deadline() {
             .await
             .expect("an event");
     }
-    until("the cut", || server.clients().is_empty()).await;
+    until("the disconnect", || server.clients().is_empty()).await;
     assert_eq!(server.room(Chat).expect("the room").size(), 0);
 }

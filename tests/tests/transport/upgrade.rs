@@ -1,4 +1,4 @@
-//! The upgrade: who is let in before there is a WebSocket.
+//! The upgrade: which requests become a WebSocket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use dialogue_tests::{RawClient, Record, Rooms, TestClient, TestServer, within};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_page_of_another_origin_is_refused_before_any_hook() {
+async fn a_page_of_another_origin_is_refused_before_any_hook_runs() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let builder = Dialogue::builder()
@@ -35,21 +35,21 @@ async fn a_page_of_another_origin_is_refused_before_any_hook() {
         ("null", 403),
         ("", 403),
     ] {
-        let (got, _) = RawClient::upgrade(server.address(), &[("Origin", origin)]).await;
-        assert_eq!(got, status, "{origin}");
+        let (received, _) = RawClient::upgrade(server.address(), &[("Origin", origin)]).await;
+        assert_eq!(received, status, "{origin}");
     }
     let two = [("Origin", own.as_str()), ("Origin", "https://evil.example")];
     assert_eq!(RawClient::upgrade(server.address(), &two).await.0, 403);
     assert_eq!(
         RawClient::upgrade(server.address(), &[]).await.0,
         101,
-        "no page sends no origin"
+        "a request without an origin does not come from a page"
     );
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_handshake_is_not_upgraded() {
+async fn a_request_that_is_not_a_websocket_handshake_is_not_upgraded() {
     let server = TestServer::plain().await;
     let address = server.address();
     let good = [
@@ -79,14 +79,14 @@ async fn what_is_no_websocket_handshake_is_not_upgraded() {
 }
 
 #[tokio::test]
-async fn the_base_path_is_the_applications_to_choose() {
+async fn the_application_can_choose_the_base_path() {
     let server = TestServer::with(|builder| builder.base_path("/live")).await;
     TestClient::open_with(server.address(), "/live/ws", &[]).await;
     assert_eq!(RawClient::upgrade(server.address(), &[]).await.0, 404);
 }
 
 #[tokio::test]
-async fn an_address_over_its_quota_is_answered_429() {
+async fn a_connection_beyond_the_quota_of_an_address_is_answered_with_429() {
     let server = TestServer::limited(Limits {
         connections_per_address: Some(1),
         ..Limits::default()
@@ -102,7 +102,7 @@ async fn an_address_over_its_quota_is_answered_429() {
 }
 
 #[tokio::test]
-async fn a_connection_that_never_finishes_its_headers_is_ended_at_the_connect_deadline() {
+async fn a_connection_that_never_finishes_its_headers_ends_at_the_connect_deadline() {
     let server = TestServer::limited(Limits {
         connect_deadline: Duration::from_millis(200),
         ..Limits::default()
@@ -113,7 +113,7 @@ async fn a_connection_that_never_finishes_its_headers_is_ended_at_the_connect_de
 }
 
 #[tokio::test]
-async fn authenticate_is_told_headers_query_cookies_and_peer() {
+async fn authenticate_receives_headers_query_cookies_and_peer() {
     let record = Record::default();
     let noted = record.clone();
     let builder = Dialogue::builder().rooms::<Rooms>().authenticate(move |handshake| {
@@ -134,7 +134,7 @@ async fn authenticate_is_told_headers_query_cookies_and_peer() {
 }
 
 #[tokio::test]
-async fn frames_that_come_with_the_request_are_read_and_those_after_it_too() {
+async fn the_server_reads_frames_that_arrive_with_the_upgrade_request_and_after_it() {
     let server = TestServer::with(|builder| builder).await;
     let address = server.address();
     let request = format!(
@@ -143,7 +143,7 @@ async fn frames_that_come_with_the_request_are_read_and_those_after_it_too() {
     );
     let connect = masked(FIN | TEXT, br#"{"type":"connect","protocol":1}"#);
     let join = masked(FIN | TEXT, br#"{"type":"join","id":1,"roomId":"chat"}"#);
-    // The second frame is cut in its middle.
+    // The second frame is split in the middle.
     let (with_it, after) = join.split_at(10);
     let (status, mut client) = RawClient::http(address, [request.as_bytes(), &connect, with_it].concat()).await;
     assert_eq!(status, 101);

@@ -1,4 +1,5 @@
-//! axum's WebSocket with a `tokio::sync::broadcast` channel per room. Nothing is parsed: what a client sends, the room gets.
+//! axum's WebSocket with a `tokio::sync::broadcast` channel per room. It parses nothing: the room gets every message
+//! unchanged.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,8 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::sync::broadcast::{self, Sender};
 
-/// More than the load ever keeps in flight, so that nobody lags; who did would be hung up on, and the load fail.
+/// More messages than the load tool ever keeps in flight, so no client lags. A client that lagged would be
+/// disconnected, and the load tool would fail.
 const CAPACITY: usize = 1024;
 
 type Rooms = Arc<Mutex<HashMap<String, Sender<Utf8Bytes>>>>;
@@ -51,7 +53,7 @@ async fn chat(mut socket: WebSocket, room: Sender<Utf8Bytes>) {
             }
             frame = socket.recv() => match frame {
                 Some(Ok(Message::Text(text))) => {
-                    // Fails only if nobody listens, and we do.
+                    // This fails only without a subscriber, but this client subscribes.
                     let _ = room.send(text);
                 }
                 Some(Ok(_)) => {}

@@ -1,4 +1,4 @@
-//! socketioxide as its documentation has it: typed data, and rooms, joined by what the query says.
+//! socketioxide in the style of its documentation: typed data, and rooms. The query names the room to join.
 
 use serde::{Deserialize, Serialize};
 use socketioxide::SocketIo;
@@ -28,7 +28,7 @@ async fn connected(socket: SocketRef) {
     let room = room.unwrap_or_default().to_owned();
     socket.join(room.clone());
     socket.on("message", async move |socket: SocketRef, Data(chat): Data<Chat>| {
-        // Only a client whose queue is full is not reached.
+        // This fails only for clients whose queue is full.
         let _ = socket.within(room.clone()).emit("message", &chat).await;
     });
 }
