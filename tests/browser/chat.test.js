@@ -23,26 +23,26 @@ beforeEach(async () => {
   server = await Server.start();
 });
 afterEach(async () => {
-  for (const person of present) await person.leaves();
-  assert.equal(await server.stop(), 0, "the server drains and ends without an error");
+  for (const person of present) await person.close();
+  assert.equal(await server.stop(), 0, "the server drains and exits without an error");
 });
 
-async function arrive(name, options) {
-  const person = await Person.arrive(browser, server.url, name, options);
+async function openChat(name, options) {
+  const person = await Person.openChat(browser, server.url, name, options);
   present.push(person);
   return person;
 }
 
-async function arriveInChat(name, options) {
-  const person = await arrive(name, options);
-  await person.isTold("You joined");
+async function joinChat(name, options) {
+  const person = await openChat(name, options);
+  await person.seesNote("You joined");
   return person;
 }
 
-test("two people see each other come, talk and go", async () => {
-  const ada = await arriveInChat("Ada");
-  const grace = await arriveInChat("Grace");
-  await ada.isTold("Grace joined");
+test("two people see each other join, talk and leave", async () => {
+  const ada = await joinChat("Ada");
+  const grace = await joinChat("Grace");
+  await ada.seesNote("Grace joined");
   await ada.sees("room-size", "2 people here");
 
   await ada.says("Good morning!");
@@ -52,14 +52,14 @@ test("two people see each other come, talk and go", async () => {
   await ada.reads("Ada", "Good morning!");
 
   present.pop();
-  await grace.leaves();
-  await ada.isTold("Grace left");
+  await grace.close();
+  await ada.seesNote("Grace left");
   await ada.sees("room-size", "1 person here");
 });
 
-test("typing is shown while it lasts", async () => {
-  const ada = await arriveInChat("Ada");
-  const grace = await arriveInChat("Grace");
+test("typing is shown until it stops", async () => {
+  const ada = await joinChat("Ada");
+  const grace = await joinChat("Grace");
   await grace.types("I am about to");
   await ada.sees("typing", "Grace is typing");
   await grace.types("");
@@ -72,32 +72,32 @@ test("typing is shown while it lasts", async () => {
   assert.equal(await ada.page.locator("#typing").textContent(), "");
 });
 
-test("whoever comes late reads what was said", async () => {
-  const ada = await arriveInChat("Ada");
+test("a person who joins late reads the earlier messages", async () => {
+  const ada = await joinChat("Ada");
   await ada.says("Said before anyone came.");
   await ada.reads("Ada", "Said before anyone came.");
-  const grace = await arrive("Grace");
+  const grace = await openChat("Grace");
   await grace.reads("Ada", "Said before anyone came.");
 });
 
-test("what people write is shown as text, never as markup", async () => {
-  const ada = await arriveInChat("<i>Ada</i>");
+test("messages are shown as text, never as markup", async () => {
+  const ada = await joinChat("<i>Ada</i>");
   const text = `<img src="x" onerror="document.title='owned'">`;
   await ada.says(text);
   await ada.reads("<i>Ada</i>", text);
   assert.equal(await ada.page.locator(".log img, .log i").count(), 0);
 });
 
-test("a topic that one creates can be joined by another, left and deleted", async () => {
-  const ada = await arriveInChat("Ada");
-  const grace = await arriveInChat("Grace");
+test("a topic that one person creates can be joined and left by another, and deleted", async () => {
+  const ada = await joinChat("Ada");
+  const grace = await joinChat("Grace");
   await ada.createsTopic("Garden plans: été");
   await ada.says("Roses first.");
-  await grace.isTold("Ada started the topic “Garden plans: été”");
+  await grace.seesNote("Ada started the topic “Garden plans: été”");
 
   await grace.goesTo("Garden plans: été");
   await grace.reads("Ada", "Roses first.");
-  await ada.isTold("Grace joined");
+  await ada.seesNote("Grace joined");
   assert.equal(new URL(grace.page.url()).hash, "#topic-garden-plans-ete");
 
   await ada.goesTo("Chat");
@@ -109,26 +109,26 @@ test("a topic that one creates can be joined by another, left and deleted", asyn
 
   await grace.page.getByRole("button", { name: "Leave" }).click();
   await grace.page.getByRole("heading", { level: 1, name: "Chat" }).waitFor();
-  await ada.isTold("Grace left");
+  await ada.seesNote("Grace left");
 
   ada.page.once("dialog", (dialog) => dialog.accept());
   await ada.page.getByRole("button", { name: "Delete" }).click();
-  await ada.isTold("The topic “Garden plans: été” was deleted");
-  await grace.isTold("The topic “Garden plans: été” was deleted");
+  await ada.seesNote("The topic “Garden plans: été” was deleted");
+  await grace.seesNote("The topic “Garden plans: été” was deleted");
   await grace.roomLink("Garden plans: été").waitFor({ state: "detached" });
 });
 
 test("a long title in any script makes a topic", async () => {
-  const ada = await arriveInChat("Ada");
+  const ada = await joinChat("Ada");
   const title = "庭の計画と今年の薔薇についての長い長い題".repeat(3);
   await ada.createsTopic(title);
   await ada.says("Roses first.");
   await ada.reads("Ada", "Roses first.");
 });
 
-test("however often others come and go, the rooms are asked for now and then", async () => {
-  const ada = await arriveInChat("Ada");
-  const guest = await arriveInChat("Guest");
+test("the page throttles its requests for the rooms however often others join and leave", async () => {
+  const ada = await joinChat("Ada");
+  const guest = await joinChat("Guest");
   await guest.page.evaluate(async () => {
     const socket = new WebSocket(`ws://${location.host}/dialogue/ws`);
     await new Promise((resolve) => (socket.onopen = resolve));
@@ -140,7 +140,7 @@ test("however often others come and go, the rooms are asked for now and then", a
   });
   await ada.page.clock.install();
   await ada.page.reload();
-  await ada.isTold("You joined");
+  await ada.seesNote("You joined");
   await ada.page.clock.pauseAt((await ada.page.evaluate(() => Date.now())) + 10_000);
   await ada.page.evaluate(() => {
     const { send } = WebSocket.prototype;
@@ -159,10 +159,10 @@ test("however often others come and go, the rooms are asked for now and then", a
     await ada.page.clock.runFor(150);
   }
   const asked = await ada.page.evaluate(() => window.asked);
-  assert.ok(asked >= 1 && asked <= 3, `in three seconds the rooms were asked for ${asked} times`);
+  assert.ok(asked >= 1 && asked <= 3, `the page requested the rooms ${asked} times in three seconds`);
 });
 
-test("the page waits quietly for a name", async () => {
+test("the page waits for a name without errors", async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
   const errors = [];
@@ -178,8 +178,8 @@ test("the page waits quietly for a name", async () => {
   assert.deepEqual(errors, []);
 });
 
-test("a text that is too long is explained by the field, and stays in it", async () => {
-  const ada = await arriveInChat("Ada");
+test("a message that is too long stays in its field, with an explanation", async () => {
+  const ada = await joinChat("Ada");
   const text = "long ".repeat(300).trim();
   await ada.says(text);
   await ada.sees("text-error", /longer than 1000 characters/);
@@ -192,41 +192,41 @@ test("a text that is too long is explained by the field, and stays in it", async
   assert.equal(await ada.page.locator("#text-error").textContent(), "");
 });
 
-test("a name that nobody may have is explained by the field", async () => {
-  const nobody = await arrive("system");
+test("a forbidden name is explained next to its field", async () => {
+  const nobody = await openChat("system");
   await nobody.page.locator("#name-error:not(:empty)").waitFor();
   assert.equal(await nobody.page.evaluate(() => sessionStorage.getItem("name")), null);
 });
 
-test("what was said while the connection was lost is read in order, each line once", async () => {
-  const ada = await arriveInChat("Ada");
-  const grace = await arriveInChat("Grace");
-  await grace.says("Heard.");
-  await ada.reads("Grace", "Heard.");
+test("messages missed during a lost connection appear in order, each once", async () => {
+  const ada = await joinChat("Ada");
+  const grace = await joinChat("Grace");
+  await grace.says("Received.");
+  await ada.reads("Grace", "Received.");
 
-  const letBack = await ada.losesConnection(4000);
-  await grace.isTold("Ada left");
+  const allowReconnect = await ada.losesConnection(4000);
+  await grace.seesNote("Ada left");
   for (const text of ["Missed one.", "Missed two."]) {
     await grace.says(text);
     await grace.reads("Grace", text);
   }
-  letBack();
+  allowReconnect();
   await ada.reads("Grace", "Missed two.");
-  assert.deepEqual(await ada.lines(), ["Heard.", "Missed one.", "Missed two."]);
+  assert.deepEqual(await ada.lines(), ["Received.", "Missed one.", "Missed two."]);
   assert.equal(await ada.page.getByText("may be missing").count(), 0);
 });
 
-test("the page does not come back when the server says not to", async () => {
-  const ada = await arriveInChat("Ada");
+test("the page does not reconnect when the close code forbids it", async () => {
+  const ada = await joinChat("Ada");
   await ada.losesConnection(4501);
   await ada.sees("banner-text", "The server ended the connection");
   await ada.sees("state", "Offline");
   assert.equal(await ada.page.getByRole("button", { name: "Try now" }).isHidden(), true);
 });
 
-test("the page comes back to its rooms when the server restarts", async () => {
-  const ada = await arriveInChat("Ada");
-  const grace = await arriveInChat("Grace");
+test("the page rejoins its rooms when the server restarts", async () => {
+  const ada = await joinChat("Ada");
+  const grace = await joinChat("Grace");
   await ada.createsTopic("Short-lived");
   await ada.goesTo("Chat");
   await ada.says("Before.");
@@ -235,8 +235,8 @@ test("the page comes back to its rooms when the server restarts", async () => {
   await server.stop();
   await ada.sees("banner-text", "The connection is lost");
   server = await server.restart();
-  for (const person of [ada, grace]) await person.isTold("You are back");
-  await ada.isTold("You are no longer in “Short-lived”");
+  for (const person of [ada, grace]) await person.seesNote("You are back");
+  await ada.seesNote("You are no longer in “Short-lived”");
 
   await ada.says("After.");
   await grace.reads("Ada", "After.");
@@ -244,14 +244,14 @@ test("the page comes back to its rooms when the server restarts", async () => {
   assert.equal(await ada.page.locator("#banner").isHidden(), true);
 });
 
-test("no line is lost or doubled by a cut network and a restart of the server", async (t) => {
+test("no message is lost or duplicated by a network failure and a restart of the server", async (t) => {
   const network = await Proxy.to(server.url);
   t.after(() => network.close());
-  const ada = await Person.arrive(browser, network.url, "Ada", { interceptable: false });
-  const grace = await Person.arrive(browser, server.url, "Grace", { interceptable: false });
+  const ada = await Person.openChat(browser, network.url, "Ada", { interceptable: false });
+  const grace = await Person.openChat(browser, server.url, "Grace", { interceptable: false });
   present.push(ada, grace);
-  await ada.isTold("You joined");
-  await grace.isTold("You joined");
+  await ada.seesNote("You joined");
+  await grace.seesNote("You joined");
   await ada.says("Before.");
   await grace.reads("Ada", "Before.");
 
@@ -262,7 +262,7 @@ test("no line is lost or doubled by a cut network and a restart of the server", 
   await ada.page.screenshot({ path: `${ARTIFACTS}chat-cut.png` });
   await grace.says("Missed.");
   await grace.reads("Grace", "Missed.");
-  network.mend();
+  network.restore();
   await grace.reads("Ada", "From far away.");
   await ada.reads("Ada", "From far away.");
   const lines = ["Before.", "Missed.", "From far away."];
@@ -272,7 +272,7 @@ test("no line is lost or doubled by a cut network and a restart of the server", 
   await ada.sees("banner-text", "The connection is lost");
   await ada.says("While nobody listens.");
   server = await server.restart();
-  for (const person of [ada, grace]) await person.isTold("You are back. What was said in between may be missing here.");
+  for (const person of [ada, grace]) await person.seesNote("You are back. What was said in between may be missing here.");
   await grace.reads("Ada", "While nobody listens.");
   await grace.says("After.");
   await ada.reads("Grace", "After.");
@@ -280,19 +280,19 @@ test("no line is lost or doubled by a cut network and a restart of the server", 
   for (const person of [ada, grace]) assert.deepEqual(await person.lines(), lines);
 });
 
-test("the page is drawn in the light, in the dark and on a telephone", async () => {
-  const ada = await arriveInChat("Ada", { colorScheme: "light" });
+test("the page renders in light mode, in dark mode and on a phone", async () => {
+  const ada = await joinChat("Ada", { colorScheme: "light" });
   await ada.says("Good morning! I have a plan for the garden, and it needs a topic of its own.");
-  const grace = await arriveInChat("Grace", { colorScheme: "dark" });
+  const grace = await joinChat("Grace", { colorScheme: "dark" });
   await grace.says("Two minutes; the coffee is still dripping.");
   await grace.says("Now: what about the roses?");
   await ada.createsTopic("Garden plans");
   await ada.goesTo("Chat");
-  const linus = await arriveInChat("Linus", { viewport: { width: 390, height: 760 } });
+  const linus = await joinChat("Linus", { viewport: { width: 390, height: 760 } });
   await linus.reads("Grace", "Now: what about the roses?");
   await grace.types("One more thing");
   await linus.sees("typing", "Grace is typing");
-  await ada.isTold("Linus joined");
+  await ada.seesNote("Linus joined");
 
   await ada.page.screenshot({ path: `${ARTIFACTS}chat-light.png` });
   await grace.page.screenshot({ path: `${ARTIFACTS}chat-dark.png` });

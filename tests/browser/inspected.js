@@ -1,4 +1,4 @@
-// The server of `tests/src/bin/inspected.rs` as a process of its own, and somebody who looks at it through the inspector.
+// The server of `tests/src/bin/inspected.rs` in a separate process, and a page that looks at it through the inspector.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -14,7 +14,7 @@ export class Inspected {
     for await (const line of createInterface(child.stdout)) {
       if (line.startsWith("http://")) return new Inspected(child, line);
     }
-    throw new Error(`${INSPECTED} ended before it listened`);
+    throw new Error(`${INSPECTED} exited before it listened`);
   }
 
   constructor(child, url) {
@@ -22,12 +22,12 @@ export class Inspected {
     this.url = url;
   }
 
-  /** Has it do what `inspected.rs` says of this line. */
-  tell(line) {
+  /** Sends a command line. `inspected.rs` lists the commands. */
+  command(line) {
     this.child.stdin.write(`${line}\n`);
   }
 
-  /** Triggers an event as a program does that is no page. */
+  /** Triggers an event like a program that is not a browser page. */
   async trigger(room, event) {
     const response = await fetch(`${this.url}/dialogue/inspect/rooms/${room}/trigger`, {
       method: "POST",
@@ -37,7 +37,7 @@ export class Inspected {
     if (!response.ok) throw new Error(await response.text());
   }
 
-  /** Asks it to end and returns its exit code. */
+  /** Stops the server and returns its exit code. */
   async stop() {
     if (this.child.exitCode !== null) return this.child.exitCode;
     this.child.kill("SIGTERM");
@@ -46,15 +46,15 @@ export class Inspected {
   }
 }
 
-/** Opens the page in a browser profile of its own and waits until it is live. */
-export async function look(browser, url, options = {}) {
+/** Opens the page in a separate browser profile and waits until it is live. */
+export async function openInspector(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
-    // What the page is refused it shows itself.
+    // The page itself shows failed requests.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
   });
   await page.goto(`${url}/dialogue/inspect`);

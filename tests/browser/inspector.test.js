@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Inspected, look } from "./inspected.js";
+import { Inspected, openInspector } from "./inspected.js";
 import { launch } from "./person.js";
 
 const ARTIFACTS = new URL("../../artifacts/", import.meta.url).pathname;
@@ -22,16 +22,16 @@ beforeEach(async () => {
   server = await Inspected.start();
 });
 afterEach(async () => {
-  // With the pages still open: the drain waits for no viewer.
-  assert.equal(await server.stop(), 0, "the server drains and ends without an error");
+  // The pages are still open, because the drain does not wait for viewers.
+  assert.equal(await server.stop(), 0, "the server drains and exits without an error");
   for (const page of pages) {
-    assert.deepEqual(page.errors, [], "no script failed, and nothing broke the page's policy");
+    assert.deepEqual(page.errors, [], "the page has no script errors and no policy violations");
     await page.context().close();
   }
 });
 
 async function open(options) {
-  const page = await look(browser, server.url, options);
+  const page = await openInspector(browser, server.url, options);
   pages.push(page);
   return page;
 }
@@ -41,12 +41,12 @@ const rooms = (page) => page.locator("#rooms [role=option]:not([hidden])");
 const events = (page) => page.locator("#events [role=option]:not([hidden])");
 const seen = (locator, hasText) => locator.filter({ hasText }).first().waitFor();
 
-test("rooms are listed with their sizes, found, and follow who comes and goes", async () => {
+test("rooms are listed with their sizes, can be found, and update as clients join and leave", async () => {
   const page = await open();
   await seen(page.locator("#rooms-foot"), "303 rooms");
   await seen(rooms(page), "Orders");
-  assert.ok((await rooms(page).count()) < 60, "only the rows on view are elements");
-  server.tell("people 3");
+  assert.ok((await rooms(page).count()) < 60, "only the visible rows are elements");
+  server.command("people 3");
   await seen(rooms(page).filter({ hasText: "Chat" }), "3/500");
 
   await page.getByLabel("Find a room").fill("project-2");
@@ -55,9 +55,9 @@ test("rooms are listed with their sizes, found, and follow who comes and goes", 
   await seen(page.locator("#rooms-foot"), "1 of 303 rooms");
 
   await page.getByLabel("Find a room").fill("");
-  // Not "1 of 303 rooms", which is what it says until the answer is there.
+  // Not "1 of 303 rooms", which the page shows until the reply arrives.
   await seen(page.locator("#rooms-foot"), /^303 rooms$/);
-  // The second page is asked for on the way down.
+  // The page requests the second page of rooms while it scrolls down.
   await page.locator("#rooms").focus();
   await page.keyboard.press("End");
   await page.waitForFunction(() => document.querySelector("#rooms .space").clientHeight > 300 * 44);
@@ -65,7 +65,7 @@ test("rooms are listed with their sizes, found, and follow who comes and goes", 
   await seen(rooms(page), "Scratch pad");
 });
 
-test("what happens is listed as it happens, and what it says is only text", async () => {
+test("events are listed as they happen, and their data is shown only as text", async () => {
   const page = await open();
   page.on("dialog", () => page.errors.push("a dialog"));
   const hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>";
@@ -86,7 +86,7 @@ test("what happens is listed as it happens, and what it says is only text", asyn
   await seen(page.locator("#events-empty"), "Nothing that is kept passes the filter.");
 });
 
-test("an event is said to be copied only where it is", async () => {
+test("the page says that an event was copied only if it was", async () => {
   const page = await open();
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await server.trigger("chat", message("Copy me"));
@@ -96,7 +96,8 @@ test("an event is said to be copied only where it is", async () => {
   await seen(page.locator("#details button"), "Copied");
   assert.equal(JSON.parse(await page.evaluate(() => navigator.clipboard.readText())).data.text, "Copy me");
   for (const clipboard of ["undefined", "{ writeText: async () => { throw new Error() } }"]) {
-    // As on a page that came over plain HTTP from another machine, or where the browser does not let it.
+    // As on a page that was loaded over plain HTTP from another machine, or where the browser denies access to the
+    // clipboard.
     await page.evaluate(`Object.defineProperty(navigator, "clipboard", { value: ${clipboard}, configurable: true })`);
     await copy.click();
     await seen(page.locator("#details button"), "Not allowed");
@@ -104,7 +105,7 @@ test("an event is said to be copied only where it is", async () => {
   }
 });
 
-test("a pause holds what comes until it is over", async () => {
+test("a pause holds events back until it ends", async () => {
   const page = await open();
   await page.getByRole("button", { name: "Pause" }).click();
   await server.trigger("chat", message("held"));
@@ -114,18 +115,18 @@ test("a pause holds what comes until it is over", async () => {
   await seen(events(page), "held");
 });
 
-test("what a pause holds is bounded in bytes, too", async () => {
+test("a pause holds back a bounded number of bytes", async () => {
   const page = await open();
   await page.getByRole("button", { name: "Pause" }).click();
-  // 40 MB.
+  // 40 MB in total.
   for (let sent = 0; sent < 80; sent += 1) await server.trigger("scratch", { event: "blob", data: "x".repeat(500_000) });
-  server.tell("people 1");
+  server.command("people 1");
   await seen(rooms(page).filter({ hasText: "Chat" }), "1/500");
   const [, held] = (await page.locator("#events-foot").textContent()).match(/paused, (\d+) wait/);
-  assert.ok(held < 75, `${held} wait, and 67 of the large ones are 32 MiB`);
+  assert.ok(held < 75, `${held} events wait, but 67 of the large ones fill 32 MiB`);
 });
 
-test("clients that make up names of events do not fill the page", async () => {
+test("event names that clients make up do not fill the page", async () => {
   const page = await open();
   const names = page.locator("#events-kind optgroup option");
   for (let made = 0; made < 120; made += 1) await server.trigger("scratch", { event: `made-up-${made}`, data: null });
@@ -138,7 +139,7 @@ test("clients that make up names of events do not fill the page", async () => {
   await seen(events(page), "again");
 });
 
-test("the rooms are right again after the page was told too late of who came", async () => {
+test("the sizes of the rooms are correct again after the page missed joins", async () => {
   const page = await open();
   await page.addInitScript(() => {
     const { fetch } = window;
@@ -153,15 +154,15 @@ test("the rooms are right again after the page was told too late of who came", a
   await page.reload();
   await page.locator("#state[data-state=live]").waitFor();
   await rooms(page).filter({ hasText: "Chat" }).click();
-  server.tell("people 3");
-  await seen(page.locator("#events-foot"), "7 missed"); // three in the chat, three in projects, one in the orders
+  server.command("people 3");
+  await seen(page.locator("#events-foot"), "7 missed"); // three joins in the chat, three in projects, one in orders
   await seen(rooms(page).filter({ hasText: "Chat" }), "3/500");
   await seen(page.locator("[data-tab=members]"), "3");
 });
 
-test("a room tells of its members, its events and its history", async () => {
+test("a room shows its members, its events and its history", async () => {
   const page = await open();
-  server.tell("people 2");
+  server.command("people 2");
   await server.trigger("chat", message("kept"));
   await rooms(page).filter({ hasText: "Chat" }).click();
   await seen(page.locator("#room-body tr"), "message");
@@ -174,22 +175,22 @@ test("a room tells of its members, its events and its history", async () => {
   await seen(page.locator("#room-body summary"), "kept");
 });
 
-/** Holds the answers to what matches until the function that this returns is called; they are real ones, unless given. */
+/** Holds back the replies to matching requests until `release` is called. The replies are real ones, unless `given`. */
 async function hold(page, pattern, given) {
-  let letGo;
-  const isLetGo = new Promise((resolve) => (letGo = resolve));
+  let release;
+  const isReleased = new Promise((resolve) => (release = resolve));
   await page.route(pattern, async (route) => {
-    await isLetGo;
-    await (given ? route.fulfill(given) : route.continue()).catch(() => {}); // the page may have given it up
+    await isReleased;
+    await (given ? route.fulfill(given) : route.continue()).catch(() => {}); // the page may have aborted the request
   });
   const asked = page.waitForRequest(pattern);
-  return { letGo, asked };
+  return { release, asked };
 }
 
 const kept = (seq, text) => ({ event: "message", roomId: "chat", data: { text }, from: "ada", timestamp: 1, seq });
 const historyOf = (...events) => ({ json: { events, more: true } });
 
-test("a page of history that comes late is not shown among what was asked for after it", async () => {
+test("a late page of history does not appear among the results of a later request", async () => {
   const page = await open();
   const all = await hold(page, /history$/, historyOf(kept(900, "Of all")));
   await page.route(/history\?event=message$/, (route) => route.fulfill(historyOf(kept(5, "Of one"))));
@@ -199,7 +200,7 @@ test("a page of history that comes late is not shown among what was asked for af
   await page.getByLabel("Which event", { exact: true }).selectOption("message");
   const rows = page.locator("#room-body summary");
   await seen(rows, "Of one");
-  all.letGo();
+  all.release();
   const older = page.waitForRequest(/before=/);
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
   await page.getByRole("button", { name: "Older" }).click();
@@ -208,7 +209,7 @@ test("a page of history that comes late is not shown among what was asked for af
   assert.equal(await rows.filter({ hasText: "Of all" }).count(), 0);
 });
 
-test("what is not wanted any more is given up in the middle of its answer, too", async () => {
+test("a request that is no longer needed is aborted even in the middle of its reply", async () => {
   const page = await open();
   const name = await page.evaluate(async () => {
     const { askRooms } = await import("/dialogue/inspect/server.js");
@@ -224,7 +225,7 @@ test("what is not wanted any more is given up in the middle of its answer, too",
   assert.equal(name, "AbortError");
 });
 
-test("the form is that of the room that is shown, however late the server tells of it", async () => {
+test("the form belongs to the selected room even if the server describes that room late", async () => {
   const page = await open();
   await rooms(page).filter({ hasText: "Chat" }).click();
   await page.getByRole("tab", { name: "Trigger" }).click();
@@ -234,12 +235,12 @@ test("the form is that of the room that is shown, however late the server tells 
   await orders.asked;
   await page.getByRole("tab", { name: "Members" }).click();
   await page.getByRole("tab", { name: "Trigger" }).click();
-  assert.equal(await page.locator("#trigger-event").count(), 0, "there is none yet");
-  orders.letGo();
+  assert.equal(await page.locator("#trigger-event").count(), 0, "the form must not exist yet");
+  orders.release();
   await seen(page.locator("#trigger-event"), "order:placed");
 });
 
-test("an event to be triggered again does not go into the form of another room that was chosen meanwhile", async () => {
+test("an event to trigger again does not fill the form of a room selected meanwhile", async () => {
   const page = await open();
   await server.trigger("chat", message("Again?"));
   await events(page).filter({ hasText: "Again?" }).click();
@@ -249,34 +250,34 @@ test("an event to be triggered again does not go into the form of another room t
   await rooms(page).filter({ hasText: "Orders" }).click();
   await seen(page.locator("#trigger-event"), "order:placed");
   const answered = page.waitForResponse(/~chat$/);
-  chat.letGo();
+  chat.release();
   await (await answered).finished();
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
   assert.equal(await page.locator("#trigger-event").inputValue(), "order:placed");
 });
 
-test("what could not be had of a room is shown when it can", async () => {
+test("a room that could not be loaded is shown once it can be", async () => {
   const page = await open();
   await server.trigger("chat", message("kept"));
   await rooms(page).filter({ hasText: "Chat" }).click();
   await page.getByRole("tab", { name: "History" }).click();
   await seen(page.locator("#room-body summary"), "kept");
   await page.route(/~chat$/, (route) => route.abort());
-  server.tell("people 1");
+  server.command("people 1");
   await seen(page.locator("#room-body"), "The server cannot be reached.");
   await page.unroute(/~chat$/);
-  server.tell("people 1");
+  server.command("people 1");
   await seen(page.locator("#room-body summary"), "kept");
 });
 
-test("the page is there with a slash at the end of its address, too", async () => {
+test("the page also works with a trailing slash in its address", async () => {
   const page = await open();
   await page.goto(`${server.url}/dialogue/inspect/?room=none`);
   await page.locator("#state[data-state=live]").waitFor();
   assert.equal(page.url(), `${server.url}/dialogue/inspect?room=none`);
 });
 
-test("the form made from an event's schema triggers it, and shows what is wrong where it is wrong", async () => {
+test("the form built from an event's schema triggers it and shows each mistake at its field", async () => {
   const page = await open();
   await rooms(page).filter({ hasText: "Orders" }).click();
   await page.getByRole("tab", { name: "Trigger" }).click();
@@ -290,7 +291,7 @@ test("the form made from an event's schema triggers it, and shows what is wrong 
   for (const name of ["table", "name", "digits"]) {
     await form.locator(`[aria-invalid=true]#${await field(name).getAttribute("id")}`).waitFor();
   }
-  assert.ok(await field("table").evaluate((input) => input === document.activeElement), "the first has the focus");
+  assert.ok(await field("table").evaluate((input) => input === document.activeElement), "the first invalid field has the focus");
   assert.equal(await events(page).count(), 0);
 
   await field("table").fill("7");
@@ -328,7 +329,7 @@ test("the form made from an event's schema triggers it, and shows what is wrong 
   await page.getByRole("button", { name: "Trigger again" }).click();
   await form.getByRole("button", { name: "JSON" }).click();
   const raw = form.getByLabel("The data as JSON");
-  assert.deepEqual(JSON.parse(await raw.inputValue()), { ...sent.data, total: null }, "the form holds the same again");
+  assert.deepEqual(JSON.parse(await raw.inputValue()), { ...sent.data, total: null }, "the form holds the same data again");
   await raw.fill("{");
   await form.getByRole("button", { name: "Form" }).click();
   await seen(form.locator(".error"), "This is not JSON");
@@ -337,32 +338,32 @@ test("the form made from an event's schema triggers it, and shows what is wrong 
   await seen(form.locator(".result"), "seq 2");
 });
 
-test("what is told of a room late does not replace what was told after it", async () => {
+test("a late reply about a room does not replace a newer one", async () => {
   const page = await open();
   await rooms(page).filter({ hasText: "Chat" }).click();
   await seen(page.locator("[data-tab=members]"), "0");
-  let letGo;
-  const isLetGo = new Promise((resolve) => (letGo = resolve));
+  let release;
+  const isReleased = new Promise((resolve) => (release = resolve));
   const isTaken = new Promise((resolve) =>
     page.route(/~chat$/, async (route) => {
-      const response = await route.fetch(); // with the one who is in the room then
+      const response = await route.fetch(); // with the one client that is in the room at this time
       resolve();
-      await isLetGo;
+      await isReleased;
       await route.fulfill({ response }).catch(() => {});
     }, { times: 1 }),
   );
-  server.tell("people 1");
+  server.command("people 1");
   await isTaken;
-  server.tell("people 2");
+  server.command("people 2");
   await seen(page.locator("[data-tab=members]"), "3");
   const answered = page.waitForResponse(/~chat$/);
-  letGo();
+  release();
   await (await answered).finished();
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
   await seen(page.locator("[data-tab=members]"), "3");
 });
 
-test("what is being sent is not sent twice, and its faults are not shown in another form", async () => {
+test("an event that is being sent is not sent twice, and its violations do not appear in another form", async () => {
   const page = await open();
   await rooms(page).filter({ hasText: "Chat" }).click();
   await page.getByRole("tab", { name: "Trigger" }).click();
@@ -375,13 +376,13 @@ test("what is being sent is not sent twice, and its faults are not shown in anot
   await sending.asked;
   await page.keyboard.press("Control+Enter");
   await page.locator("#trigger-event").selectOption({ label: "typing" });
-  sending.letGo();
+  sending.release();
   await seen(page.locator("form.trigger .result"), /\S/);
   assert.equal(await page.locator("form.trigger .error:not([hidden])").count(), 0);
   assert.equal(asked.length, 1);
 });
 
-test("any event goes into a room that allows any, as JSON", async () => {
+test("a room that allows any event accepts one as JSON", async () => {
   const page = await open();
   await page.getByLabel("Find a room").fill("scratch");
   await rooms(page).filter({ hasText: "Scratch pad" }).click();
@@ -393,15 +394,15 @@ test("any event goes into a room that allows any, as JSON", async () => {
   await seen(events(page), "a: [1,null]");
 });
 
-test("ten thousand events are quick to scroll, to filter and to go on with", async () => {
+test("the page scrolls, filters and continues quickly with ten thousand events", async () => {
   const page = await open();
-  server.tell("burst 10500");
+  server.command("burst 10500");
   await seen(page.locator("#events-foot"), "older ones are let go");
   await seen(events(page), "Message 10500 of a burst");
   await seen(page.locator("#events-foot"), "10,000 listed");
-  assert.ok((await page.locator("#events .row").count()) < 100, "only the rows on view are elements");
+  assert.ok((await page.locator("#events .row").count()) < 100, "only the visible rows are elements");
 
-  // How long the page takes from an action until two frames later it is drawn.
+  // Measures the time from an action until the page is drawn, two frames later.
   const took = (action) =>
     page.evaluate(async (action) => {
       const list = document.getElementById("events");
@@ -424,13 +425,13 @@ test("ten thousand events are quick to scroll, to filter and to go on with", asy
   const first = await page.locator("#events [aria-selected=true]").textContent();
   await server.trigger("chat", message("One more"));
   await seen(page.locator("#newer"), "1 newer");
-  assert.equal(await page.locator("#events").evaluate((list) => list.scrollTop), 0, "what is on view stays there");
+  assert.equal(await page.locator("#events").evaluate((list) => list.scrollTop), 0, "the visible rows keep their place");
   assert.doesNotMatch(first, /One more/);
   await page.locator("#newer").click();
   await seen(events(page), "One more");
 });
 
-test("everything can be done from the keyboard", async () => {
+test("every action is possible from the keyboard", async () => {
   const page = await open();
   const focused = () => page.evaluate(() => document.activeElement.id);
   await server.trigger("chat", message("By keyboard"));
@@ -477,7 +478,7 @@ test("everything can be done from the keyboard", async () => {
   await seen(page.locator("#events-heading"), "All rooms");
 });
 
-test("a server that goes and comes back is shown again", async () => {
+test("the page reconnects to a server that restarts", async () => {
   const page = await open();
   await server.stop();
   await page.locator("#state[data-state=lost]").waitFor();
@@ -487,12 +488,12 @@ test("a server that goes and comes back is shown again", async () => {
   await seen(events(page), "Back");
 });
 
-test("the page is drawn in the light, in the dark and on a telephone", async () => {
+test("the page renders in light mode, in dark mode and on a phone", async () => {
   const light = await open({ colorScheme: "light" });
   const dark = await open({ colorScheme: "dark" });
   const narrow = await open({ viewport: { width: 390, height: 780 } });
-  server.tell("people 24");
-  server.tell("hum");
+  server.command("people 24");
+  server.command("hum");
   await seen(events(narrow), "order:placed");
 
   const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

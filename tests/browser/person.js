@@ -1,4 +1,4 @@
-// Somebody at the chat page, in a browser profile of their own.
+// A person who uses the chat page, in a separate browser profile.
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
@@ -21,10 +21,10 @@ export function launch() {
 
 export class Person {
   /**
-   * Opens the page and signs in; `options` are the browser profile's. Without `interceptable`, the page's connection is the
-   * browser's own, and `losesConnection` cannot be had.
+   * Opens the page and signs in; `options` are those of the browser profile. Without `interceptable`, the page uses the
+   * browser's own connection, and `losesConnection` does not work.
    */
-  static async arrive(browser, url, name, { interceptable = true, ...options } = {}) {
+  static async openChat(browser, url, name, { interceptable = true, ...options } = {}) {
     const person = new Person(await browser.newContext(options), name);
     person.page = await person.context.newPage();
     person.page.setDefaultTimeout(PATIENCE_MS);
@@ -37,8 +37,8 @@ export class Person {
   }
 
   errors = [];
-  #socket; // the page's end of the connection
-  #reconnect = Promise.resolve(); // what the page's next connection waits for
+  #socket; // the page's side of the connection
+  #reconnect = Promise.resolve(); // the page's next connection waits for this
 
   constructor(context, name) {
     this.context = context;
@@ -51,28 +51,28 @@ export class Person {
     socket.connectToServer();
   }
 
-  /** Cuts the connection with this code. The next one hangs until the function that this returns is called. */
+  /** Closes the connection with this code. The next connection hangs until the returned function is called. */
   async losesConnection(code) {
-    let letBack;
-    this.#reconnect = new Promise((resolve) => (letBack = resolve));
+    let allowReconnect;
+    this.#reconnect = new Promise((resolve) => (allowReconnect = resolve));
     await this.#socket.close({ code });
-    return letBack;
+    return allowReconnect;
   }
 
-  /** Waits for a line of the room on view that somebody wrote. */
+  /** Waits for a message from somebody in the visible room. */
   async reads(from, text) {
     const byline = from === this.name ? "You" : from;
     const line = this.page.locator(".log:not([hidden]) .message").filter({ hasText: text });
     await line.filter({ has: this.page.locator(".author", { hasText: byline }) }).waitFor();
   }
 
-  /** The texts of the room on view that people wrote, in order. */
+  /** The texts of the messages in the visible room, in order. */
   lines() {
     return this.page.locator(".log:not([hidden]) .text").allTextContents();
   }
 
-  /** Waits for a line of the room on view that nobody wrote. */
-  async isTold(text) {
+  /** Waits for a note in the visible room, which is a line without an author. */
+  async seesNote(text) {
     await this.page.locator(".log:not([hidden]) .note").filter({ hasText: text }).first().waitFor();
   }
 
@@ -85,7 +85,7 @@ export class Person {
     await this.page.keyboard.press("Enter");
   }
 
-  /** Waits until the page shows this text in the element with that id. */
+  /** Waits until the page shows this text in the element with this id. */
   async sees(id, text) {
     await this.page.locator(`#${id}`).filter({ hasText: text }).waitFor();
   }
@@ -101,7 +101,7 @@ export class Person {
     await this.isIn(room);
   }
 
-  /** Waits until the room is on view, joined and all. */
+  /** Waits until the room is visible and joined. */
   async isIn(room) {
     await this.page.getByRole("heading", { level: 1, name: room }).waitFor();
     await this.roomLink(room).and(this.page.locator(".joined")).waitFor();
@@ -111,8 +111,8 @@ export class Person {
     return this.page.getByRole("navigation", { name: "Rooms" }).getByRole("link").filter({ hasText: room });
   }
 
-  /** Closes the browser profile; whatever went wrong in the page's script comes to light. */
-  async leaves() {
+  /** Closes the browser profile and fails if the page's script had errors. */
+  async close() {
     await this.context.close();
     assert.deepEqual(this.errors, []);
   }

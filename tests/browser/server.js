@@ -1,4 +1,4 @@
-// The chat example as a process of its own: started on a free port, or on the one that it had before.
+// The chat example in a separate process, started on a free port or on its previous port.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -13,7 +13,7 @@ export class Server {
       const url = line.match(/http:\/\/[\d.]+:\d+/)?.[0];
       if (url) return new Server(child, url);
     }
-    throw new Error(`${CHAT} ended before it listened`);
+    throw new Error(`${CHAT} exited before it listened`);
   }
 
   constructor(child, url) {
@@ -21,7 +21,7 @@ export class Server {
     this.url = url;
   }
 
-  /** Asks it to end and returns its exit code. */
+  /** Stops the server and returns its exit code. */
   async stop() {
     if (this.child.exitCode !== null) return this.child.exitCode;
     this.child.kill("SIGTERM");
@@ -29,7 +29,7 @@ export class Server {
     return code;
   }
 
-  /** A new process on the same port, which knows nothing of the old one's rooms. */
+  /** Starts a new process on the same port. It knows nothing about the old process's rooms. */
   async restart() {
     await this.stop();
     return Server.start(new URL(this.url).port);

@@ -1,4 +1,4 @@
-// The AsyncAPI document by the official parser.
+// The AsyncAPI document, checked by the official parser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -6,18 +6,18 @@ import { Parser } from "@asyncapi/parser";
 
 import { json, text } from "./documents.js";
 
-/** What a document of one's own should have, and which the server cannot know. */
+/** Warnings about details that only the application's author can add to the document. */
 const LEFT_TO_USERS = ["asyncapi-id", "asyncapi-info-contact", "asyncapi-info-license", "asyncapi3-tags", "asyncapi-latest-version"];
 
 for (const set of ["rooms", "open", "alike"]) {
-  test(`the document of ${set} is valid, without warnings that could be helped`, async () => {
+  test(`the document of ${set} is valid, without avoidable warnings`, async () => {
     const { document, diagnostics } = await new Parser().parse(text(set, "asyncapi.json"));
     const remarks = diagnostics.filter(({ code }) => !LEFT_TO_USERS.includes(code));
     assert.deepEqual(
       remarks.map(({ code, message, path }) => ({ code, message, path: path.join("/") })),
       [],
     );
-    assert.ok(document, "it was parsed");
+    assert.ok(document, "the parser returned no document");
   });
 }
 
@@ -39,7 +39,7 @@ test("a room is a channel, and the server receives what clients trigger", async 
   assert.deepEqual(payload.payload().json("required"), ["roomId", "event", "type", "data"]);
 });
 
-test("every schema of the AsyncAPI document is among those of the JSON Schema", () => {
+test("every schema of the AsyncAPI document is in the JSON Schema", () => {
   const names = Object.keys(json("rooms", "asyncapi.json").components.schemas);
   const { $defs } = json("rooms", "schema.json");
   assert.deepEqual(names.filter((name) => !(name in $defs)), []);

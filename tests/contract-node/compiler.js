@@ -1,4 +1,4 @@
-// The TypeScript compiler over programs in memory.
+// The TypeScript compiler for programs in memory.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,12 +16,12 @@ const common = {
   types: [],
 };
 
-/** The libraries are the same for every program. */
+/** The parsed libraries, which are the same for every program. */
 const parsed = new Map();
 
 /**
- * Compiles `files` (texts by name) and tells each diagnostic as `{ code, file, line, message }`. Mistakes within
- * declarations (`.d.ts`) are told only if they are checked, which takes a while.
+ * Compiles `files` (texts by name) and returns each diagnostic as `{ code, file, line, message }`. Mistakes in
+ * declarations (`.d.ts`) are reported only with `checkDeclarations`, which takes a while.
  */
 export function compile(files, { checkDeclarations = false } = {}) {
   const options = { ...common, skipLibCheck: !checkDeclarations };

@@ -1,4 +1,4 @@
-// What the Rust side of this test has written.
+// The documents that the Rust side of this test has written.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -12,7 +12,7 @@ export function text(set, name) {
   return readFileSync(join(folder, set, name), "utf8");
 }
 
-/** The same, parsed. */
+/** The same document, parsed. */
 export function json(set, name) {
   return JSON.parse(text(set, name));
 }

@@ -1,4 +1,5 @@
-// Each payload type against what json-schema-to-typescript makes of the same schema: each is assignable to the other.
+// Compares each payload type with the output of json-schema-to-typescript for the same schema: each must be assignable
+// to the other.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -8,7 +9,7 @@ import { compile } from "./compiler.js";
 import { json, text } from "./documents.js";
 
 for (const set of ["rooms", "open"]) {
-  test(`the payloads of ${set} are those of json-schema-to-typescript`, async () => {
+  test(`the payloads of ${set} match the output of json-schema-to-typescript`, async () => {
     const { components } = json(set, "asyncapi.json");
     const names = Object.keys(components.schemas);
     assert.ok(names.length > 0);
@@ -19,9 +20,9 @@ for (const set of ["rooms", "open"]) {
       components,
     };
     const theirs = await translate(all, "All", {
-      // As ours: what is not declared is a mistake.
+      // As in our types, an undeclared property is a mistake.
       additionalProperties: false,
-      // Lengths are the server's to check, but tuples are tuples.
+      // Lengths are for the server to check, but tuples stay tuples.
       ignoreMinAndMaxItems: false,
       format: false,
     });

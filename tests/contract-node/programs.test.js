@@ -1,4 +1,4 @@
-// Programs against the generated types: good ones compile, and each mistake is refused for what it is.
+// Programs against the generated types: good ones compile, and each mistake gives its own error.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -19,12 +19,12 @@ function check(program, set = "rooms") {
   return compile({ "client.d.ts": text(set, "client.d.ts"), "program.ts": program });
 }
 
-test("the generated module is sound by itself", () => {
+test("the generated module compiles on its own", () => {
   const modules = Object.fromEntries(["rooms", "open", "alike"].map((set) => [`${set}.d.ts`, text(set, "client.d.ts")]));
   assert.deepEqual(compile(modules, { checkDeclarations: true }), []);
 });
 
-test("a good program compiles", () => {
+test("a correct program compiles", () => {
   const program = `${begin}
     chat.trigger("message", { text: "hello" });
     chat.trigger("message", { text: "hello", to: { name: "bob" }, urgent: true });
@@ -33,7 +33,7 @@ test("a good program compiles", () => {
     chat.trigger("bell");
     chat.on("message", ({ data }) => {
       const line: Message = data;
-      // What may be left out when it is said is there when it is heard.
+      // A field that a sender may omit is present on receipt.
       const urgent: boolean = data.urgent;
       const to: string | undefined = data.to?.tags.join();
     });
@@ -49,7 +49,7 @@ test("a good program compiles", () => {
       const key: number | undefined = data.kind_keys["first-kind"];
       const deep: number | undefined = data.tree.children[0]?.left?.value;
     });
-    // A room that only the server speaks in, of whatever it likes.
+    // A room in which only the server triggers events, of any type.
     wall.on("anything", ({ data }) => {
       const unknown: unknown = data;
     });
@@ -59,7 +59,7 @@ test("a good program compiles", () => {
   assert.deepEqual(check(program), []);
 });
 
-test("an open room takes any event, and holds those that are known to their types", () => {
+test("an open room accepts any event, and checks the types of known events", () => {
   const program = (line) => `
     import { DialogueClient } from "./client.js";
     const sandbox = await new DialogueClient().join("sandbox");
@@ -74,7 +74,7 @@ test("an open room takes any event, and holds those that are known to their type
   );
 });
 
-test("rooms whose ids a template cannot tell apart have their own events", () => {
+test("rooms whose ids a template type cannot tell apart keep their own events", () => {
   const program = (line) => `
     import { DialogueClient } from "./client.js";
     const client = new DialogueClient();
@@ -103,30 +103,31 @@ const NO_SUCH_PROPERTY = 2339;
 const PERHAPS_MEANT = 2551;
 
 const mistakes = [
-  ["a room that is not there", `client.join("nowhere");`, NOT_ASSIGNABLE_ARGUMENT],
-  ["an id of no family", `client.join("projekt-acme-7");`, NOT_ASSIGNABLE_ARGUMENT],
-  ["an id that lacks a field of its family", `client.join("project-acme");`, NOT_ASSIGNABLE_ARGUMENT],
-  ["an event of the server", `chat.trigger("user-joined", { username: "ada" });`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a room that does not exist", `client.join("nowhere");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an id that belongs to no family", `client.join("projekt-acme-7");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an id without a field of its family", `client.join("project-acme");`, NOT_ASSIGNABLE_ARGUMENT],
+  ["an event that only the server may trigger", `chat.trigger("user-joined", { username: "ada" });`, NOT_ASSIGNABLE_ARGUMENT],
   ["an event of another room", `chat.trigger("shapes:all", {} as never);`, NOT_ASSIGNABLE_ARGUMENT],
-  ["a trigger where clients only listen", `news.trigger("user-joined", { username: "ada" });`, NOT_ASSIGNABLE_ARGUMENT],
-  ["a trigger where the server says anything", `wall.trigger("anything", 1);`, NOT_ASSIGNABLE_ARGUMENT],
-  ["a misspelt event to listen to", `chat.on("mesage", () => {});`, NOT_ASSIGNABLE_ARGUMENT],
-  ["an event that is never heard there", `news.on("message", () => {});`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a trigger in a room where clients may only listen", `news.trigger("user-joined", { username: "ada" });`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a trigger in a room where only the server may trigger any event", `wall.trigger("anything", 1);`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a handler for a misspelt event", `chat.on("mesage", () => {});`, NOT_ASSIGNABLE_ARGUMENT],
+  ["a handler for an event that the room does not have", `news.on("message", () => {});`, NOT_ASSIGNABLE_ARGUMENT],
   ["a payload of another type", `chat.trigger("message", "hello");`, NOT_ASSIGNABLE_ARGUMENT],
   ["a property of another type", `chat.trigger("message", { text: 7 });`, NOT_ASSIGNABLE],
-  ["a property that is missing", `chat.trigger("message", { urgent: true });`, MISSING_PROPERTY],
-  ["a property of a property that is missing", `chat.trigger("message", { text: "", to: {} });`, 2741],
-  ["a property that is misspelt", `chat.trigger("message", { text: "", urgnt: true });`, 2561],
-  ["a property that is not there", `chat.trigger("message", { text: "", extra: 1 });`, EXCESS_PROPERTY],
+  ["a missing property", `chat.trigger("message", { urgent: true });`, MISSING_PROPERTY],
+  ["a missing nested property", `chat.trigger("message", { text: "", to: {} });`, 2741],
+  ["a misspelt property", `chat.trigger("message", { text: "", urgnt: true });`, 2561],
+  ["an unknown property", `chat.trigger("message", { text: "", extra: 1 });`, EXCESS_PROPERTY],
   ["a payload for an event without one", `chat.trigger("bell", { loud: true });`, NOT_ASSIGNABLE_ARGUMENT],
-  ["a variant that is not there", `const kind: Rooms["chat"]["triggers"]["message"] = { text: "", to: "bob" };`, NOT_ASSIGNABLE],
-  ["reading what is not in a payload", `chat.on("message", ({ data }) => data.txt);`, PERHAPS_MEANT],
-  ["reading what another event has", `chat.on("error", ({ data }) => data.username);`, NO_SUCH_PROPERTY],
+  ["an unknown variant", `const kind: Rooms["chat"]["triggers"]["message"] = { text: "", to: "bob" };`, NOT_ASSIGNABLE],
+  ["reading a property that the payload does not have", `chat.on("message", ({ data }) => data.txt);`, PERHAPS_MEANT],
+  ["reading a property of another event", `chat.on("error", ({ data }) => data.username);`, NO_SUCH_PROPERTY],
   ["reading a nested property as another type", `chat.on("error", ({ data }) => { const code: string = data.code; });`, NOT_ASSIGNABLE],
-  ["calling what may be null", `chat.on("message", ({ data }) => data.to.name);`, 18047],
+  ["reading a property of a value that may be null", `chat.on("message", ({ data }) => data.to.name);`, 18047],
 ];
 
-// One program, since each takes the compiler a second. What a line has to do with others is its block's own.
+// One program, since each program takes the compiler a second. Each mistake is in its own block, so it does not affect
+// the others.
 const first = begin.split("\n").length;
 const found = check([begin, ...mistakes.map(([, line]) => `{ ${line} }`)].join("\n"));
 
@@ -141,6 +142,6 @@ for (const [at, [mistake, line, code]] of mistakes.entries()) {
   });
 }
 
-test("nothing else is refused", () => {
+test("there are no other errors", () => {
   assert.equal(found.length, mistakes.length);
 });

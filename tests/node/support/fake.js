@@ -13,14 +13,14 @@ export const CONNECTED = {
   fingerprint: "f",
 };
 
-/** What has been promised so far has come true, and what follows from it. */
+/** Waits until every promise that can settle by now has settled. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 export class Fake {
   /** @type {FakeSocket[]} */
   sockets = [];
 
-  /** The test's clock stands still; `random` is what every jitter comes to. */
+  /** The test's clock stands still. `random` is the result of every `Math.random()`, which the jitter uses. */
   constructor(context, { random = 1, ...options } = {}) {
     context.mock.timers.enable({ apis: ["setTimeout"] });
     context.mock.method(Math, "random", () => random);
@@ -53,7 +53,7 @@ export class Fake {
     await settled();
   }
 
-  /** The latest socket opens, and the server answers its `connect`. Returns the `connect`. */
+  /** Opens the latest socket and answers its `connect`. Returns the `connect`. */
   async accept(connected = {}) {
     await settled();
     this.socket.onopen();
@@ -64,7 +64,7 @@ export class Fake {
     return connect;
   }
 
-  /** A client that is connected. */
+  /** Creates a client and connects it. */
   static async connected(context, options, connected) {
     const fake = new Fake(context, options);
     const opening = fake.client.connect();
@@ -73,7 +73,7 @@ export class Fake {
     return fake;
   }
 
-  /** A client that is connected and in the room `chat`. */
+  /** Creates a client, connects it and joins the room `chat`. */
   static async joined(context, options, joined) {
     const fake = await Fake.connected(context, options);
     return { fake, room: await fake.join(joined) };
@@ -85,7 +85,7 @@ export class Fake {
     return joining;
   }
 
-  /** The connection is lost and made again; what the client says on the new one waits in `socket.taken()`. */
+  /** Closes the connection and accepts the next one. `socket.taken()` then returns the client's frames on the new one. */
   async reconnect({ code = 1006, delay = 500, connected } = {}) {
     this.socket.closes(code);
     await this.tick(delay);
@@ -104,16 +104,16 @@ export const message = (seq, text = `line ${seq}`) => ({
   seq,
 });
 
-/** How a promise has been rejected: the error's code. */
+/** The code of the error with which a promise rejects. */
 export async function codeOf(promise) {
   const error = await promise.then(
-    (value) => assert.fail(`it was not rejected, but came to ${JSON.stringify(value)}`),
+    (value) => assert.fail(`expected a rejection, but the promise resolved to ${JSON.stringify(value)}`),
     (error) => error,
   );
   return error.code;
 }
 
-/** The timers that are set and have neither come nor been cleared. */
+/** The timers that are set and have neither fired nor been cleared. */
 function timersOf(context) {
   const timers = new Set();
   const { setTimeout, clearTimeout } = globalThis;
@@ -139,7 +139,7 @@ class FakeSocket {
   }
 
   send(text) {
-    assert.equal(this.isClosed, false, "nothing is sent on a closed socket");
+    assert.equal(this.isClosed, false, "the client must not send on a closed socket");
     this.#sent.push(JSON.parse(text));
   }
 
@@ -147,7 +147,7 @@ class FakeSocket {
     this.isClosed = true;
   }
 
-  /** What the client has sent since this was last asked. */
+  /** Returns the frames that the client has sent since the last call. */
   taken() {
     return this.#sent.splice(0);
   }
@@ -156,7 +156,7 @@ class FakeSocket {
     this.onmessage?.({ data: JSON.stringify(frame) });
   }
 
-  /** Answers the one request that the client has sent. */
+  /** Answers the only request that the client has sent. */
   answers(frame) {
     const requests = this.taken();
     assert.equal(requests.length, 1, JSON.stringify(requests));

@@ -1,4 +1,4 @@
-// A network that can be cut: passes bytes on to a server until it is told not to.
+// A network that can fail: relays bytes to a server until the test cuts it.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
@@ -7,7 +7,7 @@ export class Proxy {
   #connections = new Set();
   #isCut = false;
 
-  /** A proxy for the server at this address, on a port of its own. */
+  /** A proxy for the server at this address, on its own port. */
   static async to(address) {
     const proxy = new Proxy();
     const { hostname, port } = new URL(address);
@@ -18,17 +18,17 @@ export class Proxy {
     return proxy;
   }
 
-  /** Cuts every connection, and each new one, until `mend`. */
+  /** Cuts every connection, and each new one, until `restore`. */
   cut() {
     this.#isCut = true;
     for (const connection of this.#connections) connection.cut();
   }
 
-  mend() {
+  restore() {
     this.#isCut = false;
   }
 
-  /** Keeps back what the server says on the connections that there are, until `release`: it seems slow. */
+  /** Holds back the server's frames on the current connections until `release`, so that the server seems slow. */
   hold() {
     for (const { server } of this.#connections) server.pause();
   }
@@ -37,7 +37,7 @@ export class Proxy {
     for (const { server } of this.#connections) server.resume();
   }
 
-  /** Cuts the connections that there are when so many more bytes have gone `up` to the server or `down` from it. */
+  /** Cuts the current connections once this many more bytes have gone `up` to the server or `down` from it. */
   cutAfter(bytes, direction) {
     for (const connection of this.#connections) connection[direction] = bytes;
   }
@@ -56,7 +56,7 @@ export class Proxy {
     };
     if (this.#isCut) return connection.cut();
     this.#connections.add(connection);
-    const pass = (from, to, direction) => {
+    const relay = (from, to, direction) => {
       from.on("error", connection.cut);
       from.on("close", connection.cut);
       from.on("data", (bytes) => {
@@ -66,7 +66,7 @@ export class Proxy {
         else to.write(passed, connection.cut);
       });
     };
-    pass(client, server, "up");
-    pass(server, client, "down");
+    relay(client, server, "up");
+    relay(server, client, "down");
   }
 }

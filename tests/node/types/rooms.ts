@@ -1,4 +1,4 @@
-// What the types let through and what they refuse: each line under `@ts-expect-error` must be an error.
+// Uses of the types that must compile, and uses that must not: each line under `@ts-expect-error` must be an error.
 import { DialogueClient, DialogueError } from "../../../dialogue/npm/client.js";
 import type { AnyRooms, EventMessage, JoinedRoom, Triggered } from "../../../dialogue/npm/client.js";
 
@@ -6,7 +6,7 @@ interface Message {
   text: string;
 }
 
-// As a server generates them: a room, a family with a number in its id, one with any text.
+// Types as a server generates them: a room, a family with a number in its id, and one with any text.
 interface Rooms {
   chat: {
     triggers: { message: Message; typing: { isTyping: boolean }; bell: null };
@@ -34,7 +34,7 @@ export async function known(client: DialogueClient<Rooms>, id: number) {
   chat.onAny((message) => {
     if (message.event === "typing") is<Equal<typeof message.data, { isTyping: boolean }>>();
     if (message.event === "message") message.data.text.trim();
-    // @ts-expect-error which event it is was not asked
+    // @ts-expect-error the code has not checked which event it is
     message.data.text;
   });
   chat.onHistory(({ events, gap, room }) => {
@@ -57,13 +57,13 @@ export async function known(client: DialogueClient<Rooms>, id: number) {
   await chat.trigger("message", { text: 7 });
   // @ts-expect-error a field that the event does not have
   await chat.trigger("message", { text: "hi", colour: "red" });
-  // @ts-expect-error an option that there is not
+  // @ts-expect-error an unknown option
   await chat.trigger("message", { text: "hi" }, { retry: true });
 
   const page = await chat.getHistory("message", { before: 7, limit: 20 });
   is<Equal<typeof page.events, EventMessage<Message, "message">[]>>();
   await chat.getHistory("message", 0, 20);
-  // @ts-expect-error one way or the other
+  // @ts-expect-error paging by seq and by index exclude each other
   await chat.getHistory("message", { before: 7, start: 0 });
   await chat.subscribe("typing");
   // @ts-expect-error the room has no such event
@@ -75,18 +75,18 @@ export async function known(client: DialogueClient<Rooms>, id: number) {
   await seven.trigger("message", { text: "hi" });
   await (await client.join(`project-${id}`)).trigger("message", { text: "hi" });
   await (await client.join("topic-roses")).trigger("message", { text: "hi" });
-  // @ts-expect-error the family's events are others
+  // @ts-expect-error the family does not have this event
   await seven.trigger("typing", { isTyping: true });
   // @ts-expect-error the id of a project is a number
   await client.join("project-seven");
   // @ts-expect-error there is no such room
   await client.join("nowhere");
-  // @ts-expect-error nothing says that this is a room
+  // @ts-expect-error the type does not say that this is a room
   await client.join(String(id));
 
   const news = await client.join("news");
   news.on("article", ({ data }) => data.title.trim());
-  // @ts-expect-error clients only listen there
+  // @ts-expect-error clients may only listen in this room
   await news.trigger("article", { title: "no" });
 
   is<Equal<ReturnType<typeof client.getRoom<"chat">>, JoinedRoom<Rooms["chat"]> | undefined>>();
