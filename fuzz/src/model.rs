@@ -191,8 +191,8 @@ impl Model {
                 members.insert((client.id().to_string(), room.to_string()));
             }
         }
-        let view: BTreeSet<_> = self.members.keys().cloned().collect();
-        assert_eq!(view, members, "the clients know other members than the server");
+        let known: BTreeSet<_> = self.members.keys().cloned().collect();
+        assert_eq!(known, members, "the clients know other members than the server");
         let delivered = self.delivered.take();
         let (Some((trigger, epoch)), Some((frame, received_by))) = (self.trigger.take(), delivered) else {
             return;

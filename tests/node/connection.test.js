@@ -1,13 +1,13 @@
-// The connection: how it is made, noticed to be dead, and made again. The server is played by the test.
+// The connection: how the client opens it, notices that it is dead, and reconnects. The test plays the server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DialogueClient, DialogueError } from "../../dialogue/npm/client.js";
 import { CONNECTED, Fake, codeOf, settled } from "./support/fake.js";
 
-test("connects with the user's auth and knows who it is", async (t) => {
+test("connects with the user's auth and reports its identity", async (t) => {
   const fake = new Fake(t, { auth: { token: "t" } });
-  const told = [];
-  fake.client.onConnect((connected) => told.push(connected));
+  const calls = [];
+  fake.client.onConnect((connected) => calls.push(connected));
   const opening = fake.client.connect();
   assert.equal(fake.client.state, "connecting");
   const connect = await fake.accept();
@@ -16,18 +16,18 @@ test("connects with the user's auth and knows who it is", async (t) => {
   assert.equal(fake.socket.url, "ws://fake/dialogue/ws");
   const { userId, clientId, fingerprint, connected, state } = fake.client;
   assert.deepEqual([userId, clientId, fingerprint, connected, state], ["ada", "c1", "f", true, "connected"]);
-  assert.deepEqual(told, [{ userId: "ada", clientId: "c1", again: false }]);
+  assert.deepEqual(calls, [{ userId: "ada", clientId: "c1", again: false }]);
 });
 
-test("without a WebSocket or an address it says what is missing", (t) => {
-  const there = Object.getOwnPropertyDescriptor(globalThis, "WebSocket"); // from Node 22 on
+test("without a WebSocket or an address it reports what is missing", (t) => {
+  const original = Object.getOwnPropertyDescriptor(globalThis, "WebSocket"); // from Node 22 on
   delete globalThis.WebSocket;
-  t.after(() => there && Object.defineProperty(globalThis, "WebSocket", there));
+  t.after(() => original && Object.defineProperty(globalThis, "WebSocket", original));
   assert.throws(() => new DialogueClient({ url: "ws://fake/" }), /there is no WebSocket/);
   assert.throws(() => new DialogueClient({ WebSocket: class {} }), TypeError);
 });
 
-test("an address that no socket can be opened at is told at once", async (t) => {
+test("an address that no socket can open is reported at once", async (t) => {
   class WebSocket {
     constructor() {
       throw new SyntaxError("no such scheme");
@@ -38,7 +38,7 @@ test("an address that no socket can be opened at is told at once", async (t) => 
   assert.equal(fake.client.state, "closed");
 });
 
-test("waits at random between nothing and a time that doubles up to 30 s", async (t) => {
+test("waits a random time below a limit that doubles up to 30 s", async (t) => {
   const fake = new Fake(t, { random: 0.5 });
   fake.client.connect().catch(() => {});
   for (let attempt = 0; attempt < 8; attempt += 1) {
@@ -51,7 +51,7 @@ test("waits at random between nothing and a time that doubles up to 30 s", async
   assert.deepEqual(delays, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
 });
 
-test("begins with short waits again only when a connection has lasted a minute", async (t) => {
+test("starts again with short waits only after a connection that lasted a minute", async (t) => {
   const fake = await Fake.connected(t);
   await fake.reconnect();
   fake.now += 59_999;
@@ -65,12 +65,12 @@ test("begins with short waits again only when a connection has lasted a minute",
 });
 
 for (const code of [1000, 1001, 1005, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4002, 4499]) {
-  test(`comes back after ${code}`, async (t) => {
+  test(`reconnects after ${code}`, async (t) => {
     const fake = await Fake.connected(t);
-    const told = [];
-    fake.client.onDisconnect((disconnected) => told.push(disconnected));
+    const calls = [];
+    fake.client.onDisconnect((disconnected) => calls.push(disconnected));
     fake.socket.closes(code, "why");
-    assert.deepEqual(told, [{ code, reason: "why", willReconnect: true }]);
+    assert.deepEqual(calls, [{ code, reason: "why", willReconnect: true }]);
     assert.deepEqual(fake.states.at(-1), { state: "waiting", delay: 500, code });
     assert.deepEqual([fake.client.userId, fake.client.clientId], ["ada", undefined]);
     await fake.tick(500);
@@ -80,17 +80,17 @@ for (const code of [1000, 1001, 1005, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 
 }
 
 for (const code of [1002, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4999]) {
-  test(`does not come back after ${code}`, async (t) => {
+  test(`does not reconnect after ${code}`, async (t) => {
     const fake = await Fake.connected(t);
-    const told = [];
-    fake.client.onDisconnect((disconnected) => told.push(disconnected));
+    const calls = [];
+    fake.client.onDisconnect((disconnected) => calls.push(disconnected));
     fake.socket.closes(code, "why");
-    assert.deepEqual(told, [{ code, reason: "why", willReconnect: false }]);
+    assert.deepEqual(calls, [{ code, reason: "why", willReconnect: false }]);
     const { state, error } = fake.states.at(-1);
     assert.deepEqual([state, error.code, error.closeCode, error.message], ["closed", "CLOSED", code, "why"]);
     await fake.tick(60_000);
     assert.equal(fake.sockets.length, 1);
-    // A person may begin again.
+    // The application may connect again.
     const opening = fake.client.connect();
     await fake.accept();
     await opening;
@@ -98,7 +98,7 @@ for (const code of [1002, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4999])
 }
 
 for (const code of ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL", "INVALID_REQUEST"]) {
-  test(`a \`connect\` refused with ${code} rejects, even if the close is lost`, async (t) => {
+  test(`a \`connect\` refused with ${code} rejects even if the close is lost`, async (t) => {
     const fake = new Fake(t);
     const opening = fake.client.connect();
     await settled();
@@ -113,7 +113,7 @@ for (const code of ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL", "INVALID_REQUEST"
   });
 }
 
-test("a malformed `connect` closes, although the server would wait for a better one", async (t) => {
+test("a malformed `connect` closes the connection, although the server would wait for another one", async (t) => {
   const fake = new Fake(t, { auth: "nested too deeply" });
   const opening = codeOf(fake.client.connect());
   await settled();
@@ -123,20 +123,20 @@ test("a malformed `connect` closes, although the server would wait for a better 
   assert.deepEqual([fake.client.state, fake.socket.isClosed], ["closed", true]);
 });
 
-test("goes on trying while the server cannot be reached, and at once when asked to", async (t) => {
+test("keeps trying while the server cannot be reached, and tries at once on demand", async (t) => {
   const fake = new Fake(t);
   const opening = fake.client.connect();
   await settled();
   fake.socket.closes(1006);
   assert.equal(fake.client.state, "waiting");
-  assert.equal(fake.client.connect(), opening, "it is the same promise");
+  assert.equal(fake.client.connect(), opening, "a second call returns the same promise");
   await fake.accept();
   await opening;
   await fake.tick(500);
-  assert.equal(fake.sockets.length, 2, "the wait was given up");
+  assert.equal(fake.sockets.length, 2, "the wait was cancelled");
 });
 
-test("gives up on a server that does not answer in 10 s", async (t) => {
+test("ends an attempt that the server does not answer within 10 s", async (t) => {
   const fake = new Fake(t);
   fake.client.connect().catch(() => {});
   await settled();
@@ -148,7 +148,7 @@ test("gives up on a server that does not answer in 10 s", async (t) => {
   assert.equal(fake.sockets[0].isClosed, true);
 });
 
-test("asks whether the server is still there, and ends a connection that stays silent", async (t) => {
+test("pings a silent server, and ends a connection that stays silent", async (t) => {
   const fake = await Fake.connected(t);
   await fake.tick(24_999);
   assert.deepEqual(fake.socket.taken(), []);
@@ -164,13 +164,13 @@ test("asks whether the server is still there, and ends a connection that stays s
   assert.equal(fake.sockets[0].isClosed, true);
 });
 
-test("asks for auth anew for each connection", async (t) => {
+test("calls auth again for each connection", async (t) => {
   let tokens = 0;
   const fake = await Fake.connected(t, { auth: async () => ({ token: ++tokens }) });
   assert.deepEqual((await fake.reconnect()).auth, { token: 2 });
 });
 
-test("an auth that fails is reported, and asked for again", async (t) => {
+test("an auth callback that fails is reported and called again", async (t) => {
   let fails = true;
   const auth = () => {
     if (fails) throw new Error("the token service is down");
@@ -187,14 +187,14 @@ test("an auth that fails is reported, and asked for again", async (t) => {
   await opening;
 });
 
-test("an auth that gives no answer is given up", async (t) => {
+test("an auth callback that never settles times out", async (t) => {
   const fake = new Fake(t, { auth: () => new Promise(() => {}) });
   fake.client.connect().catch(() => {});
   await fake.tick(30_000);
   assert.deepEqual([fake.client.state, fake.errors[0].code], ["waiting", "TIMEOUT"]);
 });
 
-test("an auth that has nothing to sign in with closes", async (t) => {
+test("an auth callback that throws UNAUTHENTICATED closes the connection", async (t) => {
   const auth = () => {
     throw new DialogueError({ code: "UNAUTHENTICATED", message: "signed out" });
   };
@@ -203,7 +203,7 @@ test("an auth that has nothing to sign in with closes", async (t) => {
   assert.equal(fake.client.state, "closed");
 });
 
-test("renews the session when nine tenths of it are over", async (t) => {
+test("renews the session after nine tenths of its time", async (t) => {
   let tokens = 0;
   const fake = await Fake.connected(t, { auth: () => ++tokens }, { expiresIn: 10_000 });
   await fake.tick(8_999);
@@ -219,7 +219,7 @@ test("renews the session when nine tenths of it are over", async (t) => {
   assert.equal((await fake.reconnect()).resume, "r3");
 });
 
-test("a renewal that is refused is reported, and tried again while the session lasts", async (t) => {
+test("a refused renewal is reported and retried while the session lasts", async (t) => {
   const fake = await Fake.connected(t, { auth: () => "token" }, { expiresIn: 24_000 });
   await fake.tick(21_600);
   fake.socket.answers({ type: "error", code: "UNAUTHENTICATED", message: "no" });
@@ -229,15 +229,15 @@ test("a renewal that is refused is reported, and tried again while the session l
   assert.equal(fake.socket.answers({ type: "connected", resume: "r2" }).type, "connect");
 });
 
-test("a renewal ends with the connection that it was for", async (t) => {
+test("a renewal ends with its connection", async (t) => {
   const given = [];
   const auth = () => new Promise((resolve) => given.push(resolve));
   const fake = new Fake(t, { auth });
   fake.client.connect();
   given.shift()("token");
   await fake.accept({ expiresIn: 10_000 });
-  await fake.tick(9_000); // asks for a token …
-  fake.socket.closes(1006); // … which comes too late
+  await fake.tick(9_000); // requests a token …
+  fake.socket.closes(1006); // … which arrives too late
   await fake.tick(500);
   given[1]("token");
   await fake.accept({ expiresIn: 10_000 });
@@ -254,14 +254,14 @@ test("a renewal ends with the connection that it was for", async (t) => {
   assert.deepEqual(fake.errors, []);
 });
 
-test("a connection that is lost is not renewed", async (t) => {
+test("the session of a lost connection is not renewed", async (t) => {
   const fake = await Fake.connected(t, {}, { expiresIn: 10_000 });
   await fake.reconnect();
   await fake.tick(10_000);
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("disconnecting while waiting makes no further attempt", async (t) => {
+test("disconnecting while waiting stops further attempts", async (t) => {
   const fake = await Fake.connected(t);
   fake.socket.closes(1006);
   fake.client.disconnect();
@@ -269,7 +269,7 @@ test("disconnecting while waiting makes no further attempt", async (t) => {
   assert.deepEqual([fake.client.state, fake.sockets.length], ["closed", 1]);
 });
 
-test("connecting again after a loss is a promise of its own", async (t) => {
+test("connecting again after a lost connection returns a new promise", async (t) => {
   const fake = await Fake.connected(t);
   fake.socket.closes(1006);
   let isConnected = false;
@@ -280,15 +280,15 @@ test("connecting again after a loss is a promise of its own", async (t) => {
   await opening;
 });
 
-test("disconnecting ends everything and tells so", async (t) => {
+test("disconnecting ends everything and notifies the handlers", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = [];
-  fake.client.onDisconnect((disconnected) => told.push(disconnected));
-  room.onLeft((left) => told.push(left));
+  const calls = [];
+  fake.client.onDisconnect((disconnected) => calls.push(disconnected));
+  room.onLeft((left) => calls.push(left));
   const trigger = codeOf(room.trigger("message", {}));
   fake.client.disconnect();
   assert.equal(await trigger, "DISCONNECTED");
-  assert.deepEqual(told, [{ reason: undefined }, { code: 1000, reason: "", willReconnect: false }]);
+  assert.deepEqual(calls, [{ reason: undefined }, { code: 1000, reason: "", willReconnect: false }]);
   const { state, userId, rooms } = fake.client;
   assert.deepEqual([state, userId, rooms, room.state], ["closed", undefined, [], "left"]);
   assert.equal(fake.socket.isClosed, true);
@@ -297,7 +297,7 @@ test("disconnecting ends everything and tells so", async (t) => {
   assert.equal(fake.sockets.length, 1);
 });
 
-test("disconnecting while the auth is awaited opens no socket", async (t) => {
+test("disconnecting while auth is pending opens no socket", async (t) => {
   let give;
   const fake = new Fake(t, { auth: () => new Promise((resolve) => (give = resolve)) });
   const opening = codeOf(fake.client.connect());
@@ -308,7 +308,7 @@ test("disconnecting while the auth is awaited opens no socket", async (t) => {
   assert.equal(fake.sockets.length, 0);
 });
 
-test("disconnecting when the auth is reported to have failed makes no further attempt", async (t) => {
+test("disconnecting in the handler of an auth failure stops further attempts", async (t) => {
   let asked = 0;
   const auth = () => {
     asked += 1;
@@ -321,7 +321,7 @@ test("disconnecting when the auth is reported to have failed makes no further at
   assert.deepEqual([fake.client.state, fake.states.at(-1).state, asked], ["closed", "closed", 1]);
 });
 
-test("disconnecting when a renewal is reported to have failed ends the renewals", async (t) => {
+test("disconnecting in the handler of a failed renewal stops the renewals", async (t) => {
   let asked = 0;
   const auth = () => {
     asked += 1;
@@ -335,7 +335,7 @@ test("disconnecting when a renewal is reported to have failed ends the renewals"
   assert.deepEqual([asked, fake.errors.length], [2, 1]);
 });
 
-test("disconnecting when told of the attempt asks for no auth", async (t) => {
+test("disconnecting when the attempt starts does not call auth", async (t) => {
   let asked = 0;
   const fake = new Fake(t, { auth: () => (asked += 1) });
   fake.client.onStateChange(() => fake.client.disconnect());
@@ -343,21 +343,21 @@ test("disconnecting when told of the attempt asks for no auth", async (t) => {
   assert.equal(asked, 0);
 });
 
-test("each is told the states in their order, also those that a handler before it brings about", async (t) => {
+test("every handler sees the states in order, including those that an earlier handler causes", async (t) => {
   const fake = await Fake.connected(t);
-  const told = [];
+  const calls = [];
   fake.client.onStateChange(({ state }) => {
     if (state === "waiting") fake.client.disconnect();
-    if (state === "closed" && told.length < 3) fake.client.connect();
+    if (state === "closed" && calls.length < 3) fake.client.connect();
   });
-  fake.client.onStateChange(({ state }) => told.push(state));
-  fake.client.onDisconnect(() => told.push("disconnected"));
+  fake.client.onStateChange(({ state }) => calls.push(state));
+  fake.client.onDisconnect(() => calls.push("disconnected"));
   fake.socket.closes(1006);
   await fake.accept();
-  assert.deepEqual(told, ["waiting", "disconnected", "closed", "connecting", "connected"]);
+  assert.deepEqual(calls, ["waiting", "disconnected", "closed", "connecting", "connected"]);
 });
 
-test("who is told that a room is left by disconnecting may connect again", async (t) => {
+test("a handler that runs because disconnecting left a room may connect again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   let opening;
   room.onLeft(() => (opening = fake.client.connect()));
@@ -367,7 +367,7 @@ test("who is told that a room is left by disconnecting may connect again", async
   assert.deepEqual(fake.states.slice(-3).map(({ state }) => state), ["closed", "connecting", "connected"]);
 });
 
-test("a renewal that is answered too late is known by its secret all the same", async (t) => {
+test("a late reply to a renewal still updates the resume secret", async (t) => {
   const fake = await Fake.connected(t, { auth: "token", timeout: 100 }, { expiresIn: 24_000 });
   await fake.tick(21_600);
   const [{ id }] = fake.socket.taken();
@@ -375,25 +375,25 @@ test("a renewal that is answered too late is known by its secret all the same", 
   assert.equal(fake.errors[0].code, "TIMEOUT");
   fake.socket.says({ ...CONNECTED, id, resume: "r2", expiresIn: 100_000 });
   await fake.tick(20_000);
-  assert.deepEqual(fake.socket.taken(), [], "the attempt that was to come is not needed");
+  assert.deepEqual(fake.socket.taken(), [], "the next attempt is no longer needed");
   assert.equal((await fake.reconnect()).resume, "r2");
 });
 
-test("disconnecting while the auth is awaited leaves no timer, and neither does a lost connection", async (t) => {
+test("neither disconnecting while auth is pending nor a lost connection leaves a timer", async (t) => {
   let isGiven = true;
   const auth = () => (isGiven ? "token" : new Promise(() => {}));
   const fake = await Fake.connected(t, { auth }, { expiresIn: 10_000 });
   isGiven = false;
   await fake.tick(9_000);
   fake.socket.closes(1006);
-  assert.equal(fake.timers.size, 1, "that of the next attempt");
+  assert.equal(fake.timers.size, 1, "the timer of the next attempt");
   await fake.tick(500);
   fake.client.disconnect();
   assert.equal(fake.timers.size, 0);
 });
 
 for (const data of ["{", "null", "7", `{"roomId":"chat"}`, new ArrayBuffer(2)]) {
-  test(`what is no frame ends the connection: ${typeof data === "string" ? data : "bytes"}`, async (t) => {
+  test(`data that is not a frame ends the connection: ${typeof data === "string" ? data : "bytes"}`, async (t) => {
     const fake = await Fake.connected(t);
     fake.socket.onmessage({ data });
     assert.equal(fake.client.state, "waiting");
@@ -407,10 +407,10 @@ test("a frame of an unknown type changes nothing", async (t) => {
   assert.equal(fake.client.connected, true);
 });
 
-test("nothing that comes late of a connection that was given up counts", async (t) => {
+test("late events of an abandoned socket are ignored", async (t) => {
   const fake = await Fake.connected(t);
-  const told = [];
-  fake.client.onDirect((direct) => told.push(direct));
+  const calls = [];
+  fake.client.onDirect((direct) => calls.push(direct));
   await fake.tick(25_000);
   await fake.tick(10_000); // the server is silent
   await fake.tick(500);
@@ -419,10 +419,10 @@ test("nothing that comes late of a connection that was given up counts", async (
   late.onopen?.();
   late.says({ type: "direct", event: "news", data: 1 });
   late.closes(4500);
-  assert.deepEqual([fake.client.state, told], ["connected", []]);
+  assert.deepEqual([fake.client.state, calls], ["connected", []]);
 });
 
-test("a connection that is lost is not asked whether it is still there", async (t) => {
+test("a lost connection is not pinged", async (t) => {
   const fake = await Fake.connected(t);
   await fake.tick(20_000);
   await fake.reconnect();
@@ -430,35 +430,35 @@ test("a connection that is lost is not asked whether it is still there", async (
   assert.deepEqual([fake.client.state, fake.socket.taken()], ["connected", []]);
 });
 
-test("handlers that fail are reported and stop nothing", async (t) => {
+test("failures in handlers are reported and stop nothing", async (t) => {
   const fake = await Fake.connected(t);
-  const told = [];
+  const calls = [];
   fake.client.onDirect(() => {
     throw new Error("one");
   });
   fake.client.onDirect(async () => {
     throw new Error("two");
   });
-  const stop = fake.client.onDirect((direct) => told.push(direct));
+  const stop = fake.client.onDirect((direct) => calls.push(direct));
   fake.socket.says({ type: "direct", event: "news", data: 1 });
   await settled();
-  assert.deepEqual(told, [{ event: "news", data: 1 }]);
+  assert.deepEqual(calls, [{ event: "news", data: 1 }]);
   assert.deepEqual(fake.errors.map(({ message }) => message), ["one", "two"]);
   stop();
   fake.socket.says({ type: "direct", event: "news", data: 2 });
-  assert.equal(told.length, 1);
+  assert.equal(calls.length, 1);
 });
 
-test("a handler that is ended by one before it is not called any more", async (t) => {
+test("a handler that an earlier handler removes is not called again", async (t) => {
   const fake = await Fake.connected(t);
   fake.client.onDirect(() => stop());
-  const stop = fake.client.onDirect(() => assert.fail("it was called"));
+  const stop = fake.client.onDirect(() => assert.fail("the removed handler was called"));
   fake.socket.says({ type: "direct", event: "news", data: 1 });
   await settled();
   assert.deepEqual(fake.errors, []);
 });
 
-test("without a handler for errors they go to the console", async (t) => {
+test("errors without a handler go to the console", async (t) => {
   const printed = t.mock.method(console, "error", () => {});
   const fake = await Fake.connected(t);
   fake.client.onError(() => {

@@ -1,9 +1,10 @@
-// Handlers that call back into the client: each may undo what it is told of. The server is played by the test.
+// Handlers that call back into the client. Each handler may undo the change that it is called for. The test plays the
+// server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CONNECTED, Fake, JOINED, message, settled } from "./support/fake.js";
 
-/** Each kind of handler, given to the client or to a room that it has come into. */
+/** Every kind of handler, registered on the client or on a room that the client has joined. */
 const OF_THE_CLIENT = [
   "onConnect",
   "onDisconnect",
@@ -17,30 +18,30 @@ const OF_THE_CLIENT = [
 ];
 const OF_A_ROOM = ["onAny", "onHistory", "onRecovered", "onLeft", "on"];
 
-/** Has the handler of this kind called, and notes in `told` what a handler behind it is told. */
+/** Registers a handler of this kind, and after it one that records its calls in `calls`. */
 function handle(fake, kind, handler) {
-  const told = [];
+  const calls = [];
   const listen = (emitter, kinds, prefix) => {
     for (const each of kinds) {
       const on = (handler) => (each === "on" ? emitter.on("message", handler) : emitter[each](handler));
       if (prefix + each === kind) on(handler);
-      on((argument) => told.push(argument?.state ?? prefix + each));
+      on((argument) => calls.push(argument?.state ?? prefix + each));
     }
   };
   listen(fake.client, OF_THE_CLIENT, "client.");
   fake.client.onJoined((room) => listen(room, OF_A_ROOM, "room."));
-  return told;
+  return calls;
 }
 
-/** All that can happen to a client, step by step: three connections, and the room `chat` in each. Ends early when `isEnough`. */
+/** Runs a client through every change, step by step: three connections with the room `chat`. Stops when `isEnough()`. */
 async function live(fake, isEnough = () => false) {
   const says = (frame) => fake.socket?.says(frame);
   const opens = () => fake.socket?.onopen?.();
-  const isTakenIn = (event) => [
+  const joinsClient = (event) => [
     () => says({ type: "joined", roomId: "chat", ...JOINED, seq: event.seq, events: [event] }),
     () => fake.tick(1),
   ];
-  const comesBack = (recovered) => [
+  const reconnects = (recovered) => [
     () => fake.socket?.closes(1006),
     () => fake.tick(2_000),
     opens,
@@ -54,15 +55,15 @@ async function live(fake, isEnough = () => false) {
     () => void fake.client.connect().catch(() => {}),
     opens,
     () => says({ ...CONNECTED, id: 0 }),
-    ...isTakenIn(message(10)),
-    ...isTakenIn(message(11)),
+    ...joinsClient(message(10)),
+    ...joinsClient(message(11)),
     () => says({ type: "event", ...message(12) }),
     () => says({ type: "direct", event: "news", data: 1 }),
     () => says({ type: "roomCreated", room: { id: "table-7" } }),
     () => says({ type: "roomDeleted", roomId: "table-7" }),
     () => says({ type: "error", code: "INTERNAL", message: "pushed" }),
-    ...comesBack(true),
-    ...comesBack(false),
+    ...reconnects(true),
+    ...reconnects(false),
     () => says({ type: "left", roomId: "chat", reason: "removed" }),
   ];
   for (const step of steps) {
@@ -73,11 +74,11 @@ async function live(fake, isEnough = () => false) {
 }
 
 for (const kind of [...OF_THE_CLIENT.map((on) => `client.${on}`), ...OF_A_ROOM.map((on) => `room.${on}`)]) {
-  test(`after \`disconnect\` in ${kind} it is quiet`, async (t) => {
+  test(`nothing happens after \`disconnect\` in ${kind}`, async (t) => {
     let auths = 0;
     const fake = new Fake(t, { auth: () => (auths += 1) });
     let called = 0;
-    const told = handle(fake, kind, () => {
+    const calls = handle(fake, kind, () => {
       called += 1;
       fake.client.disconnect();
     });
@@ -89,25 +90,25 @@ for (const kind of [...OF_THE_CLIENT.map((on) => `client.${on}`), ...OF_A_ROOM.m
     assert.equal(fake.client.state, "closed");
     assert.deepEqual([auths, fake.sockets.length], before);
     assert.ok(fake.sockets.every(({ isClosed }) => isClosed));
-    const behind = told.slice(told.lastIndexOf("closed") + 1);
-    assert.deepEqual(behind.filter((kind) => !["client.onDisconnect", "room.onLeft"].includes(kind)), []);
+    const later = calls.slice(calls.lastIndexOf("closed") + 1);
+    assert.deepEqual(later.filter((kind) => !["client.onDisconnect", "room.onLeft"].includes(kind)), []);
   });
 
-  test(`a connection that is begun anew in ${kind} is the one that there is`, async (t) => {
+  test(`a connection that ${kind} reopens is the only one`, async (t) => {
     const fake = new Fake(t, { auth: "token" });
-    let isAnew = false;
+    let hasReconnected = false;
     let opening;
-    const told = handle(fake, kind, () => {
-      if (isAnew) return;
-      isAnew = true;
+    const calls = handle(fake, kind, () => {
+      if (hasReconnected) return;
+      hasReconnected = true;
       fake.client.disconnect();
       opening = fake.client.connect();
       assert.equal(fake.client.state, "connecting");
     });
-    await live(fake, () => isAnew);
+    await live(fake, () => hasReconnected);
     await fake.accept();
     await opening;
-    assert.deepEqual([fake.client.state, told.filter((kind) => kind in STATES).at(-1)], ["connected", "connected"]);
+    assert.deepEqual([fake.client.state, calls.filter((kind) => kind in STATES).at(-1)], ["connected", "connected"]);
   });
 }
 

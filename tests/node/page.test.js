@@ -1,5 +1,5 @@
-// The chat example's page, checked by the compiler against the types that its server gives out: the client's, with the chat's
-// own rooms in them.
+// Compiles the chat example's page against the types that its server serves: the client's types, with the chat's own
+// rooms in them.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const PAGE = fileURLToPath(new URL("../../examples/chat/page/", import.meta.url)
 const compilerOptions = {
   allowJs: true,
   checkJs: true,
-  strict: false, // as editors check it: the page is a program to read, and has annotations only where they tell something
+  strict: false, // as in editors: the page is an example to read, and has annotations only where they help
   noEmit: true,
   target: "es2024",
   module: "esnext",
@@ -25,7 +25,7 @@ const compilerOptions = {
   paths: { "/dialogue/client.js": ["./client.d.ts"] },
 };
 
-// What a page with these rooms must not do: each line under `@ts-expect-error` must be an error.
+// Mistakes that a page with these rooms could make: each line under `@ts-expect-error` must be an error.
 const MISTAKES = `
 import { DialogueClient } from "/dialogue/client.js";
 
@@ -35,7 +35,7 @@ chat.on("message", ({ data }) => data.text.trim());
 await chat.trigger("message", { text: "hello" });
 // @ts-expect-error there is no such event
 chat.on("massage", () => {});
-// @ts-expect-error its payload has no such field
+// @ts-expect-error the payload has no such field
 chat.on("message", ({ data }) => data.body);
 // @ts-expect-error only the server triggers it
 await chat.trigger("user-joined", { username: "ada" });
@@ -55,20 +55,20 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** What the compiler says to these files; nothing if it agrees. */
+/** Compiles these files and returns the compiler's output, or an empty string on success. */
 function compile(files) {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   const { status, stdout, stderr } = spawnSync(process.execPath, [TSC, "--project", folder], { encoding: "utf8" });
   return status === 0 ? "" : stdout + stderr;
 }
 
-test("the page agrees with the types that its server gives out", () => {
+test("the page compiles against the types that its server serves", () => {
   const scripts = readdirSync(PAGE).filter((file) => file.endsWith(".js"));
   assert.ok(scripts.length > 0);
   assert.equal(compile(scripts.map((file) => join(PAGE, file))), "");
 });
 
-test("a page that mistakes the chat's rooms does not compile", () => {
+test("a page with mistakes about the chat's rooms does not compile", () => {
   writeFileSync(join(folder, "mistakes.js"), MISTAKES);
   assert.equal(compile(["mistakes.js"]), "");
 });

@@ -1,12 +1,12 @@
-// Requests: what becomes of those that wait for an answer when the connection is lost, and how many there can be. The
-// server is played by the test.
+// Requests: which ones survive a lost connection while they wait for a reply, and how many may be pending. The test
+// plays the server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fake, JOINED, codeOf, settled } from "./support/fake.js";
 
 const rejoined = (rest) => ({ type: "joined", roomId: "chat", ...JOINED, recovered: true, ...rest });
 
-test("a trigger resolves with the server's answer", async (t) => {
+test("a trigger resolves with the server's reply", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = room.trigger("message", { text: "hi" }, { meta: { device: "phone" }, key: "mine" });
   const { id, ...trigger } = fake.socket.answers({ type: "ok", seq: 11 });
@@ -19,9 +19,9 @@ test("a trigger resolves with the server's answer", async (t) => {
     key: "mine",
   });
   assert.deepEqual(await triggered, { seq: 11 });
-  const unkept = room.trigger("bell");
+  const withoutHistory = room.trigger("bell");
   fake.socket.answers({ type: "ok" });
-  assert.deepEqual(await unkept, {});
+  assert.deepEqual(await withoutHistory, {});
 });
 
 test("a trigger rejects with the server's error, violations included", async (t) => {
@@ -38,10 +38,10 @@ test("an unanswered trigger is sent again with its key, in order, once the room 
   const first = room.trigger("message", 1);
   const second = room.trigger("message", 2);
   const sent = fake.socket.taken();
-  assert.equal(new Set(sent.map(({ key }) => key)).size, 2, "each has a key of its own");
+  assert.equal(new Set(sent.map(({ key }) => key)).size, 2, "each trigger has its own key");
   await fake.reconnect();
   const third = room.trigger("message", 3);
-  fake.socket.answers(rejoined()); // only the join was sent so far
+  fake.socket.answers(rejoined()); // only the join has been sent so far
   const again = fake.socket.taken();
   assert.deepEqual(again.slice(0, 2), sent);
   assert.deepEqual(again.map(({ data }) => data), [1, 2, 3]);
@@ -49,18 +49,18 @@ test("an unanswered trigger is sent again with its key, in order, once the room 
   assert.deepEqual(await Promise.all([first, second, third]), [{ seq: 11 }, { seq: 12 }, { seq: 13 }]);
 });
 
-test("a trigger made while there is no connection is sent on the next", async (t) => {
+test("a trigger made without a connection is sent on the next one", async (t) => {
   const { fake, room } = await Fake.joined(t);
   fake.socket.closes(1012);
   const triggered = room.trigger("message", 1);
   await fake.tick(500);
   await fake.accept();
-  fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 0 })); // the server knows nothing of it
+  fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 0 })); // the server does not know this trigger
   fake.socket.answers({ type: "ok", seq: 1 });
   assert.deepEqual(await triggered, { seq: 1 });
 });
 
-test("a trigger is not repeated into a room that has lost its memory", async (t) => {
+test("a trigger is not repeated in a room with a new epoch", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = codeOf(room.trigger("message", 1));
   fake.socket.taken();
@@ -70,7 +70,7 @@ test("a trigger is not repeated into a room that has lost its memory", async (t)
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a trigger is not repeated as another user", async (t) => {
+test("a trigger is not repeated as a different user", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const sent = codeOf(room.trigger("message", 1));
   fake.socket.taken();
@@ -83,7 +83,7 @@ test("a trigger is not repeated as another user", async (t) => {
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a trigger whose room is lost meanwhile is rejected with the reason, unless it may have been carried out", async (t) => {
+test("a trigger whose room is lost rejects with the reason, unless the server may have executed it", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const sent = codeOf(room.trigger("message", 1));
   fake.socket.taken();
@@ -96,7 +96,7 @@ test("a trigger whose room is lost meanwhile is rejected with the reason, unless
 });
 
 for (const code of ["RATE_LIMITED", "ROOM_NOT_FOUND"]) {
-  test(`that a repeated trigger was refused with ${code} does not say that the first was`, async (t) => {
+  test(`a repeated trigger refused with ${code} rejects as DISCONNECTED: the first may have succeeded`, async (t) => {
     const { fake, room } = await Fake.joined(t);
     const repeated = room.trigger("message", 1);
     fake.socket.taken();
@@ -108,11 +108,11 @@ for (const code of ["RATE_LIMITED", "ROOM_NOT_FOUND"]) {
     const refusal = { type: "error", code, message: "no", roomId: "chat", event: "message" };
     for (const { id } of fake.socket.taken()) fake.socket.says({ ...refusal, id });
     await assert.rejects(repeated, { code: "DISCONNECTED", roomId: "chat", event: "message" });
-    assert.equal(await first, code, "the server has looked at it once, and did nothing");
+    assert.equal(await first, code, "the server saw this trigger only once and refused it");
   });
 }
 
-test("through two losses it is known which trigger was sent", async (t) => {
+test("after two lost connections the client still knows which trigger was sent", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const sent = codeOf(room.trigger("message", 1));
   fake.socket.taken();
@@ -126,7 +126,7 @@ test("through two losses it is known which trigger was sent", async (t) => {
   assert.deepEqual([await sent, await unsent], ["DISCONNECTED", "RATE_LIMITED"]);
 });
 
-test("what is repeated and is no trigger is refused as the server says", async (t) => {
+test("a repeated request other than a trigger rejects with the server's error", async (t) => {
   const fake = await Fake.connected(t);
   const joining = codeOf(fake.client.join("chat"));
   fake.socket.taken();
@@ -135,7 +135,7 @@ test("what is repeated and is no trigger is refused as the server says", async (
   assert.equal(await joining, "ROOM_NOT_FOUND");
 });
 
-test("a repeated trigger that the server finds wrong is rejected as such", async (t) => {
+test("a repeated trigger that the server finds invalid rejects with that error", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = codeOf(room.trigger("message", 1));
   fake.socket.taken();
@@ -145,7 +145,7 @@ test("a repeated trigger that the server finds wrong is rejected as such", async
   assert.equal(await triggered, "VALIDATION_FAILED");
 });
 
-test("a repeated trigger that is too long for the server now may have been carried out", async (t) => {
+test("a repeated trigger that is now too long rejects as DISCONNECTED, since it may have been executed", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const repeated = codeOf(room.trigger("message", "e".repeat(1_000)));
   fake.socket.taken();
@@ -155,11 +155,11 @@ test("a repeated trigger that is too long for the server now may have been carri
   assert.equal(await codeOf(room.trigger("message", "e".repeat(1_000))), "LIMIT_EXCEEDED");
 });
 
-test("a trigger that is under way when one is taken out of the room waits for its answer", async (t) => {
+test("a trigger in flight when the client is removed from the room waits for its reply", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const [done, refused] = [room.trigger("message", "bye"), codeOf(room.trigger("message", "late"))];
   const [first, second] = fake.socket.taken();
-  // By a handler of the very event.
+  // A handler of this very event removed the client.
   fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
   fake.socket.says({ type: "ok", id: first.id, seq: 11 });
   fake.socket.says({ type: "error", id: second.id, code: "NOT_IN_ROOM", message: "no" });
@@ -167,7 +167,7 @@ test("a trigger that is under way when one is taken out of the room waits for it
   assert.equal(await refused, "NOT_IN_ROOM");
 });
 
-test("a trigger that is under way when one is taken out of the room is lost with the connection", async (t) => {
+test("a trigger in flight when the client is removed from the room is lost with the connection", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = codeOf(room.trigger("message", "bye"));
   fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
@@ -175,7 +175,7 @@ test("a trigger that is under way when one is taken out of the room is lost with
   assert.equal(await triggered, "DISCONNECTED");
 });
 
-test("a trigger that was sent before the loss may have been carried out, though the room is left meanwhile", async (t) => {
+test("a trigger sent before a lost connection rejects as DISCONNECTED even if the client leaves the room", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const sent = codeOf(room.trigger("message", 1));
   fake.socket.taken();
@@ -185,7 +185,7 @@ test("a trigger that was sent before the loss may have been carried out, though 
   assert.deepEqual([await sent, await waiting], ["DISCONNECTED", "NOT_IN_ROOM"]);
 });
 
-test("what is volatile is sent now or not at all, and has no key", async (t) => {
+test("a volatile trigger is sent now or never, and has no key", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const lost = codeOf(room.trigger("typing", {}, { volatile: true }));
   assert.equal(fake.socket.taken()[0].key, undefined);
@@ -199,7 +199,7 @@ test("what is volatile is sent now or not at all, and has no key", async (t) => 
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("what can be repeated without harm is, what cannot is rejected", async (t) => {
+test("requests that are safe to repeat are repeated, and others reject", async (t) => {
   const fake = await Fake.connected(t);
   const joining = fake.client.join("chat");
   const listing = fake.client.listRooms();
@@ -216,7 +216,7 @@ test("what can be repeated without harm is, what cannot is rejected", async (t) 
   assert.deepEqual(await listing, []);
 });
 
-test("a request is given up when its time is over, with a connection or without", async (t) => {
+test("a request times out with or without a connection", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 5_000 });
   const unanswered = codeOf(room.trigger("message", 1));
   await fake.tick(5_000);
@@ -228,7 +228,7 @@ test("a request is given up when its time is over, with a connection or without"
   assert.equal(await unsent, "DISCONNECTED");
 });
 
-test("no trigger is repeated for so long that its key could be forgotten", async (t) => {
+test("a trigger times out before the server can forget its key", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 1e9 });
   const unanswered = codeOf(room.trigger("message", 1));
   for (let ms = 0; ms < 60_000; ms += 20_000) {
@@ -238,35 +238,35 @@ test("no trigger is repeated for so long that its key could be forgotten", async
   assert.equal(await unanswered, "TIMEOUT");
 });
 
-test("no more requests wait than may", async (t) => {
+test("the number of pending requests is limited", async (t) => {
   const { fake, room } = await Fake.joined(t, { maxPending: 2 });
   fake.socket.closes(1006);
   const waiting = [room.trigger("message", 1), room.trigger("message", 2)];
   assert.equal(await codeOf(room.trigger("message", 3)), "OVERLOADED");
   await fake.tick(500);
   await fake.accept();
-  fake.socket.answers(rejoined()); // the client's own join is not one of them
+  fake.socket.answers(rejoined()); // the client's own rejoin does not count
   fake.socket.taken().forEach(({ id }) => fake.socket.says({ type: "ok", id }));
   await Promise.all(waiting);
-  codeOf(room.trigger("message", 3)); // never answered
+  codeOf(room.trigger("message", 3)); // never gets a reply
   assert.equal(fake.socket.taken().length, 1);
 });
 
-test("a message that the server would close for is not sent", async (t) => {
+test("a message that exceeds the server's limit is not sent", async (t) => {
   const { fake, room } = await Fake.joined(t);
   assert.equal(await codeOf(room.trigger("message", { text: "é".repeat(40_000) })), "LIMIT_EXCEEDED");
   assert.deepEqual(fake.socket.taken(), []);
-  codeOf(room.trigger("message", { text: "e".repeat(40_000) })); // never answered
+  codeOf(room.trigger("message", { text: "e".repeat(40_000) })); // never gets a reply
   assert.equal(fake.socket.taken().length, 1);
 });
 
-test("what is no JSON is rejected, and nothing is sent", async (t) => {
+test("data that is not JSON is rejected, and nothing is sent", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await assert.rejects(room.trigger("message", 1n), TypeError);
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a close for good rejects what waits, and the rooms come back when one connects again", async (t) => {
+test("a final close rejects pending requests, and the rooms are rejoined when the client connects again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = codeOf(room.trigger("message", 1));
   fake.socket.closes(4503);
@@ -279,7 +279,7 @@ test("a close for good rejects what waits, and the rooms come back when one conn
   assert.equal(room.state, "joined");
 });
 
-test("coming back to a hundred rooms with all that may wait stays within the server's rate", async (t) => {
+test("rejoining a hundred rooms with the most pending requests stays within the server's rate limit", async (t) => {
   const fake = await Fake.connected(t);
   const rooms = [];
   for (let index = 0; index < 100; index += 1) {

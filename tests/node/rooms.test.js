@@ -1,21 +1,21 @@
-// Rooms: what their handlers are told, and how they come through a lost connection. The server is played by the test.
+// Rooms: what their handlers receive, and how rooms survive a lost connection. The test plays the server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fake, JOINED, codeOf, message, settled } from "./support/fake.js";
 
-/** Notes all that a room tells. */
+/** Records every call of a room's handlers. */
 function listen(room) {
-  const told = [];
-  room.onAny(({ seq }) => told.push(seq));
-  room.onHistory(({ events, gap }) => told.push({ history: events.map(({ seq }) => seq), gap }));
-  room.onRecovered((recovery) => told.push(recovery));
-  room.onLeft((left) => told.push(left));
-  return told;
+  const calls = [];
+  room.onAny(({ seq }) => calls.push(seq));
+  room.onHistory(({ events, gap }) => calls.push({ history: events.map(({ seq }) => seq), gap }));
+  room.onRecovered((recovery) => calls.push(recovery));
+  room.onLeft((left) => calls.push(left));
+  return calls;
 }
 
 const rejoined = (rest) => ({ type: "joined", roomId: "chat", ...JOINED, recovered: true, ...rest });
 
-test("joining gives a room that knows itself", async (t) => {
+test("joining returns a room with its details", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const { id, name, subscriptions, epoch, seq, state } = room;
   assert.deepEqual({ id, name, subscriptions, epoch, seq, state }, {
@@ -28,11 +28,11 @@ test("joining gives a room that knows itself", async (t) => {
   });
   assert.equal(fake.client.getRoom("chat"), room);
   assert.deepEqual(fake.client.rooms, [room]);
-  assert.equal(await fake.client.join("chat"), room, "once more asks the server nothing");
+  assert.equal(await fake.client.join("chat"), room, "a second join sends nothing to the server");
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a join that is refused rejects with what the server said", async (t) => {
+test("a refused join rejects with the server's error", async (t) => {
   const fake = await Fake.connected(t);
   const joining = fake.client.join("chat");
   fake.socket.answers({ type: "error", code: "ROOM_FULL", message: "full", roomId: "chat" });
@@ -40,63 +40,63 @@ test("a join that is refused rejects with what the server said", async (t) => {
   assert.equal(fake.client.getRoom("chat"), undefined);
 });
 
-test("what comes with the join and right behind it waits for the handlers", async (t) => {
+test("events that arrive with the join and right after it wait for the handlers", async (t) => {
   const fake = await Fake.connected(t);
   const joining = fake.client.join("chat").then(async (room) => {
-    await null; // the application's own layers
+    await null; // as the application's own layers do
     return listen(room);
   });
   const early = [];
   fake.client.onHistory(({ roomId, events }) => early.push(roomId, events.length));
   fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, events: [message(9), message(10)] });
   fake.socket.says({ type: "event", ...message(11) });
-  const told = await joining;
-  assert.deepEqual(told, []);
+  const calls = await joining;
+  assert.deepEqual(calls, []);
   fake.socket.says({ type: "event", ...message(12) });
-  assert.deepEqual(told, [{ history: [9, 10], gap: false }, 11, 12]);
+  assert.deepEqual(calls, [{ history: [9, 10], gap: false }, 11, 12]);
   assert.deepEqual(early, ["chat", 2]);
 });
 
-test("what a socket hands on while the history is told comes behind what came before", async (t) => {
+test("an event that a socket delivers during onHistory comes after the earlier events", async (t) => {
   const fake = await Fake.connected(t);
-  const told = [];
+  const calls = [];
   fake.client.onJoined((room) => {
     room.onHistory(() => fake.socket.says({ type: "event", ...message(12) }));
-    room.onAny(({ seq }) => told.push(seq));
+    room.onAny(({ seq }) => calls.push(seq));
   });
   fake.client.join("chat");
   fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
   fake.socket.says({ type: "event", ...message(11) });
   await settled();
   await fake.tick(1);
-  assert.deepEqual(told, [11, 12]);
+  assert.deepEqual(calls, [11, 12]);
 });
 
-test("the history is told also when nothing follows it", async (t) => {
+test("onHistory also runs when no event follows", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { events: [message(10)] });
-  const told = listen(room);
+  const calls = listen(room);
   await fake.tick(1);
-  assert.deepEqual(told, [{ history: [10], gap: false }]);
+  assert.deepEqual(calls, [{ history: [10], gap: false }]);
 });
 
-test("handlers hear what they are for until they are ended", async (t) => {
+test("handlers receive their events until they are removed", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = [];
-  const stop = room.on("message", ({ data, type }) => told.push(data.text, type));
-  room.on("typing", ({ from }) => told.push(from));
+  const calls = [];
+  const stop = room.on("message", ({ data, type }) => calls.push(data.text, type));
+  room.on("typing", ({ from }) => calls.push(from));
   fake.socket.says({ type: "event", ...message(11) });
   const { seq, ...typing } = message(0);
   fake.socket.says({ type: "event", ...typing, event: "typing" });
   stop();
   fake.socket.says({ type: "event", ...message(12) });
   fake.socket.says({ type: "event", ...message(13), roomId: "elsewhere" });
-  assert.deepEqual(told, ["line 11", undefined, "grace"]);
+  assert.deepEqual(calls, ["line 11", undefined, "grace"]);
   assert.equal(room.seq, 12);
 });
 
-test("joins again where it was, and tells each missed event once", async (t) => {
+test("rejoins at its position, and delivers each missed event once", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = listen(room);
+  const calls = listen(room);
   fake.socket.says({ type: "event", ...message(11) });
   fake.socket.closes(1006);
   assert.equal(room.state, "rejoining");
@@ -111,30 +111,30 @@ test("joins again where it was, and tells each missed event once", async (t) => 
   });
   fake.socket.says({ type: "event", ...message(14) });
   fake.socket.says({ type: "event", ...message(15) });
-  assert.deepEqual(told, [{ history: [], gap: false }, 11, 12, 14, { recovered: true }, 15]);
+  assert.deepEqual(calls, [{ history: [], gap: false }, 11, 12, 14, { recovered: true }, 15]);
   assert.equal(room.state, "joined");
 });
 
-test("numbers that were not for this client are a position, too", async (t) => {
+test("seqs of events that were not for this client also advance the position", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
   fake.socket.answers(rejoined({ seq: 14, events: [message(12)] }));
   assert.equal(room.seq, 14);
 });
 
-test("a gap is told, with where to begin again", async (t) => {
+test("a gap is reported with the events to start again from", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = listen(room);
+  const calls = listen(room);
   await fake.reconnect();
   fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 2, events: [message(1), message(2)] }));
   fake.socket.says({ type: "event", ...message(3) });
-  assert.deepEqual(told, [{ history: [], gap: false }, { history: [1, 2], gap: true }, { recovered: false }, 3]);
+  assert.deepEqual(calls, [{ history: [], gap: false }, { history: [1, 2], gap: true }, { recovered: false }, 3]);
   assert.deepEqual([room.epoch, room.seq], ["f", 3]);
   await fake.reconnect({ delay: 1_000 });
   assert.deepEqual(fake.socket.taken()[0].since, { epoch: "f", seq: 3 });
 });
 
-test("the answers of triggers and subscriptions are a position, too", async (t) => {
+test("replies to triggers and subscriptions also advance the position", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = room.trigger("message", {});
   fake.socket.answers({ type: "ok", seq: 12 });
@@ -145,7 +145,7 @@ test("the answers of triggers and subscriptions are a position, too", async (t) 
   assert.equal(room.seq, 13);
 });
 
-test("subscriptions are kept through a lost connection", async (t) => {
+test("subscriptions survive a lost connection", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const ask = async (request) => {
     const { type, event } = fake.socket.answers({ type: "ok" });
@@ -160,11 +160,11 @@ test("subscriptions are kept through a lost connection", async (t) => {
   assert.deepEqual(fake.socket.answers(rejoined({ subscriptions: ["*", "message", "typing"] })).subscriptions, ["*"]);
 });
 
-test("what the wildcard does not stand for any more is not heard after a lost connection either", async (t) => {
+test("an event excluded from the wildcard stays excluded after a lost connection", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*", "message", "typing"] });
-  const told = listen(room);
+  const calls = listen(room);
   await fake.tick(1);
-  told.length = 0;
+  calls.length = 0;
   const unsubscribing = room.unsubscribe("message");
   fake.socket.answers({ type: "ok" });
   await unsubscribing;
@@ -172,22 +172,22 @@ test("what the wildcard does not stand for any more is not heard after a lost co
   await fake.reconnect();
   const missed = [message(11), { ...message(12), event: "news" }];
   const wildcard = { seq: 12, subscriptions: ["*", "message", "typing"] };
-  // Which names are behind the wildcard is not known: the room may be one for any event.
+  // The client cannot know which names the wildcard covers: the room may accept any event.
   assert.deepEqual(fake.socket.answers(rejoined({ ...wildcard, events: missed })).subscriptions, ["*"]);
   const [{ type, event }] = fake.socket.taken();
   assert.deepEqual([type, event], ["unsubscribe", "message"]);
-  assert.deepEqual(told, [12, { recovered: true }]);
+  assert.deepEqual(calls, [12, { recovered: true }]);
   assert.deepEqual(room.subscriptions, ["*", "typing"]);
   await fake.reconnect({ delay: 1_000 });
   fake.socket.answers(rejoined({ ...wildcard, seq: 20, recovered: false, events: [message(19), { ...message(20), event: "news" }] }));
-  assert.deepEqual(told.slice(2), [{ history: [20], gap: true }, { recovered: false }]);
+  assert.deepEqual(calls.slice(2), [{ history: [20], gap: true }, { recovered: false }]);
 });
 
-test("what is subscribed to again is heard though it comes before the answer", async (t) => {
+test("an event of a new subscription is delivered even if it arrives before the reply", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
-  const told = listen(room);
+  const calls = listen(room);
   await fake.tick(1);
-  told.length = 0;
+  calls.length = 0;
   for (const again of [() => room.subscribe("message"), () => room.subscribeAll()]) {
     const unsubscribing = room.unsubscribe("message");
     fake.socket.answers({ type: "ok" });
@@ -197,10 +197,10 @@ test("what is subscribed to again is heard though it comes before the answer", a
     fake.socket.answers({ type: "ok", seq: room.seq - 1 });
     await subscribing;
   }
-  assert.deepEqual(told, [11, 12]);
+  assert.deepEqual(calls, [11, 12]);
 });
 
-test("what could not be subscribed to again stays away", async (t) => {
+test("a failed subscription leaves the event excluded", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
   const unsubscribing = room.unsubscribe("message");
   fake.socket.answers({ type: "ok" });
@@ -215,7 +215,7 @@ test("what could not be subscribed to again stays away", async (t) => {
   assert.deepEqual(fake.socket.taken().map(({ type, event }) => [type, event]), [["unsubscribe", "message"]]);
 });
 
-test("what is subscribed to again is behind the wildcard again", async (t) => {
+test("a new subscription includes the event in the wildcard again", async (t) => {
   for (const again of [(room) => room.subscribe("message"), (room) => room.subscribeAll()]) {
     await t.test(async (t) => {
       const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
@@ -236,76 +236,76 @@ test("what is subscribed to again is behind the wildcard again", async (t) => {
   const joining = fake.client.join("chat", { subscriptions: ["*"] });
   fake.socket.answers(rejoined({ subscriptions: ["*"], recovered: undefined }));
   await joining;
-  const told = listen(room);
+  const calls = listen(room);
   fake.socket.says({ type: "event", ...message(11) });
-  assert.deepEqual(told.at(-1), 11);
+  assert.deepEqual(calls.at(-1), 11);
 });
 
-for (const [how, change, answers, heard] of [
+for (const [how, change, answers, expected] of [
   ["subscribed to again at once", (room) => [room.unsubscribe("message"), room.subscribe("message")], ["ok", "ok"], [11]],
-  ["behind the wildcard again at once", (room) => [room.unsubscribe("message"), room.subscribeAll()], ["ok", "ok"], [11]],
+  ["included in the wildcard again at once", (room) => [room.unsubscribe("message"), room.subscribeAll()], ["ok", "ok"], [11]],
   [
-    "behind the wildcard again, though it could not be subscribed to itself",
+    "included in the wildcard again after its own subscription failed",
     (room) => [room.unsubscribe("message"), room.subscribe("message"), room.subscribeAll()],
     ["ok", "error", "ok"],
     [11],
   ],
   [
-    "behind the wildcard of a new join, though it could not be subscribed to itself",
+    "included in the wildcard of a new join although its own subscription failed",
     (room, client) => [client.join("chat", { subscriptions: ["*"] }), room.subscribe("message")],
     ["joined", "error"],
     [11],
   ],
-  ["not subscribed to in the end", (room) => [room.subscribe("message"), room.unsubscribe("message")], ["ok", "ok"], []],
+  ["unsubscribed from in the end", (room) => [room.subscribe("message"), room.unsubscribe("message")], ["ok", "ok"], []],
 ]) {
-  test(`what is ${how} is ${heard.length > 0 ? "heard" : "not heard"}`, async (t) => {
+  test(`an event ${how} is ${expected.length > 0 ? "delivered" : "not delivered"}`, async (t) => {
     const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
     const unsubscribing = room.unsubscribe("message");
     fake.socket.answers({ type: "ok" });
     await unsubscribing;
-    const told = listen(room);
+    const calls = listen(room);
     await fake.tick(1);
-    told.length = 0;
+    calls.length = 0;
     const changing = change(room, fake.client);
-    // In one go, as some sockets have them.
+    // Deliver all replies at once, as some sockets do.
     fake.socket.taken().forEach(({ id }, index) => {
       const joined = { roomId: "chat", ...JOINED, subscriptions: ["*"] };
       fake.socket.says({ type: answers[index], id, ...(answers[index] === "joined" ? joined : { code: "RATE_LIMITED" }) });
     });
     await Promise.allSettled(changing);
     fake.socket.says({ type: "event", ...message(11) });
-    assert.deepEqual(told, heard);
+    assert.deepEqual(calls, expected);
   });
 }
 
-test("other subscriptions for a room that one is in are no gap", async (t) => {
+test("new subscriptions for a joined room do not cause a gap", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = listen(room);
+  const calls = listen(room);
   const joining = fake.client.join("chat", { subscriptions: ["*"] });
   const join = fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, subscriptions: ["*"], events: [message(10)] });
   assert.equal(await joining, room);
   assert.deepEqual([join.subscriptions, join.since], [["*"], undefined]);
   await fake.tick(1);
-  assert.deepEqual(told, [{ history: [], gap: false }]);
+  assert.deepEqual(calls, [{ history: [], gap: false }]);
   assert.deepEqual(room.subscriptions, ["*"]);
 });
 
-test("a room that the server took one into, out of, and deleted", async (t) => {
+test("a room that the server adds the client to, removes it from, and deletes", async (t) => {
   const fake = await Fake.connected(t);
-  const told = [];
-  fake.client.onJoined((room) => told.push(...[room.id, listen(room)]));
-  fake.client.onRoomDeleted((room) => told.push(room));
+  const calls = [];
+  fake.client.onJoined((room) => calls.push(...[room.id, listen(room)]));
+  fake.client.onRoomDeleted((room) => calls.push(room));
   fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, events: [message(10)] });
   fake.socket.says({ type: "left", roomId: "chat", reason: "roomDeleted" });
   fake.socket.says({ type: "roomDeleted", roomId: "chat" });
   await fake.tick(1);
-  assert.deepEqual(told, ["chat", [{ history: [10], gap: false }, { reason: "roomDeleted" }], { roomId: "chat" }]);
+  assert.deepEqual(calls, ["chat", [{ history: [10], gap: false }, { reason: "roomDeleted" }], { roomId: "chat" }]);
   assert.equal(fake.client.getRoom("chat"), undefined);
 });
 
-test("leaving ends the room, and the next join begins anew", async (t) => {
+test("leaving ends the room, and the next join starts from scratch", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = listen(room);
+  const calls = listen(room);
   const leaving = room.leave();
   room.leave();
   const joining = fake.client.join("chat");
@@ -313,13 +313,13 @@ test("leaving ends the room, and the next join begins anew", async (t) => {
   assert.deepEqual([leave.type, join.type, join.since], ["leave", "join", undefined]);
   fake.socket.says({ type: "left", id: leave.id, roomId: "chat" });
   await leaving;
-  assert.deepEqual(told.at(-1), { reason: undefined });
+  assert.deepEqual(calls.at(-1), { reason: undefined });
   assert.equal(await codeOf(room.trigger("message", {})), "NOT_IN_ROOM");
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
   assert.notEqual(await joining, room);
 });
 
-test("what waits for a room that is left is not done in the one that is joined after it", async (t) => {
+test("requests pending for a room that is left are not sent to the room joined after it", async (t) => {
   const { fake, room } = await Fake.joined(t);
   fake.socket.closes(1006);
   const waiting = codeOf(room.trigger("message", "waiting"));
@@ -338,7 +338,7 @@ test("what waits for a room that is left is not done in the one that is joined a
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("what waits for a room that could not be left is done in it", async (t) => {
+test("requests pending for a room are sent if leaving it fails", async (t) => {
   const { fake, room } = await Fake.joined(t);
   fake.socket.closes(1006);
   room.trigger("message", "waiting").catch(() => {});
@@ -352,19 +352,19 @@ test("what waits for a room that could not be left is done in it", async (t) => 
   assert.deepEqual(fake.socket.taken().map(({ data }) => data), ["waiting"]);
 });
 
-test("a room that was ended while one left it is left once", async (t) => {
+test("a room that the server removes the client from during a leave is left once", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = [];
-  room.onLeft((left) => told.push(left));
+  const calls = [];
+  room.onLeft((left) => calls.push(left));
   const leaving = room.leave();
   fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
   fake.socket.answers({ type: "error", code: "NOT_IN_ROOM", message: "no" });
   await leaving;
   await fake.tick(1);
-  assert.deepEqual(told, [{ reason: "removed" }]);
+  assert.deepEqual(calls, [{ reason: "removed" }]);
 });
 
-test("a room that is left while the connection is lost is not joined again", async (t) => {
+test("a room left during a lost connection is not rejoined", async (t) => {
   const { fake, room } = await Fake.joined(t);
   fake.socket.closes(1006);
   await room.leave();
@@ -373,7 +373,7 @@ test("a room that is left while the connection is lost is not joined again", asy
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a room whose leaving was not answered before the loss is left all the same", async (t) => {
+test("a leave without a reply before the connection was lost still leaves the room", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const leaving = room.leave();
   await fake.reconnect();
@@ -382,17 +382,17 @@ test("a room whose leaving was not answered before the loss is left all the same
   assert.equal(room.state, "left");
 });
 
-test("a room that cannot be joined again is left, with the reason", async (t) => {
+test("a room that cannot be rejoined is left, with the reason", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = listen(room);
+  const calls = listen(room);
   await fake.reconnect();
   fake.socket.answers({ type: "error", code: "JOIN_DENIED", message: "no" });
   await settled();
-  assert.deepEqual(told.at(-1), { reason: "JOIN_DENIED" });
+  assert.deepEqual(calls.at(-1), { reason: "JOIN_DENIED" });
   assert.deepEqual(fake.client.rooms, []);
 });
 
-test("a room whose join was not answered before another loss is joined on the next connection", async (t) => {
+test("a rejoin without a reply before another lost connection is repeated on the next one", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
   fake.socket.taken();
@@ -401,7 +401,7 @@ test("a room whose join was not answered before another loss is joined on the ne
   assert.equal(room.state, "joined");
 });
 
-test("a room whose join comes too fast is joined a little later", async (t) => {
+test("a rejoin that exceeds the rate limit is retried after retryAfter", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
   fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
@@ -413,7 +413,7 @@ test("a room whose join comes too fast is joined a little later", async (t) => {
   assert.equal(room.state, "joined");
 });
 
-test("a room that stays unavailable is given up after some attempts", async (t) => {
+test("a room that stays unavailable is left after several attempts", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
   for (let attempt = 0; attempt <= 8; attempt += 1) {
@@ -425,7 +425,7 @@ test("a room that stays unavailable is given up after some attempts", async (t) 
   assert.equal(room.state, "left");
 });
 
-test("an answer to a join that was given up is left again", async (t) => {
+test("a room whose join is confirmed after its timeout is left again", async (t) => {
   const fake = await Fake.connected(t, { timeout: 1_000 });
   const joining = codeOf(fake.client.join("chat"));
   const [{ id }] = fake.socket.taken();
@@ -436,19 +436,19 @@ test("an answer to a join that was given up is left again", async (t) => {
   assert.equal(fake.client.getRoom("chat"), undefined);
 });
 
-/** A client that has come back, and whose way back into the room has taken longer than it waits for. */
+/** A client that has reconnected, and whose rejoin has timed out. */
 async function lateRejoin(t, joined) {
   const { fake, room } = await Fake.joined(t, { timeout: 3_000 }, joined);
   await fake.tick(1);
-  const told = listen(room);
+  const calls = listen(room);
   await fake.reconnect();
   const [first] = fake.socket.taken();
   await fake.tick(3_000);
-  return { fake, room, told, first };
+  return { fake, room, calls, first };
 }
 
-test("a way back that is answered too late is taken, and what was missed is told once", async (t) => {
-  const { fake, room, told, first } = await lateRejoin(t);
+test("a late reply to a rejoin counts, and missed events are delivered once", async (t) => {
+  const { fake, room, calls, first } = await lateRejoin(t);
   const triggered = room.trigger("message", {});
   await fake.tick(500);
   const [second] = fake.socket.taken();
@@ -457,22 +457,22 @@ test("a way back that is answered too late is taken, and what was missed is told
   assert.equal(room.state, "joined");
   fake.socket.answers({ type: "ok", seq: 13 });
   fake.socket.says({ type: "event", ...message(14) });
-  // All that came after 10 is on its way already.
+  // The server has already sent every event after 10.
   fake.socket.says(rejoined({ id: second.id, seq: 14 }));
   assert.deepEqual(await triggered, { seq: 13 });
-  assert.deepEqual(told, [11, 12, { recovered: true }, 14]);
+  assert.deepEqual(calls, [11, 12, { recovered: true }, 14]);
   assert.deepEqual([room.seq, fake.socket.taken()], [14, []]);
 });
 
-test("a way back that is answered before it is tried again is not tried again", async (t) => {
-  const { fake, told, first } = await lateRejoin(t);
+test("a rejoin that is answered before its retry is not retried", async (t) => {
+  const { fake, calls, first } = await lateRejoin(t);
   fake.socket.says(rejoined({ id: first.id, recovered: false, seq: 12, events: [message(12)] }));
   await fake.tick(500);
-  assert.deepEqual(told, [{ history: [12], gap: true }, { recovered: false }]);
+  assert.deepEqual(calls, [{ history: [12], gap: true }, { recovered: false }]);
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a room that one is back in stays, whatever becomes of the second attempt", async (t) => {
+test("a rejoined room stays whatever the reply to the second attempt is", async (t) => {
   const { fake, room, first } = await lateRejoin(t);
   await fake.tick(500);
   fake.socket.says(rejoined({ id: first.id }));
@@ -481,7 +481,7 @@ test("a room that one is back in stays, whatever becomes of the second attempt",
   assert.deepEqual([room.state, fake.socket.taken()], ["joined", []]);
 });
 
-test("the wildcard is narrowed once by a way back that is answered late", async (t) => {
+test("a late reply to a rejoin excludes events from the wildcard only once", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 3_000 }, { subscriptions: ["*"] });
   const unsubscribing = room.unsubscribe("message");
   fake.socket.answers({ type: "ok" });
@@ -497,23 +497,23 @@ test("the wildcard is narrowed once by a way back that is answered late", async 
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a room that the server took one out of is not entered by a way back that was still under way", async (t) => {
-  const { fake, room, told, first } = await lateRejoin(t);
+test("a pending rejoin does not re-enter a room that the server removed the client from", async (t) => {
+  const { fake, room, calls, first } = await lateRejoin(t);
   await fake.tick(500);
   const [second] = fake.socket.taken();
   fake.socket.says(rejoined({ id: first.id }));
   fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
   fake.socket.says(rejoined({ id: second.id, recovered: false }));
-  assert.deepEqual(told, [{ recovered: true }, { reason: "removed" }]);
+  assert.deepEqual(calls, [{ recovered: true }, { reason: "removed" }]);
   assert.deepEqual([room.state, fake.client.rooms], ["left", []]);
   assert.equal(fake.socket.answers({ type: "left", roomId: "chat" }).type, "leave");
 });
 
-test("a room that the server takes one into again, being in it, tells nothing", async (t) => {
+test("a second join by the server into a joined room is not reported", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = listen(room);
+  const calls = listen(room);
   await fake.tick(1);
-  told.length = 0;
+  calls.length = 0;
   for (const recovered of [true, false]) {
     await fake.reconnect({ delay: 1_000 });
     fake.socket.answers(rejoined({ recovered, seq: 11, events: recovered ? [] : [message(11)] }));
@@ -521,70 +521,70 @@ test("a room that the server takes one into again, being in it, tells nothing", 
     assert.deepEqual(room.subscriptions, ["*"]);
   }
   fake.socket.says({ type: "event", ...message(12) });
-  assert.deepEqual(told, [{ recovered: true }, { history: [11], gap: true }, { recovered: false }, 12]);
+  assert.deepEqual(calls, [{ recovered: true }, { history: [11], gap: true }, { recovered: false }, 12]);
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-/** A client that the server has taken into the room by itself, before its way back is answered. */
-async function takenIn(t, joined) {
+/** A client that the server has joined to the room on its own, before the reply to the client's rejoin. */
+async function joinedByServer(t, joined) {
   const { fake, room } = await Fake.joined(t);
   await fake.tick(1);
-  const told = listen(room);
+  const calls = listen(room);
   await fake.reconnect();
   const [rejoin] = fake.socket.taken();
   fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, ...joined });
-  return { fake, room, told, rejoin };
+  return { fake, room, calls, rejoin };
 }
 
 for (const subscriptions of [["message"], ["message", "typing"], ["*"]]) {
-  test(`a room that the server takes one back into, subscribed to ${subscriptions}, is told of once`, async (t) => {
+  test(`a room that the server rejoins, subscribed to ${subscriptions}, is reported once`, async (t) => {
     const events = [message(11), message(12)];
-    const { fake, room, told, rejoin } = await takenIn(t, { subscriptions, seq: 12, events });
+    const { fake, room, calls, rejoin } = await joinedByServer(t, { subscriptions, seq: 12, events });
     fake.socket.says({ type: "event", ...message(13) });
     fake.socket.says(rejoined({ id: rejoin.id, recovered: false, seq: 13, events: [...events, message(13)] }));
     fake.socket.says({ type: "event", ...message(14) });
     const gap = [{ history: [11, 12], gap: true }, { recovered: false }];
-    assert.deepEqual(told, [...gap, 13, 14]);
+    assert.deepEqual(calls, [...gap, 13, 14]);
     assert.deepEqual([room.state, room.seq, room.subscriptions], ["joined", 14, ["message"]]);
   });
 }
 
-test("what the server's own join has brought is a position, if it subscribes to all that one wants", async (t) => {
-  const { fake } = await takenIn(t, { subscriptions: ["message", "typing"], seq: 12, events: [message(12)] });
+test("the server's own join advances the position if it covers all subscriptions of the client", async (t) => {
+  const { fake } = await joinedByServer(t, { subscriptions: ["message", "typing"], seq: 12, events: [message(12)] });
   await fake.reconnect({ delay: 1_000 });
   assert.deepEqual(fake.socket.taken()[0].since, { epoch: "e", seq: 12 });
 });
 
-test("another epoch is a gap, whatever the server says", async (t) => {
+test("another epoch is a gap even if the server claims a recovery", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.tick(1);
-  const told = listen(room);
+  const calls = listen(room);
   fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, epoch: "f", seq: 1, events: [message(1)] });
   await fake.reconnect();
   fake.socket.answers(rejoined({ epoch: "g", seq: 2, events: [message(2)] }));
   const gap = (seq) => [{ history: [seq], gap: true }, { recovered: false }];
-  assert.deepEqual(told, [...gap(1), ...gap(2)]);
+  assert.deepEqual(calls, [...gap(1), ...gap(2)]);
 });
 
-test("a room in which nothing has happened is whole, also if the server takes one into it", async (t) => {
-  const { fake, told, rejoin } = await takenIn(t, { seq: 10, events: [message(10)] });
+test("a room without new events is fully recovered even if the server joins the client to it", async (t) => {
+  const { fake, calls, rejoin } = await joinedByServer(t, { seq: 10, events: [message(10)] });
   fake.socket.says(rejoined({ id: rejoin.id, seq: 10 }));
   fake.socket.says({ type: "event", ...message(11) });
-  assert.deepEqual(told, [{ recovered: true }, 11]);
+  assert.deepEqual(calls, [{ recovered: true }, 11]);
 });
 
-test("what the way back hears beyond what the server chose is not passed over", async (t) => {
-  const { fake, room, told, rejoin } = await takenIn(t, { subscriptions: ["typing"], seq: 12 });
+test("a rejoin that covers more events than the server's join reports another gap", async (t) => {
+  const { fake, room, calls, rejoin } = await joinedByServer(t, { subscriptions: ["typing"], seq: 12 });
   fake.socket.says(rejoined({ id: rejoin.id, recovered: false, seq: 12, events: [message(11), message(12)] }));
   fake.socket.says({ type: "event", ...message(13) });
   const first = [{ history: [], gap: true }, { recovered: false }];
-  assert.deepEqual(told, [...first, { history: [11, 12], gap: true }, { recovered: false }, 13]);
+  assert.deepEqual(calls, [...first, { history: [11, 12], gap: true }, { recovered: false }, 13]);
   assert.deepEqual(room.subscriptions, ["message"]);
 });
 
-test("the way back has the subscriptions of before, whatever the server chose meanwhile", async (t) => {
+test("a rejoin keeps the earlier subscriptions even if the server joined with others", async (t) => {
   const joined = { subscriptions: ["typing"] };
-  const { fake, room, rejoin } = await takenIn(t, joined);
+  const { fake, room, rejoin } = await joinedByServer(t, joined);
   assert.deepEqual([room.state, room.subscriptions], ["rejoining", ["message"]]);
   fake.socket.says({ type: "error", id: rejoin.id, code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
   await settled();
@@ -595,7 +595,7 @@ test("the way back has the subscriptions of before, whatever the server chose me
   assert.deepEqual(fake.socket.taken()[0].subscriptions, ["message"]);
 });
 
-test("the wildcard that is wanted back is still narrowed, whatever the server chose meanwhile", async (t) => {
+test("a rejoin keeps its exclusions from the wildcard whatever subscriptions the server chose", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
   const unsubscribing = room.unsubscribe("message");
   fake.socket.answers({ type: "ok" });
@@ -608,41 +608,41 @@ test("the wildcard that is wanted back is still narrowed, whatever the server ch
   assert.deepEqual(fake.socket.taken().map(({ type, event }) => [type, event]), [["unsubscribe", "message"]]);
 });
 
-test("what was not heard while the server's own choice was in force is told as a gap after another loss", async (t) => {
-  const narrow = { subscriptions: ["typing"], seq: 12 };
-  const { fake, room, told } = await takenIn(t, narrow);
+test("events missed under the server's subscriptions are a gap after another lost connection", async (t) => {
+  const fewerEvents = { subscriptions: ["typing"], seq: 12 };
+  const { fake, room, calls } = await joinedByServer(t, fewerEvents);
   fake.socket.says({ type: "event", ...message(14), event: "typing" });
-  told.length = 0;
+  calls.length = 0;
   await fake.reconnect({ delay: 1_000 });
-  // 13 was a message. There is no number from which on both are missing.
+  // Event 13 was a message. No position covers both missed events.
   let [rejoin] = fake.socket.taken();
   assert.deepEqual(rejoin.since, { epoch: "", seq: 14 });
-  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, ...narrow, seq: 14 });
-  assert.deepEqual(told, [{ history: [], gap: true }, { recovered: false }]);
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, ...fewerEvents, seq: 14 });
+  assert.deepEqual(calls, [{ history: [], gap: true }, { recovered: false }]);
   fake.socket.says(rejoined({ id: rejoin.id, recovered: false, seq: 14, events: [message(13)] }));
-  assert.deepEqual(told.slice(2), [{ history: [13], gap: true }, { recovered: false }]);
+  assert.deepEqual(calls.slice(2), [{ history: [13], gap: true }, { recovered: false }]);
   assert.deepEqual([room.epoch, room.seq], ["e", 14]);
   await fake.reconnect({ delay: 2_000 });
   assert.deepEqual(fake.socket.taken()[0].since, { epoch: "e", seq: 14 });
 });
 
-test("a room that the server takes one into stays when the way back is refused", async (t) => {
+test("a room that the server joined for the client stays when the rejoin is refused", async (t) => {
   const joined = { subscriptions: ["typing"] };
-  const { fake, room, told, rejoin } = await takenIn(t, joined);
+  const { fake, room, calls, rejoin } = await joinedByServer(t, joined);
   const waiting = room.trigger("message", {});
   await settled();
-  assert.deepEqual(fake.socket.taken(), [], "what was asked for waits for the subscriptions of before");
+  assert.deepEqual(fake.socket.taken(), [], "the request waits for the earlier subscriptions");
   fake.socket.says({ type: "error", id: rejoin.id, code: "EVENT_NOT_ALLOWED", message: "no" });
   await settled();
   fake.socket.answers({ type: "ok", seq: 11 });
   assert.deepEqual(await waiting, { seq: 11 });
   assert.deepEqual([room.state, room.subscriptions], ["joined", ["typing"]]);
-  assert.deepEqual(told, [{ recovered: true }]);
-  // Nobody else is told that less is heard than before.
+  assert.deepEqual(calls, [{ recovered: true }]);
+  // Only this error reports that the client now receives fewer events.
   assert.deepEqual(fake.errors.map(({ code }) => code), ["EVENT_NOT_ALLOWED"]);
 });
 
-test("subscriptions that are changed too late are changed all the same", async (t) => {
+test("a late reply to new subscriptions still changes them", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
   const joining = codeOf(fake.client.join("chat", { subscriptions: ["*"] }));
   const [{ id }] = fake.socket.taken();
@@ -652,7 +652,7 @@ test("subscriptions that are changed too late are changed all the same", async (
   assert.deepEqual([room.subscriptions, fake.socket.taken()], [["*"], []]);
 });
 
-test("a late answer to a join that was given up does not throw one out who has tried again", async (t) => {
+test("a late reply to a timed-out join does not end a newer join", async (t) => {
   const fake = await Fake.connected(t, { timeout: 1_000 });
   const given = codeOf(fake.client.join("chat"));
   const [first] = fake.socket.taken();
@@ -663,10 +663,10 @@ test("a late answer to a join that was given up does not throw one out who has t
   fake.socket.says({ type: "joined", id: first.id, roomId: "chat", ...JOINED });
   assert.deepEqual(fake.socket.taken(), []);
   fake.socket.says({ type: "joined", id: second.id, roomId: "chat", ...JOINED });
-  const told = listen(await joining);
+  const calls = listen(await joining);
   fake.socket.says({ type: "event", ...message(11) });
-  assert.deepEqual(told, [{ history: [], gap: false }, 11]);
-  // It is no stray any more.
+  assert.deepEqual(calls, [{ history: [], gap: false }, 11]);
+  // The room now belongs to the newer join.
   const changing = codeOf(fake.client.join("chat", { subscriptions: ["nonsense"] }));
   fake.socket.answers({ type: "error", code: "EVENT_NOT_ALLOWED", message: "no" });
   assert.equal(await changing, "EVENT_NOT_ALLOWED");
@@ -674,10 +674,10 @@ test("a late answer to a join that was given up does not throw one out who has t
 });
 
 for (const [how, fails] of [
-  ["refused", (fake) => fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower" })],
-  ["given up", (fake) => fake.socket.taken()],
+  ["is refused", (fake) => fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower" })],
+  ["times out", (fake) => fake.socket.taken()],
 ]) {
-  test(`when the second attempt is ${how}, the room of the first is left`, async (t) => {
+  test(`when the second attempt ${how}, the room of the first attempt is left`, async (t) => {
     const fake = await Fake.connected(t, { timeout: 1_000 });
     codeOf(fake.client.join("chat"));
     const [first] = fake.socket.taken();
@@ -692,7 +692,7 @@ for (const [how, fails] of [
   });
 }
 
-test("what is left because nobody waits for it any more is nobody's error", async (t) => {
+test("leaving a room that nobody waits for reports no error", async (t) => {
   const fake = await Fake.connected(t, { timeout: 1_000 });
   codeOf(fake.client.join("chat"));
   const [{ id }] = fake.socket.taken();
@@ -705,7 +705,7 @@ test("what is left because nobody waits for it any more is nobody's error", asyn
   assert.deepEqual(fake.errors, []);
 });
 
-test("a room that could not be left, and nobody waits for, is left a little later", async (t) => {
+test("leaving a room that nobody waits for is retried after a failure", async (t) => {
   const fake = await Fake.connected(t, { timeout: 1_000 });
   codeOf(fake.client.join("chat"));
   const [{ id }] = fake.socket.taken();
@@ -718,7 +718,7 @@ test("a room that could not be left, and nobody waits for, is left a little late
   await fake.tick(1);
   assert.equal(fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "no" }).type, "leave");
   await settled();
-  // Who wants to be in it after all is not thrown out.
+  // A new join of the room cancels the retry.
   const joining = fake.client.join("chat");
   fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED });
   await joining;
@@ -728,7 +728,7 @@ test("a room that could not be left, and nobody waits for, is left a little late
   assert.equal(fake.timers.size, 0);
 });
 
-test("who has come into a room is not thrown out by what could not be left before", async (t) => {
+test("an earlier failed leave does not end a new join", async (t) => {
   const fake = await Fake.connected(t, { timeout: 1_000 });
   codeOf(fake.client.join("chat"));
   const [{ id }] = fake.socket.taken();
@@ -743,7 +743,7 @@ test("who has come into a room is not thrown out by what could not be left befor
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("a room that could not be left is left by the loss of the connection", async (t) => {
+test("a lost connection ends the retries of a failed leave", async (t) => {
   const fake = await Fake.connected(t, { timeout: 1_000 });
   codeOf(fake.client.join("chat"));
   const [{ id }] = fake.socket.taken();
@@ -752,7 +752,7 @@ test("a room that could not be left is left by the loss of the connection", asyn
   fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 600 });
   await settled();
   fake.socket.closes(1006);
-  assert.equal(fake.timers.size, 1, "that of the next attempt");
+  assert.equal(fake.timers.size, 1, "the timer of the next attempt");
   await fake.tick(500);
   await fake.accept();
   const joining = codeOf(fake.client.join("chat"));
@@ -761,23 +761,23 @@ test("a room that could not be left is left by the loss of the connection", asyn
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("joins of the same room that are made together are one, and each is told the history", async (t) => {
+test("simultaneous joins of the same room are one request, and each gets the history", async (t) => {
   const fake = await Fake.connected(t);
   const listening = [undefined, undefined, {}].map(async (options) => listen(await fake.client.join("chat", options)));
   fake.socket.answers({ type: "joined", roomId: "chat", ...JOINED, events: [message(10)] });
-  const tolds = await Promise.all(listening);
+  const recorded = await Promise.all(listening);
   await fake.tick(1);
-  for (const told of tolds) assert.deepEqual(told, [{ history: [10], gap: false }]);
+  for (const calls of recorded) assert.deepEqual(calls, [{ history: [10], gap: false }]);
 });
 
-test("a join that names no subscriptions goes with the one before it, one that names others follows it", async (t) => {
+test("a join without subscriptions shares the pending request, and one with others sends its own", async (t) => {
   const fake = await Fake.connected(t);
   const subscribed = { subscriptions: ["message"] };
   const first = fake.client.join("chat", subscribed);
   const same = fake.client.join("chat", { ...subscribed });
   const any = fake.client.join("chat");
   const all = fake.client.join("chat", { subscriptions: ["*"] });
-  // Not the first, after which the others are in force.
+  // It cannot share the first request, because the subscriptions of the one in between apply after that.
   const back = fake.client.join("chat", subscribed);
   const requests = fake.socket.taken();
   assert.deepEqual(requests.map(({ subscriptions }) => subscriptions), [["message"], ["*"], ["message"]]);
@@ -789,7 +789,7 @@ test("a join that names no subscriptions goes with the one before it, one that n
   assert.deepEqual(rooms[0].subscriptions, ["message"]);
 });
 
-test("a join of a room that one is in does not go with one before which there was something else", async (t) => {
+test("a join does not share a pending request if another request was sent after that", async (t) => {
   const { fake, room } = await Fake.joined(t);
   fake.client.join("chat", { subscriptions: ["message"] });
   room.subscribeAll();
@@ -803,7 +803,7 @@ test("a join of a room that one is in does not go with one before which there wa
   assert.deepEqual(room.subscriptions, ["message"]);
 });
 
-test("a join does not go with one that is to be left", async (t) => {
+test("a join does not share a pending request whose room is being left", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const subscribed = { subscriptions: ["*"] };
   const before = codeOf(fake.client.join("chat", subscribed));
@@ -821,7 +821,7 @@ test("a join does not go with one that is to be left", async (t) => {
   before.catch(() => {});
 });
 
-test("a join that is under way when one is taken out of the room leads into it again", async (t) => {
+test("a join in flight when the client is removed from the room joins it again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const joining = fake.client.join("chat", { subscriptions: ["*"] });
   fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
@@ -830,7 +830,7 @@ test("a join that is under way when one is taken out of the room leads into it a
   assert.deepEqual([room.state, fake.client.rooms, fake.socket.taken()], ["left", [await joining], []]);
 });
 
-test("a join that is asked for in a handler, right behind the end of the one before, is a new one", async (t) => {
+test("a join from a handler, right after the earlier membership ended, is a new one", async (t) => {
   const fake = await Fake.connected(t);
   let again;
   fake.client.onJoined((room) => room.onLeft(() => (again ??= fake.client.join("chat"))));
@@ -842,7 +842,7 @@ test("a join that is asked for in a handler, right behind the end of the one bef
   assert.equal((await again).state, "joined");
 });
 
-test("all that is new is behind the wildcard of a join, also where the leave before it has failed", async (t) => {
+test("a join with a wildcard covers every event even if the leave before it failed", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
   const unsubscribing = room.unsubscribe("message");
   fake.socket.answers({ type: "ok" });
@@ -853,9 +853,9 @@ test("all that is new is behind the wildcard of a join, also where the leave bef
   fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower" });
   assert.equal(await leaving, "RATE_LIMITED");
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED, subscriptions: ["*"] });
-  const told = listen(await joining);
+  const calls = listen(await joining);
   fake.socket.says({ type: "event", ...message(11) });
-  assert.equal(told.at(-1), 11);
+  assert.equal(calls.at(-1), 11);
 });
 
 for (const [how, ends] of [
@@ -866,13 +866,13 @@ for (const [how, ends] of [
     fake.socket.answers({ type: "error", code: "NOT_IN_ROOM", message: "no" });
   }],
 ]) {
-  test(`no attempt to come back into a room is left when one ${how}`, async (t) => {
+  test(`no attempt to rejoin a room remains when the client ${how}`, async (t) => {
     const { fake, room } = await Fake.joined(t);
     await fake.tick(1);
     await fake.reconnect();
     fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 1e12 });
     await settled();
-    assert.equal(fake.timers.size, 2, "one for the attempt, which does not come at once, and one for silence");
+    assert.equal(fake.timers.size, 2, "one for the attempt, which is not immediate, and one for silence");
     await fake.tick(1);
     assert.deepEqual(fake.socket.taken(), []);
     ends(fake, room);
@@ -881,7 +881,7 @@ for (const [how, ends] of [
   });
 }
 
-test("a room that one is coming back into, and that cannot be left, is come back into", async (t) => {
+test("a rejoin continues when leaving the room fails", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
   const leaving = codeOf(room.leave());
@@ -891,7 +891,7 @@ test("a room that one is coming back into, and that cannot be left, is come back
   assert.equal(room.state, "joined");
 });
 
-test("what a handler triggers while one comes back is sent behind what was triggered before", async (t) => {
+test("an event that a handler triggers during a rejoin is sent after earlier triggers", async (t) => {
   const { fake, room } = await Fake.joined(t);
   fake.socket.closes(1006);
   room.trigger("message", "before").catch(() => {});
@@ -902,47 +902,47 @@ test("what a handler triggers while one comes back is sent behind what was trigg
   assert.deepEqual(fake.socket.taken().map(({ data }) => data), ["before", "reply"]);
 });
 
-test("what one has missed is told no further when a handler disconnects", async (t) => {
+test("no more missed events are delivered after a handler disconnects", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.tick(1);
-  const told = [];
+  const calls = [];
   room.on("message", ({ seq }) => {
-    told.push(seq);
+    calls.push(seq);
     fake.client.disconnect();
   });
-  room.onAny(({ seq }) => told.push(seq));
-  room.onRecovered((recovery) => told.push(recovery));
-  room.onLeft((left) => told.push(left));
+  room.onAny(({ seq }) => calls.push(seq));
+  room.onRecovered((recovery) => calls.push(recovery));
+  room.onLeft((left) => calls.push(left));
   await fake.reconnect();
   fake.socket.answers(rejoined({ seq: 12, events: [message(11), message(12)] }));
   await settled();
-  // The message that the handler was called with is told to all.
-  assert.deepEqual(told, [11, 11, { reason: undefined }]);
+  // Every handler receives the message during which the first handler disconnected.
+  assert.deepEqual(calls, [11, 11, { reason: undefined }]);
 });
 
-test("a handler is told how far one has come", async (t) => {
+test("a handler sees the position of the event that it receives", async (t) => {
   const { fake, room } = await Fake.joined(t);
-  const told = [];
-  room.onAny(() => told.push(room.seq));
-  room.onHistory(() => told.push([room.seq, room.epoch]));
+  const calls = [];
+  room.onAny(() => calls.push(room.seq));
+  room.onHistory(() => calls.push([room.seq, room.epoch]));
   await fake.reconnect();
-  told.length = 0;
+  calls.length = 0;
   fake.socket.answers(rejoined({ seq: 14, events: [message(11), message(12)] }));
   await fake.reconnect({ delay: 1_000 });
   fake.socket.answers(rejoined({ recovered: false, epoch: "f", seq: 2 }));
-  assert.deepEqual(told, [11, 12, [2, "f"]]);
+  assert.deepEqual(calls, [11, 12, [2, "f"]]);
 });
 
-test("who disconnects before the history is told is told no history", async (t) => {
+test("disconnecting before onHistory runs suppresses it", async (t) => {
   const { fake, room } = await Fake.joined(t, {}, { events: [message(10)] });
-  const told = listen(room);
-  fake.client.onHistory(() => told.push("all"));
+  const calls = listen(room);
+  fake.client.onHistory(() => calls.push("all"));
   fake.client.disconnect();
   await fake.tick(1);
-  assert.deepEqual(told, [{ reason: undefined }]);
+  assert.deepEqual(calls, [{ reason: undefined }]);
 });
 
-test("who joins a room again, having given up to leave it, is in it though it is left late", async (t) => {
+test("a join after a timed-out leave succeeds even if the leave is confirmed late", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
   const leaving = codeOf(room.leave());
   const [leave] = fake.socket.taken();
@@ -958,14 +958,14 @@ test("who joins a room again, having given up to leave it, is in it though it is
   assert.deepEqual(fake.socket.taken(), []);
 });
 
-test("who joins a room again, having given up to leave it, stays in it if it was not left", async (t) => {
+test("a join after a timed-out leave keeps the room if the leave never happened", async (t) => {
   const { fake, room } = await Fake.joined(t, { timeout: 1_000 });
   const leaving = codeOf(room.leave());
   fake.socket.taken();
   await fake.tick(1_000);
   assert.equal(await leaving, "TIMEOUT");
   assert.equal(await fake.join(), room);
-  assert.equal(await fake.client.join("chat"), room, "once more asks the server nothing");
+  assert.equal(await fake.client.join("chat"), room, "a second join sends nothing to the server");
   assert.deepEqual(fake.socket.taken(), []);
 });
 
@@ -978,11 +978,11 @@ test("lists the rooms page by page, up to a limit", async (t) => {
   assert.deepEqual((await listing).map(({ id }) => id), ["a", "b", "c"]);
 });
 
-test("creates and deletes rooms, and hears of those of others", async (t) => {
+test("creates and deletes rooms, and is notified of others", async (t) => {
   const fake = await Fake.connected(t);
-  const told = [];
-  fake.client.onRoomCreated(({ id }) => told.push(id));
-  fake.client.onRoomDeleted(({ roomId }) => told.push(roomId));
+  const calls = [];
+  fake.client.onRoomCreated(({ id }) => calls.push(id));
+  fake.client.onRoomDeleted(({ roomId }) => calls.push(roomId));
   const creating = fake.client.createRoom("table-7", { name: "Seven", maxSize: 4 });
   const { room } = fake.socket.answers({ type: "roomCreated", room: { id: "table-7", name: "Seven", size: 0 } });
   assert.deepEqual(room, { id: "table-7", name: "Seven", maxSize: 4 });
@@ -991,10 +991,10 @@ test("creates and deletes rooms, and hears of those of others", async (t) => {
   assert.equal(fake.socket.answers({ type: "roomDeleted", roomId: "table-7" }).roomId, "table-7");
   await deleting;
   fake.socket.says({ type: "roomCreated", room: { id: "table-8" } });
-  assert.deepEqual(told, ["table-7", "table-7", "table-8"]);
+  assert.deepEqual(calls, ["table-7", "table-7", "table-8"]);
 });
 
-test("what was done is told to who asked for it, also when a handler disconnects", async (t) => {
+test("a completed request resolves even if a handler disconnects", async (t) => {
   for (const [on, ask, answer] of [
     ["onRoomCreated", (client) => client.createRoom("table-7"), { type: "roomCreated", room: { id: "table-7" } }],
     ["onRoomDeleted", (client) => client.deleteRoom("table-7"), { type: "roomDeleted", roomId: "table-7" }],
@@ -1009,7 +1009,7 @@ test("what was done is told to who asked for it, also when a handler disconnects
   }
 });
 
-test("pages through history by number or by place", async (t) => {
+test("pages through history by seq or by index", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const ask = async (page) => {
     const { start, end, before, limit } = fake.socket.answers({ type: "history", events: [message(4)], more: true });

@@ -11,7 +11,7 @@ import { Proxy } from "./support/proxy.js";
 const WebSockets = { ws: WsWebSocket };
 if (globalThis.WebSocket) WebSockets["the global WebSocket"] = globalThis.WebSocket; // from Node 22 on
 
-// Longer than a line's frame with all that comes around it, so that each of its bytes is the last before a cut.
+// Longer than a message's frame with everything around it, so that each of its bytes is once the last before a cut.
 const CUTS = 170;
 
 let server;
@@ -32,7 +32,7 @@ afterEach(async () => {
   assert.equal(await server.stop(), 0);
 });
 
-/** Somebody in the room `chat` who notes each line of it. */
+/** A person in the room `chat` who records each line. */
 async function person(name, { url = server.url, WebSocket = WsWebSocket, auth = { userId: name }, ...options } = {}) {
   const client = new DialogueClient({ url: new URL("/dialogue/ws", url), auth, WebSocket, ...options });
   clients.push(client);
@@ -43,29 +43,29 @@ async function person(name, { url = server.url, WebSocket = WsWebSocket, auth = 
   const waiting = new Set();
   room.on("message", ({ data }) => {
     person.lines.push(data.text);
-    for (const look of waiting) look();
+    for (const check of waiting) check();
   });
   room.onHistory(({ events, gap }) => {
     if (gap) person.gaps += 1;
     if (gap) person.lines = events.map(({ data }) => data.text);
-    for (const look of waiting) look();
+    for (const check of waiting) check();
   });
   person.says = (text) => room.trigger("message", { text });
-  /** Waits until a line has come. */
+  /** Waits until a line has arrived. */
   person.reads = (text) =>
     new Promise((resolve) => {
-      const look = () => person.lines.includes(text) && (waiting.delete(look), resolve());
-      waiting.add(look);
-      look();
+      const check = () => person.lines.includes(text) && (waiting.delete(check), resolve());
+      waiting.add(check);
+      check();
     });
   return person;
 }
 
-/** Waits for the next time that the client is told something. */
+/** Waits for the next call of a handler. */
 const next = (listen) => new Promise((resolve) => listen(resolve));
 
 for (const [name, WebSocket] of Object.entries(WebSockets)) {
-  test(`a line that is cut at any byte is heard once, over ${name}`, async () => {
+  test(`a line that is cut at any byte is received once, over ${name}`, async () => {
     const [ada, grace] = [await person("ada", { url: proxy.url, WebSocket }), await person("grace")];
     const said = [];
     for (let bytes = 0; bytes < CUTS; bytes += 1) {
@@ -79,7 +79,7 @@ for (const [name, WebSocket] of Object.entries(WebSockets)) {
   });
 
   for (const direction of ["up", "down"]) {
-    test(`a trigger that is cut at any byte ${direction} is sent on once, over ${name}`, async () => {
+    test(`a trigger that is cut at any byte ${direction} is delivered once, over ${name}`, async () => {
       const [ada, grace] = [await person("ada", { url: proxy.url, WebSocket }), await person("grace")];
       const said = [];
       for (let bytes = 0; bytes < CUTS; bytes += 1) {
@@ -96,7 +96,7 @@ for (const [name, WebSocket] of Object.entries(WebSockets)) {
 }
 
 for (const [name, WebSocket] of Object.entries(WebSockets)) {
-  test(`a server that is not there is waited for, over ${name}`, async () => {
+  test(`the client waits for an absent server, over ${name}`, async () => {
     await server.stop();
     const url = new URL("/dialogue/ws", server.url);
     const client = new DialogueClient({ url, auth: { userId: "ada" }, WebSocket });
@@ -109,7 +109,7 @@ for (const [name, WebSocket] of Object.entries(WebSockets)) {
     await opening;
   });
 
-  test(`a connection may be given up before it is open, over ${name}`, async () => {
+  test(`a connection may be closed before it is open, over ${name}`, async () => {
     let isMade;
     class Made extends WebSocket {
       constructor(url) {
@@ -120,14 +120,14 @@ for (const [name, WebSocket] of Object.entries(WebSockets)) {
     const client = new DialogueClient({ url: new URL("/dialogue/ws", server.url), WebSocket: Made });
     const made = next((resolve) => (isMade = resolve));
     const opening = client.connect();
-    await made; // and not yet open
+    await made; // made, but not open yet
     client.disconnect();
     await assert.rejects(opening, { code: "DISCONNECTED" });
     await (await person("ada", { WebSocket })).says("All is well.");
   });
 }
 
-test("a program ends by itself when it has disconnected", async () => {
+test("a program exits once it has disconnected", async () => {
   const program = `
     import { WebSocket } from "ws";
     import { DialogueClient } from ${JSON.stringify(new URL("../../dialogue/npm/client.js", import.meta.url))};
@@ -137,20 +137,20 @@ test("a program ends by itself when it has disconnected", async () => {
     await room.trigger("message", { text: "bye" });
     client.disconnect();
   `;
-  // Any timer that is left would keep it for 30 s at least.
+  // A remaining timer would keep the program alive for at least 30 s.
   const options = { cwd: new URL(".", import.meta.url), stdio: "inherit", timeout: 20_000 };
   const url = new URL("/dialogue/ws", server.url).href;
   const [code] = await once(spawn(process.execPath, ["--input-type=module", "--eval", program, url], options), "exit");
   assert.equal(code, 0);
 });
 
-test("lines that were said while one was away come once, and so do those one said meanwhile", async () => {
+test("lines missed and lines sent during a lost connection both arrive once", async () => {
   const [ada, grace] = [await person("ada", { url: proxy.url }), await person("grace")];
   proxy.cut();
   await next((resolve) => ada.client.onDisconnect(resolve));
   const waiting = ada.says("From far away.");
   await grace.says("Missed.");
-  proxy.mend();
+  proxy.restore();
   await waiting;
   for (const { reads, lines } of [ada, grace]) {
     await reads("From far away.");
@@ -158,7 +158,7 @@ test("lines that were said while one was away come once, and so do those one sai
   }
 });
 
-test("what was missed is told once, though the way back is answered behind its time and a second attempt", async (t) => {
+test("missed events arrive once even if the rejoin is answered after its timeout and a second attempt", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const joins = [];
   class WebSocket extends WsWebSocket {
@@ -174,37 +174,37 @@ test("what was missed is told once, though the way back is answered behind its t
   proxy.cut();
   await next((resolve) => ada.client.onDisconnect(resolve));
   await grace.says("Missed.");
-  proxy.mend();
+  proxy.restore();
   const connected = next((resolve) => ada.client.onConnect(resolve)).then(() => proxy.hold());
   t.mock.timers.tick(1);
   await connected;
   t.mock.timers.tick(5_000);
   await new Promise(setImmediate);
   t.mock.timers.tick(1);
-  assert.equal(joins.length, 3, "the first, the way back, and the way back once more");
+  assert.equal(joins.length, 3, "the first join, the rejoin and its retry");
   assert.equal(ada.room.state, "rejoining");
   await grace.says("Meanwhile.");
   proxy.release();
-  await ada.says("Back."); // which is answered behind both
+  await ada.says("Back."); // the reply comes after both
   assert.deepEqual(ada.lines, ["Missed.", "Meanwhile.", "Back."]);
   assert.deepEqual([recoveries, ada.gaps], [[{ recovered: true }], 0]);
 });
 
-test("more than the room keeps is told as a gap, with the latest lines", async () => {
+test("missing more lines than the room keeps is reported as a gap, with the latest lines", async () => {
   const [ada, grace] = [await person("ada", { url: proxy.url }), await person("grace")];
-  await grace.says("Heard.");
-  await ada.reads("Heard.");
+  await grace.says("Received.");
+  await ada.reads("Received.");
   proxy.cut();
   const said = Array.from({ length: 60 }, (_, number) => `line ${number}`);
   for (const text of said) await grace.says(text);
   const recovered = next((resolve) => ada.room.onRecovered(resolve));
-  proxy.mend();
+  proxy.restore();
   assert.deepEqual(await recovered, { recovered: false });
   assert.deepEqual(ada.lines, said.slice(-50));
   assert.equal(ada.gaps, 1);
 });
 
-test("a restart is told as a gap, and what is said during it and after comes once", async () => {
+test("a restart is reported as a gap, and lines sent during and after it arrive once", async () => {
   const [ada, grace] = [await person("ada"), await person("grace")];
   await ada.says("Before.");
   await grace.reads("Before.");
@@ -222,7 +222,7 @@ test("a restart is told as a gap, and what is said during it and after comes onc
   }
 });
 
-test("an anonymous user keeps its id, and its unanswered trigger, through a cut", async () => {
+test("an anonymous user keeps its id and its unanswered trigger after a cut", async () => {
   const nobody = await person("nobody", { url: proxy.url, auth: null });
   const { userId } = nobody.client;
   proxy.cutAfter(0, "down");
@@ -230,14 +230,14 @@ test("an anonymous user keeps its id, and its unanswered trigger, through a cut"
   assert.equal(nobody.client.userId, userId);
 });
 
-test("what the server finds wrong with a line comes back with the violations", async () => {
+test("an invalid line rejects with its violations", async () => {
   const ada = await person("ada");
   const error = await ada.says("").catch((error) => error);
   assert.equal(error.code, "VALIDATION_FAILED");
   assert.deepEqual(error.violations.map(({ path, rule }) => [path, rule]), [["/text", "minLength"]]);
 });
 
-test("a name that nobody may have is refused for good", async () => {
+test("a forbidden name is refused permanently", async () => {
   await assert.rejects(person("system"), { code: "UNAUTHENTICATED" });
 });
 

@@ -1,5 +1,5 @@
-// The types: those that the client is written with, those that it is published with, that the two agree, and what these
-// let through and refuse (`types/rooms.ts`).
+// The types: the client compiles with its own types, the published types agree with it, and `types/rooms.ts` checks
+// which uses they accept and reject.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 const PACKAGE = new URL("../../dialogue/npm/", import.meta.url);
 
-test("the compiler agrees with the client and its types", () => {
+test("the client and its types compile", () => {
   const tsc = new URL("node_modules/typescript/bin/tsc", import.meta.url).pathname;
   const project = new URL("tsconfig.json", import.meta.url).pathname;
   const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "--project", project], { encoding: "utf8" });
@@ -19,7 +19,7 @@ test("the place for a server's own rooms is marked", () => {
   assert.match(types, /^\/\/ <rooms>\n[^]*^export interface Rooms \{[^]*^\/\/ <\/rooms>\n/m);
 });
 
-test("the package depends on nothing and has what it names", () => {
+test("the package has no dependencies and contains every file that it names", () => {
   const { dependencies, exports, files } = JSON.parse(readFileSync(new URL("package.json", PACKAGE), "utf8"));
   assert.equal(dependencies, undefined);
   assert.deepEqual([exports["."].default, exports["."].types], files.map((file) => `./${file}`));

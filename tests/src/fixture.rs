@@ -47,7 +47,7 @@ rooms! {
         default_subscriptions: [Message, UserJoined],
     }
 
-    /// A room for two that shows newcomers what was said.
+    /// A room for two that replays recent messages to new members.
     pub Booth = "booth" {
         events: [Message],
         default_subscriptions: *,
@@ -55,19 +55,19 @@ rooms! {
         sync_history_on_join: 2,
     }
 
-    /// Anything goes.
+    /// Clients may trigger any event.
     pub Open = "open" {
         events: *,
         default_subscriptions: *,
     }
 
-    /// Clients only listen.
+    /// Clients may only listen.
     pub News = "news" {
         events: [],
         default_subscriptions: *,
     }
 
-    /// Made by the server.
+    /// Created by the server.
     pub Project { id: u64 } = "project-{id}" {
         name: "Project discussion",
         events: [Message],
@@ -75,14 +75,14 @@ rooms! {
         sync_history_on_join: true,
     }
 
-    /// Made by whoever comes first.
+    /// Created by the first client that joins.
     pub Lobby { name: String } = "lobby-{name}" {
         events: [Message],
         default_subscriptions: *,
         on_demand: true,
     }
 
-    /// The same, for all to see.
+    /// Created by the first client that joins, and listed.
     pub Stage { name: String } = "stage-{name}" {
         events: [Message],
         default_subscriptions: *,
@@ -90,7 +90,7 @@ rooms! {
         listed: true,
     }
 
-    /// Made by clients, two each.
+    /// Created by clients, two per user.
     pub Table { number: u32 } = "table-{number}" {
         name: "A table",
         events: [Message],

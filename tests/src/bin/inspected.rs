@@ -116,7 +116,7 @@ rooms! {
         sync_history_on_join: 10,
     }
 
-    /// Anything goes.
+    /// Clients may trigger any event.
     pub Scratch = "scratch" {
         name: "Scratch pad",
         events: *,

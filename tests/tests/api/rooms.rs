@@ -69,7 +69,7 @@ async fn a_room_of_a_declared_family_is_created_as_declared() {
     );
     let created = ada.recv_type("roomCreated").await;
     assert_eq!(created["room"]["createdById"], "user-456");
-    assert_eq!(created["room"]["description"], "Made by the server.");
+    assert_eq!(created["room"]["description"], "Created by the server.");
 }
 
 #[tokio::test]

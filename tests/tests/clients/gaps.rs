@@ -213,7 +213,7 @@ async fn a_client_that_the_server_joins_on_every_connect_shows_everything_that_t
                 .await
                 .expect("an event");
         }
-        proxy.mend();
+        proxy.restore();
         until("the rejoin", || server.is_in_room("ada", "project-7")).await;
         let delivery = server
             .trigger(Project { id: 7 }, message("live"))

@@ -156,7 +156,7 @@ async fn a_gap_is_reported_before_the_events_that_the_room_still_has() {
     })
     .await;
     say("2").await;
-    proxy.mend();
+    proxy.restore();
     record.expect(&["complete"]).await;
     proxy.cut();
     until("the server to notice the lost connection", || {
@@ -167,7 +167,7 @@ async fn a_gap_is_reported_before_the_events_that_the_room_still_has() {
     for text in ["3", "4", "5", "6", "7", "8"] {
         say(text).await;
     }
-    proxy.mend();
+    proxy.restore();
     record.expect(&["gap"]).await;
     for text in ["1", "2"] {
         let event = within("an event", stream.next())
@@ -263,7 +263,7 @@ async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
     );
     assert!(!keyed.is_finished());
     gate.open();
-    proxy.mend();
+    proxy.restore();
     let ack = within("an answer", keyed).await.expect("no panic").expect("an event");
     let next = within("an answer", chat.trigger(message("free")).into_future())
         .await
@@ -308,7 +308,7 @@ async fn a_room_that_denies_the_rejoin_ends_with_its_reason() {
         server.clients().is_empty()
     })
     .await;
-    proxy.mend();
+    proxy.restore();
     let left = record.next().await;
     assert!(
         left.contains("NotRejoined") && left.contains("closed for today"),
@@ -328,7 +328,7 @@ async fn leaving_a_room_while_the_connection_is_lost_needs_no_server() {
     proxy.cut();
     lost(&mut states).await;
     within("an answer", chat.leave()).await.expect("left");
-    proxy.mend();
+    proxy.restore();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     client.list_rooms().await.expect("rooms");
     assert!(!server.is_in_room("ada", "chat"));
@@ -345,7 +345,7 @@ async fn subscriptions_of_a_join_during_a_lost_connection_apply_after_the_reconn
     lost(&mut states).await;
     let joining = tokio::spawn(client.join(Chat).subscriptions(["typing"]).into_future());
     tokio::task::yield_now().await;
-    proxy.mend();
+    proxy.restore();
     within("the join", joining)
         .await
         .expect("no panic")
@@ -365,7 +365,7 @@ async fn an_anonymous_user_keeps_its_id_after_a_lost_connection() {
     let mut states = client.states();
     proxy.cut();
     lost(&mut states).await;
-    proxy.mend();
+    proxy.restore();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     assert_eq!(client.user_id(), user);
     assert_ne!(client.client_id(), connection);

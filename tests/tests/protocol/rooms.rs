@@ -50,8 +50,8 @@ async fn a_join_names_the_events_that_the_client_subscribes_to() {
 async fn the_wildcard_is_listed_before_the_names() {
     let server = TestServer::plain().await;
     let joined = server.connect_as("ada").await.join_for("chat", &["typing", "*"]).await;
-    let expected = joined["subscriptions"].as_array().expect("a list");
-    assert_eq!(expected[0], "*");
+    let listed = joined["subscriptions"].as_array().expect("a list");
+    assert_eq!(listed[0], "*");
     let joined = server.connect_as("ada").await.join("open").await;
     assert_eq!(joined["subscriptions"][0], "*");
 }
@@ -313,7 +313,7 @@ async fn rooms_are_listed_in_pages_with_their_public_details() {
         first["rooms"],
         json!([
             { "id": "attic", "name": "The attic", "description": "Dusty.", "size": 0, "maxSize": 3, "createdById": "ada" },
-            { "id": "booth", "name": "Booth", "description": "A room for two that shows newcomers what was said.", "size": 0, "maxSize": 2 },
+            { "id": "booth", "name": "Booth", "description": "A room for two that replays recent messages to new members.", "size": 0, "maxSize": 2 },
             { "id": "chat", "name": "Chat", "description": "Where everyone talks.", "size": 2 },
         ])
     );
