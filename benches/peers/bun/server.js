@@ -1,4 +1,4 @@
-// Bun's own topics, based on uWebSockets topics. It parses nothing: the room gets every message unchanged.
+// Bun's own topics, which uWebSockets implements. It parses nothing: the room gets every message unchanged.
 
 const server = Bun.serve({
   hostname: "127.0.0.1",
