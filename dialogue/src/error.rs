@@ -27,7 +27,7 @@ pub enum Error {
     /// The server is stopping, or has stopped, and does not start again.
     #[error("the server has stopped")]
     Stopped,
-    /// The deadline of the drain passed before everything had ended; what still ran was ended by force.
+    /// The deadline of the graceful shutdown passed before everything had ended; what still ran was ended by force.
     #[error("the drain did not end within its deadline; {remaining} tasks were left")]
     DrainTimedOut {
         /// How many connections and hooks were left.

@@ -496,6 +496,7 @@ mod runtime;
 mod schema;
 mod serial;
 mod session;
+mod shutdown;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "server")]

@@ -71,7 +71,7 @@ pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
             Some(Box::new(presented)),
             connect_by,
         );
-        core.tasks.spawn(serving);
+        core.lifecycle.tasks.spawn(serving);
         ours
     }))
 }

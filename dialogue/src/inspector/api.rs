@@ -16,7 +16,7 @@ use crate::id::{EventName, UserId};
 use crate::log::Cursor;
 use crate::protocol::{parse_json, write_event_message};
 use crate::room::RoomCell;
-use crate::runtime::{Core, Draft, Rejected, by_server, page, recent};
+use crate::runtime::{Core, Draft, Rejected, by_server, page};
 
 /// How many rooms one page of the list has at most.
 const ROOM_PAGE: usize = 200;
@@ -34,7 +34,7 @@ pub(super) struct RoomsWanted {
 pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<RoomsWanted>) -> Response {
     let filter = wanted.filter.unwrap_or_default().to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&filter);
-    let mut matching = core.registry.all();
+    let mut matching = core.rooms.all();
     if !filter.is_empty() {
         matching.retain(|room| holds(&room.id) || holds(&room.template.name));
     }
@@ -76,7 +76,7 @@ pub(super) async fn history(
     let room = find(&core, &room)?;
     let limit = core.limits.history_page_events;
     let (events, more) = match (wanted.event, wanted.before) {
-        (None, _) => (recent(&core, &room), false),
+        (None, _) => (core.history.newest(&room), false),
         (Some(event), before) => {
             let cursor = match before {
                 Some(seq) => Cursor::Before { seq, limit },
@@ -159,7 +159,7 @@ async fn trigger_in(
 /// id has, before them keeps them.
 fn find(core: &Core, room: &str) -> Result<Arc<RoomCell>, Failure> {
     let id = room.strip_prefix('~').unwrap_or(room);
-    core.registry.find(id).ok_or_else(Failure::no_such_room)
+    core.rooms.find(id).ok_or_else(Failure::no_such_room)
 }
 
 fn answer(value: &impl Serialize) -> Response {

@@ -124,8 +124,8 @@ impl Event {
             name: event.name().clone(),
             description: event.description().map(str::to_owned),
             clients: room.template.policy.admit(Party::Client, event.name()).is_some(),
-            history: event.history().limit(core.history.config().max_events_per_type),
-            kept: core.history.count(&room.id, event.name()),
+            history: event.history().limit(core.history.log.config().max_events_per_type),
+            kept: core.history.log.count(&room.id, event.name()),
             schema: event.inbound_schema().cloned(),
         }
     }

@@ -36,7 +36,7 @@ const TICK: Duration = Duration::from_secs(1);
 const RATED_ROOMS: usize = 200;
 
 pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Failure> {
-    if core.is_stopping() {
+    if core.lifecycle.is_stopping() {
         return Err(Failure::unavailable("the server is stopping"));
     }
     let viewer = core
@@ -94,7 +94,7 @@ impl Feed {
         };
         tokio::select! {
             biased;
-            () = self.core.stopping.cancelled() => {
+            () = self.core.lifecycle.stopping() => {
                 self.stage = Stage::Ended;
                 b"event: end\ndata: {\"reason\":\"stopping\"}\n\n".to_vec()
             }
@@ -136,8 +136,8 @@ impl Feed {
             "events": counts.events,
             "deliveries": counts.deliveries,
             "rooms": rooms,
-            "clients": self.core.clients.read().by_id.len(),
-            "roomCount": self.core.registry.len(),
+            "clients": self.core.clients.len(),
+            "roomCount": self.core.rooms.len(),
         });
         format!("event: rates\ndata: {rates}\n\n").into_bytes()
     }

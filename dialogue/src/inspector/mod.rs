@@ -22,7 +22,7 @@ pub(crate) fn routes(core: &Arc<Core>) -> axum::Router {
     let Some(guard) = core.hooks.inspector.clone() else {
         return axum::Router::new();
     };
-    let at = |path: &str| format!("{}/inspect{path}", core.base_path);
+    let at = |path: &str| format!("{}/inspect{path}", core.http.base_path);
     let gate = axum::middleware::from_fn_with_state((Arc::clone(core), guard), gate::pass);
     axum::Router::new()
         .route(&at(""), get(page::index))

@@ -237,6 +237,11 @@ fn encode(message: &EventMessage<Value>) -> Option<Bytes> {
 }
 
 impl StoredEvent {
+    /// The event as clients receive it.
+    pub(crate) fn into_frame(self) -> Bytes {
+        self.body
+    }
+
     /// The message that this is the text of. `None`, and a line in the log, if it does not parse, which takes data
     /// nested deeper than `serde_json` reads (see [`HistoryManager::push`]).
     pub(crate) fn decode(&self) -> Option<EventMessage<Value>> {

@@ -8,7 +8,6 @@ mod config;
 mod declaration;
 pub(crate) mod pattern;
 mod policy;
-mod registry;
 mod state;
 mod subscriptions;
 mod typed;
@@ -20,7 +19,6 @@ pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };
 pub(crate) use policy::{EventPolicy, KnownEvents, Party};
-pub(crate) use registry::{Blueprint, NotAdded, Registry};
 pub(crate) use state::{NoSeat, RoomState};
 pub(crate) use subscriptions::Subscriptions;
 pub(crate) use typed::ListenScope;

@@ -1,33 +1,24 @@
-//! The shared heart of a server, and the handles that point to it.
+//! The core of a server, made of parts, and the handles that point to it.
 //!
-//! Owns only the data; what is done with it stands in the modules beside, which all import this one.
+//! Owns no behaviour: each part has its own, and the modules next to this one act on them.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
-use crate::connection::{ClientKey, ClientState, Flushers};
+use super::clients::Clients;
+use super::continuity::part::Continuity;
+use super::handlers::listeners::Listeners;
+use super::history::keep::History;
+use super::hooks::definition::Hooks;
+use super::lifecycle::Lifecycle;
+use super::observe::tap::Tap;
+use super::rooms::registry::Rooms;
+use crate::connection::ClientState;
 use crate::contract::Contract;
-use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
-use crate::log::HistoryManager;
-use crate::log::archive_queue::HandOver;
-use crate::room::{KnownEvents, Registry, RoomCell};
-use crate::runtime::continuity::idempotency::TriggeredKeys;
-use crate::runtime::continuity::resume::Resumes;
-use crate::runtime::handlers::listeners::Listeners;
-use crate::runtime::hooks::definition::Hooks;
-use crate::runtime::observe::tap::Tap;
-use crate::runtime::rooms::idle::IdleRooms;
+use crate::room::RoomCell;
 
 /// A server of typed real-time rooms. A cheap clone of one shared thing; build it with
 /// [`Dialogue::builder`](crate::Dialogue::builder).
@@ -64,94 +55,55 @@ pub struct RoomHandle {
     pub(crate) core: Arc<Core>,
 }
 
-/// Everything that a server's handles share.
+/// Everything that a server's handles share: parts that each own one concern. Functions take the part that they change,
+/// and the core only where they call hooks, which receive handles to it.
 pub(crate) struct Core {
+    /// What the application decides.
     pub(crate) hooks: Hooks<Client, RoomHandle>,
     pub(crate) limits: Limits,
-    pub(crate) registry: Registry,
-    pub(crate) known_events: Arc<KnownEvents>,
-    pub(crate) clients: RwLock<Clients>,
-    /// Held while a room is added or removed and everyone is told, so that they are told in the order in which it happened.
-    pub(super) announcing: Mutex<()>,
-    /// Told whenever the last client has gone.
-    pub(crate) clients_gone: Notify,
-    /// Who sends what is queued for clients.
-    pub(crate) flushers: Flushers,
-    pub(crate) next_client: AtomicU64,
-    pub(crate) resumes: Resumes,
-    pub(crate) triggered_keys: TriggeredKeys,
-    pub(crate) history: HistoryManager,
-    pub(crate) hand_over: HandOver,
+    /// Which rooms exist.
+    pub(crate) rooms: Rooms,
+    /// Who is connected.
+    pub(crate) clients: Clients,
+    /// What rooms remember.
+    pub(crate) history: History,
+    /// Handlers and streams of the application.
     pub(crate) listeners: Listeners,
+    /// What outlives a connection.
+    pub(crate) continuity: Continuity,
+    /// Who may connect, and under which path.
+    pub(crate) http: HttpPolicy,
+    /// Tasks, and the end of them.
+    pub(crate) lifecycle: Lifecycle,
     /// Where the inspector's viewers watch.
     pub(crate) tap: Arc<Tap>,
-    pub(crate) idle_rooms: IdleRooms,
-    /// Bounds the `on_triggered` hooks that run at once.
-    pub(crate) notifications: Arc<Semaphore>,
-    /// Events that a handler, stream or `on_triggered` did not get because it was too slow.
-    pub(crate) dropped: AtomicUsize,
+    /// What clients may send and receive.
+    pub(crate) contract: PublishedContract,
+    /// What `Builder::state` was given.
     pub(crate) application: Option<Arc<dyn Any + Send + Sync>>,
+    /// Where the server logs, if not to the application's own subscriber.
     pub(crate) dispatch: Option<Dispatch>,
-    /// What clients may say and hear.
-    pub(crate) contract: Contract,
-    /// The contract's.
-    pub(crate) fingerprint: String,
-    pub(crate) trust_client_identity: bool,
-    pub(crate) allowed_origins: Vec<String>,
+}
+
+/// What decides about HTTP requests before a client exists.
+#[derive(Debug)]
+pub(crate) struct HttpPolicy {
+    /// The path before all routes, such as `/dialogue`.
     pub(crate) base_path: String,
-    /// Connections, and everything they start.
-    pub(crate) tasks: TaskTracker,
-    /// Cancelled when the server stops: nothing new from then on.
-    pub(crate) stopping: CancellationToken,
-    /// Cancelled when the drain is over: whatever still runs ends.
-    pub(crate) stopped: CancellationToken,
+    /// Origins besides the server's own, normalised.
+    pub(crate) allowed_origins: Vec<String>,
+    /// Whether a client's own `auth.userId` is its user id. For demos and tests.
+    pub(crate) trust_client_identity: bool,
 }
 
-/// Who is connected.
-#[derive(Debug, Default)]
-pub(crate) struct Clients {
-    pub(crate) by_id: HashMap<ClientId, Arc<ClientState>>,
-    /// A later client has a higher key.
-    by_user: HashMap<UserId, BTreeMap<ClientKey, Arc<ClientState>>>,
-}
-
-impl Clients {
-    /// Adds a client, unless its user has `quota` of them.
-    pub(crate) fn add(&mut self, client: &Arc<ClientState>, quota: Option<usize>) -> bool {
-        let of_user = self.by_user.entry(client.user_id.clone()).or_default();
-        if quota.is_some_and(|quota| of_user.len() >= quota) {
-            if of_user.is_empty() {
-                self.by_user.remove(&client.user_id);
-            }
-            return false;
-        }
-        of_user.insert(client.key, Arc::clone(client));
-        self.by_id.insert(client.id.clone(), Arc::clone(client));
-        true
-    }
-
-    pub(crate) fn remove(&mut self, client: &ClientState) {
-        self.by_id.remove(&client.id);
-        if let Some(of_user) = self.by_user.get_mut(&client.user_id) {
-            of_user.remove(&client.key);
-            if of_user.is_empty() {
-                self.by_user.remove(&client.user_id);
-            }
-        }
-    }
-
-    /// A user's clients, the earliest first.
-    pub(crate) fn of_user(&self, user: &str) -> impl Iterator<Item = &Arc<ClientState>> {
-        self.by_user.get(user).into_iter().flat_map(BTreeMap::values)
-    }
+/// The contract of all rooms, and the fingerprint by which clients compare it with theirs.
+pub(crate) struct PublishedContract {
+    pub(crate) contract: Contract,
+    pub(crate) fingerprint: String,
 }
 
 impl Core {
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.is_cancelled()
-    }
-
-    /// Runs what logs under the server's own logger, if it has one.
+    /// Runs code that logs under the server's own logger, if it has one.
     pub(crate) fn log<T>(&self, logs: impl FnOnce() -> T) -> T {
         match &self.dispatch {
             Some(dispatch) => tracing::dispatcher::with_default(dispatch, logs),
@@ -159,6 +111,7 @@ impl Core {
         }
     }
 
+    /// A handle to a client.
     pub(crate) fn client(self: &Arc<Self>, state: &Arc<ClientState>) -> Client {
         Client {
             state: Arc::clone(state),
@@ -166,57 +119,11 @@ impl Core {
         }
     }
 
+    /// A handle to a room.
     pub(crate) fn room(self: &Arc<Self>, cell: &Arc<RoomCell>) -> RoomHandle {
         RoomHandle {
             cell: Arc::clone(cell),
             core: Arc::clone(self),
         }
     }
-
-    /// Waits until no client is connected, their hooks included.
-    pub(crate) async fn connections_gone(&self) {
-        loop {
-            let mut gone = pin!(self.clients_gone.notified());
-            gone.as_mut().enable();
-            if self.clients.read().by_id.is_empty() {
-                return;
-            }
-            gone.await;
-        }
-    }
-
-    /// Forgets a client whose connection has ended.
-    pub(crate) fn forget(&self, client: &ClientState) {
-        self.resumes.ended(client);
-        let mut clients = self.clients.write();
-        clients.remove(client);
-        if clients.by_id.is_empty() {
-            self.clients_gone.notify_waiters();
-        }
-    }
-
-    /// Lets nothing be triggered any more; when this returns, nothing that was is still on its way to a history.
-    pub(crate) fn end_triggers(&self) {
-        self.stopped.cancel();
-        for room in self.registry.all() {
-            drop(room.lock());
-        }
-    }
-
-    /// Everyone who is connected.
-    pub(crate) fn all_clients(&self) -> Vec<Arc<ClientState>> {
-        self.clients.read().by_id.values().cloned().collect()
-    }
-
-    /// A user's clients.
-    pub(crate) fn clients_of(&self, user: &str) -> Vec<Arc<ClientState>> {
-        self.clients.read().of_user(user).cloned().collect()
-    }
-}
-
-/// Milliseconds since the Unix epoch. For people's eyes and for `timestamp` only: it can jump.
-pub(crate) fn wall_clock() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

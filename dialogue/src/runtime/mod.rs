@@ -2,15 +2,19 @@
 
 mod api;
 mod build;
+mod clients;
+mod clock;
 mod continuity;
 mod core;
 mod handlers;
 mod history;
 mod hooks;
+mod lifecycle;
 mod membership;
 mod observe;
 mod publish;
 mod rooms;
+mod stop;
 
 pub use self::api::dialogue::CreateRoom;
 pub use self::api::room::HistoryError;
@@ -24,21 +28,21 @@ pub use self::membership::join::JoinError;
 pub use self::rooms::create::CreateRoomError;
 
 pub(crate) use self::core::Core;
-pub(crate) use self::history::replay::page;
-#[cfg(feature = "inspector")]
-pub(crate) use self::history::replay::recent;
+pub(crate) use self::history::page::page;
 #[cfg(feature = "inspector")]
 pub(crate) use self::hooks::definition::Hook;
 pub(crate) use self::hooks::run::allowed;
+pub(crate) use self::membership::delete_room::delete_room;
 pub(crate) use self::membership::join::{JoinRequest, ask_again, join};
 pub(crate) use self::membership::leave::{disconnect, expel, leave};
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 pub(crate) use self::publish::publish::{Draft, Rejected, by_client};
 pub(crate) use self::rooms::announce::info;
-pub(crate) use self::rooms::create::{ClientCreateError, create_for, delete};
+pub(crate) use self::rooms::create::{ClientCreateError, create_for};
+pub(crate) use self::stop::{EndedByForce, stop};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{
-    core::wall_clock,
+    clock::wall_clock,
     observe::tap::{Notice, NoticeKind, Viewer},
     publish::publish::by_server,
 };

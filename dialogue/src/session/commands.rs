@@ -15,7 +15,7 @@ use crate::log::Cursor;
 use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, JoinRequest, ask_again, by_client, create_for, delete, info, join, leave, page, subscribe,
+    Core, Draft, JoinRequest, ask_again, by_client, create_for, delete_room, info, join, leave, page, subscribe,
     subscribe_all, unsubscribe,
 };
 
@@ -169,7 +169,7 @@ impl Conversation {
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {
-        self.core.registry.find(room_id).ok_or_else(Failure::no_such_room)
+        self.core.rooms.find(room_id).ok_or_else(Failure::no_such_room)
     }
 
     /// A later `connect` renews the session of the same user.
@@ -200,7 +200,7 @@ impl Conversation {
         self.renewed.notify_one();
         ask_again(&self.core, &self.client).await;
         // Not before: if the connection is lost meanwhile, the client comes back with the secret that it has.
-        self.core.resumes.renew(&self.client);
+        self.core.continuity.resumes.renew(&self.client);
         Ok(Some(connected_frame(&self.core, &self.client, id)))
     }
 
@@ -226,17 +226,17 @@ impl Conversation {
     }
 
     fn subscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<Reply, Failure> {
-        let seq = subscribe(&self.core, &self.client, &*self.room(room_id)?, event)?;
+        let seq = subscribe(&self.core.limits, &self.client, &*self.room(room_id)?, event)?;
         Ok(ok(id, Some(seq)))
     }
 
     fn unsubscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<Reply, Failure> {
-        unsubscribe(&self.core, &self.client, &*self.room(room_id)?, event)?;
+        unsubscribe(&self.core.limits, &self.client, &*self.room(room_id)?, event)?;
         Ok(ok(id, None))
     }
 
     fn subscribe_all(&self, id: Option<i64>, room_id: &RoomId) -> Result<Reply, Failure> {
-        let seq = subscribe_all(&self.core, &self.client, &*self.room(room_id)?)?;
+        let seq = subscribe_all(&self.core.limits, &self.client, &*self.room(room_id)?)?;
         Ok(ok(id, Some(seq)))
     }
 
@@ -253,7 +253,7 @@ impl Conversation {
             None => by_client(&self.core, &room, &self.client, draft).await?,
             Some(key) => {
                 let run = by_client(&self.core, &room, &self.client, draft);
-                let keys = &self.core.triggered_keys;
+                let keys = &self.core.continuity.keys;
                 Box::pin(keys.once(&self.client.user_id, &room, key, run)).await?
             }
         };
@@ -299,7 +299,7 @@ impl Conversation {
     fn list_rooms(&self, id: Option<i64>, after: Option<&RoomId>) -> Reply {
         let (rooms, more) = self
             .core
-            .registry
+            .rooms
             .listed(after.map(RoomId::as_str), self.core.limits.room_page);
         // A page must fit the queue, whatever names and descriptions clients have given to their rooms.
         let mut room_left = self.core.limits.history_page_bytes;
@@ -340,7 +340,7 @@ impl Conversation {
                 "only who created a room may delete it",
             ));
         }
-        if !delete(&self.core, &room, Some((&self.client, id))) {
+        if !delete_room(&self.core, &room, Some((&self.client, id))) {
             return Err(Failure::no_such_room());
         }
         Ok(None)

@@ -1,7 +1,6 @@
 //! Who a client is: authentication, and its admission as a connected client.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -9,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
-use crate::connection::{ClientKey, ClientState, Frame, Handshake, Identity, Membership, Outbox, Session};
+use crate::connection::{ClientState, Handshake, Identity, Membership, Outbox, Session};
 use crate::containment::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
@@ -37,7 +36,7 @@ pub(crate) async fn authenticate(
     within: Duration,
 ) -> Result<Authenticated, String> {
     let auth = Arc::new(auth);
-    let identity = if core.trust_client_identity {
+    let identity = if core.http.trust_client_identity {
         trusted(&auth)?
     } else if let Some(authenticate) = &core.hooks.authenticate {
         let auth = Value::clone(&auth);
@@ -108,7 +107,7 @@ pub(crate) async fn admit(
 ) -> Option<Arc<ClientState>> {
     let Authenticated { user_id, session, meta } = who;
     let anonymous = user_id.is_none();
-    let succeeded = resume.and_then(|secret| core.resumes.take(secret, user_id.as_ref()));
+    let succeeded = resume.and_then(|secret| core.continuity.resumes.take(secret, user_id.as_ref()));
     if let Some(earlier) = succeeded.as_ref().and_then(|earlier| earlier.client.upgrade()) {
         expel(core, &earlier, "another connection has taken over", None);
         // Its end may have been under way already, on another thread.
@@ -119,7 +118,7 @@ pub(crate) async fn admit(
         .or_else(|| succeeded.map(|earlier| earlier.user_id))
         .unwrap_or_else(|| UserId::from(format!("anonymous-{}", random_name(8))));
     let client = Arc::new(ClientState {
-        key: ClientKey(core.next_client.fetch_add(1, Ordering::Relaxed)),
+        key: core.clients.next_key(),
         id: random_name(16).into(),
         user_id,
         meta,
@@ -131,14 +130,12 @@ pub(crate) async fn admit(
         departed: SetOnce::new(),
         hooks: SerialQueue::default(),
     });
-    core.resumes.renew(&client);
+    core.continuity.resumes.renew(&client);
     let frame = connected_frame(core, &client, id);
-    let mut clients = core.clients.write();
-    if !clients.add(&client, core.limits.connections_per_user) {
-        core.resumes.ended(&client);
+    if core.clients.add(&client, frame).is_err() {
+        core.continuity.resumes.ended(&client);
         return None;
     }
-    outbox.push(Frame::Text(frame));
     Some(client)
 }
 
@@ -158,7 +155,7 @@ pub(super) fn connected_frame(core: &Core, client: &ClientState, id: Option<i64>
         ping_interval: core.limits.ping_interval,
         max_message_bytes: core.limits.message_bytes,
         expires_in,
-        fingerprint: &core.fingerprint,
+        fingerprint: &core.contract.fingerprint,
     }
     .encode()
 }

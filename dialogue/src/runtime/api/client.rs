@@ -92,7 +92,7 @@ impl Client {
     /// whether the client was in the room.
     pub fn leave(&self, room: impl RoomRef) -> bool {
         self.core
-            .registry
+            .rooms
             .find_ref(&room)
             .is_some_and(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
     }
@@ -104,7 +104,7 @@ impl Client {
     /// [`JoinError`]: not in the room, no such event, or too many subscriptions.
     pub fn subscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
-        subscribe(&self.core, &self.state, &room, &event.into()).map(drop)
+        subscribe(&self.core.limits, &self.state, &room, &event.into()).map(drop)
     }
 
     /// Subscribes the client to every event of a room that it is in.
@@ -114,7 +114,7 @@ impl Client {
     /// [`JoinError`]: not in the room, or too many subscriptions.
     pub fn subscribe_all(&self, room: impl RoomRef) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
-        subscribe_all(&self.core, &self.state, &room).map(drop)
+        subscribe_all(&self.core.limits, &self.state, &room).map(drop)
     }
 
     /// Ends the client's subscription to an event. Under the wildcard, the other events of the room remain.
@@ -124,11 +124,11 @@ impl Client {
     /// [`JoinError`]: not in the room, or no such event.
     pub fn unsubscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
-        unsubscribe(&self.core, &self.state, &room, &event.into()).map(drop)
+        unsubscribe(&self.core.limits, &self.state, &room, &event.into()).map(drop)
     }
 
     fn member_of(&self, room: &impl RoomRef) -> Result<Arc<RoomCell>, JoinError> {
-        self.core.registry.find_ref(room).ok_or(JoinError::NotInRoom)
+        self.core.rooms.find_ref(room).ok_or(JoinError::NotInRoom)
     }
 
     /// The rooms that the client is in, in no order.

@@ -17,6 +17,7 @@ use crate::runtime::api::user_rooms::UserRooms;
 use crate::runtime::build::builder::Builder;
 use crate::runtime::core::{Client, Core, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
+use crate::runtime::membership::delete_room::delete_room;
 use crate::runtime::membership::leave::expel;
 use crate::runtime::rooms::create::{self, CreateRoomError};
 
@@ -42,7 +43,7 @@ impl Dialogue {
         Trigger::typed(
             Arc::clone(&self.core),
             room_id,
-            move |core| core.registry.find_incarnation(&id, epoch.as_deref()),
+            move |core| core.rooms.find_incarnation(&id, epoch.as_deref()),
             data.into_outgoing(),
         )
     }
@@ -78,26 +79,21 @@ impl Dialogue {
     /// large for a client's queue.
     pub fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<usize, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
-        Ok(self.core.tell_everyone(&frame, None))
+        Ok(self.core.clients.broadcast(&frame, None))
     }
 
     /// The room of this id, if there is one. A [`RoomHandle`] means its very room, here and in every call: not another one
     /// that has taken the id.
     #[must_use]
     pub fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
-        let room = self.core.registry.find_ref(&room)?;
+        let room = self.core.rooms.find_ref(&room)?;
         Some(self.core.room(&room))
     }
 
     /// Every room there is, in no order.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomHandle> {
-        self.core
-            .registry
-            .all()
-            .iter()
-            .map(|room| self.core.room(room))
-            .collect()
+        self.core.rooms.all().iter().map(|room| self.core.room(room)).collect()
     }
 
     /// Creates a room: one of a declared family (`Project { id: 7 }`), or one described at run time
@@ -127,22 +123,22 @@ impl Dialogue {
     /// The room is deleted whole when this is first polled, or not at all.
     pub async fn delete_room(&self, room: impl RoomRef) -> bool {
         self.core
-            .registry
+            .rooms
             .find_ref(&room)
-            .is_some_and(|room| create::delete(&self.core, &room, None))
+            .is_some_and(|room| delete_room(&self.core, &room, None))
     }
 
     /// The clients of a user, the earliest first. A user may have several: tabs, devices.
     #[must_use]
     pub fn clients_of(&self, user: &str) -> Vec<Client> {
-        let clients = self.core.clients_of(user);
+        let clients = self.core.clients.of_user(user);
         clients.iter().map(|client| self.core.client(client)).collect()
     }
 
     /// Every connected client, in no order.
     #[must_use]
     pub fn clients(&self) -> Vec<Client> {
-        let clients = self.core.all_clients();
+        let clients = self.core.clients.all();
         clients.iter().map(|client| self.core.client(client)).collect()
     }
 
@@ -155,8 +151,8 @@ impl Dialogue {
     /// Whether the user may sign in again is for `authenticate` to say: make sure that it says no before you call this, or a
     /// connection that is being made at this moment stays.
     pub fn revoke(&self, user: &str) -> usize {
-        self.core.resumes.forget(user);
-        let clients = self.core.clients_of(user);
+        self.core.continuity.resumes.forget(user);
+        let clients = self.core.clients.of_user(user);
         for client in &clients {
             expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
         }
@@ -175,13 +171,12 @@ impl Dialogue {
     /// Whether any of a user's clients is in a room.
     #[must_use]
     pub fn is_in_room(&self, user: &str, room: impl RoomRef) -> bool {
-        let Some(room) = self.core.registry.find_ref(&room) else {
+        let Some(room) = self.core.rooms.find_ref(&room) else {
             return false;
         };
-        let clients = self.core.clients.read();
-        clients
-            .of_user(user)
-            .any(|client| client.membership.lock().contains(&room.id))
+        self.core
+            .clients
+            .user_has(user, |client| client.membership.lock().contains(&room.id))
     }
 
     /// What `Dialogue::builder().state(…)` was given, if it was a `T`.
@@ -193,7 +188,7 @@ impl Dialogue {
     /// The histories of this server's rooms.
     #[must_use]
     pub fn history(&self) -> &HistoryManager {
-        &self.core.history
+        &self.core.history.log
     }
 
     /// The limits of this server.
@@ -205,14 +200,14 @@ impl Dialogue {
     /// The definition of the event that this server knows by a name, if it knows one.
     #[must_use]
     pub fn event(&self, name: &str) -> Option<&EventDefinition> {
-        self.core.known_events.get(name)
+        self.core.rooms.known_events.get(name)
     }
 }
 
 impl std::fmt::Debug for Dialogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dialogue")
-            .field("clients", &self.core.clients.read().by_id.len())
+            .field("clients", &self.core.clients.len())
             .finish_non_exhaustive()
     }
 }

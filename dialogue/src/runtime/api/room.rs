@@ -9,7 +9,8 @@ use crate::room::{Allows, Listen, ListenScope, RoomRef};
 use crate::runtime::api::trigger::Trigger;
 use crate::runtime::core::{Client, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
-use crate::runtime::rooms::create;
+use crate::runtime::history::page::messages;
+use crate::runtime::membership::delete_room::delete_room;
 
 impl RoomHandle {
     /// The room's id.
@@ -166,7 +167,7 @@ impl RoomHandle {
         event: &str,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<EventMessage>, HistoryError> {
-        crate::runtime::history::replay::messages(&self.core, &self.cell, &event.into(), range)
+        messages(&self.core, &self.cell, &event.into(), range)
             .await
             .map_err(|reason| HistoryError { reason })
     }
@@ -174,7 +175,7 @@ impl RoomHandle {
     /// Deletes this very room; another one that has taken its id meanwhile stays. Its members leave and are told, and
     /// every client gets `roomDeleted`. Returns whether it was there.
     pub fn delete(&self) -> bool {
-        create::delete(&self.core, &self.cell, None)
+        delete_room(&self.core, &self.cell, None)
     }
 }
 

@@ -23,7 +23,8 @@ impl UserRooms {
     pub fn ids(&self) -> Vec<RoomId> {
         let rooms: BTreeSet<RoomId> = self
             .core
-            .clients_of(&self.user)
+            .clients
+            .of_user(&self.user)
             .iter()
             .flat_map(|client| client.membership.lock().rooms())
             .collect();
@@ -82,9 +83,9 @@ impl UserRooms {
     }
 
     fn leave_rooms(&self, mut rooms: Vec<RoomId>) -> Vec<RoomId> {
-        let clients = self.core.clients_of(&self.user);
+        let clients = self.core.clients.of_user(&self.user);
         rooms.retain(|id| {
-            let Some(room) = self.core.registry.find(id) else {
+            let Some(room) = self.core.rooms.find(id) else {
                 return false;
             };
             clients

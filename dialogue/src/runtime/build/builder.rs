@@ -3,15 +3,11 @@
 use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::Dispatch;
 
-use crate::connection::{Flushers, Handshake, Identity, Refusal};
+use super::check::{BuildError, check_limits, is_base_path, known_events, rooms};
+use crate::connection::{Handshake, Identity, Refusal};
 use crate::containment::HookOutcome;
 use crate::contract::{Contract, RoomSet};
 use crate::delivery::Delivery;
@@ -20,13 +16,13 @@ use crate::id::EventName;
 use crate::limits::Limits;
 use crate::log::{EvictedHistory, HistoryManager, HistoryQuery};
 use crate::room::RoomDeclaration;
-use crate::runtime::build::check::{BuildError, check_limits, is_base_path, known_events, registry};
-use crate::runtime::core::{Client, Clients, Core, Dialogue, RoomHandle};
+use crate::runtime::clients::Clients;
+use crate::runtime::continuity::part::Continuity;
+use crate::runtime::core::{Client, Core, Dialogue, HttpPolicy, PublishedContract, RoomHandle};
+use crate::runtime::handlers::listeners::Listeners;
+use crate::runtime::history::keep::History;
 use crate::runtime::hooks::definition::{Hook, Hooks};
-
-/// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
-/// would otherwise pile up 5,000 of them.
-const NOTIFICATIONS: usize = 1024;
+use crate::runtime::lifecycle::Lifecycle;
 
 /// Describes a server: what [`Dialogue::builder`] returns. Every part has a default but the rooms.
 ///
@@ -358,39 +354,36 @@ impl Builder {
             .collect::<Result<_, _>>()?;
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
-        let registry = registry(&self.declarations, &known_events, self.limits.max_rooms)?;
-        let history = self.history.unwrap_or_default();
-        history.bound_bytes(self.limits.history_bytes);
+        let rooms = rooms(&self.declarations, known_events, self.limits.max_rooms)?;
+        let limits = self.limits.with_durations_bounded();
+        let history = History::new(
+            self.history.unwrap_or_default(),
+            &limits,
+            self.hooks.on_history_evicted.is_some(),
+            self.hooks.load_history.is_some(),
+        );
         Ok(Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
-                limits: self.limits.with_durations_bounded(),
-                registry,
-                known_events,
-                clients: RwLock::new(Clients::default()),
-                announcing: Mutex::new(()),
-                clients_gone: Notify::new(),
-                resumes: Default::default(),
-                triggered_keys: Default::default(),
-                flushers: Flushers::default(),
-                next_client: AtomicU64::new(0),
+                rooms,
+                clients: Clients::new(limits.connections_per_user),
+                limits,
                 history,
-                hand_over: Default::default(),
-                listeners: Default::default(),
-                tap: Default::default(),
-                idle_rooms: Default::default(),
-                notifications: Arc::new(Semaphore::new(NOTIFICATIONS)),
-                dropped: AtomicUsize::new(0),
+                listeners: Listeners::default(),
+                continuity: Continuity::default(),
+                http: HttpPolicy {
+                    base_path: self.base_path,
+                    allowed_origins,
+                    trust_client_identity: self.trust_client_identity,
+                },
+                lifecycle: Lifecycle::default(),
+                tap: Arc::default(),
+                contract: PublishedContract {
+                    fingerprint: contract.fingerprint(),
+                    contract,
+                },
                 application: self.application,
                 dispatch: self.dispatch,
-                fingerprint: contract.fingerprint(),
-                contract,
-                trust_client_identity: self.trust_client_identity,
-                allowed_origins,
-                base_path: self.base_path,
-                tasks: TaskTracker::new(),
-                stopping: CancellationToken::new(),
-                stopped: CancellationToken::new(),
             }),
         })
     }

@@ -10,9 +10,10 @@ use crate::limits::Limits;
 use crate::protocol::MAX_DEPTH;
 use crate::random::random_epoch;
 use crate::room::{
-    Blueprint, DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, NotAdded, Origin, Registry,
-    RoomCell, RoomDeclaration, RoomTemplate, Segment, Subscriptions,
+    DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration,
+    RoomTemplate, Segment, Subscriptions,
 };
+use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
 
 /// Why a server cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -166,11 +167,11 @@ pub(in crate::runtime) fn known_events(
 }
 
 /// The declared rooms and families, and those rooms that exist from the start.
-pub(in crate::runtime) fn registry(
+pub(in crate::runtime) fn rooms(
     declarations: &[&'static RoomDeclaration],
-    known: &Arc<KnownEvents>,
+    known: Arc<KnownEvents>,
     max_rooms: usize,
-) -> Result<Registry, BuildError> {
+) -> Result<Rooms, BuildError> {
     let mut blueprints: Vec<Blueprint> = Vec::new();
     for declaration in declarations {
         if blueprints
@@ -183,11 +184,11 @@ pub(in crate::runtime) fn registry(
         }
         blueprints.push(Blueprint {
             declaration,
-            template: Arc::new(template(declaration, known)?),
+            template: Arc::new(template(declaration, &known)?),
         });
     }
-    let registry = Registry::new(blueprints, max_rooms);
-    for (id, blueprint) in registry.fixed() {
+    let rooms = Rooms::new(blueprints, known, max_rooms);
+    for (id, blueprint) in rooms.fixed() {
         let room = RoomCell::new(
             RoomId::from(id),
             Arc::clone(&blueprint.template),
@@ -195,13 +196,13 @@ pub(in crate::runtime) fn registry(
             Origin::Server,
             random_epoch(),
         );
-        match registry.add(Arc::new(room)) {
+        match rooms.add(Arc::new(room)) {
             Ok(()) => {}
             Err(NotAdded::TooMany | NotAdded::Quota) => return Err(BuildError::TooManyRooms { max_rooms }),
             Err(NotAdded::Exists) => return Err(BuildError::DuplicateRoom { id: id.to_owned() }),
         }
     }
-    Ok(registry)
+    Ok(rooms)
 }
 
 /// Whether two declarations of different room sets claim an id in common; within a set the macro has seen to it.

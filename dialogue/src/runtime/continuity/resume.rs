@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::connection::ClientState;
 use crate::id::UserId;
 use crate::random::random_name;
+use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
 
 /// How long after its end a connection can be succeeded: longer than any backoff of a client that is still trying.
@@ -23,11 +24,11 @@ const MAX_ENDED: usize = 100_000;
 /// The secrets given out, each for the connection that it names.
 #[derive(Default)]
 pub(crate) struct Resumes {
-    state: Mutex<State>,
-    /// Forgets what has been kept for long enough.
-    pub(in crate::runtime) worker: SerialQueue,
-    /// The worker's task, for which the server's end does not wait.
-    pub(in crate::runtime) tasks: TaskTracker,
+    state: Arc<Mutex<State>>,
+    /// Forgets secrets that have been kept for long enough.
+    worker: SerialQueue,
+    /// The worker's task, which the graceful shutdown does not wait for.
+    tasks: TaskTracker,
 }
 
 #[derive(Default)]
@@ -76,25 +77,28 @@ impl Resumes {
         }
     }
 
-    /// When the next secret of an ended connection is to be forgotten.
-    pub(in crate::runtime) fn next_due(&self) -> Option<Instant> {
-        self.state.lock().ended.front().map(|(at, _)| *at + WINDOW)
-    }
-
-    /// Forgets the secrets of connections that have ended too long ago.
-    pub(in crate::runtime) fn expire(&self, now: Instant) {
+    /// Makes sure that the secrets of ended connections are forgotten when their time is over. Never waits.
+    pub(in crate::runtime) fn forget_in_time(&self, lifecycle: &Lifecycle) {
         let mut state = self.state.lock();
-        while let Some((at, _)) = state.ended.front() {
-            if now.duration_since(*at) < WINDOW && state.ended.len() <= MAX_ENDED {
-                return;
-            }
-            if let Some((_, secret)) = state.ended.pop_front() {
-                state.by_secret.remove(&secret);
-            }
+        state.expire(Instant::now());
+        if state.next_due().is_none() || lifecycle.is_stopping() {
+            return;
         }
-        // The memory of a wave of connections is not kept after it.
-        state.ended.shrink_to_fit();
-        state.by_secret.shrink_to_fit();
+        drop(state);
+        // Two minutes are long: meanwhile the task keeps nothing alive, and nobody waits for it.
+        let (state, stopping) = (Arc::downgrade(&self.state), lifecycle.stopping.clone());
+        let forget = async move {
+            while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
+                tokio::select! {
+                    () = stopping.cancelled() => return,
+                    () = tokio::time::sleep_until(due) => {}
+                }
+                if let Some(state) = state.upgrade() {
+                    state.lock().expire(Instant::now());
+                }
+            }
+        };
+        self.worker.push(1, &self.tasks, Box::pin(forget));
     }
 
     /// What a secret names, if it is of this user, `None` being nobody in particular. It is good for one use.
@@ -110,6 +114,28 @@ impl Resumes {
     /// Forgets every secret of a user.
     pub(crate) fn forget(&self, user: &str) {
         self.state.lock().by_secret.retain(|_, resume| *resume.user_id != *user);
+    }
+}
+
+impl State {
+    /// When the next secret of an ended connection is to be forgotten.
+    fn next_due(&self) -> Option<Instant> {
+        self.ended.front().map(|(at, _)| *at + WINDOW)
+    }
+
+    /// Forgets the secrets of connections that ended too long ago.
+    fn expire(&mut self, now: Instant) {
+        while let Some((at, _)) = self.ended.front() {
+            if now.duration_since(*at) < WINDOW && self.ended.len() <= MAX_ENDED {
+                return;
+            }
+            if let Some((_, secret)) = self.ended.pop_front() {
+                self.by_secret.remove(&secret);
+            }
+        }
+        // The memory of a wave of connections is not kept after it.
+        self.ended.shrink_to_fit();
+        self.by_secret.shrink_to_fit();
     }
 }
 
@@ -156,9 +182,9 @@ mod tests {
         );
         assert!(resumes.take(&secret(&early), None).is_none(), "a secret is good once");
         tokio::time::advance(WINDOW).await;
-        resumes.expire(Instant::now());
+        resumes.state.lock().expire(Instant::now());
         assert!(resumes.take(&secret(&late), None).is_none());
-        assert!(resumes.next_due().is_none());
+        assert!(resumes.state.lock().next_due().is_none());
     }
 
     #[test]

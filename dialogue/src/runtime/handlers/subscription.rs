@@ -60,7 +60,7 @@ where
         move |message: &Heard| {
             let Some(core) = core.upgrade() else { return };
             let job = handle(Arc::clone(&core), Arc::clone(&handler), Arc::clone(message), depth());
-            if !queue.push(core.limits.handler_queue, &core.tasks, Box::pin(job)) {
+            if !queue.push(core.limits.handler_queue, &core.lifecycle.tasks, Box::pin(job)) {
                 note_dropped(&core, message, &dropped);
             }
         }
@@ -94,7 +94,6 @@ where
 /// Counts an event that a handler does not get, and logs it. Called under the room's lock.
 fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
     let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
-    core.dropped.fetch_add(1, Ordering::Relaxed);
     // A line for each power of two: loud, without a flood of its own.
     if dropped.is_power_of_two() {
         core.log(|| {

@@ -1,4 +1,5 @@
-//! History as rooms use it: replay, pages, and the archive.
+//! History as rooms use it: what is kept and replayed, pages, and the archive of evicted events.
 
-mod archive;
-pub(super) mod replay;
+pub(super) mod archive;
+pub(super) mod keep;
+pub(super) mod page;

@@ -5,12 +5,17 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use crate::connection::{Handshake, Identity, Refusal};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::log::{EvictedHistory, HistoryQuery};
+
+/// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
+/// would otherwise pile up 5,000 of them.
+const NOTIFICATIONS: usize = 1024;
 
 /// An asynchronous hook, its argument a tuple where it takes several.
 pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;
@@ -38,6 +43,8 @@ pub(crate) struct Hooks<C, R> {
     pub(crate) before_each: Asked<(EventMessage, R), EventMessage>,
     pub(crate) after_each: Option<AfterEach>,
     pub(crate) on_triggered: Told<(Arc<EventMessage>, R)>,
+    /// Bounds the `on_triggered` hooks that run at once.
+    pub(crate) notifications: Arc<Semaphore>,
     pub(crate) on_history_evicted: Asked<EvictedHistory, ()>,
     pub(crate) load_history: Asked<HistoryQuery, Vec<EventMessage>>,
     /// Guards the inspector; without it there is none.
@@ -60,6 +67,7 @@ impl<C, R> Default for Hooks<C, R> {
             before_each: None,
             after_each: None,
             on_triggered: None,
+            notifications: Arc::new(Semaphore::new(NOTIFICATIONS)),
             on_history_evicted: None,
             load_history: None,
             #[cfg(feature = "inspector")]

@@ -67,7 +67,7 @@ impl Core {
         };
         let (core, depth) = (Arc::clone(self), depth());
         let job = async move { core.tell(depth, name, &hook, about).await };
-        queue.push(usize::MAX, &self.tasks, Box::pin(job));
+        queue.push(usize::MAX, &self.lifecycle.tasks, Box::pin(job));
     }
 
     /// Tells a hook of a client and a room, once the client's earlier ones have been told.

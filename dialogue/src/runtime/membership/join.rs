@@ -6,16 +6,19 @@ use bytes::Bytes;
 
 use crate::connection::{ClientState, Frame};
 use crate::id::{EventName, RoomId};
+use crate::limits::Limits;
 use crate::protocol::{self, LeftReason, ServerFrame, Since};
 use crate::random::random_epoch;
-use crate::room::{NoSeat, NotAdded, Origin, RoomCell, RoomState, Subscriptions};
+use crate::room::{NoSeat, Origin, RoomCell, RoomState, Subscriptions};
 use crate::runtime::core::Core;
-use crate::runtime::history::replay::{on_join, recover};
+use crate::runtime::history::keep::History;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::hooks::run::allowed;
 use crate::runtime::membership::leave::leave;
 use crate::runtime::observe::tap::Notice;
+use crate::runtime::rooms::announce::{add_room, remove_room};
 use crate::runtime::rooms::expiry::note_if_empty;
+use crate::runtime::rooms::registry::{NotAdded, Rooms};
 
 /// Why a client does not get into a room, or cannot change what it hears there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,8 +86,8 @@ pub(crate) async fn join(
     checked_depth(&core.limits).map_err(|reason| JoinError::Limited { reason })?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let found = match &request.epoch {
-        Some(epoch) => core.registry.find_incarnation(room_id, Some(epoch)),
-        None => find_or_prepare(core, room_id),
+        Some(epoch) => core.rooms.find_incarnation(room_id, Some(epoch)),
+        None => find_or_prepare(&core.rooms, room_id),
     };
     let mut room = found.ok_or_else(no_such_room)?;
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
@@ -111,8 +114,8 @@ pub(crate) async fn join(
         }
         if may_be_another(&room) {
             if room.lock().is_deleted() {
-                core.remove_room(&room, None);
-                room = find_or_prepare(core, room_id).ok_or_else(no_such_room)?;
+                remove_room(core, &room, None);
+                room = find_or_prepare(&core.rooms, room_id).ok_or_else(no_such_room)?;
             }
             room = make_present(core, room)?;
         }
@@ -137,10 +140,10 @@ pub(crate) async fn join(
 /// Adds an on-demand room to the registry, unless there is one of its id.
 fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, JoinError> {
     loop {
-        if let Some(there) = core.registry.find(&room.id) {
+        if let Some(there) = core.rooms.find(&room.id) {
             return Ok(there);
         }
-        match core.add_room(&room, None) {
+        match add_room(core, &room, None) {
             Ok(()) => return Ok(room),
             // By another, whose room may have gone again.
             Err(NotAdded::Exists) => {}
@@ -154,9 +157,9 @@ fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, 
 }
 
 /// The room of this id, or one that is ready to be added if its family makes rooms on demand.
-fn find_or_prepare(core: &Core, room_id: &str) -> Option<Arc<RoomCell>> {
-    core.registry.find(room_id).or_else(|| {
-        let blueprint = core.registry.blueprint(room_id)?;
+fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Option<Arc<RoomCell>> {
+    rooms.find(room_id).or_else(|| {
+        let blueprint = rooms.blueprint(room_id)?;
         if !blueprint.template.family.on_demand || !RoomId::is_valid(room_id) {
             return None;
         }
@@ -221,8 +224,16 @@ fn take_seat(
         .wanted
         .or_else(|| state.subscriptions(client.key).cloned())
         .unwrap_or_else(|| room.template.default_subscriptions.clone());
-    sit_down(core, client, room, &mut state, &subscriptions)?;
-    let (recovered, events) = catch_up(core, client, room, &mut state, &subscriptions, is_member, seat.since);
+    sit_down(&core.limits, client, room, &mut state, &subscriptions)?;
+    let (recovered, events) = catch_up(
+        &core.history,
+        client,
+        room,
+        &mut state,
+        &subscriptions,
+        is_member,
+        seat.since,
+    );
     let joined = ServerFrame::Joined {
         id,
         room_id: &room.id,
@@ -246,7 +257,7 @@ fn take_seat(
 /// Notes in the room and in the client that the one is in the other with these subscriptions; or neither, where that is
 /// over a limit.
 fn sit_down(
-    core: &Core,
+    limits: &Limits,
     client: &Arc<ClientState>,
     room: &RoomCell,
     state: &mut State,
@@ -257,13 +268,16 @@ fn sit_down(
         return Err(NotSeated::Refused(JoinError::Disconnected));
     }
     let is_member = state.contains(client.key);
-    if !is_member && membership.len() >= core.limits.rooms_per_client {
+    if !is_member && membership.len() >= limits.rooms_per_client {
         return Err(NotSeated::Refused(JoinError::Limited {
-            reason: format!("a client may be in {} rooms", core.limits.rooms_per_client),
+            reason: format!("a client may be in {} rooms", limits.rooms_per_client),
         }));
     }
-    within_subscriptions(core, membership.subscriptions_besides(&room.id) + subscriptions.count())
-        .map_err(NotSeated::Refused)?;
+    within_subscriptions(
+        limits,
+        membership.subscriptions_besides(&room.id) + subscriptions.count(),
+    )
+    .map_err(NotSeated::Refused)?;
     state
         .join(client.key, Arc::clone(client), subscriptions.clone())
         .map_err(|no_seat| match no_seat {
@@ -280,7 +294,7 @@ fn sit_down(
 
 /// What a client is sent of before it came, oldest first; and, if it says where it was, whether that is all that it missed.
 fn catch_up(
-    core: &Core,
+    history: &History,
     client: &ClientState,
     room: &RoomCell,
     state: &mut State,
@@ -293,7 +307,7 @@ fn catch_up(
         // may be on their way to it.
         true if *since.epoch == *room.epoch && state.has_heard_since(client.key, since.seq) => Some(Vec::new()),
         true => None,
-        false => recover(core, room, since, state.seq(), subscriptions).inspect(|_| {
+        false => history.missed(room, since, state.seq(), subscriptions).inspect(|_| {
             state.heard_from(client.key, since.seq);
         }),
     });
@@ -302,19 +316,16 @@ fn catch_up(
         // Its log begins here, whatever it was sent before.
         let top = state.seq();
         state.heard_from(client.key, top);
-        on_join(core, room, subscriptions)
+        history.for_new_member(room, subscriptions)
     });
     (recovered, events)
 }
 
 /// Whether a client may hold so many subscriptions over all its rooms.
-pub(in crate::runtime) fn within_subscriptions(core: &Core, count: usize) -> Result<(), JoinError> {
-    if count > core.limits.subscriptions_per_client {
+pub(in crate::runtime) fn within_subscriptions(limits: &Limits, count: usize) -> Result<(), JoinError> {
+    if count > limits.subscriptions_per_client {
         return Err(JoinError::Limited {
-            reason: format!(
-                "a client may hold {} subscriptions",
-                core.limits.subscriptions_per_client
-            ),
+            reason: format!("a client may hold {} subscriptions", limits.subscriptions_per_client),
         });
     }
     Ok(())
@@ -328,7 +339,7 @@ pub(crate) async fn ask_again(core: &Arc<Core>, client: &Arc<ClientState>) {
     }
     let rooms = client.membership.lock().rooms();
     for room in rooms {
-        let Some(room) = core.registry.find(&room) else {
+        let Some(room) = core.rooms.find(&room) else {
             continue;
         };
         if ask_before_join(core, client, &room).await.is_err() {
@@ -344,7 +355,7 @@ mod tests {
     use super::*;
     use crate::connection::{ClientKey, Membership, Outbox, Session};
     use crate::id::UserId;
-    use crate::runtime::delete;
+    use crate::runtime::delete_room;
     use crate::{Dialogue, Limits, RoomConfig};
 
     #[tokio::test]
@@ -389,7 +400,7 @@ mod tests {
     async fn a_room_that_two_make_at_once_is_one_that_is_found_or_has_been_deleted() {
         let dialogue = Dialogue::builder().build().expect("a server");
         let core = &dialogue.core;
-        let template = RoomConfig::new("room").template(Arc::clone(&core.known_events));
+        let template = RoomConfig::new("room").template(Arc::clone(&core.rooms.known_events));
         let template = Arc::new(template.expect("a template"));
         // Makes the room, and deletes it whoever has made it.
         let make_and_delete = || {
@@ -397,8 +408,8 @@ mod tests {
                 let template = Arc::clone(&template);
                 let room = RoomCell::new("room".into(), template, None, Origin::OnDemand, random_epoch());
                 let room = make_present(core, Arc::new(room)).expect("a room");
-                assert!(core.registry.holds(&room) || room.lock().is_deleted());
-                delete(core, &room, None);
+                assert!(core.rooms.holds(&room) || room.lock().is_deleted());
+                delete_room(core, &room, None);
             }
         };
         std::thread::scope(|scope| {

@@ -8,7 +8,7 @@ use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::tap::Notice;
-use crate::runtime::rooms::expiry::{forget_resumes_in_time, note_if_empty};
+use crate::runtime::rooms::expiry::note_if_empty;
 
 /// Takes a client out of a room: tells it, if it did not ask for it, and `on_left`. Returns whether it was in the room.
 pub(crate) fn leave(
@@ -60,12 +60,13 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         let (core, client) = (Arc::clone(core), Arc::clone(client));
         move || {
             let rooms = client.membership.lock().rooms();
-            for room in rooms.iter().filter_map(|room| core.registry.find(room)) {
+            for room in rooms.iter().filter_map(|room| core.rooms.find(room)) {
                 leave(&core, &client, &room, None, None);
             }
-            core.forget(&client);
+            core.continuity.resumes.ended(&client);
+            core.clients.remove(&client);
             let _ = client.departed.set(());
-            forget_resumes_in_time(&core);
+            core.continuity.resumes.forget_in_time(&core.lifecycle);
         }
     };
     let Some(hook) = core.hooks.on_disconnected.clone() else {
@@ -73,7 +74,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         return;
     };
     let (handle, core, depth) = (core.client(client), Arc::clone(core), depth());
-    let tasks = core.tasks.clone();
+    let tasks = core.lifecycle.tasks.clone();
     client.hooks.push(
         usize::MAX,
         &tasks,

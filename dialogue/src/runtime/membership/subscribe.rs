@@ -2,14 +2,14 @@
 
 use crate::connection::ClientState;
 use crate::id::EventName;
+use crate::limits::Limits;
 use crate::room::{RoomCell, Subscriptions};
-use crate::runtime::core::Core;
 use crate::runtime::membership::join::{JoinError, within_subscriptions};
 
 /// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
 /// history: the change holds for every later one.
 fn resubscribe(
-    core: &Core,
+    limits: &Limits,
     client: &ClientState,
     room: &RoomCell,
     change: impl FnOnce(Subscriptions) -> Result<Subscriptions, JoinError>,
@@ -18,7 +18,7 @@ fn resubscribe(
     let current = state.subscriptions(client.key).cloned().ok_or(JoinError::NotInRoom)?;
     let changed = change(current)?;
     let mut membership = client.membership.lock();
-    within_subscriptions(core, membership.subscriptions_besides(&room.id) + changed.count())?;
+    within_subscriptions(limits, membership.subscriptions_besides(&room.id) + changed.count())?;
     membership.set_subscriptions(&room.id, changed.count());
     state.set_subscriptions(client.key, changed);
     Ok(state.seq())
@@ -26,12 +26,12 @@ fn resubscribe(
 
 /// Adds one event to what a member hears.
 pub(crate) fn subscribe(
-    core: &Core,
+    limits: &Limits,
     client: &ClientState,
     room: &RoomCell,
     event: &EventName,
 ) -> Result<u64, JoinError> {
-    resubscribe(core, client, room, |current| {
+    resubscribe(limits, client, room, |current| {
         known(room, event)?;
         Ok(current.with(event))
     })
@@ -39,20 +39,20 @@ pub(crate) fn subscribe(
 
 /// Takes one event out of what a member hears.
 pub(crate) fn unsubscribe(
-    core: &Core,
+    limits: &Limits,
     client: &ClientState,
     room: &RoomCell,
     event: &EventName,
 ) -> Result<u64, JoinError> {
-    resubscribe(core, client, room, |current| {
+    resubscribe(limits, client, room, |current| {
         known(room, event)?;
         Ok(current.without(event, room.template.policy.closed_names()))
     })
 }
 
 /// Lets a member hear everything.
-pub(crate) fn subscribe_all(core: &Core, client: &ClientState, room: &RoomCell) -> Result<u64, JoinError> {
-    resubscribe(core, client, room, |_| Ok(Subscriptions::all()))
+pub(crate) fn subscribe_all(limits: &Limits, client: &ClientState, room: &RoomCell) -> Result<u64, JoinError> {
+    resubscribe(limits, client, room, |_| Ok(Subscriptions::all()))
 }
 
 fn known(room: &RoomCell, event: &EventName) -> Result<(), JoinError> {

@@ -1,7 +1,6 @@
 //! The way of an event: from a trigger, through every check, to the queues of those who hear it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
@@ -12,8 +11,9 @@ use crate::event::{EventDefinition, EventMessage, HistorySetting};
 use crate::id::{EventName, UserId};
 use crate::protocol::EventHead;
 use crate::room::{Origin, Party, RoomCell};
-use crate::runtime::core::{Core, wall_clock};
-use crate::runtime::history::replay::keep;
+use crate::runtime::clock::wall_clock;
+use crate::runtime::core::Core;
+use crate::runtime::history::archive;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::hooks::run::allowed;
 use crate::runtime::observe::tap::Notice;
@@ -134,11 +134,11 @@ fn deliver(
     core.limits.check_event(prepared.len()).map_err(Rejected::Limited)?;
     let limit = definition
         .map_or(HistorySetting::Off, EventDefinition::history)
-        .limit(core.history.config().max_events_per_type);
+        .limit(core.history.log.config().max_events_per_type);
 
     // From here on nothing waits: number, history and queues change as one.
     let mut state = room.lock();
-    if core.stopped.is_cancelled() {
+    if core.lifecycle.is_stopped() {
         return Err(Rejected::Stopped);
     }
     // A room on demand that nobody has come into is only asked about: another may have its id and its history.
@@ -152,7 +152,10 @@ fn deliver(
     message.seq = limit.map(|_| state.advance());
     let frame = prepared.finish(message.seq);
     if let (Some(limit), Some(seq)) = (limit, message.seq) {
-        keep(core, room, &message.event, seq, &frame.text, limit);
+        let queued = core
+            .history
+            .keep(&core.rooms, room, &message.event, seq, &frame.text, limit);
+        archive::start(core, queued);
     }
     let recipients = state
         .hearers(&message.event)
@@ -223,13 +226,12 @@ fn tell_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>
     let Some(on_triggered) = core.hooks.on_triggered.clone() else {
         return;
     };
-    let Ok(permit) = Arc::clone(&core.notifications).try_acquire_owned() else {
-        core.dropped.fetch_add(1, Ordering::Relaxed);
+    let Ok(permit) = Arc::clone(&core.hooks.notifications).try_acquire_owned() else {
         core.log(|| tracing::error!(hook = "on_triggered", event = %message.event, "too many run already; not told"));
         return;
     };
     let (core, room) = (Arc::clone(core), core.room(room));
-    core.clone().tasks.spawn(async move {
+    core.clone().lifecycle.tasks.spawn(async move {
         core.tell(depth, "on_triggered", &on_triggered, (message, room)).await;
         drop(permit);
     });

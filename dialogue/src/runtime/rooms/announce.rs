@@ -1,78 +1,60 @@
-//! Rooms come and go, and everyone is told.
+//! Adding and removing rooms, with the news of it for every client, the hooks and the observers.
 
 use std::sync::Arc;
 
-use crate::connection::{ClientState, Frame};
+use bytes::Bytes;
+
+use super::registry::NotAdded;
+use crate::connection::ClientState;
 use crate::protocol::{RoomInfo, ServerFrame};
-use crate::room::{NotAdded, RoomCell};
+use crate::room::RoomCell;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::definition::Told;
 use crate::runtime::observe::tap::Notice;
 
-impl Core {
-    /// Adds a room to those that there are, and tells everyone; `creator` by a reply.
-    pub(in crate::runtime) fn add_room(
-        self: &Arc<Self>,
-        room: &Arc<RoomCell>,
-        creator: Option<(&Arc<ClientState>, Option<i64>)>,
-    ) -> Result<(), NotAdded> {
-        let _in_turn = self.announcing.lock();
-        self.registry.add(Arc::clone(room))?;
-        self.announce(room, creator);
-        Ok(())
-    }
+/// A client that asked for a change of the rooms, and the id of its request: it receives a reply instead of the news.
+pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
 
-    /// Removes a room that has been deleted, unless somebody else has, and tells everyone; `requester` by a reply.
-    pub(in crate::runtime) fn remove_room(
-        self: &Arc<Self>,
-        room: &Arc<RoomCell>,
-        requester: Option<(&Arc<ClientState>, Option<i64>)>,
-    ) {
-        let _in_turn = self.announcing.lock();
-        if self.registry.remove(room) {
-            self.announce_end(room, requester);
-        }
-    }
-
-    /// Tells everyone, and `on_room_created`, that there is a new room; `creator` by a reply.
-    fn announce(self: &Arc<Self>, room: &Arc<RoomCell>, creator: Option<(&Arc<ClientState>, Option<i64>)>) {
+/// Adds a room and announces it to every client; `creator` receives a reply.
+pub(in crate::runtime) fn add_room(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    creator: Option<Requester<'_>>,
+) -> Result<(), NotAdded> {
+    core.rooms.add_and(room, || {
         if room.is_listed() {
-            let frame = |id| ServerFrame::RoomCreated { id, room: info(room) }.encode();
-            self.tell_everyone(&frame(None), creator.map(|(client, id)| (client, frame(id))));
+            announce(core, creator, |id| {
+                ServerFrame::RoomCreated { id, room: info(room) }.encode()
+            });
         }
-        self.tap
+        core.tap
             .offer(|| Notice::created(&room.id, &room.template.name, room.template.max_size));
-        self.tell_hook(room, "on_room_created", &self.hooks.on_room_created);
-    }
+        call_hook(core, room, "on_room_created", &core.hooks.on_room_created);
+    })
+}
 
-    /// Tells everyone, and `on_room_deleted`, that a room is no more; `requester` by a reply.
-    fn announce_end(self: &Arc<Self>, room: &Arc<RoomCell>, requester: Option<(&Arc<ClientState>, Option<i64>)>) {
+/// Removes a deleted room, unless it has been removed before, and announces that to every client; `requester` receives a
+/// reply.
+pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>) {
+    core.rooms.remove_and(room, || {
         if room.is_listed() {
-            let frame = |id| ServerFrame::RoomDeleted { id, room_id: &room.id }.encode();
-            self.tell_everyone(&frame(None), requester.map(|(client, id)| (client, frame(id))));
+            announce(core, requester, |id| {
+                ServerFrame::RoomDeleted { id, room_id: &room.id }.encode()
+            });
         }
-        self.tap.offer(|| Notice::deleted(&room.id));
-        self.tell_hook(room, "on_room_deleted", &self.hooks.on_room_deleted);
-    }
+        core.tap.offer(|| Notice::deleted(&room.id));
+        call_hook(core, room, "on_room_deleted", &core.hooks.on_room_deleted);
+    });
+}
 
-    /// Queues one frame for every client, except that one of them may be told otherwise.
-    pub(crate) fn tell_everyone(&self, frame: &bytes::Bytes, but: Option<(&Arc<ClientState>, bytes::Bytes)>) -> usize {
-        let clients = self.all_clients();
-        clients
-            .iter()
-            .filter(|client| {
-                let frame = match &but {
-                    Some((other, told)) if other.key == client.key => told.clone(),
-                    _ => frame.clone(),
-                };
-                client.outbox.push(Frame::Text(frame))
-            })
-            .count()
-    }
+/// Sends a frame to every client; the requester's frame carries the id of its request.
+fn announce(core: &Core, requester: Option<Requester<'_>>, frame: impl Fn(Option<i64>) -> Bytes) {
+    let reply = requester.map(|(client, id)| (client, frame(id)));
+    core.clients.broadcast(&frame(None), reply);
+}
 
-    fn tell_hook(self: &Arc<Self>, room: &Arc<RoomCell>, name: &'static str, hook: &Told<RoomHandle>) {
-        self.tell_in_turn(&room.hooks, name, hook, self.room(room));
-    }
+fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &Told<RoomHandle>) {
+    core.tell_in_turn(&room.hooks, name, hook, core.room(room));
 }
 
 /// What clients are told of a room.

@@ -1,16 +1,15 @@
-//! How rooms come into being and go.
+//! Creating rooms, for the server and for clients.
 
 use std::sync::Arc;
 
+use super::announce::{add_room, info};
+use super::expiry::note_if_empty;
+use super::registry::NotAdded;
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
-use crate::protocol::LeftReason;
 use crate::random::random_epoch;
-use crate::room::{NotAdded, Origin, RoomCell, RoomPlan, RoomTemplate};
+use crate::room::{Origin, RoomCell, RoomPlan, RoomTemplate};
 use crate::runtime::core::Core;
-use crate::runtime::membership::leave::left;
-use crate::runtime::rooms::announce::info;
-use crate::runtime::rooms::expiry::note_if_empty;
 
 /// Why a room cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,12 +53,12 @@ pub(crate) fn create(
     plan: RoomPlan,
     created_by: Option<UserId>,
 ) -> Result<Arc<RoomCell>, CreateRoomError> {
-    if core.is_stopping() {
+    if core.lifecycle.is_stopping() {
         return Err(CreateRoomError::Stopped);
     }
     let (id, template) = match plan {
         RoomPlan::Declared(id) => {
-            let blueprint = RoomId::is_valid(&id).then(|| core.registry.blueprint(&id)).flatten();
+            let blueprint = RoomId::is_valid(&id).then(|| core.rooms.blueprint(&id)).flatten();
             let template = blueprint.map(|blueprint| Arc::clone(&blueprint.template));
             let Some(template) = template else {
                 return Err(CreateRoomError::InvalidId { room: id });
@@ -71,11 +70,11 @@ pub(crate) fn create(
             if !RoomId::is_valid(&id) {
                 return Err(CreateRoomError::InvalidId { room: id });
             }
-            if core.registry.blueprint(&id).is_some() {
+            if core.rooms.blueprint(&id).is_some() {
                 return Err(CreateRoomError::Reserved { room: id });
             }
             let template = config
-                .template(Arc::clone(&core.known_events))
+                .template(Arc::clone(&core.rooms.known_events))
                 .map_err(|reason| CreateRoomError::InvalidConfig { reason })?;
             (id, Arc::new(template))
         }
@@ -86,7 +85,7 @@ pub(crate) fn create(
         .map_err(|_| CreateRoomError::InvalidConfig {
             reason: "name and description are too long to be told to clients".to_owned(),
         })?;
-    core.add_room(&room, None).map_err(|not_added| match not_added {
+    add_room(core, &room, None).map_err(|not_added| match not_added {
         NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
         NotAdded::TooMany | NotAdded::Quota => CreateRoomError::TooMany,
     })?;
@@ -109,10 +108,10 @@ pub(crate) fn create_for(
     wanted: crate::protocol::NewRoom,
 ) -> Result<(), ClientCreateError> {
     let blueprint = core
-        .registry
+        .rooms
         .blueprint(&wanted.id)
         .filter(|blueprint| blueprint.template.family.client_created.is_some())
-        .ok_or_else(|| match core.registry.find(&wanted.id) {
+        .ok_or_else(|| match core.rooms.find(&wanted.id) {
             Some(_) => ClientCreateError::Exists,
             None => ClientCreateError::NotPermitted,
         })?;
@@ -138,36 +137,10 @@ pub(crate) fn create_for(
         },
         random_epoch(),
     ));
-    core.add_room(&room, Some((creator, id)))
-        .map_err(|not_added| match not_added {
-            NotAdded::Exists => ClientCreateError::Exists,
-            NotAdded::TooMany | NotAdded::Quota => ClientCreateError::Limited,
-        })?;
+    add_room(core, &room, Some((creator, id))).map_err(|not_added| match not_added {
+        NotAdded::Exists => ClientCreateError::Exists,
+        NotAdded::TooMany | NotAdded::Quota => ClientCreateError::Limited,
+    })?;
     note_if_empty(core, &room);
     Ok(())
-}
-
-/// Deletes a room: its members leave and are told, and so is everyone. Returns whether it was there.
-pub(crate) fn delete(
-    core: &Arc<Core>,
-    room: &Arc<RoomCell>,
-    requester: Option<(&Arc<ClientState>, Option<i64>)>,
-) -> bool {
-    // A room on demand that `before_join` is asked about is none yet: another may have its id and its history.
-    if !core.registry.holds(room) {
-        return false;
-    }
-    {
-        let mut state = room.lock();
-        let Some(members) = state.delete() else {
-            return false;
-        };
-        for client in members {
-            left(core, &client, room, None, Some(LeftReason::RoomDeleted), 0);
-        }
-        // Before the id can be taken again: what a new room keeps is not to be cleared.
-        core.history.forget_room(&room.id);
-    }
-    core.remove_room(room, requester);
-    true
 }

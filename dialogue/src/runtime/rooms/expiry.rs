@@ -1,27 +1,28 @@
-//! What ends by time: rooms that nobody has been in for a while, if they are on demand or their creator is an anonymous user
-//! who is gone, and the secrets of connections that have ended.
+//! The expiry of empty rooms: on-demand rooms, and those of an anonymous user that has gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::announce::remove_room;
+use super::idle::Empty;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::rooms::idle::Empty;
+use crate::runtime::history::archive;
 
 /// How often it is looked whether the creator of an empty room is still there, at most.
 const FIND_GONE: Duration = Duration::from_secs(1);
 
 /// Notes it if a room is empty that goes after a while then. Never waits.
 pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
-    if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.is_stopping() {
+    if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.lifecycle.is_stopping() {
         return;
     }
     let Some(joins) = room.lock().note_empty() else {
         return;
     };
-    core.idle_rooms.push(Empty {
+    core.rooms.idle.push(Empty {
         room: Arc::downgrade(room),
         since: Instant::now(),
         joins,
@@ -29,26 +30,27 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
     });
     // One worker at work and one to come see all that waits.
     let worker = Arc::clone(core);
-    core.idle_rooms
+    core.rooms
+        .idle
         .worker
-        .push(1, &core.tasks, Box::pin(async move { work(&worker).await }));
+        .push(1, &core.lifecycle.tasks, Box::pin(async move { work(&worker).await }));
 }
 
 /// Removes what has been empty for long enough, until nothing waits.
 async fn work(core: &Arc<Core>) {
-    while let Some(since) = core.idle_rooms.first_since() {
+    while let Some(since) = core.rooms.idle.first_since() {
         tokio::select! {
-            () = core.stopping.cancelled() => return,
+            () = core.lifecycle.stopping() => return,
             () = tokio::time::sleep_until(since + core.limits.on_demand_idle) => {}
         }
-        let Some(empty) = core.idle_rooms.pop() else {
+        let Some(empty) = core.rooms.idle.pop() else {
             return;
         };
         let Some(room) = empty.room.upgrade() else {
             continue;
         };
         match stays_for_its_creator(core, &room, &empty) {
-            Some(empty) => core.idle_rooms.push(empty),
+            Some(empty) => core.rooms.idle.push(empty),
             None => retire(core, &room, empty.joins),
         }
     }
@@ -61,7 +63,7 @@ fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<
         return None;
     }
     let creator = room.created_by.as_ref()?;
-    let abandoned = core.clients.read().of_user(creator).next().is_none();
+    let abandoned = !core.clients.user_has(creator, |_| true);
     if abandoned && empty.abandoned {
         return None;
     }
@@ -75,28 +77,6 @@ fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<
     })
 }
 
-/// Sees to it that the secrets of ended connections are forgotten when their time is over. Never waits.
-pub(in crate::runtime) fn forget_resumes_in_time(core: &Arc<Core>) {
-    core.resumes.expire(Instant::now());
-    if core.resumes.next_due().is_none() || core.is_stopping() {
-        return;
-    }
-    // Two minutes are long: meanwhile it keeps nothing alive, and nobody waits for it.
-    let (worker, stopping) = (Arc::downgrade(core), core.stopping.clone());
-    let forget = async move {
-        while let Some(due) = worker.upgrade().and_then(|core| core.resumes.next_due()) {
-            tokio::select! {
-                () = stopping.cancelled() => return,
-                () = tokio::time::sleep_until(due) => {}
-            }
-            if let Some(core) = worker.upgrade() {
-                core.resumes.expire(Instant::now());
-            }
-        }
-    };
-    core.resumes.worker.push(1, &core.resumes.tasks, Box::pin(forget));
-}
-
 /// Removes a room that is empty and has been since `joins`; its history is handed over.
 fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     {
@@ -104,7 +84,7 @@ fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
         if !state.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
-        core.hand_over(core.history.forget_room(&room.id));
+        archive::start(core, core.history.archive_room(&core.rooms, room));
     }
-    core.remove_room(room, None);
+    remove_room(core, room, None);
 }

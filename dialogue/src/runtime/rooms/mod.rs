@@ -4,3 +4,4 @@ pub(super) mod announce;
 pub(super) mod create;
 pub(super) mod expiry;
 pub(super) mod idle;
+pub(super) mod registry;

@@ -12,14 +12,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
 use super::stall::{Noting, Stall};
 use super::upgrade::AcceptedAt;
-use crate::connection::Close;
 use crate::error::Error;
-use crate::protocol::CloseCode;
 use crate::runtime::{Core, Dialogue};
 
 /// The pause after the system had no more file descriptors: clients that are in stay, and some may leave.
@@ -32,13 +30,6 @@ const BACKLOG: u32 = 4096;
 /// How long a response waits for a client that reads nothing of it, as long as the server is not stopping. A browser stops
 /// reading, too, when what it plays is paused.
 pub(in crate::transport) const HTTP_WRITE_DEADLINE: Duration = Duration::from_secs(60);
-
-/// What is kept of the drain's deadline for tasks to notice that they are to end.
-const FORCED_END: Duration = Duration::from_secs(1);
-
-/// The part of the drain's deadline, as its divisor, that is kept for the history if something does not end: 5 s of the
-/// default, as long as `on_history_evicted` may take once.
-const HAND_OVER_SHARE: u32 = 6;
 
 impl Dialogue {
     /// Listens on an address in the background and returns the address that was bound, which tells the port where 0 was
@@ -61,14 +52,17 @@ impl Dialogue {
     ///
     /// As [`start`](Self::start).
     pub async fn start_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<SocketAddr, Error> {
-        if self.core.is_stopping() {
+        if self.core.lifecycle.is_stopping() {
             return Err(Error::Stopped);
         }
         let address = address.into();
         let bind = |source| Error::Bind { address, source };
         let listener = listen(address).map_err(bind)?;
         let bound = listener.local_addr().map_err(bind)?;
-        self.core.tasks.spawn(accept(Arc::clone(&self.core), listener, app));
+        self.core
+            .lifecycle
+            .tasks
+            .spawn(accept(Arc::clone(&self.core), listener, app));
         self.core.log(|| tracing::info!(address = %bound, "listening"));
         Ok(bound)
     }
@@ -122,72 +116,15 @@ impl Dialogue {
         tokio::select! {
             () = signals.next() => {}
             // Somebody else stops it.
-            () = self.core.stopping.cancelled() => {}
+            () = self.core.lifecycle.stopping() => {}
         }
         tokio::select! {
             drained = self.stop() => drained,
             () = signals.next() => {
-                self.core.stopped.cancel();
+                self.core.lifecycle.stopped.cancel();
                 Ok(())
             }
         }
-    }
-
-    /// Stops: refuses new connections, sends what waits, closes every connection with 1012, by which clients know to come
-    /// back, lets hooks and handlers end, and hands the history in memory to `on_history_evicted`. Returns when every task
-    /// has ended. May be called more than once; each call waits for the same end. Where something does not end, the last sixth
-    /// of the deadline is the history's.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DrainTimedOut`] if something still ran at [`Limits::drain_deadline`](crate::Limits::drain_deadline); it
-    /// has been ended by force.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, the server is stopping all the same, but nobody forces an end at the deadline.
-    pub async fn stop(&self) -> Result<(), Error> {
-        let core = &self.core;
-        let deadline = Instant::now() + core.limits.drain_deadline;
-        let soft_deadline = deadline - FORCED_END.min(core.limits.drain_deadline / 2);
-        core.stopping.cancel();
-        for client in core.all_clients() {
-            client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
-        }
-        core.tasks.close();
-        let quiet = timeout_at(soft_deadline - core.limits.drain_deadline / HAND_OVER_SHARE, async {
-            core.connections_gone().await;
-            // Hooks and handlers may trigger until the last of them has ended.
-            core.tasks.wait().await;
-        })
-        .await;
-        let remaining = core.tasks.len();
-        // What does not end does not cost the history.
-        core.end_triggers();
-        core.hand_over_everything();
-        let handed_over = timeout_at(soft_deadline, core.hand_over.idle()).await;
-        core.listeners.close();
-        if quiet.is_ok() && handed_over.is_ok() {
-            core.log(|| tracing::info!("stopped"));
-            return Ok(());
-        }
-        let (remaining, lost) = (remaining.max(core.tasks.len()), core.hand_over.len());
-        if lost > 0 {
-            core.log(|| {
-                tracing::error!(
-                    events = lost,
-                    "history is LOST: on_history_evicted had not taken it at the drain's deadline"
-                );
-            });
-        }
-        core.log(|| {
-            tracing::error!(
-                remaining,
-                "the drain's deadline has passed; what is left is ended by force"
-            )
-        });
-        let _ = timeout_at(deadline, core.tasks.wait()).await;
-        Err(Error::DrainTimedOut { remaining })
     }
 }
 
@@ -246,7 +183,7 @@ impl Signals {
 async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
     loop {
         let accepted = tokio::select! {
-            () = core.stopping.cancelled() => return,
+            () = core.lifecycle.stopping() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -254,7 +191,7 @@ async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
                 // Frames are whole messages; to wait for more of them would only delay them.
                 let _ = socket.set_nodelay(true);
                 let task = http_connection(Arc::clone(&core), socket, peer, app.clone());
-                core.tasks.spawn(task);
+                core.lifecycle.tasks.spawn(task);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -297,13 +234,13 @@ where
         biased;
         served = connection.as_mut() => served,
         () = stall.lasts(HTTP_WRITE_DEADLINE) => return,
-        () = core.stopping.cancelled() => {
+        () = core.lifecycle.stopping() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
                 served = connection.as_mut() => served,
                 () = stall.lasts(core.limits.write_deadline) => return,
-                () = core.stopped.cancelled() => return,
+                () = core.lifecycle.stopped() => return,
             }
         }
     };

@@ -64,8 +64,8 @@ impl Dialogue {
     /// peer's address; and call [`stop`](Dialogue::stop) before the process ends. [`serve_router`](Dialogue::serve_router)
     /// does both, and adds the deadline for headers that `axum::serve` has not.
     pub fn router(&self) -> axum::Router {
-        let base = &self.core.base_path;
-        let contract = &self.core.contract;
+        let base = &self.core.http.base_path;
+        let contract = &self.core.contract.contract;
         let types = document("text/plain; charset=utf-8", contract::typescript(contract));
         // A base path has no character that would end the text.
         let client = CLIENT.replace(USUAL_SOCKET, &format!("\"{base}/ws\""));
@@ -93,7 +93,7 @@ struct Entry {
 }
 
 async fn ready(State(entry): State<Entry>) -> StatusCode {
-    if entry.core.is_stopping() {
+    if entry.core.lifecycle.is_stopping() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::OK
@@ -110,14 +110,14 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
     let allowed = origin::may_connect(
         headers.get(ORIGIN).map(HeaderValue::as_bytes),
         headers.get(HOST).map(HeaderValue::as_bytes),
-        &core.allowed_origins,
+        &core.http.allowed_origins,
     );
     // A second Origin could say anything.
     if !allowed || headers.get_all(ORIGIN).iter().count() > 1 {
         core.log(|| tracing::warn!(origin = ?headers.get(ORIGIN), "an upgrade from a foreign origin was refused"));
         return (StatusCode::FORBIDDEN, "this origin may not connect").into_response();
     }
-    if core.is_stopping() {
+    if core.lifecycle.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
     }
     let peer = request
@@ -168,7 +168,7 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
             }
         }
     };
-    core.tasks.spawn(task);
+    core.lifecycle.tasks.spawn(task);
     switching
 }
 

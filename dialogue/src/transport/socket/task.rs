@@ -37,7 +37,7 @@ pub(crate) async fn serve_until_stopped<R, W>(
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let stopped = core.stopped.clone();
+    let stopped = core.lifecycle.stopped.clone();
     tokio::select! {
         () = serve(core, halves, presented, connect_by) => {}
         () = stopped.cancelled() => {}
@@ -50,8 +50,8 @@ where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let flusher = core.flushers.assign();
-    duplex::run(halves, &core.limits, &core.tasks, flusher, async |incoming| {
+    let flusher = core.clients.assign_flusher();
+    duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, async |incoming| {
         let mut reader = Reader::new(incoming, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
         reader.incoming
@@ -79,7 +79,7 @@ where
     let mut greeting = Box::pin(greet(core, reader, presented.as_deref(), connect_by));
     let greeted = tokio::select! {
         greeted = timeout_at(connect_by, greeting.as_mut()) => Some(greeted),
-        () = core.stopping.cancelled() => None,
+        () = core.lifecycle.stopping() => None,
     };
     give_up(core, greeting);
     let client = match greeted {
@@ -100,7 +100,7 @@ where
     };
     let conversation = Conversation::new(Arc::clone(core), client, presented);
     conversation.announce();
-    if core.is_stopping() {
+    if core.lifecycle.is_stopping() {
         reader.end(CloseCode::Restarting, "the server is stopping");
         return;
     }

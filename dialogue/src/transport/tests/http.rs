@@ -57,7 +57,7 @@ async fn who_reads_nothing_holds_up_a_drain_for_the_write_deadline_only() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let (_ours, served) = ask_for_much(&dialogue).await;
     let began = Instant::now();
-    dialogue.core.stopping.cancel();
+    dialogue.core.lifecycle.stopping.cancel();
     served.await.expect("it ends in order");
     assert_eq!(began.elapsed().as_secs(), dialogue.core.limits.write_deadline.as_secs());
 }

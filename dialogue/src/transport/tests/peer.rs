@@ -33,7 +33,7 @@ pub(super) struct Peer {
 fn serve(dialogue: &Dialogue, socket: DuplexStream) {
     let core = Arc::clone(&dialogue.core);
     let connect_by = Instant::now() + core.limits.connect_deadline;
-    let tasks = core.tasks.clone();
+    let tasks = core.lifecycle.tasks.clone();
     tasks.spawn(socket::serve(core, tokio::io::split(socket), None, connect_by));
 }
 

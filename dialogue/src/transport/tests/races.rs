@@ -122,7 +122,7 @@ fn assert_agreement(dialogue: &Dialogue) {
         // Who is in a room changes only under its lock.
         let state = room.cell.lock();
         let present: BTreeSet<String> = state.members().map(|client| client.id.to_string()).collect();
-        let clients = dialogue.core.all_clients();
+        let clients = dialogue.core.clients.all();
         let believing = clients
             .iter()
             .filter(|client| client.membership.lock().contains(room.id()));
@@ -132,13 +132,13 @@ fn assert_agreement(dialogue: &Dialogue) {
 }
 
 async fn assert_nothing_is_left(dialogue: &Dialogue, ledger: &Ledger) {
-    dialogue.core.connections_gone().await;
+    dialogue.core.clients.all_gone().await;
     assert_eq!(dialogue.clients(), []);
     for room in dialogue.rooms() {
         assert_eq!(room.size(), 0);
     }
-    dialogue.core.tasks.close();
-    dialogue.core.tasks.wait().await;
+    dialogue.core.lifecycle.tasks.close();
+    dialogue.core.lifecycle.tasks.wait().await;
     ledger.assert_everybody_has_left();
 }
 

@@ -69,7 +69,7 @@ async fn on_connected_is_told_of_everybody_of_whom_on_disconnected_is() {
         })
         .build()
         .expect("a server");
-    stopping.set(dialogue.core.stopping.clone()).expect("once");
+    stopping.set(dialogue.core.lifecycle.stopping.clone()).expect("once");
     let mut peer = Peer::connect(&dialogue, 10_000).await;
     assert_eq!(peer.receive_close().await, CloseCode::Restarting.code());
     settle().await;
@@ -88,11 +88,12 @@ async fn a_successor_waits_for_an_end_that_another_thread_has_begun() {
         .expect("a server");
     let mut first = Peer::connect(&dialogue, 10_000).await;
     let resume = first.receive_type("connected").await["resume"].clone();
-    let client = Arc::clone(&dialogue.core.all_clients()[0]);
+    let client = Arc::clone(&dialogue.core.clients.all()[0]);
     assert!(client.membership.lock().end(), "as the other thread begins");
     let mut second = Peer::connect_again(&dialogue, 10_000, resume.as_str()).await;
     assert_eq!(second.drain().await, [], "it waits");
-    dialogue.core.forget(&client);
+    dialogue.core.continuity.resumes.ended(&client);
+    dialogue.core.clients.remove(&client);
     client.departed.set(()).expect("once");
     second.receive_type("connected").await;
     assert_eq!(

@@ -1,15 +1,17 @@
-//! Every room there is, and every room there could be.
+//! The rooms of this server: those that exist, and the declarations from which others can be created.
+//!
+//! Owns the maps by id, the bound on all rooms, each user's quota of created rooms, and the order in which additions and
+//! removals are announced. [`super::create`] and [`super::expiry`] decide which rooms come and go.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
-use super::cell::{Origin, RoomCell};
-use super::config::RoomTemplate;
-use super::{IdPattern, RoomDeclaration, RoomRef, Segment};
+use super::idle::IdleRooms;
 use crate::id::{RoomId, UserId};
+use crate::room::{IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
 
 /// A declared room or family, ready to make rooms from.
 #[derive(Debug)]
@@ -19,16 +21,21 @@ pub(crate) struct Blueprint {
 }
 
 /// The rooms of a server.
-#[derive(Debug)]
-pub(crate) struct Registry {
+pub(crate) struct Rooms {
     fixed: HashMap<&'static str, Blueprint>,
     families: Vec<Blueprint>,
+    /// Every event that the server knows by name.
+    pub(crate) known_events: Arc<KnownEvents>,
     max_rooms: usize,
-    rooms: RwLock<Rooms>,
+    present: RwLock<Present>,
+    /// Held while a room is added or removed and everyone receives the news, so that the news keeps that order.
+    announcing: Mutex<()>,
+    /// The empty rooms that will expire.
+    pub(super) idle: IdleRooms,
 }
 
 #[derive(Debug, Default)]
-struct Rooms {
+struct Present {
     by_id: HashMap<RoomId, Arc<RoomCell>>,
     /// Those that clients may see, in the order of their ids.
     listed: BTreeMap<RoomId, Arc<RoomCell>>,
@@ -47,8 +54,12 @@ pub(crate) enum NotAdded {
     Quota,
 }
 
-impl Registry {
-    pub(crate) fn new(blueprints: impl IntoIterator<Item = Blueprint>, max_rooms: usize) -> Self {
+impl Rooms {
+    pub(in crate::runtime) fn new(
+        blueprints: impl IntoIterator<Item = Blueprint>,
+        known_events: Arc<KnownEvents>,
+        max_rooms: usize,
+    ) -> Self {
         let (mut fixed, mut families) = (HashMap::new(), Vec::new());
         for blueprint in blueprints {
             match blueprint.declaration.id {
@@ -61,8 +72,11 @@ impl Registry {
         Self {
             fixed,
             families,
+            known_events,
             max_rooms,
-            rooms: RwLock::default(),
+            present: RwLock::default(),
+            announcing: Mutex::default(),
+            idle: IdleRooms::default(),
         }
     }
 
@@ -90,7 +104,7 @@ impl Registry {
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<RoomCell>> {
-        self.rooms.read().by_id.get(id).cloned()
+        self.present.read().by_id.get(id).cloned()
     }
 
     /// The room that is meant: a handle means its very room, and not another that has taken the id.
@@ -110,44 +124,65 @@ impl Registry {
     }
 
     /// Adds a room, all checks and the addition in one step.
-    pub(crate) fn add(&self, room: Arc<RoomCell>) -> Result<(), NotAdded> {
+    pub(in crate::runtime) fn add(&self, room: Arc<RoomCell>) -> Result<(), NotAdded> {
         let account = self.account(&room);
-        let mut rooms = self.rooms.write();
-        if rooms.by_id.contains_key(&room.id) {
+        let mut present = self.present.write();
+        if present.by_id.contains_key(&room.id) {
             return Err(NotAdded::Exists);
         }
-        if rooms.by_id.len() >= self.max_rooms {
+        if present.by_id.len() >= self.max_rooms {
             return Err(NotAdded::TooMany);
         }
         if let Some(account) = account {
             let quota = room.template.family.client_created.unwrap_or(0);
-            let created = rooms.created.entry(account).or_default();
+            let created = present.created.entry(account).or_default();
             if *created >= quota {
                 return Err(NotAdded::Quota);
             }
             *created += 1;
         }
         if room.is_listed() {
-            rooms.listed.insert(room.id.clone(), Arc::clone(&room));
+            present.listed.insert(room.id.clone(), Arc::clone(&room));
         }
-        rooms.by_id.insert(room.id.clone(), room);
+        present.by_id.insert(room.id.clone(), room);
         Ok(())
     }
 
+    /// Adds a room and then announces it. No other room is added or removed in between.
+    pub(super) fn add_and(&self, room: &Arc<RoomCell>, announce: impl FnOnce()) -> Result<(), NotAdded> {
+        let _in_order = self.announcing.lock();
+        self.add(Arc::clone(room))?;
+        announce();
+        Ok(())
+    }
+
+    /// Removes this very room, if it is still there, and then announces its removal. No other room is added or removed in
+    /// between.
+    pub(super) fn remove_and(&self, room: &Arc<RoomCell>, announce: impl FnOnce()) {
+        let _in_order = self.announcing.lock();
+        if self.remove(room) {
+            announce();
+        }
+    }
+
     /// Removes this very room; another one of the same id stays. Returns whether it was there.
-    pub(crate) fn remove(&self, room: &Arc<RoomCell>) -> bool {
-        let mut rooms = self.rooms.write();
-        if !rooms.by_id.get(&room.id).is_some_and(|there| Arc::ptr_eq(there, room)) {
+    fn remove(&self, room: &Arc<RoomCell>) -> bool {
+        let mut present = self.present.write();
+        if !present
+            .by_id
+            .get(&room.id)
+            .is_some_and(|there| Arc::ptr_eq(there, room))
+        {
             return false;
         }
-        rooms.by_id.remove(&room.id);
-        rooms.listed.remove(&room.id);
+        present.by_id.remove(&room.id);
+        present.listed.remove(&room.id);
         if let Some(account) = self.account(room)
-            && let Some(created) = rooms.created.get_mut(&account)
+            && let Some(created) = present.created.get_mut(&account)
         {
             *created -= 1;
             if *created == 0 {
-                rooms.created.remove(&account);
+                present.created.remove(&account);
             }
         }
         true
@@ -172,18 +207,18 @@ impl Registry {
     /// How many rooms there are.
     #[cfg(feature = "inspector")]
     pub(crate) fn len(&self) -> usize {
-        self.rooms.read().by_id.len()
+        self.present.read().by_id.len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<RoomCell>> {
-        self.rooms.read().by_id.values().cloned().collect()
+        self.present.read().by_id.values().cloned().collect()
     }
 
     /// A page of the rooms that clients may see, after an id, and whether there are more.
     pub(crate) fn listed(&self, after: Option<&str>, max: usize) -> (Vec<Arc<RoomCell>>, bool) {
-        let rooms = self.rooms.read();
+        let present = self.present.read();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut following = rooms
+        let mut following = present
             .listed
             .range::<str, _>((from, Bound::Unbounded))
             .map(|(_, room)| Arc::clone(room));

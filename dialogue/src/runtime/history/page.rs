@@ -1,110 +1,20 @@
-//! History as rooms use it: keeping events, sending them to who joins, and pages that go on where memory ends.
+//! Pages of history: from memory, then from the queue of evicted events, then from `load_history`.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::keep::History;
 use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::log::archive_queue::Series;
-use crate::log::{Bounds, Cursor, HistoryQuery, Page, Reach, Recovery, StoredEvent};
-use crate::protocol::{EventHead, Since};
-use crate::room::{Origin, RoomCell, Subscriptions, SyncHistory};
+use crate::log::{Cursor, HistoryQuery, Page, Reach, StoredEvent};
+use crate::protocol::EventHead;
+use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
 use crate::runtime::hooks::run::allowed;
-
-/// Keeps an event, and hands over what had to make room for it. Called under the room's lock.
-pub(in crate::runtime) fn keep(
-    core: &Arc<Core>,
-    room: &RoomCell,
-    event: &EventName,
-    seq: u64,
-    frame: &Bytes,
-    limit: usize,
-) {
-    let kept = StoredEvent {
-        event: event.clone(),
-        seq: Some(seq),
-        body: frame.clone(),
-    };
-    if core.hooks.on_history_evicted.is_none() {
-        // What is returned is dropped here, where the history is not locked any more.
-        core.history.append(&room.id, kept, limit, |evicted| evicted);
-        return;
-    }
-    let queued = core
-        .history
-        .append(&room.id, kept, limit, |evicted| core.queue_for_hand_over(evicted));
-    core.see_to_hand_over(queued);
-}
-
-/// What a client that joins anew is sent, oldest first. Called under the room's lock.
-pub(in crate::runtime) fn on_join(core: &Core, room: &RoomCell, subscriptions: &Subscriptions) -> Vec<Bytes> {
-    let per_type = match room.template.sync_history_on_join {
-        SyncHistory::Off => return Vec::new(),
-        SyncHistory::All => None,
-        SyncHistory::PerType(count) => Some(count),
-    };
-    core.history
-        .recent(
-            &room.id,
-            &|event| subscriptions.hears(event),
-            per_type,
-            replay_bounds(core),
-        )
-        .into_iter()
-        .map(frame)
-        .collect()
-}
-
-/// What a client that comes back is due, oldest first: every event with history after its position that it is subscribed
-/// to. `None` if not all of that can be given. `top` is the room's last number. Called under the room's lock.
-pub(in crate::runtime) fn recover(
-    core: &Core,
-    room: &RoomCell,
-    since: &Since,
-    top: u64,
-    subscriptions: &Subscriptions,
-) -> Option<Vec<Bytes>> {
-    if *since.epoch != *room.epoch || since.seq > top {
-        return None;
-    }
-    let hears = |event: &str| subscriptions.hears(event);
-    match core.history.since(&room.id, since.seq, &hears, replay_bounds(core)) {
-        Recovery::Recovered(events) => Some(events.into_iter().map(frame).collect()),
-        Recovery::Lost => None,
-    }
-}
-
-/// The newest events of all types that memory keeps, newest first: one page.
-#[cfg(feature = "inspector")]
-pub(crate) fn recent(core: &Core, room: &RoomCell) -> Vec<Bytes> {
-    let events = core.history.recent(&room.id, &|_| true, None, page_bounds(core));
-    events.into_iter().rev().map(frame).collect()
-}
-
-/// How much a page may hold.
-fn page_bounds(core: &Core) -> Bounds {
-    Bounds {
-        events: core.limits.history_page_events,
-        bytes: core.limits.history_page_bytes,
-    }
-}
-
-/// How much may be replayed at once.
-fn replay_bounds(core: &Core) -> Bounds {
-    Bounds {
-        events: core.limits.replay_events,
-        bytes: core.limits.replay_bytes,
-    }
-}
-
-/// A stored event as it is sent.
-fn frame(event: StoredEvent) -> Bytes {
-    event.body
-}
 
 /// A loaded event as it is sent.
 fn encoded(message: &EventMessage) -> Bytes {
@@ -128,13 +38,13 @@ pub(crate) async fn page(
     event: &EventName,
     cursor: Cursor,
 ) -> Result<HistoryPage, String> {
-    let bounds = page_bounds(core);
-    let Some(known) = known(core, room, event, cursor.at_most(bounds.events), bounds) else {
+    let bounds = core.history.page;
+    let Some(known) = known(&core.history, room, event, cursor.at_most(bounds.events)) else {
         return Ok(HistoryPage::default());
     };
-    let mut events: Vec<Bytes> = known.events.into_iter().map(frame).collect();
+    let mut events: Vec<Bytes> = known.events.into_iter().map(StoredEvent::into_frame).collect();
     let mut more = known.more;
-    if !more && core.hooks.load_history.is_some() {
+    if !more && core.history.loads {
         let missing = known.rest.span();
         let query = HistoryQuery {
             room_id: room.id.clone(),
@@ -181,7 +91,7 @@ impl Known {
 
 /// What memory has of a page, and what waits to be handed over, if anybody can say what follows it. `None` if the room has
 /// been deleted.
-fn known(core: &Core, room: &RoomCell, event: &EventName, cursor: Cursor, bounds: Bounds) -> Option<Known> {
+fn known(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) -> Option<Known> {
     let mut known = Known {
         events: Vec::new(),
         more: false,
@@ -197,10 +107,10 @@ fn known(core: &Core, room: &RoomCell, event: &EventName, cursor: Cursor, bounds
     if room.origin == Origin::OnDemand && state.joins() == 0 {
         return Some(known);
     }
-    core.history.page(&room.id, event, cursor, bounds, |page, reach| {
+    history.log.page(&room.id, event, cursor, history.page, |page, reach| {
         known.add(page, reach);
-        if !known.more && core.hooks.load_history.is_some() {
-            let (page, reach) = core.hand_over.page(&Series::of(room, event), known.rest, bounds);
+        if !known.more && history.loads {
+            let (page, reach) = history.archive.page(&Series::of(room, event), known.rest, history.page);
             known.add(page, reach);
         }
     });

@@ -1,0 +1,148 @@
+//! The clients that are connected to this server.
+//!
+//! Owns the maps by id and by user, the quota of connections per user, and who sends what is queued for clients. Knows no
+//! room: [`super::membership`] puts clients into rooms.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+
+use crate::connection::{ClientKey, ClientState, Flusher, Flushers, Frame};
+use crate::id::{ClientId, UserId};
+
+/// Every connected client.
+pub(crate) struct Clients {
+    connected: RwLock<Connected>,
+    next_key: AtomicU64,
+    /// How many connections a user may have, if that is bounded.
+    per_user: Option<usize>,
+    /// Notified whenever the last client has gone.
+    gone: Notify,
+    /// The tasks that send what is queued for clients.
+    flushers: Flushers,
+}
+
+#[derive(Debug, Default)]
+struct Connected {
+    by_id: HashMap<ClientId, Arc<ClientState>>,
+    /// A later client has a higher key.
+    by_user: HashMap<UserId, BTreeMap<ClientKey, Arc<ClientState>>>,
+}
+
+impl Connected {
+    /// A user's clients, the earliest first.
+    fn of_user(&self, user: &str) -> impl Iterator<Item = &Arc<ClientState>> {
+        self.by_user.get(user).into_iter().flat_map(BTreeMap::values)
+    }
+}
+
+/// A user has as many connections as `Limits::connections_per_user` allows.
+#[derive(Debug)]
+pub(crate) struct TooManyConnections;
+
+impl Clients {
+    /// No client yet. `per_user` is the quota of connections for each user.
+    pub(super) fn new(per_user: Option<usize>) -> Self {
+        Self {
+            connected: RwLock::default(),
+            next_key: AtomicU64::new(0),
+            per_user,
+            gone: Notify::new(),
+            flushers: Flushers::default(),
+        }
+    }
+
+    /// A key for one more client, higher than all before.
+    pub(crate) fn next_key(&self) -> ClientKey {
+        ClientKey(self.next_key.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The flusher for one more connection.
+    pub(crate) fn assign_flusher(&self) -> Arc<Flusher> {
+        self.flushers.assign()
+    }
+
+    /// Adds a client within its user's quota and queues its first frame, before anybody else can send to it.
+    pub(crate) fn add(&self, client: &Arc<ClientState>, greeting: Bytes) -> Result<(), TooManyConnections> {
+        let mut connected = self.connected.write();
+        let of_user = connected.by_user.entry(client.user_id.clone()).or_default();
+        if self.per_user.is_some_and(|quota| of_user.len() >= quota) {
+            if of_user.is_empty() {
+                connected.by_user.remove(&client.user_id);
+            }
+            return Err(TooManyConnections);
+        }
+        of_user.insert(client.key, Arc::clone(client));
+        connected.by_id.insert(client.id.clone(), Arc::clone(client));
+        client.outbox.push(Frame::Text(greeting));
+        Ok(())
+    }
+
+    /// Removes a client whose connection has ended.
+    pub(crate) fn remove(&self, client: &ClientState) {
+        let mut connected = self.connected.write();
+        connected.by_id.remove(&client.id);
+        if let Some(of_user) = connected.by_user.get_mut(&client.user_id) {
+            of_user.remove(&client.key);
+            if of_user.is_empty() {
+                connected.by_user.remove(&client.user_id);
+            }
+        }
+        if connected.by_id.is_empty() {
+            self.gone.notify_waiters();
+        }
+    }
+
+    /// How many clients are connected.
+    pub(crate) fn len(&self) -> usize {
+        self.connected.read().by_id.len()
+    }
+
+    /// Every client, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<ClientState>> {
+        self.connected.read().by_id.values().cloned().collect()
+    }
+
+    /// A user's clients, the earliest first.
+    pub(crate) fn of_user(&self, user: &str) -> Vec<Arc<ClientState>> {
+        self.connected.read().of_user(user).cloned().collect()
+    }
+
+    /// Whether a user has a client for which `is_wanted` holds.
+    pub(super) fn user_has(&self, user: &str, is_wanted: impl FnMut(&Arc<ClientState>) -> bool) -> bool {
+        self.connected.read().of_user(user).any(is_wanted)
+    }
+
+    /// Queues one frame for every client. `except` names a client that receives another frame. Returns how many
+    /// clients the frame was queued for.
+    pub(crate) fn broadcast(&self, frame: &Bytes, except: Option<(&Arc<ClientState>, Bytes)>) -> usize {
+        let clients = self.all();
+        clients
+            .iter()
+            .filter(|client| {
+                let frame = match &except {
+                    Some((other, reply)) if other.key == client.key => reply.clone(),
+                    _ => frame.clone(),
+                };
+                client.outbox.push(Frame::Text(frame))
+            })
+            .count()
+    }
+
+    /// Waits until no client is connected and the hooks of each have ended.
+    pub(crate) async fn all_gone(&self) {
+        loop {
+            let mut gone = pin!(self.gone.notified());
+            gone.as_mut().enable();
+            if self.connected.read().by_id.is_empty() {
+                return;
+            }
+            gone.await;
+        }
+    }
+}

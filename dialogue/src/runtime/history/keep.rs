@@ -1,0 +1,161 @@
+//! The histories of a server's rooms: keeping events, and replaying them to clients that join.
+//!
+//! Owns the log in memory, the queue of evicted events, and the bounds on one reply. Calls no hook: [`super::page`] and
+//! [`super::archive`] do.
+
+use bytes::Bytes;
+
+use crate::id::EventName;
+use crate::limits::Limits;
+use crate::log::archive_queue::{HandOver, MAX_WAITING, Series};
+use crate::log::{Bounds, Evicted, HistoryManager, Recovery, StoredEvent};
+use crate::protocol::Since;
+use crate::room::{RoomCell, Subscriptions, SyncHistory};
+use crate::runtime::hooks::recursion::depth;
+use crate::runtime::rooms::registry::Rooms;
+
+/// The histories of a server's rooms.
+pub(crate) struct History {
+    pub(crate) log: HistoryManager,
+    /// Evicted events that `on_history_evicted` has not yet taken.
+    pub(crate) archive: HandOver,
+    /// Whether there is an `on_history_evicted` hook. Without it, evicted events are dropped.
+    archives: bool,
+    /// Whether there is a `load_history` hook, which continues where memory ends.
+    pub(super) loads: bool,
+    /// The bound on what one join replays.
+    replay: Bounds,
+    /// The bound on one page.
+    pub(super) page: Bounds,
+    /// The bound on what waits in `archive`.
+    waiting: Bounds,
+}
+
+/// Evicted events are queued for the hook; [`archive::start`](super::archive::start) calls it.
+#[must_use]
+pub(in crate::runtime) struct Queued {
+    /// How many older events were given up for them.
+    pub(super) given_up: usize,
+}
+
+impl History {
+    /// The histories in `log`, within these limits.
+    pub(in crate::runtime) fn new(log: HistoryManager, limits: &Limits, archives: bool, loads: bool) -> Self {
+        log.bound_bytes(limits.history_bytes);
+        Self {
+            log,
+            archive: HandOver::default(),
+            archives,
+            loads,
+            replay: Bounds {
+                events: limits.replay_events,
+                bytes: limits.replay_bytes,
+            },
+            page: Bounds {
+                events: limits.history_page_events,
+                bytes: limits.history_page_bytes,
+            },
+            waiting: Bounds {
+                events: MAX_WAITING,
+                bytes: limits.history_bytes,
+            },
+        }
+    }
+
+    /// Keeps an event, and queues for the archive what had to make room for it. Called under the room's lock.
+    pub(in crate::runtime) fn keep(
+        &self,
+        rooms: &Rooms,
+        room: &RoomCell,
+        event: &EventName,
+        seq: u64,
+        frame: &Bytes,
+        limit: usize,
+    ) -> Option<Queued> {
+        let kept = StoredEvent {
+            event: event.clone(),
+            seq: Some(seq),
+            body: frame.clone(),
+        };
+        if !self.archives {
+            // The evicted events are dropped here, where the log is no longer locked.
+            self.log.append(&room.id, kept, limit, |evicted| evicted);
+            return None;
+        }
+        self.log.append(&room.id, kept, limit, |evicted| {
+            self.queue_within(self.waiting, rooms, evicted)
+        })
+    }
+
+    /// Forgets the history of a deleted room. Nothing of it is archived. Called under the room's lock.
+    pub(in crate::runtime) fn forget(&self, room: &RoomCell) {
+        self.log.forget_room(&room.id);
+    }
+
+    /// Forgets the history of a room that has expired, and queues it for the archive. Called under the room's lock.
+    pub(in crate::runtime) fn archive_room(&self, rooms: &Rooms, room: &RoomCell) -> Option<Queued> {
+        self.queue_within(self.waiting, rooms, self.log.forget_room(&room.id))
+    }
+
+    /// Queues everything in memory for the archive. No bound applies: the events were in memory before, and no more come.
+    pub(in crate::runtime) fn archive_everything(&self, rooms: &Rooms) -> Option<Queued> {
+        if !self.archives {
+            return None;
+        }
+        self.queue_within(Bounds::NONE, rooms, self.log.drain_all())
+    }
+
+    fn queue_within(&self, bounds: Bounds, rooms: &Rooms, evicted: Vec<Evicted>) -> Option<Queued> {
+        if evicted.is_empty() || !self.archives {
+            return None;
+        }
+        // The events of one room follow each other.
+        let mut latest: Option<std::sync::Arc<RoomCell>> = None;
+        let by_series = evicted.into_iter().filter_map(|Evicted { room, entry }| {
+            if latest.as_ref().is_none_or(|latest| latest.id != room) {
+                latest = rooms.find(&room);
+            }
+            Some((Series::of(latest.as_ref()?, &entry.event), entry))
+        });
+        let given_up = self.archive.push(by_series, depth(), bounds);
+        Some(Queued { given_up })
+    }
+
+    /// What a client receives that joins without a position, oldest first. Called under the room's lock.
+    pub(in crate::runtime) fn for_new_member(&self, room: &RoomCell, subscriptions: &Subscriptions) -> Vec<Bytes> {
+        let per_type = match room.template.sync_history_on_join {
+            SyncHistory::Off => return Vec::new(),
+            SyncHistory::All => None,
+            SyncHistory::PerType(count) => Some(count),
+        };
+        let wanted = |event: &str| subscriptions.hears(event);
+        let events = self.log.recent(&room.id, &wanted, per_type, self.replay);
+        events.into_iter().map(StoredEvent::into_frame).collect()
+    }
+
+    /// What a client missed since its position, oldest first: every event with history that it is subscribed to. `None` if
+    /// not all of it can be replayed. `top` is the room's last number. Called under the room's lock.
+    pub(in crate::runtime) fn missed(
+        &self,
+        room: &RoomCell,
+        since: &Since,
+        top: u64,
+        subscriptions: &Subscriptions,
+    ) -> Option<Vec<Bytes>> {
+        if *since.epoch != *room.epoch || since.seq > top {
+            return None;
+        }
+        let wanted = |event: &str| subscriptions.hears(event);
+        match self.log.since(&room.id, since.seq, &wanted, self.replay) {
+            Recovery::Recovered(events) => Some(events.into_iter().map(StoredEvent::into_frame).collect()),
+            Recovery::Lost => None,
+        }
+    }
+
+    /// The newest events of all types that memory keeps, newest first: one page.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn newest(&self, room: &RoomCell) -> Vec<Bytes> {
+        let events = self.log.recent(&room.id, &|_| true, None, self.page);
+        events.into_iter().rev().map(StoredEvent::into_frame).collect()
+    }
+}

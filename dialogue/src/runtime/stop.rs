@@ -1,0 +1,80 @@
+//! The graceful shutdown: connections close, hooks and handlers end, and the history is archived.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::core::Core;
+use super::history::archive;
+use super::lifecycle::Lifecycle;
+use super::rooms::registry::Rooms;
+use crate::connection::Close;
+use crate::protocol::CloseCode;
+
+/// The part of the deadline in which tasks notice that they must end.
+const FORCED_END: Duration = Duration::from_secs(1);
+
+/// The part of the deadline, as its divisor, that is reserved for the history: 5 s of the default, which is as long as one
+/// call of `on_history_evicted` may take.
+const ARCHIVE_SHARE: u32 = 6;
+
+/// Tasks that were ended by force, because the deadline passed before they had ended.
+#[derive(Debug)]
+pub(crate) struct EndedByForce {
+    /// How many connections and hooks there were.
+    pub(crate) remaining: usize,
+}
+
+/// Stops a server: see [`Dialogue::stop`](crate::Dialogue::stop).
+pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
+    let Lifecycle { tasks, stopping, .. } = &core.lifecycle;
+    let deadline = Instant::now() + core.limits.drain_deadline;
+    let soft_deadline = deadline - FORCED_END.min(core.limits.drain_deadline / 2);
+    stopping.cancel();
+    for client in core.clients.all() {
+        client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
+    }
+    tasks.close();
+    let quiet = timeout_at(soft_deadline - core.limits.drain_deadline / ARCHIVE_SHARE, async {
+        core.clients.all_gone().await;
+        // Hooks and handlers may trigger until the last of them has ended.
+        tasks.wait().await;
+    })
+    .await;
+    let remaining = tasks.len();
+    // A task that does not end must not cost the history.
+    end_triggers(&core.lifecycle, &core.rooms);
+    archive::start(core, core.history.archive_everything(&core.rooms));
+    let archived = timeout_at(soft_deadline, core.history.archive.idle()).await;
+    core.listeners.close();
+    if quiet.is_ok() && archived.is_ok() {
+        core.log(|| tracing::info!("stopped"));
+        return Ok(());
+    }
+    let (remaining, lost) = (remaining.max(tasks.len()), core.history.archive.len());
+    if lost > 0 {
+        core.log(|| {
+            tracing::error!(
+                events = lost,
+                "history is LOST: on_history_evicted had not taken it before the deadline of the graceful shutdown"
+            );
+        });
+    }
+    core.log(|| {
+        tracing::error!(
+            remaining,
+            "the deadline of the graceful shutdown has passed; the remaining tasks are ended by force"
+        );
+    });
+    let _ = timeout_at(deadline, tasks.wait()).await;
+    Err(EndedByForce { remaining })
+}
+
+/// Rejects every later trigger. When this returns, no earlier one is still on its way to a history.
+fn end_triggers(lifecycle: &Lifecycle, rooms: &Rooms) {
+    lifecycle.stopped.cancel();
+    for room in rooms.all() {
+        drop(room.lock());
+    }
+}
