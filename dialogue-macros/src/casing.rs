@@ -1,4 +1,4 @@
-//! A type's name in other spellings. Pure text.
+//! Converts a type's name to other spellings. Works on plain text only.
 
 /// `UserJoined` → `user-joined`, `HTTPError` → `http-error`.
 pub(crate) fn kebab(type_name: &str) -> String {
@@ -15,8 +15,8 @@ pub(crate) fn sentence(type_name: &str) -> String {
     }
 }
 
-/// The lower-case words of a name. A word begins at an underscore, at an upper-case letter after another kind of
-/// character, and at the last upper-case letter of several when a lower-case one follows.
+/// Splits a name into lower-case words. A word begins at an underscore and at an upper-case letter that follows any
+/// other character. In a run of upper-case letters, the last one begins a word if a lower-case letter follows it.
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

@@ -1,4 +1,4 @@
-//! Collects every mistake of one macro call, so that a single compile shows them all.
+//! Collects every mistake in one macro call, so that a single compile shows them all.
 
 use std::fmt::Display;
 
@@ -10,28 +10,29 @@ use quote::ToTokens;
 pub(crate) struct Diagnostics(Vec<syn::Error>);
 
 impl Diagnostics {
-    /// Notes a mistake at `tokens`, which should be the fewest that must change.
+    /// Records a mistake at `tokens`. Pass only the tokens that the user must edit.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.0.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Notes a mistake that the parser found.
+    /// Records a mistake that the parser found.
     pub(crate) fn push(&mut self, error: syn::Error) {
         self.0.push(error);
     }
 
-    /// Whether nothing is wrong so far.
+    /// Returns whether no mistake has been found so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A `compile_error!` for each mistake.
+    /// Returns a `compile_error!` for each mistake.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
 }
 
-/// `" (first on line 7)"`, for the message about a second one: a macro on stable Rust cannot point at both.
+/// Returns `" (first on line 7)"` for the message about a duplicate. A macro on stable Rust cannot point at two places,
+/// so the message names the line of the first.
 pub(crate) fn first_at(span: Span) -> String {
     if proc_macro::is_available() {
         format!(" (first on line {})", span.unwrap().line())
@@ -40,7 +41,7 @@ pub(crate) fn first_at(span: Span) -> String {
     }
 }
 
-/// The candidate that `typed` was probably meant to be.
+/// Returns the candidate that the user probably meant by `typed`.
 pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -50,7 +51,7 @@ pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a 
         .map(|(_, candidate)| candidate)
 }
 
-/// `` `a`, `b` and `c` ``.
+/// Joins names for a sentence: `` `a`, `b` and `c` ``.
 pub(crate) fn list(names: &[impl Display]) -> String {
     match names {
         [] => String::new(),

@@ -1,8 +1,8 @@
-//! Doc comments as text.
+//! Extracts the text of doc comments.
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// The text of an item's doc comment; `None` if it has none.
+/// Returns the text of an item's doc comment, or `None` if the item has no doc comment.
 pub(crate) fn text(attrs: &[Attribute]) -> Option<String> {
     let lines: Vec<String> = attrs.iter().filter_map(line).collect();
     let text = lines
@@ -15,7 +15,7 @@ pub(crate) fn text(attrs: &[Attribute]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The lines of a comment, without the stars that those of a `/** … */` begin with, as rustdoc shows it.
+/// Returns the lines of a comment. Removes the stars that begin the lines of a `/** … */` comment, as rustdoc does.
 fn unstarred(comment: &str) -> impl Iterator<Item = &str> {
     let mut later = comment.lines().skip(1).map(str::trim_start);
     let starred = later.all(|line| line.is_empty() || line.starts_with('*'));
@@ -28,7 +28,8 @@ fn unstarred(comment: &str) -> impl Iterator<Item = &str> {
         })
 }
 
-/// The text of one `#[doc = "…"]`. What is not a literal (`include_str!`) is unknown here and left out.
+/// Returns the text of one `#[doc = "…"]`. The macro cannot read a value that is not a literal, such as
+/// `include_str!(…)`, and ignores it.
 fn line(attr: &Attribute) -> Option<String> {
     let Meta::NameValue(doc) = &attr.meta else {
         return None;
@@ -37,7 +38,7 @@ fn line(attr: &Attribute) -> Option<String> {
         return None;
     }
     let mut value = &doc.value;
-    // A macro that passes a literal on wraps it in an invisible group.
+    // A macro that passes on a literal wraps it in an invisible group.
     while let Expr::Group(group) = value {
         value = &group.expr;
     }

@@ -1,4 +1,5 @@
-//! Lists of `key value, key value, …`, as both macros have them: parsed past mistakes, each key once.
+//! Parses lists of `key value, key value, …` for both macros. Parsing continues after a mistake, and each key may
+//! appear only once.
 
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt;
@@ -7,15 +8,15 @@ use syn::{Attribute, Ident, Token};
 
 use crate::diagnostics::{Diagnostics, first_at, list, nearest};
 
-/// What was written for one key.
+/// The state of one key.
 #[derive(Default)]
 pub(crate) enum Slot<T> {
-    /// Nothing.
+    /// The key is not there.
     #[default]
     Absent,
-    /// Something that is wrong, and reported.
+    /// The value is wrong, and the mistake has been reported.
     Broken(Ident),
-    /// A value.
+    /// The key has a valid value.
     Given(Ident, T),
 }
 
@@ -47,7 +48,7 @@ impl<T> Slot<T> {
         Ok(())
     }
 
-    /// The value, if one was given and is right so far.
+    /// Returns the value, if the key has one and no mistake was found in it so far.
     pub(crate) fn value(&self) -> Option<&T> {
         match self {
             Self::Given(_, value) => Some(value),
@@ -55,7 +56,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The key, if it was written.
+    /// Returns the key, if it is there.
     pub(crate) fn key(&self) -> Option<&Ident> {
         match self {
             Self::Absent => None,
@@ -64,8 +65,8 @@ impl<T> Slot<T> {
     }
 }
 
-/// Parses comma-separated entries. `entry` gets each key and parses what follows it; after an error, parsing goes on
-/// with the next entry. `known` are the keys that there are.
+/// Parses comma-separated entries. `entry` receives each key and parses its value. After an error, parsing continues
+/// with the next entry. `known` lists the allowed keys.
 pub(crate) fn entries(
     input: ParseStream,
     known: &[&str],
@@ -83,7 +84,7 @@ pub(crate) fn entries(
         }
         if let Err(error) = comma(input) {
             diagnostics.push(error);
-            // A forgotten comma is no reason to lose the next entry.
+            // If only the comma is missing, still parse the next entry.
             if !input.peek(Ident::peek_any) {
                 skip_to_comma(input);
                 let _ = input.parse::<Token![,]>();
@@ -100,7 +101,7 @@ fn key(input: ParseStream, known: &[&str], diagnostics: &mut Diagnostics) -> syn
     })
 }
 
-/// Attributes where there can be none, comments for documentation among them.
+/// Rejects attributes, including doc comments, where none are allowed.
 pub(crate) fn refuse_attributes(input: ParseStream, on: &str, diagnostics: &mut Diagnostics) -> syn::Result<()> {
     for attr in input.call(Attribute::parse_outer)? {
         let message = if is_cfg(&attr) {
@@ -115,12 +116,12 @@ pub(crate) fn refuse_attributes(input: ParseStream, on: &str, diagnostics: &mut 
     Ok(())
 }
 
-/// Whether an attribute makes what it stands on come and go.
+/// Returns whether an attribute compiles its item conditionally.
 pub(crate) fn is_cfg(attr: &Attribute) -> bool {
     attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")
 }
 
-/// The error for a key that is not among `known`.
+/// Returns the error for a key that is not in `known`.
 pub(crate) fn unknown(key: &Ident, known: &[&str]) -> syn::Error {
     let meant = match nearest(&key.to_string(), known.iter().copied()) {
         Some(nearest) => format!("did you mean `{nearest}`? "),
@@ -133,7 +134,7 @@ pub(crate) fn unknown(key: &Ident, known: &[&str]) -> syn::Error {
     syn::Error::new(key.span(), format!("unknown key `{key}`: {meant}{keys}"))
 }
 
-/// Parses the whole of a group. After an error nothing of it is left, or syn would report the rest as well.
+/// Parses a whole group. After an error it consumes the rest of the group; otherwise syn would report the rest too.
 pub(crate) fn whole<T>(
     content: &syn::parse::ParseBuffer<'_>,
     parse: impl FnOnce(ParseStream) -> syn::Result<T>,
@@ -149,7 +150,7 @@ pub(crate) fn whole<T>(
     parsed
 }
 
-/// The comma between two entries.
+/// Parses the comma between two entries.
 pub(crate) fn comma(input: ParseStream) -> syn::Result<()> {
     match input.parse::<Token![,]>() {
         Ok(_) => Ok(()),

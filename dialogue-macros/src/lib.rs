@@ -1,9 +1,14 @@
 //! The macros of Dialogue: `#[derive(DialogueEvent)]` and `rooms!`. Use them through the `dialogue` crate.
 //!
-//! Each macro is five phases in a folder of its own: `syntax` (tokens into a tree, going on after a mistake), `model`
-//! (what a correct input means), `check` (the tree into the model), `expand` (the model into code, which cannot fail)
-//! and `fallback` (what stands in for a mistake, so that nothing follows from it). Every mistake goes into
-//! `diagnostics`, so that one compile shows them all.
+//! Each macro has its own folder with five phases:
+//!
+//! - `syntax` parses tokens into a tree and continues after a mistake.
+//! - `model` describes a correct input.
+//! - `check` turns the tree into the model.
+//! - `expand` turns the model into code. It cannot fail.
+//! - `fallback` replaces wrong parts with stubs, so that one mistake does not cause further errors.
+//!
+//! Every mistake goes into `diagnostics`, so that one compile shows them all.
 
 mod casing;
 mod diagnostics;
@@ -15,24 +20,25 @@ mod value;
 
 use proc_macro::TokenStream;
 
-/// Makes a type an event.
+/// Turns a type into an event.
 ///
-/// See `dialogue::DialogueEvent` for what an event is.
+/// See `dialogue::DialogueEvent` for an explanation of events.
 ///
-/// `#[event(…)]` on the type takes, all optional:
+/// `#[event(…)]` on the type accepts these optional keys:
 ///
-/// - `name = "…"`: the name on the wire, 1–64 characters of `[A-Za-z0-9_.:-]`, not starting with `dialogue:`. Default:
-///   the type's name in kebab case.
-/// - `description = "…"`: what the event means. Default: the doc comment.
-/// - `history`, `history = N` or `history(limit = N)`: keep events of this type in each room, as many as the history
-///   manager says or `N`. Default: none are kept.
-/// - `crate = path`: where the `dialogue` crate is, if not at `::dialogue`.
+/// - `name = "…"`: the name on the wire. It has 1–64 characters of `[A-Za-z0-9_.:-]` and must not start with
+///   `dialogue:`. Default: the type's name in kebab case.
+/// - `description = "…"`: the meaning of the event. Default: the doc comment.
+/// - `history`, `history = N` or `history(limit = N)`: each room keeps a history of events of this type. `N` is the
+///   number of events; without it, the history manager sets the number. Default: no history.
+/// - `crate = path`: the path of the `dialogue` crate. Default: `::dialogue`.
 #[proc_macro_derive(DialogueEvent, attributes(event))]
 pub fn derive_dialogue_event(input: TokenStream) -> TokenStream {
     event::derive(syn::parse_macro_input!(input as syn::DeriveInput)).into()
 }
 
-/// Declares the rooms of a server: a type for each, and what the compiler needs to know which event may go where.
+/// Declares the rooms of a server. The macro generates a type for each room, so that the compiler can check which
+/// events each room allows.
 ///
 /// ```text
 /// rooms! {
@@ -52,36 +58,40 @@ pub fn derive_dialogue_event(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// First the name of the set, then the rooms. A room with fields is a family; its id is built from them. Keys:
+/// The name of the set comes first, then the rooms. A room with fields is a family: each member's id is built from the
+/// values of the fields. Keys:
 ///
-/// - `events` (required): what anyone in the room may trigger. `[]` makes a room in which clients may trigger nothing,
-///   `*` one in which they may trigger anything.
-/// - `server_events`: what only the server may trigger. Default: nothing more; with `events: []`, anything.
-/// - `name`: for people. Default: the type's name in words.
-/// - `description`: for people. Default: the doc comment.
-/// - `default_subscriptions`: what a client that joins without asking is subscribed to; `*` for everything. Default:
-///   nothing.
-/// - `max_size`: the most clients that may be in the room at once. Default: no bound.
-/// - `sync_history_on_join`: what of the history a joining client is sent: `true` for all that is kept, a number for
-///   that many of each event type. Default: `false`.
-/// - `on_demand` (families): `true` lets a member come into being at the first join. Default: `false`.
-/// - `client_created` (families): how many members each user may create. Default: none.
-/// - `listed` (families): whether on-demand members are announced and listed. Default: `false`.
+/// - `events` (required): the events that the server and the clients in the room may trigger. With `[]`, clients may
+///   trigger nothing. With `*`, they may trigger any event.
+/// - `server_events`: the events that only the server may trigger. Default: none; with `events: []`, any event.
+/// - `name`: the name that people see. Default: the type's name in words.
+/// - `description`: the description that people see. Default: the doc comment.
+/// - `default_subscriptions`: the events that a client receives if it joins without naming any; `*` for every event.
+///   Default: none.
+/// - `max_size`: the maximum number of clients in the room at once. Default: no limit.
+/// - `sync_history_on_join`: how much of the history a client receives when it joins. `true` sends the whole history
+///   that the room keeps; a number sends that many events of each type. Default: `false`.
+/// - `on_demand` (families): with `true`, the first join creates the member. Default: `false`.
+/// - `client_created` (families): the number of members that each user may create. Default: none.
+/// - `listed` (families): whether the server announces and lists on-demand members. Default: `false`.
 ///
-/// `crate = path;` before the set's name says where the `dialogue` crate is, if not at `::dialogue`.
+/// `crate = path;` before the set's name sets the path of the `dialogue` crate. Default: `::dialogue`.
 ///
-/// What it makes:
+/// The macro generates:
 ///
-/// - the set's type, for `Dialogue::builder().rooms::<Rooms>()`;
-/// - a type for each room, a unit struct or, for a family, a struct with the id's fields: `Chat`, `Project { id: 7 }`. It
-///   implements `Room`, and `Allows` and `ClientAllows` for its events; a family has `every()`, which stands for all of
-///   its rooms where one listens;
-/// - where the events are listed, an enum of them, named after the room: `ChatEvent`. A handler that takes it matches them all.
+/// - The set's type, for `Dialogue::builder().rooms::<Rooms>()`.
+/// - A type for each room. A single room is a unit struct, such as `Chat`. A family is a struct with the id's fields,
+///   such as `Project { id: 7 }`. The type implements `Room`, and it implements `Allows` and `ClientAllows` for its
+///   events. A family also has `every()`, which stands for all of its rooms when you listen for events.
+/// - An enum of the room's events, if they are listed. It is named after the room, such as `ChatEvent`. A handler that
+///   takes the enum can match on every event of the room.
 ///
-/// A module called `diagnostic`, where the block is, hides what the compiler knows by that name, and `#![no_implicit_prelude]`
-/// does so, too: put the block into a module of its own then, or let the prelude be.
+/// If the module of the block contains a module called `diagnostic`, that module hides the compiler's own `diagnostic`
+/// attributes. `#![no_implicit_prelude]` hides them too. In that case, put the block into a separate module, or keep
+/// the prelude.
 ///
-/// The fields of a family have types that print (`Display`), parse (`FromStr`) and print the same again.
+/// The type of a family's field must implement `Display` and `FromStr`. A value that is parsed from its printed text
+/// must print the same text again.
 #[proc_macro]
 pub fn rooms(input: TokenStream) -> TokenStream {
     rooms::expand(input.into()).into()

@@ -1,4 +1,4 @@
-//! The values that a key may have, with errors that say what to write.
+//! Parsers for the values of keys. Their errors say what to write instead.
 
 use syn::parse::{Parse, ParseStream};
 use syn::{LitBool, LitInt, LitStr, Path};
@@ -20,7 +20,7 @@ pub(crate) fn switch(input: ParseStream) -> syn::Result<LitBool> {
     literal(input, "write `true` or `false`")
 }
 
-/// The path after `crate =`.
+/// Parses the path after `crate =`.
 pub(crate) fn crate_path(input: ParseStream) -> syn::Result<Path> {
     if input.peek(LitStr) {
         return Err(input.error("write the path without quotes, as in `crate = my_crate::dialogue`"));

@@ -1,7 +1,7 @@
 use dialogue::prelude::*;
 use dialogue_ui_tests::Message;
 
-/// Another event that is called `message`.
+/// Another event with the name `message`.
 #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(name = "message")]
 struct Line {

@@ -1,4 +1,4 @@
-//! A mistake in an event is not reported again where the event is used.
+//! The compiler reports a mistake in an event only once, not again at each use of the event.
 use dialogue::prelude::*;
 
 #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]

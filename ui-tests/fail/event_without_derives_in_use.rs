@@ -1,4 +1,4 @@
-//! Missing derives are not reported again where the event is used.
+//! The compiler reports missing derives only once, not again at each use of the event.
 use dialogue::prelude::*;
 
 #[derive(DialogueEvent)]

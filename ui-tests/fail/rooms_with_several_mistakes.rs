@@ -1,4 +1,4 @@
-//! One compile shows them all.
+//! One compile shows all mistakes.
 use dialogue::prelude::*;
 use dialogue_ui_tests::{Message, Typing, UserJoined};
 

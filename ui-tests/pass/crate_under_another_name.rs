@@ -1,11 +1,11 @@
-//! `crate = path` in both macros, where nothing is at `::dialogue`'s usual names.
+//! Both macros accept `crate = path`, and then use nothing from the usual path of the crate.
 mod vendored {
     pub mod realtime {
         pub use ::dialogue::{DialogueEvent, Room, RoomRef, RoomSet, __private, rooms};
     }
 }
 
-/// Hides the crate from whatever says `dialogue::…` without the leading colons.
+/// Hides the crate from code that writes `dialogue::…` without the leading colons.
 mod dialogue {}
 
 use serde::{Deserialize, Serialize};

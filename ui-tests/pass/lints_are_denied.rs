@@ -1,10 +1,10 @@
-//! What the macros write is fine by the lints that a careful project turns on.
+//! The code that the macros generate passes the lints that a careful project turns on.
 #![deny(warnings, missing_docs, missing_debug_implementations, unused, clippy::all, clippy::pedantic)]
 
 use dialogue::prelude::*;
 use dialogue_ui_tests::{Message, Typing};
 
-/// Known to this program alone.
+/// An event that only this program knows.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Private;
 
@@ -12,23 +12,23 @@ rooms! {
     /// Every room.
     pub Rooms;
 
-    /// Where everyone talks.
+    /// The room where everyone talks.
     pub Chat = "chat" { events: [Message, Typing], server_events: [Private] }
 
     /// One room per project.
     pub Project { org: String, id: u64 } = "project-{org}-{id}" { events: [Message] }
 
-    /// Anything goes.
+    /// A room that allows every event.
     Lobby = "lobby" { events: * }
 
-    /// To be read.
+    /// A room that clients can only read.
     News = "news" { events: [] }
 
-    /// Nobody should enter it, and the macro is nobody.
+    /// A deprecated room. The macro's own code must not cause the warning.
     #[deprecated(note = "enter `Chat`")]
     pub Hall = "hall" { events: [Message] }
 
-    /// The same for a family.
+    /// A deprecated family.
     #[deprecated]
     pub Annex { #[doc(alias = "number")] id: u64 } = "annex-{id}" { events: [Message], default_subscriptions: [Message] }
 }

@@ -1,7 +1,7 @@
-//! What the macros write does not depend on what the names around it mean.
+//! The code that the macros generate does not depend on the meaning of names in the caller's scope.
 #![allow(dead_code, non_camel_case_types, non_upper_case_globals)]
 
-/// The derives of serde and schemars are less careful, so the events are declared elsewhere, but for their names.
+/// The derives of serde and schemars depend on such names, so two of the events are declared in another crate.
 mod payload {
     pub use dialogue_ui_tests::{Message, UserJoined};
 }

@@ -1,4 +1,4 @@
-//! Both macros work where items may stand, and an event may be an enum or have no data.
+//! Both macros work inside a function. An event may be an enum or have no data.
 use dialogue::prelude::*;
 use dialogue::{HistorySetting, Received, RoomSet};
 use serde_json::json;

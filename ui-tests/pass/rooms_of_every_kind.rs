@@ -1,4 +1,4 @@
-//! What each kind of room allows, and what is declared for it.
+//! Checks the declaration of each kind of room and the events that it allows.
 use dialogue::__private::{DeclaredEvents, DefaultSubscriptions, IdPattern, RoomDeclaration};
 use dialogue::prelude::*;
 use dialogue::{Allows, ClientAllows, Listen, Room, RoomRef, RoomSet, SyncHistory};

@@ -1,4 +1,4 @@
-//! Events and rooms as the documentation writes them.
+//! The events and rooms that the documentation shows.
 use dialogue::prelude::*;
 use dialogue::{Allows, ClientAllows, Listen, Room, RoomRef, RoomSet};
 
@@ -26,7 +26,7 @@ rooms! {
     /// Every room of this server.
     pub Rooms;
 
-    /// Where everyone talks.
+    /// The room where everyone talks.
     pub Chat = "chat" {
         name: "Chat",
         events: [Message, Typing],

@@ -1,6 +1,6 @@
-//! The events that the cases in `pass/` and `fail/` share. Each case is named after what it is about, and compiled by
-//! `tests/ui.rs`; after a wording has changed, `TRYBUILD=overwrite cargo test -p dialogue-ui-tests` writes the `.stderr`
-//! files anew, to be read before they are committed.
+//! The events that the cases in `pass/` and `fail/` share. Each case is named after its subject, and `tests/ui.rs`
+//! compiles it. After you change a message, run `TRYBUILD=overwrite cargo test -p dialogue-ui-tests` to write the
+//! `.stderr` files again. Read them before you commit them.
 
 use dialogue::prelude::*;
 
@@ -8,20 +8,20 @@ use dialogue::prelude::*;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 50)]
 pub struct Message {
-    /// What is said.
+    /// The text of the line.
     pub text: String,
 }
 
-/// Someone is typing, or has stopped.
+/// A user starts or stops typing.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct Typing {
-    /// Which of the two.
+    /// Whether the user is typing now.
     pub is_typing: bool,
 }
 
-/// Someone has come in.
+/// A user joined the room.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct UserJoined {
-    /// Who.
+    /// The name of the user.
     pub username: String,
 }

@@ -1,4 +1,4 @@
-//! What the macros accept, and what they say of what they do not.
+//! Checks that the macros accept valid programs and report the expected errors for invalid ones.
 
 #[test]
 fn right_programs_compile_and_each_mistake_has_its_sentence() {

@@ -1,4 +1,4 @@
-//! What was written into what it means; every rule that the type alone can break.
+//! Turns the syntax tree into the model and checks every rule that concerns the event type alone.
 
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, LitInt, Variant, parse_quote};
@@ -10,7 +10,7 @@ use crate::diagnostics::Diagnostics;
 use crate::keys::Slot;
 use crate::{casing, docs};
 
-/// The event; what is wrong is noted and replaced by its default.
+/// Returns the event. Reports each wrong part and replaces it with its default.
 pub(super) fn check(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Diagnostics) -> Event {
     refuse_generics(input, diagnostics);
     refuse_union(input, diagnostics);
@@ -30,7 +30,8 @@ pub(super) fn check(input: &DeriveInput, attributes: &Attributes, diagnostics: &
     }
 }
 
-/// A name on the wire stands for one schema; a generic type would have one for each of its instances.
+/// Rejects generics: an event's name on the wire stands for one schema, but a generic type would have one schema for
+/// each of its instances.
 fn refuse_generics(input: &DeriveInput, diagnostics: &mut Diagnostics) {
     if let Some(lifetime) = input.generics.lifetimes().next() {
         diagnostics.at(
@@ -47,14 +48,15 @@ fn refuse_generics(input: &DeriveInput, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Serde cannot tell which field of a union is there.
+/// Rejects unions: serde cannot know which field of a union is set.
 fn refuse_union(input: &DeriveInput, diagnostics: &mut Diagnostics) {
     if let Data::Union(data) = &input.data {
         diagnostics.at(data.union_token, "a union cannot be an event: use a struct or an enum");
     }
 }
 
-/// The keys are about the type; on a part of it they would be passed over in silence.
+/// Rejects `#[event(…)]` on variants and fields. Its keys describe the whole type; on a part of it they would be
+/// silently ignored.
 fn refuse_attributes_within(input: &DeriveInput, diagnostics: &mut Diagnostics) {
     let variants: Vec<&Variant> = match &input.data {
         Data::Enum(data) => data.variants.iter().collect(),
@@ -84,7 +86,7 @@ fn refuse_attributes_within(input: &DeriveInput, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// The name that is written, or the default one, which also stands in for a wrong one.
+/// Returns the name that the user gave. Returns the default name if there is none or if the given one is invalid.
 fn event_name(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Diagnostics) -> String {
     let default = casing::kebab(&input.ident.unraw().to_string());
     match &attributes.name {
@@ -119,7 +121,7 @@ fn history(attributes: &Attributes, diagnostics: &mut Diagnostics) -> History {
     }
 }
 
-/// A history of nothing would number events that can never be recovered.
+/// Rejects a history of 0 events: it would number events that no client could ever recover.
 fn history_limit(limit: &LitInt, diagnostics: &mut Diagnostics) -> History {
     match limit.base10_parse::<usize>() {
         Ok(0) => diagnostics.at(

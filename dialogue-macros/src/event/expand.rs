@@ -1,4 +1,4 @@
-//! The event into its `DialogueEvent` impl.
+//! Turns the event into its `DialogueEvent` impl.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -36,7 +36,7 @@ pub(super) fn expand(event: &Event) -> TokenStream {
     )
 }
 
-/// The impl around a body; the fallback shares it.
+/// Wraps `body` in the impl. The fallback uses it too.
 pub(super) fn implement(
     event: &Event,
     generics: impl ToTokens,

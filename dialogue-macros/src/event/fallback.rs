@@ -1,4 +1,5 @@
-//! The impl that stands beside an error, so that rooms and handlers that use the event are not reported as well.
+//! Generates a stub impl for an event that has mistakes. Without it, rustc would also report errors in the rooms and
+//! handlers that use the event.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -13,8 +14,8 @@ pub(super) fn fallback(input: &DeriveInput, event: &Event) -> TokenStream {
         let krate = &event.krate;
         quote!(#krate::__private)
     };
-    // Where the type cannot be serialisable, the bound keeps the impl from being held to it. A bound without a
-    // lifetime of its own would be checked on the spot.
+    // A generic type or a union may not be serialisable. With this bound, rustc does not require that it is. The bound
+    // needs a lifetime of its own; otherwise rustc would check it immediately.
     if !generics.params.is_empty() || matches!(input.data, Data::Union(_)) {
         let ident = &input.ident;
         let (_, arguments, _) = input.generics.split_for_impl();

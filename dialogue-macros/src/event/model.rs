@@ -1,4 +1,4 @@
-//! What an event is, once everything about it is known to be right.
+//! The model of an event, after all checks have passed.
 
 use syn::{Ident, Path};
 

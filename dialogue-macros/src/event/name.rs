@@ -1,8 +1,9 @@
-//! What an event may be called. The same rule as `EventName::is_valid` in `dialogue`, which cannot be asked from here.
+//! The rules for event names. They match `EventName::is_valid` in `dialogue`, which this crate cannot call.
 
 const MAX_CHARS: usize = 64;
 
-/// What is wrong with a name, to follow "an event's name"; `None` if it is fine.
+/// Returns the rule that a name breaks, as a phrase that follows "an event's name". Returns `None` if the name is
+/// valid.
 pub(crate) fn fault(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("must not be empty".to_owned());

@@ -1,4 +1,4 @@
-//! `#[event(…)]` into what was written in it.
+//! Parses `#[event(…)]` into its keys and values.
 
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Token, parenthesized};
@@ -7,7 +7,7 @@ use crate::diagnostics::Diagnostics;
 use crate::keys::{self, Slot};
 use crate::value;
 
-/// The keys, as written.
+/// The keys and values, as the user wrote them.
 #[derive(Default)]
 pub(super) struct Attributes {
     pub(super) name: Slot<LitStr>,
@@ -18,7 +18,7 @@ pub(super) struct Attributes {
 
 const KEYS: &[&str] = &["name", "description", "history", "crate"];
 
-/// What every `#[event(…)]` of a type says together.
+/// Merges the keys of all `#[event(…)]` attributes of a type.
 pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Attributes {
     let mut attributes = Attributes::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
@@ -66,7 +66,7 @@ impl Attributes {
     }
 }
 
-/// `=`, which a key cannot do without.
+/// Parses the `=` that must follow a key.
 fn equals(key: &Ident, value: &str, input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![=]) {
         return input.parse::<Token![=]>().map(drop);
@@ -75,7 +75,7 @@ fn equals(key: &Ident, value: &str, input: ParseStream<'_>) -> syn::Result<()> {
     Err(syn::Error::new(key.span(), help))
 }
 
-/// Nothing, `= N` or `(limit = N)`.
+/// Parses the part after `history`: nothing, `= N` or `(limit = N)`.
 fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(None);
@@ -94,7 +94,7 @@ fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
 
 const HISTORY: &str = "write `history`, `history = N` or `history(limit = N)`";
 
-/// `limit = N`.
+/// Parses `limit = N`.
 fn limit(input: ParseStream<'_>) -> syn::Result<LitInt> {
     let key: Ident = input
         .parse()

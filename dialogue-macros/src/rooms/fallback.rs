@@ -1,16 +1,17 @@
-//! What stands in for a mistake that is reported, so that nothing else is reported because of it.
+//! Replacements for parts with a reported mistake. They prevent further errors that the mistake would cause.
 
 use syn::ext::IdentExt;
 
 use super::model::{Events, Field};
 use super::pattern::Segment;
 
-/// For a room whose events are unknown: any, so that no use of the room is wrong.
+/// Returns the events of a room whose own events are unknown. It allows any event, so that no use of the room is an
+/// error.
 pub(super) fn events() -> Events {
     Events::Any
 }
 
-/// The segments without placeholders that have no field, and with every field that has no placeholder.
+/// Removes placeholders that have no field, and adds a placeholder for each field that has none.
 pub(super) fn segments(segments: Vec<Segment>, fields: &[Field]) -> Vec<Segment> {
     let names: Vec<String> = fields.iter().map(|field| field.ident.unraw().to_string()).collect();
     let mut segments: Vec<Segment> = segments

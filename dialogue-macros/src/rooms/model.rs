@@ -1,4 +1,4 @@
-//! What the rooms are, once everything about them that the macro can see is known to be right.
+//! The model of the rooms, after every check that the macro can make has passed.
 
 use proc_macro2::Span;
 use quote::format_ident;
@@ -28,7 +28,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// What the enum of the room's events is called. There is none where they are not listed.
+    /// Returns the name of the enum of the room's events. A room whose events are not listed has no enum.
     pub(super) fn enum_name(&self) -> Option<Ident> {
         matches!(self.events, Events::Only(_)).then(|| format_ident!("{}Event", self.ident))
     }
@@ -41,7 +41,7 @@ pub(super) enum Id {
 
 pub(super) struct Family {
     pub(super) fields: Vec<Field>,
-    /// Every field is in exactly one of these.
+    /// Each field is in exactly one segment.
     pub(super) segments: Vec<Segment>,
     pub(super) options: FamilyOptions,
 }
@@ -60,21 +60,21 @@ pub(super) struct Field {
 }
 
 pub(super) enum Events {
-    /// `events: *`: anyone, anything.
+    /// `events: *`: everyone may trigger any event.
     Any,
-    /// `events: []` alone: the server anything, clients nothing.
+    /// `events: []` without `server_events`: the server may trigger any event, and clients may trigger none.
     ReadOnly,
-    /// Exactly these, of which there is at least one.
+    /// The room allows exactly these events. There is at least one.
     Only(Vec<Event>),
 }
 
 /// An event of a room.
 pub(super) struct Event {
     pub(super) path: Path,
-    /// Its variant in the room's enum: the path's last segment.
+    /// The event's variant in the room's enum: the last segment of the path.
     pub(super) variant: Ident,
     pub(super) span: Span,
-    /// Whether clients may trigger it too.
+    /// Whether clients may trigger the event too.
     pub(super) from_clients: bool,
 }
 
@@ -86,7 +86,8 @@ pub(super) enum Subscriptions {
 pub(super) struct Subscription {
     pub(super) path: Path,
     pub(super) span: Span,
-    /// Whether the path is written the same among the room's events; if not, the compiler has to tell.
+    /// Whether the list of the room's events contains the same spelling of the path. If it does not, the compiler
+    /// checks the event.
     pub(super) listed: bool,
 }
 

@@ -1,13 +1,13 @@
-//! Whether two declared ids can be the same id. Pure text.
+//! Checks whether two declared ids can produce the same id. Works on plain text only.
 //!
-//! A field may print to any text here, whatever its type: that a `u64` is never `archive` is not something that a
-//! macro can know. So this says "overlap" rather too often than too rarely.
+//! The check assumes that a field can print any text, whatever its type is. A macro cannot know that a `u64` is never
+//! `archive`. So the check may report an overlap that cannot happen, but it never misses one.
 
 use std::collections::HashSet;
 
 use super::pattern::{Segment, allowed};
 
-/// Whether some id belongs to both patterns.
+/// Returns whether some id matches both patterns.
 pub(super) fn overlap(a: &[Segment], b: &[Segment]) -> bool {
     let (a, b) = (steps(a), steps(b));
     let mut seen = HashSet::from([(0, 0)]);
@@ -31,7 +31,7 @@ pub(super) fn overlap(a: &[Segment], b: &[Segment]) -> bool {
 #[derive(Clone, Copy)]
 enum Class {
     One(char),
-    /// Every character of an id but the one that ends the field.
+    /// Every character that an id may contain, except the one that ends the field.
     Field {
         end: Option<char>,
     },
@@ -48,13 +48,14 @@ impl Class {
     fn meets(self, other: Self) -> bool {
         match (self, other) {
             (Self::One(char), other) | (other, Self::One(char)) => other.contains(char),
-            // The alphabet is larger than two ends.
+            // Each side excludes at most one character, and the alphabet has more than two.
             (Self::Field { .. }, Self::Field { .. }) => true,
         }
     }
 }
 
-/// The pattern as an automaton: step `n` leads from state `n` to state `n + 1`, a field's also from `n + 1` to itself.
+/// Turns the pattern into an automaton. Step `n` leads from state `n` to state `n + 1`. The step of a field also leads
+/// from state `n + 1` to itself.
 fn steps(segments: &[Segment]) -> Vec<Class> {
     let mut steps = Vec::new();
     for (at, segment) in segments.iter().enumerate() {

@@ -1,29 +1,30 @@
-//! A declared id: its text into literal and field segments, and what an id may consist of. Pure text.
+//! Splits the text of a declared id into literal and field segments, and checks its characters and length. Works on
+//! plain text only.
 //!
-//! The alphabet and the length are `RoomId::is_valid`'s in `dialogue`, which cannot be asked from here.
+//! The alphabet and the maximum length match `RoomId::is_valid` in `dialogue`, which this crate cannot call.
 
 /// A part of an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// Text as it is.
+    /// Literal text.
     Literal(String),
     /// The value of the field with this name.
     Field(String),
 }
 
-/// The longest id, in bytes.
+/// The maximum length of an id, in bytes.
 const MAX_BYTES: usize = 128;
 
-/// Whether an id may contain `char`.
+/// Returns whether an id may contain `char`.
 pub(super) fn allowed(char: char) -> bool {
     char.is_ascii_alphanumeric() || "_.:=@,;%-".contains(char)
 }
 
-/// The segments of an id, adjacent literals in one.
+/// Splits an id into segments. Two literals are never adjacent.
 ///
 /// # Errors
 ///
-/// What is wrong and what to write.
+/// Returns a message that explains the mistake and says what to write.
 pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
     if text.is_empty() {
         return Err("a room's id must not be empty".to_owned());
@@ -45,7 +46,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
     Ok(segments)
 }
 
-/// Takes `{field}` off the front.
+/// Parses `{field}` at the start of `text` and returns the rest.
 fn placeholder<'a>(text: &'a str, segments: &mut Vec<Segment>) -> Result<&'a str, String> {
     let Some(inside) = text.strip_prefix('{') else {
         return Err("`}` closes nothing: write `{field}`".to_owned());
@@ -78,8 +79,9 @@ fn checked(literal: &str) -> Result<String, String> {
     }
 }
 
-/// A field ends where the next literal begins, so there must be one, and it must not begin like a percent-escape, which
-/// may stand in a field.
+/// Checks that the end of each field is clear. A field ends where the next literal begins, so a literal must separate
+/// two fields. The literal must not begin with a character of a percent-escape, because a field may contain
+/// percent-escapes.
 fn check_boundaries(segments: &[Segment]) -> Result<(), String> {
     for pair in segments.windows(2) {
         match pair {
@@ -103,12 +105,12 @@ fn check_boundaries(segments: &[Segment]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether `char` may stand in a percent-escape, as in `%2F`.
+/// Returns whether `char` may be part of a percent-escape, such as `%2F`.
 fn in_escape(char: char) -> bool {
     char == '%' || char.is_ascii_digit() || ('A'..='F').contains(&char)
 }
 
-/// Each field takes at least a byte.
+/// Checks the length. Each field needs at least one byte.
 fn check_length(segments: &[Segment]) -> Result<(), String> {
     let length: usize = segments
         .iter()

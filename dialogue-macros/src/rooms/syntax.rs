@@ -1,4 +1,4 @@
-//! The tokens of `rooms!` into a tree. Goes on after a mistake with the next key or room.
+//! Parses the tokens of `rooms!` into a tree. After a mistake, parsing continues with the next key or room.
 
 use proc_macro2::TokenTree;
 use syn::parse::ParseStream;
@@ -37,7 +37,7 @@ pub(super) struct Field {
     pub(super) ty: Type,
 }
 
-/// What stands between a room's braces.
+/// The keys between a room's braces.
 #[derive(Default)]
 pub(super) struct Settings {
     pub(super) name: Slot<LitStr>,
@@ -77,7 +77,7 @@ const KEYS: &[&str] = &[
     "listed",
 ];
 
-/// The whole input. An error only where not even the set's name can be told.
+/// Parses the whole input. Fails only if a token before the first room is wrong.
 pub(super) fn rooms(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Rooms> {
     let krate = crate_line(input)?;
     let attrs = input.call(Attribute::parse_outer)?;
@@ -102,7 +102,7 @@ pub(super) fn rooms(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> sy
     })
 }
 
-/// `crate = path;`, if it is there.
+/// Parses `crate = path;`, if it is there.
 fn crate_line(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
     if !(input.peek(Token![crate]) && input.peek2(Token![=])) {
         return Ok(None);
@@ -114,7 +114,7 @@ fn crate_line(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
     Ok(Some(path))
 }
 
-/// `Rooms;`
+/// Parses `Rooms;`.
 fn set_name(input: ParseStream<'_>) -> syn::Result<Ident> {
     const HELP: &str = "write the name of the set of rooms first, as in `pub Rooms;`";
     let ident: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), HELP))?;
@@ -125,7 +125,7 @@ fn set_name(input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(ident)
 }
 
-/// `Chat = "chat" { … }` or `Project { id: u64 } = "project-{id}" { … }`.
+/// Parses `Chat = "chat" { … }` or `Project { id: u64 } = "project-{id}" { … }`.
 fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Room> {
     let attrs = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
@@ -166,7 +166,7 @@ fn room_name(input: ParseStream<'_>) -> syn::Result<Ident> {
     })
 }
 
-/// What to write in place of what follows a room's name, where its id does not.
+/// Returns the error for a room's name that is not followed by an id.
 fn id_missing(ident: &Ident, input: ParseStream<'_>) -> String {
     if input.peek(syn::token::Paren) {
         format!("the fields of a room have names: write `{ident} {{ id: … }}`")
@@ -205,7 +205,7 @@ fn field(input: ParseStream<'_>) -> syn::Result<Field> {
     })
 }
 
-/// Goes to what looks like the beginning of the next room.
+/// Skips to the next tokens that look like the beginning of a room.
 fn skip_room(input: ParseStream<'_>) {
     while !begins_room(input) && input.parse::<TokenTree>().is_ok() {}
 }
@@ -220,7 +220,7 @@ impl Settings {
     fn entry(&mut self, key: Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         let name = key.to_string();
         if !KEYS.contains(&name.as_str()) {
-            // The required key, misspelt, is not missing as well.
+            // If the required key is misspelt, do not report it as missing too.
             if nearest(&name, KEYS.iter().copied()) == Some("events") && self.events.key().is_none() {
                 self.events = Slot::Broken(key.clone());
             }
@@ -275,7 +275,7 @@ fn colon(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     }
 }
 
-/// `*` or `[…]`.
+/// Parses `*` or `[…]`.
 fn events(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Events> {
     if input.peek(Token![*]) {
         input.parse::<Token![*]>()?;
@@ -287,7 +287,7 @@ fn events(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<
     paths(input, diagnostics).map(Events::Only)
 }
 
-/// `[Message, Typing]`. What is no path is noted and left out.
+/// Parses `[Message, Typing]`. Reports event names in quotes and leaves them out.
 fn paths(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Path>> {
     if !input.peek(syn::token::Bracket) {
         return Err(input.error("write a list of event types, as in `[Message, Typing]`"));

@@ -1,20 +1,20 @@
-//! Derives that would come twice, since the macro writes them.
+//! Rejects derives that the macro already generates.
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Path, Token, parse_quote};
 
 use crate::diagnostics::Diagnostics;
 
-/// What every single room implements.
+/// The traits that the macro implements for every single room.
 pub(super) const OF_ROOM: &[&str] = &["Debug", "Clone", "Copy", "PartialEq", "Eq"];
 
-/// What every family implements.
+/// The traits that the macro implements for every family.
 pub(super) const OF_FAMILY: &[&str] = &["Debug", "Clone"];
 
-/// What a set of rooms implements.
+/// The traits that the macro implements for a set of rooms.
 pub(super) const OF_SET: &[&str] = &["Debug", "Clone", "Copy"];
 
-/// The attributes without derives of what is `given`.
+/// Reports derives of the traits in `given`, and returns the attributes without them.
 pub(super) fn without(given: &[&str], attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attribute> {
     let mut left = Vec::new();
     for attr in attrs {

@@ -1,4 +1,5 @@
-//! The enums of rooms' events, which stand beside the rooms and are called after them.
+//! Checks the names of the event enums. The macro generates them in the same module as the rooms and names them after
+//! the rooms.
 
 use quote::ToTokens;
 use syn::{Ident, Path};
@@ -7,7 +8,7 @@ use super::super::fallback;
 use super::super::model::{Event, Events, RoomSet};
 use crate::diagnostics::Diagnostics;
 
-/// Refuses what has the name of such an enum, and does without the enum then.
+/// Reports any other item that has the name of an event enum. The macro then generates no such enum for that room.
 pub(super) fn refuse_taken(set: &mut RoomSet, diagnostics: &mut Diagnostics) {
     for at in 0..set.rooms.len() {
         let room = &set.rooms[at];
@@ -26,7 +27,7 @@ pub(super) fn refuse_taken(set: &mut RoomSet, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Where else the name is, and what to do about it.
+/// Returns the item that already has the name, and advice on how to fix it.
 fn taken_by(set: &RoomSet, name: &Ident) -> Option<(Box<dyn ToTokens>, &'static str)> {
     if set.ident == *name {
         return Some((Box::new(set.ident.clone()), "give the set another name"));
@@ -45,7 +46,7 @@ fn taken_by(set: &RoomSet, name: &Ident) -> Option<(Box<dyn ToTokens>, &'static 
     ))
 }
 
-/// Whether a path leads to this name in the module of `rooms!`.
+/// Returns whether a path points to this name in the module of `rooms!`.
 fn is_here(path: &Path, name: &Ident) -> bool {
     let mut names = path.segments.iter().map(|segment| &segment.ident).collect::<Vec<_>>();
     if names.len() == 2 && names[0] == "self" {

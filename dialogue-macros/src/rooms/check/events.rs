@@ -1,4 +1,4 @@
-//! A room's events and default subscriptions.
+//! Checks a room's events and default subscriptions.
 
 use quote::ToTokens;
 use syn::spanned::Spanned;
@@ -9,7 +9,7 @@ use super::super::{fallback, syntax};
 use crate::diagnostics::{Diagnostics, first_at};
 use crate::keys::Slot;
 
-/// What may happen in the room.
+/// Returns the events that the room allows.
 pub(super) fn events(room: &Ident, settings: &syntax::Settings, diagnostics: &mut Diagnostics) -> Events {
     let from_clients = match &settings.events {
         Slot::Given(_, syntax::Events::Only(paths)) => paths.as_slice(),
@@ -47,7 +47,7 @@ pub(super) fn events(room: &Ident, settings: &syntax::Settings, diagnostics: &mu
     }
 }
 
-/// Adds an event to the list unless it is there.
+/// Adds an event to the list, or reports it if it is already there.
 fn add(room: &Ident, path: &Path, from_clients: bool, events: &mut Vec<Event>, diagnostics: &mut Diagnostics) {
     let Some(variant) = path.segments.last().map(|segment| &segment.ident) else {
         return;
@@ -96,7 +96,7 @@ fn refuse_server_events_of_open_room(settings: &syntax::Settings, diagnostics: &
     }
 }
 
-/// What a client is subscribed to that joins without asking.
+/// Returns the events that a client is subscribed to if it joins without naming any.
 pub(super) fn subscriptions(
     settings: &syntax::Settings,
     events: &Events,
@@ -114,7 +114,7 @@ pub(super) fn subscriptions(
             diagnostics.at(path, message);
             continue;
         }
-        // One spelling of an event has one span, so that rustc says once what is wrong with it.
+        // Use the same span for every mention of an event, so that rustc reports a problem with the event only once.
         let listed = match events {
             Events::Only(events) => events.iter().find(|event| same_path(&event.path, path)),
             _ => None,
@@ -128,7 +128,8 @@ pub(super) fn subscriptions(
     Subscriptions::Only(subscriptions)
 }
 
-/// Whether two paths are written the same. That two ways of writing name one type, the compiler finds out later.
+/// Returns whether two paths are spelt the same. If two different spellings mean the same type, the compiler finds out
+/// later.
 fn same_path(a: &Path, b: &Path) -> bool {
     text(a) == text(b)
 }

@@ -1,4 +1,4 @@
-//! A room's id and the fields that it is built from.
+//! Checks a room's id and the fields that it is built from.
 
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr};
@@ -65,7 +65,7 @@ fn distinct(fields: Vec<syntax::Field>, diagnostics: &mut Diagnostics) -> Vec<Fi
             );
             continue;
         }
-        // The id has the field whatever is configured.
+        // The id always contains the field, so the field cannot be conditional.
         let (refused, attrs): (Vec<_>, Vec<_>) = field.attrs.into_iter().partition(|attr| attr.path().is_ident("cfg"));
         for attr in refused {
             diagnostics.at(
@@ -98,7 +98,7 @@ fn refuse_placeholders_without_fields(room: &Ident, id: &LitStr, segments: &[Seg
     );
 }
 
-/// Each field is in the id, and each placeholder is a field.
+/// Checks that the id contains each field and that each placeholder names a field.
 fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field], diagnostics: &mut Diagnostics) {
     let names: Vec<String> = fields.iter().map(|field| field.ident.unraw().to_string()).collect();
     let unknown: Vec<&str> = placeholders(segments)
@@ -129,7 +129,7 @@ fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field
     }
     for field in fields {
         let name = field.ident.unraw().to_string();
-        // Of a misspelt placeholder, one error tells enough.
+        // One error is enough for a misspelt placeholder.
         if !unused.contains(&name.as_str()) || misspelt.contains(&name.as_str()) {
             continue;
         }

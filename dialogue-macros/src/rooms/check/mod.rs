@@ -1,5 +1,5 @@
-//! The tree into the model; every rule that the text alone can break. What is wrong is noted and replaced by what
-//! causes no further errors (see `fallback`).
+//! Turns the tree into the model and checks every rule that concerns the text alone. Reports each wrong part and
+//! replaces it with a part that causes no further errors (see `fallback`).
 
 mod derives;
 mod enums;
@@ -28,7 +28,7 @@ pub(super) fn check(rooms: syntax::Rooms, diagnostics: &mut Diagnostics) -> Room
         rooms: Vec::new(),
     };
     for room in rooms.rooms {
-        // A second type of one name would bring rustc's errors about each of its impls.
+        // Leave out a second type with the same name: rustc would report an error for each of its impls.
         if is_new_type(&room, &set, diagnostics) {
             let room = check_room(room, diagnostics);
             set.rooms.push(room);
@@ -83,7 +83,7 @@ fn check_room(room: syntax::Room, diagnostics: &mut Diagnostics) -> Room {
     }
 }
 
-/// What is made of a room is many items; a `#[cfg]` would reach only the first of them.
+/// Rejects `#[cfg]`: the macro generates several items for a room, and the attribute would apply only to the first.
 fn without_cfg(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attribute> {
     let (refused, kept) = attrs.into_iter().partition(is_cfg);
     let refused: Vec<Attribute> = refused;
@@ -96,7 +96,7 @@ fn without_cfg(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attr
     kept
 }
 
-/// An id must lead to one room.
+/// Checks that each id belongs to only one room.
 fn refuse_overlaps(rooms: &[syntax::Room], diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(&syntax::Room, Vec<Segment>)> = Vec::new();
     for room in rooms {

@@ -1,4 +1,4 @@
-//! The keys that take a number or a switch.
+//! Checks the keys that take a number or a boolean.
 
 use syn::{Ident, LitBool, LitInt};
 
@@ -26,7 +26,7 @@ pub(super) fn sync(settings: &syntax::Settings, diagnostics: &mut Diagnostics) -
     }
 }
 
-/// What only families have.
+/// Returns the options that only families have.
 pub(super) fn family(
     room: &Ident,
     is_family: bool,
@@ -61,7 +61,7 @@ fn is_on(slot: &Slot<LitBool>) -> bool {
     slot.value().is_some_and(LitBool::value)
 }
 
-/// A number of at least 1; `zero` says what is wrong with 0.
+/// Returns a number of at least 1. `zero` is the error message for 0.
 fn positive(literal: &LitInt, zero: &str, diagnostics: &mut Diagnostics) -> Option<usize> {
     match literal.base10_parse() {
         Ok(0) => {

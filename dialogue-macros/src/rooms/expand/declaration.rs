@@ -1,4 +1,4 @@
-//! The room as data.
+//! Generates the room's declaration as data.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use super::super::model::{Event, Events, Family, FamilyOptions, Id, Room, Subscription, Subscriptions, Sync};
 use super::super::pattern::Segment;
 
-/// `DECLARATION`, and for a family `SEGMENTS`.
+/// Generates `DECLARATION` and, for a family, `SEGMENTS`.
 pub(super) fn declaration(room: &Room) -> TokenStream {
     let ident = &room.ident;
     let type_name = ident.unraw().to_string();
@@ -52,7 +52,7 @@ pub(super) fn declaration(room: &Room) -> TokenStream {
     }
 }
 
-/// An array of the parts of a family's id; its impls read it too.
+/// Generates an array with the parts of a family's id. The family's impls use it too.
 fn segments(family: &Family) -> TokenStream {
     let segments = family.segments.iter().map(|segment| match segment {
         Segment::Literal(text) => quote!(Literal(#text)),
@@ -79,7 +79,7 @@ fn options(options: &FamilyOptions) -> TokenStream {
     }
 }
 
-/// `events` and the elements of `server_events`.
+/// Returns `events` and the elements of `server_events`.
 fn events(events: &Events) -> (TokenStream, Vec<TokenStream>) {
     match events {
         Events::Any => (quote!(Any), Vec::new()),
@@ -107,7 +107,8 @@ fn subscriptions(room: &Room) -> TokenStream {
     }
 }
 
-/// The event's name; through a trait that only an event of the room satisfies, unless it is one by its spelling.
+/// Generates the event's name. If no listed event has the same spelling, the code goes through a trait that only events
+/// of the room implement.
 fn subscribed(room: &Room, subscription: &Subscription) -> TokenStream {
     let Subscription { path, span, listed } = subscription;
     if *listed {

@@ -1,4 +1,4 @@
-//! Which events the room allows, and the enum of them.
+//! Generates the impls for the events that the room allows, and the enum of these events.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use super::super::model::{Event, Events, Room};
 use super::{local, shown_at};
 
-/// `ChatEvent`. None where the events are not listed.
+/// Generates the enum, such as `ChatEvent`. Generates nothing if the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {
     let (Events::Only(events), Some(name)) = (&room.events, room.enum_name()) else {
         return TokenStream::new();
@@ -20,13 +20,13 @@ pub(super) fn enumeration(room: &Room) -> TokenStream {
     });
     quote! {
         #[doc = #doc]
-        // Whether it is used, and what its events are like, is not for the macro to judge.
+        // The enum may be unused, and its events may be private or large. The macro must not cause warnings about that.
         #[allow(dead_code, private_interfaces, clippy::large_enum_variant)]
         #visibility enum #name { #(#variants),* }
     }
 }
 
-/// `Allows`, `ClientAllows` and, for the enum, `Received`.
+/// Generates the impls of `Allows` and `ClientAllows` and, for the enum, of `Received`.
 pub(super) fn impls(room: &Room) -> TokenStream {
     let ident = &room.ident;
     match &room.events {
@@ -80,8 +80,9 @@ fn pair(room: &Ident, event: &Event) -> TokenStream {
     }
 }
 
-/// Where a room has no impl of `ClientAllows`, or a single one, rustc does not say that the room does not allow an event,
-/// but that the event is unknown, or that it mismatches the single one. `Allows` always has impls enough.
+/// Adds hidden impls of `ClientAllows`, so that each room has at least two. With fewer, rustc does not say that the
+/// room does not allow an event. It says that the event is unknown, or that it differs from the only one. `Allows`
+/// always has enough impls.
 fn hidden_client_impls(room: &Ident, from_clients: usize) -> TokenStream {
     let value = quote! {
         #[diagnostic::do_not_recommend]
@@ -120,7 +121,7 @@ fn received(room: &Ident, name: &Ident, events: &[Event]) -> TokenStream {
                 __dialogue::Some(NAMES)
             }
 
-            // Two events of one name are reported as what they are.
+            // `checks` reports two events with the same name, so this warning would be a second report.
             #[allow(unreachable_patterns)]
             fn decode(
                 #event: &__dialogue::str,
@@ -138,13 +139,13 @@ fn received(room: &Ident, name: &Ident, events: &[Event]) -> TokenStream {
     }
 }
 
-/// No two events of the room have one name.
+/// Generates a check that no two events of the room have the same name.
 pub(super) fn checks(room: &Room) -> TokenStream {
     let Events::Only(events) = &room.events else {
         return TokenStream::new();
     };
-    // Two constants a room, since each costs the compiler more than what it computes: of several pairs of one name, the
-    // first is reported.
+    // Use only two constants for each room, because a constant costs the compiler more than its computation does.
+    // Therefore only the first repeated name is reported.
     let checks = events
         .iter()
         .enumerate()

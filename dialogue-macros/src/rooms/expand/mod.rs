@@ -1,8 +1,8 @@
-//! The model into code. Cannot fail.
+//! Turns the model into code. Cannot fail.
 //!
-//! What the user names stands outside, the impls in a `const _` each room, where `__dialogue` is the runtime's
-//! `__private`. There is little of it for each event, because a program may have thousands of pairs of room and event:
-//! an empty impl or two, an enum variant and a function pointer.
+//! Types that the user can name are in the scope of the macro call. The impls of each room are in a `const _`, where
+//! `__dialogue` is the runtime's `__private`. A program may have thousands of pairs of room and event, so the code for
+//! each event is small: one or two empty impls, an enum variant and a function pointer.
 
 mod declaration;
 mod event;
@@ -28,7 +28,7 @@ pub(super) fn expand(set: &RoomSet) -> TokenStream {
         #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
         #visibility struct #ident;
 
-        // That a room is deprecated is for those who use it.
+        // Only the code that uses a deprecated room should get the warning.
         #[allow(deprecated)]
         const _: () = {
             use #krate::__private as __dialogue;
@@ -66,12 +66,13 @@ fn expand_room(set: &RoomSet, room: &Room) -> TokenStream {
     }
 }
 
-/// A local name. A constant of the user's with the same name would turn it into a pattern, hence the underscores.
+/// Returns a local name. The underscores avoid a clash with a user's constant: a constant with the same name would turn
+/// the binding into a constant pattern.
 fn local(name: &str) -> Ident {
     Ident::new(&format!("__{name}"), Span::mixed_site())
 }
 
-/// What is made of a room is shown where its name stands, rather than over all of `rooms!`.
+/// Returns a span at the room's name. Errors in generated code then point there, not at the whole of `rooms!`.
 fn shown_at(room: &Ident) -> Span {
     Span::call_site().located_at(room.span())
 }

@@ -1,4 +1,4 @@
-//! The room's type, and its id: printed and parsed.
+//! Generates the room's type and the code that prints and parses its id.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -10,7 +10,7 @@ use super::super::model::{Family, Field, Id, Room};
 use super::super::pattern::Segment;
 use super::{local, shown_at};
 
-/// The type itself.
+/// Generates the type itself.
 pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
     let Room {
         attrs,
@@ -43,7 +43,7 @@ pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
 
         #[allow(deprecated)]
         impl #ident {
-            /// Every room of the family, wherever rooms are listened to.
+            /// Every room of the family, for use when you listen for events.
             #[allow(dead_code)]
             #[must_use]
             #visibility const fn every() -> #krate::__private::Every<Self> {
@@ -53,14 +53,14 @@ pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
     }
 }
 
-/// Whether there is no comment; `#[doc(alias = "…")]` is none.
+/// Returns whether there is no doc comment. `#[doc(alias = "…")]` does not count as one.
 fn undocumented(attrs: &[Attribute]) -> bool {
     !attrs
         .iter()
         .any(|attr| attr.path().is_ident("doc") && matches!(attr.meta, Meta::NameValue(_)))
 }
 
-/// `RoomRef` and `Room`, and what a family's value is besides.
+/// Generates `RoomRef` and `Room` and, for a family, `Clone` and `Debug`.
 pub(super) fn impls(room: &Room) -> TokenStream {
     let ident = &room.ident;
     match &room.id {
@@ -122,7 +122,7 @@ fn parse(family: &Family) -> TokenStream {
     }
 }
 
-/// `Clone` and `Debug`. Not derived, so that a field of the wrong type is one error rather than three.
+/// Generates `Clone` and `Debug`. They are not derived, so that a field of the wrong type causes one error, not three.
 fn family_values(room: &Room, family: &Family) -> TokenStream {
     let ident = &room.ident;
     let name = ident.unraw().to_string();
@@ -153,7 +153,7 @@ fn family_values(room: &Room, family: &Family) -> TokenStream {
     }
 }
 
-/// The fields in the order in which the id has them.
+/// Returns the fields in the order of the id.
 fn in_id(family: &Family) -> impl Iterator<Item = &Field> {
     family.segments.iter().filter_map(|segment| match segment {
         Segment::Field(name) => family.fields.iter().find(|field| field.ident.unraw() == *name),
@@ -161,7 +161,8 @@ fn in_id(family: &Family) -> impl Iterator<Item = &Field> {
     })
 }
 
-/// `<u64 as IdField>::method`. One trait for all that is asked of a field, at one span, so that rustc says it once.
+/// Generates `<u64 as IdField>::method`. One trait at one span covers everything that a field needs, so that rustc
+/// reports a wrong type only once.
 fn method(field: &Field, method: &str) -> TokenStream {
     let ty = &field.ty;
     let method = Ident::new(method, ty.span());
