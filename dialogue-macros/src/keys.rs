@@ -96,7 +96,7 @@ pub(crate) fn entries(
 fn key(input: ParseStream, known: &[&str], diagnostics: &mut Diagnostics) -> syn::Result<Ident> {
     refuse_attributes(input, "a key", diagnostics)?;
     input.call(Ident::parse_any).map_err(|error| {
-        let help = format!("write a key here: the keys are {}", list(known));
+        let help = format!("expected a key: the keys are {}", list(known));
         syn::Error::new(error.span(), help)
     })
 }
@@ -105,11 +105,11 @@ fn key(input: ParseStream, known: &[&str], diagnostics: &mut Diagnostics) -> syn
 pub(crate) fn refuse_attributes(input: ParseStream, on: &str, diagnostics: &mut Diagnostics) -> syn::Result<()> {
     for attr in input.call(Attribute::parse_outer)? {
         let message = if is_cfg(&attr) {
-            format!("`cfg` does not work on {on}: put it on a whole item, such as a `rooms!` block of its own")
+            format!("`cfg` does not work on {on}: put it on a whole item, such as a separate `rooms!` block")
         } else if attr.path().is_ident("doc") {
-            format!("{on} has no documentation: write it with `//`")
+            format!("{on} cannot have a doc comment: write it with `//` instead")
         } else {
-            format!("{on} has no attributes: remove this")
+            format!("{on} cannot have attributes: remove this one")
         };
         diagnostics.at(attr, message);
     }
@@ -143,7 +143,7 @@ pub(crate) fn whole<T>(
         if content.is_empty() {
             Ok(value)
         } else {
-            Err(content.error("unexpected token"))
+            Err(content.error("unexpected token: remove this"))
         }
     });
     while content.parse::<TokenTree>().is_ok() {}
@@ -154,7 +154,7 @@ pub(crate) fn whole<T>(
 pub(crate) fn comma(input: ParseStream) -> syn::Result<()> {
     match input.parse::<Token![,]>() {
         Ok(_) => Ok(()),
-        Err(error) => Err(syn::Error::new(error.span(), "write a comma before this")),
+        Err(error) => Err(syn::Error::new(error.span(), "missing comma: write `,` before this")),
     }
 }
 

@@ -4,11 +4,11 @@ use syn::parse::{Parse, ParseStream};
 use syn::{LitBool, LitInt, LitStr, Path};
 
 pub(crate) fn text(input: ParseStream) -> syn::Result<LitStr> {
-    literal(input, "write a text in quotes")
+    literal(input, "expected a string: write the text in quotes")
 }
 
 pub(crate) fn number(input: ParseStream) -> syn::Result<LitInt> {
-    const HELP: &str = "write a whole number, such as `50`";
+    const HELP: &str = "expected a positive whole number, such as `50`";
     let number: LitInt = literal(input, HELP)?;
     match number.base10_parse::<usize>() {
         Ok(_) => Ok(number),
@@ -17,13 +17,13 @@ pub(crate) fn number(input: ParseStream) -> syn::Result<LitInt> {
 }
 
 pub(crate) fn switch(input: ParseStream) -> syn::Result<LitBool> {
-    literal(input, "write `true` or `false`")
+    literal(input, "expected `true` or `false`")
 }
 
 /// Parses the path after `crate =`.
 pub(crate) fn crate_path(input: ParseStream) -> syn::Result<Path> {
     if input.peek(LitStr) {
-        return Err(input.error("write the path without quotes, as in `crate = my_crate::dialogue`"));
+        return Err(input.error("`crate` takes a path without quotes: write it as in `crate = my_crate::dialogue`"));
     }
     input.call(Path::parse_mod_style)
 }

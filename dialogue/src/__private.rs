@@ -177,7 +177,7 @@ impl Received for NoEvent {
 
 /// An event that may be a default subscription of the room `R`: one that the room allows.
 #[diagnostic::on_unimplemented(
-    message = "room `{R}` does not have its default subscription `{Self}`",
+    message = "room `{R}` does not allow its default subscription `{Self}`",
     label = "not an event of `{R}`",
     note = "add `{Self}` to `events` or `server_events` of `{R}`, or remove it from `default_subscriptions`"
 )]
@@ -194,8 +194,8 @@ impl<R: Allows<E>, E: DialogueEvent> SubscribableIn<R> for E {
 /// What a field must be to be in a room's id.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a room's id",
-    label = "not something that an id is built from and parsed into",
-    note = "a field of a room is `Display + FromStr + Clone + Debug + Send + Sync + 'static`, such as `u64`, `String` or a UUID"
+    label = "cannot be printed into an id and parsed from it",
+    note = "the type of a room's field must be `Display + FromStr + Clone + Debug + Send + Sync + 'static`, such as `u64`, `String` or a UUID"
 )]
 pub trait IdField: Sized + Send + Sync + 'static {
     /// How it is printed into an id.

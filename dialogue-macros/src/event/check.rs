@@ -36,14 +36,14 @@ fn refuse_generics(input: &DeriveInput, diagnostics: &mut Diagnostics) {
     if let Some(lifetime) = input.generics.lifetimes().next() {
         diagnostics.at(
             lifetime,
-            "an event owns its data, because it outlives the message that it came in: use `String` for `&'a str`, \
-             `Vec<T>` for `&'a [T]`, and remove the lifetime",
+            "an event cannot borrow data, because it outlives the message that carried it: use `String` for \
+             `&'a str` and `Vec<T>` for `&'a [T]`, and remove the lifetime",
         );
     } else if let Some(parameter) = input.generics.params.first() {
         diagnostics.at(
             parameter,
-            "an event cannot be generic, because its name stands for one schema: declare a type for each event that \
-             you want, or hold a `serde_json::Value`",
+            "an event cannot be generic, because its name stands for one schema: declare a separate type for each \
+             event, or use a field of type `serde_json::Value`",
         );
     }
 }
@@ -63,7 +63,11 @@ fn refuse_attributes_within(input: &DeriveInput, diagnostics: &mut Diagnostics) 
         _ => Vec::new(),
     };
     let on_variants = variants.iter().map(|variant| {
-        (&variant.attrs, "`#[event(…)]` is about the whole enum, which is one event: write it there, or declare a type for each event")
+        (
+            &variant.attrs,
+            "`#[event(…)]` does not work on a variant, because the whole enum is one event: move it to the enum, or \
+             declare a separate type for each event",
+        )
     });
     let own: Option<&Fields> = match &input.data {
         Data::Struct(data) => Some(&data.fields),
@@ -76,7 +80,7 @@ fn refuse_attributes_within(input: &DeriveInput, diagnostics: &mut Diagnostics) 
     let on_fields = fields.map(|field| {
         (
             &field.attrs,
-            "`#[event(…)]` is about the whole event: write it on the type",
+            "`#[event(…)]` does not work on a field, because it describes the whole event: move it to the type",
         )
     });
     for (attrs, message) in on_variants.chain(on_fields) {
@@ -103,8 +107,8 @@ fn event_name(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Di
                 diagnostics.at(
                     &input.ident,
                     format!(
-                        "the type's name makes the event's name `{default}`, but an event's name {fault}: \
-                         write `#[event(name = \"…\")]`"
+                        "the type's name gives the event the name `{default}`, but an event's name {fault}: write \
+                         another name with `#[event(name = \"…\")]`"
                     ),
                 );
             }
@@ -126,7 +130,7 @@ fn history_limit(limit: &LitInt, diagnostics: &mut Diagnostics) -> History {
     match limit.base10_parse::<usize>() {
         Ok(0) => diagnostics.at(
             limit,
-            "a history of 0 events keeps nothing: leave `history` out, or write how many to keep",
+            "a history of 0 events keeps nothing: remove `history`, or write how many events to keep",
         ),
         Ok(limit) => return History::Limit(limit),
         Err(error) => diagnostics.push(error),

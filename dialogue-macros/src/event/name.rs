@@ -9,16 +9,16 @@ pub(crate) fn fault(name: &str) -> Option<String> {
         return Some("must not be empty".to_owned());
     }
     if name.starts_with("dialogue:") {
-        return Some("must not start with `dialogue:`, which is kept for Dialogue itself".to_owned());
+        return Some("must not start with `dialogue:`, which is reserved for Dialogue".to_owned());
     }
     if let Some(bad) = name.chars().find(|&char| !allowed(char)) {
         return Some(format!(
-            "is made of letters, digits and `_.:-`, not of `{}`",
+            "may contain only ASCII letters, digits and `_.:-`, not `{}`",
             bad.escape_debug()
         ));
     }
     let length = name.chars().count();
-    (length > MAX_CHARS).then(|| format!("has at most {MAX_CHARS} characters, not {length}"))
+    (length > MAX_CHARS).then(|| format!("may have at most {MAX_CHARS} characters, but this one has {length}"))
 }
 
 fn allowed(char: char) -> bool {

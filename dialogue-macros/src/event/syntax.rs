@@ -25,7 +25,7 @@ pub(super) fn attributes(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> 
         let Meta::List(list) = &attr.meta else {
             diagnostics.at(
                 &attr.meta,
-                "write `#[event(…)]` with keys in parentheses, such as `#[event(name = \"…\")]`",
+                "the keys of `event` go in parentheses: write `#[event(…)]`, such as `#[event(name = \"…\")]`",
             );
             continue;
         };
@@ -71,7 +71,7 @@ fn equals(key: &Ident, value: &str, input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![=]) {
         return input.parse::<Token![=]>().map(drop);
     }
-    let help = format!("write what it is, as in `{key} = {value}`");
+    let help = format!("`{key}` needs a value after `=`: write `{key} = {value}`");
     Err(syn::Error::new(key.span(), help))
 }
 
@@ -92,7 +92,7 @@ fn history(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
     keys::whole(&content, limit).map(Some)
 }
 
-const HISTORY: &str = "write `history`, `history = N` or `history(limit = N)`";
+const HISTORY: &str = "this is not a history setting: write `history`, `history = N` or `history(limit = N)`";
 
 /// Parses `limit = N`.
 fn limit(input: ParseStream<'_>) -> syn::Result<LitInt> {

@@ -27,7 +27,7 @@ pub(super) fn allowed(char: char) -> bool {
 /// Returns a message that explains the mistake and says what to write.
 pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
     if text.is_empty() {
-        return Err("a room's id must not be empty".to_owned());
+        return Err("a room's id must not be empty: write one, such as `chat`".to_owned());
     }
     let mut segments = Vec::new();
     let mut rest = text;
@@ -49,21 +49,21 @@ pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
 /// Parses `{field}` at the start of `text` and returns the rest.
 fn placeholder<'a>(text: &'a str, segments: &mut Vec<Segment>) -> Result<&'a str, String> {
     let Some(inside) = text.strip_prefix('{') else {
-        return Err("`}` closes nothing: write `{field}`".to_owned());
+        return Err("`}` has no matching `{`: write `{field}`".to_owned());
     };
     let Some((name, rest)) = inside.split_once('}') else {
-        return Err("`{` is not closed: write `{field}`".to_owned());
+        return Err("`{` has no matching `}`: write `{field}`".to_owned());
     };
     if name.is_empty() {
-        return Err("`{}` names no field: write `{field}`".to_owned());
+        return Err("`{}` does not name a field: write `{field}`".to_owned());
     }
     if !name.chars().all(|char| char.is_alphanumeric() || char == '_') {
         return Err(format!(
-            "`{{{name}}}` is more than a field's name: write `{{field}}` and nothing else in the braces"
+            "`{{{name}}}` contains more than a field's name: write only the name, as in `{{field}}`"
         ));
     }
     if segments.contains(&Segment::Field(name.to_owned())) {
-        return Err(format!("`{{{name}}}` is written twice: a field is in the id once"));
+        return Err(format!("`{{{name}}}` is in the id twice: remove one of the two"));
     }
     segments.push(Segment::Field(name.to_owned()));
     Ok(rest)
@@ -73,7 +73,7 @@ fn checked(literal: &str) -> Result<String, String> {
     match literal.chars().find(|&char| !allowed(char)) {
         None => Ok(literal.to_owned()),
         Some(bad) => Err(format!(
-            "a room's id is made of letters, digits and `_.:=@,;%-`, not of `{}`",
+            "a room's id may contain only ASCII letters, digits and `_.:=@,;%-`, not `{}`",
             bad.escape_debug()
         )),
     }
@@ -87,15 +87,15 @@ fn check_boundaries(segments: &[Segment]) -> Result<(), String> {
         match pair {
             [Segment::Field(first), Segment::Field(second)] => {
                 return Err(format!(
-                    "nothing tells where `{{{first}}}` ends and `{{{second}}}` begins: write something between them, \
-                     as in `{{{first}}}-{{{second}}}`"
+                    "nothing separates `{{{first}}}` from `{{{second}}}`: write something between them, as in \
+                     `{{{first}}}-{{{second}}}`"
                 ));
             }
             [Segment::Field(field), Segment::Literal(literal)] => {
                 if let Some(bad) = literal.chars().next().filter(|&char| in_escape(char)) {
                     return Err(format!(
-                        "`{bad}` cannot tell where `{{{field}}}` ends, because a field's percent-escapes contain \
-                         such characters: write something else after it, such as `-`"
+                        "`{bad}` cannot mark the end of `{{{field}}}`, because percent-escapes in a field may contain \
+                         it: write another character after `{{{field}}}`, such as `-`"
                     ));
                 }
             }
@@ -122,7 +122,9 @@ fn check_length(segments: &[Segment]) -> Result<(), String> {
     if length <= MAX_BYTES {
         return Ok(());
     }
-    Err(format!("a room's id has at most {MAX_BYTES} characters, not {length}"))
+    Err(format!(
+        "a room's id may have at most {MAX_BYTES} characters, but this one needs {length}"
+    ))
 }
 
 #[cfg(test)]

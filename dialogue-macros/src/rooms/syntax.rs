@@ -116,7 +116,7 @@ fn crate_line(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
 
 /// Parses `Rooms;`.
 fn set_name(input: ParseStream<'_>) -> syn::Result<Ident> {
-    const HELP: &str = "write the name of the set of rooms first, as in `pub Rooms;`";
+    const HELP: &str = "the name of the set of rooms is missing: write it first, as in `pub Rooms;`";
     let ident: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), HELP))?;
     if !input.peek(Token![;]) {
         return Err(syn::Error::new(ident.span(), HELP));
@@ -138,7 +138,7 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
     let id = value::text(input)?;
     if !input.peek(Brace) {
         return Err(input.error(format!(
-            "write what happens in the room after its id, as in `{ident} = {} {{ events: [Message] }}`",
+            "`{ident}` does not say which events it allows: write them after its id, as in `{ident} = {} {{ events: [Message] }}`",
             id.token()
         )));
     }
@@ -161,7 +161,7 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
 fn room_name(input: ParseStream<'_>) -> syn::Result<Ident> {
     let is_separator = input.peek(Token![,]) || input.peek(Token![;]);
     input.parse().map_err(|error: syn::Error| match is_separator {
-        true => syn::Error::new(error.span(), "nothing stands between two rooms: remove this"),
+        true => syn::Error::new(error.span(), "nothing goes between two rooms: remove this"),
         false => error,
     })
 }
@@ -169,11 +169,11 @@ fn room_name(input: ParseStream<'_>) -> syn::Result<Ident> {
 /// Returns the error for a room's name that is not followed by an id.
 fn id_missing(ident: &Ident, input: ParseStream<'_>) -> String {
     if input.peek(syn::token::Paren) {
-        format!("the fields of a room have names: write `{ident} {{ id: … }}`")
+        format!("the fields of a room need names: write `{ident} {{ id: … }}`")
     } else if input.peek(Token![<]) {
-        "a room cannot be generic, because its id stands for one type: remove this".to_owned()
+        "a room cannot be generic, because its id stands for one type: remove the type parameters".to_owned()
     } else {
-        format!("write the room's id after its name, as in `{ident} = \"…\" {{ … }}`")
+        format!("`{ident}` has no id: write it after the name, as in `{ident} = \"…\" {{ … }}`")
     }
 }
 
@@ -190,11 +190,11 @@ fn fields(input: ParseStream<'_>) -> syn::Result<Fields> {
 fn field(input: ParseStream<'_>) -> syn::Result<Field> {
     let attrs = input.call(Attribute::parse_outer)?;
     if input.peek(Token![pub]) {
-        return Err(input.error("a field is as visible as its room: remove `pub`"));
+        return Err(input.error("a field has the same visibility as its room: remove `pub`"));
     }
     let ident: Ident = input.parse()?;
     if !input.peek(Token![:]) {
-        let help = format!("write the field's type after its name, as in `{ident}: u64`");
+        let help = format!("the field `{ident}` has no type: write it after the name, as in `{ident}: u64`");
         return Err(syn::Error::new(ident.span(), help));
     }
     input.parse::<Token![:]>()?;
@@ -270,7 +270,7 @@ fn colon(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
         Ok(_) => Ok(()),
         Err(error) => Err(syn::Error::new(
             error.span(),
-            format!("write a colon after the key, as in `{key}: …`"),
+            format!("missing colon after `{key}`: write `{key}: …`"),
         )),
     }
 }
@@ -282,7 +282,7 @@ fn events(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<
         return Ok(Events::Any);
     }
     if !input.peek(syn::token::Bracket) {
-        return Err(input.error("write a list of event types, as in `[Message, Typing]`, or `*` for every event"));
+        return Err(input.error("expected a list of event types, such as `[Message, Typing]`, or `*` for every event"));
     }
     paths(input, diagnostics).map(Events::Only)
 }
@@ -290,7 +290,7 @@ fn events(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<
 /// Parses `[Message, Typing]`. Reports event names in quotes and leaves them out.
 fn paths(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Path>> {
     if !input.peek(syn::token::Bracket) {
-        return Err(input.error("write a list of event types, as in `[Message, Typing]`"));
+        return Err(input.error("expected a list of event types, such as `[Message, Typing]`"));
     }
     let content;
     bracketed!(content in input);
@@ -302,7 +302,10 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
     while !input.is_empty() {
         if input.peek(LitStr) {
             let name: LitStr = input.parse()?;
-            diagnostics.at(&name, "write the event's type here, not its name");
+            diagnostics.at(
+                &name,
+                "this is an event's name: write the event's type, as in `[Message, Typing]`",
+            );
         } else {
             keys::refuse_attributes(input, "an event", diagnostics)?;
             paths.push(event(input)?);
@@ -317,14 +320,15 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
 
 fn event(input: ParseStream<'_>) -> syn::Result<Path> {
     if input.peek(Token![*]) {
-        return Err(input.error("`*` stands without brackets, and for every event: write `*`, or list event types"));
+        return Err(input.error("`*` does not go in brackets: write `*` alone for every event, or list event types"));
     }
     let path = input.call(Path::parse_mod_style).map_err(|error| {
-        let help = "write an event's type here, as in `[Message, Typing]`";
+        let help = "expected an event's type, as in `[Message, Typing]`";
         syn::Error::new(error.span(), help)
     })?;
     if input.peek(Token![<]) {
-        return Err(input.error("an event is not generic, because its name stands for one schema: remove this"));
+        return Err(input
+            .error("an event cannot be generic, because its name stands for one schema: remove the type arguments"));
     }
     Ok(path)
 }
@@ -336,5 +340,5 @@ fn sync(input: ParseStream<'_>) -> syn::Result<Sync> {
     if input.peek(LitInt) {
         return value::number(input).map(Sync::PerType);
     }
-    Err(input.error("write `true` for all that is kept, `false`, or how many of each event type"))
+    Err(input.error("expected `true` for the whole history, `false` for none, or the number of events of each type"))
 }

@@ -7,7 +7,7 @@ use crate::room::RoomDeclaration;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a set of rooms",
     label = "not a set of rooms",
-    note = "write the name that stands first in `rooms! {{ … }}`, as in `rooms! {{ Rooms; … }}`"
+    note = "write the name at the top of `rooms! {{ … }}`, such as `Rooms` in `rooms! {{ Rooms; … }}`"
 )]
 pub trait RoomSet {
     /// What was declared, in order.

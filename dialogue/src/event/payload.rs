@@ -56,8 +56,8 @@ impl<E> Outgoing<E> {
 /// Of an `EventMessage`, the data, sender, timestamp and metadata are taken; its room and number are given anew.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event, so it cannot be triggered",
-    label = "not an event, an event with a sender, or an `EventMessage`",
-    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, or take an event"
+    label = "expected an event, an event with a sender or an `EventMessage`",
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, or trigger an event instead"
 )]
 pub trait Payload<Why = ()>: Send + 'static {
     /// The event's type.

@@ -56,7 +56,7 @@ pub trait Room: RoomRef + Clone + Send + Sync + 'static {
 /// The room allows the server to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "room `{Self}` does not allow event `{E}`",
-    label = "`{E}` is not among the events of `{Self}`",
+    label = "`{E}` is not an event of `{Self}`",
     note = "to let the server and the clients in the room trigger it, add `{E}` to `events` of `{Self}` in `rooms! {{ … }}`",
     note = "to let only the server trigger it, add `{E}` to `server_events`"
 )]
@@ -65,10 +65,10 @@ pub trait Allows<E>: RoomRef {}
 /// Nothing implements this. It is the bound of impls that are there so that the compiler speaks of the id, and not of an
 /// event, where an id stands in a room's place.
 #[diagnostic::on_unimplemented(
-    message = "an id does not tell the compiler what its room allows",
-    label = "an id, where a room is wanted",
-    note = "write the room's type, such as `Chat`, or a family's value, such as `Project {{ id: 7 }}`",
-    note = "for a room that is known only when the program runs, write its `RoomHandle`: `dialogue.room(id)` finds it"
+    message = "an id does not tell the compiler which events its room allows",
+    label = "expected a room, found an id",
+    note = "write the room's type, such as `Chat`, or a room of a family, such as `Project {{ id: 7 }}`",
+    note = "for a room that is known only at run time, use the `RoomHandle` that `dialogue.room(id)` returns"
 )]
 #[doc(hidden)]
 pub trait RoomOf<Id> {}
@@ -87,9 +87,9 @@ impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
 /// Nothing implements this. It is the bound of impls that are there so that the compiler speaks of rooms, and not of an event,
 /// where all of a family stand in one's place.
 #[diagnostic::on_unimplemented(
-    message = "every room of a family, where one is wanted",
-    label = "not one room",
-    note = "`every()` is for listening; write one room of the family here, such as `Project {{ id: 7 }}`"
+    message = "expected one room, found every room of a family",
+    label = "expected one room",
+    note = "`every()` is only for listening: write one room of the family here, such as `Project {{ id: 7 }}`"
 )]
 #[doc(hidden)]
 pub trait OneOf<Rooms> {
@@ -113,8 +113,8 @@ impl<R, E> Allows<E> for Every<R> where ARoom: OneOf<Self> {}
 /// The room allows its clients to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "clients may not trigger event `{E}` in room `{Self}`",
-    label = "`{E}` is not among the events that clients may trigger in `{Self}`",
-    note = "add `{E}` to `events` of `{Self}` in `rooms! {{ … }}`; what is in `server_events` is the server's alone"
+    label = "`{E}` is not an event that clients may trigger in `{Self}`",
+    note = "add `{E}` to `events` of `{Self}` in `rooms! {{ … }}`; only the server may trigger the events in `server_events`"
 )]
 pub trait ClientAllows<E>: Allows<E> {}
 
@@ -122,7 +122,7 @@ pub trait ClientAllows<E>: Allows<E> {}
 #[diagnostic::on_unimplemented(
     message = "room `{Self}` does not allow event `{M}`",
     label = "`{M}` never happens in `{Self}`",
-    note = "add `{M}` to `events` or `server_events` of `{Self}` in `rooms! {{ … }}`, or take an event that it allows"
+    note = "add `{M}` to `events` or `server_events` of `{Self}` in `rooms! {{ … }}`, or listen for an event that it allows"
 )]
 pub trait Listen<M> {
     /// Which rooms are meant.

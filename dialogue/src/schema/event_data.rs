@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 ///
 /// Implemented for every type that qualifies; there is nothing to write.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` lacks derives that an event needs",
-    label = "not serialisable both ways with a JSON schema",
-    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, and see that its fields have the same"
+    message = "`{Self}` does not have all the derives that an event needs",
+    label = "must implement `Serialize`, `Deserialize` and `JsonSchema`",
+    note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, and make sure that its fields implement the first three"
 )]
 pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 

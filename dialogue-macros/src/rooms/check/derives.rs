@@ -33,7 +33,9 @@ pub(super) fn without(given: &[&str], attrs: Vec<Attribute>, diagnostics: &mut D
             derived.is_some_and(|derived| given.contains(&derived.as_str()))
         });
         for path in refused {
-            diagnostics.at(path, "`rooms!` derives this by itself: remove it");
+            let derived = path.segments.last().map(|segment| segment.ident.to_string());
+            let message = format!("`rooms!` already derives `{}`: remove it", derived.unwrap_or_default());
+            diagnostics.at(path, message);
         }
         left.push(parse_quote!(#[derive(#(#kept),*)]));
     }

@@ -19,7 +19,7 @@ pub(super) fn refuse_taken(set: &mut RoomSet, diagnostics: &mut Diagnostics) {
             continue;
         };
         let message = format!(
-            "the enum of the events of `{}` is called `{name}`, too: {advice}",
+            "`{name}` is also the name of the enum that `rooms!` generates for the events of `{}`: {advice}",
             room.ident
         );
         diagnostics.at(taken, message);
@@ -30,10 +30,10 @@ pub(super) fn refuse_taken(set: &mut RoomSet, diagnostics: &mut Diagnostics) {
 /// Returns the item that already has the name, and advice on how to fix it.
 fn taken_by(set: &RoomSet, name: &Ident) -> Option<(Box<dyn ToTokens>, &'static str)> {
     if set.ident == *name {
-        return Some((Box::new(set.ident.clone()), "give the set another name"));
+        return Some((Box::new(set.ident.clone()), "rename the set"));
     }
     if let Some(room) = set.rooms.iter().find(|room| room.ident == *name) {
-        return Some((Box::new(room.ident.clone()), "give this room another name"));
+        return Some((Box::new(room.ident.clone()), "rename this room"));
     }
     let listed = set.rooms.iter().flat_map(|room| match &room.events {
         Events::Only(events) => events.as_slice(),
@@ -42,7 +42,7 @@ fn taken_by(set: &RoomSet, name: &Ident) -> Option<(Box<dyn ToTokens>, &'static 
     let event = listed.map(|Event { path, .. }| path).find(|path| is_here(path, name))?;
     Some((
         Box::new(event.clone()),
-        "give the event's type another name, or write the path of the module that it is in",
+        "rename the event's type, or include its module in the path",
     ))
 }
 

@@ -22,8 +22,9 @@ pub(super) fn events(room: &Ident, settings: &syntax::Settings, diagnostics: &mu
             diagnostics.at(
                 room,
                 format!(
-                    "`{room}` does not say what may happen in it: write `events: [Message]` with the events that \
-                     clients may trigger, `events: []` if only the server may, or `events: *` for any event"
+                    "`{room}` does not say which events it allows: write `events: [Message]` with the events that \
+                     clients may trigger, `events: []` if only the server may trigger events, or `events: *` for any \
+                     event"
                 ),
             );
             return fallback::events();
@@ -58,8 +59,8 @@ fn add(room: &Ident, path: &Path, from_clients: bool, events: &mut Vec<Event>, d
             path,
             if first.from_clients && !from_clients {
                 format!(
-                    "`{variant}` is in `events` already{place}, so the server may trigger it too: remove it here, or \
-                     there if clients may not trigger it"
+                    "`{variant}` is already in `events`{place}, so the server may trigger it too: remove it here, or \
+                     from `events` if clients may not trigger it"
                 )
             } else {
                 format!("`{variant}` is listed twice{place}: remove one of the two")
@@ -72,8 +73,8 @@ fn add(room: &Ident, path: &Path, from_clients: bool, events: &mut Vec<Event>, d
         diagnostics.at(
             path,
             format!(
-                "two events called `{variant}`{place}, but the variants of `{room}Event` need a name each: import this \
-                 one by another name, as in `use … as Other{variant};`, or remove it if both are the same"
+                "two events are named `{variant}`{place}, but each variant of `{room}Event` needs its own name: import \
+                 this one under another name, as in `use … as Other{variant};`, or remove it if both are the same type"
             ),
         );
         return;
@@ -90,8 +91,8 @@ fn refuse_server_events_of_open_room(settings: &syntax::Settings, diagnostics: &
     if let Some(key) = settings.server_events.key() {
         diagnostics.at(
             key,
-            "`events: *` lets the server trigger every event already: remove `server_events`, or list the events that \
-             clients may trigger",
+            "`events: *` already lets the server trigger every event: remove `server_events`, or replace `*` with a \
+             list of the events that clients may trigger",
         );
     }
 }
@@ -110,7 +111,7 @@ pub(super) fn subscriptions(
     let mut subscriptions: Vec<Subscription> = Vec::new();
     for path in paths {
         if subscriptions.iter().any(|first| same_path(&first.path, path)) {
-            let message = format!("`{}` is subscribed to twice: remove one of the two", text(path));
+            let message = format!("`{}` is listed twice: remove one of the two", text(path));
             diagnostics.at(path, message);
             continue;
         }

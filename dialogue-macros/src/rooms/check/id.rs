@@ -31,7 +31,7 @@ pub(super) fn check(
     };
     if fields.fields.is_empty() {
         let message = format!(
-            "a room without fields is written without these braces, as in `{room} = {}`",
+            "a room without fields has no braces before its id: write `{room} = {}`",
             id.token()
         );
         diagnostics.push(syn::Error::new(fields.brace.span.join(), message));
@@ -70,7 +70,7 @@ fn distinct(fields: Vec<syntax::Field>, diagnostics: &mut Diagnostics) -> Vec<Fi
         for attr in refused {
             diagnostics.at(
                 attr,
-                "`cfg` does not work on a field: put it on a `rooms!` block of its own",
+                "`cfg` does not work on a field: put it on a separate `rooms!` block",
             );
         }
         distinct.push(Field {
@@ -88,10 +88,15 @@ fn refuse_placeholders_without_fields(room: &Ident, id: &LitStr, segments: &[Seg
         return;
     }
     let fields: Vec<String> = names.iter().map(|name| format!("{name}: …")).collect();
+    let stand_for = if names.len() == 1 {
+        "stands for a field"
+    } else {
+        "stand for fields"
+    };
     diagnostics.at(
         id,
         format!(
-            "{} stands for a field, but `{room}` has none: write `{room} {{ {} }} = …`",
+            "{} {stand_for}, but `{room}` has no fields: write `{room} {{ {} }} = …`",
             list(&names.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>()),
             fields.join(", ")
         ),
@@ -120,12 +125,9 @@ fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field
                 misspelt.push(field);
                 format!("write `{{{field}}}`")
             }
-            None => format!("add the field, as in `{room} {{ {placeholder}: … }}`, or remove the placeholder"),
+            None => format!("add one, as in `{room} {{ {placeholder}: … }}`, or remove the placeholder"),
         };
-        diagnostics.at(
-            id,
-            format!("`{room}` has no field `{placeholder}` for `{{{placeholder}}}`: {advice}"),
-        );
+        diagnostics.at(id, format!("`{room}` has no field for `{{{placeholder}}}`: {advice}"));
     }
     for field in fields {
         let name = field.ident.unraw().to_string();
@@ -136,7 +138,7 @@ fn match_fields(room: &Ident, id: &LitStr, segments: &[Segment], fields: &[Field
         diagnostics.at(
             &field.ident,
             format!(
-                "the field `{name}` is not in the id, so two rooms could share one: write `{{{name}}}` in {}",
+                "the field `{name}` is not in the id, so two rooms could have the same id: add `{{{name}}}` to {}",
                 id.token()
             ),
         );

@@ -44,7 +44,7 @@ fn is_new_type(room: &syntax::Room, set: &RoomSet, diagnostics: &mut Diagnostics
         return true;
     };
     let message = format!(
-        "the type `{}` is declared twice{}: give this room another name",
+        "the type `{}` is declared twice{}: rename this room",
         room.ident,
         first_at(first.span())
     );
@@ -90,7 +90,7 @@ fn without_cfg(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attr
     for attr in refused {
         diagnostics.at(
             attr,
-            "`cfg` does not work on a single room: put it on a `rooms!` block of its own",
+            "`cfg` does not work inside `rooms!`: put it on a separate `rooms!` block",
         );
     }
     kept
@@ -106,16 +106,17 @@ fn refuse_overlaps(rooms: &[syntax::Room], diagnostics: &mut Diagnostics) {
         if let Some((first, _)) = seen.iter().find(|(_, others)| overlap(others, &segments)) {
             let message = if first.id.value() == room.id.value() {
                 format!(
-                    "the id is `{}`'s already: give `{}` another one",
-                    first.ident, room.ident
+                    "{} is already the id of `{}`: give `{}` another id",
+                    room.id.token(),
+                    first.ident,
+                    room.ident
                 )
             } else {
                 format!(
-                    "some ids of `{}` would also be ids of `{}`, whose id is `{}`: give one of them another \
-                     beginning",
+                    "`{}` and `{}` (id {}) can have the same id: start one of the two ids differently",
                     room.ident,
                     first.ident,
-                    first.id.value()
+                    first.id.token()
                 )
             };
             diagnostics.at(&room.id, message);

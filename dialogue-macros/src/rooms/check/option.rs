@@ -10,7 +10,7 @@ use crate::keys::Slot;
 pub(super) fn max_size(settings: &syntax::Settings, diagnostics: &mut Diagnostics) -> Option<usize> {
     positive(
         settings.max_size.value()?,
-        "nobody could enter a room of `max_size: 0`: leave `max_size` out for a room without a bound",
+        "`max_size: 0` would let nobody join the room: write a larger number, or remove `max_size` for no limit",
         diagnostics,
     )
 }
@@ -20,7 +20,8 @@ pub(super) fn sync(settings: &syntax::Settings, diagnostics: &mut Diagnostics) -
         None | Some(syntax::Sync::Switch(LitBool { value: false, .. })) => Sync::Off,
         Some(syntax::Sync::Switch(LitBool { value: true, .. })) => Sync::All,
         Some(syntax::Sync::PerType(number)) => {
-            let help = "0 events of each type is no history: write `false`, or leave `sync_history_on_join` out";
+            let help =
+                "`sync_history_on_join: 0` would send no events: write `false`, or remove `sync_history_on_join`";
             positive(number, help, diagnostics).map_or(Sync::Off, Sync::PerType)
         }
     }
@@ -42,7 +43,9 @@ pub(super) fn family(
         for key in keys.into_iter().flatten() {
             diagnostics.at(
                 key,
-                format!("`{key}` is for families, and `{room}` is a single room, which is always there: remove it"),
+                format!(
+                    "`{key}` works only for families, but `{room}` is a single room, which always exists: remove it"
+                ),
             );
         }
         return FamilyOptions::default();
@@ -50,7 +53,8 @@ pub(super) fn family(
     FamilyOptions {
         on_demand: is_on(&settings.on_demand),
         client_created: settings.client_created.value().and_then(|number| {
-            let help = "`client_created: 0` lets nobody create a room: leave it out";
+            let help =
+                "`client_created: 0` would let nobody create a room: write a larger number, or remove `client_created`";
             positive(number, help, diagnostics)
         }),
         listed: is_on(&settings.listed),
