@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_begins_with_a_capital() {
+    fn starts_a_sentence_with_a_capital() {
         assert_eq!(sentence("ProjectDiscussion"), "Project discussion");
         assert_eq!(sentence("Chat"), "Chat");
     }

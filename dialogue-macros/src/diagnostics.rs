@@ -74,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn names_nothing_when_nothing_is_near() {
+    fn names_no_candidate_when_none_is_near() {
         assert_eq!(nearest("zzz", ["events", "name"]), None);
     }
 
     #[test]
-    fn lists_names_as_a_sentence_would() {
+    fn joins_names_with_commas_and_and() {
         assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
         assert_eq!(list(&["a"]), "`a`");
     }

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stars_of_a_block_are_no_text() {
+    fn strips_the_stars_of_a_block_comment() {
         for (comment, expected) in [
             ("\n * One.\n *\n * * two\n ", "One.\n\n* two"),
             (" One.\n * Two. ", "One.\nTwo."),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_nothing_where_nothing_is_written() {
+    fn finds_no_text_without_a_literal_doc_comment() {
         let item: syn::DeriveInput = syn::parse_quote! {
             #[doc = include_str!("elsewhere.md")]
             struct Undocumented;

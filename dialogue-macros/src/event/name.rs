@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn allows_what_the_protocol_allows() {
+    fn accepts_names_that_the_protocol_allows() {
         let longest = "x".repeat(64);
         for name in ["m", "message", "order:placed", "a.b_c-D9", "dialogue", longest.as_str()] {
             assert_eq!(fault(name), None, "{name}");
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_the_protocol_refuses() {
+    fn rejects_names_that_the_protocol_rejects() {
         let too_long = "x".repeat(65);
         for name in [
             "",

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_text_overlaps_and_another_does_not() {
+    fn equal_ids_overlap_and_different_ids_do_not() {
         assert!(overlapping("chat", "chat"));
         assert!(!overlapping("chat", "chats"));
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn families_overlap_where_one_id_can_be_of_both() {
+    fn families_overlap_when_one_id_can_belong_to_both() {
         assert!(overlapping("{a}", "{b}"));
         assert!(overlapping("project-{id}", "{kind}-{id}"));
         assert!(!overlapping("project-{id}", "team-{id}"));

@@ -153,21 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_no_id_may_contain() {
+    fn rejects_characters_that_an_id_may_not_contain() {
         for id in ["", "a b", "a/b", "größe", "*", "a\n"] {
             assert!(parse(id).is_err(), "{id}");
         }
     }
 
     #[test]
-    fn refuses_broken_placeholders() {
+    fn rejects_broken_placeholders() {
         for id in ["a{", "a}", "a{}", "a{id", "a{{id}}", "a{id:02}", "{id}-{id}"] {
             assert!(parse(id).is_err(), "{id}");
         }
     }
 
     #[test]
-    fn refuses_fields_whose_end_cannot_be_told() {
+    fn rejects_fields_whose_end_is_ambiguous() {
         for id in ["{a}{b}", "{a}%b", "{a}2", "{a}F"] {
             assert!(parse(id).is_err(), "{id}");
         }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_id_that_is_always_too_long() {
+    fn rejects_an_id_that_is_too_long_for_any_value() {
         assert!(parse(&"x".repeat(128)).is_ok());
         assert!(parse(&"x".repeat(129)).is_err());
         assert!(parse(&format!("{}{{id}}", "x".repeat(128))).is_err());
