@@ -138,7 +138,8 @@ fn room(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ro
     let id = value::text(input)?;
     if !input.peek(Brace) {
         return Err(input.error(format!(
-            "`{ident}` does not say which events it allows: write them after its id, as in `{ident} = {} {{ events: [Message] }}`",
+            "`{ident}` does not say which events it allows: write them after its id, as in \
+             `{ident} = {} {{ events: [Message] }}`",
             id.token()
         )));
     }
