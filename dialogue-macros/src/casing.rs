@@ -15,8 +15,8 @@ pub(crate) fn sentence(type_name: &str) -> String {
     }
 }
 
-/// Splits a name into lower-case words. A word begins at an underscore and at an upper-case letter that follows any
-/// other character. In a run of upper-case letters, the last one begins a word if a lower-case letter follows it.
+/// Splits a name into lower-case words. A word begins at an underscore and at an upper-case letter that does not follow
+/// another upper-case letter. In a run of upper-case letters, the last one begins a word if a lower-case letter follows.
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
