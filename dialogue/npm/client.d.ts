@@ -1,5 +1,5 @@
 /**
- * Dialogue's client for browsers and Node: typed rooms over a connection that comes back by itself.
+ * Dialogue's client for browsers and Node: typed rooms over a connection that reconnects automatically.
  *
  * ```js
  * import { DialogueClient } from "/dialogue/client.js";
@@ -12,36 +12,36 @@
  * ```
  */
 
-/** What one room is about: the payloads by the names of the events. */
+/** The types of one room: the payloads by event name. */
 export interface RoomTypes {
-  /** What a client may trigger. */
+  /** The events that a client may trigger. */
   triggers: Record<string, unknown>;
-  /** What a client may hear; what only the server triggers is here, too. */
+  /** The events that a client may receive, including those that only the server triggers. */
   events: Record<string, unknown>;
 }
 
 // <rooms>
 /**
- * The rooms by their ids. Here, where the server is not known, every id is a room in which anything can happen; the
- * `client.d.ts` that a server gives out has its own rooms in this place.
+ * The rooms by id. This file does not know the server, so every id is a room that allows any event. In the
+ * `client.d.ts` that a server serves, the server's own rooms are here.
  */
 export interface Rooms {
   [id: string]: RoomTypes;
 }
 // </rooms>
 
-/** Rooms of which nothing is known, for `DialogueClient<AnyRooms>`: ids that only the running program knows. */
+/** Rooms without known types, for `DialogueClient<AnyRooms>`: for ids that are known only when the program runs. */
 export interface AnyRooms {
   [id: string]: RoomTypes;
 }
 
-/** Rooms as `DialogueClient` takes them: each has payloads for what is triggered and for what is heard. */
+/** The rooms that `DialogueClient` accepts as a type: each has payloads for the events that it triggers and receives. */
 export type RoomSet<R> = { [Id in keyof R]: { triggers: object; events: object } };
 
-/** A user's token, a name: whatever the server signs users in with. It is sent as JSON. */
+/** The credentials that the server signs users in with, such as a token or a name. They are sent as JSON. */
 export type Auth = unknown;
 
-/** The part of the standard's WebSocket that the client needs; the class of the package `ws` has it, too. */
+/** The part of the standard WebSocket that the client needs. The class of the package `ws` has it, too. */
 export interface WebSocketLike {
   onopen: ((event: any) => void) | null;
   onmessage: ((event: any) => void) | null;
@@ -51,42 +51,44 @@ export interface WebSocketLike {
   close(code?: number): void;
 }
 
-/** How a client is set up. Durations are in milliseconds. */
+/** The options of a client. Durations are in milliseconds. */
 export interface ClientOptions {
   /**
-   * Where the server's socket is: `ws:`, `wss:`, or `http:` and `https:`, which mean the same; in a browser, relative to the
-   * page. Default, on the page's origin: the path at which the server has it that gave this module out, or `/dialogue/ws` if
-   * the module is the package's. Outside browsers there is no default. Name it where a proxy gives the server another path,
-   * or where the router is nested in another.
+   * The address of the server's socket. `http:` and `https:` mean the same as `ws:` and `wss:`. In a browser, the
+   * address may be relative to the page. The default is on the page's origin: the socket's path on the server that
+   * served this module, or `/dialogue/ws` if the module is from the package. Outside browsers there is no default. Set
+   * the address if a proxy gives the server another path, or if the router is nested in another router.
    */
   url?: string | URL;
   /**
-   * What the server signs the user in with, or a function that gives it, at once or as a promise. The function is called
-   * for each connection and before a session expires, so that it can give a fresh token. If it fails, that is reported to
-   * `onError`, and tried again as a lost connection is; unless it throws a `DialogueError` with the code `UNAUTHENTICATED`,
-   * which means that there is nothing to sign in with: then the client closes.
+   * The credentials that the server signs the user in with, or a function that returns them or a promise of them. The
+   * client calls the function for each connection and before a session expires, so that it can return a fresh token. If
+   * the function fails, the client reports the failure to `onError` and tries again as after a lost connection. If
+   * there are no credentials, let the function throw a `DialogueError` with the code `UNAUTHENTICATED`: then the client
+   * closes.
    */
   auth?: Auth | (() => Auth | Promise<Auth>);
-  /** The class of the socket. Default: the global `WebSocket`; Node before 22 has none: pass the one of the package `ws`. */
+  /** The socket's class. Default: the global `WebSocket`. Node before 22 has none: pass the class of the package `ws`. */
   WebSocket?: new (url: string) => WebSocketLike;
   /**
-   * How long a request may take before it is rejected, waiting for a lost connection included. Default: 60,000, which is
-   * also the most.
+   * How long a request may take before it is rejected, including the wait for a lost connection. Default: 60,000, which
+   * is also the maximum.
    */
   timeout?: number;
   /**
-   * How many requests may be waiting for their answers at a time; those beyond are rejected with `OVERLOADED`. Default: 96.
+   * How many requests may wait for an answer at the same time. Further requests are rejected with `OVERLOADED`.
+   * Default: 96.
    */
   maxPending?: number;
 }
 
 /**
- * Where the connection stands.
+ * The state of the connection.
  *
- * - `closed`: there is none, and no attempt is made until `connect` is called;
- * - `connecting`: one is being made;
- * - `connected`: it is there, and the user is signed in;
- * - `waiting`: it is lost, and the next attempt is to come.
+ * - `closed`: there is no connection, and the client makes no attempt until `connect` is called;
+ * - `connecting`: the client is connecting;
+ * - `connected`: the connection is open, and the user is signed in;
+ * - `waiting`: the connection is lost, and the client waits for the next attempt.
  */
 export type ConnectionState = "closed" | "connecting" | "connected" | "waiting";
 
@@ -95,89 +97,89 @@ export interface StateChange {
   state: ConnectionState;
   /** In `waiting`: milliseconds until the next attempt. */
   delay?: number;
-  /** In `waiting` and `closed`: the close code, 1006 if none came. */
+  /** In `waiting` and `closed`: the close code, or 1006 if there was none. */
   code?: number;
-  /** In `closed`, unless `disconnect` was called: why no attempt is made any more. */
+  /** In `closed`, unless `disconnect` was called: why the client does not try again. */
   error?: DialogueError;
 }
 
-/** Who one is on a connection. */
+/** The identity of this client on a connection. */
 export interface Connected {
-  /** The user, as the server's authentication says. */
+  /** The user, as authenticated by the server. */
   userId: string;
-  /** This connection; the next one has another. */
+  /** The id of this connection. The next connection has another id. */
   clientId: string;
-  /** Whether there was a connection before, since `connect` was called. */
+  /** Whether there was an earlier connection since `connect` was called. */
   again: boolean;
 }
 
 /** How a connection ended. */
 export interface Disconnected {
-  /** The close code; 1006 if none came, 1000 after `disconnect`. */
+  /** The close code: 1006 if there was none, 1000 after `disconnect`. */
   code: number;
-  /** What the server said about it; may be empty. */
+  /** The reason that the server gave. It may be empty. */
   reason: string;
-  /** Whether the client tries again by itself. */
+  /** Whether the client reconnects automatically. */
   willReconnect: boolean;
 }
 
-/** What is known of a room from outside. */
+/** Public information about a room. */
 export interface RoomInfo {
   id: string;
   name: string;
   description?: string;
-  /** How many clients are in it. */
+  /** How many clients are in the room. */
   size: number;
-  /** How many can be. Absent: no bound of its own. */
+  /** The maximum size. Absent if the room has no limit of its own. */
   maxSize?: number;
   /** The user who created it. */
   createdById?: string;
 }
 
-/** An event, with everything that is known of it. */
+/** An event with its envelope. */
 export interface EventMessage<Data = unknown, Name extends string = string> {
   event: Name;
   roomId: string;
   data: Data;
   /** The user who triggered it; `"system"` is the server. */
   from: string;
-  /** When the server accepted it: milliseconds since the Unix epoch. Order is told by `seq`, not by this. */
+  /** When the server accepted it, in milliseconds since the Unix epoch. Use `seq` for the order, not this. */
   timestamp: number;
-  /** What the sender attached. */
+  /** The metadata that the sender attached. */
   meta?: Record<string, unknown>;
-  /** Its number in the room. Absent for events that the room does not keep. */
+  /** The event's number in the room. Absent for events that the room does not keep. */
   seq?: number;
 }
 
-/** Any event of a room: a union that `event` tells apart. */
+/** Any event of a room: a union that is discriminated by `event`. */
 export type AnyEventMessage<T extends { events: object }> = {
   [E in keyof T["events"] & string]: EventMessage<T["events"][E], E>;
 }[keyof T["events"] & string];
 
-/** Where what one knows of a room begins. */
+/** The events of a room to begin with. */
 export interface RoomHistory<T extends { triggers: object; events: object } = RoomTypes> {
   room: JoinedRoom<T>;
   roomId: string;
-  /** The latest events, oldest first, as many as the room shows to those who join. */
+  /** The latest events, oldest first, as many as the room sends to a client that joins. */
   events: AnyEventMessage<T>[];
   /**
-   * Whether something was missed: events between what was heard before and `events` may be lost, and some of `events` may
-   * have been heard before. Throw away what you had, or tell the user. False after a first join.
+   * Whether events may be missing between those received earlier and `events`. Some of `events` may also have been
+   * received before. Discard what you had, or tell the user. False after a first join.
    */
   gap: boolean;
 }
 
-/** Something wrong with an event's payload. */
+/** A mistake in an event's payload. */
 export interface Violation {
-  /** Where: a JSON Pointer into the payload. */
+  /** The place of the mistake: a JSON Pointer into the payload. */
   path: string;
   /** The keyword of the schema that is not satisfied. */
   rule: string;
-  /** For people. */
+  /** A description for people. */
   message: string;
 }
 
-/** What a page of history is asked by: either the events before a number, or places, 0 being the newest. */
+/** The range of a page of history: either the events before a number, or positions, where 0 is the newest event. */
 export type HistoryRange =
   | { before: number; limit?: number; start?: never; end?: never }
   | { start?: number; end?: number; before?: never; limit?: never };
@@ -186,48 +188,50 @@ export type HistoryRange =
 export interface HistoryPage<Message = EventMessage> {
   /** Newest first. */
   events: Message[];
-  /** Whether there are older ones. */
+  /** Whether there are older events. */
   more: boolean;
 }
 
-/** How an event is triggered. */
+/** The options of a trigger. */
 export interface TriggerOptions {
-  /** What travels beside the payload; the server passes it on as it is. */
+  /** Metadata besides the payload. The server passes it on unchanged. */
   meta?: Record<string, unknown>;
   /**
-   * Names this trigger, so that the server knows a repetition of it: 1 to 128 bytes. Default: a new random one. Give your own
-   * to repeat a trigger yourself, such as after a reload of the page.
+   * The idempotency key: 1 to 128 bytes. It lets the server recognise a repeated trigger. Default: a new random key.
+   * Set your own to repeat a trigger yourself, such as after a reload of the page.
    */
   key?: string;
   /**
-   * Whether it is only worth sending now. If so, it is rejected where there is no connection, and never repeated: for "is
-   * typing" and the like. Default: false.
+   * Whether the trigger is only useful now, such as "is typing". Then it is rejected without a connection and never sent
+   * again. Default: false.
    */
   volatile?: boolean;
 }
 
-/** What came of a trigger. */
+/** The result of a trigger. */
 export interface Triggered {
-  /** The event's number in the room, if the room keeps events of this kind. */
+  /** The event's number in the room, if the room keeps events of this name. */
   seq?: number;
 }
 
-/** Whether a payload may be left out: where null is one. */
+/** Makes a payload optional if it may be null. */
 type Payload<Data, Rest extends unknown[]> = null extends Data ? [data?: Data, ...rest: Rest] : [data: Data, ...rest: Rest];
 
-/** Ends the calls of a handler. */
+/** Removes the handler, so that it is no longer called. */
 export type Unsubscribe = () => void;
 
 /**
- * What came in place of an answer: the server's error, or that there was none.
+ * The reason why a request failed: the server answered with an error, or the client received no answer.
  *
- * `code` is one of the protocol's error codes (`VALIDATION_FAILED`, `NOT_IN_ROOM`, `RATE_LIMITED`, …), or of the client's own:
+ * `code` is one of the protocol's error codes (`VALIDATION_FAILED`, `NOT_IN_ROOM`, `RATE_LIMITED`, …) or one of the
+ * client's own:
  *
- * - `DISCONNECTED`: there is no connection, or it was lost before the answer. What was asked for may have been done;
- * - `TIMEOUT`: the answer did not come in time. What was asked for may have been done; a room that is joined too late is left
- *   again, unless it has been asked for anew;
- * - `OVERLOADED`: `maxPending` requests are waiting already. Nothing was sent;
- * - `CLOSED`: the server closed the connection for good; `closeCode` says how.
+ * - `DISCONNECTED`: there is no connection, or it was lost before the answer. The server may have carried out the
+ *   request;
+ * - `TIMEOUT`: the answer did not arrive in time. The server may have carried out the request. If a join succeeds too
+ *   late, the client leaves the room again, unless the program has asked to join it again;
+ * - `OVERLOADED`: `maxPending` requests are already waiting. Nothing was sent;
+ * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code.
  */
 export declare class DialogueError extends Error {
   constructor(error: {
@@ -241,7 +245,7 @@ export declare class DialogueError extends Error {
     cause?: unknown;
   });
   readonly code: string;
-  /** What is wrong with the payload, if `code` is `VALIDATION_FAILED`; otherwise empty. */
+  /** The mistakes in the payload, if `code` is `VALIDATION_FAILED`; otherwise empty. */
   readonly violations: readonly Violation[];
   /** How many milliseconds to wait before trying again. */
   readonly retryAfter?: number;
@@ -256,50 +260,51 @@ export declare class DialogueError extends Error {
 /**
  * A client of a Dialogue server.
  *
- * A lost connection is made again by itself, after a random wait that doubles with each attempt, and every joined room is
- * joined again at the place where it was left. What was asked for meanwhile is sent then; see `JoinedRoom.trigger`.
+ * The client reconnects automatically, after a random wait that doubles with each attempt. It rejoins every room at its
+ * last position there. Requests that were made meanwhile are sent then; see `JoinedRoom.trigger`.
  *
- * What a handler throws goes to `onError`, and stops nothing. Each `on…` returns the function that ends it. A handler may call
- * anything, `disconnect` included: handlers are not called within each other, but what one brings about is told when all have
- * been told what it was called for. After `disconnect`, of a room nothing more is told but that it is left.
+ * An error that a handler throws goes to `onError` and stops nothing else. Each `on…` returns a function that removes
+ * the handler. A handler may call anything, including `disconnect`. Handlers are never called inside one another. If a
+ * handler causes a further event, the handlers for that event are called after all handlers for the current one. After
+ * `disconnect`, only the `onLeft` handlers of a room are called.
  *
- * `R` is the rooms that there are; see {@link Rooms}.
+ * `R` is the type of the server's rooms; see {@link Rooms}.
  */
 export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
-  /** @throws TypeError if there is no WebSocket, or no url where there is no page. */
+  /** @throws TypeError if there is no `WebSocket`, or if `url` is missing outside a page. */
   constructor(options?: ClientOptions);
 
-  /** The user that the server knows this client as. Undefined before the first connection and after `disconnect`. */
+  /** The id of the user, as authenticated by the server. Undefined before the first connection and after `disconnect`. */
   readonly userId: string | undefined;
-  /** The connection's id. Undefined without a connection. */
+  /** The id of the connection. Undefined without a connection. */
   readonly clientId: string | undefined;
-  /** The fingerprint of the server's declarations: generated types with another are out of date. */
+  /** The fingerprint of the server's declarations. Generated types with another fingerprint are out of date. */
   readonly fingerprint: string | undefined;
   /** Whether `state` is `connected`. */
   readonly connected: boolean;
   readonly state: ConnectionState;
-  /** The rooms that the client is in, or will be again when the connection is back. */
+  /** The rooms that the client is in or will rejoin after a lost connection. */
   readonly rooms: JoinedRoom<R[keyof R & string]>[];
 
   /**
-   * Connects and signs in; while the server cannot be reached, it goes on trying. In `waiting`, the next attempt is made
-   * at once. After the server has closed for good, this starts again, and goes on in the rooms that there were.
+   * Connects and signs in. While the server cannot be reached, the client keeps trying. In `waiting`, the next attempt is
+   * made at once. After the server has closed the connection for good, this call connects again and rejoins the rooms.
    *
-   * Rejects with a {@link DialogueError} if the server does not want this client (`UNAUTHENTICATED`, `CLOSED`), or on
-   * `disconnect`.
+   * Rejects with a {@link DialogueError} if the server refuses this client (`UNAUTHENTICATED`, `CLOSED`), or if
+   * `disconnect` is called.
    */
   connect(): Promise<void>;
 
-  /** Leaves every room and closes. What is waiting for an answer is rejected with `DISCONNECTED`. */
+  /** Leaves every room and closes the connection. Requests that wait for an answer are rejected with `DISCONNECTED`. */
   disconnect(): void;
 
   /**
-   * Joins a room. With `subscriptions`, these are the events that one hears, `"*"` meaning all; otherwise the room's default.
-   * For a room that one is in, only they change.
+   * Joins a room. `subscriptions` are the events that the client receives; `"*"` means all. Without them, the room's
+   * default subscriptions apply. In a room that the client is already in, a join only changes the subscriptions.
    *
-   * Joins of one room that are made while it is being joined come to the same room. With the same subscriptions as the one
-   * before, or with none, they are one join, and `onHistory` is told to who has awaited any of them; with others, they follow
-   * it as for a room that one is in.
+   * Joins of one room at the same time give the same room. A join with the same subscriptions as the previous one, or
+   * with none, shares its request: `onHistory` is called for each part of the program that awaits one of these joins. A
+   * join with other subscriptions follows the previous one, and changes the subscriptions.
    *
    * Rejects with `ROOM_NOT_FOUND`, `ROOM_FULL`, `JOIN_DENIED`, `EVENT_NOT_ALLOWED`, `LIMIT_EXCEEDED`.
    */
@@ -308,16 +313,17 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
     options?: { subscriptions?: readonly ("*" | (keyof R[Id]["events"] & string))[] },
   ): Promise<JoinedRoom<R[Id]>>;
 
-  /** The room of this id, if the client is in it. */
+  /** The room with this id, if the client is in it. */
   getRoom<Id extends keyof R & string>(id: Id): JoinedRoom<R[Id]> | undefined;
 
-  /** What rooms there are, as far as the server lists them, at most `limit` (default: 10,000). */
+  /** The rooms that the server lists, at most `limit` (default: 10,000). */
   listRooms(options?: { limit?: number }): Promise<RoomInfo[]>;
 
   /**
-   * Creates a room, where the server lets clients; it does not join it.
+   * Creates a room, if the server allows clients to do so. The client does not join it.
    *
-   * Rejects with `ROOM_EXISTS`, `PERMISSION_DENIED`, `LIMIT_EXCEEDED`. It is not repeated after a lost connection.
+   * Rejects with `ROOM_EXISTS`, `PERMISSION_DENIED`, `LIMIT_EXCEEDED`. The request is not sent again after a lost
+   * connection.
    */
   createRoom(
     id: keyof R & string,
@@ -327,65 +333,71 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   /**
    * Deletes a room that this user created.
    *
-   * Rejects with `ROOM_NOT_FOUND`, `PERMISSION_DENIED`. It is not repeated after a lost connection.
+   * Rejects with `ROOM_NOT_FOUND`, `PERMISSION_DENIED`. The request is not sent again after a lost connection.
    */
   deleteRoom(id: keyof R & string): Promise<void>;
 
-  /** Called for each connection, the first and those after a loss, before the rooms are back. */
+  /** Called for the first connection and after each reconnect, before the rooms are rejoined. */
   onConnect(handler: (connected: Connected) => void): Unsubscribe;
   /** Called when a connection has ended. */
   onDisconnect(handler: (disconnected: Disconnected) => void): Unsubscribe;
   /** Called at each change of `state`. */
   onStateChange(handler: (change: StateChange) => void): Unsubscribe;
   /**
-   * Called with what went wrong and is nobody's answer: what a handler threw, a token that could not be renewed, an error
-   * that the server pushed, or why the subscriptions of before could not be had again in a room that the server took one
-   * into. Without a handler, it goes to the global `reportError` or the console.
+   * Called with errors that do not answer a request: an error that a handler threw, a token that could not be renewed,
+   * or an error that the server pushed. If the server joins the client to a room and the client cannot restore its
+   * earlier subscriptions there, that error comes here, too. Without a handler, errors go to the global `reportError`
+   * or the console.
    */
   onError(handler: (error: unknown) => void): Unsubscribe;
-  /** Called for each room that the client has come into, by `join` or because the server took it in. */
+  /** Called for each room that the client has entered, by `join` or because the server joined it to the room. */
   onJoined(handler: (room: JoinedRoom<R[keyof R & string]>) => void): Unsubscribe;
-  /** Called when somebody has created a room, this client too. */
+  /** Called when a room has been created, by this client or anyone else. */
   onRoomCreated(handler: (room: RoomInfo) => void): Unsubscribe;
-  /** Called when a room has been deleted, by this client too. */
+  /** Called when a room has been deleted, by this client or anyone else. */
   onRoomDeleted(handler: (room: { roomId: string }) => void): Unsubscribe;
-  /** Called with a room's latest events after a first join, and after a gap. The same as `JoinedRoom.onHistory`, of all rooms. */
+  /** Called with a room's latest events after a first join and after a gap: `JoinedRoom.onHistory` for all rooms. */
   onHistory(handler: (history: RoomHistory<R[keyof R & string]>) => void): Unsubscribe;
-  /** Called with what the server sends to this client, or to all, outside any room. */
+  /** Called with each event that the server sends outside any room, to this client or to all clients. */
   onDirect(handler: (direct: { event: string; data: unknown }) => void): Unsubscribe;
 }
 
 /**
- * A room that the client is in. It stays the same object when the connection is lost and made again; after `left` it is of
- * no more use, and a new `join` gives a new one.
+ * A room that the client is in. It remains the same object after a reconnect. When its state is `left`, it is of no
+ * further use, and a new `join` gives a new object.
  */
 export interface JoinedRoom<T extends { triggers: object; events: object } = RoomTypes> {
   readonly id: string;
-  /** Its name for people. */
+  /** The room's name for people. */
   readonly name: string;
-  /** `joined`; `rejoining` while the connection is lost and until the client's own join of the room is answered; `left`. */
+  /** `joined`; `rejoining` while the connection is lost and until the client's own rejoin is answered; or `left`. */
   readonly state: "joined" | "rejoining" | "left";
-  /** The events that one hears, or in `rejoining` those that are asked for again; with the wildcard, `"*"` comes first. */
+  /** The events that the client receives, or in `rejoining` the events that it asks for again. A wildcard `"*"` is first. */
   readonly subscriptions: readonly string[];
-  /** The incarnation of the room that `seq` counts in: another one after the room was made anew or the server restarted. */
+  /** The incarnation of the room that `seq` counts in. It changes when the room is created again or the server restarts. */
   readonly epoch: string;
-  /** The number up to which everything that was for this client has been heard. */
+  /** The client has received everything for it up to this number. */
   readonly seq: number;
 
   /**
-   * Triggers an event. Resolves when the server has sent it on to all, and rejects with its error, `violations` included.
-   * A payload of `null` can be left out.
+   * Triggers an event. Resolves when the server has passed the event on to all, and rejects with the server's error,
+   * including its `violations`. A payload of `null` can be omitted.
    *
-   * If the connection is lost before the answer, the trigger waits, and is sent again with the same `key` when the room is
-   * joined again: the server sends nothing on twice. It is rejected with `DISCONNECTED` where that would be a guess: the
-   * room has lost its memory since it was first sent (another `epoch`), the user is another, `timeout` is over, or it is
-   * `volatile`; or the repetition does not tell what came of it, since the room is left, or the server refuses it before it
-   * looks at the key (`RATE_LIMITED`, `ROOM_NOT_FOUND`): then that is the error's `cause`. It may have been carried out, and only
-   * under its own `key` is it safe to try again. A trigger made while there is no connection waits in the same way; it was
-   * not sent before, and is rejected with what the server says.
+   * If the connection is lost before the answer, the trigger waits. After the rejoin, it is sent again with the same
+   * `key`, so that the server does not pass the event on twice. The trigger is rejected with `DISCONNECTED` if its
+   * outcome is unknown:
    *
-   * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`, `NOT_IN_ROOM`,
-   * `RATE_LIMITED`, `UNAVAILABLE`.
+   * - the room has another `epoch` than when the trigger was first sent, so the server may have forgotten the key;
+   * - the user has changed, `timeout` is over, or the trigger is `volatile`;
+   * - the client is no longer in the room when it would send the trigger again. The error's `cause` says why;
+   * - the server refuses the retry before it looks up the key. The refusal (`RATE_LIMITED`, `ROOM_NOT_FOUND`) is the
+   *   `cause`.
+   *
+   * Such a trigger may have been carried out. It is safe to try again only with the same `key`. A trigger that is made
+   * without a connection waits in the same way. It was not sent before, so it is rejected with the server's own error.
+   *
+   * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`,
+   * `NOT_IN_ROOM`, `RATE_LIMITED`, `UNAVAILABLE`.
    */
   trigger<E extends keyof T["triggers"] & string>(
     event: E,
@@ -393,43 +405,46 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   ): Promise<Triggered>;
 
   /**
-   * Calls the handler with each event of this name, in order and each once; with those that were missed while the
-   * connection was lost, too. One hears what one is subscribed to.
+   * Calls the handler once with each event of this name, in order, including the events that were missed while the
+   * connection was lost. The client receives only the events that it is subscribed to.
    */
   on<E extends keyof T["events"] & string>(event: E, handler: (message: EventMessage<T["events"][E], E>) => void): Unsubscribe;
   /** The same for every event. */
   onAny(handler: (message: AnyEventMessage<T>) => void): Unsubscribe;
   /**
-   * Called with the room's latest events, where what one knows of it begins: once, after the join that led into the room (if
-   * it shows its history to those who join; the list is empty otherwise), and, with `gap`, when some of what was missed could
-   * not be had. To be taken by the server into a room that one is in is neither. Whoever joins a room later that one is in
-   * already asks for `getHistory`.
+   * Called with the room's latest events to begin with: once after the join that entered the room, and with `gap` when
+   * some missed events could not be recovered. After the first join, the list is empty unless the room sends its
+   * history to clients that join. The handler is not called when the server joins the client to a room that it is
+   * already in. A part of the program that joins later, when the client is already in the room, uses `getHistory`.
    */
   onHistory(handler: (history: RoomHistory<T>) => void): Unsubscribe;
   /**
-   * Called when the room is joined again after a lost connection, behind the events that were missed. `recovered` is
-   * false if some of them could not be had; then `onHistory` has been called with `gap`. Where the server takes its clients
-   * into the room by itself when they connect, that counts. The client's own join behind it is told, too, only if it hears
-   * more, and some of that was missed.
+   * Called when the room is rejoined after a lost connection, after the handlers for the missed events. `recovered` is
+   * false if some of them could not be recovered; then `onHistory` has been called with `gap`. If the server joins its
+   * clients to the room when they connect, that join counts as the rejoin. The client's own join after it is reported,
+   * too, only if it adds subscriptions and some events for them were missed.
    */
   onRecovered(handler: (recovery: { recovered: boolean }) => void): Unsubscribe;
   /**
-   * Called once when the client is no longer in the room. `reason` is undefined after `leave` and `disconnect`; `removed`,
-   * `roomDeleted`, `denied` or `revoked` if the server did it; or the error code with which the room could not be joined again.
+   * Called once when the client is no longer in the room. `reason` is undefined after `leave` and `disconnect`. It is
+   * `removed`, `roomDeleted`, `denied` or `revoked` if the server removed the client, or the error code of a failed
+   * rejoin.
    */
   onLeft(handler: (left: { reason: string | undefined }) => void): Unsubscribe;
 
-  /** Hears an event from now on. Rejects with `EVENT_NOT_ALLOWED`, `LIMIT_EXCEEDED`, `NOT_IN_ROOM`. */
+  /** Subscribes to an event from now on. Rejects with `EVENT_NOT_ALLOWED`, `LIMIT_EXCEEDED`, `NOT_IN_ROOM`. */
   subscribe(event: keyof T["events"] & string): Promise<void>;
-  /** Hears every event from now on. Rejects as `subscribe`. */
+  /** Subscribes to every event from now on. Rejects like `subscribe`. */
   subscribeAll(): Promise<void>;
-  /** Hears an event no longer, after a lost connection either. Under the wildcard all others remain. Rejects as `subscribe`. */
+  /** Unsubscribes from an event, also after a reconnect. With the wildcard, all others remain. Rejects like `subscribe`. */
   unsubscribe(event: keyof T["events"] & string): Promise<void>;
 
   /**
-   * Past events of one name, newest first: those `before` a number, at most `limit` (default 50), which skips and repeats
-   * nothing while new ones come; or by place, from `start` (default 0, the newest) to before `end` (default 50). A page is at
-   * most 100 events.
+   * Past events of one name, newest first, at most 100 per page. There are two ways to ask for a page:
+   *
+   * - by number: the events `before` a number, at most `limit` (default 50). While new events arrive, this skips and
+   *   repeats none;
+   * - by position: from `start` (default 0, the newest) to before `end` (default 50).
    *
    * Rejects with `EVENT_NOT_ALLOWED`, `NOT_IN_ROOM`, `UNAVAILABLE`.
    */
@@ -444,8 +459,8 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   ): Promise<HistoryPage<EventMessage<T["events"][E], E>>>;
 
   /**
-   * Leaves the room, for all parts of a program that have joined it: a client is in a room once. What is asked for in it
-   * afterwards is rejected with `NOT_IN_ROOM`.
+   * Leaves the room for all parts of a program that have joined it, because a client is in a room only once. Later
+   * requests in the room are rejected with `NOT_IN_ROOM`.
    */
   leave(): Promise<void>;
 }

@@ -1,35 +1,35 @@
-// Dialogue's client for browsers and Node: one module without dependencies, served by the server itself. `client.d.ts` says
-// what each public member does; the repository's docs/protocol.md, what goes over the wire.
+// Dialogue's client for browsers and Node: one module without dependencies, served by the server itself. `client.d.ts`
+// documents each public member. docs/protocol.md in the repository documents the wire protocol.
 //
-// From the outside in: `DialogueClient` and `JoinedRoom` are the API and hold nothing. `Session` is what goes on between
-// `connect` and `disconnect`, over however many connections. `Membership` is one room: its position, its handlers. `Requests`
-// is what waits for an answer. `Link` is one connection. Frames are handled from end to end in the call that brings them, so
-// that nothing is queued; what is asked for is bounded by `maxPending`. Handlers are called by `Telling` alone, when what they
-// are told of is done: they may call anything.
+// From the outside in: `DialogueClient` and `JoinedRoom` are the public API and hold no state. `Session` lasts from
+// `connect` to `disconnect`, over any number of connections. `Membership` is one room: its position and its handlers.
+// `Requests` holds the requests that wait for an answer. `Connection` is one WebSocket. Each frame is handled
+// completely in the call that delivers it, so no frame is queued. `maxPending` limits how many requests wait. Only
+// `HandlerQueue` calls handlers, and only when the change that they report is complete, so a handler may call anything.
 
 /** @import * as Public from "./client.js" */
 /** @typedef {Record<string, any>} Frame */
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
 const PROTOCOL = 1;
-const SOCKET_PATH = "/dialogue/ws"; // a server with another base path gives this module out with its own here
-const CONNECT_ID = 0; // of the `connect` that opens a connection; other requests count from 1
-const BACKOFF_FIRST_MS = 500; // the most that the first retry waits; each further one may wait twice as long …
+const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
+const CONNECT_ID = 0; // the id of the `connect` that opens a connection; other requests count from 1
+const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
-const STABLE_AFTER_MS = 60_000; // a connection that lasted so long ends the doubling
-const CONNECTED_WITHIN_MS = 10_000; // the server takes no longer either
+const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
+const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const AUTH_WITHIN_MS = 30_000;
 const PONG_WITHIN_MS = 10_000;
-const TIMEOUT_MS = 60_000; // with the 35 s until silence is noticed, well below the 120 s that servers remember keys
-const LONGEST_TIMER_MS = 2 ** 31 - 1; // longer ones fire at once
-const MAX_PENDING = 96; // with a hundred rooms to join again, a reconnect stays within the rate limit of 200 frames
+const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: well below the 120 s for which servers remember keys
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
 const MAX_LISTED = 10_000;
 const REJOIN_ATTEMPTS = 8;
 
-const MEND_THE_CLIENT = [1002, 1003, 1007, 1009];
-const REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` fails again
-const TRY_AGAIN = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
-const BEFORE_THE_KEY = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // said of a trigger before the server looks its key up
+const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009];
+const FINAL_REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` would fail again
+const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before the server looks up its key
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
@@ -199,8 +199,8 @@ class JoinedRoom {
    * @returns {Promise<Public.Triggered>}
    */
   async trigger(event, data, { meta, key, volatile = false } = {}) {
-    const named = key ?? (volatile ? undefined : randomKey());
-    const frame = { type: "trigger", roomId: this.id, event, data, meta, key: named };
+    const triggerKey = key ?? (volatile ? undefined : randomKey());
+    const frame = { type: "trigger", roomId: this.id, event, data, meta, key: triggerKey };
     const { seq } = await this.#request(frame, { repeat: !volatile, isTrigger: true });
     return seq === undefined ? {} : { seq };
   }
@@ -231,18 +231,18 @@ class JoinedRoom {
 
   /** @param {string} event */
   async subscribe(event) {
-    const taken = () => this.#membership.subscribed(event);
-    await this.#widen([event], { type: "subscribe", roomId: this.id, event }, taken);
+    const onAnswer = () => this.#membership.subscribed(event);
+    await this.#subscribeTo([event], { type: "subscribe", roomId: this.id, event }, onAnswer);
   }
   async subscribeAll() {
     const room = this.#membership;
-    const taken = () => room.subscribedToAll();
-    await this.#widen([...room.except], { type: "subscribeAll", roomId: this.id }, taken);
+    const onAnswer = () => room.subscribedToAll();
+    await this.#subscribeTo([...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
   }
   /** @param {string} event */
   async unsubscribe(event) {
-    const taken = () => this.#membership.unsubscribed(event);
-    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { taken });
+    const onAnswer = () => this.#membership.unsubscribed(event);
+    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer });
   }
 
   /**
@@ -263,17 +263,17 @@ class JoinedRoom {
   }
 
   /**
-   * Subscribes to events, which may come before the answer does.
+   * Subscribes to events. They may arrive before the answer does.
    *
    * @param {string[]} events
    * @param {Frame} frame
-   * @param {() => void} taken
+   * @param {() => void} onAnswer
    */
-  async #widen(events, frame, taken) {
-    const { except } = this.#membership;
-    const again = events.filter((event) => except.delete(event));
-    const failed = () => again.forEach((event) => except.add(event));
-    await this.#request(frame, { taken, failed });
+  async #subscribeTo(events, frame, onAnswer) {
+    const { excluded } = this.#membership;
+    const included = events.filter((event) => excluded.delete(event));
+    const onFailure = () => included.forEach((event) => excluded.add(event));
+    await this.#request(frame, { onAnswer, onFailure });
   }
 
   /**
@@ -285,7 +285,7 @@ class JoinedRoom {
   }
 }
 
-/** From `connect` to `disconnect`: the connection that is made again, and the rooms that are joined again on it. */
+/** The time from `connect` to `disconnect`: the client reconnects and rejoins its rooms as often as needed. */
 class Session {
   /** @type {Public.ConnectionState} */
   state = "closed";
@@ -297,36 +297,38 @@ class Session {
   fingerprint;
   /** @type {Map<string, Membership>} */
   rooms = new Map();
-  #telling = new Telling();
+  #handlerQueue = new HandlerQueue();
   listeners = new Listeners((error) => this.report(error));
 
   #url;
   #auth;
   #WebSocket;
   #requests;
-  /** @type {Link | null} */
-  #link = null;
-  /** @type {Opening | null} */
-  #opening = null; // what `connect` has promised
-  #dials = 0; // tells a dial that was given up from the current one
+  /** @type {Connection | null} */
+  #connection = null;
+  /** @type {Deferred | null} */
+  #opening = null; // the promise that `connect` returned
+  #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
   #connectedAt = 0;
   /** @type {Timer} */
-  #retry;
+  #retryTimer;
   /** @type {Timer} */
-  #renewal;
+  #renewalTimer;
   /** @type {Timer} */
-  #patience; // with the `auth` that is awaited
+  #authTimer; // runs while `auth` is awaited
   /** @type {Map<string, Timer>} */
-  #strays = new Map(); // rooms that the server has the client in, though it has given up joining them
+  #unwantedRooms = new Map(); // rooms where the server has the client as a member although the client gave up the join
   /** @type {string | undefined} */
-  #resume; // lets the next connection take the place of a lost one
+  #resume; // lets the next connection replace a lost one
   /** @type {DialogueError | undefined} */
   #refusal; // why `connect` was refused
 
   /** @param {Public.ClientOptions} options */
   constructor({ url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING }) {
-    if (!WebSocket) throw new TypeError("there is no WebSocket here: pass one, such as that of the package `ws`");
+    if (!WebSocket) {
+      throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
+    }
     this.#url = socketUrl(url);
     this.#auth = auth;
     this.#WebSocket = WebSocket;
@@ -340,7 +342,7 @@ class Session {
   /** @returns {Promise<void>} */
   connect() {
     if (this.connected) return Promise.resolve();
-    this.#opening ??= new Opening();
+    this.#opening ??= new Deferred();
     const { promise } = this.#opening;
     if (this.state !== "connecting") this.#dial();
     return promise;
@@ -349,8 +351,8 @@ class Session {
   disconnect() {
     this.#resume = undefined;
     this.#attempt = 0;
-    const error = disconnected("the client has disconnected");
-    this.#telling.during(() => {
+    const error = disconnected("`disconnect` was called");
+    this.#handlerQueue.during(() => {
       for (const room of [...this.rooms.values()]) this.#left(room, undefined, error);
       this.#end(1000, "", error, true);
       this.userId = undefined;
@@ -363,27 +365,29 @@ class Session {
    */
   join(id, subscriptions) {
     const room = this.rooms.get(id);
-    const stays = room && !room.leaving && !room.mayBeLeft;
-    if (stays && !subscriptions) return room.handle;
+    const isMember = room && !room.leaving && !room.mayBeLeft;
+    if (isMember && !subscriptions) return room.handle;
     const names = subscriptions && JSON.stringify(subscriptions);
-    // The history is told once: whoever joins at the same time, as a component does that is mounted twice, shall hear it, too.
+    // History is delivered once. Calls that join at the same time share one join, so that each caller receives it. A
+    // component that is mounted twice makes such calls.
     const last = this.#requests.lastMove(id);
-    if (!stays && last?.joining && (!names || names === last.names)) return last.joining;
-    const take = (/** @type {Frame} */ joined) => {
-      if (subscriptions) this.rooms.get(id)?.hearAll();
+    if (!isMember && last?.joining && (!names || names === last.names)) return last.joining;
+    const toResult = (/** @type {Frame} */ joined) => {
+      if (subscriptions) this.rooms.get(id)?.clearExcluded();
       return this.#joined(joined);
     };
     /** @type {Move} */
     const move = { roomId: id, names };
-    move.joining = this.request({ type: "join", roomId: id, subscriptions }, { room: stays ? room : undefined, move, take });
-    move.joining.catch(() => this.#leaveStray(id));
+    const options = { room: isMember ? room : undefined, move, toResult };
+    move.joining = this.request({ type: "join", roomId: id, subscriptions }, options);
+    move.joining.catch(() => this.#leaveUnwanted(id));
     return move.joining;
   }
 
   /** @param {Membership} room */
   leave(room) {
     if (room.state === "left") return;
-    // The server forgets memberships with the connection.
+    // The server forgets memberships when the connection ends.
     if (!this.connected) return this.#left(room, undefined, notInRoom(room.id));
     room.leaving ??= this.#requests
       .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } }, this)
@@ -392,7 +396,7 @@ class Session {
           room.leaving = undefined;
           room.mayBeLeft = error.code === "TIMEOUT";
           this.#requests.sendWaiting(this);
-          // The way back may have been given up meanwhile, since it was not wanted.
+          // A rejoin may have been dropped meanwhile, because the client was leaving.
           if (this.connected && room.state === "rejoining") this.#rejoin(room);
           throw error;
         }
@@ -406,46 +410,46 @@ class Session {
    * @param {RequestOptions} [options]
    */
   request(frame, options = {}) {
-    if (this.state === "closed") return Promise.reject(disconnected("there is no connection: call `connect`"));
+    if (this.state === "closed") return Promise.reject(disconnected("not connected: call `connect` first"));
     return this.#requests.add(frame, options, this);
   }
 
   /**
-   * Whether a request could be answered now: not without a connection, and in a room not before it is joined again, nor
-   * behind the request to leave it.
+   * Whether the server could answer a request now. It cannot without a connection. In a room, it cannot before the room
+   * is rejoined or after the request to leave it.
    *
    * @param {Membership} [room]
    */
-  reaches(room) {
+  canSend(room) {
     return this.connected && (!room || (room.state === "joined" && !room.leaving));
   }
 
   /** @param {string} text */
   send(text) {
-    this.#link?.send(text);
+    this.#connection?.send(text);
   }
 
   /** @param {unknown} error */
   report(error) {
     if (!this.listeners.has("error")) reportGlobally(error);
-    else this.#tell("error", error);
+    else this.#notify("error", error);
   }
 
   /**
    * @param {string} name
    * @param {unknown} argument
    */
-  #tell(name, argument) {
-    this.#telling.add(() => this.listeners.call(name, argument));
+  #notify(name, argument) {
+    this.#handlerQueue.add(() => this.listeners.call(name, argument));
   }
 
-  // ---- Connections come and go ------------------------------------------------------------------------------------
+  // ---- Connecting and reconnecting --------------------------------------------------------------------------------
 
   async #dial() {
     const dial = ++this.#dials;
-    clearTimeout(this.#retry);
+    clearTimeout(this.#retryTimer);
     this.#refusal = undefined;
-    this.#enter({ state: "connecting" });
+    this.#setState({ state: "connecting" });
     if (dial !== this.#dials) return;
     let auth;
     try {
@@ -453,7 +457,7 @@ class Session {
     } catch (error) {
       if (dial !== this.#dials) return;
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
-      return this.#telling.during(() => {
+      return this.#handlerQueue.during(() => {
         this.report(error);
         this.#wait(1006);
       });
@@ -463,9 +467,9 @@ class Session {
       const resume = this.#resume;
       const connect = JSON.stringify({ type: "connect", id: CONNECT_ID, protocol: PROTOCOL, auth, resume });
       const socket = new this.#WebSocket(this.#url);
-      this.#link = new Link(socket, connect, this.#hear.bind(this), this.#lost.bind(this));
+      this.#connection = new Connection(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
     } catch (cause) {
-      // An address that no socket can be opened at, or an `auth` that is no JSON: the next attempt would fail, too.
+      // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
       this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), closeCode: 1006, cause }));
     }
   }
@@ -475,31 +479,32 @@ class Session {
     const auth = this.#auth;
     if (typeof auth !== "function") return Promise.resolve(auth);
     return new Promise((resolve, reject) => {
-      const giveUp = () => reject(new DialogueError({ code: "TIMEOUT", message: "`auth` has given no answer" }));
+      const message = `the function \`auth\` did not answer within ${AUTH_WITHIN_MS / 1_000} s`;
+      const giveUp = () => reject(new DialogueError({ code: "TIMEOUT", message }));
       const timer = setTimeout(giveUp, AUTH_WITHIN_MS);
-      this.#patience = timer;
-      const asking = (async () => auth())();
-      asking.then(resolve, reject).finally(() => clearTimeout(timer));
+      this.#authTimer = timer;
+      const answer = (async () => auth())();
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
     });
   }
 
   /** @param {Frame} connected */
-  #online(connected) {
+  #onConnected(connected) {
     const again = this.userId !== undefined;
     const anotherUser = again && this.userId !== connected.userId;
-    this.#link?.watch(connected.pingInterval);
+    this.#connection?.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
     this.userId = connected.userId;
     this.clientId = connected.clientId;
     this.fingerprint = connected.fingerprint;
     this.#requests.maxBytes = connected.maxMessageBytes;
     this.#renewed(connected);
-    if (anotherUser) this.#requests.rejectTriggers("the user is another now");
+    if (anotherUser) this.#requests.rejectTriggers("the user has changed");
     const opening = this.#opening;
     this.#opening = null;
-    this.#telling.during(() => {
-      this.#enter({ state: "connected" });
-      this.#tell("connect", { userId: connected.userId, clientId: connected.clientId, again });
+    this.#handlerQueue.during(() => {
+      this.#setState({ state: "connected" });
+      this.#notify("connect", { userId: connected.userId, clientId: connected.clientId, again });
       for (const room of this.rooms.values()) if (!room.leaving) this.#rejoin(room);
       this.#requests.sendWaiting(this);
       opening?.resolve();
@@ -509,7 +514,7 @@ class Session {
   /** @param {Frame} connected */
   #renewed({ resume, expiresIn }) {
     this.#resume = resume;
-    clearTimeout(this.#renewal);
+    clearTimeout(this.#renewalTimer);
     if (expiresIn !== undefined) this.#renewIn(0.9 * expiresIn, performance.now() + expiresIn);
   }
 
@@ -518,23 +523,23 @@ class Session {
    * @param {number} expiresAt
    */
   #renewIn(delay, expiresAt) {
-    this.#renewal = setTimeout(() => this.#renew(expiresAt), Math.min(delay, LONGEST_TIMER_MS));
+    this.#renewalTimer = setTimeout(() => this.#renew(expiresAt), Math.min(delay, LONGEST_TIMER_MS));
   }
 
   /** @param {number} expiresAt */
   async #renew(expiresAt) {
-    const link = this.#link;
+    const connection = this.#connection;
     try {
       const auth = await this.#credentials();
-      if (link !== this.#link) return;
-      const taken = (/** @type {Frame} */ connected) => this.#renewed(connected);
+      if (connection !== this.#connection) return;
+      const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
       const connect = { type: "connect", protocol: PROTOCOL, auth };
-      await this.#requests.add(connect, { repeat: false, unbounded: true, taken }, this);
+      await this.#requests.add(connect, { repeat: false, unbounded: true, onAnswer }, this);
     } catch (error) {
-      if (link !== this.#link) return;
-      this.#telling.during(() => {
+      if (connection !== this.#connection) return;
+      this.#handlerQueue.during(() => {
         this.report(error);
-        // The session stands until it expires: try again while there is time, and then the server closes with 4001.
+        // The session is valid until it expires. Try again while there is time; after that, the server closes with 4001.
         const left = expiresAt - performance.now();
         if (left > 2_000) this.#renewIn(left / 2, expiresAt);
       });
@@ -545,25 +550,25 @@ class Session {
    * @param {number} code
    * @param {string} reason
    */
-  #lost(code, reason) {
+  #onLost(code, reason) {
     const refusal = this.#refusal;
     if (isFinal(code) || refusal) {
-      const message = reason || `the server closed the connection with ${code}`;
+      const message = reason || `the server closed the connection with code ${code}`;
       return this.#end(code, reason, refusal ?? new DialogueError({ code: "CLOSED", message, closeCode: code }));
     }
     if (this.connected && performance.now() - this.#connectedAt >= STABLE_AFTER_MS) this.#attempt = 0;
     this.#wait(code, reason);
   }
 
-  /** Waits for the next attempt. Full jitter: a server that restarts is not met by all its clients at once. */
+  /** Waits for the next attempt. With full jitter, the clients of a server that restarts do not all reconnect at once. */
   #wait(code = 1006, reason = "") {
     const delay = backoff(this.#attempt++);
-    this.#retry = setTimeout(() => this.#dial(), delay);
-    this.#off({ state: "waiting", delay, code }, reason);
+    this.#retryTimer = setTimeout(() => this.#dial(), delay);
+    this.#dropConnection({ state: "waiting", delay, code }, reason);
   }
 
   /**
-   * Ends for good, until `connect` is called again.
+   * Closes and does not reconnect until `connect` is called again.
    *
    * @param {number} code
    * @param {string} reason
@@ -571,11 +576,11 @@ class Session {
    */
   #end(code, reason, error, asked = false) {
     this.#dials += 1;
-    clearTimeout(this.#retry);
+    clearTimeout(this.#retryTimer);
     const opening = this.#opening;
     this.#opening = null;
     this.#requests.rejectAll(error);
-    if (this.state !== "closed") this.#off({ state: "closed", code, error: asked ? undefined : error }, reason);
+    if (this.state !== "closed") this.#dropConnection({ state: "closed", code, error: asked ? undefined : error }, reason);
     opening?.reject(error);
   }
 
@@ -583,70 +588,71 @@ class Session {
    * @param {Public.StateChange} change
    * @param {string} reason
    */
-  #off(change, reason) {
+  #dropConnection(change, reason) {
     const wasConnected = this.connected;
-    this.#link?.close();
-    this.#link = null;
-    clearTimeout(this.#renewal);
-    clearTimeout(this.#patience);
+    this.#connection?.close();
+    this.#connection = null;
+    clearTimeout(this.#renewalTimer);
+    clearTimeout(this.#authTimer);
     this.clientId = undefined;
-    for (const id of this.#strays.keys()) this.#forgetStray(id);
+    for (const id of this.#unwantedRooms.keys()) this.#forgetUnwanted(id);
     for (const room of this.rooms.values()) room.lost();
     this.#requests.lost();
     const { code = 1006, state } = change;
-    this.#telling.during(() => {
-      this.#enter(change);
-      if (wasConnected) this.#tell("disconnect", { code, reason, willReconnect: state === "waiting" });
+    this.#handlerQueue.during(() => {
+      this.#setState(change);
+      if (wasConnected) this.#notify("disconnect", { code, reason, willReconnect: state === "waiting" });
     });
   }
 
   /** @param {Public.StateChange} change */
-  #enter(change) {
+  #setState(change) {
     this.state = change.state;
-    this.#tell("state", change);
+    this.#notify("state", change);
   }
 
-  // ---- Rooms are joined again -------------------------------------------------------------------------------------
+  // ---- Joining and rejoining rooms --------------------------------------------------------------------------------
 
   /** @param {Membership} room */
   #rejoin(room, attempt = 0) {
-    const link = this.#link;
+    const connection = this.#connection;
     const frame = { type: "join", roomId: room.id, ...room.position() };
-    const take = (/** @type {Frame} */ joined) => this.#joinedLate(joined);
-    this.#requests.add(frame, { repeat: false, unbounded: true, take }, this).catch((error) => {
-      const isDue = () => link === this.#link && room.state === "rejoining" && !room.leaving;
+    const toResult = (/** @type {Frame} */ joined) => this.#joinedLate(joined);
+    this.#requests.add(frame, { repeat: false, unbounded: true, toResult }, this).catch((error) => {
+      const isDue = () => connection === this.#connection && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
-      if (!TRY_AGAIN.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#barred(room, error);
-      room.retry = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
+      if (!RETRYABLE.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#rejoinFailed(room, error);
+      room.retryTimer = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
     });
   }
 
   /**
-   * There is no way back. The client has left the room, unless the server has taken it in all the same.
+   * The client cannot rejoin. It has left the room, unless the server has joined it to the room anyway.
    *
    * @param {Membership} room
    * @param {DialogueError} error
    */
-  #barred(room, error) {
-    if (!room.takenIn) return this.#left(room, error.code, error);
-    room.settle([...room.takenIn]);
-    this.#isBack(room);
+  #rejoinFailed(room, error) {
+    if (!room.serverSubscriptions) return this.#left(room, error.code, error);
+    room.settle([...room.serverSubscriptions]);
+    this.#rejoined(room);
     this.report(error);
   }
 
   /** @param {Membership} room */
-  #isBack(room) {
-    this.#narrow(room);
+  #rejoined(room) {
+    this.#unsubscribeExcluded(room);
     this.#requests.sendWaiting(this);
   }
 
   /**
-   * The wildcard of a new membership is whole again. If that cannot be changed, what comes is not told all the same.
+   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events. If that
+   * fails, the client still delivers none of these events.
    *
    * @param {Membership} room
    */
-  #narrow(room) {
-    for (const event of room.except) {
+  #unsubscribeExcluded(room) {
+    for (const event of room.excluded) {
       const frame = { type: "unsubscribe", roomId: room.id, event };
       this.#requests.add(frame, { repeat: false, unbounded: true, room }, this).catch(() => {});
     }
@@ -654,56 +660,57 @@ class Session {
 
   /** @param {Frame} frame */
   #joined(frame) {
-    this.#forgetStray(frame.roomId);
+    this.#forgetUnwanted(frame.roomId);
     let room = this.rooms.get(frame.roomId);
     if (!room) {
       const report = (/** @type {unknown} */ error) => this.report(error);
       const handle = (/** @type {Membership} */ membership) => new JoinedRoom(this, membership);
-      room = new Membership(frame.roomId, this.#telling, this.listeners, report, handle);
+      room = new Membership(frame.roomId, this.#handlerQueue, this.listeners, report, handle);
       this.rooms.set(frame.roomId, room);
       room.begin(frame);
-      this.#tell("joined", room.handle);
+      this.#notify("joined", room.handle);
       return room.handle;
     }
     const { epoch, state } = room;
     const recovered = room.enter(frame);
-    if (room.epoch !== epoch) this.#requests.rejectTriggers("the room is another now", room);
-    // Before anything is told: what a handler asks for comes behind what was asked for before.
-    if (room.state !== state) this.#isBack(room);
+    if (room.epoch !== epoch) this.#requests.rejectTriggers("the room's epoch has changed", room);
+    // Before any handler is called: the requests of handlers follow the requests that were already waiting.
+    if (room.state !== state) this.#rejoined(room);
     room.joined(frame, recovered);
     return room.handle;
   }
 
   /**
-   * A `joined` that the application may have ceased to wait for. For a room that it knows, it counts like any other, since
-   * the server says nothing of it twice. Any other is left, unless it has asked for it anew.
+   * Handles a `joined` that the application may no longer wait for. In a room that the client is in, it counts like any
+   * other `joined`, since the server never repeats one. The client leaves any other room, unless the application has
+   * asked to join it again.
    *
    * @param {Frame} frame
    */
   #joinedLate(frame) {
     if (this.rooms.has(frame.roomId)) return this.#joined(frame);
-    this.#strays.set(frame.roomId, undefined);
-    this.#leaveStray(frame.roomId);
+    this.#unwantedRooms.set(frame.roomId, undefined);
+    this.#leaveUnwanted(frame.roomId);
   }
 
   /** @param {string} id */
-  #leaveStray(id, attempt = 0) {
-    if (this.#requests.lastMove(id)?.joining || !this.#forgetStray(id)) return;
-    const link = this.#link;
+  #leaveUnwanted(id, attempt = 0) {
+    if (this.#requests.lastMove(id)?.joining || !this.#forgetUnwanted(id)) return;
+    const connection = this.#connection;
     this.#requests.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }, this).catch((error) => {
-      if (link !== this.#link || this.rooms.has(id) || !TRY_AGAIN.includes(error.code)) return;
-      this.#strays.set(id, setTimeout(() => this.#leaveStray(id, attempt + 1), pause(error, attempt)));
+      if (connection !== this.#connection || this.rooms.has(id) || !RETRYABLE.includes(error.code)) return;
+      this.#unwantedRooms.set(id, setTimeout(() => this.#leaveUnwanted(id, attempt + 1), pause(error, attempt)));
     });
   }
 
   /**
-   * Returns whether it was one.
+   * Returns whether the room was unwanted.
    *
    * @param {string} id
    */
-  #forgetStray(id) {
-    clearTimeout(this.#strays.get(id));
-    return this.#strays.delete(id);
+  #forgetUnwanted(id) {
+    clearTimeout(this.#unwantedRooms.get(id));
+    return this.#unwantedRooms.delete(id);
   }
 
   /**
@@ -717,18 +724,18 @@ class Session {
     room.left(reason);
   }
 
-  // ---- What the server says ---------------------------------------------------------------------------------------
+  // ---- Frames from the server -------------------------------------------------------------------------------------
 
   /** @param {Frame} frame */
-  #hear(frame) {
+  #onFrame(frame) {
     switch (frame.type) {
       case "event": {
         const { type, ...message } = frame;
-        return this.rooms.get(frame.roomId)?.hear(/** @type {Public.EventMessage} */ (message));
+        return this.rooms.get(frame.roomId)?.receive(/** @type {Public.EventMessage} */ (message));
       }
       case "connected":
-        if (frame.id === CONNECT_ID) this.#online(frame);
-        // Late or not, it has the secret by which the server will know this client again.
+        if (frame.id === CONNECT_ID) this.#onConnected(frame);
+        // Even a late answer carries the secret that lets this client resume.
         else if (!this.#requests.answer(frame)) this.#renewed(frame);
         return;
       case "joined":
@@ -742,12 +749,12 @@ class Session {
       }
       case "roomCreated":
         this.#requests.answer(frame);
-        return this.#tell("roomCreated", frame.room);
+        return this.#notify("roomCreated", frame.room);
       case "roomDeleted":
         this.#requests.answer(frame);
-        return this.#tell("roomDeleted", { roomId: frame.roomId });
+        return this.#notify("roomDeleted", { roomId: frame.roomId });
       case "direct":
-        return this.#tell("direct", { event: frame.event, data: frame.data });
+        return this.#notify("direct", { event: frame.event, data: frame.data });
       case "error": {
         const error = new DialogueError(/** @type {any} */ (frame));
         if (frame.id === CONNECT_ID && !this.connected) return this.#refused(error);
@@ -761,13 +768,13 @@ class Session {
 
   /** @param {DialogueError} error */
   #refused(error) {
-    if (REFUSALS.includes(error.code)) this.#refusal = error;
-    // The server goes on waiting, for a better `connect` than there is.
-    if (error.code === "INVALID_REQUEST") this.#lost(1006, "");
+    if (FINAL_REFUSALS.includes(error.code)) this.#refusal = error;
+    // The server still waits for a valid `connect`, but the client has no other.
+    if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
   }
 }
 
-/** One room that the client is in, across connections. Handlers are called in the order of what they are told of. */
+/** One room that the client is in, across connections. Its handlers are called in the order in which things happened. */
 class Membership {
   name = "";
   epoch = "";
@@ -777,63 +784,64 @@ class Membership {
   /** @type {Set<string>} */
   subscriptions = new Set();
   /** @type {Set<string>} */
-  except = new Set(); // what the wildcard does not stand for any more
+  excluded = new Set(); // events that the wildcard no longer covers
   /** @type {Promise<unknown> | undefined} */
   leaving;
-  mayBeLeft = false; // late: a join that is sent now leads in again
+  mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
-  takenIn; // subscriptions where the server has taken the client in by itself, and the way back is not yet answered
-  #hasHole = false; // what was missed does not begin at `seq`
+  serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
+  #hasGap = false; // the missed events do not begin at `seq`
   /** @type {Timer} */
-  retry; // of the way back
-  #telling;
-  #all;
+  retryTimer; // for the next attempt to rejoin
+  #handlerQueue;
+  #clientListeners;
   /** @type {(() => void)[]} */
-  #untold = [];
-  #handled = true;
-  #isOver = false; // for who has left of its own will
+  #queued = [];
+  #isReady = true;
+  #leftByClient = false; // then no handlers but `onLeft` are called any more
 
   /**
    * @param {string} id
-   * @param {Telling} telling
-   * @param {Listeners} all those of the client
+   * @param {HandlerQueue} handlerQueue
+   * @param {Listeners} clientListeners the handlers that the client has for all rooms
    * @param {(error: unknown) => void} report
    * @param {(membership: Membership) => AnyRoom} handle
    */
-  constructor(id, telling, all, report, handle) {
+  constructor(id, handlerQueue, clientListeners, report, handle) {
     this.id = id;
-    this.#telling = telling;
-    this.#all = all;
+    this.#handlerQueue = handlerQueue;
+    this.#clientListeners = clientListeners;
     this.events = new Listeners(report);
     this.listeners = new Listeners(report);
     this.handle = handle(this);
   }
 
   /**
-   * The first join. Whoever awaits it attaches handlers only when this call has returned, but some sockets go on with the
-   * next frame at once: what comes before the handlers can be there waits for them.
+   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some sockets
+   * deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
    *
    * @param {Frame} frame
    */
   begin(frame) {
-    this.#handled = false;
-    queueMicrotask(() => (this.#handled = true));
-    setTimeout(() => this.#catchUp(), 0);
+    this.#isReady = false;
+    queueMicrotask(() => (this.#isReady = true));
+    setTimeout(() => this.#flush(), 0);
     this.enter(frame);
     this.seq = frame.seq;
     this.#start(frame.events, false);
   }
 
   /**
-   * The client is in the room. Returns whether nothing was missed, or undefined where there is nothing to tell of that.
+   * Records that the client is in the room. Returns whether all missed events were recovered, or undefined if there is
+   * nothing to report.
    *
    * @param {Frame} frame
    */
   enter(frame) {
     const recovered = this.#recovered(frame);
     Object.assign(this, { mayBeLeft: false, name: frame.roomName, epoch: frame.epoch });
-    // The answer to the way back is still to come, and restores what was subscribed to.
-    if (frame.id === undefined && this.state === "rejoining") this.takenIn = new Set(frame.subscriptions);
+    // The answer to the client's own rejoin is still to come. It restores the subscriptions.
+    if (frame.id === undefined && this.state === "rejoining") this.serverSubscriptions = new Set(frame.subscriptions);
     else this.settle(frame.subscriptions);
     return recovered;
   }
@@ -841,101 +849,101 @@ class Membership {
   /** @param {Frame} frame */
   #recovered({ epoch, seq, subscriptions, recovered }) {
     if (epoch !== this.epoch) return false;
-    const heard = this.state === "joined" ? this.subscriptions : this.takenIn;
-    // A join that does not say where the client was asks for nothing that was before it.
-    if (heard && (recovered !== false || !widens(subscriptions, heard))) return undefined;
-    // The server's own join is not asked where the client was; if nothing has happened since, nothing is missed.
-    return recovered ?? (!this.#hasHole && seq === this.seq);
+    const before = this.state === "joined" ? this.subscriptions : this.serverSubscriptions;
+    // A join without the client's position does not ask for earlier events.
+    if (before && (recovered !== false || !addsEvents(subscriptions, before))) return undefined;
+    // A join by the server does not have the client's position. If nothing has happened since, nothing was missed.
+    return recovered ?? (!this.#hasGap && seq === this.seq);
   }
 
   /**
-   * The client hears what it is subscribed to.
+   * Sets the subscriptions, and marks the room as joined.
    *
    * @param {string[]} subscriptions
    */
   settle(subscriptions) {
-    if (!subscriptions.includes("*")) this.hearAll();
-    this.subscriptions = new Set(subscriptions.filter((name) => !this.except.has(name)));
+    if (!subscriptions.includes("*")) this.clearExcluded();
+    this.subscriptions = new Set(subscriptions.filter((name) => !this.excluded.has(name)));
     this.state = "joined";
-    this.takenIn = undefined;
-    this.#hasHole = false;
+    this.serverSubscriptions = undefined;
+    this.#hasGap = false;
   }
 
   /**
-   * Takes from a join what has happened in a room that one was in: before a lost connection, before subscriptions were
-   * changed, or before the server took one in.
+   * Delivers the events that a join replays in a room that the client was already in: before the connection was lost,
+   * before the subscriptions were changed, or before the server joined the client.
    *
    * @param {Frame} frame
    * @param {boolean | undefined} recovered
    */
   joined(frame, recovered) {
-    if (recovered) for (const message of frame.events) this.hear(message);
-    // Without a loss, everything up to its number has come on this connection already.
+    if (recovered) for (const message of frame.events) this.receive(message);
+    // If no connection was lost, everything up to this number has already arrived on this connection.
     this.seq = frame.seq;
     if (recovered === undefined) return;
     if (!recovered) this.#start(frame.events, true);
-    this.#tell(() => this.listeners.call("recovered", { recovered }));
+    this.#notify(() => this.listeners.call("recovered", { recovered }));
   }
 
   /** @param {Public.EventMessage} message */
-  hear(message) {
+  receive(message) {
     if (message.seq !== undefined && message.seq <= this.seq) return;
     this.advance(message.seq);
-    if (this.except.has(message.event)) return; // missed, or sent before a new membership was narrowed
-    this.#tell(() => {
+    if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
+    this.#notify(() => {
       this.events.call(message.event, message);
       this.listeners.call("any", message);
     });
   }
 
-  /** @param {number} [seq] everything that was for this client up to there has come */
+  /** @param {number} [seq] everything for this client up to this number has arrived */
   advance(seq = 0) {
     if (seq > this.seq) this.seq = seq;
   }
 
-  /** Nothing is left out of the wildcard. What has failed and is put back goes into a set of before. */
-  hearAll() {
-    this.except = new Set();
+  /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
+  clearExcluded() {
+    this.excluded = new Set();
   }
 
   /** @param {string} event */
   subscribed(event) {
     this.subscriptions.add(event);
-    this.except.delete(event);
+    this.excluded.delete(event);
   }
 
   subscribedToAll() {
     this.subscriptions = new Set(["*", ...this.subscriptions]);
-    this.hearAll();
+    this.clearExcluded();
   }
 
   /** @param {string} event */
   unsubscribed(event) {
     this.subscriptions.delete(event);
-    if (this.subscriptions.has("*")) this.except.add(event);
+    if (this.subscriptions.has("*")) this.excluded.add(event);
   }
 
-  /** What to join again with. The wildcard stands for the names: it is not known which are behind it. */
+  /** The position and subscriptions for a rejoin. `*` goes alone, because the client does not know which names it covers. */
   position() {
     const { seq, subscriptions } = this;
-    const epoch = this.#hasHole ? "" : this.epoch; // of no room: it is a gap
+    const epoch = this.#hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
     return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
   lost() {
-    clearTimeout(this.retry);
-    if (this.takenIn) this.#hasHole ||= widens(this.subscriptions, this.takenIn);
-    this.takenIn = undefined;
+    clearTimeout(this.retryTimer);
+    if (this.serverSubscriptions) this.#hasGap ||= addsEvents(this.subscriptions, this.serverSubscriptions);
+    this.serverSubscriptions = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
 
-  /** @param {string} [reason] undefined if the client wanted to: then nothing else is told any more */
+  /** @param {string} [reason] undefined if the client left by its own request: then no other handlers are called any more */
   left(reason) {
     if (this.state === "left") return;
-    clearTimeout(this.retry);
+    clearTimeout(this.retryTimer);
     this.state = "left";
-    this.#isOver = reason === undefined;
-    this.#put(() => this.listeners.call("left", { reason }));
+    this.#leftByClient = reason === undefined;
+    this.#enqueue(() => this.listeners.call("left", { reason }));
   }
 
   /**
@@ -943,62 +951,62 @@ class Membership {
    * @param {boolean} gap
    */
   #start(events, gap) {
-    const heard = events.filter(({ event }) => !this.except.has(event));
-    const history = { room: this.handle, roomId: this.id, events: heard, gap };
-    this.#tell(() => {
+    const included = events.filter(({ event }) => !this.excluded.has(event));
+    const history = { room: this.handle, roomId: this.id, events: included, gap };
+    this.#notify(() => {
       this.listeners.call("history", history);
-      this.#all.call("history", history);
+      this.#clientListeners.call("history", history);
     });
   }
 
-  /** @param {() => void} tell */
-  #tell(tell) {
-    this.#put(() => this.#isOver || tell());
+  /** @param {() => void} call */
+  #notify(call) {
+    this.#enqueue(() => this.#leftByClient || call());
   }
 
-  /** @param {() => void} tell */
-  #put(tell) {
-    this.#untold.push(tell);
-    if (this.#handled) this.#catchUp();
+  /** @param {() => void} call */
+  #enqueue(call) {
+    this.#queued.push(call);
+    if (this.#isReady) this.#flush();
   }
 
-  #catchUp() {
-    this.#telling.during(() => this.#untold.splice(0).forEach((tell) => this.#telling.add(tell)));
+  #flush() {
+    this.#handlerQueue.during(() => this.#queued.splice(0).forEach((call) => this.#handlerQueue.add(call)));
   }
 }
 
 /**
- * @typedef Move into a room or out of it, that the application has asked for
+ * @typedef Move a join or leave that the application has requested
  * @property {string} roomId
- * @property {string} [names] the subscriptions of a join, if it names them
- * @property {Promise<any>} [joining] what comes of a join
+ * @property {string} [names] the subscriptions of a join, if it lists any
+ * @property {Promise<any>} [joining] the result of a join
  */
 
 /**
  * @typedef RequestOptions
- * @property {boolean} [repeat] whether it waits for a connection, and is sent again after a lost one; otherwise it is rejected
+ * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost; otherwise it is rejected
  * @property {Membership} [room] the room that must be joined before it is sent
- * @property {boolean} [isTrigger] whether it may only be repeated where the server knows the repetition
- * @property {boolean} [unbounded] whether it is the client's own, and does not count
+ * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
+ * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
  * @property {Move} [move]
- * @property {(frame: Frame) => void} [taken] is told of the answer, before anything that comes after it
- * @property {() => void} [failed] is told that it is rejected, before anything that comes after it
- * @property {(frame: Frame) => unknown} [take] the same, and makes of it what the request resolves with
+ * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
+ * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
+ * @property {(frame: Frame) => unknown} [toResult] receives the answer like `onAnswer`; the request resolves with its result
  */
 
 /**
  * @typedef Pending
  * @property {string} text
  * @property {RequestOptions} options
- * @property {boolean} sent on the connection that there is
- * @property {string | null} epoch in which it was first sent
- * @property {boolean} repeats whether it was sent before, on another connection
+ * @property {boolean} sent whether it was sent on the current connection
+ * @property {string | null} epoch the room's epoch when it was first sent
+ * @property {boolean} repeats whether it was already sent on an earlier connection
  * @property {Timer} timer
  * @property {(value: any) => void} resolve
  * @property {(error: DialogueError) => void} reject
  */
 
-/** What waits for an answer, or for a connection to be sent on, in the order in which it was asked for. */
+/** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
 class Requests {
   maxBytes = Infinity;
   #timeout;
@@ -1025,7 +1033,7 @@ class Requests {
   add(frame, options, session) {
     return new Promise((resolve, rejects) => {
       const reject = (/** @type {DialogueError} */ error) => {
-        options.failed?.();
+        options.onFailure?.();
         rejects(error);
       };
       const refusal = this.#refusal(options, session);
@@ -1035,25 +1043,25 @@ class Requests {
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
       const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (session.reaches(options.room)) this.#send(id, pending, session);
+      if (session.canSend(options.room)) this.#send(id, pending, session);
     });
   }
 
   /**
-   * Why a request cannot be made.
+   * Returns the reason why a request cannot be made, if there is one.
    *
    * @param {RequestOptions} options
    * @param {Session} session
    */
   #refusal({ repeat = true, room, unbounded }, session) {
     if (room?.leaving || room?.state === "left") return notInRoom(room.id);
-    if (!repeat && !session.reaches(room)) return disconnected("there is no connection");
+    if (!repeat && !session.canSend(room)) return disconnected("not connected, or not yet back in the room: try again later");
     if (unbounded || this.#pending.size < this.#max) return undefined;
-    return new DialogueError({ code: "OVERLOADED", message: "too many requests are waiting for their answers" });
+    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (maxPending = ${this.#max})` });
   }
 
   /**
-   * Settles the request that a frame answers; false if there is none.
+   * Settles the request that a frame answers. Returns false if there is no such request.
    *
    * @param {Frame} frame
    * @param {DialogueError} [error]
@@ -1061,20 +1069,20 @@ class Requests {
   answer(frame, error) {
     const pending = this.#remove(frame.id);
     if (!pending) return false;
-    const { room, taken, take } = pending.options;
+    const { room, onAnswer, toResult } = pending.options;
     if (error) {
-      const isUnknown = pending.repeats && BEFORE_THE_KEY.includes(error.code);
-      pending.reject(isUnknown ? unknown(`the repetition was refused with ${error.code}`, error) : error);
+      const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
+      pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
     } else {
       if (frame.type === "ok") room?.advance(frame.seq);
-      taken?.(frame);
-      pending.resolve(take ? take(frame) : frame);
+      onAnswer?.(frame);
+      pending.resolve(toResult ? toResult(frame) : frame);
     }
     return true;
   }
 
   /**
-   * The last that was asked for of those that wait.
+   * The latest join or leave of a room among the waiting requests.
    *
    * @param {string} roomId
    */
@@ -1086,11 +1094,11 @@ class Requests {
   /** @param {Session} session */
   sendWaiting(session) {
     for (const [id, pending] of [...this.#pending]) {
-      if (!pending.sent && session.reaches(pending.options.room)) this.#send(id, pending, session);
+      if (!pending.sent && session.canSend(pending.options.room)) this.#send(id, pending, session);
     }
   }
 
-  /** The connection is lost: what may be repeated waits for the next. */
+  /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
   lost() {
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
@@ -1106,7 +1114,8 @@ class Requests {
   }
 
   /**
-   * The room is left. What is under way may have been done before that: its answer says so.
+   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried them
+   * out before the client left. All others in this room are rejected.
    *
    * @param {Membership} room
    * @param {DialogueError} error
@@ -1114,12 +1123,13 @@ class Requests {
   left(room, error) {
     for (const [id, { options, sent, repeats }] of this.#pending) {
       if (options.room !== room || sent) continue;
-      this.#reject(id, repeats ? unknown("the room is left", error) : error);
+      this.#reject(id, repeats ? outcomeUnknown("the client is no longer in the room", error) : error);
     }
   }
 
   /**
-   * Rejects the triggers whose repetition the server would not know: all, or those sent when the room had another epoch.
+   * Rejects the triggers that the server would not recognise when they are sent again. Without a room, these are all
+   * triggers. Otherwise, they are the triggers of the room that were first sent in another epoch.
    *
    * @param {string} why
    * @param {Membership} [room]
@@ -1127,7 +1137,7 @@ class Requests {
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
       const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
-      if (options.isTrigger && stale) this.#reject(id, unknown(why));
+      if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
     }
   }
 
@@ -1137,10 +1147,11 @@ class Requests {
    * @param {Session} session
    */
   #send(id, pending, session) {
-    // One that is too long would end the connection for good.
+    // After a message that is too long, the server closes the connection for good.
     if (isLonger(pending.text, this.maxBytes)) {
-      const message = `the server takes no message of more than ${this.maxBytes} bytes`;
-      return this.#reject(id, pending.repeats ? unknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message }));
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
+      const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
+      return this.#reject(id, error);
     }
     pending.sent = true;
     pending.epoch ??= pending.options.room?.epoch ?? null;
@@ -1150,8 +1161,8 @@ class Requests {
   /** @param {number} id */
   #expire(id) {
     const error = this.#pending.get(id)?.sent
-      ? new DialogueError({ code: "TIMEOUT", message: "the server did not answer in time" })
-      : disconnected("the connection did not come back in time");
+      ? new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${this.#timeout} ms` })
+      : disconnected(`the request waited ${this.#timeout} ms for the connection or the room`);
     this.#reject(id, error);
   }
 
@@ -1172,11 +1183,11 @@ class Requests {
   }
 }
 
-/** One connection: from the opening of its socket to its end, which is told once, and not after `close`. */
-class Link {
+/** One WebSocket connection, from the opening of its socket to its end. `onEnd` is called once, and never after `close`. */
+class Connection {
   #socket;
-  #hear;
-  #end;
+  #onFrame;
+  #onEnd;
   #interval = 0;
   /** @type {Timer} */
   #timer;
@@ -1184,29 +1195,29 @@ class Link {
   /**
    * @param {Public.WebSocketLike} socket
    * @param {string} connect
-   * @param {(frame: Frame) => void} hear
-   * @param {(code: number, reason: string) => void} end
+   * @param {(frame: Frame) => void} onFrame
+   * @param {(code: number, reason: string) => void} onEnd
    */
-  constructor(socket, connect, hear, end) {
+  constructor(socket, connect, onFrame, onEnd) {
     this.#socket = socket;
-    this.#hear = hear;
-    this.#end = end;
-    this.#timer = setTimeout(() => this.#ends(1006, "the server did not answer in time"), CONNECTED_WITHIN_MS);
+    this.#onFrame = onFrame;
+    this.#onEnd = onEnd;
+    this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer `connect` in time"), CONNECTED_WITHIN_MS);
     socket.onopen = () => this.send(connect);
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => this.#ends(code, String(reason ?? ""));
-    socket.onerror = () => {}; // a close follows; in Node, an error that nobody hears would end the process
+    socket.onclose = ({ code, reason }) => this.#finish(code, String(reason ?? ""));
+    socket.onerror = () => {}; // a close follows; in Node, an error without a handler would end the process
   }
 
   /**
-   * Once connected, silence is asked about with a ping, and more silence ends the connection: pages do not see the pings
-   * of the WebSocket itself.
+   * Starts the keep-alive: after a silent interval the client sends a ping, and further silence ends the connection.
+   * Pages do not see the pings of the WebSocket itself.
    *
    * @param {number} interval
    */
-  watch(interval) {
+  startKeepAlive(interval) {
     this.#interval = Math.min(interval, LONGEST_TIMER_MS);
-    this.#listen();
+    this.#startPingTimer();
   }
 
   /** @param {string} text */
@@ -1222,17 +1233,17 @@ class Link {
 
   /** @param {unknown} data */
   #receive(data) {
-    if (this.#interval > 0) this.#listen();
-    const frame = frameIn(data);
-    if (frame) this.#hear(frame);
-    else this.#ends(1006, "the server sent something that is no frame");
+    if (this.#interval > 0) this.#startPingTimer();
+    const frame = parseFrame(data);
+    if (frame) this.#onFrame(frame);
+    else this.#finish(1006, "the server sent a message that is not a frame");
   }
 
-  #listen() {
+  #startPingTimer() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.send(`{"type":"ping"}`);
-      this.#timer = setTimeout(() => this.#ends(1006, "the server is silent"), PONG_WITHIN_MS);
+      this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer a ping in time"), PONG_WITHIN_MS);
     }, this.#interval);
   }
 
@@ -1240,45 +1251,45 @@ class Link {
    * @param {number} code
    * @param {string} reason
    */
-  #ends(code, reason) {
+  #finish(code, reason) {
     this.close();
-    this.#end(code, reason);
+    this.#onEnd(code, reason);
   }
 }
 
 /**
- * Calls handlers one after the other and never within each other, in the order of what they are told of: what a handler brings
- * about is told when all have been told what it was called for.
+ * Calls handlers one after another, in the order in which things happened, and never one inside another. If a
+ * handler causes a further event, the handlers for that event are called after all handlers for the current one.
  */
-class Telling {
+class HandlerQueue {
   /** @type {(() => void)[]} */
   #queue = [];
-  #isHeld = false;
+  #isRunning = false;
 
-  /** @param {() => void} tell */
-  add(tell) {
-    this.during(() => this.#queue.push(tell));
+  /** @param {() => void} call */
+  add(call) {
+    this.during(() => this.#queue.push(call));
   }
 
   /**
-   * Makes a change, and tells of it when it is made from end to end: a handler may undo it.
+   * Makes a change, and calls the handlers only when the change is complete: a handler may undo it.
    *
    * @param {() => void} change
    */
   during(change) {
-    if (this.#isHeld) return change();
-    this.#isHeld = true;
+    if (this.#isRunning) return change();
+    this.#isRunning = true;
     try {
       change();
-      for (const tell of this.#queue) tell();
+      for (const call of this.#queue) call();
     } finally {
       this.#queue = [];
-      this.#isHeld = false;
+      this.#isRunning = false;
     }
   }
 }
 
-/** Handlers by the name of what they are for. One that fails is reported, and the others are called all the same. */
+/** Handlers by the name of what they handle. The failure of a handler is reported, and the others are still called. */
 class Listeners {
   /** @type {Map<string, Set<{ handler: (argument: any) => unknown }>>} */
   #handlers = new Map();
@@ -1313,11 +1324,11 @@ class Listeners {
    * @param {unknown} argument
    */
   call(name, argument) {
-    // What fails while an error is told has nobody else to be told to.
+    // A failure in an error handler has no other handler to go to.
     const report = name === "error" ? reportGlobally : this.#report;
     const entries = this.#handlers.get(name) ?? new Set();
     for (const entry of [...entries]) {
-      if (!entries.has(entry)) continue; // ended by one before it
+      if (!entries.has(entry)) continue; // an earlier handler removed it
       try {
         const result = entry.handler(argument);
         if (result instanceof Promise) result.catch(report);
@@ -1328,8 +1339,8 @@ class Listeners {
   }
 }
 
-/** A promise to be settled from outside. */
-class Opening {
+/** A promise that is settled from outside. */
+class Deferred {
   resolve = () => {};
   /** @type {(error: DialogueError) => void} */
   reject = () => {};
@@ -1340,12 +1351,12 @@ class Opening {
 /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
 
 /**
- * The frame that a message is; undefined if it is none.
+ * Parses a message as a frame. Returns undefined if it isn't one.
  *
  * @param {unknown} data
  * @returns {Frame | undefined}
  */
-function frameIn(data) {
+function parseFrame(data) {
   try {
     const frame = JSON.parse(String(data));
     return typeof frame?.type === "string" ? frame : undefined;
@@ -1360,7 +1371,7 @@ function backoff(attempt) {
 }
 
 /**
- * How long to wait before what came to this error is tried again.
+ * How long to wait before the request that failed with this error is tried again.
  *
  * @param {DialogueError} error
  * @param {number} attempt
@@ -1371,7 +1382,7 @@ function pause({ retryAfter }, attempt) {
 
 /** @param {number} code */
 function isFinal(code) {
-  return MEND_THE_CLIENT.includes(code) || (code >= 4500 && code <= 4999);
+  return CLIENT_FAULT_CODES.includes(code) || (code >= 4500 && code <= 4999);
 }
 
 /** @param {string} message */
@@ -1380,13 +1391,13 @@ function disconnected(message) {
 }
 
 /**
- * Of a trigger that was sent before the connection was lost: what has come since does not say what came of that.
+ * The error for a trigger that was sent before the connection was lost, when nothing since then shows its outcome.
  *
  * @param {string} why
  * @param {DialogueError} [cause]
  */
-function unknown(why, cause) {
-  const message = `the connection was lost before the answer, and ${why}`;
+function outcomeUnknown(why, cause) {
+  const message = `the connection was lost before the answer, and ${why}: the trigger may have been carried out`;
   return new DialogueError({ code: "DISCONNECTED", message, roomId: cause?.roomId, event: cause?.event, cause });
 }
 
@@ -1413,16 +1424,16 @@ function isLonger(text, bytes) {
 }
 
 /**
- * Whether one hears something by these subscriptions that one does not by those of before.
+ * Whether the new subscriptions cover events that the old ones do not.
  *
  * @param {Iterable<string>} subscriptions
  * @param {Set<string>} before
  */
-function widens(subscriptions, before) {
+function addsEvents(subscriptions, before) {
   return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
 }
 
-// `crypto.randomUUID` is only there on pages that came over TLS.
+// `crypto.randomUUID` exists only on pages that were loaded over TLS.
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

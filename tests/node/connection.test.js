@@ -23,7 +23,7 @@ test("without a WebSocket or an address it reports what is missing", (t) => {
   const original = Object.getOwnPropertyDescriptor(globalThis, "WebSocket"); // from Node 22 on
   delete globalThis.WebSocket;
   t.after(() => original && Object.defineProperty(globalThis, "WebSocket", original));
-  assert.throws(() => new DialogueClient({ url: "ws://fake/" }), /there is no WebSocket/);
+  assert.throws(() => new DialogueClient({ url: "ws://fake/" }), /no global WebSocket/);
   assert.throws(() => new DialogueClient({ WebSocket: class {} }), TypeError);
 });
 
