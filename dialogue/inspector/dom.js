@@ -1,6 +1,6 @@
-// Elements, made without markup: what others say is only ever text here.
+// Creates elements without markup, so the texts of other people are only ever shown as text.
 
-/** An element with properties, `on…` listeners, `aria-`/`data-` attributes and children; nulls are left out. */
+/** Creates an element with properties, `on…` listeners, `aria-`/`data-` attributes and children. Skips null values. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -16,7 +16,7 @@ export function h(tag, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Replaces an element's text if it differs, so that nothing is laid out for nothing. */
+/** Replaces an element's text only if it differs, to avoid an unnecessary layout. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -37,7 +37,7 @@ export function clock(milliseconds) {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${fraction}`;
 }
 
-/** Which of the eight hues a name has, always the same. */
+/** The hue of a name, one of eight. The same name always has the same hue. */
 export function hue(name) {
   let hash = 7;
   for (let index = 0; index < name.length; index += 1) hash = (hash * 31 + name.charCodeAt(index)) >>> 0;
@@ -54,12 +54,12 @@ export function brief(value, most) {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-/** What somebody hears, in words. */
-export function heard(subscriptions) {
-  return subscriptions.includes("*") ? "everything" : subscriptions.join(", ") || "nothing";
+/** The events that a client is subscribed to, in words. */
+export function subscribedTo(subscriptions) {
+  return subscriptions.includes("*") ? "all events" : subscriptions.join(", ") || "no events";
 }
 
-/** How much JSON is coloured; more is shown plainly. */
+/** The longest JSON text that is coloured, in characters. Longer texts are shown without colours. */
 const MAX_COLOURED = 100_000;
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 

@@ -1,21 +1,21 @@
-// What has happened: the last of it, kept, filtered and listed.
+// Keeps, filters and lists the latest events and notices.
 import { brief, byId, bytes, clock, h, hue, jsonView, number, plural, setText } from "./dom.js";
 import { VirtualList } from "./list.js";
 
-/** How much is kept to look at. */
+/** The limits of what the page keeps. */
 const MAX_EVENTS = 10_000;
 const MAX_BYTES = 32 * 1024 * 1024;
-/** What is no event counts as so much. */
+/** The size that a notice other than an event counts as. */
 const NOTICE_BYTES = 100;
-/** How many names of events there are to choose from: where any event may happen, clients make names up. */
+/** How many event names the filter offers. In a room that allows any event, clients can invent names. */
 const MAX_NAMES = 100;
 const ROW_HEIGHT = 26;
 const PREVIEW = 240;
 
-/** The kinds of what is listed that are no events. */
+/** The kinds of notices that are not events. */
 const PRESENCE = { joined: "joined", left: "left", created: "room created", deleted: "room deleted" };
 
-/** The last events in the order in which they came, and those of them that pass the filter. */
+/** The latest entries in the order in which they arrived, and the entries among them that match the filter. */
 export class EventLog {
   #items = [];
   #bytes = 0;
@@ -29,7 +29,7 @@ export class EventLog {
     return this.#items.length;
   }
 
-  /** Takes in what the feed tells; returns how many rows have gone from the front of those shown. */
+  /** Adds notices from the feed. Returns how many of the shown rows were removed from the front. */
   add(notices) {
     for (const notice of notices) {
       const item = entry(notice, this.#next++);
@@ -39,12 +39,12 @@ export class EventLog {
       if (item.kind === "dropped") this.missed += notice.count;
       if (this.#passes(item)) this.shown.push(item);
     }
-    this.#bytes = letGo(this.#items, this.#bytes);
+    this.#bytes = dropOldest(this.#items, this.#bytes);
     const oldest = this.#items[0]?.key ?? this.#next;
     const kept = this.shown.findIndex((item) => item.key >= oldest);
-    const goneRows = kept < 0 ? this.shown.length : kept;
-    this.shown.splice(0, goneRows);
-    return goneRows;
+    const removedRows = kept < 0 ? this.shown.length : kept;
+    this.shown.splice(0, removedRows);
+    return removedRows;
   }
 
   clear() {
@@ -68,10 +68,10 @@ export class EventLog {
     if (kind === "@events" && item.kind !== "event") return false;
     if (kind === "@presence" && item.kind === "event") return false;
     if (kind && kind[0] !== "@" && item.name !== kind) return false;
-    return !text || haystack(item).includes(text);
+    return !text || searchText(item).includes(text);
   }
 
-  // What the list asks for.
+  // The source of the list.
   get count() {
     return this.shown.length;
   }
@@ -92,13 +92,13 @@ export class EventLog {
   }
 }
 
-const weight = ({ bytes = NOTICE_BYTES }) => bytes;
+const byteSize = ({ bytes = NOTICE_BYTES }) => bytes;
 
-/** Takes the oldest out until no more is kept than may be; returns how many of so many bytes are left. */
-function letGo(items, bytes) {
-  let gone = 0;
-  for (; items.length - gone > MAX_EVENTS || bytes > MAX_BYTES; gone += 1) bytes -= weight(items[gone]);
-  items.splice(0, gone);
+/** Removes the oldest items until both limits hold. Returns how many of the given bytes are left. */
+function dropOldest(items, bytes) {
+  let removed = 0;
+  for (; items.length - removed > MAX_EVENTS || bytes > MAX_BYTES; removed += 1) bytes -= byteSize(items[removed]);
+  items.splice(0, removed);
   return bytes;
 }
 
@@ -118,15 +118,15 @@ function preview(item) {
   const { kind, notice, message } = item;
   if (kind === "event") item.preview = brief(message.data, PREVIEW);
   else if (kind === "created") item.preview = notice.name;
-  else if (kind === "dropped") item.preview = `${plural(notice.count, "event")} not shown: more came than this page takes in`;
+  else if (kind === "dropped") item.preview = `${plural(notice.count, "entry", "entries")} not shown: they arrived faster than this page reads`;
   else if (notice.size !== undefined) item.preview = `${plural(notice.size, "client")} in the room`;
   else item.preview = "";
   return item.preview;
 }
 
-function haystack(item) {
-  item.haystack ??= [item.name, item.room, item.from, JSON.stringify(item.message?.data ?? "")].join("\n").toLowerCase();
-  return item.haystack;
+function searchText(item) {
+  item.searchText ??= [item.name, item.room, item.from, JSON.stringify(item.message?.data ?? "")].join("\n").toLowerCase();
+  return item.searchText;
 }
 
 /** The middle of the page. */
@@ -134,14 +134,14 @@ export class EventsPane {
   log = new EventLog();
   #paused = false;
   #following = true;
-  #held = [];
-  #heldBytes = 0;
+  #pausedNotices = [];
+  #pausedBytes = 0;
   #newer = 0;
   #open = null;
 
-  /** `again(item)` is asked to put an event into the form. */
-  constructor({ again }) {
-    this.again = again;
+  /** `triggerAgain(item)` puts an event into the form. */
+  constructor({ triggerAgain }) {
+    this.triggerAgain = triggerAgain;
     this.list = new VirtualList(byId("events"), {
       source: this.log,
       rowHeight: ROW_HEIGHT,
@@ -171,22 +171,22 @@ export class EventsPane {
     this.#drawFoot();
   }
 
-  /** Takes in what the feed tells. */
+  /** Adds notices from the feed. */
   add(notices) {
     if (this.#paused) {
-      this.#held.push(...notices);
-      const bytes = notices.reduce((sum, notice) => sum + weight(notice), this.#heldBytes);
-      this.#heldBytes = letGo(this.#held, bytes);
+      this.#pausedNotices.push(...notices);
+      const bytes = notices.reduce((sum, notice) => sum + byteSize(notice), this.#pausedBytes);
+      this.#pausedBytes = dropOldest(this.#pausedNotices, bytes);
       this.#drawFoot();
       return;
     }
     const [before, kinds] = [this.log.count, this.log.kinds.size];
-    const gone = this.log.add(notices);
+    const removed = this.log.add(notices);
     if (this.log.kinds.size !== kinds) this.#drawKinds();
     if (this.#following) this.list.toEnd();
     else {
-      this.#newer += this.log.count - before + gone;
-      this.list.lost(gone);
+      this.#newer += this.log.count - before + removed;
+      this.list.removedFromFront(removed);
       this.list.refresh();
     }
     this.#drawFoot();
@@ -195,19 +195,19 @@ export class EventsPane {
   pause() {
     this.#paused = !this.#paused;
     byId("pause").setAttribute("aria-pressed", this.#paused);
-    setText(byId("pause"), this.#paused ? "Go on" : "Pause");
+    setText(byId("pause"), this.#paused ? "Resume" : "Pause");
     document.body.classList.toggle("paused", this.#paused);
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    if (!this.#paused) this.add(held);
+    const notices = this.#pausedNotices;
+    this.#pausedNotices = [];
+    this.#pausedBytes = 0;
+    if (!this.#paused) this.add(notices);
     this.#drawFoot();
   }
 
   clear() {
     this.log.clear();
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#pausedNotices = [];
+    this.#pausedBytes = 0;
     this.close();
     this.toEnd();
     this.#drawKinds();
@@ -221,14 +221,14 @@ export class EventsPane {
     this.#drawFoot();
   }
 
-  /** Lists one room's events, or all rooms' for `null`. */
+  /** Lists the events of one room, or of all rooms for `null`. */
   showRoom(room, title) {
     setText(byId("events-heading"), title);
     byId("events-pane").classList.toggle("one-room", room !== null);
     this.#filter({ room });
   }
 
-  /** Closes the details; returns whether there were any. */
+  /** Closes the details. Returns whether they were open. */
   close() {
     const details = byId("details");
     if (details.hidden) return false;
@@ -256,7 +256,7 @@ export class EventsPane {
     const copy = h("button", {
       type: "button",
       onclick: async () => {
-        // Without TLS, only pages of this machine have a clipboard.
+        // Without TLS, only pages from localhost can use the clipboard.
         const isCopied = await navigator.clipboard?.writeText(JSON.stringify(value, null, 2)).then(() => true, () => false);
         setText(copy, isCopied ? "Copied" : "Not allowed");
       },
@@ -269,14 +269,14 @@ export class EventsPane {
         {},
         h("h3", {}, h("span", { class: `dot hue-${hue(item.name)}` }), item.name),
         h("p", { class: "facts" }, facts.filter(Boolean).join(" · ")),
-        message && h("button", { type: "button", onclick: () => this.again(item) }, "Trigger again"),
+        message && h("button", { type: "button", onclick: () => this.triggerAgain(item) }, "Trigger again"),
         copy,
         h("button", { type: "button", class: "quiet", title: "Close (Esc)", "aria-label": "Close", onclick: () => this.close() }, "✕"),
       ),
       jsonView(value),
     );
     details.hidden = false;
-    // The list is lower now; its row is to stay on view.
+    // The list is shorter now. Its selected row must stay visible.
     requestAnimationFrame(() => this.list.select(this.log.indexOf(item.key)));
   }
 
@@ -287,24 +287,24 @@ export class EventsPane {
     select.replaceChildren(
       option("", "Everything"),
       option("@events", "Events only"),
-      option("@presence", "Coming and going"),
-      h("optgroup", { label: "One event" }, [...this.log.kinds].sort().map((kind) => option(kind, kind))),
+      option("@presence", "Joins, leaves and rooms"),
+      h("optgroup", { label: "Events by name" }, [...this.log.kinds].sort().map((kind) => option(kind, kind))),
     );
   }
 
   #drawFoot() {
     const { count, total, missed } = this.log;
     const parts = [count === total ? `${number(total)} listed` : `${number(count)} of ${number(total)} listed`];
-    if (total >= MAX_EVENTS) parts.push("older ones are let go");
+    if (total >= MAX_EVENTS) parts.push("older entries removed");
     if (missed) parts.push(`${number(missed)} missed`);
-    if (this.#paused) parts.push(`paused, ${number(this.#held.length)} wait`);
+    if (this.#paused) parts.push(`paused, ${number(this.#pausedNotices.length)} waiting`);
     setText(byId("events-foot"), parts.join(" · "));
     const newer = byId("newer");
     newer.hidden = this.#following || this.#newer === 0;
     setText(newer, `↓ ${number(this.#newer)} newer`);
     const empty = byId("events-empty");
     empty.hidden = count > 0;
-    setText(empty, total ? "Nothing that is kept passes the filter." : "Nothing has happened yet. What does is listed here.");
+    setText(empty, total ? "No entry matches the filter." : "Nothing has happened yet. Events appear here as they happen.");
   }
 }
 

@@ -1,14 +1,14 @@
-// A form made from a schema. Each part of it can be read, and be told what the server has against it.
+// A form that is made from a schema. Each part can be read, and can show the server's errors for it.
 import { h } from "./dom.js";
 import { MAX_DEPTH, fits, hint, initial, resolve, shapeOf } from "./schema.js";
 
-/** What is typed where only JSON can say it, and is none. */
+/** The error for text in a JSON field that isn't JSON. */
 export class NotJson extends Error {}
 
 let ids = 0;
 const nextId = () => `field-${(ids += 1)}`;
 
-/** A form for data of this schema; `value`, if there is one, is what it holds at first. */
+/** A form for data of this schema. `value` is its initial content, if given. */
 export class Form {
   constructor(schema, value) {
     const shape = shapeOf(schema ?? {}, schema ?? {});
@@ -17,13 +17,13 @@ export class Form {
     this.element = h("div", { class: "form" }, this.root.element);
   }
 
-  /** The data as it stands; throws [`NotJson`] at the part that is none. */
+  /** The current data. Throws [`NotJson`] if a JSON field does not hold JSON, and shows the error there. */
   read() {
     this.root.clear();
     return this.root.read();
   }
 
-  /** Shows each violation at the part that it is about, or at the nearest around it, and goes to the first. */
+  /** Shows each violation at its part of the form, or at the nearest part around it, and focuses the first. */
   show(violations) {
     this.root.clear();
     for (const { path, message } of violations) {
@@ -33,7 +33,7 @@ export class Form {
         if (!inner) break;
         part = inner;
       }
-      part.tell(message);
+      part.addError(message);
     }
     this.element.querySelector("[aria-invalid=true]")?.focus();
   }
@@ -41,7 +41,7 @@ export class Form {
 
 const pointer = (path) => path.split("/").slice(1).map((step) => step.replace(/~1/g, "/").replace(/~0/g, "~"));
 
-/** A control with a place for what is wrong with it. */
+/** A control with a place for its errors. */
 function node(inner, ...above) {
   const error = h("p", { class: "error", id: nextId(), hidden: true });
   const { target } = inner;
@@ -58,15 +58,15 @@ function node(inner, ...above) {
       try {
         return inner.read();
       } catch (problem) {
-        if (problem instanceof NotJson && !problem.told) {
-          problem.told = true;
-          self.tell(problem.message);
+        if (problem instanceof NotJson && !problem.shown) {
+          problem.shown = true;
+          self.addError(problem.message);
         }
         throw problem;
       }
     },
     child: (step) => inner.child?.(step),
-    tell(message) {
+    addError(message) {
       error.textContent = error.textContent ? `${error.textContent}; ${message}` : message;
       error.hidden = false;
       mark(true);
@@ -81,7 +81,7 @@ function node(inner, ...above) {
   return self;
 }
 
-/** The control of a shape: `{element, read, target?, child?, parts?}`, `target` being what a label is for. */
+/** The control of a shape: `{element, read, target?, child?, parts?}`. `target` is the element that a label belongs to. */
 function control(shape, context, value) {
   if (context.depth > MAX_DEPTH) return any(value);
   const make = { constant, choice, text, number, boolean, nullable, variants, object, map, list, tuple }[shape.kind];
@@ -128,7 +128,7 @@ function number({ whole }, context, value) {
     autocomplete: "off",
     class: "digits",
   });
-  // What is no number goes as it is: the server says what it thinks of it.
+  // Text that isn't a number is sent unchanged: the server reports the mistake.
   const read = () => {
     const typed = input.value.trim();
     return typed === "" ? null : Number.isFinite(Number(typed)) ? Number(typed) : typed;
@@ -149,7 +149,7 @@ function any(value) {
   return { element: area, target: area, read: () => parse(area.value) };
 }
 
-/** Reads JSON; nothing at all stands for `null`. */
+/** Reads JSON. Empty text means `null`. */
 export function parse(typed) {
   try {
     return typed.trim() === "" ? null : JSON.parse(typed);
@@ -202,7 +202,7 @@ function object({ fields }, context, value) {
   const elements = fields.map((field) => {
     const given = value?.[field.name];
     const [shape, inner] = inside(field.schema, context, given);
-    // There is nothing to choose: a variant's tag, for instance.
+    // There is no choice, as for a variant's tag, so the field isn't shown.
     if (shape.kind === "constant" && field.required) return nodes.set(field.name, node(inner)) && null;
     const about = resolve(field.schema, context.root).description;
     const tag = inner.target ? "label" : "span";
@@ -232,7 +232,7 @@ function object({ fields }, context, value) {
   };
 }
 
-/** A row that can be taken out again. */
+/** Adds a button that removes the row. */
 function removable(row, what, remove) {
   row.append(h("button", { type: "button", class: "quiet", title: `Remove ${what}`, "aria-label": `Remove ${what}`, onclick: remove }, "✕"));
   return row;

@@ -1,4 +1,4 @@
-// Puts the page together: what the feed tells goes to every part, and keys go where they belong.
+// Assembles the page: passes the feed to every part of it, and handles keyboard shortcuts.
 import { byId, number, setText } from "./dom.js";
 import { EventsPane } from "./events.js";
 import { Plot, Series } from "./plot.js";
@@ -15,26 +15,26 @@ const plots = ["events", "deliveries"].map((name) => {
   return plot;
 });
 
-const events = new EventsPane({ again: (item) => room.again(item) });
+const events = new EventsPane({ triggerAgain: (item) => room.triggerAgain(item) });
 const rooms = new RoomsPane({
   chosen: ({ id }, opened) => {
     if (id !== shown) choose(id);
-    if (opened) turnTo(id === null ? "events" : "room");
+    if (opened) showPane(id === null ? "events" : "room");
   },
-  failed: (error) => say("lost", error.message),
+  failed: (error) => showState("lost", error.message),
 });
 const room = new RoomPane({
-  minute: (id) => rooms.minute(id),
+  lastMinute: (id) => rooms.lastMinute(id),
   deliveries: () => deliveries.until(second),
   busiest: (count) => rooms.busiest(count),
   choose,
   moved: remember,
 });
 
-/** The room that is shown; `null` for all. */
+/** The room that is shown, or `null` for all rooms. */
 let shown = null;
 
-/** Shows a room everywhere, or all for `null`. */
+/** Shows a room in every part of the page, or all rooms for `null`. */
 async function choose(id, tab) {
   shown = id;
   rooms.list.selectKey(id ?? "");
@@ -45,19 +45,19 @@ async function choose(id, tab) {
   await drawn;
 }
 
-/** Keeps what is shown in the address, so that a reload shows it again. */
+/** Stores the shown room and tab in the address, so that a reload shows them again. */
 function remember() {
   const address = new URLSearchParams(shown === null ? {} : { room: shown, tab: room.tab });
   history.replaceState(null, "", shown === null ? location.pathname + location.search : `#${address}`);
 }
 
-function say(state, text) {
+function showState(state, text) {
   byId("state").dataset.state = state;
   setText(byId("state"), text);
 }
 
-/** On a narrow screen, shows one pane. */
-function turnTo(pane) {
+/** Chooses the one pane that a narrow screen shows. */
+function showPane(pane) {
   document.body.dataset.pane = pane;
   for (const button of document.querySelectorAll(".switch button")) {
     if (button.dataset.pane === pane) button.setAttribute("aria-current", "true");
@@ -71,12 +71,12 @@ const keys = {
   1: () => focusOn("rooms", "rooms"),
   2: () => focusOn("events", "events"),
   3: () => {
-    turnTo("room");
+    showPane("room");
     byId("room-pane").querySelector("[role=tab][aria-selected=true], button")?.focus();
   },
   t: () => {
     if (shown === null) return;
-    turnTo("room");
+    showPane("room");
     room.open("trigger");
   },
   p: () => events.pause(),
@@ -85,7 +85,7 @@ const keys = {
 };
 
 function focusOn(pane, id) {
-  turnTo(pane);
+  showPane(pane);
   byId(id).focus();
   byId(id).select?.();
 }
@@ -104,7 +104,7 @@ addEventListener("keydown", (event) => {
   }
 });
 
-/** Leaves a field: a search is emptied, then its list has the focus. */
+/** Leaves a field. A search field is emptied, and its list receives the focus. */
 function leave(field) {
   const list = { "rooms-search": "rooms", "events-search": "events" }[field.id];
   if (!list) return field.blur();
@@ -117,12 +117,12 @@ function leave(field) {
 
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 for (const button of document.querySelectorAll(".switch button")) {
-  button.addEventListener("click", () => turnTo(button.dataset.pane));
+  button.addEventListener("click", () => showPane(button.dataset.pane));
 }
 
 setText(byId("host"), location.host);
 document.title = `Inspector · ${location.host}`;
-turnTo("events");
+showPane("events");
 
 const remembered = new URLSearchParams(location.hash.slice(1));
 const ready = rooms.reload();
@@ -145,13 +145,13 @@ follow({
     setText(byId("stat-clients"), number(rates.clients));
     setText(byId("stat-events"), number(rates.events));
     setText(byId("stat-deliveries"), number(rates.deliveries));
-    plots[0].draw(rooms.minute(null));
+    plots[0].draw(rooms.lastMinute(null));
     plots[1].draw(deliveries.until(second));
     room.tick();
   },
   state: (state, text) => {
     const back = state === "live" && byId("state").dataset.state === "lost";
-    say(state, text);
+    showState(state, text);
     if (!back) return;
     rooms.reload();
     room.refresh();

@@ -1,6 +1,6 @@
-// A list of any length of which only the rows on view are elements. All rows are of one height.
+// A list of any length. Only the visible rows are elements. All rows have the same height.
 
-/** Rows kept ready above and below what is on view. */
+/** How many rows are kept ready above and below the visible ones. */
 const SPARE = 6;
 
 export class VirtualList {
@@ -13,8 +13,9 @@ export class VirtualList {
   #version = 0;
 
   /**
-   * `source` has `count`, `at(index)`, `keyOf(item)` and `indexOf(key)` (-1 if it is not there). `make` returns a new row,
-   * `draw` fills one with an item. `selected` is told of each move, `opened` of Enter and of clicks.
+   * `source` has `count`, `at(index)`, `keyOf(item)` and `indexOf(key)` (-1 if there is no such item). `make` returns a
+   * new row; `draw` fills a row with an item. `selected` is called for each new selection, `opened` for Enter and for
+   * clicks.
    */
   constructor(element, { source, rowHeight, make, draw, selected = () => {}, opened = () => {}, scrolled = () => {} }) {
     this.element = element;
@@ -44,7 +45,7 @@ export class VirtualList {
     new ResizeObserver(() => this.refresh(false)).observe(element);
   }
 
-  /** Draws again before the next frame; with `changed` false only what has come into view. */
+  /** Redraws before the next frame. With `changed` false, it draws only the rows that became visible. */
   refresh(changed = true) {
     if (changed) this.#version += 1;
     this.#frame ||= requestAnimationFrame(() => {
@@ -58,15 +59,15 @@ export class VirtualList {
     return scrollTop + clientHeight >= scrollHeight - this.#rowHeight;
   }
 
-  /** Makes the list as high as its items now, and scrolls to the last. */
+  /** Adjusts the height to the current number of items, and scrolls to the last one. */
   toEnd() {
     this.#resize();
     this.element.scrollTop = this.element.scrollHeight;
     this.refresh();
   }
 
-  /** Keeps what is on view in its place when `count` rows before it are no more. */
-  lost(count) {
+  /** Keeps the visible rows in place after `count` rows before them were removed. */
+  removedFromFront(count) {
     this.element.scrollTop -= count * this.#rowHeight;
   }
 

@@ -1,20 +1,20 @@
-// Rates over the last minute, and small plots of them.
+// Rates over the last minute, and their small plots.
 
 const SECONDS = 60;
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** One number a second, for the last minute. */
+/** One number per second, for the last minute. */
 export class Series {
   #values = new Array(SECONDS).fill(0);
   #second = 0;
 
-  /** Notes the value of a second; those in between had none. */
+  /** Stores the value of a second. The seconds since the previous one count as 0. */
   note(second, value) {
     this.#advance(second);
     this.#values[second % SECONDS] = value;
   }
 
-  /** The values up to `second`, the oldest first. */
+  /** The values up to `second`, oldest first. */
   until(second) {
     this.#advance(second);
     const start = (second + 1) % SECONDS;
@@ -34,7 +34,7 @@ function svg(tag, attributes) {
   return element;
 }
 
-/** A plot without axes, to be filled by [`draw`](Plot.draw). */
+/** A plot without axes. [`draw`](Plot.draw) fills it. */
 export class Plot {
   constructor(width, height) {
     this.width = width;
@@ -65,7 +65,7 @@ export class Plot {
   }
 }
 
-/** The next of 1, 2, 5, 10, 20, … at or above a value: where a plot's scale ends. */
+/** The end of a plot's scale: the next of 1, 2, 5, 10, 20, … at or above a value. */
 export function scaleEnd(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
   return [1, 2, 5, 10].map((factor) => factor * power).find((end) => end >= value);

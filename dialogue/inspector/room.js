@@ -1,25 +1,26 @@
-// The panel of one room: what it is, who is in it, what it keeps, and a form to trigger with. Without a room: the server.
-import { brief, byId, clock, h, heard, hue, jsonView, number, plural, setText } from "./dom.js";
+// The panel of one room: its description, members and history, and a form to trigger events. Without a room, it shows the
+// server.
+import { brief, byId, clock, h, hue, jsonView, number, plural, setText, subscribedTo } from "./dom.js";
 import { Plot, scaleEnd } from "./plot.js";
 import { askHistory, askRoom } from "./server.js";
 import { Trigger } from "./trigger.js";
 
 const TABS = { about: "About", members: "Members", history: "History", trigger: "Trigger" };
-/** How long after somebody came or went the members are asked for again, in milliseconds: at most so often. */
-const SETTLE = 500;
+/** How long after a join or leave the page fetches the members again, in milliseconds. It is also the shortest interval. */
+const REFRESH_DELAY = 500;
 const BUSIEST = 8;
 
 export class RoomPane {
   #room = null;
   #tab = "about";
   #detail = null;
-  #asked = 0;
+  #requests = 0;
   #timer = 0;
   #trigger = null;
 
-  /** `minute(id)` and `busiest(count)` tell rates, `choose(id)` shows a room, `moved()` is told of a change of tab. */
-  constructor({ minute, deliveries, busiest, choose, moved }) {
-    Object.assign(this, { minute, deliveries, busiest, choose, moved });
+  /** `lastMinute(id)` and `busiest(count)` return rates, `choose(id)` shows a room, `moved()` is called on a change of tab. */
+  constructor({ lastMinute, deliveries, busiest, choose, moved }) {
+    Object.assign(this, { lastMinute, deliveries, busiest, choose, moved });
     this.pane = byId("room-pane");
     this.showServer();
   }
@@ -31,8 +32,8 @@ export class RoomPane {
   /** Shows the whole server. */
   showServer() {
     this.#room = this.#detail = this.#trigger = null;
-    this.events = bigPlot("Events a second, all rooms");
-    this.queued = bigPlot("Deliveries a second");
+    this.events = bigPlot("Events per second, all rooms");
+    this.queued = bigPlot("Deliveries per second");
     this.busy = h("ol", { class: "busy" });
     this.pane.replaceChildren(
       h("div", { class: "tools" }, h("h2", { id: "room-heading" }, "The server")),
@@ -41,14 +42,14 @@ export class RoomPane {
     this.tick();
   }
 
-  /** Shows a room; `tab` is the one to open, the last one used by default. */
+  /** Shows a room with this tab open. By default, it opens the tab that was used last. */
   async show(id, tab = this.#tab) {
     this.#tab = tab in TABS ? tab : "about";
     this.#room = id;
     this.#detail = this.#trigger = null;
-    this.rate = bigPlot("Events a second");
+    this.rate = bigPlot("Events per second");
     this.body = h("div", { class: "body", id: "room-body", role: "tabpanel", tabIndex: -1 });
-    this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "About the room", onkeydown: (event) => this.#turn(event) });
+    this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "About the room", onkeydown: (event) => this.#switchTab(event) });
     this.title = h("h2", { id: "room-heading" }, id);
     const heading = h("div", { class: "tools" }, this.title, h("code", { class: "id" }, id));
     this.pane.replaceChildren(heading, this.tabs, this.body);
@@ -69,21 +70,21 @@ export class RoomPane {
   }
 
   /** Puts an event of the room into the form. */
-  async again({ room, name, from, message }) {
+  async triggerAgain({ room, name, from, message }) {
     if (this.#room !== room || !this.#detail) await this.choose(room, "trigger");
-    if (this.#room !== room) return; // another was chosen meanwhile
+    if (this.#room !== room) return; // another room was chosen meanwhile
     this.open("trigger", { focus: false });
     this.#trigger?.fill(name, message.data, from);
     this.#trigger?.focus();
   }
 
-  /** Draws the rates anew. */
+  /** Redraws the rates. */
   tick() {
     if (this.#room) {
-      this.rate.draw(this.minute(this.#room));
+      this.rate.draw(this.lastMinute(this.#room));
       return;
     }
-    this.events.draw(this.minute(null));
+    this.events.draw(this.lastMinute(null));
     this.queued.draw(this.deliveries());
     const rooms = this.busiest(BUSIEST);
     const most = rooms[0]?.[1] ?? 1;
@@ -92,12 +93,12 @@ export class RoomPane {
       bar.style.inlineSize = `${(count / most) * 100}%`;
       return h("li", {}, h("button", { type: "button", onclick: () => this.choose(id) }, bar, h("span", { class: "id" }, id), h("span", { class: "size" }, number(count))));
     });
-    if (rows.length === 0) rows.push(h("li", { class: "about" }, "Nothing has happened in the last minute."));
+    if (rows.length === 0) rows.push(h("li", { class: "about" }, "No events in the last minute."));
     if (this.busy.contains(document.activeElement)) return;
     this.busy.replaceChildren(...rows);
   }
 
-  /** Takes in what the feed tells. */
+  /** Handles notices from the feed. */
   add(notices) {
     if (!this.#room) return;
     const here = notices.filter(({ roomId }) => roomId === this.#room);
@@ -105,19 +106,19 @@ export class RoomPane {
     else if (here.some(({ kind }) => kind !== "event")) this.refresh();
   }
 
-  /** Asks for the room anew, soon; a form that is being filled in stays. */
+  /** Fetches the room again soon. A form that somebody is filling in stays. */
   refresh() {
     if (!this.#room || this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       if (this.#room) this.#load();
-    }, SETTLE);
+    }, REFRESH_DELAY);
   }
 
   async #load() {
     const room = this.#room;
-    const asked = ++this.#asked;
-    const isCurrent = () => room === this.#room && asked === this.#asked;
+    const request = ++this.#requests;
+    const isCurrent = () => room === this.#room && request === this.#requests;
     try {
       const detail = await askRoom(room);
       if (!isCurrent()) return;
@@ -126,7 +127,7 @@ export class RoomPane {
       setText(this.title, detail.name);
       this.title.nextElementSibling.hidden = detail.name === detail.id;
       this.#drawTabs();
-      // A form that is being filled in, or a page of history, stays as it is.
+      // A form that somebody is filling in, or a page of history, stays unchanged.
       if (isNew || this.#tab === "about" || this.#tab === "members") this.#drawBody();
     } catch (error) {
       if (isCurrent()) this.#fail(error.message);
@@ -152,7 +153,7 @@ export class RoomPane {
     if (focused) this.tabs.querySelector("[aria-selected=true]").focus();
   }
 
-  #turn(event) {
+  #switchTab(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
@@ -177,7 +178,7 @@ export class RoomPane {
   }
 }
 
-/** A plot of the last minute with its scale, its title and what it is now. */
+/** A plot of the last minute with its title, its scale and the current value. */
 function bigPlot(title) {
   const plot = new Plot(300, 64);
   const [now, top] = [h("span", { class: "now" }, "0"), h("span", { class: "top" }, "1")];
@@ -197,17 +198,17 @@ function bigPlot(title) {
   return { element, draw };
 }
 
-const ORIGINS = { server: "the server", client: "a client", onDemand: "its first join, on demand" };
+const ORIGINS = { server: "the server", client: "a client", onDemand: "the first join, on demand" };
 
 function about(detail) {
   const keeps = (event) => (event.history === null ? "–" : `${number(event.kept)}/${number(event.history)}`);
-  const sync = { true: "all that is kept", false: "nothing" }[detail.syncHistoryOnJoin] ?? `${detail.syncHistoryOnJoin} of each event`;
+  const sync = { true: "all kept events", false: "none" }[detail.syncHistoryOnJoin] ?? `the last ${detail.syncHistoryOnJoin} of each event`;
   const facts = [
     ["Id", h("code", {}, detail.id)],
     ["Clients", detail.maxSize ? `${number(detail.size)} of at most ${number(detail.maxSize)}` : number(detail.size)],
-    ["Made by", detail.createdById ? `${ORIGINS[detail.origin]}, for ${detail.createdById}` : ORIGINS[detail.origin]],
-    ["Subscribed at first", heard(detail.defaultSubscriptions)],
-    ["Sent at first", sync],
+    ["Created by", detail.createdById ? `${ORIGINS[detail.origin]}, for ${detail.createdById}` : ORIGINS[detail.origin]],
+    ["Default subscriptions", subscribedTo(detail.defaultSubscriptions)],
+    ["History on join", sync],
     ["Last seq", number(detail.seq)],
     ["Epoch", h("code", {}, detail.epoch)],
   ];
@@ -218,7 +219,7 @@ function about(detail) {
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "Who"), h("th", { class: "number" }, "Kept"))),
+      h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "Triggered by"), h("th", { class: "number" }, "Kept"))),
       h(
         "tbody",
         {},
@@ -226,7 +227,7 @@ function about(detail) {
           const name = h("td", { title: event.description }, h("span", { class: `dot hue-${hue(event.name)}` }), event.name);
           return h("tr", {}, name, h("td", {}, event.clients ? "anyone" : "server"), h("td", { class: "number" }, keeps(event)));
         }),
-        detail.open && h("tr", { class: "about" }, h("td", { colSpan: 3 }, "and any other, unchecked")),
+        detail.open && h("tr", { class: "about" }, h("td", { colSpan: 3 }, "and any other event, without validation")),
       ),
     ),
   ].filter(Boolean);
@@ -236,49 +237,49 @@ function members({ members, size }) {
   if (members.length === 0) return h("p", { class: "empty" }, "Nobody is in the room.");
   const rows = members.map(({ userId, clientId, subscriptions }) => {
     const user = h("td", {}, h("div", {}, userId), h("code", { class: "id", title: clientId }, clientId));
-    return h("tr", {}, user, h("td", { class: "subscriptions", title: subscriptions.join(", ") }, heard(subscriptions)));
+    return h("tr", {}, user, h("td", { class: "subscriptions", title: subscriptions.join(", ") }, subscribedTo(subscriptions)));
   });
   const rest = size - members.length;
   return h(
     "div",
     {},
-    h("table", { class: "members" }, h("thead", {}, h("tr", {}, h("th", {}, "User and client"), h("th", {}, "Hears"))), h("tbody", {}, rows)),
+    h("table", { class: "members" }, h("thead", {}, h("tr", {}, h("th", {}, "User and client"), h("th", {}, "Subscriptions"))), h("tbody", {}, rows)),
     rest > 0 && h("p", { class: "about" }, `and ${plural(rest, "other")}`),
   );
 }
 
-/** What a room keeps, page by page. */
+/** The history of a room, page by page. */
 class History {
-  #asking = null;
+  #request = null;
 
   constructor(detail) {
     this.detail = detail;
     const kept = detail.events.filter(({ history }) => history !== null);
-    this.event = h("select", { "aria-label": "Which event", onchange: () => this.load() }, [
-      h("option", { value: "" }, "All that memory keeps"),
+    this.event = h("select", { "aria-label": "History of event", onchange: () => this.load() }, [
+      h("option", { value: "" }, "All events in memory"),
       ...kept.map(({ name }) => h("option", { value: name }, name)),
     ]);
     this.rows = h("ol", { class: "history" });
     this.note = h("p", { class: "about", role: "status" });
     this.more = h("button", { type: "button", class: "small", hidden: true, onclick: () => this.load(this.oldest) }, "Older");
-    const again = h("button", { type: "button", class: "small", onclick: () => this.load() }, "Reload");
-    this.element = h("div", {}, h("div", { class: "inline" }, this.event, again), this.rows, this.note, this.more);
+    const reload = h("button", { type: "button", class: "small", onclick: () => this.load() }, "Reload");
+    this.element = h("div", {}, h("div", { class: "inline" }, this.event, reload), this.rows, this.note, this.more);
     this.load();
   }
 
   async load(before) {
-    // What was asked for before would come among what is wanted now.
-    this.#asking?.abort();
-    const asking = new AbortController();
-    this.#asking = asking;
+    // The answer to the previous request would mix with the answer to this one.
+    this.#request?.abort();
+    const request = new AbortController();
+    this.#request = request;
     setText(this.note, "");
     try {
-      const { events, more } = await askHistory(this.detail.id, this.event.value, before, asking.signal);
+      const { events, more } = await askHistory(this.detail.id, this.event.value, before, request.signal);
       if (before === undefined) this.rows.replaceChildren();
       this.rows.append(...events.map(kept));
       this.oldest = events.at(-1)?.seq;
       this.more.hidden = !more || this.oldest === undefined;
-      if (!this.rows.hasChildNodes()) setText(this.note, "Nothing is kept.");
+      if (!this.rows.hasChildNodes()) setText(this.note, "No events are kept.");
     } catch (error) {
       if (error.name !== "AbortError") setText(this.note, error.message);
     }
@@ -297,7 +298,7 @@ function kept(message) {
     h("span", { class: "data" }, brief(data, 160)),
   );
   const details = h("details", {}, summary);
-  // Drawn when it is opened: a page may have a hundred.
+  // Drawn only when it is opened: a page may have a hundred.
   details.addEventListener("toggle", () => details.append(jsonView(message)), { once: true });
   return h("li", {}, details);
 }

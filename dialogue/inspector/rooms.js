@@ -1,33 +1,33 @@
-// The rooms there are: searched, listed page by page, with their sizes and rates as they change.
+// The list of rooms: searchable, fetched page by page, with sizes and rates as they change.
 import { byId, h, number, plural, setText } from "./dom.js";
 import { VirtualList } from "./list.js";
 import { Plot, Series } from "./plot.js";
 import { askRooms } from "./server.js";
 
 const ROW_HEIGHT = 44;
-/** How long to wait for more letters before the server is asked, in milliseconds. */
+/** How long the page waits for more letters before it asks the server, in milliseconds. */
 const TYPING_PAUSE = 120;
-/** How near to the last row the next page is asked for. */
+/** How many rows before the last one the page fetches the next page. */
 const NEAR_END = 60;
-/** How long after something was missed the rooms are asked for again, in milliseconds: at most so often. */
-const SETTLE = 2_000;
+/** How long after missed notices the page fetches the rooms again, in milliseconds. It is also the shortest interval. */
+const REFRESH_DELAY = 2_000;
 
-/** Stands for all rooms together. */
+/** The row for all rooms together. */
 const ALL = { id: null, name: "All rooms" };
 
 export class RoomsPane {
   #rows = [];
-  #places = new Map();
+  #positions = new Map();
   #more = false;
   #total = 0;
-  #asking = null;
-  #timer = 0;
-  #settling = 0;
+  #request = null;
+  #typingTimer = 0;
+  #refreshTimer = 0;
   #series = new Map();
   #second = 0;
   #roomCount = 0;
 
-  /** `chosen(row)` is told of the room to show; its `id` is `null` for all. */
+  /** `chosen(row)` receives the room to show. Its `id` is `null` for all rooms. */
   constructor({ chosen, failed }) {
     this.chosen = chosen;
     this.failed = failed;
@@ -36,7 +36,7 @@ export class RoomsPane {
       count: 1,
       at: (index) => (index === 0 ? ALL : this.#rows[index - 1]),
       keyOf: (row) => row.id ?? "",
-      indexOf: (key) => (key === "" ? 0 : (this.#places.get(key) ?? -2) + 1),
+      indexOf: (key) => (key === "" ? 0 : (this.#positions.get(key) ?? -2) + 1),
     };
     this.source = source;
     this.list = new VirtualList(byId("rooms"), {
@@ -51,8 +51,8 @@ export class RoomsPane {
     this.list.selectKey("");
     const search = byId("rooms-search");
     search.addEventListener("input", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.reload(), TYPING_PAUSE);
+      clearTimeout(this.#typingTimer);
+      this.#typingTimer = setTimeout(() => this.reload(), TYPING_PAUSE);
     });
     search.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== "ArrowDown") return;
@@ -62,34 +62,34 @@ export class RoomsPane {
     });
   }
 
-  /** Asks for the first page anew. */
+  /** Fetches the first page again. */
   async reload() {
     await this.#ask();
     byId("rooms").scrollTop = 0;
   }
 
-  /** Asks anew, soon, for as many rooms as are known: who came and went was not told. */
+  /** Soon fetches as many rooms as are listed again, because the page missed some joins and leaves. */
   refresh() {
-    this.#settling ||= setTimeout(async () => {
+    this.#refreshTimer ||= setTimeout(async () => {
       await this.#ask(undefined, this.#rows.length);
-      this.#settling = 0;
-    }, SETTLE);
+      this.#refreshTimer = 0;
+    }, REFRESH_DELAY);
   }
 
-  /** Takes in what the feed tells of rooms that come and go, and of who is in them. */
+  /** Handles notices from the feed about new and deleted rooms, and about joins and leaves. */
   add(notices) {
     let changed = false;
     for (const { kind, roomId, size, name, maxSize } of notices) {
-      const place = this.#places.get(roomId);
-      if ((kind === "joined" || kind === "left") && place !== undefined) {
-        this.#rows[place].size = size;
+      const position = this.#positions.get(roomId);
+      if ((kind === "joined" || kind === "left") && position !== undefined) {
+        this.#rows[position].size = size;
         changed = true;
-      } else if (kind === "deleted" && place !== undefined) {
-        this.#rows.splice(place, 1);
+      } else if (kind === "deleted" && position !== undefined) {
+        this.#rows.splice(position, 1);
         this.#total -= 1;
         this.#index();
         changed = true;
-      } else if (kind === "created" && place === undefined && this.#matches(roomId, name)) {
+      } else if (kind === "created" && position === undefined && this.#matches(roomId, name)) {
         this.#insert({ id: roomId, name, size: 0, maxSize });
         changed = true;
       }
@@ -97,7 +97,7 @@ export class RoomsPane {
     if (changed) this.#changed();
   }
 
-  /** Takes in the rates of a second. */
+  /** Stores the rates of a second. */
   rates({ at, events, rooms, roomCount }) {
     this.#second = Math.floor(at / 1000);
     this.#roomCount = roomCount;
@@ -114,7 +114,7 @@ export class RoomsPane {
   }
 
   /** The events of a room (or of all, for `null`) in each second of the last minute. */
-  minute(room) {
+  lastMinute(room) {
     const series = room === null ? this.all : this.#series.get(room);
     return series?.until(this.#second);
   }
@@ -128,7 +128,7 @@ export class RoomsPane {
   }
 
   row(id) {
-    return this.#rows[this.#places.get(id)];
+    return this.#rows[this.#positions.get(id)];
   }
 
   #matches(id, name = "") {
@@ -138,29 +138,29 @@ export class RoomsPane {
 
   #insert(row) {
     this.#total += 1;
-    const place = this.#rows.findIndex(({ id }) => id > row.id);
-    // Behind the last row that is known there may be others before it.
-    if (place < 0 && this.#more) return;
-    this.#rows.splice(place < 0 ? this.#rows.length : place, 0, row);
+    const position = this.#rows.findIndex(({ id }) => id > row.id);
+    // The room comes after the last listed row, and other rooms that are not fetched yet may come before it.
+    if (position < 0 && this.#more) return;
+    this.#rows.splice(position < 0 ? this.#rows.length : position, 0, row);
     this.#index();
   }
 
   #index() {
-    this.#places = new Map(this.#rows.map(({ id }, place) => [id, place]));
+    this.#positions = new Map(this.#rows.map(({ id }, position) => [id, position]));
   }
 
   #maybeMore() {
     const { scrollTop, clientHeight } = byId("rooms");
     const lastVisible = (scrollTop + clientHeight) / ROW_HEIGHT;
-    if (this.#more && !this.#asking && lastVisible > this.#rows.length - NEAR_END) this.#ask(this.#rows.at(-1)?.id);
+    if (this.#more && !this.#request && lastVisible > this.#rows.length - NEAR_END) this.#ask(this.#rows.at(-1)?.id);
   }
 
-  /** Asks for the rooms after `after`, or for all anew: for a page of them, or as many as make `least`. */
+  /** Fetches the rooms after `after`, or from the first one: one page, or as many pages as make `least` rooms. */
   async #ask(after, least = 0) {
-    this.#asking?.abort();
-    const asking = new AbortController();
-    this.#asking = asking;
-    const next = (after) => askRooms(byId("rooms-search").value.trim(), after, asking.signal);
+    this.#request?.abort();
+    const request = new AbortController();
+    this.#request = request;
+    const next = (after) => askRooms(byId("rooms-search").value.trim(), after, request.signal);
     try {
       let page = await next(after);
       const { rooms, total } = page;
@@ -168,7 +168,7 @@ export class RoomsPane {
         page = await next(rooms.at(-1).id);
         rooms.push(...page.rooms);
       }
-      this.#rows = after === undefined ? rooms : [...this.#rows, ...rooms.filter(({ id }) => !this.#places.has(id))];
+      this.#rows = after === undefined ? rooms : [...this.#rows, ...rooms.filter(({ id }) => !this.#positions.has(id))];
       this.#more = page.more;
       if (after === undefined) this.#total = total;
       this.#index();
@@ -176,7 +176,7 @@ export class RoomsPane {
     } catch (error) {
       if (error.name !== "AbortError") this.failed(error);
     } finally {
-      if (this.#asking === asking) this.#asking = null;
+      if (this.#request === request) this.#request = null;
     }
   }
 
@@ -193,13 +193,13 @@ export class RoomsPane {
 
   #draw(row, { id, name, size, maxSize }) {
     setText(row.parts.name, name);
-    setText(row.parts.id, id === null ? "Every event" : id === name ? "" : id);
+    setText(row.parts.id, id === null ? "Events of every room" : id === name ? "" : id);
     const full = maxSize ? `/${number(maxSize)}` : "";
     setText(row.parts.size, id === null ? "" : `${number(size)}${full}`);
     row.parts.size.title = id === null ? "" : plural(size, "client");
     row.classList.toggle("all", id === null);
     row.classList.toggle("idle", id !== null && size === 0);
-    const values = this.minute(id);
+    const values = this.lastMinute(id);
     row.plot.element.classList.toggle("silent", !values);
     if (values) row.plot.draw(values);
   }

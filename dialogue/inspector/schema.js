@@ -1,16 +1,16 @@
-// What a JSON Schema (draft 2020-12) asks for, in the terms of a form. Knows nothing of elements.
+// Translates a JSON Schema (draft 2020-12) into the shape of a form. Does not touch elements.
 
-/** Beyond this depth a form gives way to JSON: schemas may refer to themselves. */
+/** The deepest level that has form fields. Below it, the form shows JSON, because schemas may refer to themselves. */
 export const MAX_DEPTH = 8;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A schema with its references followed and its `allOf` merged. `root` is where references are looked up. */
+/** A schema with its references resolved and its `allOf` merged. References are looked up in `root`. */
 export function resolve(schema, root) {
   let current = isObject(schema) ? schema : {};
   for (let hops = 0; typeof current.$ref === "string" && hops < 32; hops += 1) {
-    const { $ref, ...beside } = current;
-    current = { ...pointed(root, $ref), ...beside };
+    const { $ref, ...rest } = current;
+    current = { ...pointed(root, $ref), ...rest };
   }
   if (!Array.isArray(current.allOf)) return current;
   const { allOf, ...rest } = current;
@@ -31,8 +31,8 @@ function merge(one, other) {
 }
 
 /**
- * What a form shows for a schema: `{kind, …}` with the kinds `constant`, `choice`, `text`, `number`, `boolean`, `null`,
- * `nullable`, `variants`, `object`, `map`, `list`, `tuple`, and `any` for what only JSON can say.
+ * The shape of the form for a schema: `{kind, …}`. The kinds are `constant`, `choice`, `text`, `number`, `boolean`,
+ * `null`, `nullable`, `variants`, `object`, `map`, `list`, `tuple`, and `any` for data that only JSON can express.
  */
 export function shapeOf(given, root) {
   const schema = resolve(given, root);
@@ -79,7 +79,7 @@ function choice(options, of) {
   return values.length < options.length ? of("nullable", { inner }) : inner;
 }
 
-/** Alternatives: a value or null, one of some constants, or variants with a form each. */
+/** The shape of alternatives: a value or null, one of several constants, or variants with their own forms. */
 function union(schema, alternatives, root, of) {
   const { oneOf, anyOf, ...base } = schema;
   const shaped = alternatives.map((alternative) => {
@@ -96,7 +96,7 @@ function union(schema, alternatives, root, of) {
 }
 
 function alternativesOf(shaped, of) {
-  // An enum with documented variants: constants, and lists of constants.
+  // An enum with documented variants has constants and lists of constants.
   const constants = shaped.flatMap(({ shape, schema }) => {
     if (shape.kind === "constant") return [{ value: shape.value, description: schema.description }];
     return shape.kind === "choice" ? shape.options : [null];
@@ -106,7 +106,7 @@ function alternativesOf(shaped, of) {
   return of("variants", { variants });
 }
 
-/** What a variant is called: its title, its tag, or what it holds. */
+/** The name of a variant: its title, its tag, or its kind. */
 function variantName(schema, shape, index) {
   if (schema.title) return schema.title;
   if (shape.kind === "constant") return String(shape.value);
@@ -116,7 +116,7 @@ function variantName(schema, shape, index) {
     const required = shape.fields.filter((field) => field.required);
     if (required.length === 1) return required[0].name;
   }
-  return { text: "text", number: "number", boolean: "yes or no", list: "list", tuple: "list", map: "map" }[shape.kind] ?? `form ${index + 1}`;
+  return { text: "text", number: "number", boolean: "yes or no", list: "list", tuple: "list", map: "map" }[shape.kind] ?? `variant ${index + 1}`;
 }
 
 function array(schema, of) {
@@ -127,7 +127,7 @@ function array(schema, of) {
 
 function object(schema, of) {
   const required = new Set(schema.required ?? []);
-  // What is required is listed as it was declared; properties may have lost their order on the way.
+  // Required fields come in the order of their declaration. The properties may have lost that order on the way.
   const names = new Set([...required, ...Object.keys(schema.properties ?? {})]);
   const fields = [...names].map((name) => ({ name, schema: schema.properties?.[name] ?? {}, required: required.has(name) }));
   if (fields.length > 0) return of("object", { fields });
@@ -136,7 +136,7 @@ function object(schema, of) {
   return schema.additionalProperties === false ? of("object", { fields }) : of("any");
 }
 
-/** What a field of this shape holds at first. */
+/** The initial value of a field with this shape. */
 export function initial(shape, root, depth = 0) {
   const { schema } = shape;
   if (schema.default !== undefined) return schema.default;
@@ -172,7 +172,7 @@ export function initial(shape, root, depth = 0) {
   }
 }
 
-/** Whether a value looks like one of this shape: by which variant it is shown. */
+/** Whether a value looks like this shape. The form chooses the variant for a value by it. */
 export function fits(shape, value, root, depth = 0) {
   const all = (pairs) => pairs.every(([schema, part]) => depth > MAX_DEPTH || fits(shapeOf(schema, root), part, root, depth + 1));
   switch (shape.kind) {
@@ -206,7 +206,7 @@ export function fits(shape, value, root, depth = 0) {
   }
 }
 
-/** What a schema says of a value in a few words: `integer, 1–40`. */
+/** A short description of the values that a schema allows: `integer, 1–40`. */
 export function hint(shape) {
   const { schema } = shape;
   const parts = [];

@@ -1,8 +1,8 @@
-// What the page asks the server, and the feed of what happens there.
+// The page's requests to the server, and the server's feed.
 
 const BASE = new URL(".", import.meta.url);
 
-/** What the server, or the way to it, had against a request. */
+/** The failure of a request: the server refused it or could not be reached. */
 export class Failure extends Error {
   constructor(message, { code, violations = [] } = {}) {
     super(message);
@@ -21,7 +21,7 @@ async function answer(request) {
     return null;
   });
   if (response.ok && body) return body;
-  throw new Failure(body?.message ?? `The server answered ${response.status}.`, body ?? {});
+  throw new Failure(body?.message ?? `The server answered with status ${response.status}.`, body ?? {});
 }
 
 function address(path, parameters = {}) {
@@ -30,7 +30,7 @@ function address(path, parameters = {}) {
   return url;
 }
 
-// The ids `.` and `..` would be steps of the path, were there not a `~` before them.
+// The `~` keeps the ids `.` and `..` from being steps of the path.
 const roomPath = (room) => `rooms/~${encodeURIComponent(room)}`;
 
 export const askRooms = (filter, after, signal) => answer(fetch(address("rooms", { filter, after }), { signal }));
@@ -43,13 +43,13 @@ export function trigger(room, event) {
   return answer(fetch(address(`${roomPath(room)}/trigger`), request));
 }
 
-/** The longest pause before the feed is opened again, in milliseconds. */
+/** The longest pause before the page opens the feed again, in milliseconds. */
 const MAX_PAUSE = 10_000;
 
 /**
- * Reads the feed for as long as the page is open: calls `list` with what happened, `rates` once a second, and `state` with
- * `live`, `lost` or `refused` and a sentence. Read by hand rather than by an EventSource, which does not tell why it was
- * refused and reads on however slow the page is.
+ * Reads the feed for as long as the page is open. Calls `list` with notices, `rates` once a second, and `state` with
+ * `live`, `lost` or `refused` and a sentence. An EventSource would not say why it was refused, and would keep reading
+ * however slow the page is, so this function reads the feed itself.
  */
 export async function follow({ list, rates, state }) {
   for (let attempt = 0; ; attempt += 1) {
@@ -58,13 +58,13 @@ export async function follow({ list, rates, state }) {
       if (!response.ok) {
         const body = await response.json().catch(() => null);
         const refused = response.status === 403;
-        state(refused ? "refused" : "lost", body?.message ?? `The server answered ${response.status}.`);
+        state(refused ? "refused" : "lost", body?.message ?? `The server answered with status ${response.status}.`);
         if (refused) return;
       } else {
         attempt = 0;
         state("live", "Live");
         await read(response.body, { list, rates });
-        state("lost", "The server has ended the feed.");
+        state("lost", "The server closed the feed.");
       }
     } catch {
       state("lost", "The server cannot be reached.");

@@ -1,16 +1,16 @@
-// The form that triggers an event in a room, as the server or in a user's name.
+// The form that triggers an event in a room, as the server or on behalf of a user.
 import { h, plural, setText } from "./dom.js";
 import { Form, NotJson, parse } from "./form.js";
 import { trigger } from "./server.js";
 
-/** Names an event that the room does not list. */
+/** The choice of an event that the room does not list. */
 const OTHER = "@other";
 
 export class Trigger {
   #form = null;
   #raw = null;
 
-  /** `room` is what the server tells of a room. */
+  /** `room` is the server's description of a room. */
   constructor(room) {
     this.room = room;
     this.event = h(
@@ -52,7 +52,7 @@ export class Trigger {
     (this.place.querySelector("input, select, textarea") ?? this.event).focus();
   }
 
-  /** Puts an event into the form, to be changed and sent again. */
+  /** Puts an event into the form, so that it can be changed and sent again. */
   fill(name, data, from) {
     const listed = this.room.events.some((event) => event.name === name);
     this.event.value = listed ? name : OTHER;
@@ -61,7 +61,7 @@ export class Trigger {
     this.choose(data);
   }
 
-  /** Shows the form of the event that is chosen. */
+  /** Shows the form of the chosen event. */
   choose(data) {
     const event = this.room.events.find(({ name }) => name === this.event.value);
     this.other.hidden = this.event.value !== OTHER;
@@ -112,23 +112,23 @@ export class Trigger {
   }
 
   #readRaw() {
-    this.#tellRaw([]);
+    this.#showRawErrors([]);
     try {
       return parse(this.#raw.value);
     } catch (error) {
-      this.#tellRaw([error.message]);
+      this.#showRawErrors([error.message]);
       return undefined;
     }
   }
 
-  #tellRaw(messages) {
+  #showRawErrors(messages) {
     this.rawError.replaceChildren(...messages.map((message) => h("p", { class: "error" }, message)));
     this.#raw.setAttribute("aria-invalid", messages.length > 0);
   }
 
   async #submit() {
-    if (this.send.disabled) return; // by a key: it is on its way
-    this.#say("", "");
+    if (this.send.disabled) return; // submitted by a key while a request is already on its way
+    this.#showResult("", "");
     let data;
     try {
       data = this.#raw ? this.#readRaw() : this.#form.read();
@@ -143,18 +143,18 @@ export class Trigger {
       const sent = await trigger(this.room.id, { event: this.name, data, from: this.from.value.trim() || undefined });
       if (!raw) form.show([]);
       const seq = sent.seq === null ? "" : `, seq ${sent.seq}`;
-      this.#say("good", `Sent to ${plural(sent.recipients, "client")}${seq}`);
+      this.#showResult("good", `Sent to ${plural(sent.recipients, "client")}${seq}`);
     } catch (error) {
       const { violations = [] } = error;
       if (!raw) form.show(violations);
-      else if (raw === this.#raw) this.#tellRaw(violations.map(({ path, message }) => `${path || "The whole"}: ${message}`));
-      this.#say("bad", error.message);
+      else if (raw === this.#raw) this.#showRawErrors(violations.map(({ path, message }) => `${path || "The whole payload"}: ${message}`));
+      this.#showResult("bad", error.message);
     } finally {
       this.send.disabled = false;
     }
   }
 
-  #say(kind, text) {
+  #showResult(kind, text) {
     this.result.dataset.kind = kind;
     setText(this.result, text);
   }

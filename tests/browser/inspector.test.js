@@ -77,13 +77,13 @@ test("events are listed as they happen, and their data is shown only as text", a
 
   await server.trigger("orders", { event: "kitchen-status", data: { waiting: 3, ovenTemperature: 180 } });
   await seen(events(page), "waiting: 3");
-  await page.getByLabel("Which events").selectOption("kitchen-status");
+  await page.getByLabel("Filter events by kind").selectOption("kitchen-status");
   await seen(page.locator("#events-foot"), "1 of 2 listed");
-  await page.getByLabel("Which events").selectOption("");
+  await page.getByLabel("Filter events by kind").selectOption("");
   await page.getByLabel("Filter events by text").fill("ALERT(1)");
   await seen(page.locator("#events-foot"), "1 of 2 listed");
   await page.getByLabel("Filter events by text").fill("nowhere");
-  await seen(page.locator("#events-empty"), "Nothing that is kept passes the filter.");
+  await seen(page.locator("#events-empty"), "No entry matches the filter.");
 });
 
 test("the page says that an event was copied only if it was", async () => {
@@ -109,9 +109,9 @@ test("a pause holds events back until it ends", async () => {
   const page = await open();
   await page.getByRole("button", { name: "Pause" }).click();
   await server.trigger("chat", message("held"));
-  await seen(page.locator("#events-foot"), "paused, 1 wait");
+  await seen(page.locator("#events-foot"), "paused, 1 waiting");
   assert.equal(await events(page).count(), 0);
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await seen(events(page), "held");
 });
 
@@ -122,7 +122,7 @@ test("a pause holds back a bounded number of bytes", async () => {
   for (let sent = 0; sent < 80; sent += 1) await server.trigger("scratch", { event: "blob", data: "x".repeat(500_000) });
   server.command("people 1");
   await seen(rooms(page).filter({ hasText: "Chat" }), "1/500");
-  const [, held] = (await page.locator("#events-foot").textContent()).match(/paused, (\d+) wait/);
+  const [, held] = (await page.locator("#events-foot").textContent()).match(/paused, (\d+) waiting/);
   assert.ok(held < 75, `${held} events wait, but 67 of the large ones fill 32 MiB`);
 });
 
@@ -132,7 +132,7 @@ test("event names that clients make up do not fill the page", async () => {
   for (let made = 0; made < 120; made += 1) await server.trigger("scratch", { event: `made-up-${made}`, data: null });
   await seen(events(page), "made-up-119");
   assert.equal(await names.count(), 100);
-  await page.getByLabel("Which events").selectOption("made-up-7");
+  await page.getByLabel("Filter events by kind").selectOption("made-up-7");
   await page.getByRole("button", { name: "Clear" }).click();
   assert.deepEqual(await names.allTextContents(), ["made-up-7"]);
   await server.trigger("scratch", { event: "made-up-7", data: "again" });
@@ -197,7 +197,7 @@ test("a late page of history does not appear among the results of a later reques
   await rooms(page).filter({ hasText: "Chat" }).click();
   await page.getByRole("tab", { name: "History" }).click();
   await all.asked;
-  await page.getByLabel("Which event", { exact: true }).selectOption("message");
+  await page.getByLabel("History of event", { exact: true }).selectOption("message");
   const rows = page.locator("#room-body summary");
   await seen(rows, "Of one");
   all.release();
@@ -397,7 +397,7 @@ test("a room that allows any event accepts one as JSON", async () => {
 test("the page scrolls, filters and continues quickly with ten thousand events", async () => {
   const page = await open();
   server.command("burst 10500");
-  await seen(page.locator("#events-foot"), "older ones are let go");
+  await seen(page.locator("#events-foot"), "older entries removed");
   await seen(events(page), "Message 10500 of a burst");
   await seen(page.locator("#events-foot"), "10,000 listed");
   assert.ok((await page.locator("#events .row").count()) < 100, "only the visible rows are elements");
@@ -472,7 +472,7 @@ test("every action is possible from the keyboard", async () => {
   await page.keyboard.press("ArrowLeft");
   await page.getByRole("tab", { name: "History", selected: true }).waitFor();
   await page.keyboard.press("p");
-  await page.getByRole("button", { name: "Go on" }).waitFor();
+  await page.getByRole("button", { name: "Resume" }).waitFor();
   await page.keyboard.press("p");
   await page.keyboard.press("Escape");
   await seen(page.locator("#events-heading"), "All rooms");
