@@ -272,7 +272,7 @@ test("no message is lost or duplicated by a network failure and a restart of the
   await ada.sees("banner-text", "The connection is lost");
   await ada.says("While nobody listens.");
   server = await server.restart();
-  for (const person of [ada, grace]) await person.seesNote("You are back. What was said in between may be missing here.");
+  for (const person of [ada, grace]) await person.seesNote("You are back. Messages sent in the meantime may be missing here.");
   await grace.reads("Ada", "While nobody listens.");
   await grace.says("After.");
   await ada.reads("Grace", "After.");

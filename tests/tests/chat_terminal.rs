@@ -26,7 +26,7 @@ impl Person {
         let (screen, talking) = (Record::default(), client.clone());
         let shown = screen.clone();
         let talk = tokio::spawn(async move { talk(&talking, typed, |line| shown.note(line)).await });
-        screen.expect(&["You are in Chat. Type, and press Enter."]).await;
+        screen.expect(&["You are in Chat. Type a line and press Enter."]).await;
         Self {
             keyboard,
             screen,
@@ -68,10 +68,10 @@ async fn typed_lines_are_sent_and_events_are_shown() {
         .expect("an event");
     let username = "eve".to_owned();
     server.trigger(Chat, UserJoined { username }).await.expect("an event");
-    ada.screen.expect(&["* eve came in"]).await;
+    ada.screen.expect(&["* eve joined"]).await;
     ada.types("").await;
     let refused = ada.screen.next().await;
-    assert!(refused.starts_with("! not said: /text"), "{refused}");
+    assert!(refused.starts_with("! not sent: /text"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A client that wants to miss nothing, on a network that is cut and with a process that stalls.
+//! A client that tries to miss no event although its network is cut and its process stalls.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use crate::ledger::{Claim, Ledger};
 use crate::server::Trouble;
 use crate::wire::{Frame, Socket};
 
-/// How long a client tries to come to a good end when there is calm.
+/// How long a client tries to receive the remaining events once the faults have ended.
 const LAST_TRIES: Duration = Duration::from_secs(15);
 
-/// One client and all that it has.
+/// One client with its state.
 pub struct Client {
     pub server: SocketAddr,
     pub dice: Dice,
@@ -27,17 +27,17 @@ pub struct Client {
     pub resume: Option<String>,
 }
 
-/// What a client has of a room.
+/// A client's record of a room.
 pub struct Log {
     events: Vec<&'static str>,
     stay: Stay,
-    /// Where it is, if it has been there.
+    /// The client's position, if it has been in the room.
     place: Option<Place>,
 }
 
 struct Place {
     epoch: String,
-    /// Where the log begins.
+    /// The number after which the log begins.
     base: u64,
     position: u64,
     seen: Vec<u64>,
@@ -51,7 +51,7 @@ enum Stay {
     In,
 }
 
-/// What the server says, as far as it matters here.
+/// A frame from the server, with the fields that matter here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Said {
@@ -66,7 +66,7 @@ struct Said {
     events: Vec<Listed>,
 }
 
-/// An event as `joined` lists it.
+/// An event in the list of a `joined` frame.
 #[derive(Deserialize)]
 struct Listed {
     seq: Option<u64>,
@@ -75,12 +75,12 @@ struct Listed {
 /// How a connection ended.
 enum End {
     Lost,
-    /// Everything that was due has come.
+    /// The client has received everything that it was due.
     Finished,
 }
 
 impl Client {
-    /// Comes, goes and comes back until there is calm; then once more, to the end.
+    /// Connects, disconnects and reconnects until the faults end, then once more until it has received everything.
     pub async fn live(mut self) {
         let mut last_try = None;
         let mut ghost = None;
@@ -101,7 +101,7 @@ impl Client {
                     break;
                 }
                 self.ledger.cut.add(1);
-                // Sometimes the server is not told that the connection has ended.
+                // Sometimes the socket stays open, so that the server does not notice the end of the connection.
                 ghost = self.dice.one_in(3).then_some(socket);
             }
             sleep(Duration::from_millis(self.dice.below(1_500))).await;
@@ -137,7 +137,7 @@ impl Client {
             };
             match frame {
                 None => {
-                    // A reader that stalls for too long is seldom there for the code.
+                    // A reader that stalled for too long seldom receives the close code.
                     self.ledger.too_slow.add(u64::from(!socket.is_spent()));
                     return End::Lost;
                 }
@@ -161,7 +161,7 @@ impl Client {
         }
     }
 
-    /// Joins where it wants to be, says something now and then, and stalls now and then.
+    /// Joins its rooms, and sometimes triggers an event or stalls.
     async fn act(&mut self, socket: &mut Socket, finishing: &mut bool) -> std::io::Result<()> {
         for (room, log) in &mut self.rooms {
             if log.stay == Stay::Out {
@@ -173,7 +173,7 @@ impl Client {
             let everywhere = self.rooms.values().all(|log| log.stay == Stay::In);
             if everywhere && !*finishing {
                 *finishing = true;
-                // What comes before the answer is all that was due.
+                // All events that were due arrive before the answer.
                 socket.send(r#"{"type":"ping"}"#).await?;
             }
             return Ok(());
@@ -239,7 +239,7 @@ impl Client {
                 }
             }
             "left" => log.stay = Stay::Out,
-            // The join was refused, or something else: whoever is not in asks again.
+            // The join was refused, or another request failed: a client that is not in the room asks again.
             "error" if log.stay == Stay::Asked => log.stay = Stay::Out,
             _ => {}
         }
@@ -247,7 +247,7 @@ impl Client {
 }
 
 impl Log {
-    /// A log of a room's events of these names, in which there is nothing yet.
+    /// An empty log of a room's events with these names.
     pub fn of(events: &[&'static str]) -> Self {
         Self {
             events: events.to_vec(),
@@ -266,7 +266,7 @@ impl Log {
 }
 
 impl Place {
-    /// Takes a numbered event, which must be the next.
+    /// Records a numbered event, which must be the next one.
     fn take(&mut self, seq: u64, ledger: &Ledger) {
         if seq > self.position {
             self.seen.push(seq);

@@ -1,22 +1,22 @@
-//! Numbers that look random and are the same for the same seed (splitmix64).
+//! Pseudo-random numbers that are the same for the same seed (splitmix64).
 
-/// A source of numbers.
+/// A source of pseudo-random numbers.
 pub struct Dice(u64);
 
 impl Dice {
-    /// The source of this seed, for the one of this number among those that share it.
+    /// A source for this seed. Sources that share a seed differ by their number.
     pub fn new(seed: u64, number: u64) -> Self {
         let mut dice = Self(seed ^ number.wrapping_mul(0xd134_2543_de82_ef95));
         dice.next();
         dice
     }
 
-    /// A number below `bound`, which is not 0.
+    /// A number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// True in one of so many cases.
+    /// Returns true in one of `cases` cases.
     pub fn one_in(&mut self, cases: u64) -> bool {
         self.below(cases) == 0
     }

@@ -1,11 +1,11 @@
-//! What really happened, and what each client made of it: the two are compared at the end.
+//! Records what really happened and what each client claims to have received. The program compares the two at the end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-/// A count that many can add to.
+/// A counter that several tasks can add to.
 #[derive(Default)]
 pub struct Count(AtomicU64);
 
@@ -22,19 +22,19 @@ impl Count {
 /// One incarnation of a room.
 pub type Incarnation = (String, String);
 
-/// Everything that is counted, and the truth about every numbered event.
+/// All counters, and a record of every event that the server numbered.
 #[derive(Default)]
 pub struct Ledger {
     pub delivered: Count,
-    /// Joins that were told `recovered: true`, and the events that came with them.
+    /// Joins that the server answered with `recovered: true`, and the events that came with them.
     pub recoveries: Count,
     pub recovered: Count,
-    /// Joins that were told `recovered: false`.
+    /// Joins that the server answered with `recovered: false`.
     pub gaps: Count,
     pub connections: Count,
     pub cut: Count,
     pub stalled: Count,
-    /// Closed by the server with 4000, or without a word that could still be read.
+    /// Connections that the server closed with 4000, or without a frame that the client could still read.
     pub too_slow: Count,
     pub rooms_deleted: Count,
     pub hooks_failed: Count,
@@ -42,15 +42,15 @@ pub struct Ledger {
     pub out_of_order: Count,
     pub over_capacity: Count,
     pub panics: Count,
-    /// For each incarnation of a room, the name of each numbered event.
+    /// The name of each numbered event, for each incarnation of a room.
     events: Mutex<HashMap<Incarnation, BTreeMap<u64, String>>>,
-    /// How many more times each client was told to have joined an incarnation than to have left it.
+    /// How many more times `on_joined` ran than `on_left`, for each client and incarnation.
     inside: Mutex<HashMap<(String, Incarnation), i64>>,
     claims: Mutex<Vec<Claim>>,
 }
 
-/// What a client claims: of one incarnation of a room, to have all events of these names from `base` (not included) to
-/// `position` (included).
+/// A client's claim that it has all events with these names in one incarnation of a room, from `base` (exclusive) to
+/// `position` (inclusive).
 pub struct Claim {
     pub incarnation: Incarnation,
     pub events: Vec<&'static str>,
@@ -60,7 +60,7 @@ pub struct Claim {
 }
 
 impl Ledger {
-    /// The server has numbered an event.
+    /// Records that the server has numbered an event.
     pub fn numbered(&self, incarnation: Incarnation, seq: u64, event: &str) {
         let mut events = self.events.lock();
         events.entry(incarnation).or_default().insert(seq, event.to_owned());
@@ -74,7 +74,7 @@ impl Ledger {
         *self.inside.lock().entry((client.to_owned(), incarnation)).or_default() -= 1;
     }
 
-    /// How many times `on_joined` and `on_left` do not match.
+    /// How many runs of `on_joined` and `on_left` have no counterpart.
     pub fn unmatched(&self) -> u64 {
         self.inside.lock().values().map(|inside| inside.unsigned_abs()).sum()
     }
@@ -88,12 +88,12 @@ impl Ledger {
         self.events.lock().values().map(|events| events.len() as u64).sum()
     }
 
-    /// How many numbers were claimed.
+    /// How many events the clients claim to have.
     pub fn claimed(&self) -> u64 {
         self.claims.lock().iter().map(|claim| claim.seen.len() as u64).sum()
     }
 
-    /// How many events clients claim to have and have not: those that were lost.
+    /// How many events were lost: clients claim to have them but did not receive them.
     pub fn lost(&self) -> u64 {
         let events = self.events.lock();
         let nothing = BTreeMap::new();
@@ -104,7 +104,7 @@ impl Ledger {
             (claim.base + 1..=claim.position)
                 .filter(|seq| match happened.get(seq) {
                     Some(event) => claim.events.contains(&event.as_str()) && !seen.contains(seq),
-                    // A number that the server has told and never given: something is lost, whatever it was.
+                    // The client's position includes this number, but the server never assigned it: some event was lost.
                     None => true,
                 })
                 .count() as u64

@@ -1,22 +1,23 @@
-//! Faults of every kind against a server, for as long as one wants: `cargo run --release -p chaos -- --seconds 60`.
+//! Tests a server with faults of every kind, for any length of time: `cargo run --release -p chaos -- --seconds 60`.
 //!
-//! A server on a real socket, 20 rooms, 1,000 events a second, and 200 clients whose connections are cut at random bytes,
-//! whose processes stall, and who come back with `since`, sometimes while the server still believes in the old connection.
-//! Meanwhile rooms are deleted and made anew, and every hook now and then refuses, panics or hangs. Each client keeps what it
-//! has of each room. At the end there is calm, everybody comes back once more, the server stops, and what each client claims
-//! to have is compared with what the server has numbered.
+//! A server on a real socket has 20 rooms, 1,000 events per second, and 200 clients. The connections of the clients are
+//! cut at random bytes, and their processes stall. They reconnect with `since`, sometimes while the server still keeps
+//! the old connection. Meanwhile rooms are deleted and created again, and every hook sometimes refuses, panics or
+//! hangs. Each client records the events of each room. At the end the faults stop, all clients reconnect once more, and
+//! the server stops. Then the program compares what each client claims to have with what the server has numbered.
 //!
-//! The table tells how much there was of everything. What must be 0 is marked, and if it is not, the program fails:
+//! The table shows all counters. Some counters must be 0. If one isn't, the table marks it, and the program fails:
 //!
-//! - *lost*: an event that a client was due, by a log of which it was never told that it has a gap;
-//! - *duplicated*, *out of order*: an event that came twice, or behind a later one;
-//! - *over capacity*: a room seen with more clients than it has seats;
-//! - *hooks out of step*: an `on_joined` without its `on_left`, or the other way about;
-//! - *panics*: those that no hook was told to make;
-//! - *tasks left*: what still runs when `stop()` has returned.
+//! - *lost*: an event that a client should have, in a log for which the server never reported a gap;
+//! - *duplicated*, *out of order*: an event that arrived twice, or after a later one;
+//! - *over capacity*: a room with more clients than its `max_size`;
+//! - *unmatched hooks*: an `on_joined` without its `on_left`, or the reverse;
+//! - *panics*: panics that the program did not cause on purpose;
+//! - *drains past the deadline*: `stop()` did not finish within its deadline;
+//! - *tasks left*: tasks that still run after `stop()` has returned.
 //!
-//! Options: `--seconds 60`, `--clients 200`, `--rooms 20`, `--rate 1000` (events a second), `--seed 1`. The seed decides about
-//! every fault, but not about how threads and the network interleave.
+//! Options: `--seconds 60`, `--clients 200`, `--rooms 20`, `--rate 1000` (events per second), `--seed 1`. The seed
+//! determines every fault, but not how threads and the network interleave.
 
 mod client;
 mod dice;
@@ -40,13 +41,13 @@ use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::server::{DELIBERATE, Trouble};
 
-/// What a client hears of a room, one of these.
+/// The subscriptions of a client in a room are one of these.
 const TASTES: [&[&str]; 3] = [&["line"], &["line", "pointer"], &["line", "price"]];
 
-/// In how many rooms each client is.
+/// How many rooms each client joins.
 const ROOMS_A_CLIENT: u64 = 4;
 
-/// What one can choose.
+/// The options of the program.
 struct Options {
     seconds: u64,
     clients: u64,
@@ -73,7 +74,7 @@ impl Options {
                 "--seed" => &mut options.seed,
                 _ => {
                     return Err(format!(
-                        "`{name}` is no option: --seconds, --clients, --rooms, --rate, --seed"
+                        "unknown option `{name}`; the options are --seconds, --clients, --rooms, --rate, --seed"
                     ));
                 }
             };
@@ -81,7 +82,7 @@ impl Options {
             *option = value.ok_or_else(|| format!("`{name}` takes a whole number"))?;
         }
         if options.rooms == 0 {
-            return Err("there must be a room".to_owned());
+            return Err("`--rooms` must be at least 1".to_owned());
         }
         Ok(options)
     }
@@ -91,7 +92,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1))?;
     let ledger = Arc::new(Ledger::default());
     count_panics(Arc::clone(&ledger));
-    // Two runtimes, so that what the server leaves behind can be told from what its clients do.
+    // Two runtimes, so that tasks that the server leaves behind can be distinguished from tasks of the clients.
     let (server, clients) = (Runtime::new()?, Runtime::new()?);
     let drained = clients.block_on(run(&options, &server, &ledger))?;
     let tasks_left = server.block_on(tasks_left());
@@ -99,7 +100,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs all of it. Returns whether the server stopped within its deadline.
+/// Runs the whole test. Returns whether the server stopped within its deadline.
 async fn run(options: &Options, runtime: &Runtime, ledger: &Arc<Ledger>) -> Result<bool, Box<dyn Error>> {
     let trouble = Arc::new(Trouble::new(options.seed, Arc::clone(ledger)));
     let dialogue = server::build(&trouble, ledger)?;
@@ -149,7 +150,7 @@ async fn run(options: &Options, runtime: &Runtime, ledger: &Arc<Ledger>) -> Resu
     Ok(runtime.spawn(async move { dialogue.stop().await }).await?.is_ok())
 }
 
-/// What still runs in the server's runtime once it has had a moment to notice its end.
+/// How many tasks still run in the server's runtime, after it waits at most one second for them to end.
 async fn tasks_left() -> usize {
     let metrics = tokio::runtime::Handle::current().metrics();
     let none = async {
@@ -161,7 +162,7 @@ async fn tasks_left() -> usize {
     metrics.num_alive_tasks()
 }
 
-/// Counts panics, but for those that the hooks are told to make, of which nothing is printed either.
+/// Counts and prints panics, except the deliberate panics of the hooks.
 fn count_panics(ledger: Arc<Ledger>) {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -172,28 +173,28 @@ fn count_panics(ledger: Arc<Ledger>) {
     }));
 }
 
-/// Prints the table. Returns whether all is as it must be.
+/// Prints the table. Returns whether the test passed.
 fn report(options: &Options, ledger: &Ledger, drained: bool, tasks_left: usize) -> bool {
     let happened = [
         ("events numbered", ledger.numbered_total()),
         ("delivered live", ledger.delivered.total()),
         ("recovered", ledger.recovered.total()),
         ("recoveries", ledger.recoveries.total()),
-        ("told of a gap", ledger.gaps.total()),
+        ("gaps reported", ledger.gaps.total()),
         ("connections", ledger.connections.total()),
-        ("cut", ledger.cut.total()),
-        ("stalled", ledger.stalled.total()),
+        ("connections cut", ledger.cut.total()),
+        ("clients stalled", ledger.stalled.total()),
         ("closed as too slow", ledger.too_slow.total()),
         ("rooms deleted", ledger.rooms_deleted.total()),
         ("hooks that failed", ledger.hooks_failed.total()),
-        ("compared", ledger.claimed()),
+        ("events compared", ledger.claimed()),
     ];
     let must_not = [
         ("lost", ledger.lost()),
         ("duplicated", ledger.duplicated.total()),
         ("out of order", ledger.out_of_order.total()),
         ("over capacity", ledger.over_capacity.total()),
-        ("hooks out of step", ledger.unmatched()),
+        ("unmatched hooks", ledger.unmatched()),
         ("panics", ledger.panics.total()),
         ("drains past the deadline", u64::from(!drained)),
         ("tasks left", tasks_left as u64),
@@ -211,18 +212,18 @@ fn report(options: &Options, ledger: &Ledger, drained: bool, tasks_left: usize) 
         let verdict = if count == 0 { "" } else { "   MUST BE 0" };
         println!("{name:<26}{count:>12}{verdict}");
     }
-    // Where nothing happens, nothing is proven.
+    // A run with too few faults proves nothing.
     let something = [&ledger.recovered, &ledger.gaps, &ledger.too_slow]
         .iter()
         .all(|count| count.total() > 0)
         && ledger.claimed() > 0;
     if !something {
-        println!("\ntoo little has happened to say anything: try --seconds 10 or more");
+        println!("\ntoo little happened to prove anything: try --seconds 10 or more");
     }
     something && must_not.iter().all(|(_, count)| *count == 0)
 }
 
-/// The most memory that the process has held, clients and all; only Linux tells.
+/// The peak memory of the process, including the clients. It is known only on Linux.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kibibytes = status.lines().find_map(|line| {

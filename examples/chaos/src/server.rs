@@ -13,24 +13,24 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::dice::Dice;
 use crate::ledger::{Incarnation, Ledger};
 
-/// What panics on purpose says so, and is not counted as a panic of the server's.
+/// The message of deliberate panics, which do not count as panics of the server.
 pub const DELIBERATE: &str = "deliberate";
 
-/// Something said. Enough of it is kept for a client that is away for a few seconds.
+/// A line. The room keeps enough lines for a client that is away for a few seconds.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 300)]
 pub struct Line {
     text: String,
 }
 
-/// Something of which so little is kept that who was away is told of a gap.
+/// A price. The room keeps so few prices that a client that was away receives a gap.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 5)]
 pub struct Price {
     cents: u64,
 }
 
-/// Something that is not kept.
+/// A pointer's position. The room keeps none.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct Pointer {
     x: u64,
@@ -49,9 +49,9 @@ rooms! {
     }
 }
 
-/// How bad it is to be, and for how long.
+/// The faults of the hooks, until they end.
 pub struct Trouble {
-    /// Set when everything is to behave, so that clients can come to the end of what they are due.
+    /// Set when the faults must end, so that clients can receive the events that they are still due.
     calm: AtomicBool,
     dice: Mutex<Dice>,
     ledger: Arc<Ledger>,
@@ -74,7 +74,7 @@ impl Trouble {
         self.calm.load(Ordering::Relaxed)
     }
 
-    /// What a hook does first: in one of `cases` runs it panics, hangs or refuses.
+    /// The first step of every hook: in one of `cases` runs it panics, hangs or refuses.
     async fn strike(&self, cases: u64) -> Result<(), Refusal> {
         let fault = {
             let mut dice = self.dice.lock();
@@ -124,7 +124,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
         let trouble = Arc::clone(&t);
         async move {
             trouble.strike(500).await?;
-            // So that `after_each` knows of which incarnation of the room the number is.
+            // Tells `after_each` which incarnation of the room the number belongs to.
             let meta = message.meta.get_or_insert_default();
             meta.insert("epoch".to_owned(), room.epoch().into());
             Ok(message)
@@ -146,7 +146,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
         .rooms::<Rooms>()
         .logger(silent_logger())
         .limits(Limits {
-            // Small, so that in a minute much goes over them.
+            // Small limits, so that much exceeds them within a minute.
             hook_deadline: Duration::from_millis(500),
             write_deadline: Duration::from_secs(1),
             queue_frames: 300,
@@ -166,7 +166,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
         .build()
 }
 
-/// Triggers `rate` events a second in rooms at random, until there is to be calm and all are through.
+/// Triggers `rate` events per second in random rooms until the faults end, then waits for all of them.
 pub async fn trigger(dialogue: Dialogue, trouble: Arc<Trouble>, rooms: u64, rate: u64, mut dice: Dice) {
     const TICKS_A_SECOND: u64 = 100;
     let mut ticks = interval(Duration::from_millis(1000 / TICKS_A_SECOND));
@@ -190,7 +190,7 @@ pub async fn trigger(dialogue: Dialogue, trouble: Arc<Trouble>, rooms: u64, rate
                 ),
                 1 => dialogue.trigger(hall, Pointer { x: dice.below(1000) }),
                 _ => {
-                    // A large one now and then, by which a reader that stalls is felt.
+                    // Some lines are large, so that the server notices a reader that stalls.
                     let longest = if dice.one_in(10) { 8_000 } else { 400 };
                     let text = "x".repeat(dice.below(longest) as usize);
                     dialogue.trigger(hall, Line { text })
@@ -203,7 +203,7 @@ pub async fn trigger(dialogue: Dialogue, trouble: Arc<Trouble>, rooms: u64, rate
     under_way.join_all().await;
 }
 
-/// Deletes a room now and then, and makes it anew; in the end, all are there.
+/// Repeatedly deletes a room and creates it again. At the end, all rooms exist.
 pub async fn rebuild(
     dialogue: Dialogue,
     trouble: Arc<Trouble>,

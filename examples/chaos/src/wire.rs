@@ -1,4 +1,5 @@
-//! A WebSocket over TCP that can be cut at any byte: so little of the protocol as a client needs of this server.
+//! A WebSocket over TCP that can be cut at any byte. It has only the parts of the protocol that a client of this server
+//! needs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,10 +8,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// What a socket takes before its reader has read: little, so that a stalled reader is felt soon.
+/// The receive buffer of a socket, in bytes. It is small, so that the server soon notices a stalled reader.
 const RECEIVE_BUFFER: u32 = 8 * 1024;
 
-/// The longest segment, in bytes: that of an old modem, for the server's kernel to keep its own buffer small too.
+/// The longest TCP segment, in bytes. It is as short as with an old modem, so that the server's kernel also keeps its
+/// own buffer small.
 const SEGMENT: u32 = 536;
 
 const TEXT: u8 = 0x1;
@@ -22,23 +24,23 @@ const PONG: u8 = 0xa;
 pub struct Socket {
     stream: TcpStream,
     pending: BytesMut,
-    /// How many more bytes are read before it ends.
+    /// How many more bytes the client reads before the connection ends.
     left: u64,
 }
 
-/// What comes in.
+/// A frame from the server.
 pub enum Frame {
     Text(Bytes),
-    /// A close, with its code.
+    /// A close frame with its code.
     Close(u16),
 }
 
 impl Socket {
-    /// Opens a connection that reads at most so many bytes behind the handshake.
+    /// Opens a connection that reads at most `bytes` bytes after the handshake.
     pub async fn open(server: SocketAddr, bytes: u64) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        // The loopback's segments of 64 KiB would let the server's kernel hold megabytes for a reader that stalls.
+        // With the loopback's segments of 64 KiB, the server's kernel would hold megabytes for a reader that stalls.
         socket2::SockRef::from(&socket).set_tcp_mss(SEGMENT)?;
         let mut stream = socket.connect(server).await?;
         let request = format!(
@@ -65,17 +67,17 @@ impl Socket {
         })
     }
 
-    /// Whether all was read that is to be read: then it was not the server that ended it.
+    /// Whether the client has read all bytes that it may read. Then the server did not end the connection.
     pub fn is_spent(&self) -> bool {
         self.left == 0
     }
 
-    /// Sends a text.
+    /// Sends a text frame.
     pub async fn send(&mut self, text: &str) -> io::Result<()> {
         self.send_frame(TEXT, text.as_bytes()).await
     }
 
-    /// The next frame; `None` at the end of the connection, or of what is to be read of it. Safe to drop.
+    /// Returns the next frame, or `None` at the end of the connection or after the last byte to read. Safe to drop.
     pub async fn next(&mut self) -> Option<Frame> {
         loop {
             match self.parse() {
@@ -109,13 +111,14 @@ impl Socket {
             }
             Err(_) => return Err(io::ErrorKind::InvalidInput.into()),
         }
-        // A mask of zeros leaves the payload as it is.
+        // A mask of zeros leaves the payload unchanged.
         frame.extend([0; 4]);
         frame.extend(payload);
         self.stream.write_all(&frame).await
     }
 
-    /// The first whole frame of what was read: its opcode and payload. The server neither fragments nor masks.
+    /// Removes the first complete frame from the bytes read so far, and returns its opcode and payload. The server
+    /// neither fragments nor masks.
     fn parse(&mut self) -> Option<(u8, Bytes)> {
         let (first, second) = (*self.pending.first()?, *self.pending.get(1)?);
         let (header, length) = match second {

@@ -1,29 +1,30 @@
-//! A talk in the chat, line by line: what is typed is said, and what happens is shown. Knows no terminal.
+//! The chat, line by line: sends the lines that the user types, and shows the events. It does not depend on a terminal.
 
 use chat::{Chat, ChatEvent, Message};
 use dialogue::prelude::*;
 use dialogue::{ClientError, ConnectionState, DialogueClient, Joined, RoomStreamError};
 use tokio::sync::mpsc;
 
-/// Joins the chat, says each line of `typed`, and gives `show` a line for everything that happens. Ends when nothing more is
-/// typed, or when the client is no longer in the room.
+/// Joins the chat, sends each line from `typed`, and calls `show` with a line for each event. Ends when `typed` ends,
+/// or when the client is no longer in the room.
 ///
 /// # Errors
 ///
-/// Those of the join.
+/// The errors of the join.
 ///
 /// # Cancel safety
 ///
-/// Dropped, it says and shows nothing more; the client stays in the room.
+/// After this future is dropped, it sends and shows nothing more. The client stays in the room.
 pub async fn talk(
     client: &DialogueClient,
     typed: mpsc::Receiver<String>,
     show: impl Fn(String),
 ) -> Result<(), ClientError> {
     let chat = client.join(Chat).await?;
-    show(format!("You are in {}. Type, and press Enter.", chat.name()));
-    // Each at its own pace: what is said while the connection is lost waits for it, and holds up nothing that is shown. In this
-    // order, so that the last line is heard before it ends the talk: the server acknowledges it behind the event.
+    show(format!("You are in {}. Type a line and press Enter.", chat.name()));
+    // The three run independently: a line that waits for a lost connection does not delay what is shown. They run in
+    // this order, so that the last line is shown before it ends the chat: the server sends the event before the
+    // acknowledgement.
     tokio::select! {
         biased;
         () = watch(client, &show) => {}
@@ -33,34 +34,35 @@ pub async fn talk(
     Ok(())
 }
 
-/// Says what is typed. After a lost connection, the client sees to it that each line is said once.
+/// Sends the lines that the user types. After a lost connection, the client makes sure that each line is delivered
+/// once.
 async fn speak(chat: &Joined<Chat>, mut typed: mpsc::Receiver<String>, show: impl Fn(String)) {
     while let Some(text) = typed.recv().await {
         match chat.trigger(Message { text }).await {
-            // It is shown when it comes back, in its place among what others say.
+            // The line is shown when the server delivers it, in order with the lines of others.
             Ok(_) => {}
             Err(ClientError::Refused(refused)) if !refused.violations.is_empty() => {
-                show(format!("! not said: {}", refused.violations[0]));
+                show(format!("! not sent: {}", refused.violations[0]));
             }
-            Err(error) => show(format!("! not said: {error}")),
+            Err(error) => show(format!("! not sent: {error}")),
         }
     }
 }
 
-/// Shows what happens in the room: what it remembers, then what is new.
+/// Shows the events of the room: its history first, then new events.
 async fn listen(chat: &Joined<Chat>, show: impl Fn(String)) {
     let mut events = chat.stream::<ChatEvent>();
     while let Some(event) = events.next().await {
         match event {
             Ok(EventMessage { from, data, .. }) => match data {
                 ChatEvent::Message(Message { text }) => show(format!("{from}: {text}")),
-                ChatEvent::UserJoined(user) => show(format!("* {} came in", user.username)),
-                ChatEvent::UserLeft(user) => show(format!("* {} went away", user.username)),
-                // A terminal has no place for what is over a moment later.
+                ChatEvent::UserJoined(user) => show(format!("* {} joined", user.username)),
+                ChatEvent::UserLeft(user) => show(format!("* {} left", user.username)),
+                // A terminal cannot take a line back when typing ends a moment later.
                 ChatEvent::Typing(_) => {}
             },
             Err(RoomStreamError::Gap(_)) => {
-                show("* some of what was said meanwhile is gone; here is what the room still has".to_owned())
+                show("* some messages were missed; these are the messages that the room still has".to_owned())
             }
             Err(error) => show(format!("! {error}")),
         }
@@ -68,7 +70,7 @@ async fn listen(chat: &Joined<Chat>, show: impl Fn(String)) {
     show("* you are no longer in the room".to_owned());
 }
 
-/// Shows how the connection is doing.
+/// Shows changes of the connection's state.
 async fn watch(client: &DialogueClient, show: impl Fn(String)) {
     let mut states = client.states();
     let mut is_lost = false;

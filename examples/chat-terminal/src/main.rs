@@ -1,5 +1,6 @@
-//! The chat in a terminal. With `cargo run -p chat` running: `cargo run -p chat-terminal -- Ada`. What is typed is said; Ctrl-C, or
-//! the end of the input, says goodbye. A second argument names another server than `ws://127.0.0.1:3000`.
+//! The chat in a terminal. Start the server with `cargo run -p chat`, then run `cargo run -p chat-terminal -- Ada`.
+//! Each line that you type is sent. Ctrl-C or the end of the input leaves the chat. A second argument is the address of
+//! the server; the default is `ws://127.0.0.1:3000`.
 
 use std::error::Error;
 
@@ -13,10 +14,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments
         .next()
-        .ok_or("who are you? `cargo run -p chat-terminal -- Ada`")?;
+        .ok_or("no name given: run `cargo run -p chat-terminal -- Ada`")?;
     let url = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:3000".to_owned());
 
-    // The chat takes people at their word. A real server would be given a token here, by `auth_with`.
+    // The chat trusts this name. For a real server, pass a token with `auth_with`.
     let client = DialogueClient::connect(url).auth(json!({ "userId": name })).await?;
     tokio::select! {
         talked = talk(&client, typed(), |line| println!("{line}")) => talked?,
@@ -26,8 +27,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The lines that are typed. They are read on a thread of their own, which ends with the program: nothing can interrupt it
-/// while it waits for a terminal.
+/// The lines that the user types. A separate thread reads them and ends with the program, because nothing can interrupt
+/// it while it waits for a terminal.
 fn typed() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {

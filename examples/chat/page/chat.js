@@ -1,28 +1,28 @@
 // @ts-check
-// The page: what happens in Dialogue's rooms as people see it, and what people do as requests. What others wrote reaches
-// the document as text only, never as HTML.
+// The page: it shows people what happens in Dialogue's rooms, and turns their actions into requests. The texts of other
+// people enter the document only as text, never as HTML.
 import { DialogueClient, DialogueError } from "/dialogue/client.js";
 
 const LOBBY = "chat";
-const KEPT_LINES = 500; // in each room's log; older ones go
-const FOLLOWS_WITHIN_MS = 180_000; // a message so soon after another of the same person needs no name
-const TYPING_REPEAT_MS = 3_000; // how often "is typing" is said while keys are pressed
-const TYPING_LASTS_MS = 6_000; // how long it is believed: a lost "stopped typing" heals by itself
-const ROOM_SIZES_EVERY_MS = 15_000; // sizes of rooms that we are not in are not pushed
-const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms is many requests, and the server counts them
+const KEPT_LINES = 500; // in each room's log; older lines are removed
+const FOLLOWS_WITHIN_MS = 180_000; // a message this soon after another by the same person needs no name
+const TYPING_REPEAT_MS = 3_000; // how often "is typing" is sent while keys are pressed
+const TYPING_LASTS_MS = 6_000; // how long it counts, in case "stopped typing" is lost
+const ROOM_SIZES_EVERY_MS = 15_000; // the server does not push the sizes of rooms that we are not in
+const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms takes many requests, and the server limits them
 const LISTED_ROOMS = 1_000; // more than anyone looks through
-const LONGEST_SLUG = 128 - "topic-".length; // an id has 128 bytes; a letter of most scripts takes nine of them
+const LONGEST_SLUG = 128 - "topic-".length; // an id has at most 128 bytes; a letter of most scripts takes nine of them
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const rooms = new Map(); // id → { id, name, size, createdById, joined, epoch, log, link, typists, unread, draft }
-let me = sessionStorage.getItem("name"); // of the session, so that two tabs can have two names
+let me = sessionStorage.getItem("name"); // per session, so that two tabs can have two names
 let current = null;
 /** @type {DialogueClient | null} */
 let client = null;
-let unsent = 0; // messages that are on their way, or wait for the connection
+let unsent = 0; // messages that are on their way or wait for the connection
 
-// ---- People sign in under a name ------------------------------------------------------------------------------------
+// ---- Signing in -----------------------------------------------------------------------------------------------------
 
 function enter() {
   $("welcome").hidden = Boolean(me);
@@ -48,12 +48,12 @@ function enter() {
   connect();
 }
 
-/** Connects, or tries again at once. What becomes of it is a change of state. */
+/** Connects, or tries again at once. `onStateChange` reports the result. */
 function connect() {
   client.connect().catch(() => {});
 }
 
-// A new page has nothing of the old name left.
+// A reload discards everything that belongs to the old name.
 function signOut(refusal = "") {
   sessionStorage.removeItem("name");
   sessionStorage.setItem("refusal", refusal);
@@ -63,30 +63,31 @@ function signOut(refusal = "") {
 $("name-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = $("name").value.trim();
-  fieldError("name", name ? "" : "Without a name nobody knows who is talking.");
+  fieldError("name", name ? "" : "Enter a name, so that others know who is talking.");
   if (!name) return;
   sessionStorage.setItem("name", (me = name));
   enter();
 });
 $("sign-out").addEventListener("click", () => signOut());
 
-// ---- What the server says -------------------------------------------------------------------------------------------
+// ---- Events from the server -----------------------------------------------------------------------------------------
 
 /**
- * Shows what happens in a room from now on.
+ * Shows the events of a room from now on.
  *
  * @param {DialogueClient["rooms"][number]} joined
  */
 function attend(joined) {
   const room = roomOf(joined.id, { name: joined.name, joined });
   joined.onHistory(({ events, gap }) => {
-    // Lines of the same epoch are among these again; lines of a server that has forgotten them are nowhere but here.
-    const anew = !gap || joined.epoch === room.epoch;
+    // In the same epoch, the history repeats the lines on the page. After a restart, the server has forgotten them, and
+    // they exist only on the page.
+    const replace = !gap || joined.epoch === room.epoch;
     room.epoch = joined.epoch;
-    if (anew) room.log.replaceChildren();
-    if (gap) note(room, "You are back. What was said in between may be missing here.");
-    room.log.ariaBusy = "true"; // history is not read aloud line by line
-    for (const message of events) showMessage(room, message, { live: !anew });
+    if (replace) room.log.replaceChildren();
+    if (gap) note(room, "You are back. Messages sent in the meantime may be missing here.");
+    room.log.ariaBusy = "true"; // so that a screen reader does not read the history line by line
+    for (const message of events) showMessage(room, message, { live: !replace });
     room.log.ariaBusy = null;
   });
   joined.on("message", (message) => showMessage(room, message, { live: true }));
@@ -115,7 +116,7 @@ function left(room, reason) {
 
 function created(news) {
   const room = roomOf(news.id, news);
-  note(rooms.get(LOBBY), `${called(news.createdById ?? "The server")} started the topic “${room.name}”.`);
+  note(rooms.get(LOBBY), `${displayName(news.createdById ?? "The server")} started the topic “${room.name}”.`);
   renderRooms();
 }
 
@@ -127,7 +128,7 @@ function deleted({ roomId }) {
 }
 
 function comeOrGo(room, username, verb) {
-  note(room, `${called(username)} ${verb}`);
+  note(room, `${displayName(username)} ${verb}`);
   stopTyping(room, username);
   refreshRooms();
 }
@@ -153,7 +154,7 @@ function renderUnsent() {
 
 // ---- Rooms ----------------------------------------------------------------------------------------------------------
 
-/** The room with this id, known from now on, with `news` about it. */
+/** The room with this id, which is added if it is new. `news` updates its fields. */
 function roomOf(id, news) {
   if (!rooms.has(id)) {
     const log = element("div", "log");
@@ -177,7 +178,7 @@ function forget(room) {
   renderRooms();
 }
 
-// The address names the room, so that links, reloads and the back button work. It may name one that there is not.
+// The address names the room, so that links, reloads and the back button work. It may name a room that does not exist.
 /** @returns {any} */
 const idInAddress = () => location.hash.slice(1) || LOBBY;
 
@@ -214,7 +215,7 @@ function select(room) {
 let refreshing = false;
 let outdated = false;
 
-// One list answers for all that happens at about the same time, and for all that happens while it is made.
+// Changes that happen at about the same time share one list. Changes during a list cause one more list.
 async function refreshRooms() {
   outdated = true;
   if (refreshing) return;
@@ -223,7 +224,7 @@ async function refreshRooms() {
     await pause(100);
     outdated = false;
     const listed = await client.listRooms({ limit: LISTED_ROOMS }).catch(() => null);
-    if (listed) showRooms(listed); // otherwise the next connection refreshes, too
+    if (listed) showRooms(listed); // otherwise the next connection refreshes the list
     await pause(ROOMS_REST_MS);
   }
   refreshing = false;
@@ -262,15 +263,16 @@ function renderRooms() {
 $("topic-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const name = $("topic").value.trim();
-  // Accents off, everything but letters and digits a hyphen; other scripts are percent-encoded into an id's alphabet.
+  // Removes accents and replaces everything but letters and digits with hyphens. An id allows few characters, so
+  // letters of other scripts are percent-encoded.
   const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").normalize("NFC").toLowerCase();
   const slug = plain.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
-  if (!slug) return fieldError("topic", "Give the topic a title with a letter or a digit in it.");
+  if (!slug) return fieldError("topic", "Enter a title with at least one letter or digit.");
   const id = /** @type {const} */ (`topic-${shortened(slug)}`);
   try {
     await client.createRoom(id, { name });
   } catch (error) {
-    // Somebody else had the idea before: join them.
+    // Somebody else has already created it: join them.
     if (error.code !== "ROOM_EXISTS") return fieldError("topic", readable(error));
   }
   $("topic").value = "";
@@ -278,7 +280,7 @@ $("topic-form").addEventListener("submit", async (event) => {
   location.hash = id;
 });
 
-/** As much of a slug as there is room for in an id, percent-encoded. */
+/** As much of a slug as fits into an id, percent-encoded. */
 function shortened(slug) {
   const letters = [...slug];
   while (encodeURIComponent(letters.join("")).length > LONGEST_SLUG) letters.pop();
@@ -288,7 +290,7 @@ function shortened(slug) {
 $("leave").addEventListener("click", () => attempt(current.joined.leave()));
 $("delete").addEventListener("click", () => {
   const { id, name } = current;
-  if (!confirm(`Delete “${name}” with all that was said there?`)) return;
+  if (!confirm(`Delete “${name}” and all its messages?`)) return;
   attempt(client.deleteRoom(id));
 });
 
@@ -308,7 +310,7 @@ function showMessage(room, { from, data, timestamp }, { live }) {
   line.title = date.toLocaleString();
   time.dateTime = date.toISOString();
   time.textContent = date.toLocaleString([], { timeStyle: "short", dateStyle });
-  author.textContent = called(from);
+  author.textContent = displayName(from);
   text.textContent = data.text;
   paintAvatar(avatar, from);
   append(room, line, from === me);
@@ -319,12 +321,12 @@ function showMessage(room, { from, data, timestamp }, { live }) {
   }
 }
 
-/** A line in the log that nobody wrote. */
+/** Adds a line to the log that is not a message. */
 function note(room, text, kind = "") {
   append(room, element("p", `note ${kind}`, text), false);
 }
 
-// Follows the conversation unless the reader has scrolled back.
+// Scrolls to the new line unless the reader has scrolled back.
 function append(room, line, follow) {
   const view = $("logs");
   const atEnd = follow || view.scrollHeight - view.scrollTop - view.clientHeight < 80;
@@ -346,7 +348,7 @@ $("composer").addEventListener("submit", async (event) => {
     if (!room.joined) throw new DialogueError({ code: "NOT_IN_ROOM", message: "not in the room" });
     await room.joined.trigger("message", { text });
   } catch (error) {
-    // Nothing is lost: the text goes back to where it came from.
+    // The text isn't lost: it goes back into the field or the room's draft.
     if (room !== current) {
       room.draft = text;
       note(room, readable(error), "error");
@@ -365,9 +367,9 @@ $("text").addEventListener("keydown", (event) => {
   $("composer").requestSubmit();
 });
 
-// ---- Who is typing --------------------------------------------------------------------------------------------------
+// ---- Typing ---------------------------------------------------------------------------------------------------------
 
-let saidTyping = 0; // when we last said that we are; 0 after having said that we are not
+let saidTyping = 0; // when we last sent that we are typing; 0 after we sent that we are not
 let typingTimer;
 
 function sayTyping(isTyping) {
@@ -375,7 +377,7 @@ function sayTyping(isTyping) {
   if (isTyping) typingTimer = setTimeout(() => sayTyping(false), TYPING_REPEAT_MS);
   if (isTyping ? Date.now() - saidTyping < TYPING_REPEAT_MS : !saidTyping) return;
   saidTyping = isTyping ? Date.now() : 0;
-  current.joined?.trigger("typing", { isTyping }, { volatile: true }).catch(() => {}); // a lost hint is not worth a word
+  current.joined?.trigger("typing", { isTyping }, { volatile: true }).catch(() => {}); // a lost hint needs no report
 }
 $("text").addEventListener("input", () => {
   fieldError("text", "");
@@ -395,29 +397,29 @@ function renderTyping() {
   $("typing").textContent = names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing` : "";
 }
 
-// ---- Words and pieces -----------------------------------------------------------------------------------------------
+// ---- Texts and elements ---------------------------------------------------------------------------------------------
 
 const REASONS = {
   removed: "you were removed",
-  denied: "you may not be in it any more",
+  denied: "you are no longer allowed in it",
   revoked: "your session ended",
-  ROOM_NOT_FOUND: "it is gone",
+  ROOM_NOT_FOUND: "it no longer exists",
   ROOM_FULL: "it is full",
-  JOIN_DENIED: "you may not join it",
+  JOIN_DENIED: "you are not allowed to join it",
 };
 const STATES = { connected: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
 const SENTENCES = {
-  DISCONNECTED: "The connection was lost; look whether it is there before you try again.",
-  ROOM_NOT_FOUND: "There is no such room.",
+  DISCONNECTED: "The connection was lost. Check whether it worked before you try again.",
+  ROOM_NOT_FOUND: "This room does not exist.",
   ROOM_FULL: "The room is full.",
-  NOT_IN_ROOM: "You are not in this room any more.",
-  RATE_LIMITED: "That was a bit fast; wait a moment.",
+  NOT_IN_ROOM: "You are no longer in this room.",
+  RATE_LIMITED: "Too many requests. Wait a moment before you try again.",
 };
 
 const CLOSED = {
   4502: "Too many connections are open under your name.",
-  4503: "The server cut you off: too many requests.",
-  otherwise: "The server ended the connection. Reload the page to come back.",
+  4503: "The server ended the connection: too many requests.",
+  otherwise: "The server ended the connection. Reload the page to reconnect.",
 };
 
 /** @param {DialogueError} error */
@@ -456,7 +458,7 @@ function paintAvatar(avatar, name) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function called(user) {
+function displayName(user) {
   return user === me ? "You" : user;
 }
 

@@ -1,4 +1,4 @@
-//! What can be said in the chat, and where: what its server shares with clients that are written in Rust.
+//! The events and rooms of the chat. Its server shares them with clients in Rust.
 
 use dialogue::prelude::*;
 
@@ -7,30 +7,30 @@ use dialogue::prelude::*;
 #[serde(rename_all = "camelCase")]
 #[event(name = "message", history = 50)]
 pub struct Message {
-    /// What was said.
+    /// The text of the line.
     #[schemars(length(min = 1, max = 1000))]
     pub text: String,
 }
 
-/// Somebody started or stopped typing.
+/// A user started or stopped typing.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]
 pub struct Typing {
-    /// Whether they are typing now.
+    /// Whether the user is typing now.
     pub is_typing: bool,
 }
 
-/// Somebody came in.
+/// A user joined the room.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct UserJoined {
-    /// Who it is.
+    /// The name of the user.
     pub username: String,
 }
 
-/// Somebody went away.
+/// A user left the room.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 pub struct UserLeft {
-    /// Who it was.
+    /// The name of the user.
     pub username: String,
 }
 
@@ -38,7 +38,7 @@ rooms! {
     /// Every room of this server.
     pub Rooms;
 
-    /// Where everyone arrives.
+    /// The room that everyone joins first.
     pub Chat = "chat" {
         name: "Chat",
         events: [Message, Typing],
@@ -47,7 +47,7 @@ rooms! {
         sync_history_on_join: true,
     }
 
-    /// What somebody wants to talk about; they create it from the page.
+    /// A room about a topic. Users create it from the page.
     pub Topic { slug: String } = "topic-{slug}" {
         name: "Topic",
         events: [Message, Typing],

@@ -1,4 +1,4 @@
-//! A chat: pick a name, talk, create topics. `cargo run -p chat`, then open <http://127.0.0.1:3000>; `PORT` names
+//! A chat: pick a name, talk, create topics. Run `cargo run -p chat`, then open <http://127.0.0.1:3000>. Set `PORT` for
 //! another port.
 
 mod page;
@@ -16,8 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
-        // Takes people at their word: whoever says that they are Ada, is. That makes a demo that needs no accounts, and
-        // nothing else: a real application proves who is there with `.authenticate(…)`.
+        // Trusts the name that a client gives: a client that says it is Ada is Ada. This is enough only for a demo
+        // without accounts. A real application authenticates its users with `.authenticate(…)`.
         .trust_client_identity()
         .on_joined(|client, room| async move {
             let username = client.user_id().to_string();
@@ -31,9 +31,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let app = page::router().merge(dialogue.router());
     let address = dialogue.start_router((Ipv4Addr::LOCALHOST, port), app).await?;
-    // Signals are listened for before anybody is told of the address: whoever reads it may stop the chat at once.
+    // Listen for signals before printing the address: a program that reads the address may stop the chat at once.
     let stopped = dialogue.stop_on_signal();
-    println!("The chat is on http://{address}");
+    println!("The chat runs at http://{address}");
     stopped.await?;
     Ok(())
 }

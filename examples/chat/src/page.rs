@@ -1,4 +1,4 @@
-//! The page, compiled into the program: four files, no build step. Dialogue serves its client itself.
+//! The page. Its four files are compiled into the program, without a build step. Dialogue serves its client itself.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -9,7 +9,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Where each file is served, what it is, and its text.
+/// The path, the content type and the text of each file.
 const FILES: [(&str, &str, &str); 4] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/chat.css", CSS, include_str!("../page/chat.css")),

@@ -1,6 +1,6 @@
-//! The server that benchmarks drive: `cargo run --release -p fanout [-- --threads N]`, `PORT` (default 3000).
+//! The server for benchmarks: `cargo run --release -p fanout [-- --threads N]`. `PORT` sets the port (default 3000).
 //!
-//! One event, validated like any other; limits raised so that the load is not throttled.
+//! It has one event, which is validated like any other. Its limits are raised, so that it does not throttle the load.
 
 use std::net::Ipv4Addr;
 
@@ -12,10 +12,10 @@ use dialogue::prelude::*;
 #[serde(rename_all = "camelCase")]
 #[event(name = "message")]
 struct Message {
-    /// What was said.
+    /// The text of the line.
     #[schemars(length(min = 1, max = 1000))]
     text: String,
-    /// Who says that they said it.
+    /// The sender, as claimed by the client.
     sender_id: String,
 }
 
@@ -23,13 +23,13 @@ rooms! {
     /// Every room of this server.
     Rooms;
 
-    /// Where everyone listens.
+    /// The room that all clients subscribe to.
     Chat = "chat" {
         events: [Message],
         default_subscriptions: [Message],
     }
 
-    /// As many more as the load asks for.
+    /// Further rooms, one for each id that the load joins.
     ChatNumber { n: u32 } = "chat-{n}" {
         name: "Chat",
         events: [Message],
@@ -69,7 +69,7 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let address = dialogue.start((Ipv4Addr::LOCALHOST, port)).await?;
     let stopped = dialogue.stop_on_signal();
-    println!("fanout on {address}");
+    println!("The fanout server runs at {address}");
     stopped.await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What each kind of server is told, and how its deliveries are recognised.
+//! The frames that the load sends to each kind of server, and how it recognises deliveries.
 
 use std::str::FromStr;
 
@@ -7,9 +7,9 @@ use std::str::FromStr;
 pub(crate) enum Dialect {
     /// Dialogue's own.
     Dialogue,
-    /// Every text frame goes to everyone in the room that the path names: what bare servers do.
+    /// Every text frame goes to everyone in the room that the path names, as in minimal servers.
     Plain,
-    /// Socket.IO, version 4, over WebSocket: the server joins the client to the room of its query.
+    /// Socket.IO, version 4, over WebSocket. The server joins the client to the room in its query.
     SocketIo,
 }
 
@@ -21,13 +21,13 @@ impl FromStr for Dialect {
             "dialogue" => Ok(Self::Dialogue),
             "plain" => Ok(Self::Plain),
             "socketio" => Ok(Self::SocketIo),
-            _ => Err(format!("unknown dialect {name}: dialogue, plain or socketio")),
+            _ => Err(format!("unknown dialect {name}: use dialogue, plain or socketio")),
         }
     }
 }
 
 impl Dialect {
-    /// Where the WebSocket is.
+    /// The path of the WebSocket.
     pub(crate) fn path(self, room: usize) -> String {
         match self {
             Self::Dialogue => "/dialogue/ws".to_owned(),
@@ -36,7 +36,7 @@ impl Dialect {
         }
     }
 
-    /// What is sent to get into a room, each frame with what its answer contains.
+    /// The frames that the load sends to join a room, each with a text that its answer contains.
     pub(crate) fn opening(self, room: usize) -> Vec<(String, &'static str)> {
         match self {
             Self::Dialogue => vec![
@@ -54,9 +54,9 @@ impl Dialect {
         }
     }
 
-    /// A message to a room, whose deliveries are some `bytes` long.
+    /// A message to a room. Its deliveries are about `bytes` bytes long.
     pub(crate) fn message(self, room: usize, bytes: usize) -> String {
-        // What stands around the text in a delivery.
+        // The bytes around the text in a delivery.
         let envelope = match self {
             Self::Dialogue => 127,
             Self::Plain => 101,
@@ -85,7 +85,7 @@ impl Dialect {
         }
     }
 
-    /// What must be said in answer to a frame for the server not to hang up.
+    /// The answer that the server needs to a frame so that it does not close the connection.
     pub(crate) fn answer(self, frame: &[u8]) -> Option<&'static str> {
         (self == Self::SocketIo && frame == b"2").then_some("3")
     }

@@ -1,13 +1,14 @@
-//! A load for chat servers, cheap enough not to be the bottleneck: one thread, no JSON parser, frames recognised by what
-//! they contain.
+//! A load generator for chat servers. It is cheap enough not to be the bottleneck: it has one thread and no JSON
+//! parser, and recognises frames by text that they contain.
 //!
 //! ```text
 //! cargo run --release -p load -- --port 3000 --pid $(pidof fanout) --subscribers 1000 --in-flight 16 --bytes 200
 //! ```
 //!
-//! It connects `subscribers` clients spread over `rooms` rooms, then keeps `in-flight` messages on their way for `seconds`:
-//! the first client of a room sends the next when the last of its room has got one. It prints deliveries per second,
-//! latency, the server's CPU per delivery and memory per connection (from `/proc`), and connections per second.
+//! It connects `subscribers` clients, spread over `rooms` rooms. Then it keeps `in-flight` messages on their way for
+//! `seconds`: the first client of a room sends a message when all clients of the room have received an earlier one. It
+//! prints deliveries per second, latency, the server's CPU time per delivery and memory per connection (from `/proc`),
+//! and connections per second.
 
 mod dialect;
 mod proc;
@@ -26,11 +27,11 @@ use crate::proc::Process;
 use crate::report::Report;
 use crate::socket::Socket;
 
-/// Many servers listen with a queue of 128; a connection that finds it full is tried again a second later, and what was measured
-/// would be that second.
+/// How many connections are opened at the same time. Many servers have an accept queue of 128. A connection that finds
+/// the queue full is retried a second later, and the program would measure that second.
 const CONNECTING_AT_ONCE: usize = 100;
 
-/// What to do.
+/// The options of the program.
 #[derive(Debug, Clone)]
 struct Plan {
     dialect: Dialect,
@@ -61,8 +62,8 @@ impl Plan {
             let number = || value.parse::<usize>().map_err(|_| format!("{key} needs a number"));
             match key.as_str() {
                 "--dialect" => plan.dialect = value.parse()?,
-                "--port" => plan.port = value.parse().map_err(|_| "--port needs a port".to_owned())?,
-                "--pid" => plan.pid = Some(value.parse().map_err(|_| "--pid needs a process".to_owned())?),
+                "--port" => plan.port = value.parse().map_err(|_| "--port needs a port number".to_owned())?,
+                "--pid" => plan.pid = Some(value.parse().map_err(|_| "--pid needs a process id".to_owned())?),
                 "--subscribers" => plan.subscribers = number()?.max(1),
                 "--rooms" => plan.rooms = number()?.max(1),
                 "--in-flight" => plan.in_flight = number()?,
@@ -85,8 +86,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Keeps the thread from sleeping in `epoll_wait`. To wake a core that sleeps is work of the one who wakes it, so every write of
-/// the server would be charged with it: on a virtual machine several times what the write costs.
+/// Keeps the thread from sleeping in `epoll_wait`. A process that wakes a sleeping core pays for that work. So each
+/// write of the server would include it: on a virtual machine, that is several times the cost of the write.
 async fn never_sleep() {
     loop {
         tokio::task::yield_now().await;
@@ -123,7 +124,7 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
         lost: 0,
         began: Instant::now(),
     }));
-    // As much as a kernel has for one socket at most times.
+    // A kernel rarely holds more than this for one socket.
     let buffer = Rc::new(RefCell::new(vec![0; 64 * 1024]));
     let mut senders = Vec::new();
     let mut members = vec![0usize; plan.rooms];
@@ -134,7 +135,7 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
         if number < plan.rooms {
             senders.push(Rc::new(RefCell::new(writer)));
         } else {
-            // Kept open by the reader's side.
+            // The reader's half keeps the connection open.
             std::mem::forget(writer);
         }
         let (tally, sender, buffer) = (Rc::clone(&tally), Rc::clone(&senders[room]), Rc::clone(&buffer));
@@ -165,7 +166,7 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
         tally.borrow_mut().rooms[room].sent();
         senders[room].borrow_mut().try_send(&frame)?;
     }
-    // A second to warm up; then what is counted.
+    // Warm up for a second, then start counting.
     if plan.in_flight > 0 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -198,12 +199,12 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
     })
 }
 
-/// What has come in so far.
+/// The deliveries so far.
 struct Tally {
     rooms: Vec<Room>,
     latencies: Vec<Duration>,
     deliveries: u64,
-    /// Connections that ended: with one less, no message reaches everyone, and the load stands still.
+    /// Connections that ended. When one is missing, no message reaches everyone, and the load stops.
     lost: usize,
     began: Instant,
 }
@@ -211,9 +212,9 @@ struct Tally {
 #[derive(Clone, Default)]
 struct Room {
     members: usize,
-    /// The messages on their way, oldest first: when each was sent, and how many members have yet to get it.
+    /// The messages on their way, oldest first: when each was sent, and how many members have not received it yet.
     on_their_way: std::collections::VecDeque<(Instant, usize)>,
-    /// How many messages have reached everyone before those.
+    /// How many earlier messages have reached everyone.
     arrived: u64,
     paused: bool,
 }
@@ -237,8 +238,8 @@ impl Tally {
         }
     }
 
-    /// Counts what one member got who had got `before` messages; returns how many have now reached everyone, in whose place
-    /// others are to be sent.
+    /// Counts the `count` messages that a member received after its first `before` messages. Returns how many messages
+    /// to send next: one for each that has now reached everyone, unless the room is paused.
     fn received(&mut self, room: usize, before: u64, count: usize) -> usize {
         self.deliveries += count as u64;
         let room = &mut self.rooms[room];

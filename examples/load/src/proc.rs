@@ -1,12 +1,12 @@
-//! What Linux tells of a process.
+//! The CPU time and memory of a process, from Linux.
 
 use std::io;
 use std::time::Duration;
 
-/// Ticks of a clock by which `/proc` counts CPU time: 100 a second on every Linux there is.
+/// How many ticks per second `/proc` counts CPU time in: 100 on every Linux.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// A process to watch.
+/// A process to measure.
 pub(crate) struct Process(u32);
 
 impl Process {
@@ -14,10 +14,10 @@ impl Process {
         Self(pid)
     }
 
-    /// User and system time so far.
+    /// The user and system time of the process so far.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
-        // The command's name, in parentheses, may hold anything.
+        // The name of the command, in parentheses, may contain any character.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |field: usize| {
             fields
@@ -28,7 +28,7 @@ impl Process {
         Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS_PER_SECOND))
     }
 
-    /// Memory in RAM.
+    /// The resident memory of the process.
     pub(crate) fn resident_bytes(&self) -> io::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let kibibytes = status

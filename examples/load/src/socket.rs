@@ -1,4 +1,4 @@
-//! The client's side of a WebSocket, with no more than a load needs.
+//! The client's side of a WebSocket, with only the parts that a load needs.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,14 +9,14 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::dialect::Dialect;
 
-/// An open WebSocket in its room.
+/// An open WebSocket that has joined its room.
 pub(crate) struct Socket {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
 impl Socket {
-    /// Connects and enters a room.
+    /// Connects and joins a room.
     pub(crate) async fn connect(dialect: Dialect, port: u16, room: usize) -> io::Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
@@ -85,10 +85,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Waits for more, and tells how many deliveries came.
+    /// Waits for more bytes, and returns how many deliveries arrived.
     ///
-    /// What is read goes into `buffer`, which all readers share: nothing is kept between reads but the beginning of a frame, so
-    /// that idle readers cost no memory, and no buffer is cleared for every read.
+    /// All readers read into the shared `buffer`. Between reads, a reader keeps only the beginning of a frame, so idle
+    /// readers need no memory, and no buffer is cleared for a read.
     pub(crate) async fn next_messages(&mut self, dialect: Dialect, buffer: &RefCell<Vec<u8>>) -> io::Result<usize> {
         let (buffer, count) = loop {
             self.stream.readable().await?;
@@ -127,7 +127,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Sends a text frame; a server that does not take it is one that the load has brought down.
+    /// Sends a text frame. If this fails, the load has overwhelmed the server.
     pub(crate) fn try_send(&mut self, text: &str) -> io::Result<()> {
         let frame = masked(text);
         match self.stream.try_write(&frame) {
@@ -138,7 +138,7 @@ impl Writer {
     }
 }
 
-/// Where the payload of the first frame begins and the frame ends, if it is all there.
+/// The start of the first frame's payload and the end of the frame, if the frame is complete.
 fn whole_frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (start, length): (usize, usize) = match *bytes.get(1)? & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))),
@@ -149,7 +149,7 @@ fn whole_frame(bytes: &[u8]) -> Option<(usize, usize)> {
     (bytes.len() >= end).then_some((start, end))
 }
 
-/// A text frame with a mask of zeros, which leaves the payload as it is.
+/// A text frame with a mask of zeros, which leaves the payload unchanged.
 fn masked(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match text.len() {
