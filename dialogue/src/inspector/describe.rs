@@ -26,7 +26,7 @@ impl Row {
         Self {
             id: room.id.clone(),
             name: room.template.name.clone(),
-            size: room.lock().len(),
+            size: room.lock().record.size(),
             max_size: room.template.max_size,
         }
     }
@@ -84,15 +84,16 @@ impl Room {
         let events = policy.definitions().chain(unlisted);
         let (members, seq) = {
             let state = room.lock();
-            let members = state.members().take(MAX_MEMBERS).map(|client| Member {
+            let members = state.local.all().take(MAX_MEMBERS).map(|client| Member {
                 client_id: client.id.clone(),
                 user_id: client.user_id.clone(),
                 subscriptions: state
+                    .local
                     .subscriptions(client.key)
                     .map(|subscriptions| room.names_of(subscriptions).into_names())
                     .unwrap_or_default(),
             });
-            (members.collect(), state.seq())
+            (members.collect(), state.record.seq())
         };
         Self {
             row: Row::of(room),

@@ -23,7 +23,7 @@ mod request;
 mod subscriptions;
 
 pub use code::{CloseCode, ErrorCode};
-pub(crate) use event_frame::EventHead;
+pub(crate) use event_frame::{EventFrame, EventHead, PreparedEvent};
 pub(crate) use header::Header;
 #[cfg(feature = "client")]
 pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome};

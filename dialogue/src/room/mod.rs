@@ -6,8 +6,10 @@
 mod cell;
 mod config;
 mod declaration;
+mod local;
 pub(crate) mod pattern;
 mod policy;
+mod record;
 mod state;
 mod subscriptions;
 mod typed;
@@ -19,7 +21,8 @@ pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };
 pub(crate) use policy::{EventPolicy, KnownEvents, Party};
-pub(crate) use state::{NoSeat, RoomState};
+pub(crate) use record::NoSeat;
+pub(crate) use state::RoomState;
 pub(crate) use subscriptions::Subscriptions;
 pub(crate) use typed::ListenScope;
 pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};

@@ -1,237 +1,60 @@
-//! A room's members and what each is subscribed to. Pure: no clock, no lock, no socket.
-//!
-//! Generic over `S`, the place to send to, so that tests can look on.
+//! What a room's lock guards: its record and its members on this node, changed together. Pure.
 
-use std::collections::HashMap;
-
-use indexmap::IndexMap;
-
+use super::local::LocalMembers;
+use super::record::{NoSeat, RoomRecord};
 use super::subscriptions::Subscriptions;
 use crate::connection::ClientKey;
-use crate::id::EventName;
 
-/// Who is in a room and hears what, and how far its events are numbered.
+/// A room's record and its members on this node.
 #[derive(Debug)]
 pub(crate) struct RoomState<S> {
-    members: IndexMap<ClientKey, Member<S>>,
-    /// For each event, who asked for it by name.
-    by_event: HashMap<EventName, IndexMap<ClientKey, S>>,
-    /// Who asked for everything.
-    everything: IndexMap<ClientKey, S>,
-    max_size: Option<usize>,
-    seq: u64,
-    /// How often somebody has come in.
-    joins: u64,
-    /// How often somebody had come in when it was last noted that the room is empty.
-    noted_empty: Option<u64>,
-    deleted: bool,
-}
-
-#[derive(Debug)]
-struct Member<S> {
-    sink: S,
-    subscriptions: Subscriptions,
-    /// The number above which the member has been sent all that it is subscribed to.
-    heard_from: u64,
-}
-
-/// Why a room takes no new member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoSeat {
-    /// As many are in it as may be.
-    Full,
-    /// It has been deleted.
-    Deleted,
+    pub(crate) record: RoomRecord,
+    pub(crate) local: LocalMembers<S>,
 }
 
 impl<S: Clone> RoomState<S> {
     pub(crate) fn new(max_size: Option<usize>) -> Self {
         Self {
-            members: IndexMap::new(),
-            by_event: HashMap::new(),
-            everything: IndexMap::new(),
-            max_size,
-            seq: 0,
-            joins: 0,
-            noted_empty: None,
-            deleted: false,
+            record: RoomRecord::new(max_size),
+            local: LocalMembers::default(),
         }
     }
 
-    /// Takes a member in. Joining again replaces what it is subscribed to and takes no second seat.
+    /// Adds a member. A member that joins again replaces its subscriptions and takes no second seat.
     pub(crate) fn join(&mut self, key: ClientKey, sink: S, subscriptions: Subscriptions) -> Result<(), NoSeat> {
-        if self.deleted {
-            return Err(NoSeat::Deleted);
-        }
-        if self.members.contains_key(&key) {
+        if self.local.contains(key) {
             self.set_subscriptions(key, subscriptions);
             return Ok(());
         }
-        if self.is_full() {
-            return Err(NoSeat::Full);
-        }
-        self.listen(key, &sink, &subscriptions);
-        let heard_from = self.seq;
-        self.members.insert(
-            key,
-            Member {
-                sink,
-                subscriptions,
-                heard_from,
-            },
-        );
-        self.joins += 1;
+        self.record.take_seat()?;
+        self.local.add(key, sink, subscriptions, self.record.seq());
         Ok(())
     }
 
-    /// Lets a member go. Returns whether it was one.
+    /// Removes a member. Returns whether it was one.
     pub(crate) fn leave(&mut self, key: ClientKey) -> bool {
-        let Some(member) = self.members.swap_remove(&key) else {
-            return false;
-        };
-        self.unlisten(key, &member.subscriptions);
-        true
+        let was_member = self.local.remove(key);
+        if was_member {
+            self.record.free_seat();
+        }
+        was_member
     }
 
-    /// Replaces what a member is subscribed to. Returns whether it is a member.
+    /// Replaces a member's subscriptions. Returns whether it is a member.
     pub(crate) fn set_subscriptions(&mut self, key: ClientKey, subscriptions: Subscriptions) -> bool {
-        let Some(member) = self.members.get_mut(&key) else {
-            return false;
-        };
-        let sink = member.sink.clone();
-        let before = std::mem::replace(&mut member.subscriptions, subscriptions.clone());
-        if subscriptions.widens(&before) {
-            member.heard_from = self.seq;
-        }
-        self.unlisten(key, &before);
-        self.listen(key, &sink, &subscriptions);
-        true
+        self.local.set_subscriptions(key, subscriptions, self.record.seq())
     }
 
-    fn listen(&mut self, key: ClientKey, sink: &S, subscriptions: &Subscriptions) {
-        match subscriptions {
-            Subscriptions::Named(names) => {
-                for name in names {
-                    self.by_event.entry(name.clone()).or_default().insert(key, sink.clone());
-                }
-            }
-            Subscriptions::All { .. } => {
-                self.everything.insert(key, sink.clone());
-            }
-        }
+    /// Whether a member has been sent every event after `seq` that it is subscribed to.
+    pub(crate) fn is_complete_since(&self, key: ClientKey, seq: u64) -> bool {
+        self.local
+            .complete_since(key)
+            .is_some_and(|since| (since..=self.record.seq()).contains(&seq))
     }
 
-    fn unlisten(&mut self, key: ClientKey, subscriptions: &Subscriptions) {
-        match subscriptions {
-            Subscriptions::Named(names) => {
-                for name in names {
-                    if let Some(listeners) = self.by_event.get_mut(name) {
-                        listeners.swap_remove(&key);
-                        if listeners.is_empty() {
-                            self.by_event.remove(name);
-                        }
-                    }
-                }
-            }
-            Subscriptions::All { .. } => {
-                self.everything.swap_remove(&key);
-            }
-        }
-    }
-
-    /// Everyone who hears `event`, each once.
-    pub(crate) fn hearers<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a S> {
-        let named = self.by_event.get(event).into_iter().flat_map(IndexMap::values);
-        let all = self
-            .everything
-            .iter()
-            .filter(move |(key, _)| self.subscriptions(**key).is_some_and(|all| all.hears(event)))
-            .map(|(_, sink)| sink);
-        named.chain(all)
-    }
-
-    pub(crate) fn subscriptions(&self, key: ClientKey) -> Option<&Subscriptions> {
-        self.members.get(&key).map(|member| &member.subscriptions)
-    }
-
-    pub(crate) fn contains(&self, key: ClientKey) -> bool {
-        self.members.contains_key(&key)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Notes that a member has been sent all that it is subscribed to above `seq`, and no longer counts on what is below.
-    pub(crate) fn heard_from(&mut self, key: ClientKey, seq: u64) {
-        if let Some(member) = self.members.get_mut(&key) {
-            member.heard_from = seq;
-        }
-    }
-
-    /// Whether a member has been sent all that it is subscribed to above `seq`.
-    pub(crate) fn has_heard_since(&self, key: ClientKey, seq: u64) -> bool {
-        self.members
-            .get(&key)
-            .is_some_and(|member| (member.heard_from..=self.seq).contains(&seq))
-    }
-
-    /// How often somebody has come in so far: the same number later means that nobody has since.
-    pub(crate) fn joins(&self) -> u64 {
-        self.joins
-    }
-
-    /// Whether nobody is in the room, and nobody has been since there had been so many joins.
-    pub(crate) fn is_empty_since(&self, joins: u64) -> bool {
-        self.members.is_empty() && self.joins == joins && !self.deleted
-    }
-
-    /// Notes that nobody is in the room, if so and not noted since somebody last was; then it returns how often somebody
-    /// has come in so far.
-    pub(crate) fn note_empty(&mut self) -> Option<u64> {
-        if !self.members.is_empty() || self.noted_empty == Some(self.joins) {
-            return None;
-        }
-        self.noted_empty = Some(self.joins);
-        self.noted_empty
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.max_size.is_some_and(|max| self.members.len() >= max)
-    }
-
-    pub(crate) fn members(&self) -> impl Iterator<Item = &S> {
-        self.members.values().map(|member| &member.sink)
-    }
-
-    /// The number of the last event with history; 0 before the first.
-    pub(crate) fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Numbers one more event.
-    pub(crate) fn advance(&mut self) -> u64 {
-        self.seq += 1;
-        self.seq
-    }
-
-    /// Deletes the room: from now on nobody gets in. Returns who was in it; `None` if it was deleted before.
+    /// Deletes the room: nobody can join from now on. Returns its members; `None` if it was deleted before.
     pub(crate) fn delete(&mut self) -> Option<Vec<S>> {
-        if std::mem::replace(&mut self.deleted, true) {
-            return None;
-        }
-        self.by_event = HashMap::new();
-        self.everything = IndexMap::new();
-        Some(
-            std::mem::take(&mut self.members)
-                .into_values()
-                .map(|member| member.sink)
-                .collect(),
-        )
-    }
-
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted
+        self.record.delete().then(|| self.local.remove_all())
     }
 }
 
@@ -242,6 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::id::EventName;
 
     fn named(names: &[&str]) -> Subscriptions {
         Subscriptions::Named(names.iter().map(|name| EventName::from(*name)).collect())
@@ -262,39 +86,39 @@ mod tests {
     }
 
     #[test]
-    fn nobody_enters_a_deleted_room() {
+    fn rejects_a_join_after_the_room_was_deleted() {
         let mut room = RoomState::new(None);
         room.join(ClientKey(1), 1, Subscriptions::all()).expect("a seat");
         assert_eq!(room.delete(), Some(vec![1]));
         assert_eq!(room.delete(), None);
         assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Err(NoSeat::Deleted));
-        assert_eq!(room.hearers("a").count(), 0);
+        assert_eq!(room.local.subscribers("a").count(), 0);
     }
 
     #[test]
-    fn that_nobody_is_in_it_is_noted_once_for_each_time() {
+    fn an_empty_room_is_noted_once_after_each_departure() {
         let (mut room, key) = (RoomState::new(None), ClientKey(1));
-        assert_eq!((room.note_empty(), room.note_empty()), (Some(0), None));
+        assert_eq!((room.record.note_empty(), room.record.note_empty()), (Some(0), None));
         room.join(key, 1, Subscriptions::all()).expect("a seat");
-        assert_eq!(room.note_empty(), None, "somebody is in it");
+        assert_eq!(room.record.note_empty(), None, "somebody is in it");
         room.leave(key);
-        assert_eq!((room.note_empty(), room.note_empty()), (Some(1), None));
+        assert_eq!((room.record.note_empty(), room.record.note_empty()), (Some(1), None));
     }
 
     #[test]
-    fn a_subscription_is_heard_from_the_number_at_which_it_was_made() {
+    fn a_subscription_is_complete_since_the_number_at_which_it_was_made() {
         let (mut room, key) = (RoomState::new(None), ClientKey(1));
-        room.advance();
+        room.record.advance();
         room.join(key, 1, named(&["a"])).expect("a seat");
-        assert!(!room.has_heard_since(key, 0), "it came later");
-        room.heard_from(key, 0);
-        assert!(room.has_heard_since(key, 0));
-        assert!(!room.has_heard_since(key, 2), "nothing is numbered so yet");
+        assert!(!room.is_complete_since(key, 0), "it came later");
+        room.local.set_complete_since(key, 0);
+        assert!(room.is_complete_since(key, 0));
+        assert!(!room.is_complete_since(key, 2), "nothing is numbered so yet");
         room.set_subscriptions(key, named(&[]));
-        assert!(room.has_heard_since(key, 0), "to hear less is to miss nothing");
+        assert!(room.is_complete_since(key, 0), "to hear less is to miss nothing");
         room.set_subscriptions(key, Subscriptions::all());
-        assert!(!room.has_heard_since(key, 0), "it heard less until now");
-        assert!(room.has_heard_since(key, 1));
+        assert!(!room.is_complete_since(key, 0), "it heard less until now");
+        assert!(room.is_complete_since(key, 1));
     }
 
     #[derive(Debug, Clone)]
@@ -327,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hearers_are_exactly_the_members_that_subscribed(steps in prop::collection::vec(step(), 0..60)) {
+        fn subscribers_are_exactly_the_members_that_subscribed(steps in prop::collection::vec(step(), 0..60)) {
             let mut room = RoomState::new(Some(3));
             let mut model: BTreeMap<u64, Subscriptions> = BTreeMap::new();
             for step in steps {
@@ -349,13 +173,13 @@ mod tests {
                     }
                 }
                 for event in ["a", "b", "c", "d"] {
-                    let mut hearers: Vec<u64> = room.hearers(event).copied().collect();
-                    hearers.sort_unstable();
+                    let mut subscribers: Vec<u64> = room.local.subscribers(event).copied().collect();
+                    subscribers.sort_unstable();
                     let expected: Vec<u64> =
-                        model.iter().filter(|(_, all)| all.hears(event)).map(|(key, _)| *key).collect();
-                    prop_assert_eq!(hearers, expected);
+                        model.iter().filter(|(_, all)| all.includes(event)).map(|(key, _)| *key).collect();
+                    prop_assert_eq!(subscribers, expected);
                 }
-                prop_assert_eq!(room.len(), model.len());
+                prop_assert_eq!(room.record.size(), model.len());
             }
         }
     }

@@ -28,17 +28,17 @@ impl Subscriptions {
         }
     }
 
-    pub(crate) fn hears(&self, event: &str) -> bool {
+    pub(crate) fn includes(&self, event: &str) -> bool {
         match self {
             Self::Named(names) => names.contains(event),
             Self::All { except } => !except.contains(event),
         }
     }
 
-    /// Whether it hears something that `earlier` does not.
-    pub(super) fn widens(&self, earlier: &Self) -> bool {
+    /// Whether it includes an event that `earlier` does not.
+    pub(super) fn adds_to(&self, earlier: &Self) -> bool {
         match (self, earlier) {
-            (Self::Named(names), earlier) => names.iter().any(|name| !earlier.hears(name)),
+            (Self::Named(names), earlier) => names.iter().any(|name| !earlier.includes(name)),
             (Self::All { except }, Self::All { except: earlier }) => !earlier.is_subset(except),
             (Self::All { .. }, Self::Named(_)) => true,
         }
@@ -95,8 +95,8 @@ mod tests {
             named(&["a", "c"])
         );
         let open = Subscriptions::all().without(&EventName::from("b"), None);
-        assert!(open.hears("anything") && !open.hears("b"));
-        assert!(open.with(&EventName::from("b")).hears("b"));
+        assert!(open.includes("anything") && !open.includes("b"));
+        assert!(open.with(&EventName::from("b")).includes("b"));
     }
 
     #[test]
@@ -104,12 +104,12 @@ mod tests {
         let except = |name: &str| Subscriptions::All {
             except: [EventName::from(name)].into(),
         };
-        assert!(named(&["a", "b"]).widens(&named(&["a"])));
-        assert!(!named(&["a"]).widens(&named(&["a", "b"])));
-        assert!(!named(&["a"]).widens(&Subscriptions::all()));
-        assert!(named(&["a"]).widens(&except("a")));
-        assert!(Subscriptions::all().widens(&except("a")));
-        assert!(!except("a").widens(&Subscriptions::all()));
-        assert!(Subscriptions::all().widens(&named(&["a"])));
+        assert!(named(&["a", "b"]).adds_to(&named(&["a"])));
+        assert!(!named(&["a"]).adds_to(&named(&["a", "b"])));
+        assert!(!named(&["a"]).adds_to(&Subscriptions::all()));
+        assert!(named(&["a"]).adds_to(&except("a")));
+        assert!(Subscriptions::all().adds_to(&except("a")));
+        assert!(!except("a").adds_to(&Subscriptions::all()));
+        assert!(Subscriptions::all().adds_to(&named(&["a"])));
     }
 }

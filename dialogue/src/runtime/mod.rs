@@ -36,7 +36,8 @@ pub(crate) use self::membership::delete_room::delete_room;
 pub(crate) use self::membership::join::{JoinRequest, ask_again, join};
 pub(crate) use self::membership::leave::{disconnect, expel, leave};
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
-pub(crate) use self::publish::publish::{Draft, Rejected, by_client};
+pub(crate) use self::publish::draft::{Draft, Rejected};
+pub(crate) use self::publish::trigger::by_client;
 pub(crate) use self::rooms::announce::info;
 pub(crate) use self::rooms::create::{ClientCreateError, create_for};
 pub(crate) use self::stop::{EndedByForce, stop};
@@ -44,5 +45,5 @@ pub(crate) use self::stop::{EndedByForce, stop};
 pub(crate) use self::{
     clock::wall_clock,
     observe::tap::{Notice, NoticeKind, Viewer},
-    publish::publish::by_server,
+    publish::trigger::by_server,
 };

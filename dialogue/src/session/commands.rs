@@ -262,7 +262,7 @@ impl Conversation {
 
     async fn history(&self, id: Option<i64>, wanted: History) -> Result<Reply, Failure> {
         let room = self.room(&wanted.room_id)?;
-        let member = |room: &RoomCell| room.lock().contains(self.client.key);
+        let member = |room: &RoomCell| room.lock().local.contains(self.client.key);
         if !member(&room) {
             return Err(Failure::not_in_room());
         }

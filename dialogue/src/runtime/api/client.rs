@@ -144,7 +144,7 @@ impl Client {
         let Ok(room) = self.member_of(&room) else {
             return Vec::new();
         };
-        let subscriptions = room.lock().subscriptions(self.state.key).cloned();
+        let subscriptions = room.lock().local.subscriptions(self.state.key).cloned();
         subscriptions.map_or_else(Vec::new, |subscriptions| room.names_of(&subscriptions).into_names())
     }
 

@@ -75,13 +75,13 @@ impl RoomHandle {
     /// How many clients are in the room. A user with two tabs counts twice.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.cell.lock().len()
+        self.cell.lock().record.size()
     }
 
     /// Whether as many clients are in the room as may be.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.cell.lock().is_full()
+        self.cell.lock().record.is_full()
     }
 
     /// The clients in the room, in no order.
@@ -89,7 +89,8 @@ impl RoomHandle {
     pub fn participants(&self) -> Vec<Client> {
         self.cell
             .lock()
-            .members()
+            .local
+            .all()
             .map(|client| self.core.client(client))
             .collect()
     }

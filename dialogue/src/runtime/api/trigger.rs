@@ -12,7 +12,8 @@ use crate::event::{DialogueEvent, Outgoing};
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::runtime::publish::publish::{Draft, by_server};
+use crate::runtime::publish::draft::Draft;
+use crate::runtime::publish::trigger::by_server;
 use crate::schema::Violation;
 
 /// A trigger on its way: await it. What `trigger` returns.

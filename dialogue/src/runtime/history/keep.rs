@@ -128,7 +128,7 @@ impl History {
             SyncHistory::All => None,
             SyncHistory::PerType(count) => Some(count),
         };
-        let wanted = |event: &str| subscriptions.hears(event);
+        let wanted = |event: &str| subscriptions.includes(event);
         let events = self.log.recent(&room.id, &wanted, per_type, self.replay);
         events.into_iter().map(StoredEvent::into_frame).collect()
     }
@@ -145,7 +145,7 @@ impl History {
         if *since.epoch != *room.epoch || since.seq > top {
             return None;
         }
-        let wanted = |event: &str| subscriptions.hears(event);
+        let wanted = |event: &str| subscriptions.includes(event);
         match self.log.since(&room.id, since.seq, &wanted, self.replay) {
             Recovery::Recovered(events) => Some(events.into_iter().map(StoredEvent::into_frame).collect()),
             Recovery::Lost => None,

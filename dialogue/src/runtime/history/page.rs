@@ -100,11 +100,11 @@ fn known(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) 
     };
     // While it is held, nobody takes the room's id, and with it the history.
     let state = room.lock();
-    if state.is_deleted() {
+    if state.record.is_deleted() {
         return None;
     }
     // A room on demand that nobody has come into is only asked about: another may have its id and its history.
-    if room.origin == Origin::OnDemand && state.joins() == 0 {
+    if room.origin == Origin::OnDemand && state.record.joins() == 0 {
         return Some(known);
     }
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {

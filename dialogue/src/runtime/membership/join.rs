@@ -100,7 +100,7 @@ pub(crate) async fn join(
     loop {
         let (is_member, is_full) = {
             let state = room.lock();
-            (state.contains(client.key), state.is_full())
+            (state.local.contains(client.key), state.record.is_full())
         };
         if !is_member && !asked {
             if is_full {
@@ -113,7 +113,7 @@ pub(crate) async fn join(
             asked = true;
         }
         if may_be_another(&room) {
-            if room.lock().is_deleted() {
+            if room.lock().record.is_deleted() {
                 remove_room(core, &room, None);
                 room = find_or_prepare(&core.rooms, room_id).ok_or_else(no_such_room)?;
             }
@@ -213,16 +213,16 @@ fn take_seat(
     seat: Seat<'_>,
 ) -> Result<(), NotSeated> {
     let mut state = room.lock();
-    if state.is_deleted() {
+    if state.record.is_deleted() {
         return Err(NotSeated::RoomGone);
     }
-    let is_member = state.contains(client.key);
+    let is_member = state.local.contains(client.key);
     if !is_member && !seat.asked {
         return Err(NotSeated::NotAsked);
     }
     let subscriptions = seat
         .wanted
-        .or_else(|| state.subscriptions(client.key).cloned())
+        .or_else(|| state.local.subscriptions(client.key).cloned())
         .unwrap_or_else(|| room.template.default_subscriptions.clone());
     sit_down(&core.limits, client, room, &mut state, &subscriptions)?;
     let (recovered, events) = catch_up(
@@ -240,13 +240,13 @@ fn take_seat(
         room_name: &room.template.name,
         subscriptions: &room.names_of(&subscriptions),
         epoch: &room.epoch,
-        seq: state.seq(),
+        seq: state.record.seq(),
         recovered,
         events: &events,
     };
     client.outbox.push(Frame::Text(joined.encode()));
     if !is_member {
-        let size = state.len();
+        let size = state.record.size();
         core.tap
             .offer(|| Notice::joined(&room.id, &client.id, &client.user_id, size));
         core.tell_of_member(client, room, "on_joined", &core.hooks.on_joined);
@@ -267,7 +267,7 @@ fn sit_down(
     if membership.is_gone() {
         return Err(NotSeated::Refused(JoinError::Disconnected));
     }
-    let is_member = state.contains(client.key);
+    let is_member = state.local.contains(client.key);
     if !is_member && membership.len() >= limits.rooms_per_client {
         return Err(NotSeated::Refused(JoinError::Limited {
             reason: format!("a client may be in {} rooms", limits.rooms_per_client),
@@ -305,17 +305,19 @@ fn catch_up(
     let recovery = since.map(|since| match was_member {
         // A member that has been sent all of it gets nothing twice. What one has not cannot be given in order: later events
         // may be on their way to it.
-        true if *since.epoch == *room.epoch && state.has_heard_since(client.key, since.seq) => Some(Vec::new()),
+        true if *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) => Some(Vec::new()),
         true => None,
-        false => history.missed(room, since, state.seq(), subscriptions).inspect(|_| {
-            state.heard_from(client.key, since.seq);
-        }),
+        false => history
+            .missed(room, since, state.record.seq(), subscriptions)
+            .inspect(|_| {
+                state.local.set_complete_since(client.key, since.seq);
+            }),
     });
     let recovered = recovery.as_ref().map(Option::is_some);
     let events = recovery.flatten().unwrap_or_else(|| {
         // Its log begins here, whatever it was sent before.
-        let top = state.seq();
-        state.heard_from(client.key, top);
+        let top = state.record.seq();
+        state.local.set_complete_since(client.key, top);
         history.for_new_member(room, subscriptions)
     });
     (recovered, events)
@@ -408,7 +410,7 @@ mod tests {
                 let template = Arc::clone(&template);
                 let room = RoomCell::new("room".into(), template, None, Origin::OnDemand, random_epoch());
                 let room = make_present(core, Arc::new(room)).expect("a room");
-                assert!(core.rooms.holds(&room) || room.lock().is_deleted());
+                assert!(core.rooms.holds(&room) || room.lock().record.is_deleted());
                 delete_room(core, &room, None);
             }
         };

@@ -22,7 +22,7 @@ pub(crate) fn leave(
     if !state.leave(client.key) {
         return false;
     }
-    left(core, client, room, id, reason, state.len());
+    left(core, client, room, id, reason, state.record.size());
     drop(state);
     note_if_empty(core, room);
     true

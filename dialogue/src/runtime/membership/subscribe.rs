@@ -15,13 +15,17 @@ fn resubscribe(
     change: impl FnOnce(Subscriptions) -> Result<Subscriptions, JoinError>,
 ) -> Result<u64, JoinError> {
     let mut state = room.lock();
-    let current = state.subscriptions(client.key).cloned().ok_or(JoinError::NotInRoom)?;
+    let current = state
+        .local
+        .subscriptions(client.key)
+        .cloned()
+        .ok_or(JoinError::NotInRoom)?;
     let changed = change(current)?;
     let mut membership = client.membership.lock();
     within_subscriptions(limits, membership.subscriptions_besides(&room.id) + changed.count())?;
     membership.set_subscriptions(&room.id, changed.count());
     state.set_subscriptions(client.key, changed);
-    Ok(state.seq())
+    Ok(state.record.seq())
 }
 
 /// Adds one event to what a member hears.

@@ -1,3 +1,7 @@
-//! The path of an event from a trigger to its recipients.
+//! The path of an event from a trigger to its recipients: [`admit`], [`sequence`], [`apply`].
 
-pub(super) mod publish;
+mod admit;
+mod apply;
+pub(super) mod draft;
+mod sequence;
+pub(super) mod trigger;

@@ -63,7 +63,7 @@ pub(crate) fn info(room: &RoomCell) -> RoomInfo<'_> {
         id: &room.id,
         name: &room.template.name,
         description: room.template.description.as_deref(),
-        size: room.lock().len(),
+        size: room.lock().record.size(),
         max_size: room.template.max_size,
         created_by_id: room.created_by.as_ref(),
     }

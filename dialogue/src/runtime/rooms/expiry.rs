@@ -19,7 +19,7 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
     if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.lifecycle.is_stopping() {
         return;
     }
-    let Some(joins) = room.lock().note_empty() else {
+    let Some(joins) = room.lock().record.note_empty() else {
         return;
     };
     core.rooms.idle.push(Empty {
@@ -59,7 +59,7 @@ async fn work(core: &Arc<Core>) {
 /// What is to be looked at again of an empty room that its creator may still want: until the creator has been gone twice in a
 /// row, so that a reload in between does not count.
 fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<Empty> {
-    if room.origin != Origin::Anonymous || !room.lock().is_empty_since(empty.joins) {
+    if room.origin != Origin::Anonymous || !room.lock().record.is_empty_since(empty.joins) {
         return None;
     }
     let creator = room.created_by.as_ref()?;
@@ -81,7 +81,7 @@ fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<
 fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     {
         let mut state = room.lock();
-        if !state.is_empty_since(joins) || state.delete().is_none() {
+        if !state.record.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
         archive::start(core, core.history.archive_room(&core.rooms, room));

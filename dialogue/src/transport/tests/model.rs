@@ -104,7 +104,7 @@ pub(super) struct Connection {
 pub(super) struct Seat {
     subscriptions: Subscriptions,
     /// The number above which it has been sent everything that it hears.
-    heard_from: u64,
+    complete_since: u64,
 }
 
 impl Room {
@@ -288,27 +288,27 @@ impl Model {
         let subscriptions = wanted
             .or_else(|| earlier.as_ref().map(|seat| seat.subscriptions.clone()))
             .unwrap_or_else(default);
-        let mut heard_from = match &earlier {
-            Some(seat) if !subscriptions.widens(&seat.subscriptions) => seat.heard_from,
+        let mut complete_since = match &earlier {
+            Some(seat) if !subscriptions.widens(&seat.subscriptions) => seat.complete_since,
             _ => room.top(),
         };
         let due = self.clients[client].due.entry(id).or_default();
         let recovery = since.map(|since| match &earlier {
             Some(_) => {
-                let whole = since.epoch == room.epoch && (heard_from..=room.top()).contains(&since.seq);
+                let whole = since.epoch == room.epoch && (complete_since..=room.top()).contains(&since.seq);
                 let mut missed = room.after(since.seq, &subscriptions);
                 assert!(!whole || missed.all(|event| due.contains(&event.seq.unwrap_or(0))));
                 whole.then(Vec::new)
             }
             None => room.recover(since, &subscriptions).inspect(|replayed| {
-                heard_from = since.seq;
+                complete_since = since.seq;
                 due.retain(|seq| *seq <= since.seq);
                 due.extend(replayed.iter().filter_map(|event| event.seq));
             }),
         });
         let recovered = recovery.as_ref().map(Option::is_some);
         let events = recovery.flatten().unwrap_or_else(|| {
-            heard_from = room.top();
+            complete_since = room.top();
             let events = room.on_first_join(&subscriptions);
             *due = events.iter().filter_map(|event| event.seq).collect();
             events
@@ -322,7 +322,7 @@ impl Model {
         };
         let seat = Seat {
             subscriptions,
-            heard_from,
+            complete_since,
         };
         if let Some(connection) = &mut self.clients[client].connection {
             connection.seats.insert(id, seat);
@@ -356,7 +356,7 @@ impl Model {
             }
         };
         if wider.widens(&seat.subscriptions) {
-            seat.heard_from = top;
+            seat.complete_since = top;
         }
         seat.subscriptions = wider;
         self.tell(client, Told::Ok(Some(top)));

@@ -121,7 +121,7 @@ fn assert_agreement(dialogue: &Dialogue) {
     for room in dialogue.rooms() {
         // Who is in a room changes only under its lock.
         let state = room.cell.lock();
-        let present: BTreeSet<String> = state.members().map(|client| client.id.to_string()).collect();
+        let present: BTreeSet<String> = state.local.all().map(|client| client.id.to_string()).collect();
         let clients = dialogue.core.clients.all();
         let believing = clients
             .iter()

@@ -1,0 +1,152 @@
+//! A room's members on this node, and the events that each is subscribed to. Pure: no clock, no lock, no socket.
+//!
+//! Generic over `S`, the place where a member's events are queued, so that tests can look at it. Knows no number of seats:
+//! [`super::record`] does.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use super::subscriptions::Subscriptions;
+use crate::connection::ClientKey;
+use crate::id::EventName;
+
+/// The members of a room on this node.
+#[derive(Debug)]
+pub(crate) struct LocalMembers<S> {
+    members: IndexMap<ClientKey, Member<S>>,
+    /// For each event, the members that subscribed to it by name.
+    by_event: HashMap<EventName, IndexMap<ClientKey, S>>,
+    /// The members that subscribed to everything.
+    to_everything: IndexMap<ClientKey, S>,
+}
+
+#[derive(Debug)]
+struct Member<S> {
+    sink: S,
+    subscriptions: Subscriptions,
+    /// The member has been sent every later event that it is subscribed to.
+    complete_since: u64,
+}
+
+impl<S> Default for LocalMembers<S> {
+    fn default() -> Self {
+        Self {
+            members: IndexMap::new(),
+            by_event: HashMap::new(),
+            to_everything: IndexMap::new(),
+        }
+    }
+}
+
+impl<S: Clone> LocalMembers<S> {
+    /// Adds a member that receives every event after number `seq`.
+    pub(super) fn add(&mut self, key: ClientKey, sink: S, subscriptions: Subscriptions, seq: u64) {
+        self.index(key, &sink, &subscriptions);
+        self.members.insert(
+            key,
+            Member {
+                sink,
+                subscriptions,
+                complete_since: seq,
+            },
+        );
+    }
+
+    /// Removes a member. Returns whether it was one.
+    pub(super) fn remove(&mut self, key: ClientKey) -> bool {
+        let Some(member) = self.members.swap_remove(&key) else {
+            return false;
+        };
+        self.unindex(key, &member.subscriptions);
+        true
+    }
+
+    /// Removes every member and returns them.
+    pub(super) fn remove_all(&mut self) -> Vec<S> {
+        let members = std::mem::take(self).members;
+        members.into_values().map(|member| member.sink).collect()
+    }
+
+    /// Replaces a member's subscriptions; `seq` is the room's last number. Returns whether it is a member.
+    pub(super) fn set_subscriptions(&mut self, key: ClientKey, subscriptions: Subscriptions, seq: u64) -> bool {
+        let Some(member) = self.members.get_mut(&key) else {
+            return false;
+        };
+        let sink = member.sink.clone();
+        let before = std::mem::replace(&mut member.subscriptions, subscriptions.clone());
+        if subscriptions.adds_to(&before) {
+            member.complete_since = seq;
+        }
+        self.unindex(key, &before);
+        self.index(key, &sink, &subscriptions);
+        true
+    }
+
+    fn index(&mut self, key: ClientKey, sink: &S, subscriptions: &Subscriptions) {
+        match subscriptions {
+            Subscriptions::Named(names) => {
+                for name in names {
+                    self.by_event.entry(name.clone()).or_default().insert(key, sink.clone());
+                }
+            }
+            Subscriptions::All { .. } => {
+                self.to_everything.insert(key, sink.clone());
+            }
+        }
+    }
+
+    fn unindex(&mut self, key: ClientKey, subscriptions: &Subscriptions) {
+        match subscriptions {
+            Subscriptions::Named(names) => {
+                for name in names {
+                    if let Some(subscribers) = self.by_event.get_mut(name) {
+                        subscribers.swap_remove(&key);
+                        if subscribers.is_empty() {
+                            self.by_event.remove(name);
+                        }
+                    }
+                }
+            }
+            Subscriptions::All { .. } => {
+                self.to_everything.swap_remove(&key);
+            }
+        }
+    }
+
+    /// Every member that is subscribed to `event`, each once.
+    pub(crate) fn subscribers<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a S> {
+        let by_name = self.by_event.get(event).into_iter().flat_map(IndexMap::values);
+        let to_everything = self
+            .to_everything
+            .iter()
+            .filter(move |(key, _)| self.subscriptions(**key).is_some_and(|all| all.includes(event)))
+            .map(|(_, sink)| sink);
+        by_name.chain(to_everything)
+    }
+
+    pub(crate) fn subscriptions(&self, key: ClientKey) -> Option<&Subscriptions> {
+        self.members.get(&key).map(|member| &member.subscriptions)
+    }
+
+    pub(crate) fn contains(&self, key: ClientKey) -> bool {
+        self.members.contains_key(&key)
+    }
+
+    /// The members, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &S> {
+        self.members.values().map(|member| &member.sink)
+    }
+
+    /// Notes that a member has been sent every event after `seq` that it is subscribed to, and counts on no earlier one.
+    pub(crate) fn set_complete_since(&mut self, key: ClientKey, seq: u64) {
+        if let Some(member) = self.members.get_mut(&key) {
+            member.complete_since = seq;
+        }
+    }
+
+    /// The number after which a member has been sent every event that it is subscribed to.
+    pub(crate) fn complete_since(&self, key: ClientKey) -> Option<u64> {
+        self.members.get(&key).map(|member| member.complete_since)
+    }
+}

@@ -1,0 +1,51 @@
+//! An event that somebody wants to publish, and why it may be rejected.
+
+use serde_json::{Map, Value};
+
+use crate::delivery::TriggerError;
+use crate::id::{EventName, UserId};
+use crate::schema::Violation;
+
+/// An event on its way.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) event: EventName,
+    pub(crate) data: Value,
+    pub(crate) from: UserId,
+    pub(crate) meta: Option<Map<String, Value>>,
+    /// Milliseconds since the Unix epoch; now, if the sender does not say.
+    pub(crate) timestamp: Option<u64>,
+}
+
+/// Why a client's trigger, or the server's, came to nothing.
+#[derive(Debug)]
+pub(crate) enum Rejected {
+    NoSuchRoom,
+    NotAllowed,
+    /// `authorize` refused.
+    Forbidden(String),
+    Invalid(Vec<Violation>),
+    Blocked(String),
+    Limited(String),
+    /// The client is not, or no longer, in the room.
+    NotInRoom,
+    Stopped,
+}
+
+impl Rejected {
+    /// The same, as the server's trigger tells it.
+    pub(crate) fn into_trigger_error(self, room: &str, event: &EventName) -> TriggerError {
+        let event = event.clone();
+        match self {
+            Self::NoSuchRoom | Self::NotInRoom => TriggerError::NoSuchRoom { room: room.into() },
+            Self::NotAllowed => TriggerError::NotAllowed {
+                room: room.into(),
+                event,
+            },
+            Self::Invalid(violations) => TriggerError::Invalid { event, violations },
+            Self::Blocked(reason) | Self::Forbidden(reason) => TriggerError::Blocked { reason },
+            Self::Limited(reason) => TriggerError::Limited { reason },
+            Self::Stopped => TriggerError::Stopped,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The second step of publishing: an admitted event gets its place in the room's log.
+//!
+//! The log in memory is the authority: an event is accepted once it is numbered and stored there. Runs under the room's lock
+//! and never waits.
+
+use std::sync::Arc;
+
+use crate::connection::ClientState;
+use crate::event::EventMessage;
+use crate::protocol::{EventFrame, PreparedEvent};
+use crate::room::{Origin, RoomCell, RoomState};
+use crate::runtime::core::Core;
+use crate::runtime::history::archive;
+
+use super::draft::Rejected;
+
+/// Numbers an event and stores it, if its type has history; `limit` is how many of its type are kept then. Returns its frame.
+/// Rejects it if the room or the sender's membership has ended since it was admitted.
+pub(super) fn sequence(
+    core: &Arc<Core>,
+    room: &RoomCell,
+    state: &mut RoomState<Arc<ClientState>>,
+    sender: Option<&ClientState>,
+    message: &mut EventMessage,
+    prepared: PreparedEvent,
+    limit: Option<usize>,
+) -> Result<EventFrame, Rejected> {
+    if core.lifecycle.is_stopped() {
+        return Err(Rejected::Stopped);
+    }
+    // An on-demand room that nobody has joined yet only exists for `before_join`: another may have its id and its history.
+    if state.record.is_deleted() || (room.origin == Origin::OnDemand && state.record.joins() == 0) {
+        return Err(Rejected::NoSuchRoom);
+    }
+    // A client whose connection has ended may still be in its rooms while `on_disconnected` runs.
+    if sender.is_some_and(|sender| !state.local.contains(sender.key) || sender.membership.lock().is_gone()) {
+        return Err(Rejected::NotInRoom);
+    }
+    message.seq = limit.map(|_| state.record.advance());
+    let frame = prepared.finish(message.seq);
+    if let (Some(limit), Some(seq)) = (limit, message.seq) {
+        let queued = core
+            .history
+            .keep(&core.rooms, room, &message.event, seq, &frame.text, limit);
+        archive::start(core, queued);
+    }
+    Ok(frame)
+}

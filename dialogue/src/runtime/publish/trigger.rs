@@ -1,0 +1,78 @@
+//! A trigger, from a draft to the hooks that learn of its delivery: admit, sequence, apply.
+
+use std::sync::Arc;
+
+use super::admit::{self, Admitted};
+use super::apply::apply;
+use super::draft::{Draft, Rejected};
+use super::sequence::sequence;
+use crate::connection::ClientState;
+use crate::containment::contain_sync;
+use crate::delivery::Delivery;
+use crate::event::EventMessage;
+use crate::protocol::EventHead;
+use crate::room::RoomCell;
+use crate::runtime::core::Core;
+
+/// Publishes a client's event.
+pub(crate) async fn by_client(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: &Arc<ClientState>,
+    draft: Draft,
+) -> Result<Delivery, Rejected> {
+    let admitted = admit::from_client(core, room, sender, draft).await?;
+    publish(core, room, Some(sender), admitted)
+}
+
+/// Publishes the server's event.
+pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Draft) -> Result<Delivery, Rejected> {
+    let admitted = admit::from_server(core, room, draft).await?;
+    publish(core, room, None, admitted)
+}
+
+/// Sequences and applies an event in one critical section, then calls the hooks that learn of it.
+fn publish(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    admitted: Admitted,
+) -> Result<Delivery, Rejected> {
+    let Admitted {
+        mut message,
+        history,
+        depth,
+    } = admitted;
+    let prepared = EventHead::of(&message).prepare();
+    core.limits.check_event(prepared.len()).map_err(Rejected::Limited)?;
+    let limit = history.limit(core.history.log.config().max_events_per_type);
+    let (message, delivery) = {
+        // Nothing waits from here on: number, history and queues change as one.
+        let mut state = room.lock();
+        let sender = sender.map(Arc::as_ref);
+        let frame = sequence(core, room, &mut state, sender, &mut message, prepared, limit)?;
+        apply(core, room, &state, message, &frame)
+    };
+    call_hooks(core, room, message, delivery, depth);
+    Ok(delivery)
+}
+
+fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>, delivery: Delivery, depth: usize) {
+    if let Some(after_each) = &core.hooks.after_each
+        && let Err(failure) = contain_sync(|| after_each(&message, &delivery))
+    {
+        core.log(|| tracing::error!(hook = "after_each", error = %failure, "a hook failed"));
+    }
+    let Some(on_triggered) = core.hooks.on_triggered.clone() else {
+        return;
+    };
+    let Ok(permit) = Arc::clone(&core.hooks.notifications).try_acquire_owned() else {
+        core.log(|| tracing::error!(hook = "on_triggered", event = %message.event, "on_triggered was not called: too many of its calls are running"));
+        return;
+    };
+    let (core, room) = (Arc::clone(core), core.room(room));
+    core.clone().lifecycle.tasks.spawn(async move {
+        core.tell(depth, "on_triggered", &on_triggered, (message, room)).await;
+        drop(permit);
+    });
+}
