@@ -24,7 +24,7 @@ pub use self::build::builder::Builder;
 pub use self::build::check::BuildError;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::handlers::subscription::{EventStream, StreamError, Subscription};
-pub use self::membership::join::JoinError;
+pub use self::membership::join_error::JoinError;
 pub use self::rooms::create::CreateRoomError;
 
 pub(crate) use self::core::Core;
@@ -33,7 +33,7 @@ pub(crate) use self::history::page::page;
 pub(crate) use self::hooks::definition::Hook;
 pub(crate) use self::hooks::run::allowed;
 pub(crate) use self::membership::delete_room::delete_room;
-pub(crate) use self::membership::join::{JoinRequest, ask_again, join};
+pub(crate) use self::membership::join::{JoinRequest, join, recheck_rooms};
 pub(crate) use self::membership::leave::{disconnect, expel, leave};
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 pub(crate) use self::publish::draft::{Draft, Rejected};

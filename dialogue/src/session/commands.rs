@@ -15,7 +15,7 @@ use crate::log::Cursor;
 use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, JoinRequest, ask_again, by_client, create_for, delete_room, info, join, leave, page, subscribe,
+    Core, Draft, JoinRequest, by_client, create_for, delete_room, info, join, leave, page, recheck_rooms, subscribe,
     subscribe_all, unsubscribe,
 };
 
@@ -198,7 +198,7 @@ impl Conversation {
         }
         *self.client.session.lock() = who.session;
         self.renewed.notify_one();
-        ask_again(&self.core, &self.client).await;
+        recheck_rooms(&self.core, &self.client).await;
         // Not before: if the connection is lost meanwhile, the client comes back with the secret that it has.
         self.core.continuity.resumes.renew(&self.client);
         Ok(Some(connected_frame(&self.core, &self.client, id)))

@@ -2,5 +2,7 @@
 
 pub(super) mod delete_room;
 pub(super) mod join;
+pub(super) mod join_error;
 pub(super) mod leave;
+mod seat;
 pub(super) mod subscribe;

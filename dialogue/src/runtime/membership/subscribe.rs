@@ -1,10 +1,11 @@
 //! How members change what they hear.
 
+use super::join_error::JoinError;
+use super::seat::check_subscriptions;
 use crate::connection::ClientState;
 use crate::id::EventName;
 use crate::limits::Limits;
 use crate::room::{RoomCell, Subscriptions};
-use crate::runtime::membership::join::{JoinError, within_subscriptions};
 
 /// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
 /// history: the change holds for every later one.
@@ -22,7 +23,7 @@ fn resubscribe(
         .ok_or(JoinError::NotInRoom)?;
     let changed = change(current)?;
     let mut membership = client.membership.lock();
-    within_subscriptions(limits, membership.subscriptions_besides(&room.id) + changed.count())?;
+    check_subscriptions(limits, membership.subscriptions_besides(&room.id) + changed.count())?;
     membership.set_subscriptions(&room.id, changed.count());
     state.set_subscriptions(client.key, changed);
     Ok(state.record.seq())

@@ -4,4 +4,5 @@ pub(super) mod announce;
 pub(super) mod create;
 pub(super) mod expiry;
 pub(super) mod idle;
+pub(super) mod on_demand;
 pub(super) mod registry;

@@ -1,0 +1,215 @@
+//! A seat in a room: taken in one step with the `joined` reply and the client's position, so that no event is missed or
+//! delivered twice between replay and live delivery.
+//!
+//! Calls no hook but queues `on_joined`. [`super::join`] asks `before_join` first.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::join_error::JoinError;
+use crate::connection::{ClientState, Frame};
+use crate::limits::Limits;
+use crate::protocol::{ServerFrame, Since};
+use crate::room::{NoSeat, RoomCell, RoomState, Subscriptions};
+use crate::runtime::core::Core;
+use crate::runtime::history::keep::History;
+use crate::runtime::observe::tap::Notice;
+
+/// A wish for a seat.
+pub(super) struct SeatRequest<'a> {
+    /// Whether `before_join` has approved the client. Without that, only a member keeps its seat.
+    pub(super) approved: bool,
+    /// The subscriptions, if the client names them.
+    pub(super) subscriptions: Option<Subscriptions>,
+    /// The client's position in the room, if it has been there before.
+    pub(super) since: Option<&'a Since>,
+}
+
+/// Why a client has no seat.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotSeated {
+    /// The room has been deleted in the meantime.
+    RoomGone,
+    /// The client is not (or no longer) a member, and `before_join` must approve it first.
+    NotApproved,
+    Refused(JoinError),
+}
+
+type State = RoomState<Arc<ClientState>>;
+
+/// Takes a seat, and queues the `joined` reply and the `on_joined` hook. All of it happens under the room's lock, so that
+/// nothing comes in between.
+pub(super) fn take_seat(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+    id: Option<i64>,
+    request: SeatRequest<'_>,
+) -> Result<(), NotSeated> {
+    let mut state = room.lock();
+    if state.record.is_deleted() {
+        return Err(NotSeated::RoomGone);
+    }
+    let was_member = state.local.contains(client.key);
+    if !was_member && !request.approved {
+        return Err(NotSeated::NotApproved);
+    }
+    let subscriptions = request
+        .subscriptions
+        .or_else(|| state.local.subscriptions(client.key).cloned())
+        .unwrap_or_else(|| room.template.default_subscriptions.clone());
+    enter(&core.limits, client, room, &mut state, &subscriptions)?;
+    let (recovered, events) = replay(
+        &core.history,
+        client,
+        room,
+        &mut state,
+        &subscriptions,
+        was_member,
+        request.since,
+    );
+    let joined = ServerFrame::Joined {
+        id,
+        room_id: &room.id,
+        room_name: &room.template.name,
+        subscriptions: &room.names_of(&subscriptions),
+        epoch: &room.epoch,
+        seq: state.record.seq(),
+        recovered,
+        events: &events,
+    };
+    client.outbox.push(Frame::Text(joined.encode()));
+    if !was_member {
+        let size = state.record.size();
+        core.tap
+            .offer(|| Notice::joined(&room.id, &client.id, &client.user_id, size));
+        core.tell_of_member(client, room, "on_joined", &core.hooks.on_joined);
+    }
+    Ok(())
+}
+
+/// Records the membership in the room and in the client. If a limit forbids it, neither changes.
+fn enter(
+    limits: &Limits,
+    client: &Arc<ClientState>,
+    room: &RoomCell,
+    state: &mut State,
+    subscriptions: &Subscriptions,
+) -> Result<(), NotSeated> {
+    let mut membership = client.membership.lock();
+    if membership.is_gone() {
+        return Err(NotSeated::Refused(JoinError::Disconnected));
+    }
+    let was_member = state.local.contains(client.key);
+    if !was_member && membership.len() >= limits.rooms_per_client {
+        return Err(NotSeated::Refused(JoinError::Limited {
+            reason: format!("a client may be in {} rooms", limits.rooms_per_client),
+        }));
+    }
+    check_subscriptions(
+        limits,
+        membership.subscriptions_besides(&room.id) + subscriptions.count(),
+    )
+    .map_err(NotSeated::Refused)?;
+    state
+        .join(client.key, Arc::clone(client), subscriptions.clone())
+        .map_err(|no_seat| match no_seat {
+            NoSeat::Full => NotSeated::Refused(JoinError::Full),
+            NoSeat::Deleted => NotSeated::RoomGone,
+        })?;
+    if was_member {
+        membership.set_subscriptions(&room.id, subscriptions.count());
+    } else {
+        membership.enter(&room.id, subscriptions.count());
+    }
+    Ok(())
+}
+
+/// The earlier events that a client receives, oldest first. If it has named its position, also whether these are all that
+/// it missed.
+fn replay(
+    history: &History,
+    client: &ClientState,
+    room: &RoomCell,
+    state: &mut State,
+    subscriptions: &Subscriptions,
+    was_member: bool,
+    since: Option<&Since>,
+) -> (Option<bool>, Vec<Bytes>) {
+    let recovery = since.map(|since| match was_member {
+        // A member that has been sent everything receives nothing twice. Otherwise, what it missed cannot be replayed in
+        // order: later events may already be on their way to it.
+        true if *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) => Some(Vec::new()),
+        true => None,
+        false => history
+            .missed(room, since, state.record.seq(), subscriptions)
+            .inspect(|_| state.local.set_complete_since(client.key, since.seq)),
+    });
+    let recovered = recovery.as_ref().map(Option::is_some);
+    let events = recovery.flatten().unwrap_or_else(|| {
+        // The client's log begins here, whatever it was sent before.
+        let top = state.record.seq();
+        state.local.set_complete_since(client.key, top);
+        history.for_new_member(room, subscriptions)
+    });
+    (recovered, events)
+}
+
+/// Whether a client may have this many subscriptions in all its rooms together.
+pub(super) fn check_subscriptions(limits: &Limits, count: usize) -> Result<(), JoinError> {
+    if count > limits.subscriptions_per_client {
+        return Err(JoinError::Limited {
+            reason: format!("a client may hold {} subscriptions", limits.subscriptions_per_client),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::connection::{ClientKey, Membership, Outbox, Session};
+    use crate::id::UserId;
+    use crate::{Dialogue, Limits, RoomConfig};
+
+    #[tokio::test]
+    async fn a_client_that_was_removed_in_the_meantime_needs_before_join_again() {
+        let dialogue = Dialogue::builder().build().expect("a server");
+        let room = dialogue
+            .create_room(RoomConfig::new("room"))
+            .await
+            .expect("a room")
+            .cell;
+        let client = Arc::new(ClientState {
+            key: ClientKey(1),
+            id: "client".into(),
+            user_id: UserId::from("ada"),
+            meta: Default::default(),
+            session: Mutex::new(Session {
+                auth: Default::default(),
+                claims: Default::default(),
+                expires_at: None,
+            }),
+            resume: Default::default(),
+            anonymous: false,
+            outbox: Arc::new(Outbox::new(&Limits::default())),
+            membership: Mutex::new(Membership::default()),
+            departed: Default::default(),
+            hooks: Default::default(),
+        });
+        let take = |approved| {
+            let request = SeatRequest {
+                approved,
+                subscriptions: None,
+                since: None,
+            };
+            take_seat(&dialogue.core, &client, &room, None, request)
+        };
+        assert_eq!(take(false), Err(NotSeated::NotApproved));
+        assert_eq!(take(true), Ok(()));
+        assert_eq!(take(false), Ok(()), "a member keeps its seat");
+    }
+}

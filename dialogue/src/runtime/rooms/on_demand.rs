@@ -1,0 +1,75 @@
+//! Rooms on demand: prepared for the first client that joins, and added once `before_join` has approved it.
+
+use std::sync::Arc;
+
+use super::announce::add_room;
+use super::registry::{NotAdded, Rooms};
+use crate::id::RoomId;
+use crate::random::random_epoch;
+use crate::room::{Origin, RoomCell};
+use crate::runtime::core::Core;
+
+/// The room of this id. If there is none and its family creates rooms on demand: a room that is ready to be added.
+pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Option<Arc<RoomCell>> {
+    rooms.find(room_id).or_else(|| {
+        let blueprint = rooms.blueprint(room_id)?;
+        if !blueprint.template.family.on_demand || !RoomId::is_valid(room_id) {
+            return None;
+        }
+        Some(Arc::new(RoomCell::new(
+            room_id.into(),
+            Arc::clone(&blueprint.template),
+            None,
+            Origin::OnDemand,
+            random_epoch(),
+        )))
+    })
+}
+
+/// No more rooms may be added: `Limits::max_rooms` is reached.
+#[derive(Debug)]
+pub(in crate::runtime) struct TooManyRooms;
+
+/// Adds an on-demand room, unless there is one of its id; returns the one that is there.
+pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, TooManyRooms> {
+    loop {
+        if let Some(there) = core.rooms.find(&room.id) {
+            return Ok(there);
+        }
+        match add_room(core, &room, None) {
+            Ok(()) => return Ok(room),
+            // Another client was faster, and its room may have expired again.
+            Err(NotAdded::Exists) => {}
+            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(TooManyRooms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::delete_room;
+    use crate::{Dialogue, RoomConfig};
+
+    #[tokio::test]
+    async fn two_threads_that_create_a_room_at_once_get_one_that_exists_or_was_deleted() {
+        let dialogue = Dialogue::builder().build().expect("a server");
+        let core = &dialogue.core;
+        let template = RoomConfig::new("room").template(Arc::clone(&core.rooms.known_events));
+        let template = Arc::new(template.expect("a template"));
+        // Creates the room, and deletes it whichever thread has created it.
+        let make_and_delete = || {
+            for _ in 0..30_000 {
+                let template = Arc::clone(&template);
+                let room = RoomCell::new("room".into(), template, None, Origin::OnDemand, random_epoch());
+                let room = make_present(core, Arc::new(room)).expect("a room");
+                assert!(core.rooms.holds(&room) || room.lock().record.is_deleted());
+                delete_room(core, &room, None);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(make_and_delete);
+            scope.spawn(make_and_delete);
+        });
+    }
+}
