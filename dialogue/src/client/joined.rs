@@ -21,7 +21,7 @@ use super::turn::Placed;
 use crate::containment::HookOutcome;
 use crate::event::{DialogueEvent, EventMessage, Payload, Received};
 use crate::id::{EventName, RoomId};
-use crate::protocol::{Command, History};
+use crate::protocol::{Command, HistoryCommand};
 use crate::room::{Allows, ClientAllows, RoomRef};
 use crate::schema::Violation;
 
@@ -261,7 +261,7 @@ impl<R> Joined<R> {
     /// The same by the event's name, as JSON.
     pub fn history_named(&self, event: impl Into<EventName>, page: Page) -> Asking<HistoryPage<Value>> {
         let client = Arc::clone(&self.client);
-        let command = Command::History(History {
+        let command = Command::History(HistoryCommand {
             room_id: self.shared.id.clone(),
             event: event.into(),
             cursor: page.cursor(),

@@ -333,7 +333,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::protocol::Trigger;
+    use crate::protocol::TriggerCommand;
 
     const MAX: usize = 65_536;
     const PATIENCE: Duration = Duration::from_secs(300);
@@ -363,7 +363,7 @@ mod tests {
         }
 
         fn trigger(&mut self, key: Option<&str>) -> Outcome {
-            self.ask(Command::Trigger(Trigger {
+            self.ask(Command::Trigger(TriggerCommand {
                 room_id: "chat".into(),
                 event: "message".into(),
                 data: Value::Null,
@@ -459,7 +459,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_join_waits_for_the_way_back_into_its_room_and_no_other_one() {
         let mut client = Client::new();
-        let _joining = client.ask(Command::Join(crate::protocol::Join {
+        let _joining = client.ask(Command::Join(crate::protocol::JoinCommand {
             room_id: "chat".into(),
             subscriptions: None,
             since: None,
@@ -524,7 +524,7 @@ mod tests {
         let mut outcomes = Vec::new();
         while client.pending.has_room() {
             let data = Value::from("x".repeat(WINDOW / 2));
-            outcomes.push(client.ask(Command::Trigger(Trigger {
+            outcomes.push(client.ask(Command::Trigger(TriggerCommand {
                 room_id: "chat".into(),
                 event: "message".into(),
                 data,
@@ -548,7 +548,7 @@ mod tests {
     async fn what_is_too_long_for_the_server_is_not_sent() {
         let mut client = Client::new();
         let mut outcome = client.trigger(None);
-        let join = crate::protocol::Join {
+        let join = crate::protocol::JoinCommand {
             room_id: "chat".into(),
             subscriptions: None,
             since: None,

@@ -2,7 +2,7 @@
 
 use super::events::{Gap, Recovery};
 use crate::event::EventMessage;
-use crate::protocol::{JoinedRoom, Since};
+use crate::protocol::{JoinedRoom, LogPosition};
 
 /// The incarnation of a room, and the highest number in it that the client has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub(super) struct Arrival {
 
 impl Position {
     /// What the next `join` says.
-    pub(super) fn since(&self) -> Since {
-        Since {
+    pub(super) fn since(&self) -> LogPosition {
+        LogPosition {
             epoch: self.epoch.clone(),
             seq: self.seq,
         }
@@ -110,7 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::Subscriptions;
+    use crate::protocol::SubscriptionList;
 
     fn event(seq: u64) -> EventMessage {
         let mut event = EventMessage::new("message", "chat", json!(seq));
@@ -123,7 +123,7 @@ mod tests {
             id: None,
             room_id: "chat".into(),
             room_name: "Chat".to_owned(),
-            subscriptions: Subscriptions::default(),
+            subscriptions: SubscriptionList::default(),
             epoch: epoch.to_owned(),
             seq,
             recovered,
@@ -305,7 +305,7 @@ mod tests {
         }
 
         /// Answers as a server does, by the page on the protocol, and takes the answer in as an application does.
-        fn join(&mut self, since: Option<Since>) {
+        fn join(&mut self, since: Option<LogPosition>) {
             let epoch = self.epoch.to_string();
             let stays = self.heard_from.is_some();
             let recovered = since.as_ref().map(|since| {

@@ -2,7 +2,7 @@
 
 use crate::event::EventMessage;
 use crate::id::{RoomId, UserId};
-use crate::protocol::{Cursor, ListedRoom};
+use crate::protocol::{HistoryCursor, ListedRoom};
 
 /// The server's word that a trigger was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,26 +56,26 @@ pub struct RoomList {
 
 /// Which part of a room's history is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page(Cursor);
+pub struct Page(HistoryCursor);
 
 impl Page {
     /// The newest events, at most `limit` of them. A server has a limit of its own, 100 by default.
     #[must_use]
     pub fn newest(limit: u64) -> Self {
-        Self(Cursor::Index { start: 0, end: limit })
+        Self(HistoryCursor::Index { start: 0, end: limit })
     }
 
     /// The newest of the events before the one with this number, at most `limit`: to page back, give the `seq` of the
     /// last event of the page before. Nothing comes twice and nothing is skipped while new events arrive.
     #[must_use]
     pub fn before(seq: u64, limit: u64) -> Self {
-        Self(Cursor::Before {
+        Self(HistoryCursor::Before {
             seq,
             limit: limit.max(1),
         })
     }
 
-    pub(super) fn cursor(self) -> Cursor {
+    pub(super) fn cursor(self) -> HistoryCursor {
         self.0
     }
 }

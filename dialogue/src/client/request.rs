@@ -15,7 +15,7 @@ use super::joined::Joined;
 use super::pending::Answer;
 use super::replies::{Ack, RoomInfo};
 use crate::id::{EventName, RoomId};
-use crate::protocol::{Command, Join as JoinCommand, NewRoom, Subscriptions, Trigger as TriggerCommand};
+use crate::protocol::{Command, JoinCommand, NewRoom, SubscriptionList, TriggerCommand};
 use crate::room::RoomRef;
 use crate::schema::Violation;
 
@@ -134,7 +134,7 @@ impl fmt::Debug for Triggering {
 pub struct Join<R> {
     client: Arc<Shared>,
     room: R,
-    subscriptions: Option<Subscriptions>,
+    subscriptions: Option<SubscriptionList>,
 }
 
 impl<R: RoomRef> Join<R> {
@@ -148,7 +148,7 @@ impl<R: RoomRef> Join<R> {
 
     /// Subscribes to these events, by name, in place of the room's default; `"*"` stands for all.
     pub fn subscriptions<N: Into<EventName>>(mut self, events: impl IntoIterator<Item = N>) -> Self {
-        let mut subscriptions = Subscriptions::default();
+        let mut subscriptions = SubscriptionList::default();
         for event in events {
             let event = event.into();
             if event == "*" {

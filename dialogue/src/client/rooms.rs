@@ -16,7 +16,7 @@ use super::pending::Readiness;
 use super::position::Position;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
-use crate::protocol::{Command, Join, JoinedRoom, Subscriptions};
+use crate::protocol::{Command, JoinCommand, JoinedRoom, SubscriptionList};
 
 /// How many rooms a server can take a client into by itself: as many as it lets a client be in by default.
 const MAX_UNASKED: usize = 100;
@@ -70,14 +70,14 @@ enum Phase {
 struct Room {
     shared: Arc<RoomShared>,
     position: Option<Position>,
-    subscriptions: Subscriptions,
+    subscriptions: SubscriptionList,
     /// What the wildcard does not stand for any more.
     except: BTreeSet<EventName>,
     /// What of that the server has not been heard to leave out since the way back.
     not_left_out: BTreeSet<EventName>,
     phase: Phase,
     /// What the client is subscribed to where the server has taken it in by itself, before its way back was answered.
-    taken_in: Option<Subscriptions>,
+    taken_in: Option<SubscriptionList>,
 }
 
 /// The index of rooms that the client's handles see.
@@ -295,7 +295,7 @@ impl Rooms {
     }
 
     /// The ways back that are to be taken now.
-    pub(super) fn rejoins(&mut self, now: Instant) -> Vec<Join> {
+    pub(super) fn rejoins(&mut self, now: Instant) -> Vec<JoinCommand> {
         let due = |phase| matches!(phase, Phase::Away(at) if at.is_none_or(|at| at <= now));
         let due = self.rooms.iter_mut().filter(|(_, room)| due(room.phase));
         due.map(|(id, room)| {
@@ -330,7 +330,7 @@ impl Room {
         Self {
             shared: Arc::new(shared),
             position: None,
-            subscriptions: Subscriptions::default(),
+            subscriptions: SubscriptionList::default(),
             except: BTreeSet::new(),
             not_left_out: BTreeSet::new(),
             phase: Phase::Here,
@@ -349,7 +349,7 @@ impl Room {
     }
 
     /// The client is here, with these subscriptions. Returns what the wildcard must be narrowed by again.
-    fn settle(&mut self, subscriptions: Subscriptions) -> Vec<Command> {
+    fn settle(&mut self, subscriptions: SubscriptionList) -> Vec<Command> {
         let was_away = std::mem::replace(&mut self.phase, Phase::Here) != Phase::Here;
         self.taken_in = None;
         self.subscriptions = subscriptions;
@@ -381,12 +381,12 @@ impl Room {
     }
 
     /// The join that leads back. The wildcard stands for the names; it is not known which were behind it.
-    fn rejoin(&self, id: &RoomId) -> Join {
+    fn rejoin(&self, id: &RoomId) -> JoinCommand {
         let mut subscriptions = self.subscriptions.clone();
         if subscriptions.wildcard {
             subscriptions.events.clear();
         }
-        Join {
+        JoinCommand {
             room_id: id.clone(),
             subscriptions: Some(subscriptions),
             since: self.position.as_ref().map(Position::since),
@@ -407,7 +407,7 @@ impl Room {
 }
 
 /// Whether one hears something by these subscriptions that one does not by those of before.
-fn widens(subscriptions: &Subscriptions, before: &Subscriptions) -> bool {
+fn widens(subscriptions: &SubscriptionList, before: &SubscriptionList) -> bool {
     !before.wildcard && (subscriptions.wildcard || !subscriptions.events.is_subset(&before.events))
 }
 

@@ -18,7 +18,7 @@ use super::pending::{Answer, Pending, Reply};
 use super::purpose::Purpose;
 use super::rooms::{Rooms, retry_rejoin};
 use crate::id::{ClientId, RoomId, UserId};
-use crate::protocol::{Command, Connect, ErrorCode, Incoming, JoinedRoom, PROTOCOL, Welcome};
+use crate::protocol::{Command, ConnectCommand, ErrorCode, Incoming, JoinedRoom, PROTOCOL, Welcome};
 
 /// What the longest message is taken to be until a server says.
 const USUAL_MESSAGE: usize = 65_536;
@@ -85,7 +85,7 @@ impl Session {
 
     /// The first frame of a connection.
     pub(super) fn greeting(resume: Option<String>, auth: Value) -> Command {
-        Command::Connect(Connect {
+        Command::Connect(ConnectCommand {
             protocol: PROTOCOL,
             auth,
             resume,

@@ -6,7 +6,9 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::json;
-use super::request::{Command, Connect, Cursor, History, Join, NewRoom, Request, Since, Trigger};
+use super::request::{
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, Request, TriggerCommand,
+};
 
 impl Request {
     /// The frame's text.
@@ -21,16 +23,16 @@ impl Request {
 /// One object, `type` and `id` first; what is absent is left out.
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = Fields(serializer.serialize_map(None)?);
+        let mut fields = FieldWriter(serializer.serialize_map(None)?);
         fields.put("type", self.command.kind())?;
         fields.put_some("id", self.id.as_ref())?;
         match &self.command {
-            Command::Connect(Connect { protocol, auth, resume }) => {
+            Command::Connect(ConnectCommand { protocol, auth, resume }) => {
                 fields.put("protocol", protocol)?;
                 fields.put("auth", auth)?;
                 fields.put_some("resume", resume.as_ref())?;
             }
-            Command::Join(Join {
+            Command::Join(JoinCommand {
                 room_id,
                 subscriptions,
                 since,
@@ -46,7 +48,7 @@ impl Serialize for Request {
                 fields.put("roomId", room_id)?;
                 fields.put("event", event)?;
             }
-            Command::Trigger(Trigger {
+            Command::Trigger(TriggerCommand {
                 room_id,
                 event,
                 data,
@@ -59,18 +61,18 @@ impl Serialize for Request {
                 fields.put_some("meta", meta.as_ref())?;
                 fields.put_some("key", key.as_ref())?;
             }
-            Command::History(History { room_id, event, cursor }) => {
+            Command::History(HistoryCommand { room_id, event, cursor }) => {
                 fields.put("roomId", room_id)?;
                 fields.put("event", event)?;
                 let names = match cursor {
-                    Cursor::Index { .. } => ["start", "end"],
-                    Cursor::Before { .. } => ["before", "limit"],
+                    HistoryCursor::Index { .. } => ["start", "end"],
+                    HistoryCursor::Before { .. } => ["before", "limit"],
                 };
-                let (Cursor::Index {
+                let (HistoryCursor::Index {
                     start: first,
                     end: second,
                 }
-                | Cursor::Before {
+                | HistoryCursor::Before {
                     seq: first,
                     limit: second,
                 }) = cursor;
@@ -105,9 +107,9 @@ impl Command {
     }
 }
 
-impl Serialize for Since {
+impl Serialize for LogPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = Fields(serializer.serialize_map(None)?);
+        let mut fields = FieldWriter(serializer.serialize_map(None)?);
         fields.put("epoch", &self.epoch)?;
         fields.put("seq", &self.seq)?;
         fields.0.end()
@@ -116,7 +118,7 @@ impl Serialize for Since {
 
 impl Serialize for NewRoom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = Fields(serializer.serialize_map(None)?);
+        let mut fields = FieldWriter(serializer.serialize_map(None)?);
         fields.put("id", &self.id)?;
         fields.put_some("name", self.name.as_ref())?;
         fields.put_some("description", self.description.as_ref())?;
@@ -126,9 +128,9 @@ impl Serialize for NewRoom {
 }
 
 /// An object as it is written.
-struct Fields<M>(M);
+struct FieldWriter<M>(M);
 
-impl<M: SerializeMap> Fields<M> {
+impl<M: SerializeMap> FieldWriter<M> {
     fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), M::Error> {
         self.0.serialize_entry(name, value)
     }

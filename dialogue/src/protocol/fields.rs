@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::code::ErrorCode;
-use super::json::{Entries, Entry, excerpt};
+use super::json::{Entries, EntryValue, excerpt};
 use crate::id::{EventName, RoomId};
 
 /// What is wrong with a request: a code and a sentence for people.
@@ -58,7 +58,7 @@ impl<'t> Fields<'t> {
         self.take_entry(name).map(Value::from)
     }
 
-    fn take_entry(&mut self, name: &str) -> Option<Entry<'t>> {
+    fn take_entry(&mut self, name: &str) -> Option<EntryValue<'t>> {
         let at = self.entries.iter().position(|(of, _)| of == name)?;
         Some(self.entries.swap_remove(at).1)
     }
@@ -136,16 +136,16 @@ pub(super) trait Field<'t>: Sized {
     /// What the field must be, for people.
     const EXPECTED: &'static str;
 
-    fn from_entry(entry: Entry<'t>) -> Option<Self>;
+    fn from_entry(entry: EntryValue<'t>) -> Option<Self>;
 }
 
 impl Field<'_> for i64 {
     const EXPECTED: &'static str = "an integer of 64 bits";
 
-    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+    fn from_entry(entry: EntryValue<'_>) -> Option<Self> {
         match entry {
-            Entry::Other(value) => value.as_i64(),
-            Entry::Text(_) => None,
+            EntryValue::Other(value) => value.as_i64(),
+            EntryValue::Text(_) => None,
         }
     }
 }
@@ -153,10 +153,10 @@ impl Field<'_> for i64 {
 impl Field<'_> for u64 {
     const EXPECTED: &'static str = "an integer from 0 to 2^64 − 1";
 
-    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+    fn from_entry(entry: EntryValue<'_>) -> Option<Self> {
         match entry {
-            Entry::Other(value) => value.as_u64(),
-            Entry::Text(_) => None,
+            EntryValue::Other(value) => value.as_u64(),
+            EntryValue::Text(_) => None,
         }
     }
 }
@@ -164,10 +164,10 @@ impl Field<'_> for u64 {
 impl<'t> Field<'t> for Cow<'t, str> {
     const EXPECTED: &'static str = "a string";
 
-    fn from_entry(entry: Entry<'t>) -> Option<Self> {
+    fn from_entry(entry: EntryValue<'t>) -> Option<Self> {
         match entry {
-            Entry::Text(text) => Some(text),
-            Entry::Other(_) => None,
+            EntryValue::Text(text) => Some(text),
+            EntryValue::Other(_) => None,
         }
     }
 }
@@ -175,7 +175,7 @@ impl<'t> Field<'t> for Cow<'t, str> {
 impl<'t> Field<'t> for String {
     const EXPECTED: &'static str = <Cow<'t, str>>::EXPECTED;
 
-    fn from_entry(entry: Entry<'t>) -> Option<Self> {
+    fn from_entry(entry: EntryValue<'t>) -> Option<Self> {
         Cow::from_entry(entry).map(Cow::into_owned)
     }
 }
@@ -183,9 +183,9 @@ impl<'t> Field<'t> for String {
 impl Field<'_> for Map<String, Value> {
     const EXPECTED: &'static str = "an object";
 
-    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+    fn from_entry(entry: EntryValue<'_>) -> Option<Self> {
         match entry {
-            Entry::Other(Value::Object(object)) => Some(object),
+            EntryValue::Other(Value::Object(object)) => Some(object),
             _ => None,
         }
     }
@@ -194,9 +194,9 @@ impl Field<'_> for Map<String, Value> {
 impl Field<'_> for Vec<Value> {
     const EXPECTED: &'static str = "an array";
 
-    fn from_entry(entry: Entry<'_>) -> Option<Self> {
+    fn from_entry(entry: EntryValue<'_>) -> Option<Self> {
         match entry {
-            Entry::Other(Value::Array(array)) => Some(array),
+            EntryValue::Other(Value::Array(array)) => Some(array),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::code::ErrorCode;
-use super::subscriptions::{Subscriptions, WILDCARD};
+use super::subscriptions::{SubscriptionList, WILDCARD};
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::schema::Violation;
@@ -90,7 +90,7 @@ pub(crate) struct JoinedRoom {
     pub(crate) room_id: RoomId,
     pub(crate) room_name: String,
     #[serde(deserialize_with = "subscriptions")]
-    pub(crate) subscriptions: Subscriptions,
+    pub(crate) subscriptions: SubscriptionList,
     #[serde(deserialize_with = "token")]
     pub(crate) epoch: String,
     pub(crate) seq: u64,
@@ -128,12 +128,12 @@ pub(crate) struct ErrorFrame {
 
 impl Incoming {
     /// Reads a frame.
-    pub(crate) fn parse(text: &str) -> Result<Self, Malformed> {
+    pub(crate) fn parse(text: &str) -> Result<Self, MalformedFrame> {
         // An array would do for serde: it takes a struct's fields in order as well.
         if !text.trim_start().starts_with('{') {
-            return Err(Malformed("it is not a JSON object".to_owned()));
+            return Err(MalformedFrame("it is not a JSON object".to_owned()));
         }
-        serde_json::from_str(text).map_err(|error| Malformed(error.to_string()))
+        serde_json::from_str(text).map_err(|error| MalformedFrame(error.to_string()))
     }
 
     /// The request that it answers, if it answers one.
@@ -157,7 +157,7 @@ impl Incoming {
 /// Why a frame is none of this protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("the server sent a malformed frame: {0}")]
-pub(crate) struct Malformed(String);
+pub(crate) struct MalformedFrame(String);
 
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, fits: impl FnOnce(&str) -> bool) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -176,9 +176,9 @@ fn room_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RoomId, D::Erro
     bounded(deserializer, RoomId::is_valid).map(RoomId::from)
 }
 
-fn subscriptions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Subscriptions, D::Error> {
+fn subscriptions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SubscriptionList, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
-    let mut subscriptions = Subscriptions::default();
+    let mut subscriptions = SubscriptionList::default();
     for name in names {
         if name == WILDCARD {
             subscriptions.wildcard = true;
@@ -206,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::reply::{LeftReason, RoomInfo, ServerFrame};
+    use crate::protocol::reply::{LeftReason, RoomSummary, ServerFrame};
     use crate::protocol::{EventHead, arbitrary};
 
     fn read(frame: &ServerFrame<'_>) -> Incoming {
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn reads_rooms_as_the_server_writes_them() {
         let (id, ada) = (RoomId::from("own"), UserId::from("ada"));
-        let room = RoomInfo {
+        let room = RoomSummary {
             id: &id,
             name: "Own",
             description: Some("hers"),
@@ -399,7 +399,7 @@ mod tests {
                 let live = Incoming::parse(std::str::from_utf8(frame).unwrap()).unwrap();
                 prop_assert_eq!(live, Incoming::Event(message.clone()));
             }
-            let subscriptions = Subscriptions { wildcard, events };
+            let subscriptions = SubscriptionList { wildcard, events };
             let joined = read(&ServerFrame::Joined {
                 id: Some(1),
                 room_id: &room_id,

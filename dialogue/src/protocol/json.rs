@@ -50,16 +50,16 @@ pub(crate) fn parse_object<'t>(
 }
 
 /// Some entries of an object, in the order in which they came. Few: to look through them takes less than to keep a map.
-pub(crate) type Entries<'t> = Vec<(Cow<'t, str>, Entry<'t>)>;
+pub(crate) type Entries<'t> = Vec<(Cow<'t, str>, EntryValue<'t>)>;
 
 /// An entry's value. A text is where it was in the document, if nothing in it is escaped.
 #[derive(Debug)]
-pub(crate) enum Entry<'t> {
+pub(crate) enum EntryValue<'t> {
     Text(Cow<'t, str>),
     Other(Value),
 }
 
-impl From<Value> for Entry<'_> {
+impl From<Value> for EntryValue<'_> {
     fn from(value: Value) -> Self {
         match value {
             Value::String(text) => Self::Text(text.into()),
@@ -68,11 +68,11 @@ impl From<Value> for Entry<'_> {
     }
 }
 
-impl From<Entry<'_>> for Value {
-    fn from(entry: Entry<'_>) -> Self {
+impl From<EntryValue<'_>> for Value {
+    fn from(entry: EntryValue<'_>) -> Self {
         match entry {
-            Entry::Text(text) => Self::String(text.into_owned()),
-            Entry::Other(other) => other,
+            EntryValue::Text(text) => Self::String(text.into_owned()),
+            EntryValue::Other(other) => other,
         }
     }
 }
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for Outermost {
         let inner = self.strict.descend()?;
         let mut taken: Entries<'de> = Vec::with_capacity(8);
         let mut others = BTreeSet::new();
-        while let Some(key) = entries.next_key_seed(Key)? {
+        while let Some(key) = entries.next_key_seed(BorrowedKey)? {
             let wanted = self.wanted.contains(&&*key);
             let first = if wanted {
                 taken.iter().all(|(name, _)| *name != key)
@@ -140,9 +140,9 @@ impl<'de> Visitor<'de> for Outermost {
 }
 
 /// Reads a key, and leaves it where it is if nothing in it is escaped.
-struct Key;
+struct BorrowedKey;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for BorrowedKey {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
@@ -150,7 +150,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl<'de> Visitor<'de> for Key {
+impl<'de> Visitor<'de> for BorrowedKey {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,54 +170,54 @@ impl<'de> Visitor<'de> for Key {
 struct StrictEntry(Strict);
 
 impl<'de> DeserializeSeed<'de> for StrictEntry {
-    type Value = Entry<'de>;
+    type Value = EntryValue<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entry<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<EntryValue<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for StrictEntry {
-    type Value = Entry<'de>;
+    type Value = EntryValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.expecting(f)
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Entry<'de>, E> {
-        Ok(Entry::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<EntryValue<'de>, E> {
+        Ok(EntryValue::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Entry<'de>, E> {
-        Ok(Entry::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<EntryValue<'de>, E> {
+        Ok(EntryValue::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_unit<E: serde::de::Error>(self) -> Result<Entry<'de>, E> {
-        self.0.visit_unit().map(Entry::Other)
+    fn visit_unit<E: serde::de::Error>(self) -> Result<EntryValue<'de>, E> {
+        self.0.visit_unit().map(EntryValue::Other)
     }
 
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Entry<'de>, E> {
-        self.0.visit_bool(value).map(Entry::Other)
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<EntryValue<'de>, E> {
+        self.0.visit_bool(value).map(EntryValue::Other)
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Entry<'de>, E> {
-        self.0.visit_u64(value).map(Entry::Other)
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<EntryValue<'de>, E> {
+        self.0.visit_u64(value).map(EntryValue::Other)
     }
 
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Entry<'de>, E> {
-        self.0.visit_i64(value).map(Entry::Other)
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<EntryValue<'de>, E> {
+        self.0.visit_i64(value).map(EntryValue::Other)
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Entry<'de>, E> {
-        self.0.visit_f64(value).map(Entry::Other)
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<EntryValue<'de>, E> {
+        self.0.visit_f64(value).map(EntryValue::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Entry<'de>, A::Error> {
-        self.0.visit_seq(elements).map(Entry::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<EntryValue<'de>, A::Error> {
+        self.0.visit_seq(elements).map(EntryValue::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Entry<'de>, A::Error> {
-        self.0.visit_map(entries).map(Entry::Other)
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<EntryValue<'de>, A::Error> {
+        self.0.visit_map(entries).map(EntryValue::Other)
     }
 }
 

@@ -28,9 +28,12 @@ pub(crate) use header::Header;
 #[cfg(feature = "client")]
 pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome};
 pub(crate) use json::MAX_DEPTH;
-pub(crate) use reply::{LeftReason, RoomInfo, ServerFrame};
-pub(crate) use request::{Command, Connect, Cursor, History, Join, NewRoom, Refused, Request, Since, Trigger};
-pub(crate) use subscriptions::Subscriptions;
+pub(crate) use reply::{LeftReason, RoomSummary, ServerFrame};
+pub(crate) use request::{
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, RejectedRequest,
+    Request, TriggerCommand,
+};
+pub(crate) use subscriptions::SubscriptionList;
 #[cfg(feature = "inspector")]
 pub(crate) use {event_frame::write_message as write_event_message, json::parse as parse_json};
 

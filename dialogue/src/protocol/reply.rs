@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::code::ErrorCode;
 use super::event_frame;
 use super::json;
-use super::request::Refused;
-use super::subscriptions::Subscriptions;
+use super::request::RejectedRequest;
+use super::subscriptions::SubscriptionList;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::schema::Violation;
 
@@ -41,7 +41,7 @@ pub(crate) enum ServerFrame<'a> {
         id: Option<i64>,
         room_id: &'a RoomId,
         room_name: &'a str,
-        subscriptions: &'a Subscriptions,
+        subscriptions: &'a SubscriptionList,
         epoch: &'a str,
         seq: u64,
         /// `Some` exactly if the client sent `since`.
@@ -77,13 +77,13 @@ pub(crate) enum ServerFrame<'a> {
     Rooms {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<i64>,
-        rooms: &'a [RoomInfo<'a>],
+        rooms: &'a [RoomSummary<'a>],
         more: bool,
     },
     RoomCreated {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<i64>,
-        room: RoomInfo<'a>,
+        room: RoomSummary<'a>,
     },
     RoomDeleted {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,7 @@ pub(crate) enum ServerFrame<'a> {
 /// What clients are told of a room.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RoomInfo<'a> {
+pub(crate) struct RoomSummary<'a> {
     pub(crate) id: &'a RoomId,
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +130,7 @@ pub(crate) struct RoomInfo<'a> {
     pub(crate) created_by_id: Option<&'a UserId>,
 }
 
-impl RoomInfo<'_> {
+impl RoomSummary<'_> {
     /// How many bytes it takes in a frame, separator included.
     pub(crate) fn encoded_len(&self) -> usize {
         let mut text = Vec::new();
@@ -179,8 +179,8 @@ impl<'a> ServerFrame<'a> {
     }
 }
 
-impl<'a> From<&'a Refused> for ServerFrame<'a> {
-    fn from(refused: &'a Refused) -> Self {
+impl<'a> From<&'a RejectedRequest> for ServerFrame<'a> {
+    fn from(refused: &'a RejectedRequest) -> Self {
         Self::error(refused.id, refused.code, &refused.message)
     }
 }
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn writes_joined_with_the_wildcard_before_the_names() {
-        let subscriptions = Subscriptions {
+        let subscriptions = SubscriptionList {
             wildcard: true,
             events: ["b".into(), "a".into()].into(),
         };
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn writes_rooms_with_what_is_known_of_each() {
         let (chat, own, ada) = ("chat".into(), "own".into(), "ada".into());
-        let bare = RoomInfo {
+        let bare = RoomSummary {
             id: &chat,
             name: "Chat",
             description: None,
@@ -332,7 +332,7 @@ mod tests {
             max_size: None,
             created_by_id: None,
         };
-        let full = RoomInfo {
+        let full = RoomSummary {
             id: &own,
             name: "Own",
             description: Some("hers"),
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn answers_a_refused_request_with_its_id_code_and_message() {
-        let refused = Refused {
+        let refused = RejectedRequest {
             id: Some(8),
             code: ErrorCode::RoomNotFound,
             message: "no room".into(),
@@ -420,7 +420,7 @@ mod tests {
             let live = |message| EventHead::of(message).prepare().finish(message.seq).text;
             let frames: Vec<_> = messages.iter().map(live).collect();
             let (room_id, event) = ("chat".into(), "message".into());
-            let subscriptions = Subscriptions::default();
+            let subscriptions = SubscriptionList::default();
             let history = written(&ServerFrame::History {
                 id: None,
                 room_id: &room_id,

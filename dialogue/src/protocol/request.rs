@@ -12,7 +12,7 @@ use super::PROTOCOL;
 use super::code::ErrorCode;
 use super::fields::{Fields, Problem};
 use super::json::{self, Entries, excerpt};
-use super::subscriptions::{Subscriptions, WILDCARD};
+use super::subscriptions::{SubscriptionList, WILDCARD};
 use crate::id::{EventName, RoomId};
 
 /// The longest list of subscriptions in one `join`: as many as a client may have in all by default.
@@ -62,14 +62,14 @@ pub(crate) struct Request {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Command {
-    Connect(Connect),
-    Join(Join),
+    Connect(ConnectCommand),
+    Join(JoinCommand),
     Leave { room_id: RoomId },
     Subscribe { room_id: RoomId, event: EventName },
     Unsubscribe { room_id: RoomId, event: EventName },
     SubscribeAll { room_id: RoomId },
-    Trigger(Trigger),
-    History(History),
+    Trigger(TriggerCommand),
+    History(HistoryCommand),
     ListRooms { after: Option<RoomId> },
     CreateRoom { room: NewRoom },
     DeleteRoom { room_id: RoomId },
@@ -77,7 +77,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Connect {
+pub(crate) struct ConnectCommand {
     /// If it is not [`PROTOCOL`], the other fields have not been read: another version may mean something else by them.
     pub(crate) protocol: u64,
     /// Whatever the application's `authenticate` understands; `null` if absent.
@@ -87,23 +87,23 @@ pub(crate) struct Connect {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Join {
+pub(crate) struct JoinCommand {
     pub(crate) room_id: RoomId,
     /// `None`: the room's default, or what the member has already.
-    pub(crate) subscriptions: Option<Subscriptions>,
+    pub(crate) subscriptions: Option<SubscriptionList>,
     /// Where the client was when it was last in the room.
-    pub(crate) since: Option<Since>,
+    pub(crate) since: Option<LogPosition>,
 }
 
 /// A position in a room's history.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Since {
+pub(crate) struct LogPosition {
     pub(crate) epoch: String,
     pub(crate) seq: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Trigger {
+pub(crate) struct TriggerCommand {
     pub(crate) room_id: RoomId,
     pub(crate) event: EventName,
     /// `null` if absent.
@@ -114,15 +114,15 @@ pub(crate) struct Trigger {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct History {
+pub(crate) struct HistoryCommand {
     pub(crate) room_id: RoomId,
     pub(crate) event: EventName,
-    pub(crate) cursor: Cursor,
+    pub(crate) cursor: HistoryCursor,
 }
 
 /// Which part of a history is wanted, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cursor {
+pub(crate) enum HistoryCursor {
     /// By index from the newest event, `end` not included and never below `start`. Shifts with each new event.
     Index { start: u64, end: u64 },
     /// The events before a `seq`, at most `limit` of them and at least one. Does not shift.
@@ -143,7 +143,7 @@ pub(crate) struct NewRoom {
 
 /// A frame that is answered with an error without asking anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct RejectedRequest {
     /// The request's `id` if the frame is one JSON object with an integer there, whatever else is wrong with it.
     pub(crate) id: Option<i64>,
     /// `INVALID_REQUEST` for what is malformed; `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` and `LIMIT_EXCEEDED` for what is
@@ -155,20 +155,20 @@ pub(crate) struct Refused {
 
 impl Request {
     /// Reads a frame of at most `max_depth` levels, the outermost object being the first.
-    pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Self, Refused> {
+    pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Self, RejectedRequest> {
         let problem = match json::parse_object(text, max_depth, FIELDS) {
             Ok(Some(entries)) => return Self::from_entries(entries),
             Ok(None) => Problem::invalid("a frame must be a JSON object"),
             Err(error) => Problem::invalid(error.to_string()),
         };
-        Err(Refused {
+        Err(RejectedRequest {
             id: salvage_id(text),
             code: problem.code,
             message: problem.message,
         })
     }
 
-    fn from_entries(entries: Entries<'_>) -> Result<Self, Refused> {
+    fn from_entries(entries: Entries<'_>) -> Result<Self, RejectedRequest> {
         let mut fields = Fields::new(entries);
         let mut id = None;
         let command = fields.optional("id").and_then(|found| {
@@ -177,7 +177,7 @@ impl Request {
         });
         match command.and_then(|command| fields.finish().map(|()| command)) {
             Ok(command) => Ok(Self { id, command }),
-            Err(Problem { code, message }) => Err(Refused { id, code, message }),
+            Err(Problem { code, message }) => Err(RejectedRequest { id, code, message }),
         }
     }
 }
@@ -186,8 +186,8 @@ impl Command {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let kind: Cow<'_, str> = fields.required("type")?;
         Ok(match &*kind {
-            "connect" => Self::Connect(Connect::take(fields)?),
-            "join" => Self::Join(Join::take(fields)?),
+            "connect" => Self::Connect(ConnectCommand::take(fields)?),
+            "join" => Self::Join(JoinCommand::take(fields)?),
             "leave" => Self::Leave {
                 room_id: fields.room_id()?,
             },
@@ -202,8 +202,8 @@ impl Command {
             "subscribeAll" => Self::SubscribeAll {
                 room_id: fields.room_id()?,
             },
-            "trigger" => Self::Trigger(Trigger::take(fields)?),
-            "history" => Self::History(History::take(fields)?),
+            "trigger" => Self::Trigger(TriggerCommand::take(fields)?),
+            "history" => Self::History(HistoryCommand::take(fields)?),
             "listRooms" => Self::ListRooms { after: after(fields)? },
             "createRoom" => Self::CreateRoom {
                 room: NewRoom::take(fields)?,
@@ -217,7 +217,7 @@ impl Command {
     }
 }
 
-impl Connect {
+impl ConnectCommand {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let protocol = fields.required("protocol")?;
         if protocol != PROTOCOL {
@@ -235,17 +235,17 @@ impl Connect {
     }
 }
 
-impl Join {
+impl JoinCommand {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         Ok(Self {
             room_id: fields.room_id()?,
-            since: fields.optional("since")?.map(Since::from_object).transpose()?,
+            since: fields.optional("since")?.map(LogPosition::from_object).transpose()?,
             subscriptions: subscriptions(fields)?,
         })
     }
 }
 
-impl Since {
+impl LogPosition {
     fn from_object(object: Map<String, Value>) -> Result<Self, Problem> {
         let mut fields = Fields::at("since.", object);
         Ok(Self {
@@ -255,7 +255,7 @@ impl Since {
     }
 }
 
-impl Trigger {
+impl TriggerCommand {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         Ok(Self {
             room_id: fields.room_id()?,
@@ -267,17 +267,17 @@ impl Trigger {
     }
 }
 
-impl History {
+impl HistoryCommand {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         Ok(Self {
             room_id: fields.room_id()?,
             event: fields.event()?,
-            cursor: Cursor::take(fields)?,
+            cursor: HistoryCursor::take(fields)?,
         })
     }
 }
 
-impl Cursor {
+impl HistoryCursor {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let (start, end) = (fields.optional("start")?, fields.optional("end")?);
         let (before, limit) = (fields.optional("before")?, fields.optional("limit")?);
@@ -325,7 +325,7 @@ impl NewRoom {
     }
 }
 
-fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<Subscriptions>, Problem> {
+fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<SubscriptionList>, Problem> {
     let Some(list) = fields.optional::<Vec<Value>>("subscriptions")? else {
         return Ok(None);
     };
@@ -335,7 +335,7 @@ fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<Subscriptions>, Probl
             message: format!("more than {MAX_SUBSCRIPTIONS} subscriptions in one request"),
         });
     }
-    let mut subscriptions = Subscriptions::default();
+    let mut subscriptions = SubscriptionList::default();
     for entry in list {
         let Some(name) = entry.as_str() else {
             return Err(fields.malformed("subscriptions", "an array of strings"));

@@ -14,14 +14,14 @@ pub(super) const WILDCARD: &str = "*";
 
 /// What a client asks for in `join`, and what it is told in `joined`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Subscriptions {
+pub(crate) struct SubscriptionList {
     /// Every event, also such as the room does not know by name.
     pub(crate) wildcard: bool,
     /// The events by name.
     pub(crate) events: BTreeSet<EventName>,
 }
 
-impl Subscriptions {
+impl SubscriptionList {
     /// The names, preceded by `*` if the wildcard is among them.
     pub(crate) fn into_names(self) -> Vec<EventName> {
         let wildcard = self.wildcard.then(|| EventName::from(WILDCARD));
@@ -30,7 +30,7 @@ impl Subscriptions {
 }
 
 /// A list of names, preceded by `*` if the wildcard is among them.
-impl Serialize for Subscriptions {
+impl Serialize for SubscriptionList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(usize::from(self.wildcard) + self.events.len()))?;
         if self.wildcard {

@@ -70,7 +70,7 @@ impl RoomCell {
     }
 
     /// Turns what a client asked for into subscriptions; an error names the event that the room does not have.
-    pub(crate) fn wanted(&self, names: protocol::Subscriptions) -> Result<Subscriptions, EventName> {
+    pub(crate) fn wanted(&self, names: protocol::SubscriptionList) -> Result<Subscriptions, EventName> {
         if let Some(unknown) = names.events.iter().find(|name| !self.template.policy.knows(name)) {
             return Err(unknown.clone());
         }
@@ -82,13 +82,13 @@ impl RoomCell {
     }
 
     /// The names behind subscriptions: under the wildcard, those of the room's events that it stands for.
-    pub(crate) fn names_of(&self, subscriptions: &Subscriptions) -> protocol::Subscriptions {
+    pub(crate) fn names_of(&self, subscriptions: &Subscriptions) -> protocol::SubscriptionList {
         match subscriptions {
-            Subscriptions::Named(names) => protocol::Subscriptions {
+            Subscriptions::Named(names) => protocol::SubscriptionList {
                 wildcard: false,
                 events: names.clone(),
             },
-            Subscriptions::All { except } => protocol::Subscriptions {
+            Subscriptions::All { except } => protocol::SubscriptionList {
                 wildcard: true,
                 events: self
                     .template

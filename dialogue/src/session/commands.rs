@@ -12,7 +12,10 @@ use crate::connection::{ClientState, Frame, Handshake};
 use crate::containment::contain_panic;
 use crate::id::{EventName, RoomId};
 use crate::log::Cursor;
-use crate::protocol::{self, Command, ErrorCode, History, Join, NewRoom, PROTOCOL, Refused, Request, ServerFrame};
+use crate::protocol::{
+    Command, ConnectCommand, ErrorCode, HistoryCommand, HistoryCursor, JoinCommand, NewRoom, PROTOCOL, RejectedRequest,
+    Request, ServerFrame, TriggerCommand,
+};
 use crate::room::RoomCell;
 use crate::runtime::{
     Core, Draft, JoinRequest, by_client, create_for, delete_room, info, join, leave, page, recheck_rooms, subscribe,
@@ -87,7 +90,7 @@ impl Conversation {
     }
 
     /// Answers a frame that is no request.
-    pub(crate) fn refuse(&self, refused: Refused) {
+    pub(crate) fn refuse(&self, refused: RejectedRequest) {
         let id = refused.id;
         self.reply(error_frame(id, &Failure::from(refused), None, None));
     }
@@ -173,7 +176,7 @@ impl Conversation {
     }
 
     /// A later `connect` renews the session of the same user.
-    async fn refresh(&self, id: Option<i64>, connect: protocol::Connect) -> Result<Reply, Failure> {
+    async fn refresh(&self, id: Option<i64>, connect: ConnectCommand) -> Result<Reply, Failure> {
         if connect.protocol != PROTOCOL {
             return Err(Failure::new(
                 ErrorCode::UnsupportedProtocol,
@@ -204,7 +207,7 @@ impl Conversation {
         Ok(Some(connected_frame(&self.core, &self.client, id)))
     }
 
-    async fn join(&self, id: Option<i64>, wanted: Join) -> Result<Reply, Failure> {
+    async fn join(&self, id: Option<i64>, wanted: JoinCommand) -> Result<Reply, Failure> {
         let request = JoinRequest {
             id,
             wanted: wanted.subscriptions,
@@ -240,7 +243,7 @@ impl Conversation {
         Ok(ok(id, Some(seq)))
     }
 
-    async fn trigger(&self, id: Option<i64>, trigger: protocol::Trigger) -> Result<Reply, Failure> {
+    async fn trigger(&self, id: Option<i64>, trigger: TriggerCommand) -> Result<Reply, Failure> {
         let room = self.room(&trigger.room_id)?;
         let draft = Draft {
             event: trigger.event,
@@ -260,7 +263,7 @@ impl Conversation {
         Ok(ok(id, delivery.seq))
     }
 
-    async fn history(&self, id: Option<i64>, wanted: History) -> Result<Reply, Failure> {
+    async fn history(&self, id: Option<i64>, wanted: HistoryCommand) -> Result<Reply, Failure> {
         let room = self.room(&wanted.room_id)?;
         let member = |room: &RoomCell| room.lock().local.contains(self.client.key);
         if !member(&room) {
@@ -270,11 +273,11 @@ impl Conversation {
             return Err(Failure::new(ErrorCode::EventNotAllowed, "the room has no such event"));
         }
         let cursor = match wanted.cursor {
-            protocol::Cursor::Index { start, end } => Cursor::Index {
+            HistoryCursor::Index { start, end } => Cursor::Index {
                 start: index(start),
                 end: index(end),
             },
-            protocol::Cursor::Before { seq, limit } => Cursor::Before {
+            HistoryCursor::Before { seq, limit } => Cursor::Before {
                 seq,
                 limit: index(limit),
             },
@@ -363,7 +366,7 @@ impl Subject {
     fn of(command: &Command) -> Self {
         let (room_id, event) = match command {
             Command::Connect(_) | Command::ListRooms { .. } | Command::Ping => return Self::default(),
-            Command::Join(Join { room_id, .. })
+            Command::Join(JoinCommand { room_id, .. })
             | Command::Leave { room_id }
             | Command::SubscribeAll { room_id }
             | Command::DeleteRoom { room_id }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::id::{EventName, RoomId};
-use crate::protocol::{ErrorCode, Refused, ServerFrame};
+use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
 use crate::runtime::{ClientCreateError, JoinError, Rejected};
 use crate::schema::Violation;
 
@@ -67,8 +67,8 @@ pub(crate) fn error_frame(
     .encode()
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
+impl From<RejectedRequest> for Failure {
+    fn from(refused: RejectedRequest) -> Self {
         Self::new(refused.code, refused.message)
     }
 }

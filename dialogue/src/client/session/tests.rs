@@ -6,7 +6,7 @@ use crate::client::buffer::{Bounds, Buffer, Next};
 use crate::client::hearing::Since;
 use crate::client::rooms::RoomIndex;
 use crate::client::turn::Placed;
-use crate::protocol::{Join, Trigger};
+use crate::protocol::{JoinCommand, TriggerCommand};
 
 const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
 
@@ -73,7 +73,7 @@ fn welcome(expires_in: Option<u64>) -> Welcome {
 }
 
 fn join() -> Command {
-    Command::Join(Join {
+    Command::Join(JoinCommand {
         room_id: "chat".into(),
         subscriptions: None,
         since: None,
@@ -158,7 +158,7 @@ async fn a_repeated_trigger_that_is_refused_before_its_key_is_looked_up_is_unkno
     ] {
         let mut connected = Connected::new(None);
         connected.join(1);
-        let mut outcome = connected.ask(Command::Trigger(Trigger {
+        let mut outcome = connected.ask(Command::Trigger(TriggerCommand {
             room_id: "chat".into(),
             event: "message".into(),
             data: json!(null),

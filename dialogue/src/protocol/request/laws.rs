@@ -80,11 +80,11 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             fields["resume"] = json!(resume);
         }
         let protocol = 1;
-        (Command::Connect(Connect { protocol, auth, resume }), fields)
+        (Command::Connect(ConnectCommand { protocol, auth, resume }), fields)
     });
     let subscriptions = (any::<bool>(), prop::collection::btree_set(event(), 0..4))
-        .prop_map(|(wildcard, events)| Subscriptions { wildcard, events });
-    let since = any::<(String, u64)>().prop_map(|(epoch, seq)| Since { epoch, seq });
+        .prop_map(|(wildcard, events)| SubscriptionList { wildcard, events });
+    let since = any::<(String, u64)>().prop_map(|(epoch, seq)| LogPosition { epoch, seq });
     let join = (room(), prop::option::of(subscriptions), prop::option::of(since)).prop_map(
         |(room_id, subscriptions, since)| {
             let mut fields = json!({ "type": "join", "roomId": room_id });
@@ -94,7 +94,7 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             if let Some(since) = &since {
                 fields["since"] = json!({ "epoch": since.epoch, "seq": since.seq });
             }
-            let join = Join {
+            let join = JoinCommand {
                 room_id,
                 subscriptions,
                 since,
@@ -117,7 +117,7 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             if let Some(key) = &key {
                 fields["key"] = json!(key);
             }
-            let trigger = Trigger {
+            let trigger = TriggerCommand {
                 room_id,
                 event,
                 data,
@@ -132,14 +132,14 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             let (start, end) = (a.min(b), a.max(b));
             fields["start"] = json!(start);
             fields["end"] = json!(end);
-            Cursor::Index { start, end }
+            HistoryCursor::Index { start, end }
         } else {
             let (seq, limit) = (a, b.max(1));
             fields["before"] = json!(seq);
             fields["limit"] = json!(limit);
-            Cursor::Before { seq, limit }
+            HistoryCursor::Before { seq, limit }
         };
-        (Command::History(History { room_id, event, cursor }), fields)
+        (Command::History(HistoryCommand { room_id, event, cursor }), fields)
     });
     let create = (
         room(),

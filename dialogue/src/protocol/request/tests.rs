@@ -10,7 +10,7 @@ fn parse(text: &str) -> Command {
     Request::parse(text, DEPTH).unwrap().command
 }
 
-fn refused(text: &str) -> Refused {
+fn refused(text: &str) -> RejectedRequest {
     Request::parse(text, DEPTH).expect_err(text)
 }
 
@@ -18,7 +18,7 @@ fn refused(text: &str) -> Refused {
 fn fields_that_are_absent_take_their_defaults() {
     assert_eq!(
         parse(r#"{"type":"connect","protocol":1}"#),
-        Command::Connect(Connect {
+        Command::Connect(ConnectCommand {
             protocol: 1,
             auth: Value::Null,
             resume: None,
@@ -26,7 +26,7 @@ fn fields_that_are_absent_take_their_defaults() {
     );
     assert_eq!(
         parse(r#"{"type":"join","roomId":"chat"}"#),
-        Command::Join(Join {
+        Command::Join(JoinCommand {
             room_id: "chat".into(),
             subscriptions: None,
             since: None,
@@ -34,7 +34,7 @@ fn fields_that_are_absent_take_their_defaults() {
     );
     assert_eq!(
         parse(r#"{"type":"trigger","roomId":"chat","event":"wave"}"#),
-        Command::Trigger(Trigger {
+        Command::Trigger(TriggerCommand {
             room_id: "chat".into(),
             event: "wave".into(),
             data: Value::Null,
@@ -46,9 +46,9 @@ fn fields_that_are_absent_take_their_defaults() {
         Command::History(history) => history.cursor,
         other => panic!("{other:?}"),
     };
-    assert_eq!(cursor(""), Cursor::Index { start: 0, end: 50 });
-    assert_eq!(cursor(r#","start":50"#), Cursor::Index { start: 50, end: 50 });
-    assert_eq!(cursor(r#","before":7"#), Cursor::Before { seq: 7, limit: 50 });
+    assert_eq!(cursor(""), HistoryCursor::Index { start: 0, end: 50 });
+    assert_eq!(cursor(r#","start":50"#), HistoryCursor::Index { start: 50, end: 50 });
+    assert_eq!(cursor(r#","before":7"#), HistoryCursor::Before { seq: 7, limit: 50 });
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn null_is_data_as_good_as_any() {
     let text = r#"{"type":"trigger","roomId":"chat","event":"wave","data":null}"#;
     assert!(matches!(
         parse(text),
-        Command::Trigger(Trigger { data: Value::Null, .. })
+        Command::Trigger(TriggerCommand { data: Value::Null, .. })
     ));
     assert!(Request::parse(r#"{"type":"connect","protocol":1,"auth":null}"#, DEPTH).is_ok());
 }
@@ -66,7 +66,7 @@ fn another_protocol_is_told_apart_whatever_its_fields_are() {
     let text = r#"{"type":"connect","protocol":2,"resume":7,"auth":{"token":"x"}}"#;
     assert_eq!(
         parse(text),
-        Command::Connect(Connect {
+        Command::Connect(ConnectCommand {
             protocol: 2,
             auth: Value::Null,
             resume: None,
@@ -80,13 +80,15 @@ fn the_wildcard_among_subscriptions_is_no_event_name() {
     let Command::Join(join) = parse(text) else {
         panic!("no join");
     };
-    let expected = Subscriptions {
+    let expected = SubscriptionList {
         wildcard: true,
         events: ["a".into(), "b".into()].into(),
     };
     assert_eq!(join.subscriptions, Some(expected));
     let none = parse(r#"{"type":"join","roomId":"chat","subscriptions":[]}"#);
-    assert!(matches!(none, Command::Join(Join { subscriptions: Some(list), .. }) if list == Subscriptions::default()));
+    assert!(
+        matches!(none, Command::Join(JoinCommand { subscriptions: Some(list), .. }) if list == SubscriptionList::default())
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::id::EventName;
 use crate::limits::Limits;
 use crate::log::archive_queue::{HandOver, MAX_WAITING, Series};
 use crate::log::{Bounds, Evicted, HistoryManager, Recovery, StoredEvent};
-use crate::protocol::Since;
+use crate::protocol::LogPosition;
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::rooms::registry::Rooms;
@@ -138,7 +138,7 @@ impl History {
     pub(in crate::runtime) fn missed(
         &self,
         room: &RoomCell,
-        since: &Since,
+        since: &LogPosition,
         top: u64,
         subscriptions: &Subscriptions,
     ) -> Option<Vec<Bytes>> {

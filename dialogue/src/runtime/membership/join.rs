@@ -6,7 +6,7 @@ use super::join_error::JoinError;
 use super::leave::leave;
 use super::seat::{NotSeated, SeatRequest, take_seat};
 use crate::connection::ClientState;
-use crate::protocol::{self, LeftReason, Since};
+use crate::protocol::{self, LeftReason, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
@@ -21,9 +21,9 @@ pub(crate) struct JoinRequest {
     /// The request's id, repeated in the reply.
     pub(crate) id: Option<i64>,
     /// The subscriptions; the room's default if `None`.
-    pub(crate) wanted: Option<protocol::Subscriptions>,
+    pub(crate) wanted: Option<protocol::SubscriptionList>,
     /// The client's position when it was last in the room.
-    pub(crate) since: Option<Since>,
+    pub(crate) since: Option<LogPosition>,
     /// The incarnation of the room, if only that one is meant. No room is created on demand then.
     pub(crate) epoch: Option<String>,
 }

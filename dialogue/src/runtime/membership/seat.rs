@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::join_error::JoinError;
 use crate::connection::{ClientState, Frame};
 use crate::limits::Limits;
-use crate::protocol::{ServerFrame, Since};
+use crate::protocol::{LogPosition, ServerFrame};
 use crate::room::{NoSeat, RoomCell, RoomState, Subscriptions};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
@@ -23,7 +23,7 @@ pub(super) struct SeatRequest<'a> {
     /// The subscriptions, if the client names them.
     pub(super) subscriptions: Option<Subscriptions>,
     /// The client's position in the room, if it has been there before.
-    pub(super) since: Option<&'a Since>,
+    pub(super) since: Option<&'a LogPosition>,
 }
 
 /// Why a client has no seat.
@@ -135,7 +135,7 @@ fn replay(
     state: &mut State,
     subscriptions: &Subscriptions,
     was_member: bool,
-    since: Option<&Since>,
+    since: Option<&LogPosition>,
 ) -> (Option<bool>, Vec<Bytes>) {
     let recovery = since.map(|since| match was_member {
         // A member that has been sent everything receives nothing twice. Otherwise, what it missed cannot be replayed in

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::registry::NotAdded;
 use crate::connection::ClientState;
-use crate::protocol::{RoomInfo, ServerFrame};
+use crate::protocol::{RoomSummary, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::definition::Told;
@@ -58,8 +58,8 @@ fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &
 }
 
 /// What clients are told of a room.
-pub(crate) fn info(room: &RoomCell) -> RoomInfo<'_> {
-    RoomInfo {
+pub(crate) fn info(room: &RoomCell) -> RoomSummary<'_> {
+    RoomSummary {
         id: &room.id,
         name: &room.template.name,
         description: room.template.description.as_deref(),
