@@ -16,10 +16,10 @@ use super::{Close, Outbox};
 
 /// After how many outboxes other tasks have a turn, a fraction of a millisecond. What they queue meanwhile goes to most readers
 /// of a room with the same write, so that more turns are cheaper, not dearer.
-const OUTBOXES_AT_ONCE: usize = 32;
+const OUTBOXES_PER_YIELD: usize = 32;
 
 /// How much memory for waiting outboxes is kept from one turn to the next: a burst's is not.
-const KEPT_OUTBOXES: usize = 256;
+const KEPT_CAPACITY: usize = 256;
 
 /// The flushers of a server: for each runtime that serves connections, as many as it has threads, so that each can be busy.
 #[derive(Default)]
@@ -59,11 +59,11 @@ impl Flushers {
 /// An outbox stays in line while it waits for its turn, so that what is queued meanwhile goes with the same write.
 #[derive(Default)]
 pub(crate) struct Flusher {
-    waiting: Mutex<Waiting>,
+    queue: Mutex<FlushQueue>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct FlushQueue {
     outboxes: Vec<Arc<Outbox>>,
     /// The task, if it waits for outboxes.
     task: Option<Waker>,
@@ -72,10 +72,10 @@ struct Waiting {
 impl Flusher {
     /// Has an outbox sent from.
     pub(super) fn add(&self, outbox: Arc<Outbox>) {
-        let mut waiting = self.waiting.lock();
-        waiting.outboxes.push(outbox);
-        let task = waiting.task.take();
-        drop(waiting);
+        let mut queue = self.queue.lock();
+        queue.outboxes.push(outbox);
+        let task = queue.task.take();
+        drop(queue);
         if let Some(task) = task {
             task.wake();
         }
@@ -83,12 +83,12 @@ impl Flusher {
 
     /// Takes all that wait into `outboxes`, which is empty.
     fn poll_take(&self, outboxes: &mut Vec<Arc<Outbox>>, context: &mut Context<'_>) -> Poll<()> {
-        let mut waiting = self.waiting.lock();
-        if waiting.outboxes.is_empty() {
-            waiting.task = Some(context.waker().clone());
+        let mut queue = self.queue.lock();
+        if queue.outboxes.is_empty() {
+            queue.task = Some(context.waker().clone());
             return Poll::Pending;
         }
-        std::mem::swap(&mut waiting.outboxes, outboxes);
+        std::mem::swap(&mut queue.outboxes, outboxes);
         Poll::Ready(())
     }
 }
@@ -96,7 +96,7 @@ impl Flusher {
 impl Drop for Flusher {
     fn drop(&mut self) {
         // So that it sees the end.
-        if let Some(task) = self.waiting.get_mut().task.take() {
+        if let Some(task) = self.queue.get_mut().task.take() {
             task.wake();
         }
     }
@@ -112,7 +112,7 @@ async fn run(flusher: Weak<Flusher>) {
     };
     while poll_fn(|context| take(&mut outboxes, context)).await {
         for (number, outbox) in outboxes.drain(..).enumerate() {
-            if number > 0 && number % OUTBOXES_AT_ONCE == 0 {
+            if number > 0 && number % OUTBOXES_PER_YIELD == 0 {
                 yield_now().await;
             }
             // A stream that panics is its connection's trouble, not that of all who come after it.
@@ -121,7 +121,7 @@ async fn run(flusher: Weak<Flusher>) {
                 batch = VecDeque::new();
             }
         }
-        if outboxes.capacity() > KEPT_OUTBOXES {
+        if outboxes.capacity() > KEPT_CAPACITY {
             outboxes = Vec::new();
         }
     }
@@ -132,7 +132,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::connection::{Frame, Line, Written};
+    use crate::connection::{Frame, Sender, Written};
     use crate::limits::Limits;
 
     /// A line that takes everything, and counts it; or panics.
@@ -142,7 +142,7 @@ mod tests {
         panics: bool,
     }
 
-    impl Line for Counting {
+    impl Sender for Counting {
         fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>) {
             assert!(!self.panics, "as it is told to");
             let mut written = Written::default();
@@ -157,15 +157,15 @@ mod tests {
         }
     }
 
-    fn connected(line: &Arc<Counting>, flushers: &Flushers) -> Arc<Outbox> {
+    fn connected(sender: &Arc<Counting>, flushers: &Flushers) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        outbox.attach(Arc::clone(line) as Arc<dyn Line>, flushers.assign());
+        outbox.attach(Arc::clone(sender) as Arc<dyn Sender>, flushers.assign());
         outbox
     }
 
     /// Lets the flushers run until nothing waits.
     async fn flushed(outboxes: &[Arc<Outbox>]) {
-        while outboxes.iter().any(|outbox| !outbox.waiting().is_empty()) {
+        while outboxes.iter().any(|outbox| !outbox.queued().is_empty()) {
             yield_now().await;
         }
     }
@@ -176,22 +176,24 @@ mod tests {
 
     #[tokio::test]
     async fn one_task_sends_from_many_outboxes_each_frame_once() {
-        let (line, flushers) = (Arc::new(Counting::default()), Flushers::default());
+        let (sender, flushers) = (Arc::new(Counting::default()), Flushers::default());
         let before = Handle::current().metrics().num_alive_tasks();
-        let outboxes: Vec<_> = (0..3 * OUTBOXES_AT_ONCE).map(|_| connected(&line, &flushers)).collect();
+        let outboxes: Vec<_> = (0..3 * OUTBOXES_PER_YIELD)
+            .map(|_| connected(&sender, &flushers))
+            .collect();
         assert!(
             outboxes
                 .iter()
                 .all(|outbox| outbox.push(frame()) && outbox.push(frame()))
         );
         assert_eq!(Handle::current().metrics().num_alive_tasks(), before + 1);
-        assert_eq!(line.sent.load(Ordering::Relaxed), 0, "who queues does not send");
+        assert_eq!(sender.sent.load(Ordering::Relaxed), 0, "who queues does not send");
         flushed(&outboxes).await;
-        assert_eq!(line.sent.load(Ordering::Relaxed), 2 * outboxes.len());
+        assert_eq!(sender.sent.load(Ordering::Relaxed), 2 * outboxes.len());
         // Once all has been sent, the next frame begins anew.
         assert!(outboxes[0].push(frame()));
         flushed(&outboxes).await;
-        assert_eq!(line.sent.load(Ordering::Relaxed), 2 * outboxes.len() + 1);
+        assert_eq!(sender.sent.load(Ordering::Relaxed), 2 * outboxes.len() + 1);
         // And the task ends with the last connection.
         drop(outboxes);
         while Handle::current().metrics().num_alive_tasks() > before {
@@ -219,17 +221,17 @@ mod tests {
 
     #[test]
     fn a_server_outlives_the_runtime_that_it_was_first_used_in() {
-        let (line, flushers) = (Arc::new(Counting::default()), Flushers::default());
+        let (sender, flushers) = (Arc::new(Counting::default()), Flushers::default());
         for sent in 1..=2 {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let outbox = connected(&line, &flushers);
+                let outbox = connected(&sender, &flushers);
                 assert!(outbox.push(frame()));
                 flushed(&[outbox]).await;
             });
-            assert_eq!(line.sent.load(Ordering::Relaxed), sent);
+            assert_eq!(sender.sent.load(Ordering::Relaxed), sent);
         }
         assert_eq!(flushers.runtimes.lock().len(), 1, "what belonged to the first is gone");
     }

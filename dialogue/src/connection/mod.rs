@@ -9,5 +9,5 @@ mod state;
 
 pub(crate) use flusher::{Flusher, Flushers};
 pub use identity::{Handshake, Identity, Refusal};
-pub(crate) use outbox::{Close, Frame, Line, Outbox, Written};
-pub(crate) use state::{ClientKey, ClientState, Membership, Session};
+pub(crate) use outbox::{Close, Frame, Outbox, Sender, Written};
+pub(crate) use state::{AuthSession, ClientKey, ClientState, Membership};

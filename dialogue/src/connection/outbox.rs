@@ -1,7 +1,7 @@
 //! What waits to be sent to one client: a bounded queue of shared frames.
 //!
 //! Queueing never waits and never runs foreign code, so it is safe under a room's lock. Payloads are shared by all their
-//! readers. Knows no socket: a [`Line`], which the transport makes, takes frames out.
+//! readers. Knows no socket: a [`Sender`], which the transport makes, takes frames out.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -71,7 +71,7 @@ impl Frame {
 }
 
 /// The sending half of a connection.
-pub(crate) trait Line: Send + Sync {
+pub(crate) trait Sender: Send + Sync {
     /// Sends what waits in `outbox`, as far as the socket takes it at once, and sees to it that the rest follows when the
     /// socket takes more. Never waits. `batch` is empty, and left empty: memory to work with.
     fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>);
@@ -79,53 +79,53 @@ pub(crate) trait Line: Send + Sync {
 
 /// A bounded queue of frames, with one line that takes them out.
 pub(crate) struct Outbox {
-    queue: Mutex<Queue>,
-    sending: OnceLock<Sending>,
+    queue: Mutex<FrameQueue>,
+    send_path: OnceLock<SendPath>,
     max_frames: usize,
     max_bytes: usize,
 }
 
 /// How what waits is sent.
-struct Sending {
-    line: Arc<dyn Line>,
+struct SendPath {
+    sender: Arc<dyn Sender>,
     flusher: Arc<Flusher>,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct FrameQueue {
     frames: VecDeque<Frame>,
     /// Bytes of `frames` and of what the line has taken and not yet written.
     bytes: usize,
     /// Frames that the line has taken and not yet written.
     taken: usize,
     /// Somebody sends what waits, or is about to: nobody else needs to.
-    attended: bool,
+    flushing: bool,
     close: Option<Close>,
-    writer: Option<Waker>,
-    watcher: Option<Waker>,
+    sender_waiter: Option<Waker>,
+    close_waiter: Option<Waker>,
     /// Waits until less waits.
-    patient: Option<Waker>,
+    space_waiter: Option<Waker>,
 }
 
 impl Outbox {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             queue: Mutex::default(),
-            sending: OnceLock::new(),
+            send_path: OnceLock::new(),
             max_frames: limits.queue_frames,
             max_bytes: limits.queue_bytes,
         }
     }
 
     /// Gives the outbox its line, and who calls for it. Once.
-    pub(crate) fn attach(&self, line: Arc<dyn Line>, flusher: Arc<Flusher>) {
-        let _ = self.sending.set(Sending { line, flusher });
+    pub(crate) fn attach(&self, sender: Arc<dyn Sender>, flusher: Arc<Flusher>) {
+        let _ = self.send_path.set(SendPath { sender, flusher });
     }
 
     /// Sends what waits. For the flusher.
     pub(super) fn send(self: &Arc<Self>, batch: &mut VecDeque<Frame>) {
-        if let Some(sending) = self.sending.get() {
-            Arc::clone(&sending.line).send(self, batch);
+        if let Some(send_path) = self.send_path.get() {
+            Arc::clone(&send_path.sender).send(self, batch);
         }
     }
 
@@ -139,20 +139,20 @@ impl Outbox {
         let full =
             queue.frames.len() + queue.taken >= self.max_frames || queue.bytes + frame.bytes().len() > self.max_bytes;
         if full {
-            queue.end(Close::now(CloseCode::SlowConsumer, "the client reads too slowly"));
-            let wakers = queue.wakers();
+            queue.set_close(Close::now(CloseCode::SlowConsumer, "the client reads too slowly"));
+            let wakers = queue.take_close_wakers();
             drop(queue);
             wakers.into_iter().flatten().for_each(Waker::wake);
             return false;
         }
         queue.bytes += frame.bytes().len();
         queue.frames.push_back(frame);
-        let attended = std::mem::replace(&mut queue.attended, true);
+        let flushing = std::mem::replace(&mut queue.flushing, true);
         drop(queue);
-        if let Some(sending) = self.sending.get()
-            && !attended
+        if let Some(send_path) = self.send_path.get()
+            && !flushing
         {
-            sending.flusher.add(Arc::clone(self));
+            send_path.flusher.add(Arc::clone(self));
         }
         true
     }
@@ -163,25 +163,25 @@ impl Outbox {
         match &queue.close {
             Some(_) if close.flush => return,
             Some(earlier) if !earlier.flush => return,
-            _ => queue.end(close),
+            _ => queue.set_close(close),
         }
-        let wakers = queue.wakers();
+        let wakers = queue.take_close_wakers();
         drop(queue);
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Ends the connection at once: what waits is dropped, and `farewell` sent instead if the reader takes it.
-    pub(crate) fn cut(&self, code: CloseCode, reason: &str, farewell: impl IntoIterator<Item = Frame>) {
+    pub(crate) fn abort(&self, code: CloseCode, reason: &str, last_frames: impl IntoIterator<Item = Frame>) {
         let mut queue = self.queue.lock();
-        if queue.is_cut() {
+        if queue.is_aborted() {
             return;
         }
-        queue.end(Close::now(code, reason));
-        for frame in farewell {
+        queue.set_close(Close::now(code, reason));
+        for frame in last_frames {
             queue.bytes += frame.bytes().len();
             queue.frames.push_back(frame);
         }
-        let wakers = queue.wakers();
+        let wakers = queue.take_close_wakers();
         drop(queue);
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
@@ -198,7 +198,7 @@ impl Outbox {
             if queue.close.is_some() {
                 return Poll::Ready(());
             }
-            register(&mut queue.watcher, context);
+            register(&mut queue.close_waiter, context);
             Poll::Pending
         })
         .await;
@@ -206,35 +206,35 @@ impl Outbox {
 
     /// Waits until a reply of `bytes` fits behind what waits, with as much to spare as waits before it. For one waiter, who
     /// waits for the end of the connection too.
-    pub(crate) async fn fits(&self, bytes: usize) {
+    pub(crate) async fn wait_for_space(&self, bytes: usize) {
         let enough = self.max_bytes.saturating_sub(bytes) / 2;
         std::future::poll_fn(|context| {
             let mut queue = self.queue.lock();
             if queue.bytes <= enough && queue.frames.len() + queue.taken <= self.max_frames / 2 {
                 return Poll::Ready(());
             }
-            register(&mut queue.patient, context);
+            register(&mut queue.space_waiter, context);
             Poll::Pending
         })
         .await;
     }
 
     /// Waits until the connection is ending. For the line.
-    pub(crate) fn poll_closing(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_end(context, |queue| queue.close.is_some())
     }
 
     /// Waits until the connection is to end without sending what waits. For who has the line.
-    pub(crate) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.poll_end(context, Queue::is_cut)
+    pub(crate) fn poll_aborted(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_end(context, FrameQueue::is_aborted)
     }
 
-    fn poll_end(&self, context: &mut Context<'_>, is_end: impl FnOnce(&Queue) -> bool) -> Poll<()> {
+    fn poll_end(&self, context: &mut Context<'_>, is_end: impl FnOnce(&FrameQueue) -> bool) -> Poll<()> {
         let mut queue = self.queue.lock();
         if is_end(&queue) {
             return Poll::Ready(());
         }
-        register(&mut queue.writer, context);
+        register(&mut queue.sender_waiter, context);
         Poll::Pending
     }
 
@@ -243,20 +243,20 @@ impl Outbox {
     /// Nothing is to be sent any more once the connection is cut. For the line.
     pub(crate) fn refill(&self, batch: &mut VecDeque<Frame>, written: Written, max: usize) -> bool {
         let mut queue = self.queue.lock();
-        let patient = queue.note(written);
-        if !queue.is_cut() && batch.is_empty() {
+        let space_waiter = queue.record_written(written);
+        if !queue.is_aborted() && batch.is_empty() {
             queue.take(batch, max);
-            queue.attended = !batch.is_empty();
+            queue.flushing = !batch.is_empty();
         }
-        let more = !queue.is_cut() && !batch.is_empty();
+        let more = !queue.is_aborted() && !batch.is_empty();
         drop(queue);
-        patient.into_iter().for_each(Waker::wake);
+        space_waiter.into_iter().for_each(Waker::wake);
         more
     }
 
     /// Moves what waits into `batch`, at most `max` frames, after a cut too; tells the close that is to be said if nothing
     /// does. For the end of a connection that has been closed.
-    pub(crate) fn take_last(&self, batch: &mut VecDeque<Frame>, max: usize) -> Option<Close> {
+    pub(crate) fn take_remaining(&self, batch: &mut VecDeque<Frame>, max: usize) -> Option<Close> {
         let mut queue = self.queue.lock();
         queue.take(batch, max);
         batch
@@ -265,13 +265,13 @@ impl Outbox {
     }
 
     /// Whether the connection is to end without sending what waits.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.queue.lock().is_cut()
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.queue.lock().is_aborted()
     }
 
     /// What waits, for tests that ask where it is in memory.
     #[cfg(test)]
-    pub(crate) fn waiting(&self) -> Vec<Frame> {
+    pub(crate) fn queued(&self) -> Vec<Frame> {
         self.queue.lock().frames.iter().cloned().collect()
     }
 }
@@ -292,16 +292,20 @@ pub(crate) struct Written {
     pub(crate) bytes: usize,
 }
 
-impl Queue {
-    fn is_cut(&self) -> bool {
+impl FrameQueue {
+    fn is_aborted(&self) -> bool {
         self.close.as_ref().is_some_and(|close| !close.flush)
     }
 
     /// Notes what has been written, and returns whom to tell that less waits now.
-    fn note(&mut self, written: Written) -> Option<Waker> {
+    fn record_written(&mut self, written: Written) -> Option<Waker> {
         self.taken = self.taken.saturating_sub(written.frames);
         self.bytes = self.bytes.saturating_sub(written.bytes);
-        if written.frames > 0 { self.patient.take() } else { None }
+        if written.frames > 0 {
+            self.space_waiter.take()
+        } else {
+            None
+        }
     }
 
     fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
@@ -315,7 +319,7 @@ impl Queue {
         }
     }
 
-    fn end(&mut self, close: Close) {
+    fn set_close(&mut self, close: Close) {
         if !close.flush {
             self.bytes -= self.frames.iter().map(|frame| frame.bytes().len()).sum::<usize>();
             self.frames = VecDeque::new();
@@ -323,8 +327,8 @@ impl Queue {
         self.close = Some(close);
     }
 
-    fn wakers(&mut self) -> [Option<Waker>; 2] {
-        [self.writer.take(), self.watcher.take()]
+    fn take_close_wakers(&mut self) -> [Option<Waker>; 2] {
+        [self.sender_waiter.take(), self.close_waiter.take()]
     }
 }
 
@@ -363,7 +367,7 @@ mod tests {
     fn last(outbox: &Outbox) -> (VecDeque<Frame>, Close) {
         let (mut all, mut batch) = (VecDeque::new(), VecDeque::new());
         loop {
-            match outbox.take_last(&mut batch, 64) {
+            match outbox.take_remaining(&mut batch, 64) {
                 Some(close) => return (all, close),
                 None => all.append(&mut batch),
             }
@@ -424,7 +428,7 @@ mod tests {
     fn a_cut_drops_what_waits_and_says_farewell() {
         let outbox = outbox(10, 100);
         outbox.push(text(b"waiting"));
-        outbox.cut(CloseCode::Disconnected, "", [text(b"farewell")]);
+        outbox.abort(CloseCode::Disconnected, "", [text(b"farewell")]);
         assert!(take(&outbox).is_empty(), "a line sends nothing after a cut");
         let (said, close) = last(&outbox);
         assert_eq!(said, [text(b"farewell")]);

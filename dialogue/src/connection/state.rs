@@ -23,7 +23,7 @@ pub(crate) struct ClientState {
     pub(crate) id: ClientId,
     pub(crate) user_id: UserId,
     pub(crate) meta: Value,
-    pub(crate) session: Mutex<Session>,
+    pub(crate) session: Mutex<AuthSession>,
     /// The secret by which the client's next connection shows that it succeeds this one.
     pub(crate) resume: Mutex<String>,
     /// Whether the server made the user id, so that only a successor can have it again.
@@ -38,16 +38,16 @@ pub(crate) struct ClientState {
 
 /// What a fresh `connect` on a live connection replaces.
 #[derive(Clone)]
-pub(crate) struct Session {
+pub(crate) struct AuthSession {
     pub(crate) auth: Arc<Value>,
     pub(crate) claims: Arc<Value>,
     pub(crate) expires_at: Option<Instant>,
 }
 
 /// Leaves out what may be secret.
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for AuthSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("AuthSession")
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }

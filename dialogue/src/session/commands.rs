@@ -168,7 +168,7 @@ impl Conversation {
     fn when_it_fits<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let limits = &self.core.limits;
         let longest = limits.replay_bytes.max(limits.history_page_bytes);
-        self.client.outbox.fits(longest).then(|()| work)
+        self.client.outbox.wait_for_space(longest).then(|()| work)
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {

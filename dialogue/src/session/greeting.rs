@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
-use crate::connection::{ClientState, Handshake, Identity, Membership, Outbox, Session};
+use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
 use crate::containment::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
@@ -23,7 +23,7 @@ const MAX_USER_ID_BYTES: usize = 128;
 pub(crate) struct Authenticated {
     /// `None` for nobody in particular.
     pub(crate) user_id: Option<UserId>,
-    pub(crate) session: Session,
+    pub(crate) session: AuthSession,
     pub(crate) meta: Value,
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn authenticate(
             Err(_) => return Err("the session has expired".to_owned()),
         },
     };
-    let session = Session {
+    let session = AuthSession {
         auth,
         claims: Arc::new(identity.claims),
         expires_at,

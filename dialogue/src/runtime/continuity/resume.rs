@@ -142,7 +142,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{ClientKey, Membership, Outbox, Session};
+    use crate::connection::{AuthSession, ClientKey, Membership, Outbox};
     use crate::limits::Limits;
 
     fn client(user: &str, anonymous: bool) -> Arc<ClientState> {
@@ -151,7 +151,7 @@ mod tests {
             id: "client".into(),
             user_id: user.into(),
             meta: Default::default(),
-            session: Mutex::new(Session {
+            session: Mutex::new(AuthSession {
                 auth: Arc::default(),
                 claims: Arc::default(),
                 expires_at: None,

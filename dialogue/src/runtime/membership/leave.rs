@@ -97,6 +97,6 @@ pub(crate) fn expel(core: &Arc<Core>, client: &Arc<ClientState>, message: &str, 
         };
         Frame::Text(frame.encode())
     });
-    client.outbox.cut(CloseCode::Disconnected, message, farewell);
+    client.outbox.abort(CloseCode::Disconnected, message, farewell);
     disconnect(core, client);
 }

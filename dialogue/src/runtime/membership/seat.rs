@@ -171,7 +171,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::connection::{ClientKey, Membership, Outbox, Session};
+    use crate::connection::{AuthSession, ClientKey, Membership, Outbox};
     use crate::id::UserId;
     use crate::{Dialogue, Limits, RoomConfig};
 
@@ -188,7 +188,7 @@ mod tests {
             id: "client".into(),
             user_id: UserId::from("ada"),
             meta: Default::default(),
-            session: Mutex::new(Session {
+            session: Mutex::new(AuthSession {
                 auth: Default::default(),
                 claims: Default::default(),
                 expires_at: None,

@@ -11,7 +11,7 @@ use crate::connection::{Flushers, Frame};
 use crate::limits::Limits;
 use crate::protocol::Header;
 use crate::transport::socket::duplex;
-use crate::transport::socket::incoming::Received;
+use crate::transport::socket::message_reader::InboundMessage;
 
 /// The first byte of a binary frame that is a whole message.
 const WHOLE_BINARY: u8 = 0x82;
@@ -24,7 +24,7 @@ pub(crate) fn router(limits: Limits) -> axum::Router {
 async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response {
     let switching = match handshake::answer(&request) {
         Ok(switching) => switching,
-        Err(refused) => return refused.into_response(),
+        Err(rejection) => return rejection.into_response(),
     };
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -34,13 +34,13 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
         let tasks = TaskTracker::new();
         let flusher = Flushers::default().assign();
         let halves = tokio::io::split(TokioIo::new(socket));
-        duplex::run(halves, &limits, &tasks, flusher, async |mut incoming| {
-            while let Some(message) = incoming.next().await {
+        duplex::run(halves, &limits, &tasks, flusher, async |mut reader| {
+            while let Some(message) = reader.next().await {
                 if let Some(frame) = echoed(message) {
-                    incoming.outbox().push(frame);
+                    reader.outbox().push(frame);
                 }
             }
-            incoming
+            reader
         })
         .await;
     });
@@ -48,13 +48,13 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
 }
 
 /// A message as it is sent back; `None` for pings and pongs.
-fn echoed(message: Received) -> Option<Frame> {
+fn echoed(message: InboundMessage) -> Option<Frame> {
     match message {
-        Received::Text(text) => Some(Frame::Text(text.into())),
-        Received::Binary(payload) => {
+        InboundMessage::Text(text) => Some(Frame::Text(text.into())),
+        InboundMessage::Binary(payload) => {
             let header = Header::new(WHOLE_BINARY, payload.len());
             Some(Frame::Raw([header.as_slice(), &payload].concat().into()))
         }
-        Received::Control => None,
+        InboundMessage::Control => None,
     }
 }

@@ -11,10 +11,10 @@ const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
 const ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 
 /// Why a request does not open a WebSocket, as a response.
-type Refused = (StatusCode, HeaderMap, &'static str);
+type HandshakeRejection = (StatusCode, HeaderMap, &'static str);
 
 /// The response that opens a WebSocket, if the request asks for one properly.
-pub(super) fn answer(request: &Request) -> Result<Response, Refused> {
+pub(super) fn answer(request: &Request) -> Result<Response, HandshakeRejection> {
     let accept = accept_key(request)?;
     let headers = [
         (CONNECTION, HeaderValue::from_static("upgrade")),
@@ -25,15 +25,15 @@ pub(super) fn answer(request: &Request) -> Result<Response, Refused> {
 }
 
 /// Checks the request and answers its key.
-fn accept_key(request: &Request) -> Result<HeaderValue, Refused> {
-    let refused = |status, reason| Err((status, HeaderMap::new(), reason));
+fn accept_key(request: &Request) -> Result<HeaderValue, HandshakeRejection> {
+    let reject = |status, reason| Err((status, HeaderMap::new(), reason));
     if request.method() != Method::GET {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
         return Err((StatusCode::METHOD_NOT_ALLOWED, headers, "a WebSocket is opened by GET"));
     }
     if request.version() != Version::HTTP_11 {
-        return refused(StatusCode::BAD_REQUEST, "a WebSocket is opened over HTTP/1.1");
+        return reject(StatusCode::BAD_REQUEST, "a WebSocket is opened over HTTP/1.1");
     }
     let headers = request.headers();
     if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
@@ -53,13 +53,13 @@ fn accept_key(request: &Request) -> Result<HeaderValue, Refused> {
     let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     let base64 = base64::engine::general_purpose::STANDARD;
     if base64.decode(key).map(|key| key.len()) != Ok(16) {
-        return refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64");
+        return reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64");
     }
     let mut hash = sha1_smol::Sha1::from(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     match HeaderValue::from_str(&base64.encode(hash.digest().bytes())) {
         Ok(accept) => Ok(accept),
-        Err(_) => refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be answered"),
+        Err(_) => reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be answered"),
     }
 }
 

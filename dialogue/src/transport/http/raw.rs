@@ -13,32 +13,32 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::stall::Noting;
-use crate::transport::socket::prefix::Unread;
+use super::stall::MonitoredSocket;
+use crate::transport::socket::prefix::Prefix;
 
 /// The halves of the socket, if it is one of the serve loop's: a server that the router is mounted in has its own.
-pub(super) fn halves(upgraded: Upgraded) -> Result<(Reading, OwnedWriteHalf), Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<Noting<TcpStream>>>()?;
+pub(super) fn halves(upgraded: Upgraded) -> Result<(RawReader, OwnedWriteHalf), Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<MonitoredSocket<TcpStream>>>()?;
     let (socket, writing) = parts.io.into_inner().into_inner().into_split();
-    let early = Unread::new(parts.read_buf);
-    Ok((Reading { early, socket }, writing))
+    let prefix = Prefix::new(parts.read_buf);
+    Ok((RawReader { prefix, socket }, writing))
 }
 
 /// What a client sends, from the first byte behind its request on.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct RawReader {
     /// What was read with the request.
-    early: Unread,
+    prefix: Prefix,
     socket: OwnedReadHalf,
 }
 
-impl AsyncRead for Reading {
+impl AsyncRead for RawReader {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.early.read(buffer) {
+        if self.prefix.read(buffer) {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.socket).poll_read(context, buffer)

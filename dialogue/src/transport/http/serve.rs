@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
-use super::stall::{Noting, Stall};
+use super::stall::{MonitoredSocket, WriteStall};
 use super::upgrade::AcceptedAt;
 use crate::error::Error;
 use crate::runtime::{Core, Dialogue};
@@ -223,23 +223,23 @@ where
         }
         app.clone().call(request.map(axum::body::Body::new))
     });
-    let stall = Stall::default();
+    let stall = WriteStall::default();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(core.limits.connect_deadline)
-        .serve_connection(TokioIo::new(Noting::new(socket, stall.clone())), service)
+        .serve_connection(TokioIo::new(MonitoredSocket::new(socket, stall.clone())), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         biased;
         served = connection.as_mut() => served,
-        () = stall.lasts(HTTP_WRITE_DEADLINE) => return,
+        () = stall.exceeds(HTTP_WRITE_DEADLINE) => return,
         () = core.lifecycle.stopping() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
                 served = connection.as_mut() => served,
-                () = stall.lasts(core.limits.write_deadline) => return,
+                () = stall.exceeds(core.limits.write_deadline) => return,
                 () = core.lifecycle.stopped() => return,
             }
         }

@@ -13,19 +13,19 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Since when a socket's write has been waiting, if it has.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stall(Arc<Mutex<Option<Instant>>>);
+pub(super) struct WriteStall(Arc<Mutex<Option<Instant>>>);
 
-impl Stall {
+impl WriteStall {
     /// Waits until the socket has taken nothing for so long, though there was something to write. To be polled in the task
     /// that writes, after it has: nobody else is told of a write.
-    pub(super) async fn lasts(&self, patience: Duration) {
+    pub(super) async fn exceeds(&self, limit: Duration) {
         let mut alarm: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|context| {
             let Some(since) = *self.0.lock() else {
                 alarm = None;
                 return Poll::Pending;
             };
-            let due = since + patience;
+            let due = since + limit;
             match &mut alarm {
                 Some(alarm) if alarm.deadline() == due => alarm.as_mut().poll(context),
                 _ => alarm.insert(Box::pin(sleep_until(due))).as_mut().poll(context),
@@ -35,7 +35,7 @@ impl Stall {
     }
 
     /// Notes how a write has ended.
-    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+    fn record<T>(&self, written: Poll<T>) -> Poll<T> {
         let mut since = self.0.lock();
         match written {
             Poll::Ready(_) => *since = None,
@@ -49,13 +49,13 @@ impl Stall {
 
 /// A socket that notes its stalls.
 #[derive(Debug)]
-pub(super) struct Noting<S> {
+pub(super) struct MonitoredSocket<S> {
     socket: S,
-    stall: Stall,
+    stall: WriteStall,
 }
 
-impl<S> Noting<S> {
-    pub(super) fn new(socket: S, stall: Stall) -> Self {
+impl<S> MonitoredSocket<S> {
+    pub(super) fn new(socket: S, stall: WriteStall) -> Self {
         Self { socket, stall }
     }
 
@@ -64,7 +64,7 @@ impl<S> Noting<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MonitoredSocket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -74,10 +74,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Noting<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredSocket<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.stall.note(written)
+        self.stall.record(written)
     }
 
     fn poll_write_vectored(
@@ -86,7 +86,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noting<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.stall.note(written)
+        self.stall.record(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -23,10 +23,10 @@ use crate::runtime::{Core, Dialogue};
 use crate::transport::socket;
 
 /// The client for browsers and Node, as the npm package has it.
-const CLIENT: &str = include_str!("../../../npm/client.js");
+const CLIENT_JS: &str = include_str!("../../../npm/client.js");
 
 /// Where that finds the socket, on the origin of its page, unless it is told.
-const USUAL_SOCKET: &str = "\"/dialogue/ws\"";
+const DEFAULT_SOCKET_PATH: &str = "\"/dialogue/ws\"";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -68,7 +68,7 @@ impl Dialogue {
         let contract = &self.core.contract.contract;
         let types = document("text/plain; charset=utf-8", contract::typescript(contract));
         // A base path has no character that would end the text.
-        let client = CLIENT.replace(USUAL_SOCKET, &format!("\"{base}/ws\""));
+        let client = CLIENT_JS.replace(DEFAULT_SOCKET_PATH, &format!("\"{base}/ws\""));
         let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
         let router = axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
@@ -76,7 +76,7 @@ impl Dialogue {
             .route(&format!("{base}/client.d.ts"), types)
             .route(&format!("{base}/asyncapi.json"), asyncapi)
             .route(&format!("{base}/client.js"), document(JAVASCRIPT, client))
-            .with_state(Entry {
+            .with_state(RouterState {
                 core: Arc::clone(&self.core),
                 addresses: Arc::default(),
             });
@@ -87,21 +87,21 @@ impl Dialogue {
 }
 
 #[derive(Clone)]
-struct Entry {
+struct RouterState {
     core: Arc<Core>,
-    addresses: Arc<Addresses>,
+    addresses: Arc<AddressQuota>,
 }
 
-async fn ready(State(entry): State<Entry>) -> StatusCode {
-    if entry.core.lifecycle.is_stopping() {
+async fn ready(State(state): State<RouterState>) -> StatusCode {
+    if state.core.lifecycle.is_stopping() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::OK
     }
 }
 
-async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
-    let Entry { core, addresses } = entry;
+async fn upgrade(State(state): State<RouterState>, mut request: Request) -> Response {
+    let RouterState { core, addresses } = state;
     let switching = match handshake::answer(&request) {
         Ok(switching) => switching,
         Err(refused) => return refused.into_response(),
@@ -124,9 +124,9 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|ConnectInfo(peer)| *peer);
-    let seat = match peer {
-        Some(peer) => match Addresses::seat(&addresses, peer.ip(), core.limits.connections_per_address) {
-            Some(seat) => Some(seat),
+    let slot = match peer {
+        Some(peer) => match AddressQuota::reserve(&addresses, peer.ip(), core.limits.connections_per_address) {
+            Some(slot) => Some(slot),
             None => return (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address").into_response(),
         },
         None => None,
@@ -149,7 +149,7 @@ async fn upgrade(State(entry): State<Entry>, mut request: Request) -> Response {
     let task = {
         let core = Arc::clone(&core);
         async move {
-            let _seat = seat;
+            let _slot = slot;
             let socket = match tokio::time::timeout_at(connect_by, upgraded).await {
                 Ok(Ok(socket)) => socket,
                 Ok(Err(error)) => {
@@ -190,16 +190,16 @@ fn detached(headers: &HeaderMap) -> HeaderMap {
 
 /// How many connections each address has.
 #[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+struct AddressQuota(Mutex<HashMap<IpAddr, usize>>);
 
 /// One connection's place in the count of its address.
-struct Seat {
-    addresses: Arc<Addresses>,
+struct AddressSlot {
+    addresses: Arc<AddressQuota>,
     address: IpAddr,
 }
 
-impl Addresses {
-    fn seat(addresses: &Arc<Self>, address: IpAddr, quota: Option<usize>) -> Option<Seat> {
+impl AddressQuota {
+    fn reserve(addresses: &Arc<Self>, address: IpAddr, quota: Option<usize>) -> Option<AddressSlot> {
         let address = address.to_canonical();
         let mut counts = addresses.0.lock();
         let count = counts.get(&address).copied().unwrap_or(0);
@@ -207,14 +207,14 @@ impl Addresses {
             return None;
         }
         counts.insert(address, count + 1);
-        Some(Seat {
+        Some(AddressSlot {
             addresses: Arc::clone(addresses),
             address,
         })
     }
 }
 
-impl Drop for Seat {
+impl Drop for AddressSlot {
     fn drop(&mut self) {
         let mut counts = self.addresses.0.lock();
         if let Some(count) = counts.get_mut(&self.address) {

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::fast_path;
 use super::framing::Framing;
-use super::prefix::Unread;
+use super::prefix::Prefix;
 use crate::connection::{Frame, Outbox};
 
 /// How much is read at once while nothing is under way: it comes onto the stack first.
@@ -24,7 +24,7 @@ const FIRST_READ: usize = 4096;
 const CLOSE: u8 = 0x8;
 
 /// The socket as the protocol library sees it.
-pub(super) struct Wire<R> {
+pub(super) struct Adapter<R> {
     socket: R,
     outbox: Arc<Outbox>,
     /// How many more bytes may come before a message is complete.
@@ -34,11 +34,11 @@ pub(super) struct Wire<R> {
     /// Where the client is in its frames.
     framing: Framing,
     /// Read, and to be read again by the library.
-    unread: Unread,
+    prefix: Prefix,
 }
 
 /// How a message begins.
-pub(super) enum First {
+pub(super) enum FirstRead {
     /// It was a whole one.
     Text(String),
     /// With what the library has to look at.
@@ -47,7 +47,7 @@ pub(super) enum First {
     End,
 }
 
-impl<R> Wire<R> {
+impl<R> Adapter<R> {
     /// A wire on which at most `budget` bytes may make up one message, all its fragments' headers included.
     pub(super) fn new(socket: R, outbox: Arc<Outbox>, budget: usize) -> Self {
         Self {
@@ -57,13 +57,13 @@ impl<R> Wire<R> {
             full_budget: budget,
             wrote_close: false,
             framing: Framing::default(),
-            unread: Unread::default(),
+            prefix: Prefix::default(),
         }
     }
 
     /// Whether all that was read are whole messages, so that a library that wants more to read keeps nothing of the client.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.unread.is_empty() && self.framing.is_between_messages()
+        self.prefix.is_empty() && self.framing.is_between_messages()
     }
 
     /// Notes that the library has made a message of what came. A control frame completes nothing if it stands among the
@@ -80,22 +80,26 @@ impl<R> Wire<R> {
     }
 }
 
-impl<R: AsyncRead + Unpin> Wire<R> {
+impl<R: AsyncRead + Unpin> Adapter<R> {
     /// Waits for the beginning of a message, without memory of its own to read into. A text of at most `max_text` bytes
     /// is taken if it comes whole; all else is to be read again, by the library.
-    pub(super) fn poll_first(&mut self, context: &mut Context<'_>, max_text: usize) -> Poll<First> {
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>, max_text: usize) -> Poll<FirstRead> {
         let mut space = [MaybeUninit::uninit(); FIRST_READ];
         let mut buffer = ReadBuf::uninit(&mut space);
         if ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer)).is_err() {
-            return Poll::Ready(First::End);
+            return Poll::Ready(FirstRead::End);
         }
         let bytes = buffer.filled();
         if let Some(text) = fast_path::text(bytes, max_text) {
-            return Poll::Ready(First::Text(text));
+            return Poll::Ready(FirstRead::Text(text));
         }
         self.note(bytes);
-        self.unread = Unread::new(Bytes::copy_from_slice(bytes));
-        Poll::Ready(if bytes.is_empty() { First::End } else { First::Other })
+        self.prefix = Prefix::new(Bytes::copy_from_slice(bytes));
+        Poll::Ready(if bytes.is_empty() {
+            FirstRead::End
+        } else {
+            FirstRead::Other
+        })
     }
 
     fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -112,7 +116,7 @@ impl<R: AsyncRead + Unpin> Wire<R> {
     }
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Wire<R> {
+impl<R: AsyncRead + Unpin> AsyncRead for Adapter<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -121,14 +125,14 @@ impl<R: AsyncRead + Unpin> AsyncRead for Wire<R> {
         if self.budget == 0 {
             return Poll::Ready(Err(io::Error::other("a message of endless fragments")));
         }
-        if self.unread.read(buffer) {
+        if self.prefix.read(buffer) {
             return Poll::Ready(Ok(()));
         }
         self.poll_socket(context, buffer)
     }
 }
 
-impl<R: Unpin> AsyncWrite for Wire<R> {
+impl<R: Unpin> AsyncWrite for Adapter<R> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, &[io::IoSlice::new(bytes)])
     }

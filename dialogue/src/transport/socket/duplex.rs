@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::incoming::Incoming;
-use super::sender::SocketLine;
-use crate::connection::{Close, Flusher, Line, Outbox};
+use super::message_reader::MessageReader;
+use super::sender::SocketSender;
+use crate::connection::{Close, Flusher, Outbox, Sender};
 use crate::limits::Limits;
 
 /// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.
@@ -27,40 +27,44 @@ pub(in crate::transport) async fn run<R, W, F>(
     limits: &Limits,
     tasks: &TaskTracker,
     flusher: Arc<Flusher>,
-    talk: impl FnOnce(Incoming<R>) -> F,
+    serve: impl FnOnce(MessageReader<R>) -> F,
 ) where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
-    F: Future<Output = Incoming<R>>,
+    F: Future<Output = MessageReader<R>>,
 {
     let outbox = Arc::new(Outbox::new(limits));
-    let line = Attached(Arc::new(SocketLine::new(writing, limits.write_deadline, tasks.clone())));
-    outbox.attach(Arc::clone(&line.0) as Arc<dyn Line>, flusher);
-    let incoming = talk(Incoming::new(reading, Arc::clone(&outbox), limits.message_bytes)).await;
-    Box::pin(end(incoming, &outbox, &line.0, limits.write_deadline)).await;
+    let sender = DetachOnDrop(Arc::new(SocketSender::new(
+        writing,
+        limits.write_deadline,
+        tasks.clone(),
+    )));
+    outbox.attach(Arc::clone(&sender.0) as Arc<dyn Sender>, flusher);
+    let reader = serve(MessageReader::new(reading, Arc::clone(&outbox), limits.message_bytes)).await;
+    Box::pin(close(reader, &outbox, &sender.0, limits.write_deadline)).await;
 }
 
 /// A line that takes its socket with it when the connection is over, however it ends: handles to the client may keep the
 /// outbox for longer.
-struct Attached<W: AsyncWrite + Unpin + Send + 'static>(Arc<SocketLine<W>>);
+struct DetachOnDrop<W: AsyncWrite + Unpin + Send + 'static>(Arc<SocketSender<W>>);
 
-impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Attached<W> {
+impl<W: AsyncWrite + Unpin + Send + 'static> Drop for DetachOnDrop<W> {
     fn drop(&mut self) {
         self.0.detach();
     }
 }
 
-async fn end<R, W>(mut incoming: Incoming<R>, outbox: &Outbox, line: &SocketLine<W>, deadline: Duration)
+async fn close<R, W>(mut reader: MessageReader<R>, outbox: &Outbox, sender: &SocketSender<W>, deadline: Duration)
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
 {
     // Whoever ended it has said why; if nobody has, the other side did.
     outbox.close(Close::quietly());
-    let Some(writer) = line.detach() else {
+    let Some(writer) = sender.detach() else {
         return;
     };
     // The half is kept until all is over, since the socket closes with it.
     let _write_half = writer.finish(outbox, deadline).await;
-    let _ = timeout(LINGER, async { while incoming.next().await.is_some() {} }).await;
+    let _ = timeout(LINGER, async { while reader.next().await.is_some() {} }).await;
 }

@@ -9,34 +9,34 @@ use crate::rate_limit::{Rate, SlidingWindow};
 
 /// A client's frames against its rate.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct InboundRate {
     rate: SlidingWindow,
     /// The time at which the last frame was counted.
-    counted: Duration,
+    counted_at: Duration,
     /// When a frame was last looked for.
-    looked: Duration,
+    checked_at: Duration,
     /// Whether there was none then.
-    waiting: bool,
+    was_empty: bool,
     /// How long ago what comes now may have been sent: for as long as nothing was read, since commands ran, less the time in
     /// which nothing has come since then.
     held_up: Duration,
 }
 
-impl Pace {
+impl InboundRate {
     pub(super) fn new(rate: Rate) -> Self {
         Self {
             rate: SlidingWindow::new(rate),
-            counted: Duration::ZERO,
-            looked: Duration::ZERO,
-            waiting: false,
+            counted_at: Duration::ZERO,
+            checked_at: Duration::ZERO,
+            was_empty: false,
             held_up: Duration::ZERO,
         }
     }
 
     /// A frame is looked for.
-    pub(super) fn look(&mut self, now: Duration) {
-        let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
-        self.held_up = if self.waiting {
+    pub(super) fn begin_check(&mut self, now: Duration) {
+        let since = now.saturating_sub(std::mem::replace(&mut self.checked_at, now));
+        self.held_up = if self.was_empty {
             self.held_up.saturating_sub(since)
         } else {
             self.held_up.saturating_add(since)
@@ -44,21 +44,21 @@ impl Pace {
     }
 
     /// Whether there was none, so that the time from then on is the client's.
-    pub(super) fn found_none(&mut self, none: bool) {
-        self.waiting = none;
+    pub(super) fn end_check(&mut self, was_empty: bool) {
+        self.was_empty = was_empty;
     }
 
     /// Counts the frame that was found, or tells how long it is until one would be allowed.
     pub(super) fn count(&mut self) -> Result<(), Duration> {
-        self.counted = self.counted.max(self.looked.saturating_sub(self.held_up));
-        let Err(too_early) = self.rate.allow(self.counted) else {
+        self.counted_at = self.counted_at.max(self.checked_at.saturating_sub(self.held_up));
+        let Err(too_early) = self.rate.allow(self.counted_at) else {
             return Ok(());
         };
-        let allowed_at = self.counted.saturating_add(too_early);
-        if allowed_at > self.looked {
-            return Err(allowed_at - self.looked);
+        let allowed_at = self.counted_at.saturating_add(too_early);
+        if allowed_at > self.checked_at {
+            return Err(allowed_at - self.checked_at);
         }
-        self.counted = allowed_at;
+        self.counted_at = allowed_at;
         self.rate.allow(allowed_at)
     }
 }

@@ -5,7 +5,7 @@ pub(super) mod duplex;
 mod fast_path;
 mod framing;
 mod inbound_rate;
-pub(super) mod incoming;
+pub(super) mod message_reader;
 pub(super) mod prefix;
 mod sender;
 mod task;

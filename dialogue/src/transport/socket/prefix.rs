@@ -5,13 +5,13 @@ use tokio::io::ReadBuf;
 
 /// What is still to be taken. Holds no memory once all of it has been.
 #[derive(Debug, Default)]
-pub(in crate::transport) struct Unread(Bytes);
+pub(in crate::transport) struct Prefix(Bytes);
 
-impl Unread {
+impl Prefix {
     pub(in crate::transport) fn new(bytes: Bytes) -> Self {
-        let mut unread = Self(bytes);
-        unread.let_go();
-        unread
+        let mut prefix = Self(bytes);
+        prefix.release_if_empty();
+        prefix
     }
 
     pub(in crate::transport) fn is_empty(&self) -> bool {
@@ -25,12 +25,12 @@ impl Unread {
         }
         let count = self.0.len().min(buffer.remaining());
         buffer.put_slice(&self.0.split_to(count));
-        self.let_go();
+        self.release_if_empty();
         true
     }
 
     /// An empty part of a piece of memory keeps the whole.
-    fn let_go(&mut self) {
+    fn release_if_empty(&mut self) {
         if self.is_empty() {
             self.0 = Bytes::new();
         }

@@ -12,12 +12,12 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::writer::{Step, TOO_SLOW, Writer};
-use crate::connection::{Close, Frame, Line, Outbox};
+use super::writer::{WRITE_TIMED_OUT, WriteStep, Writer};
+use crate::connection::{Close, Frame, Outbox, Sender};
 use crate::protocol::CloseCode;
 
 /// A connection's line: its writer, until the connection's end takes that away.
-pub(super) struct SocketLine<W> {
+pub(super) struct SocketSender<W> {
     writer: Mutex<Option<Writer<W>>>,
     /// How long the socket may take nothing.
     deadline: Duration,
@@ -25,7 +25,7 @@ pub(super) struct SocketLine<W> {
     tasks: TaskTracker,
 }
 
-impl<W: AsyncWrite + Unpin + Send + 'static> SocketLine<W> {
+impl<W: AsyncWrite + Unpin + Send + 'static> SocketSender<W> {
     /// Must be called in the runtime that the connection is served in.
     pub(super) fn new(socket: W, deadline: Duration, tasks: TaskTracker) -> Self {
         Self {
@@ -41,46 +41,46 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SocketLine<W> {
         self.writer.lock().take()
     }
 
-    fn poll_step(&self, outbox: &Outbox, batch: &mut VecDeque<Frame>, context: &mut Context<'_>) -> Poll<Step> {
+    fn poll_step(&self, outbox: &Outbox, batch: &mut VecDeque<Frame>, context: &mut Context<'_>) -> Poll<WriteStep> {
         match &mut *self.writer.lock() {
             Some(writer) => writer.poll_step(outbox, batch, context),
-            None => Poll::Ready(Step::Done),
+            None => Poll::Ready(WriteStep::Done),
         }
     }
 
     /// Sends what the socket did not take at once. A socket that takes nothing for too long is a reader to be cut.
-    async fn send_patiently(self: Arc<Self>, outbox: Arc<Outbox>) {
+    async fn send_rest(self: Arc<Self>, outbox: Arc<Outbox>) {
         let mut batch = VecDeque::new();
         let mut step = |context: &mut Context<'_>| {
             // What a closed connection still has to say, its end says.
-            if outbox.poll_closing(context).is_ready() {
-                return Poll::Ready(Step::Done);
+            if outbox.poll_closed(context).is_ready() {
+                return Poll::Ready(WriteStep::Done);
             }
             self.poll_step(&outbox, &mut batch, context)
         };
         loop {
             match timeout(self.deadline, poll_fn(&mut step)).await {
-                Ok(Step::More) => {}
-                Ok(Step::Done) => return,
+                Ok(WriteStep::More) => {}
+                Ok(WriteStep::Done) => return,
                 Err(_) => break,
             }
         }
-        outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW));
+        outbox.close(Close::now(CloseCode::SlowConsumer, WRITE_TIMED_OUT));
     }
 }
 
-impl<W: AsyncWrite + Unpin + Send + 'static> Line for SocketLine<W> {
+impl<W: AsyncWrite + Unpin + Send + 'static> Sender for SocketSender<W> {
     fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>) {
         // Most of the time the socket takes what it is offered: no task is started and no clock set before it does not.
         let mut context = Context::from_waker(Waker::noop());
         loop {
             match self.poll_step(outbox, batch, &mut context) {
-                Poll::Ready(Step::More) => {}
-                Poll::Ready(Step::Done) => return,
+                Poll::Ready(WriteStep::More) => {}
+                Poll::Ready(WriteStep::Done) => return,
                 Poll::Pending => break,
             }
         }
-        let rest = Arc::clone(&self).send_patiently(Arc::clone(outbox));
+        let rest = Arc::clone(&self).send_rest(Arc::clone(outbox));
         self.tasks.spawn_on(rest, &self.runtime);
     }
 }
@@ -102,12 +102,12 @@ mod tests {
         let (ours, theirs) = duplex(bytes);
         let tasks = TaskTracker::new();
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        attach(&outbox, Arc::new(SocketLine::new(ours, DEADLINE, tasks.clone())));
+        attach(&outbox, Arc::new(SocketSender::new(ours, DEADLINE, tasks.clone())));
         (outbox, theirs, tasks)
     }
 
-    fn attach(outbox: &Outbox, line: Arc<SocketLine<DuplexStream>>) {
-        outbox.attach(line, Flushers::default().assign());
+    fn attach(outbox: &Outbox, sender: Arc<SocketSender<DuplexStream>>) {
+        outbox.attach(sender, Flushers::default().assign());
     }
 
     fn text(payload: &'static str) -> Frame {
@@ -140,7 +140,7 @@ mod tests {
         assert!(outbox.push(text("too much for it")));
         let started = Instant::now();
         outbox.closed().await;
-        assert!(outbox.is_cut());
+        assert!(outbox.is_aborted());
         assert_eq!(started.elapsed(), DEADLINE);
         tasks.close();
         tasks.wait().await;
@@ -162,13 +162,13 @@ mod tests {
     async fn nothing_is_sent_once_the_writer_is_taken_away() {
         let (ours, _theirs) = duplex(4);
         let tasks = TaskTracker::new();
-        let line = Arc::new(SocketLine::new(ours, DEADLINE, tasks.clone()));
+        let sender = Arc::new(SocketSender::new(ours, DEADLINE, tasks.clone()));
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        attach(&outbox, Arc::clone(&line));
+        attach(&outbox, Arc::clone(&sender));
         assert!(outbox.push(text("too much for it")));
         tokio::task::yield_now().await;
         outbox.close(Close::after_flush(CloseCode::Restarting, ""));
-        assert!(line.detach().is_some());
+        assert!(sender.detach().is_some());
         let started = Instant::now();
         tasks.close();
         tasks.wait().await;

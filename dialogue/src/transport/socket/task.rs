@@ -11,8 +11,8 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::duplex;
-use super::inbound_rate::Pace;
-use super::incoming::{Incoming, Received};
+use super::inbound_rate::InboundRate;
+use super::message_reader::{InboundMessage, MessageReader};
 use crate::connection::{ClientState, Close, Frame, Handshake, Outbox};
 use crate::containment::contain_sync;
 use crate::limits::Limits;
@@ -51,68 +51,72 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let flusher = core.clients.assign_flusher();
-    duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, async |incoming| {
-        let mut reader = Reader::new(incoming, &core.limits);
+    duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, async |messages| {
+        let mut reader = RateLimitedReader::new(messages, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
-        reader.incoming
+        reader.messages
     })
     .await;
 }
 
 /// Ends a client's membership everywhere, however its task ends.
-struct Membership<'a> {
+struct DisconnectGuard<'a> {
     core: &'a Arc<Core>,
     client: Arc<ClientState>,
 }
 
-impl Drop for Membership<'_> {
+impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         self.client.close(Close::quietly());
         disconnect(self.core, &self.client);
     }
 }
 
-async fn converse<R>(core: &Arc<Core>, reader: &mut Reader<R>, presented: Option<Box<Handshake>>, connect_by: Instant)
-where
+async fn converse<R>(
+    core: &Arc<Core>,
+    reader: &mut RateLimitedReader<R>,
+    presented: Option<Box<Handshake>>,
+    connect_by: Instant,
+) where
     R: AsyncRead + Unpin,
 {
-    let mut greeting = Box::pin(greet(core, reader, presented.as_deref(), connect_by));
-    let greeted = tokio::select! {
-        greeted = timeout_at(connect_by, greeting.as_mut()) => Some(greeted),
+    let mut connecting = Box::pin(await_connect(core, reader, presented.as_deref(), connect_by));
+    let connected = tokio::select! {
+        connected = timeout_at(connect_by, connecting.as_mut()) => Some(connected),
         () = core.lifecycle.stopping() => None,
     };
-    give_up(core, greeting);
-    let client = match greeted {
+    drop_contained(core, connecting);
+    let client = match connected {
         Some(Ok(Some(client))) => client,
         Some(Ok(None)) => return,
         Some(Err(_)) => {
-            reader.end(CloseCode::NoConnect, "no `connect` in time");
+            reader.close(CloseCode::NoConnect, "no `connect` in time");
             return;
         }
         None => {
-            reader.end(CloseCode::Restarting, "the server is stopping");
+            reader.close(CloseCode::Restarting, "the server is stopping");
             return;
         }
     };
-    let _membership = Membership {
+    let _guard = DisconnectGuard {
         core,
         client: Arc::clone(&client),
     };
     let conversation = Conversation::new(Arc::clone(core), client, presented);
     conversation.announce();
     if core.lifecycle.is_stopping() {
-        reader.end(CloseCode::Restarting, "the server is stopping");
+        reader.close(CloseCode::Restarting, "the server is stopping");
         return;
     }
-    let outbox = Arc::clone(reader.incoming.outbox());
-    if Box::pin(while_it_lasts(&outbox, &conversation, conversation.announced())).await {
-        attend(core, reader, &conversation).await;
+    let outbox = Arc::clone(reader.messages.outbox());
+    if Box::pin(until_closed(&outbox, &conversation, conversation.announced())).await {
+        run_commands(core, reader, &conversation).await;
     }
 }
 
 /// Does something for a client unless its connection ends, or its session expires, before it is done. Returns whether it
 /// was done.
-async fn while_it_lasts(outbox: &Outbox, conversation: &Conversation, work: impl Future<Output = ()>) -> bool {
+async fn until_closed(outbox: &Outbox, conversation: &Conversation, work: impl Future<Output = ()>) -> bool {
     tokio::select! {
         biased;
         () = outbox.closed() => false,
@@ -125,9 +129,9 @@ async fn while_it_lasts(outbox: &Outbox, conversation: &Conversation, work: impl
 }
 
 /// The first frames: until the client has said who it is, and is admitted or turned away.
-async fn greet<R>(
+async fn await_connect<R>(
     core: &Arc<Core>,
-    reader: &mut Reader<R>,
+    reader: &mut RateLimitedReader<R>,
     presented: Option<&Handshake>,
     connect_by: Instant,
 ) -> Option<Arc<ClientState>>
@@ -136,28 +140,28 @@ where
 {
     loop {
         let text = match reader.next().await? {
-            Heard::Text(text) => text,
-            Heard::Control => continue,
-            Heard::TooFast { .. } => {
-                reader.end(CloseCode::NoConnect, "no `connect` first");
+            InboundFrame::Text(text) => text,
+            InboundFrame::Control => continue,
+            InboundFrame::TooFast { .. } => {
+                reader.close(CloseCode::NoConnect, "no `connect` first");
                 return None;
             }
         };
         let request = match Request::parse(&text, core.limits.json_depth) {
             Ok(request) => request,
             Err(refused) => {
-                reader.tell(error_frame(refused.id, &Failure::from(refused), None, None));
+                reader.send(error_frame(refused.id, &Failure::from(refused), None, None));
                 continue;
             }
         };
         let Command::Connect(connect) = request.command else {
-            reader.end(CloseCode::NoConnect, "`connect` comes first");
+            reader.close(CloseCode::NoConnect, "`connect` comes first");
             return None;
         };
         if connect.protocol != PROTOCOL {
             let message = format!("this server speaks protocol {PROTOCOL}");
             let failure = Failure::new(ErrorCode::UnsupportedProtocol, message);
-            reader.turn_away(request.id, failure, CloseCode::UnsupportedProtocol);
+            reader.reject(request.id, failure, CloseCode::UnsupportedProtocol);
             return None;
         }
         let left = connect_by.saturating_duration_since(Instant::now());
@@ -165,31 +169,32 @@ where
             Ok(who) => who,
             Err(reason) => {
                 let failure = Failure::new(ErrorCode::Unauthenticated, reason);
-                reader.turn_away(request.id, failure, CloseCode::Unauthenticated);
+                reader.reject(request.id, failure, CloseCode::Unauthenticated);
                 return None;
             }
         };
-        let outbox = Arc::clone(reader.incoming.outbox());
+        let outbox = Arc::clone(reader.messages.outbox());
         let client = admit(core, &outbox, request.id, who, connect.resume.as_deref()).await;
         if client.is_none() {
-            reader.end(CloseCode::TooManyConnections, "too many connections of this user");
+            reader.close(CloseCode::TooManyConnections, "too many connections of this user");
         }
         return client;
     }
 }
 
 /// The conversation proper: commands in order, pings while the client is silent, an end when the session expires.
-async fn attend<R>(core: &Core, reader: &mut Reader<R>, conversation: &Conversation)
+async fn run_commands<R>(core: &Core, reader: &mut RateLimitedReader<R>, conversation: &Conversation)
 where
     R: AsyncRead + Unpin,
 {
     let limits = &core.limits;
-    let outbox = Arc::clone(reader.incoming.outbox());
-    let mut heard = Instant::now();
+    let outbox = Arc::clone(reader.messages.outbox());
+    let mut last_heard = Instant::now();
     let mut pinged = false;
-    let mut alarm = pin!(sleep_until(heard + limits.ping_interval));
+    let mut alarm = pin!(sleep_until(last_heard + limits.ping_interval));
     loop {
-        let silent_until = heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
+        let silent_until =
+            last_heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
         let expires_at = conversation.client().session.lock().expires_at;
         let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
         if due < alarm.deadline() {
@@ -206,11 +211,11 @@ where
                     continue;
                 }
                 if expires_at.is_some_and(|expires_at| expires_at <= due) {
-                    reader.end_now(CloseCode::SessionExpired, EXPIRED);
+                    reader.close_now(CloseCode::SessionExpired, EXPIRED);
                     return;
                 }
                 if pinged {
-                    reader.end_now(CloseCode::GoingAway, "nothing was heard for too long");
+                    reader.close_now(CloseCode::GoingAway, "nothing was heard for too long");
                     return;
                 }
                 outbox.push(Frame::Raw(bytes::Bytes::from_static(PING)));
@@ -221,29 +226,34 @@ where
         let Some(next) = next else {
             return;
         };
-        if !hear(core, reader, conversation, next).await {
+        if !handle_frame(core, reader, conversation, next).await {
             return;
         }
         // Not before the command: a hook may have taken a while, and that was not the client's silence.
-        heard = Instant::now();
+        last_heard = Instant::now();
         pinged = false;
     }
 }
 
 /// Does what the client has asked. Returns whether the conversation goes on.
-async fn hear<R>(core: &Core, reader: &mut Reader<R>, conversation: &Conversation, heard: Heard) -> bool
+async fn handle_frame<R>(
+    core: &Core,
+    reader: &mut RateLimitedReader<R>,
+    conversation: &Conversation,
+    last_heard: InboundFrame,
+) -> bool
 where
     R: AsyncRead + Unpin,
 {
     let limits = &core.limits;
-    let text = match heard {
-        Heard::Text(text) => text,
-        Heard::Control => return true,
-        Heard::TooFast { .. } if reader.refused > limits.inbound_frames => {
-            reader.end_now(CloseCode::Flooding, "too many frames");
+    let text = match last_heard {
+        InboundFrame::Text(text) => text,
+        InboundFrame::Control => return true,
+        InboundFrame::TooFast { .. } if reader.refused > limits.inbound_frames => {
+            reader.close_now(CloseCode::Flooding, "too many frames");
             return false;
         }
-        Heard::TooFast { text, retry_after } => {
+        InboundFrame::TooFast { text, retry_after } => {
             if let Some(text) = text {
                 let id = match Request::parse(&text, limits.json_depth) {
                     Ok(request) => request.id,
@@ -261,10 +271,10 @@ where
             return true;
         }
     };
-    let outbox = reader.incoming.outbox();
+    let outbox = reader.messages.outbox();
     let mut run = conversation.run(request);
-    let lasts = !outbox.is_closed() && !conversation.is_expired();
-    if lasts
+    let proceed = !outbox.is_closed() && !conversation.is_expired();
+    if proceed
         && poll_fn(|context| Poll::Ready(run.as_mut().poll(context)))
             .await
             .is_ready()
@@ -272,30 +282,30 @@ where
         return true;
     }
     // In a box, so that a connection has no room for it whose commands do not wait.
-    let lasts = Box::pin(while_it_lasts(outbox, conversation, run.as_mut())).await;
-    give_up(core, run);
-    lasts
+    let proceed = Box::pin(until_closed(outbox, conversation, run.as_mut())).await;
+    drop_contained(core, run);
+    proceed
 }
 
 /// Drops what is not to go on. The hook that it waits for may hold what panics in its drop, and the connection's end is still
 /// to be said.
-fn give_up(core: &Core, work: impl Future) {
+fn drop_contained(core: &Core, work: impl Future) {
     if let Err(failure) = contain_sync(|| drop(work)) {
         core.log(|| tracing::error!(error = %failure, "a hook failed when it was given up"));
     }
 }
 
 /// What comes in, counted against the client's rate.
-struct Reader<R> {
-    incoming: Incoming<R>,
-    pace: Pace,
-    opened: Instant,
+struct RateLimitedReader<R> {
+    messages: MessageReader<R>,
+    rate: InboundRate,
+    opened_at: Instant,
     /// How many frames in a row came too fast.
     refused: usize,
 }
 
 /// What has come in.
-enum Heard {
+enum InboundFrame {
     Text(String),
     /// A ping or a pong, answered where it needs to be.
     Control,
@@ -306,15 +316,15 @@ enum Heard {
     },
 }
 
-impl<R: AsyncRead + Unpin> Reader<R> {
-    fn new(incoming: Incoming<R>, limits: &Limits) -> Self {
+impl<R: AsyncRead + Unpin> RateLimitedReader<R> {
+    fn new(messages: MessageReader<R>, limits: &Limits) -> Self {
         Self {
-            incoming,
-            pace: Pace::new(Rate {
+            messages,
+            rate: InboundRate::new(Rate {
                 max_events: limits.inbound_frames,
                 window: limits.inbound_window,
             }),
-            opened: Instant::now(),
+            opened_at: Instant::now(),
             refused: 0,
         }
     }
@@ -322,61 +332,64 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// The next frame; `None` at the end of the connection, whose reason the client has been told if there is one.
     ///
     /// Safe to drop: no frame is lost.
-    async fn next(&mut self) -> Option<Heard> {
+    async fn next(&mut self) -> Option<InboundFrame> {
         let text = match self.receive().await? {
-            Received::Text(text) => Some(text),
-            Received::Control => None,
-            Received::Binary(_) => {
-                self.end(CloseCode::BinaryFrame, "binary frames are not understood");
+            InboundMessage::Text(text) => Some(text),
+            InboundMessage::Control => None,
+            InboundMessage::Binary(_) => {
+                self.close(CloseCode::BinaryFrame, "binary frames are not understood");
                 return None;
             }
         };
         Some(self.count(text))
     }
 
-    async fn receive(&mut self) -> Option<Received> {
+    async fn receive(&mut self) -> Option<InboundMessage> {
         let Self {
-            incoming, pace, opened, ..
+            messages,
+            rate,
+            opened_at,
+            ..
         } = self;
-        let mut next = pin!(incoming.next());
+        let mut next = pin!(messages.next());
         poll_fn(|context| {
-            pace.look(opened.elapsed());
+            rate.begin_check(opened_at.elapsed());
             let polled = next.as_mut().poll(context);
             // The runtime has a task wait, too, that has done much in one go.
-            pace.found_none(polled.is_pending() && has_budget_remaining());
+            rate.end_check(polled.is_pending() && has_budget_remaining());
             polled
         })
         .await
     }
 
-    fn count(&mut self, text: Option<String>) -> Heard {
-        match self.pace.count() {
+    fn count(&mut self, text: Option<String>) -> InboundFrame {
+        match self.rate.count() {
             Ok(()) => {
                 self.refused = 0;
-                text.map_or(Heard::Control, Heard::Text)
+                text.map_or(InboundFrame::Control, InboundFrame::Text)
             }
             Err(retry_after) => {
                 self.refused += 1;
-                Heard::TooFast { text, retry_after }
+                InboundFrame::TooFast { text, retry_after }
             }
         }
     }
 
-    fn tell(&self, frame: bytes::Bytes) {
-        self.incoming.outbox().push(Frame::Text(frame));
+    fn send(&self, frame: bytes::Bytes) {
+        self.messages.outbox().push(Frame::Text(frame));
     }
 
     /// Says why a client is not admitted, and ends the connection.
-    fn turn_away(&self, id: Option<i64>, failure: Failure, code: CloseCode) {
-        self.tell(error_frame(id, &failure, None, None));
-        self.end(code, failure.message);
+    fn reject(&self, id: Option<i64>, failure: Failure, code: CloseCode) {
+        self.send(error_frame(id, &failure, None, None));
+        self.close(code, failure.message);
     }
 
-    fn end(&self, code: CloseCode, reason: impl Into<String>) {
-        self.incoming.end(code, reason);
+    fn close(&self, code: CloseCode, reason: impl Into<String>) {
+        self.messages.close(code, reason);
     }
 
-    fn end_now(&self, code: CloseCode, reason: impl Into<String>) {
-        self.incoming.outbox().close(Close::now(code, reason));
+    fn close_now(&self, code: CloseCode, reason: impl Into<String>) {
+        self.messages.outbox().close(Close::now(code, reason));
     }
 }

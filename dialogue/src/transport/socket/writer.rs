@@ -22,13 +22,13 @@ const BATCH: usize = 64;
 const FLUSH_DEADLINES: u32 = 2;
 
 /// The time a reader has for the close, and a cut one for a begun frame and what it is told in parting too.
-const CUT_GRACE: Duration = Duration::from_secs(1);
+const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// The longest reason in a close frame, in bytes: 125 for a control frame, less the code.
 const MAX_REASON: usize = 123;
 
 /// What a reader is told that takes nothing.
-pub(super) const TOO_SLOW: &str = "the client took nothing for too long";
+pub(super) const WRITE_TIMED_OUT: &str = "the client took nothing for too long";
 
 /// Writes a connection's frames.
 pub(super) struct Writer<W> {
@@ -41,7 +41,7 @@ pub(super) struct Writer<W> {
 
 /// What one step of sending came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum WriteStep {
     /// The socket has taken something, and there is more.
     More,
     /// Nothing is left to send: nothing waits, the connection is cut, or the socket has failed.
@@ -64,27 +64,27 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         outbox: &Outbox,
         batch: &mut VecDeque<Frame>,
         context: &mut Context<'_>,
-    ) -> Poll<Step> {
+    ) -> Poll<WriteStep> {
         if self.batch.is_empty() {
             std::mem::swap(&mut self.batch, batch);
         }
-        let step = self.poll_step_of_batch(outbox, context);
+        let step = self.poll_step_with_batch(outbox, context);
         if self.batch.is_empty() {
             std::mem::swap(&mut self.batch, batch);
         }
         step
     }
 
-    fn poll_step_of_batch(&mut self, outbox: &Outbox, context: &mut Context<'_>) -> Poll<Step> {
+    fn poll_step_with_batch(&mut self, outbox: &Outbox, context: &mut Context<'_>) -> Poll<WriteStep> {
         if !outbox.refill(&mut self.batch, Written::default(), BATCH) {
-            return Poll::Ready(Step::Done);
+            return Poll::Ready(WriteStep::Done);
         }
         let Ok(written) = ready!(self.poll_write(context)) else {
             outbox.close(Close::quietly());
-            return Poll::Ready(Step::Done);
+            return Poll::Ready(WriteStep::Done);
         };
         let more = outbox.refill(&mut self.batch, written, BATCH);
-        Poll::Ready(if more { Step::More } else { Step::Done })
+        Poll::Ready(if more { WriteStep::More } else { WriteStep::Done })
     }
 
     /// Sends what is left when the connection has been closed, says the close and shuts the sending side down. `deadline` is
@@ -93,13 +93,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         match timeout(deadline.saturating_mul(FLUSH_DEADLINES), self.flush(outbox, deadline)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return self.socket,
-            Err(_) => outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW)),
+            Err(_) => outbox.close(Close::now(CloseCode::SlowConsumer, WRITE_TIMED_OUT)),
         }
-        if outbox.is_cut() {
+        if outbox.is_aborted() {
             // Of what was taken before, only a frame that has been begun is of use.
             self.batch.truncate(usize::from(self.sent > 0));
         }
-        let _ = timeout(CUT_GRACE, self.say_last(outbox)).await;
+        let _ = timeout(ABORT_GRACE, self.send_remaining(outbox)).await;
         self.socket
     }
 
@@ -110,9 +110,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             written = tokio::select! {
                 biased;
                 written = poll_fn(|context| self.poll_write(context)) => written?,
-                () = poll_fn(|context| outbox.poll_cut(context)) => return Ok(()),
+                () = poll_fn(|context| outbox.poll_aborted(context)) => return Ok(()),
                 () = tokio::time::sleep(deadline) => {
-                    outbox.close(Close::now(CloseCode::SlowConsumer, TOO_SLOW));
+                    outbox.close(Close::now(CloseCode::SlowConsumer, WRITE_TIMED_OUT));
                     return Ok(());
                 }
             };
@@ -121,10 +121,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Sends the rest of the batch, what is said after a cut, and the close.
-    async fn say_last(&mut self, outbox: &Outbox) -> io::Result<()> {
+    async fn send_remaining(&mut self, outbox: &Outbox) -> io::Result<()> {
         let close = loop {
             self.send_batch().await?;
-            if let Some(close) = outbox.take_last(&mut self.batch, BATCH) {
+            if let Some(close) = outbox.take_remaining(&mut self.batch, BATCH) {
                 break close;
             }
         };
@@ -144,7 +144,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Writes what is left of the batch, as much as the socket takes in one call, and takes it out.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Written>> {
-        let bytes = match ready!(self.poll_offer(context))? {
+        let bytes = match ready!(self.poll_write_batch(context))? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             bytes => bytes,
         };
@@ -164,7 +164,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Offers the socket what is left of the batch, all in one call.
-    fn poll_offer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_write_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // The usual case where little is under way, and the cheaper call.
         if let (Some(Frame::Raw(only)), 1) = (self.batch.front(), self.batch.len()) {
             return Pin::new(&mut self.socket).poll_write(context, &only[self.sent..]);
@@ -263,8 +263,8 @@ mod tests {
         outbox.close(Close::after_flush(CloseCode::Restarting, ""));
         let started = tokio::time::Instant::now();
         Writer::new(ours).finish(&outbox, DEADLINE).await;
-        assert!(outbox.is_cut());
-        assert_eq!(started.elapsed(), DEADLINE + CUT_GRACE);
+        assert!(outbox.is_aborted());
+        assert_eq!(started.elapsed(), DEADLINE + ABORT_GRACE);
     }
 
     #[tokio::test(start_paused = true)]
@@ -284,18 +284,18 @@ mod tests {
             _ = Writer::new(ours).finish(&outbox, DEADLINE) => {}
             () = trickle => {}
         }
-        assert_eq!(started.elapsed(), FLUSH_DEADLINES * DEADLINE + CUT_GRACE);
+        assert_eq!(started.elapsed(), FLUSH_DEADLINES * DEADLINE + ABORT_GRACE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_in_parting_has_no_longer_than_the_close_itself() {
         let (ours, _theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
-        let farewell = (0..2 * BATCH).map(|_| text(b"left".to_vec()));
-        outbox.cut(CloseCode::Disconnected, "out", farewell);
+        let last_frames = (0..2 * BATCH).map(|_| text(b"left".to_vec()));
+        outbox.abort(CloseCode::Disconnected, "out", last_frames);
         let started = tokio::time::Instant::now();
         Writer::new(ours).finish(&outbox, DEADLINE).await;
-        assert_eq!(started.elapsed(), CUT_GRACE);
+        assert_eq!(started.elapsed(), ABORT_GRACE);
     }
 
     #[tokio::test(start_paused = true)]
@@ -310,6 +310,6 @@ mod tests {
         };
         let started = tokio::time::Instant::now();
         tokio::join!(Writer::new(ours).finish(&outbox, DEADLINE), kick);
-        assert_eq!(started.elapsed(), CUT_GRACE);
+        assert_eq!(started.elapsed(), ABORT_GRACE);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::peer::{Heard, Peer};
+use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, settle};
 use crate::{Dialogue, RoomConfig, SyncHistory};
 
@@ -61,9 +61,9 @@ async fn trigger(dialogue: &Dialogue, number: u64) {
     room.trigger(Plenty { number }).await.expect("a delivery");
 }
 
-fn take_all(log: &mut Log, frames: Vec<Heard>) {
+fn take_all(log: &mut Log, frames: Vec<PeerFrame>) {
     for frame in frames {
-        if let Heard::Text(text) = frame {
+        if let PeerFrame::Text(text) = frame {
             log.take(&text);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Plenty;
-use super::peer::{Heard, Peer};
+use super::peer::{Peer, PeerFrame};
 use crate::prelude::*;
 use crate::{Builder, Identity};
 
@@ -44,7 +44,7 @@ async fn wait(time: Duration, peer: &mut Peer) {
     let until = tokio::time::Instant::now() + time;
     while let Ok(heard) = tokio::time::timeout_at(until, peer.receive()).await {
         assert!(heard.is_some(), "the connection lasts");
-        if heard == Some(Heard::Ping) {
+        if heard == Some(PeerFrame::Ping) {
             peer.send(&json!({ "type": "ping" })).await;
         }
     }

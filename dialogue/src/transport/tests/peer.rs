@@ -14,7 +14,7 @@ use crate::transport::socket;
 
 /// What a peer reads.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Heard {
+pub(super) enum PeerFrame {
     Text(Value),
     Close(u16),
     Ping,
@@ -95,7 +95,7 @@ impl Peer {
     }
 
     /// The next frame, waited for; `None` at the end of the connection.
-    pub(super) async fn receive(&mut self) -> Option<Heard> {
+    pub(super) async fn receive(&mut self) -> Option<PeerFrame> {
         loop {
             if let Some(frame) = self.parse() {
                 return Some(frame);
@@ -112,7 +112,7 @@ impl Peer {
     pub(super) async fn receive_type(&mut self, wanted: &str) -> Value {
         loop {
             match self.receive().await {
-                Some(Heard::Text(text)) if text["type"] == wanted => return text,
+                Some(PeerFrame::Text(text)) if text["type"] == wanted => return text,
                 Some(_) => {}
                 None => panic!("the connection ended before a `{wanted}`"),
             }
@@ -123,7 +123,7 @@ impl Peer {
     pub(super) async fn receive_close(&mut self) -> u16 {
         loop {
             match self.receive().await {
-                Some(Heard::Close(code)) => return code,
+                Some(PeerFrame::Close(code)) => return code,
                 Some(_) => {}
                 None => panic!("the connection ended without a close"),
             }
@@ -152,18 +152,18 @@ impl Peer {
     }
 
     /// Everything that comes of itself.
-    pub(super) async fn drain(&mut self) -> Vec<Heard> {
+    pub(super) async fn drain(&mut self) -> Vec<PeerFrame> {
         settle().await;
         self.read_up_to(usize::MAX).await;
         self.take_frames()
     }
 
     /// The whole frames among the bytes read.
-    pub(super) fn take_frames(&mut self) -> Vec<Heard> {
+    pub(super) fn take_frames(&mut self) -> Vec<PeerFrame> {
         std::iter::from_fn(|| self.parse()).collect()
     }
 
-    fn parse(&mut self) -> Option<Heard> {
+    fn parse(&mut self) -> Option<PeerFrame> {
         let (first, second) = (*self.pending.first()?, *self.pending.get(1)?);
         let (header, length) = match second {
             126 => {
@@ -182,13 +182,13 @@ impl Peer {
         self.pending.advance(header);
         let payload = self.pending.split_to(length);
         Some(match first {
-            0x81 => Heard::Text(serde_json::from_slice(&payload).expect("the server sends JSON")),
-            0x88 => Heard::Close(
+            0x81 => PeerFrame::Text(serde_json::from_slice(&payload).expect("the server sends JSON")),
+            0x88 => PeerFrame::Close(
                 payload
                     .get(..2)
                     .map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),
             ),
-            0x89 => Heard::Ping,
+            0x89 => PeerFrame::Ping,
             other => panic!("the server sent a frame that begins with {other:#x}"),
         })
     }

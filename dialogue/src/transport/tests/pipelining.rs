@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::peer::{Heard, Peer};
+use super::peer::{Peer, PeerFrame};
 use super::{Plenty, settle};
 use crate::{Dialogue, Limits, RoomConfig, SyncHistory};
 
@@ -42,7 +42,7 @@ async fn who_asks_for_more_than_its_queue_holds_gets_it_all_as_it_reads() {
     for expected in ["joined", "history", "rooms"] {
         for _ in 0..REQUESTS {
             match peer.receive().await {
-                Some(Heard::Text(reply)) => assert_eq!(reply["type"], expected, "{reply}"),
+                Some(PeerFrame::Text(reply)) => assert_eq!(reply["type"], expected, "{reply}"),
                 other => panic!("{other:?} instead of a reply"),
             }
         }

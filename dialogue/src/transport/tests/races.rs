@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
-use super::peer::{Heard, Peer};
+use super::peer::{Peer, PeerFrame};
 use super::{Plenty, settle};
 use crate::{Client, Dialogue, Limits, Refusal, RoomConfig, RoomHandle};
 
@@ -110,7 +110,7 @@ async fn ask(peer: &mut Peer, id: u64, request: &Value) -> Option<Value> {
     peer.send(&request).await;
     loop {
         match peer.receive().await? {
-            Heard::Text(answer) if answer["id"] == json!(id) => return Some(answer),
+            PeerFrame::Text(answer) if answer["id"] == json!(id) => return Some(answer),
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::peer::{Heard, Peer};
+use super::peer::{Peer, PeerFrame};
 use super::*;
 use crate::{Limits, RoomConfig};
 
@@ -54,7 +54,7 @@ async fn keeps_to_the_rate(mut peer: Peer) {
     }
     for id in 0..=count as usize {
         match peer.receive().await {
-            Some(Heard::Text(reply)) => {
+            Some(PeerFrame::Text(reply)) => {
                 assert_eq!(reply["id"], id, "{reply}");
                 assert_ne!(reply["type"], "error", "{reply}");
             }
@@ -88,9 +88,9 @@ async fn who_floods_while_a_command_runs_gets_no_more_than_the_rate_and_is_close
     let (mut pongs, mut refused) = (0, 0);
     while pongs + refused < due + PER_WINDOW {
         match peer.receive().await {
-            Some(Heard::Text(reply)) if reply["type"] == "pong" => pongs += 1,
-            Some(Heard::Text(reply)) if reply["code"] == "RATE_LIMITED" => refused += 1,
-            Some(Heard::Text(_)) => {}
+            Some(PeerFrame::Text(reply)) if reply["type"] == "pong" => pongs += 1,
+            Some(PeerFrame::Text(reply)) if reply["code"] == "RATE_LIMITED" => refused += 1,
+            Some(PeerFrame::Text(_)) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::model::{Client, EVENTS, Happened, Model, REPLAY_EVENTS, Room, Since, Subscriptions, Told};
-use super::peer::{Heard, Peer};
+use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, Scarce, settle};
 use crate::{Dialogue, EvictedHistory, HistoryConfig, HistoryManager, Limits, Refusal, RoomConfig, SyncHistory};
 
@@ -384,9 +384,9 @@ impl World {
         }
     }
 
-    fn take_frames(&mut self, client: usize, frames: Vec<Heard>) {
+    fn take_frames(&mut self, client: usize, frames: Vec<PeerFrame>) {
         for frame in frames {
-            let Heard::Text(text) = frame else {
+            let PeerFrame::Text(text) = frame else {
                 panic!("client {client} got {frame:?}");
             };
             let told = read(&text);

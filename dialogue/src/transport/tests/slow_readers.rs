@@ -55,14 +55,14 @@ async fn a_thousand_stalled_readers_hold_a_large_event_once() {
         trigger(&dialogue, 200_000);
         let frames: Vec<_> = readers
             .iter()
-            .flat_map(|(_, client)| client.state.outbox.waiting())
+            .flat_map(|(_, client)| client.state.outbox.queued())
             .collect();
         assert_eq!(frames.len(), READERS);
         let places: BTreeSet<_> = frames.iter().map(|frame| frame.bytes().as_ptr()).collect();
         assert_eq!(places.len(), 1, "the event is in memory once");
         settle().await;
     }
-    let kept = readers[0].1.state.outbox.waiting().pop().expect("the second event");
+    let kept = readers[0].1.state.outbox.queued().pop().expect("the second event");
     readers.iter().for_each(|(_, client)| client.disconnect());
     drop(readers);
     // The time that a cut reader is given to take its close.

@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncRead;
 use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
 
-use super::adapter::{First, Wire};
+use super::adapter::{Adapter, FirstRead};
 use crate::connection::{Close, Outbox};
 use crate::protocol::CloseCode;
 
@@ -21,31 +21,31 @@ use crate::protocol::CloseCode;
 const WIRE_OVERHEAD: usize = 8;
 
 /// The messages that come in, and the outbox for those that go out.
-pub(in crate::transport) struct Incoming<R> {
-    reading: Reading<R>,
+pub(in crate::transport) struct MessageReader<R> {
+    state: ReaderState<R>,
     outbox: Arc<Outbox>,
     message_bytes: usize,
 }
 
 /// Who has the socket.
-enum Reading<R> {
+enum ReaderState<R> {
     /// Nobody: no message is under way.
-    AtRest(Wire<R>),
+    Idle(Adapter<R>),
     /// The library, as long as it has part of a message, or more messages.
-    Busy(Box<WebSocketStream<Wire<R>>>),
+    Busy(Box<WebSocketStream<Adapter<R>>>),
     /// It is at its end.
-    Over,
+    Ended,
 }
 
 /// A client's message.
-pub(in crate::transport) enum Received {
+pub(in crate::transport) enum InboundMessage {
     Text(String),
     Binary(#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the echo sends it back"))] Bytes),
     /// A ping or a pong, which needs no answer any more.
     Control,
 }
 
-impl Received {
+impl InboundMessage {
     fn of(message: Message) -> Self {
         match message.as_text() {
             Some(text) => Self::Text(text.to_owned()),
@@ -56,7 +56,7 @@ impl Received {
 }
 
 /// What the library has.
-enum Next {
+enum NextMessage {
     Message(Message),
     /// Nothing, and it waits for the beginning of a message.
     Nothing,
@@ -64,11 +64,11 @@ enum Next {
     End(Option<Error>),
 }
 
-impl<R: AsyncRead + Unpin> Incoming<R> {
+impl<R: AsyncRead + Unpin> MessageReader<R> {
     pub(in crate::transport) fn new(socket: R, outbox: Arc<Outbox>, message_bytes: usize) -> Self {
         let budget = message_bytes.saturating_mul(WIRE_OVERHEAD).saturating_add(64 * 1024);
         Self {
-            reading: Reading::AtRest(Wire::new(socket, Arc::clone(&outbox), budget)),
+            state: ReaderState::Idle(Adapter::new(socket, Arc::clone(&outbox), budget)),
             outbox,
             message_bytes,
         }
@@ -81,34 +81,36 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     /// The next message; `None` at the end of the connection, whose reason the client has been told if there is one.
     ///
     /// Safe to drop: no message is lost.
-    pub(in crate::transport) async fn next(&mut self) -> Option<Received> {
+    pub(in crate::transport) async fn next(&mut self) -> Option<InboundMessage> {
         loop {
-            let next = match &mut self.reading {
-                Reading::AtRest(wire) => match poll_fn(|context| wire.poll_first(context, self.message_bytes)).await {
-                    First::Text(text) => return Some(Received::Text(text)),
-                    First::Other => {
-                        self.wake();
-                        continue;
+            let next = match &mut self.state {
+                ReaderState::Idle(adapter) => {
+                    match poll_fn(|context| adapter.poll_first(context, self.message_bytes)).await {
+                        FirstRead::Text(text) => return Some(InboundMessage::Text(text)),
+                        FirstRead::Other => {
+                            self.hand_to_library();
+                            continue;
+                        }
+                        FirstRead::End => NextMessage::End(None),
                     }
-                    First::End => Next::End(None),
-                },
-                Reading::Busy(library) => next_of_library(library).await,
-                Reading::Over => return None,
+                }
+                ReaderState::Busy(library) => next_of_library(library).await,
+                ReaderState::Ended => return None,
             };
             match next {
-                Next::Message(message) => {
-                    if let Reading::Busy(library) = &mut self.reading {
+                NextMessage::Message(message) => {
+                    if let ReaderState::Busy(library) = &mut self.state {
                         library.get_mut().message_done(message.is_text() || message.is_binary());
                     }
                     // The library answers a close with one of its own when it is asked for more.
                     if !message.is_close() {
-                        return Some(Received::of(message));
+                        return Some(InboundMessage::of(message));
                     }
                 }
-                Next::Nothing => self.rest(),
-                Next::End(error) => {
+                NextMessage::Nothing => self.take_from_library(),
+                NextMessage::End(error) => {
                     if let Some(error) = error {
-                        self.refuse_frame(&error);
+                        self.close_after_error(&error);
                     }
                     return None;
                 }
@@ -117,27 +119,27 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 
     /// Gives the socket to the library.
-    fn wake(&mut self) {
-        if let Reading::AtRest(wire) = std::mem::replace(&mut self.reading, Reading::Over) {
+    fn hand_to_library(&mut self) {
+        if let ReaderState::Idle(adapter) = std::mem::replace(&mut self.state, ReaderState::Ended) {
             let library = ServerBuilder::new()
                 .config(Config::default())
                 .limits(FrameLimits::default().max_payload_len(Some(self.message_bytes)))
-                .serve(wire);
-            self.reading = Reading::Busy(Box::new(library));
+                .serve(adapter);
+            self.state = ReaderState::Busy(Box::new(library));
         }
     }
 
     /// Takes the socket from the library.
-    fn rest(&mut self) {
-        if let Reading::Busy(library) = std::mem::replace(&mut self.reading, Reading::Over) {
-            self.reading = Reading::AtRest(library.into_inner());
+    fn take_from_library(&mut self) {
+        if let ReaderState::Busy(library) = std::mem::replace(&mut self.state, ReaderState::Ended) {
+            self.state = ReaderState::Idle(library.into_inner());
         }
     }
 
     /// Ends a connection whose frames break the protocol. The library says the close itself, but for a message that is too
     /// long only when all its fragments are counted, and for one that never ends.
-    fn refuse_frame(&mut self, error: &Error) {
-        let Reading::Busy(library) = &mut self.reading else {
+    fn close_after_error(&mut self, error: &Error) {
+        let ReaderState::Busy(library) = &mut self.state else {
             return;
         };
         let _ = library.next().now_or_never();
@@ -145,28 +147,28 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             return;
         }
         match error {
-            Error::PayloadTooLong { .. } => self.end(CloseCode::MessageTooBig, "the message is too long"),
+            Error::PayloadTooLong { .. } => self.close(CloseCode::MessageTooBig, "the message is too long"),
             Error::Io(error) if error.kind() == std::io::ErrorKind::Other => {
-                self.end(CloseCode::MessageTooBig, "the message has too many fragments");
+                self.close(CloseCode::MessageTooBig, "the message has too many fragments");
             }
-            Error::Protocol(_) => self.end(CloseCode::ProtocolError, "the frame breaks the protocol"),
+            Error::Protocol(_) => self.close(CloseCode::ProtocolError, "the frame breaks the protocol"),
             _ => {}
         }
     }
 
     /// Ends the connection once what waits has been sent.
-    pub(in crate::transport) fn end(&self, code: CloseCode, reason: impl Into<String>) {
+    pub(in crate::transport) fn close(&self, code: CloseCode, reason: impl Into<String>) {
         self.outbox.close(Close::after_flush(code, reason));
     }
 }
 
 /// Waits for what the library makes of what comes in.
-async fn next_of_library<R: AsyncRead + Unpin>(library: &mut WebSocketStream<Wire<R>>) -> Next {
+async fn next_of_library<R: AsyncRead + Unpin>(library: &mut WebSocketStream<Adapter<R>>) -> NextMessage {
     poll_fn(|context| match library.poll_next_unpin(context) {
-        Poll::Ready(Some(Ok(message))) => Poll::Ready(Next::Message(message)),
-        Poll::Ready(Some(Err(error))) => Poll::Ready(Next::End(Some(error))),
-        Poll::Ready(None) => Poll::Ready(Next::End(None)),
-        Poll::Pending if library.get_ref().is_at_rest() => Poll::Ready(Next::Nothing),
+        Poll::Ready(Some(Ok(message))) => Poll::Ready(NextMessage::Message(message)),
+        Poll::Ready(Some(Err(error))) => Poll::Ready(NextMessage::End(Some(error))),
+        Poll::Ready(None) => Poll::Ready(NextMessage::End(None)),
+        Poll::Pending if library.get_ref().is_at_rest() => Poll::Ready(NextMessage::Nothing),
         Poll::Pending => Poll::Pending,
     })
     .await
