@@ -5,14 +5,15 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use tokio::runtime::{self, Handle};
 use tokio::task::coop::unconstrained;
 use tokio::task::yield_now;
 
-use super::{Close, Outbox};
+use super::close::Close;
+use super::outbox::{FlushQueue, Outbox};
 
 /// After how many outboxes other tasks have a turn, a fraction of a millisecond. What they queue meanwhile goes to most readers
 /// of a room with the same write, so that more turns are cheaper, not dearer.
@@ -25,89 +26,41 @@ const KEPT_CAPACITY: usize = 256;
 #[derive(Default)]
 pub(crate) struct Flushers {
     /// They end with the last connection of their runtime.
-    runtimes: Mutex<Vec<(runtime::Id, Vec<Weak<Flusher>>)>>,
+    runtimes: Mutex<Vec<(runtime::Id, Vec<Weak<FlushQueue>>)>>,
     connections: AtomicUsize,
 }
 
 impl Flushers {
     /// The flusher for a new connection. Must be called in the runtime that serves it.
-    pub(crate) fn assign(&self) -> Arc<Flusher> {
+    pub(crate) fn assign(&self) -> Arc<FlushQueue> {
         let current = Handle::current();
         let mut runtimes = self.runtimes.lock();
         let at = runtimes.iter().position(|(id, _)| *id == current.id());
         let at = at.unwrap_or_else(|| {
-            runtimes.retain(|(_, flushers)| flushers.iter().any(|flusher| flusher.strong_count() > 0));
+            runtimes.retain(|(_, queues)| queues.iter().any(|queue| queue.strong_count() > 0));
             let threads = current.metrics().num_workers().max(1);
             runtimes.push((current.id(), (0..threads).map(|_| Weak::new()).collect()));
             runtimes.len() - 1
         });
-        let flushers = &mut runtimes[at].1;
-        let number = self.connections.fetch_add(1, Ordering::Relaxed) % flushers.len();
-        flushers[number].upgrade().unwrap_or_else(|| {
-            let flusher = Arc::new(Flusher::default());
-            flushers[number] = Arc::downgrade(&flusher);
+        let queues = &mut runtimes[at].1;
+        let number = self.connections.fetch_add(1, Ordering::Relaxed) % queues.len();
+        queues[number].upgrade().unwrap_or_else(|| {
+            let queue = Arc::new(FlushQueue::default());
+            queues[number] = Arc::downgrade(&queue);
             // Counted against the task, its many writes would seem to wait for their sockets. Nobody needs to wait for the
             // task: what a connection still has to say, its end sends.
-            current.spawn(unconstrained(run(Arc::downgrade(&flusher))));
-            flusher
+            current.spawn(unconstrained(run(Arc::downgrade(&queue))));
+            queue
         })
     }
 }
 
-/// Has a task send from the outboxes in which something waits. The task lasts as long as the flusher.
-///
-/// An outbox stays in line while it waits for its turn, so that what is queued meanwhile goes with the same write.
-#[derive(Default)]
-pub(crate) struct Flusher {
-    queue: Mutex<FlushQueue>,
-}
-
-#[derive(Default)]
-struct FlushQueue {
-    outboxes: Vec<Arc<Outbox>>,
-    /// The task, if it waits for outboxes.
-    task: Option<Waker>,
-}
-
-impl Flusher {
-    /// Has an outbox sent from.
-    pub(super) fn add(&self, outbox: Arc<Outbox>) {
-        let mut queue = self.queue.lock();
-        queue.outboxes.push(outbox);
-        let task = queue.task.take();
-        drop(queue);
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-
-    /// Takes all that wait into `outboxes`, which is empty.
-    fn poll_take(&self, outboxes: &mut Vec<Arc<Outbox>>, context: &mut Context<'_>) -> Poll<()> {
-        let mut queue = self.queue.lock();
-        if queue.outboxes.is_empty() {
-            queue.task = Some(context.waker().clone());
-            return Poll::Pending;
-        }
-        std::mem::swap(&mut queue.outboxes, outboxes);
-        Poll::Ready(())
-    }
-}
-
-impl Drop for Flusher {
-    fn drop(&mut self) {
-        // So that it sees the end.
-        if let Some(task) = self.queue.get_mut().task.take() {
-            task.wake();
-        }
-    }
-}
-
 /// The task of a flusher.
-async fn run(flusher: Weak<Flusher>) {
+async fn run(queue: Weak<FlushQueue>) {
     let mut batch = VecDeque::new();
     let mut outboxes = Vec::new();
-    let take = |outboxes: &mut Vec<_>, context: &mut Context<'_>| match flusher.upgrade() {
-        Some(flusher) => flusher.poll_take(outboxes, context).map(|()| true),
+    let take = |outboxes: &mut Vec<_>, context: &mut Context<'_>| match queue.upgrade() {
+        Some(queue) => queue.poll_take(outboxes, context).map(|()| true),
         None => Poll::Ready(false),
     };
     while poll_fn(|context| take(&mut outboxes, context)).await {
@@ -132,7 +85,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::connection::{Frame, Sender, Written};
+    use crate::connection::frame::{Frame, Written};
+    use crate::connection::outbox::Sender;
     use crate::limits::Limits;
 
     /// A line that takes everything, and counts it; or panics.

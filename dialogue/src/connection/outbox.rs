@@ -7,68 +7,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::flusher::Flusher;
+use super::close::Close;
+use super::frame::{Frame, Written};
+use super::queue::{FrameQueue, register};
 use crate::limits::Limits;
 use crate::protocol::CloseCode;
-
-/// Why and how a connection ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Close {
-    /// What the client is told; `None` if there is nobody to tell, or it has been told.
-    pub(crate) code: Option<CloseCode>,
-    pub(crate) reason: String,
-    /// Whether what waits is sent first, or dropped.
-    pub(crate) flush: bool,
-}
-
-impl Close {
-    /// Ends the connection once what waits has been sent.
-    pub(crate) fn after_flush(code: CloseCode, reason: impl Into<String>) -> Self {
-        Self {
-            code: Some(code),
-            reason: reason.into(),
-            flush: true,
-        }
-    }
-
-    /// Ends the connection at once; what waits is dropped.
-    pub(crate) fn now(code: CloseCode, reason: impl Into<String>) -> Self {
-        Self {
-            code: Some(code),
-            reason: reason.into(),
-            flush: false,
-        }
-    }
-
-    /// Ends a connection whose other side has closed it, or is gone.
-    pub(crate) fn quietly() -> Self {
-        Self {
-            code: None,
-            reason: String::new(),
-            flush: true,
-        }
-    }
-}
-
-/// What waits to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Frame {
-    /// The payload of a text frame, shared by all its readers.
-    Text(Bytes),
-    /// Whole frames, header included: what the protocol library writes of itself.
-    Raw(Bytes),
-}
-
-impl Frame {
-    /// The bytes to come, whichever part of the frame they are.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        let (Self::Text(bytes) | Self::Raw(bytes)) = self;
-        bytes
-    }
-}
 
 /// The sending half of a connection.
 pub(crate) trait Sender: Send + Sync {
@@ -88,23 +33,7 @@ pub(crate) struct Outbox {
 /// How what waits is sent.
 struct SendPath {
     sender: Arc<dyn Sender>,
-    flusher: Arc<Flusher>,
-}
-
-#[derive(Debug, Default)]
-struct FrameQueue {
-    frames: VecDeque<Frame>,
-    /// Bytes of `frames` and of what the line has taken and not yet written.
-    bytes: usize,
-    /// Frames that the line has taken and not yet written.
-    taken: usize,
-    /// Somebody sends what waits, or is about to: nobody else needs to.
-    flushing: bool,
-    close: Option<Close>,
-    sender_waiter: Option<Waker>,
-    close_waiter: Option<Waker>,
-    /// Waits until less waits.
-    space_waiter: Option<Waker>,
+    flush_queue: Arc<FlushQueue>,
 }
 
 impl Outbox {
@@ -118,8 +47,8 @@ impl Outbox {
     }
 
     /// Gives the outbox its line, and who calls for it. Once.
-    pub(crate) fn attach(&self, sender: Arc<dyn Sender>, flusher: Arc<Flusher>) {
-        let _ = self.send_path.set(SendPath { sender, flusher });
+    pub(crate) fn attach(&self, sender: Arc<dyn Sender>, flush_queue: Arc<FlushQueue>) {
+        let _ = self.send_path.set(SendPath { sender, flush_queue });
     }
 
     /// Sends what waits. For the flusher.
@@ -152,7 +81,7 @@ impl Outbox {
         if let Some(send_path) = self.send_path.get()
             && !flushing
         {
-            send_path.flusher.add(Arc::clone(self));
+            send_path.flush_queue.add(Arc::clone(self));
         }
         true
     }
@@ -284,166 +213,53 @@ impl std::fmt::Debug for Outbox {
     }
 }
 
-/// What has been written of what was taken.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Written {
-    pub(crate) frames: usize,
-    /// Their payloads' bytes.
-    pub(crate) bytes: usize,
+/// Has a task send from the outboxes in which something waits. The task lasts as long as the flusher.
+///
+/// An outbox stays in line while it waits for its turn, so that what is queued meanwhile goes with the same write.
+#[derive(Default)]
+pub(crate) struct FlushQueue {
+    pending: Mutex<PendingFlushes>,
 }
 
-impl FrameQueue {
-    fn is_aborted(&self) -> bool {
-        self.close.as_ref().is_some_and(|close| !close.flush)
-    }
+#[derive(Default)]
+struct PendingFlushes {
+    outboxes: Vec<Arc<Outbox>>,
+    /// The task, if it waits for outboxes.
+    task: Option<Waker>,
+}
 
-    /// Notes what has been written, and returns whom to tell that less waits now.
-    fn record_written(&mut self, written: Written) -> Option<Waker> {
-        self.taken = self.taken.saturating_sub(written.frames);
-        self.bytes = self.bytes.saturating_sub(written.bytes);
-        if written.frames > 0 {
-            self.space_waiter.take()
-        } else {
-            None
+impl FlushQueue {
+    /// Has an outbox sent from.
+    fn add(&self, outbox: Arc<Outbox>) {
+        let mut pending = self.pending.lock();
+        pending.outboxes.push(outbox);
+        let task = pending.task.take();
+        drop(pending);
+        if let Some(task) = task {
+            task.wake();
         }
     }
 
-    fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
-        let count = self.frames.len().min(max);
-        // Mostly one or none, for which `drain` takes longer.
-        batch.extend(std::iter::from_fn(|| self.frames.pop_front()).take(count));
-        self.taken += count;
-        // Memory that a burst took is not kept while idle.
-        if self.frames.is_empty() && self.frames.capacity() > 8 {
-            self.frames = VecDeque::new();
+    /// Takes all that wait into `outboxes`, which is empty.
+    pub(super) fn poll_take(&self, outboxes: &mut Vec<Arc<Outbox>>, context: &mut Context<'_>) -> Poll<()> {
+        let mut pending = self.pending.lock();
+        if pending.outboxes.is_empty() {
+            pending.task = Some(context.waker().clone());
+            return Poll::Pending;
         }
-    }
-
-    fn set_close(&mut self, close: Close) {
-        if !close.flush {
-            self.bytes -= self.frames.iter().map(|frame| frame.bytes().len()).sum::<usize>();
-            self.frames = VecDeque::new();
-        }
-        self.close = Some(close);
-    }
-
-    fn take_close_wakers(&mut self) -> [Option<Waker>; 2] {
-        [self.sender_waiter.take(), self.close_waiter.take()]
+        std::mem::swap(&mut pending.outboxes, outboxes);
+        Poll::Ready(())
     }
 }
 
-fn register(slot: &mut Option<Waker>, context: &Context<'_>) {
-    match slot {
-        Some(waker) if waker.will_wake(context.waker()) => {}
-        _ => *slot = Some(context.waker().clone()),
+impl Drop for FlushQueue {
+    fn drop(&mut self) {
+        // So that it sees the end.
+        if let Some(task) = self.pending.get_mut().task.take() {
+            task.wake();
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outbox(frames: usize, bytes: usize) -> Arc<Outbox> {
-        Arc::new(Outbox::new(&Limits {
-            queue_frames: frames,
-            queue_bytes: bytes,
-            ..Limits::default()
-        }))
-    }
-
-    fn text(payload: &'static [u8]) -> Frame {
-        Frame::Text(Bytes::from_static(payload))
-    }
-
-    /// Takes what waits, as a line does.
-    fn take(outbox: &Outbox) -> VecDeque<Frame> {
-        let mut batch = VecDeque::new();
-        let more = outbox.refill(&mut batch, Written::default(), 64);
-        assert_eq!(more, !batch.is_empty());
-        batch
-    }
-
-    /// Takes what waits, as the end of a connection does, until there is only the close.
-    fn last(outbox: &Outbox) -> (VecDeque<Frame>, Close) {
-        let (mut all, mut batch) = (VecDeque::new(), VecDeque::new());
-        loop {
-            match outbox.take_remaining(&mut batch, 64) {
-                Some(close) => return (all, close),
-                None => all.append(&mut batch),
-            }
-        }
-    }
-
-    #[test]
-    fn cuts_a_reader_whose_queue_is_full_of_frames() {
-        let outbox = outbox(2, 1000);
-        assert!(outbox.push(text(b"a")));
-        assert!(outbox.push(text(b"b")));
-        assert!(!outbox.push(text(b"c")));
-        assert!(take(&outbox).is_empty(), "what waited is dropped");
-        let (waiting, close) = last(&outbox);
-        assert!(waiting.is_empty());
-        assert_eq!(close.code, Some(CloseCode::SlowConsumer));
-    }
-
-    #[test]
-    fn cuts_a_reader_whose_queue_is_full_of_bytes() {
-        let outbox = outbox(100, 10);
-        assert!(outbox.push(text(b"0123456789")));
-        assert!(!outbox.push(text(b"a")));
-        assert!(outbox.is_closed());
-    }
-
-    #[test]
-    fn counts_frames_that_are_taken_until_they_are_written() {
-        let outbox = outbox(2, 10);
-        outbox.push(text(b"12345"));
-        outbox.push(text(b"12345"));
-        assert_eq!(take(&outbox).len(), 2);
-        let written = Written { frames: 2, bytes: 10 };
-        assert!(!outbox.refill(&mut VecDeque::new(), written, 64), "nothing waits");
-        assert!(outbox.push(text(b"12345")));
-        assert_eq!(take(&outbox).len(), 1);
-        assert!(outbox.push(text(b"12345")));
-        assert!(!outbox.push(text(b"1")), "five taken and five queued bytes are ten");
-    }
-
-    #[test]
-    fn flushes_before_a_polite_close_and_not_before_a_cut() {
-        let polite = outbox(10, 100);
-        polite.push(text(b"a"));
-        polite.close(Close::after_flush(CloseCode::Restarting, ""));
-        assert!(!polite.push(text(b"late")));
-        let (waiting, _) = last(&polite);
-        assert_eq!(waiting, [text(b"a")]);
-
-        let cut = outbox(10, 100);
-        cut.push(text(b"a"));
-        cut.close(Close::now(CloseCode::Disconnected, ""));
-        let (waiting, _) = last(&cut);
-        assert!(waiting.is_empty());
-    }
-
-    #[test]
-    fn a_cut_drops_what_waits_and_says_farewell() {
-        let outbox = outbox(10, 100);
-        outbox.push(text(b"waiting"));
-        outbox.abort(CloseCode::Disconnected, "", [text(b"farewell")]);
-        assert!(take(&outbox).is_empty(), "a line sends nothing after a cut");
-        let (said, close) = last(&outbox);
-        assert_eq!(said, [text(b"farewell")]);
-        assert_eq!(close.code, Some(CloseCode::Disconnected));
-    }
-
-    #[test]
-    fn an_end_at_once_overrides_a_flush_but_nothing_overrides_it() {
-        let outbox = outbox(10, 100);
-        outbox.push(text(b"a"));
-        outbox.close(Close::after_flush(CloseCode::Restarting, ""));
-        outbox.close(Close::now(CloseCode::Disconnected, ""));
-        outbox.close(Close::now(CloseCode::SessionExpired, ""));
-        let (waiting, close) = last(&outbox);
-        assert!(waiting.is_empty());
-        assert_eq!(close.code, Some(CloseCode::Disconnected));
-    }
-}
+mod tests;

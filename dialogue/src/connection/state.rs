@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
-use super::{Close, Outbox};
+use super::close::Close;
+use super::outbox::Outbox;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::serial::SerialQueue;
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
-use crate::connection::{ClientKey, ClientState, Flusher, Flushers, Frame};
+use crate::connection::{ClientKey, ClientState, FlushQueue, Flushers, Frame};
 use crate::id::{ClientId, UserId};
 
 /// Every connected client.
@@ -63,7 +63,7 @@ impl Clients {
     }
 
     /// The flusher for one more connection.
-    pub(crate) fn assign_flusher(&self) -> Arc<Flusher> {
+    pub(crate) fn assign_flusher(&self) -> Arc<FlushQueue> {
         self.flushers.assign()
     }
 

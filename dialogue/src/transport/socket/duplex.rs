@@ -13,20 +13,20 @@ use tokio_util::task::TaskTracker;
 
 use super::message_reader::MessageReader;
 use super::sender::SocketSender;
-use crate::connection::{Close, Flusher, Outbox, Sender};
+use crate::connection::{Close, FlushQueue, Outbox, Sender};
 use crate::limits::Limits;
 
 /// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Runs `talk` over the halves of an upgraded connection, and sees to the connection's end once it returns: what it has
-/// queued is sent, and the close said. `flusher` calls for what is queued; a task that waits for a slow reader is one of
+/// queued is sent, and the close said. `flush_queue` calls for what is queued; a task that waits for a slow reader is one of
 /// `tasks`.
 pub(in crate::transport) async fn run<R, W, F>(
     (reading, writing): (R, W),
     limits: &Limits,
     tasks: &TaskTracker,
-    flusher: Arc<Flusher>,
+    flush_queue: Arc<FlushQueue>,
     serve: impl FnOnce(MessageReader<R>) -> F,
 ) where
     R: AsyncRead + Unpin + Send + 'static,
@@ -39,7 +39,7 @@ pub(in crate::transport) async fn run<R, W, F>(
         limits.write_deadline,
         tasks.clone(),
     )));
-    outbox.attach(Arc::clone(&sender.0) as Arc<dyn Sender>, flusher);
+    outbox.attach(Arc::clone(&sender.0) as Arc<dyn Sender>, flush_queue);
     let reader = serve(MessageReader::new(reading, Arc::clone(&outbox), limits.message_bytes)).await;
     Box::pin(close(reader, &outbox, &sender.0, limits.write_deadline)).await;
 }

@@ -1,0 +1,72 @@
+//! The queue inside an outbox: its frames, its close, and the tasks that wait for either.
+//!
+//! Knows no lock and no limit: the outbox has both.
+
+use std::collections::VecDeque;
+use std::task::{Context, Waker};
+
+use super::close::Close;
+use super::frame::{Frame, Written};
+
+#[derive(Debug, Default)]
+pub(super) struct FrameQueue {
+    pub(super) frames: VecDeque<Frame>,
+    /// Bytes of `frames` and of what the line has taken and not yet written.
+    pub(super) bytes: usize,
+    /// Frames that the line has taken and not yet written.
+    pub(super) taken: usize,
+    /// Somebody sends what waits, or is about to: nobody else needs to.
+    pub(super) flushing: bool,
+    pub(super) close: Option<Close>,
+    pub(super) sender_waiter: Option<Waker>,
+    pub(super) close_waiter: Option<Waker>,
+    /// Waits until less waits.
+    pub(super) space_waiter: Option<Waker>,
+}
+
+impl FrameQueue {
+    pub(super) fn is_aborted(&self) -> bool {
+        self.close.as_ref().is_some_and(|close| !close.flush)
+    }
+
+    /// Notes what has been written, and returns whom to tell that less waits now.
+    pub(super) fn record_written(&mut self, written: Written) -> Option<Waker> {
+        self.taken = self.taken.saturating_sub(written.frames);
+        self.bytes = self.bytes.saturating_sub(written.bytes);
+        if written.frames > 0 {
+            self.space_waiter.take()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
+        let count = self.frames.len().min(max);
+        // Mostly one or none, for which `drain` takes longer.
+        batch.extend(std::iter::from_fn(|| self.frames.pop_front()).take(count));
+        self.taken += count;
+        // Memory that a burst took is not kept while idle.
+        if self.frames.is_empty() && self.frames.capacity() > 8 {
+            self.frames = VecDeque::new();
+        }
+    }
+
+    pub(super) fn set_close(&mut self, close: Close) {
+        if !close.flush {
+            self.bytes -= self.frames.iter().map(|frame| frame.bytes().len()).sum::<usize>();
+            self.frames = VecDeque::new();
+        }
+        self.close = Some(close);
+    }
+
+    pub(super) fn take_close_wakers(&mut self) -> [Option<Waker>; 2] {
+        [self.sender_waiter.take(), self.close_waiter.take()]
+    }
+}
+
+pub(super) fn register(slot: &mut Option<Waker>, context: &Context<'_>) {
+    match slot {
+        Some(waker) if waker.will_wake(context.waker()) => {}
+        _ => *slot = Some(context.waker().clone()),
+    }
+}
