@@ -1,12 +1,16 @@
 //! One WebSocket: messages in, frames out, the client's commands in between, and the end of the connection.
 
 mod adapter;
+mod command_loop;
+mod connect;
 pub(super) mod duplex;
 mod fast_path;
 mod framing;
 mod inbound_rate;
+mod interrupt;
 pub(super) mod message_reader;
 pub(super) mod prefix;
+mod rate_limited_reader;
 mod sender;
 mod task;
 mod writer;

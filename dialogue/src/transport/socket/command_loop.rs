@@ -1,0 +1,142 @@
+//! The loop of an admitted client: its commands in order, pings while it is silent, and the end of its session.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::io::AsyncRead;
+use tokio::time::{Instant, sleep_until};
+
+use super::interrupt::{EXPIRED, drop_contained, until_closed};
+use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
+use crate::connection::{Frame, Outbox};
+use crate::limits::Limits;
+use crate::protocol::{CloseCode, Request};
+use crate::runtime::Core;
+use crate::session::Conversation;
+
+/// A ping without payload.
+const PING: &[u8] = &[0x89, 0];
+
+/// The connection has been closed.
+struct ConnectionClosed;
+
+/// The conversation proper: commands in order, pings while the client is silent, an end when the session expires.
+pub(super) async fn run_commands<R>(core: &Core, reader: &mut RateLimitedReader<R>, conversation: &Conversation)
+where
+    R: AsyncRead + Unpin,
+{
+    let limits = &core.limits;
+    let outbox = Arc::clone(reader.messages.outbox());
+    let mut last_heard = Instant::now();
+    let mut pinged = false;
+    let mut alarm = pin!(sleep_until(last_heard + limits.ping_interval));
+    loop {
+        let silent_until =
+            last_heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
+        let expires_at = conversation.client().session.lock().expires_at;
+        let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
+        if due < alarm.deadline() {
+            alarm.as_mut().reset(due);
+        }
+        let next = tokio::select! {
+            biased;
+            () = outbox.closed() => return,
+            next = reader.next() => next,
+            () = alarm.as_mut() => {
+                if alarm.deadline() < due {
+                    // Something has been heard since it was set. To set it anew for each message would cost more.
+                    alarm.as_mut().reset(due);
+                    continue;
+                }
+                let is_expired = expires_at.is_some_and(|expires_at| expires_at <= due);
+                if let Some((code, reason)) = reason_to_close(is_expired, pinged) {
+                    reader.close_now(code, reason);
+                    return;
+                }
+                outbox.push(Frame::Raw(Bytes::from_static(PING)));
+                pinged = true;
+                continue;
+            }
+        };
+        let Some(frame) = next else {
+            return;
+        };
+        let Ok(request) = request_of(limits, reader, conversation, frame) else {
+            return;
+        };
+        if let Some(request) = request {
+            let command = conversation.run(request);
+            if !finish(core, reader.messages.outbox(), conversation, command).await {
+                return;
+            }
+        }
+        // Not before the command: a hook may have taken a while, and that was not the client's silence.
+        last_heard = Instant::now();
+        pinged = false;
+    }
+}
+
+/// Why to close the connection of a silent client. `None` if it gets a ping first.
+fn reason_to_close(is_expired: bool, pinged: bool) -> Option<(CloseCode, &'static str)> {
+    if is_expired {
+        Some((CloseCode::SessionExpired, EXPIRED))
+    } else if pinged {
+        Some((CloseCode::GoingAway, "nothing was heard for too long"))
+    } else {
+        None
+    }
+}
+
+/// The request in a frame. `None` if there is no request to run; a frame that needs an answer has got it then.
+fn request_of<R>(
+    limits: &Limits,
+    reader: &RateLimitedReader<R>,
+    conversation: &Conversation,
+    frame: InboundFrame,
+) -> Result<Option<Request>, ConnectionClosed>
+where
+    R: AsyncRead + Unpin,
+{
+    match frame {
+        InboundFrame::Text(text) => match Request::parse(&text, limits.json_depth) {
+            Ok(request) => return Ok(Some(request)),
+            Err(rejected) => conversation.refuse(rejected),
+        },
+        InboundFrame::Control => {}
+        InboundFrame::TooFast { .. } if reader.refused > limits.inbound_frames => {
+            reader.close_now(CloseCode::Flooding, "too many frames");
+            return Err(ConnectionClosed);
+        }
+        InboundFrame::TooFast { text, retry_after } => {
+            if let Some(text) = text {
+                let id = match Request::parse(&text, limits.json_depth) {
+                    Ok(request) => request.id,
+                    Err(rejected) => rejected.id,
+                };
+                conversation.slow_down(id, retry_after);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Runs a command to its end, unless the connection closes before. Returns whether the connection is still open.
+async fn finish(core: &Core, outbox: &Outbox, conversation: &Conversation, mut command: BoxFuture<'_, ()>) -> bool {
+    let is_open = !outbox.is_closed() && !conversation.is_expired();
+    if is_open
+        && poll_fn(|context| Poll::Ready(command.as_mut().poll(context)))
+            .await
+            .is_ready()
+    {
+        return true;
+    }
+    // In a box, so that a connection has no room for it whose commands do not wait.
+    let done = Box::pin(until_closed(outbox, conversation, command.as_mut())).await;
+    drop_contained(core, command);
+    done
+}

@@ -1,0 +1,76 @@
+//! The frames before a client is admitted: reads them up to the first `connect`, and answers that.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncRead;
+use tokio::time::Instant;
+
+use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
+use crate::connection::{ClientState, Handshake};
+use crate::protocol::{CloseCode, Command, ConnectCommand, ErrorCode, PROTOCOL, Request};
+use crate::runtime::Core;
+use crate::session::{Failure, admit, authenticate, error_frame};
+
+/// The first frames: until the client has said who it is, and is admitted or turned away.
+pub(super) async fn await_connect<R>(
+    core: &Arc<Core>,
+    reader: &mut RateLimitedReader<R>,
+    presented: Option<&Handshake>,
+    connect_by: Instant,
+) -> Option<Arc<ClientState>>
+where
+    R: AsyncRead + Unpin,
+{
+    let (id, connect) = first_connect(core, reader).await?;
+    if connect.protocol != PROTOCOL {
+        let message = format!("this server speaks protocol {PROTOCOL}");
+        let failure = Failure::new(ErrorCode::UnsupportedProtocol, message);
+        reader.reject(id, failure, CloseCode::UnsupportedProtocol);
+        return None;
+    }
+    let left = connect_by.saturating_duration_since(Instant::now());
+    let who = match authenticate(core, presented, connect.auth, left).await {
+        Ok(who) => who,
+        Err(reason) => {
+            let failure = Failure::new(ErrorCode::Unauthenticated, reason);
+            reader.reject(id, failure, CloseCode::Unauthenticated);
+            return None;
+        }
+    };
+    let outbox = Arc::clone(reader.messages.outbox());
+    let client = admit(core, &outbox, id, who, connect.resume.as_deref()).await;
+    if client.is_none() {
+        reader.close(CloseCode::TooManyConnections, "too many connections of this user");
+    }
+    client
+}
+
+/// Reads up to the first request, and answers malformed frames before it. `None` if the first request is not `connect`, or
+/// the connection ended: it has been closed then. The `id` is the one of the request.
+async fn first_connect<R>(core: &Core, reader: &mut RateLimitedReader<R>) -> Option<(Option<i64>, ConnectCommand)>
+where
+    R: AsyncRead + Unpin,
+{
+    loop {
+        let text = match reader.next().await? {
+            InboundFrame::Text(text) => text,
+            InboundFrame::Control => continue,
+            InboundFrame::TooFast { .. } => {
+                reader.close(CloseCode::NoConnect, "no `connect` first");
+                return None;
+            }
+        };
+        let request = match Request::parse(&text, core.limits.json_depth) {
+            Ok(request) => request,
+            Err(rejected) => {
+                reader.send(error_frame(rejected.id, &Failure::from(rejected), None, None));
+                continue;
+            }
+        };
+        if let Command::Connect(connect) = request.command {
+            return Some((request.id, connect));
+        }
+        reader.close(CloseCode::NoConnect, "`connect` comes first");
+        return None;
+    }
+}
