@@ -1,5 +1,6 @@
 //! HTTP: the accept loop and the drain, the router, the WebSocket handshake, and published documents.
 
+mod address_quota;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documents;
@@ -7,7 +8,9 @@ mod documents;
 mod echo;
 mod handshake;
 mod raw;
+mod router;
 mod serve;
+mod signals;
 mod stall;
 mod upgrade;
 

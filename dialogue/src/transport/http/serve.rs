@@ -1,12 +1,15 @@
 //! Listening, and the end of it: the accept loop, signals and the drain.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
+use axum::routing::future::RouteFuture;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
+use super::signals::Signals;
 use super::stall::{MonitoredSocket, WriteStall};
 use super::upgrade::AcceptedAt;
 use crate::error::Error;
@@ -142,44 +146,6 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// SIGTERM and Ctrl-C.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
 async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
     loop {
         let accepted = tokio::select! {
@@ -210,19 +176,12 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+/// Serves the requests of one HTTP connection, until it ends or is upgraded.
 pub(in crate::transport) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketAddr, app: axum::Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Of the first request only: a proxy may upgrade a connection that it has used for others for an hour.
-    let accepted = Cell::new(Some(AcceptedAt(Instant::now())));
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        if let Some(accepted) = accepted.take() {
-            request.extensions_mut().insert(accepted);
-        }
-        app.clone().call(request.map(axum::body::Body::new))
-    });
+    let service = service_fn(handler(peer, app));
     let stall = WriteStall::default();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -246,5 +205,18 @@ where
     };
     if let Err(error) = served {
         core.log(|| tracing::debug!(%error, "an HTTP connection ended"));
+    }
+}
+
+/// Passes each request of a connection to the application, with what is known of the connection.
+fn handler(peer: SocketAddr, app: axum::Router) -> impl Fn(hyper::Request<Incoming>) -> RouteFuture<Infallible> {
+    // Of the first request only: a proxy may upgrade a connection that it has used for others for an hour.
+    let accepted = Cell::new(Some(AcceptedAt(Instant::now())));
+    move |mut request| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(accepted) = accepted.take() {
+            request.extensions_mut().insert(accepted);
+        }
+        app.clone().call(request.map(axum::body::Body::new))
     }
 }

@@ -1,0 +1,79 @@
+//! The routes of a server: the WebSocket, readiness, and published documents.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{any, get};
+use http::StatusCode;
+
+use super::documents::document;
+use super::upgrade::{RouterState, upgrade};
+use crate::contract;
+use crate::runtime::Dialogue;
+
+/// The client for browsers and Node, as the npm package has it.
+const CLIENT_JS: &str = include_str!("../../../npm/client.js");
+
+/// Where that finds the socket, on the origin of its page, unless it is told.
+const DEFAULT_SOCKET_PATH: &str = "\"/dialogue/ws\"";
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+impl Dialogue {
+    /// The routes of this server, to be served alone or merged into the application's own `axum::Router`:
+    ///
+    /// - `GET {base}/ws`: the WebSocket, `/dialogue/ws` by default;
+    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
+    /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript);
+    /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi);
+    /// - `GET {base}/client.js`: the client for browsers and Node, an ES module without dependencies, which connects to
+    ///   `{base}/ws` by itself;
+    /// - `{base}/inspect` and what is under it, if the builder turned the inspector on.
+    ///
+    /// ```no_run
+    /// use axum::{Router, routing::get};
+    /// use dialogue::Dialogue;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let dialogue = Dialogue::builder().build()?;
+    /// let app = Router::new()
+    ///     .route("/", get(|| async { "hello" }))
+    ///     .merge(dialogue.router());
+    /// dialogue.serve_router(([127, 0, 0, 1], 3000), app).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Under `axum::serve`, use `into_make_service_with_connect_info::<SocketAddr>()` so that `authenticate` is told the
+    /// peer's address; and call [`stop`](Dialogue::stop) before the process ends. [`serve_router`](Dialogue::serve_router)
+    /// does both, and adds the deadline for headers that `axum::serve` has not.
+    pub fn router(&self) -> axum::Router {
+        let base = &self.core.http.base_path;
+        let contract = &self.core.contract.contract;
+        let types = document("text/plain; charset=utf-8", contract::typescript(contract));
+        // A base path has no character that would end the text.
+        let client = CLIENT_JS.replace(DEFAULT_SOCKET_PATH, &format!("\"{base}/ws\""));
+        let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
+        let router = axum::Router::new()
+            .route(&format!("{base}/ws"), any(upgrade))
+            .route(&format!("{base}/ready"), get(ready))
+            .route(&format!("{base}/client.d.ts"), types)
+            .route(&format!("{base}/asyncapi.json"), asyncapi)
+            .route(&format!("{base}/client.js"), document(JAVASCRIPT, client))
+            .with_state(RouterState {
+                core: Arc::clone(&self.core),
+                addresses: Arc::default(),
+            });
+        #[cfg(feature = "inspector")]
+        let router = router.merge(crate::inspector::routes(&self.core));
+        router
+    }
+}
+
+async fn ready(State(state): State<RouterState>) -> StatusCode {
+    if state.core.lifecycle.is_stopping() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    }
+}
