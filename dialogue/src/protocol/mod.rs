@@ -7,13 +7,11 @@
 
 #[cfg(test)]
 mod arbitrary;
-mod code;
+mod close_code;
 #[cfg(test)]
 mod document;
-#[cfg(feature = "client")]
-mod encode;
+mod error_code;
 mod event_frame;
-mod fields;
 mod header;
 #[cfg(feature = "client")]
 mod incoming;
@@ -22,7 +20,8 @@ mod reply;
 mod request;
 mod subscriptions;
 
-pub use code::{CloseCode, ErrorCode};
+pub use close_code::CloseCode;
+pub use error_code::ErrorCode;
 pub(crate) use event_frame::{EventFrame, EventHead, PreparedEvent};
 pub(crate) use header::Header;
 #[cfg(feature = "client")]
@@ -30,12 +29,9 @@ pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome}
 pub(crate) use json::MAX_DEPTH;
 pub(crate) use reply::{LeftReason, RoomSummary, ServerFrame};
 pub(crate) use request::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, RejectedRequest,
-    Request, TriggerCommand,
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
+    RejectedRequest, Request, TriggerCommand,
 };
 pub(crate) use subscriptions::SubscriptionList;
 #[cfg(feature = "inspector")]
 pub(crate) use {event_frame::write_message as write_event_message, json::parse as parse_json};
-
-/// The version of the protocol that this server speaks.
-pub(crate) const PROTOCOL: u64 = 1;

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::protocol::arbitrary;
+use crate::protocol::subscriptions::SubscriptionList;
+use crate::protocol::{ErrorCode, arbitrary};
 
 const DEPTH: usize = 32;
 

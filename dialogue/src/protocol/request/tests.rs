@@ -1,8 +1,11 @@
 //! Requests by example: defaults, and a table of what is refused and how.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::decode::MAX_SUBSCRIPTIONS;
 use super::*;
+use crate::protocol::ErrorCode;
+use crate::protocol::subscriptions::SubscriptionList;
 
 const DEPTH: usize = 32;
 

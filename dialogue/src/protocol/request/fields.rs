@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::code::ErrorCode;
-use super::json::{Entries, EntryValue, excerpt};
 use crate::id::{EventName, RoomId};
+use crate::protocol::error_code::ErrorCode;
+use crate::protocol::json::{Entries, EntryValue, excerpt};
 
 /// What is wrong with a request: a code and a sentence for people.
 #[derive(Debug)]

@@ -5,10 +5,10 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::json;
-use super::request::{
+use super::command::{
     Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, Request, TriggerCommand,
 };
+use crate::protocol::json;
 
 impl Request {
     /// The frame's text.

@@ -1,4 +1,4 @@
-//! What a client may ask, and how a text frame becomes it.
+//! A text frame into the request that it is.
 //!
 //! Every field is checked here, used or not, so that whoever runs a command meets only well-formed ones: room ids and
 //! event names are such as can exist. Whether they do, and who may, is decided elsewhere.
@@ -8,15 +8,18 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::PROTOCOL;
-use super::code::ErrorCode;
+use super::command::{
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
+    RejectedRequest, Request, TriggerCommand,
+};
 use super::fields::{Fields, Problem};
-use super::json::{self, Entries, excerpt};
-use super::subscriptions::{SubscriptionList, WILDCARD};
-use crate::id::{EventName, RoomId};
+use crate::id::RoomId;
+use crate::protocol::error_code::ErrorCode;
+use crate::protocol::json::{self, Entries, excerpt};
+use crate::protocol::subscriptions::{SubscriptionList, WILDCARD};
 
 /// The longest list of subscriptions in one `join`: as many as a client may have in all by default.
-const MAX_SUBSCRIPTIONS: usize = 1_000;
+pub(super) const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// The longest `key`, in bytes. Room for a UUID or a hash and a prefix; every key in use is remembered.
 const MAX_KEY_BYTES: usize = 128;
@@ -51,107 +54,6 @@ const FIELDS: &[&str] = &[
     "after",
     "room",
 ];
-
-/// A client's frame.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Request {
-    /// Echoed in the reply.
-    pub(crate) id: Option<i64>,
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Command {
-    Connect(ConnectCommand),
-    Join(JoinCommand),
-    Leave { room_id: RoomId },
-    Subscribe { room_id: RoomId, event: EventName },
-    Unsubscribe { room_id: RoomId, event: EventName },
-    SubscribeAll { room_id: RoomId },
-    Trigger(TriggerCommand),
-    History(HistoryCommand),
-    ListRooms { after: Option<RoomId> },
-    CreateRoom { room: NewRoom },
-    DeleteRoom { room_id: RoomId },
-    Ping,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ConnectCommand {
-    /// If it is not [`PROTOCOL`], the other fields have not been read: another version may mean something else by them.
-    pub(crate) protocol: u64,
-    /// Whatever the application's `authenticate` understands; `null` if absent.
-    pub(crate) auth: Value,
-    /// The secret by which a client shows which connection it succeeds.
-    pub(crate) resume: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct JoinCommand {
-    pub(crate) room_id: RoomId,
-    /// `None`: the room's default, or what the member has already.
-    pub(crate) subscriptions: Option<SubscriptionList>,
-    /// Where the client was when it was last in the room.
-    pub(crate) since: Option<LogPosition>,
-}
-
-/// A position in a room's history.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LogPosition {
-    pub(crate) epoch: String,
-    pub(crate) seq: u64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TriggerCommand {
-    pub(crate) room_id: RoomId,
-    pub(crate) event: EventName,
-    /// `null` if absent.
-    pub(crate) data: Value,
-    pub(crate) meta: Option<Map<String, Value>>,
-    /// Names the event, so that a repetition is known for one. 1 to 128 bytes.
-    pub(crate) key: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct HistoryCommand {
-    pub(crate) room_id: RoomId,
-    pub(crate) event: EventName,
-    pub(crate) cursor: HistoryCursor,
-}
-
-/// Which part of a history is wanted, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HistoryCursor {
-    /// By index from the newest event, `end` not included and never below `start`. Shifts with each new event.
-    Index { start: u64, end: u64 },
-    /// The events before a `seq`, at most `limit` of them and at least one. Does not shift.
-    Before { seq: u64, limit: u64 },
-}
-
-/// A room that a client wants to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NewRoom {
-    pub(crate) id: RoomId,
-    /// 1 to 256 bytes.
-    pub(crate) name: Option<String>,
-    /// 1 to 2,048 bytes.
-    pub(crate) description: Option<String>,
-    /// At least 1.
-    pub(crate) max_size: Option<usize>,
-}
-
-/// A frame that is answered with an error without asking anyone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RejectedRequest {
-    /// The request's `id` if the frame is one JSON object with an integer there, whatever else is wrong with it.
-    pub(crate) id: Option<i64>,
-    /// `INVALID_REQUEST` for what is malformed; `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` and `LIMIT_EXCEEDED` for what is
-    /// well-formed and can never succeed.
-    pub(crate) code: ErrorCode,
-    /// For people; short, whatever was sent.
-    pub(crate) message: String,
-}
 
 impl Request {
     /// Reads a frame of at most `max_depth` levels, the outermost object being the first.
@@ -373,8 +275,3 @@ fn salvage_id(text: &str) -> Option<i64> {
     }
     serde_json::from_str::<Id>(text).ok().map(|found| found.id)
 }
-
-#[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod tests;

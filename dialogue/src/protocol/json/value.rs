@@ -1,0 +1,117 @@
+//! One JSON document into a value, without duplicate keys and without too deep nesting.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value, map};
+
+use super::write::excerpt;
+
+/// The deepest nesting that [`parse`] can be asked to allow: serde_json's own guard of the stack stops at 128.
+pub(crate) const MAX_DEPTH: usize = 127;
+
+/// Reads one JSON document. A scalar has depth 0, an outermost object or array depth 1.
+///
+/// One pass, which builds nothing of what is deeper than `max_depth`. Above [`MAX_DEPTH`], that is the limit.
+pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let strict = Strict { levels: max_depth };
+    let value = strict.deserialize(&mut deserializer).map_err(JsonError)?;
+    deserializer.end().map_err(JsonError)?;
+    Ok(value)
+}
+
+/// Why a text is not the JSON that a client may send.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct JsonError(#[source] pub(super) serde_json::Error);
+
+pub(super) fn duplicate<E: serde::de::Error>(key: &str) -> E {
+    E::custom(format_args!("duplicate key `{}`", excerpt(key)))
+}
+
+/// Reads a value that may have this many more levels of nesting.
+#[derive(Clone, Copy)]
+pub(super) struct Strict {
+    pub(super) levels: usize,
+}
+
+impl Strict {
+    pub(super) fn descend<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.levels.checked_sub(1) {
+            Some(levels) => Ok(Self { levels }),
+            None => Err(E::custom("nested too deep")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let inner = self.descend()?;
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(inner)? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let inner = self.descend()?;
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            match object.entry(key) {
+                map::Entry::Vacant(entry) => {
+                    entry.insert(entries.next_value_seed(inner)?);
+                }
+                map::Entry::Occupied(entry) => {
+                    return Err(duplicate(entry.key()));
+                }
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
