@@ -1,94 +1,23 @@
 //! Promises 1 and 2 against the model: whatever happens, clients are told exactly what they must be told, and a client that
 //! was not told otherwise has every event that it was due, once and in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod player;
+mod steps;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use proptest::prelude::*;
-use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::model::{Client, EVENTS, Happened, Model, REPLAY_EVENTS, Room, Since, Subscriptions, Told};
+use self::player::{Player, read};
+use self::steps::{Claim, PIPES, ROOMS, Step, step};
+use super::model::{Client, EVENTS, Model, REPLAY_EVENTS, Room, Subscriptions};
 use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, Scarce, settle};
-use crate::{Dialogue, EvictedHistory, HistoryConfig, HistoryManager, Limits, Refusal, RoomConfig, SyncHistory};
-
-/// Each room, what it sends at a first join, and how many it holds.
-const ROOMS: [(&str, SyncHistory, Option<usize>); 3] = [
-    ("all", SyncHistory::All, None),
-    ("one", SyncHistory::PerType(1), None),
-    ("none", SyncHistory::Off, Some(2)),
-];
-
-/// How much each client's network holds: all that there is, or less than a frame.
-const PIPES: [usize; 3] = [1 << 20, 1 << 20, 32];
-
-#[derive(Debug, Clone)]
-enum Step {
-    Trigger(usize, usize),
-    TriggerBy(usize, usize, usize),
-    Join(usize, usize, Option<Subscriptions>, Claim),
-    Leave(usize, usize),
-    Subscribe(usize, usize, Option<usize>),
-    Unsubscribe(usize, usize, usize),
-    /// Reads at most so many more bytes, and is gone.
-    Cut(usize, usize),
-    /// The same, but the server does not notice: the next connection shows `resume`.
-    TakeOver(usize, usize),
-    Read(usize),
-    /// The application drops what a room keeps.
-    Clear(usize),
-    /// Deletes a room, or makes it anew.
-    Toggle(usize),
-    /// `before_join` refuses from now on, or no longer.
-    Deny(bool),
-}
-
-/// What a client claims of where it was.
-#[derive(Debug, Clone, Copy)]
-enum Claim {
-    Nothing,
-    Truth,
-    /// Somewhere before that.
-    Earlier(Index),
-    AnotherEpoch,
-    AboveTheTop,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let (client, room, event) = (0..PIPES.len(), 0..ROOMS.len(), 0..EVENTS.len());
-    let bytes = || prop_oneof![0..40usize, 0..600usize, Just(usize::MAX / 2)];
-    let names = || prop::collection::btree_set(prop::sample::select(vec!["scarce", "plenty", "fleeting"]), 0..4);
-    let subscriptions = prop_oneof![
-        2 => Just(None),
-        1 => Just(Some(Subscriptions::Everything)),
-        2 => names().prop_map(|names| Some(Subscriptions::Named(names))),
-    ];
-    let claim = prop_oneof![
-        2 => Just(Claim::Nothing),
-        6 => Just(Claim::Truth),
-        2 => any::<Index>().prop_map(Claim::Earlier),
-        1 => Just(Claim::AnotherEpoch),
-        1 => Just(Claim::AboveTheTop),
-    ];
-    let some_event = prop::option::of(event.clone());
-    prop_oneof![
-        8 => (room.clone(), event.clone()).prop_map(|(room, event)| Step::Trigger(room, event)),
-        4 => (client.clone(), room.clone(), event.clone()).prop_map(|(c, r, e)| Step::TriggerBy(c, r, e)),
-        8 => (client.clone(), room.clone(), subscriptions, claim).prop_map(|(c, r, s, claim)| Step::Join(c, r, s, claim)),
-        1 => (client.clone(), room.clone()).prop_map(|(client, room)| Step::Leave(client, room)),
-        1 => (client.clone(), room.clone(), some_event).prop_map(|(c, r, e)| Step::Subscribe(c, r, e)),
-        1 => (client.clone(), room.clone(), event).prop_map(|(c, r, e)| Step::Unsubscribe(c, r, e)),
-        3 => (client.clone(), bytes()).prop_map(|(client, bytes)| Step::Cut(client, bytes)),
-        1 => (client.clone(), bytes()).prop_map(|(client, bytes)| Step::TakeOver(client, bytes)),
-        2 => client.prop_map(Step::Read),
-        1 => room.clone().prop_map(Step::Clear),
-        1 => room.prop_map(Step::Toggle),
-        1 => prop::bool::weighted(0.3).prop_map(Step::Deny),
-    ]
-}
+use crate::{Dialogue, EvictedHistory, HistoryConfig, HistoryManager, Limits, Refusal, RoomConfig};
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -122,25 +51,6 @@ struct World {
     model: Model,
     players: Vec<Player>,
     next_number: u64,
-}
-
-/// A client as it knows itself.
-#[derive(Default)]
-struct Player {
-    peer: Option<Peer>,
-    resume: Option<String>,
-    rooms: BTreeMap<&'static str, Log>,
-    /// The rooms of the requests that will be answered `ok`.
-    asked: BTreeMap<u64, &'static str>,
-    next_id: u64,
-}
-
-/// What a client has of a room.
-#[derive(Debug, Clone, Default)]
-struct Log {
-    epoch: String,
-    position: u64,
-    numbers: Vec<u64>,
 }
 
 impl World {
@@ -399,102 +309,5 @@ impl World {
             connection.expected.pop_front();
             self.players[client].take(&text, told);
         }
-    }
-}
-
-impl Player {
-    fn claim(&self, room: &str, claim: Claim) -> Option<Since> {
-        let log = self.rooms.get(room).cloned().unwrap_or_default();
-        let (epoch, seq) = match claim {
-            Claim::Nothing => return None,
-            _ if log.epoch.is_empty() => return None,
-            Claim::Truth => (log.epoch, log.position),
-            Claim::Earlier(index) => (log.epoch, index.index(log.position as usize + 1) as u64),
-            Claim::AnotherEpoch => ("another".to_owned(), log.position),
-            Claim::AboveTheTop => (log.epoch, log.position + 1_000),
-        };
-        Some(Since { epoch, seq })
-    }
-
-    fn take(&mut self, text: &Value, told: Told) {
-        match told {
-            Told::Connected => self.resume = text["resume"].as_str().map(str::to_owned),
-            Told::Joined {
-                room,
-                epoch,
-                seq,
-                recovered,
-                events,
-            } => {
-                let log = self.rooms.entry(known(&room)).or_default();
-                if recovered != Some(true) {
-                    log.numbers.clear();
-                }
-                (log.epoch, log.position) = (epoch, seq);
-                log.numbers.extend(events.iter().filter_map(|event| event.seq));
-            }
-            Told::Event(room, Happened { seq: Some(seq), .. }) => {
-                let log = self.rooms.entry(known(&room)).or_default();
-                log.numbers.push(seq);
-                log.position = log.position.max(seq);
-            }
-            Told::Ok(Some(seq)) => {
-                let room = self.asked[&text["id"].as_u64().expect("an id")];
-                let log = self.rooms.entry(room).or_default();
-                log.position = log.position.max(seq);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Client {
-    /// What was not read is not due any more: the client will ask for it, or not.
-    fn disconnect(&mut self, player: &Player) {
-        self.connection = None;
-        self.due = player
-            .rooms
-            .iter()
-            .map(|(room, log)| (*room, log.numbers.clone()))
-            .collect();
-    }
-}
-
-fn known(room: &str) -> &'static str {
-    ROOMS
-        .iter()
-        .find(|(id, ..)| *id == room)
-        .expect("a room of this test")
-        .0
-}
-
-fn read(text: &Value) -> Told {
-    let string = |field: &str| text[field].as_str().unwrap_or_default().to_owned();
-    let happened = |event: &Value| Happened {
-        event: event["event"].as_str().expect("a name").to_owned(),
-        number: event["data"]["number"].as_u64().expect("a number"),
-        seq: event["seq"].as_u64(),
-    };
-    match text["type"].as_str() {
-        Some("connected") => Told::Connected,
-        Some("joined") => Told::Joined {
-            room: string("roomId"),
-            epoch: string("epoch"),
-            seq: text["seq"].as_u64().expect("a number"),
-            recovered: text["recovered"].as_bool(),
-            events: text["events"]
-                .as_array()
-                .expect("events")
-                .iter()
-                .map(happened)
-                .collect(),
-        },
-        Some("event") => Told::Event(string("roomId"), happened(text)),
-        Some("left") => Told::Left(string("roomId"), text["reason"].as_str().map(str::to_owned)),
-        Some("ok") => Told::Ok(text["seq"].as_u64()),
-        Some("error") => Told::Error(string("code")),
-        Some("roomCreated") => Told::RoomCreated(text["room"]["id"].as_str().expect("an id").to_owned()),
-        Some("roomDeleted") => Told::RoomDeleted(string("roomId")),
-        _ => panic!("the server said {text}"),
     }
 }

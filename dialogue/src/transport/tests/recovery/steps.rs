@@ -1,0 +1,82 @@
+//! The rooms and clients of the test, and the steps that it generates.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::SyncHistory;
+use crate::transport::tests::model::{EVENTS, Subscriptions};
+
+/// Each room, what it sends at a first join, and how many it holds.
+pub(super) const ROOMS: [(&str, SyncHistory, Option<usize>); 3] = [
+    ("all", SyncHistory::All, None),
+    ("one", SyncHistory::PerType(1), None),
+    ("none", SyncHistory::Off, Some(2)),
+];
+
+/// How much each client's network holds: all that there is, or less than a frame.
+pub(super) const PIPES: [usize; 3] = [1 << 20, 1 << 20, 32];
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Trigger(usize, usize),
+    TriggerBy(usize, usize, usize),
+    Join(usize, usize, Option<Subscriptions>, Claim),
+    Leave(usize, usize),
+    Subscribe(usize, usize, Option<usize>),
+    Unsubscribe(usize, usize, usize),
+    /// Reads at most so many more bytes, and is gone.
+    Cut(usize, usize),
+    /// The same, but the server does not notice: the next connection shows `resume`.
+    TakeOver(usize, usize),
+    Read(usize),
+    /// The application drops what a room keeps.
+    Clear(usize),
+    /// Deletes a room, or makes it anew.
+    Toggle(usize),
+    /// `before_join` refuses from now on, or no longer.
+    Deny(bool),
+}
+
+/// What a client claims of where it was.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Claim {
+    Nothing,
+    Truth,
+    /// Somewhere before that.
+    Earlier(Index),
+    AnotherEpoch,
+    AboveTheTop,
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let (client, room, event) = (0..PIPES.len(), 0..ROOMS.len(), 0..EVENTS.len());
+    let bytes = || prop_oneof![0..40usize, 0..600usize, Just(usize::MAX / 2)];
+    let names = || prop::collection::btree_set(prop::sample::select(vec!["scarce", "plenty", "fleeting"]), 0..4);
+    let subscriptions = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Subscriptions::Everything)),
+        2 => names().prop_map(|names| Some(Subscriptions::Named(names))),
+    ];
+    let claim = prop_oneof![
+        2 => Just(Claim::Nothing),
+        6 => Just(Claim::Truth),
+        2 => any::<Index>().prop_map(Claim::Earlier),
+        1 => Just(Claim::AnotherEpoch),
+        1 => Just(Claim::AboveTheTop),
+    ];
+    let some_event = prop::option::of(event.clone());
+    prop_oneof![
+        8 => (room.clone(), event.clone()).prop_map(|(room, event)| Step::Trigger(room, event)),
+        4 => (client.clone(), room.clone(), event.clone()).prop_map(|(c, r, e)| Step::TriggerBy(c, r, e)),
+        8 => (client.clone(), room.clone(), subscriptions, claim).prop_map(|(c, r, s, claim)| Step::Join(c, r, s, claim)),
+        1 => (client.clone(), room.clone()).prop_map(|(client, room)| Step::Leave(client, room)),
+        1 => (client.clone(), room.clone(), some_event).prop_map(|(c, r, e)| Step::Subscribe(c, r, e)),
+        1 => (client.clone(), room.clone(), event).prop_map(|(c, r, e)| Step::Unsubscribe(c, r, e)),
+        3 => (client.clone(), bytes()).prop_map(|(client, bytes)| Step::Cut(client, bytes)),
+        1 => (client.clone(), bytes()).prop_map(|(client, bytes)| Step::TakeOver(client, bytes)),
+        2 => client.prop_map(Step::Read),
+        1 => room.clone().prop_map(Step::Clear),
+        1 => room.prop_map(Step::Toggle),
+        1 => prop::bool::weighted(0.3).prop_map(Step::Deny),
+    ]
+}
