@@ -8,6 +8,7 @@ use super::registry::NotAdded;
 use crate::connection::ClientState;
 use crate::protocol::{RoomSummary, ServerFrame};
 use crate::room::RoomCell;
+use crate::runtime::clients::Clients;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::definition::Told;
 use crate::runtime::observe::tap::Notice;
@@ -23,7 +24,7 @@ pub(in crate::runtime) fn add_room(
 ) -> Result<(), NotAdded> {
     core.rooms.add_and(room, || {
         if room.is_listed() {
-            announce(core, creator, |id| {
+            announce(&core.clients, creator, |id| {
                 ServerFrame::RoomCreated { id, room: info(room) }.encode()
             });
         }
@@ -38,7 +39,7 @@ pub(in crate::runtime) fn add_room(
 pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>) {
     core.rooms.remove_and(room, || {
         if room.is_listed() {
-            announce(core, requester, |id| {
+            announce(&core.clients, requester, |id| {
                 ServerFrame::RoomDeleted { id, room_id: &room.id }.encode()
             });
         }
@@ -48,9 +49,9 @@ pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, re
 }
 
 /// Sends a frame to every client; the requester's frame carries the id of its request.
-fn announce(core: &Core, requester: Option<Requester<'_>>, frame: impl Fn(Option<i64>) -> Bytes) {
+fn announce(clients: &Clients, requester: Option<Requester<'_>>, frame: impl Fn(Option<i64>) -> Bytes) {
     let reply = requester.map(|(client, id)| (client, frame(id)));
-    core.clients.broadcast(&frame(None), reply);
+    clients.broadcast(&frame(None), reply);
 }
 
 fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &Told<RoomHandle>) {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::announce::remove_room;
-use super::idle::Empty;
+use super::idle::EmptyRoom;
 use crate::room::{Origin, RoomCell};
+use crate::runtime::clients::Clients;
 use crate::runtime::core::Core;
 use crate::runtime::history::archive;
 
 /// How often it is looked whether the creator of an empty room is still there, at most.
-const FIND_GONE: Duration = Duration::from_secs(1);
+const CREATOR_CHECK: Duration = Duration::from_secs(1);
 
 /// Notes it if a room is empty that goes after a while then. Never waits.
 pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
@@ -22,11 +23,11 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
     let Some(joins) = room.lock().record.note_empty() else {
         return;
     };
-    core.rooms.idle.push(Empty {
+    core.rooms.idle.push(EmptyRoom {
         room: Arc::downgrade(room),
         since: Instant::now(),
         joins,
-        abandoned: false,
+        creator_gone: false,
     });
     // One worker at work and one to come see all that waits.
     let worker = Arc::clone(core);
@@ -49,36 +50,36 @@ async fn work(core: &Arc<Core>) {
         let Some(room) = empty.room.upgrade() else {
             continue;
         };
-        match stays_for_its_creator(core, &room, &empty) {
+        match recheck_creator(&core.clients, core.limits.on_demand_idle, &room, &empty) {
             Some(empty) => core.rooms.idle.push(empty),
-            None => retire(core, &room, empty.joins),
+            None => expire(core, &room, empty.joins),
         }
     }
 }
 
 /// What is to be looked at again of an empty room that its creator may still want: until the creator has been gone twice in a
 /// row, so that a reload in between does not count.
-fn stays_for_its_creator(core: &Core, room: &RoomCell, empty: &Empty) -> Option<Empty> {
+fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &EmptyRoom) -> Option<EmptyRoom> {
     if room.origin != Origin::Anonymous || !room.lock().record.is_empty_since(empty.joins) {
         return None;
     }
     let creator = room.created_by.as_ref()?;
-    let abandoned = !core.clients.user_has(creator, |_| true);
-    if abandoned && empty.abandoned {
+    let creator_gone = !clients.user_has(creator, |_| true);
+    if creator_gone && empty.creator_gone {
         return None;
     }
     // Where empty rooms go at once, this would never wait.
-    let more = FIND_GONE.saturating_sub(core.limits.on_demand_idle);
-    Some(Empty {
+    let pause = CREATOR_CHECK.saturating_sub(idle);
+    Some(EmptyRoom {
         room: empty.room.clone(),
-        since: Instant::now() + more,
+        since: Instant::now() + pause,
         joins: empty.joins,
-        abandoned,
+        creator_gone,
     })
 }
 
 /// Removes a room that is empty and has been since `joins`; its history is handed over.
-fn retire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
+fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     {
         let mut state = room.lock();
         if !state.record.is_empty_since(joins) || state.delete().is_none() {
