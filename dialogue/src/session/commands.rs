@@ -257,7 +257,7 @@ impl Conversation {
             Some(key) => {
                 let run = by_client(&self.core, &room, &self.client, draft);
                 let keys = &self.core.continuity.keys;
-                Box::pin(keys.once(&self.client.user_id, &room, key, run)).await?
+                Box::pin(keys.run_once(&self.client.user_id, &room, key, run)).await?
             }
         };
         Ok(ok(id, delivery.seq))

@@ -20,7 +20,7 @@ const MAX_KEYS: usize = 100_000;
 
 /// The keys of recent triggers. A key is a user's, and an incarnation's of a room.
 #[derive(Default)]
-pub(crate) struct TriggeredKeys {
+pub(crate) struct IdempotencyKeys {
     state: Mutex<State>,
 }
 
@@ -36,24 +36,24 @@ struct State {
 /// What became of a key: held while its trigger runs, so that a repetition waits for the outcome.
 type Slot = tokio::sync::Mutex<Option<Delivery>>;
 
-impl TriggeredKeys {
+impl IdempotencyKeys {
     /// Runs a trigger unless one of the same key has been delivered; then it returns what that came to. A trigger that
     /// fails has delivered nothing, and its key is free again.
     ///
     /// Safe to drop: dropped before the trigger is delivered, the key is free.
-    pub(crate) async fn once<E>(
+    pub(crate) async fn run_once<E>(
         &self,
         user: &UserId,
         room: &RoomCell,
         key: String,
         run: impl Future<Output = Result<Delivery, E>>,
     ) -> Result<Delivery, E> {
-        // The slot is let go of before the attempt looks whether anybody else has it.
-        let attempt = Attempt {
+        // The slot is let go of before the guard looks whether anybody else has it.
+        let guard = KeyGuard {
             keys: self,
             key: (user.clone(), Arc::clone(&room.epoch), key),
         };
-        let slot = attempt.slot();
+        let slot = guard.slot();
         let mut outcome = slot.lock().await;
         if let Some(delivery) = *outcome {
             return Ok(delivery);
@@ -63,7 +63,7 @@ impl TriggeredKeys {
         self.state
             .lock()
             .delivered
-            .push_back((Instant::now(), attempt.key.clone()));
+            .push_back((Instant::now(), guard.key.clone()));
         Ok(delivery)
     }
 }
@@ -83,12 +83,12 @@ impl State {
 }
 
 /// One run of a key's trigger, or its wait for another.
-struct Attempt<'a> {
-    keys: &'a TriggeredKeys,
+struct KeyGuard<'a> {
+    keys: &'a IdempotencyKeys,
     key: Key,
 }
 
-impl Attempt<'_> {
+impl KeyGuard<'_> {
     /// What the attempts of this key share.
     fn slot(&self) -> Arc<Slot> {
         let mut state = self.keys.state.lock();
@@ -97,7 +97,7 @@ impl Attempt<'_> {
     }
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for KeyGuard<'_> {
     /// Forgets a key under which nothing was delivered, once nobody tries.
     fn drop(&mut self) {
         let mut state = self.keys.state.lock();
@@ -129,14 +129,14 @@ mod tests {
         RoomCell::new("room".into(), Arc::new(template), None, Origin::Server, epoch.into())
     }
 
-    async fn delivers(keys: &TriggeredKeys, user: &str, room: &RoomCell, seq: u64) -> Option<u64> {
+    async fn delivers(keys: &IdempotencyKeys, user: &str, room: &RoomCell, seq: u64) -> Option<u64> {
         let run = async { Ok::<_, ()>(Delivery::new(0, Some(seq))) };
-        keys.once(&user.into(), room, "key".to_owned(), run).await.ok()?.seq
+        keys.run_once(&user.into(), room, "key".to_owned(), run).await.ok()?.seq
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_repetition_gets_the_first_outcome_until_it_is_forgotten() {
-        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
         assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
         tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
         assert_eq!(delivers(&keys, "ada", &here, 2).await, Some(1));
@@ -146,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_is_a_users_and_a_rooms() {
-        let (keys, here, there) = (TriggeredKeys::default(), room("a"), room("b"));
+        let (keys, here, there) = (IdempotencyKeys::default(), room("a"), room("b"));
         assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
         assert_eq!(delivers(&keys, "grace", &here, 2).await, Some(2));
         assert_eq!(delivers(&keys, "ada", &there, 3).await, Some(3));
@@ -154,10 +154,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_trigger_frees_its_key() {
-        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let fails = async { Err::<Delivery, _>("no") };
         assert_eq!(
-            keys.once(&"ada".into(), &here, "key".to_owned(), fails).await,
+            keys.run_once(&"ada".into(), &here, "key".to_owned(), fails).await,
             Err("no")
         );
         assert_eq!(delivers(&keys, "ada", &here, 2).await, Some(2));
@@ -165,9 +165,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_key_is_remembered_from_its_delivery_on() {
-        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let fails = async { Err::<Delivery, _>("unavailable") };
-        assert!(keys.once(&"ada".into(), &here, "key".to_owned(), fails).await.is_err());
+        assert!(
+            keys.run_once(&"ada".into(), &here, "key".to_owned(), fails)
+                .await
+                .is_err()
+        );
         tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
         assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
         tokio::time::advance(Duration::from_secs(2)).await;
@@ -176,11 +180,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_delivered_takes_no_place() {
-        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let fails = async { Err::<Delivery, _>("no") };
-        assert!(keys.once(&"ada".into(), &here, "key".to_owned(), fails).await.is_err());
+        assert!(
+            keys.run_once(&"ada".into(), &here, "key".to_owned(), fails)
+                .await
+                .is_err()
+        );
         let ada = UserId::from("ada");
-        let never = keys.once(&ada, &here, "other".to_owned(), std::future::pending::<Result<_, ()>>());
+        let never = keys.run_once(&ada, &here, "other".to_owned(), std::future::pending::<Result<_, ()>>());
         assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err(), "given up");
         let state = keys.state.lock();
         assert!(state.slots.is_empty() && state.delivered.is_empty());
@@ -188,21 +196,21 @@ mod tests {
 
     #[test]
     fn attempts_that_end_at_once_on_two_threads_leave_no_key() {
-        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
         // Both go on within nanoseconds of each other, as they do not behind a barrier that sleeps.
         let begun = AtomicUsize::new(0);
         let attempts = || {
             for number in 1..=2_000 {
-                let attempt = Attempt {
+                let guard = KeyGuard {
                     keys: &keys,
                     key: ("ada".into(), Arc::clone(&here.epoch), number.to_string()),
                 };
-                let slot = attempt.slot();
+                let slot = guard.slot();
                 begun.fetch_add(1, Ordering::SeqCst);
                 while begun.load(Ordering::SeqCst) < 2 * number {
                     std::thread::yield_now();
                 }
-                drop((slot, attempt));
+                drop((slot, guard));
             }
         };
         std::thread::scope(|scope| {
@@ -214,14 +222,14 @@ mod tests {
 
     #[tokio::test]
     async fn two_at_once_are_delivered_once() {
-        let (keys, here) = (TriggeredKeys::default(), room("a"));
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let slow = async {
             tokio::task::yield_now().await;
             Ok::<_, ()>(Delivery::new(0, Some(1)))
         };
         let ada = UserId::from("ada");
         let (first, second) = tokio::join!(
-            keys.once(&ada, &here, "key".to_owned(), slow),
+            keys.run_once(&ada, &here, "key".to_owned(), slow),
             delivers(&keys, "ada", &here, 2)
         );
         assert_eq!(first.map(|delivery| delivery.seq), Ok(Some(1)));

@@ -1,13 +1,13 @@
 //! What of a client outlives its connection.
 
-use super::idempotency::TriggeredKeys;
-use super::resume::Resumes;
+use super::idempotency::IdempotencyKeys;
+use super::resume::ResumeSecrets;
 
 /// What of a client outlives its connection.
 #[derive(Default)]
 pub(crate) struct Continuity {
     /// The secrets with which a new connection continues an earlier one.
-    pub(crate) resumes: Resumes,
+    pub(crate) resumes: ResumeSecrets,
     /// The keys by which repeated triggers are recognised.
-    pub(crate) keys: TriggeredKeys,
+    pub(crate) keys: IdempotencyKeys,
 }

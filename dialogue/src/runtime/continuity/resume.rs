@@ -23,7 +23,7 @@ const MAX_ENDED: usize = 100_000;
 
 /// The secrets given out, each for the connection that it names.
 #[derive(Default)]
-pub(crate) struct Resumes {
+pub(crate) struct ResumeSecrets {
     state: Arc<Mutex<State>>,
     /// Forgets secrets that have been kept for long enough.
     worker: SerialQueue,
@@ -33,23 +33,23 @@ pub(crate) struct Resumes {
 
 #[derive(Default)]
 struct State {
-    by_secret: HashMap<String, Resume>,
+    by_secret: HashMap<String, ResumableConnection>,
     /// The secrets of connections that have ended, with the time, oldest first.
     ended: VecDeque<(Instant, String)>,
 }
 
 /// A connection that may be succeeded.
-pub(crate) struct Resume {
+pub(crate) struct ResumableConnection {
     pub(crate) client: Weak<ClientState>,
     pub(crate) user_id: UserId,
     anonymous: bool,
 }
 
-impl Resumes {
+impl ResumeSecrets {
     /// Gives a client a new secret in place of the one that it has; none if its end has begun, which nobody would forget.
     pub(crate) fn renew(&self, client: &Arc<ClientState>) {
         let secret = random_name(16);
-        let resume = Resume {
+        let resume = ResumableConnection {
             client: Arc::downgrade(client),
             user_id: client.user_id.clone(),
             anonymous: client.anonymous,
@@ -78,7 +78,7 @@ impl Resumes {
     }
 
     /// Makes sure that the secrets of ended connections are forgotten when their time is over. Never waits.
-    pub(in crate::runtime) fn forget_in_time(&self, lifecycle: &Lifecycle) {
+    pub(in crate::runtime) fn expire_in_time(&self, lifecycle: &Lifecycle) {
         let mut state = self.state.lock();
         state.expire(Instant::now());
         if state.next_due().is_none() || lifecycle.is_stopping() {
@@ -102,7 +102,7 @@ impl Resumes {
     }
 
     /// What a secret names, if it is of this user, `None` being nobody in particular. It is good for one use.
-    pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<Resume> {
+    pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
         let mut state = self.state.lock();
         let fits = state.by_secret.get(secret).is_some_and(|resume| match user {
             Some(user) => !resume.anonymous && resume.user_id == *user,
@@ -171,7 +171,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_anonymous_user_can_have_its_id_again_for_a_while() {
-        let (resumes, early, late) = (Resumes::default(), client("a", true), client("b", true));
+        let (resumes, early, late) = (ResumeSecrets::default(), client("a", true), client("b", true));
         for client in [&early, &late] {
             resumes.renew(client);
             resumes.ended(client);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_for_its_own_user_while_the_connection_lasts() {
-        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         assert!(resumes.take(&secret(&ada), Some(&"grace".into())).is_none());
         assert!(resumes.take(&secret(&ada), None).is_none());
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn who_has_ended_gets_no_new_secret() {
-        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         assert!(ada.membership.lock().end());
         resumes.ended(&ada);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_revoked_user_has_no_secret() {
-        let (resumes, ada) = (Resumes::default(), client("ada", false));
+        let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         resumes.forget("ada");
         assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_none());

@@ -66,7 +66,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
             core.continuity.resumes.ended(&client);
             core.clients.remove(&client);
             let _ = client.departed.set(());
-            core.continuity.resumes.forget_in_time(&core.lifecycle);
+            core.continuity.resumes.expire_in_time(&core.lifecycle);
         }
     };
     let Some(hook) = core.hooks.on_disconnected.clone() else {
