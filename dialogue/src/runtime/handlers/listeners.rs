@@ -14,10 +14,10 @@ use crate::id::RoomId;
 use crate::room::{ListenScope, RoomDeclaration};
 
 /// An event as listeners share it.
-pub(crate) type Heard = Arc<EventMessage>;
+pub(crate) type SharedMessage = Arc<EventMessage>;
 
 /// Takes an event in, without waiting.
-type Sink = Arc<dyn Fn(&Heard) + Send + Sync>;
+type Sink = Arc<dyn Fn(&SharedMessage) + Send + Sync>;
 
 /// Names a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Listeners {
         &self,
         scope: ListenScope,
         names: Option<&'static [&'static str]>,
-        sink: impl Fn(&Heard) + Send + Sync + 'static,
+        sink: impl Fn(&SharedMessage) + Send + Sync + 'static,
     ) -> ListenerKey {
         let key = ListenerKey(self.next.fetch_add(1, Ordering::Relaxed));
         let listener = Listener {
@@ -99,7 +99,7 @@ impl Listeners {
     }
 
     /// Gives an event to everyone who listens for it, in a room that is of this declaration.
-    pub(crate) fn offer(&self, message: &Heard, declared: Option<&'static RoomDeclaration>) {
+    pub(crate) fn offer(&self, message: &SharedMessage, declared: Option<&'static RoomDeclaration>) {
         let register = self.register.read();
         let in_room = register.rooms.get(&message.room_id).into_iter().flatten();
         let in_family = register
@@ -127,7 +127,7 @@ pub(crate) struct StreamBuffer {
 
 #[derive(Default)]
 struct StreamState {
-    waiting: VecDeque<Heard>,
+    waiting: VecDeque<SharedMessage>,
     dropped: u64,
     ended: bool,
     reader: Option<Waker>,
@@ -135,7 +135,7 @@ struct StreamState {
 
 /// What the reader of a stream finds next.
 pub(crate) enum Next {
-    Event(Heard),
+    Event(SharedMessage),
     Dropped(u64),
     End,
 }
@@ -148,7 +148,7 @@ impl StreamBuffer {
         }
     }
 
-    pub(crate) fn push(&self, message: Heard) {
+    pub(crate) fn push(&self, message: SharedMessage) {
         let mut state = self.state.lock();
         if state.waiting.len() >= self.bound {
             state.waiting.pop_front();

@@ -13,7 +13,7 @@ use crate::containment::HookOutcome;
 use crate::event::{DecodeError, EventMessage, Received};
 use crate::room::ListenScope;
 use crate::runtime::core::Core;
-use crate::runtime::handlers::listeners::{Heard, ListenerKey, Next, StreamBuffer};
+use crate::runtime::handlers::listeners::{ListenerKey, Next, SharedMessage, StreamBuffer};
 use crate::runtime::hooks::recursion::depth;
 use crate::serial::SerialQueue;
 
@@ -57,7 +57,7 @@ where
     let dropped = Arc::new(AtomicU64::new(0));
     let sink = {
         let (core, dropped) = (Arc::downgrade(core), Arc::clone(&dropped));
-        move |message: &Heard| {
+        move |message: &SharedMessage| {
             let Some(core) = core.upgrade() else { return };
             let job = handle(Arc::clone(&core), Arc::clone(&handler), Arc::clone(message), depth());
             if !queue.push(core.limits.handler_queue, &core.lifecycle.tasks, Box::pin(job)) {
@@ -74,7 +74,7 @@ where
 }
 
 /// Runs a handler for an event that something at `depth` has triggered.
-async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: Heard, depth: usize)
+async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: SharedMessage, depth: usize)
 where
     M: Received,
     F: Fn(EventMessage<M>) -> Fut,
@@ -103,7 +103,7 @@ fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
     }
 }
 
-fn decode<M: Received>(message: &Heard) -> Result<EventMessage<M>, DecodeError> {
+fn decode<M: Received>(message: &SharedMessage) -> Result<EventMessage<M>, DecodeError> {
     let data = M::decode(&message.event, &message.data)?;
     Ok(message.with_data(data))
 }

@@ -17,13 +17,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes sure that `on_history_evicted` is called for what was queued. Never waits; no lock of the log may be held.
 pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<Queued>) {
-    let Some(Queued { given_up }) = queued else {
+    let Some(Queued { dropped }) = queued else {
         return;
     };
-    if given_up > 0 {
+    if dropped > 0 {
         core.log(|| {
             tracing::error!(
-                events = given_up,
+                events = dropped,
                 "evicted history is LOST: more waits for on_history_evicted than may"
             );
         });

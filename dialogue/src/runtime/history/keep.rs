@@ -35,7 +35,7 @@ pub(crate) struct History {
 #[must_use]
 pub(in crate::runtime) struct Queued {
     /// How many older events were given up for them.
-    pub(super) given_up: usize,
+    pub(super) dropped: usize,
 }
 
 impl History {
@@ -117,8 +117,8 @@ impl History {
             }
             Some((Series::of(latest.as_ref()?, &entry.event), entry))
         });
-        let given_up = self.archive.push(by_series, depth(), bounds);
-        Some(Queued { given_up })
+        let dropped = self.archive.push(by_series, depth(), bounds);
+        Some(Queued { dropped })
     }
 
     /// What a client receives that joins without a position, oldest first. Called under the room's lock.

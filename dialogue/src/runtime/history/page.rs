@@ -39,19 +39,19 @@ pub(crate) async fn page(
     cursor: Cursor,
 ) -> Result<HistoryPage, String> {
     let bounds = core.history.page;
-    let Some(known) = known(&core.history, room, event, cursor.at_most(bounds.events)) else {
+    let Some(local) = local_page(&core.history, room, event, cursor.at_most(bounds.events)) else {
         return Ok(HistoryPage::default());
     };
-    let mut events: Vec<Bytes> = known.events.into_iter().map(StoredEvent::into_frame).collect();
-    let mut more = known.more;
+    let mut events: Vec<Bytes> = local.events.into_iter().map(StoredEvent::into_frame).collect();
+    let mut more = local.more;
     if !more && core.history.loads {
-        let missing = known.rest.span();
+        let missing = local.remainder.span();
         let query = HistoryQuery {
             room_id: room.id.clone(),
             epoch: room.epoch.as_ref().to_owned(),
             event: event.clone(),
-            before: known.before,
-            skip: known.rest.skipped(),
+            before: local.before,
+            skip: local.remainder.skipped(),
             // One more tells whether there are more.
             limit: missing.saturating_add(1),
         };
@@ -64,25 +64,25 @@ pub(crate) async fn page(
             events.extend(loaded.iter().map(encoded));
         }
     }
-    Ok(fit(events, more, bounds.bytes))
+    Ok(truncate(events, more, bounds.bytes))
 }
 
 /// What this process knows of a page.
-struct Known {
+struct LocalPage {
     /// Newest first.
     events: Vec<StoredEvent>,
     /// Whether it knows older ones.
     more: bool,
     /// What is asked for beyond.
-    rest: Cursor,
+    remainder: Cursor,
     /// Beyond are only events older than this one.
     before: Option<u64>,
 }
 
-impl Known {
+impl LocalPage {
     /// Adds a page of the events that come next, which go back so far.
     fn add(&mut self, page: Page, reach: Reach) {
-        self.rest = self.rest.beyond(reach.count, page.events.len());
+        self.remainder = self.remainder.beyond(reach.count, page.events.len());
         self.before = self.before.into_iter().chain(reach.lowest).min();
         self.events.extend(page.events);
         self.more = page.more;
@@ -91,11 +91,11 @@ impl Known {
 
 /// What memory has of a page, and what waits to be handed over, if anybody can say what follows it. `None` if the room has
 /// been deleted.
-fn known(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) -> Option<Known> {
-    let mut known = Known {
+fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) -> Option<LocalPage> {
+    let mut local = LocalPage {
         events: Vec::new(),
         more: false,
-        rest: cursor,
+        remainder: cursor,
         before: cursor.below(),
     };
     // While it is held, nobody takes the room's id, and with it the history.
@@ -105,16 +105,18 @@ fn known(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) 
     }
     // A room on demand that nobody has come into is only asked about: another may have its id and its history.
     if room.origin == Origin::OnDemand && state.record.joins() == 0 {
-        return Some(known);
+        return Some(local);
     }
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {
-        known.add(page, reach);
-        if !known.more && history.loads {
-            let (page, reach) = history.archive.page(&Series::of(room, event), known.rest, history.page);
-            known.add(page, reach);
+        local.add(page, reach);
+        if !local.more && history.loads {
+            let (page, reach) = history
+                .archive
+                .page(&Series::of(room, event), local.remainder, history.page);
+            local.add(page, reach);
         }
     });
-    Some(known)
+    Some(local)
 }
 
 /// What `load_history` has, newest first.
@@ -136,7 +138,7 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
 }
 
 /// The page of as many of these events as fit, one of them at least.
-fn fit(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
+fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
     let mut bytes = 0;
     let fitting = events
         .iter()
@@ -146,11 +148,11 @@ fn fit(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
         })
         .count()
         .max(1);
-    let cut = fitting < events.len();
+    let truncated = fitting < events.len();
     events.truncate(fitting);
     HistoryPage {
         events,
-        more: more || cut,
+        more: more || truncated,
     }
 }
 
