@@ -9,6 +9,7 @@ mod client;
 mod fixture;
 pub mod raw;
 mod record;
+pub mod repository;
 mod server;
 
 pub use client::TestClient;

@@ -1,45 +1,18 @@
 //! Checks that the documents name tests that exist.
 
-use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The text of every Rust file below a folder.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&fs::read_to_string(path).expect("a source file"));
-        }
-    }
-}
+use dialogue_tests::repository;
 
 #[test]
 fn every_test_that_the_documents_name_exists() {
-    let mut text = String::new();
-    for folder in ["dialogue/src", "tests/tests", "ui-tests/tests"] {
-        sources(&root().join(folder), &mut text);
-    }
-    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let functions: HashSet<&str> = text
-        .split("fn ")
-        .skip(1)
-        .map(|rest| rest.split(|character| !is_name(character)).next().unwrap_or_default())
-        .collect();
+    let functions = repository::functions();
     for (document, at_least) in [("docs/promises.md", 100), ("docs/client-rust.md", 20)] {
-        let document = fs::read_to_string(root().join(document)).expect("a document");
-        let named = tests_named(&document);
+        let text = repository::text(document);
+        let named = tests_named(&text);
         assert!(named.len() >= at_least, "too few names in the tables: {named:?}");
-        let missing: Vec<_> = named.iter().filter(|name| !functions.contains(*name)).collect();
+        let missing: Vec<_> = named.iter().filter(|name| !functions.contains(**name)).collect();
         assert!(
             missing.is_empty(),
-            "the documents name tests that do not exist: {missing:?}"
+            "{document} names tests that do not exist: {missing:?}"
         );
     }
 }
