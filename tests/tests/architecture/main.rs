@@ -4,6 +4,7 @@ mod circles;
 mod document;
 mod fixtures;
 mod imports;
+mod lists;
 mod source;
 
 use dialogue_tests::repository;
