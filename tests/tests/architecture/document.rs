@@ -33,12 +33,12 @@ fn table<'document>(document: &'document str, header: &[&str]) -> Vec<Vec<&'docu
         .collect()
 }
 
-/// What a cell has between backticks.
+/// The texts between backticks in a cell.
 fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// What is wrong with the table of imports, and the table as it should be. `None` if it is right.
+/// The mistakes in the table of imports, each with the right row. `None` if there are none.
 pub(crate) fn false_imports(document: &str, modules: &Graph) -> Option<String> {
     let rows = table(document, &IMPORTS);
     let name_of = |row: &[&str]| quoted(row.first().unwrap_or(&"")).concat();

@@ -1,4 +1,4 @@
-//! Which file imports what from which other file: the arrows of the import graph.
+//! The import graph: which names each file or module imports from each other one.
 //!
 //! An arrow goes to the file that defines the name, however many re-exports lie between. Declaring a module is not an
 //! arrow, nor is re-exporting something from below.

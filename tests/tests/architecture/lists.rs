@@ -206,10 +206,11 @@ fn every_limit_that_is_a_duration_is_bounded() {
     );
 }
 
-/// The names of all hooks.
+/// The names of all hooks. Other fields of the struct are not hooks.
 fn hooks() -> Vec<String> {
-    let fields = fields("dialogue/src/runtime/hooks", "Hooks");
-    fields.into_iter().map(|(name, _)| name).collect()
+    let fields = fields("dialogue/src/runtime/hooks", "Hooks").into_iter();
+    let hooks = fields.filter(|(_, kind)| ["Asked", "Told", "Option"].contains(&kind.as_str()));
+    hooks.map(|(name, _)| name).collect()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The modules of a crate, read from its sources, and which file defines a name.
+//! The modules of a crate, read from its sources. Finds the file that defines a name.
 //!
 //! Code that is compiled for tests only is left out. Methods and fields are not names here: finding those needs a compiler.
 
@@ -31,7 +31,7 @@ enum Binding {
     Import(Segments),
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Found {
     /// A module of the crate.
@@ -43,7 +43,7 @@ pub(crate) enum Found {
 /// A crate's modules; the first is the root.
 pub(crate) struct Crate {
     pub(crate) modules: Vec<Module>,
-    /// The name under which the crate knows itself, from `extern crate self as …`.
+    /// The name that the crate gives itself, from `extern crate self as …`.
     alias: Option<String>,
 }
 
@@ -135,9 +135,9 @@ impl Crate {
         self.modules[module].path.starts_with(&self.modules[ancestor].path)
     }
 
-    /// What a path in a module leads to; nothing if it is of another crate, or local.
+    /// The targets of a path in a module: none if the path is local, or names another crate.
     ///
-    /// Follows imports and re-exports. A name that a macro generates counts as an item of the module in which it is sought.
+    /// Follows imports and re-exports. A name that a macro generates counts as an item of the module that the path names.
     pub(crate) fn resolve(&self, module: usize, path: &[String]) -> Vec<Found> {
         self.follow(module, path, &mut Vec::new())
     }
@@ -263,7 +263,7 @@ pub(crate) fn is_re_export(visibility: &Visibility) -> bool {
     !matches!(visibility, Visibility::Inherited)
 }
 
-/// Whether the attributes keep code out of every build but those of tests.
+/// Whether the attributes compile code for tests only.
 pub(crate) fn only_for_tests(attributes: &[Attribute]) -> bool {
     fn needs_test(condition: &Meta) -> bool {
         let inner = || {
