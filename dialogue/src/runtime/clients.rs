@@ -1,6 +1,6 @@
 //! The clients that are connected to this server.
 //!
-//! Owns the maps by id and by user, the quota of connections per user, and who sends what is queued for clients. Knows no
+//! Owns the maps by id and by user, the quota of connections per user, and the tasks that send queued frames. Knows no
 //! room: [`super::membership`] puts clients into rooms.
 
 use std::collections::{BTreeMap, HashMap};
@@ -113,7 +113,7 @@ impl Clients {
         self.connected.read().of_user(user).cloned().collect()
     }
 
-    /// Whether a user has a client for which `is_wanted` holds.
+    /// Whether `is_wanted` holds for one of a user's clients.
     pub(super) fn user_has(&self, user: &str, is_wanted: impl FnMut(&Arc<ClientState>) -> bool) -> bool {
         self.connected.read().of_user(user).any(is_wanted)
     }

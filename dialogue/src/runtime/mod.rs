@@ -1,4 +1,8 @@
-//! The running server without its sockets: what a trigger, a join, a hook or a handler does.
+//! The running server without its sockets.
+//!
+//! [`core`] is made of parts that own their invariants: [`clients`], [`rooms`], [`history`], [`handlers`], [`continuity`],
+//! [`lifecycle`], [`observe`]. [`publish`], [`membership`] and [`hooks`] act on them; [`build`] makes them; [`api`] is
+//! what applications call. Imports between files point one way.
 
 mod api;
 mod build;

@@ -12,7 +12,7 @@ use super::rooms::registry::Rooms;
 use crate::connection::Close;
 use crate::protocol::CloseCode;
 
-/// The part of the deadline in which tasks notice that they must end.
+/// The time that tasks have to notice that they must end.
 const FORCED_END: Duration = Duration::from_secs(1);
 
 /// The part of the deadline, as its divisor, that is reserved for the history: 5 s of the default, which is as long as one

@@ -8,9 +8,10 @@ use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::rooms::announce::{Requester, remove_room};
 
-/// Deletes a room: its members leave and are told, and so is everyone. Returns whether it was there.
+/// Deletes a room. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room
+/// existed.
 pub(crate) fn delete_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>) -> bool {
-    // A room on demand that `before_join` is asked about is none yet: another may have its id and its history.
+    // An on-demand room does not exist while `before_join` decides: another room may have its id and its history.
     if !core.rooms.holds(room) {
         return false;
     }
@@ -22,7 +23,7 @@ pub(crate) fn delete_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Opt
         for client in members {
             left(core, &client, room, None, Some(LeftReason::RoomDeleted), 0);
         }
-        // Before the id can be taken again: what a new room keeps is not to be cleared.
+        // This must come before the id is free again, so that it cannot clear the history of a new room.
         core.history.forget(room);
     }
     remove_room(core, room, requester);

@@ -15,7 +15,7 @@ use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
 use crate::runtime::rooms::on_demand::{find_or_prepare, make_present};
 
-/// What a client that joins asks for.
+/// The wishes of a client that joins a room.
 #[derive(Debug, Default)]
 pub(crate) struct JoinRequest {
     /// The request's id, repeated in the reply.

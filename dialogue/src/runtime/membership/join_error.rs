@@ -18,7 +18,7 @@ pub enum JoinError {
     /// `before_join` refused, failed, panicked or timed out.
     #[error("joining was denied: {reason}")]
     Denied {
-        /// What the hook said.
+        /// The reason that the hook gave.
         reason: String,
     },
     /// The client is not a member of the room.

@@ -1,4 +1,4 @@
-//! How clients get out of rooms: by themselves, taken out, or because their connection has ended.
+//! Leaving rooms: on request, by removal, or because the connection has ended.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::tap::Notice;
 use crate::runtime::rooms::expiry::note_if_empty;
 
-/// Takes a client out of a room: tells it, if it did not ask for it, and `on_left`. Returns whether it was in the room.
+/// Removes a client from a room. The client receives `left`, and `on_left` is queued. Returns whether it was a member.
 pub(crate) fn leave(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
@@ -28,7 +28,7 @@ pub(crate) fn leave(
     true
 }
 
-/// What follows when a client is no longer in a room's state, where `size` stay. Called under the room's lock.
+/// Finishes a departure after the room's state has removed the client: `size` members remain. Called under the room's lock.
 pub(in crate::runtime) fn left(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
@@ -49,10 +49,10 @@ pub(in crate::runtime) fn left(
     core.tell_of_member(client, room, "on_left", &core.hooks.on_left);
 }
 
-/// Ends a client's membership everywhere, once: `on_disconnected` first, while it is still in its rooms, then each room
-/// is left and the client forgotten. Returns at once; the client's hooks run on.
+/// Ends all of a client's memberships, once. First `on_disconnected` runs, while the client is still in its rooms; then it
+/// leaves each room and is forgotten. Returns immediately; the client's hooks continue to run.
 pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
-    // From here on no room lets it in, although it is still in those it has joined.
+    // No room accepts it from here on, although it is still in the rooms that it has joined.
     if !client.membership.lock().end() {
         return;
     }
@@ -85,8 +85,8 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
     );
 }
 
-/// Ends a client's connection and membership at once, with a code by which it does not come back of itself. What waits is
-/// dropped; for each of its rooms it is told `left`, if there is a reason to tell.
+/// Ends a client's connection and memberships immediately, with a close code after which it does not reconnect. Queued
+/// frames are dropped. If there is a `reason`, the client receives `left` with it for each of its rooms.
 pub(crate) fn expel(core: &Arc<Core>, client: &Arc<ClientState>, message: &str, reason: Option<LeftReason>) {
     let rooms = client.membership.lock().rooms();
     let farewell = rooms.iter().filter(|_| reason.is_some()).map(|room_id| {

@@ -156,7 +156,7 @@ fn replay(
     (recovered, events)
 }
 
-/// Whether a client may have this many subscriptions in all its rooms together.
+/// Whether a client may have this many subscriptions over all its rooms.
 pub(super) fn check_subscriptions(limits: &Limits, count: usize) -> Result<(), JoinError> {
     if count > limits.subscriptions_per_client {
         return Err(JoinError::Limited {

@@ -1,4 +1,4 @@
-//! How members change what they hear.
+//! Changing the subscriptions of a member.
 
 use super::join_error::JoinError;
 use super::seat::check_subscriptions;
@@ -7,8 +7,8 @@ use crate::id::EventName;
 use crate::limits::Limits;
 use crate::room::{RoomCell, Subscriptions};
 
-/// Changes what a member hears; `change` is given what it hears now. Returns the number of the room's last event with
-/// history: the change holds for every later one.
+/// Changes a member's subscriptions; `change` receives the present ones. Returns the number of the room's last event with
+/// history: the change holds for every later event.
 fn resubscribe(
     limits: &Limits,
     client: &ClientState,
@@ -29,7 +29,7 @@ fn resubscribe(
     Ok(state.record.seq())
 }
 
-/// Adds one event to what a member hears.
+/// Subscribes a member to one more event.
 pub(crate) fn subscribe(
     limits: &Limits,
     client: &ClientState,
@@ -42,7 +42,7 @@ pub(crate) fn subscribe(
     })
 }
 
-/// Takes one event out of what a member hears.
+/// Unsubscribes a member from one event.
 pub(crate) fn unsubscribe(
     limits: &Limits,
     client: &ClientState,
@@ -55,7 +55,7 @@ pub(crate) fn unsubscribe(
     })
 }
 
-/// Lets a member hear everything.
+/// Subscribes a member to every event.
 pub(crate) fn subscribe_all(limits: &Limits, client: &ClientState, room: &RoomCell) -> Result<u64, JoinError> {
     resubscribe(limits, client, room, |_| Ok(Subscriptions::all()))
 }

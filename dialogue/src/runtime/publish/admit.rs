@@ -121,7 +121,7 @@ async fn ask_before_each(
     {
         answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
     }
-    // What the envelope says of where and when is not the hook's to change.
+    // The hook cannot change the envelope's room, time or sender.
     answer.room_id = message.room_id;
     answer.timestamp = message.timestamp;
     answer.from = message.from;

@@ -6,18 +6,18 @@ use crate::delivery::TriggerError;
 use crate::id::{EventName, UserId};
 use crate::schema::Violation;
 
-/// An event on its way.
+/// An event that somebody wants to publish.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) event: EventName,
     pub(crate) data: Value,
     pub(crate) from: UserId,
     pub(crate) meta: Option<Map<String, Value>>,
-    /// Milliseconds since the Unix epoch; now, if the sender does not say.
+    /// Milliseconds since the Unix epoch; now, if `None`.
     pub(crate) timestamp: Option<u64>,
 }
 
-/// Why a client's trigger, or the server's, came to nothing.
+/// Why an event was rejected.
 #[derive(Debug)]
 pub(crate) enum Rejected {
     NoSuchRoom,
@@ -27,13 +27,13 @@ pub(crate) enum Rejected {
     Invalid(Vec<Violation>),
     Blocked(String),
     Limited(String),
-    /// The client is not, or no longer, in the room.
+    /// The client is not (or no longer) a member of the room.
     NotInRoom,
     Stopped,
 }
 
 impl Rejected {
-    /// The same, as the server's trigger tells it.
+    /// The error of the server's trigger.
     pub(crate) fn into_trigger_error(self, room: &str, event: &EventName) -> TriggerError {
         let event = event.clone();
         match self {
