@@ -45,6 +45,25 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code.
+    pub(crate) const ALL: [Self; 15] = [
+        Self::GoingAway,
+        Self::ProtocolError,
+        Self::BinaryFrame,
+        Self::InvalidUtf8,
+        Self::NoConnect,
+        Self::MessageTooBig,
+        Self::Restarting,
+        Self::SlowConsumer,
+        Self::SessionExpired,
+        Self::RecoverAgain,
+        Self::Unauthenticated,
+        Self::Disconnected,
+        Self::TooManyConnections,
+        Self::Flooding,
+        Self::UnsupportedProtocol,
+    ];
+
     /// The number in the close frame.
     #[must_use]
     pub const fn code(self) -> u16 {
@@ -128,6 +147,7 @@ mod tests {
             (UnsupportedProtocol, 4504, false),
         ] {
             assert_eq!(code.code(), number);
+            assert!(CloseCode::ALL.contains(&code), "{code}");
             assert_eq!(code.reconnects(), reconnects, "{code}");
             if number >= 4000 {
                 assert_eq!(reconnects, number < 4500, "{code} is in the range of what it means");

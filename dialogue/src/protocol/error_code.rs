@@ -51,8 +51,8 @@ impl ErrorCode {
         Self::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
-    #[cfg(feature = "client")]
-    const ALL: [Self; 16] = [
+    /// Every code.
+    pub(crate) const ALL: [Self; 16] = [
         Self::InvalidRequest,
         Self::UnsupportedProtocol,
         Self::Unauthenticated,
@@ -134,6 +134,7 @@ mod tests {
         ] {
             assert_eq!(code.to_string(), text);
             assert_eq!(serde_json::to_value(code).unwrap(), text);
+            assert!(ErrorCode::ALL.contains(&code), "{code}");
             #[cfg(feature = "client")]
             assert_eq!(ErrorCode::from_wire(text), Some(code));
         }
