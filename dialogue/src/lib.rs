@@ -536,6 +536,40 @@ pub use runtime::{
 };
 pub use schema::{EventData, SchemaError, Violation};
 
+/// Watching a server from within the program: the stream of [`Dialogue::observe`] and the numbers of [`Dialogue::stats`].
+///
+/// - [`Observations`](observe::Observations) yields each thing that happens as an [`Observation`](observe::Observation).
+/// - [`Stats`](observe::Stats) has counters and gauges, which the server keeps whether or not anybody observes.
+///
+/// ```
+/// use dialogue::Dialogue;
+/// use dialogue::observe::{Observation, Observations};
+///
+/// /// Logs refusals and failures until the server stops.
+/// async fn log(mut observations: Observations) {
+///     while let Some(next) = observations.next().await {
+///         match next {
+///             Ok(Observation::Refused { code, user, room, .. }) => println!("refused {code}: {user:?} in {room:?}"),
+///             Ok(Observation::HookFailed { hook, error, .. }) => println!("{hook} failed: {error}"),
+///             Ok(_) => {}
+///             Err(lagged) => println!("{} observations were missed", lagged.missed),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let dialogue = Dialogue::builder().build()?;
+/// tokio::spawn(log(dialogue.observe()?));
+/// # Ok(())
+/// # }
+/// ```
+pub mod observe {
+    pub use crate::runtime::{
+        ByCode, HistorySize, Lagged, LeaveReason, Observation, Observations, ObserveError, ObservedEvent, Stats,
+    };
+}
+
 /// What a program that uses Dialogue wants in scope.
 pub mod prelude {
     #[cfg(feature = "macros")]

@@ -22,9 +22,9 @@ use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::error::Failure;
+use super::observer::PageObserver;
 use crate::id::RoomId;
-use crate::protocol::write_event_message;
-use crate::runtime::{Core, Notice, NoticeKind, Viewer, wall_clock};
+use crate::runtime::{Core, Observer, Registration, wall_clock};
 
 /// How far apart lists are: quick to the eye, and twenty a second at most however much happens.
 const PACE: Duration = Duration::from_millis(50);
@@ -39,15 +39,17 @@ pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Fail
     if core.lifecycle.is_stopping() {
         return Err(Failure::unavailable("the server is stopping"));
     }
-    let viewer = core
-        .tap
-        .watch()
-        .ok_or_else(|| Failure::unavailable("as many are watching as may"))?;
+    let observer = Arc::new(PageObserver::new());
+    let place = core
+        .observe
+        .add(Arc::clone(&observer) as Arc<dyn Observer>)
+        .map_err(|error| Failure::unavailable(error.to_string()))?;
     let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
         core,
-        viewer,
+        observer,
+        _place: place,
         tick,
         next_list: Instant::now(),
         stage: Stage::Opening,
@@ -59,7 +61,8 @@ pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Fail
 /// One viewer's feed.
 struct Feed {
     core: Arc<Core>,
-    viewer: Viewer,
+    observer: Arc<PageObserver>,
+    _place: Registration,
     tick: Interval,
     /// When the next list may be sent.
     next_list: Instant,
@@ -90,7 +93,7 @@ impl Feed {
     async fn wait(&mut self) -> Vec<u8> {
         let listed = async {
             tokio::time::sleep_until(self.next_list).await;
-            self.viewer.ready().await;
+            self.observer.ready().await;
         };
         tokio::select! {
             biased;
@@ -107,24 +110,24 @@ impl Feed {
     }
 
     fn list(&self) -> Vec<u8> {
-        let (dropped, notices) = self.viewer.take();
+        let (dropped, entries) = self.observer.take();
         let at = wall_clock();
         let mut text = b"data: [".to_vec();
         if dropped > 0 {
             text.extend_from_slice(format!("{{\"kind\":\"dropped\",\"count\":{dropped},\"at\":{at}}}").as_bytes());
         }
-        for (index, notice) in notices.iter().enumerate() {
+        for (index, entry) in entries.enumerate() {
             if dropped > 0 || index > 0 {
                 text.push(b',');
             }
-            write_notice(&mut text, notice, at);
+            entry.write(&mut text, at);
         }
         text.extend_from_slice(b"]\n\n");
         text
     }
 
     fn rates(&self) -> Vec<u8> {
-        let counts = self.viewer.counts();
+        let counts = self.observer.counts();
         let mut busiest: Vec<_> = counts.rooms.into_iter().collect();
         if busiest.len() > RATED_ROOMS {
             busiest.select_nth_unstable_by_key(RATED_ROOMS, |(_, count)| std::cmp::Reverse(*count));
@@ -141,24 +144,4 @@ impl Feed {
         });
         format!("event: rates\ndata: {rates}\n\n").into_bytes()
     }
-}
-
-/// Appends one entry of a list. JSON has no line breaks that are not escaped, so that it stays on its line.
-fn write_notice(text: &mut Vec<u8>, notice: &Notice, at: u64) {
-    let kind = match notice.kind {
-        NoticeKind::Event { recipients } => {
-            let bytes = notice.body.len();
-            let head = format!("{{\"kind\":\"event\",\"recipients\":{recipients},\"bytes\":{bytes},\"message\":");
-            text.extend_from_slice(head.as_bytes());
-            write_event_message(text, &notice.body);
-            text.push(b'}');
-            return;
-        }
-        NoticeKind::Joined => "joined",
-        NoticeKind::Left => "left",
-        NoticeKind::Created => "created",
-        NoticeKind::Deleted => "deleted",
-    };
-    text.extend_from_slice(format!("{{\"kind\":\"{kind}\",\"at\":{at},").as_bytes());
-    text.extend_from_slice(notice.body.get(1..).unwrap_or_default());
 }

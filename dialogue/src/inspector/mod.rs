@@ -5,9 +5,11 @@
 
 mod api;
 mod describe;
+mod entry;
 mod error;
 mod feed;
 mod gate;
+mod observer;
 mod page;
 
 use std::sync::Arc;

@@ -103,6 +103,12 @@ impl Clients {
         self.connected.read().by_id.len()
     }
 
+    /// How many clients are connected, and of how many users.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let connected = self.connected.read();
+        (connected.by_id.len(), connected.by_user.len())
+    }
+
     /// Every client, in no order.
     pub(crate) fn all(&self) -> Vec<Arc<ClientState>> {
         self.connected.read().by_id.values().cloned().collect()

@@ -13,7 +13,7 @@ use super::handlers::listeners::Listeners;
 use super::history::keep::History;
 use super::hooks::definition::Hooks;
 use super::lifecycle::Lifecycle;
-use super::observe::tap::Tap;
+use super::observe::emit::Observe;
 use super::rooms::registry::Rooms;
 use crate::connection::ClientState;
 use crate::contract::Contract;
@@ -75,8 +75,8 @@ pub(crate) struct Core {
     pub(crate) http: HttpPolicy,
     /// Tasks, and the end of them.
     pub(crate) lifecycle: Lifecycle,
-    /// Where the inspector's viewers watch.
-    pub(crate) tap: Arc<Tap>,
+    /// Counts what happens, and shows it to observers.
+    pub(crate) observe: Observe,
     /// What clients may send and receive.
     pub(crate) contract: PublishedContract,
     /// What `Builder::state` was given.

@@ -29,6 +29,10 @@ pub use self::build::check::BuildError;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::handlers::subscription::{EventStream, StreamError, Subscription};
 pub use self::membership::join_error::JoinError;
+pub use self::observe::observation::{LeaveReason, Observation, ObservedEvent};
+pub use self::observe::observers::ObserveError;
+pub use self::observe::stats::{ByCode, HistorySize, Stats};
+pub use self::observe::stream::{Lagged, Observations};
 pub use self::rooms::create::CreateRoomError;
 
 pub(crate) use self::core::Core;
@@ -48,6 +52,7 @@ pub(crate) use self::stop::{EndedByForce, stop};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{
     clock::wall_clock,
-    observe::tap::{Notice, NoticeKind, Viewer},
+    observe::bounded::Bounded,
+    observe::observers::{Observer, Registration},
     publish::trigger::by_server,
 };

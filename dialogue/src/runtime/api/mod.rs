@@ -2,6 +2,7 @@
 
 mod client;
 pub(super) mod dialogue;
+mod observe;
 pub(super) mod room;
 pub(super) mod trigger;
 pub(super) mod user_rooms;

@@ -23,6 +23,7 @@ use crate::runtime::handlers::listeners::Listeners;
 use crate::runtime::history::keep::History;
 use crate::runtime::hooks::definition::{Hook, Hooks};
 use crate::runtime::lifecycle::Lifecycle;
+use crate::runtime::observe::emit::Observe;
 
 /// Describes a server: what [`Dialogue::builder`] returns. Every part has a default but the rooms.
 ///
@@ -377,7 +378,7 @@ impl Builder {
                     trust_client_identity: self.trust_client_identity,
                 },
                 lifecycle: Lifecycle::default(),
-                tap: Arc::default(),
+                observe: Observe::default(),
                 contract: PublishedContract {
                     fingerprint: contract.fingerprint(),
                     contract,

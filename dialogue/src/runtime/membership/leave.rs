@@ -7,7 +7,7 @@ use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::depth;
-use crate::runtime::observe::tap::Notice;
+use crate::runtime::observe::observation::LeaveReason;
 use crate::runtime::rooms::expiry::note_if_empty;
 
 /// Removes a client from a room. The client receives `left`, and `on_left` is queued. Returns whether it was a member.
@@ -37,15 +37,19 @@ pub(in crate::runtime) fn left(
     reason: Option<LeftReason>,
     size: usize,
 ) {
-    client.membership.lock().exit(&room.id);
+    let is_gone = {
+        let mut membership = client.membership.lock();
+        membership.exit(&room.id);
+        membership.is_gone()
+    };
     let frame = ServerFrame::Left {
         id,
         room_id: &room.id,
         reason,
     };
     client.outbox.push(Frame::Text(frame.encode()));
-    core.tap
-        .offer(|| Notice::left(&room.id, &client.id, &client.user_id, size));
+    let why = LeaveReason::of(reason, is_gone);
+    core.observe.left(&room.id, &client.id, &client.user_id, size, why);
     core.tell_of_member(client, room, "on_left", &core.hooks.on_left);
 }
 

@@ -14,7 +14,6 @@ use crate::protocol::{LogPosition, ServerFrame};
 use crate::room::{NoSeat, RoomCell, RoomState, Subscriptions};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
-use crate::runtime::observe::tap::Notice;
 
 /// A wish for a seat.
 pub(super) struct SeatRequest<'a> {
@@ -82,8 +81,7 @@ pub(super) fn take_seat(
     client.outbox.push(Frame::Text(joined.encode()));
     if !was_member {
         let size = state.record.size();
-        core.tap
-            .offer(|| Notice::joined(&room.id, &client.id, &client.user_id, size));
+        core.observe.joined(&room.id, &client.id, &client.user_id, size);
         core.tell_of_member(client, room, "on_joined", &core.hooks.on_joined);
     }
     Ok(())

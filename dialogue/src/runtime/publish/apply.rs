@@ -10,7 +10,6 @@ use crate::event::EventMessage;
 use crate::protocol::EventFrame;
 use crate::room::{RoomCell, RoomState};
 use crate::runtime::core::Core;
-use crate::runtime::observe::tap::Notice;
 
 /// Queues an event for every subscriber, and offers it to observers, handlers and streams.
 pub(super) fn apply(
@@ -25,8 +24,8 @@ pub(super) fn apply(
         .subscribers(&message.event)
         .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
         .count();
-    core.tap.offer(|| Notice::event(&room.id, &frame.text, recipients));
     let message = Arc::new(message);
+    core.observe.event(&message, recipients, &frame.text);
     if !core.listeners.is_empty() {
         core.listeners.offer(&message, room.template.declaration);
     }

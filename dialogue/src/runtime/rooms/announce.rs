@@ -11,7 +11,6 @@ use crate::room::RoomCell;
 use crate::runtime::clients::Clients;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::definition::Told;
-use crate::runtime::observe::tap::Notice;
 
 /// A client that asked for a change of the rooms, and the id of its request: it receives a reply instead of the news.
 pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
@@ -28,8 +27,8 @@ pub(in crate::runtime) fn add_room(
                 ServerFrame::RoomCreated { id, room: info(room) }.encode()
             });
         }
-        core.tap
-            .offer(|| Notice::created(&room.id, &room.template.name, room.template.max_size));
+        core.observe
+            .room_created(&room.id, &room.template.name, room.template.max_size);
         call_hook(core, room, "on_room_created", &core.hooks.on_room_created);
     })
 }
@@ -43,7 +42,7 @@ pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, re
                 ServerFrame::RoomDeleted { id, room_id: &room.id }.encode()
             });
         }
-        core.tap.offer(|| Notice::deleted(&room.id));
+        core.observe.room_deleted(&room.id);
         call_hook(core, room, "on_room_deleted", &core.hooks.on_room_deleted);
     });
 }

@@ -205,7 +205,6 @@ impl Rooms {
     }
 
     /// How many rooms there are.
-    #[cfg(feature = "inspector")]
     pub(crate) fn len(&self) -> usize {
         self.present.read().by_id.len()
     }

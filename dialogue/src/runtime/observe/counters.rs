@@ -1,0 +1,101 @@
+//! What a server counts from its start: relaxed counters, read by `stats`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::lag::HandlerLag;
+use super::stats::{ByCode, Stats};
+use crate::protocol::{CloseCode, ErrorCode};
+
+/// The counters of a server. None of them orders anything, so every access is relaxed.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(super) events_in: Counter,
+    pub(super) events_out: Counter,
+    pub(super) refusals: [Counter; ErrorCode::ALL.len()],
+    pub(super) closes: [Counter; CloseCode::ALL.len()],
+    pub(super) closed_by_clients: Counter,
+    pub(super) hook_failures: Counter,
+    pub(super) handler_lag: Arc<HandlerLag>,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counters {
+    pub(super) fn refused(&self, code: ErrorCode) {
+        count(&ErrorCode::ALL, &self.refusals, code);
+    }
+
+    pub(super) fn closed(&self, code: Option<CloseCode>) {
+        match code {
+            Some(code) => count(&CloseCode::ALL, &self.closes, code),
+            None => self.closed_by_clients.add(1),
+        }
+    }
+
+    /// What has been counted so far. What there is now (connections, rooms, history) is for the caller to fill in.
+    pub(super) fn snapshot(&self) -> Stats {
+        let closes = ByCode::new(&CloseCode::ALL, self.closes.each_ref().map(Counter::value));
+        Stats {
+            connections: 0,
+            users: 0,
+            rooms: 0,
+            events_in: self.events_in.value(),
+            events_out: self.events_out.value(),
+            refusals: ByCode::new(&ErrorCode::ALL, self.refusals.each_ref().map(Counter::value)),
+            slow_consumers: closes.of(CloseCode::SlowConsumer),
+            closes,
+            closed_by_clients: self.closed_by_clients.value(),
+            hook_failures: self.hook_failures.value(),
+            handler_lag: self.handler_lag.waiting(),
+            handler_dropped: self.handler_lag.dropped(),
+            history: Default::default(),
+        }
+    }
+}
+
+/// Counts one more of a code; `all` gives the place of each code in `counters`.
+fn count<C: PartialEq>(all: &[C], counters: &[Counter], code: C) {
+    let mut places = all.iter().zip(counters);
+    if let Some((_, counter)) = places.find(|(other, _)| **other == code) {
+        counter.add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_each_code_by_itself() {
+        let counters = Counters::default();
+        for (count, code) in ErrorCode::ALL.into_iter().enumerate() {
+            (0..count).for_each(|_| counters.refused(code));
+        }
+        for (count, code) in CloseCode::ALL.into_iter().enumerate() {
+            (0..count).for_each(|_| counters.closed(Some(code)));
+        }
+        counters.closed(None);
+        let stats = counters.snapshot();
+        for (count, code) in ErrorCode::ALL.into_iter().enumerate() {
+            assert_eq!(stats.refusals.of(code), count as u64, "{code}");
+        }
+        for (count, code) in CloseCode::ALL.into_iter().enumerate() {
+            assert_eq!(stats.closes.of(code), count as u64, "{code}");
+        }
+        assert_eq!(stats.slow_consumers, stats.closes.of(CloseCode::SlowConsumer));
+        assert_eq!(stats.closed_by_clients, 1);
+    }
+}

@@ -1,0 +1,283 @@
+//! What happens, reported: each happening has one method here, called from one place.
+//!
+//! A method counts, then builds its observation only if somebody observes, which it finds out by one atomic load.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::counters::Counters;
+use super::lag::HandlerLag;
+use super::observation::{LeaveReason, Observation, ObservedEvent};
+use super::observers::{ObserveError, Observer, Observers, Registration};
+use super::stats::Stats;
+use super::stream::Observations;
+use crate::event::EventMessage;
+use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::protocol::{CloseCode, ErrorCode};
+
+/// A server's counters and observers.
+#[derive(Default)]
+pub(crate) struct Observe {
+    counters: Counters,
+    observers: Arc<Observers>,
+}
+
+/// A client, a room and an event that a refusal or failure is about, as far as they are known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Involved<'a> {
+    pub(crate) client: Option<(&'a ClientId, &'a UserId)>,
+    pub(crate) room: Option<&'a RoomId>,
+    pub(crate) event: Option<&'a EventName>,
+}
+
+impl Observe {
+    /// Adds an observer, until the registration is dropped.
+    pub(crate) fn add(&self, observer: Arc<dyn Observer>) -> Result<Registration, ObserveError> {
+        self.observers.add(observer)
+    }
+
+    /// Begins a stream of what happens from now on.
+    pub(in crate::runtime) fn stream(&self) -> Result<Observations, ObserveError> {
+        Observations::new(&self.observers)
+    }
+
+    /// What has been counted so far. What there is now is for the caller to fill in.
+    pub(in crate::runtime) fn counted(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
+    /// Where handlers and streams count what waits for them.
+    pub(in crate::runtime) fn handler_lag(&self) -> &Arc<HandlerLag> {
+        &self.counters.handler_lag
+    }
+
+    /// Whether anybody observes; to be asked before what is expensive to measure.
+    pub(crate) fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    /// Ends every stream: the server has stopped.
+    pub(crate) fn close(&self) {
+        self.observers.close();
+    }
+
+    /// Shows what `observation` builds to everyone who observes. It is not called while nobody does.
+    fn show(&self, observation: impl FnOnce() -> Observation) {
+        if self.is_observed() {
+            self.observers.show(&observation());
+        }
+    }
+
+    /// A client was admitted.
+    pub(crate) fn connected(&self, client: &ClientId, user: &UserId) {
+        self.show(|| Observation::Connected {
+            client: client.clone(),
+            user: user.clone(),
+        });
+    }
+
+    /// A client's connection ended, and its rooms were left.
+    pub(crate) fn disconnected(
+        &self,
+        client: &ClientId,
+        user: &UserId,
+        close: impl FnOnce() -> (Option<CloseCode>, String),
+    ) {
+        self.show(|| {
+            let (code, reason) = close();
+            Observation::Disconnected {
+                client: client.clone(),
+                user: user.clone(),
+                code,
+                reason: reason.into(),
+            }
+        });
+    }
+
+    /// A client joined a room, in which `size` clients are now.
+    pub(crate) fn joined(&self, room: &RoomId, client: &ClientId, user: &UserId, size: usize) {
+        self.show(|| Observation::Joined {
+            room: room.clone(),
+            client: client.clone(),
+            user: user.clone(),
+            size,
+        });
+    }
+
+    /// A client left a room, in which `size` clients stay.
+    pub(crate) fn left(&self, room: &RoomId, client: &ClientId, user: &UserId, size: usize, reason: LeaveReason) {
+        self.show(|| Observation::Left {
+            room: room.clone(),
+            client: client.clone(),
+            user: user.clone(),
+            size,
+            reason,
+        });
+    }
+
+    /// A room was created.
+    pub(crate) fn room_created(&self, room: &RoomId, name: &str, max_size: Option<usize>) {
+        self.show(|| Observation::RoomCreated {
+            room: room.clone(),
+            name: name.into(),
+            max_size,
+        });
+    }
+
+    /// A room was deleted.
+    pub(crate) fn room_deleted(&self, room: &RoomId) {
+        self.show(|| Observation::RoomDeleted { room: room.clone() });
+    }
+
+    /// A room accepted an event and queued it for this many clients. `frame` is its live frame.
+    pub(crate) fn event(&self, message: &Arc<EventMessage>, recipients: usize, frame: &Bytes) {
+        self.counters.events_in.add(1);
+        self.counters.events_out.add(recipients as u64);
+        self.show(|| Observation::Event(ObservedEvent::new(message, recipients, frame)));
+    }
+
+    /// A client received an `error` frame.
+    pub(crate) fn refused(&self, code: ErrorCode, message: &str, involved: Involved<'_>) {
+        self.counters.refused(code);
+        self.show(|| Observation::Refused {
+            code,
+            message: message.into(),
+            client: involved.client.map(|(client, _)| client.clone()),
+            user: involved.client.map(|(_, user)| user.clone()),
+            room: involved.room.cloned(),
+            event: involved.event.cloned(),
+        });
+    }
+
+    /// A hook or handler failed.
+    pub(crate) fn hook_failed(&self, hook: &'static str, error: &str, involved: Involved<'_>) {
+        self.counters.hook_failures.add(1);
+        self.show(|| Observation::HookFailed {
+            hook,
+            error: error.into(),
+            client: involved.client.map(|(client, _)| client.clone()),
+            user: involved.client.map(|(_, user)| user.clone()),
+            room: involved.room.cloned(),
+            event: involved.event.cloned(),
+        });
+    }
+
+    /// A hook or handler ended.
+    pub(crate) fn hook_timed(&self, hook: &'static str, duration: Duration) {
+        self.show(|| Observation::HookTimed { hook, duration });
+    }
+
+    /// Memory stopped keeping events of a room.
+    pub(crate) fn evicted(&self, room: &RoomId, event: &EventName, count: usize) {
+        self.show(|| Observation::Evicted {
+            room: room.clone(),
+            event: event.clone(),
+            count,
+        });
+    }
+
+    /// A WebSocket ended, with the code of the server's close frame if there was one. Only counted: a client's end is shown
+    /// as [`disconnected`](Self::disconnected).
+    pub(crate) fn closed(&self, code: Option<CloseCode>) {
+        self.counters.closed(code);
+    }
+}
+
+/// Nobody is left who could make anything happen.
+impl Drop for Observe {
+    fn drop(&mut self) {
+        self.observers.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use serde_json::json;
+
+    use super::*;
+
+    fn observed(observations: &mut Observations) -> Vec<Observation> {
+        std::iter::from_fn(|| observations.next().now_or_never())
+            .map(|next| next.expect("it has not ended").expect("nothing was missed"))
+            .collect()
+    }
+
+    #[test]
+    fn builds_nothing_while_nobody_observes() {
+        let observe = Observe::default();
+        observe.show(|| panic!("built for nobody"));
+        drop(observe.stream().expect("a place"));
+        observe.show(|| panic!("built for an observer that is gone"));
+    }
+
+    #[test]
+    fn an_event_is_counted_always_and_shown_with_the_frame_of_its_subscribers() {
+        let observe = Observe::default();
+        let message = Arc::new(EventMessage::new("message", "chat", json!({ "text": "hi" })));
+        let frame = Bytes::from_static(b"{\"type\":\"event\"}");
+        observe.event(&message, 3, &frame);
+        let mut observations = observe.stream().expect("a place");
+        observe.event(&message, 2, &frame);
+        let counted = observe.counted();
+        assert_eq!((counted.events_in, counted.events_out), (2, 5));
+        let shown = observed(&mut observations);
+        let [Observation::Event(event)] = &shown[..] else {
+            panic!("{shown:?}")
+        };
+        assert!(Arc::ptr_eq(&event.message, &message));
+        assert_eq!((event.recipients, event.frame().as_ptr()), (2, frame.as_ptr()));
+    }
+
+    #[test]
+    fn a_refusal_and_a_failure_are_counted_and_say_what_they_are_about() {
+        let observe = Observe::default();
+        let mut observations = observe.stream().expect("a place");
+        let (client, user) = (ClientId::from("client"), UserId::from("ada"));
+        let (room, event) = (RoomId::from("chat"), EventName::from("message"));
+        let involved = Involved {
+            client: Some((&client, &user)),
+            room: Some(&room),
+            event: Some(&event),
+        };
+        observe.refused(ErrorCode::Blocked, "no spam", involved);
+        observe.hook_failed("authorize", "no database", Involved::default());
+        let counted = observe.counted();
+        assert_eq!(
+            counted
+                .refusals
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .collect::<Vec<_>>(),
+            [(ErrorCode::Blocked, 1)]
+        );
+        assert_eq!(counted.hook_failures, 1);
+        let refused = Observation::Refused {
+            code: ErrorCode::Blocked,
+            message: "no spam".into(),
+            client: Some(client.clone()),
+            user: Some(user.clone()),
+            room: Some(room.clone()),
+            event: Some(event.clone()),
+        };
+        let failed = Observation::HookFailed {
+            hook: "authorize",
+            error: "no database".into(),
+            client: None,
+            user: None,
+            room: None,
+            event: None,
+        };
+        assert_eq!(observed(&mut observations), [refused, failed]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_the_last_handle_of_its_server() {
+        let observe = Observe::default();
+        let mut observations = observe.stream().expect("a place");
+        drop(observe);
+        assert_eq!(observations.next().await, None);
+    }
+}

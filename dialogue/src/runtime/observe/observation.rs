@@ -1,0 +1,209 @@
+//! What can happen in a server, as observers see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::event::EventMessage;
+use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::protocol::{CloseCode, ErrorCode, LeftReason};
+
+/// Something that happened in a server.
+///
+/// Later versions may add variants, and fields to variants. A clone is cheap: everything large in it is shared.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Observation {
+    /// A client connected: `authenticate` named its user, and the server admitted it.
+    #[non_exhaustive]
+    Connected {
+        /// The client.
+        client: ClientId,
+        /// Its user.
+        user: UserId,
+    },
+    /// A client's connection ended. The client has left its rooms.
+    #[non_exhaustive]
+    Disconnected {
+        /// The client.
+        client: ClientId,
+        /// Its user.
+        user: UserId,
+        /// Why the server closed the connection; `None` if the client closed it, or the connection was lost.
+        code: Option<CloseCode>,
+        /// The text of the close frame; empty where there is no code.
+        reason: Arc<str>,
+    },
+    /// A client joined a room.
+    #[non_exhaustive]
+    Joined {
+        /// The room.
+        room: RoomId,
+        /// The client.
+        client: ClientId,
+        /// Its user.
+        user: UserId,
+        /// How many clients are in the room now.
+        size: usize,
+    },
+    /// A client left a room.
+    #[non_exhaustive]
+    Left {
+        /// The room.
+        room: RoomId,
+        /// The client.
+        client: ClientId,
+        /// Its user.
+        user: UserId,
+        /// How many clients stay in the room.
+        size: usize,
+        /// Why the client left.
+        reason: LeaveReason,
+    },
+    /// A room was created, by the server, a client, or the first join of an on-demand room. Declared rooms exist from the
+    /// start and are not reported.
+    #[non_exhaustive]
+    RoomCreated {
+        /// The room.
+        room: RoomId,
+        /// Its name.
+        name: Arc<str>,
+        /// How many clients it takes; `None` if it has no limit.
+        max_size: Option<usize>,
+    },
+    /// A room was deleted, or an on-demand room expired.
+    #[non_exhaustive]
+    RoomDeleted {
+        /// The room.
+        room: RoomId,
+    },
+    /// A room accepted an event and queued it for its subscribers.
+    Event(ObservedEvent),
+    /// The server refused a frame of a client: the client received an `error` frame.
+    #[non_exhaustive]
+    Refused {
+        /// The code of the `error` frame.
+        code: ErrorCode,
+        /// The text of the `error` frame.
+        message: Arc<str>,
+        /// The client; `None` if it was not connected yet.
+        client: Option<ClientId>,
+        /// Its user; `None` if it was not connected yet.
+        user: Option<UserId>,
+        /// The room that the frame names, whether or not it exists.
+        room: Option<RoomId>,
+        /// The event that the frame names, whether or not the room has it.
+        event: Option<EventName>,
+    },
+    /// A hook or handler failed: it returned an error, panicked, or ran longer than
+    /// [`Limits::hook_deadline`](crate::Limits::hook_deadline). A refusal is not a failure.
+    #[non_exhaustive]
+    HookFailed {
+        /// The name of the [`Builder`](crate::Builder) method that set the hook; `on` for a handler.
+        hook: &'static str,
+        /// What went wrong.
+        error: Arc<str>,
+        /// The client that the hook ran for, where there is one.
+        client: Option<ClientId>,
+        /// The user that the hook ran for, where there is one.
+        user: Option<UserId>,
+        /// The room that the hook ran for, where there is one.
+        room: Option<RoomId>,
+        /// The event that the hook ran for, where there is one.
+        event: Option<EventName>,
+    },
+    /// A hook or handler ended, successfully or not.
+    #[non_exhaustive]
+    HookTimed {
+        /// The name of the [`Builder`](crate::Builder) method that set the hook; `on` for a handler.
+        hook: &'static str,
+        /// How long it took, the time that it waited included.
+        duration: Duration,
+    },
+    /// Memory stopped keeping events of a room because newer ones took their place.
+    #[non_exhaustive]
+    Evicted {
+        /// The room.
+        room: RoomId,
+        /// The name of the events.
+        event: EventName,
+        /// How many events were evicted.
+        count: usize,
+    },
+}
+
+/// An event that a room accepted.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ObservedEvent {
+    /// The event with its envelope.
+    pub message: Arc<EventMessage>,
+    /// How many clients of this node the event was queued for.
+    pub recipients: usize,
+    frame: Bytes,
+}
+
+/// Why a client left a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LeaveReason {
+    /// The client asked for it.
+    Requested,
+    /// The client's connection ended.
+    Disconnected,
+    /// The application took the client out of the room.
+    Removed,
+    /// The room was deleted.
+    RoomDeleted,
+    /// The client renewed its session, and `before_join` did not let it stay.
+    Denied,
+}
+
+impl ObservedEvent {
+    pub(super) fn new(message: &Arc<EventMessage>, recipients: usize, frame: &Bytes) -> Self {
+        Self {
+            message: Arc::clone(message),
+            recipients,
+            frame: frame.clone(),
+        }
+    }
+
+    /// The `event` frame that subscribers receive: JSON text in UTF-8, encoded once for all of them.
+    #[must_use]
+    pub fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// The same, to be shared.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn shared_frame(&self) -> &Bytes {
+        &self.frame
+    }
+}
+
+impl LeaveReason {
+    /// The reason of a `left` frame, or why there is none: the client's connection has ended or it asked to leave.
+    pub(in crate::runtime) fn of(reason: Option<LeftReason>, is_gone: bool) -> Self {
+        match reason {
+            None | Some(LeftReason::Revoked) if is_gone => Self::Disconnected,
+            None => Self::Requested,
+            Some(LeftReason::Removed | LeftReason::Revoked) => Self::Removed,
+            Some(LeftReason::RoomDeleted) => Self::RoomDeleted,
+            Some(LeftReason::Denied) => Self::Denied,
+        }
+    }
+}
+
+impl Observation {
+    /// How many bytes it counts for where observations wait: an event's frame, or the text that it carries.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Event(event) => event.frame.len(),
+            Self::Refused { message: text, .. }
+            | Self::HookFailed { error: text, .. }
+            | Self::Disconnected { reason: text, .. } => text.len(),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The numbers of a server at one moment: what `stats` returns.
+
+use crate::protocol::{CloseCode, ErrorCode};
+
+/// What a server has counted since it was built, and what it holds now: what
+/// [`Dialogue::stats`](crate::Dialogue::stats) returns. It is about this node.
+///
+/// Fields that count since the start only grow; a monitoring system can take their differences. Each number is exact, but
+/// they are read one after another while the server runs on, so two of them may be from slightly different moments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Clients that are connected now: they said `connect` and were admitted.
+    pub connections: usize,
+    /// Users that have at least one connected client now. Each anonymous client is a user of its own.
+    pub users: usize,
+    /// Rooms that exist now.
+    pub rooms: usize,
+    /// Events that rooms have accepted since the start, from clients and from the server.
+    pub events_in: u64,
+    /// Deliveries since the start: each accepted event counts once for each client that it was queued for. Replayed
+    /// history and `direct` frames are not counted.
+    pub events_out: u64,
+    /// `error` frames that clients received since the start, by their code.
+    pub refusals: ByCode<ErrorCode>,
+    /// WebSockets that the server closed since the start, by the code of the close frame. Those that never said `connect`
+    /// are counted too.
+    pub closes: ByCode<CloseCode>,
+    /// WebSockets since the start that ended without a code from the server: the client closed them, or the connection was
+    /// lost.
+    pub closed_by_clients: u64,
+    /// Clients that were disconnected since the start because they read too slowly: the closes with
+    /// [`CloseCode::SlowConsumer`].
+    pub slow_consumers: u64,
+    /// Failures of hooks and handlers since the start: errors, panics, and runs over
+    /// [`Limits::hook_deadline`](crate::Limits::hook_deadline). Refusals are not failures.
+    pub hook_failures: u64,
+    /// Events that wait now for the server's own handlers and streams ([`Dialogue::on`](crate::Dialogue::on),
+    /// [`Dialogue::events`](crate::Dialogue::events)). An event that three of them wait for counts three times.
+    pub handler_lag: usize,
+    /// Events that handlers, streams and `on_triggered` have lost since the start because they were too slow.
+    pub handler_dropped: u64,
+    /// What the history holds in memory now.
+    pub history: HistorySize,
+}
+
+/// How much a history holds in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct HistorySize {
+    /// Rooms that have events in it.
+    pub rooms: usize,
+    /// Events, of all rooms together.
+    pub events: usize,
+    /// Bytes of these events as JSON text.
+    pub bytes: usize,
+}
+
+/// A count for each code of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByCode<C>(Vec<(C, u64)>);
+
+impl<C: Copy + PartialEq> ByCode<C> {
+    pub(super) fn new(codes: &[C], counts: impl IntoIterator<Item = u64>) -> Self {
+        Self(codes.iter().copied().zip(counts).collect())
+    }
+
+    /// The count of one code.
+    #[must_use]
+    pub fn of(&self, code: C) -> u64 {
+        let mut counts = self.iter();
+        counts.find(|(other, _)| *other == code).map_or(0, |(_, count)| count)
+    }
+
+    /// Every code with its count, those with none included, in the order of the enum.
+    pub fn iter(&self) -> impl Iterator<Item = (C, u64)> {
+        self.0.iter().copied()
+    }
+
+    /// The count of all codes together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.iter().map(|(_, count)| count).sum()
+    }
+}
