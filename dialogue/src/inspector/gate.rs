@@ -18,7 +18,7 @@ use crate::connection::{Handshake, Refusal};
 use crate::containment::contain;
 use crate::origin;
 use crate::runtime::Hook;
-use crate::runtime::{Core, allowed};
+use crate::runtime::{Core, Involved, allowed};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -73,7 +73,8 @@ async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), Failur
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(peer)| *peer),
     };
-    let answer = contain(core.limits.hook_deadline, || guard(presented)).await;
+    let run = contain(core.limits.hook_deadline, || guard(presented));
+    let answer = core.reported("inspector", Involved::default(), run).await;
     allowed(core, "inspector", answer).map_err(Failure::forbidden)
 }
 

@@ -44,6 +44,7 @@ pub(crate) use self::membership::delete_room::delete_room;
 pub(crate) use self::membership::join::{JoinRequest, join, recheck_rooms};
 pub(crate) use self::membership::leave::{disconnect, expel, leave};
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
+pub(crate) use self::observe::emit::Involved;
 pub(crate) use self::publish::draft::{Draft, Rejected};
 pub(crate) use self::publish::trigger::by_client;
 pub(crate) use self::rooms::announce::info;

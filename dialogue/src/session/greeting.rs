@@ -13,7 +13,7 @@ use crate::containment::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, allowed, expel};
+use crate::runtime::{Core, Involved, allowed, expel};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
@@ -47,7 +47,8 @@ pub(crate) async fn authenticate(
             },
             None => Handshake::new(auth),
         };
-        let answer = contain(within, || authenticate(handshake)).await;
+        let run = contain(within, || authenticate(handshake));
+        let answer = core.reported("authenticate", Involved::default(), run).await;
         allowed(core, "authenticate", answer)?
     } else {
         Identity::anonymous()

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::event::EventMessage;
 use crate::id::RoomId;
 use crate::room::{ListenScope, RoomDeclaration};
+use crate::runtime::observe::lag::{HandlerLag, Lagging};
 
 /// An event as listeners share it.
 pub(crate) type SharedMessage = Arc<EventMessage>;
@@ -123,11 +124,12 @@ impl Listeners {
 pub(crate) struct StreamBuffer {
     state: Mutex<StreamState>,
     bound: usize,
+    lag: Arc<HandlerLag>,
 }
 
 #[derive(Default)]
 struct StreamState {
-    waiting: VecDeque<SharedMessage>,
+    waiting: VecDeque<(SharedMessage, Lagging)>,
     dropped: u64,
     ended: bool,
     reader: Option<Waker>,
@@ -141,10 +143,11 @@ pub(crate) enum Next {
 }
 
 impl StreamBuffer {
-    pub(crate) fn new(bound: usize) -> Self {
+    pub(crate) fn new(bound: usize, lag: Arc<HandlerLag>) -> Self {
         Self {
             state: Mutex::default(),
             bound: bound.max(1),
+            lag,
         }
     }
 
@@ -153,8 +156,9 @@ impl StreamBuffer {
         if state.waiting.len() >= self.bound {
             state.waiting.pop_front();
             state.dropped += 1;
+            self.lag.note_dropped();
         }
-        state.waiting.push_back(message);
+        state.waiting.push_back((message, self.lag.add()));
         wake(state);
     }
 
@@ -169,7 +173,7 @@ impl StreamBuffer {
         if state.dropped > 0 {
             return Poll::Ready(Next::Dropped(std::mem::take(&mut state.dropped)));
         }
-        if let Some(message) = state.waiting.pop_front() {
+        if let Some((message, _)) = state.waiting.pop_front() {
             return Poll::Ready(Next::Event(message));
         }
         if state.ended {

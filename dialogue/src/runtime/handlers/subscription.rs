@@ -15,6 +15,8 @@ use crate::room::ListenScope;
 use crate::runtime::core::Core;
 use crate::runtime::handlers::listeners::{ListenerKey, Next, SharedMessage, StreamBuffer};
 use crate::runtime::hooks::recursion::depth;
+use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::lag::Lagging;
 use crate::serial::SerialQueue;
 
 /// A handler at work: what `on` returns. Dropping it keeps the handler.
@@ -59,7 +61,14 @@ where
         let (core, dropped) = (Arc::downgrade(core), Arc::clone(&dropped));
         move |message: &SharedMessage| {
             let Some(core) = core.upgrade() else { return };
-            let job = handle(Arc::clone(&core), Arc::clone(&handler), Arc::clone(message), depth());
+            let waiting = core.observe.handler_lag().add();
+            let job = handle(
+                Arc::clone(&core),
+                Arc::clone(&handler),
+                Arc::clone(message),
+                waiting,
+                depth(),
+            );
             if !queue.push(core.limits.handler_queue, &core.lifecycle.tasks, Box::pin(job)) {
                 note_dropped(&core, message, &dropped);
             }
@@ -73,26 +82,28 @@ where
     }
 }
 
-/// Runs a handler for an event that something at `depth` has triggered.
-async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: SharedMessage, depth: usize)
+/// Runs a handler for an event that something at `depth` has triggered, and that was `waiting` until now.
+async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: SharedMessage, waiting: Lagging, depth: usize)
 where
     M: Received,
     F: Fn(EventMessage<M>) -> Fut,
     Fut: Future<Output: HookOutcome>,
 {
+    drop(waiting);
     // To read the data, and the error, is the application's code too.
-    let handled = async move {
+    let handled = async {
         match decode::<M>(&message) {
             Ok(message) => handler(message).await.into_error(),
             Err(error) => Some(error.to_string()),
         }
     };
-    let told = core.set_off(depth, || handled).await;
+    let told = core.set_off("on", Involved::event(&message), depth, || handled).await;
     core.note("on", told);
 }
 
 /// Counts an event that a handler does not get, and logs it. Called under the room's lock.
 fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
+    core.observe.handler_lag().note_dropped();
     let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
     // A line for each power of two: loud, without a flood of its own.
     if dropped.is_power_of_two() {
@@ -143,7 +154,8 @@ impl Drop for EndOnDrop {
 
 impl<M: Received> EventStream<M> {
     pub(in crate::runtime) fn new(core: &Arc<Core>, scope: ListenScope) -> Self {
-        let buffer = Arc::new(StreamBuffer::new(core.limits.handler_queue));
+        let lag = core.observe.handler_lag();
+        let buffer = Arc::new(StreamBuffer::new(core.limits.handler_queue, Arc::clone(lag)));
         let listener = EndOnDrop(Arc::clone(&buffer));
         let key = core
             .listeners

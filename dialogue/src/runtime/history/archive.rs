@@ -4,10 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
+
 use super::keep::Queued;
+use crate::connection::Refusal;
 use crate::log::archive_queue::{Batch, Series};
 use crate::log::{EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
+use crate::runtime::observe::emit::Involved;
 
 /// How often a batch is offered before it is given up.
 const ATTEMPTS: u32 = 5;
@@ -59,16 +63,20 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
         event: event.clone(),
         events: batch.events.iter().filter_map(StoredEvent::decode).collect(),
     };
+    let involved = Involved {
+        event: Some(event),
+        ..Involved::default().in_room(room)
+    };
+    // The hook refuses nothing: whatever it returns instead of success is an error.
+    let call = || hook(history.clone()).map(|answer| answer.err().map(|refusal| error_of(&refusal)));
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
         // What it triggers may evict again.
-        let answer = core.set_off(batch.depth, || hook(history.clone())).await;
+        let answer = core.set_off("on_history_evicted", involved, batch.depth, call).await;
         let error = match answer {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(refusal)) => refusal
-                .source()
-                .map_or_else(|| refusal.reason().to_owned(), ToString::to_string),
+            Ok(None) => return Ok(()),
+            Ok(Some(error)) => error,
             Err(failure) => failure.to_string(),
         };
         if attempt == ATTEMPTS {
@@ -81,4 +89,9 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
         pause *= 2;
         attempt += 1;
     }
+}
+
+fn error_of(refusal: &Refusal) -> String {
+    let source = refusal.source();
+    source.map_or_else(|| refusal.reason().to_owned(), ToString::to_string)
 }

@@ -15,6 +15,7 @@ use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
 use crate::runtime::hooks::run::allowed;
+use crate::runtime::observe::emit::Involved;
 
 /// A loaded event as it is sent.
 fn encoded(message: &EventMessage) -> Bytes {
@@ -126,7 +127,13 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
     };
     let (room, event, before) = (query.room_id.clone(), query.event.clone(), query.before);
     let depth = checked_depth(&core.limits)?;
-    let answer = core.set_off(depth, || load_history(query)).await;
+    let involved = Involved {
+        event: Some(&event),
+        ..Involved::default().in_room(&room)
+    };
+    let answer = core
+        .set_off("load_history", involved, depth, || load_history(query))
+        .await;
     let mut loaded = allowed(core, "load_history", answer)?;
     loaded.retain(|message| {
         let is_older = before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before));

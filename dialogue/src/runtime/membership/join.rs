@@ -11,6 +11,7 @@ use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::hooks::run::allowed;
+use crate::runtime::observe::emit::Involved;
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
 use crate::runtime::rooms::on_demand::{find_or_prepare, make_present};
@@ -99,7 +100,12 @@ async fn ask_before_join(core: &Arc<Core>, client: &Arc<ClientState>, room: &Arc
         return Ok(());
     };
     let answer = core
-        .set_off(depth(), || before_join((core.client(client), core.room(room))))
+        .set_off(
+            "before_join",
+            Involved::client(client).in_room(&room.id),
+            depth(),
+            || before_join((core.client(client), core.room(room))),
+        )
         .await;
     allowed(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
 }

@@ -13,6 +13,7 @@ use super::observation::{LeaveReason, Observation, ObservedEvent};
 use super::observers::{ObserveError, Observer, Observers, Registration};
 use super::stats::Stats;
 use super::stream::Observations;
+use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::protocol::{CloseCode, ErrorCode};
@@ -30,6 +31,33 @@ pub(crate) struct Involved<'a> {
     pub(crate) client: Option<(&'a ClientId, &'a UserId)>,
     pub(crate) room: Option<&'a RoomId>,
     pub(crate) event: Option<&'a EventName>,
+}
+
+impl<'a> Involved<'a> {
+    /// A client.
+    pub(crate) fn client(client: &'a ClientState) -> Self {
+        Self {
+            client: Some((&client.id, &client.user_id)),
+            ..Self::default()
+        }
+    }
+
+    /// An event and its room.
+    pub(crate) fn event(message: &'a EventMessage) -> Self {
+        Self {
+            client: None,
+            room: Some(&message.room_id),
+            event: Some(&message.event),
+        }
+    }
+
+    /// The same in a room.
+    pub(crate) fn in_room(self, room: &'a RoomId) -> Self {
+        Self {
+            room: Some(room),
+            ..self
+        }
+    }
 }
 
 impl Observe {

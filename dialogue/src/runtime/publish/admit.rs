@@ -13,6 +13,7 @@ use crate::runtime::clock::wall_clock;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::hooks::run::allowed;
+use crate::runtime::observe::emit::Involved;
 
 /// An event that every check has passed.
 pub(super) struct Admitted {
@@ -36,7 +37,7 @@ pub(super) async fn from_client(
     let definition = policy.admit(Party::Client, &draft.event).ok_or(Rejected::NotAllowed)?;
     if core.hooks.authorize.is_some() {
         // In a box, as every call of a hook here, so that a trigger without hooks needs no memory for them.
-        Box::pin(ask_authorize(core, room, sender, draft.event.clone())).await?;
+        Box::pin(ask_authorize(core, room, sender, &draft.event)).await?;
     }
     if let Some(definition) = definition {
         draft.data = definition.accept(draft.data).map_err(Rejected::Invalid)?;
@@ -86,13 +87,19 @@ async fn ask_authorize(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     sender: &Arc<ClientState>,
-    event: EventName,
+    event: &EventName,
 ) -> Result<(), Rejected> {
     let Some(authorize) = &core.hooks.authorize else {
         return Ok(());
     };
+    let involved = Involved {
+        event: Some(event),
+        ..Involved::client(sender).in_room(&room.id)
+    };
     let answer = core
-        .set_off(depth(), || authorize((core.client(sender), core.room(room), event)))
+        .set_off("authorize", involved, depth(), || {
+            authorize((core.client(sender), core.room(room), event.clone()))
+        })
         .await;
     allowed(core, "authorize", answer).map_err(Rejected::Forbidden)
 }
@@ -108,7 +115,11 @@ async fn ask_before_each(
         return Ok(message);
     };
     let asked = message.clone();
-    let answer = core.set_off(depth, || before_each((asked, core.room(room)))).await;
+    let answer = core
+        .set_off("before_each", Involved::event(&message), depth, || {
+            before_each((asked, core.room(room)))
+        })
+        .await;
     let mut answer = allowed(core, "before_each", answer).map_err(Rejected::Blocked)?;
     if answer.event != message.event {
         core.log(|| {

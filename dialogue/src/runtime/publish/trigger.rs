@@ -13,6 +13,7 @@ use crate::event::EventMessage;
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::runtime::observe::emit::Involved;
 
 /// Publishes a client's event.
 pub(crate) async fn by_client(
@@ -58,15 +59,17 @@ fn publish(
 }
 
 fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>, delivery: Delivery, depth: usize) {
-    if let Some(after_each) = &core.hooks.after_each
-        && let Err(failure) = contain_sync(|| after_each(&message, &delivery))
-    {
-        core.log(|| tracing::error!(hook = "after_each", error = %failure, "a hook failed"));
+    if let Some(after_each) = &core.hooks.after_each {
+        let started = core.start_of_hook();
+        let done = contain_sync(|| after_each(&message, &delivery)).map(|()| None);
+        core.report("after_each", Involved::event(&message), started, &done);
+        core.note("after_each", done);
     }
     let Some(on_triggered) = core.hooks.on_triggered.clone() else {
         return;
     };
     let Ok(permit) = Arc::clone(&core.hooks.notifications).try_acquire_owned() else {
+        core.observe.handler_lag().note_dropped();
         core.log(|| tracing::error!(hook = "on_triggered", event = %message.event, "on_triggered was not called: too many of its calls are running"));
         return;
     };
