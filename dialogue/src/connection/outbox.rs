@@ -120,6 +120,11 @@ impl Outbox {
         self.queue.lock().close.is_some()
     }
 
+    /// Why and how the connection is ending, if it is.
+    pub(crate) fn ending(&self) -> Option<Close> {
+        self.queue.lock().close.clone()
+    }
+
     /// Waits until the connection is ending. For one waiter.
     pub(crate) async fn closed(&self) {
         std::future::poll_fn(|context| {

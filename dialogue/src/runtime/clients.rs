@@ -12,6 +12,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
+use super::observe::emit::Observe;
 use crate::connection::{ClientKey, ClientState, FlushQueue, Flushers, Frame};
 use crate::id::{ClientId, UserId};
 
@@ -67,8 +68,14 @@ impl Clients {
         self.flushers.assign()
     }
 
-    /// Adds a client within its user's quota and queues its first frame, before anybody else can send to it.
-    pub(crate) fn add(&self, client: &Arc<ClientState>, greeting: Bytes) -> Result<(), TooManyConnections> {
+    /// Adds a client within its user's quota, queues its first frame before anybody else can send to it, and reports it
+    /// before anything can happen to it.
+    pub(crate) fn add(
+        &self,
+        client: &Arc<ClientState>,
+        greeting: Bytes,
+        observe: &Observe,
+    ) -> Result<(), TooManyConnections> {
         let mut connected = self.connected.write();
         let of_user = connected.by_user.entry(client.user_id.clone()).or_default();
         if self.per_user.is_some_and(|quota| of_user.len() >= quota) {
@@ -80,6 +87,7 @@ impl Clients {
         of_user.insert(client.key, Arc::clone(client));
         connected.by_id.insert(client.id.clone(), Arc::clone(client));
         client.outbox.push(Frame::Text(greeting));
+        observe.connected(&client.id, &client.user_id);
         Ok(())
     }
 

@@ -45,10 +45,11 @@ pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
     let remaining = tasks.len();
     // A task that does not end must not cost the history.
     end_triggers(&core.lifecycle, &core.rooms);
-    archive::start(core, core.history.archive_everything(&core.rooms));
+    archive::start(core, core.history.archive_everything(&core.rooms, &core.observe));
     let archived = timeout_at(soft_deadline, core.history.archive.idle()).await;
     core.listeners.close();
     if quiet.is_ok() && archived.is_ok() {
+        core.observe.close();
         core.log(|| tracing::info!("stopped"));
         return Ok(());
     }
@@ -68,6 +69,7 @@ pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
         );
     });
     let _ = timeout_at(deadline, tasks.wait()).await;
+    core.observe.close();
     Err(EndedByForce { remaining })
 }
 

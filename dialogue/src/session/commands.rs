@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::greeting::{authenticate, connected_frame};
-use super::reply::{Failure, error_frame};
+use super::reply::{Failure, refuse};
 use crate::connection::{ClientState, Frame, Handshake};
 use crate::containment::contain_panic;
 use crate::id::{EventName, RoomId};
@@ -18,8 +18,8 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, JoinRequest, by_client, create_for, delete_room, info, join, leave, page, recheck_rooms, subscribe,
-    subscribe_all, unsubscribe,
+    Core, Draft, Involved, JoinRequest, by_client, create_for, delete_room, info, join, leave, page, recheck_rooms,
+    subscribe, subscribe_all, unsubscribe,
 };
 
 /// One connected client's conversation.
@@ -92,16 +92,25 @@ impl Conversation {
     /// Answers a frame that is no request.
     pub(crate) fn refuse(&self, refused: RejectedRequest) {
         let id = refused.id;
-        self.reply(error_frame(id, &Failure::from(refused), None, None));
+        self.reply_with_error(id, &Failure::from(refused), &Subject::default());
     }
 
     /// Answers a request that came too fast.
     pub(crate) fn slow_down(&self, id: Option<i64>, retry_after: std::time::Duration) {
-        self.reply(error_frame(id, &Failure::too_fast(retry_after), None, None));
+        self.reply_with_error(id, &Failure::too_fast(retry_after), &Subject::default());
     }
 
     fn reply(&self, frame: bytes::Bytes) {
         self.client.outbox.push(Frame::Text(frame));
+    }
+
+    fn reply_with_error(&self, id: Option<i64>, failure: &Failure, about: &Subject) {
+        let involved = Involved {
+            room: about.room_id.as_ref(),
+            event: about.event.as_ref(),
+            ..Involved::client(&self.client)
+        };
+        self.reply(refuse(&self.core, id, failure, involved));
     }
 
     /// Runs one command to its end and queues the reply. In a box that is no larger than this command needs.
@@ -155,9 +164,7 @@ impl Conversation {
                 match outcome {
                     Ok(Some(frame)) => self.reply(frame),
                     Ok(None) => {}
-                    Err(failure) => {
-                        self.reply(error_frame(id, &failure, about.room_id.as_ref(), about.event.as_ref()));
-                    }
+                    Err(failure) => self.reply_with_error(id, &failure, &about),
                 }
             })
             .boxed()

@@ -133,7 +133,7 @@ pub(crate) async fn admit(
     });
     core.continuity.resumes.renew(&client);
     let frame = connected_frame(core, &client, id);
-    if core.clients.add(&client, frame).is_err() {
+    if core.clients.add(&client, frame, &core.observe).is_err() {
         core.continuity.resumes.ended(&client);
         return None;
     }

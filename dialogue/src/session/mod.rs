@@ -9,4 +9,4 @@ mod reply;
 
 pub(crate) use commands::Conversation;
 pub(crate) use greeting::{admit, authenticate};
-pub(crate) use reply::{Failure, error_frame};
+pub(crate) use reply::{Failure, refuse};

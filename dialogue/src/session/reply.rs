@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::{EventName, RoomId};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
-use crate::runtime::{ClientCreateError, JoinError, Rejected};
+use crate::runtime::{ClientCreateError, Core, Involved, JoinError, Rejected};
 use crate::schema::Violation;
 
 /// Why a command failed, as the client is told.
@@ -48,19 +47,15 @@ impl Failure {
     }
 }
 
-/// The frame that tells of a failure.
-pub(crate) fn error_frame(
-    id: Option<i64>,
-    failure: &Failure,
-    room_id: Option<&RoomId>,
-    event: Option<&EventName>,
-) -> Bytes {
+/// Reports a failure to observers, and returns the frame that tells the client of it.
+pub(crate) fn refuse(core: &Core, id: Option<i64>, failure: &Failure, involved: Involved<'_>) -> Bytes {
+    core.observe.refused(failure.code, &failure.message, involved);
     ServerFrame::Error {
         id,
         code: failure.code,
         message: &failure.message,
-        room_id,
-        event,
+        room_id: involved.room,
+        event: involved.event,
         violations: &failure.violations,
         retry_after: failure.retry_after,
     }

@@ -5,13 +5,13 @@
 
 use bytes::Bytes;
 
-use crate::id::EventName;
 use crate::limits::Limits;
 use crate::log::archive_queue::{HandOver, MAX_WAITING, Series};
 use crate::log::{Bounds, Evicted, HistoryManager, Recovery, StoredEvent};
 use crate::protocol::LogPosition;
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
 use crate::runtime::hooks::recursion::depth;
+use crate::runtime::observe::emit::Observe;
 use crate::runtime::rooms::registry::Rooms;
 
 /// The histories of a server's rooms.
@@ -66,24 +66,18 @@ impl History {
     pub(in crate::runtime) fn keep(
         &self,
         rooms: &Rooms,
+        observe: &Observe,
         room: &RoomCell,
-        event: &EventName,
-        seq: u64,
-        frame: &Bytes,
+        kept: StoredEvent,
         limit: usize,
     ) -> Option<Queued> {
-        let kept = StoredEvent {
-            event: event.clone(),
-            seq: Some(seq),
-            body: frame.clone(),
-        };
         if !self.archives {
             // The evicted events are dropped here, where the log is no longer locked.
-            self.log.append(&room.id, kept, limit, |evicted| evicted);
-            return None;
+            let evicted = self.log.append(&room.id, kept, limit, |evicted| evicted);
+            return self.evict(self.waiting, rooms, observe, evicted);
         }
         self.log.append(&room.id, kept, limit, |evicted| {
-            self.queue_within(self.waiting, rooms, evicted)
+            self.evict(self.waiting, rooms, observe, evicted)
         })
     }
 
@@ -93,19 +87,21 @@ impl History {
     }
 
     /// Forgets the history of a room that has expired, and queues it for the archive. Called under the room's lock.
-    pub(in crate::runtime) fn archive_room(&self, rooms: &Rooms, room: &RoomCell) -> Option<Queued> {
-        self.queue_within(self.waiting, rooms, self.log.forget_room(&room.id))
+    pub(in crate::runtime) fn archive_room(&self, rooms: &Rooms, observe: &Observe, room: &RoomCell) -> Option<Queued> {
+        self.evict(self.waiting, rooms, observe, self.log.forget_room(&room.id))
     }
 
     /// Queues everything in memory for the archive. No bound applies: the events were in memory before, and no more come.
-    pub(in crate::runtime) fn archive_everything(&self, rooms: &Rooms) -> Option<Queued> {
+    pub(in crate::runtime) fn archive_everything(&self, rooms: &Rooms, observe: &Observe) -> Option<Queued> {
         if !self.archives {
             return None;
         }
-        self.queue_within(Bounds::NONE, rooms, self.log.drain_all())
+        self.evict(Bounds::NONE, rooms, observe, self.log.drain_all())
     }
 
-    fn queue_within(&self, bounds: Bounds, rooms: &Rooms, evicted: Vec<Evicted>) -> Option<Queued> {
+    /// Reports events that memory no longer keeps, and queues them for the archive if there is one.
+    fn evict(&self, bounds: Bounds, rooms: &Rooms, observe: &Observe, evicted: Vec<Evicted>) -> Option<Queued> {
+        observe.evicted(evicted.iter().map(|evicted| (&evicted.room, &evicted.entry.event)));
         if evicted.is_empty() || !self.archives {
             return None;
         }

@@ -68,6 +68,9 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
                 leave(&core, &client, &room, None, None);
             }
             core.continuity.resumes.ended(&client);
+            // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
+            core.observe
+                .disconnected(&client.id, &client.user_id, || client.outbox.ending());
             core.clients.remove(&client);
             let _ = client.departed.set(());
             core.continuity.resumes.expire_in_time(&core.lifecycle);

@@ -2,6 +2,7 @@
 //!
 //! A method counts, then builds its observation only if somebody observes, which it finds out by one atomic load.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::observation::{LeaveReason, Observation, ObservedEvent};
 use super::observers::{ObserveError, Observer, Observers, Registration};
 use super::stats::Stats;
 use super::stream::Observations;
-use crate::connection::ClientState;
+use crate::connection::{ClientState, Close};
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::protocol::{CloseCode, ErrorCode};
@@ -107,19 +108,14 @@ impl Observe {
     }
 
     /// A client's connection ended, and its rooms were left.
-    pub(crate) fn disconnected(
-        &self,
-        client: &ClientId,
-        user: &UserId,
-        close: impl FnOnce() -> (Option<CloseCode>, String),
-    ) {
+    pub(crate) fn disconnected(&self, client: &ClientId, user: &UserId, close: impl FnOnce() -> Option<Close>) {
         self.show(|| {
-            let (code, reason) = close();
+            let close = close().unwrap_or_else(Close::quietly);
             Observation::Disconnected {
                 client: client.clone(),
                 user: user.clone(),
-                code,
-                reason: reason.into(),
+                code: close.code,
+                reason: close.reason.into(),
             }
         });
     }
@@ -197,13 +193,22 @@ impl Observe {
         self.show(|| Observation::HookTimed { hook, duration });
     }
 
-    /// Memory stopped keeping events of a room.
-    pub(crate) fn evicted(&self, room: &RoomId, event: &EventName, count: usize) {
-        self.show(|| Observation::Evicted {
-            room: room.clone(),
-            event: event.clone(),
-            count,
-        });
+    /// Memory no longer keeps these events, each given by its room and name.
+    pub(crate) fn evicted<'a>(&self, events: impl IntoIterator<Item = (&'a RoomId, &'a EventName)>) {
+        if !self.is_observed() {
+            return;
+        }
+        let mut counts = BTreeMap::new();
+        for of in events {
+            *counts.entry(of).or_default() += 1;
+        }
+        for ((room, event), count) in counts {
+            self.show(|| Observation::Evicted {
+                room: room.clone(),
+                event: event.clone(),
+                count,
+            });
+        }
     }
 
     /// A WebSocket ended, with the code of the server's close frame if there was one. Only counted: a client's end is shown

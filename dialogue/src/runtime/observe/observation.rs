@@ -121,7 +121,8 @@ pub enum Observation {
         /// How long it took, the time that it waited included.
         duration: Duration,
     },
-    /// Memory stopped keeping events of a room because newer ones took their place.
+    /// Memory no longer keeps events of a room: newer events took their place, the room expired, or the server stops and
+    /// hands them to `on_history_evicted`.
     #[non_exhaustive]
     Evicted {
         /// The room.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::connection::ClientState;
 use crate::event::EventMessage;
+use crate::log::StoredEvent;
 use crate::protocol::{EventFrame, PreparedEvent};
 use crate::room::{Origin, RoomCell, RoomState};
 use crate::runtime::core::Core;
@@ -39,9 +40,12 @@ pub(super) fn sequence(
     message.seq = limit.map(|_| state.record.advance());
     let frame = prepared.finish(message.seq);
     if let (Some(limit), Some(seq)) = (limit, message.seq) {
-        let queued = core
-            .history
-            .keep(&core.rooms, room, &message.event, seq, &frame.text, limit);
+        let kept = StoredEvent {
+            event: message.event.clone(),
+            seq: Some(seq),
+            body: frame.text.clone(),
+        };
+        let queued = core.history.keep(&core.rooms, &core.observe, room, kept, limit);
         archive::start(core, queued);
     }
     Ok(frame)

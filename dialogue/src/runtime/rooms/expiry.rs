@@ -85,7 +85,7 @@ fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
         if !state.record.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
-        archive::start(core, core.history.archive_room(&core.rooms, room));
+        archive::start(core, core.history.archive_room(&core.rooms, &core.observe, room));
     }
     remove_room(core, room, None);
 }

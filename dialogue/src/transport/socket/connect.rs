@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
 use crate::connection::{ClientState, Handshake};
 use crate::protocol::{CloseCode, Command, ConnectCommand, ErrorCode, PROTOCOL, Request};
-use crate::runtime::Core;
-use crate::session::{Failure, admit, authenticate, error_frame};
+use crate::runtime::{Core, Involved};
+use crate::session::{Failure, admit, authenticate, refuse};
 
 /// The first frames: until the client has said who it is, and is admitted or turned away.
 pub(super) async fn await_connect<R>(
@@ -25,7 +25,7 @@ where
     if connect.protocol != PROTOCOL {
         let message = format!("this server speaks protocol {PROTOCOL}");
         let failure = Failure::new(ErrorCode::UnsupportedProtocol, message);
-        reader.reject(id, failure, CloseCode::UnsupportedProtocol);
+        reject(core, reader, id, failure, CloseCode::UnsupportedProtocol);
         return None;
     }
     let left = connect_by.saturating_duration_since(Instant::now());
@@ -33,7 +33,7 @@ where
         Ok(who) => who,
         Err(reason) => {
             let failure = Failure::new(ErrorCode::Unauthenticated, reason);
-            reader.reject(id, failure, CloseCode::Unauthenticated);
+            reject(core, reader, id, failure, CloseCode::Unauthenticated);
             return None;
         }
     };
@@ -63,7 +63,8 @@ where
         let request = match Request::parse(&text, core.limits.json_depth) {
             Ok(request) => request,
             Err(rejected) => {
-                reader.send(error_frame(rejected.id, &Failure::from(rejected), None, None));
+                let id = rejected.id;
+                reader.send(refuse(core, id, &Failure::from(rejected), Involved::default()));
                 continue;
             }
         };
@@ -73,4 +74,13 @@ where
         reader.close(CloseCode::NoConnect, "`connect` comes first");
         return None;
     }
+}
+
+/// Answers a `connect` that is not accepted, and closes the connection.
+fn reject<R>(core: &Core, reader: &RateLimitedReader<R>, id: Option<i64>, failure: Failure, code: CloseCode)
+where
+    R: AsyncRead + Unpin,
+{
+    reader.send(refuse(core, id, &failure, Involved::default()));
+    reader.close(code, failure.message);
 }

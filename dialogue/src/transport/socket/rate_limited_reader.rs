@@ -14,7 +14,6 @@ use crate::connection::{Close, Frame};
 use crate::limits::Limits;
 use crate::protocol::CloseCode;
 use crate::rate_limit::Rate;
-use crate::session::{Failure, error_frame};
 
 /// What comes in, counted against the client's rate.
 pub(super) struct RateLimitedReader<R> {
@@ -98,12 +97,6 @@ impl<R: AsyncRead + Unpin> RateLimitedReader<R> {
 
     pub(super) fn send(&self, frame: bytes::Bytes) {
         self.messages.outbox().push(Frame::Text(frame));
-    }
-
-    /// Says why a client is not admitted, and ends the connection.
-    pub(super) fn reject(&self, id: Option<i64>, failure: Failure, code: CloseCode) {
-        self.send(error_frame(id, &failure, None, None));
-        self.close(code, failure.message);
     }
 
     pub(super) fn close(&self, code: CloseCode, reason: impl Into<String>) {
