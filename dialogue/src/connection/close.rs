@@ -10,6 +10,8 @@ pub(crate) struct Close {
     pub(crate) reason: String,
     /// Whether what waits is sent first, or dropped.
     pub(crate) flush: bool,
+    /// Whether the close frame is already among what waits.
+    pub(crate) queued: bool,
 }
 
 impl Close {
@@ -19,6 +21,7 @@ impl Close {
             code: Some(code),
             reason: reason.into(),
             flush: true,
+            queued: false,
         }
     }
 
@@ -28,6 +31,7 @@ impl Close {
             code: Some(code),
             reason: reason.into(),
             flush: false,
+            queued: false,
         }
     }
 
@@ -37,6 +41,15 @@ impl Close {
             code: None,
             reason: String::new(),
             flush: true,
+            queued: false,
+        }
+    }
+
+    /// Ends a connection once what waits has been sent, the close frame included: the protocol library has queued it.
+    pub(crate) fn already_queued(code: CloseCode) -> Self {
+        Self {
+            queued: true,
+            ..Self::after_flush(code, code.reason())
         }
     }
 }

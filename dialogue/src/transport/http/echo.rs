@@ -11,7 +11,7 @@ use crate::connection::{Flushers, Frame};
 use crate::limits::Limits;
 use crate::protocol::Header;
 use crate::transport::socket::duplex;
-use crate::transport::socket::message_reader::InboundMessage;
+use crate::transport::socket::message_reader::{InboundMessage, MessageReader};
 
 /// The first byte of a binary frame that is a whole message.
 const WHOLE_BINARY: u8 = 0x82;
@@ -34,15 +34,15 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
         let tasks = TaskTracker::new();
         let flusher = Flushers::default().assign();
         let halves = tokio::io::split(TokioIo::new(socket));
-        duplex::run(halves, &limits, &tasks, flusher, async |mut reader| {
+        let serve = async |mut reader: MessageReader<_>| {
             while let Some(message) = reader.next().await {
                 if let Some(frame) = echoed(message) {
                     reader.outbox().push(frame);
                 }
             }
             reader
-        })
-        .await;
+        };
+        duplex::run(halves, &limits, &tasks, flusher, serve, |_| {}).await;
     });
     switching
 }

@@ -30,7 +30,8 @@ pub(super) struct Adapter<R> {
     /// How many more bytes may come before a message is complete.
     budget: usize,
     full_budget: usize,
-    wrote_close: bool,
+    /// The code of the library's own close frame, 0 if that has none.
+    wrote_close: Option<u16>,
     /// Where the client is in its frames.
     framing: Framing,
     /// Read, and to be read again by the library.
@@ -55,7 +56,7 @@ impl<R> Adapter<R> {
             outbox,
             budget,
             full_budget: budget,
-            wrote_close: false,
+            wrote_close: None,
             framing: Framing::default(),
             prefix: Prefix::default(),
         }
@@ -74,8 +75,8 @@ impl<R> Adapter<R> {
         }
     }
 
-    /// Whether the library has said its own close.
-    pub(super) fn wrote_close(&self) -> bool {
+    /// The code of the close frame that the library has written, 0 if that has none; `None` if it has written none.
+    pub(super) fn wrote_close(&self) -> Option<u16> {
         self.wrote_close
     }
 }
@@ -144,7 +145,12 @@ impl<R: Unpin> AsyncWrite for Adapter<R> {
     ) -> Poll<io::Result<usize>> {
         let frames: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let written = frames.len();
-        self.wrote_close |= frames.first().is_some_and(|first| first & 0x0f == CLOSE);
+        if let [first, _length, code @ ..] = &frames[..]
+            && first & 0x0f == CLOSE
+        {
+            let code = code.first_chunk().map(|code| u16::from_be_bytes(*code));
+            self.wrote_close = Some(code.unwrap_or(0));
+        }
         self.outbox.push(Frame::Raw(Bytes::from(frames)));
         Poll::Ready(Ok(written))
     }

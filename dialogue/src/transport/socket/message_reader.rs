@@ -143,7 +143,10 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             return;
         };
         let _ = library.next().now_or_never();
-        if library.get_ref().wrote_close() {
+        if let Some(code) = library.get_ref().wrote_close() {
+            if let Some(code) = CloseCode::from_number(code) {
+                self.outbox.close(Close::already_queued(code));
+            }
             return;
         }
         match error {

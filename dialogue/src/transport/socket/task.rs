@@ -39,12 +39,13 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let flusher = core.clients.assign_flusher();
-    duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, async |messages| {
+    let serve = async |messages| {
         let mut reader = RateLimitedReader::new(messages, &core.limits);
         converse(&core, &mut reader, presented, connect_by).await;
         reader.messages
-    })
-    .await;
+    };
+    let closed = |code| core.observe.closed(code);
+    duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, serve, closed).await;
 }
 
 /// Ends a client's membership everywhere, however its task ends.

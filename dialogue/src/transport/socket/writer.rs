@@ -128,7 +128,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 break close;
             }
         };
-        if let Some(code) = close.code {
+        if let Some(code) = close.code
+            && !close.queued
+        {
             self.batch.push_back(Frame::Raw(close_frame(code, &close.reason)));
             self.send_batch().await?;
         }
