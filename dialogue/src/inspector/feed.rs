@@ -42,6 +42,7 @@ pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Fail
     let observer = Arc::new(PageObserver::new());
     let place = core
         .observe
+        .observers()
         .add(Arc::clone(&observer) as Arc<dyn Observer>)
         .map_err(|error| Failure::unavailable(error.to_string()))?;
     let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::store::Store;
-use super::{Bounds, Cursor, Evicted, Page, Reach, Recovery, StoredEvent};
+use super::{Bounds, Cursor, Evicted, LogSize, Page, Reach, Recovery, StoredEvent};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -207,6 +207,11 @@ impl HistoryManager {
     /// Drops all that is known of a room, for when it is deleted, and returns its events, oldest first.
     pub(crate) fn forget_room(&self, room: &str) -> Vec<Evicted> {
         self.store.lock().forget(room)
+    }
+
+    /// How much is kept, all rooms together.
+    pub(crate) fn size(&self) -> LogSize {
+        self.store.lock().size()
     }
 
     /// Drops every event and returns them room by room, oldest first within a room.

@@ -41,6 +41,17 @@ pub(crate) struct Evicted {
     pub(crate) entry: StoredEvent,
 }
 
+/// How much a store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct LogSize {
+    /// Rooms whose events are kept.
+    pub(crate) rooms: usize,
+    /// Events, in all rooms together.
+    pub(crate) events: usize,
+    /// Bytes of their texts.
+    pub(crate) bytes: usize,
+}
+
 /// How much one answer may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {

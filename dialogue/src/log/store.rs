@@ -4,7 +4,7 @@
 
 use super::recency::Recency;
 use super::room_log::RoomLog;
-use super::{Bounds, Cursor, Evicted, Page, Reach, Recovery, StoredEvent};
+use super::{Bounds, Cursor, Evicted, LogSize, Page, Reach, Recovery, StoredEvent};
 use crate::id::RoomId;
 
 /// How many rooms without events are remembered, for an exact answer to what they have lost. More than the 100,000
@@ -19,6 +19,8 @@ pub(super) struct Store {
     max_remembered: usize,
     /// Of the texts of all events.
     bytes: usize,
+    /// How many events there are.
+    events: usize,
     /// Rooms with events.
     live: Recency<RoomLog>,
     /// Rooms whose events were evicted together: their logs are empty, but tell how far they are forgotten.
@@ -39,6 +41,7 @@ impl Store {
             max_bytes: usize::MAX,
             max_remembered,
             bytes: 0,
+            events: 0,
             live: Recency::default(),
             emptied: Recency::default(),
             forgotten: 0,
@@ -55,6 +58,7 @@ impl Store {
     pub(super) fn append(&mut self, room: &RoomId, stored: StoredEvent, limit: usize) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         self.bytes += stored.body.len();
+        self.events += 1;
         let log = match self.live.touch(room) {
             Some(log) => log,
             None => {
@@ -73,6 +77,7 @@ impl Store {
         {
             leaving(&mut self.bytes, room, &mut evicted)(entry);
         }
+        self.events -= evicted.len();
         evicted
     }
 
@@ -82,6 +87,7 @@ impl Store {
         if let Some((room, log)) = self.live.remove(room) {
             self.empty(room, log, &mut evicted);
         }
+        self.events -= evicted.len();
         evicted
     }
 
@@ -98,7 +104,17 @@ impl Store {
         while let Some((room, log)) = self.live.pop_oldest() {
             self.empty(room, log, &mut evicted);
         }
+        self.events -= evicted.len();
         evicted
+    }
+
+    /// How much is kept.
+    pub(super) fn size(&self) -> LogSize {
+        LogSize {
+            rooms: self.live.len(),
+            events: self.events,
+            bytes: self.bytes,
+        }
     }
 
     /// Reads a room with events, which counts as a use.

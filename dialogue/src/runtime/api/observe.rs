@@ -67,6 +67,7 @@ impl Dialogue {
         let mut stats = core.observe.counted();
         (stats.connections, stats.users) = core.clients.count();
         stats.rooms = core.rooms.len();
+        stats.history = core.history.log.size().into();
         stats
     }
 }

@@ -54,6 +54,7 @@ impl<T> Bounded<T> {
     }
 
     /// Takes all items, the oldest first.
+    #[cfg(any(test, feature = "inspector"))]
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
         self.bytes = 0;
         std::mem::take(&mut self.items).into_iter().map(|(item, _)| item)

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::counters::Counters;
 use super::lag::HandlerLag;
 use super::observation::{LeaveReason, Observation, ObservedEvent};
-use super::observers::{ObserveError, Observer, Observers, Registration};
+use super::observers::{ObserveError, Observers};
 use super::stats::Stats;
 use super::stream::Observations;
 use crate::connection::{ClientState, Close};
@@ -62,9 +62,9 @@ impl<'a> Involved<'a> {
 }
 
 impl Observe {
-    /// Adds an observer, until the registration is dropped.
-    pub(crate) fn add(&self, observer: Arc<dyn Observer>) -> Result<Registration, ObserveError> {
-        self.observers.add(observer)
+    /// Where an observer is added.
+    pub(crate) fn observers(&self) -> &Arc<Observers> {
+        &self.observers
     }
 
     /// Begins a stream of what happens from now on.

@@ -1,5 +1,6 @@
 //! The numbers of a server at one moment: what `stats` returns.
 
+use crate::log::LogSize;
 use crate::protocol::{CloseCode, ErrorCode};
 
 /// What a server has counted since it was built, and what it holds now: what
@@ -54,6 +55,13 @@ pub struct HistorySize {
     pub events: usize,
     /// Bytes of these events as JSON text.
     pub bytes: usize,
+}
+
+impl From<LogSize> for HistorySize {
+    fn from(size: LogSize) -> Self {
+        let LogSize { rooms, events, bytes } = size;
+        Self { rooms, events, bytes }
+    }
 }
 
 /// A count for each code of the protocol.
