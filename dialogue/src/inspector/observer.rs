@@ -118,7 +118,10 @@ mod tests {
             Arc::new(PageObserver::new()),
         );
         let observe = &dialogue.core.observe;
-        let _place = observe.add(Arc::clone(&page) as Arc<dyn Observer>).expect("a place");
+        let _place = observe
+            .observers()
+            .add(Arc::clone(&page) as Arc<dyn Observer>)
+            .expect("a place");
         let event = |room: &str| {
             let message = EventMessage::new("message", room, json!(null));
             observe.event(&Arc::new(message), 2, &"frame".into());
@@ -140,7 +143,10 @@ mod tests {
             Arc::new(PageObserver::new()),
         );
         let observe = &dialogue.core.observe;
-        let _place = observe.add(Arc::clone(&page) as Arc<dyn Observer>).expect("a place");
+        let _place = observe
+            .observers()
+            .add(Arc::clone(&page) as Arc<dyn Observer>)
+            .expect("a place");
         observe.connected(&"client".into(), &"ada".into());
         observe.hook_timed("on", std::time::Duration::ZERO);
         let (dropped, entries) = page.take();

@@ -69,7 +69,7 @@ impl Observe {
 
     /// Begins a stream of what happens from now on.
     pub(in crate::runtime) fn stream(&self) -> Result<Observations, ObserveError> {
-        Observations::new(&self.observers)
+        Observations::new(self.observers())
     }
 
     /// What has been counted so far. What there is now is for the caller to fill in.
