@@ -1,13 +1,14 @@
-//! Typed real-time rooms: events and rooms that the compiler checks, served over WebSockets.
+//! Typed real-time rooms for Rust: events and rooms that the compiler checks, served over WebSockets.
 //!
-//! You annotate structs as **events**, declare **rooms** in a macro block, and the compiler knows which event may go
-//! where: a wrong event in a room is a compile error that names the room and the fix. From the same declarations come the
-//! JSON Schema and the validator that enforces it on everything that a client sends. Rooms have members, history,
-//! capacity and hooks; clients that lose their connection come back to exactly what they missed.
+//! You annotate structs as **events** and declare **rooms** in a macro block. The compiler then checks which events
+//! each room allows: triggering the wrong event is a compile error that names the room and the fix. The same
+//! declarations produce the JSON Schema, and the validator that enforces it on everything that a client sends. Rooms
+//! have members, history, a capacity and hooks. A client that loses its connection reconnects and receives exactly the
+//! events that it missed.
 //!
-//! This page is the manual, in the order in which one meets things:
+//! This page is the manual. It introduces the features in the order that you need them:
 //! [quick start](#quick-start) ·
-//! [the way of an event](#the-way-of-an-event) ·
+//! [the path of an event](#the-path-of-an-event) ·
 //! [events](#events) ·
 //! [rooms](#rooms) ·
 //! [serving](#serving) ·
@@ -19,11 +20,11 @@
 //! [limits](#limits) ·
 //! [testing](#testing) ·
 //! [features](#features) ·
-//! [stopping](#stopping)
+//! [graceful shutdown](#graceful-shutdown)
 //!
 //! # Quick start
 //!
-//! Besides `dialogue`, a program needs `serde` (with `derive`), `schemars` and `tokio` among its dependencies.
+//! Besides `dialogue`, the program depends on `serde` (with the feature `derive`), `schemars` and `tokio`.
 //!
 //! ```no_run
 //! use dialogue::prelude::*;
@@ -60,10 +61,10 @@
 //! ```
 //!
 //! A client opens `ws://127.0.0.1:3000/dialogue/ws` and sends `{"type":"connect","protocol":1}`, then
-//! `{"type":"join","id":1,"roomId":"chat"}`. `docs/protocol.md` in the repository says all that a client needs to know;
-//! `cargo run -p chat` there serves a page that speaks it.
+//! `{"type":"join","id":1,"roomId":"chat"}`. The repository's `docs/protocol.md` describes everything that a client
+//! needs to know. In the same repository, `cargo run -p chat` serves a web page that uses this protocol.
 //!
-//! # The way of an event
+//! # The path of an event
 //!
 //! ```text
 //!  a client's trigger                                    the server's trigger
@@ -74,8 +75,8 @@
 //!                                before_each         may change the data or refuse
 //!                                     │
 //!               ┌──────────── one step, in the room's order ────────────┐
-//!               │  still a member? → number and store → encoded once,   │
-//!               │  queued for every subscriber (the sender too)         │
+//!               │  still a member? → number and store → encode once →   │
+//!               │  queue for every subscriber (the sender included)     │
 //!               └──────┬─────────────────────────────────────────┬──────┘
 //!                      │                                         │
 //!               each subscriber's bounded queue          after_each, on_triggered,
@@ -83,14 +84,14 @@
 //!               its socket, at its own pace
 //! ```
 //!
-//! A trigger never waits for a reader. What goes on to others is what the event's type serialises: a field that the type
-//! does not declare stays behind.
+//! A trigger never waits for a subscriber. Subscribers receive the event as its type serialises it: the server drops
+//! any field that the type does not declare.
 //!
 //! # Events
 //!
-//! An event is a type with four derives. Its name is the type's in kebab case, its description the doc comment;
-//! `#[event(…)]` changes them and turns [history](#history-and-recovery) on. All options are listed at the
-//! [derive](derive@DialogueEvent).
+//! An event is a type with four derives. Its name is the type's name in kebab case, and its description is the doc
+//! comment. `#[event(…)]` changes both, and turns [history](#history-and-recovery) on. The
+//! [derive](derive@DialogueEvent) lists all options.
 //!
 //! ```
 //! use dialogue::prelude::*;
@@ -106,7 +107,7 @@
 //!     customer: String,
 //! }
 //!
-//! /// Somebody waves. No payload: on the wire, `data` is absent or `null`.
+//! /// Somebody waves. The event has no payload: on the wire, `data` is absent or `null`.
 //! #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 //! struct Wave;
 //!
@@ -118,17 +119,18 @@
 //! assert!(rules.contains(&"minimum".to_owned()) && rules.contains(&"format".to_owned()));
 //! ```
 //!
-//! The schema that [`EventDefinition::inbound_schema`] publishes is the one that is enforced: data from clients is held to
-//! it, every integer's limits included, before serde sees it. The server's own triggers are held to
-//! [`outbound_schema`](EventDefinition::outbound_schema). What is wrong comes back as a list of [`Violation`]s.
+//! The server publishes and enforces the same schema: [`EventDefinition::inbound_schema`]. It validates clients' data
+//! against this schema, including the range of every integer, before serde reads the data. It validates the server's
+//! own triggers against [`outbound_schema`](EventDefinition::outbound_schema). Invalid data gives a list of
+//! [`Violation`]s.
 //!
-//! An event without a Rust type is described at run time by [`EventDefinition::new`]; make it known with
-//! [`Builder::events`] or put it in a [`RoomConfig`].
+//! To describe an event that has no Rust type, use [`EventDefinition::new`] at run time. Then register the definition
+//! with [`Builder::events`], or add it to a [`RoomConfig`].
 //!
 //! # Rooms
 //!
-//! [`rooms!`] declares a set of rooms, each a type of its own. What `events` lists, the server and the clients in the
-//! room may trigger; what `server_events` lists, the server alone.
+//! [`rooms!`] declares a set of rooms and generates a type for each. The server and the clients in the room may trigger
+//! the events in `events`. Only the server may trigger the events in `server_events`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -150,43 +152,42 @@
 //!     /// Read-only: no client may trigger anything here.
 //!     pub Announcements = "announcements" { events: [], server_events: [News] }
 //!
-//!     /// Any event may happen here; those that the server knows by name are validated.
+//!     /// Allows any event. The server validates the events whose names it knows.
 //!     pub Sandbox = "sandbox" { events: * }
 //! }
 //!
 //! # fn main() -> Result<(), dialogue::BuildError> {
 //! let dialogue = Dialogue::builder().rooms::<Rooms>().build()?;
-//! let chat = dialogue.room(Chat).expect("declared rooms are there from the start");
+//! let chat = dialogue.room(Chat).expect("declared rooms exist from the start");
 //! assert_eq!((chat.id().as_str(), chat.size(), chat.max_size()), ("chat", 0, Some(100)));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! For each room, `rooms!` also makes an enum of its events (`ChatEvent`), for
-//! [handlers](#triggers-and-handlers) that match them all. Rooms that are not known when the program is compiled are
-//! described by a [`RoomConfig`] and made by [`Dialogue::create_room`]; for them, what the compiler checks elsewhere is
-//! checked when it runs. A room that exists is looked up by [`Dialogue::room`], which takes a room type or an id and gives a
-//! [`RoomHandle`].
+//! For each room, `rooms!` also generates an enum of its events (`ChatEvent`), for [handlers](#triggers-and-handlers)
+//! that match all of them. To create a room that the compiler does not know, pass a [`RoomConfig`] to
+//! [`Dialogue::create_room`]; the server then checks at run time what the compiler checks for declared rooms. To look
+//! up an existing room, call [`Dialogue::room`] with a room type or an id: it returns a [`RoomHandle`].
 //!
 //! # Serving
 //!
 //! | to | call |
 //! |---|---|
-//! | serve until SIGTERM or Ctrl-C, then drain | [`Dialogue::serve`] |
-//! | serve your own routes beside | [`Dialogue::serve_router`] with [`router()`](Dialogue::router) merged into your `axum::Router` |
+//! | serve until SIGTERM or Ctrl-C, then shut down gracefully | [`Dialogue::serve`] |
+//! | also serve your own routes | [`Dialogue::serve_router`] with [`router()`](Dialogue::router) merged into your `axum::Router` |
 //! | serve in the background, on a port that the system chooses | [`Dialogue::start`] with port 0, then [`Dialogue::stop`] |
-//! | know the address before you serve until a signal | [`Dialogue::start`] or [`start_router`](Dialogue::start_router), then [`Dialogue::stop_on_signal`] |
-//! | mount it in a server of yours | [`Dialogue::router`], and [`Dialogue::stop`] when that ends |
+//! | learn the address first, then serve until a signal | [`Dialogue::start`] or [`start_router`](Dialogue::start_router), then [`Dialogue::stop_on_signal`] |
+//! | mount Dialogue in your own server | [`Dialogue::router`], and [`Dialogue::stop`] when your server ends |
 //!
-//! The WebSocket is at `/dialogue/ws` and a readiness check at `/dialogue/ready`; [`Builder::base_path`] moves both.
-//! Dialogue speaks plain HTTP: put TLS in front of it. Pages of another origin are turned away unless
-//! [`Builder::allow_origin`] names it.
+//! The WebSocket is at `/dialogue/ws`, and a readiness check is at `/dialogue/ready`; [`Builder::base_path`] moves
+//! both. Dialogue serves plain HTTP, so put TLS in front of it. It rejects web pages from another origin, unless
+//! [`Builder::allow_origin`] names that origin.
 //!
 //! # Identity
 //!
-//! Who a client is, [`Builder::authenticate`] decides, from the [`Handshake`]: headers, cookies, query, peer address and
-//! the `auth` object of the client's `connect`. Nothing else that a client says of itself counts. Without the hook,
-//! everyone is anonymous under an id that the server makes.
+//! [`Builder::authenticate`] identifies each client from its [`Handshake`]: headers, cookies, query, peer address and
+//! the `auth` object of the client's `connect`. The server trusts nothing else that a client claims about itself.
+//! Without this hook, every client is anonymous, and the server generates its user id.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -200,8 +201,8 @@
 //!
 //! let builder = Dialogue::builder().authenticate(|handshake| async move {
 //!     let session = handshake.cookie("session").ok_or_else(|| Refusal::new("sign in first"))?;
-//!     // An error of the database is logged; the client is told only that it is refused.
-//!     let user = user_of(session).await?.ok_or_else(|| Refusal::new("the session is over"))?;
+//!     // The server logs a database error; the client learns only that it was refused.
+//!     let user = user_of(session).await?.ok_or_else(|| Refusal::new("the session has ended"))?;
 //!     Ok(Identity::user(user)
 //!         .claims(json!({ "role": "editor" }))
 //!         .expires_at(SystemTime::now() + Duration::from_secs(3600)))
@@ -210,42 +211,43 @@
 //! # Ok::<(), dialogue::BuildError>(())
 //! ```
 //!
-//! A session ends at [`Identity::expires_at`], unless the client renews it by another `connect` on the same connection;
-//! [`Dialogue::revoke`] and [`Client::disconnect`] end it at once. A user may have several clients:
-//! [`Dialogue::clients_of`], [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] speak of all of them.
-//! [`Builder::trust_client_identity`] believes what clients say, for demos.
+//! A session ends at [`Identity::expires_at`], unless the client renews it with another `connect` on the same
+//! connection. [`Dialogue::revoke`] and [`Client::disconnect`] end it at once. A user may have several clients:
+//! [`Dialogue::clients_of`], [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] cover all of them. For demos,
+//! [`Builder::trust_client_identity`] accepts the user ids that clients claim.
 #![cfg_attr(
     feature = "jwt",
-    doc = "[`Builder::authenticate_jwt`] signs clients in by JSON Web Tokens."
+    doc = "[`Builder::authenticate_jwt`] signs clients in with JSON Web Tokens."
 )]
 #![cfg_attr(
     not(feature = "jwt"),
-    doc = "With the feature `jwt`, `Builder::authenticate_jwt` signs clients in by JSON Web Tokens."
+    doc = "With the feature `jwt`, `Builder::authenticate_jwt` signs clients in with JSON Web Tokens."
 )]
 //!
 //! # Hooks
 //!
-//! | hook | when | its failure |
+//! | hook | when it runs | if it fails |
 //! |---|---|---|
-//! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the client is turned away |
-//! | [`on_connected`](Builder::on_connected) | it is connected; its first command waits | is logged |
-//! | [`before_join`](Builder::before_join) | before it gets a seat in a room | the join is denied |
-//! | [`on_joined`](Builder::on_joined) | it has its seat; its next command waits | is logged |
+//! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the server rejects the client; after a failed renewal, the old session continues |
+//! | [`on_connected`](Builder::on_connected) | a client is connected; its first command waits | the failure is logged |
+//! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied; after a renewal, the client leaves the room |
+//! | [`on_joined`](Builder::on_joined) | a client has entered a room; its next command waits | the failure is logged |
 //! | [`authorize`](Builder::authorize) | before each trigger of a client | the trigger is refused |
-//! | [`before_each`](Builder::before_each) | before each event is sent, the server's own too | the event is blocked |
-//! | [`after_each`](Builder::after_each) | after each event is queued; synchronous | is logged |
-//! | [`on_triggered`](Builder::on_triggered) | the same, asynchronous, in no order | is logged |
-//! | [`on_left`](Builder::on_left) | once for each `on_joined`, however the client left | is logged |
-//! | [`on_disconnected`](Builder::on_disconnected) | the connection has ended, the rooms are not left yet | is logged |
-//! | [`on_room_created`](Builder::on_room_created), [`on_room_deleted`](Builder::on_room_deleted) | a room has come or gone | is logged |
-//! | [`on_history_evicted`](Builder::on_history_evicted) | memory no longer keeps events | is retried, then logged |
-//! | [`load_history`](Builder::load_history) | a client pages back beyond memory | the page is refused |
+//! | [`before_each`](Builder::before_each) | before each event is sent, including the server's own | the event is blocked |
+//! | [`after_each`](Builder::after_each) | after each event is queued; synchronous | the failure is logged |
+//! | [`on_triggered`](Builder::on_triggered) | after each event is queued; asynchronous, in no order | the failure is logged |
+//! | [`on_left`](Builder::on_left) | once for each `on_joined`, however the client left | the failure is logged |
+//! | [`on_disconnected`](Builder::on_disconnected) | a connection has ended; the client is still in its rooms | the failure is logged |
+//! | [`on_room_created`](Builder::on_room_created), [`on_room_deleted`](Builder::on_room_deleted) | a room was created or deleted | the failure is logged |
+//! | [`on_history_evicted`](Builder::on_history_evicted) | memory no longer keeps some events | the server retries it, then logs the failure |
+//! | [`load_history`](Builder::load_history) | a request for history pages back beyond memory | the page is refused |
 //!
-//! An error, a panic and an overrun of [`Limits::hook_deadline`] are all failures; none harms anything else. (A hook that
-//! blocks its thread without awaiting cannot be interrupted: use `tokio::task::spawn_blocking`. And a program built with
-//! `panic = "abort"` ends at the first panic.) Hooks are given before the server exists, so they reach it through what
-//! they are handed. They are those of all rooms: which one it is about, `room.id()` tells, and `Project::from_id(room.id())`
-//! whether it is one of a family, and with which fields.
+//! A hook fails if it returns an error, panics, or runs longer than [`Limits::hook_deadline`]. Its failure affects
+//! nothing else. (The server cannot interrupt a hook that blocks its thread without awaiting: use
+//! `tokio::task::spawn_blocking`. And a program built with `panic = "abort"` ends at the first panic.) You register
+//! hooks before the server exists, so they reach it through their arguments, as `client.dialogue()` does below. Hooks
+//! run for every room: `room.id()` says which. `Project::from_id(room.id())` returns the fields if the room belongs to
+//! the family `Project`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -271,10 +273,10 @@
 //!
 //! # Triggers and handlers
 //!
-//! [`Dialogue::trigger`] takes a room type, whose events the compiler checks, or a [`RoomHandle`], whose events are checked
-//! when it runs. The payload is an event, an event with a sender or metadata, or a whole [`EventMessage`].
-//! [`Dialogue::on`] and its stream form [`Dialogue::events`] hear what happens; each handler runs in the order of the
-//! events, on a task of its own.
+//! [`Dialogue::trigger`] takes a room type, whose events the compiler checks, or a [`RoomHandle`], whose events the
+//! server checks at run time. The payload is an event, an event with a sender or metadata, or a whole [`EventMessage`].
+//! [`Dialogue::on`] registers a handler for a room's events, and [`Dialogue::events`] returns them as a stream. Each
+//! handler runs on its own task and receives the events in order.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -297,20 +299,20 @@
 //! let mut messages = dialogue.events::<Message>(Chat);
 //! let delivery = dialogue.trigger(Chat, Message { text: "hi".into() }.sent_by("ada")).await?;
 //! assert_eq!((delivery.recipients, delivery.seq), (0, Some(1)));
-//! let heard = messages.next().await.expect("the server runs").expect("no lag");
-//! assert_eq!((heard.from.as_str(), heard.data.text.as_str()), ("ada", "hi"));
+//! let received = messages.next().await.expect("the server runs").expect("no lag");
+//! assert_eq!((received.from.as_str(), received.data.text.as_str()), ("ada", "hi"));
 //!
 //! subscription.unsubscribe();
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! To reach clients outside of any room, there are [`Dialogue::broadcast`] for all and [`Client::send`] for one.
+//! To reach clients outside of any room, use [`Dialogue::broadcast`] for all of them and [`Client::send`] for one.
 //!
 //! # Families
 //!
-//! A room with fields is a family: one declaration for a room per project, per document, per game. Its id is built from the
-//! fields and parsed back.
+//! A room with fields is a family: one declaration covers a room for each project, document or game. The server builds
+//! a room's id from the fields, and parses the fields from the id.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -319,13 +321,13 @@
 //! rooms! {
 //!     pub Rooms;
 //!
-//!     /// Made by the server, with `create_room`.
+//!     /// The server creates these rooms with `create_room`.
 //!     pub Project { id: u64 } = "project-{id}" { events: [Message] }
 //!
-//!     /// Made by the first join; goes away when it has been empty for a while.
+//!     /// The first join creates such a room; the server removes it after it has been empty for a while.
 //!     pub Document { org: String, id: u64 } = "doc-{org}-{id}" { events: [Message], on_demand: true }
 //!
-//!     /// Made by clients, at most five a user.
+//!     /// Clients create these rooms, at most five for each user.
 //!     pub Topic { slug: String } = "topic-{slug}" { events: [Message], client_created: 5 }
 //! }
 //!
@@ -340,22 +342,24 @@
 //!     }
 //! });
 //! assert_eq!(Project { id: 7 }.room_id(), "project-7");
-//! assert!(Project::from_id("project-007").is_none(), "7 prints as 7");
+//! assert!(Project::from_id("project-007").is_none(), "7 is printed as 7");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Ids that a declared room or family could have are reserved: nothing else can take them.
+//! Every id that a declared room or family could have is reserved: no other room can have it.
 //!
 //! # History and recovery
 //!
-//! A room keeps the latest events of each type that asks for it (`#[event(history = 50)]`). Those carry a `seq`, contiguous
-//! in their room. `sync_history_on_join` sends them to who joins; [`RoomHandle::history`] and the client's `history` page
-//! through them. A client that comes back to a room says where it was, and is sent every kept event that it was due, in
-//! order and once, or told that it cannot be (`recovered: false`). Events without history are volatile.
+//! A room keeps the latest events of each type that has history (`#[event(history = 50)]`). These events carry a `seq`,
+//! which is contiguous within the room. With `sync_history_on_join`, a client that joins receives them;
+//! [`RoomHandle::history`] and the client's `history` command page through them. A client that rejoins a room sends the
+//! position of its last event. The server replays every event that the client missed, in order and once each. If it
+//! cannot replay all of them, it says so (`recovered: false`). Events without history are volatile.
 //!
-//! Memory is bounded, by [`HistoryConfig`]. What it no longer keeps goes to
-//! [`on_history_evicted`](Builder::on_history_evicted), and [`load_history`](Builder::load_history) brings it back:
+//! [`HistoryConfig`] bounds the memory for history. The server passes the events that it evicts to
+//! [`on_history_evicted`](Builder::on_history_evicted), and gets them back from
+//! [`load_history`](Builder::load_history):
 //!
 //! ```
 //! use dialogue::prelude::*;
@@ -373,7 +377,7 @@
 //!         let store = store.clone();
 //!         async move {
 //!             for event in &evicted.events {
-//!                 // A batch may come again after a failure: insert what is not there yet.
+//!                 // The server repeats a batch after a failure: insert only the events that are not stored yet.
 //!                 let json = serde_json::to_string(event)?;
 //!                 store.insert(&evicted.room_id, &evicted.epoch, event.seq, json).await?;
 //!             }
@@ -386,7 +390,7 @@
 //!             let mut events = Vec::new();
 //!             for (epoch, json) in load.newest(&query).await? {
 //!                 let mut event: EventMessage = serde_json::from_str(&json)?;
-//!                 // A number of before a restart means nothing now.
+//!                 // After a restart of the server, older numbers no longer mean anything.
 //!                 if epoch != query.epoch {
 //!                     event.seq = None;
 //!                 }
@@ -401,19 +405,20 @@
 //!
 //! # Limits
 //!
-//! Everything that a client could make grow is bounded: messages, queues, time, rooms, subscriptions. All bounds stand in
-//! [`Limits`], each with its default and the reason for it; [`Builder::limits`] changes them. Quotas of connections per
-//! user and per address are off unless set. [`RateLimiter`] is for limits of your own: kept in
-//! [`state`](Builder::state) and asked in [`authorize`](Builder::authorize), which is about clients' triggers alone and is told
-//! who triggers what where.
+//! Dialogue bounds everything that a client could make grow: messages, queues, time, rooms and subscriptions.
+//! [`Limits`] lists every limit with its default and the reason for it; [`Builder::limits`] changes them. The limits on
+//! connections per user and per address are off by default. For your own limits, keep a [`RateLimiter`] in
+//! [`state`](Builder::state) and ask it in [`authorize`](Builder::authorize). That hook runs only for clients'
+//! triggers; it receives the client, the room and the name of the event.
 //!
 //! # Testing
 //!
-//! A [`Dialogue`] needs no socket to be tried: build it, trigger, and listen. Give it [`silent_logger()`], and
-//! [`Handshake::new`] to the function behind `authenticate`. Rooms and hooks are tried from a client's side, without a
-//! network and on a paused clock, with the features `testing` and `client`: `testing::connect(&dialogue).await?` is a
-//! client as any program's, and its page shows such a test. For clients of another make, [`Dialogue::start`] on port 0 tells
-//! the port that it got, and `testing::serve_stream` serves one end of a `tokio::io::duplex`.
+//! You can test a [`Dialogue`] without a socket: build it, trigger events, and listen to them. Use [`silent_logger()`]
+//! to keep logs out of the output, and pass [`Handshake::new`] to the function behind your `authenticate`. The features
+//! `testing` and `client` together test rooms and hooks from a client's side, without a network and on a paused clock:
+//! `testing::connect(&dialogue).await?` returns an ordinary client, and its page shows such a test. For other clients,
+//! [`Dialogue::start`] on port 0 returns the address with the port, and `testing::serve_stream` serves one end of a
+//! `tokio::io::duplex`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -447,24 +452,24 @@
 //! | `macros` | the derive and [`rooms!`] | yes |
 //! | `server` | HTTP and WebSockets: [`router`](Dialogue::router), [`start`](Dialogue::start), [`serve`](Dialogue::serve), [`stop`](Dialogue::stop) | yes |
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
-//! | `inspector` | [`Builder::inspector`]: a page that shows rooms, events and rates as they happen, and triggers events | no |
-//! | `jwt` | sign-in by JSON Web Tokens, on the `jsonwebtoken` crate | no |
-//! | `testing` | clients without a network (with `client`), connections over any stream, and an echo for conformance suites: for tests | no |
+//! | `inspector` | [`Builder::inspector`]: a web page that shows live rooms, events and rates, and triggers events | no |
+//! | `jwt` | sign-in with JSON Web Tokens, built on the `jsonwebtoken` crate | no |
+//! | `testing` | for tests: clients without a network (with `client`), connections over any stream, and an echo for conformance suites | no |
 //!
-//! # Stopping
+//! # Graceful shutdown
 //!
-//! [`Dialogue::stop`], which [`serve`](Dialogue::serve) calls on SIGTERM or Ctrl-C, refuses new connections, sends what
-//! waits, closes with 1012 (clients come back by themselves, after a random pause), lets hooks and handlers end, and hands
-//! the history in memory to `on_history_evicted`. It returns when every task has ended, or at
-//! [`Limits::drain_deadline`] with an error. A second signal ends it at once.
+//! [`serve`](Dialogue::serve) calls [`Dialogue::stop`] on SIGTERM or Ctrl-C. `stop` refuses new connections, sends the
+//! waiting frames and closes each connection with 1012; clients then reconnect after a random pause. It lets hooks and
+//! handlers finish, and passes the history in memory to `on_history_evicted`. It returns when every task has ended, or
+//! with an error at [`Limits::drain_deadline`]. A second signal ends the shutdown at once.
 #![cfg_attr(
     not(feature = "server"),
-    allow(dead_code, unused_imports, reason = "without a transport, nobody connects")
+    allow(dead_code, unused_imports, reason = "without a transport, no client can connect")
 )]
 
 extern crate self as dialogue;
 
-/// Compiles the program of the README.
+/// Compiles the programs in the README.
 #[cfg(all(doctest, feature = "macros", feature = "server", feature = "client"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
@@ -570,7 +575,7 @@ pub mod observe {
     };
 }
 
-/// What a program that uses Dialogue wants in scope.
+/// The names that most programs with Dialogue need in scope.
 pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::rooms;
