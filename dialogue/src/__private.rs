@@ -1,4 +1,4 @@
-//! What the macros call. Not for people: anything here may change with any release.
+//! The items that the generated code of the macros uses. They are not public API: any release may change them.
 
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ pub use std::{
     result::Result::{self, Err, Ok},
 };
 
-// Hidden, lest rustc shows this path to it in errors.
+// Hidden, so that rustc does not show this path in its errors.
 #[doc(hidden)]
 pub use serde_json::Value;
 
@@ -26,18 +26,18 @@ pub use crate::room::{
 };
 pub use crate::schema::EventData;
 
-/// Where a derived event keeps its definition once it is built.
+/// Holds the definition of a derived event once it is built.
 pub struct DefinitionCell(OnceLock<std::result::Result<EventDefinition, DefinitionError>>);
 
 impl DefinitionCell {
     /// An empty cell.
-    #[expect(clippy::new_without_default, reason = "a static is all it is for")]
+    #[expect(clippy::new_without_default, reason = "it is only for statics")]
     #[must_use]
     pub const fn new() -> Self {
         Self(OnceLock::new())
     }
 
-    /// The definition of `E`, built at the first call.
+    /// Returns the definition of `E`. The first call builds it.
     pub fn get<E: DialogueEvent>(
         &'static self,
         description: Option<&'static str>,
@@ -49,8 +49,8 @@ impl DefinitionCell {
     }
 }
 
-/// Whether two strings are equal, in a constant.
-const fn same(a: &str, b: &str) -> bool {
+/// Returns whether two strings are equal. Works in constants, unlike `==`.
+const fn equal(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
@@ -65,14 +65,15 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// The index of the first name that is there before; the number of names if all are different.
+/// Returns the index of the first name that repeats an earlier one, or the number of names if all are different.
 ///
-/// Made for the compiler's interpreter, in which comparing each pair of a hundred names takes a quarter of a second: a
-/// name is compared with those before it only if one of them may have the same hash.
+/// The compiler's interpreter runs this function. It needs a quarter of a second to compare each pair of a hundred
+/// names. The function therefore compares a name with the earlier names only if one of them may have the same hash.
 #[must_use]
-pub const fn repeated(names: &[&str]) -> usize {
+pub const fn first_repeated(names: &[&str]) -> usize {
     const BITS: usize = u64::BITS as usize;
-    // So many bits that of a thousand names hardly any two share one: the compiler refuses constants that take it long.
+    // With this number of bits, hardly any two of a thousand names share a bit. This matters because the compiler
+    // rejects constants that take long to evaluate.
     let mut seen = [0_u64; 1024];
     let mut at = 0;
     while at < names.len() {
@@ -81,7 +82,7 @@ pub const fn repeated(names: &[&str]) -> usize {
         if seen[slot / BITS] & bit != 0 {
             let mut before = 0;
             while before < at {
-                if same(names[before], names[at]) {
+                if equal(names[before], names[at]) {
                     return at;
                 }
                 before += 1;
@@ -93,7 +94,7 @@ pub const fn repeated(names: &[&str]) -> usize {
     at
 }
 
-/// FNV-1a.
+/// The FNV-1a hash of a text.
 const fn hash(text: &str) -> usize {
     let text = text.as_bytes();
     let mut hash = 0x811c_9dc5_u32;
@@ -105,50 +106,50 @@ const fn hash(text: &str) -> usize {
     hash as usize
 }
 
-/// Fails to compile where the caller stands if `repeated` is `at`.
+/// Causes a compile error at the caller's position if the name at index `at` is the repeated one.
 ///
 /// # Panics
 ///
-/// Then, in a constant.
+/// If `repeated` equals `at`. In a constant, this panic is the compile error.
 #[track_caller]
-pub const fn require_new_name(repeated: usize, at: usize) {
+pub const fn require_unique_name(repeated: usize, at: usize) {
     assert!(
         repeated != at,
-        "another event of this room has the same name: give one of them another one with `#[event(name = \"…\")]`, or \
-         put them into different rooms"
+        "another event of this room has the same name: rename one of them with `#[event(name = \"…\")]`, or list them in \
+         different rooms"
     );
 }
 
-/// An event in a room's list: all that `rooms!` asks of it.
+/// An event in a room's list: everything that `rooms!` requires of it.
 ///
-/// One bound, without supertraits, so that rustc says once of each event that it is none. Through `DialogueEvent`, it
-/// would say of an event that lacks derives so for each associated item that is named.
+/// This is one bound without supertraits, so that rustc reports each type that is not an event once. With
+/// `DialogueEvent` as the bound, rustc would repeat the error for each associated item that the generated code names.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
     note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`"
 )]
-pub trait Listed: Sized {
+pub trait RoomEvent: Sized {
     /// The event's name.
     const NAME: &'static str;
 
-    /// The event's definition.
+    /// Returns the event's definition.
     ///
     /// # Errors
     ///
     /// See [`DialogueEvent::try_definition`].
     fn definition() -> DefinitionResult;
 
-    /// The event in what a handler of the room's event enum is given.
+    /// Decodes the event for a handler that receives the room's event enum.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when the data is not of the event's type.
+    /// [`DecodeError`] if the data does not have the event's type.
     fn decode(event: &str, data: &Value) -> Result<Self, DecodeError>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: DialogueEvent> Listed for E {
+impl<E: DialogueEvent> RoomEvent for E {
     const NAME: &'static str = E::NAME;
 
     fn definition() -> DefinitionResult {
@@ -160,8 +161,10 @@ impl<E: DialogueEvent> Listed for E {
     }
 }
 
-/// No event. Where a room allows its clients nothing, or a single event, rustc takes the one impl that there is to be
-/// meant; with this as another, it says that the room does not allow the event.
+/// A type that is never an event. `rooms!` allows it in rooms where clients may trigger nothing.
+///
+/// Such a room would otherwise have a single impl, and rustc would assume that this impl is meant. With a second impl,
+/// rustc says that the room does not allow the event.
 #[derive(Debug)]
 pub enum NoEvent {}
 
@@ -171,11 +174,11 @@ impl Received for NoEvent {
     }
 
     fn decode(event: &str, _data: &Value) -> Result<Self, DecodeError> {
-        Err(DecodeError::new(event, "never an event"))
+        Err(DecodeError::new(event, "no event has this type"))
     }
 }
 
-/// An event that may be a default subscription of the room `R`: one that the room allows.
+/// An event that may be a default subscription of the room `R`, because the room allows it.
 #[diagnostic::on_unimplemented(
     message = "room `{R}` does not allow its default subscription `{Self}`",
     label = "not an event of `{R}`",
@@ -191,20 +194,20 @@ impl<R: Allows<E>, E: DialogueEvent> SubscribableIn<R> for E {
     const NAME: &'static str = E::NAME;
 }
 
-/// What a field must be to be in a room's id.
+/// The requirements for a field in a room's id.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a room's id",
     label = "cannot be printed into an id and parsed from it",
     note = "the type of a room's field must be `Display + FromStr + Clone + Debug + Send + Sync + 'static`, such as `u64`, `String` or a UUID"
 )]
 pub trait IdField: Sized + Send + Sync + 'static {
-    /// How it is printed into an id.
+    /// The value as it is printed into an id.
     fn display(&self) -> &dyn fmt::Display;
-    /// How it is shown to programmers.
+    /// The value as debug output shows it.
     fn debug(&self) -> &dyn fmt::Debug;
-    /// The same value again.
+    /// A copy of the value.
     fn duplicate(&self) -> Self;
-    /// The value that prints to `text` once it is percent-decoded.
+    /// Percent-decodes and parses `text`. Returns `None` if it does not parse.
     fn parse(text: &str) -> Option<Self>;
 }
 
@@ -231,7 +234,7 @@ impl<T: fmt::Display + FromStr + Clone + fmt::Debug + Send + Sync + 'static> IdF
     }
 }
 
-/// What a family's derived `Debug` would do.
+/// Formats a family's value as a derived `Debug` would.
 pub fn debug_family(formatter: &mut fmt::Formatter<'_>, name: &str, fields: &[(&str, &dyn fmt::Debug)]) -> fmt::Result {
     let mut family = formatter.debug_struct(name);
     for (name, value) in fields {
@@ -240,14 +243,15 @@ pub fn debug_family(formatter: &mut fmt::Formatter<'_>, name: &str, fields: &[(&
     family.finish()
 }
 
-/// Whether `id` is one of the family's.
+/// Returns whether `id` belongs to the family.
 #[must_use]
 pub fn recognises<R: Room>(id: &str) -> bool {
     R::from_id(id).is_some()
 }
 
-/// The room, if `id` is a room id and the very one that the room prints: `project-007` is not project 7.
-pub fn printing<R: RoomRef>(room: R, id: &str) -> Option<R> {
+/// Returns the room if `id` is a valid room id, and exactly the one that the room prints. For example, `project-007`
+/// does not belong to project 7.
+pub fn if_canonical<R: RoomRef>(room: R, id: &str) -> Option<R> {
     (RoomId::is_valid(id) && room.room_id() == *id).then_some(room)
 }
 
@@ -256,12 +260,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_repeated_name_is_found() {
-        assert_eq!(repeated(&["a", "b", "c", "b", "a"]), 3);
-        assert_eq!(repeated(&["message", "messages", "message"]), 2);
+    fn finds_the_first_repeated_name() {
+        assert_eq!(first_repeated(&["a", "b", "c", "b", "a"]), 3);
+        assert_eq!(first_repeated(&["message", "messages", "message"]), 2);
     }
 
-    /// Names that differ in their ends, which is where the compiler's interpreter gets to last.
+    /// A thousand names that differ only at their ends, which the compiler's interpreter compares last.
     const THOUSAND: [&str; 1000] = {
         static LETTERS: [u8; 40_000] = {
             let mut letters = [b'x'; 40_000];
@@ -276,7 +280,7 @@ mod tests {
             letters
         };
         let Ok(mut rest) = str::from_utf8(&LETTERS) else {
-            panic!("letters are text");
+            panic!("the letters are not text");
         };
         let mut names = [""; 1000];
         let mut at = 0;
@@ -288,16 +292,16 @@ mod tests {
     };
 
     #[test]
-    fn a_thousand_names_are_few_for_the_compiler() {
-        // It denies constants that take it long.
-        const REPEATED: usize = repeated(&THOUSAND);
+    fn the_compiler_can_check_a_thousand_names() {
+        // The compiler rejects constants that take long to evaluate.
+        const REPEATED: usize = first_repeated(&THOUSAND);
         assert_eq!(REPEATED, THOUSAND.len());
     }
 
     #[test]
-    fn different_names_are_not_taken_for_repeated_ones_however_many() {
+    fn finds_no_repeated_name_among_thousands_of_different_ones() {
         let names: Vec<String> = (0..5000).map(|number| format!("event-{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(repeated(&names), names.len());
+        assert_eq!(first_repeated(&names), names.len());
     }
 }

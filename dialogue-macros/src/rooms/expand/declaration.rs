@@ -94,7 +94,7 @@ fn events(events: &Events) -> (TokenStream, Vec<TokenStream>) {
 
 fn definition(event: &Event) -> TokenStream {
     let path = &event.path;
-    quote_spanned!(event.span=> <#path as __dialogue::Listed>::definition)
+    quote_spanned!(event.span=> <#path as __dialogue::RoomEvent>::definition)
 }
 
 fn subscriptions(room: &Room) -> TokenStream {
@@ -112,7 +112,7 @@ fn subscriptions(room: &Room) -> TokenStream {
 fn subscribed(room: &Room, subscription: &Subscription) -> TokenStream {
     let Subscription { path, span, listed } = subscription;
     if *listed {
-        return quote_spanned!(*span=> <#path as __dialogue::Listed>::NAME);
+        return quote_spanned!(*span=> <#path as __dialogue::RoomEvent>::NAME);
     }
     let ident = &room.ident;
     quote_spanned!(*span=> <#path as __dialogue::SubscribableIn<#ident>>::NAME)

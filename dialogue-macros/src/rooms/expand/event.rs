@@ -109,7 +109,7 @@ fn received(room: &Ident, name: &Ident, events: &[Event]) -> TokenStream {
         } = listed;
         let name = event_name(listed);
         quote_spanned! {*span=>
-            #name => <#path as __dialogue::Listed>::decode(#event, #data).map(Self::#variant),
+            #name => <#path as __dialogue::RoomEvent>::decode(#event, #data).map(Self::#variant),
         }
     });
     quote! {
@@ -150,14 +150,14 @@ pub(super) fn checks(room: &Room) -> TokenStream {
         .iter()
         .enumerate()
         .skip(1)
-        .map(|(at, event)| quote_spanned!(event.span=> __dialogue::require_new_name(REPEATED, #at);));
+        .map(|(at, event)| quote_spanned!(event.span=> __dialogue::require_unique_name(REPEATED, #at);));
     quote! {
-        const REPEATED: __dialogue::usize = __dialogue::repeated(NAMES);
+        const REPEATED: __dialogue::usize = __dialogue::first_repeated(NAMES);
         const _: () = { #(#checks)* };
     }
 }
 
 fn event_name(event: &Event) -> TokenStream {
     let path = &event.path;
-    quote_spanned!(event.span=> <#path as __dialogue::Listed>::NAME)
+    quote_spanned!(event.span=> <#path as __dialogue::RoomEvent>::NAME)
 }

@@ -118,7 +118,7 @@ fn parse(family: &Family) -> TokenStream {
     });
     quote! {
         let #texts = __dialogue::split_id::<#count>(SEGMENTS, #id)?;
-        __dialogue::printing(Self { #(#fields),* }, #id)
+        __dialogue::if_canonical(Self { #(#fields),* }, #id)
     }
 }
 
