@@ -90,7 +90,7 @@ impl Room {
                 subscriptions: state
                     .local
                     .subscriptions(client.key)
-                    .map(|subscriptions| room.names_of(subscriptions).into_names())
+                    .map(|subscriptions| room.subscription_names(subscriptions).into_names())
                     .unwrap_or_default(),
             });
             (members.collect(), state.record.seq())
@@ -107,7 +107,7 @@ impl Room {
             epoch: room.epoch.as_ref().to_owned(),
             seq,
             open: policy.closed_names().is_none(),
-            default_subscriptions: room.names_of(&template.default_subscriptions).into_names(),
+            default_subscriptions: room.subscription_names(&template.default_subscriptions).into_names(),
             sync_history_on_join: match template.sync_history_on_join {
                 SyncHistory::Off => false.into(),
                 SyncHistory::All => true.into(),

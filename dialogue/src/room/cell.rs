@@ -1,4 +1,4 @@
-//! One room: what it is, and its state behind a lock.
+//! One room of the server: its identity, its configuration, and its state behind a lock.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use crate::id::{EventName, RoomId, UserId};
 use crate::protocol;
 use crate::serial::SerialQueue;
 
-/// A room as the runtime holds it. Handles point to it, and keep pointing to it when it is deleted.
+/// A room as the runtime holds it. Handles point to it, also after the room is deleted.
 #[derive(Debug)]
 pub(crate) struct RoomCell {
     pub(crate) id: RoomId,
     pub(crate) template: Arc<RoomTemplate>,
     pub(crate) created_by: Option<UserId>,
     pub(crate) origin: Origin,
-    /// This incarnation of the room; another room of the same id has another epoch.
+    /// Identifies this incarnation of the room. A later room with the same id has a different epoch.
     pub(crate) epoch: Arc<str>,
-    /// Runs the hooks that tell of the room itself, in order.
+    /// Runs the hooks about the creation and the deletion of this room, in order.
     pub(crate) hooks: SerialQueue,
     state: Mutex<RoomState<Arc<ClientState>>>,
 }
 
-/// How a room came into being.
+/// How a room was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// Declared, or created by the server.
     Server,
-    /// Created by a client, on the account of `created_by`.
+    /// Created by a client. It counts towards the quota of the user in `created_by`.
     Client,
-    /// The same, of an anonymous user: goes away when it is empty and its creator is gone.
+    /// Created by a client of an anonymous user. The server removes it when it is empty and its creator is gone.
     Anonymous,
-    /// Made by the first join; goes away when it has been empty for a while.
+    /// Created by the first join. The server removes it after it has been empty for a while.
     OnDemand,
 }
 
@@ -59,18 +59,20 @@ impl RoomCell {
         }
     }
 
-    /// The state, for as long as the guard lives. Nothing is awaited and no foreign code runs meanwhile.
+    /// Locks the state for as long as the guard lives. While you hold it, await nothing and run no code of the
+    /// application.
     pub(crate) fn lock(&self) -> MutexGuard<'_, RoomState<Arc<ClientState>>> {
         self.state.lock()
     }
 
-    /// Whether clients are told of it and find it in the list.
+    /// Whether the server announces the room to clients and includes it in the list of rooms.
     pub(crate) fn is_listed(&self) -> bool {
         self.origin != Origin::OnDemand || self.template.family.listed
     }
 
-    /// Turns what a client asked for into subscriptions; an error names the event that the room does not have.
-    pub(crate) fn wanted(&self, names: protocol::SubscriptionList) -> Result<Subscriptions, EventName> {
+    /// Turns the subscriptions that a client requests into the room's own form. An error names an event that the room
+    /// does not have.
+    pub(crate) fn resolve_subscriptions(&self, names: protocol::SubscriptionList) -> Result<Subscriptions, EventName> {
         if let Some(unknown) = names.events.iter().find(|name| !self.template.policy.knows(name)) {
             return Err(unknown.clone());
         }
@@ -81,8 +83,8 @@ impl RoomCell {
         })
     }
 
-    /// The names behind subscriptions: under the wildcard, those of the room's events that it stands for.
-    pub(crate) fn names_of(&self, subscriptions: &Subscriptions) -> protocol::SubscriptionList {
+    /// Returns the names in these subscriptions. A wildcard gives the names of the room's events that it includes.
+    pub(crate) fn subscription_names(&self, subscriptions: &Subscriptions) -> protocol::SubscriptionList {
         match subscriptions {
             Subscriptions::Named(names) => protocol::SubscriptionList {
                 wildcard: false,

@@ -1,4 +1,4 @@
-//! What a room is made from: [`RoomConfig`] at run time, a declaration at build time, one template behind both.
+//! The configuration of a room: [`RoomConfig`] at run time, or a declaration at build time. Both become one template.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{FamilyOptions, Room, RoomDeclaration, Subscriptions, SyncHistory};
 use crate::event::{DefinitionError, DialogueEvent, EventDefinition};
 use crate::id::{EventName, RoomId};
 
-/// A room to be made at run time, of events that need not be known when the program is compiled.
+/// Describes a room to create at run time. Its events can be unknown at compile time.
 ///
 /// ```
 /// use dialogue::prelude::*;
@@ -22,7 +22,7 @@ use crate::id::{EventName, RoomId};
 ///     .max_size(20);
 /// ```
 ///
-/// A room without events is read-only: clients can trigger nothing, the server anything.
+/// A room without events is read-only: clients can trigger nothing, and the server can trigger any event.
 #[derive(Debug, Clone)]
 #[must_use = "give it to `create_room`"]
 pub struct RoomConfig {
@@ -36,11 +36,11 @@ pub struct RoomConfig {
     subscribe_to_all: bool,
     max_size: Option<usize>,
     sync_history_on_join: SyncHistory,
-    fault: Option<String>,
+    event_error: Option<String>,
 }
 
 impl RoomConfig {
-    /// Starts the description of a room with this id. The name defaults to the id.
+    /// Creates the configuration of a room with this id. The name defaults to the id.
     pub fn new(id: impl Into<RoomId>) -> Self {
         Self {
             id: id.into(),
@@ -53,17 +53,17 @@ impl RoomConfig {
             subscribe_to_all: false,
             max_size: None,
             sync_history_on_join: SyncHistory::Off,
-            fault: None,
+            event_error: None,
         }
     }
 
-    /// The name for people.
+    /// Sets the name that people see.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// What the room is for.
+    /// Sets the description of the room.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
@@ -74,7 +74,7 @@ impl RoomConfig {
         self.typed(E::try_definition(), true)
     }
 
-    /// Lets the server alone trigger `E`.
+    /// Lets only the server trigger `E`.
     pub fn server_event<E: DialogueEvent>(self) -> Self {
         self.typed(E::try_definition(), false)
     }
@@ -85,42 +85,43 @@ impl RoomConfig {
         self
     }
 
-    /// Lets the server alone trigger these events.
+    /// Lets only the server trigger these events.
     pub fn server_events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
         self.server_events.extend(events);
         self
     }
 
-    /// Allows every event. Those that the server knows by name are validated.
+    /// Allows any event. The server validates the events whose names it knows.
     pub fn any_event(mut self) -> Self {
         self.open = true;
         self
     }
 
-    /// Subscribes a client that joins without naming events to `E`.
+    /// Subscribes clients to `E` by default, when they join without naming events.
     pub fn subscribe_to<E: DialogueEvent>(self) -> Self {
         self.default_subscriptions([E::NAME])
     }
 
-    /// Subscribes a client that joins without naming events to the events of these names. Default: none.
+    /// Subscribes clients to the events with these names by default, when they join without naming events. Default:
+    /// none.
     pub fn default_subscriptions<N: Into<EventName>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.subscribe_to.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// Subscribes a client that joins without naming events to everything.
+    /// Subscribes clients to every event by default, when they join without naming events.
     pub fn subscribe_to_all(mut self) -> Self {
         self.subscribe_to_all = true;
         self
     }
 
-    /// The most clients that may be in the room at once, at least 1. Default: no bound.
+    /// Limits how many clients can be in the room at once. Must be at least 1. Default: no limit.
     pub fn max_size(mut self, max_size: usize) -> Self {
         self.max_size = Some(max_size);
         self
     }
 
-    /// What of the history a joining client is sent. Default: nothing.
+    /// Sets how much of the history a client receives when it joins. Default: none.
     pub fn sync_history_on_join(mut self, sync: SyncHistory) -> Self {
         self.sync_history_on_join = sync;
         self
@@ -130,23 +131,26 @@ impl RoomConfig {
         match definition {
             Ok(definition) if clients => self.events.push(definition.clone()),
             Ok(definition) => self.server_events.push(definition.clone()),
-            Err(error) => self.fault = Some(error.to_string()),
+            Err(error) => self.event_error = Some(error.to_string()),
         }
         self
     }
 
-    /// Checks it and makes the template; an error says what is wrong.
+    /// Checks the configuration and creates the template. An error says what is wrong.
     pub(crate) fn template(self, known: Arc<KnownEvents>) -> Result<RoomTemplate, String> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
+        if let Some(error) = self.event_error {
+            return Err(error);
         }
         if self.max_size == Some(0) {
-            return Err("a room that holds nobody: `max_size` must be at least 1".to_owned());
+            return Err("`max_size` is 0: it must be at least 1".to_owned());
         }
         let mut names = std::collections::HashSet::new();
         for event in self.events.iter().chain(&self.server_events) {
             if !names.insert(event.name().clone()) {
-                return Err(format!("event `{}` is listed twice", event.name()));
+                return Err(format!(
+                    "event `{}` is listed twice: remove one of the two",
+                    event.name()
+                ));
             }
         }
         let policy = if self.open {
@@ -156,7 +160,8 @@ impl RoomConfig {
         };
         if let Some(name) = self.subscribe_to.iter().find(|name| !policy.knows(name)) {
             return Err(format!(
-                "default subscription to `{name}`, which the room does not have"
+                "the room does not allow its default subscription `{name}`: add the event to the room, or remove the \
+                 subscription"
             ));
         }
         Ok(RoomTemplate {
@@ -176,20 +181,20 @@ impl RoomConfig {
     }
 }
 
-/// What `create_room` makes a room from: a [`RoomConfig`], or a room type's value.
+/// An argument of `create_room`: a [`RoomConfig`], or a value of a room type.
 pub trait RoomBlueprint: Send {
-    /// What is to be made.
+    /// Returns the plan of the room.
     #[doc(hidden)]
     fn into_plan(self) -> RoomPlan;
 }
 
-/// A room to be made.
+/// The plan of a room to create.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum RoomPlan {
-    /// As configured.
+    /// A room with this configuration.
     Configured(Box<RoomConfig>),
-    /// As declared, with this id.
+    /// A declared room, or a room of a declared family, with this id.
     Declared(RoomId),
 }
 
@@ -205,10 +210,10 @@ impl<R: Room> RoomBlueprint for R {
     }
 }
 
-/// What rooms of a kind have in common.
+/// The part of a room's configuration that all rooms of one declaration share.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomTemplate {
-    /// What `rooms!` says, if it is declared there.
+    /// The declaration in `rooms!`, if there is one.
     pub(crate) declaration: Option<&'static RoomDeclaration>,
     pub(crate) name: String,
     pub(crate) description: Option<String>,

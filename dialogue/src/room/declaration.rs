@@ -1,29 +1,29 @@
-//! What `rooms!` says of a room, as plain data that the registry is built from.
+//! The declaration of a room in `rooms!`, as plain data. The runtime builds the registry of rooms from it.
 
 use crate::event::DefinitionResult;
 
-/// One room, or one family of rooms, as declared.
+/// The declaration of one room, or of one family of rooms.
 #[derive(Debug)]
 pub struct RoomDeclaration {
     /// The Rust name of the room's type.
     pub type_name: &'static str,
-    /// The id, or how a family's ids are built.
+    /// The id, or the pattern of a family's ids.
     pub id: IdPattern,
-    /// The name for people.
+    /// The name that people see.
     pub name: &'static str,
-    /// What the room is for.
+    /// The description of the room.
     pub description: Option<&'static str>,
-    /// What clients may trigger.
+    /// The events that clients and the server may trigger.
     pub events: DeclaredEvents,
-    /// What only the server may trigger, besides `events`.
+    /// The events that only the server may trigger, in addition to `events`.
     pub server_events: &'static [fn() -> DefinitionResult],
-    /// What a client that joins without asking is subscribed to.
+    /// The events that a client is subscribed to when it joins without naming events.
     pub default_subscriptions: DefaultSubscriptions,
-    /// The most clients that may be in the room at once.
+    /// How many clients can be in the room at once; `None` for no limit.
     pub max_size: Option<usize>,
-    /// What of the history a joining client is sent.
+    /// How much of the history a client receives when it joins.
     pub sync_history_on_join: SyncHistory,
-    /// How members of a family come into being; the default for a single room.
+    /// How the rooms of a family are created; the default for a single room.
     pub family: FamilyOptions,
 }
 
@@ -36,12 +36,12 @@ pub enum IdPattern {
     Family {
         /// The id's parts in order.
         segments: &'static [Segment],
-        /// Whether an id is one of the family's: it parses, and prints back to itself.
+        /// Returns whether an id belongs to the family: it parses, and the result prints as the same id.
         recognises: fn(&str) -> bool,
     },
 }
 
-/// As it is declared: `chat`, `project-{id}`.
+/// Prints the id as the declaration writes it: `chat`, `project-{id}`.
 impl std::fmt::Display for IdPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -54,13 +54,13 @@ impl std::fmt::Display for IdPattern {
 /// A part of a family's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Segment {
-    /// Text as it is.
+    /// Fixed text.
     Literal(&'static str),
     /// The value of the field with this name.
     Field(&'static str),
 }
 
-/// As it is declared: `project-`, `{id}`.
+/// Prints the part as the declaration writes it: `project-`, `{id}`.
 impl std::fmt::Display for Segment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -75,39 +75,39 @@ impl std::fmt::Display for Segment {
 pub enum DeclaredEvents {
     /// `events: *`: any event.
     Any,
-    /// `events: […]`: these. None at all makes a read-only room.
+    /// `events: […]`: only these events. An empty list makes a read-only room.
     Only(&'static [fn() -> DefinitionResult]),
 }
 
-/// What a client is subscribed to when it joins without naming events.
+/// The events that a client is subscribed to when it joins without naming events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultSubscriptions {
-    /// `default_subscriptions: *`: everything.
+    /// `default_subscriptions: *`: every event.
     All,
-    /// These events.
+    /// Only the events with these names.
     Only(&'static [&'static str]),
 }
 
-/// How much history a joining client is sent.
+/// How much of the history a client receives when it joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SyncHistory {
     /// None.
     #[default]
     Off,
-    /// All that is kept, within the limits of a replay.
+    /// All events in memory, within the limits of a replay.
     All,
-    /// At most this many of each event type, the newest.
+    /// The newest events of each type, at most this many.
     PerType(usize),
 }
 
-/// How the members of a family come into being.
+/// How the rooms of a family are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FamilyOptions {
-    /// At the first join that `before_join` allows.
+    /// Whether the first join that `before_join` allows creates the room.
     pub on_demand: bool,
-    /// By a client's `createRoom`, at most this many a user.
+    /// How many rooms each user may create with `createRoom`; `None` if clients cannot create them.
     pub client_created: Option<usize>,
-    /// Whether on-demand members are announced and listed.
+    /// Whether the server announces and lists on-demand rooms.
     pub listed: bool,
 }

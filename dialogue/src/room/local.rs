@@ -1,7 +1,7 @@
 //! A room's members on this node, and the events that each is subscribed to. Pure: no clock, no lock, no socket.
 //!
-//! Generic over `S`, the place where a member's events are queued, so that tests can look at it. Knows no number of seats:
-//! [`super::record`] does.
+//! Generic over `S`, the place where the server queues a member's events, so that tests can inspect it. This file does
+//! not count seats: [`super::record`] does.
 
 use std::collections::HashMap;
 
@@ -14,18 +14,18 @@ use crate::id::EventName;
 /// The members of a room on this node.
 #[derive(Debug)]
 pub(crate) struct LocalMembers<S> {
-    members: IndexMap<ClientKey, Member<S>>,
+    members: IndexMap<ClientKey, LocalMember<S>>,
     /// For each event, the members that subscribed to it by name.
     by_event: HashMap<EventName, IndexMap<ClientKey, S>>,
-    /// The members that subscribed to everything.
+    /// The members that subscribed with the wildcard.
     to_everything: IndexMap<ClientKey, S>,
 }
 
 #[derive(Debug)]
-struct Member<S> {
+struct LocalMember<S> {
     sink: S,
     subscriptions: Subscriptions,
-    /// The member has been sent every later event that it is subscribed to.
+    /// The member has received every event after this number that it is subscribed to.
     complete_since: u64,
 }
 
@@ -40,12 +40,12 @@ impl<S> Default for LocalMembers<S> {
 }
 
 impl<S: Clone> LocalMembers<S> {
-    /// Adds a member that receives every event after number `seq`.
+    /// Adds a member that receives every event after the number `seq`.
     pub(super) fn add(&mut self, key: ClientKey, sink: S, subscriptions: Subscriptions, seq: u64) {
         self.index(key, &sink, &subscriptions);
         self.members.insert(
             key,
-            Member {
+            LocalMember {
                 sink,
                 subscriptions,
                 complete_since: seq,
@@ -53,7 +53,7 @@ impl<S: Clone> LocalMembers<S> {
         );
     }
 
-    /// Removes a member. Returns whether it was one.
+    /// Removes a member. Returns false if the client was not a member.
     pub(super) fn remove(&mut self, key: ClientKey) -> bool {
         let Some(member) = self.members.swap_remove(&key) else {
             return false;
@@ -68,7 +68,7 @@ impl<S: Clone> LocalMembers<S> {
         members.into_values().map(|member| member.sink).collect()
     }
 
-    /// Replaces a member's subscriptions; `seq` is the room's last number. Returns whether it is a member.
+    /// Replaces a member's subscriptions; `seq` is the room's last number. Returns false if the client is not a member.
     pub(super) fn set_subscriptions(&mut self, key: ClientKey, subscriptions: Subscriptions, seq: u64) -> bool {
         let Some(member) = self.members.get_mut(&key) else {
             return false;
@@ -114,7 +114,7 @@ impl<S: Clone> LocalMembers<S> {
         }
     }
 
-    /// Every member that is subscribed to `event`, each once.
+    /// Returns every member that is subscribed to `event`, each once.
     pub(crate) fn subscribers<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a S> {
         let by_name = self.by_event.get(event).into_iter().flat_map(IndexMap::values);
         let to_everything = self
@@ -133,19 +133,19 @@ impl<S: Clone> LocalMembers<S> {
         self.members.contains_key(&key)
     }
 
-    /// The members, in no order.
+    /// Returns the members, in no order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &S> {
         self.members.values().map(|member| &member.sink)
     }
 
-    /// Notes that a member has been sent every event after `seq` that it is subscribed to, and counts on no earlier one.
+    /// Notes that a member has received every event after `seq` that it is subscribed to. It may lack earlier ones.
     pub(crate) fn set_complete_since(&mut self, key: ClientKey, seq: u64) {
         if let Some(member) = self.members.get_mut(&key) {
             member.complete_since = seq;
         }
     }
 
-    /// The number after which a member has been sent every event that it is subscribed to.
+    /// Returns the number after which a member has received every event that it is subscribed to.
     pub(crate) fn complete_since(&self, key: ClientKey) -> Option<u64> {
         self.members.get(&key).map(|member| member.complete_since)
     }

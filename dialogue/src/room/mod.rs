@@ -1,7 +1,8 @@
 //! Rooms: where events happen.
 //!
-//! Owns what a room is ([`RoomConfig`], declarations, policy), its pure state, and the registry of all rooms. Knows
-//! clients as places to send to; knows no socket and no hook.
+//! Owns the description of a room ([`RoomConfig`], declarations, policy) and the state of one room. For this module, a
+//! client is only a place to send to. It does not know sockets or hooks, and the registry of all rooms is in the
+//! runtime.
 
 mod cell;
 mod config;

@@ -1,15 +1,15 @@
-//! A family's id: built from the values of its fields, and taken apart again. Pure text; which patterns are sound is
-//! checked where they are written, in `rooms!`.
+//! The ids of a family: builds an id from the values of the fields, and splits an id into the texts of the fields. Pure
+//! text. `rooms!` checks that a pattern is sound.
 
 use std::fmt::{Display, Write};
 
 use super::Segment;
 use crate::id::RoomId;
 
-/// Builds a family's id: `fields` are the values of the field segments, in order.
+/// Builds an id of a family. `fields` are the values of the field segments, in order.
 ///
-/// In a field, bytes outside `[A-Za-z0-9_.:=@,;-]` are percent-encoded, and so is the character that follows the field
-/// in the pattern, so that the id parses back to the same fields.
+/// In a field, the function percent-encodes all bytes outside `[A-Za-z0-9_.:=@,;-]`. It also encodes the character that
+/// follows the field in the pattern, so that the id parses back to the same fields.
 #[must_use]
 pub fn print_id(segments: &[Segment], fields: &[&dyn Display]) -> RoomId {
     let mut id = String::new();
@@ -39,8 +39,8 @@ fn print_field(id: &mut String, field: &dyn Display, end: Option<u8>) {
     }
 }
 
-/// The character that ends the field at `at`: the first of the literal after it. `rooms!` has seen to it that a field's
-/// percent-escapes do not contain it.
+/// Returns the character that ends the field at `at`: the first one of the literal after it. `rooms!` makes sure that
+/// the field's percent-escapes do not contain this character.
 fn end_of_field(segments: &[Segment], at: usize) -> Option<u8> {
     match segments.get(at + 1) {
         Some(Segment::Literal(text)) => text.bytes().next(),
@@ -48,8 +48,8 @@ fn end_of_field(segments: &[Segment], at: usize) -> Option<u8> {
     }
 }
 
-/// The texts of an id's `N` fields, still percent-encoded; `None` if the id does not fit the pattern or a field is
-/// empty.
+/// Returns the texts of an id's `N` fields, still percent-encoded. Returns `None` if the id does not match the pattern,
+/// or if a field is empty.
 #[must_use]
 pub fn split_id<'a, const N: usize>(segments: &[Segment], id: &'a str) -> Option<[&'a str; N]> {
     let mut texts = [""; N];
@@ -89,12 +89,12 @@ mod tests {
     ];
 
     #[test]
-    fn an_id_is_its_literals_and_fields_in_order() {
+    fn an_id_consists_of_its_literals_and_fields_in_order() {
         assert_eq!(print_id(PATTERN, &[&"acme", &7]), "org-acme-project-7");
     }
 
     #[test]
-    fn a_field_is_encoded_where_the_alphabet_or_its_end_demands_it() {
+    fn encodes_bytes_outside_the_alphabet_and_the_byte_that_ends_the_field() {
         assert_eq!(print_id(PATTERN, &[&"a-b/%", &"c-d"]), "org-a%2Db%2F%25-project-c-d");
     }
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_shape_does_not_split() {
+    fn an_id_that_does_not_match_the_pattern_does_not_split() {
         for id in [
             "",
             "org-",
@@ -122,11 +122,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_an_id_in_the_alphabet_and_splits_into_the_same_fields(org in ".+", id in ".+") {
+        fn a_printed_id_is_valid_and_splits_into_the_same_fields(org in ".+", id in ".+") {
             let printed = print_id(PATTERN, &[&org, &id]);
             prop_assert!(printed.chars().all(|char| RoomId::is_valid(&char.to_string())));
             let Some(texts) = split_id::<2>(PATTERN, &printed) else {
-                return Err(TestCaseError::fail("does not split"));
+                return Err(TestCaseError::fail("the id does not split"));
             };
             let decoded = texts.map(|text| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned());
             prop_assert_eq!(decoded, [org, id]);

@@ -1,4 +1,4 @@
-//! Which events may happen in a room, and who may trigger them.
+//! The policy of a room: the events that it allows, and whether clients or only the server may trigger them. Pure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,30 +6,30 @@ use std::sync::Arc;
 use crate::event::EventDefinition;
 use crate::id::EventName;
 
-/// The definitions that the server knows by name: what an open room validates by.
+/// The definitions that the server knows by name. A room that allows any event validates with them.
 pub(crate) type KnownEvents = HashMap<EventName, EventDefinition>;
 
-/// What may happen in a room.
+/// The events that a room allows.
 #[derive(Debug)]
 pub(crate) struct EventPolicy {
     /// The events listed for the room, in the order of their declaration.
     names: Vec<EventName>,
-    listed: HashMap<EventName, Listed>,
-    /// Clients may trigger events that are not listed.
+    listed: HashMap<EventName, ListedEvent>,
+    /// Whether clients may trigger events that are not listed.
     open_to_clients: bool,
-    /// The server may trigger events that are not listed.
+    /// Whether the server may trigger events that are not listed.
     open_to_server: bool,
-    /// Where the definitions of events that are not listed are looked up.
+    /// The definitions of events that are not listed.
     known: Arc<KnownEvents>,
 }
 
 #[derive(Debug)]
-struct Listed {
+struct ListedEvent {
     definition: EventDefinition,
-    clients_may: bool,
+    clients_allowed: bool,
 }
 
-/// Who triggers.
+/// The side that triggers an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Party {
     Client,
@@ -37,7 +37,7 @@ pub(crate) enum Party {
 }
 
 impl EventPolicy {
-    /// Any event, by anyone in the room; `server_events` by the server alone.
+    /// Allows any event to the server and the clients in the room. Only the server may trigger `server_events`.
     pub(crate) fn open_with(
         events: impl IntoIterator<Item = EventDefinition>,
         server_events: impl IntoIterator<Item = EventDefinition>,
@@ -50,8 +50,8 @@ impl EventPolicy {
         }
     }
 
-    /// `events` by clients and the server, `server_events` by the server alone. With neither, the room is read-only:
-    /// clients trigger nothing, the server anything.
+    /// Allows `events` to clients and the server, and `server_events` only to the server. If both are empty, the room
+    /// is read-only: clients can trigger nothing, and the server can trigger any event.
     pub(crate) fn listed(
         events: impl IntoIterator<Item = EventDefinition>,
         server_events: impl IntoIterator<Item = EventDefinition>,
@@ -64,7 +64,7 @@ impl EventPolicy {
             open_to_server: false,
             known,
         };
-        for (definition, clients_may) in events
+        for (definition, clients_allowed) in events
             .into_iter()
             .map(|event| (event, true))
             .chain(server_events.into_iter().map(|event| (event, false)))
@@ -72,9 +72,9 @@ impl EventPolicy {
             policy.names.push(definition.name().clone());
             policy.listed.insert(
                 definition.name().clone(),
-                Listed {
+                ListedEvent {
                     definition,
-                    clients_may,
+                    clients_allowed,
                 },
             );
         }
@@ -82,31 +82,32 @@ impl EventPolicy {
         policy
     }
 
-    /// The names of every event that can happen, if they are all known.
+    /// Returns the names of all events that can happen in the room. `None` if the room allows any event.
     pub(crate) fn closed_names(&self) -> Option<&[EventName]> {
         (!self.open_to_server).then_some(&*self.names)
     }
 
-    /// The names that the room lists.
+    /// Returns the names that the room lists.
     pub(crate) fn names(&self) -> &[EventName] {
         &self.names
     }
 
-    /// The definitions that the room lists, in order.
+    /// Returns the definitions that the room lists, in order.
     pub(crate) fn definitions(&self) -> impl Iterator<Item = &EventDefinition> {
         self.names.iter().filter_map(|name| self.definition(name))
     }
 
-    /// Whether an event of this name can happen in the room.
+    /// Whether an event with this name can happen in the room.
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.listed.contains_key(name) || (self.open_to_server && EventName::is_valid(name))
     }
 
-    /// Whether `party` may trigger an event of this name; and if so, what describes it, if anything does.
+    /// Returns `None` if `party` may not trigger an event with this name. Otherwise returns the event's definition, if
+    /// the server has one.
     pub(crate) fn admit(&self, party: Party, name: &str) -> Option<Option<&EventDefinition>> {
         if let Some(listed) = self.listed.get(name) {
-            let may = party == Party::Server || listed.clients_may;
-            return may.then_some(Some(&listed.definition));
+            let allowed = party == Party::Server || listed.clients_allowed;
+            return allowed.then_some(Some(&listed.definition));
         }
         let open = match party {
             Party::Client => self.open_to_clients,
@@ -115,14 +116,15 @@ impl EventPolicy {
         (open && EventName::is_valid(name)).then(|| self.known.get(name))
     }
 
-    /// The definitions of events that are not listed but can happen, in no order: those that the server knows.
+    /// Returns the definitions of events that the room allows without listing them, in no order. Only events that the
+    /// server knows have a definition.
     #[cfg(feature = "inspector")]
     pub(crate) fn unlisted(&self) -> impl Iterator<Item = &EventDefinition> {
         let known = self.known.values().filter(|_| self.open_to_server);
         known.filter(|event| !self.listed.contains_key(event.name()))
     }
 
-    /// What describes the event of this name, if anything does.
+    /// Returns the definition of the event with this name, if the server has one.
     pub(crate) fn definition(&self, name: &str) -> Option<&EventDefinition> {
         self.listed
             .get(name)
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_trigger_only_what_is_listed_for_them() {
+    fn clients_can_trigger_only_the_events_that_are_listed_for_them() {
         let policy = EventPolicy::listed([event("message")], [event("joined")], Arc::default());
         assert!(policy.allows(Party::Client, "message"));
         assert!(!policy.allows(Party::Client, "joined"));
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_with_only_server_events_allows_the_server_exactly_those() {
+    fn a_room_with_only_server_events_allows_only_them_and_only_to_the_server() {
         let policy = EventPolicy::listed([], [event("news")], Arc::default());
         assert!(policy.allows(Party::Server, "news"));
         assert!(!policy.allows(Party::Server, "message"));
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_room_allows_every_name_that_is_one() {
+    fn an_open_room_allows_every_valid_event_name() {
         let policy = EventPolicy::open_with([], [event("mine")], Arc::default());
         assert!(policy.allows(Party::Client, "anything"));
         assert!(!policy.allows(Party::Client, "mine"));

@@ -1,24 +1,25 @@
-//! A room's record: how far its events are numbered, how many seats are taken, and whether it still exists. Pure.
+//! A room's record: the number of its last event, how many seats are taken, and whether the room still exists. Pure.
 //!
-//! Knows no member by name. With several nodes this is the part that they share; [`super::local`] is each node's own.
+//! The record does not know who the members are. Several nodes would share this part of a room; each node has its own
+//! [`super::local`].
 
-/// What is true of a room whoever is in it.
+/// The state of a room that does not depend on who its members are.
 #[derive(Debug)]
 pub(crate) struct RoomRecord {
     /// The number of the last event with history; 0 before the first.
     seq: u64,
-    /// The number of seats, if that is bounded.
+    /// The number of seats; `None` for no limit.
     max_size: Option<usize>,
     /// How many seats are taken.
     taken: usize,
-    /// How often a member has joined.
+    /// How many times a client has become a member.
     joins: u64,
-    /// The value of `joins` when the empty room was last queued for its expiry.
+    /// The value of `joins` when the room was last noted as empty, to expire later.
     noted_empty: Option<u64>,
     deleted: bool,
 }
 
-/// Why a room accepts no new member.
+/// The reason why a room does not accept a new member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoSeat {
     /// Every seat is taken.
@@ -57,7 +58,7 @@ impl RoomRecord {
         self.taken -= 1;
     }
 
-    /// Deletes the room and frees all seats: nobody can join from now on. Returns whether it existed until now.
+    /// Deletes the room and frees all seats: no client can join from now on. Returns false if it was deleted before.
     pub(super) fn delete(&mut self) -> bool {
         self.taken = 0;
         !std::mem::replace(&mut self.deleted, true)
@@ -76,18 +77,18 @@ impl RoomRecord {
         self.max_size.is_some_and(|max| self.taken >= max)
     }
 
-    /// How often a member has joined. If the number is the same later, nobody has joined in between.
+    /// How many times a client has become a member. If the number is the same later, no client has joined in between.
     pub(crate) fn joins(&self) -> u64 {
         self.joins
     }
 
-    /// Whether the room exists, is empty, and nobody has joined since `joins` was this number.
+    /// Whether the room exists, is empty, and no client has joined since `joins` had this value.
     pub(crate) fn is_empty_since(&self, joins: u64) -> bool {
         self.taken == 0 && self.joins == joins && !self.deleted
     }
 
-    /// Notes that the room is empty. Returns the number of joins so far the first time after each member left; `None` if
-    /// the room has members or this was noted before.
+    /// Notes that the room is empty, and returns the number of joins so far. Returns `None` if the room has members, or
+    /// if it was noted as empty before and no client has joined since.
     pub(crate) fn note_empty(&mut self) -> Option<u64> {
         if self.taken > 0 || self.noted_empty == Some(self.joins) {
             return None;
@@ -101,7 +102,7 @@ impl RoomRecord {
         self.seq
     }
 
-    /// Numbers one more event.
+    /// Advances to the number of the next event, and returns it.
     pub(crate) fn advance(&mut self) -> u64 {
         self.seq += 1;
         self.seq

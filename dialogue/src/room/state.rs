@@ -1,4 +1,4 @@
-//! What a room's lock guards: its record and its members on this node, changed together. Pure.
+//! The state that a room's lock guards: the record and the members on this node. Both change together. Pure.
 
 use super::local::LocalMembers;
 use super::record::{NoSeat, RoomRecord};
@@ -20,7 +20,7 @@ impl<S: Clone> RoomState<S> {
         }
     }
 
-    /// Adds a member. A member that joins again replaces its subscriptions and takes no second seat.
+    /// Adds a member. If the client is a member already, replaces its subscriptions and takes no second seat.
     pub(crate) fn join(&mut self, key: ClientKey, sink: S, subscriptions: Subscriptions) -> Result<(), NoSeat> {
         if self.local.contains(key) {
             self.set_subscriptions(key, subscriptions);
@@ -31,7 +31,7 @@ impl<S: Clone> RoomState<S> {
         Ok(())
     }
 
-    /// Removes a member. Returns whether it was one.
+    /// Removes a member. Returns false if the client was not a member.
     pub(crate) fn leave(&mut self, key: ClientKey) -> bool {
         let was_member = self.local.remove(key);
         if was_member {
@@ -40,19 +40,19 @@ impl<S: Clone> RoomState<S> {
         was_member
     }
 
-    /// Replaces a member's subscriptions. Returns whether it is a member.
+    /// Replaces a member's subscriptions. Returns false if the client is not a member.
     pub(crate) fn set_subscriptions(&mut self, key: ClientKey, subscriptions: Subscriptions) -> bool {
         self.local.set_subscriptions(key, subscriptions, self.record.seq())
     }
 
-    /// Whether a member has been sent every event after `seq` that it is subscribed to.
+    /// Whether a member has received every event after `seq` that it is subscribed to.
     pub(crate) fn is_complete_since(&self, key: ClientKey, seq: u64) -> bool {
         self.local
             .complete_since(key)
             .is_some_and(|since| (since..=self.record.seq()).contains(&seq))
     }
 
-    /// Deletes the room: nobody can join from now on. Returns its members; `None` if it was deleted before.
+    /// Deletes the room: no client can join from now on. Returns its members, or `None` if it was deleted before.
     pub(crate) fn delete(&mut self) -> Option<Vec<S>> {
         self.record.delete().then(|| self.local.remove_all())
     }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(
             room.join(ClientKey(1), 1, named(&["a"])),
             Ok(()),
-            "a member has its seat"
+            "a member keeps its seat"
         );
         assert!(room.leave(ClientKey(1)));
         assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Ok(()));
@@ -100,24 +100,30 @@ mod tests {
         let (mut room, key) = (RoomState::new(None), ClientKey(1));
         assert_eq!((room.record.note_empty(), room.record.note_empty()), (Some(0), None));
         room.join(key, 1, Subscriptions::all()).expect("a seat");
-        assert_eq!(room.record.note_empty(), None, "somebody is in it");
+        assert_eq!(room.record.note_empty(), None, "the room has a member");
         room.leave(key);
         assert_eq!((room.record.note_empty(), room.record.note_empty()), (Some(1), None));
     }
 
     #[test]
-    fn a_subscription_is_complete_since_the_number_at_which_it_was_made() {
+    fn a_member_has_every_event_only_since_it_subscribed() {
         let (mut room, key) = (RoomState::new(None), ClientKey(1));
         room.record.advance();
         room.join(key, 1, named(&["a"])).expect("a seat");
-        assert!(!room.is_complete_since(key, 0), "it came later");
+        assert!(!room.is_complete_since(key, 0), "the member joined later");
         room.local.set_complete_since(key, 0);
         assert!(room.is_complete_since(key, 0));
-        assert!(!room.is_complete_since(key, 2), "nothing is numbered so yet");
+        assert!(!room.is_complete_since(key, 2), "the room has not reached this number");
         room.set_subscriptions(key, named(&[]));
-        assert!(room.is_complete_since(key, 0), "to hear less is to miss nothing");
+        assert!(
+            room.is_complete_since(key, 0),
+            "a member with fewer subscriptions misses nothing"
+        );
         room.set_subscriptions(key, Subscriptions::all());
-        assert!(!room.is_complete_since(key, 0), "it heard less until now");
+        assert!(
+            !room.is_complete_since(key, 0),
+            "the member had fewer subscriptions until now"
+        );
         assert!(room.is_complete_since(key, 1));
     }
 

@@ -1,15 +1,15 @@
-//! What a member of a room hears: a set of event names that can be "all". Pure.
+//! The subscriptions of a member in one room: a set of event names, which can be "all". Pure.
 
 use std::collections::BTreeSet;
 
 use crate::id::EventName;
 
-/// What a member hears.
+/// The events that a member receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subscriptions {
-    /// The events of these names.
+    /// The events with these names.
     Named(BTreeSet<EventName>),
-    /// Every event but these.
+    /// Every event except these.
     All { except: BTreeSet<EventName> },
 }
 
@@ -20,7 +20,7 @@ impl Subscriptions {
         }
     }
 
-    /// How many subscriptions it counts as: as many as there are names to keep, and the wildcard.
+    /// How many subscriptions this set counts as: one for each name that it stores, and one for the wildcard.
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Named(names) => names.len(),
@@ -35,7 +35,7 @@ impl Subscriptions {
         }
     }
 
-    /// Whether it includes an event that `earlier` does not.
+    /// Whether this set includes an event that `earlier` does not include.
     pub(super) fn adds_to(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Named(names), earlier) => names.iter().any(|name| !earlier.includes(name)),
@@ -44,7 +44,7 @@ impl Subscriptions {
         }
     }
 
-    /// With `event` too.
+    /// Adds `event`.
     pub(crate) fn with(mut self, event: &EventName) -> Self {
         match &mut self {
             Self::Named(names) => {
@@ -57,9 +57,10 @@ impl Subscriptions {
         self
     }
 
-    /// Without `event`. `others` are the events of the room if they are all known: then a wildcard becomes their names.
-    pub(crate) fn without(self, event: &EventName, others: Option<&[EventName]>) -> Self {
-        match (self, others) {
+    /// Removes `event`. `room_events` are the names of the room's events, if the room allows only these: a wildcard
+    /// then becomes the other names.
+    pub(crate) fn without(self, event: &EventName, room_events: Option<&[EventName]>) -> Self {
+        match (self, room_events) {
             (Self::Named(mut names), _) => {
                 names.remove(event);
                 Self::Named(names)
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn unsubscribing_from_one_event_narrows_the_wildcard_to_the_others() {
+    fn unsubscribing_from_one_event_replaces_the_wildcard_with_the_other_events() {
         let known = [EventName::from("a"), EventName::from("b"), EventName::from("c")];
         assert_eq!(
             Subscriptions::all().without(&EventName::from("b"), Some(&known)),
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn subscriptions_widen_when_they_hear_something_new() {
+    fn detects_an_event_that_the_earlier_subscriptions_did_not_include() {
         let except = |name: &str| Subscriptions::All {
             except: [EventName::from(name)].into(),
         };

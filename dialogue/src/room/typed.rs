@@ -1,17 +1,19 @@
-//! Rooms as types: the traits by which the compiler knows which event may go where.
+//! Rooms as types: the traits that tell the compiler which events each room allows.
 
 use std::marker::PhantomData;
 
 use super::RoomDeclaration;
 use crate::id::RoomId;
 
-/// Something that names one room: a room type, a family's value or an id, which mean the room that has the id now, or a
-/// `RoomHandle`, which means its very room.
+/// A value that names one room.
+///
+/// A room type, a value of a family, and an id mean the room that has the id now. A `RoomHandle` means exactly the room
+/// that it was created for, even if another room has the same id later.
 pub trait RoomRef {
     /// The room's id.
     fn room_id(&self) -> RoomId;
 
-    /// The incarnation that is meant, where it is a particular one.
+    /// The epoch of the room, if this value means one particular incarnation of it.
     #[doc(hidden)]
     fn room_epoch(&self) -> Option<&str> {
         None
@@ -39,21 +41,21 @@ impl RoomRef for &RoomId {
 /// A room type that [`rooms!`](crate::rooms) declares: a unit struct for a single room, a struct with the id's fields
 /// for a family.
 pub trait Room: RoomRef + Clone + Send + Sync + 'static {
-    /// What was declared.
+    /// The declaration in `rooms!`.
     #[doc(hidden)]
     const DECLARATION: &'static RoomDeclaration;
 
-    /// What was declared.
+    /// The declaration in `rooms!`.
     #[doc(hidden)]
     fn declaration() -> &'static RoomDeclaration {
         Self::DECLARATION
     }
 
-    /// The value whose id is `id`; `None` if it is not an id of this room or family.
+    /// Returns the value with this id. Returns `None` if `id` does not belong to this room or family.
     fn from_id(id: &str) -> Option<Self>;
 }
 
-/// The room allows the server to trigger `E`.
+/// A room that allows the server to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "room `{Self}` does not allow event `{E}`",
     label = "`{E}` is not an event of `{Self}`",
@@ -62,8 +64,8 @@ pub trait Room: RoomRef + Clone + Send + Sync + 'static {
 )]
 pub trait Allows<E>: RoomRef {}
 
-/// Nothing implements this. It is the bound of impls that are there so that the compiler speaks of the id, and not of an
-/// event, where an id stands in a room's place.
+/// A trait that nothing implements. It bounds impls that exist only for better errors: if a program passes an id
+/// instead of a room, the compiler complains about the id, not about an event.
 #[diagnostic::on_unimplemented(
     message = "an id does not tell the compiler which events its room allows",
     label = "expected a room, found an id",
@@ -73,7 +75,7 @@ pub trait Allows<E>: RoomRef {}
 #[doc(hidden)]
 pub trait RoomOf<Id> {}
 
-/// Whom the bound is about: were it the id, rustc would tell of the event all the same.
+/// The type in the bounds of these impls. If the bound were on the id, rustc would still complain about the event.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ARoom;
@@ -84,8 +86,8 @@ impl<'a, E> Allows<E> for &'a str where ARoom: RoomOf<&'a str> {}
 #[doc(hidden)]
 impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
 
-/// Nothing implements this. It is the bound of impls that are there so that the compiler speaks of rooms, and not of an event,
-/// where all of a family stand in one's place.
+/// A trait that nothing implements. It bounds impls that exist only for better errors: if a program passes every room
+/// of a family instead of one, the compiler complains about the rooms, not about an event.
 #[diagnostic::on_unimplemented(
     message = "expected one room, found every room of a family",
     label = "expected one room",
@@ -93,7 +95,7 @@ impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
 )]
 #[doc(hidden)]
 pub trait OneOf<Rooms> {
-    /// The one.
+    /// The id of the one room.
     fn room_id(rooms: &Rooms) -> RoomId;
 }
 
@@ -110,7 +112,7 @@ where
 #[doc(hidden)]
 impl<R, E> Allows<E> for Every<R> where ARoom: OneOf<Self> {}
 
-/// The room allows its clients to trigger `E`.
+/// A room that allows its clients to trigger `E`.
 #[diagnostic::on_unimplemented(
     message = "clients may not trigger event `{E}` in room `{Self}`",
     label = "`{E}` is not an event that clients may trigger in `{Self}`",
@@ -118,25 +120,25 @@ impl<R, E> Allows<E> for Every<R> where ARoom: OneOf<Self> {}
 )]
 pub trait ClientAllows<E>: Allows<E> {}
 
-/// What can be listened to for `M`: a room that allows it, a whole family ([`Every`]) or a `RoomHandle`.
+/// A place to listen for `M`: a room that allows it, a whole family ([`Every`]), or a `RoomHandle`.
 #[diagnostic::on_unimplemented(
     message = "room `{Self}` does not allow event `{M}`",
     label = "`{M}` never happens in `{Self}`",
     note = "add `{M}` to `events` or `server_events` of `{Self}` in `rooms! {{ … }}`, or listen for an event that it allows"
 )]
 pub trait Listen<M> {
-    /// Which rooms are meant.
+    /// Returns the rooms to listen to.
     #[doc(hidden)]
     fn scope(&self) -> ListenScope;
 }
 
-/// Which rooms a subscription hears.
+/// The rooms that a subscription listens to.
 #[derive(Debug, Clone)]
 #[doc(hidden)]
 pub enum ListenScope {
-    /// The one with this id.
+    /// The room with this id.
     Room(RoomId),
-    /// Every member of a declared family.
+    /// Every room of a declared family.
     Family(&'static RoomDeclaration),
 }
 
@@ -146,7 +148,7 @@ impl<M, R: Room + Allows<M>> Listen<M> for R {
     }
 }
 
-/// Every room of a family: what `Project::every()` returns.
+/// Every room of a family, as `Project::every()` returns it.
 pub struct Every<R>(PhantomData<fn() -> R>);
 
 impl<R> Every<R> {

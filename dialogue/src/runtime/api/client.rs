@@ -146,7 +146,9 @@ impl Client {
             return Vec::new();
         };
         let subscriptions = room.lock().local.subscriptions(self.state.key).cloned();
-        subscriptions.map_or_else(Vec::new, |subscriptions| room.names_of(&subscriptions).into_names())
+        subscriptions.map_or_else(Vec::new, |subscriptions| {
+            room.subscription_names(&subscriptions).into_names()
+        })
     }
 
     /// Sends an event to this client alone, outside of any room, as a `direct` frame. Returns whether it was queued: not

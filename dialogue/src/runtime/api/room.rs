@@ -48,7 +48,7 @@ impl RoomHandle {
     #[must_use]
     pub fn default_subscriptions(&self) -> Vec<EventName> {
         self.cell
-            .names_of(&self.cell.template.default_subscriptions)
+            .subscription_names(&self.cell.template.default_subscriptions)
             .into_names()
     }
 

@@ -47,7 +47,10 @@ pub(crate) async fn join(
     let mut room = found.ok_or_else(no_such_room)?;
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
     let wanted = match request.wanted {
-        Some(wanted) => Some(room.wanted(wanted).map_err(|event| JoinError::NoSuchEvent { event })?),
+        Some(wanted) => Some(
+            room.resolve_subscriptions(wanted)
+                .map_err(|event| JoinError::NoSuchEvent { event })?,
+        ),
         None => None,
     };
     let mut approved = false;

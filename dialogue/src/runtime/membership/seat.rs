@@ -72,7 +72,7 @@ pub(super) fn take_seat(
         id,
         room_id: &room.id,
         room_name: &room.template.name,
-        subscriptions: &room.names_of(&subscriptions),
+        subscriptions: &room.subscription_names(&subscriptions),
         epoch: &room.epoch,
         seq: state.record.seq(),
         recovered,
