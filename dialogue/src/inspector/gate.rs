@@ -18,7 +18,7 @@ use crate::connection::{Handshake, Refusal};
 use crate::containment::contain;
 use crate::origin;
 use crate::runtime::Hook;
-use crate::runtime::{Core, Involved, allowed};
+use crate::runtime::{Core, Involved, verdict};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -75,7 +75,7 @@ async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), Failur
     };
     let run = contain(core.limits.hook_deadline, || guard(presented));
     let answer = core.reported("inspector", Involved::default(), run).await;
-    allowed(core, "inspector", answer).map_err(Failure::forbidden)
+    verdict(core, "inspector", answer).map_err(Failure::forbidden)
 }
 
 /// Whether a page of another origin is behind a request: by its `Origin`, which goes with every cross-site POST, or by

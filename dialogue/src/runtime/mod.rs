@@ -39,7 +39,7 @@ pub(crate) use self::core::Core;
 pub(crate) use self::history::page::page;
 #[cfg(feature = "inspector")]
 pub(crate) use self::hooks::definition::Hook;
-pub(crate) use self::hooks::run::allowed;
+pub(crate) use self::hooks::run::verdict;
 pub(crate) use self::membership::delete_room::delete_room;
 pub(crate) use self::membership::join::{JoinRequest, join, recheck_rooms};
 pub(crate) use self::membership::leave::{disconnect, expel, leave};

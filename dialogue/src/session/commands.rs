@@ -76,7 +76,7 @@ impl Conversation {
     /// Has `on_connected` told. Of a client that was admitted it is told in any case, since `on_disconnected` is.
     pub(crate) fn announce(&self) {
         let client = self.core.client(&self.client);
-        self.core.tell_in_turn(
+        self.core.notify_in_order(
             &self.client.hooks,
             "on_connected",
             &self.core.hooks.on_connected,

@@ -13,7 +13,7 @@ use crate::containment::contain;
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, Involved, allowed, expel};
+use crate::runtime::{Core, Involved, expel, verdict};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
@@ -49,7 +49,7 @@ pub(crate) async fn authenticate(
         };
         let run = contain(within, || authenticate(handshake));
         let answer = core.reported("authenticate", Involved::default(), run).await;
-        allowed(core, "authenticate", answer)?
+        verdict(core, "authenticate", answer)?
     } else {
         Identity::anonymous()
     };

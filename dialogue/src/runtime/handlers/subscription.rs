@@ -97,8 +97,8 @@ where
             Err(error) => Some(error.to_string()),
         }
     };
-    let told = core.set_off("on", Involved::event(&message), depth, || handled).await;
-    core.note("on", told);
+    let told = core.run_hook("on", Involved::event(&message), depth, || handled).await;
+    core.log_failure("on", told);
 }
 
 /// Counts an event that a handler does not get, and logs it. Called under the room's lock.

@@ -73,7 +73,7 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
     let mut attempt = 1;
     loop {
         // What it triggers may evict again.
-        let answer = core.set_off("on_history_evicted", involved, batch.depth, call).await;
+        let answer = core.run_hook("on_history_evicted", involved, batch.depth, call).await;
         let error = match answer {
             Ok(None) => return Ok(()),
             Ok(Some(error)) => error,

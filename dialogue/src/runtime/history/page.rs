@@ -14,7 +14,7 @@ use crate::protocol::EventHead;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
-use crate::runtime::hooks::run::allowed;
+use crate::runtime::hooks::run::verdict;
 use crate::runtime::observe::emit::Involved;
 
 /// A loaded event as it is sent.
@@ -132,9 +132,9 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
         ..Involved::default().in_room(&room)
     };
     let answer = core
-        .set_off("load_history", involved, depth, || load_history(query))
+        .run_hook("load_history", involved, depth, || load_history(query))
         .await;
-    let mut loaded = allowed(core, "load_history", answer)?;
+    let mut loaded = verdict(core, "load_history", answer)?;
     loaded.retain(|message| {
         let is_older = before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before));
         message.event == event && message.room_id == room && is_older

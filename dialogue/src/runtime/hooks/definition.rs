@@ -13,43 +13,43 @@ use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::log::{EvictedHistory, HistoryQuery};
 
-/// How many `on_triggered` hooks may run at once. A hook that stalls for its whole deadline at 1,000 events a second
-/// would otherwise pile up 5,000 of them.
+/// The most `on_triggered` hooks that may run at once. At 1,000 events a second, a hook that takes its whole deadline would
+/// otherwise accumulate 5,000 of them.
 const NOTIFICATIONS: usize = 1024;
 
-/// An asynchronous hook, its argument a tuple where it takes several.
+/// An asynchronous hook. Several arguments are a tuple.
 pub(crate) type Hook<A, O> = Arc<dyn Fn(A) -> BoxFuture<'static, O> + Send + Sync>;
 
-/// A hook that decides, if there is one.
-pub(crate) type Asked<A, O> = Option<Hook<A, Result<O, Refusal>>>;
+/// A hook that decides, if the application has set it.
+pub(crate) type DecisionHook<A, O> = Option<Hook<A, Result<O, Refusal>>>;
 
-/// A hook that is only told, if there is one; it returns the error to log.
-pub(crate) type Told<A> = Option<Hook<A, Option<String>>>;
+/// A hook that is only notified, if the application has set it. It returns the error to log.
+pub(crate) type NotificationHook<A> = Option<Hook<A, Option<String>>>;
 
-/// The hook that is told of each delivery, on the spot.
+/// The hook that is called synchronously after each delivery.
 pub(crate) type AfterEach = Arc<dyn Fn(&EventMessage, &Delivery) + Send + Sync>;
 
-/// Every hook of an application. `C` is the client's handle, `R` the room's.
+/// All hooks of an application. `C` is the handle to a client, `R` the handle to a room.
 pub(crate) struct Hooks<C, R> {
-    pub(crate) authenticate: Asked<Handshake, Identity>,
-    pub(crate) on_connected: Told<C>,
-    pub(crate) on_disconnected: Told<C>,
-    pub(crate) before_join: Asked<(C, R), ()>,
-    pub(crate) authorize: Asked<(C, R, EventName), ()>,
-    pub(crate) on_joined: Told<(C, R)>,
-    pub(crate) on_left: Told<(C, R)>,
-    pub(crate) on_room_created: Told<R>,
-    pub(crate) on_room_deleted: Told<R>,
-    pub(crate) before_each: Asked<(EventMessage, R), EventMessage>,
+    pub(crate) authenticate: DecisionHook<Handshake, Identity>,
+    pub(crate) on_connected: NotificationHook<C>,
+    pub(crate) on_disconnected: NotificationHook<C>,
+    pub(crate) before_join: DecisionHook<(C, R), ()>,
+    pub(crate) authorize: DecisionHook<(C, R, EventName), ()>,
+    pub(crate) on_joined: NotificationHook<(C, R)>,
+    pub(crate) on_left: NotificationHook<(C, R)>,
+    pub(crate) on_room_created: NotificationHook<R>,
+    pub(crate) on_room_deleted: NotificationHook<R>,
+    pub(crate) before_each: DecisionHook<(EventMessage, R), EventMessage>,
     pub(crate) after_each: Option<AfterEach>,
-    pub(crate) on_triggered: Told<(Arc<EventMessage>, R)>,
+    pub(crate) on_triggered: NotificationHook<(Arc<EventMessage>, R)>,
     /// Bounds the `on_triggered` hooks that run at once.
     pub(crate) notifications: Arc<Semaphore>,
-    pub(crate) on_history_evicted: Asked<EvictedHistory, ()>,
-    pub(crate) load_history: Asked<HistoryQuery, Vec<EventMessage>>,
-    /// Guards the inspector; without it there is none.
+    pub(crate) on_history_evicted: DecisionHook<EvictedHistory, ()>,
+    pub(crate) load_history: DecisionHook<HistoryQuery, Vec<EventMessage>>,
+    /// Guards the inspector; without it, the server has no inspector.
     #[cfg(feature = "inspector")]
-    pub(crate) inspector: Asked<Handshake, ()>,
+    pub(crate) inspector: DecisionHook<Handshake, ()>,
 }
 
 impl<C, R> Default for Hooks<C, R> {

@@ -1,4 +1,4 @@
-//! The hooks of an application: what they are, and running them within their deadline and depth.
+//! The hooks of an application: their types, and running them within their deadline and depth.
 
 pub(super) mod definition;
 pub(super) mod recursion;

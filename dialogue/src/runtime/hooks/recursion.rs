@@ -1,7 +1,7 @@
-//! How deep the running code is: whether a hook or handler has set it off, that one another, and so on.
+//! The depth of recursion: how many hooks and handlers have led to the running code.
 //!
-//! What hooks and handlers do can set hooks and handlers off again. Those that run on tasks of their own would go on for
-//! ever; those that are waited for run within each other, and would use the stack up.
+//! Hooks and handlers can trigger events, which run hooks and handlers again. Without a bound, handlers with tasks of their
+//! own would never end, and hooks that call each other directly would exhaust the stack.
 
 use crate::limits::Limits;
 
@@ -10,17 +10,17 @@ tokio::task_local! {
     static DEPTH: usize;
 }
 
-/// Runs a hook or handler that something at `depth` has set off.
+/// Runs a hook or handler one level deeper than the code at `depth` that called it.
 pub(in crate::runtime) fn one_deeper<F: Future>(depth: usize, future: F) -> impl Future<Output = F::Output> {
     DEPTH.scope(depth + 1, future)
 }
 
-/// How deep the running code is.
+/// The depth of the running code: 0 outside of hooks and handlers.
 pub(in crate::runtime) fn depth() -> usize {
     DEPTH.try_with(|depth| *depth).unwrap_or(0)
 }
 
-/// How deep the running code is, if it may set hooks and handlers off; an error says why not.
+/// The depth of the running code, if it may run hooks and handlers; otherwise an error that names the limit.
 pub(in crate::runtime) fn checked_depth(limits: &Limits) -> Result<usize, String> {
     let depth = depth();
     if depth > limits.handler_depth {

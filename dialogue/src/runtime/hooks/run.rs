@@ -1,14 +1,14 @@
 //! Running hooks and handlers: contained, at their depth, and with a report of every failure.
 //!
-//! Owns the one place where a failure of the application's code is reported and timed ([`Core::report`]). What a failure
-//! means to whoever called the hook is for the caller to decide.
+//! Owns the one place where a failure of the application's code is reported and timed ([`Core::report`]). The caller of a
+//! hook decides what a failure means.
 
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
-use super::definition::{Hook, Told};
+use super::definition::{Hook, NotificationHook};
 use crate::connection::{ClientState, Refusal};
 use crate::containment::{HookFailure, contain};
 use crate::event::EventMessage;
@@ -18,7 +18,7 @@ use crate::runtime::hooks::recursion::{depth, one_deeper};
 use crate::runtime::observe::emit::Involved;
 use crate::serial::SerialQueue;
 
-/// What a hook returns.
+/// The return value of a hook.
 pub(crate) trait HookAnswer {
     /// The error that makes it a failure.
     fn error(&self) -> Option<String>;
@@ -31,16 +31,16 @@ impl<T> HookAnswer for Result<T, Refusal> {
     }
 }
 
-/// The answer of a hook that is only told: its error.
+/// The answer of a hook that is only notified: its error.
 impl HookAnswer for Option<String> {
     fn error(&self) -> Option<String> {
         self.clone()
     }
 }
 
-/// The arguments of a hook that is only told.
+/// The arguments of a hook that is only notified.
 pub(crate) trait HookArguments: Clone {
-    /// What the hook is called about.
+    /// The client, room and event of the call.
     fn involved(&self) -> Involved<'_>;
 }
 
@@ -69,8 +69,8 @@ impl HookArguments for (Arc<EventMessage>, RoomHandle) {
     }
 }
 
-/// What a hook that can refuse has said; a failure means no. The text is for the one whom it stops.
-pub(crate) fn allowed<T>(
+/// The verdict of a hook that decides. A failure counts as a refusal. The error text is for the client that the hook stops.
+pub(crate) fn verdict<T>(
     core: &Core,
     hook: &'static str,
     answer: Result<Result<T, Refusal>, HookFailure>,
@@ -91,9 +91,9 @@ pub(crate) fn allowed<T>(
 }
 
 impl Core {
-    /// Runs a hook or handler that something at `depth` has set off, contained and reported: all that it does, the closure
-    /// before its future included, is one deeper.
-    pub(in crate::runtime) fn set_off<'a, F: Future<Output: HookAnswer>>(
+    /// Runs a hook or handler for code at `depth`, contained and reported. The closure and its future both run one level
+    /// deeper.
+    pub(in crate::runtime) fn run_hook<'a, F: Future<Output: HookAnswer>>(
         &'a self,
         hook: &'static str,
         involved: Involved<'a>,
@@ -118,12 +118,12 @@ impl Core {
         run.inspect(move |answer| self.report(hook, involved, started, answer))
     }
 
-    /// When a hook begins, if somebody observes how long it takes.
+    /// The time at which a hook starts, if an observer wants to know how long it takes.
     pub(in crate::runtime) fn start_of_hook(&self) -> Option<Instant> {
         self.observe.is_observed().then(Instant::now)
     }
 
-    /// Reports how a hook ended: counts a failure, and shows it and the time to observers.
+    /// Reports the end of a hook: counts a failure, and passes the failure and the time to observers.
     pub(in crate::runtime) fn report<A: HookAnswer>(
         &self,
         hook: &'static str,
@@ -143,8 +143,8 @@ impl Core {
         }
     }
 
-    /// Tells a hook of something that happened at `depth`, and logs what is worth a line.
-    pub(in crate::runtime) async fn tell<A: HookArguments>(
+    /// Calls a notification hook for code at `depth`, and logs its failure.
+    pub(in crate::runtime) async fn notify<A: HookArguments>(
         &self,
         depth: usize,
         name: &'static str,
@@ -152,40 +152,40 @@ impl Core {
         about: A,
     ) {
         let kept = about.clone();
-        let told = self.set_off(name, kept.involved(), depth, || hook(about)).await;
-        self.note(name, told);
+        let outcome = self.run_hook(name, kept.involved(), depth, || hook(about)).await;
+        self.log_failure(name, outcome);
     }
 
-    /// Tells a hook, if there is one, once those before it in `queue` have been told.
-    pub(crate) fn tell_in_turn<A: HookArguments + Send + Sync + 'static>(
+    /// Queues the call of a notification hook, if the application has set it, behind the earlier calls in `queue`.
+    pub(crate) fn notify_in_order<A: HookArguments + Send + Sync + 'static>(
         self: &Arc<Self>,
         queue: &SerialQueue,
         name: &'static str,
-        hook: &Told<A>,
+        hook: &NotificationHook<A>,
         about: A,
     ) {
         let Some(hook) = hook.clone() else {
             return;
         };
         let (core, depth) = (Arc::clone(self), depth());
-        let job = async move { core.tell(depth, name, &hook, about).await };
+        let job = async move { core.notify(depth, name, &hook, about).await };
         queue.push(usize::MAX, &self.lifecycle.tasks, Box::pin(job));
     }
 
-    /// Tells a hook of a client and a room, once the client's earlier ones have been told.
-    pub(in crate::runtime) fn tell_of_member(
+    /// Queues the call of a hook about a client and a room behind the client's earlier calls.
+    pub(in crate::runtime) fn notify_of_member(
         self: &Arc<Self>,
         client: &Arc<ClientState>,
         room: &Arc<RoomCell>,
         name: &'static str,
-        hook: &Told<(Client, RoomHandle)>,
+        hook: &NotificationHook<(Client, RoomHandle)>,
     ) {
-        self.tell_in_turn(&client.hooks, name, hook, (self.client(client), self.room(room)));
+        self.notify_in_order(&client.hooks, name, hook, (self.client(client), self.room(room)));
     }
 
-    /// Logs what a notification hook came to, if it is worth a line.
-    pub(in crate::runtime) fn note(&self, hook: &'static str, told: Result<Option<String>, HookFailure>) {
-        let error = match told {
+    /// Logs the failure of a notification hook, if it failed.
+    pub(in crate::runtime) fn log_failure(&self, hook: &'static str, outcome: Result<Option<String>, HookFailure>) {
+        let error = match outcome {
             Ok(None) => return,
             Ok(Some(error)) => error,
             Err(failure) => failure.to_string(),

@@ -10,7 +10,7 @@ use crate::protocol::{self, LeftReason, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
-use crate::runtime::hooks::run::allowed;
+use crate::runtime::hooks::run::verdict;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
@@ -103,14 +103,14 @@ async fn ask_before_join(core: &Arc<Core>, client: &Arc<ClientState>, room: &Arc
         return Ok(());
     };
     let answer = core
-        .set_off(
+        .run_hook(
             "before_join",
             Involved::client(client).in_room(&room.id),
             depth(),
             || before_join((core.client(client), core.room(room))),
         )
         .await;
-    allowed(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
+    verdict(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
 }
 
 /// Asks `before_join` again for every room of a client, as after its session was renewed. The client leaves each room where

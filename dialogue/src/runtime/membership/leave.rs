@@ -50,7 +50,7 @@ pub(in crate::runtime) fn left(
     client.outbox.push(Frame::Text(frame.encode()));
     let why = LeaveReason::of(reason, is_gone);
     core.observe.left(&room.id, &client.id, &client.user_id, size, why);
-    core.tell_of_member(client, room, "on_left", &core.hooks.on_left);
+    core.notify_of_member(client, room, "on_left", &core.hooks.on_left);
 }
 
 /// Ends all of a client's memberships, once. First `on_disconnected` runs, while the client is still in its rooms; then it
@@ -86,7 +86,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
         usize::MAX,
         &tasks,
         Box::pin(async move {
-            core.tell(depth, "on_disconnected", &hook, handle).await;
+            core.notify(depth, "on_disconnected", &hook, handle).await;
             end();
         }),
     );

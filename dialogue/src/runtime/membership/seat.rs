@@ -82,7 +82,7 @@ pub(super) fn take_seat(
     if !was_member {
         let size = state.record.size();
         core.observe.joined(&room.id, &client.id, &client.user_id, size);
-        core.tell_of_member(client, room, "on_joined", &core.hooks.on_joined);
+        core.notify_of_member(client, room, "on_joined", &core.hooks.on_joined);
     }
     Ok(())
 }

@@ -8,11 +8,12 @@ use super::draft::{Draft, Rejected};
 use crate::connection::ClientState;
 use crate::event::{EventDefinition, EventMessage, HistorySetting};
 use crate::id::EventName;
+use crate::limits::Limits;
 use crate::room::{Party, RoomCell};
 use crate::runtime::clock::wall_clock;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
-use crate::runtime::hooks::run::allowed;
+use crate::runtime::hooks::run::verdict;
 use crate::runtime::observe::emit::Involved;
 
 /// An event that every check has passed.
@@ -36,13 +37,17 @@ pub(super) async fn from_client(
     let policy = &room.template.policy;
     let definition = policy.admit(Party::Client, &draft.event).ok_or(Rejected::NotAllowed)?;
     if core.hooks.authorize.is_some() {
-        // In a box, as every call of a hook here, so that a trigger without hooks needs no memory for them.
+        // In a box, as every call of a hook here, so that a trigger without hooks needs no memory for it.
         Box::pin(ask_authorize(core, room, sender, &draft.event)).await?;
     }
     if let Some(definition) = definition {
         draft.data = definition.accept(draft.data).map_err(Rejected::Invalid)?;
     }
-    admit(core, room, draft, definition).await
+    let mut admitted = Admitted::new(&core.limits, room, draft, definition)?;
+    if core.hooks.before_each.is_some() {
+        Box::pin(ask_before_each(core, room, &mut admitted, definition)).await?;
+    }
+    Ok(admitted)
 }
 
 /// Admits the server's event, whose data has the shape that clients receive: its room allows it, and the data is valid.
@@ -52,35 +57,35 @@ pub(super) async fn from_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: D
     if let Some(definition) = definition {
         definition.check_outbound(&draft.data).map_err(Rejected::Invalid)?;
     }
-    admit(core, room, draft, definition).await
+    let mut admitted = Admitted::new(&core.limits, room, draft, definition)?;
+    if core.hooks.before_each.is_some() {
+        Box::pin(ask_before_each(core, room, &mut admitted, definition)).await?;
+    }
+    Ok(admitted)
 }
 
-/// Gives an event its envelope, and asks `before_each`. `definition` is the event's, if it has one.
-async fn admit(
-    core: &Arc<Core>,
-    room: &Arc<RoomCell>,
-    draft: Draft,
-    definition: Option<&EventDefinition>,
-) -> Result<Admitted, Rejected> {
-    let depth = checked_depth(&core.limits).map_err(Rejected::Limited)?;
-    let mut message = EventMessage {
-        event: draft.event,
-        room_id: room.id.clone(),
-        data: draft.data,
-        from: draft.from,
-        timestamp: draft.timestamp.unwrap_or_else(wall_clock),
-        meta: draft.meta,
-        seq: None,
-    };
-    if core.hooks.before_each.is_some() {
-        message = Box::pin(ask_before_each(core, room, message, definition, depth)).await?;
+impl Admitted {
+    /// Gives an event its envelope. `definition` is the event's, if it has one.
+    fn new(
+        limits: &Limits,
+        room: &RoomCell,
+        draft: Draft,
+        definition: Option<&EventDefinition>,
+    ) -> Result<Self, Rejected> {
+        Ok(Self {
+            depth: checked_depth(limits).map_err(Rejected::Limited)?,
+            history: definition.map_or(HistorySetting::Off, EventDefinition::history),
+            message: EventMessage {
+                event: draft.event,
+                room_id: room.id.clone(),
+                data: draft.data,
+                from: draft.from,
+                timestamp: draft.timestamp.unwrap_or_else(wall_clock),
+                meta: draft.meta,
+                seq: None,
+            },
+        })
     }
-    let history = definition.map_or(HistorySetting::Off, EventDefinition::history);
-    Ok(Admitted {
-        message,
-        history,
-        depth,
-    })
 }
 
 async fn ask_authorize(
@@ -97,30 +102,29 @@ async fn ask_authorize(
         ..Involved::client(sender).in_room(&room.id)
     };
     let answer = core
-        .set_off("authorize", involved, depth(), || {
+        .run_hook("authorize", involved, depth(), || {
             authorize((core.client(sender), core.room(room), event.clone()))
         })
         .await;
-    allowed(core, "authorize", answer).map_err(Rejected::Forbidden)
+    verdict(core, "authorize", answer).map_err(Rejected::Forbidden)
 }
 
 async fn ask_before_each(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
-    message: EventMessage,
+    admitted: &mut Admitted,
     definition: Option<&EventDefinition>,
-    depth: usize,
-) -> Result<EventMessage, Rejected> {
+) -> Result<(), Rejected> {
     let Some(before_each) = &core.hooks.before_each else {
-        return Ok(message);
+        return Ok(());
     };
-    let asked = message.clone();
+    let Admitted { message, depth, .. } = admitted;
     let answer = core
-        .set_off("before_each", Involved::event(&message), depth, || {
-            before_each((asked, core.room(room)))
+        .run_hook("before_each", Involved::event(message), *depth, || {
+            before_each((message.clone(), core.room(room)))
         })
         .await;
-    let mut answer = allowed(core, "before_each", answer).map_err(Rejected::Blocked)?;
+    let mut answer = verdict(core, "before_each", answer).map_err(Rejected::Blocked)?;
     if answer.event != message.event {
         core.log(|| {
             tracing::error!(event = %message.event, changed = %answer.event, "before_each changed an event's name");
@@ -132,10 +136,8 @@ async fn ask_before_each(
     {
         answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
     }
-    // The hook cannot change the envelope's room, time or sender.
-    answer.room_id = message.room_id;
-    answer.timestamp = message.timestamp;
-    answer.from = message.from;
-    answer.seq = None;
-    Ok(answer)
+    // The hook may change the data and the metadata, but not the room, the time or the sender.
+    message.data = answer.data;
+    message.meta = answer.meta;
+    Ok(())
 }

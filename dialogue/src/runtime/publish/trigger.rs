@@ -63,7 +63,7 @@ fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>
         let started = core.start_of_hook();
         let done = contain_sync(|| after_each(&message, &delivery)).map(|()| None);
         core.report("after_each", Involved::event(&message), started, &done);
-        core.note("after_each", done);
+        core.log_failure("after_each", done);
     }
     let Some(on_triggered) = core.hooks.on_triggered.clone() else {
         return;
@@ -75,7 +75,7 @@ fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>
     };
     let (core, room) = (Arc::clone(core), core.room(room));
     core.clone().lifecycle.tasks.spawn(async move {
-        core.tell(depth, "on_triggered", &on_triggered, (message, room)).await;
+        core.notify(depth, "on_triggered", &on_triggered, (message, room)).await;
         drop(permit);
     });
 }

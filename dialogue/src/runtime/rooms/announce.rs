@@ -10,7 +10,7 @@ use crate::protocol::{RoomSummary, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::clients::Clients;
 use crate::runtime::core::{Core, RoomHandle};
-use crate::runtime::hooks::definition::Told;
+use crate::runtime::hooks::definition::NotificationHook;
 
 /// A client that asked for a change of the rooms, and the id of its request: it receives a reply instead of the news.
 pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
@@ -53,8 +53,8 @@ fn announce(clients: &Clients, requester: Option<Requester<'_>>, frame: impl Fn(
     clients.broadcast(&frame(None), reply);
 }
 
-fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &Told<RoomHandle>) {
-    core.tell_in_turn(&room.hooks, name, hook, core.room(room));
+fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &NotificationHook<RoomHandle>) {
+    core.notify_in_order(&room.hooks, name, hook, core.room(room));
 }
 
 /// What clients are told of a room.
