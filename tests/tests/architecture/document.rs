@@ -107,3 +107,13 @@ pub(crate) fn to_add(document: &str) -> Vec<ToAdd> {
     });
     rows.collect()
 }
+
+/// The files and folders of the repository that a document names between backticks.
+pub(crate) fn files(document: &str) -> Vec<String> {
+    let is_path_character = |character: char| character.is_ascii_alphanumeric() || "._-/".contains(character);
+    let names = document.lines().flat_map(quoted);
+    let files = names.filter(|name| name.contains('/') || name.ends_with(".rs"));
+    files
+        .filter(|name| !name.starts_with('/') && !name.starts_with("target/") && name.chars().all(is_path_character))
+        .collect()
+}

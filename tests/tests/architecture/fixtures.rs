@@ -1,7 +1,7 @@
 //! Shows on small crates that each check finds what it is for.
 
 use super::circles::{circles, report};
-use super::document::{false_imports, imports_upwards, to_add};
+use super::document::{false_imports, files, imports_upwards, to_add};
 use super::imports::{Graph, between_files, between_modules};
 use super::source::{Crate, Sources};
 
@@ -294,4 +294,10 @@ fn reads_what_to_edit_and_what_fails() {
     assert_eq!(rows[0].what, "a limit");
     assert_eq!(rows[0].files, ["limits.rs", "docs/security.md"]);
     assert_eq!(rows[0].fails, ["every_limit_is_documented", "limits.rs"]);
+}
+
+#[test]
+fn reads_the_files_that_a_document_names() {
+    let document = "`room/cell.rs`, `Room`, `a::b`, `npm/` and\n`wire.rs` on `/dialogue/ws` of `axum/0.8 (http1)` in `target/slow`";
+    assert_eq!(files(document), ["room/cell.rs", "npm/", "wire.rs"]);
 }

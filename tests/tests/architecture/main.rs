@@ -75,11 +75,6 @@ fn every_row_of_add_x_edit_y_is_true() {
         ]
     );
     let functions = repository::functions();
-    let is_file = |name: &str| {
-        ["", "dialogue/src", "dialogue-macros/src"]
-            .iter()
-            .any(|folder| repository::root().join(folder).join(name).exists())
-    };
     for row in rows {
         assert!(!row.files.is_empty(), "the row of {} names no file", row.what);
         let missing: Vec<_> = row.files.iter().filter(|file| !is_file(file)).collect();
@@ -95,4 +90,31 @@ fn every_row_of_add_x_edit_y_is_true() {
             row.what
         );
     }
+}
+
+#[test]
+fn every_file_that_these_pages_name_exists() {
+    for (page, at_least) in [("ARCHITECTURE.md", 40), ("CONTRIBUTING.md", 20)] {
+        let named = document::files(&repository::text(page));
+        assert!(named.len() >= at_least, "too few files: {named:?}");
+        let missing: Vec<_> = named.iter().filter(|file| !is_file(file)).collect();
+        assert!(missing.is_empty(), "{page} names files that do not exist: {missing:?}");
+    }
+}
+
+/// Whether a file or folder exists, by its path from the root or from one of the folders that the page is about.
+fn is_file(name: &str) -> bool {
+    let folders = [
+        "",
+        "dialogue",
+        "dialogue/src",
+        "dialogue/src/client",
+        "dialogue/src/runtime",
+        "dialogue/src/transport/socket",
+        "dialogue-macros/src",
+        "tests/tests",
+    ];
+    folders
+        .iter()
+        .any(|folder| repository::root().join(folder).join(name).exists())
 }
