@@ -13,7 +13,7 @@ use tokio::task::coop::unconstrained;
 use tokio::task::yield_now;
 
 use super::close::Close;
-use super::outbox::{FlushQueue, Outbox};
+use super::outbox::FlushQueue;
 
 /// After how many outboxes other tasks have a turn, a fraction of a millisecond. What they queue meanwhile goes to most readers
 /// of a room with the same write, so that more turns are cheaper, not dearer.
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::connection::frame::{Frame, Written};
-    use crate::connection::outbox::Sender;
+    use crate::connection::outbox::{Outbox, Sender};
     use crate::limits::Limits;
 
     /// A line that takes everything, and counts it; or panics.

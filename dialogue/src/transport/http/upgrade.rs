@@ -96,6 +96,10 @@ fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option
 }
 
 /// Serves the connection once it is upgraded. Holds `slot` until the connection has ended.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the future of an async fn has space for each argument twice"
+)]
 fn serve_upgraded(
     core: Arc<Core>,
     upgraded: OnUpgrade,
