@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId, UserId};
 
-/// Any JSON value a few levels deep, with any text as keys.
+/// Any JSON value of at most a few levels. Its keys can be any text.
 pub(super) fn value() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         Just(Value::Null),
@@ -30,19 +30,19 @@ pub(super) fn object() -> impl Strategy<Value = Map<String, Value>> {
     prop::collection::btree_map(any::<String>(), value(), 0..4).prop_map(|entries| entries.into_iter().collect())
 }
 
-/// Any id that a room can have.
+/// Any valid room id.
 pub(super) fn room_id() -> impl Strategy<Value = RoomId> {
     "[A-Za-z0-9_.:=@,;%-]{1,128}".prop_map(RoomId::from)
 }
 
-/// Any name that an event can have.
+/// Any valid event name.
 pub(super) fn event_name() -> impl Strategy<Value = EventName> {
     "[A-Za-z0-9_.:-]{1,64}"
         .prop_filter("reserved", |name| EventName::is_valid(name))
         .prop_map(EventName::from)
 }
 
-/// Any event, in an envelope whose names need not even be such as can exist.
+/// Any event. The names in its envelope need not be valid.
 pub(super) fn message() -> impl Strategy<Value = EventMessage> {
     let names = (any::<String>(), any::<String>(), any::<String>());
     let rest = (value(), any::<u64>(), prop::option::of(object()), any::<Option<u64>>());

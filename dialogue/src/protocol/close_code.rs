@@ -1,46 +1,47 @@
-//! The codes by which a client knows why its connection ended, and whether to reconnect.
+//! The codes that tell a client why its connection was closed, and whether to reconnect.
 //!
-//! They are part of the protocol and stable: a code may be added, but none changes its number or meaning.
+//! They are part of the protocol and stable. A new code may be added, but an existing one keeps its number and its
+//! meaning.
 
 use std::fmt;
 
-/// Why the server ended a connection: the code of its WebSocket close frame.
+/// Why the server closed a connection: the code of its WebSocket close frame.
 ///
-/// Of the application's own codes, 4000–4499 mean *reconnect* and 4500–4999 mean *do not*; a client that meets one it
-/// does not know goes by its range.
+/// Codes from 4000 to 4499 mean *reconnect*, and codes from 4500 to 4999 mean *do not reconnect*. A client that receives
+/// an unknown code goes by its range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u16)]
 pub enum CloseCode {
-    /// The server, or this one connection's place on it, is going away.
+    /// The server is going away, or it gave up this connection because the client was silent.
     GoingAway = 1001,
-    /// The client broke the WebSocket protocol.
+    /// The client violated the WebSocket protocol.
     ProtocolError = 1002,
-    /// The client sent a binary frame; the protocol is text.
+    /// The client sent a binary frame. The protocol uses text frames only.
     BinaryFrame = 1003,
     /// The client sent text that is not UTF-8.
     InvalidUtf8 = 1007,
-    /// The client's first frame was no `connect`, or none came in time.
+    /// The client's first frame was not `connect`, or no `connect` arrived in time.
     NoConnect = 1008,
-    /// The client sent a message over the size limit.
+    /// The client sent a message that exceeds the size limit.
     MessageTooBig = 1009,
     /// The server is restarting.
     Restarting = 1012,
-    /// The client read too slowly; it can recover what it missed.
+    /// The client read too slowly. It can reconnect and recover the events that it missed.
     SlowConsumer = 4000,
-    /// The session has expired; a fresh sign-in goes on.
+    /// The session has expired. The client can reconnect with new credentials.
     SessionExpired = 4001,
-    /// The server lost the thread of what this client was due; it recovers by coming back.
+    /// The server lost track of the events that this client should receive. The client reconnects and recovers them.
     RecoverAgain = 4002,
     /// The client could not be authenticated.
     Unauthenticated = 4500,
-    /// The server disconnected the client, revoked its user, or let another connection take over from it.
+    /// The server disconnected the client, revoked its user, or let another connection of the client take over.
     Disconnected = 4501,
     /// The user has too many connections.
     TooManyConnections = 4502,
-    /// The client kept sending too much.
+    /// The client repeatedly sent too many frames.
     Flooding = 4503,
-    /// The protocol version that the client asked for is not spoken here.
+    /// The server does not support the protocol version that the client asked for.
     UnsupportedProtocol = 4504,
 }
 
@@ -76,8 +77,8 @@ impl CloseCode {
         self as u16
     }
 
-    /// Whether a client that meets this should come back, after a full-jitter backoff. Where it should not, the same
-    /// would only happen again.
+    /// Whether a client that receives this code should reconnect, after a backoff with full jitter. Where it should not,
+    /// the new connection would only be closed for the same reason.
     #[must_use]
     pub const fn reconnects(self) -> bool {
         match self {
@@ -99,24 +100,24 @@ impl CloseCode {
         }
     }
 
-    /// The text in the close frame, for people.
+    /// A default text for people.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
             Self::GoingAway => "going away",
             Self::ProtocolError => "protocol error",
-            Self::BinaryFrame => "binary frames are not accepted",
-            Self::InvalidUtf8 => "text is not UTF-8",
-            Self::NoConnect => "connect must come first and in time",
+            Self::BinaryFrame => "binary frames are not supported",
+            Self::InvalidUtf8 => "the text is not UTF-8",
+            Self::NoConnect => "the first frame must be connect, in time",
             Self::MessageTooBig => "message too big",
-            Self::Restarting => "restarting",
-            Self::SlowConsumer => "reading too slowly",
+            Self::Restarting => "the server is restarting",
+            Self::SlowConsumer => "the client reads too slowly",
             Self::SessionExpired => "session expired",
-            Self::RecoverAgain => "recover again",
+            Self::RecoverAgain => "reconnect and recover",
             Self::Unauthenticated => "unauthenticated",
             Self::Disconnected => "disconnected by the server",
             Self::TooManyConnections => "too many connections",
-            Self::Flooding => "flooding",
+            Self::Flooding => "too many frames",
             Self::UnsupportedProtocol => "unsupported protocol",
         }
     }
@@ -157,7 +158,7 @@ mod tests {
             assert_eq!(CloseCode::from_number(number), Some(code));
             assert_eq!(code.reconnects(), reconnects, "{code}");
             if number >= 4000 {
-                assert_eq!(reconnects, number < 4500, "{code} is in the range of what it means");
+                assert_eq!(reconnects, number < 4500, "{code} is in the range of its meaning");
             }
             assert!(code.reason().len() <= 123, "{code} fits a close frame");
         }

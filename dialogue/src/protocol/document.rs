@@ -1,4 +1,4 @@
-//! Holds `docs/protocol.md` to what the code does.
+//! Tests that `docs/protocol.md` agrees with the code.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::{CloseCode, Command, ErrorCode, Request};
 
 const DOCUMENT: &str = include_str!("../../../docs/protocol.md");
 
-/// The rows of the table under a heading, by their first cell.
+/// The first cell of each row in the table under a heading.
 fn first_cells(heading: &str) -> Vec<&'static str> {
     let (_, section) = DOCUMENT.split_once(heading).expect("the heading is there");
     let section = section.split("\n## ").next().unwrap_or_default();
@@ -15,20 +15,20 @@ fn first_cells(heading: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_example_of_a_request_is_one() {
+fn every_example_of_a_request_is_valid() {
     let mut types = HashSet::new();
     for line in DOCUMENT.lines().filter_map(|line| line.strip_prefix("→ ")) {
         let request = Request::parse(line, 32).unwrap_or_else(|refused| panic!("{line}: {refused:?}"));
         types.insert(std::mem::discriminant(&request.command));
         if !matches!(request.command, Command::Connect(_)) {
-            assert!(request.id.is_some(), "{line}: the reply that follows has an id");
+            assert!(request.id.is_some(), "{line}: the documented reply has an id");
         }
     }
     assert_eq!(types.len(), 12, "each of the 12 commands has an example");
 }
 
 #[test]
-fn every_error_code_has_its_row() {
+fn every_error_code_has_a_row() {
     use ErrorCode::*;
     let codes = [
         InvalidRequest,
@@ -53,7 +53,7 @@ fn every_error_code_has_its_row() {
 }
 
 #[test]
-fn every_close_code_has_its_row_with_its_reconnect_rule() {
+fn every_close_code_has_a_row_with_its_reconnect_rule() {
     use CloseCode::*;
     let rows = first_cells("\n## Close codes and reconnecting");
     for code in [
@@ -80,5 +80,5 @@ fn every_close_code_has_its_row_with_its_reconnect_rule() {
         assert_eq!(rule.starts_with("yes"), code.reconnects(), "{code}");
         assert_eq!(rule.starts_with("no"), !code.reconnects(), "{code}");
     }
-    assert_eq!(rows.len(), 16, "these and 1006, which no server sends");
+    assert_eq!(rows.len(), 16, "all these codes and 1006, which no server sends");
 }

@@ -1,51 +1,51 @@
-//! The codes by which a client knows why a request failed.
+//! The codes that tell a client why a request failed.
 //!
-//! They are part of the protocol and stable: a code may be added, but none changes its text or meaning.
+//! They are part of the protocol and stable. A new code may be added, but an existing one keeps its text and its meaning.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Why a request was refused: the `code` of an `error` frame.
+/// Why a request failed: the `code` of an `error` frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// The frame is not a request of this protocol, or one of its fields is malformed.
+    /// The frame isn't a request of this protocol, or one of its fields is malformed.
     InvalidRequest,
-    /// The protocol version that `connect` asks for is not spoken here. The connection is closed.
+    /// The server does not support the protocol version in `connect`. It closes the connection.
     UnsupportedProtocol,
-    /// The client is not who it must be, or its session cannot be refreshed.
+    /// The client could not be authenticated, or its session could not be renewed.
     Unauthenticated,
-    /// There is no such room.
+    /// The room does not exist.
     RoomNotFound,
-    /// The room has no free seat.
+    /// The room is full.
     RoomFull,
-    /// The application does not let this client into the room.
+    /// The application does not let this client join the room.
     JoinDenied,
     /// The client is not in the room.
     NotInRoom,
-    /// The room does not have this event, or does not let clients trigger it.
+    /// The room does not have this event, or clients may not trigger it there.
     EventNotAllowed,
-    /// The event's data does not satisfy its schema.
+    /// The event's data does not match its schema.
     ValidationFailed,
     /// The application refused the event.
     Blocked,
-    /// Too much in too short a time.
+    /// The client sent too much in too short a time.
     RateLimited,
-    /// A room with this id exists, or the id is reserved.
+    /// A room with this id already exists, or the id is reserved.
     RoomExists,
-    /// The client may not do this.
+    /// The client does not have the permission for this request.
     PermissionDenied,
-    /// A quota of this client, this user or the server is used up.
+    /// A limit of this client, of its user or of the server has been reached.
     LimitExceeded,
-    /// The server cannot do this now; later it may.
+    /// The server cannot do this now, but may be able to do it later.
     Unavailable,
-    /// A fault of the server.
+    /// The server failed.
     Internal,
 }
 
 impl ErrorCode {
-    /// The code that is written so.
+    /// The code with this text.
     #[cfg(feature = "client")]
     pub(crate) fn from_wire(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == text)
@@ -71,7 +71,7 @@ impl ErrorCode {
         Self::Internal,
     ];
 
-    /// The code as it is written on the wire.
+    /// The code's text in an `error` frame.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

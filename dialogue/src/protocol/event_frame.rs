@@ -1,6 +1,6 @@
-//! The frame of an event: encoded once, then shared by every subscriber and by the room's history.
+//! The frame of an event. It is encoded once, then shared by every subscriber and by the room's history.
 //!
-//! In two steps, because a room gives out its numbers under a lock and the payload need not be written there.
+//! Encoding takes two steps. The room assigns the number under its lock, but the payload can be encoded before that.
 
 use std::cell::RefCell;
 
@@ -12,23 +12,24 @@ use super::json;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId, UserId};
 
-/// What the live frame has before the fields of the `EventMessage`. No `EventMessage` begins like this: `event` comes
-/// first in it.
+/// How a live frame begins, before the fields of the `EventMessage`. No `EventMessage` begins like this, because its
+/// first field is `event`.
 const OPENING: &[u8] = br#"{"type":"event","#;
 
-/// What [`PreparedEvent::finish`] may append: `,"seq":`, the 20 digits of the highest number, and `}`.
+/// The most bytes that [`PreparedEvent::finish`] appends: `,"seq":`, the 20 digits of the highest number, and `}`.
 const CLOSING_BYTES: usize = 28;
 
-/// How much memory a thread keeps to write frames in.
+/// How much memory a thread keeps for encoding frames, in bytes.
 const SCRATCH_BYTES: usize = 16 * 1024;
 
 thread_local! {
-    /// Where a frame is written until its length is known. A buffer of its own would be moved as it grows.
+    /// A frame is encoded here while its length is unknown. A new buffer would have to grow, and would be copied each
+    /// time.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Appends an event as `joined` and `history` list it, `{"event":…}`, given its live frame or the JSON text of its
-/// [`EventMessage`]. A history can thus keep the live frame itself, and shares its memory.
+/// Appends an event in the form that `joined` and `history` list, `{"event":…}`. `kept` is the event's live frame or the
+/// JSON text of its [`EventMessage`]. The history can therefore keep the live frame and share its memory.
 pub(crate) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
     match kept.strip_prefix(OPENING) {
         Some(fields) => {
@@ -39,7 +40,7 @@ pub(crate) fn write_message(out: &mut Vec<u8>, kept: &[u8]) {
     }
 }
 
-/// Everything of an event but its number.
+/// An event without its number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventHead<'a> {
     pub(crate) event: &'a EventName,
@@ -52,7 +53,7 @@ pub(crate) struct EventHead<'a> {
 }
 
 impl<'a> EventHead<'a> {
-    /// What an envelope holds beside its number.
+    /// Everything in an envelope except its number.
     pub(crate) fn of(message: &'a EventMessage) -> Self {
         Self {
             event: &message.event,
@@ -64,12 +65,12 @@ impl<'a> EventHead<'a> {
         }
     }
 
-    /// Encodes all of it, and makes room for the number.
+    /// Encodes the event, and leaves space for the number.
     pub(crate) fn prepare(&self) -> PreparedEvent {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
             self.write(scratch);
-            // A history may keep the frame for long, so that it takes no more memory than it fills.
+            // The history may keep the frame for a long time, so the frame uses no more memory than it needs.
             let mut text = Vec::with_capacity(scratch.len() + CLOSING_BYTES);
             text.extend_from_slice(scratch);
             if scratch.capacity() > SCRATCH_BYTES {
@@ -99,28 +100,28 @@ impl<'a> EventHead<'a> {
     }
 }
 
-/// An event's frame, encoded once. Both parts share one piece of memory.
+/// An event's frame, encoded once. Both fields share the same memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventFrame {
-    /// The whole WebSocket frame, header included, as every subscriber gets it.
+    /// The whole WebSocket frame with its header. Every subscriber receives these bytes.
     pub(crate) wire: Bytes,
-    /// Its text alone, as a history keeps it.
+    /// The text alone. The history keeps it.
     pub(crate) text: Bytes,
 }
 
-/// An event's frame that waits for its number, behind the room for its header.
+/// An event's frame that still needs its number. It begins with space for the frame's header.
 #[derive(Debug)]
-#[must_use = "an event that is not finished is never sent"]
+#[must_use = "an event is only sent once it is finished"]
 pub(crate) struct PreparedEvent(Vec<u8>);
 
 impl PreparedEvent {
-    /// How many bytes the frame's text has so far.
+    /// The length of the frame's text so far, in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len() - MAX_HEADER
     }
 
-    /// The live frame, `{"type":"event","event":…}`. The event gets a number if it is one that a history keeps, which
-    /// may keep this very text. Allocates no text and copies none.
+    /// The live frame, `{"type":"event","event":…}`. An event has a number if the history keeps its type, and the history
+    /// may keep this text. Allocates no memory and copies no text.
     pub(crate) fn finish(mut self, seq: Option<u64>) -> EventFrame {
         if let Some(seq) = seq {
             self.0.extend_from_slice(br#","seq":"#);
@@ -168,21 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn the_number_fits_the_room_that_is_kept_for_it() {
+    fn the_number_fits_the_reserved_space() {
         for length in 0..600 {
             let prepared = prepared(&json!("x".repeat(length)));
             let (text, spare) = (prepared.len(), prepared.0.capacity() - prepared.0.len());
             let frame = prepared.finish(Some(u64::MAX)).text;
             assert!(frame.ends_with(br#","seq":18446744073709551615}"#));
-            assert!(
-                frame.len() - text <= spare,
-                "nothing is allocated when the number is known"
-            );
+            assert!(frame.len() - text <= spare, "adding the number allocates nothing");
         }
     }
 
     #[test]
-    fn a_frame_keeps_little_more_memory_than_it_fills() {
+    fn a_frame_uses_little_more_memory_than_its_length() {
         for length in 0..3_000 {
             let prepared = prepared(&json!("x".repeat(length)));
             let filled = prepared.0.len();
@@ -200,7 +198,7 @@ mod tests {
             let live: EventMessage = serde_json::from_value(live.into()).unwrap();
             prop_assert_eq!(&live, &message);
             let whole: EventMessage = serde_json::from_slice(&frame).unwrap();
-            prop_assert_eq!(&whole, &message, "a history reads back the frame that it keeps");
+            prop_assert_eq!(&whole, &message, "the history can decode the frame that it keeps");
 
             let text = serde_json::to_vec(&message).unwrap();
             for kept in [frame.as_ref(), text.as_slice()] {

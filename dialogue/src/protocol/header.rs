@@ -1,12 +1,12 @@
-//! The header of a frame from the server (RFC 6455, section 5.2): unmasked.
+//! The header of a frame from the server (RFC 6455, section 5.2). It has no mask.
 
-/// The longest header, in bytes.
+/// The length of the longest header, in bytes.
 pub(crate) const MAX_HEADER: usize = 10;
 
-/// The first byte of a text frame that is a whole message.
+/// The first byte of a text frame that is a complete message.
 const WHOLE_TEXT: u8 = 0x81;
 
-/// What goes before a payload.
+/// The header of a frame, or no header at all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Header {
     bytes: [u8; MAX_HEADER],
@@ -14,18 +14,18 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// No header, for what is a whole frame already.
+    /// No header, for bytes that are a complete frame already.
     pub(crate) const NONE: Self = Self {
         bytes: [0; MAX_HEADER],
         len: 0,
     };
 
-    /// The header of a text frame with a payload of so many bytes.
+    /// The header of a text frame. `payload` is the payload's length in bytes.
     pub(crate) fn of_text(payload: usize) -> Self {
         Self::new(WHOLE_TEXT, payload)
     }
 
-    /// The header with this first byte of a frame with so much payload.
+    /// The header of a frame with this first byte. `payload` is the payload's length in bytes.
     pub(crate) fn new(first: u8, payload: usize) -> Self {
         let mut bytes = [0; MAX_HEADER];
         bytes[0] = first;
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_the_length_in_its_three_forms() {
+    fn writes_the_length_in_its_three_forms() {
         assert_eq!(Header::of_text(0).as_slice(), [0x81, 0]);
         assert_eq!(Header::of_text(125).as_slice(), [0x81, 125]);
         assert_eq!(Header::of_text(126).as_slice(), [0x81, 126, 0, 126]);

@@ -1,7 +1,7 @@
-//! Text frames from a server into what a client acts on: the other direction of `reply`.
+//! Decodes text frames from a server for the Rust client. The opposite of `reply`.
 //!
-//! A server is not trusted to be well-meaning: what is malformed is an error, and what a client would keep is bounded
-//! here. A `type` that is not known is no error; later servers of this version may have some.
+//! The client does not trust the server. A malformed frame is an error, and everything that a client keeps is bounded
+//! here. An unknown `type` is not an error, because a later server of the same version may send one.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -12,10 +12,11 @@ use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::schema::Violation;
 
-/// The longest secret and the longest epoch that are kept, in bytes. A server's own have 32 and 16.
+/// The longest secret and the longest epoch that the client accepts, in bytes. Those of a Dialogue server have 32 and 16.
 const MAX_TOKEN_BYTES: usize = 1_024;
 
-/// The most subscriptions of one room that are kept: as many as a client may have in all by default.
+/// The most subscriptions in one room that the client accepts. By default, a client may have that many in all rooms
+/// together.
 const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// A frame from the server.
@@ -27,7 +28,7 @@ pub(crate) enum Incoming {
     Left {
         id: Option<i64>,
         room_id: RoomId,
-        /// There if the server did it.
+        /// Present if the server removed the client.
         reason: Option<String>,
     },
     Ok {
@@ -61,12 +62,12 @@ pub(crate) enum Incoming {
         data: Value,
     },
     Error(ErrorFrame),
-    /// Of a type that this client does not know.
+    /// The client does not know the frame's type.
     #[serde(other)]
     Unknown,
 }
 
-/// The server's `connected`. Durations in milliseconds.
+/// The server's `connected` frame. Durations are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Welcome {
@@ -81,7 +82,7 @@ pub(crate) struct Welcome {
     pub(crate) fingerprint: String,
 }
 
-/// The server's `joined`.
+/// The server's `joined` frame.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JoinedRoom {
@@ -94,13 +95,13 @@ pub(crate) struct JoinedRoom {
     #[serde(deserialize_with = "token")]
     pub(crate) epoch: String,
     pub(crate) seq: u64,
-    /// There if `since` was sent.
+    /// Present if the client sent `since`.
     pub(crate) recovered: Option<bool>,
-    /// Oldest first.
+    /// The oldest comes first.
     pub(crate) events: Vec<EventMessage>,
 }
 
-/// What a server tells of a room.
+/// A room, as the server describes it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListedRoom {
@@ -112,7 +113,7 @@ pub(crate) struct ListedRoom {
     pub(crate) created_by_id: Option<UserId>,
 }
 
-/// The server's `error`.
+/// The server's `error` frame.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorFrame {
@@ -127,16 +128,16 @@ pub(crate) struct ErrorFrame {
 }
 
 impl Incoming {
-    /// Reads a frame.
+    /// Decodes a frame.
     pub(crate) fn parse(text: &str) -> Result<Self, MalformedFrame> {
-        // An array would do for serde: it takes a struct's fields in order as well.
+        // serde would also accept an array: it takes a struct's fields in order.
         if !text.trim_start().starts_with('{') {
-            return Err(MalformedFrame("it is not a JSON object".to_owned()));
+            return Err(MalformedFrame("it isn't a JSON object".to_owned()));
         }
         serde_json::from_str(text).map_err(|error| MalformedFrame(error.to_string()))
     }
 
-    /// The request that it answers, if it answers one.
+    /// The id of the request that the frame answers, if it answers one.
     pub(crate) fn id(&self) -> Option<i64> {
         match self {
             Self::Ok { id, .. } => Some(*id),
@@ -154,7 +155,7 @@ impl Incoming {
     }
 }
 
-/// Why a frame is none of this protocol.
+/// Why a frame isn't valid in this protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("the server sent a malformed frame: {0}")]
 pub(crate) struct MalformedFrame(String);
@@ -164,7 +165,7 @@ fn bounded<'de, D: Deserializer<'de>>(deserializer: D, fits: impl FnOnce(&str) -
     if fits(&text) {
         Ok(text)
     } else {
-        Err(serde::de::Error::custom("a name or token is not one"))
+        Err(serde::de::Error::custom("an id or token is invalid"))
     }
 }
 
@@ -186,14 +187,14 @@ fn subscriptions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Subscript
             subscriptions.events.insert(name.into());
         } else {
             return Err(serde::de::Error::custom(
-                "a subscription is none, or there are too many",
+                "a subscription is invalid, or there are too many",
             ));
         }
     }
     Ok(subscriptions)
 }
 
-/// A code that is not known counts as a fault of the server.
+/// An unknown code counts as `INTERNAL`.
 fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ErrorCode, D::Error> {
     let text = String::deserialize(deserializer)?;
     Ok(ErrorCode::from_wire(&text).unwrap_or(ErrorCode::Internal))

@@ -1,9 +1,9 @@
-//! The wire protocol, version 1: text frames into requests, replies and pushes into text frames; for the Rust client, the
-//! other way about.
+//! The wire protocol, version 1. The server decodes text frames into requests, and encodes replies and pushes into text
+//! frames. The Rust client does the opposite.
 //!
-//! Owns what a frame looks like, what counts as malformed, and the error and close codes. Pure: it knows no room, client,
-//! socket or clock, and decides nothing that needs to ask one. `docs/protocol.md` tells the same to whoever writes a
-//! client; a change here is a change there.
+//! Owns the form of every frame, the rules for malformed frames, and the error and close codes. It is pure: it knows no
+//! room, client, socket or clock. It makes no decision that needs one of them. `docs/protocol.md` describes the protocol
+//! for authors of clients; change both together.
 
 #[cfg(test)]
 mod arbitrary;

@@ -1,6 +1,7 @@
-//! What the server writes, but for events: replies and pushes, as JSON text with `type` first.
+//! Encodes everything that the server sends except events: replies and pushes. They are JSON texts whose first field is
+//! `type`.
 //!
-//! Owns the names and the form of the fields; what they say is the caller's business. Durations go out in milliseconds.
+//! Owns the names and the form of the fields. The caller decides their values. Durations are sent in milliseconds.
 
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use super::subscriptions::SubscriptionList;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::schema::Violation;
 
-/// A frame from the server. With an `id` it is the reply to the request that carried it; without one it is a push, or
-/// the reply to a request without.
+/// A frame from the server. A frame with an `id` is the reply to the request with this id. A frame without one is a push,
+/// or the reply to a request without an id.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum ServerFrame<'a> {
@@ -31,7 +32,7 @@ pub(crate) enum ServerFrame<'a> {
         #[serde(serialize_with = "millis")]
         ping_interval: Duration,
         max_message_bytes: usize,
-        /// How long the session still lasts.
+        /// The time until the session expires.
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_millis")]
         expires_in: Option<Duration>,
         fingerprint: &'a str,
@@ -44,10 +45,10 @@ pub(crate) enum ServerFrame<'a> {
         subscriptions: &'a SubscriptionList,
         epoch: &'a str,
         seq: u64,
-        /// `Some` exactly if the client sent `since`.
+        /// `Some` if and only if the client sent `since`.
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
-        /// Oldest first, each its live frame or the JSON text of its `EventMessage`.
+        /// The oldest comes first. Each is a live frame or the JSON text of an `EventMessage`.
         #[serde(skip)]
         events: &'a [Bytes],
     },
@@ -55,7 +56,7 @@ pub(crate) enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<i64>,
         room_id: &'a RoomId,
-        /// `Some` exactly if the server did it.
+        /// `Some` if and only if the server removed the client.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<LeftReason>,
     },
@@ -70,7 +71,7 @@ pub(crate) enum ServerFrame<'a> {
         room_id: &'a RoomId,
         event: &'a EventName,
         more: bool,
-        /// Newest first, each its live frame or the JSON text of its `EventMessage`.
+        /// The newest comes first. Each is a live frame or the JSON text of an `EventMessage`.
         #[serde(skip)]
         events: &'a [Bytes],
     },
@@ -114,7 +115,7 @@ pub(crate) enum ServerFrame<'a> {
     },
 }
 
-/// What clients are told of a room.
+/// A room, as clients see it.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomSummary<'a> {
@@ -122,7 +123,7 @@ pub(crate) struct RoomSummary<'a> {
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<&'a str>,
-    /// Clients in the room.
+    /// The number of clients in the room.
     pub(crate) size: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_size: Option<usize>,
@@ -131,7 +132,7 @@ pub(crate) struct RoomSummary<'a> {
 }
 
 impl RoomSummary<'_> {
-    /// How many bytes it takes in a frame, separator included.
+    /// How many bytes the room takes in a frame, including the separator.
     pub(crate) fn encoded_len(&self) -> usize {
         let mut text = Vec::new();
         json::write(&mut text, self);
@@ -139,22 +140,22 @@ impl RoomSummary<'_> {
     }
 }
 
-/// Why the server made a client leave a room.
+/// Why the server removed a client from a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum LeftReason {
-    /// The application took the client out of the room.
+    /// The application removed the client from the room.
     Removed,
-    /// The room is no more.
+    /// The room was deleted.
     RoomDeleted,
-    /// The application does not let the client be there, as it turned out after the join was begun.
+    /// The application no longer lets the client be in the room.
     Denied,
     /// The user was revoked.
     Revoked,
 }
 
 impl<'a> ServerFrame<'a> {
-    /// An error that says no more than what is wrong.
+    /// An error without any details.
     pub(crate) fn error(id: Option<i64>, code: ErrorCode, message: &'a str) -> Self {
         Self::Error {
             id,
@@ -167,14 +168,14 @@ impl<'a> ServerFrame<'a> {
         }
     }
 
-    /// The frame's text.
+    /// Encodes the frame's text.
     pub(crate) fn encode(&self) -> Bytes {
         let mut text = Vec::with_capacity(256);
         json::write(&mut text, self);
         if let Self::Joined { events, .. } | Self::History { events, .. } = self {
             append_events(&mut text, events);
         }
-        // A slow reader's queue holds many of these: let none be larger than it is long.
+        // The queue of a slow consumer holds many of these, so none may have unused capacity.
         Bytes::from(text.into_boxed_slice())
     }
 }
@@ -185,8 +186,8 @@ impl<'a> From<&'a RejectedRequest> for ServerFrame<'a> {
     }
 }
 
-/// Adds the field `events` to the object that `text` is. The events are text already, so that they are copied rather
-/// than encoded again.
+/// Adds the field `events` to the object in `text`. The events are already encoded, so their texts are copied and not
+/// encoded again.
 fn append_events(text: &mut Vec<u8>, events: &[Bytes]) {
     let opening = br#","events":["#;
     let separated: usize = events.iter().map(|event| event.len() + 1).sum();
@@ -202,7 +203,7 @@ fn append_events(text: &mut Vec<u8>, events: &[Bytes]) {
     text.extend_from_slice(b"]}");
 }
 
-/// Rounded up, so that a client which waits that long does not come a moment too early.
+/// Writes a duration, rounded up. Otherwise, a client that waits that long could retry a moment too early.
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let millis = duration.as_nanos().div_ceil(1_000_000);
     serializer.serialize_u64(u64::try_from(millis).unwrap_or(u64::MAX))

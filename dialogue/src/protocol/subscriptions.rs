@@ -1,6 +1,6 @@
-//! The events of a room that a client wants: a set of names, and perhaps the wildcard.
+//! The events of a room that a client subscribes to: a set of names, with or without the wildcard.
 //!
-//! Owns its form on the wire, a list in which `*` is the wildcard; what a name resolves to is the room's business.
+//! Owns their form on the wire, a list in which `*` is the wildcard. The room decides which events the names stand for.
 
 use std::collections::BTreeSet;
 
@@ -12,24 +12,24 @@ use crate::id::EventName;
 /// The wildcard in a list of event names. No event can have this name.
 pub(super) const WILDCARD: &str = "*";
 
-/// What a client asks for in `join`, and what it is told in `joined`.
+/// The subscriptions that a client requests in `join`, and those that it receives in `joined`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SubscriptionList {
-    /// Every event, also such as the room does not know by name.
+    /// Every event, including those that the room does not know by name.
     pub(crate) wildcard: bool,
-    /// The events by name.
+    /// The names of single events.
     pub(crate) events: BTreeSet<EventName>,
 }
 
 impl SubscriptionList {
-    /// The names, preceded by `*` if the wildcard is among them.
+    /// The names. If there is a wildcard, `*` comes first.
     pub(crate) fn into_names(self) -> Vec<EventName> {
         let wildcard = self.wildcard.then(|| EventName::from(WILDCARD));
         wildcard.into_iter().chain(self.events).collect()
     }
 }
 
-/// A list of names, preceded by `*` if the wildcard is among them.
+/// Writes a list of names. If there is a wildcard, `*` comes first.
 impl Serialize for SubscriptionList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(usize::from(self.wildcard) + self.events.len()))?;

@@ -1,4 +1,4 @@
-//! What a server writes, read by a client.
+//! Tests that a client decodes every frame as the server encodes it.
 
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ fn reads_rooms_as_the_server_writes_them() {
 }
 
 #[test]
-fn reads_an_error_with_all_that_is_known_of_it_and_an_unknown_code_as_a_fault() {
+fn reads_an_error_with_all_its_details_and_an_unknown_code_as_internal() {
     let violations = [Violation::type_mismatch("no")];
     let error = read(&ServerFrame::Error {
         id: Some(3),
@@ -140,7 +140,7 @@ fn reads_an_error_with_all_that_is_known_of_it_and_an_unknown_code_as_a_fault() 
 }
 
 #[test]
-fn a_type_that_is_not_known_is_no_error_and_what_is_no_frame_is_one() {
+fn accepts_an_unknown_type_and_rejects_invalid_frames() {
     assert_eq!(
         Incoming::parse(r#"{"type":"tomorrow","x":1}"#).unwrap(),
         Incoming::Unknown
@@ -158,11 +158,11 @@ fn a_type_that_is_not_known_is_no_error_and_what_is_no_frame_is_one() {
         assert!(Incoming::parse(text).is_err(), "{text}");
     }
     let deep = format!(r#"{{"type":"direct","event":"e","data":{}}}"#, "[".repeat(100_000));
-    assert!(Incoming::parse(&deep).is_err(), "depth costs no stack");
+    assert!(Incoming::parse(&deep).is_err(), "deep nesting uses no stack");
 }
 
 #[test]
-fn what_would_be_kept_is_bounded() {
+fn bounds_everything_that_the_client_keeps() {
     let joined = |room: &str, epoch: &str, subscriptions: &[String]| {
         let frame = serde_json::json!({
             "type": "joined", "roomId": room, "roomName": "", "subscriptions": subscriptions, "epoch": epoch,

@@ -1,7 +1,7 @@
-//! JSON text to values, strictly, and values to text, always.
+//! Parses JSON strictly, and writes JSON without failing.
 //!
-//! Stricter than serde_json alone: an object with the same key twice is refused, because two readers of it may each
-//! believe another of the two, and so is nesting beyond a limit. Knows nothing of what the values mean.
+//! The parser is stricter than serde_json. It rejects an object with duplicate keys, because two programs could each use
+//! a different one of the two values. It also rejects nesting beyond a limit. It does not know what the values mean.
 
 mod object;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! One JSON object into some of its entries, as strictly as a value, but without a map and without copies of its texts.
+//! Parses one JSON object into some of its entries. It is as strict as the parser of values, but builds no map and does
+//! not copy texts.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,8 +10,8 @@ use serde_json::Value;
 
 use super::value::{JsonError, Strict, duplicate, parse};
 
-/// Reads one JSON document as [`parse`] does, but an object by its entries: those of the names in `wanted`, while all others
-/// are checked and left out. `None` if it is no object.
+/// Parses one JSON document as [`parse`] does, but returns the entries of the outermost object. It returns the entries
+/// with a name in `wanted`, and only checks the others. Returns `None` if the document isn't an object.
 pub(crate) fn parse_object<'t>(
     text: &'t str,
     max_depth: usize,
@@ -29,10 +30,10 @@ pub(crate) fn parse_object<'t>(
     Ok(Some(entries))
 }
 
-/// Some entries of an object, in the order in which they came. Few: to look through them takes less than to keep a map.
+/// Some entries of an object, in their original order. There are few, so a search takes less time than building a map.
 pub(crate) type Entries<'t> = Vec<(Cow<'t, str>, EntryValue<'t>)>;
 
-/// An entry's value. A text is where it was in the document, if nothing in it is escaped.
+/// The value of an entry. A text is borrowed from the document if it contains no escapes.
 #[derive(Debug)]
 pub(crate) enum EntryValue<'t> {
     Text(Cow<'t, str>),
@@ -57,7 +58,7 @@ impl From<EntryValue<'_>> for Value {
     }
 }
 
-/// Reads the outermost object.
+/// Parses the outermost object.
 struct Outermost {
     strict: Strict,
     wanted: &'static [&'static str],
@@ -94,7 +95,7 @@ impl<'de> Visitor<'de> for Outermost {
     }
 }
 
-/// Reads a key, and leaves it where it is if nothing in it is escaped.
+/// Parses a key. Borrows it from the document if it contains no escapes.
 struct BorrowedKey;
 
 impl<'de> DeserializeSeed<'de> for BorrowedKey {
@@ -121,7 +122,7 @@ impl<'de> Visitor<'de> for BorrowedKey {
     }
 }
 
-/// Reads a value as [`Strict`] does, but for a text.
+/// Parses a value as [`Strict`] does, but borrows a text where possible.
 struct StrictEntry(Strict);
 
 impl<'de> DeserializeSeed<'de> for StrictEntry {

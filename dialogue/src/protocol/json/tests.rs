@@ -1,4 +1,4 @@
-//! The strictness of `parse`, and what `write` and `excerpt` produce.
+//! Tests the strictness of `parse`, and the output of `write` and `excerpt`.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn extreme_depth_needs_no_stack() {
 }
 
 #[test]
-fn refuses_the_same_key_twice_at_any_level_however_it_is_written() {
+fn rejects_duplicate_keys_at_any_level_even_with_escapes() {
     for text in [
         r#"{"a":1,"a":1}"#,
         r#"{"a":1,"b":2,"a":3}"#,
@@ -66,7 +66,7 @@ fn repeats_little_of_a_long_key() {
 }
 
 #[test]
-fn refuses_what_is_not_one_document_of_json() {
+fn rejects_anything_that_is_not_one_json_document() {
     for text in [
         "",
         " ",
@@ -98,7 +98,7 @@ fn refuses_what_is_not_one_document_of_json() {
 }
 
 #[test]
-fn keeps_every_scalar_as_it_is() {
+fn keeps_every_scalar_unchanged() {
     for (text, value) in [
         ("null", Value::Null),
         ("true", json!(true)),
@@ -111,11 +111,14 @@ fn keeps_every_scalar_as_it_is() {
     ] {
         assert_eq!(parse(text, 0).unwrap(), value, "{text}");
     }
-    assert!(parse("3.0", 0).unwrap().as_i64().is_none(), "a fraction stays one");
+    assert!(
+        parse("3.0", 0).unwrap().as_i64().is_none(),
+        "a fraction remains a fraction"
+    );
 }
 
 #[test]
-fn a_key_that_means_something_to_serde_json_means_nothing_here() {
+fn keys_that_are_special_to_serde_json_are_ordinary_keys() {
     let text = r#"{"$serde_json::private::RawValue":"[","$serde_json::private::Number":"x"}"#;
     let value = parse(text, 1).unwrap();
     assert_eq!(value["$serde_json::private::RawValue"], json!("["));
@@ -125,7 +128,7 @@ fn a_key_that_means_something_to_serde_json_means_nothing_here() {
 }
 
 #[test]
-fn what_cannot_be_written_leaves_json_behind() {
+fn a_value_that_cannot_be_written_becomes_null() {
     let mut out = b"[".to_vec();
     let unwritable = std::collections::BTreeMap::from([(vec![1], 1)]);
     write(&mut out, &(1, unwritable));
@@ -133,14 +136,14 @@ fn what_cannot_be_written_leaves_json_behind() {
 }
 
 #[test]
-fn an_excerpt_is_short_and_without_control_characters() {
+fn an_excerpt_is_short_and_has_no_control_characters() {
     assert_eq!(excerpt("chat"), "chat");
     assert_eq!(excerpt("a\r\nb\u{202e}"), "a\\r\\nb\\u{202e}");
     assert_eq!(excerpt(&"x".repeat(32)), "x".repeat(32));
     assert_eq!(excerpt(&"é".repeat(33)), "é".repeat(32) + "…");
 }
 
-/// The levels of nesting in a value.
+/// How many levels of nesting a value has.
 fn depth(value: &Value) -> usize {
     match value {
         Value::Array(array) => 1 + array.iter().map(depth).max().unwrap_or(0),
@@ -161,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn reads_back_what_is_written_if_and_only_if_it_is_shallow_enough(value in arbitrary::value(), limit in 0..6_usize) {
+    fn reads_back_a_written_value_if_and_only_if_it_is_shallow_enough(value in arbitrary::value(), limit in 0..6_usize) {
         let mut out = Vec::new();
         write(&mut out, &value);
         let read = parse(std::str::from_utf8(&out).unwrap(), limit);

@@ -1,4 +1,4 @@
-//! One JSON document into a value, without duplicate keys and without too deep nesting.
+//! Parses one JSON document into a value. Rejects duplicate keys and deep nesting.
 
 use std::fmt;
 
@@ -7,12 +7,13 @@ use serde_json::{Map, Number, Value, map};
 
 use super::write::excerpt;
 
-/// The deepest nesting that [`parse`] can be asked to allow: serde_json's own guard of the stack stops at 128.
+/// The deepest nesting that [`parse`] can allow. serde_json protects the stack with a limit of 128 levels.
 pub(crate) const MAX_DEPTH: usize = 127;
 
-/// Reads one JSON document. A scalar has depth 0, an outermost object or array depth 1.
+/// Parses one JSON document. A scalar has depth 0, and an outermost object or array has depth 1.
 ///
-/// One pass, which builds nothing of what is deeper than `max_depth`. Above [`MAX_DEPTH`], that is the limit.
+/// Takes one pass, and builds nothing that is deeper than `max_depth`. A `max_depth` above [`MAX_DEPTH`] counts as
+/// [`MAX_DEPTH`].
 pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let strict = Strict { levels: max_depth };
@@ -21,7 +22,7 @@ pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// Why a text is not the JSON that a client may send.
+/// Why a text isn't JSON that a client may send.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct JsonError(#[source] pub(super) serde_json::Error);
@@ -30,7 +31,7 @@ pub(super) fn duplicate<E: serde::de::Error>(key: &str) -> E {
     E::custom(format_args!("duplicate key `{}`", excerpt(key)))
 }
 
-/// Reads a value that may have this many more levels of nesting.
+/// Parses a value that may have this many more levels of nesting.
 #[derive(Clone, Copy)]
 pub(super) struct Strict {
     pub(super) levels: usize,
@@ -40,7 +41,7 @@ impl Strict {
     pub(super) fn descend<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.levels.checked_sub(1) {
             Some(levels) => Ok(Self { levels }),
-            None => Err(E::custom("nested too deep")),
+            None => Err(E::custom("nested too deeply")),
         }
     }
 }

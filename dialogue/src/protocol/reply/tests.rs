@@ -1,4 +1,4 @@
-//! What each frame of a server looks like as JSON.
+//! Tests the JSON of each frame of the server.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -68,7 +68,7 @@ fn writes_joined_with_the_wildcard_before_the_names() {
 }
 
 #[test]
-fn writes_left_with_a_reason_only_when_the_server_did_it() {
+fn writes_left_with_a_reason_only_if_the_server_removed_the_client() {
     let room_id = "chat".into();
     let left = |id, reason| {
         written(&ServerFrame::Left {
@@ -105,7 +105,7 @@ fn writes_the_short_replies() {
 }
 
 #[test]
-fn writes_rooms_with_what_is_known_of_each() {
+fn writes_rooms_with_the_fields_that_are_known() {
     let (chat, own, ada) = ("chat".into(), "own".into(), "ada".into());
     let bare = RoomSummary {
         id: &chat,
@@ -147,7 +147,7 @@ fn writes_rooms_with_what_is_known_of_each() {
 }
 
 #[test]
-fn writes_an_error_with_what_is_known_of_it() {
+fn writes_an_error_with_the_fields_that_are_known() {
     let (room_id, event) = ("chat".into(), "message".into());
     let bare = ServerFrame::error(None, ErrorCode::Internal, "oh");
     assert_eq!(
@@ -172,18 +172,18 @@ fn writes_an_error_with_what_is_known_of_it() {
         "type": "error", "id": 3, "code": "VALIDATION_FAILED", "message": "no", "roomId": "chat", "event": "message",
         "violations": [{ "path": "/text", "rule": "minLength", "message": "too short" }], "retryAfter": 2,
     });
-    assert_eq!(written(&full), expected, "a wait is rounded up");
+    assert_eq!(written(&full), expected, "the retry time is rounded up");
 }
 
 #[test]
-fn a_frame_takes_no_more_memory_than_it_is_long() {
+fn a_frame_uses_no_more_memory_than_its_length() {
     let text = ServerFrame::Pong { id: None }.encode();
     let length = text.len();
     assert_eq!(text.try_into_mut().unwrap().capacity(), length);
 }
 
 #[test]
-fn answers_a_refused_request_with_its_id_code_and_message() {
+fn answers_a_rejected_request_with_its_id_code_and_message() {
     let refused = RejectedRequest {
         id: Some(8),
         code: ErrorCode::RoomNotFound,

@@ -1,4 +1,4 @@
-//! What a client may ask: a request and its command.
+//! The requests of a client, and their commands.
 
 use serde_json::{Map, Value};
 
@@ -6,13 +6,13 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::subscriptions::SubscriptionList;
 
-/// The version of the protocol that this server speaks.
+/// The version of the protocol that this server supports.
 pub(crate) const PROTOCOL: u64 = 1;
 
 /// A client's frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
-    /// Echoed in the reply.
+    /// The reply repeats it.
     pub(crate) id: Option<i64>,
     pub(crate) command: Command,
 }
@@ -35,24 +35,24 @@ pub(crate) enum Command {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ConnectCommand {
-    /// If it is not [`PROTOCOL`], the other fields have not been read: another version may mean something else by them.
+    /// If it isn't [`PROTOCOL`], the other fields are not read, because they may mean something else in another version.
     pub(crate) protocol: u64,
-    /// Whatever the application's `authenticate` understands; `null` if absent.
+    /// Any value that the application's `authenticate` hook understands. It is `null` if the field is absent.
     pub(crate) auth: Value,
-    /// The secret by which a client shows which connection it succeeds.
+    /// The secret of an earlier connection. It shows that this connection succeeds the earlier one.
     pub(crate) resume: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct JoinCommand {
     pub(crate) room_id: RoomId,
-    /// `None`: the room's default, or what the member has already.
+    /// With `None`, a member keeps its subscriptions, and a new member gets the room's default.
     pub(crate) subscriptions: Option<SubscriptionList>,
-    /// Where the client was when it was last in the room.
+    /// The client's position when it was last in the room.
     pub(crate) since: Option<LogPosition>,
 }
 
-/// A position in a room's history.
+/// A position in a room's log.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LogPosition {
     pub(crate) epoch: String,
@@ -63,10 +63,10 @@ pub(crate) struct LogPosition {
 pub(crate) struct TriggerCommand {
     pub(crate) room_id: RoomId,
     pub(crate) event: EventName,
-    /// `null` if absent.
+    /// It is `null` if the field is absent.
     pub(crate) data: Value,
     pub(crate) meta: Option<Map<String, Value>>,
-    /// Names the event, so that a repetition is known for one. 1 to 128 bytes.
+    /// An idempotency key: the server executes a repeated trigger with the same key once. 1 to 128 bytes.
     pub(crate) key: Option<String>,
 }
 
@@ -77,12 +77,13 @@ pub(crate) struct HistoryCommand {
     pub(crate) cursor: HistoryCursor,
 }
 
-/// Which part of a history is wanted, newest first.
+/// The part of a history that the client asks for. The newest event comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HistoryCursor {
-    /// By index from the newest event, `end` not included and never below `start`. Shifts with each new event.
+    /// A range of indexes, counted from the newest event. `end` is exclusive and never below `start`. The indexes shift
+    /// with each new event.
     Index { start: u64, end: u64 },
-    /// The events before a `seq`, at most `limit` of them and at least one. Does not shift.
+    /// The events before a `seq`: at most `limit` of them, which is at least 1. They do not shift.
     Before { seq: u64, limit: u64 },
 }
 
@@ -98,14 +99,15 @@ pub(crate) struct NewRoom {
     pub(crate) max_size: Option<usize>,
 }
 
-/// A frame that is answered with an error without asking anyone.
+/// A frame that the server answers with an error at once. The answer needs no other part of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectedRequest {
-    /// The request's `id` if the frame is one JSON object with an integer there, whatever else is wrong with it.
+    /// The request's `id`. It is `Some` if the frame is one JSON object with an integer `id`, even if the rest of the
+    /// frame is wrong.
     pub(crate) id: Option<i64>,
-    /// `INVALID_REQUEST` for what is malformed; `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` and `LIMIT_EXCEEDED` for what is
-    /// well-formed and can never succeed.
+    /// `INVALID_REQUEST` for malformed requests. `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` or `LIMIT_EXCEEDED` for
+    /// well-formed requests that can never succeed.
     pub(crate) code: ErrorCode,
-    /// For people; short, whatever was sent.
+    /// A text for people. It is short, no matter what the client sent.
     pub(crate) message: String,
 }

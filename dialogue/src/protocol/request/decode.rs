@@ -1,7 +1,7 @@
-//! A text frame into the request that it is.
+//! Decodes a text frame into a request.
 //!
-//! Every field is checked here, used or not, so that whoever runs a command meets only well-formed ones: room ids and
-//! event names are such as can exist. Whether they do, and who may, is decided elsewhere.
+//! Checks every field here, even if the command does not use it. The code that runs a command therefore receives valid room ids
+//! and event names only. Other code decides whether they exist and what the client may do.
 
 use std::borrow::Cow;
 
@@ -18,22 +18,22 @@ use crate::protocol::error_code::ErrorCode;
 use crate::protocol::json::{self, Entries, excerpt};
 use crate::protocol::subscriptions::{SubscriptionList, WILDCARD};
 
-/// The longest list of subscriptions in one `join`: as many as a client may have in all by default.
+/// The longest list of subscriptions in one `join`. By default, a client may have that many in all rooms together.
 pub(super) const MAX_SUBSCRIPTIONS: usize = 1_000;
 
-/// The longest `key`, in bytes. Room for a UUID or a hash and a prefix; every key in use is remembered.
+/// The longest `key`, in bytes. It fits a UUID or a hash with a prefix. The server remembers every key in use.
 const MAX_KEY_BYTES: usize = 128;
 
-/// The longest name of a room that a client creates, in bytes. A title; every client is told it.
+/// The longest name of a room that a client creates, in bytes. It is a title, and every client receives it.
 const MAX_ROOM_NAME_BYTES: usize = 256;
 
-/// The longest description of a room that a client creates, in bytes. A paragraph; every client is told it.
+/// The longest description of a room that a client creates, in bytes. It is a paragraph, and every client receives it.
 const MAX_ROOM_DESCRIPTION_BYTES: usize = 2_048;
 
-/// How many events a page of history has when the request does not say.
+/// How many events a page of history has if the request does not specify it.
 const DEFAULT_PAGE: u64 = 50;
 
-/// Every field that some request has; others are ignored. Those of the most frequent requests come first.
+/// The fields of all requests. Other fields are ignored. The fields of the most frequent requests come first.
 const FIELDS: &[&str] = &[
     "type",
     "id",
@@ -56,7 +56,7 @@ const FIELDS: &[&str] = &[
 ];
 
 impl Request {
-    /// Reads a frame of at most `max_depth` levels, the outermost object being the first.
+    /// Decodes a frame of at most `max_depth` levels. The outermost object is the first level.
     pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Self, RejectedRequest> {
         let problem = match json::parse_object(text, max_depth, FIELDS) {
             Ok(Some(entries)) => return Self::from_entries(entries),
@@ -188,13 +188,13 @@ impl HistoryCursor {
         }
         match (before, limit) {
             (Some(_), _) if start.is_some() || end.is_some() => {
-                Err(Problem::invalid("`before` does not go with `start` or `end`"))
+                Err(Problem::invalid("`before` cannot be combined with `start` or `end`"))
             }
             (Some(seq), limit) => Ok(Self::Before {
                 seq,
                 limit: limit.unwrap_or(DEFAULT_PAGE),
             }),
-            (None, Some(_)) => Err(Problem::invalid("`limit` goes with `before` only")),
+            (None, Some(_)) => Err(Problem::invalid("`limit` requires `before`")),
             (None, None) => {
                 let (start, end) = (start.unwrap_or(0), end.unwrap_or(DEFAULT_PAGE));
                 if end < start {
@@ -234,7 +234,7 @@ fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<SubscriptionList>, Pr
     if list.len() > MAX_SUBSCRIPTIONS {
         return Err(Problem {
             code: ErrorCode::LimitExceeded,
-            message: format!("more than {MAX_SUBSCRIPTIONS} subscriptions in one request"),
+            message: format!("a request may have at most {MAX_SUBSCRIPTIONS} subscriptions"),
         });
     }
     let mut subscriptions = SubscriptionList::default();
@@ -251,7 +251,7 @@ fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<SubscriptionList>, Pr
     Ok(Some(subscriptions))
 }
 
-/// The cursor of `listRooms`: an id that a room has or had, so one that no room can have is malformed.
+/// The cursor of `listRooms`. It is the id of a room that exists or existed, so an invalid id is malformed.
 fn after(fields: &mut Fields<'_>) -> Result<Option<RoomId>, Problem> {
     match fields.optional::<String>("after")? {
         Some(id) if !RoomId::is_valid(&id) => Err(fields.malformed("after", "a room id")),
@@ -259,17 +259,17 @@ fn after(fields: &mut Fields<'_>) -> Result<Option<RoomId>, Problem> {
     }
 }
 
-/// The `id` of a frame that is an object but breaks a rule beyond syntax, such as a duplicate key or too deep nesting:
-/// the client that waits for a reply to it should not wait in vain.
+/// The `id` of a frame that is an object but breaks a rule beyond JSON's syntax. Examples are a duplicate key and deep
+/// nesting. Without the `id` in the error, the client would wait for a reply in vain.
 ///
-/// Everything else is skipped without being built, and without recursion.
+/// Skips everything else without building it and without recursion.
 fn salvage_id(text: &str) -> Option<i64> {
     #[derive(Deserialize)]
     struct Id {
         id: i64,
     }
 
-    // An array would do for serde: it takes a struct's fields in order as well.
+    // serde would also accept an array: it takes a struct's fields in order.
     if !text.trim_start().starts_with('{') {
         return None;
     }

@@ -1,6 +1,6 @@
-//! A client's requests into text frames: the other direction of `request`.
+//! Encodes a client's requests into text frames. The opposite of `decode`.
 //!
-//! What is written here is what [`Request::parse`] reads; that both agree is held by a law below.
+//! [`Request::parse`] can read everything that is written here. A property test checks that both agree.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -15,12 +15,12 @@ impl Request {
     pub(crate) fn encode(&self) -> String {
         let mut text = Vec::with_capacity(128);
         json::write(&mut text, self);
-        // serde_json writes UTF-8 only; should that ever fail, the server answers an empty frame with an error.
+        // serde_json writes UTF-8 only. If that ever failed, the server would answer the empty frame with an error.
         String::from_utf8(text).unwrap_or_default()
     }
 }
 
-/// One object, `type` and `id` first; what is absent is left out.
+/// Writes one object. `type` and `id` come first, and absent fields are left out.
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = FieldWriter(serializer.serialize_map(None)?);
@@ -127,7 +127,7 @@ impl Serialize for NewRoom {
     }
 }
 
-/// An object as it is written.
+/// An object while its fields are written.
 struct FieldWriter<M>(M);
 
 impl<M: SerializeMap> FieldWriter<M> {
@@ -135,7 +135,7 @@ impl<M: SerializeMap> FieldWriter<M> {
         self.0.serialize_entry(name, value)
     }
 
-    /// Absent is not `null`.
+    /// Leaves an absent field out. It is not written as `null`.
     fn put_some(&mut self, name: &str, value: Option<&impl Serialize>) -> Result<(), M::Error> {
         value.map_or(Ok(()), |value| self.put(name, value))
     }

@@ -1,5 +1,5 @@
-//! Takes typed fields out of a request's object. Nothing is coerced: a field is what it should be, or the request is
-//! malformed.
+//! Takes typed fields out of a request's object. Values are never converted: a field has the expected type, or the
+//! request is malformed.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::json::{Entries, EntryValue, excerpt};
 
-/// What is wrong with a request: a code and a sentence for people.
+/// Why a request is invalid: a code, and a text for people.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) code: ErrorCode,
@@ -25,12 +25,12 @@ impl Problem {
     }
 }
 
-/// The fields of an object that have not been taken yet.
+/// The remaining fields of an object.
 pub(super) struct Fields<'t> {
     entries: Entries<'t>,
-    /// Where the object is, to name its fields in messages: empty, or such as `since.`.
+    /// The path of the object, which precedes its fields' names in messages. It is empty, or for example `since.`.
     path: &'static str,
-    /// A name that no room or event can have. It is well-formed JSON, so it gives way to what is not.
+    /// The first invalid name of a room or event. A malformed field takes precedence over it.
     unknown: Option<Problem>,
 }
 
@@ -53,7 +53,7 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// The field as it is, if it is there.
+    /// The field's value, if the field is present.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.take_entry(name).map(Value::from)
     }
@@ -83,7 +83,7 @@ impl<'t> Fields<'t> {
         Problem::invalid(format!("`{}{name}` must be {expected}", self.path))
     }
 
-    /// A string of at most `max` bytes, and at least one.
+    /// A string of 1 to `max` bytes.
     pub(super) fn short_text(&mut self, name: &str, max: usize) -> Result<Option<String>, Problem> {
         match self.optional::<String>(name)? {
             Some(text) if text.is_empty() || text.len() > max => {
@@ -93,32 +93,34 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// The `roomId`. One that no room can have makes the request fail in [`finish`](Self::finish), as a room that does
-    /// not exist.
+    /// The `roomId`. With an invalid id, [`finish`](Self::finish) fails, as if the room did not exist.
     pub(super) fn room_id(&mut self) -> Result<RoomId, Problem> {
         let id: Cow<'t, str> = self.required("roomId")?;
         if !RoomId::is_valid(&id) {
-            self.note_unknown(ErrorCode::RoomNotFound, || format!("no room `{}`", excerpt(&id)));
+            self.note_unknown(ErrorCode::RoomNotFound, || {
+                format!("there is no room `{}`", excerpt(&id))
+            });
         }
         Ok(RoomId::from(&*id))
     }
 
-    /// The `event`, as [`event_name`](Self::event_name).
+    /// The `event`. See [`event_name`](Self::event_name).
     pub(super) fn event(&mut self) -> Result<EventName, Problem> {
         let name: Cow<'t, str> = self.required("event")?;
         Ok(self.event_name(&name))
     }
 
-    /// A name that no event can have makes the request fail in [`finish`](Self::finish), as an event that the room does
-    /// not have.
+    /// An event name. With an invalid name, [`finish`](Self::finish) fails, as if the room did not have the event.
     pub(super) fn event_name(&mut self, name: &str) -> EventName {
         if !EventName::is_valid(name) {
-            self.note_unknown(ErrorCode::EventNotAllowed, || format!("no event `{}`", excerpt(name)));
+            self.note_unknown(ErrorCode::EventNotAllowed, || {
+                format!("there is no event `{}`", excerpt(name))
+            });
         }
         EventName::from(name)
     }
 
-    /// Fails if one of the names taken cannot exist. To be called when all fields have been found well-formed.
+    /// Fails if one of the names was invalid. Call it once all fields have been found well-formed.
     pub(super) fn finish(self) -> Result<(), Problem> {
         self.unknown.map_or(Ok(()), Err)
     }
@@ -131,16 +133,16 @@ impl<'t> Fields<'t> {
     }
 }
 
-/// A type that a field may have.
+/// A type of field.
 pub(super) trait Field<'t>: Sized {
-    /// What the field must be, for people.
+    /// A description of this type for messages.
     const EXPECTED: &'static str;
 
     fn from_entry(entry: EntryValue<'t>) -> Option<Self>;
 }
 
 impl Field<'_> for i64 {
-    const EXPECTED: &'static str = "an integer of 64 bits";
+    const EXPECTED: &'static str = "a 64-bit integer";
 
     fn from_entry(entry: EntryValue<'_>) -> Option<Self> {
         match entry {

@@ -1,4 +1,4 @@
-//! Requests by law: what holds for any request and any bytes.
+//! Property tests of requests and of arbitrary bytes.
 
 use std::fmt::Write;
 
@@ -47,13 +47,13 @@ proptest! {
     }
 
     #[test]
-    fn a_repeated_field_is_refused((_, mut fields) in request(), which: prop::sample::Index) {
+    fn rejects_a_repeated_field((_, mut fields) in request(), which: prop::sample::Index) {
         fields.push(fields[which.index(fields.len())].clone());
         prop_assert_eq!(Request::parse(&object_text(&fields), DEPTH).unwrap_err().code, ErrorCode::InvalidRequest);
     }
 }
 
-/// A request and its fields in any order, among them some that no command knows.
+/// A request and its fields in any order, including some unknown fields.
 fn request() -> impl Strategy<Value = (Request, Vec<(String, Value)>)> {
     let unknown = prop::collection::btree_map("x[a-z]{0,4}", arbitrary::value(), 0..3);
     (any::<Option<i64>>(), command(), unknown).prop_flat_map(|(id, (command, fields), unknown)| {

@@ -1,7 +1,7 @@
-//! What a client may ask, and how a text frame becomes it.
+//! The requests of a client.
 //!
-//! Every field is checked here, used or not, so that whoever runs a command meets only well-formed ones: room ids and
-//! event names are such as can exist. Whether they do, and who may, is decided elsewhere.
+//! `command` has their types, `decode` reads them from text frames, and `encode` writes them. Neither knows which
+//! rooms and events exist, or what a client may do.
 
 mod command;
 mod decode;

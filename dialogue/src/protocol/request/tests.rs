@@ -1,4 +1,4 @@
-//! Requests by example: defaults, and a table of what is refused and how.
+//! Example-based tests of requests: defaults, and a table of invalid requests with their errors.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn refused(text: &str) -> RejectedRequest {
 }
 
 #[test]
-fn fields_that_are_absent_take_their_defaults() {
+fn absent_fields_have_their_defaults() {
     assert_eq!(
         parse(r#"{"type":"connect","protocol":1}"#),
         Command::Connect(ConnectCommand {
@@ -55,7 +55,7 @@ fn fields_that_are_absent_take_their_defaults() {
 }
 
 #[test]
-fn null_is_data_as_good_as_any() {
+fn null_is_valid_data() {
     let text = r#"{"type":"trigger","roomId":"chat","event":"wave","data":null}"#;
     assert!(matches!(
         parse(text),
@@ -65,7 +65,7 @@ fn null_is_data_as_good_as_any() {
 }
 
 #[test]
-fn another_protocol_is_told_apart_whatever_its_fields_are() {
+fn recognises_another_protocol_version_whatever_its_fields_are() {
     let text = r#"{"type":"connect","protocol":2,"resume":7,"auth":{"token":"x"}}"#;
     assert_eq!(
         parse(text),
@@ -78,7 +78,7 @@ fn another_protocol_is_told_apart_whatever_its_fields_are() {
 }
 
 #[test]
-fn the_wildcard_among_subscriptions_is_no_event_name() {
+fn the_wildcard_among_subscriptions_is_not_an_event_name() {
     let text = r#"{"type":"join","roomId":"chat","subscriptions":["b","*","a","b"]}"#;
     let Command::Join(join) = parse(text) else {
         panic!("no join");
@@ -107,7 +107,7 @@ fn a_list_of_subscriptions_is_bounded() {
     assert_eq!((refused.id, refused.code), (Some(1), ErrorCode::LimitExceeded));
 }
 
-/// For each kind of field, what it is not.
+/// For each type of field, values of other types.
 const NOT_STRINGS: &[&str] = &["null", "7", "true", "{}", "[]", r#"["chat"]"#];
 const NOT_COUNTS: &[&str] = &[
     "null",
@@ -269,7 +269,7 @@ fn a_missing_field_is_an_invalid_request_that_names_it() {
 }
 
 #[test]
-fn a_page_of_history_is_asked_for_in_one_way() {
+fn a_page_of_history_is_requested_by_index_or_by_seq_but_not_both() {
     for fields in [
         r#""start":0,"before":9"#,
         r#""end":9,"before":9"#,
@@ -350,19 +350,15 @@ fn an_event_that_cannot_exist_is_not_allowed() {
 }
 
 #[test]
-fn what_is_malformed_is_told_before_what_cannot_exist() {
+fn reports_a_malformed_field_before_an_impossible_name() {
     let text = r#"{"type":"trigger","roomId":"a b","event":"c d","meta":7}"#;
     assert_eq!(refused(text).code, ErrorCode::InvalidRequest);
     let text = r#"{"type":"trigger","roomId":"a b","event":"c d"}"#;
-    assert_eq!(
-        refused(text).code,
-        ErrorCode::RoomNotFound,
-        "the room is looked for first"
-    );
+    assert_eq!(refused(text).code, ErrorCode::RoomNotFound, "the room is checked first");
 }
 
 #[test]
-fn a_frame_that_is_no_object_is_refused() {
+fn rejects_a_frame_that_is_not_an_object() {
     for text in [
         "null",
         "[]",
@@ -380,7 +376,7 @@ fn a_frame_that_is_no_object_is_refused() {
 }
 
 #[test]
-fn an_unknown_type_is_named_in_brief() {
+fn the_error_for_an_unknown_type_names_it_briefly() {
     let refused_type = refused(r#"{"type":"shout","id":1}"#);
     assert_eq!(
         (refused_type.id, refused_type.code),
@@ -396,7 +392,7 @@ fn an_unknown_type_is_named_in_brief() {
 }
 
 #[test]
-fn depth_counts_in_the_envelope_in_data_in_meta_and_in_an_unknown_field() {
+fn depth_counts_from_the_frame_in_data_meta_and_unknown_fields() {
     let nested = |levels: usize| format!("{}{}", r#"{"a":["#.repeat(levels / 2), "]}".repeat(levels / 2));
     for field in ["data", "meta", "whatever"] {
         let frame = |inner: &str| {
@@ -431,6 +427,6 @@ fn a_duplicate_key_anywhere_is_an_invalid_request_that_keeps_its_id() {
     assert_eq!(
         refused(r#"{"type":"ping","id":1,"id":2}"#).id,
         None,
-        "neither of two ids is the id"
+        "a duplicate id counts as none"
     );
 }
