@@ -2,20 +2,20 @@
 
 use crate::protocol::CloseCode;
 
-/// Why and how a connection ends.
+/// Why and how the server closes a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Close {
-    /// What the client is told; `None` if there is nobody to tell, or it has been told.
+    /// The code that the client receives. `None` if the client is gone, or has received a close already.
     pub(crate) code: Option<CloseCode>,
     pub(crate) reason: String,
-    /// Whether what waits is sent first, or dropped.
+    /// Whether the queued frames are sent first. Otherwise, they are dropped.
     pub(crate) flush: bool,
     /// Whether the close frame is already among what waits.
     pub(crate) queued: bool,
 }
 
 impl Close {
-    /// Ends the connection once what waits has been sent.
+    /// Closes the connection once the queued frames have been sent.
     pub(crate) fn after_flush(code: CloseCode, reason: impl Into<String>) -> Self {
         Self {
             code: Some(code),
@@ -25,7 +25,7 @@ impl Close {
         }
     }
 
-    /// Ends the connection at once; what waits is dropped.
+    /// Closes the connection at once, and drops the queued frames.
     pub(crate) fn now(code: CloseCode, reason: impl Into<String>) -> Self {
         Self {
             code: Some(code),
@@ -35,7 +35,7 @@ impl Close {
         }
     }
 
-    /// Ends a connection whose other side has closed it, or is gone.
+    /// Closes a connection that the other side has closed or lost.
     pub(crate) fn quietly() -> Self {
         Self {
             code: None,

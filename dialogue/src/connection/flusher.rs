@@ -1,4 +1,5 @@
-//! Who sends what waits in outboxes: one task for many, since to wake a task for each costs about as much as to queue a frame.
+//! The tasks that send the frames in outboxes. Each task serves many outboxes, because waking a task costs about as much
+//! as queueing a frame.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,23 +16,24 @@ use tokio::task::yield_now;
 use super::close::Close;
 use super::outbox::FlushQueue;
 
-/// After how many outboxes other tasks have a turn, a fraction of a millisecond. What they queue meanwhile goes to most readers
-/// of a room with the same write, so that more turns are cheaper, not dearer.
+/// After this many outboxes, other tasks may run. That is after a fraction of a millisecond. Most readers of a room then
+/// receive the frames that those tasks queue with the same write, so yielding more often costs less, not more.
 const OUTBOXES_PER_YIELD: usize = 32;
 
-/// How much memory for waiting outboxes is kept from one turn to the next: a burst's is not.
+/// How many outboxes the task keeps memory for between two rounds. It returns the memory of a larger burst.
 const KEPT_CAPACITY: usize = 256;
 
-/// The flushers of a server: for each runtime that serves connections, as many as it has threads, so that each can be busy.
+/// The flushers of a server. Each runtime that serves connections has as many flushers as threads, so that every thread
+/// can be busy.
 #[derive(Default)]
 pub(crate) struct Flushers {
-    /// They end with the last connection of their runtime.
+    /// The queue of each flusher. A queue ends with the last connection that uses it.
     runtimes: Mutex<Vec<(runtime::Id, Vec<Weak<FlushQueue>>)>>,
     connections: AtomicUsize,
 }
 
 impl Flushers {
-    /// The flusher for a new connection. Must be called in the runtime that serves it.
+    /// The queue of the flusher for a new connection. Call it in the runtime that serves the connection.
     pub(crate) fn assign(&self) -> Arc<FlushQueue> {
         let current = Handle::current();
         let mut runtimes = self.runtimes.lock();
@@ -47,15 +49,15 @@ impl Flushers {
         queues[number].upgrade().unwrap_or_else(|| {
             let queue = Arc::new(FlushQueue::default());
             queues[number] = Arc::downgrade(&queue);
-            // Counted against the task, its many writes would seem to wait for their sockets. Nobody needs to wait for the
-            // task: what a connection still has to say, its end sends.
+            // With tokio's budget for tasks, the many writes would seem to wait for their sockets. Nothing needs to wait
+            // for this task: when a connection closes, its own task sends the remaining frames.
             current.spawn(unconstrained(run(Arc::downgrade(&queue))));
             queue
         })
     }
 }
 
-/// The task of a flusher.
+/// The task of a flusher. It ends when its queue is gone.
 async fn run(queue: Weak<FlushQueue>) {
     let mut batch = VecDeque::new();
     let mut outboxes = Vec::new();
@@ -68,7 +70,7 @@ async fn run(queue: Weak<FlushQueue>) {
             if number > 0 && number % OUTBOXES_PER_YIELD == 0 {
                 yield_now().await;
             }
-            // A stream that panics is its connection's trouble, not that of all who come after it.
+            // A panic in a stream closes that connection only. The other outboxes are still flushed.
             if catch_unwind(AssertUnwindSafe(|| outbox.send(&mut batch))).is_err() {
                 outbox.close(Close::quietly());
                 batch = VecDeque::new();
@@ -89,7 +91,7 @@ mod tests {
     use crate::connection::outbox::{Outbox, Sender};
     use crate::limits::Limits;
 
-    /// A line that takes everything, and counts it; or panics.
+    /// A sender that takes every frame and counts it, or panics.
     #[derive(Default)]
     struct Counting {
         sent: AtomicUsize,
@@ -98,7 +100,7 @@ mod tests {
 
     impl Sender for Counting {
         fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>) {
-            assert!(!self.panics, "as it is told to");
+            assert!(!self.panics, "this sender panics");
             let mut written = Written::default();
             while outbox.refill(batch, written, 64) {
                 written = Written {
@@ -117,7 +119,7 @@ mod tests {
         outbox
     }
 
-    /// Lets the flushers run until nothing waits.
+    /// Runs the flushers until all outboxes are empty.
     async fn flushed(outboxes: &[Arc<Outbox>]) {
         while outboxes.iter().any(|outbox| !outbox.queued().is_empty()) {
             yield_now().await;
@@ -141,14 +143,14 @@ mod tests {
                 .all(|outbox| outbox.push(frame()) && outbox.push(frame()))
         );
         assert_eq!(Handle::current().metrics().num_alive_tasks(), before + 1);
-        assert_eq!(sender.sent.load(Ordering::Relaxed), 0, "who queues does not send");
+        assert_eq!(sender.sent.load(Ordering::Relaxed), 0, "a push does not send");
         flushed(&outboxes).await;
         assert_eq!(sender.sent.load(Ordering::Relaxed), 2 * outboxes.len());
-        // Once all has been sent, the next frame begins anew.
+        // Once everything has been sent, the next frame starts another flush.
         assert!(outboxes[0].push(frame()));
         flushed(&outboxes).await;
         assert_eq!(sender.sent.load(Ordering::Relaxed), 2 * outboxes.len() + 1);
-        // And the task ends with the last connection.
+        // The task ends with the last connection.
         drop(outboxes);
         while Handle::current().metrics().num_alive_tasks() > before {
             yield_now().await;
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_panics_ends_its_own_connection_only() {
+    async fn a_sender_that_panics_closes_its_own_connection_only() {
         let flushers = Flushers::default();
         let (sound, broken) = (
             Arc::new(Counting::default()),
@@ -187,6 +189,10 @@ mod tests {
             });
             assert_eq!(sender.sent.load(Ordering::Relaxed), sent);
         }
-        assert_eq!(flushers.runtimes.lock().len(), 1, "what belonged to the first is gone");
+        assert_eq!(
+            flushers.runtimes.lock().len(),
+            1,
+            "the first runtime's flushers are gone"
+        );
     }
 }

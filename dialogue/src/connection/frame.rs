@@ -1,28 +1,28 @@
-//! The frames in an outbox, and the count of those that have been written.
+//! The frames in an outbox, and the number of frames that have been written.
 
 use bytes::Bytes;
 
-/// What waits to be written.
+/// A frame in an outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// The payload of a text frame, shared by all its readers.
+    /// The payload of a text frame. All its readers share it.
     Text(Bytes),
-    /// Whole frames, header included: what the protocol library writes of itself.
+    /// Complete frames with their headers. Event frames and the frames of the protocol library have this form.
     Raw(Bytes),
 }
 
 impl Frame {
-    /// The bytes to come, whichever part of the frame they are.
+    /// The frame's bytes, with or without a header.
     pub(crate) fn bytes(&self) -> &Bytes {
         let (Self::Text(bytes) | Self::Raw(bytes)) = self;
         bytes
     }
 }
 
-/// What has been written of what was taken.
+/// How many of the frames that were taken from an outbox have been written.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Written {
     pub(crate) frames: usize,
-    /// Their payloads' bytes.
+    /// The number of their payload bytes.
     pub(crate) bytes: usize,
 }

@@ -1,4 +1,4 @@
-//! Who a client is, and what `authenticate` is told and says.
+//! The identity of a client, and the input and output of the `authenticate` hook.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,23 +9,23 @@ use serde_json::Value;
 
 use crate::id::UserId;
 
-/// What a client presents when it connects: what `authenticate` decides on.
+/// The credentials that a client presents when it connects. The `authenticate` hook decides on them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// The `auth` object of the `connect` frame; `null` if there was none.
+    /// The `auth` value of the `connect` frame. It is `null` if there was none.
     pub auth: Value,
-    /// The headers of the HTTP request, `Authorization` and `Cookie` among them.
+    /// The headers of the HTTP request, including `Authorization` and `Cookie`.
     pub headers: HeaderMap,
     /// The query string of the HTTP request, without the `?`.
     pub query: Option<String>,
-    /// The address at the other end of the socket: a proxy's, where there is one. `None` if the router is mounted in a
-    /// server that does not tell (`ConnectInfo`).
+    /// The address at the other end of the socket. Behind a proxy, this is the proxy's address. It is `None` if the
+    /// router is mounted in a server that does not provide `ConnectInfo`.
     pub peer: Option<SocketAddr>,
 }
 
 impl Handshake {
-    /// What a client presents, for tests and for other transports.
+    /// Credentials with only an `auth` value, for tests and other transports.
     #[must_use]
     pub fn new(auth: Value) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Handshake {
         }
     }
 
-    /// The value of a cookie of the request.
+    /// The value of one of the request's cookies.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.headers
@@ -48,8 +48,8 @@ impl Handshake {
             .find_map(|(key, value)| (key == name).then_some(value))
     }
 
-    /// `auth.token`, or else the token of an `Authorization: Bearer` header. In that order, since a session that is renewed
-    /// brings a new `auth` with the headers of its connection's first request.
+    /// The token in `auth.token`, or else in an `Authorization: Bearer` header. `auth` comes first because a client that
+    /// renews its session sends a new `auth`, while the headers remain those of the connection's first request.
     #[must_use]
     pub fn bearer_token(&self) -> Option<&str> {
         let token = self.auth.get("token").and_then(Value::as_str);
@@ -61,7 +61,7 @@ impl Handshake {
     }
 }
 
-/// Leaves out what may be secret.
+/// Omits everything that may be secret.
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
@@ -70,7 +70,7 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// Who a client is: what `authenticate` returns.
+/// The identity of a client. `authenticate` returns it.
 ///
 /// ```
 /// use dialogue::Identity;
@@ -88,8 +88,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The user with this id: 1–128 bytes without control characters, and not `system`. Anything else is refused as if
-    /// authentication had failed.
+    /// The user with this id. An id has 1–128 bytes without control characters, and is not `system`. With any other id,
+    /// the server refuses the client as if authentication had failed.
     pub fn user(id: impl Into<UserId>) -> Self {
         Self {
             user_id: Some(id.into()),
@@ -97,7 +97,7 @@ impl Identity {
         }
     }
 
-    /// Nobody in particular: the server makes an id.
+    /// A user without an account. The server generates an id.
     pub fn anonymous() -> Self {
         Self {
             user_id: None,
@@ -107,27 +107,27 @@ impl Identity {
         }
     }
 
-    /// What is known of the user, for hooks to read with `client.claims()`. Never sent to anyone.
+    /// Claims about the user. Hooks read them with `client.claims()`. They are never sent to anyone.
     pub fn claims(mut self, claims: Value) -> Self {
         self.claims = claims;
         self
     }
 
-    /// When the session ends. At that moment the connection is closed with 4001, and the client may come back with a
-    /// fresh token. Default: never.
+    /// When the session expires. The server then closes the connection with 4001, and the client may reconnect with a new
+    /// token. By default, it never expires.
     pub fn expires_at(mut self, time: SystemTime) -> Self {
         self.expires_at = Some(time);
         self
     }
 
-    /// What the application keeps with the client, for hooks to read with `client.meta()`. Never sent to anyone.
+    /// Data that the application stores with the client. Hooks read it with `client.meta()`. It is never sent to anyone.
     pub fn meta(mut self, meta: impl Into<Value>) -> Self {
         self.meta = meta.into();
         self
     }
 }
 
-/// Leaves out the claims, which may be secret.
+/// Omits the claims, which may be secret.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
@@ -136,16 +136,16 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A hook's no, with the reason that the client is told.
+/// A hook's refusal, with a reason for the client.
 ///
-/// Any error turns into one with `?`; then the client is told nothing of it, and the error is logged.
+/// `?` turns any error into a refusal. The client then receives no details, and the server logs the error.
 pub struct Refusal {
     reason: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Refusal {
-    /// Refuses for a reason that the client may read.
+    /// Refuses with a reason that the client receives.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -153,7 +153,7 @@ impl Refusal {
         }
     }
 
-    /// Refuses for a reason that the client may read, and another that is logged.
+    /// Refuses with a reason that the client receives, and a cause that only the log contains.
     pub fn because(reason: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             reason: reason.into(),
@@ -161,13 +161,13 @@ impl Refusal {
         }
     }
 
-    /// What the client is told.
+    /// The reason that the client receives.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// What is not told to the client but logged.
+    /// The cause. It is logged, and never sent to the client.
     #[must_use]
     pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.source.as_deref()
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_client_nothing_of_an_error() {
+    fn hides_the_details_of_an_error_from_the_client() {
         let refusal = Refusal::from(std::io::Error::other("password of the database"));
         assert_eq!(refusal.to_string(), "refused");
         assert!(refusal.source().is_some());

@@ -1,6 +1,6 @@
-//! Clients: one connection each, with who it is and what waits to be sent to it.
+//! The connected clients of a server. Each client is one connection.
 //!
-//! Owns identity and the outbox. Knows no room beyond its id, and no socket.
+//! Owns a client's identity and its outbox. It knows rooms only by their ids, and no sockets.
 
 mod close;
 mod flusher;

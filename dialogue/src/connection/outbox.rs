@@ -1,7 +1,7 @@
-//! What waits to be sent to one client: a bounded queue of shared frames.
+//! The outbox of a client: a bounded queue of shared frames.
 //!
-//! Queueing never waits and never runs foreign code, so it is safe under a room's lock. Payloads are shared by all their
-//! readers. Knows no socket: a [`Sender`], which the transport makes, takes frames out.
+//! Pushing a frame never waits and runs no code of the application, so it is safe under a room's lock. All readers share
+//! the payload of a frame. An outbox knows no socket: the transport provides a [`Sender`], which takes the frames.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -17,12 +17,12 @@ use crate::protocol::CloseCode;
 
 /// The sending half of a connection.
 pub(crate) trait Sender: Send + Sync {
-    /// Sends what waits in `outbox`, as far as the socket takes it at once, and sees to it that the rest follows when the
-    /// socket takes more. Never waits. `batch` is empty, and left empty: memory to work with.
+    /// Sends the frames in `outbox` that the socket accepts now, and makes sure that the rest follows. Never waits.
+    /// `batch` is scratch memory: it is empty before and after the call.
     fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>);
 }
 
-/// A bounded queue of frames, with one line that takes them out.
+/// A bounded queue of frames, and the sender that takes them.
 pub(crate) struct Outbox {
     queue: Mutex<FrameQueue>,
     send_path: OnceLock<SendPath>,
@@ -30,7 +30,7 @@ pub(crate) struct Outbox {
     max_bytes: usize,
 }
 
-/// How what waits is sent.
+/// How the queued frames reach the socket.
 struct SendPath {
     sender: Arc<dyn Sender>,
     flush_queue: Arc<FlushQueue>,
@@ -46,20 +46,20 @@ impl Outbox {
         }
     }
 
-    /// Gives the outbox its line, and who calls for it. Once.
+    /// Sets the outbox's sender, and the queue of its flusher. Only the first call has an effect.
     pub(crate) fn attach(&self, sender: Arc<dyn Sender>, flush_queue: Arc<FlushQueue>) {
         let _ = self.send_path.set(SendPath { sender, flush_queue });
     }
 
-    /// Sends what waits. For the flusher.
+    /// Sends the queued frames. The flusher calls it.
     pub(super) fn send(self: &Arc<Self>, batch: &mut VecDeque<Frame>) {
         if let Some(send_path) = self.send_path.get() {
             Arc::clone(&send_path.sender).send(self, batch);
         }
     }
 
-    /// Queues a frame; it is sent soon. Returns false if the connection is ending, as it is from the moment that a frame
-    /// finds the queue full: the reader is too slow and is cut.
+    /// Queues a frame, which is sent soon. Returns false if the connection is closing. A frame that does not fit into the
+    /// queue closes the connection, because the client is a slow consumer.
     pub(crate) fn push(self: &Arc<Self>, frame: Frame) -> bool {
         let mut queue = self.queue.lock();
         if queue.close.is_some() {
@@ -86,7 +86,8 @@ impl Outbox {
         true
     }
 
-    /// Ends the connection. The first call decides, except that a later one may still turn a flush into an end at once.
+    /// Closes the connection. Only the first call counts, except that a later call may still turn a close after a flush
+    /// into a close at once.
     pub(crate) fn close(&self, close: Close) {
         let mut queue = self.queue.lock();
         match &queue.close {
@@ -99,7 +100,7 @@ impl Outbox {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// Ends the connection at once: what waits is dropped, and `farewell` sent instead if the reader takes it.
+    /// Closes the connection at once. Drops the queued frames, and sends `last_frames` instead if the client still reads.
     pub(crate) fn abort(&self, code: CloseCode, reason: &str, last_frames: impl IntoIterator<Item = Frame>) {
         let mut queue = self.queue.lock();
         if queue.is_aborted() {
@@ -115,17 +116,17 @@ impl Outbox {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// Whether the connection is ending.
+    /// Whether the connection is closing.
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.lock().close.is_some()
     }
 
-    /// Why and how the connection is ending, if it is.
+    /// Why and how the connection is closing, if it is.
     pub(crate) fn ending(&self) -> Option<Close> {
         self.queue.lock().close.clone()
     }
 
-    /// Waits until the connection is ending. For one waiter.
+    /// Waits until the connection is closing. Supports one waiter.
     pub(crate) async fn closed(&self) {
         std::future::poll_fn(|context| {
             let mut queue = self.queue.lock();
@@ -138,8 +139,8 @@ impl Outbox {
         .await;
     }
 
-    /// Waits until a reply of `bytes` fits behind what waits, with as much to spare as waits before it. For one waiter, who
-    /// waits for the end of the connection too.
+    /// Waits until a reply of `bytes` fits into the queue, and the space left over is at least as large as the current
+    /// queue. Supports one waiter, which must also wait for the connection's close.
     pub(crate) async fn wait_for_space(&self, bytes: usize) {
         let enough = self.max_bytes.saturating_sub(bytes) / 2;
         std::future::poll_fn(|context| {
@@ -153,12 +154,12 @@ impl Outbox {
         .await;
     }
 
-    /// Waits until the connection is ending. For the line.
+    /// Waits until the connection is closing. For the sender.
     pub(crate) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_end(context, |queue| queue.close.is_some())
     }
 
-    /// Waits until the connection is to end without sending what waits. For who has the line.
+    /// Waits until the connection is closing without a flush. For the holder of the socket.
     pub(crate) fn poll_aborted(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_end(context, FrameQueue::is_aborted)
     }
@@ -172,9 +173,9 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Notes that some of what was taken before has been written, and moves what waits into `batch` if that is empty, at
-    /// most `max` frames. Returns whether there is something to send; if not, whoever queues the next frame has it sent.
-    /// Nothing is to be sent any more once the connection is cut. For the line.
+    /// Records how much of the taken frames has been written. If `batch` is empty, moves at most `max` queued frames into
+    /// it. Returns whether there is anything to send. If not, the next push starts another flush. Once the connection is
+    /// aborted, nothing may be sent. For the sender.
     pub(crate) fn refill(&self, batch: &mut VecDeque<Frame>, written: Written, max: usize) -> bool {
         let mut queue = self.queue.lock();
         let space_waiter = queue.record_written(written);
@@ -188,8 +189,8 @@ impl Outbox {
         more
     }
 
-    /// Moves what waits into `batch`, at most `max` frames, after a cut too; tells the close that is to be said if nothing
-    /// does. For the end of a connection that has been closed.
+    /// Moves at most `max` remaining frames into `batch`, even if the connection is aborted. Returns the close to send if
+    /// there are no frames left. For the end of a closed connection.
     pub(crate) fn take_remaining(&self, batch: &mut VecDeque<Frame>, max: usize) -> Option<Close> {
         let mut queue = self.queue.lock();
         queue.take(batch, max);
@@ -198,12 +199,12 @@ impl Outbox {
             .then(|| queue.close.clone().unwrap_or_else(Close::quietly))
     }
 
-    /// Whether the connection is to end without sending what waits.
+    /// Whether the connection is closing without a flush.
     pub(crate) fn is_aborted(&self) -> bool {
         self.queue.lock().is_aborted()
     }
 
-    /// What waits, for tests that ask where it is in memory.
+    /// The queued frames, for tests that compare their addresses.
     #[cfg(test)]
     pub(crate) fn queued(&self) -> Vec<Frame> {
         self.queue.lock().frames.iter().cloned().collect()
@@ -218,9 +219,9 @@ impl std::fmt::Debug for Outbox {
     }
 }
 
-/// Has a task send from the outboxes in which something waits. The task lasts as long as the flusher.
+/// The outboxes that have frames to send, for the task of one flusher. The task ends with this queue.
 ///
-/// An outbox stays in line while it waits for its turn, so that what is queued meanwhile goes with the same write.
+/// An outbox stays in the queue until its turn, so the frames that are pushed in the meantime leave with the same write.
 #[derive(Default)]
 pub(crate) struct FlushQueue {
     pending: Mutex<PendingFlushes>,
@@ -229,12 +230,12 @@ pub(crate) struct FlushQueue {
 #[derive(Default)]
 struct PendingFlushes {
     outboxes: Vec<Arc<Outbox>>,
-    /// The task, if it waits for outboxes.
+    /// The waker of the task while it waits for outboxes.
     task: Option<Waker>,
 }
 
 impl FlushQueue {
-    /// Has an outbox sent from.
+    /// Adds an outbox that has frames to send.
     fn add(&self, outbox: Arc<Outbox>) {
         let mut pending = self.pending.lock();
         pending.outboxes.push(outbox);
@@ -245,7 +246,7 @@ impl FlushQueue {
         }
     }
 
-    /// Takes all that wait into `outboxes`, which is empty.
+    /// Takes all outboxes in the queue. `outboxes` must be empty.
     pub(super) fn poll_take(&self, outboxes: &mut Vec<Arc<Outbox>>, context: &mut Context<'_>) -> Poll<()> {
         let mut pending = self.pending.lock();
         if pending.outboxes.is_empty() {
@@ -259,7 +260,7 @@ impl FlushQueue {
 
 impl Drop for FlushQueue {
     fn drop(&mut self) {
-        // So that it sees the end.
+        // Wakes the task so that it notices the end.
         if let Some(task) = self.pending.get_mut().task.take() {
             task.wake();
         }

@@ -1,6 +1,6 @@
-//! The queue inside an outbox: its frames, its close, and the tasks that wait for either.
+//! The queue inside an outbox: its frames, its close, and the tasks that wait for them.
 //!
-//! Knows no lock and no limit: the outbox has both.
+//! Knows no lock and no limit. The outbox has both.
 
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
@@ -11,16 +11,16 @@ use super::frame::{Frame, Written};
 #[derive(Debug, Default)]
 pub(super) struct FrameQueue {
     pub(super) frames: VecDeque<Frame>,
-    /// Bytes of `frames` and of what the line has taken and not yet written.
+    /// The bytes in `frames`, and in the taken frames that have not been written yet.
     pub(super) bytes: usize,
-    /// Frames that the line has taken and not yet written.
+    /// The number of taken frames that have not been written yet.
     pub(super) taken: usize,
-    /// Somebody sends what waits, or is about to: nobody else needs to.
+    /// Whether a flush is running or scheduled, so that no other is needed.
     pub(super) flushing: bool,
     pub(super) close: Option<Close>,
     pub(super) sender_waiter: Option<Waker>,
     pub(super) close_waiter: Option<Waker>,
-    /// Waits until less waits.
+    /// Waits for space in the queue.
     pub(super) space_waiter: Option<Waker>,
 }
 
@@ -29,7 +29,7 @@ impl FrameQueue {
         self.close.as_ref().is_some_and(|close| !close.flush)
     }
 
-    /// Notes what has been written, and returns whom to tell that less waits now.
+    /// Records how much has been written. Returns the task that waits for space.
     pub(super) fn record_written(&mut self, written: Written) -> Option<Waker> {
         self.taken = self.taken.saturating_sub(written.frames);
         self.bytes = self.bytes.saturating_sub(written.bytes);
@@ -42,10 +42,10 @@ impl FrameQueue {
 
     pub(super) fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
         let count = self.frames.len().min(max);
-        // Mostly one or none, for which `drain` takes longer.
+        // There are mostly one or no frames, for which `drain` takes longer.
         batch.extend(std::iter::from_fn(|| self.frames.pop_front()).take(count));
         self.taken += count;
-        // Memory that a burst took is not kept while idle.
+        // An idle queue does not keep the memory of a burst.
         if self.frames.is_empty() && self.frames.capacity() > 8 {
             self.frames = VecDeque::new();
         }

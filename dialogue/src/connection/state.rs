@@ -1,4 +1,4 @@
-//! What the server keeps of one connected client.
+//! The server's state of one connected client.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use super::outbox::Outbox;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::serial::SerialQueue;
 
-/// Names a client within this process, in the maps of rooms: cheaper to hash than its id.
+/// Identifies a client within this process. Rooms use it as a key because hashing it is cheaper than hashing the client's
+/// id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ClientKey(pub(crate) u64);
 
-/// One connected client. Rooms hold it as the place to send to; the handle that users get points to it.
+/// One connected client. Rooms send to it, and the application's handles point to it.
 #[derive(Debug)]
 pub(crate) struct ClientState {
     pub(crate) key: ClientKey,
@@ -25,19 +26,19 @@ pub(crate) struct ClientState {
     pub(crate) user_id: UserId,
     pub(crate) meta: Value,
     pub(crate) session: Mutex<AuthSession>,
-    /// The secret by which the client's next connection shows that it succeeds this one.
+    /// The secret that the client's next connection presents to succeed this one.
     pub(crate) resume: Mutex<String>,
-    /// Whether the server made the user id, so that only a successor can have it again.
+    /// Whether the server generated the user id. Then, only a successor may have the same id.
     pub(crate) anonymous: bool,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) membership: Mutex<Membership>,
-    /// Set once the client has left its rooms and is forgotten.
+    /// Set once the client has left its rooms and the server has forgotten it.
     pub(crate) departed: SetOnce<()>,
-    /// Runs this client's notification hooks one after another, in the order of what they tell of.
+    /// Runs this client's notification hooks one after another, in the order of their events.
     pub(crate) hooks: SerialQueue,
 }
 
-/// What a fresh `connect` on a live connection replaces.
+/// The part of a client that a later `connect` on the same connection replaces.
 #[derive(Clone)]
 pub(crate) struct AuthSession {
     pub(crate) auth: Arc<Value>,
@@ -45,7 +46,7 @@ pub(crate) struct AuthSession {
     pub(crate) expires_at: Option<Instant>,
 }
 
-/// Leaves out what may be secret.
+/// Omits everything that may be secret.
 impl std::fmt::Debug for AuthSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuthSession")
@@ -54,18 +55,18 @@ impl std::fmt::Debug for AuthSession {
     }
 }
 
-/// The rooms a client is in. Locked inside a room's lock, never the other way about.
+/// The rooms that a client is in. Lock it inside a room's lock, and never the other way round.
 #[derive(Debug, Default)]
 pub(crate) struct Membership {
-    /// For each room, how many subscriptions the client holds there.
+    /// The number of the client's subscriptions in each room.
     rooms: HashMap<RoomId, usize>,
     subscriptions: usize,
-    /// Set once, when the connection ends: from then on no room takes the client.
+    /// Set once, when the connection ends. From then on, no room accepts the client.
     gone: bool,
 }
 
 impl Membership {
-    /// Notes that the client is in `room`. False if the client is gone, and then nothing is noted.
+    /// Records that the client is in `room`. Returns false and records nothing if the client is gone.
     pub(crate) fn enter(&mut self, room: &RoomId, subscriptions: usize) -> bool {
         if self.gone {
             return false;
@@ -75,14 +76,14 @@ impl Membership {
         true
     }
 
-    /// Notes that the client is no longer in `room`.
+    /// Records that the client is no longer in `room`.
     pub(crate) fn exit(&mut self, room: &str) {
         if let Some(subscriptions) = self.rooms.remove(room) {
             self.subscriptions -= subscriptions;
         }
     }
 
-    /// Notes how many subscriptions the client holds in a room that it is in.
+    /// Records the number of the client's subscriptions in a room that it is in.
     pub(crate) fn set_subscriptions(&mut self, room: &str, count: usize) {
         if let Some(held) = self.rooms.get_mut(room) {
             self.subscriptions = self.subscriptions - *held + count;
@@ -90,12 +91,12 @@ impl Membership {
         }
     }
 
-    /// Marks the client as gone: no room takes it from now on. Returns whether it was not gone before.
+    /// Marks the client as gone, so that no room accepts it any more. Returns false if it was gone already.
     pub(crate) fn end(&mut self) -> bool {
         !std::mem::replace(&mut self.gone, true)
     }
 
-    /// How many subscriptions the client holds outside `room`.
+    /// The number of the client's subscriptions outside `room`.
     pub(crate) fn subscriptions_besides(&self, room: &str) -> usize {
         self.subscriptions - self.rooms.get(room).copied().unwrap_or(0)
     }
@@ -118,7 +119,7 @@ impl Membership {
 }
 
 impl ClientState {
-    /// Ends the connection. What is due to be sent is sent first if `close` says so.
+    /// Closes the connection. The queued frames are sent first if `close` says so.
     pub(crate) fn close(&self, close: Close) {
         self.outbox.close(close);
     }
@@ -129,11 +130,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_no_room_once_it_is_gone() {
+    fn accepts_no_room_once_the_client_is_gone() {
         let mut membership = Membership::default();
         assert!(membership.enter(&RoomId::from("a"), 1));
         assert!(membership.end());
-        assert!(!membership.end(), "only the first end is one");
+        assert!(!membership.end(), "only the first call ends the membership");
         assert!(!membership.enter(&RoomId::from("b"), 1));
         assert_eq!(membership.rooms(), [RoomId::from("a")]);
     }

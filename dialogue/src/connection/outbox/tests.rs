@@ -1,4 +1,4 @@
-//! The limits of the queue, and both ways in which it is closed.
+//! Tests the limits of the queue, and closing with and without a flush.
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ fn text(payload: &'static [u8]) -> Frame {
     Frame::Text(Bytes::from_static(payload))
 }
 
-/// Takes what waits, as a line does.
+/// Takes the queued frames, as a sender does.
 fn take(outbox: &Outbox) -> VecDeque<Frame> {
     let mut batch = VecDeque::new();
     let more = outbox.refill(&mut batch, Written::default(), 64);
@@ -24,7 +24,7 @@ fn take(outbox: &Outbox) -> VecDeque<Frame> {
     batch
 }
 
-/// Takes what waits, as the end of a connection does, until there is only the close.
+/// Takes the queued frames up to the close, as the end of a connection does.
 fn last(outbox: &Outbox) -> (VecDeque<Frame>, Close) {
     let (mut all, mut batch) = (VecDeque::new(), VecDeque::new());
     loop {
@@ -36,19 +36,19 @@ fn last(outbox: &Outbox) -> (VecDeque<Frame>, Close) {
 }
 
 #[test]
-fn cuts_a_reader_whose_queue_is_full_of_frames() {
+fn closes_a_connection_whose_queue_is_full_of_frames() {
     let outbox = outbox(2, 1000);
     assert!(outbox.push(text(b"a")));
     assert!(outbox.push(text(b"b")));
     assert!(!outbox.push(text(b"c")));
-    assert!(take(&outbox).is_empty(), "what waited is dropped");
+    assert!(take(&outbox).is_empty(), "the queued frames are dropped");
     let (waiting, close) = last(&outbox);
     assert!(waiting.is_empty());
     assert_eq!(close.code, Some(CloseCode::SlowConsumer));
 }
 
 #[test]
-fn cuts_a_reader_whose_queue_is_full_of_bytes() {
+fn closes_a_connection_whose_queue_is_full_of_bytes() {
     let outbox = outbox(100, 10);
     assert!(outbox.push(text(b"0123456789")));
     assert!(!outbox.push(text(b"a")));
@@ -56,7 +56,7 @@ fn cuts_a_reader_whose_queue_is_full_of_bytes() {
 }
 
 #[test]
-fn counts_frames_that_are_taken_until_they_are_written() {
+fn counts_taken_frames_until_they_are_written() {
     let outbox = outbox(2, 10);
     outbox.push(text(b"12345"));
     outbox.push(text(b"12345"));
@@ -66,38 +66,41 @@ fn counts_frames_that_are_taken_until_they_are_written() {
     assert!(outbox.push(text(b"12345")));
     assert_eq!(take(&outbox).len(), 1);
     assert!(outbox.push(text(b"12345")));
-    assert!(!outbox.push(text(b"1")), "five taken and five queued bytes are ten");
+    assert!(
+        !outbox.push(text(b"1")),
+        "five taken bytes and five queued bytes fill the queue"
+    );
 }
 
 #[test]
-fn flushes_before_a_polite_close_and_not_before_a_cut() {
-    let polite = outbox(10, 100);
-    polite.push(text(b"a"));
-    polite.close(Close::after_flush(CloseCode::Restarting, ""));
-    assert!(!polite.push(text(b"late")));
-    let (waiting, _) = last(&polite);
+fn flushes_before_a_close_after_flush_but_not_before_a_close_at_once() {
+    let flushed = outbox(10, 100);
+    flushed.push(text(b"a"));
+    flushed.close(Close::after_flush(CloseCode::Restarting, ""));
+    assert!(!flushed.push(text(b"late")));
+    let (waiting, _) = last(&flushed);
     assert_eq!(waiting, [text(b"a")]);
 
-    let cut = outbox(10, 100);
-    cut.push(text(b"a"));
-    cut.close(Close::now(CloseCode::Disconnected, ""));
-    let (waiting, _) = last(&cut);
+    let aborted = outbox(10, 100);
+    aborted.push(text(b"a"));
+    aborted.close(Close::now(CloseCode::Disconnected, ""));
+    let (waiting, _) = last(&aborted);
     assert!(waiting.is_empty());
 }
 
 #[test]
-fn a_cut_drops_what_waits_and_says_farewell() {
+fn an_abort_drops_queued_frames_and_sends_the_last_frames() {
     let outbox = outbox(10, 100);
     outbox.push(text(b"waiting"));
-    outbox.abort(CloseCode::Disconnected, "", [text(b"farewell")]);
-    assert!(take(&outbox).is_empty(), "a line sends nothing after a cut");
-    let (said, close) = last(&outbox);
-    assert_eq!(said, [text(b"farewell")]);
+    outbox.abort(CloseCode::Disconnected, "", [text(b"last")]);
+    assert!(take(&outbox).is_empty(), "a sender sends nothing after an abort");
+    let (sent, close) = last(&outbox);
+    assert_eq!(sent, [text(b"last")]);
     assert_eq!(close.code, Some(CloseCode::Disconnected));
 }
 
 #[test]
-fn an_end_at_once_overrides_a_flush_but_nothing_overrides_it() {
+fn a_close_at_once_overrides_a_flush_but_nothing_overrides_it() {
     let outbox = outbox(10, 100);
     outbox.push(text(b"a"));
     outbox.close(Close::after_flush(CloseCode::Restarting, ""));
