@@ -1,6 +1,6 @@
-//! The only place that knows sockets: HTTP up to the upgrade, and the WebSocket after it.
+//! The only module that uses sockets: HTTP up to the upgrade, and the WebSocket after it.
 //!
-//! [`http`] listens, answers requests, upgrades connections and drains; [`socket`] carries one client's messages.
+//! [`http`] listens, answers requests and upgrades connections. [`socket`] reads and writes one client's messages.
 
 mod http;
 mod socket;

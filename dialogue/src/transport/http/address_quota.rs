@@ -1,4 +1,4 @@
-//! How many connections each address may have at once.
+//! The limit on the connections of each network address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// How many connections each address has.
+/// The number of connections of each address.
 #[derive(Debug, Default)]
 pub(super) struct AddressQuota(Mutex<HashMap<IpAddr, usize>>);
 
-/// One connection's place in the count of its address.
+/// One connection in the count of its address. Dropping it frees the place.
 pub(super) struct AddressSlot {
     addresses: Arc<AddressQuota>,
     address: IpAddr,

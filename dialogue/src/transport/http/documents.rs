@@ -1,4 +1,4 @@
-//! Documents that the server publishes beside the socket.
+//! The documents that the server publishes besides the socket.
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -9,8 +9,8 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-/// Answers GET and HEAD with a document, which may be kept but is asked for again each time: `304` tells who has it that
-/// it is still the same. Pages of every origin may read it.
+/// Answers GET and HEAD requests with a document. Clients may cache it, but must ask each time whether it has changed;
+/// `304` means that it has not. Pages of all origins may read it.
 pub(super) fn document<S>(content_type: &'static str, body: impl Into<Bytes>) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -36,7 +36,7 @@ fn answer(headers: &HeaderMap, content_type: &'static str, etag: &str, body: &By
     (common, of_body, body.clone()).into_response()
 }
 
-/// Whether whoever asks has the document with this tag already.
+/// Whether the client already has the document with this tag.
 fn has(headers: &HeaderMap, etag: &str) -> bool {
     headers
         .get_all(IF_NONE_MATCH)

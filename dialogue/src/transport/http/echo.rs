@@ -1,4 +1,4 @@
-//! A WebSocket that sends back what it is sent: the transport without Dialogue's protocol, for conformance suites.
+//! A WebSocket that echoes every message. Conformance suites use it to test the transport without Dialogue's protocol.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -13,10 +13,10 @@ use crate::protocol::Header;
 use crate::transport::socket::duplex;
 use crate::transport::socket::message_reader::{InboundMessage, MessageReader};
 
-/// The first byte of a binary frame that is a whole message.
+/// The first byte of a binary frame that is a complete message.
 const WHOLE_BINARY: u8 = 0x82;
 
-/// The echo at every path.
+/// Serves the echo at every path.
 pub(crate) fn router(limits: Limits) -> axum::Router {
     axum::Router::new().fallback(any(upgrade)).with_state(limits)
 }
@@ -47,7 +47,7 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
     switching
 }
 
-/// A message as it is sent back; `None` for pings and pongs.
+/// The frame that echoes a message. `None` for pings and pongs.
 fn echoed(message: InboundMessage) -> Option<Frame> {
     match message {
         InboundMessage::Text(text) => Some(Frame::Text(text.into())),

@@ -1,4 +1,4 @@
-//! The opening handshake of a WebSocket (RFC 6455, section 4.2): what a request must look like, and the answer.
+//! The opening handshake of a WebSocket (RFC 6455, section 4.2): checks the request and answers it.
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -10,10 +10,10 @@ const KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
 const ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 
-/// Why a request does not open a WebSocket, as a response.
+/// The response to a request that cannot open a WebSocket.
 type HandshakeRejection = (StatusCode, HeaderMap, &'static str);
 
-/// The response that opens a WebSocket, if the request asks for one properly.
+/// The response that opens a WebSocket, if the request is valid.
 pub(super) fn answer(request: &Request) -> Result<Response, HandshakeRejection> {
     let accept = accept_key(request)?;
     let headers = [
@@ -24,22 +24,26 @@ pub(super) fn answer(request: &Request) -> Result<Response, HandshakeRejection> 
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }
 
-/// Checks the request and answers its key.
+/// Checks the request, and computes the answer to its key.
 fn accept_key(request: &Request) -> Result<HeaderValue, HandshakeRejection> {
     let reject = |status, reason| Err((status, HeaderMap::new(), reason));
     if request.method() != Method::GET {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
-        return Err((StatusCode::METHOD_NOT_ALLOWED, headers, "a WebSocket is opened by GET"));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, headers, "open a WebSocket with GET"));
     }
     if request.version() != Version::HTTP_11 {
-        return reject(StatusCode::BAD_REQUEST, "a WebSocket is opened over HTTP/1.1");
+        return reject(StatusCode::BAD_REQUEST, "open a WebSocket over HTTP/1.1");
     }
     let headers = request.headers();
     if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
         let mut headers = HeaderMap::new();
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return Err((StatusCode::UPGRADE_REQUIRED, headers, "this is a WebSocket's address"));
+        return Err((
+            StatusCode::UPGRADE_REQUIRED,
+            headers,
+            "this address is a WebSocket; send an upgrade request",
+        ));
     }
     if headers.get(VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
         let mut headers = HeaderMap::new();
@@ -47,23 +51,23 @@ fn accept_key(request: &Request) -> Result<HeaderValue, HandshakeRejection> {
         return Err((
             StatusCode::UPGRADE_REQUIRED,
             headers,
-            "only WebSocket version 13 is spoken",
+            "only WebSocket version 13 is supported",
         ));
     }
     let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     let base64 = base64::engine::general_purpose::STANDARD;
     if base64.decode(key).map(|key| key.len()) != Ok(16) {
-        return reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64");
+        return reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64");
     }
     let mut hash = sha1_smol::Sha1::from(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     match HeaderValue::from_str(&base64.encode(hash.digest().bytes())) {
         Ok(accept) => Ok(accept),
-        Err(_) => reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be answered"),
+        Err(_) => reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is invalid"),
     }
 }
 
-/// Whether a header's comma-separated list has a token, in any case.
+/// Whether a header's comma-separated list contains a token, in any case.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
         .get_all(name)

@@ -1,4 +1,4 @@
-//! HTTP: the accept loop and the drain, the router, the WebSocket handshake, and published documents.
+//! HTTP: the accept loop, the router, the WebSocket handshake, and the published documents.
 
 mod address_quota;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
-//! The socket of an upgraded connection itself, without what HTTP needed around it.
+//! The socket of an upgraded connection, without the wrappers that HTTP needed.
 //!
-//! The HTTP library hands an upgraded connection over behind a pointer to a trait and with a lock around its halves: for each
-//! frame of each reader that is a walk through memory that is cold by then.
+//! The HTTP library hands over an upgraded connection behind a trait object, and splitting it adds a lock. Every frame to
+//! every reader would have to go through memory that has left the cache by then.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::stall::MonitoredSocket;
 use crate::transport::socket::prefix::Prefix;
 
-/// The halves of the socket, if it is one of the serve loop's: a server that the router is mounted in has its own.
+/// The halves of the socket, if this server accepted it. If the router is mounted in another server, the socket has
+/// another type.
 pub(super) fn halves(upgraded: Upgraded) -> Result<(RawReader, OwnedWriteHalf), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<MonitoredSocket<TcpStream>>>()?;
     let (socket, writing) = parts.io.into_inner().into_inner().into_split();
@@ -24,10 +25,10 @@ pub(super) fn halves(upgraded: Upgraded) -> Result<(RawReader, OwnedWriteHalf), 
     Ok((RawReader { prefix, socket }, writing))
 }
 
-/// What a client sends, from the first byte behind its request on.
+/// Reads the bytes that a client sends after its request.
 #[derive(Debug)]
 pub(super) struct RawReader {
-    /// What was read with the request.
+    /// The bytes that were read together with the request.
     prefix: Prefix,
     socket: OwnedReadHalf,
 }

@@ -1,4 +1,4 @@
-//! The routes of a server: the WebSocket, readiness, and published documents.
+//! The routes of a server: the WebSocket, readiness, and the published documents.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use super::upgrade::{RouterState, upgrade};
 use crate::contract;
 use crate::runtime::Dialogue;
 
-/// The client for browsers and Node, as the npm package has it.
+/// The client for browsers and Node. The npm package has the same file.
 const CLIENT_JS: &str = include_str!("../../../npm/client.js");
 
-/// Where that finds the socket, on the origin of its page, unless it is told.
+/// The client's default path to the socket, on the origin of its page.
 const DEFAULT_SOCKET_PATH: &str = "\"/dialogue/ws\"";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 impl Dialogue {
-    /// The routes of this server, to be served alone or merged into the application's own `axum::Router`:
+    /// The routes of this server. Serve them alone, or merge them into the application's own `axum::Router`:
     ///
-    /// - `GET {base}/ws`: the WebSocket, `/dialogue/ws` by default;
-    /// - `GET {base}/ready`: 200 while the server takes connections, 503 once it is stopping;
-    /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript);
-    /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi);
-    /// - `GET {base}/client.js`: the client for browsers and Node, an ES module without dependencies, which connects to
-    ///   `{base}/ws` by itself;
-    /// - `{base}/inspect` and what is under it, if the builder turned the inspector on.
+    /// - `GET {base}/ws`: the WebSocket, by default `/dialogue/ws`.
+    /// - `GET {base}/ready`: 200 while the server accepts connections, and 503 once it is stopping.
+    /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript).
+    /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi).
+    /// - `GET {base}/client.js`: the client for browsers and Node. It is an ES module without dependencies, and connects
+    ///   to `{base}/ws` by default.
+    /// - `{base}/inspect` and the paths below it, if the builder enabled the inspector.
     ///
     /// ```no_run
     /// use axum::{Router, routing::get};
@@ -44,14 +44,14 @@ impl Dialogue {
     /// # }
     /// ```
     ///
-    /// Under `axum::serve`, use `into_make_service_with_connect_info::<SocketAddr>()` so that `authenticate` is told the
-    /// peer's address; and call [`stop`](Dialogue::stop) before the process ends. [`serve_router`](Dialogue::serve_router)
-    /// does both, and adds the deadline for headers that `axum::serve` has not.
+    /// With `axum::serve`, use `into_make_service_with_connect_info::<SocketAddr>()`, so that `authenticate` receives the
+    /// peer's address. Also call [`stop`](Dialogue::stop) before the process ends.
+    /// [`serve_router`](Dialogue::serve_router) does both, and adds the deadline for headers that `axum::serve` lacks.
     pub fn router(&self) -> axum::Router {
         let base = &self.core.http.base_path;
         let contract = &self.core.contract.contract;
         let types = document("text/plain; charset=utf-8", contract::typescript(contract));
-        // A base path has no character that would end the text.
+        // A base path has no character that would end the string.
         let client = CLIENT_JS.replace(DEFAULT_SOCKET_PATH, &format!("\"{base}/ws\""));
         let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
         let router = axum::Router::new()

@@ -1,4 +1,4 @@
-//! Listening, and the end of it: the accept loop, signals and the drain.
+//! Listens on an address, accepts connections, serves HTTP on them, and stops on a signal.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -24,37 +24,39 @@ use super::upgrade::AcceptedAt;
 use crate::error::Error;
 use crate::runtime::{Core, Dialogue};
 
-/// The pause after the system had no more file descriptors: clients that are in stay, and some may leave.
+/// How long the accept loop pauses when the system has run out of file descriptors. Connected clients stay, and some may
+/// disconnect in the meantime.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections may wait to be accepted. When a server restarts, all its clients come back within a second or two;
-/// whoever finds no place tries again only after a second. The system may allow less.
+/// How many connections may wait to be accepted. When a server restarts, all its clients reconnect within a second or
+/// two. A client that finds the backlog full retries only after a second. The system may have a lower limit.
 const BACKLOG: u32 = 4096;
 
-/// How long a response waits for a client that reads nothing of it, as long as the server is not stopping. A browser stops
-/// reading, too, when what it plays is paused.
+/// How long a response waits for a client that does not read, unless the server is stopping. A browser also stops reading
+/// while the media that it plays is paused.
 pub(in crate::transport) const HTTP_WRITE_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Dialogue {
-    /// Listens on an address in the background and returns the address that was bound, which tells the port where 0 was
-    /// asked for.
+    /// Listens on an address in the background. Returns the bound address, which has the actual port if port 0 was
+    /// requested.
     ///
     /// # Errors
     ///
-    /// [`Error::Bind`] if the address cannot be listened on, [`Error::Stopped`] after [`stop`](Self::stop).
+    /// [`Error::Bind`] if the server cannot listen on the address. [`Error::Stopped`] after [`stop`](Self::stop).
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it listens or it does not; there is nothing in between.
+    /// If the future is dropped, the server either listens or does not. There is no state in between.
     pub async fn start(&self, address: impl Into<SocketAddr>) -> Result<SocketAddr, Error> {
         self.start_router(address, self.router()).await
     }
 
-    /// The same with the application's own routes: `app` should have [`router()`](Self::router) merged into it.
+    /// Does the same as [`start`](Self::start) for an application with its own routes. Merge [`router()`](Self::router)
+    /// into `app`.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// The same as [`start`](Self::start).
     pub async fn start_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<SocketAddr, Error> {
         if self.core.lifecycle.is_stopping() {
             return Err(Error::Stopped);
@@ -71,32 +73,33 @@ impl Dialogue {
         Ok(bound)
     }
 
-    /// Listens on an address until SIGTERM or Ctrl-C, then drains as [`stop`](Self::stop) does. A second signal ends the
-    /// drain at once.
+    /// Listens on an address until SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. A second
+    /// signal ends the shutdown at once.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start) and [`stop`](Self::stop).
+    /// The same as [`start`](Self::start) and [`stop`](Self::stop).
     pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<(), Error> {
         self.serve_router(address, self.router()).await
     }
 
-    /// The same with the application's own routes: `app` should have [`router()`](Self::router) merged into it.
+    /// Does the same as [`serve`](Self::serve) for an application with its own routes. Merge [`router()`](Self::router)
+    /// into `app`.
     ///
     /// # Errors
     ///
-    /// As [`serve`](Self::serve).
+    /// The same as [`serve`](Self::serve).
     pub async fn serve_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<(), Error> {
         self.start_router(address, app).await?;
         self.stop_on_signal().await
     }
 
-    /// Waits for SIGTERM or Ctrl-C, then drains as [`stop`](Self::stop) does; a second signal ends the drain at once. What
-    /// [`serve`](Self::serve) does after [`start`](Self::start).
+    /// Waits for SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. A second signal ends the
+    /// shutdown at once. [`serve`](Self::serve) calls it after [`start`](Self::start).
     ///
-    /// Signals are listened for from the call on (on systems other than Unix, from the first time that the future is polled),
-    /// and no longer end the process by themselves. So call it before you tell anybody that the server runs, and await what it
-    /// returns after:
+    /// The call itself registers for the signals, which no longer end the process from then on. On systems other than
+    /// Unix, the first poll of the future does. Therefore, call it before you announce that the server is running, and
+    /// await the returned future afterwards:
     ///
     /// ```no_run
     /// # async fn example(dialogue: dialogue::Dialogue) -> Result<(), Box<dyn std::error::Error>> {
@@ -110,7 +113,7 @@ impl Dialogue {
     ///
     /// # Errors
     ///
-    /// As [`stop`](Self::stop), and [`Error::Io`] if signals cannot be listened for.
+    /// The same as [`stop`](Self::stop), and [`Error::Io`] if the signals cannot be registered.
     pub fn stop_on_signal(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
         let (dialogue, signals) = (self.clone(), Signals::new());
         async move { dialogue.stop_at_next(signals?).await }
@@ -119,7 +122,7 @@ impl Dialogue {
     async fn stop_at_next(&self, mut signals: Signals) -> Result<(), Error> {
         tokio::select! {
             () = signals.next() => {}
-            // Somebody else stops it.
+            // The application stops the server.
             () = self.core.lifecycle.stopping() => {}
         }
         tokio::select! {
@@ -137,7 +140,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // So that a restart need not wait for the connections of the last run to be forgotten. Elsewhere it means to share.
+    // A restarted server need not wait until the system forgets the connections of the last run. On other systems, the
+    // option would let two servers share the address.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -154,21 +158,21 @@ async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
         };
         match accepted {
             Ok((socket, peer)) => {
-                // Frames are whole messages; to wait for more of them would only delay them.
+                // Each frame is a complete message, so waiting for more data would only delay it.
                 let _ = socket.set_nodelay(true);
                 let task = http_connection(Arc::clone(&core), socket, peer, app.clone());
                 core.lifecycle.tasks.spawn(task);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                core.log(|| tracing::error!(%error, "accepting failed; it will be tried again"));
+                core.log(|| tracing::error!(%error, "accepting a connection failed; retrying"));
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Whether an error of `accept` is about the connection that was to be accepted, and says nothing of the next.
+/// Whether an error of `accept` concerns only the connection that would have been accepted, and not the next one.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -176,7 +180,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Serves the requests of one HTTP connection, until it ends or is upgraded.
+/// Serves the requests on one HTTP connection until it ends or is upgraded.
 pub(in crate::transport) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketAddr, app: axum::Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -204,13 +208,14 @@ where
         }
     };
     if let Err(error) = served {
-        core.log(|| tracing::debug!(%error, "an HTTP connection ended"));
+        core.log(|| tracing::debug!(%error, "an HTTP connection failed"));
     }
 }
 
-/// Passes each request of a connection to the application, with what is known of the connection.
+/// Passes each request on a connection to the application, and adds what the server knows about the connection.
 fn handler(peer: SocketAddr, app: axum::Router) -> impl Fn(hyper::Request<Incoming>) -> RouteFuture<Infallible> {
-    // Of the first request only: a proxy may upgrade a connection that it has used for others for an hour.
+    // Only the first request has the time. A proxy may upgrade a connection on which it has sent other requests for an
+    // hour.
     let accepted = Cell::new(Some(AcceptedAt(Instant::now())));
     move |mut request| {
         request.extensions_mut().insert(ConnectInfo(peer));

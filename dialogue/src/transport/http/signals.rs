@@ -1,4 +1,4 @@
-//! The signals that end a server.
+//! The signals that stop a server.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Notices when what is written to a socket waits for a client that does not read.
+//! Detects that a socket cannot be written to because the client does not read.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,13 +11,13 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Since when a socket's write has been waiting, if it has.
+/// The time since when a write has been pending, if one is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WriteStall(Arc<Mutex<Option<Instant>>>);
 
 impl WriteStall {
-    /// Waits until the socket has taken nothing for so long, though there was something to write. To be polled in the task
-    /// that writes, after it has: nobody else is told of a write.
+    /// Waits until a write has been pending for `limit`. Poll it in the task that writes, after the write: nothing else
+    /// wakes it when a write becomes pending.
     pub(super) async fn exceeds(&self, limit: Duration) {
         let mut alarm: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|context| {
@@ -34,7 +34,7 @@ impl WriteStall {
         .await;
     }
 
-    /// Notes how a write has ended.
+    /// Records the outcome of a write.
     fn record<T>(&self, written: Poll<T>) -> Poll<T> {
         let mut since = self.0.lock();
         match written {
@@ -47,7 +47,7 @@ impl WriteStall {
     }
 }
 
-/// A socket that notes its stalls.
+/// A socket that records how long its writes have been pending.
 #[derive(Debug)]
 pub(super) struct MonitoredSocket<S> {
     socket: S,

@@ -1,4 +1,4 @@
-//! From an HTTP request to a connection: the router, and who is turned away before the upgrade.
+//! Upgrades an HTTP request to a WebSocket, or rejects it before that.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::origin;
 use crate::runtime::Core;
 use crate::transport::socket;
 
-/// When a connection was accepted: headers, upgrade and authentication share one deadline. Put into a connection's first
-/// request by the serve loop; a server that the router is mounted in does not.
+/// When a connection was accepted. Headers, upgrade and authentication share one deadline. The accept loop adds it to a
+/// connection's first request. A server that the router is mounted in does not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AcceptedAt(pub(super) Instant);
 
@@ -30,7 +30,7 @@ pub(super) struct RouterState {
     pub(super) addresses: Arc<AddressQuota>,
 }
 
-/// Answers a request that opens a WebSocket, and serves the connection in a task of its own.
+/// Answers a request that opens a WebSocket, and serves the connection in its own task.
 pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Request) -> Response {
     let RouterState { core, addresses } = state;
     let switching = match handshake::answer(&request) {
@@ -38,7 +38,7 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
         Err(rejection) => return rejection.into_response(),
     };
     if !may_connect(&core, request.headers()) {
-        return (StatusCode::FORBIDDEN, "this origin may not connect").into_response();
+        return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
     }
     if core.lifecycle.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
@@ -73,17 +73,20 @@ fn may_connect(core: &Core, headers: &HeaderMap) -> bool {
         headers.get(HOST).map(HeaderValue::as_bytes),
         &core.http.allowed_origins,
     );
-    // A second Origin could say anything.
+    // A second `Origin` header could have any value.
     if allowed && headers.get_all(ORIGIN).iter().count() <= 1 {
         return true;
     }
-    core.log(|| tracing::warn!(origin = ?headers.get(ORIGIN), "an upgrade from a foreign origin was refused"));
+    core.log(
+        || tracing::warn!(origin = ?headers.get(ORIGIN), "rejected an upgrade from an origin that is not allowed"),
+    );
     false
 }
 
-/// What the request has for `authenticate`.
+/// The request's credentials for `authenticate`.
 ///
-/// Without the hook, nobody will look at it. In a box, since a connection's future has more than one place for it.
+/// Without the hook, nothing reads them. They are boxed because a connection's future has space for them in several
+/// places.
 fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option<Box<Handshake>> {
     core.hooks.authenticate.is_some().then(|| {
         Box::new(Handshake {
@@ -121,15 +124,15 @@ fn serve_upgraded(
             Ok(halves) => socket::serve_until_stopped(core, halves, presented, connect_by).await,
             Err(socket) => {
                 let halves = tokio::io::split(TokioIo::new(socket));
-                // In a box, so that the usual connection has no room for it.
+                // Boxed, so that the future of a usual connection has no space for it.
                 Box::pin(socket::serve_until_stopped(core, halves, presented, connect_by)).await;
             }
         }
     }
 }
 
-/// Headers with memory of their own. As they come they are slices of the buffer that the whole request was read into, 8 KiB,
-/// which each of them would keep for as long as the connection lasts.
+/// Copies the headers. The original values are slices of the 8 KiB buffer that the whole request was read into. Each of
+/// them would keep the buffer for as long as the connection lasts.
 fn detached(headers: &HeaderMap) -> HeaderMap {
     let mut detached = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {

@@ -1,7 +1,7 @@
-//! The stream that the protocol library runs over: reads from the socket, writes into the outbox.
+//! The stream that the protocol library uses. It reads from the socket and writes to the outbox.
 //!
-//! So the library's own frames (pongs and closes, each written whole) queue with all others, and only one place writes
-//! to the socket.
+//! The library's own frames (pongs and closes, each in one write) therefore queue like all others, and only one place
+//! writes to the socket.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -17,39 +17,39 @@ use super::framing::Framing;
 use super::prefix::Prefix;
 use crate::connection::{Frame, Outbox};
 
-/// How much is read at once while nothing is under way: it comes onto the stack first.
+/// How much is read at once between messages. The bytes are read onto the stack first.
 const FIRST_READ: usize = 4096;
 
 /// The opcode of a close frame.
 const CLOSE: u8 = 0x8;
 
-/// The socket as the protocol library sees it.
+/// The socket, as the protocol library sees it.
 pub(super) struct Adapter<R> {
     socket: R,
     outbox: Arc<Outbox>,
-    /// How many more bytes may come before a message is complete.
+    /// How many more bytes may arrive before a message must be complete.
     budget: usize,
     full_budget: usize,
-    /// The code of the library's own close frame, 0 if that has none.
+    /// The code of the library's own close frame, or 0 if the frame has none.
     wrote_close: Option<u16>,
-    /// Where the client is in its frames.
+    /// The position in the client's frames.
     framing: Framing,
-    /// Read, and to be read again by the library.
+    /// Bytes that were read already. The library reads them again.
     prefix: Prefix,
 }
 
-/// How a message begins.
+/// The beginning of a message.
 pub(super) enum FirstRead {
-    /// It was a whole one.
+    /// It is a complete text message.
     Text(String),
-    /// With what the library has to look at.
+    /// The library must decode it.
     Other,
-    /// It does not: the stream has ended, or failed.
+    /// There is none: the stream has ended or failed.
     End,
 }
 
 impl<R> Adapter<R> {
-    /// A wire on which at most `budget` bytes may make up one message, all its fragments' headers included.
+    /// An adapter that accepts at most `budget` bytes for one message, including the headers of all its fragments.
     pub(super) fn new(socket: R, outbox: Arc<Outbox>, budget: usize) -> Self {
         Self {
             socket,
@@ -62,28 +62,29 @@ impl<R> Adapter<R> {
         }
     }
 
-    /// Whether all that was read are whole messages, so that a library that wants more to read keeps nothing of the client.
+    /// Whether only complete messages have been read. If the library then wants to read more, it holds no data of the
+    /// client.
     pub(super) fn is_at_rest(&self) -> bool {
         self.prefix.is_empty() && self.framing.is_between_messages()
     }
 
-    /// Notes that the library has made a message of what came. A control frame completes nothing if it stands among the
-    /// frames of a message.
+    /// Records that the library has completed a message. A control frame between the fragments of a message completes
+    /// nothing.
     pub(super) fn message_done(&mut self, is_data: bool) {
         if is_data || !self.framing.is_in_message() {
             self.budget = self.full_budget;
         }
     }
 
-    /// The code of the close frame that the library has written, 0 if that has none; `None` if it has written none.
+    /// The code of the close frame that the library has written, or 0 if the frame has none. `None` if it has written none.
     pub(super) fn wrote_close(&self) -> Option<u16> {
         self.wrote_close
     }
 }
 
 impl<R: AsyncRead + Unpin> Adapter<R> {
-    /// Waits for the beginning of a message, without memory of its own to read into. A text of at most `max_text` bytes
-    /// is taken if it comes whole; all else is to be read again, by the library.
+    /// Waits for the beginning of a message, without a read buffer on the heap. Returns a complete text of at most
+    /// `max_text` bytes. The library reads everything else again.
     pub(super) fn poll_first(&mut self, context: &mut Context<'_>, max_text: usize) -> Poll<FirstRead> {
         let mut space = [MaybeUninit::uninit(); FIRST_READ];
         let mut buffer = ReadBuf::uninit(&mut space);
@@ -110,7 +111,7 @@ impl<R: AsyncRead + Unpin> Adapter<R> {
         read
     }
 
-    /// Notes what has come.
+    /// Records bytes that have been read.
     fn note(&mut self, bytes: &[u8]) {
         self.framing.advance(bytes);
         self.budget = self.budget.saturating_sub(bytes.len());
@@ -124,7 +125,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Adapter<R> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.budget == 0 {
-            return Poll::Ready(Err(io::Error::other("a message of endless fragments")));
+            return Poll::Ready(Err(io::Error::other("the message has too many fragments")));
         }
         if self.prefix.read(buffer) {
             return Poll::Ready(Ok(()));

@@ -1,4 +1,5 @@
-//! The loop of an admitted client: its commands in order, pings while it is silent, and the end of its session.
+//! The loop of an admitted client. It runs commands in order, pings a silent client, and closes the connection when the
+//! session expires.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -25,7 +26,8 @@ const PING: &[u8] = &[0x89, 0];
 /// The connection has been closed.
 struct ConnectionClosed;
 
-/// The conversation proper: commands in order, pings while the client is silent, an end when the session expires.
+/// Runs the client's commands in order until the connection closes. Pings a silent client, and closes the connection when
+/// the session expires.
 pub(super) async fn run_commands<R>(core: &Core, reader: &mut RateLimitedReader<R>, conversation: &Conversation)
 where
     R: AsyncRead + Unpin,
@@ -49,7 +51,7 @@ where
             next = reader.next() => next,
             () = alarm.as_mut() => {
                 if alarm.deadline() < due {
-                    // Something has been heard since it was set. To set it anew for each message would cost more.
+                    // A frame has arrived since the alarm was set. Resetting the alarm for each frame would cost more.
                     alarm.as_mut().reset(due);
                     continue;
                 }
@@ -75,24 +77,25 @@ where
                 return;
             }
         }
-        // Not before the command: a hook may have taken a while, and that was not the client's silence.
+        // The time is taken after the command. A hook may have taken a while, and the client was not silent during that
+        // time.
         last_heard = Instant::now();
         pinged = false;
     }
 }
 
-/// Why to close the connection of a silent client. `None` if it gets a ping first.
+/// The reason to close the connection of a silent client. `None` if the server should send a ping first.
 fn reason_to_close(is_expired: bool, pinged: bool) -> Option<(CloseCode, &'static str)> {
     if is_expired {
         Some((CloseCode::SessionExpired, EXPIRED))
     } else if pinged {
-        Some((CloseCode::GoingAway, "nothing was heard for too long"))
+        Some((CloseCode::GoingAway, "the client was silent for too long"))
     } else {
         None
     }
 }
 
-/// The request in a frame. `None` if there is no request to run; a frame that needs an answer has got it then.
+/// The request in a frame. `None` if there is no request to run. A frame that needs an answer has been answered then.
 fn request_of<R>(
     limits: &Limits,
     reader: &RateLimitedReader<R>,
@@ -109,7 +112,7 @@ where
         },
         InboundFrame::Control => {}
         InboundFrame::TooFast { .. } if reader.refused > limits.inbound_frames => {
-            reader.close_now(CloseCode::Flooding, "too many frames");
+            reader.close_now(CloseCode::Flooding, "the client kept sending too many frames");
             return Err(ConnectionClosed);
         }
         InboundFrame::TooFast { text, retry_after } => {
@@ -125,7 +128,7 @@ where
     Ok(None)
 }
 
-/// Runs a command to its end, unless the connection closes before. Returns whether the connection is still open.
+/// Runs a command to completion, unless the connection closes first. Returns whether the command completed.
 async fn finish(core: &Core, outbox: &Outbox, conversation: &Conversation, mut command: BoxFuture<'_, ()>) -> bool {
     let is_open = !outbox.is_closed() && !conversation.is_expired();
     if is_open
@@ -135,7 +138,7 @@ async fn finish(core: &Core, outbox: &Outbox, conversation: &Conversation, mut c
     {
         return true;
     }
-    // In a box, so that a connection has no room for it whose commands do not wait.
+    // Boxed, so that the future of a connection has no space for it while its commands do not wait.
     let done = Box::pin(until_closed(outbox, conversation, command.as_mut())).await;
     drop_contained(core, command);
     done

@@ -1,4 +1,4 @@
-//! The frames before a client is admitted: reads them up to the first `connect`, and answers that.
+//! Handles a client's frames until it is admitted: reads up to the first `connect`, and answers it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::protocol::{CloseCode, Command, ConnectCommand, ErrorCode, PROTOCOL, R
 use crate::runtime::{Core, Involved};
 use crate::session::{Failure, admit, authenticate, refuse};
 
-/// The first frames: until the client has said who it is, and is admitted or turned away.
+/// Reads up to the first `connect`, authenticates the client, and admits it. `None` if the client was not admitted. The
+/// connection has been closed then.
 pub(super) async fn await_connect<R>(
     core: &Arc<Core>,
     reader: &mut RateLimitedReader<R>,
@@ -23,7 +24,7 @@ where
 {
     let (id, connect) = first_connect(core, reader).await?;
     if connect.protocol != PROTOCOL {
-        let message = format!("this server speaks protocol {PROTOCOL}");
+        let message = format!("this server supports protocol version {PROTOCOL} only");
         let failure = Failure::new(ErrorCode::UnsupportedProtocol, message);
         reject(core, reader, id, failure, CloseCode::UnsupportedProtocol);
         return None;
@@ -40,13 +41,13 @@ where
     let outbox = Arc::clone(reader.messages.outbox());
     let client = admit(core, &outbox, id, who, connect.resume.as_deref()).await;
     if client.is_none() {
-        reader.close(CloseCode::TooManyConnections, "too many connections of this user");
+        reader.close(CloseCode::TooManyConnections, "the user has too many connections");
     }
     client
 }
 
-/// Reads up to the first request, and answers malformed frames before it. `None` if the first request is not `connect`, or
-/// the connection ended: it has been closed then. The `id` is the one of the request.
+/// Reads up to the first request, and answers malformed frames before it. Returns the request's `id` with the `connect`.
+/// `None` if the connection has ended, or if the first request was another one. The connection has been closed then.
 async fn first_connect<R>(core: &Core, reader: &mut RateLimitedReader<R>) -> Option<(Option<i64>, ConnectCommand)>
 where
     R: AsyncRead + Unpin,
@@ -56,7 +57,7 @@ where
             InboundFrame::Text(text) => text,
             InboundFrame::Control => continue,
             InboundFrame::TooFast { .. } => {
-                reader.close(CloseCode::NoConnect, "no `connect` first");
+                reader.close(CloseCode::NoConnect, "the first frame must be `connect`");
                 return None;
             }
         };
@@ -71,7 +72,7 @@ where
         if let Command::Connect(connect) = request.command {
             return Some((request.id, connect));
         }
-        reader.close(CloseCode::NoConnect, "`connect` comes first");
+        reader.close(CloseCode::NoConnect, "the first frame must be `connect`");
         return None;
     }
 }

@@ -1,7 +1,6 @@
-//! One socket as messages in and frames out, whoever converses over it.
+//! Splits one socket into inbound messages and outbound frames.
 //!
-//! Owns what every WebSocket has: what comes in on the reading side, the line on the other, and the end. Knows nothing of
-//! commands.
+//! Owns the parts that every WebSocket needs: a reader, a sender, and an orderly close. It knows no commands.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,12 +16,12 @@ use crate::connection::{Close, FlushQueue, Outbox, Sender};
 use crate::limits::Limits;
 use crate::protocol::CloseCode;
 
-/// How long what a client still sends is read after the close, so that it gets the close code rather than a reset.
+/// How long the server reads on after its close. Otherwise, the client could receive a reset instead of the close code.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Runs `talk` over the halves of an upgraded connection, and sees to the connection's end once it returns: what it has
-/// queued is sent, and the close said. `flush_queue` calls for what is queued; a task that waits for a slow reader is one of
-/// `tasks`. `closed` is called with the code of the close frame, or with none if the client closed the connection or is gone.
+/// Runs `serve` on the halves of an upgraded connection. When it returns, sends the queued frames and the close.
+/// `flush_queue` schedules the queued frames. A task that waits for a slow consumer is one of `tasks`. `closed` is called
+/// with the code of the close frame, or with `None` if the client closed the connection or is gone.
 pub(in crate::transport) async fn run<R, W, F>(
     (reading, writing): (R, W),
     limits: &Limits,
@@ -46,8 +45,8 @@ pub(in crate::transport) async fn run<R, W, F>(
     Box::pin(close(reader, &outbox, &sender.0, limits.write_deadline, closed)).await;
 }
 
-/// A line that takes its socket with it when the connection is over, however it ends: handles to the client may keep the
-/// outbox for longer.
+/// A sender that gives up its socket when the connection ends, in whichever way. The outbox may live longer, because
+/// handles to the client keep it.
 struct DetachOnDrop<W: AsyncWrite + Unpin + Send + 'static>(Arc<SocketSender<W>>);
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Drop for DetachOnDrop<W> {
@@ -66,12 +65,12 @@ async fn close<R, W>(
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    // Whoever ended it has said why; if nobody has, the other side did.
+    // If this side has closed the connection, its close counts. Otherwise, the other side has ended the connection.
     outbox.close(Close::quietly());
     let Some(writer) = sender.detach() else {
         return;
     };
-    // The half is kept until all is over, since the socket closes with it.
+    // The half must be kept until the end, because dropping it closes the socket.
     let _write_half = writer.finish(outbox, deadline).await;
     closed(outbox.ending().and_then(|close| close.code));
     let _ = timeout(LINGER, async { while reader.next().await.is_some() {} }).await;

@@ -1,20 +1,21 @@
-//! The usual message, read without the protocol library: one text frame, whole, and nothing else in what was read.
+//! Reads the most common message without the protocol library: one complete text frame, with nothing else in the same
+//! read.
 //!
-//! Takes nothing that the library would refuse or read otherwise. Whatever is not this is left to it. Pure.
+//! Accepts no bytes that the library would reject or read differently. It leaves everything else to the library. Pure.
 
-/// The first byte of a text frame that is a whole message, without extensions.
+/// The first byte of a text frame that is a complete message without extensions.
 const WHOLE_TEXT: u8 = 0x81;
 
-/// The bit of the second byte that says that a mask follows, as in every frame of a client.
+/// The bit in the second byte that announces a mask. Every frame of a client has a mask.
 const MASKED: u8 = 0x80;
 
-/// The lengths of payloads that are written in one byte.
+/// The lengths of payloads that take one byte.
 const SHORT: std::ops::RangeInclusive<u8> = 0..=125;
 
-/// The second byte, less the bit, when two bytes of length follow.
+/// The second byte without the mask bit, if the length takes the next two bytes.
 const TWO_BYTES: u8 = 126;
 
-/// The text, if `bytes` are such a frame and the text has at most `max` bytes.
+/// The text, if `bytes` are one complete text frame and the text has at most `max` bytes.
 pub(super) fn text(bytes: &[u8], max: usize) -> Option<String> {
     let [WHOLE_TEXT, length, rest @ ..] = bytes else {
         return None;
@@ -23,7 +24,7 @@ pub(super) fn text(bytes: &[u8], max: usize) -> Option<String> {
         TWO_BYTES => {
             let (length, rest) = rest.split_first_chunk()?;
             let length = u16::from_be_bytes(*length);
-            // The library decides what becomes of a length that takes more bytes than it needs.
+            // The library decides about a length that takes more bytes than necessary.
             (Some(length).filter(|length| *length > u16::from(*SHORT.end()))?, rest)
         }
         short if SHORT.contains(&short) => (u16::from(short), rest),
@@ -68,7 +69,7 @@ mod tests {
         frame
     }
 
-    /// What the library makes of bytes: every message, and whether it had nothing against any.
+    /// Decodes bytes with the library. Returns every message, and whether the library found no error.
     fn of_library(bytes: &[u8]) -> (Vec<Option<String>>, bool) {
         let mut library = ServerBuilder::new().serve(std::io::Cursor::new(bytes.to_vec()));
         let mut messages = Vec::new();
@@ -90,7 +91,7 @@ mod tests {
         }
 
         #[test]
-        fn takes_nothing_of_which_the_library_makes_anything_else(
+        fn accepts_nothing_that_the_library_reads_differently(
             payload in prop_oneof![
                 any::<String>().prop_map(String::into_bytes),
                 prop::collection::vec(any::<u8>(), 0..300),
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_to_the_library_what_is_too_long_or_not_alone_or_not_the_shortest_form() {
+    fn leaves_long_incomplete_joined_and_overlong_frames_to_the_library() {
         let whole = frame([1, 2, 3, 4], &[b'x'; 100]);
         assert!(text(&whole, 100).is_some());
         assert_eq!(text(&whole, 99), None);

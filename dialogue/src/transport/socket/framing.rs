@@ -1,30 +1,30 @@
-//! Where messages end in a stream of a client's bytes (RFC 6455, section 5.2). Pure.
+//! Finds where messages end in a client's byte stream (RFC 6455, section 5.2). Pure.
 //!
-//! Judges nothing: what breaks the protocol is for the protocol library, which sees the same bytes, to find.
+//! Does not judge the bytes. The protocol library sees the same bytes and finds every violation.
 
-/// The opcode of the frames that continue a message.
+/// The opcode of a frame that continues a message.
 const CONTINUATION: u8 = 0x0;
 
-/// The lowest opcode of a control frame, which may come between the frames of a message.
+/// The lowest opcode of control frames. A control frame may come between the frames of a message.
 const FIRST_CONTROL: u8 = 0x8;
 
-/// The longest header of a frame: two bytes, the length, the mask.
+/// The length of the longest header: two bytes, the length and the mask.
 const MAX_HEADER: usize = 2 + 8 + 4;
 
 /// A position in a stream of frames.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
-    /// What there is of a header that is not complete.
+    /// The bytes of an incomplete header.
     header: [u8; MAX_HEADER],
     header_bytes: u8,
-    /// Bytes of payload to come.
+    /// How many bytes of the payload are missing.
     payload: u64,
-    /// The frames of a message have begun and its last one has not come.
+    /// Whether the frames of a message have begun, and its last frame has not.
     in_message: bool,
 }
 
 impl Framing {
-    /// Moves on by these bytes.
+    /// Moves the position past these bytes.
     pub(super) fn advance(&mut self, mut bytes: &[u8]) {
         while let Some(&next) = bytes.first() {
             if self.payload > 0 {
@@ -42,17 +42,17 @@ impl Framing {
         }
     }
 
-    /// Whether everything so far is whole messages.
+    /// Whether only complete messages have been read.
     pub(super) fn is_between_messages(&self) -> bool {
         self.header_bytes == 0 && self.payload == 0 && !self.in_message
     }
 
-    /// Whether frames of a message have come, and its last one has not begun.
+    /// Whether frames of a message have come, and its last frame has not begun.
     pub(super) fn is_in_message(&self) -> bool {
         self.in_message
     }
 
-    /// How long the header is, as far as its bytes so far tell.
+    /// The length of the header, as far as its first bytes are known.
     fn header_len(&self) -> usize {
         if self.header_bytes < 2 {
             return 2;
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// A frame with its payload, masked or not, with the length in any of its forms that can hold it.
+    /// A frame with a payload, with or without a mask. `form` selects the encoding of the length, if the length fits it.
     fn frame(first: u8, payload: usize, form: u8, masked: bool) -> Vec<u8> {
         let mask = if masked { 0x80 } else { 0 };
         let mut frame = vec![first];
@@ -107,12 +107,12 @@ mod tests {
         if masked {
             frame.extend([0xff; 4]);
         }
-        // Payloads that look like frames.
+        // The payload's bytes look like frames.
         frame.extend(std::iter::repeat_n(0x81, payload));
         frame
     }
 
-    /// A message: its frames, control frames between them.
+    /// The frames of a message, with control frames between them.
     fn message() -> impl Strategy<Value = Vec<Vec<u8>>> {
         let part = (0usize..300, 0u8..3, any::<bool>(), any::<bool>());
         prop::collection::vec(part, 1..4).prop_map(|parts| {
@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_control_frame_alone_begins_no_message() {
+    fn a_single_control_frame_does_not_begin_a_message() {
         let mut framing = Framing::default();
         framing.advance(&frame(0x89, 3, 0, true));
         assert!(framing.is_between_messages());
     }
 
     #[test]
-    fn a_length_of_any_size_is_no_overflow() {
+    fn no_length_causes_an_overflow() {
         let mut framing = Framing::default();
         framing.advance(&[0x81, 0xff]);
         framing.advance(&[0xff; 12]);

@@ -1,24 +1,26 @@
-//! Whether a client keeps to its rate, whenever its frames get to be read. Pure: times are since an origin of the caller's.
+//! Checks a client's frames against its rate, no matter when the server reads them. Pure: times are relative to an origin
+//! that the caller chooses.
 //!
-//! While a command runs nothing is read, and of what waits when it is done, here or on the way, nobody knows when it was sent.
-//! So each frame is counted as early as it can have been sent: a client is refused only what it cannot have sent within its rate.
+//! While a command runs, the server reads nothing. It cannot know when the client sent the frames that wait here or on
+//! the network. Therefore, each frame counts as sent at the earliest possible time. Only frames that the client cannot
+//! have sent within its rate are rejected.
 
 use std::time::Duration;
 
 use crate::rate_limit::{Rate, SlidingWindow};
 
-/// A client's frames against its rate.
+/// The rate of a client's frames.
 #[derive(Debug)]
 pub(super) struct InboundRate {
     rate: SlidingWindow,
     /// The time at which the last frame was counted.
     counted_at: Duration,
-    /// When a frame was last looked for.
+    /// The time of the last check for a frame.
     checked_at: Duration,
-    /// Whether there was none then.
+    /// Whether that check found no frame.
     was_empty: bool,
-    /// How long ago what comes now may have been sent: for as long as nothing was read, since commands ran, less the time in
-    /// which nothing has come since then.
+    /// How long ago the next frame may have been sent. It grows while commands run and nothing is read. It shrinks while
+    /// the server waits and no frame arrives.
     held_up: Duration,
 }
 
@@ -33,7 +35,7 @@ impl InboundRate {
         }
     }
 
-    /// A frame is looked for.
+    /// Begins a check for a frame.
     pub(super) fn begin_check(&mut self, now: Duration) {
         let since = now.saturating_sub(std::mem::replace(&mut self.checked_at, now));
         self.held_up = if self.was_empty {
@@ -43,12 +45,12 @@ impl InboundRate {
         };
     }
 
-    /// Whether there was none, so that the time from then on is the client's.
+    /// Ends the check. If there was no frame, the following time counts as the client's own.
     pub(super) fn end_check(&mut self, was_empty: bool) {
         self.was_empty = was_empty;
     }
 
-    /// Counts the frame that was found, or tells how long it is until one would be allowed.
+    /// Counts the frame that was found. If it is over the rate, returns the time until a frame would be allowed.
     pub(super) fn count(&mut self) -> Result<(), Duration> {
         self.counted_at = self.counted_at.max(self.checked_at.saturating_sub(self.held_up));
         let Err(too_early) = self.rate.allow(self.counted_at) else {

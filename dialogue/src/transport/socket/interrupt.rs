@@ -1,4 +1,4 @@
-//! Work for a client that stops when its connection closes or its session expires.
+//! Interrupts work for a client when its connection closes or its session expires.
 
 use crate::connection::{Close, Outbox};
 use crate::containment::contain_sync;
@@ -6,11 +6,10 @@ use crate::protocol::CloseCode;
 use crate::runtime::Core;
 use crate::session::Conversation;
 
-/// What is told of a session that has come to its end.
+/// The reason for closing a connection whose session has expired.
 pub(super) const EXPIRED: &str = "the session has expired";
 
-/// Does something for a client unless its connection ends, or its session expires, before it is done. Returns whether it
-/// was done.
+/// Runs `work` for a client until the connection closes or the session expires. Returns whether the work was completed.
 pub(super) async fn until_closed(outbox: &Outbox, conversation: &Conversation, work: impl Future<Output = ()>) -> bool {
     tokio::select! {
         biased;
@@ -23,10 +22,10 @@ pub(super) async fn until_closed(outbox: &Outbox, conversation: &Conversation, w
     }
 }
 
-/// Drops what is not to go on. The hook that it waits for may hold what panics in its drop, and the connection's end is still
-/// to be said.
+/// Drops work that is not continued, and logs a panic. A hook's future may panic when it is dropped, and the connection
+/// must still be closed in order.
 pub(super) fn drop_contained(core: &Core, work: impl Future) {
     if let Err(failure) = contain_sync(|| drop(work)) {
-        core.log(|| tracing::error!(error = %failure, "a hook failed when it was given up"));
+        core.log(|| tracing::error!(error = %failure, "a hook panicked when it was cancelled"));
     }
 }

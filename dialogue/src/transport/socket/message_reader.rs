@@ -1,7 +1,7 @@
-//! The messages of a client, as the protocol library reads them.
+//! Reads a client's messages with the protocol library.
 //!
-//! The library's buffers are large. They are kept only while a message is under way: between messages the library has
-//! nothing to remember, and is set up anew when the next one begins; for a short one that comes whole, not even that.
+//! The library's buffers are large, so they exist only while a message is in progress. Between messages, the library has
+//! no state and is dropped. It is created again for the next message, except for a short one that arrives in one piece.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -16,32 +16,32 @@ use super::adapter::{Adapter, FirstRead};
 use crate::connection::{Close, Outbox};
 use crate::protocol::CloseCode;
 
-/// What one message may take on the wire, as a multiple of the largest payload: fragments of a single byte, each with its
-/// header and mask, take seven.
+/// How many bytes one message may take on the wire, as a multiple of the largest payload. A fragment of a single byte
+/// takes seven with its header and mask.
 const WIRE_OVERHEAD: usize = 8;
 
-/// The messages that come in, and the outbox for those that go out.
+/// The inbound messages of a connection, and its outbox.
 pub(in crate::transport) struct MessageReader<R> {
     state: ReaderState<R>,
     outbox: Arc<Outbox>,
     message_bytes: usize,
 }
 
-/// Who has the socket.
+/// The current owner of the socket.
 enum ReaderState<R> {
-    /// Nobody: no message is under way.
+    /// The reader itself: no message is in progress.
     Idle(Adapter<R>),
-    /// The library, as long as it has part of a message, or more messages.
+    /// The library: it has a part of a message, or more messages.
     Busy(Box<WebSocketStream<Adapter<R>>>),
-    /// It is at its end.
+    /// The stream has ended.
     Ended,
 }
 
 /// A client's message.
 pub(in crate::transport) enum InboundMessage {
     Text(String),
-    Binary(#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the echo sends it back"))] Bytes),
-    /// A ping or a pong, which needs no answer any more.
+    Binary(#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the echo reads it"))] Bytes),
+    /// A ping or a pong. It needs no further answer.
     Control,
 }
 
@@ -55,12 +55,12 @@ impl InboundMessage {
     }
 }
 
-/// What the library has.
+/// The result of asking the library.
 enum NextMessage {
     Message(Message),
-    /// Nothing, and it waits for the beginning of a message.
+    /// There is nothing, and the library waits for the beginning of a message.
     Nothing,
-    /// The end, or what the client has done wrong.
+    /// The stream has ended, or the client has made an error.
     End(Option<Error>),
 }
 
@@ -78,9 +78,10 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         &self.outbox
     }
 
-    /// The next message; `None` at the end of the connection, whose reason the client has been told if there is one.
+    /// The next message. `None` at the end of the connection. If the client made an error, it receives a close with the
+    /// reason.
     ///
-    /// Safe to drop: no message is lost.
+    /// Cancel safe: no message is lost.
     pub(in crate::transport) async fn next(&mut self) -> Option<InboundMessage> {
         loop {
             let next = match &mut self.state {
@@ -102,7 +103,7 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
                     if let ReaderState::Busy(library) = &mut self.state {
                         library.get_mut().message_done(message.is_text() || message.is_binary());
                     }
-                    // The library answers a close with one of its own when it is asked for more.
+                    // The library answers a close with its own when it is polled again.
                     if !message.is_close() {
                         return Some(InboundMessage::of(message));
                     }
@@ -129,15 +130,15 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         }
     }
 
-    /// Takes the socket from the library.
+    /// Takes the socket back from the library.
     fn take_from_library(&mut self) {
         if let ReaderState::Busy(library) = std::mem::replace(&mut self.state, ReaderState::Ended) {
             self.state = ReaderState::Idle(library.into_inner());
         }
     }
 
-    /// Ends a connection whose frames break the protocol. The library says the close itself, but for a message that is too
-    /// long only when all its fragments are counted, and for one that never ends.
+    /// Closes a connection whose frames violate the protocol. The library writes the close itself, with two exceptions: a
+    /// message whose fragments are too long together, and a message that never ends.
     fn close_after_error(&mut self, error: &Error) {
         let ReaderState::Busy(library) = &mut self.state else {
             return;
@@ -150,22 +151,22 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             return;
         }
         match error {
-            Error::PayloadTooLong { .. } => self.close(CloseCode::MessageTooBig, "the message is too long"),
+            Error::PayloadTooLong { .. } => self.close(CloseCode::MessageTooBig, "the message exceeds the size limit"),
             Error::Io(error) if error.kind() == std::io::ErrorKind::Other => {
                 self.close(CloseCode::MessageTooBig, "the message has too many fragments");
             }
-            Error::Protocol(_) => self.close(CloseCode::ProtocolError, "the frame breaks the protocol"),
+            Error::Protocol(_) => self.close(CloseCode::ProtocolError, "the frame violates the WebSocket protocol"),
             _ => {}
         }
     }
 
-    /// Ends the connection once what waits has been sent.
+    /// Closes the connection once the queued frames have been sent.
     pub(in crate::transport) fn close(&self, code: CloseCode, reason: impl Into<String>) {
         self.outbox.close(Close::after_flush(code, reason));
     }
 }
 
-/// Waits for what the library makes of what comes in.
+/// Waits for the library's next message.
 async fn next_of_library<R: AsyncRead + Unpin>(library: &mut WebSocketStream<Adapter<R>>) -> NextMessage {
     poll_fn(|context| match library.poll_next_unpin(context) {
         Poll::Ready(Some(Ok(message))) => Poll::Ready(NextMessage::Message(message)),

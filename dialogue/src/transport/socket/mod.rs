@@ -1,4 +1,4 @@
-//! One WebSocket: messages in, frames out, the client's commands in between, and the end of the connection.
+//! One WebSocket: its inbound messages, its outbound frames, the client's commands, and the close.
 
 mod adapter;
 mod command_loop;

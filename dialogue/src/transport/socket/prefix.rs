@@ -1,9 +1,9 @@
-//! Bytes that were read before whoever wants them asked.
+//! Bytes that were read before their reader asked for them.
 
 use bytes::Bytes;
 use tokio::io::ReadBuf;
 
-/// What is still to be taken. Holds no memory once all of it has been.
+/// The remaining bytes. Holds no memory when there are none.
 #[derive(Debug, Default)]
 pub(in crate::transport) struct Prefix(Bytes);
 
@@ -18,7 +18,7 @@ impl Prefix {
         self.0.is_empty()
     }
 
-    /// Moves as much into the buffer as it has room for. Returns whether there was anything to move.
+    /// Moves as many bytes into the buffer as fit. Returns whether there were any.
     pub(in crate::transport) fn read(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         if self.is_empty() {
             return false;
@@ -29,7 +29,7 @@ impl Prefix {
         true
     }
 
-    /// An empty part of a piece of memory keeps the whole.
+    /// An empty slice would keep the whole allocation.
     fn release_if_empty(&mut self) {
         if self.is_empty() {
             self.0 = Bytes::new();

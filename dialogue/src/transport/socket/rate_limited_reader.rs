@@ -1,4 +1,4 @@
-//! Reads a client's frames, counts them against its rate, and closes the connection.
+//! Reads a client's frames, checks them against the client's rate, and closes the connection.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,21 +15,21 @@ use crate::limits::Limits;
 use crate::protocol::CloseCode;
 use crate::rate_limit::Rate;
 
-/// What comes in, counted against the client's rate.
+/// A connection's inbound frames, each checked against the client's rate.
 pub(super) struct RateLimitedReader<R> {
     pub(super) messages: MessageReader<R>,
     rate: InboundRate,
     opened_at: Instant,
-    /// How many frames in a row came too fast.
+    /// How many frames in a row exceeded the rate.
     pub(super) refused: usize,
 }
 
-/// What has come in.
+/// A frame of the client.
 pub(super) enum InboundFrame {
     Text(String),
-    /// A ping or a pong, answered where it needs to be.
+    /// A ping or a pong. It needs no further answer.
     Control,
-    /// A frame over the rate; its text, if it was text.
+    /// A frame that exceeds the rate. It has a text if it was a text frame.
     TooFast {
         text: Option<String>,
         retry_after: Duration,
@@ -49,15 +49,16 @@ impl<R: AsyncRead + Unpin> RateLimitedReader<R> {
         }
     }
 
-    /// The next frame; `None` at the end of the connection, whose reason the client has been told if there is one.
+    /// The next frame. `None` at the end of the connection. If the client made an error, it receives a close with the
+    /// reason.
     ///
-    /// Safe to drop: no frame is lost.
+    /// Cancel safe: no frame is lost.
     pub(super) async fn next(&mut self) -> Option<InboundFrame> {
         let text = match self.receive().await? {
             InboundMessage::Text(text) => Some(text),
             InboundMessage::Control => None,
             InboundMessage::Binary(_) => {
-                self.close(CloseCode::BinaryFrame, "binary frames are not understood");
+                self.close(CloseCode::BinaryFrame, "binary frames are not supported");
                 return None;
             }
         };
@@ -75,7 +76,7 @@ impl<R: AsyncRead + Unpin> RateLimitedReader<R> {
         poll_fn(|context| {
             rate.begin_check(opened_at.elapsed());
             let polled = next.as_mut().poll(context);
-            // The runtime has a task wait, too, that has done much in one go.
+            // The runtime also suspends a task that has used up its budget. That does not mean that there was no frame.
             rate.end_check(polled.is_pending() && has_budget_remaining());
             polled
         })

@@ -1,4 +1,4 @@
-//! How what is queued gets to the socket: at once if it can, else by a task that waits for the reader.
+//! Brings the queued frames to the socket: at once if possible, otherwise in a task that waits for the client to read.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,17 +16,17 @@ use super::writer::{WRITE_TIMED_OUT, WriteStep, Writer};
 use crate::connection::{Close, Frame, Outbox, Sender};
 use crate::protocol::CloseCode;
 
-/// A connection's line: its writer, until the connection's end takes that away.
+/// The sender of a connection. It has the writer until the connection closes.
 pub(super) struct SocketSender<W> {
     writer: Mutex<Option<Writer<W>>>,
-    /// How long the socket may take nothing.
+    /// How long the socket may accept no bytes.
     deadline: Duration,
     runtime: Handle,
     tasks: TaskTracker,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> SocketSender<W> {
-    /// Must be called in the runtime that the connection is served in.
+    /// Call it in the runtime that serves the connection.
     pub(super) fn new(socket: W, deadline: Duration, tasks: TaskTracker) -> Self {
         Self {
             writer: Mutex::new(Some(Writer::new(socket))),
@@ -36,7 +36,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SocketSender<W> {
         }
     }
 
-    /// Takes the writer away: from now on only who has it writes.
+    /// Takes the writer. From then on, only its new owner writes to the socket.
     pub(super) fn detach(&self) -> Option<Writer<W>> {
         self.writer.lock().take()
     }
@@ -48,11 +48,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SocketSender<W> {
         }
     }
 
-    /// Sends what the socket did not take at once. A socket that takes nothing for too long is a reader to be cut.
+    /// Sends the frames that the socket did not accept at once. If the socket accepts nothing until the deadline, the
+    /// client is a slow consumer.
     async fn send_rest(self: Arc<Self>, outbox: Arc<Outbox>) {
         let mut batch = VecDeque::new();
         let mut step = |context: &mut Context<'_>| {
-            // What a closed connection still has to say, its end says.
+            // When a connection closes, its own task sends the remaining frames.
             if outbox.poll_closed(context).is_ready() {
                 return Poll::Ready(WriteStep::Done);
             }
@@ -71,7 +72,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SocketSender<W> {
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Sender for SocketSender<W> {
     fn send(self: Arc<Self>, outbox: &Arc<Outbox>, batch: &mut VecDeque<Frame>) {
-        // Most of the time the socket takes what it is offered: no task is started and no clock set before it does not.
+        // Most of the time, the socket accepts all frames at once. A task and a timer start only if it does not.
         let mut context = Context::from_waker(Waker::noop());
         loop {
             match self.poll_step(outbox, batch, &mut context) {
@@ -97,7 +98,7 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(5);
 
-    /// An outbox whose line leads to a socket that holds `bytes`.
+    /// An outbox whose sender writes to a socket that holds `bytes`.
     fn connected(bytes: usize) -> (Arc<Outbox>, DuplexStream, TaskTracker) {
         let (ours, theirs) = duplex(bytes);
         let tasks = TaskTracker::new();
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_socket_does_not_take_at_once_follows_when_it_does() {
+    async fn frames_that_do_not_fit_the_socket_are_sent_later() {
         let (outbox, mut theirs, tasks) = connected(4);
         for payload in ["one", "two", "three"] {
             assert!(outbox.push(text(payload)));
@@ -127,7 +128,7 @@ mod tests {
         tasks.close();
         tasks.wait().await;
         assert!(!outbox.is_closed());
-        // And what comes later is sent as if nothing had been.
+        // Later frames are sent as usual.
         assert!(outbox.push(text("four")));
         let mut received = [0; 6];
         theirs.read_exact(&mut received).await.expect("all of it");
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_takes_nothing_within_the_deadline_is_cut() {
+    async fn a_client_that_reads_nothing_until_the_deadline_is_closed() {
         let (outbox, _theirs, tasks) = connected(4);
         assert!(outbox.push(text("too much for it")));
         let started = Instant::now();
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_takes_a_little_now_and_then_is_not_cut() {
+    async fn a_client_that_reads_a_little_now_and_then_is_not_closed() {
         let (outbox, mut theirs, _tasks) = connected(4);
         assert!(outbox.push(text("too much for it")));
         let mut received = [0; 4];
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_sent_once_the_writer_is_taken_away() {
+    async fn nothing_is_sent_once_the_writer_is_detached() {
         let (ours, _theirs) = duplex(4);
         let tasks = TaskTracker::new();
         let sender = Arc::new(SocketSender::new(ours, DEADLINE, tasks.clone()));
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(
             started.elapsed(),
             Duration::ZERO,
-            "the task that waited for the reader ends"
+            "the task that waited for the client ends"
         );
     }
 }

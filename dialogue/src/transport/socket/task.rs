@@ -1,4 +1,4 @@
-//! One client's connection: feeds the conversation with what comes in, and watches the clocks.
+//! The task of one connection: admits the client, runs its commands, and disconnects it at the end.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::protocol::CloseCode;
 use crate::runtime::{Core, disconnect};
 use crate::session::Conversation;
 
-/// Serves one upgraded connection until it has ended, or the server's drain is over.
+/// Serves one upgraded connection until it ends or the server's graceful shutdown is over.
 pub(crate) async fn serve_until_stopped<R, W>(
     core: Arc<Core>,
     halves: (R, W),
@@ -32,7 +32,7 @@ pub(crate) async fn serve_until_stopped<R, W>(
     }
 }
 
-/// Serves one upgraded connection until it has ended. `presented` is what came with its HTTP request, for `authenticate`.
+/// Serves one upgraded connection until it ends. `presented` has the credentials in its HTTP request, for `authenticate`.
 pub(crate) async fn serve<R, W>(core: Arc<Core>, halves: (R, W), presented: Option<Box<Handshake>>, connect_by: Instant)
 where
     R: AsyncRead + Unpin + Send + 'static,
@@ -48,7 +48,7 @@ where
     duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, serve, closed).await;
 }
 
-/// Ends a client's membership everywhere, however its task ends.
+/// Disconnects a client from all rooms when its task ends, in whichever way.
 struct DisconnectGuard<'a> {
     core: &'a Arc<Core>,
     client: Arc<ClientState>,
@@ -88,7 +88,7 @@ async fn converse<R>(
     }
 }
 
-/// Waits for the client's `connect`. `None` if the client was not admitted: the connection has been closed then.
+/// Waits for the client's `connect`. `None` if the client was not admitted. The connection has been closed then.
 async fn connect_in_time<R>(
     core: &Arc<Core>,
     reader: &mut RateLimitedReader<R>,
@@ -107,7 +107,7 @@ where
     match connected {
         Some(Ok(client)) => client,
         Some(Err(_)) => {
-            reader.close(CloseCode::NoConnect, "no `connect` in time");
+            reader.close(CloseCode::NoConnect, "no `connect` arrived in time");
             None
         }
         None => {

@@ -1,4 +1,4 @@
-//! The one place that writes to a socket: what waits in the outbox, as much as will go in each call.
+//! The only place that writes to a socket. Each call writes as many frames of the outbox as the socket accepts.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -14,37 +14,38 @@ use tokio::time::timeout;
 use crate::connection::{Close, Frame, Outbox, Written};
 use crate::protocol::{CloseCode, Header};
 
-/// The most frames in one system call. More would save little: the call's own cost is spread over 64 frames by then, while
-/// the slices are laid out on the stack.
+/// The most frames in one system call. More frames would save little, because 64 frames already share the cost of the
+/// call. The slices also take space on the stack.
 const BATCH: usize = 64;
 
-/// How long what waits at a polite end may take in all, as a multiple of how long the socket may take nothing.
+/// How long a close with a flush may take in all, as a multiple of the time in which the socket may accept nothing.
 const FLUSH_DEADLINES: u32 = 2;
 
-/// The time a reader has for the close, and a cut one for a begun frame and what it is told in parting too.
+/// How long the client has for the close. In an aborted connection, this includes the rest of a partly sent frame and the
+/// last frames.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
-/// The longest reason in a close frame, in bytes: 125 for a control frame, less the code.
+/// The longest reason in a close frame, in bytes. A control frame holds 125 bytes, and the code takes two.
 const MAX_REASON: usize = 123;
 
-/// What a reader is told that takes nothing.
-pub(super) const WRITE_TIMED_OUT: &str = "the client took nothing for too long";
+/// The reason for closing the connection of a client that reads nothing.
+pub(super) const WRITE_TIMED_OUT: &str = "the client read nothing until the write deadline";
 
-/// Writes a connection's frames.
+/// Writes a connection's frames to its socket.
 pub(super) struct Writer<W> {
     socket: W,
-    /// Taken from the outbox and not wholly written.
+    /// The frames that were taken from the outbox and are not completely written.
     batch: VecDeque<Frame>,
-    /// How much of the first frame of the batch has been written, header included.
+    /// How many bytes of the batch's first frame have been written, including the header.
     sent: usize,
 }
 
-/// What one step of sending came to.
+/// The outcome of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteStep {
-    /// The socket has taken something, and there is more.
+    /// The socket accepted some bytes, and there is more to send.
     More,
-    /// Nothing is left to send: nothing waits, the connection is cut, or the socket has failed.
+    /// There is nothing left to send: the queue is empty, the connection is aborted, or the socket has failed.
     Done,
 }
 
@@ -57,8 +58,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Writes once, as much as the socket takes. `batch` is empty, and left empty: memory for a batch that goes at once,
-    /// so that an idle connection needs none.
+    /// Writes once, as much as the socket accepts. `batch` is scratch memory for frames that leave at once, so an idle
+    /// connection needs no memory of its own. It is empty before and after the call.
     pub(super) fn poll_step(
         &mut self,
         outbox: &Outbox,
@@ -87,8 +88,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(if more { WriteStep::More } else { WriteStep::Done })
     }
 
-    /// Sends what is left when the connection has been closed, says the close and shuts the sending side down. `deadline` is
-    /// how long the socket may take nothing. Returns the socket's half, since what still comes in is read on.
+    /// Sends the remaining frames and the close of a closed connection, then shuts the sending side down. `deadline` is
+    /// how long the socket may accept nothing. Returns the socket's half, because the server still reads from the other
+    /// half.
     pub(super) async fn finish(mut self, outbox: &Outbox, deadline: Duration) -> W {
         match timeout(deadline.saturating_mul(FLUSH_DEADLINES), self.flush(outbox, deadline)).await {
             Ok(Ok(())) => {}
@@ -96,14 +98,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             Err(_) => outbox.close(Close::now(CloseCode::SlowConsumer, WRITE_TIMED_OUT)),
         }
         if outbox.is_aborted() {
-            // Of what was taken before, only a frame that has been begun is of use.
+            // Of the frames that were taken before, only a partly sent one is still useful.
             self.batch.truncate(usize::from(self.sent > 0));
         }
         let _ = timeout(ABORT_GRACE, self.send_remaining(outbox)).await;
         self.socket
     }
 
-    /// Sends what waits, unless the connection is cut meanwhile: it is if the socket takes nothing for `deadline`.
+    /// Sends the queued frames, unless the connection is aborted in the meantime. That also happens if the socket accepts
+    /// nothing until the `deadline`.
     async fn flush(&mut self, outbox: &Outbox, deadline: Duration) -> io::Result<()> {
         let mut written = Written::default();
         while outbox.refill(&mut self.batch, written, BATCH) {
@@ -120,7 +123,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(())
     }
 
-    /// Sends the rest of the batch, what is said after a cut, and the close.
+    /// Sends the rest of the batch, the last frames of an aborted connection, and the close.
     async fn send_remaining(&mut self, outbox: &Outbox) -> io::Result<()> {
         let close = loop {
             self.send_batch().await?;
@@ -144,7 +147,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(())
     }
 
-    /// Writes what is left of the batch, as much as the socket takes in one call, and takes it out.
+    /// Writes as much of the batch as the socket accepts in one call, and removes the frames that are complete.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Written>> {
         let bytes = match ready!(self.poll_write_batch(context))? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -165,9 +168,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(written))
     }
 
-    /// Offers the socket what is left of the batch, all in one call.
+    /// Offers the whole batch to the socket in one call.
     fn poll_write_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // The usual case where little is under way, and the cheaper call.
+        // The usual case under low load, and the cheaper call.
         if let (Some(Frame::Raw(only)), 1) = (self.batch.front(), self.batch.len()) {
             return Pin::new(&mut self.socket).poll_write(context, &only[self.sent..]);
         }
@@ -192,7 +195,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
-/// What goes before a frame's bytes.
+/// The header that precedes a frame's bytes.
 fn header(frame: &Frame) -> Header {
     match frame {
         Frame::Text(payload) => Header::of_text(payload.len()),
@@ -200,7 +203,7 @@ fn header(frame: &Frame) -> Header {
     }
 }
 
-/// A whole close frame.
+/// A complete close frame.
 fn close_frame(code: CloseCode, reason: &str) -> Bytes {
     let mut end = reason.len().min(MAX_REASON);
     while !reason.is_char_boundary(end) {
@@ -229,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_cut_between_characters() {
+    fn a_long_reason_is_cut_between_characters() {
         let frame = close_frame(CloseCode::SlowConsumer, &"ä".repeat(100));
         assert_eq!(frame[1], 2 + 122);
         assert!(std::str::from_utf8(&frame[4..]).is_ok());
     }
 
     #[tokio::test]
-    async fn says_everything_that_waits_in_order_then_the_close() {
+    async fn sends_all_queued_frames_in_order_then_the_close() {
         let (ours, mut theirs) = tokio::io::duplex(7);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         for payload in ["one", "two", "three"] {
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_takes_nothing_does_not_hold_up_the_end() {
+    async fn a_client_that_reads_nothing_does_not_delay_the_close_for_long() {
         let (ours, _theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         outbox.push(text(b"too much for it".to_vec()));
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_trickles_does_not_hold_up_the_end_for_longer_than_two_deadlines() {
+    async fn a_client_that_reads_a_trickle_delays_the_close_by_at_most_two_deadlines() {
         let (ours, mut theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         outbox.push(text(vec![b'x'; 1_000]));
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_said_in_parting_has_no_longer_than_the_close_itself() {
+    async fn the_last_frames_share_the_time_of_the_close() {
         let (ours, _theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         let last_frames = (0..2 * BATCH).map(|_| text(b"left".to_vec()));
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kick_ends_a_stalled_end_at_once() {
+    async fn a_kick_ends_a_stalled_close_at_once() {
         let (ours, _theirs) = tokio::io::duplex(2);
         let outbox = Arc::new(Outbox::new(&Limits::default()));
         outbox.push(text(b"too much for it".to_vec()));

@@ -1,4 +1,4 @@
-//! One connection cut at every byte of what it is sent, then recovery.
+//! Cuts one connection at every byte that the client reads, then lets the client recover.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, settle};
 use crate::{Dialogue, RoomConfig, SyncHistory};
 
-/// What a client keeps of a room: where it is, and the numbers it has got.
+/// A client's state of a room: its position, and the numbers of the events that it has received.
 #[derive(Debug, Default)]
 struct Log {
     position: Option<(String, u64)>,
@@ -69,8 +69,8 @@ fn take_all(log: &mut Log, frames: Vec<PeerFrame>) {
     }
 }
 
-/// Connects, joins, hears events 1 to 3, reads `at` bytes of all that and is cut; event 4 happens; it comes back. Returns
-/// what it has got, and how many bytes there were to read.
+/// A client connects and joins. Events 1 to 3 happen. It reads `at` bytes, and its connection is cut. Event 4 happens,
+/// and the client reconnects. Returns the numbers that it has, and how many bytes it read.
 async fn cut_at(at: usize, capacity: usize) -> (Vec<u64>, usize) {
     let dialogue = room().await;
     let mut log = Log::default();
@@ -85,7 +85,7 @@ async fn cut_at(at: usize, capacity: usize) -> (Vec<u64>, usize) {
     take_all(&mut log, peer.take_frames());
     drop(peer);
     settle().await;
-    assert_eq!(dialogue.clients(), [], "a connection that is cut is gone");
+    assert_eq!(dialogue.clients(), [], "the server has disconnected the client");
     trigger(&dialogue, 4).await;
 
     let mut peer = Peer::connect(&dialogue, capacity).await;
@@ -98,9 +98,9 @@ async fn cut_at(at: usize, capacity: usize) -> (Vec<u64>, usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_cut_at_any_byte_then_recovery_gives_each_event_once_and_in_order() {
-    let (numbers, whole) = cut_at(usize::MAX, 1 << 16).await;
+    let (numbers, length) = cut_at(usize::MAX, 1 << 16).await;
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
-    for at in 0..whole {
+    for at in 0..length {
         let (numbers, read) = cut_at(at, 1 << 16).await;
         assert_eq!(
             (numbers.as_slice(), read),
@@ -111,9 +111,9 @@ async fn a_cut_at_any_byte_then_recovery_gives_each_event_once_and_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_at_any_byte_of_a_write_that_stalls_loses_nothing_either() {
-    let (_, whole) = cut_at(usize::MAX, 1 << 16).await;
-    for at in (0..whole).step_by(7) {
+async fn a_cut_at_any_byte_of_a_stalled_write_loses_nothing_either() {
+    let (_, length) = cut_at(usize::MAX, 1 << 16).await;
+    for at in (0..length).step_by(7) {
         let (numbers, read) = cut_at(at, 16).await;
         assert_eq!(
             (numbers.as_slice(), read),

@@ -1,4 +1,4 @@
-//! When a session ends: at its expiry, whatever goes on, and by the latest word on when that is.
+//! A session ends when it expires, no matter what is running. The latest renewal decides when that is.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::{Builder, Dialogue, Identity, RoomConfig};
 
 const FIRST: Duration = Duration::from_secs(60);
 
-/// Sessions that last a minute; those that a later `connect` renews, as many seconds as that says.
+/// Sessions that expire after a minute. A later `connect` renews them for the number of seconds in its `auth`.
 fn signing_in() -> Builder {
     Dialogue::builder().authenticate(|handshake| async move {
         let lasts = handshake.auth["seconds"].as_u64().map_or(FIRST, Duration::from_secs);
@@ -18,19 +18,19 @@ fn signing_in() -> Builder {
     })
 }
 
-/// Reads to the close, and tells its code and after how long it came.
+/// Reads up to the close. Returns its code, and how long it took to arrive.
 async fn end(peer: &mut Peer) -> (u16, Duration) {
     let from = Instant::now();
     (peer.receive_close().await, from.elapsed())
 }
 
-/// About this long: the wall clock, by which expiries are given, is not paused.
+/// Whether `took` is about as long as expected. Expiry times use the wall clock, which is not paused.
 fn is_about(took: Duration, expected: Duration) -> bool {
     took.abs_diff(expected) < Duration::from_secs(2)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_ends_at_its_expiry_while_on_connected_runs() {
+async fn a_session_ends_when_it_expires_while_on_connected_runs() {
     let limits = crate::Limits {
         hook_deadline: FIRST * 10,
         ..Default::default()
@@ -46,7 +46,7 @@ async fn a_session_ends_at_its_expiry_while_on_connected_runs() {
     assert!(is_about(took, FIRST), "{took:?}");
 }
 
-/// A member of a room whose `before_join` takes three minutes from the second time on, and so does a renewal.
+/// A member of a room. Its `before_join` takes three minutes from the second call on, and so does a renewal.
 async fn member() -> Peer {
     let limits = crate::Limits {
         hook_deadline: FIRST * 10,
@@ -70,7 +70,7 @@ async fn member() -> Peer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_renewed_outlives_its_first_expiry_while_its_rooms_are_asked_for() {
+async fn a_renewed_session_outlives_its_first_expiry_while_before_join_runs() {
     let mut peer = member().await;
     peer.send(&json!({ "type": "connect", "protocol": 1, "auth": { "seconds": 3600 } }))
         .await;
@@ -84,7 +84,7 @@ async fn a_session_that_is_renewed_outlives_its_first_expiry_while_its_rooms_are
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_cut_short_ends_then_while_its_rooms_are_asked_for() {
+async fn a_shortened_session_ends_early_while_before_join_runs() {
     let mut peer = member().await;
     peer.send(&json!({ "type": "connect", "protocol": 1, "auth": { "seconds": 20 } }))
         .await;

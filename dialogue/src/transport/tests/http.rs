@@ -1,4 +1,4 @@
-//! Plain HTTP: responses that nobody reads, and those that somebody reads slowly.
+//! Plain HTTP: responses to a client that reads nothing, and to one that reads slowly.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::*;
 use crate::transport::http::{HTTP_WRITE_DEADLINE, http_connection};
 
-/// How long the response is; the pipe holds a thousandth of it.
+/// The length of the response. The pipe holds a thousandth of it.
 const LENGTH: usize = 1_000_000;
 
-/// Asks a server for a long response, and reads its first byte.
+/// Requests a long response from a server, and reads its first byte.
 async fn ask_for_much(dialogue: &Dialogue) -> (DuplexStream, JoinHandle<()>) {
     let app = dialogue.router().route("/much", get(|| async { "x".repeat(LENGTH) }));
     let (mut ours, theirs) = tokio::io::duplex(LENGTH / 1000);
@@ -27,16 +27,16 @@ async fn ask_for_much(dialogue: &Dialogue) -> (DuplexStream, JoinHandle<()>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_nothing_of_a_response_for_a_minute_is_hung_up_on() {
+async fn disconnects_a_client_that_reads_nothing_of_a_response_for_a_minute() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let began = Instant::now();
     let (_ours, served) = ask_for_much(&dialogue).await;
-    served.await.expect("it ends in order");
+    served.await.expect("the connection ends without a panic");
     assert_eq!(began.elapsed().as_secs(), HTTP_WRITE_DEADLINE.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_a_little_now_and_then_gets_the_whole_response() {
+async fn a_client_that_reads_a_little_now_and_then_receives_the_whole_response() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let (mut ours, served) = ask_for_much(&dialogue).await;
     let (mut read, mut little) = (1, vec![0; LENGTH / 100]);
@@ -46,18 +46,18 @@ async fn who_reads_a_little_now_and_then_gets_the_whole_response() {
             .read_exact(&mut little)
             .await
             .map(|_| little.len())
-            .expect("it goes on");
+            .expect("more of the response");
     }
     drop(ours);
-    served.await.expect("it ends in order");
+    served.await.expect("the connection ends without a panic");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_nothing_holds_up_a_drain_for_the_write_deadline_only() {
+async fn a_client_that_reads_nothing_delays_a_shutdown_by_the_write_deadline_only() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let (_ours, served) = ask_for_much(&dialogue).await;
     let began = Instant::now();
     dialogue.core.lifecycle.stopping.cancel();
-    served.await.expect("it ends in order");
+    served.await.expect("the connection ends without a panic");
     assert_eq!(began.elapsed().as_secs(), dialogue.core.limits.write_deadline.as_secs());
 }

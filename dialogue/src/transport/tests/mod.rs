@@ -1,7 +1,8 @@
-//! Connections as they are served, from the first byte to the last, with only the network left out: a pipe in memory
-//! takes its place, so that a test can cut it at any byte, let a reader stall, and pause the clock.
+//! Tests of connections from the first byte to the last. Only the network is missing. A pipe in memory replaces it, so
+//! that a test can cut it at any byte, let a client stall, and pause the clock.
 //!
-//! [`peer`] is the client; [`model`] says what a client must be told, by a rule so simple that it can be believed.
+//! [`peer`] is the client. [`model`] specifies what a client must receive. Its rules are simple enough to be obviously
+//! right.
 
 mod cuts;
 mod expiry;
@@ -22,33 +23,33 @@ use std::time::Duration;
 
 use crate::prelude::*;
 
-/// An event of which a room keeps two.
+/// An event with a history of two.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 2)]
 struct Scarce {
     number: u64,
 }
 
-/// An event of which a room keeps six.
+/// An event with a history of six.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 6)]
 struct Plenty {
     number: u64,
 }
 
-/// An event that no room keeps.
+/// An event without history.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Fleeting {
     number: u64,
 }
 
-/// An event as large as one wants.
+/// An event of any size.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Bulk {
     text: String,
 }
 
-/// Lets everything happen that can happen without more input: on a paused clock, time moves only when nothing else does.
+/// Lets everything happen that needs no more input. On a paused clock, time moves only when all tasks are idle.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -1,14 +1,14 @@
-//! What clients must be told, said simply: a room here never forgets an event, it only knows which ones the server has
-//! let go. No lock, no clock, no queue.
+//! A simple specification of what clients must receive. A room of the model never forgets an event. It only records which
+//! events the server has evicted. The model has no lock, clock or queue.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::SyncHistory;
 
-/// The events of every room, and how many of each it keeps.
+/// The events of every room, and how many of each the room keeps.
 pub(super) const EVENTS: [(&str, Option<usize>); 3] = [("scarce", Some(2)), ("plenty", Some(6)), ("fleeting", None)];
 
-/// The most events that a recovery may replay here.
+/// The most events that a recovery may replay in these tests.
 pub(super) const REPLAY_EVENTS: usize = 4;
 
 /// An event that happened.
@@ -19,9 +19,9 @@ pub(super) struct Happened {
     pub(super) seq: Option<u64>,
 }
 
-/// A frame that a client gets.
+/// A frame that a client receives.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Told {
+pub(super) enum Received {
     Connected,
     Joined {
         room: String,
@@ -38,7 +38,7 @@ pub(super) enum Told {
     RoomDeleted(String),
 }
 
-/// What a client hears of a room.
+/// A client's subscriptions in a room.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Subscriptions {
     Everything,
@@ -53,7 +53,7 @@ impl Subscriptions {
         }
     }
 
-    fn hears(&self, event: &str) -> bool {
+    fn include(&self, event: &str) -> bool {
         self.names().contains(event)
     }
 
@@ -62,14 +62,14 @@ impl Subscriptions {
     }
 }
 
-/// Where a client says that it was.
+/// The position that a client claims.
 #[derive(Debug, Clone)]
 pub(super) struct Since {
     pub(super) epoch: String,
     pub(super) seq: u64,
 }
 
-/// Everything there is.
+/// The whole model.
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) rooms: BTreeMap<&'static str, Room>,
@@ -89,21 +89,21 @@ pub(super) struct Room {
 #[derive(Default)]
 pub(super) struct Client {
     pub(super) connection: Option<Connection>,
-    /// For each room, the numbers that the client ought to have once it has read everything.
+    /// The numbers in each room that the client must have once it has read everything.
     pub(super) due: BTreeMap<&'static str, Vec<u64>>,
 }
 
 #[derive(Default)]
 pub(super) struct Connection {
-    /// What the client has still to read.
-    pub(super) expected: VecDeque<Told>,
+    /// The frames that the client has not read yet.
+    pub(super) expected: VecDeque<Received>,
     pub(super) seats: BTreeMap<&'static str, Seat>,
 }
 
 #[derive(Clone)]
 pub(super) struct Seat {
     subscriptions: Subscriptions,
-    /// The number above which it has been sent everything that it hears.
+    /// The client has received every event above this number that it is subscribed to.
     complete_since: u64,
 }
 
@@ -122,13 +122,13 @@ impl Room {
         self.events.len() as u64
     }
 
-    /// Notes that the server has let an event go.
+    /// Records that the server has evicted an event.
     pub(super) fn forget(&mut self, seq: u64) {
-        assert!(seq <= self.top(), "event {seq} has never been");
+        assert!(seq <= self.top(), "event {seq} never happened");
         assert!(self.forgotten.insert(seq), "event {seq} was evicted twice");
     }
 
-    /// Asserts that no more is kept than may be.
+    /// Asserts that the room keeps no more events than allowed.
     pub(super) fn assert_within_limits(&self) {
         for (name, limit) in EVENTS {
             let kept = self
@@ -146,19 +146,21 @@ impl Room {
         event.seq.is_some_and(|seq| !self.forgotten.contains(&seq))
     }
 
-    fn heard<'a>(&'a self, subscriptions: &'a Subscriptions) -> impl DoubleEndedIterator<Item = &'a Happened> {
-        self.events.iter().filter(|event| subscriptions.hears(&event.event))
+    fn subscribed<'a>(&'a self, subscriptions: &'a Subscriptions) -> impl DoubleEndedIterator<Item = &'a Happened> {
+        self.events.iter().filter(|event| subscriptions.include(&event.event))
     }
 
     fn after<'a>(&'a self, seq: u64, subscriptions: &'a Subscriptions) -> impl Iterator<Item = &'a Happened> {
-        self.heard(subscriptions).filter(move |event| event.seq > Some(seq))
+        self.subscribed(subscriptions)
+            .filter(move |event| event.seq > Some(seq))
     }
 
-    /// What one who comes back is due, unless something of it is gone or it is too much.
+    /// The events that a returning client missed. `None` if one of them is gone, or if there are too many.
     fn recover(&self, since: &Since, subscriptions: &Subscriptions) -> Option<Vec<Happened>> {
         let due: Vec<Happened> = self.after(since.seq, subscriptions).cloned().collect();
-        let whole = self.epoch == since.epoch && since.seq <= self.top() && due.iter().all(|event| self.keeps(event));
-        (whole && due.len() <= REPLAY_EVENTS).then_some(due)
+        let is_complete =
+            self.epoch == since.epoch && since.seq <= self.top() && due.iter().all(|event| self.keeps(event));
+        (is_complete && due.len() <= REPLAY_EVENTS).then_some(due)
     }
 
     fn on_first_join(&self, subscriptions: &Subscriptions) -> Vec<Happened> {
@@ -168,7 +170,7 @@ impl Room {
             SyncHistory::All => usize::MAX,
         };
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        let newest = self.heard(subscriptions).rev().filter(|event| self.keeps(event));
+        let newest = self.subscribed(subscriptions).rev().filter(|event| self.keeps(event));
         let mut events: Vec<Happened> = newest
             .filter(|event| {
                 let count = counts.entry(&event.event).or_default();
@@ -189,20 +191,20 @@ impl Model {
         seats.filter(|connection| connection.seats.contains_key(room)).count()
     }
 
-    fn tell(&mut self, client: usize, told: Told) {
+    fn send(&mut self, client: usize, received: Received) {
         if let Some(connection) = &mut self.clients[client].connection {
-            connection.expected.push_back(told);
+            connection.expected.push_back(received);
         }
     }
 
-    fn tell_everyone(&mut self, told: &Told) {
+    fn send_to_all(&mut self, received: &Received) {
         for client in 0..self.clients.len() {
-            self.tell(client, told.clone());
+            self.send(client, received.clone());
         }
     }
 
     fn refuse(&mut self, client: usize, code: &str) {
-        self.tell(client, Told::Error(code.to_owned()));
+        self.send(client, Received::Error(code.to_owned()));
     }
 
     pub(super) fn seat(&mut self, client: usize, room: &str) -> Option<&mut Seat> {
@@ -211,12 +213,12 @@ impl Model {
 
     pub(super) fn connect(&mut self, client: usize) {
         self.clients[client].connection = Some(Connection::default());
-        self.tell(client, Told::Connected);
+        self.send(client, Received::Connected);
     }
 
     pub(super) fn create(&mut self, id: &'static str, room: Room) {
         self.rooms.insert(id, room);
-        self.tell_everyone(&Told::RoomCreated(id.to_owned()));
+        self.send_to_all(&Received::RoomCreated(id.to_owned()));
     }
 
     pub(super) fn delete(&mut self, id: &'static str) {
@@ -224,13 +226,13 @@ impl Model {
         for client in 0..self.clients.len() {
             let connection = self.clients[client].connection.as_mut();
             if connection.is_some_and(|connection| connection.seats.remove(id).is_some()) {
-                self.tell(client, Told::Left(id.to_owned(), Some("roomDeleted".to_owned())));
+                self.send(client, Received::Left(id.to_owned(), Some("roomDeleted".to_owned())));
             }
         }
-        self.tell_everyone(&Told::RoomDeleted(id.to_owned()));
+        self.send_to_all(&Received::RoomDeleted(id.to_owned()));
     }
 
-    /// An event of a room that exists. Returns its number.
+    /// Triggers an event in an existing room. Returns the event's number.
     pub(super) fn trigger(&mut self, id: &'static str, event: &str, number: u64) -> Option<u64> {
         let room = self.rooms.get_mut(id).expect("the room");
         let kept = EVENTS.iter().any(|(name, limit)| *name == event && limit.is_some());
@@ -245,16 +247,16 @@ impl Model {
         for client in 0..self.clients.len() {
             if self
                 .seat(client, id)
-                .is_some_and(|seat| seat.subscriptions.hears(event))
+                .is_some_and(|seat| seat.subscriptions.include(event))
             {
                 self.clients[client].due.entry(id).or_default().extend(happened.seq);
-                self.tell(client, Told::Event(id.to_owned(), happened.clone()));
+                self.send(client, Received::Event(id.to_owned(), happened.clone()));
             }
         }
         happened.seq
     }
 
-    /// A client's trigger.
+    /// Triggers an event as a client.
     pub(super) fn trigger_by(&mut self, client: usize, id: &'static str, event: &str, number: u64) {
         if !self.rooms.contains_key(id) {
             return self.refuse(client, "ROOM_NOT_FOUND");
@@ -263,7 +265,7 @@ impl Model {
             return self.refuse(client, "NOT_IN_ROOM");
         }
         let seq = self.trigger(id, event, number);
-        self.tell(client, Told::Ok(seq));
+        self.send(client, Received::Ok(seq));
     }
 
     pub(super) fn join(
@@ -295,10 +297,10 @@ impl Model {
         let due = self.clients[client].due.entry(id).or_default();
         let recovery = since.map(|since| match &earlier {
             Some(_) => {
-                let whole = since.epoch == room.epoch && (complete_since..=room.top()).contains(&since.seq);
+                let is_complete = since.epoch == room.epoch && (complete_since..=room.top()).contains(&since.seq);
                 let mut missed = room.after(since.seq, &subscriptions);
-                assert!(!whole || missed.all(|event| due.contains(&event.seq.unwrap_or(0))));
-                whole.then(Vec::new)
+                assert!(!is_complete || missed.all(|event| due.contains(&event.seq.unwrap_or(0))));
+                is_complete.then(Vec::new)
             }
             None => room.recover(since, &subscriptions).inspect(|replayed| {
                 complete_since = since.seq;
@@ -313,7 +315,7 @@ impl Model {
             *due = events.iter().filter_map(|event| event.seq).collect();
             events
         });
-        let told = Told::Joined {
+        let received = Received::Joined {
             room: id.to_owned(),
             epoch: room.epoch.clone(),
             seq: room.top(),
@@ -327,7 +329,7 @@ impl Model {
         if let Some(connection) = &mut self.clients[client].connection {
             connection.seats.insert(id, seat);
         }
-        self.tell(client, told);
+        self.send(client, received);
     }
 
     pub(super) fn leave(&mut self, client: usize, id: &str) {
@@ -336,12 +338,12 @@ impl Model {
         }
         let connection = self.clients[client].connection.as_mut();
         match connection.and_then(|connection| connection.seats.remove(id)) {
-            Some(_) => self.tell(client, Told::Left(id.to_owned(), None)),
+            Some(_) => self.send(client, Received::Left(id.to_owned(), None)),
             None => self.refuse(client, "NOT_IN_ROOM"),
         }
     }
 
-    /// Subscribes to one event, or to everything.
+    /// Subscribes to one event, or to all events.
     pub(super) fn subscribe(&mut self, client: usize, id: &str, event: Option<&'static str>) {
         let Some(top) = self.rooms.get(id).map(Room::top) else {
             return self.refuse(client, "ROOM_NOT_FOUND");
@@ -359,7 +361,7 @@ impl Model {
             seat.complete_since = top;
         }
         seat.subscriptions = wider;
-        self.tell(client, Told::Ok(Some(top)));
+        self.send(client, Received::Ok(Some(top)));
     }
 
     pub(super) fn unsubscribe(&mut self, client: usize, id: &str, event: &'static str) {
@@ -372,6 +374,6 @@ impl Model {
         let mut names = seat.subscriptions.names();
         names.remove(event);
         seat.subscriptions = Subscriptions::Named(names);
-        self.tell(client, Told::Ok(None));
+        self.send(client, Received::Ok(None));
     }
 }

@@ -1,4 +1,4 @@
-//! A room on demand is no room before somebody is in it.
+//! A room on demand exists only once a client has joined it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ rooms! {
     /// The rooms of this test.
     Rooms;
 
-    /// Made by who joins it.
+    /// Created when a client joins it.
     Lobby { number: u64 } = "lobby-{number}" {
         name: "Lobby",
         events: [Plenty],
@@ -24,16 +24,16 @@ rooms! {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_happens_in_a_room_that_is_only_asked_about() {
+async fn a_room_on_demand_does_not_exist_while_before_join_runs() {
     let outcomes: Arc<Mutex<Vec<Result<Delivery, TriggerError>>>> = Arc::default();
-    let told = Arc::clone(&outcomes);
+    let recorded = Arc::clone(&outcomes);
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .before_join(move |_, room| {
-            let told = Arc::clone(&told);
+            let recorded = Arc::clone(&recorded);
             async move {
                 let outcome = room.trigger(Plenty { number: 1 }).await;
-                told.lock().push(outcome);
+                recorded.lock().push(outcome);
                 assert!(!room.delete());
                 Ok(())
             }
@@ -42,7 +42,7 @@ async fn nothing_happens_in_a_room_that_is_only_asked_about() {
         .expect("a server");
     let mut peer = Peer::connect(&dialogue, 4096).await;
     peer.send(&json!({ "type": "join", "roomId": "lobby-1" })).await;
-    // Another room of the id may be there by now, and what is numbered here would end its history.
+    // Another room may have the id by now. A number that was assigned here would corrupt its history.
     assert_eq!(peer.receive_type("joined").await["seq"], 0);
     assert!(matches!(outcomes.lock()[..], [Err(TriggerError::NoSuchRoom { .. })]));
     dialogue

@@ -1,4 +1,4 @@
-//! Rooms that clients of anonymous users created go when nobody is in them and their creator is gone.
+//! A room that an anonymous user's client created goes when it is empty and its creator is gone.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::peer::{Peer, PeerFrame};
 use crate::prelude::*;
 use crate::{Builder, Identity};
 
-/// Longer than it takes to find that a room is empty and its creator gone: twice [`crate::Limits::on_demand_idle`], and that
-/// once more to begin with.
+/// Longer than the server takes to find that a room is empty and its creator gone. That takes twice
+/// [`crate::Limits::on_demand_idle`], plus once more at the beginning.
 const A_WHILE: Duration = Duration::from_secs(200);
 
 rooms! {
     /// The rooms of this test.
     Rooms;
 
-    /// Made by clients.
+    /// Created by clients.
     Table { number: u64 } = "table-{number}" {
         events: [Plenty],
         client_created: 1,
@@ -29,7 +29,7 @@ fn server(configure: impl FnOnce(Builder) -> Builder) -> Dialogue {
     configure(builder).build().expect("a server")
 }
 
-/// Connects and creates a table.
+/// Connects a client that creates a table.
 async fn creator(dialogue: &Dialogue) -> (Peer, String) {
     let mut peer = Peer::connect(dialogue, 4096).await;
     let connected = peer.receive_type("connected").await;
@@ -39,35 +39,35 @@ async fn creator(dialogue: &Dialogue) -> (Peer, String) {
     (peer, connected["resume"].as_str().expect("a secret").to_owned())
 }
 
-/// Lets time pass, answering pings.
+/// Lets time pass while it answers pings.
 async fn wait(time: Duration, peer: &mut Peer) {
     let until = tokio::time::Instant::now() + time;
-    while let Ok(heard) = tokio::time::timeout_at(until, peer.receive()).await {
-        assert!(heard.is_some(), "the connection lasts");
-        if heard == Some(PeerFrame::Ping) {
+    while let Ok(frame) = tokio::time::timeout_at(until, peer.receive()).await {
+        assert!(frame.is_some(), "the connection is open");
+        if frame == Some(PeerFrame::Ping) {
             peer.send(&json!({ "type": "ping" })).await;
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_room_of_an_anonymous_user_stays_while_its_creator_is_there_and_goes_when_it_is_gone() {
+async fn the_room_of_an_anonymous_user_stays_while_its_creator_is_connected_and_goes_afterwards() {
     let dialogue = server(|builder| builder);
     let (mut peer, resume) = creator(&dialogue).await;
     wait(A_WHILE * 3, &mut peer).await;
-    assert!(dialogue.room("table-1").is_some(), "its creator is there");
+    assert!(dialogue.room("table-1").is_some(), "its creator is connected");
     drop(peer);
     tokio::time::sleep(Duration::from_secs(50)).await;
     let mut back = Peer::connect_again(&dialogue, 4096, Some(&resume)).await;
     wait(A_WHILE, &mut back).await;
-    assert!(dialogue.room("table-1").is_some(), "its creator has come back");
+    assert!(dialogue.room("table-1").is_some(), "its creator has reconnected");
     drop(back);
     tokio::time::sleep(A_WHILE).await;
-    assert!(dialogue.room("table-1").is_none(), "and is gone now");
+    assert!(dialogue.room("table-1").is_none(), "its creator is gone");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_room_of_an_anonymous_user_stays_while_somebody_is_in_it() {
+async fn the_room_of_an_anonymous_user_stays_while_it_has_a_member() {
     let dialogue = server(|builder| builder);
     let (peer, _) = creator(&dialogue).await;
     let mut guest = Peer::connect(&dialogue, 4096).await;
@@ -75,10 +75,10 @@ async fn the_room_of_an_anonymous_user_stays_while_somebody_is_in_it() {
     guest.receive_type("joined").await;
     drop(peer);
     wait(A_WHILE * 3, &mut guest).await;
-    assert!(dialogue.room("table-1").is_some(), "somebody is in it");
+    assert!(dialogue.room("table-1").is_some(), "it has a member");
     guest.send(&json!({ "type": "leave", "roomId": "table-1" })).await;
     wait(A_WHILE, &mut guest).await;
-    assert!(dialogue.room("table-1").is_none(), "and has left now");
+    assert!(dialogue.room("table-1").is_none(), "the member has left");
 }
 
 #[tokio::test(start_paused = true)]

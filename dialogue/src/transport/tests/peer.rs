@@ -1,4 +1,4 @@
-//! A client in the test's hands: it decides which byte is the last that it reads.
+//! A client under the test's control. It decides which byte it reads last.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::settle;
 use crate::runtime::Dialogue;
 use crate::transport::socket;
 
-/// What a peer reads.
+/// A frame that a peer reads.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum PeerFrame {
     Text(Value),
@@ -20,12 +20,12 @@ pub(super) enum PeerFrame {
     Ping,
 }
 
-/// One end of a pipe whose other end is served.
+/// One end of a pipe. A server serves the other end.
 pub(super) struct Peer {
     socket: DuplexStream,
-    /// Bytes that have come and make no whole frame yet.
+    /// Bytes that do not form a complete frame yet.
     pending: BytesMut,
-    /// How many bytes have come in all.
+    /// How many bytes have been read in all.
     pub(super) read: usize,
 }
 
@@ -43,7 +43,7 @@ impl Peer {
         Self::connect_again(dialogue, capacity, None).await
     }
 
-    /// The same as the successor of another connection, if it shows its secret.
+    /// The same, but as the successor of another connection if `resume` has its secret.
     pub(super) async fn connect_again(dialogue: &Dialogue, capacity: usize, resume: Option<&str>) -> Self {
         let (ours, theirs) = tokio::io::duplex(capacity);
         serve(dialogue, theirs);
@@ -56,8 +56,8 @@ impl Peer {
         peer
     }
 
-    /// Opens a connection whose last leg holds `window` bytes, while the network before it holds all that does not fit, and
-    /// sends `connect`.
+    /// Opens a connection and sends `connect`. Its last part holds `window` bytes. The network before that holds
+    /// everything that does not fit.
     pub(super) async fn connect_from_afar(dialogue: &Dialogue, window: usize) -> Self {
         let (ours, mut near) = tokio::io::duplex(1_000_000);
         let (mut far, theirs) = tokio::io::duplex(window);
@@ -76,7 +76,7 @@ impl Peer {
         }
     }
 
-    /// Sends a text frame. A server that is gone does not hear it.
+    /// Sends a text frame. Nothing happens if the server is gone.
     pub(super) async fn send(&mut self, message: &Value) {
         let text = message.to_string();
         let mut frame = vec![0x81];
@@ -88,13 +88,13 @@ impl Peer {
             }
             Err(_) => panic!("tests send short frames"),
         }
-        // A mask of zeros is a mask, and leaves the text readable.
+        // A mask of zeros is valid, and the text remains readable.
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());
         let _ = self.socket.write_all(&frame).await;
     }
 
-    /// The next frame, waited for; `None` at the end of the connection.
+    /// Waits for the next frame. `None` at the end of the connection.
     pub(super) async fn receive(&mut self) -> Option<PeerFrame> {
         loop {
             if let Some(frame) = self.parse() {
@@ -108,7 +108,7 @@ impl Peer {
         }
     }
 
-    /// The next JSON text of this type; others are passed over.
+    /// The next JSON text of this type. Skips the others.
     pub(super) async fn receive_type(&mut self, wanted: &str) -> Value {
         loop {
             match self.receive().await {
@@ -119,7 +119,7 @@ impl Peer {
         }
     }
 
-    /// The code with which the server ends the connection; what comes before it is passed over.
+    /// The code with which the server closes the connection. Skips all frames before it.
     pub(super) async fn receive_close(&mut self) -> u16 {
         loop {
             match self.receive().await {
@@ -130,7 +130,7 @@ impl Peer {
         }
     }
 
-    /// Reads until `at` bytes have come in all, or no more come of themselves.
+    /// Reads until `at` bytes have been read in all, or no more bytes arrive.
     pub(super) async fn read_up_to(&mut self, at: usize) {
         while self.read < at {
             let mut chunk = (&mut self.socket).take((at - self.read) as u64);
@@ -151,14 +151,14 @@ impl Peer {
         }
     }
 
-    /// Everything that comes of itself.
+    /// Every frame that arrives without further input.
     pub(super) async fn drain(&mut self) -> Vec<PeerFrame> {
         settle().await;
         self.read_up_to(usize::MAX).await;
         self.take_frames()
     }
 
-    /// The whole frames among the bytes read.
+    /// The complete frames among the bytes that have been read.
     pub(super) fn take_frames(&mut self) -> Vec<PeerFrame> {
         std::iter::from_fn(|| self.parse()).collect()
     }

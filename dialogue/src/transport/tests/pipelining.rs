@@ -1,4 +1,4 @@
-//! A client that asks for more than its queue holds, faster than the network takes it.
+//! A client requests more than its queue holds, faster than the network transfers it.
 
 use serde_json::json;
 
@@ -6,11 +6,11 @@ use super::peer::{Peer, PeerFrame};
 use super::{Plenty, settle};
 use crate::{Dialogue, Limits, RoomConfig, SyncHistory};
 
-/// How many replies of some 700 bytes are asked for at once, where a queue holds 2,000 bytes.
+/// How many replies of some 700 bytes are requested at once. A queue holds 2,000 bytes.
 const REQUESTS: usize = 40;
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_for_more_than_its_queue_holds_gets_it_all_as_it_reads() {
+async fn a_client_that_requests_more_than_its_queue_holds_receives_everything_as_it_reads() {
     let limits = Limits {
         queue_bytes: 2_000,
         replay_bytes: 900,
@@ -29,7 +29,7 @@ async fn who_asks_for_more_than_its_queue_holds_gets_it_all_as_it_reads() {
             room.trigger(Plenty { number }).await.expect("a delivery");
         }
     }
-    // The network holds all the requests, and a fifth of the replies.
+    // The network holds all requests, and a fifth of the replies.
     let mut peer = Peer::connect(&dialogue, 1 << 14).await;
     peer.receive_type("connected").await;
     let joins = (0..REQUESTS).map(|at| json!({ "type": "join", "roomId": format!("room-{at}") }));

@@ -1,10 +1,10 @@
-//! Promise 6 under races: seats are exact, and `on_left` runs once for each `on_joined`, whoever comes, goes, is thrown out
-//! or loses the room meanwhile.
+//! Promise 6 under races: the seats of a room are exact, and `on_left` runs once for each `on_joined`. Meanwhile, clients
+//! join, leave, and are disconnected, and rooms are deleted.
 //!
-//! Why not under loom or shuttle: every change of who is in a room is one critical section under the room's lock, in which
-//! nothing waits; what can interleave are whole sections, with the hooks between them. Both checkers would need their own
-//! locks in place of `parking_lot`'s and of tokio's, for interleavings that the tests here bring about by yielding at every
-//! point where the code can.
+//! These tests do not use loom or shuttle. Every change of a room's members is one critical section under the room's
+//! lock, which never waits. Only whole sections can interleave, with the hooks between them. Both checkers would need
+//! their own locks in place of those of `parking_lot` and tokio. The tests here reach the same interleavings by yielding
+//! wherever the code can yield.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use super::peer::{Peer, PeerFrame};
 use super::{Plenty, settle};
 use crate::{Client, Dialogue, Limits, Refusal, RoomConfig, RoomHandle};
 
-/// Who was told to have come into which incarnation of a room, and who to have left it.
+/// Records which clients joined and left each incarnation of a room, as the hooks saw it.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<Visits>>);
 
 #[derive(Debug, Default)]
 struct Visits {
-    /// How often each client has come in and gone, by its id and the room's epoch.
+    /// How often each client has joined and left, by its id and the room's epoch.
     counts: BTreeMap<(String, String), (usize, usize)>,
-    /// What must not be. Kept, since a hook's panic would be contained.
+    /// Violations. They are recorded because the server would contain a panic of the hook.
     faults: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Ledger {
     fn joined(&self, client: &Client, room: &RoomHandle) {
         let mut visits = self.0.lock();
         if room.max_size().is_some_and(|max_size| room.size() > max_size) {
-            visits.faults.push(format!("a seat too many in {room:?}"));
+            visits.faults.push(format!("a member too many in {room:?}"));
         }
         let (joined, left) = visits.counts.entry(key(client, room)).or_default();
         *joined += 1;
@@ -74,7 +74,7 @@ fn server<F>(ledger: &Ledger, before_join: F) -> Dialogue
 where
     F: Fn() -> futures_util::future::BoxFuture<'static, Result<(), Refusal>> + Send + Sync + 'static,
 {
-    let (comes, goes) = (ledger.clone(), ledger.clone());
+    let (joins, leaves) = (ledger.clone(), ledger.clone());
     Dialogue::builder()
         .limits(Limits {
             hook_deadline: Duration::from_secs(120),
@@ -84,11 +84,11 @@ where
         })
         .before_join(move |_, _| before_join())
         .on_joined(move |client, room| {
-            comes.joined(&client, &room);
+            joins.joined(&client, &room);
             async { yield_now().await }
         })
         .on_left(move |client, room| {
-            goes.left(&client, &room);
+            leaves.left(&client, &room);
             async { yield_now().await }
         })
         .build()
@@ -102,7 +102,7 @@ fn room(max_size: usize) -> RoomConfig {
         .max_size(max_size)
 }
 
-/// Sends a request and gives its answer; `None` if the connection has ended.
+/// Sends a request and returns its answer. `None` if the connection has ended.
 async fn ask(peer: &mut Peer, id: u64, request: &Value) -> Option<Value> {
     let mut request = request.clone();
     request["id"] = json!(id);
@@ -116,10 +116,10 @@ async fn ask(peer: &mut Peer, id: u64, request: &Value) -> Option<Value> {
     }
 }
 
-/// Asserts that rooms and clients agree on who is where, also while ends are under way.
+/// Asserts that rooms and clients agree on who is a member, even while connections end.
 fn assert_agreement(dialogue: &Dialogue) {
     for room in dialogue.rooms() {
-        // Who is in a room changes only under its lock.
+        // The members of a room change only under its lock.
         let state = room.cell.lock();
         let present: BTreeSet<String> = state.local.all().map(|client| client.id.to_string()).collect();
         let clients = dialogue.core.clients.all();
@@ -127,7 +127,7 @@ fn assert_agreement(dialogue: &Dialogue) {
             .iter()
             .filter(|client| client.membership.lock().contains(room.id()));
         let believing: BTreeSet<String> = believing.map(|client| client.id.to_string()).collect();
-        assert_eq!(present, believing, "a ghost in one of the two");
+        assert_eq!(present, believing, "one of the two has a ghost");
     }
 }
 
@@ -143,11 +143,11 @@ async fn assert_nothing_is_left(dialogue: &Dialogue, ledger: &Ledger) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_thousand_who_are_let_in_at_once_exactly_as_many_get_in_as_there_are_seats() {
+async fn of_a_thousand_simultaneous_joins_exactly_as_many_succeed_as_there_are_seats() {
     const CLIENTS: usize = 1_000;
     const SEATS: usize = 10;
     let ledger = Ledger::default();
-    // The slowest answer there can be: nobody is let in before everybody has asked.
+    // The slowest possible hook: it admits no client before all clients have asked.
     let all_have_asked = Arc::new(Barrier::new(CLIENTS));
     let dialogue = server(&ledger, move || {
         let all_have_asked = Arc::clone(&all_have_asked);
@@ -163,7 +163,7 @@ async fn of_a_thousand_who_are_let_in_at_once_exactly_as_many_get_in_as_there_ar
         clients.spawn(async move {
             let mut peer = Peer::connect(&dialogue, 4096).await;
             let answer = ask(&mut peer, 1, &json!({ "type": "join" })).await.expect("an answer");
-            // The next command runs when the hooks of this one have.
+            // The next command runs once the hooks of this one are done.
             ask(&mut peer, 2, &json!({ "type": "ping" })).await.expect("a pong");
             (peer, answer)
         });
@@ -182,25 +182,25 @@ async fn of_a_thousand_who_are_let_in_at_once_exactly_as_many_get_in_as_there_ar
     assert_nothing_is_left(&dialogue, &ledger).await;
 }
 
-/// How a client's stay may end.
+/// A way in which a membership can end.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Cut,
     Kicked,
     Removed,
     RoomDeleted,
-    RoomMadeAnew,
+    RoomRecreated,
     ServerStopped,
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_at_any_moment_of_a_join_leaves_no_ghost_and_loses_no_seat() {
+async fn a_disconnect_at_any_moment_of_a_join_leaves_no_ghost_and_loses_no_seat() {
     let ends = [
         End::Cut,
         End::Kicked,
         End::Removed,
         End::RoomDeleted,
-        End::RoomMadeAnew,
+        End::RoomRecreated,
         End::ServerStopped,
     ];
     for end in ends {
@@ -243,7 +243,7 @@ async fn ends_well(end: End, moment: usize, by_server: bool) {
         End::Kicked => client.disconnect(),
         End::Removed => drop(client.leave("room")),
         End::RoomDeleted => assert!(dialogue.delete_room("room").await),
-        End::RoomMadeAnew => {
+        End::RoomRecreated => {
             assert!(dialogue.delete_room("room").await);
             dialogue.create_room(room(1)).await.expect("a room");
         }
@@ -264,7 +264,7 @@ async fn ends_well(end: End, moment: usize, by_server: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn coming_and_going_in_disorder_ends_with_everybody_out_and_every_hook_in_its_turn() {
+async fn random_joins_and_leaves_end_with_empty_rooms_and_matching_hooks() {
     const CLIENTS: u64 = 48;
     const STEPS: u64 = 60;
     let ledger = Ledger::default();
@@ -292,7 +292,7 @@ async fn coming_and_going_in_disorder_ends_with_everybody_out_and_every_hook_in_
     }
     let peers = clients.join_all().await;
     server.shutdown().await;
-    // A last answer from each: then nothing of theirs is under way.
+    // After one more answer to each client, none of its commands is in progress.
     for mut peer in peers {
         let _ = ask(&mut peer, 0, &json!({ "type": "ping" })).await;
         assert_agreement(&dialogue);
@@ -310,7 +310,7 @@ async fn come_and_go(dialogue: Dialogue, mut dice: Dice, steps: u64) -> Peer {
             5 => json!({ "type": "subscribe", "event": "plenty" }),
             6 => json!({ "type": "trigger", "event": "plenty", "data": { "number": step } }),
             _ => {
-                // Gone while a join is under way.
+                // The client disconnects during a join.
                 peer.send(&json!({ "type": "join", "roomId": "room" })).await;
                 for _ in 0..dice.below(4) {
                     yield_now().await;
@@ -346,7 +346,7 @@ async fn interfere(dialogue: Dialogue, mut dice: Dice) {
     }
 }
 
-/// Numbers that look random and are the same in every run (splitmix64).
+/// A pseudo-random number generator that gives the same numbers in every run (splitmix64).
 struct Dice(u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! The rate of a client's frames while the server does not read them, because a command of the client's takes its time.
+//! The rate of a client's frames while a long command runs and the server reads nothing.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_secs(4);
 
 const PER_WINDOW: usize = 10;
 
-/// A server with a room whose `before_join` takes long.
+/// A server with a room whose `before_join` takes a long time.
 async fn server() -> Dialogue {
     let dialogue = Dialogue::builder()
         .limits(Limits {
@@ -32,7 +32,7 @@ async fn server() -> Dialogue {
     dialogue
 }
 
-/// A client that has just asked to join that room.
+/// A client that has just sent a `join` for that room.
 async fn joining(mut peer: Peer) -> Peer {
     peer.receive_type("connected").await;
     tokio::time::sleep(WINDOW).await;
@@ -44,7 +44,7 @@ fn ping(id: usize) -> Value {
     json!({ "type": "ping", "id": id })
 }
 
-/// Sends at the rate for a while, from the beginning of the command to long after its end, and sees that nothing is refused.
+/// Sends at the allowed rate from the beginning of the command to long after its end. Asserts that no frame is rejected.
 async fn keeps_to_the_rate(mut peer: Peer) {
     let apart = WINDOW / PER_WINDOW as u32;
     let count = 3 * STALL.as_millis() / apart.as_millis() / 2;
@@ -64,22 +64,23 @@ async fn keeps_to_the_rate(mut peer: Peer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_keeps_to_the_rate_while_a_command_runs_is_refused_nothing() {
+async fn accepts_every_frame_within_the_rate_while_a_command_runs() {
     let peer = Peer::connect(&server().await, 1_000_000).await;
     keeps_to_the_rate(joining(peer).await).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_keeps_to_the_rate_is_refused_nothing_that_was_held_up_on_the_way() {
-    // What comes from afar is not all there when the command is done: the server waits for it, again and again.
+async fn accepts_every_frame_within_the_rate_that_the_network_delayed() {
+    // Frames from a distant client have not all arrived when the command is done. The server waits for them again and
+    // again.
     let peer = Peer::connect_from_afar(&server().await, 100).await;
     keeps_to_the_rate(joining(peer).await).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_floods_while_a_command_runs_gets_no_more_than_the_rate_and_is_closed() {
+async fn a_client_that_floods_while_a_command_runs_gets_no_more_than_its_rate_and_is_closed() {
     let mut peer = joining(Peer::connect(&server().await, 1_000_000).await).await;
-    // The command itself was one of the first window's.
+    // The command itself counts in the first window.
     let windows = STALL.as_secs() / WINDOW.as_secs() + 1;
     let due = PER_WINDOW * windows as usize - 1;
     for id in 1..=due + PER_WINDOW {

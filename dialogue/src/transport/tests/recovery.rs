@@ -1,5 +1,5 @@
-//! Promises 1 and 2 against the model: whatever happens, clients are told exactly what they must be told, and a client that
-//! was not told otherwise has every event that it was due, once and in order.
+//! Promises 1 and 2 against the model. Clients receive exactly the specified frames. A client that received no report of
+//! a gap has every event that it should have, once and in order.
 
 mod player;
 mod steps;
@@ -27,7 +27,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_log_equals_the_models_or_was_told_that_it_does_not(steps in prop::collection::vec(step(), 1..80)) {
+    fn every_log_equals_the_model_unless_a_gap_was_reported(steps in prop::collection::vec(step(), 1..80)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -140,7 +140,7 @@ impl World {
         }
         settle().await;
         for batch in self.evicted.lock().drain(..) {
-            let room = self.model.rooms.get_mut(&*batch.room_id).expect("a room that is there");
+            let room = self.model.rooms.get_mut(&*batch.room_id).expect("an existing room");
             for event in batch.events {
                 room.forget(event.seq.expect("a numbered event"));
             }
@@ -148,7 +148,7 @@ impl World {
         self.model.rooms.values().for_each(Room::assert_within_limits);
     }
 
-    /// Everybody reads everything; nobody is left behind by what they leave.
+    /// All clients read everything and disconnect. No member remains.
     async fn end(mut self) {
         for client in 0..self.players.len() {
             self.read_all(client).await;
@@ -202,7 +202,7 @@ impl World {
             .create(id, Room::new(made.epoch().to_owned(), sync, max_size));
     }
 
-    /// Sends a request about a room; a client that is not connected connects first.
+    /// Sends a request about a room. A client without a connection connects first.
     async fn ask(&mut self, client: usize, room: &'static str, mut request: Value) {
         if self.players[client].peer.is_none() {
             self.connect(client, None).await;
@@ -224,7 +224,8 @@ impl World {
     }
 
     async fn join(&mut self, client: usize, room: &'static str, wanted: Option<Subscriptions>, claim: Claim) {
-        // What is under way is read first: a client that asks for what it is about to be told gets it twice.
+        // The client reads everything first. Otherwise, it would request events that are already on the way, and receive
+        // them twice.
         self.read_all(client).await;
         let since = self.players[client].claim(room, claim);
         let mut join = json!({ "type": "join" });
@@ -238,7 +239,7 @@ impl World {
         }
         let is_member = self.model.seat(client, room).is_some();
         if let (Some(since), Some(log), false) = (&since, self.players[client].rooms.get_mut(room), is_member) {
-            // It throws away what it asks for again, even if it is then refused.
+            // The client discards the events that it requests again, even if the join then fails.
             log.numbers.retain(|seq| *seq <= since.seq);
             log.position = log.position.min(since.seq);
         }
@@ -268,12 +269,12 @@ impl World {
         let Some(resume) = self.players[client].resume.clone() else {
             return;
         };
-        // The old connection is still open: nothing but `resume` tells the server that nobody listens there.
+        // The old connection is still open. Only `resume` tells the server that the client no longer reads it.
         self.connect(client, Some(&resume)).await;
         drop(peer);
     }
 
-    /// Reads all there is: then the log is whole.
+    /// Reads everything. The log is complete then.
     async fn read_all(&mut self, client: usize) {
         let Some(peer) = &mut self.players[client].peer else {
             return;
@@ -282,14 +283,14 @@ impl World {
         self.take_frames(client, frames);
         let model = &self.model.clients[client];
         let connection = model.connection.as_ref().expect("a connection");
-        assert_eq!(connection.expected, [], "client {client} was not told");
+        assert_eq!(connection.expected, [], "frames that client {client} has not received");
         for room in connection.seats.keys() {
             let log = &self.players[client].rooms[room];
             assert_eq!(log.numbers, model.due[room], "the log of client {client} in `{room}`");
             let numbers: BTreeSet<_> = log.numbers.iter().collect();
             assert!(
                 numbers.iter().copied().eq(&log.numbers),
-                "in order, and each once: {log:?}"
+                "the numbers are in order and unique: {log:?}"
             );
         }
     }
@@ -297,17 +298,17 @@ impl World {
     fn take_frames(&mut self, client: usize, frames: Vec<PeerFrame>) {
         for frame in frames {
             let PeerFrame::Text(text) = frame else {
-                panic!("client {client} got {frame:?}");
+                panic!("client {client} received {frame:?}");
             };
-            let told = read(&text);
+            let received = read(&text);
             let connection = self.model.clients[client].connection.as_mut().expect("a connection");
             assert_eq!(
-                Some(&told),
+                Some(&received),
                 connection.expected.front(),
-                "what client {client} is told next"
+                "the next frame of client {client}"
             );
             connection.expected.pop_front();
-            self.players[client].take(&text, told);
+            self.players[client].take(&text, received);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Joining, with `since`, a room that one is in: what the answer may claim.
+//! A member joins its room again with `since`. The answer must not claim too much.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn join_since(peer: &mut Peer, epoch: &str, seq: u64, subscriptions: &[&st
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_the_server_put_into_a_room_is_not_told_that_it_missed_nothing_there() {
+async fn a_client_that_the_server_joined_to_a_room_is_not_recovered_before_its_join() {
     let dialogue = Dialogue::builder()
         .on_connected(|client| async move { client.join("room").await })
         .build()
@@ -50,20 +50,20 @@ async fn a_client_that_the_server_put_into_a_room_is_not_told_that_it_missed_not
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_that_asks_for_more_is_not_told_that_it_missed_nothing_of_it() {
+async fn a_member_is_not_recovered_for_events_that_it_adds() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let epoch = with_room(&dialogue).await;
     let mut peer = Peer::connect(&dialogue, 1 << 16).await;
     assert_eq!(join_since(&mut peer, &epoch, 0, &["scarce"]).await["recovered"], true);
     trigger(&dialogue, 1).await;
     let joined = join_since(&mut peer, &epoch, 0, &["scarce"]).await;
-    assert_eq!(joined["recovered"], true, "it hears what it heard");
+    assert_eq!(joined["recovered"], true, "its subscriptions are the same");
     let joined = join_since(&mut peer, &epoch, 0, &["scarce", "plenty"]).await;
     assert_eq!(joined["recovered"], false, "event 1 was not sent to it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_counts_from_when_it_was_made() {
+async fn a_subscription_counts_from_its_beginning() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let epoch = with_room(&dialogue).await;
     let mut peer = Peer::connect(&dialogue, 1 << 16).await;

@@ -1,4 +1,4 @@
-//! How connections become clients, and clients' ends under way when the next connection comes.
+//! How a connection becomes a client, and what happens if its predecessor is just disconnecting.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -14,7 +14,7 @@ use crate::transport::http::http_connection;
 use crate::{Identity, Limits};
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_a_proxy_has_used_for_a_while_can_be_upgraded() {
+async fn a_connection_that_a_proxy_has_used_before_can_be_upgraded() {
     let dialogue = Dialogue::builder().build().expect("a server");
     let (mut ours, theirs) = tokio::io::duplex(10_000);
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -48,23 +48,23 @@ async fn a_connection_that_a_proxy_has_used_for_a_while_can_be_upgraded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_connected_is_told_of_everybody_of_whom_on_disconnected_is() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let (comes, goes) = (Arc::clone(&told), Arc::clone(&told));
+async fn on_connected_runs_for_every_client_that_on_disconnected_runs_for() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let (connects, disconnects) = (Arc::clone(&calls), Arc::clone(&calls));
     let stopping = Arc::new(OnceLock::<CancellationToken>::new());
     let begins = Arc::clone(&stopping);
     let dialogue = Dialogue::builder()
         .authenticate(move |_| {
-            // The drain begins at this very moment.
+            // The graceful shutdown begins at this moment.
             begins.get().expect("the server's").cancel();
             async { Ok(Identity::user("ada")) }
         })
         .on_connected(move |client| {
-            comes.lock().push(format!("{} is here", client.user_id()));
+            connects.lock().push(format!("{} connected", client.user_id()));
             async {}
         })
         .on_disconnected(move |client| {
-            goes.lock().push(format!("{} is gone", client.user_id()));
+            disconnects.lock().push(format!("{} disconnected", client.user_id()));
             async {}
         })
         .build()
@@ -73,11 +73,11 @@ async fn on_connected_is_told_of_everybody_of_whom_on_disconnected_is() {
     let mut peer = Peer::connect(&dialogue, 10_000).await;
     assert_eq!(peer.receive_close().await, CloseCode::Restarting.code());
     settle().await;
-    assert_eq!(*told.lock(), ["ada is here", "ada is gone"]);
+    assert_eq!(*calls.lock(), ["ada connected", "ada disconnected"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_successor_waits_for_an_end_that_another_thread_has_begun() {
+async fn a_successor_waits_for_a_disconnect_that_another_thread_has_begun() {
     let dialogue = Dialogue::builder()
         .authenticate(|_| async { Ok(Identity::user("ada")) })
         .limits(Limits {
@@ -89,9 +89,9 @@ async fn a_successor_waits_for_an_end_that_another_thread_has_begun() {
     let mut first = Peer::connect(&dialogue, 10_000).await;
     let resume = first.receive_type("connected").await["resume"].clone();
     let client = Arc::clone(&dialogue.core.clients.all()[0]);
-    assert!(client.membership.lock().end(), "as the other thread begins");
+    assert!(client.membership.lock().end(), "this is how the other thread begins");
     let mut second = Peer::connect_again(&dialogue, 10_000, resume.as_str()).await;
-    assert_eq!(second.drain().await, [], "it waits");
+    assert_eq!(second.drain().await, [], "the successor waits");
     dialogue.core.continuity.resumes.ended(&client);
     dialogue.core.clients.remove(&client);
     client.departed.set(()).expect("once");
@@ -99,6 +99,6 @@ async fn a_successor_waits_for_an_end_that_another_thread_has_begun() {
     assert_eq!(
         first.receive_close().await,
         CloseCode::Disconnected.code(),
-        "and the first has made room"
+        "the first connection has made room"
     );
 }

@@ -1,4 +1,4 @@
-//! Promise 3: a reader that does not read costs its own connection, and nobody else anything.
+//! Promise 3: a slow consumer loses its own connection, and nobody else is affected.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::peer::Peer;
 use super::{Bulk, Plenty, settle};
 use crate::{Client, Dialogue, Limits, RoomConfig};
 
-/// A network that holds `joined` and little more.
+/// A network that holds little more than `joined`.
 const NARROW: usize = 512;
 
 async fn server(limits: Limits) -> Dialogue {
@@ -34,7 +34,7 @@ async fn member(dialogue: &Dialogue, capacity: usize) -> (Peer, Client) {
     (peer, client.expect("the client"))
 }
 
-/// Triggers an event; that it is sent at once, whatever its readers do, is part of every test here.
+/// Triggers an event. Every test here relies on this: the event is sent at once, no matter how slowly clients read.
 fn trigger(dialogue: &Dialogue, bytes: usize) {
     let room = dialogue.room("room").expect("the room");
     let text = "x".repeat(bytes);
@@ -43,14 +43,14 @@ fn trigger(dialogue: &Dialogue, bytes: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_stalled_readers_hold_a_large_event_once() {
+async fn a_thousand_stalled_clients_share_one_copy_of_a_large_event() {
     const READERS: usize = 1_000;
     let dialogue = server(Limits::default()).await;
     let mut readers = Vec::new();
     for _ in 0..READERS {
         readers.push(member(&dialogue, NARROW).await);
     }
-    // The first is half written when the second comes to wait behind it.
+    // The first event is partly written when the second is queued behind it.
     for _ in 0..2 {
         trigger(&dialogue, 200_000);
         let frames: Vec<_> = readers
@@ -65,13 +65,13 @@ async fn a_thousand_stalled_readers_hold_a_large_event_once() {
     let kept = readers[0].1.state.outbox.queued().pop().expect("the second event");
     readers.iter().for_each(|(_, client)| client.disconnect());
     drop(readers);
-    // The time that a cut reader is given to take its close.
+    // The time that an aborted connection has to send its close.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(kept.bytes().is_unique(), "and nobody holds it when they are gone");
+    assert!(kept.bytes().is_unique(), "nothing holds it when the clients are gone");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_over_its_queue_is_cut_with_4000_and_the_others_miss_nothing() {
+async fn a_client_with_a_full_queue_is_closed_with_4000_and_the_others_miss_nothing() {
     const EVENTS: usize = 50;
     let dialogue = server(Limits {
         queue_frames: 8,
@@ -85,12 +85,12 @@ async fn a_reader_over_its_queue_is_cut_with_4000_and_the_others_miss_nothing() 
         assert_eq!(healthy.receive_type("event").await["event"], "bulk");
     }
     settle().await;
-    assert!(client.rooms().is_empty(), "it holds no seat any more");
+    assert!(client.rooms().is_empty(), "it is no longer a member");
     assert_eq!(slow.receive_close().await, 4000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_over_its_queue_in_bytes_is_cut_too() {
+async fn a_client_whose_queue_is_full_of_bytes_is_closed_too() {
     let dialogue = server(Limits {
         queue_bytes: 600_000,
         ..Limits::default()
@@ -106,7 +106,7 @@ async fn a_reader_over_its_queue_in_bytes_is_cut_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_takes_nothing_until_the_write_deadline_is_cut() {
+async fn a_client_that_reads_nothing_until_the_write_deadline_is_closed() {
     let dialogue = server(Limits::default()).await;
     let (mut slow, client) = member(&dialogue, NARROW).await;
     trigger(&dialogue, 1_000);
@@ -118,7 +118,7 @@ async fn a_reader_that_takes_nothing_until_the_write_deadline_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_whose_queue_is_full_can_be_thrown_out() {
+async fn a_client_whose_queue_is_full_can_be_disconnected() {
     let dialogue = server(Limits {
         queue_frames: 8,
         ..Limits::default()
@@ -128,14 +128,14 @@ async fn a_client_whose_queue_is_full_can_be_thrown_out() {
     for _ in 0..8 {
         trigger(&dialogue, 1_000);
     }
-    assert_eq!(client.rooms().len(), 1, "the queue is full, and no more than full");
+    assert_eq!(client.rooms().len(), 1, "the queue is exactly full");
     client.disconnect();
     assert!(client.rooms().is_empty(), "at once");
     assert_eq!(slow.receive_close().await, 4501);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_does_not_hold_up_the_drain() {
+async fn a_full_queue_does_not_delay_the_shutdown() {
     let dialogue = server(Limits {
         queue_frames: 8,
         ..Limits::default()
@@ -147,16 +147,16 @@ async fn a_full_queue_does_not_hold_up_the_drain() {
         trigger(&dialogue, 1_000);
     }
     let begun = Instant::now();
-    let (stopped, heard) = tokio::join!(dialogue.stop(), async {
+    let (stopped, code) = tokio::join!(dialogue.stop(), async {
         let code = healthy.receive_close().await;
         drop(healthy);
         code
     });
     stopped.expect("a drain");
-    assert_eq!(heard, 1012);
+    assert_eq!(code, 1012);
     assert!(
         begun.elapsed() < Duration::from_secs(10),
-        "the write deadline, and a moment to close"
+        "it takes the write deadline, and a moment for the close"
     );
     drop(slow);
 }

@@ -1,25 +1,25 @@
-//! A client's own view: its connection, and what it has of each room.
+//! A client's own view: its connection, and its state of each room.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::steps::{Claim, ROOMS};
-use crate::transport::tests::model::{Client, Happened, Since, Told};
+use crate::transport::tests::model::{Client, Happened, Received, Since};
 use crate::transport::tests::peer::Peer;
 
-/// A client as it knows itself.
+/// A client's own view.
 #[derive(Default)]
 pub(super) struct Player {
     pub(super) peer: Option<Peer>,
     pub(super) resume: Option<String>,
     pub(super) rooms: BTreeMap<&'static str, Log>,
-    /// The rooms of the requests that will be answered `ok`.
+    /// The rooms of the requests that will be answered with `ok`.
     pub(super) asked: BTreeMap<u64, &'static str>,
     pub(super) next_id: u64,
 }
 
-/// What a client has of a room.
+/// A client's state of a room.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Log {
     epoch: String,
@@ -41,10 +41,10 @@ impl Player {
         Some(Since { epoch, seq })
     }
 
-    pub(super) fn take(&mut self, text: &Value, told: Told) {
-        match told {
-            Told::Connected => self.resume = text["resume"].as_str().map(str::to_owned),
-            Told::Joined {
+    pub(super) fn take(&mut self, text: &Value, received: Received) {
+        match received {
+            Received::Connected => self.resume = text["resume"].as_str().map(str::to_owned),
+            Received::Joined {
                 room,
                 epoch,
                 seq,
@@ -58,12 +58,12 @@ impl Player {
                 (log.epoch, log.position) = (epoch, seq);
                 log.numbers.extend(events.iter().filter_map(|event| event.seq));
             }
-            Told::Event(room, Happened { seq: Some(seq), .. }) => {
+            Received::Event(room, Happened { seq: Some(seq), .. }) => {
                 let log = self.rooms.entry(known(&room)).or_default();
                 log.numbers.push(seq);
                 log.position = log.position.max(seq);
             }
-            Told::Ok(Some(seq)) => {
+            Received::Ok(Some(seq)) => {
                 let room = self.asked[&text["id"].as_u64().expect("an id")];
                 let log = self.rooms.entry(room).or_default();
                 log.position = log.position.max(seq);
@@ -74,7 +74,7 @@ impl Player {
 }
 
 impl Client {
-    /// What was not read is not due any more: the client will ask for it, or not.
+    /// Events that the client has not read are no longer due. It may request them later.
     pub(super) fn disconnect(&mut self, player: &Player) {
         self.connection = None;
         self.due = player
@@ -93,7 +93,7 @@ fn known(room: &str) -> &'static str {
         .0
 }
 
-pub(super) fn read(text: &Value) -> Told {
+pub(super) fn read(text: &Value) -> Received {
     let string = |field: &str| text[field].as_str().unwrap_or_default().to_owned();
     let happened = |event: &Value| Happened {
         event: event["event"].as_str().expect("a name").to_owned(),
@@ -101,8 +101,8 @@ pub(super) fn read(text: &Value) -> Told {
         seq: event["seq"].as_u64(),
     };
     match text["type"].as_str() {
-        Some("connected") => Told::Connected,
-        Some("joined") => Told::Joined {
+        Some("connected") => Received::Connected,
+        Some("joined") => Received::Joined {
             room: string("roomId"),
             epoch: string("epoch"),
             seq: text["seq"].as_u64().expect("a number"),
@@ -114,12 +114,12 @@ pub(super) fn read(text: &Value) -> Told {
                 .map(happened)
                 .collect(),
         },
-        Some("event") => Told::Event(string("roomId"), happened(text)),
-        Some("left") => Told::Left(string("roomId"), text["reason"].as_str().map(str::to_owned)),
-        Some("ok") => Told::Ok(text["seq"].as_u64()),
-        Some("error") => Told::Error(string("code")),
-        Some("roomCreated") => Told::RoomCreated(text["room"]["id"].as_str().expect("an id").to_owned()),
-        Some("roomDeleted") => Told::RoomDeleted(string("roomId")),
-        _ => panic!("the server said {text}"),
+        Some("event") => Received::Event(string("roomId"), happened(text)),
+        Some("left") => Received::Left(string("roomId"), text["reason"].as_str().map(str::to_owned)),
+        Some("ok") => Received::Ok(text["seq"].as_u64()),
+        Some("error") => Received::Error(string("code")),
+        Some("roomCreated") => Received::RoomCreated(text["room"]["id"].as_str().expect("an id").to_owned()),
+        Some("roomDeleted") => Received::RoomDeleted(string("roomId")),
+        _ => panic!("the server sent {text}"),
     }
 }

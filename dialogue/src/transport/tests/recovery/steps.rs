@@ -1,4 +1,4 @@
-//! The rooms and clients of the test, and the steps that it generates.
+//! The rooms and clients of the test, and the generated steps.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -6,14 +6,14 @@ use proptest::sample::Index;
 use crate::SyncHistory;
 use crate::transport::tests::model::{EVENTS, Subscriptions};
 
-/// Each room, what it sends at a first join, and how many it holds.
+/// Each room, the events that it sends at a first join, and its size limit.
 pub(super) const ROOMS: [(&str, SyncHistory, Option<usize>); 3] = [
     ("all", SyncHistory::All, None),
     ("one", SyncHistory::PerType(1), None),
     ("none", SyncHistory::Off, Some(2)),
 ];
 
-/// How much each client's network holds: all that there is, or less than a frame.
+/// How many bytes each client's network holds: either everything, or less than a frame.
 pub(super) const PIPES: [usize; 3] = [1 << 20, 1 << 20, 32];
 
 #[derive(Debug, Clone)]
@@ -24,25 +24,25 @@ pub(super) enum Step {
     Leave(usize, usize),
     Subscribe(usize, usize, Option<usize>),
     Unsubscribe(usize, usize, usize),
-    /// Reads at most so many more bytes, and is gone.
+    /// Reads at most this many more bytes, and disconnects.
     Cut(usize, usize),
-    /// The same, but the server does not notice: the next connection shows `resume`.
+    /// The same, but the server does not notice. The next connection presents `resume`.
     TakeOver(usize, usize),
     Read(usize),
-    /// The application drops what a room keeps.
+    /// The application drops the events that a room keeps.
     Clear(usize),
-    /// Deletes a room, or makes it anew.
+    /// Deletes a room, or creates it again.
     Toggle(usize),
-    /// `before_join` refuses from now on, or no longer.
+    /// From now on, `before_join` refuses or admits every client.
     Deny(bool),
 }
 
-/// What a client claims of where it was.
+/// The position that a client claims.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Claim {
     Nothing,
     Truth,
-    /// Somewhere before that.
+    /// A position before that.
     Earlier(Index),
     AnotherEpoch,
     AboveTheTop,
