@@ -1,4 +1,4 @@
-//! Why and how a connection ends.
+//! The close of a connection: its code, its reason, and whether queued frames are still sent.
 
 use crate::protocol::CloseCode;
 
@@ -10,7 +10,7 @@ pub(crate) struct Close {
     pub(crate) reason: String,
     /// Whether the queued frames are sent first. Otherwise, they are dropped.
     pub(crate) flush: bool,
-    /// Whether the close frame is already among what waits.
+    /// Whether the close frame is in the queue already.
     pub(crate) queued: bool,
 }
 
@@ -45,7 +45,7 @@ impl Close {
         }
     }
 
-    /// Ends a connection once what waits has been sent, the close frame included: the protocol library has queued it.
+    /// Closes the connection once the queued frames have been sent. The protocol library has queued the close frame already.
     pub(crate) fn already_queued(code: CloseCode) -> Self {
         Self {
             queued: true,

@@ -65,7 +65,7 @@ impl CloseCode {
         Self::UnsupportedProtocol,
     ];
 
-    /// The code of this number.
+    /// The code with this number.
     #[cfg(feature = "server")]
     pub(crate) fn from_number(number: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.code() == number)

@@ -77,7 +77,7 @@ where
     }
 }
 
-/// Answers a `connect` that is not accepted, and closes the connection.
+/// Rejects a `connect`: sends the error, and closes the connection.
 fn reject<R>(core: &Core, reader: &RateLimitedReader<R>, id: Option<i64>, failure: Failure, code: CloseCode)
 where
     R: AsyncRead + Unpin,
