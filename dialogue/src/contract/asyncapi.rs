@@ -10,17 +10,18 @@
 
 use serde_json::{Map, Value, json};
 
+use super::direction::Direction;
 use super::json_schema::{envelope, event_name, payload};
 use super::model::{Contract, ContractRoom, Repertoire, needs_no_data};
 use super::names::Names;
-use super::types::{Types, Way};
+use super::payload_types::PayloadTypes;
 use super::typescript;
 use crate::event::EventDefinition;
 use crate::room::{IdPattern, Segment};
 
 /// The document.
 pub(crate) fn asyncapi(contract: &Contract) -> Value {
-    let types = Types::of(contract, typescript::reserved());
+    let types = PayloadTypes::of(contract, typescript::reserved());
     let mut names = Names::besides([]);
     let mut untyped = Names::besides(types.schemas.keys().cloned());
     let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
@@ -28,12 +29,12 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
         // Two room sets may have a type of the same name.
         let key = names.name(room.declaration.type_name, "", &room.pattern()).name;
         let mut in_channel = Map::new();
-        for (way, action, repertoire) in [
-            (Way::Inbound, "receive", contract.triggers(room)),
-            (Way::Outbound, "send", contract.heard(room)),
+        for (direction, action, repertoire) in [
+            (Direction::Inbound, "receive", contract.triggers(room)),
+            (Direction::Outbound, "send", contract.heard(room)),
         ] {
             let mut of_operation = Vec::new();
-            for (name, message) in describe(&repertoire, &types, &mut untyped, way) {
+            for (name, message) in describe(&repertoire, &types, &mut untyped, direction) {
                 in_channel.insert(name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }));
                 of_operation.push(json!({ "$ref": format!("#/channels/{key}/messages/{name}") }));
                 messages.insert(name, message);
@@ -108,48 +109,53 @@ fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Val
 
 /// The messages of a room that go one way, by their keys. Rooms that have the same event share its message. An event whose
 /// payload can be anything has no type, and is called as one would be.
-fn describe(repertoire: &Repertoire<'_>, types: &Types, untyped: &mut Names, way: Way) -> Vec<(String, Value)> {
+fn describe(
+    repertoire: &Repertoire<'_>,
+    types: &PayloadTypes,
+    untyped: &mut Names,
+    direction: Direction,
+) -> Vec<(String, Value)> {
     let mut messages: Vec<_> = repertoire
         .known
         .iter()
         .map(|event| {
-            let name = types.payload(event, way);
-            let mut frame = frame(json!({ "const": event.name() }), payload(name), way);
-            if way == Way::Inbound && !needs_no_data(event) {
+            let name = types.payload(event, direction);
+            let mut frame = frame(json!({ "const": event.name() }), payload(name), direction);
+            if direction == Direction::Inbound && !needs_no_data(event) {
                 require(&mut frame, "data");
             }
             let key = match name {
-                Some(name) => key(way, name),
-                None => key(way, &untyped.name(event.name(), "Event", event.name()).name),
+                Some(name) => key(direction, name),
+                None => key(direction, &untyped.name(event.name(), "Event", event.name()).name),
             };
-            (key, message(Some(event), &frame, way))
+            (key, message(Some(event), &frame, direction))
         })
         .collect();
     if repertoire.open {
-        let frame = frame(event_name(), Value::Bool(true), way);
-        messages.push((key(way, "any"), message(None, &frame, way)));
+        let frame = frame(event_name(), Value::Bool(true), direction);
+        messages.push((key(direction, "any"), message(None, &frame, direction)));
     }
     messages
 }
 
-/// Types begin with a capital, and so no event is called `any`.
-fn key(way: Way, name: &str) -> String {
-    let kind = match way {
-        Way::Inbound => "trigger",
-        Way::Outbound => "event",
+/// PayloadTypes begin with a capital, and so no event is called `any`.
+fn key(direction: Direction, name: &str) -> String {
+    let kind = match direction {
+        Direction::Inbound => "trigger",
+        Direction::Outbound => "event",
     };
     format!("{kind}.{name}")
 }
 
-fn message(event: Option<&EventDefinition>, frame: &Value, way: Way) -> Value {
+fn message(event: Option<&EventDefinition>, frame: &Value, direction: Direction) -> Value {
     let name = event.map_or("any", |event| event.name());
     let mut message = json!({
         "name": name,
-        "title": match (event, way) {
-            (None, Way::Inbound) => "Any event, triggered".to_owned(),
-            (None, Way::Outbound) => "Any event".to_owned(),
-            (Some(_), Way::Inbound) => format!("`{name}`, triggered"),
-            (Some(_), Way::Outbound) => format!("`{name}`"),
+        "title": match (event, direction) {
+            (None, Direction::Inbound) => "Any event, triggered".to_owned(),
+            (None, Direction::Outbound) => "Any event".to_owned(),
+            (Some(_), Direction::Inbound) => format!("`{name}`, triggered"),
+            (Some(_), Direction::Outbound) => format!("`{name}`"),
         },
         "contentType": "application/json",
         "payload": as_draft_07(frame),
@@ -157,7 +163,7 @@ fn message(event: Option<&EventDefinition>, frame: &Value, way: Way) -> Value {
     if let Some(description) = event.and_then(EventDefinition::description) {
         message["description"] = description.into();
     }
-    if way == Way::Inbound {
+    if direction == Direction::Inbound {
         message["correlationId"] = json!({
             "description": "Comes back in the reply.",
             "location": "$message.payload#/id",
@@ -167,11 +173,11 @@ fn message(event: Option<&EventDefinition>, frame: &Value, way: Way) -> Value {
 }
 
 /// The frame as it is on the wire. Which room it is in, the channel says.
-fn frame(event: Value, data: Value, way: Way) -> Value {
+fn frame(event: Value, data: Value, direction: Direction) -> Value {
     let room_id = json!({ "type": "string", "description": "The room: this channel's address." });
-    let mut frame = match way {
-        Way::Outbound => envelope(&room_id, event, data),
-        Way::Inbound => json!({
+    let mut frame = match direction {
+        Direction::Outbound => envelope(&room_id, event, data),
+        Direction::Inbound => json!({
             "type": "object",
             "required": ["roomId", "event"],
             "properties": {
@@ -189,9 +195,9 @@ fn frame(event: Value, data: Value, way: Way) -> Value {
             },
         }),
     };
-    let kind = match way {
-        Way::Inbound => "trigger",
-        Way::Outbound => "event",
+    let kind = match direction {
+        Direction::Inbound => "trigger",
+        Direction::Outbound => "event",
     };
     frame["properties"]["type"] = json!({ "const": kind });
     require(&mut frame, "type");

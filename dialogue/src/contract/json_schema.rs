@@ -5,24 +5,25 @@
 
 use serde_json::{Map, Value, json};
 
+use super::direction::Direction;
 use super::model::{Contract, ContractRoom, Repertoire, needs_no_data};
-use super::types::{Types, Way};
+use super::payload_types::PayloadTypes;
 use super::typescript;
 use crate::event::EventDefinition;
 use crate::room::Segment;
 
 /// The document.
 pub(crate) fn json_schema(contract: &Contract) -> Value {
-    let types = Types::of(contract, typescript::reserved());
+    let types = PayloadTypes::of(contract, typescript::reserved());
     let mut definitions: Map<String, Value> = Map::new();
     let mut all = Vec::new();
     for room in &contract.rooms {
         let id = room.pattern();
         let room_id = room_id(room);
-        let heard = alternatives(&contract.heard(room), &types, Way::Outbound, |name, data, _| {
+        let heard = alternatives(&contract.heard(room), &types, Direction::Outbound, |name, data, _| {
             envelope(&room_id, name, data)
         });
-        let triggers = alternatives(&contract.triggers(room), &types, Way::Inbound, triggered);
+        let triggers = alternatives(&contract.triggers(room), &types, Direction::Inbound, triggered);
         all.push(json!({ "$ref": format!("#/$defs/{}", escaped(&format!("{id}/events"))) }));
         definitions.insert(format!("{id}/events"), titled(heard, room, "heard"));
         definitions.insert(format!("{id}/triggers"), titled(triggers, room, "triggered"));
@@ -107,8 +108,8 @@ fn triggered(name: Value, data: Value, event: Option<&EventDefinition>) -> Value
 /// One alternative for each event, by its name; in an open room one more, for all other names.
 fn alternatives(
     repertoire: &Repertoire<'_>,
-    types: &Types,
-    way: Way,
+    types: &PayloadTypes,
+    direction: Direction,
     holder: impl Fn(Value, Value, Option<&EventDefinition>) -> Value,
 ) -> Vec<Value> {
     let names: Vec<&str> = repertoire.known.iter().map(|event| event.name().as_str()).collect();
@@ -118,7 +119,7 @@ fn alternatives(
         .map(|event| {
             let mut alternative = holder(
                 json!({ "const": event.name() }),
-                payload(types.payload(event, way)),
+                payload(types.payload(event, direction)),
                 Some(event),
             );
             if let Some(description) = event.description() {

@@ -26,12 +26,14 @@
 //! ```
 
 mod asyncapi;
+mod direction;
 mod json_schema;
 mod lock;
 mod model;
 mod names;
+mod payload_types;
+mod reference;
 mod room_set;
-mod types;
 mod typescript;
 
 pub use lock::{Change, Impact, Lock, LockError, check_lock};

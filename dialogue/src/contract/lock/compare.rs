@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::file::{Event, File, Kept, Room, name_of};
 use super::inclusion::{Gap, compatible};
-use crate::contract::types::Way;
+use crate::contract::direction::Direction;
 
 /// What a change means for clients that know the older contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +100,7 @@ impl<'f> View<'f> {
 /// Two versions of an event, and the rooms in which the one became the other.
 struct Pair<'f> {
     name: &'f str,
-    way: Way,
+    direction: Direction,
     old: &'f Event,
     new: &'f Event,
     rooms: Vec<String>,
@@ -168,7 +168,7 @@ impl<'f> Comparison<'f> {
         }
         for (&name, &was) in &old.triggers {
             match new.triggers.get(name) {
-                Some(is) => self.pair(id, name, Way::Inbound, was, is),
+                Some(is) => self.pair(id, name, Direction::Inbound, was, is),
                 None if new.triggers_any => {}
                 None if new.heard.contains_key(name) => {
                     self.breaking(id, format!("only the server may trigger `{name}` now"));
@@ -201,7 +201,7 @@ impl<'f> Comparison<'f> {
         }
         for (&name, &was) in &old.heard {
             match new.heard.get(name) {
-                Some(is) => self.pair(id, name, Way::Outbound, was, is),
+                Some(is) => self.pair(id, name, Direction::Outbound, was, is),
                 None if new.hears_any => self.breaking(id, format!("`{name}` may have any payload now")),
                 None => self.breaking(id, format!("`{name}` is no longer heard")),
             }
@@ -259,16 +259,18 @@ impl<'f> Comparison<'f> {
         }
     }
 
-    fn pair(&mut self, id: &str, name: &'f str, way: Way, old: &'f Event, new: &'f Event) {
+    fn pair(&mut self, id: &str, name: &'f str, direction: Direction, old: &'f Event, new: &'f Event) {
         if old == new {
             return;
         }
-        let is_same = |pair: &&mut Pair<'_>| pair.name == name && pair.way == way && pair.old == old && pair.new == new;
+        let is_same = |pair: &&mut Pair<'_>| {
+            pair.name == name && pair.direction == direction && pair.old == old && pair.new == new
+        };
         match self.pairs.iter_mut().find(is_same) {
             Some(pair) => pair.rooms.push(id.to_owned()),
             None => self.pairs.push(Pair {
                 name,
-                way,
+                direction,
                 old,
                 new,
                 rooms: vec![id.to_owned()],
@@ -280,25 +282,29 @@ impl<'f> Comparison<'f> {
     fn events(&mut self) {
         for pair in std::mem::take(&mut self.pairs) {
             let Pair {
-                name, way, old, new, ..
+                name,
+                direction,
+                old,
+                new,
+                ..
             } = pair;
             let rooms = pair.rooms.join(", ");
-            let (old_schema, new_schema, verb, additive) = match way {
-                Way::Inbound => (old.inbound(), new.inbound(), "triggered", "what was accepted still is"),
-                Way::Outbound => (
+            let (old_schema, new_schema, verb, additive) = match direction {
+                Direction::Inbound => (old.inbound(), new.inbound(), "triggered", "what was accepted still is"),
+                Direction::Outbound => (
                     old.outbound(),
                     new.outbound(),
                     "heard",
                     "what is heard was possible before",
                 ),
             };
-            if way == Way::Outbound {
+            if direction == Direction::Outbound {
                 self.kept(&format!("{name} in {rooms}"), "history", old.history, new.history);
             }
             if old_schema == new_schema {
                 continue;
             }
-            match compatible(way, old_schema, new_schema) {
+            match compatible(direction, old_schema, new_schema) {
                 Ok(()) => self.additive(&format!("{name}, {verb} in {rooms}"), additive),
                 Err(Gap { at, why, .. }) => self.breaking(&format!("{name}{at}, {verb} in {rooms}"), why),
             }

@@ -19,7 +19,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use super::forms::{Form, Type, forms};
-use crate::contract::types::{Way, redirected, references};
+use crate::contract::direction::Direction;
+use crate::contract::reference::{redirected, references};
 use crate::schema::{EventSchema, walk};
 
 /// A schema that anything satisfies, where one is not written down.
@@ -47,16 +48,16 @@ pub(super) struct Gap {
 type Proof = Result<(), Gap>;
 
 /// Whether clients who know the `old` schema get along with the `new` one.
-pub(super) fn compatible(way: Way, old: &Value, new: &Value) -> Proof {
-    let (narrow, wide) = match way {
-        Way::Inbound => (old, new),
-        Way::Outbound => (new, old),
+pub(super) fn compatible(direction: Direction, old: &Value, new: &Value) -> Proof {
+    let (narrow, wide) = match direction {
+        Direction::Inbound => (old, new),
+        Direction::Outbound => (new, old),
     };
     if narrow != wide && (is_rebased(narrow) || is_rebased(wide)) {
         return Err(gap("a schema with an `$id` cannot be compared"));
     }
     Comparison {
-        way,
+        direction,
         narrow,
         wide,
         definitions: definitions(wide),
@@ -69,7 +70,7 @@ pub(super) fn compatible(way: Way, old: &Value, new: &Value) -> Proof {
 
 /// Two documents that are compared.
 struct Comparison<'s> {
-    way: Way,
+    direction: Direction,
     narrow: &'s Value,
     wide: &'s Value,
     /// The wider document's, for validators of parts of it.
@@ -294,9 +295,9 @@ impl<'s> Comparison<'s> {
 
     /// What is wrong, as clients meet it: who sends, or who hears.
     fn differs(&self, sent: &str, heard: &str) -> Gap {
-        gap(match self.way {
-            Way::Inbound => sent,
-            Way::Outbound => heard,
+        gap(match self.direction {
+            Direction::Inbound => sent,
+            Direction::Outbound => heard,
         })
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::INDENT;
 use super::document::tsdoc;
-use crate::contract::types::referred;
+use crate::contract::reference::referred;
 
 /// Fixed lengths up to this are written as tuples; above it, as arrays.
 const LONGEST_TUPLE: u64 = 16;

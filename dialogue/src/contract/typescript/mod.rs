@@ -9,8 +9,9 @@ use std::fmt::Write;
 
 use self::document::tsdoc;
 use self::expression::{declaration, property_name, reference};
+use super::direction::Direction;
 use super::model::{Contract, ContractRoom, Repertoire};
-use super::types::{Types, Way};
+use super::payload_types::PayloadTypes;
 use crate::room::{IdPattern, Segment};
 
 /// The client's own types, for rooms that are not known. It compiles as it stands.
@@ -70,7 +71,7 @@ fn words(line: &str) -> impl Iterator<Item = (&str, &str, &str)> {
 
 /// What stands between the marks.
 fn rooms(contract: &Contract) -> String {
-    let types = Types::of(contract, reserved());
+    let types = PayloadTypes::of(contract, reserved());
     let mut text = String::new();
     for (name, schema) in &types.schemas {
         text += &declaration(name, schema);
@@ -94,12 +95,12 @@ fn rooms(contract: &Contract) -> String {
 }
 
 /// A room by its key.
-fn member(contract: &Contract, room: &ContractRoom, types: &Types) -> String {
+fn member(contract: &Contract, room: &ContractRoom, types: &PayloadTypes) -> String {
     let mut text = tsdoc(room.declaration.description, &[], INDENT);
     // Writing to a `String` cannot fail.
     let _ = writeln!(text, "  {}: {{", key(room));
-    text += &events("triggers", &contract.triggers(room), types, Way::Inbound);
-    text += &events("events", &contract.heard(room), types, Way::Outbound);
+    text += &events("triggers", &contract.triggers(room), types, Direction::Inbound);
+    text += &events("events", &contract.heard(room), types, Direction::Outbound);
     text + "  };\n"
 }
 
@@ -121,14 +122,14 @@ fn key(room: &ContractRoom) -> String {
     }
 }
 
-fn events(kind: &str, repertoire: &Repertoire<'_>, types: &Types, way: Way) -> String {
+fn events(kind: &str, repertoire: &Repertoire<'_>, types: &PayloadTypes, direction: Direction) -> String {
     if repertoire.known.is_empty() && !repertoire.open {
         return format!("    {kind}: {{}};\n");
     }
     let mut text = format!("    {kind}: {{\n");
     for event in &repertoire.known {
         text += &tsdoc(event.description(), &[], 3 * INDENT);
-        let payload = reference(types.payload(event, way));
+        let payload = reference(types.payload(event, direction));
         let _ = writeln!(text, "      {}: {payload};", property_name(event.name()));
     }
     if repertoire.open {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use super::{Way, compatible};
+use super::{Direction, compatible};
 use crate::schema::{EventSchema, walk};
 
 /// Random numbers that a seed repeats.
@@ -356,14 +356,14 @@ fn what_was_said_is_accepted_and_what_is_heard_was_possible_after_an_additive_ch
         else {
             return Ok(());
         };
-        for way in [Way::Inbound, Way::Outbound] {
-            if compatible(way, &old, &new).is_err() {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            if compatible(direction, &old, &new).is_err() {
                 breaking.set(breaking.get() + 1);
                 continue;
             }
-            let (said, of, by) = match way {
-                Way::Inbound => (&old, &old_validator, &new_validator),
-                Way::Outbound => (&new, &new_validator, &old_validator),
+            let (said, of, by) = match direction {
+                Direction::Inbound => (&old, &old_validator, &new_validator),
+                Direction::Outbound => (&new, &new_validator, &old_validator),
             };
             additive.set(additive.get() + usize::from(old != new));
             let maker = Maker::of(said);
@@ -372,7 +372,7 @@ fn what_was_said_is_accepted_and_what_is_heard_was_possible_after_an_additive_ch
                     continue;
                 };
                 tried.set(tried.get() + 1);
-                prop_assert!(by.check(&data).is_ok(), "{way:?}: {data} from {old} to {new}");
+                prop_assert!(by.check(&data).is_ok(), "{direction:?}: {data} from {old} to {new}");
             }
         }
         Ok(())

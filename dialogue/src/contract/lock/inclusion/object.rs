@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::forms::Form;
 use super::{ANYTHING, Comparison, Proof, gap, matches, step};
-use crate::contract::types::Way;
+use crate::contract::direction::Direction;
 use crate::schema::EventSchema;
 
 impl<'s> Comparison<'s> {
@@ -59,7 +59,7 @@ impl<'s> Comparison<'s> {
                 self.below(&step(name), &occurrence, &wanted)?;
             }
             let had = properties(form, name);
-            if self.way == Way::Inbound && !had.is_empty() && !own.contains(name) {
+            if self.direction == Direction::Inbound && !had.is_empty() && !own.contains(name) {
                 let [before, now] = [had, wanted].map(|schemas| default(&schemas).cloned());
                 if before != now {
                     let say = |default: Option<Value>| default.map_or("nothing".to_owned(), |value| value.to_string());
@@ -74,9 +74,9 @@ impl<'s> Comparison<'s> {
 
     /// Whether what the old schema declares is still declared by the new one.
     fn kept(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
-        let (old, new) = match self.way {
-            Way::Inbound => (form, wide),
-            Way::Outbound => (wide, form),
+        let (old, new) = match self.direction {
+            Direction::Inbound => (form, wide),
+            Direction::Outbound => (wide, form),
         };
         if !undeclared(new).is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Gap, Way, compatible};
+use super::{Direction, Gap, compatible};
 use crate::event::DialogueEvent;
 use crate::schema::walk;
 
@@ -13,12 +13,12 @@ fn object(required: &[&str], properties: Value) -> Value {
 /// Says what becomes of clients that send, and of clients that hear.
 #[track_caller]
 fn judged(old: Value, new: Value, sent: Result<(), &str>, heard: Result<(), &str>) {
-    for (way, expected) in [(Way::Inbound, sent), (Way::Outbound, heard)] {
-        let verdict = compatible(way, &old, &new).map_err(|Gap { at, why, .. }| format!("{at}: {why}"));
+    for (direction, expected) in [(Direction::Inbound, sent), (Direction::Outbound, heard)] {
+        let verdict = compatible(direction, &old, &new).map_err(|Gap { at, why, .. }| format!("{at}: {why}"));
         assert_eq!(
             verdict.as_ref().map_err(String::as_str).copied(),
             expected,
-            "{way:?}: {old} to {new}"
+            "{direction:?}: {old} to {new}"
         );
     }
 }
@@ -212,19 +212,19 @@ fn a_new_variant_of_a_tagged_enum_is_additive_for_who_sends_alone() {
         json!({ "oneOf": variants })
     };
     assert_eq!(
-        compatible(Way::Inbound, &external(&["A"]), &external(&["A", "B"])),
+        compatible(Direction::Inbound, &external(&["A"]), &external(&["A", "B"])),
         Ok(())
     );
-    assert!(compatible(Way::Outbound, &external(&["A"]), &external(&["A", "B"])).is_err());
+    assert!(compatible(Direction::Outbound, &external(&["A"]), &external(&["A", "B"])).is_err());
 }
 
 #[test]
 fn alternatives_that_may_hold_together_prove_nothing() {
     let old = json!({ "type": "integer", "minimum": 1 });
     let new = json!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "number", "maximum": 5 }] });
-    assert!(compatible(Way::Inbound, &old, &new).is_err());
+    assert!(compatible(Direction::Inbound, &old, &new).is_err());
     assert_eq!(
-        compatible(Way::Inbound, &old, &json!({ "anyOf": new["oneOf"] })),
+        compatible(Direction::Inbound, &old, &json!({ "anyOf": new["oneOf"] })),
         Ok(())
     );
 }
@@ -252,8 +252,8 @@ fn a_type_that_is_more_of_itself_with_each_level_is_compared_to_the_end() {
             },
         })
     };
-    assert_eq!(compatible(Way::Inbound, &growing(0), &growing(1)), Ok(()));
-    assert!(compatible(Way::Outbound, &growing(0), &growing(1)).is_err());
+    assert_eq!(compatible(Direction::Inbound, &growing(0), &growing(1)), Ok(()));
+    assert!(compatible(Direction::Outbound, &growing(0), &growing(1)).is_err());
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_type_that_is_another_at_each_level_is_given_up_below_the_deepest() {
             |held, _| json!({ "type": "array", "items": held }),
         )
     };
-    let verdict = compatible(Way::Inbound, &deep(1), &deep(0));
+    let verdict = compatible(Direction::Inbound, &deep(1), &deep(0));
     assert!(verdict.is_err_and(|gap| gap.why.contains("too intricate")));
 }
 
@@ -447,14 +447,18 @@ fn remarked(schema: &Value) -> Value {
 #[test]
 fn every_form_that_serde_derives_is_understood() {
     let everything = forms::Everything::definition();
-    for (way, schema) in [
-        (Way::Inbound, everything.inbound_schema()),
-        (Way::Outbound, everything.outbound_schema()),
+    for (direction, schema) in [
+        (Direction::Inbound, everything.inbound_schema()),
+        (Direction::Outbound, everything.outbound_schema()),
     ] {
         let old = schema.unwrap();
         let mut new = remarked(old);
-        assert_eq!(compatible(way, old, &new), Ok(()), "{way:?}: {old:#}");
+        assert_eq!(compatible(direction, old, &new), Ok(()), "{direction:?}: {old:#}");
         new["properties"]["one_more"] = json!({ "type": "string" });
-        assert_eq!(compatible(way, old, &new), Ok(()), "{way:?}, with one more property");
+        assert_eq!(
+            compatible(direction, old, &new),
+            Ok(()),
+            "{direction:?}, with one more property"
+        );
     }
 }

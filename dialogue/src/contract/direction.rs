@@ -1,0 +1,10 @@
+//! The direction in which a payload travels.
+
+/// Whether clients send a payload or receive it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From a client.
+    Inbound,
+    /// To clients.
+    Outbound,
+}
