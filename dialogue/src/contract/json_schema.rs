@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_document_of_no_rooms_is_of_nothing() {
-        let document = crate::contract::json_schema(&crate::contract::Contract::of(&[], &[]).unwrap());
+        let document = super::json_schema(&super::Contract::of(&[], &[]).unwrap());
         assert!(!jsonschema::is_valid(&document, &envelope("chat", "bell", json!(null))));
     }
 }

@@ -34,6 +34,7 @@ mod names;
 mod payload_types;
 mod reference;
 mod room_set;
+mod snapshot;
 mod typescript;
 
 pub use lock::{Change, Impact, Lock, LockError, check_lock};
@@ -41,6 +42,5 @@ pub use model::ContractError;
 pub use room_set::RoomSet;
 
 pub(crate) use asyncapi::asyncapi;
-pub(crate) use json_schema::json_schema;
 pub(crate) use model::Contract;
 pub(crate) use typescript::typescript;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::lock::Lock;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition, validate_event_data};
 use crate::id::EventName;
 use crate::room::{DeclaredEvents, IdPattern, RoomDeclaration, Segment};
@@ -89,11 +88,6 @@ impl Contract {
                 .filter_map(|(name, event)| Some((name, event?)))
                 .collect(),
         })
-    }
-
-    /// Names the contract: changes with every change of what it says, but not of how it is documented.
-    pub(crate) fn fingerprint(&self) -> String {
-        Lock::of_contract(self).fingerprint().to_owned()
     }
 
     /// The events that rooms for any event know by name; none where there is no such room.

@@ -1,6 +1,9 @@
 //! A set of rooms as a type: what `rooms!` makes of a block, and what can be told of it.
 
-use super::{Contract, ContractError, asyncapi, json_schema, typescript};
+use super::asyncapi::asyncapi;
+use super::json_schema::json_schema;
+use super::model::{Contract, ContractError};
+use super::typescript::typescript;
 use crate::room::RoomDeclaration;
 
 /// Every room of a server, as declared in one [`rooms!`](crate::rooms) block.

@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::file::{Event, File, Kept, Room, name_of};
 use super::inclusion::{Gap, compatible};
 use crate::contract::direction::Direction;
+use crate::contract::snapshot::{EventSnapshot, HistoryAmount, RoomSnapshot, Snapshot, name_of};
 
 /// What a change means for clients that know the older contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,12 +41,12 @@ impl fmt::Display for Change {
 }
 
 /// Every change, breaking ones first.
-pub(super) fn changes(old: &File, new: &File) -> Vec<Change> {
-    let mut comparison = Comparison::default();
+pub(super) fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
+    let mut comparison = ContractComparison::default();
     for (id, room) in &old.rooms {
         match new.rooms.get(id) {
             None => comparison.breaking(id, "the room is gone"),
-            Some(now) => comparison.room(id, &View::of(old, room), &View::of(new, now)),
+            Some(now) => comparison.room(id, &RoomView::of(old, room), &RoomView::of(new, now)),
         }
     }
     for id in new.rooms.keys().filter(|id| !old.rooms.contains_key(*id)) {
@@ -60,19 +60,19 @@ pub(super) fn changes(old: &File, new: &File) -> Vec<Change> {
 }
 
 /// A room with its events by name.
-struct View<'f> {
-    room: &'f Room,
+struct RoomView<'s> {
+    room: &'s RoomSnapshot,
     /// What clients may trigger; of an open room, what is known by name.
-    triggers: BTreeMap<&'f str, &'f Event>,
-    heard: BTreeMap<&'f str, &'f Event>,
+    triggers: BTreeMap<&'s str, &'s EventSnapshot>,
+    heard: BTreeMap<&'s str, &'s EventSnapshot>,
     triggers_any: bool,
     hears_any: bool,
 }
 
-impl<'f> View<'f> {
-    fn of(file: &'f File, room: &'f Room) -> Self {
-        let by_name = |keys: &mut dyn Iterator<Item = &'f String>| -> BTreeMap<&'f str, &'f Event> {
-            keys.filter_map(|key| Some((name_of(key), file.events.get(key)?)))
+impl<'s> RoomView<'s> {
+    fn of(snapshot: &'s Snapshot, room: &'s RoomSnapshot) -> Self {
+        let by_name = |keys: &mut dyn Iterator<Item = &'s String>| -> BTreeMap<&'s str, &'s EventSnapshot> {
+            keys.filter_map(|key| Some((name_of(key), snapshot.events.get(key)?)))
                 .collect()
         };
         let mut triggers = by_name(&mut room.events.keys());
@@ -81,8 +81,8 @@ impl<'f> View<'f> {
         let hears_any = heard.is_empty();
         if hears_any {
             // A name with two meanings has none where any event may happen.
-            let unique = |key: &&String| !key.contains('~') && !file.events.contains_key(&format!("{key}~2"));
-            heard = by_name(&mut file.events.keys().filter(unique));
+            let unique = |key: &&String| !key.contains('~') && !snapshot.events.contains_key(&format!("{key}~2"));
+            heard = by_name(&mut snapshot.events.keys().filter(unique));
             if triggers_any {
                 triggers.clone_from(&heard);
             }
@@ -98,21 +98,21 @@ impl<'f> View<'f> {
 }
 
 /// Two versions of an event, and the rooms in which the one became the other.
-struct Pair<'f> {
-    name: &'f str,
+struct EventPair<'s> {
+    name: &'s str,
     direction: Direction,
-    old: &'f Event,
-    new: &'f Event,
+    old: &'s EventSnapshot,
+    new: &'s EventSnapshot,
     rooms: Vec<String>,
 }
 
 #[derive(Default)]
-struct Comparison<'f> {
+struct ContractComparison<'s> {
     changes: Vec<Change>,
-    pairs: Vec<Pair<'f>>,
+    pairs: Vec<EventPair<'s>>,
 }
 
-impl<'f> Comparison<'f> {
+impl<'s> ContractComparison<'s> {
     fn breaking(&mut self, subject: &str, what: impl Into<String>) {
         self.add(Impact::Breaking, subject, what);
     }
@@ -129,7 +129,7 @@ impl<'f> Comparison<'f> {
         });
     }
 
-    fn room(&mut self, id: &str, old: &View<'f>, new: &View<'f>) {
+    fn room(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
         self.triggers(id, old, new);
         self.heard(id, old, new);
         self.subscriptions(id, old.room, new.room);
@@ -162,7 +162,7 @@ impl<'f> Comparison<'f> {
         }
     }
 
-    fn triggers(&mut self, id: &str, old: &View<'f>, new: &View<'f>) {
+    fn triggers(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
         if old.triggers_any && !new.triggers_any {
             self.breaking(id, "clients may no longer trigger any event");
         }
@@ -195,7 +195,7 @@ impl<'f> Comparison<'f> {
         }
     }
 
-    fn heard(&mut self, id: &str, old: &View<'f>, new: &View<'f>) {
+    fn heard(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
         if old.hears_any && !new.hears_any {
             self.breaking(id, "not every event may be heard any more");
         }
@@ -217,7 +217,7 @@ impl<'f> Comparison<'f> {
     }
 
     /// What a client that names no events when it joins is subscribed to.
-    fn subscriptions(&mut self, id: &str, old: &Room, new: &Room) {
+    fn subscriptions(&mut self, id: &str, old: &RoomSnapshot, new: &RoomSnapshot) {
         let (old, new) = (&old.default_subscriptions, &new.default_subscriptions);
         match (old.is_any(), new.is_any()) {
             (true, true) => {}
@@ -248,27 +248,27 @@ impl<'f> Comparison<'f> {
         }
     }
 
-    fn kept(&mut self, subject: &str, of: &str, old: Option<Kept>, new: Option<Kept>) {
+    fn kept(&mut self, subject: &str, of: &str, old: Option<HistoryAmount>, new: Option<HistoryAmount>) {
         match (old, new) {
             (old, new) if old == new => {}
             (None, _) => self.additive(subject, format!("{of} now, was none")),
             (_, None) => self.breaking(subject, format!("no {of} any more")),
-            (Some(Kept::Last(old)), Some(Kept::Last(new))) => self.amount(subject, of, old, new),
+            (Some(HistoryAmount::Last(old)), Some(HistoryAmount::Last(new))) => self.amount(subject, of, old, new),
             // How much the manager keeps is not known here.
             _ => self.breaking(subject, format!("another amount of {of}")),
         }
     }
 
-    fn pair(&mut self, id: &str, name: &'f str, direction: Direction, old: &'f Event, new: &'f Event) {
+    fn pair(&mut self, id: &str, name: &'s str, direction: Direction, old: &'s EventSnapshot, new: &'s EventSnapshot) {
         if old == new {
             return;
         }
-        let is_same = |pair: &&mut Pair<'_>| {
+        let is_same = |pair: &&mut EventPair<'_>| {
             pair.name == name && pair.direction == direction && pair.old == old && pair.new == new
         };
         match self.pairs.iter_mut().find(is_same) {
             Some(pair) => pair.rooms.push(id.to_owned()),
-            None => self.pairs.push(Pair {
+            None => self.pairs.push(EventPair {
                 name,
                 direction,
                 old,
@@ -281,7 +281,7 @@ impl<'f> Comparison<'f> {
     /// The events that are others now, each once for all the rooms that have it.
     fn events(&mut self) {
         for pair in std::mem::take(&mut self.pairs) {
-            let Pair {
+            let EventPair {
                 name,
                 direction,
                 old,

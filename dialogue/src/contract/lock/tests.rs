@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Change, Impact, Lock, LockError, check};
+use super::check::check;
+use super::{Change, Impact, Lock, LockError};
 use crate::contract::model::Contract;
 use crate::{EventDefinition, RoomSet};
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::LockError;
-use crate::contract::model::{Contract, ContractRoom};
+use super::model::{Contract, ContractRoom};
 use crate::event::{EventDefinition, HistorySetting};
 use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
 use crate::schema::walk;
@@ -17,26 +16,26 @@ pub(super) const VERSION: u32 = 1;
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct Snapshot {
     pub(super) version: u32,
     pub(super) fingerprint: String,
     /// By id; of a family, with `*` for each field, whose names clients do not see.
-    pub(super) rooms: BTreeMap<String, Room>,
+    pub(super) rooms: BTreeMap<String, RoomSnapshot>,
     /// By name; where several events have one, `~` and a number follow.
-    pub(super) events: BTreeMap<String, Event>,
+    pub(super) events: BTreeMap<String, EventSnapshot>,
 }
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Room {
-    pub(super) events: Listed,
+pub(super) struct RoomSnapshot {
+    pub(super) events: EventKeys,
     pub(super) server_events: BTreeSet<String>,
-    pub(super) default_subscriptions: Listed,
+    pub(super) default_subscriptions: EventKeys,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_size: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) sync_history_on_join: Option<Kept>,
+    pub(super) sync_history_on_join: Option<HistoryAmount>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) on_demand: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -48,7 +47,7 @@ pub(super) struct Room {
 /// Some events, or any.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Listed {
+pub(super) enum EventKeys {
     Any(Star),
     Only(BTreeSet<String>),
 }
@@ -59,7 +58,7 @@ pub(super) enum Star {
     Star,
 }
 
-impl Listed {
+impl EventKeys {
     const ANY: Self = Self::Any(Star::Star);
 
     pub(super) fn is_any(&self) -> bool {
@@ -79,7 +78,7 @@ impl Listed {
 /// How much history there is: `true` for as much as is kept, or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Kept {
+pub(super) enum HistoryAmount {
     Last(usize),
     All(bool),
 }
@@ -87,9 +86,9 @@ pub(super) enum Kept {
 /// An event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Event {
+pub(super) struct EventSnapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) history: Option<Kept>,
+    pub(super) history: Option<HistoryAmount>,
     /// What clients are held to.
     inbound: Value,
     /// What they hear, where it is something else.
@@ -97,7 +96,7 @@ pub(super) struct Event {
     outbound: Option<Value>,
 }
 
-impl Event {
+impl EventSnapshot {
     pub(super) fn inbound(&self) -> &Value {
         &self.inbound
     }
@@ -112,8 +111,8 @@ impl Event {
         Self {
             history: match definition.history() {
                 HistorySetting::Off => None,
-                HistorySetting::ManagerLimit => Some(Kept::All(true)),
-                HistorySetting::Limit(limit) => Some(Kept::Last(limit)),
+                HistorySetting::ManagerLimit => Some(HistoryAmount::All(true)),
+                HistorySetting::Limit(limit) => Some(HistoryAmount::Last(limit)),
             },
             outbound: (outbound != inbound).then_some(outbound),
             inbound,
@@ -121,7 +120,14 @@ impl Event {
     }
 }
 
-impl File {
+impl Contract {
+    /// Names the contract: changes with every change of what it says, but not of how it is documented.
+    pub(crate) fn fingerprint(&self) -> String {
+        Snapshot::of(self).fingerprint
+    }
+}
+
+impl Snapshot {
     pub(super) fn of(contract: &Contract) -> Self {
         let mut file = Self {
             version: VERSION,
@@ -135,22 +141,10 @@ impl File {
         }
         // A room for any event knows those, too, that no room lists.
         for event in contract.known_in_open_rooms() {
-            file.key(event.name(), Event::of(event));
+            file.key(event.name(), EventSnapshot::of(event));
         }
         file.fingerprint = sha1_smol::Sha1::from(file.text()).digest().to_string();
         file
-    }
-
-    pub(super) fn parse(text: &str) -> Result<Self, LockError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let Versioned { version } = serde_json::from_str(text)?;
-        if version != VERSION {
-            return Err(LockError::Version { version });
-        }
-        Ok(serde_json::from_str(text)?)
     }
 
     pub(super) fn text(&self) -> String {
@@ -160,25 +154,25 @@ impl File {
         format!("{value:#}\n")
     }
 
-    fn room(&mut self, room: &ContractRoom) -> Room {
+    fn room(&mut self, room: &ContractRoom) -> RoomSnapshot {
         let declaration = room.declaration;
-        Room {
+        RoomSnapshot {
             events: match declaration.events {
-                DeclaredEvents::Any => Listed::ANY,
-                DeclaredEvents::Only(_) => Listed::Only(self.keys(&room.events)),
+                DeclaredEvents::Any => EventKeys::ANY,
+                DeclaredEvents::Only(_) => EventKeys::Only(self.keys(&room.events)),
             },
             server_events: self.keys(&room.server_events),
             default_subscriptions: match declaration.default_subscriptions {
-                DefaultSubscriptions::All => Listed::ANY,
+                DefaultSubscriptions::All => EventKeys::ANY,
                 DefaultSubscriptions::Only(names) => {
-                    Listed::Only(names.iter().map(|name| (*name).to_owned()).collect())
+                    EventKeys::Only(names.iter().map(|name| (*name).to_owned()).collect())
                 }
             },
             max_size: declaration.max_size,
             sync_history_on_join: match declaration.sync_history_on_join {
                 SyncHistory::Off => None,
-                SyncHistory::All => Some(Kept::All(true)),
-                SyncHistory::PerType(number) => Some(Kept::Last(number)),
+                SyncHistory::All => Some(HistoryAmount::All(true)),
+                SyncHistory::PerType(number) => Some(HistoryAmount::Last(number)),
             },
             on_demand: declaration.family.on_demand,
             listed: declaration.family.listed,
@@ -190,11 +184,11 @@ impl File {
     fn keys(&mut self, events: &[EventDefinition]) -> BTreeSet<String> {
         events
             .iter()
-            .map(|event| self.key(event.name(), Event::of(event)))
+            .map(|event| self.key(event.name(), EventSnapshot::of(event)))
             .collect()
     }
 
-    fn key(&mut self, name: &str, event: Event) -> String {
+    fn key(&mut self, name: &str, event: EventSnapshot) -> String {
         let keys = std::iter::once(name.to_owned()).chain((2..).map(|number: u32| format!("{name}~{number}")));
         for key in keys {
             match self.events.get(&key) {
