@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::inclusion::{Gap, compatible};
+use super::inclusion::{Mismatch, compatible};
 use crate::contract::direction::Direction;
 use crate::contract::snapshot::{EventSnapshot, HistoryAmount, RoomSnapshot, Snapshot, name_of};
 
@@ -306,7 +306,7 @@ impl<'s> ContractComparison<'s> {
             }
             match compatible(direction, old_schema, new_schema) {
                 Ok(()) => self.additive(&format!("{name}, {verb} in {rooms}"), additive),
-                Err(Gap { at, why, .. }) => self.breaking(&format!("{name}{at}, {verb} in {rooms}"), why),
+                Err(Mismatch { at, why, .. }) => self.breaking(&format!("{name}{at}, {verb} in {rooms}"), why),
             }
         }
     }

@@ -4,7 +4,6 @@ mod check;
 mod compare;
 mod contract_lock;
 mod diff;
-mod forms;
 mod inclusion;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::super::forms::Form;
-use super::{ANYTHING, Comparison, Proof};
+use super::comparison::SchemaComparison;
+use super::forms::{ANYTHING, Form};
+use super::mismatch::Proof;
 
-impl<'s> Comparison<'s> {
+impl<'s> SchemaComparison<'s> {
     pub(super) fn arrays_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let least = form.at_least("minItems");
         let most = longest(form);

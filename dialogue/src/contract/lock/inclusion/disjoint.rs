@@ -2,31 +2,31 @@
 
 use serde_json::Value;
 
-use super::super::forms::{Form, Type, forms};
-use super::Comparison;
 use super::array::{items, longest};
+use super::comparison::SchemaComparison;
+use super::forms::{Form, JsonType, forms};
 use super::object::{occurrences, properties, required, schemas};
 
 /// How many places of two tuples are compared.
 const PLACES: u64 = 16;
 
-impl<'s> Comparison<'s> {
+impl<'s> SchemaComparison<'s> {
     /// Whether no instance of this form and type satisfies the rival, a part of the wider document.
-    pub(super) fn is_apart(&self, form: &Form<'s>, kind: Type, rival: &'s Value) -> bool {
+    pub(super) fn is_apart(&self, form: &Form<'s>, kind: JsonType, rival: &'s Value) -> bool {
         forms(self.wide, &[rival])
             .is_some_and(|rivals| rivals.iter().all(|rival| self.are_apart(form, kind, rival, PLACES)))
     }
 
-    fn are_apart(&self, form: &Form<'s>, kind: Type, rival: &Form<'s>, depth: u64) -> bool {
+    fn are_apart(&self, form: &Form<'s>, kind: JsonType, rival: &Form<'s>, depth: u64) -> bool {
         if !rival.types().iter().any(|other| kind.meets(*other)) {
             return true;
         }
         if let Some(values) = rival.values() {
-            return !values.iter().any(|value| kind.meets(Type::of(value)));
+            return !values.iter().any(|value| kind.meets(JsonType::of(value)));
         }
         match kind {
-            Type::Object => self.objects_are_apart(form, rival, depth),
-            Type::Array => self.arrays_are_apart(form, rival, depth),
+            JsonType::Object => self.objects_are_apart(form, rival, depth),
+            JsonType::Array => self.arrays_are_apart(form, rival, depth),
             _ => false,
         }
     }

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use super::{Direction, compatible};
+use super::compatible;
+use crate::contract::direction::Direction;
 use crate::schema::{EventSchema, walk};
 
 /// Random numbers that a seed repeats.

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::super::forms::{Form, Type};
-use super::{Comparison, Proof};
+use super::comparison::SchemaComparison;
+use super::forms::{Form, JsonType};
+use super::mismatch::Proof;
 
-impl<'s> Comparison<'s> {
-    pub(super) fn numbers_fit(&self, form: &Form<'s>, kind: Type, wide: &Form<'s>) -> Proof {
+impl<'s> SchemaComparison<'s> {
+    pub(super) fn numbers_fit(&self, form: &Form<'s>, kind: JsonType, wide: &Form<'s>) -> Proof {
         for (inclusive, exclusive, outwards, name) in [
             ("minimum", "exclusiveMinimum", Ordering::Less, "least"),
             ("maximum", "exclusiveMaximum", Ordering::Greater, "most"),
@@ -26,7 +27,7 @@ impl<'s> Comparison<'s> {
             }
         }
         for multiple in wide.all("multipleOf") {
-            let whole = kind == Type::Integer && exact(multiple) == exact(&Value::from(1));
+            let whole = kind == JsonType::Integer && exact(multiple) == exact(&Value::from(1));
             if !whole && !form.all("multipleOf").any(|own| own == multiple) {
                 return Err(self.differs(
                     &format!("must be a multiple of {multiple} now"),

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::super::forms::Form;
-use super::{ANYTHING, Comparison, Proof, gap, matches, step};
+use super::comparison::SchemaComparison;
+use super::forms::{ANYTHING, Form};
+use super::mismatch::{Mismatch, Proof};
 use crate::contract::direction::Direction;
-use crate::schema::EventSchema;
+use crate::schema::{EventSchema, walk};
 
-impl<'s> Comparison<'s> {
+impl<'s> SchemaComparison<'s> {
     pub(super) fn objects_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         self.required_fit(form, wide)?;
         self.declared_fit(form, wide)?;
-        self.kept(form, wide)?;
+        self.declarations_kept(form, wide)?;
         for part in &wide.parts {
             self.undeclared_fit(form, part)?;
         }
@@ -63,7 +64,8 @@ impl<'s> Comparison<'s> {
                 let [before, now] = [had, wanted].map(|schemas| default(&schemas).cloned());
                 if before != now {
                     let say = |default: Option<Value>| default.map_or("nothing".to_owned(), |value| value.to_string());
-                    let mut changed = gap(&format!("left out, it means {} now, was {}", say(now), say(before)));
+                    let mut changed =
+                        Mismatch::here(&format!("left out, it means {} now, was {}", say(now), say(before)));
                     changed.at = format!("/{}", step(name));
                     return Err(changed);
                 }
@@ -73,7 +75,7 @@ impl<'s> Comparison<'s> {
     }
 
     /// Whether what the old schema declares is still declared by the new one.
-    fn kept(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
+    fn declarations_kept(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let (old, new) = match self.direction {
             Direction::Inbound => (form, wide),
             Direction::Outbound => (wide, form),
@@ -139,15 +141,15 @@ impl<'s> Comparison<'s> {
     fn unevaluated_fit(&self, part: &Map<String, Value>) -> Proof {
         match part.get("unevaluatedProperties") {
             None | Some(Value::Bool(true)) => Ok(()),
-            Some(_) => Err(gap("what `unevaluatedProperties` says cannot be compared")),
+            Some(_) => Err(Mismatch::here("what `unevaluatedProperties` says cannot be compared")),
         }
     }
 
     fn names_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let has_others = !undeclared(form).is_empty();
         for wanted in wide.all("propertyNames") {
-            let validator =
-                EventSchema::compile(wanted.clone()).map_err(|_| gap("a schema of names cannot be compared"))?;
+            let validator = EventSchema::compile(wanted.clone())
+                .map_err(|_| Mismatch::here("a schema of names cannot be compared"))?;
             if let Some(name) = names(form)
                 .into_iter()
                 .find(|name| validator.check(&json!(name)).is_err())
@@ -166,21 +168,23 @@ impl<'s> Comparison<'s> {
 }
 
 /// Where properties that are not declared by name come from.
-struct Source<'s> {
+struct PropertySource<'s> {
     pattern: Option<&'s str>,
     schema: &'s Value,
 }
 
 /// The schemas of properties that are not declared by name; none if there are no such properties.
-fn undeclared<'s>(form: &Form<'s>) -> Vec<Source<'s>> {
+fn undeclared<'s>(form: &Form<'s>) -> Vec<PropertySource<'s>> {
     let mut sources = Vec::new();
     for part in &form.parts {
-        sources.extend(schemas(part, "patternProperties").map(|(pattern, schema)| Source {
-            pattern: Some(pattern),
-            schema,
-        }));
+        sources.extend(
+            schemas(part, "patternProperties").map(|(pattern, schema)| PropertySource {
+                pattern: Some(pattern),
+                schema,
+            }),
+        );
         for keyword in ["additionalProperties", "unevaluatedProperties"] {
-            sources.extend(part.get(keyword).map(|schema| Source { pattern: None, schema }));
+            sources.extend(part.get(keyword).map(|schema| PropertySource { pattern: None, schema }));
         }
     }
     sources.retain(|source| *source.schema != Value::Bool(false));
@@ -248,4 +252,15 @@ pub(super) fn schemas<'s>(
         .into_iter()
         .flatten()
         .map(|(name, schema)| (name.as_str(), schema))
+}
+
+/// Whether a text matches a pattern of the dialect that schemas are enforced with.
+fn matches(pattern: &str, text: &str) -> bool {
+    // What does not compile could match anything; it is not among enforced schemas.
+    EventSchema::compile(json!({ "pattern": pattern })).map_or(true, |schema| schema.check(&text.into()).is_ok())
+}
+
+/// A name as a step of a JSON Pointer.
+fn step(name: &str) -> String {
+    walk::escape(name).into_owned()
 }

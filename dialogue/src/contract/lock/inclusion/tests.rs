@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Direction, Gap, compatible};
+use super::{Mismatch, compatible};
+use crate::contract::direction::Direction;
 use crate::event::DialogueEvent;
 use crate::schema::walk;
 
@@ -14,7 +15,7 @@ fn object(required: &[&str], properties: Value) -> Value {
 #[track_caller]
 fn judged(old: Value, new: Value, sent: Result<(), &str>, heard: Result<(), &str>) {
     for (direction, expected) in [(Direction::Inbound, sent), (Direction::Outbound, heard)] {
-        let verdict = compatible(direction, &old, &new).map_err(|Gap { at, why, .. }| format!("{at}: {why}"));
+        let verdict = compatible(direction, &old, &new).map_err(|Mismatch { at, why, .. }| format!("{at}: {why}"));
         assert_eq!(
             verdict.as_ref().map_err(String::as_str).copied(),
             expected,

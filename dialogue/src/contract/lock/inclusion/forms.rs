@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::schema::walk;
 
+/// A schema that anything satisfies, where one is not written down.
+pub(super) static ANYTHING: Value = Value::Bool(true);
+
 /// More alternatives than this count as too many to compare.
 const MOST: usize = 256;
 
@@ -43,8 +46,8 @@ impl<'s> Form<'s> {
     }
 
     /// The types that an instance may have.
-    pub(super) fn types(&self) -> Vec<Type> {
-        ALL_TYPES
+    pub(super) fn types(&self) -> Vec<JsonType> {
+        JSON_TYPES
             .into_iter()
             .filter(|kind| self.parts.iter().all(|part| kind.is_allowed_by(part)))
             .collect()
@@ -72,7 +75,7 @@ fn add_new<'s, T>(own: &mut Vec<&'s T>, others: &[&'s T]) {
 
 /// A type of JSON, whole numbers apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub(super) enum JsonType {
     Null,
     Boolean,
     Integer,
@@ -83,17 +86,17 @@ pub(super) enum Type {
 }
 
 /// Whole numbers are numbers, too, so that a schema that allows both has the instances of both.
-const ALL_TYPES: [Type; 7] = [
-    Type::Null,
-    Type::Boolean,
-    Type::Integer,
-    Type::Number,
-    Type::String,
-    Type::Array,
-    Type::Object,
+const JSON_TYPES: [JsonType; 7] = [
+    JsonType::Null,
+    JsonType::Boolean,
+    JsonType::Integer,
+    JsonType::Number,
+    JsonType::String,
+    JsonType::Array,
+    JsonType::Object,
 ];
 
-impl Type {
+impl JsonType {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
