@@ -1,5 +1,8 @@
 //! Comments that editors show.
 
+/// Spaces per level.
+pub(super) const INDENT: usize = 2;
+
 /// A TSDoc comment of a text and tags, with a line break after it; nothing if there is nothing to say.
 pub(super) fn tsdoc(description: Option<&str>, tags: &[String], indent: usize) -> String {
     let space = " ".repeat(indent);

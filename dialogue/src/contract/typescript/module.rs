@@ -1,0 +1,120 @@
+//! The contract as a TypeScript module: the payload types and the rooms, within the declarations of the browser's client.
+
+use std::fmt::Write;
+
+use super::alike;
+use super::comment::{INDENT, tsdoc};
+use super::expression::{property_name, reference};
+use super::reserved::{BASE, BEGIN, END, reserved};
+use super::translate::declaration;
+use crate::contract::direction::Direction;
+use crate::contract::model::{Contract, ContractRoom, Repertoire};
+use crate::contract::payload_types::PayloadTypes;
+use crate::room::{IdPattern, Segment};
+
+/// A module that declares the payloads, the rooms and the client.
+pub(crate) fn typescript(contract: &Contract) -> String {
+    let (before, rest) = BASE.split_once(BEGIN).unwrap_or((BASE, ""));
+    let (_, after) = rest.split_once(END).unwrap_or(("", ""));
+    format!("{before}{BEGIN}{}{END}{after}", rooms(contract))
+}
+
+/// What stands between the marks.
+fn rooms(contract: &Contract) -> String {
+    let types = PayloadTypes::of(contract, reserved());
+    let mut text = String::new();
+    for (name, schema) in &types.schemas {
+        text += &declaration(name, schema);
+        text.push('\n');
+    }
+    text += "/** Every room, and what may be triggered and heard in it. */\n";
+    let is_alike = |room: &&ContractRoom| contract.rooms.iter().any(|other| alike::is_alike(room, other));
+    let (alike, apart): (Vec<_>, Vec<_>) = contract.rooms.iter().partition(is_alike);
+    let body =
+        |rooms: &[&ContractRoom]| -> String { rooms.iter().map(|room| member(contract, room, &types)).collect() };
+    if alike.is_empty() {
+        return text + "export interface Rooms {\n" + &body(&apart) + "}\n";
+    }
+    // Within one object, TypeScript would want the one's events to be the other's.
+    let objects = std::iter::once(body(&apart)).chain(alike.iter().map(|room| body(&[room])));
+    let objects: Vec<String> = objects
+        .filter(|body| !body.is_empty())
+        .map(|body| format!("{{\n{body}}}"))
+        .collect();
+    text + "export type Rooms = " + &objects.join(" & ") + ";\n"
+}
+
+/// A room by its key.
+fn member(contract: &Contract, room: &ContractRoom, types: &PayloadTypes) -> String {
+    let mut text = tsdoc(room.declaration.description, &[], INDENT);
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "  {}: {{", key(room));
+    text += &events("triggers", &contract.triggers(room), types, Direction::Inbound);
+    text += &events("events", &contract.heard(room), types, Direction::Outbound);
+    text + "  };\n"
+}
+
+/// A room's key: its id, or a template for the ids of a family.
+fn key(room: &ContractRoom) -> String {
+    match room.declaration.id {
+        IdPattern::Fixed(id) => property_name(id),
+        IdPattern::Family { .. } => {
+            let template: String = room
+                .segments()
+                .iter()
+                .map(|segment| match segment {
+                    Segment::Literal(text) => text,
+                    Segment::Field(_) => "${string}",
+                })
+                .collect();
+            format!("[id: `{template}`]")
+        }
+    }
+}
+
+fn events(kind: &str, repertoire: &Repertoire<'_>, types: &PayloadTypes, direction: Direction) -> String {
+    if repertoire.known.is_empty() && !repertoire.open {
+        return format!("    {kind}: {{}};\n");
+    }
+    let mut text = format!("    {kind}: {{\n");
+    for event in &repertoire.known {
+        text += &tsdoc(event.description(), &[], 3 * INDENT);
+        let payload = reference(types.payload(event, direction));
+        let _ = writeln!(text, "      {}: {payload};", property_name(event.name()));
+    }
+    if repertoire.open {
+        text += "      [event: string]: unknown;\n";
+    }
+    text + "    };\n"
+}
+
+#[cfg(test)]
+mod tests {
+    mod odd {
+        use crate::prelude::*;
+
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[schemars(rename = "a/b%20 c")]
+        struct Odd {
+            again: Option<Box<Odd>>,
+        }
+
+        #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+        struct Holder {
+            odd: Odd,
+        }
+
+        rooms! { pub(super) Rooms; pub(super) Chat = "chat" { events: [], server_events: [Holder] } }
+    }
+
+    #[test]
+    fn a_type_refers_to_itself_whatever_it_is_called() {
+        use crate::RoomSet;
+
+        let module = odd::Rooms::typescript().unwrap();
+        assert!(
+            module.contains("export type AB20C = {\n  again: AB20C | null;\n};"),
+            "{module}"
+        );
+    }
+}
