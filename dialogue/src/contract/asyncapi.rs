@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::direction::Direction;
 use super::json_schema::{envelope, event_name, payload};
-use super::model::{Contract, ContractRoom, Repertoire, needs_no_data};
+use super::model::{Contract, ContractRoom, RoomEvents, needs_no_data};
 use super::names::Names;
 use super::payload_types::PayloadTypes;
 use super::typescript;
@@ -29,12 +29,12 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
         // Two room sets may have a type of the same name.
         let key = names.name(room.declaration.type_name, "", &room.pattern()).name;
         let mut in_channel = Map::new();
-        for (direction, action, repertoire) in [
+        for (direction, action, room_events) in [
             (Direction::Inbound, "receive", contract.triggers(room)),
-            (Direction::Outbound, "send", contract.heard(room)),
+            (Direction::Outbound, "send", contract.received(room)),
         ] {
             let mut of_operation = Vec::new();
-            for (name, message) in describe(&repertoire, &types, &mut untyped, direction) {
+            for (name, message) in describe(&room_events, &types, &mut untyped, direction) {
                 in_channel.insert(name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }));
                 of_operation.push(json!({ "$ref": format!("#/channels/{key}/messages/{name}") }));
                 messages.insert(name, message);
@@ -55,7 +55,7 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
         "info": {
             "title": "Dialogue rooms",
             "version": contract.fingerprint(),
-            "description": "What can be triggered and heard in the rooms of a Dialogue server. Every channel is a room; all \
+            "description": "What can be triggered and received in the rooms of a Dialogue server. Every channel is a room; all \
                             of them share one WebSocket. The version is the fingerprint that the server tells each client \
                             in `connected`.",
         },
@@ -110,12 +110,12 @@ fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Val
 /// The messages of a room that go one way, by their keys. Rooms that have the same event share its message. An event whose
 /// payload can be anything has no type, and is called as one would be.
 fn describe(
-    repertoire: &Repertoire<'_>,
+    room_events: &RoomEvents<'_>,
     types: &PayloadTypes,
     untyped: &mut Names,
     direction: Direction,
 ) -> Vec<(String, Value)> {
-    let mut messages: Vec<_> = repertoire
+    let mut messages: Vec<_> = room_events
         .known
         .iter()
         .map(|event| {
@@ -131,7 +131,7 @@ fn describe(
             (key, message(Some(event), &frame, direction))
         })
         .collect();
-    if repertoire.open {
+    if room_events.open {
         let frame = frame(event_name(), Value::Bool(true), direction);
         messages.push((key(direction, "any"), message(None, &frame, direction)));
     }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::direction::Direction;
-use super::model::{Contract, ContractRoom, Repertoire, needs_no_data};
+use super::model::{Contract, ContractRoom, RoomEvents, needs_no_data};
 use super::payload_types::PayloadTypes;
 use super::typescript;
 use crate::event::EventDefinition;
@@ -20,12 +20,15 @@ pub(crate) fn json_schema(contract: &Contract) -> Value {
     for room in &contract.rooms {
         let id = room.pattern();
         let room_id = room_id(room);
-        let heard = alternatives(&contract.heard(room), &types, Direction::Outbound, |name, data, _| {
-            envelope(&room_id, name, data)
-        });
+        let received = alternatives(
+            &contract.received(room),
+            &types,
+            Direction::Outbound,
+            |name, data, _| envelope(&room_id, name, data),
+        );
         let triggers = alternatives(&contract.triggers(room), &types, Direction::Inbound, triggered);
         all.push(json!({ "$ref": format!("#/$defs/{}", escaped(&format!("{id}/events"))) }));
-        definitions.insert(format!("{id}/events"), titled(heard, room, "heard"));
+        definitions.insert(format!("{id}/events"), titled(received, room, "heard"));
         definitions.insert(format!("{id}/triggers"), titled(triggers, room, "triggered"));
     }
     definitions.extend(types.schemas);
@@ -107,13 +110,13 @@ fn triggered(name: Value, data: Value, event: Option<&EventDefinition>) -> Value
 
 /// One alternative for each event, by its name; in an open room one more, for all other names.
 fn alternatives(
-    repertoire: &Repertoire<'_>,
+    room_events: &RoomEvents<'_>,
     types: &PayloadTypes,
     direction: Direction,
     holder: impl Fn(Value, Value, Option<&EventDefinition>) -> Value,
 ) -> Vec<Value> {
-    let names: Vec<&str> = repertoire.known.iter().map(|event| event.name().as_str()).collect();
-    let mut alternatives: Vec<Value> = repertoire
+    let names: Vec<&str> = room_events.known.iter().map(|event| event.name().as_str()).collect();
+    let mut alternatives: Vec<Value> = room_events
         .known
         .iter()
         .map(|event| {
@@ -128,7 +131,7 @@ fn alternatives(
             alternative
         })
         .collect();
-    if repertoire.open {
+    if room_events.open {
         let mut other = event_name();
         other["not"] = json!({ "enum": names });
         alternatives.push(holder(other, Value::Bool(true), None));
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_document_is_of_every_envelope_that_is_heard_and_of_no_other() {
-        let heard = validator("");
+        let received = validator("");
         let message = json!({ "text": "hi", "urgent": false });
         for (room, event, data, valid) in [
             ("chat.room", "message", message.clone(), true),
@@ -215,7 +218,11 @@ mod tests {
             ("project-7", "message", message, false),
             ("wall", "message", json!("hi"), false),
         ] {
-            assert_eq!(heard.is_valid(&envelope(room, event, data)), valid, "{event} in {room}");
+            assert_eq!(
+                received.is_valid(&envelope(room, event, data)),
+                valid,
+                "{event} in {room}"
+            );
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) struct ContractRoom {
 
 /// The events that somebody may say or hear in a room.
 #[derive(Debug)]
-pub(super) struct Repertoire<'c> {
+pub(super) struct RoomEvents<'c> {
     /// Those that are known by name.
     pub(super) known: Vec<&'c EventDefinition>,
     /// Whether any other is possible.
@@ -95,29 +95,29 @@ impl Contract {
         let any_is_open = self
             .rooms
             .iter()
-            .any(|room| self.triggers(room).open || self.heard(room).open);
+            .any(|room| self.triggers(room).open || self.received(room).open);
         self.known.values().filter(move |_| any_is_open)
     }
 
     /// What clients may trigger in a room.
-    pub(super) fn triggers<'c>(&'c self, room: &'c ContractRoom) -> Repertoire<'c> {
+    pub(super) fn triggers<'c>(&'c self, room: &'c ContractRoom) -> RoomEvents<'c> {
         let open = matches!(room.declaration.events, DeclaredEvents::Any);
-        self.repertoire(room.events.iter(), open)
+        self.room_events(room.events.iter(), open)
     }
 
     /// What clients may hear in a room.
-    pub(super) fn heard<'c>(&'c self, room: &'c ContractRoom) -> Repertoire<'c> {
+    pub(super) fn received<'c>(&'c self, room: &'c ContractRoom) -> RoomEvents<'c> {
         // Nothing listed means that the server may trigger anything.
-        self.repertoire(room.listed(), room.listed().next().is_none())
+        self.room_events(room.listed(), room.listed().next().is_none())
     }
 
-    fn repertoire<'c>(&'c self, listed: impl Iterator<Item = &'c EventDefinition>, open: bool) -> Repertoire<'c> {
+    fn room_events<'c>(&'c self, listed: impl Iterator<Item = &'c EventDefinition>, open: bool) -> RoomEvents<'c> {
         let mut known: Vec<_> = listed.collect();
         if open {
             let names: Vec<_> = known.iter().map(|event| event.name().clone()).collect();
             known.extend(self.known.values().filter(|event| !names.contains(event.name())));
         }
-        Repertoire { known, open }
+        RoomEvents { known, open }
     }
 }
 

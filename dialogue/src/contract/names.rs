@@ -20,10 +20,10 @@ impl Names {
 
     /// The name of what `identity` tells from others that would be called the same. `suffix` is what it is told by if the
     /// wanted name is taken; numbers are the last resort.
-    pub(super) fn name(&mut self, wanted: &str, suffix: &str, identity: &str) -> Name {
+    pub(super) fn name(&mut self, wanted: &str, suffix: &str, identity: &str) -> GivenName {
         let key = (wanted.to_owned(), identity.to_owned());
         if let Some(name) = self.given.get(&key) {
-            return Name {
+            return GivenName {
                 name: name.clone(),
                 is_new: false,
             };
@@ -42,13 +42,13 @@ impl Names {
         }
         self.taken.insert(name.clone());
         self.given.insert(key, name.clone());
-        Name { name, is_new: true }
+        GivenName { name, is_new: true }
     }
 }
 
 /// A name that was asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct GivenName {
     pub(super) name: String,
     /// Whether this is the first time.
     pub(super) is_new: bool,

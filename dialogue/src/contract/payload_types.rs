@@ -30,12 +30,12 @@ impl PayloadTypes {
         let mut roots = Vec::new();
         for direction in [Direction::Outbound, Direction::Inbound] {
             for room in &contract.rooms {
-                let repertoire = match direction {
-                    Direction::Outbound => contract.heard(room),
+                let room_events = match direction {
+                    Direction::Outbound => contract.received(room),
                     Direction::Inbound => contract.triggers(room),
                 };
                 roots.extend(
-                    repertoire
+                    room_events
                         .known
                         .into_iter()
                         .filter_map(|event| Some((direction, event, PayloadSchema::of(event, direction)?))),

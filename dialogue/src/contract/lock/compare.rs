@@ -64,9 +64,9 @@ struct RoomView<'s> {
     room: &'s RoomSnapshot,
     /// What clients may trigger; of an open room, what is known by name.
     triggers: BTreeMap<&'s str, &'s EventSnapshot>,
-    heard: BTreeMap<&'s str, &'s EventSnapshot>,
+    received: BTreeMap<&'s str, &'s EventSnapshot>,
     triggers_any: bool,
-    hears_any: bool,
+    receives_any: bool,
 }
 
 impl<'s> RoomView<'s> {
@@ -76,23 +76,23 @@ impl<'s> RoomView<'s> {
                 .collect()
         };
         let mut triggers = by_name(&mut room.events.keys());
-        let mut heard = by_name(&mut room.events.keys().chain(&room.server_events));
+        let mut received = by_name(&mut room.events.keys().chain(&room.server_events));
         let triggers_any = room.events.is_any();
-        let hears_any = heard.is_empty();
-        if hears_any {
+        let receives_any = received.is_empty();
+        if receives_any {
             // A name with two meanings has none where any event may happen.
             let unique = |key: &&String| !key.contains('~') && !snapshot.events.contains_key(&format!("{key}~2"));
-            heard = by_name(&mut snapshot.events.keys().filter(unique));
+            received = by_name(&mut snapshot.events.keys().filter(unique));
             if triggers_any {
-                triggers.clone_from(&heard);
+                triggers.clone_from(&received);
             }
         }
         Self {
             room,
             triggers,
-            heard,
+            received,
             triggers_any,
-            hears_any,
+            receives_any,
         }
     }
 }
@@ -131,7 +131,7 @@ impl<'s> ContractComparison<'s> {
 
     fn room(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
         self.triggers(id, old, new);
-        self.heard(id, old, new);
+        self.received(id, old, new);
         self.subscriptions(id, old.room, new.room);
         let (old, new) = (old.room, new.room);
         // More room is no harm; less is. No bound is the most.
@@ -170,7 +170,7 @@ impl<'s> ContractComparison<'s> {
             match new.triggers.get(name) {
                 Some(is) => self.pair(id, name, Direction::Inbound, was, is),
                 None if new.triggers_any => {}
-                None if new.heard.contains_key(name) => {
+                None if new.received.contains_key(name) => {
                     self.breaking(id, format!("only the server may trigger `{name}` now"));
                 }
                 None => self.breaking(id, format!("clients may no longer trigger `{name}`")),
@@ -195,23 +195,23 @@ impl<'s> ContractComparison<'s> {
         }
     }
 
-    fn heard(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
-        if old.hears_any && !new.hears_any {
+    fn received(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
+        if old.receives_any && !new.receives_any {
             self.breaking(id, "not every event may be heard any more");
         }
-        for (&name, &was) in &old.heard {
-            match new.heard.get(name) {
+        for (&name, &was) in &old.received {
+            match new.received.get(name) {
                 Some(is) => self.pair(id, name, Direction::Outbound, was, is),
-                None if new.hears_any => self.breaking(id, format!("`{name}` may have any payload now")),
+                None if new.receives_any => self.breaking(id, format!("`{name}` may have any payload now")),
                 None => self.breaking(id, format!("`{name}` is no longer heard")),
             }
         }
-        for &name in new.heard.keys().filter(|name| !old.heard.contains_key(*name)) {
+        for &name in new.received.keys().filter(|name| !old.received.contains_key(*name)) {
             if !new.triggers.contains_key(name) {
                 self.additive(id, format!("`{name}` may be heard"));
             }
         }
-        if new.hears_any && !old.hears_any {
+        if new.receives_any && !old.receives_any {
             self.additive(id, "any event may be heard");
         }
     }

@@ -8,7 +8,7 @@ use super::expression::{property_name, reference};
 use super::reserved::{BASE, BEGIN, END, reserved};
 use super::translate::declaration;
 use crate::contract::direction::Direction;
-use crate::contract::model::{Contract, ContractRoom, Repertoire};
+use crate::contract::model::{Contract, ContractRoom, RoomEvents};
 use crate::contract::payload_types::PayloadTypes;
 use crate::room::{IdPattern, Segment};
 
@@ -50,7 +50,7 @@ fn member(contract: &Contract, room: &ContractRoom, types: &PayloadTypes) -> Str
     // Writing to a `String` cannot fail.
     let _ = writeln!(text, "  {}: {{", key(room));
     text += &events("triggers", &contract.triggers(room), types, Direction::Inbound);
-    text += &events("events", &contract.heard(room), types, Direction::Outbound);
+    text += &events("events", &contract.received(room), types, Direction::Outbound);
     text + "  };\n"
 }
 
@@ -72,17 +72,17 @@ fn key(room: &ContractRoom) -> String {
     }
 }
 
-fn events(kind: &str, repertoire: &Repertoire<'_>, types: &PayloadTypes, direction: Direction) -> String {
-    if repertoire.known.is_empty() && !repertoire.open {
+fn events(kind: &str, room_events: &RoomEvents<'_>, types: &PayloadTypes, direction: Direction) -> String {
+    if room_events.known.is_empty() && !room_events.open {
         return format!("    {kind}: {{}};\n");
     }
     let mut text = format!("    {kind}: {{\n");
-    for event in &repertoire.known {
+    for event in &room_events.known {
         text += &tsdoc(event.description(), &[], 3 * INDENT);
         let payload = reference(types.payload(event, direction));
         let _ = writeln!(text, "      {}: {payload};", property_name(event.name()));
     }
-    if repertoire.open {
+    if room_events.open {
         text += "      [event: string]: unknown;\n";
     }
     text + "    };\n"

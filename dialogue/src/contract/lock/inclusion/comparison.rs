@@ -214,10 +214,10 @@ impl<'s> SchemaComparison<'s> {
     }
 
     /// What is wrong, as clients meet it: who sends, or who hears.
-    pub(super) fn differs(&self, sent: &str, heard: &str) -> Mismatch {
+    pub(super) fn differs(&self, sent: &str, received: &str) -> Mismatch {
         Mismatch::here(match self.direction {
             Direction::Inbound => sent,
-            Direction::Outbound => heard,
+            Direction::Outbound => received,
         })
     }
 

@@ -13,8 +13,8 @@ fn object(required: &[&str], properties: Value) -> Value {
 
 /// Says what becomes of clients that send, and of clients that hear.
 #[track_caller]
-fn judged(old: Value, new: Value, sent: Result<(), &str>, heard: Result<(), &str>) {
-    for (direction, expected) in [(Direction::Inbound, sent), (Direction::Outbound, heard)] {
+fn judged(old: Value, new: Value, sent: Result<(), &str>, received: Result<(), &str>) {
+    for (direction, expected) in [(Direction::Inbound, sent), (Direction::Outbound, received)] {
         let verdict = compatible(direction, &old, &new).map_err(|Mismatch { at, why, .. }| format!("{at}: {why}"));
         assert_eq!(
             verdict.as_ref().map_err(String::as_str).copied(),
@@ -112,7 +112,7 @@ fn an_optional_property_that_is_required_now_breaks_who_sends_and_the_reverse_wh
 
 #[test]
 fn limits_may_widen_for_who_sends_and_narrow_for_who_hears() {
-    for (narrow, wide, sent, heard) in [
+    for (narrow, wide, sent, received) in [
         (
             json!({ "type": "string", "maxLength": 5 }),
             json!({ "type": "string", "maxLength": 9 }),
@@ -162,7 +162,7 @@ fn limits_may_widen_for_who_sends_and_narrow_for_who_hears() {
             "/*: may be `null` now",
         ),
     ] {
-        judged(narrow.clone(), wide.clone(), Ok(()), Err(heard));
+        judged(narrow.clone(), wide.clone(), Ok(()), Err(received));
         judged(wide, narrow, Err(sent), Ok(()));
     }
 }
