@@ -44,7 +44,7 @@ impl DefinitionCell {
         history: HistorySetting,
     ) -> Result<&'static EventDefinition, &'static DefinitionError> {
         self.0
-            .get_or_init(|| EventDefinition::typed::<E>(description, history))
+            .get_or_init(|| EventDefinition::typed::<E>(E::NAME, description, history))
             .as_ref()
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::DialogueEvent;
 use crate::id::EventName;
 use crate::schema::EventData;
 use crate::schema::generate;
@@ -102,7 +101,8 @@ impl EventDefinition {
     }
 
     /// What the derive builds of a type.
-    pub(crate) fn typed<E: DialogueEvent>(
+    pub(crate) fn typed<E: EventData>(
+        name: &str,
         description: Option<&str>,
         history: HistorySetting,
     ) -> Result<Self, DefinitionError> {
@@ -117,7 +117,7 @@ impl EventDefinition {
         };
         Ok(Self {
             inner: Arc::new(Inner {
-                name: EventName::from(E::NAME),
+                name: EventName::from(name),
                 description: description.map(str::to_owned),
                 history,
                 schemas: Some(Schemas { inbound, outbound }),

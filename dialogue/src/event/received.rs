@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::DialogueEvent;
+use super::dialogue_event::DialogueEvent;
 
 /// What an `on` handler or an event stream can be given: an event type, the event enum that [`rooms!`](crate::rooms)
 /// makes for each room, or [`serde_json::Value`] for every event as it is.
