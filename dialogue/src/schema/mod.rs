@@ -3,14 +3,13 @@
 //! Owns the schema of a type ([`generate`]), the validator compiled from it ([`EventSchema`]) and what is reported of data
 //! that does not satisfy it ([`Violation`]). Pure. Knows no event beyond its type.
 
+mod accepted_names;
 #[cfg(test)]
 mod conformance_tests;
 mod decode_cost;
 mod event_data;
 mod explain;
 pub(crate) mod generate;
-mod names;
-mod pattern;
 mod probe;
 mod rust_limits;
 mod sample;

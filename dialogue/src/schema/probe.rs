@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::accepted_names::accepted_names;
 use super::rust_limits::IntegerKeys;
-use super::sample::{Sampler, Step};
+use super::sample::{SampleStep, Sampler};
 use super::validator::{EventSchema, SchemaError};
 use super::violation::{self, Violation};
-use super::{EventData, names, walk};
+use super::{EventData, walk};
 
 /// What becomes of data that a type reads and writes again.
 type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
@@ -40,7 +41,7 @@ fn names_read<E: EventData>(schema: &Value) -> BTreeSet<&'static str> {
         .full(schema)
         .into_iter()
         .chain(held)
-        .flat_map(|payload| names::asked_for::<E>(&payload))
+        .flat_map(|payload| accepted_names::<E>(&payload))
         .collect()
 }
 
@@ -187,7 +188,7 @@ enum Addition {
     Exclusive,
 }
 
-fn add(schema: &mut Value, step: Option<&Step>, addition: Addition) {
+fn add(schema: &mut Value, step: Option<&SampleStep>, addition: Addition) {
     let at = step.map(|step| step.to.as_str()).unwrap_or_default();
     match addition {
         Addition::Closed => {
@@ -240,7 +241,7 @@ fn declare(schema: &mut Value, at: &str, name: String, property: Value) {
 fn missing_refusals(
     schema: &Value,
     sampler: &Sampler<'_>,
-    step: Option<&Step>,
+    step: Option<&SampleStep>,
     names: &BTreeSet<&'static str>,
     validator: &EventSchema,
     reshape: Reshape<'_>,
@@ -313,7 +314,7 @@ fn missing_refusals(
 }
 
 /// The properties of the alternatives among which `step` leads to one.
-fn properties_of_alternatives(schema: &Value, step: Option<&Step>) -> BTreeSet<String> {
+fn properties_of_alternatives(schema: &Value, step: Option<&SampleStep>) -> BTreeSet<String> {
     let holder = step.and_then(|step| schema.pointer(&step.from));
     let alternatives = ["anyOf", "oneOf"]
         .into_iter()

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::pattern;
-use super::walk::{self, Edge};
+use super::scalar::{numbers, strings};
+use crate::schema::walk::{self, Edge};
 
 /// How deep an instance may be nested before a schema counts as having none. Beyond any type written by hand; only
 /// schemas without a finite instance get here.
@@ -23,16 +24,16 @@ const MOST_REFERENCES: usize = 16;
 
 /// A schema held directly by another: `to` is one of the subschemas of `from`, or what it refers to.
 #[derive(Debug, Clone)]
-pub(super) struct Step {
-    pub(super) from: String,
+pub(in crate::schema) struct SampleStep {
+    pub(in crate::schema) from: String,
     edge: Edge,
-    pub(super) to: String,
+    pub(in crate::schema) to: String,
 }
 
 /// Makes samples of one schema.
-pub(super) struct Sampler<'s> {
+pub(in crate::schema) struct Sampler<'s> {
     root: &'s Value,
-    steps: Vec<Step>,
+    steps: Vec<SampleStep>,
     /// The first step that leads to each place, from a shortest way from the root.
     ways: HashMap<String, usize>,
     /// The least instances of schemas that hold others: every sample of what they hold is made of one.
@@ -42,7 +43,7 @@ pub(super) struct Sampler<'s> {
 }
 
 impl<'s> Sampler<'s> {
-    pub(super) fn new(root: &'s Value) -> Self {
+    pub(in crate::schema) fn new(root: &'s Value) -> Self {
         let mut sampler = Self {
             root,
             steps: Vec::new(),
@@ -60,7 +61,7 @@ impl<'s> Sampler<'s> {
                     sampler.ways.insert(to.clone(), sampler.steps.len());
                     places.push(to.clone());
                 }
-                sampler.steps.push(Step {
+                sampler.steps.push(SampleStep {
                     from: from.clone(),
                     edge,
                     to,
@@ -71,18 +72,18 @@ impl<'s> Sampler<'s> {
     }
 
     /// Every step from a schema to one that it holds, those nearest to the root first.
-    pub(super) fn steps(&self) -> &[Step] {
+    pub(in crate::schema) fn steps(&self) -> &[SampleStep] {
         &self.steps
     }
 
     /// A payload that has `instance` at the far end of `step`.
-    pub(super) fn through(&self, step: &Step, instance: Value) -> Option<Value> {
+    pub(in crate::schema) fn through(&self, step: &SampleStep, instance: Value) -> Option<Value> {
         let held = self.place(step, instance)?;
         self.carry(&step.from, held)
     }
 
     /// A payload that has `instance` at `place`.
-    pub(super) fn carry(&self, place: &str, mut instance: Value) -> Option<Value> {
+    pub(in crate::schema) fn carry(&self, place: &str, mut instance: Value) -> Option<Value> {
         let mut place = place;
         while !place.is_empty() {
             let step = self.steps.get(*self.ways.get(place)?)?;
@@ -93,7 +94,7 @@ impl<'s> Sampler<'s> {
     }
 
     /// An instance of the holding schema around one of the held schema.
-    fn place(&self, step: &Step, instance: Value) -> Option<Value> {
+    fn place(&self, step: &SampleStep, instance: Value) -> Option<Value> {
         let holder = self.root.pointer(&step.from)?;
         let around = |whole: bool| {
             let mut holders = self.holders.borrow_mut();
@@ -120,7 +121,7 @@ impl<'s> Sampler<'s> {
     }
 
     /// The instance with the fewest parts; `None` if none is found.
-    pub(super) fn least(&self, schema: &Value) -> Option<Value> {
+    pub(in crate::schema) fn least(&self, schema: &Value) -> Option<Value> {
         self.shallowest(schema, MAX_DEPTH)
     }
 
@@ -130,7 +131,7 @@ impl<'s> Sampler<'s> {
     }
 
     /// An instance with every property, an item in every array and an entry in every map.
-    pub(super) fn full(&self, schema: &Value) -> Option<Value> {
+    pub(in crate::schema) fn full(&self, schema: &Value) -> Option<Value> {
         self.references_left.set(MOST_REFERENCES);
         self.instance(schema, MAX_DEPTH, true, FULL_REFERENCES)
     }
@@ -273,7 +274,7 @@ impl<'s> Sampler<'s> {
     }
 
     /// Instances at the edges of what a schema allows, and some just past them.
-    pub(super) fn variants(&self, schema: &Value) -> Vec<Value> {
+    pub(in crate::schema) fn variants(&self, schema: &Value) -> Vec<Value> {
         let Value::Object(keywords) = schema else {
             return vec![
                 json!(null),
@@ -355,72 +356,5 @@ fn first_type(schema: &Map<String, Value>) -> Option<&str> {
         _ if schema.contains_key("properties") || schema.contains_key("additionalProperties") => Some("object"),
         _ if schema.contains_key("format") || schema.contains_key("pattern") => Some("string"),
         _ => None,
-    }
-}
-
-/// Numbers around the limits of a schema, the most ordinary first.
-fn numbers(schema: &Map<String, Value>) -> Vec<Value> {
-    let limits = ["minimum", "maximum"]
-        .into_iter()
-        .filter_map(|keyword| schema.get(keyword));
-    let least = schema.get("minimum").and_then(Value::as_f64).unwrap_or(f64::MIN);
-    let most = schema.get("maximum").and_then(Value::as_f64).unwrap_or(f64::MAX);
-    let mut ordinary: Vec<Value> = Vec::new();
-    if least <= 1.0 && 1.0 <= most {
-        ordinary.push(json!(1));
-    }
-    let as_float = |limit: &Value| limit.as_f64().map(Value::from);
-    ordinary.extend(limits.clone().cloned());
-    ordinary.extend(limits.filter_map(as_float));
-    ordinary.extend([json!(0), json!(-1), json!(2.0), json!(-0.0), json!(0.1), json!(-1e300)]);
-    ordinary.extend([json!(u64::MAX), json!(i64::MIN), json!(u64::MAX as f64)]);
-    ordinary
-}
-
-/// Strings of a schema's form, the most ordinary first.
-fn strings(schema: &Map<String, Value>) -> Vec<Value> {
-    let limit = |keyword| schema.get(keyword).and_then(Value::as_u64);
-    let least = limit("minLength").unwrap_or(0);
-    let most = limit("maxLength").unwrap_or(u64::MAX);
-    let fits = |text: &String| (least..=most).contains(&(text.chars().count() as u64));
-    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-        let examples = [0, 1, 3, 10, 40]
-            .into_iter()
-            .filter_map(|more| pattern::example(pattern, more));
-        return examples.filter(fits).map(Value::String).collect();
-    }
-    let formats = match schema.get("format") {
-        Some(Value::String(format)) => examples_of_format(format),
-        _ => &[],
-    };
-    if !formats.is_empty() {
-        return formats.iter().map(|&text| json!(text)).collect();
-    }
-    // A type that allocates what a length limit in the millions allows is not this module's concern.
-    let shortest = "a".repeat(usize::try_from(least.clamp(1, 100_000)).unwrap_or(1));
-    let texts = [shortest.as_str(), "", "key", "é", "\0", "0", "two words"].map(str::to_owned);
-    texts.into_iter().filter(fits).map(Value::String).collect()
-}
-
-/// Texts of a format that JSON Schema defines.
-fn examples_of_format(format: &str) -> &'static [&'static str] {
-    match format {
-        "date" => &["2024-02-29"],
-        "date-time" => &["2024-02-29T12:00:00Z", "1985-04-12T23:20:50.52-01:30"],
-        "time" => &["12:00:00Z", "23:20:50.52+01:30"],
-        "duration" => &["P1D", "PT36H", "P1Y2M"],
-        "email" => &["a@example.org"],
-        "hostname" => &["example.org"],
-        "ipv4" => &["127.0.0.1"],
-        "ipv6" => &["::1", "::ffff:127.0.0.1"],
-        "uri" => &["https://example.org/a?b#c", "urn:a:b"],
-        "iri" => &["https://example.org/é"],
-        "uri-reference" | "iri-reference" => &["/a?b#c", ""],
-        "uri-template" => &["/a/{b}"],
-        "uuid" => &["67e55044-10b1-426f-9247-bb680e5fe0c8"],
-        "json-pointer" => &["/a", ""],
-        "relative-json-pointer" => &["1/a"],
-        "regex" => &["a+"],
-        _ => &[],
     }
 }

@@ -10,41 +10,44 @@ use serde::de::{
 };
 use serde_json::Value;
 
-type Heard = RefCell<BTreeSet<&'static str>>;
+type NameSet = RefCell<BTreeSet<&'static str>>;
 
 /// The names of the fields and variants that `E` asks for when it reads `data`.
-pub(super) fn asked_for<E: DeserializeOwned>(data: &Value) -> BTreeSet<&'static str> {
-    let heard = Heard::default();
+pub(super) fn accepted_names<E: DeserializeOwned>(data: &Value) -> BTreeSet<&'static str> {
+    let names = NameSet::default();
     // Whether it can read the data is not the question.
-    let _ = E::deserialize(Listening {
-        to: data,
-        heard: &heard,
+    let _ = E::deserialize(NameRecorder {
+        inner: data,
+        names: &names,
     });
-    heard.into_inner()
+    names.into_inner()
 }
 
 /// One of serde's many parties to reading a value, with an ear on what it is asked for.
-struct Listening<'h, T> {
-    to: T,
-    heard: &'h Heard,
+struct NameRecorder<'n, T> {
+    inner: T,
+    names: &'n NameSet,
 }
 
-impl<'h, T> Listening<'h, T> {
-    fn also<U>(&self, to: U) -> Listening<'h, U> {
-        Listening { to, heard: self.heard }
+impl<'n, T> NameRecorder<'n, T> {
+    fn wrap<U>(&self, inner: U) -> NameRecorder<'n, U> {
+        NameRecorder {
+            inner,
+            names: self.names,
+        }
     }
 }
 
 macro_rules! forward_deserialize {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {
         $(fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            let visitor = self.also(visitor);
-            self.to.$method($($argument,)* visitor)
+            let visitor = self.wrap(visitor);
+            self.inner.$method($($argument,)* visitor)
         })*
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Listening<'_, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for NameRecorder<'_, D> {
     type Error = D::Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -53,9 +56,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Listening<'_, D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.heard.borrow_mut().extend(fields);
-        let visitor = self.also(visitor);
-        self.to.deserialize_struct(name, fields, visitor)
+        self.names.borrow_mut().extend(fields);
+        let visitor = self.wrap(visitor);
+        self.inner.deserialize_struct(name, fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -64,9 +67,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Listening<'_, D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.heard.borrow_mut().extend(variants);
-        let visitor = self.also(visitor);
-        self.to.deserialize_enum(name, variants, visitor)
+        self.names.borrow_mut().extend(variants);
+        let visitor = self.wrap(visitor);
+        self.inner.deserialize_enum(name, variants, visitor)
     }
 
     forward_deserialize! {
@@ -80,23 +83,23 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Listening<'_, D> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.to.is_human_readable()
+        self.inner.is_human_readable()
     }
 }
 
 macro_rules! forward_visit {
     ($($method:ident: $type:ty)*) => {
         $(fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            self.to.$method(value)
+            self.inner.$method(value)
         })*
     };
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Listening<'_, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for NameRecorder<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.to.expecting(formatter)
+        self.inner.expecting(formatter)
     }
 
     forward_visit! {
@@ -106,106 +109,106 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Listening<'_, V> {
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.to.visit_none()
+        self.inner.visit_none()
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.to.visit_unit()
+        self.inner.visit_unit()
     }
 
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
-        let value = self.also(value);
-        self.to.visit_some(value)
+        let value = self.wrap(value);
+        self.inner.visit_some(value)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
-        let value = self.also(value);
-        self.to.visit_newtype_struct(value)
+        let value = self.wrap(value);
+        self.inner.visit_newtype_struct(value)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        let items = self.also(items);
-        self.to.visit_seq(items)
+        let items = self.wrap(items);
+        self.inner.visit_seq(items)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        let entries = self.also(entries);
-        self.to.visit_map(entries)
+        let entries = self.wrap(entries);
+        self.inner.visit_map(entries)
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        let variant = self.also(variant);
-        self.to.visit_enum(variant)
+        let variant = self.wrap(variant);
+        self.inner.visit_enum(variant)
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Listening<'_, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for NameRecorder<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        let deserializer = self.also(deserializer);
-        self.to.deserialize(deserializer)
+        let deserializer = self.wrap(deserializer);
+        self.inner.deserialize(deserializer)
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Listening<'_, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for NameRecorder<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        let seed = self.also(seed);
-        self.to.next_element_seed(seed)
+        let seed = self.wrap(seed);
+        self.inner.next_element_seed(seed)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.to.size_hint()
+        self.inner.size_hint()
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Listening<'_, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for NameRecorder<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let seed = self.also(seed);
-        self.to.next_key_seed(seed)
+        let seed = self.wrap(seed);
+        self.inner.next_key_seed(seed)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        let seed = self.also(seed);
-        self.to.next_value_seed(seed)
+        let seed = self.wrap(seed);
+        self.inner.next_value_seed(seed)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.to.size_hint()
+        self.inner.size_hint()
     }
 }
 
-impl<'de, 'h, A: EnumAccess<'de>> EnumAccess<'de> for Listening<'h, A> {
+impl<'de, 'n, A: EnumAccess<'de>> EnumAccess<'de> for NameRecorder<'n, A> {
     type Error = A::Error;
-    type Variant = Listening<'h, A::Variant>;
+    type Variant = NameRecorder<'n, A::Variant>;
 
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self::Variant), A::Error> {
-        let heard = self.heard;
-        let seed = self.also(seed);
-        let (name, content) = self.to.variant_seed(seed)?;
-        Ok((name, Listening { to: content, heard }))
+        let names = self.names;
+        let seed = self.wrap(seed);
+        let (name, content) = self.inner.variant_seed(seed)?;
+        Ok((name, NameRecorder { inner: content, names }))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Listening<'_, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for NameRecorder<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
-        self.to.unit_variant()
+        self.inner.unit_variant()
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        let seed = self.also(seed);
-        self.to.newtype_variant_seed(seed)
+        let seed = self.wrap(seed);
+        self.inner.newtype_variant_seed(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, A::Error> {
-        let visitor = self.also(visitor);
-        self.to.tuple_variant(length, visitor)
+        let visitor = self.wrap(visitor);
+        self.inner.tuple_variant(length, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -213,9 +216,9 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Listening<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.heard.borrow_mut().extend(fields);
-        let visitor = self.also(visitor);
-        self.to.struct_variant(fields, visitor)
+        self.names.borrow_mut().extend(fields);
+        let visitor = self.wrap(visitor);
+        self.inner.struct_variant(fields, visitor)
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn hears_fields_variants_and_aliases_at_every_depth() {
-        let names = asked_for::<Outer>(&json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } }));
+        let names = accepted_names::<Outer>(&json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } }));
         assert_eq!(
             names.into_iter().collect::<Vec<_>>(),
             ["One", "Two", "field", "first", "keyed", "legacy", "new", "old"]
