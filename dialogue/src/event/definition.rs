@@ -6,10 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::id::EventName;
-use crate::schema::EventData;
-use crate::schema::generate;
-use crate::schema::violation::{self, Violation};
-use crate::schema::{EventSchema, SchemaError};
+use crate::schema::{EventData, EventSchema, SchemaError, Violation, decode, generate};
 
 /// What `DialogueEvent::try_definition` returns.
 pub(crate) type DefinitionResult = Result<&'static EventDefinition, &'static DefinitionError>;
@@ -71,7 +68,7 @@ impl TypedEvent {
     fn of<E: EventData>() -> Self {
         Self {
             type_id: TypeId::of::<E>(),
-            reshape: |data| violation::reshape::<E>(data).map_err(|violation| vec![violation]),
+            reshape: |data| decode::reshape::<E>(data).map_err(|violation| vec![violation]),
         }
     }
 }

@@ -43,7 +43,7 @@ impl<E: DialogueEvent> Received for E {
     }
 
     fn decode(event: &str, data: &Value) -> Result<Self, DecodeError> {
-        crate::schema::violation::decode(data).map_err(|error| DecodeError::new(event, error))
+        crate::schema::decode::decode(data).map_err(|error| DecodeError::new(event, error))
     }
 }
 

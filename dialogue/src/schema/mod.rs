@@ -6,6 +6,7 @@
 mod accepted_names;
 #[cfg(test)]
 mod conformance_tests;
+pub(crate) mod decode;
 mod decode_cost;
 mod event_data;
 mod explain;

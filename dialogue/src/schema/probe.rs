@@ -12,8 +12,8 @@ use super::accepted_names::accepted_names;
 use super::rust_limits::IntegerKeys;
 use super::sample::{SampleStep, Sampler};
 use super::validator::{EventSchema, SchemaError};
-use super::violation::{self, Violation};
-use super::{EventData, walk};
+use super::violation::Violation;
+use super::{EventData, decode, walk};
 
 /// What becomes of data that a type reads and writes again.
 type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
@@ -21,7 +21,7 @@ type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
 /// The inbound schema of `E` with everything added that the type turns out to demand. `outbound` is the schema of what
 /// the type writes, if it is another.
 pub(super) fn settle<E: EventData>(mut inbound: Value, outbound: Option<Value>) -> Result<Value, SchemaError> {
-    let reshape: Reshape<'_> = &|data: &Value| violation::reshape::<E>(data.clone());
+    let reshape: Reshape<'_> = &|data: &Value| decode::reshape::<E>(data.clone());
     bound_integer_keys(&mut inbound, reshape)?;
     let names = names_read::<E>(&inbound);
     bound_text_keys(&mut inbound, &names, reshape);

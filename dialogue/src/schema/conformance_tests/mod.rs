@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::generate;
 use super::sample::Sampler;
 use super::validator::{EventSchema, SchemaError};
-use super::{EventData, violation};
+use super::{EventData, decode, violation};
 
 /// A type with what is published for it and validators made of that alone.
 struct Published {
@@ -41,7 +41,7 @@ impl Published {
             outbound_validator: independent(&generate::outbound::<E>()?),
             enforced: EventSchema::compile(inbound.clone())?,
             inbound,
-            reshape: violation::reshape::<E>,
+            reshape: decode::reshape::<E>,
         })
     }
 

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::shapes::*;
 use super::{Published, ill_fitting, key};
+use crate::schema::decode;
 use crate::schema::explain::Narrow;
 use crate::schema::generate;
 use crate::schema::validator::EventSchema;
-use crate::schema::violation;
 
 fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {
     let violations = EventSchema::compile(schema).unwrap().check(&data).unwrap_err();
@@ -106,7 +106,7 @@ fn any_json_that_is_refused_is_refused_with_reasons() {
         if let Err(violations) = published.enforced.check(&data) {
             prop_assert!(!violations.is_empty() && violations.len() <= 20);
         }
-        let _ = violation::reshape::<Enums>(data.clone());
+        let _ = decode::reshape::<Enums>(data.clone());
     });
 }
 
