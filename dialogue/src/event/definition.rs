@@ -180,7 +180,7 @@ impl EventDefinition {
             return Ok(data);
         };
         if let Some(schemas) = &self.inner.schemas {
-            schemas.inbound.check_readings(&data)?;
+            schemas.inbound.check_decode_cost(&data)?;
         }
         (typed.reshape)(data)
     }
@@ -198,7 +198,7 @@ impl EventDefinition {
         self.check_outbound(&data)?;
         match (&self.inner.typed, &self.inner.schemas) {
             (Some(typed), Some(schemas)) if Arc::ptr_eq(&schemas.inbound, &schemas.outbound) => {
-                schemas.inbound.check_readings(&data)?;
+                schemas.inbound.check_decode_cost(&data)?;
                 (typed.reshape)(data)
             }
             _ => Ok(data),

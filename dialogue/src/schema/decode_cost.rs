@@ -9,12 +9,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::explain::{Narrow, could_be, values};
+use super::subschemas::{SubschemaValidators, could_be, values};
 use super::violation::Violation;
 use super::walk;
 
 /// The most readings of a value or a part of it: some hundredths of a second.
-const MAX_READINGS: u64 = 100_000;
+const MAX_READS: u64 = 100_000;
 
 /// Data that is less deep is read, however it is nested.
 const SHALLOW: usize = 6;
@@ -35,17 +35,17 @@ pub(super) fn has_choices(root: &Value) -> bool {
 }
 
 /// Refuses data that would be read too often.
-pub(super) fn check(narrow: &Narrow, root: &Value, data: &Value) -> Result<(), Vec<Violation>> {
+pub(super) fn check(subschemas: &SubschemaValidators, root: &Value, data: &Value) -> Result<(), Vec<Violation>> {
     if depth(data) <= SHALLOW {
         return Ok(());
     }
-    let mut readings = Readings {
-        narrow,
+    let mut counter = ReadCounter {
+        subschemas,
         root,
         counted: HashMap::new(),
         accepted: HashMap::new(),
     };
-    if readings.count("", data) <= MAX_READINGS {
+    if counter.count("", data) <= MAX_READS {
         return Ok(());
     }
     Err(vec![Violation::new(
@@ -55,14 +55,14 @@ pub(super) fn check(narrow: &Narrow, root: &Value, data: &Value) -> Result<(), V
     )])
 }
 
-struct Readings<'d> {
-    narrow: &'d Narrow,
+struct ReadCounter<'d> {
+    subschemas: &'d SubschemaValidators,
     root: &'d Value,
     counted: HashMap<(String, *const Value), u64>,
     accepted: HashMap<(String, *const Value), bool>,
 }
 
-impl<'d> Readings<'d> {
+impl<'d> ReadCounter<'d> {
     /// How many readings of a value and its parts it takes to read it by the schema at `at`.
     fn count(&mut self, at: &str, value: &'d Value) -> u64 {
         let key = (at.to_owned(), std::ptr::from_ref(value));
@@ -94,7 +94,7 @@ impl<'d> Readings<'d> {
         *self
             .accepted
             .entry(key)
-            .or_insert_with(|| self.narrow.accepts(at, value))
+            .or_insert_with(|| self.subschemas.accepts(at, value))
     }
 }
 

@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::validator::SchemaError;
+use super::compile::SchemaError;
 use super::walk::{self, Edge};
 use super::{EventData, probe, rust_limits};
 
@@ -43,9 +43,9 @@ pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     let outbound = if outbound == generated {
         None
     } else {
-        Some(tightened(outbound)?)
+        Some(with_rust_limits(outbound)?)
     };
-    probe::settle::<E>(tightened(generated)?, outbound)
+    probe::refine::<E>(with_rust_limits(generated)?, outbound)
 }
 
 /// The schema of what clients receive. Equal to [`inbound`] for a type that is read as it is written.
@@ -54,7 +54,7 @@ pub(crate) fn outbound<E: EventData>() -> Result<Value, SchemaError> {
     if generated == generate::<E>(SchemaSettings::draft2020_12().for_deserialize()) {
         inbound::<E>()
     } else {
-        tightened(generated)
+        with_rust_limits(generated)
     }
 }
 
@@ -62,9 +62,9 @@ fn generate<E: JsonSchema>(settings: SchemaSettings) -> Value {
     settings.into_generator().into_root_schema_for::<E>().to_value()
 }
 
-fn tightened(mut schema: Value) -> Result<Value, SchemaError> {
+fn with_rust_limits(mut schema: Value) -> Result<Value, SchemaError> {
     refuse_endless(&schema)?;
-    rust_limits::tighten(&mut schema)?;
+    rust_limits::apply(&mut schema)?;
     Ok(schema)
 }
 

@@ -4,6 +4,7 @@
 //! that does not satisfy it ([`Violation`]). Pure. Knows no event beyond its type.
 
 mod accepted_names;
+mod compile;
 #[cfg(test)]
 mod conformance_tests;
 pub(crate) mod decode;
@@ -14,12 +15,13 @@ pub(crate) mod generate;
 mod probe;
 mod rust_limits;
 mod sample;
+mod subschemas;
 mod validator;
 pub(crate) mod violation;
 pub(crate) mod walk;
 
+pub use compile::SchemaError;
 pub use event_data::EventData;
 pub(crate) use event_data::Never;
 pub(crate) use validator::EventSchema;
-pub use validator::SchemaError;
 pub use violation::Violation;

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::accepted_names::accepted_names;
+use super::compile::SchemaError;
 use super::rust_limits::IntegerKeys;
 use super::sample::{SampleStep, Sampler};
-use super::validator::{EventSchema, SchemaError};
+use super::validator::EventSchema;
 use super::violation::Violation;
 use super::{EventData, decode, walk};
 
@@ -20,7 +21,7 @@ type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
 
 /// The inbound schema of `E` with everything added that the type turns out to demand. `outbound` is the schema of what
 /// the type writes, if it is another.
-pub(super) fn settle<E: EventData>(mut inbound: Value, outbound: Option<Value>) -> Result<Value, SchemaError> {
+pub(super) fn refine<E: EventData>(mut inbound: Value, outbound: Option<Value>) -> Result<Value, SchemaError> {
     let reshape: Reshape<'_> = &|data: &Value| decode::reshape::<E>(data.clone());
     bound_integer_keys(&mut inbound, reshape)?;
     let names = names_read::<E>(&inbound);

@@ -5,11 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::validator::SchemaError;
+use super::compile::SchemaError;
 use super::walk;
 
 /// Adds to every schema in `root` what its keywords imply of its Rust type.
-pub(super) fn tighten(root: &mut Value) -> Result<(), SchemaError> {
+pub(super) fn apply(root: &mut Value) -> Result<(), SchemaError> {
     for at in walk::pointers(root) {
         let Some(Value::Object(schema)) = root.pointer_mut(&at) else {
             continue;
@@ -207,8 +207,8 @@ mod tests {
 
     use super::*;
 
-    fn tightened(mut schema: Value) -> Value {
-        tighten(&mut schema).unwrap();
+    fn with_rust_limits(mut schema: Value) -> Value {
+        apply(&mut schema).unwrap();
         schema
     }
 
@@ -226,43 +226,46 @@ mod tests {
             ("uint64", json!(0), json!(u64::MAX)),
             ("uint", json!(0), json!(usize::MAX)),
         ] {
-            let schema = tightened(json!({ "type": ["integer", "null"], "format": format }));
+            let schema = with_rust_limits(json!({ "type": ["integer", "null"], "format": format }));
             assert_eq!((&schema["minimum"], &schema["maximum"]), (&least, &most), "{format}");
         }
     }
 
     #[test]
     fn a_declared_limit_stays_when_it_is_stricter_and_yields_when_it_is_not() {
-        let schema = tightened(json!({ "type": "integer", "format": "int64", "minimum": 5, "maximum": 9.5 }));
+        let schema = with_rust_limits(json!({ "type": "integer", "format": "int64", "minimum": 5, "maximum": 9.5 }));
         assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(5), &json!(9.5)));
-        let schema = tightened(json!({ "type": "integer", "format": "uint64", "minimum": -1, "maximum": 1e30 }));
+        let schema = with_rust_limits(json!({ "type": "integer", "format": "uint64", "minimum": -1, "maximum": 1e30 }));
         assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(0), &json!(u64::MAX)));
-        let schema = tightened(json!({ "type": "integer", "format": "uint64", "maximum": 18446744073709551616.0 }));
+        let schema =
+            with_rust_limits(json!({ "type": "integer", "format": "uint64", "maximum": 18446744073709551616.0 }));
         assert_eq!(schema["maximum"], json!(u64::MAX));
     }
 
     #[test]
     fn a_128_bit_integer_is_refused_with_its_place() {
         let mut schema = json!({ "properties": { "a/b": { "type": "integer", "format": "uint128" } } });
-        let error = tighten(&mut schema).unwrap_err();
+        let error = apply(&mut schema).unwrap_err();
         assert!(error.to_string().contains("`#/properties/a~1b`"), "{error}");
     }
 
     #[test]
     fn single_floats_get_limits_that_are_single_floats() {
-        let schema = tightened(json!({ "type": "number", "format": "float" }));
+        let schema = with_rust_limits(json!({ "type": "number", "format": "float" }));
         assert_eq!(
             (&schema["minimum"], &schema["maximum"]),
             (&json!(f32::MIN), &json!(f32::MAX))
         );
         for limit in [0.1, -0.1, 0.7, 0.5, 1e-50, 16777217.0] {
-            let schema = tightened(json!({ "type": "number", "format": "float", "minimum": limit, "maximum": limit }));
+            let schema =
+                with_rust_limits(json!({ "type": "number", "format": "float", "minimum": limit, "maximum": limit }));
             let [least, most] = ["minimum", "maximum"].map(|keyword| schema[keyword].as_f64().unwrap());
             assert!(least <= limit && limit <= most, "{least} {limit} {most}");
             assert_eq!((f64::from(least as f32), f64::from(most as f32)), (least, most));
             assert!(most as f32 <= (least as f32).next_up());
         }
-        let schema = tightened(json!({ "type": "number", "format": "float", "minimum": -1e300, "maximum": 1e300 }));
+        let schema =
+            with_rust_limits(json!({ "type": "number", "format": "float", "minimum": -1e300, "maximum": 1e300 }));
         assert_eq!(
             (&schema["minimum"], &schema["maximum"]),
             (&json!(f32::MIN), &json!(f32::MAX))
@@ -271,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_ip_format_beside_other_conditions_keeps_them() {
-        let schema = tightened(json!({ "type": "string", "format": "ip", "allOf": [true] }));
+        let schema = with_rust_limits(json!({ "type": "string", "format": "ip", "allOf": [true] }));
         assert_eq!(schema["allOf"][0], true);
         assert_eq!(schema["allOf"][1]["anyOf"][0]["format"], "ipv4");
     }

@@ -9,9 +9,10 @@ mod shapes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::compile::SchemaError;
 use super::generate;
 use super::sample::Sampler;
-use super::validator::{EventSchema, SchemaError};
+use super::validator::EventSchema;
 use super::{EventData, decode, violation};
 
 /// A type with what is published for it and validators made of that alone.
@@ -49,7 +50,7 @@ impl Published {
     fn accept(&self, data: &Value) -> Result<Value, String> {
         self.enforced
             .check(data)
-            .and_then(|()| self.enforced.check_readings(data))
+            .and_then(|()| self.enforced.check_decode_cost(data))
             .map_err(|violations| format!("{violations:?}"))?;
         (self.reshape)(data.clone()).map_err(|violation| format!("accepted by the schema, then: {violation}"))
     }

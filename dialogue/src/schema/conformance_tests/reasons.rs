@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::shapes::*;
 use super::{Published, ill_fitting, key};
 use crate::schema::decode;
-use crate::schema::explain::Narrow;
+use crate::schema::explain;
 use crate::schema::generate;
+use crate::schema::subschemas::SubschemaValidators;
 use crate::schema::validator::EventSchema;
 
 fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {
@@ -174,7 +175,7 @@ fn data_that_nests_in_a_union_without_tags_is_refused_at_any_depth() {
 fn what_is_told_of_deep_data_is_told_of_shallow_data() {
     fn law<E: crate::schema::EventData>() {
         let published = Published::of::<E>();
-        let narrow = Narrow::of(&published.inbound).unwrap();
+        let subschemas = SubschemaValidators::of_recursive(&published.inbound).unwrap();
         let valid: Vec<Value> = super::samples(&published.inbound)
             .into_iter()
             .filter(|data| published.inbound_validator.is_valid(data))
@@ -186,7 +187,7 @@ fn what_is_told_of_deep_data_is_told_of_shallow_data() {
         proptest!(|((mut data, changes) in near)| {
             changes.iter().for_each(|(at, change)| super::apply(&mut data, at, change));
             if let Err(violations) = published.enforced.check(&data) {
-                for told in narrow.violations(&published.inbound, &data) {
+                for told in explain::violations(&subschemas, &published.inbound, &data) {
                     prop_assert!(violations.contains(&told), "{told:?} of {data} beside {violations:?}");
                 }
             }

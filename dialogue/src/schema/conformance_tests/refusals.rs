@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::schema::EventData;
+use crate::schema::compile::SchemaError;
 use crate::schema::generate;
-use crate::schema::validator::{EventSchema, SchemaError};
+use crate::schema::validator::EventSchema;
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Wide {

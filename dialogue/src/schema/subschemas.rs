@@ -1,0 +1,103 @@
+//! The schemas that a recursive schema is made of, each with its own validator, and the values that each applies to.
+
+use std::collections::HashSet;
+
+use jsonschema::{Validator, ValidatorMap};
+use serde_json::{Map, Value};
+
+use super::compile::options;
+use super::walk::{self, Edge};
+
+/// The validators of every schema in a recursive one.
+pub(super) struct SubschemaValidators {
+    validators: ValidatorMap,
+}
+
+impl SubschemaValidators {
+    /// `None` for a schema that does not hold itself: its nesting, and with it what there is to tell, is its author's.
+    pub(super) fn of_recursive(root: &Value) -> Option<Self> {
+        walk::cycle(root, |_| true)?;
+        let validators = options().build_map(root).ok()?;
+        Some(Self { validators })
+    }
+
+    /// The validator of the schema at `at`.
+    pub(super) fn at(&self, at: &str) -> Option<&Validator> {
+        self.validators.get(&format!("#{at}"))
+    }
+
+    pub(super) fn accepts(&self, at: &str, value: &Value) -> bool {
+        self.at(at).is_none_or(|validator| validator.is_valid(value))
+    }
+}
+
+/// The values that an instance of the schema at `at` holds by `edge`, each with its step from it. Which undeclared
+/// properties match a pattern is not looked at.
+pub(super) fn values<'d>(root: &Value, at: &str, value: &'d Value, edge: &Edge) -> Vec<(String, &'d Value)> {
+    match (edge, value) {
+        (Edge::Same | Edge::All, value) => vec![(String::new(), value)],
+        (Edge::Property(name), Value::Object(fields)) => {
+            let step = format!("/{}", walk::escape(name));
+            fields.get(name).map(|value| (step, value)).into_iter().collect()
+        }
+        (Edge::Pattern(_) | Edge::Additional, Value::Object(fields)) => {
+            let declared = root.pointer(&format!("{at}/properties"));
+            fields
+                .iter()
+                .filter(|(name, _)| declared.is_none_or(|declared| declared.get(*name).is_none()))
+                .map(|(name, value)| (format!("/{}", walk::escape(name)), value))
+                .collect()
+        }
+        (Edge::Prefix(index), Value::Array(items)) => {
+            let item = items.get(*index);
+            item.map(|item| (format!("/{index}"), item)).into_iter().collect()
+        }
+        (Edge::Item, Value::Array(items)) => {
+            let prefix = root.pointer(&format!("{at}/prefixItems"));
+            let prefix = prefix.and_then(Value::as_array).map_or(0, Vec::len);
+            let items = items.iter().enumerate().skip(prefix);
+            items.map(|(index, item)| (format!("/{index}"), item)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a value has the type of the schema at `at` and, if it is there, its tag.
+pub(super) fn could_be(root: &Value, at: &str, value: &Value) -> bool {
+    let Some(schema) = target(root, at) else {
+        return true;
+    };
+    let is_type = !schema.contains_key("type") || types_of(value).iter().any(|kind| walk::has_type(schema, kind));
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let has_tags = properties.into_iter().flatten().all(|(name, property)| {
+        let tag = property.get("const");
+        tag.is_none() || value.get(name).is_none_or(|found| Some(found) == tag)
+    });
+    is_type && has_tags && is_allowed(schema, value)
+}
+
+/// The schema at `at`, or the one that it refers to.
+pub(super) fn target<'r>(root: &'r Value, at: &str) -> Option<&'r Map<String, Value>> {
+    let mut at = at.to_owned();
+    let mut seen = HashSet::new();
+    while let Some(target) = walk::reference_of(root, &at).filter(|_| seen.insert(at.clone())) {
+        at = target;
+    }
+    root.pointer(&at)?.as_object()
+}
+
+fn is_allowed(schema: &Map<String, Value>, value: &Value) -> bool {
+    let listed = schema.get("enum").and_then(Value::as_array);
+    schema.get("const").is_none_or(|constant| constant == value) && listed.is_none_or(|listed| listed.contains(value))
+}
+
+fn types_of(value: &Value) -> &'static [&'static str] {
+    match value {
+        Value::Null => &["null"],
+        Value::Bool(_) => &["boolean"],
+        Value::Number(_) => &["integer", "number"],
+        Value::String(_) => &["string"],
+        Value::Array(_) => &["array"],
+        Value::Object(_) => &["object"],
+    }
+}
