@@ -6,6 +6,9 @@ use serde_json::{Number, Value};
 
 use super::violation::Violation;
 
+/// What becomes of data that a type reads and writes again.
+pub(super) type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
+
 /// Data into its Rust type.
 ///
 /// JSON Schema calls `3.0` an integer; serde's integers do not. So what a type refuses as sent is offered once more with

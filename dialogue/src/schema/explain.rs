@@ -18,7 +18,7 @@ const VISITS_PER_VALUE: usize = 64;
 /// The most visits altogether: some tens of milliseconds.
 const MAX_VISITS: usize = 100_000;
 
-/// How many schemas deep data is followed: next_step than JSON is nested when it is parsed (128), with a union and a few
+/// How many schemas deep data is followed: further than JSON is nested when it is parsed (128), with a union and a few
 /// references at each level. A schema that refers to nothing but itself has no end.
 const MAX_DEPTH: usize = 1_000;
 

@@ -1,0 +1,52 @@
+//! The last step of a probe: whether the type and its schemas agree about every sample.
+
+use serde_json::Value;
+
+use crate::schema::compile::SchemaError;
+use crate::schema::decode::Reshape;
+use crate::schema::sample::Sampler;
+use crate::schema::validator::EventSchema;
+
+/// Refuses a type that does not read what its schema accepts, or writes it as its outbound schema does not allow.
+pub(super) fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Result<(), SchemaError> {
+    let validator = EventSchema::compile(inbound.clone())?;
+    let outbound = outbound.map(EventSchema::compile).transpose()?;
+    let outbound = outbound.as_ref().unwrap_or(&validator);
+    let try_out = |at: &str, payload: Value| {
+        if !validator.accepts(&payload) {
+            return Ok(());
+        }
+        let verdict = match reshape(&payload) {
+            Ok(written) => outbound.check(&written).map_err(|violations| {
+                let violations = violations
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                format!("it is written as something that the outbound schema refuses: {violations}")
+            }),
+            Err(refusal) => Err(refusal.message),
+        };
+        verdict.map_err(|reason| SchemaError::Disagreement {
+            at: at.to_owned(),
+            data: payload.to_string().chars().take(200).collect(),
+            reason,
+        })
+    };
+    let sampler = Sampler::new(inbound);
+    for variant in sampler.variants(inbound) {
+        try_out("", variant)?;
+    }
+    for step in sampler.steps() {
+        for variant in inbound
+            .pointer(&step.to)
+            .map(|held| sampler.variants(held))
+            .unwrap_or_default()
+        {
+            if let Some(payload) = sampler.through(step, variant) {
+                try_out(&step.to, payload)?;
+            }
+        }
+    }
+    Ok(())
+}
