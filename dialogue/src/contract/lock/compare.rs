@@ -144,7 +144,7 @@ impl<'s> ContractComparison<'s> {
             count(old.client_created),
             count(new.client_created),
         );
-        self.kept(
+        self.history(
             id,
             "history for who joins",
             old.sync_history_on_join,
@@ -248,7 +248,7 @@ impl<'s> ContractComparison<'s> {
         }
     }
 
-    fn kept(&mut self, subject: &str, of: &str, old: Option<HistoryAmount>, new: Option<HistoryAmount>) {
+    fn history(&mut self, subject: &str, of: &str, old: Option<HistoryAmount>, new: Option<HistoryAmount>) {
         match (old, new) {
             (old, new) if old == new => {}
             (None, _) => self.additive(subject, format!("{of} now, was none")),
@@ -299,7 +299,7 @@ impl<'s> ContractComparison<'s> {
                 ),
             };
             if direction == Direction::Outbound {
-                self.kept(&format!("{name} in {rooms}"), "history", old.history, new.history);
+                self.history(&format!("{name} in {rooms}"), "history", old.history, new.history);
             }
             if old_schema == new_schema {
                 continue;
