@@ -1,14 +1,14 @@
-//! What becomes of a trigger: its delivery, or why there was none.
+//! The outcome of a trigger: its delivery, or the reason why there was none.
 
 use crate::id::{EventName, RoomId};
 use crate::schema::Violation;
 
-/// What a trigger came to.
+/// The outcome of a successful trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// How many clients of this node the event was queued for. A client that is cut before it has read its queue does
-    /// not get it, and can recover it if the event has history.
+    /// How many clients of this node the event was queued for. A client that is disconnected before it has read its
+    /// queue does not receive the event. It can recover the event if the event has history.
     pub recipients: usize,
     /// The event's number in the room's history; `None` for an event without history.
     pub seq: Option<u64>,
@@ -20,17 +20,17 @@ impl Delivery {
     }
 }
 
-/// Why a trigger came to nothing: no client and no handler has seen the event.
+/// Why a trigger failed. No client and no handler has received the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerError {
-    /// There is no room of this id.
+    /// No room has this id.
     #[error("there is no room `{room}`")]
     NoSuchRoom {
         /// The room's id.
         room: RoomId,
     },
-    /// The room does not allow the event; known only at run time for a `RoomHandle`.
+    /// The room does not allow the event. For a `RoomHandle`, this is known only at run time.
     #[error("room `{room}` does not allow event `{event}`")]
     NotAllowed {
         /// The room's id.
@@ -43,22 +43,22 @@ pub enum TriggerError {
     Invalid {
         /// The event's name.
         event: EventName,
-        /// All that is wrong with it.
+        /// Everything that is wrong with the data.
         violations: Vec<Violation>,
     },
-    /// `before_each` refused it, panicked or took too long.
+    /// `before_each` refused the event, panicked or timed out.
     #[error("blocked: {reason}")]
     Blocked {
-        /// What the hook said.
+        /// The reason that the hook gave.
         reason: String,
     },
-    /// It is over a limit.
+    /// The event exceeds a limit.
     #[error("over a limit: {reason}")]
     Limited {
         /// Which limit.
         reason: String,
     },
-    /// The server has been stopped.
+    /// The server has stopped.
     #[error("the server has stopped")]
     Stopped,
 }

@@ -8,54 +8,53 @@ use crate::delivery::TriggerError;
 use crate::event::DefinitionError;
 use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
 
-/// Anything that can go wrong in a program that uses Dialogue: what its `main` returns, so that `?` takes every error of
-/// the API.
+/// Any error of a program that uses Dialogue. Return it from `main`, so that `?` accepts every error of the API.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The server cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The address cannot be listened on: it is taken, or not one of this machine's.
+    /// The server cannot listen on the address. The address is in use, or it isn't an address of this machine.
     #[error("cannot listen on {address}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The server is stopping, or has stopped, and does not start again.
+    /// The server is stopping or has stopped. It cannot start again.
     #[error("the server has stopped")]
     Stopped,
-    /// The deadline of the graceful shutdown passed before everything had ended; what still ran was ended by force.
+    /// The graceful shutdown did not finish before its deadline. The server then ended the remaining tasks by force.
     #[error("the drain did not end within its deadline; {remaining} tasks were left")]
     DrainTimedOut {
-        /// How many connections and hooks were left.
+        /// How many connections and hooks were still running.
         remaining: usize,
     },
-    /// A trigger came to nothing.
+    /// A trigger failed.
     #[error(transparent)]
     Trigger(#[from] TriggerError),
-    /// A room was not created.
+    /// A room could not be created.
     #[error(transparent)]
     CreateRoom(#[from] CreateRoomError),
-    /// A client did not get into a room.
+    /// A client could not join a room.
     #[error(transparent)]
     Join(#[from] JoinError),
-    /// History could not be had.
+    /// History could not be loaded.
     #[error(transparent)]
     History(#[from] HistoryError),
     /// An event cannot be defined.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
-    /// A client's request, or its connection, came to nothing.
+    /// A request of a client failed, or its connection did.
     #[cfg(feature = "client")]
     #[error(transparent)]
     Client(#[from] crate::client::ClientError),
-    /// The contract of rooms cannot be told.
+    /// The contract of some rooms cannot be described.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// Something else of the operating system.
+    /// Another error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
 }

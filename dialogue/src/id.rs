@@ -1,6 +1,6 @@
-//! The names things go by: newtypes over a shared string, cheap to clone.
+//! Ids: newtypes over a shared string, cheap to clone.
 //!
-//! Owns what an id may look like; who hands ids out is the business of the room, client and event modules.
+//! Owns the form of an id. The modules of rooms, clients and events assign the ids.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -13,7 +13,7 @@ macro_rules! string_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// A cheap clone (a shared string) that dereferences to `str` and compares with one.
+        /// A shared string: cheap to clone. It dereferences to `str` and compares with `str`.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
@@ -109,27 +109,27 @@ macro_rules! string_id {
 }
 
 string_id! {
-    /// Names one connection. Made by the server, unique for its lifetime and never reused.
+    /// The id of one connection. The server assigns it. It is unique for the lifetime of the server and never reused.
     ClientId
 }
 
 string_id! {
-    /// Names a user, who may have several clients. [`UserId::SYSTEM`] is the server itself.
+    /// The id of a user. A user may have several clients. [`UserId::SYSTEM`] is the server itself.
     UserId
 }
 
 string_id! {
-    /// Names a room: 1–128 bytes of `[A-Za-z0-9_.:=@,;%-]`.
+    /// The id of a room: 1–128 bytes of `[A-Za-z0-9_.:=@,;%-]`.
     RoomId
 }
 
 string_id! {
-    /// Names an event: 1–64 characters of `[A-Za-z0-9_.:-]`, never starting with `dialogue:`.
+    /// The name of an event: 1–64 characters of `[A-Za-z0-9_.:-]`. It never starts with `dialogue:`.
     EventName
 }
 
 impl UserId {
-    /// The sender of what the server triggers without naming a user. No client can have this id.
+    /// The sender of events that the server triggers without naming a user. No client can have this id.
     pub const SYSTEM: &'static str = "system";
 
     pub(crate) fn system() -> Self {
@@ -138,10 +138,11 @@ impl UserId {
 }
 
 impl RoomId {
-    /// The longest room id, in bytes. Long enough for two UUIDs and a prefix; short enough to log whole.
+    /// The maximum length of a room id, in bytes. It has space for two UUIDs and a prefix, and it is short enough to
+    /// log in full.
     pub const MAX_BYTES: usize = 128;
 
-    /// Whether `text` may name a room.
+    /// Whether `text` is a valid room id.
     #[must_use]
     pub fn is_valid(text: &str) -> bool {
         !text.is_empty()
@@ -153,10 +154,10 @@ impl RoomId {
 }
 
 impl EventName {
-    /// The longest event name, in characters. Long enough for `namespace:object.verb`.
+    /// The maximum length of an event name, in characters. It has space for `namespace:object.verb`.
     pub const MAX_CHARS: usize = 64;
 
-    /// Whether `text` may name an event.
+    /// Whether `text` is a valid event name.
     #[must_use]
     pub fn is_valid(text: &str) -> bool {
         !text.is_empty()

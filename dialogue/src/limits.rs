@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What is bounded, and by how much. All of it can be changed; durations over ten years count as ten.
+/// All limits of the server. You can change each of them. Durations over ten years count as ten years.
 ///
 /// ```
 /// use dialogue::Limits;
@@ -12,87 +12,95 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest message a client may send, in bytes of JSON. Default: 64 KiB, room for long texts without letting
-    /// one client claim much memory. Over it, the connection is closed with 1009.
+    /// The maximum size of a message from a client, in bytes of JSON. Default: 64 KiB. That is enough for long texts,
+    /// and one client cannot claim much memory. A larger message closes the connection with 1009.
     pub message_bytes: usize,
-    /// How deep JSON from a client may nest; the outermost object is depth 1. Default: 32, deeper than any sensible
-    /// event and far from what recursion could hurt.
+    /// The maximum nesting of JSON from a client. The outermost object has depth 1. Default: 32. That is deeper than
+    /// any sensible event, and far below a depth at which recursion becomes a problem.
     pub json_depth: usize,
-    /// The most frames that may wait for one reader. Default: 1,024, about a second of a busy room. Over it, the
-    /// connection is cut with 4000.
+    /// The maximum number of frames that may wait for one reader. Default: 1,024, about a second of a busy room. A
+    /// reader that exceeds it is disconnected with 4000.
     pub queue_frames: usize,
-    /// The most bytes that may wait for one reader; an event may be half as large, so that two fit. Default: 1 MiB,
-    /// twice the largest replay. Over it, the connection is cut with 4000.
+    /// The maximum number of bytes that may wait for one reader. An event may have at most half of it, so that two
+    /// events fit. Default: 1 MiB, twice the largest replay. A reader that exceeds it is disconnected with 4000.
     pub queue_bytes: usize,
-    /// How long a write may make no progress before the reader is cut. Default: 5 s, longer than any pause of a live
-    /// mobile connection that is worth waiting for.
+    /// How long a write may make no progress before the server disconnects the reader. Default: 5 s. A live mobile
+    /// connection that is worth waiting for never pauses longer.
     pub write_deadline: Duration,
-    /// How long nothing may be heard of a client before the server pings it. Default: 25 s, under the 30 s after which some
-    /// proxies drop an idle connection.
+    /// How long a client may be silent before the server pings it. Default: 25 s. Some proxies drop a connection that
+    /// has been idle for 30 s.
     pub ping_interval: Duration,
-    /// How long after a ping nothing may be heard before a client counts as gone. Default: 10 s, several round trips of a
-    /// bad mobile network.
+    /// How long the server waits for a sign of life after a ping before it disconnects the client. Default: 10 s,
+    /// several round trips of a bad mobile network.
     pub ping_timeout: Duration,
-    /// The time for headers, upgrade and authentication together. Default: 10 s, enough for a sign-in that asks another
-    /// service, and short for who only holds a socket open.
+    /// The time for headers, upgrade and authentication together. Default: 10 s. That is enough for a sign-in that
+    /// calls another service, and it limits peers that only hold a socket open.
     pub connect_deadline: Duration,
-    /// The time for each run of a hook (other than `authenticate`) and of a handler. Default: 5 s, long for a database and
-    /// short for a person who waits. A hook that can refuse and overruns it has refused. Only what awaits can be ended so:
-    /// a hook that blocks its thread blocks on.
+    /// The time for each run of a handler or hook, except `authenticate`. Default: 5 s. That is long for a database
+    /// query and short for a person who waits. If a hook that can refuse exceeds it, the server does not carry out the
+    /// request that the hook guards. The deadline ends code only while it awaits: a hook that blocks its thread keeps
+    /// running.
     pub hook_deadline: Duration,
-    /// The most events that may wait for one handler or stream. Default: 1,024; over it, events are dropped for that
-    /// handler alone, counted and logged.
+    /// The maximum number of events that may wait for one handler or stream. Default: 1,024. Further events are
+    /// dropped for that handler only, counted and logged.
     pub handler_queue: usize,
-    /// How deep hooks and handlers may set each other off. Default: 16; over it, `trigger` fails with
-    /// `TriggerError::Limited`, `join` with `JoinError::Limited` and `load_history` is not asked, so that a handler which
-    /// triggers what it hears comes to an end, and so does a `before_join` which joins.
+    /// How deeply hooks and handlers may trigger each other. Default: 16. Beyond it, `trigger` fails with
+    /// `TriggerError::Limited`, `join` fails with `JoinError::Limited`, and `load_history` is not called. This stops a
+    /// handler that triggers the event that it handles, and a `before_join` that joins.
     pub handler_depth: usize,
-    /// The most rooms a client may be in. Default: 100, more than anybody looks at.
+    /// The maximum number of rooms that a client may be in. Default: 100, more than anybody looks at.
     pub rooms_per_client: usize,
-    /// The most event subscriptions a client may hold over all its rooms. A wildcard counts as one, and so does, where a
-    /// room allows any event, each that the wildcard is narrowed by. Default: 1,000, ten for each room that it may be in.
+    /// The maximum number of event subscriptions of a client, over all its rooms. A wildcard counts as one. In a room
+    /// that allows any event, each exception to the wildcard counts as one too. Default: 1,000, ten for each room that
+    /// the client may be in.
     pub subscriptions_per_client: usize,
-    /// The most rooms of the server, declared, created and on demand. Default: 10,000, some tens of megabytes. Over it,
-    /// nobody gets another.
+    /// The maximum number of rooms of the server: declared, created and on demand. Default: 10,000, some tens of
+    /// megabytes. Beyond it, no further room is created.
     pub max_rooms: usize,
-    /// How long an on-demand room may stay empty before it goes away, and a room that an anonymous user's client created once
-    /// its creator is gone too. Default: 60 s, so that a reload or a short cut of the network finds its history again.
+    /// How long an on-demand room may stay empty before it is removed. The same time applies to a room that a client
+    /// of an anonymous user created, once its creator is gone too. Default: 60 s. After a reload or a short loss of
+    /// the network, a client finds the history again.
     pub on_demand_idle: Duration,
-    /// The most frames a client may send in any [`inbound_window`](Self::inbound_window). Default: 200. Over it, frames
-    /// are answered with `RATE_LIMITED` and not run; when more than as many again have come without one that was in time,
-    /// the connection is closed with 4503. What waits unread while one of the client's commands runs, here or on its way,
-    /// counts as sent at any time since: a hook that takes long costs no client its connection.
+    /// The maximum number of frames that a client may send in any [`inbound_window`](Self::inbound_window). Default:
+    /// 200. The server answers further frames with `RATE_LIMITED` and does not run them. If more than the same number
+    /// of further frames arrive, with none within the limit in between, the server closes the connection with 4503.
+    /// Frames that wait unread while one of the client's commands runs, on the server or on the network, count as sent
+    /// at any time since. A slow hook therefore never costs a client its connection.
     pub inbound_frames: usize,
-    /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s, long enough for the burst with which a
-    /// client comes back to all its rooms.
+    /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s. That is long enough for the burst of a
+    /// client that reconnects to all its rooms.
     pub inbound_window: Duration,
-    /// The most connections of one user; `None` (the default) for no quota. Over it, a connection is closed with 4502. It
-    /// does not bind anonymous users, of which each connection is a new one.
+    /// The maximum number of connections of one user. `None` (the default) sets no limit. Further connections are
+    /// closed with 4502. The limit does not apply to anonymous users, because each of their connections is a new user.
     pub connections_per_user: Option<usize>,
-    /// The most connections from one IP address, that of the socket's peer; `None` (the default) for no quota, since many
-    /// users can share an address. Over it, the upgrade is answered with 429. Behind a proxy, all connections are the
-    /// proxy's; where the router is mounted in a server that does not tell the peer (`ConnectInfo`), none is counted.
+    /// The maximum number of connections from one IP address, which is the address of the socket's peer. `None` (the
+    /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with
+    /// 429. Behind a proxy, all connections have the address of the proxy. If another server mounts the router and
+    /// does not provide the peer (`ConnectInfo`), connections are not counted.
     pub connections_per_address: Option<usize>,
-    /// The most bytes of events that the server's histories keep in memory, all rooms together, and the most that wait for
-    /// `on_history_evicted`. Default: 256 MiB, the texts of a million chat lines. Over it, the events of the least recently
-    /// used room are evicted, as over [`HistoryConfig::max_rooms`](crate::HistoryConfig::max_rooms), and where there is only
-    /// one with events, its oldest; of those that wait, the oldest are given up, and logged.
+    /// The maximum number of bytes of events that the histories of all rooms keep in memory. The same limit applies to
+    /// the events that wait for `on_history_evicted`. Default: 256 MiB, the texts of a million chat lines. Beyond it,
+    /// the server evicts the events of the least recently used room, as with
+    /// [`HistoryConfig::max_rooms`](crate::HistoryConfig::max_rooms). If only one room has events, the server evicts
+    /// its oldest ones. The oldest events that wait for `on_history_evicted` are dropped and logged.
     pub history_bytes: usize,
-    /// The most events in one page of history. Default: 100, a screen or two of lines.
+    /// The maximum number of events in one page of history. Default: 100, a screen or two of lines.
     pub history_page_events: usize,
-    /// The most bytes of events in one page of history. Default: 256 KiB, a quarter of the queue. A single event over it is
-    /// still given.
+    /// The maximum number of bytes of events in one page of history. Default: 256 KiB, a quarter of the queue. A page
+    /// always contains at least one event, even if that event is larger.
     pub history_page_bytes: usize,
-    /// The most events replayed when a client joins or recovers. Default: 300, a few minutes of a busy room. Over it, a
-    /// joining client is sent the newest, and a recovering one is told that it cannot.
+    /// The maximum number of events that are replayed when a client joins or recovers. Default: 300, a few minutes of
+    /// a busy room. Beyond it, a client that joins receives the newest events, and a client that recovers learns that
+    /// it cannot recover.
     pub replay_events: usize,
-    /// The most bytes of events replayed when a client joins or recovers. Default: 512 KiB, half of the queue, so that live
-    /// events fit behind.
+    /// The maximum number of bytes of events that are replayed when a client joins or recovers. Default: 512 KiB, half
+    /// of the queue, so that live events fit behind them.
     pub replay_bytes: usize,
-    /// The most rooms in one page of `listRooms`, which is bounded by `history_page_bytes` too. Default: 100, as in a page
-    /// of history.
+    /// The maximum number of rooms in one page of `listRooms`. `history_page_bytes` limits such a page too. Default:
+    /// 100, as in a page of history.
     pub room_page: usize,
-    /// The time in which `stop()` flushes, closes and waits. Default: 30 s, what orchestrators allow before they kill.
+    /// The time that `stop()` has to flush, close and wait. Default: 30 s, which orchestrators usually allow before
+    /// they kill a process.
     pub drain_deadline: Duration,
 }
 
@@ -100,7 +108,7 @@ pub struct Limits {
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl Limits {
-    /// The same without durations over ten years, as whoever wants no bound writes them.
+    /// The same limits with no duration over ten years. Users write such durations when they want no limit.
     pub(crate) fn with_durations_bounded(mut self) -> Self {
         for duration in [
             &mut self.write_deadline,
@@ -117,7 +125,7 @@ impl Limits {
         self
     }
 
-    /// Whether an event of so many bytes may be sent; an error says why not.
+    /// Checks whether an event of `bytes` bytes may be sent.
     pub(crate) fn check_event(&self, bytes: usize) -> Result<(), String> {
         if bytes > self.queue_bytes / 2 {
             return Err(format!(

@@ -1,25 +1,25 @@
 //! The loggers that come with Dialogue, for `Dialogue::builder().logger(…)`.
 //!
-//! Owns how a log line looks and that one event is one line, whatever a client managed to get into it. What is logged
-//! is decided where it happens, through `tracing`.
+//! Owns the format of a log line, and makes sure that one event is one line, whatever text a client sends. Each module
+//! decides what it logs, and logs through `tracing`.
 
 use std::io::{self, Write};
 
 use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Logs to standard error: a line for each event at `INFO` or above, with its time in UTC, level, origin, message and
-/// fields.
+/// Logs to standard error: one line for each event at `INFO` or above, with its time in UTC, level, origin, message
+/// and fields.
 ///
-/// Line breaks, other control characters and characters that reverse the direction of text are escaped, so that what
-/// a client sent cannot pass for a line of the log. For other levels, filters or formats, give the builder a
-/// dispatcher of your own, or none to use the application's subscriber.
+/// Line breaks, other control characters and characters that reverse the direction of text are escaped. A client
+/// therefore cannot send text that looks like a line of the log. For other levels, filters or formats, give the
+/// builder your own dispatcher. To use the application's subscriber, set no logger.
 #[must_use]
 pub fn default_logger() -> Dispatch {
     logger_to(io::stderr)
 }
 
-/// Logs nothing. For tests, and for programs that want no output even where a global subscriber is set.
+/// Logs nothing. Use it in tests, and in programs that want no output even if a global subscriber is set.
 #[must_use]
 pub fn silent_logger() -> Dispatch {
     Dispatch::none()
@@ -33,13 +33,13 @@ where
         .with_max_level(Level::INFO)
         .with_ansi(false)
         .with_writer(OneLine(writer))
-        // They go through `eprintln!`, which panics when standard error is a closed pipe.
+        // `tracing_subscriber` prints them with `eprintln!`, which panics if standard error is a closed pipe.
         .log_internal_errors(false)
         .finish()
         .into()
 }
 
-/// Makes writers that escape whatever could end a line or hide in one, but for the line's own end.
+/// Makes writers that escape every character that could end or disguise a line, except for the line's own end.
 struct OneLine<W>(W);
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
@@ -50,7 +50,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
     }
 }
 
-/// Writes one formatted event, which the formatter hands over whole.
+/// Writes one formatted event. The formatter passes it in one piece.
 struct OneLineWriter<W>(W);
 
 impl<W: Write> Write for OneLineWriter<W> {
@@ -75,8 +75,8 @@ impl<W: Write> Write for OneLineWriter<W> {
     }
 }
 
-/// Whether a character can make a line look like something else: controls (line breaks and terminal escapes among
-/// them), Unicode's own line breaks, and the marks that change the direction of text.
+/// Whether a character can make a line look like something else. These are control characters (including line breaks
+/// and terminal escapes), Unicode's own line breaks, and the marks that change the direction of text.
 fn forges(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_whatever_is_in_it() {
+    fn an_event_is_one_line_whatever_it_contains() {
         let captured = Captured::default();
         let forged = "a\r\nERROR b\u{1b}[2J\u{85}\u{2028}\u{202e}c";
         tracing::dispatcher::with_default(&captured.logger(), || {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn text_in_any_script_is_logged_as_it_is() {
+    fn logs_text_in_any_script_unchanged() {
         let captured = Captured::default();
         tracing::dispatcher::with_default(&captured.logger(), || tracing::info!("Grüße, 世界 🎉"));
         assert!(captured.text().ends_with("Grüße, 世界 🎉\n"));

@@ -1,7 +1,7 @@
-//! Which web pages may connect: the Origin rule. Pure.
+//! The Origin rule: which web pages may connect. Pure.
 
-/// An origin as browsers send it, `scheme://host[:port]`, in lower case and without the scheme's default port. `None` if
-/// it is not one.
+/// An origin as browsers send it, `scheme://host[:port]`, in lower case and without the scheme's default port. `None`
+/// if the text isn't an origin.
 pub(crate) fn normal(origin: &str) -> Option<String> {
     let (scheme, authority) = origin.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -19,8 +19,9 @@ pub(crate) fn normal(origin: &str) -> Option<String> {
     }
 }
 
-/// Whether a page of `origin` may connect to a server that it knows as `host`: one without an Origin may, since it is no
-/// page; one of the same host and port may; and one on the list, whose entries are [`normal`].
+/// Whether a page of `origin` may connect to a server that the page knows as `host`. A request without an Origin may
+/// connect, because it doesn't come from a page. Otherwise the page needs the same host and port, or an entry in the
+/// list. The entries are [`normal`].
 pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &[String]) -> bool {
     let Some(origin) = origin else {
         return true;
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_on_the_list_may_connect_and_nobody_who_looks_like_it() {
+    fn a_page_on_the_list_may_connect_and_lookalikes_may_not() {
         assert!(may("https://good.example", "api.example"));
         assert!(may("https://good.example:443", "api.example"));
         for other in [
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_may_connect() {
+    fn a_client_without_an_origin_may_connect() {
         assert!(may_connect(None, Some(b"chat.example"), &[]));
     }
 }

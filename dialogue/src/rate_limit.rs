@@ -1,7 +1,7 @@
-//! Rate limits by a sliding log: exact in any window, not only in those that begin on the hour.
+//! Rate limits by a sliding log. They are exact in every window, not only in windows that start at fixed times.
 //!
-//! Owns the arithmetic ([`SlidingWindow`], pure, `now` an argument) and the limiter by key that applications use.
-//! Which limits hold where is decided in the limits module and enforced by the connection.
+//! Owns the arithmetic ([`SlidingWindow`]: pure, with `now` as an argument) and the limiter by key that applications
+//! use. The module of limits decides which limits apply, and the connection enforces them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,20 +11,20 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Allows each key at most so many events in any window of a given length.
+/// Allows each key at most `max_events` events in any window of a given length.
 ///
-/// Unlike a counter that is reset at intervals, it never lets two bursts through around a reset; and it refuses
-/// nothing while fewer events than the limit lie within the last window. What it refuses does not count.
+/// A counter that is reset at intervals allows two bursts around a reset. This limiter never does. It refuses an event
+/// only if the last window already contains as many events as the limit. Refused events do not count.
 ///
-/// A window includes its beginning and excludes its end: at one event per second, an event exactly one second after
-/// another is allowed. A `max_events` of 0 refuses everything; a window of zero length holds no events, so that
-/// nothing else is refused.
+/// A window includes its start and excludes its end. With one event per second, an event is allowed exactly one second
+/// after another. A `max_events` of 0 refuses everything. A window of zero length contains no events, so a limiter
+/// with such a window refuses nothing unless `max_events` is 0.
 ///
-/// It keeps 8 bytes for each allowed event within the window, and a key is forgotten once its window is empty, as
-/// later calls come by; there is no timer. Whoever chooses the keys can make it keep as many as fit into one window,
-/// so use keys that are bounded otherwise, such as signed-in users.
+/// The limiter keeps 8 bytes for each allowed event within the window. There is no timer: later calls remove keys
+/// whose window is empty. Whoever chooses the keys can fill memory with as many keys as fit into one window. So use
+/// keys whose number is bounded, such as signed-in users.
 ///
-/// Time is tokio's, which is monotonic, and can be paused in tests.
+/// The limiter uses tokio's clock, which is monotonic and can be paused in tests.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter that allows `max_events` of each key in any `window`.
+    /// Makes a limiter that allows each key `max_events` events in any `window`.
     #[must_use]
     pub fn new(max_events: usize, window: Duration) -> Self {
         Self {
@@ -52,29 +52,29 @@ impl RateLimiter {
         }
     }
 
-    /// Whether an event of `key` may happen now. If so, it is counted.
+    /// Whether an event of `key` is allowed now. An allowed event is counted.
     pub fn is_allowed(&self, key: &str) -> bool {
-        // The clock is read under the lock, so that events are counted in the order of their times.
+        // The clock is read while the lock is held, so that events are counted in the order of their times.
         let mut keys = self.keys.lock();
         keys.allow(key, self.origin.elapsed()).is_ok()
     }
 
-    /// How many events of `key` would be allowed now, one after the other.
+    /// How many more events of `key` would be allowed now.
     #[must_use]
     pub fn remaining(&self, key: &str) -> usize {
         let keys = self.keys.lock();
         keys.remaining(key, self.origin.elapsed())
     }
 
-    /// How long it is until an event of `key` would be allowed, if no other comes first: zero when it would be now,
-    /// [`Duration::MAX`] when it never will be, which is so when `max_events` is 0.
+    /// How long to wait until an event of `key` is allowed, if no other event of that key comes first. Zero if it is
+    /// allowed now, and [`Duration::MAX`] if it never will be (`max_events` is 0).
     #[must_use]
     pub fn retry_after(&self, key: &str) -> Duration {
         let keys = self.keys.lock();
         keys.retry_after(key, self.origin.elapsed())
     }
 
-    /// Forgets every event of every key.
+    /// Forgets all events of all keys.
     pub fn clear(&self) {
         self.keys.lock().windows = IndexMap::new();
     }
@@ -90,23 +90,23 @@ impl fmt::Debug for RateLimiter {
     }
 }
 
-/// At most `max_events` in any half-open stretch of time as long as `window`.
+/// At most `max_events` in any half-open interval of length `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
     pub(crate) max_events: usize,
     pub(crate) window: Duration,
 }
 
-/// A window per key, without a clock.
+/// One window for each key. Has no clock.
 struct KeyedWindows {
     rate: Rate,
     windows: IndexMap<Box<str>, SlidingWindow>,
-    /// Where the walk in search of keys that have gone quiet is.
+    /// The position of the search for idle keys.
     cursor: usize,
 }
 
-/// How many keys each call looks at. A call adds at most one, so that with two the walk gains on the newcomers, and
-/// about as many quiet keys are left as there are busy ones.
+/// How many keys each call examines. A call adds at most one key. By examining two, the search catches up with new
+/// keys, and at most about as many idle keys remain as there are active ones.
 const SWEPT_PER_CALL: usize = 2;
 
 impl KeyedWindows {
@@ -156,20 +156,21 @@ impl KeyedWindows {
                 self.cursor += 1;
             }
         }
-        // Halving what is a quarter full pays for itself, as growing by doubling does.
+        // Shrinking to half when only a quarter is used has the same amortised cost as growing by doubling.
         if self.windows.capacity() > 64 && self.windows.len() < self.windows.capacity() / 4 {
             self.windows.shrink_to(self.windows.capacity() / 2);
         }
     }
 }
 
-/// A sliding log of the events allowed within the last window. Holds no heap memory when that is empty.
+/// A sliding log of the events that were allowed within the last window. Holds no heap memory while it is empty.
 ///
-/// `now` is the time since an origin of the caller's; one that is before the last is taken as the last.
+/// `now` is the time since an origin that the caller chooses. A `now` before the last allowed event counts as the time
+/// of that event.
 #[derive(Debug)]
 pub(crate) struct SlidingWindow {
     rate: Rate,
-    /// When each event was allowed, in nanoseconds (584 years of them), oldest first.
+    /// When each event was allowed, oldest first, in nanoseconds. A `u64` has space for 584 years.
     allowed: VecDeque<u64>,
 }
 
@@ -181,7 +182,7 @@ impl SlidingWindow {
         }
     }
 
-    /// Counts an event, or tells how long it is until one would be allowed.
+    /// Counts an event, or returns how long to wait until one is allowed.
     pub(crate) fn allow(&mut self, now: Duration) -> Result<(), Duration> {
         self.expire(now);
         if self.allowed.len() >= self.rate.max_events {
@@ -197,12 +198,12 @@ impl SlidingWindow {
         self.rate.max_events - (self.allowed.len() - self.expired(now))
     }
 
-    /// How long after `now` an event would be allowed: zero if at once, [`Duration::MAX`] if never.
+    /// How long after `now` an event would be allowed. Zero if at once, and [`Duration::MAX`] if never.
     pub(crate) fn retry_after(&self, now: Duration) -> Duration {
         if self.rate.max_events == 0 {
             return Duration::MAX;
         }
-        // With the log full, one must leave for another to be allowed, and the oldest leaves first.
+        // The log is full, so the next event is allowed when the oldest one leaves the window.
         match self.allowed.len().checked_sub(self.rate.max_events) {
             Some(oldest) => {
                 let leaves = self.allowed[oldest].saturating_add(nanos(self.rate.window));
@@ -212,10 +213,11 @@ impl SlidingWindow {
         }
     }
 
-    /// Drops what has left the window and tells whether it is empty now. An idle owner calls it to free the memory.
+    /// Drops the events that have left the window, and returns whether the log is now empty. An idle owner calls it to
+    /// free the memory.
     pub(crate) fn expire(&mut self, now: Duration) -> bool {
         let (now, window) = (nanos(now), nanos(self.rate.window));
-        // Mostly none or one, for which a search for the first that has not expired would take longer.
+        // Usually none or one event has expired. A binary search would take longer for that.
         while let Some(oldest) = self.allowed.front()
             && now.saturating_sub(*oldest) >= window
         {
@@ -256,7 +258,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn refuses_exactly_what_would_be_too_much_for_some_window(
+        fn refuses_exactly_the_events_that_would_exceed_a_window(
             max_events in 0_usize..6,
             window in 0_u64..20,
             steps in prop::collection::vec(0_u64..8, 1..120),
@@ -266,7 +268,7 @@ mod tests {
             let mut now = 0;
             for step in steps {
                 now += step;
-                // Those with which an event at `now` would share a window.
+                // The events that would share a window with an event at `now`.
                 let recent: Vec<u64> = allowed.iter().copied().filter(|then| now - then < window).collect();
                 prop_assert_eq!(sliding.remaining(ms(now)), max_events - recent.len());
                 let before = sliding.retry_after(ms(now));
@@ -287,7 +289,7 @@ mod tests {
         }
 
         #[test]
-        fn keys_are_limited_each_by_itself_and_forgotten_when_quiet(
+        fn each_key_is_limited_separately_and_forgotten_when_idle(
             steps in prop::collection::vec((0_usize..6, 0_u64..8), 1..200),
         ) {
             let rate = Rate { max_events: 2, window: ms(10) };
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_a_whole_window_after_another_is_allowed() {
+    fn an_event_is_allowed_a_whole_window_after_another() {
         let mut sliding = window_of(1, SECOND);
         assert_eq!(sliding.allow(ms(500)), Ok(()));
         assert_eq!(sliding.allow(ms(1_499)), Err(ms(1)));
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_refuses_for_ever_and_keeps_no_key() {
+    fn a_limit_of_zero_refuses_everything_and_keeps_no_key() {
         let mut keyed = KeyedWindows::new(Rate {
             max_events: 0,
             window: SECOND,
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_no_length_refuses_nothing() {
+    fn a_window_of_zero_length_refuses_nothing() {
         let mut sliding = window_of(1, Duration::ZERO);
         assert!((0..10).all(|_| sliding.allow(ms(7)).is_ok()));
         assert!(sliding.allowed.len() <= 1);
@@ -350,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_have_gone_quiet_do_not_pile_up() {
+    fn idle_keys_do_not_accumulate() {
         const ACTIVE: u64 = 500;
         let mut keyed = KeyedWindows::new(Rate {
             max_events: 1,
