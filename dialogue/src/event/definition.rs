@@ -1,4 +1,4 @@
-//! What describes an event at run time: its name, history setting, schemas and the validators made of them.
+//! The description of an event at run time: its name, history setting, schemas, and the validators compiled from them.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use serde_json::Value;
 use crate::id::EventName;
 use crate::schema::{EventData, EventSchema, SchemaError, Violation, decode, generate};
 
-/// What `DialogueEvent::try_definition` returns.
+/// The result of `DialogueEvent::try_definition`.
 pub(crate) type DefinitionResult = Result<&'static EventDefinition, &'static DefinitionError>;
 
-/// Whether events of a type are kept, and how many.
+/// Whether a room keeps events of a type, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum HistorySetting {
-    /// Events of this type are volatile: they carry no `seq` and are not kept.
+    /// Events of this type are volatile: rooms don't keep them, and they carry no `seq`.
     #[default]
     Off,
-    /// As many are kept in each room as the history manager's `max_events_per_type` says (100 by default).
+    /// Each room keeps as many as the history manager's `max_events_per_type` allows (100 by default).
     ManagerLimit,
-    /// This many are kept in each room.
+    /// Each room keeps this many.
     Limit(usize),
 }
 
 impl HistorySetting {
-    /// How many events a room keeps, where `manager` is the history manager's own limit; `None` for none.
+    /// How many events a room keeps; `None` for none. `manager` is the history manager's own limit.
     pub(crate) fn limit(self, manager: usize) -> Option<usize> {
         match self {
             Self::Off => None,
@@ -35,9 +35,10 @@ impl HistorySetting {
     }
 }
 
-/// An event described at run time: what the derive makes of a type, or [`EventDefinition::new`] of a name and a schema.
+/// The description of an event at run time. The derive makes one from a type, and [`EventDefinition::new`] makes one
+/// from a name and a schema.
 ///
-/// A cheap clone of shared data.
+/// Cloning is cheap: clones share their data.
 #[derive(Clone)]
 pub struct EventDefinition {
     inner: Arc<Inner>,
@@ -51,13 +52,14 @@ struct Inner {
     typed: Option<TypedEvent>,
 }
 
-/// The schema clients are held to and the one that describes what they receive; one and the same for most types.
+/// The schema that data from clients must satisfy, and the schema of the data that clients receive. They are the same
+/// for most types.
 struct Schemas {
     inbound: Arc<EventSchema>,
     outbound: Arc<EventSchema>,
 }
 
-/// The Rust type behind a definition: how its data takes the shape that the type serialises.
+/// The Rust type of a definition, and the conversion of data into the form that the type serialises.
 #[derive(Clone, Copy)]
 pub(crate) struct TypedEvent {
     type_id: TypeId,
@@ -74,7 +76,7 @@ impl TypedEvent {
 }
 
 impl EventDefinition {
-    /// Starts the definition of an event that has no Rust type: a name and, if wanted, a JSON Schema.
+    /// Starts the definition of an event that has no Rust type. It has a name and, optionally, a JSON Schema.
     ///
     /// ```
     /// use dialogue::EventDefinition;
@@ -97,7 +99,7 @@ impl EventDefinition {
         }
     }
 
-    /// What the derive builds of a type.
+    /// The definition that the derive builds from a type.
     pub(crate) fn typed<E: EventData>(
         name: &str,
         description: Option<&str>,
@@ -129,49 +131,52 @@ impl EventDefinition {
         &self.inner.name
     }
 
-    /// What the event means, for people.
+    /// The meaning of the event, as text for people.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.inner.description.as_deref()
     }
 
-    /// Whether and how many of these events a room keeps.
+    /// Whether a room keeps these events, and how many.
     #[must_use]
     pub fn history(&self) -> HistorySetting {
         self.inner.history
     }
 
-    /// The JSON Schema (draft 2020-12) that data from clients is held to; `None` if any data will do.
+    /// The JSON Schema (draft 2020-12) that data from clients must satisfy; `None` if any data is allowed.
     ///
-    /// What is published is what is enforced: for a type whose serde and schemars impls are derived, data is accepted
-    /// exactly when this schema, with its formats asserted, accepts it. It has the limits of every integer type and of
-    /// `f32`, the integers, variants or other texts that a map's keys may be, and is closed where serde reads an object
-    /// strictly; `#[serde(alias)]` names are not part of it and not accepted from clients. A whole float (`3.0`) is an
-    /// integer. A type that turns out to refuse what its schema accepts cannot be defined
-    /// ([`SchemaError::Disagreement`]).
+    /// The published schema is also the enforced one. If a type derives its serde and schemars impls, data is accepted
+    /// exactly if this schema accepts it, with formats asserted. The schema contains the limits of every integer type
+    /// and of `f32`. It lists the integers, variants or other texts that the keys of a map may be. Where serde reads
+    /// an object strictly, the schema is closed. Names from `#[serde(alias)]` are not part of it, and clients cannot
+    /// use them. A whole float (`3.0`) is an integer. If the type refuses data that its schema accepts, it cannot be
+    /// defined ([`SchemaError::Disagreement`]).
     ///
-    /// Two things are not always found out then, and data is refused with a violation of `type` instead: what a
-    /// `Deserialize` written by hand or a `try_from` asks of a value beyond its form, and an alias in a struct that is
-    /// flattened, or in an untagged or internally tagged enum. And an untagged enum that holds itself in several variants
-    /// which begin alike takes serde twice as long with each level of nesting: past 100,000 readings, data is refused with
-    /// a violation of `anyOf`.
+    /// Two such disagreements are not always detected when the event is defined. Data that shows one is refused with a
+    /// violation of `type`. The first is a demand of a hand-written `Deserialize` or a `try_from` on a value beyond
+    /// its form. The second is an alias in a struct that is flattened, or that is part of an untagged or internally
+    /// tagged enum.
+    ///
+    /// An untagged enum can contain itself in several variants that begin alike. Serde then takes twice as long for
+    /// each further level of nesting. Data that would need more than 100,000 reads is refused with a violation of
+    /// `anyOf`.
     #[must_use]
     pub fn inbound_schema(&self) -> Option<&Value> {
         self.inner.schemas.as_ref().map(|schemas| schemas.inbound.published())
     }
 
-    /// The JSON Schema (draft 2020-12) of the data that clients receive; `None` if it can be any.
+    /// The JSON Schema (draft 2020-12) of the data that clients receive; `None` if it can be any data.
     ///
-    /// The same as [`inbound_schema`](Self::inbound_schema) unless the type is written otherwise than it is read, as
-    /// with an `Option`, which is always written and may be left out. Data that does not satisfy it, such as a float
-    /// that is not a number, is not sent.
+    /// It equals [`inbound_schema`](Self::inbound_schema) unless the type is written in another form than it is read.
+    /// An `Option`, for example, is always written, but may be absent when it is read. Data that does not satisfy the
+    /// schema, such as a float that is not a number, is not sent.
     #[must_use]
     pub fn outbound_schema(&self) -> Option<&Value> {
         self.inner.schemas.as_ref().map(|schemas| schemas.outbound.published())
     }
 
-    /// Data from a client in the shape that goes on to others: valid by the inbound schema, then what the type
-    /// serialises, so that a field which the type does not declare stays behind.
+    /// Converts data from a client into the form that other clients receive. The data must satisfy the inbound schema.
+    /// The result is the form that the type serialises, so it contains no field that the type does not declare.
     pub(crate) fn accept(&self, data: Value) -> Result<Value, Vec<Violation>> {
         if let Some(schemas) = &self.inner.schemas {
             schemas.inbound.check(&data)?;
@@ -185,7 +190,7 @@ impl EventDefinition {
         (typed.reshape)(data)
     }
 
-    /// Checks data that is already in the shape that clients receive.
+    /// Checks data that already has the form that clients receive.
     pub(crate) fn check_outbound(&self, data: &Value) -> Result<(), Vec<Violation>> {
         match &self.inner.schemas {
             Some(schemas) => schemas.outbound.check(data),
@@ -193,7 +198,8 @@ impl EventDefinition {
         }
     }
 
-    /// Outbound data that a hook has changed, checked again and, where the type reads its own output, in its shape.
+    /// Checks outbound data that a hook has changed. If the type can read its own output, the data is also converted
+    /// into the type's form.
     pub(crate) fn accept_changed(&self, data: Value) -> Result<Value, Vec<Violation>> {
         self.check_outbound(&data)?;
         match (&self.inner.typed, &self.inner.schemas) {
@@ -205,7 +211,8 @@ impl EventDefinition {
         }
     }
 
-    /// Whether both describe the same event: one type, or one run-time definition or equal ones.
+    /// Whether both describe the same event: the same type, the same run-time definition, or two equal run-time
+    /// definitions.
     pub(crate) fn is_same_event(&self, other: &Self) -> bool {
         if Arc::ptr_eq(&self.inner, &other.inner) {
             return true;
@@ -247,23 +254,23 @@ pub struct EventDefinitionBuilder {
 }
 
 impl EventDefinitionBuilder {
-    /// The JSON Schema (draft 2020-12) that the event's data must satisfy. Without one, any data passes.
+    /// Sets the JSON Schema (draft 2020-12) that the event's data must satisfy. Without a schema, any data is valid.
     ///
-    /// References are resolved within the schema only; nothing is fetched. Formats that the validator knows (`email`,
-    /// `uri`, `uuid`, `date-time` and the others of the draft, not the internationalised ones) are asserted; patterns are
-    /// matched in linear time and may have no lookaround and no backreferences.
+    /// References are resolved only within the schema; nothing is fetched. The formats that the validator knows are
+    /// asserted: `email`, `uri`, `uuid`, `date-time` and the others of the draft, but not the internationalised ones.
+    /// Patterns are matched in linear time, so they cannot contain lookaround or backreferences.
     pub fn schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
         self
     }
 
-    /// What the event means, for people.
+    /// Sets the meaning of the event, as text for people.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// Whether and how many of these events a room keeps. Default: none.
+    /// Sets whether a room keeps these events, and how many. Default: none.
     pub fn history(mut self, history: HistorySetting) -> Self {
         self.history = history;
         self
@@ -273,8 +280,8 @@ impl EventDefinitionBuilder {
     ///
     /// # Errors
     ///
-    /// [`DefinitionError`] when the name is not an event name, the history limit is 0, or the schema cannot be
-    /// compiled.
+    /// Returns a [`DefinitionError`] if the name isn't a valid event name, the history limit is 0, or the schema does
+    /// not compile.
     pub fn build(self) -> Result<EventDefinition, DefinitionError> {
         if !EventName::is_valid(&self.name) {
             return Err(DefinitionError::Name { name: self.name });
@@ -304,41 +311,43 @@ impl EventDefinitionBuilder {
     }
 }
 
-/// Why an event cannot be defined.
+/// The reason why an event cannot be defined.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DefinitionError {
-    /// The name is not one that an event may have.
-    #[error("`{name}` is no event name: use 1 to 64 characters of [A-Za-z0-9_.:-], not starting with `dialogue:`")]
+    /// The name isn't a valid event name.
+    #[error(
+        "`{name}` is not a valid event name: use 1 to 64 characters of [A-Za-z0-9_.:-], not starting with `dialogue:`"
+    )]
     Name {
         /// The name as given.
         name: String,
     },
     /// The history limit is zero.
-    #[error("a history of 0 events: leave history off instead")]
+    #[error("a history of 0 events keeps nothing: leave history off, or set how many events to keep")]
     ZeroHistory,
     /// The schema cannot be enforced.
     #[error(transparent)]
     Schema(#[from] SchemaError),
 }
 
-/// Checks data against an event's inbound schema, as the server does with what a client sends, and returns it in the
-/// shape that goes on to others.
+/// Checks data against an event's inbound schema, as the server does with data from a client. Returns the data in the
+/// form that other clients receive.
 ///
 /// # Errors
 ///
-/// Every [`Violation`] found.
+/// Returns all [`Violation`]s that were found.
 pub fn validate_event_data(event: &EventDefinition, data: &Value) -> Result<Value, Vec<Violation>> {
     event.accept(data.clone())
 }
 
-/// Whether `name` is allowed by a room's list of events. An empty list allows every name.
+/// Whether a room's list of events allows `name`. An empty list allows every name.
 #[must_use]
 pub fn is_event_allowed(name: &str, events: &[EventDefinition]) -> bool {
     events.is_empty() || event_by_name(name, events).is_some()
 }
 
-/// The definition called `name` in a list of events.
+/// Finds the definition named `name` in a list of events.
 #[must_use]
 pub fn event_by_name<'a>(name: &str, events: &'a [EventDefinition]) -> Option<&'a EventDefinition> {
     events.iter().find(|event| *event.name() == name)

@@ -5,7 +5,7 @@ use super::outgoing::Outgoing;
 use crate::id::UserId;
 use crate::schema::EventData;
 
-/// A typed thing that happens in a room. Derive it:
+/// A type of event that happens in a room. Derive it:
 ///
 /// ```
 /// use dialogue::prelude::*;
@@ -30,21 +30,21 @@ pub trait DialogueEvent: EventData {
     /// The event's name on the wire.
     const NAME: &'static str;
 
-    /// The event's name, description, schemas and history setting, or why they cannot be had.
+    /// The event's name, description, schemas and history setting, or the reason why the event cannot be defined.
     ///
-    /// Built at the first call and kept.
+    /// The definition is built at the first call and then cached.
     ///
     /// # Errors
     ///
-    /// A [`DefinitionError`] when the type's schema cannot be enforced, for example because it has a 128-bit integer
-    /// or a `regex` that does not compile. `Dialogue::builder()…build()` reports the same.
+    /// Returns a [`DefinitionError`] if the type's schema cannot be enforced, for example because it contains a
+    /// 128-bit integer or a `regex` that does not compile. `Dialogue::builder()…build()` reports the same error.
     fn try_definition() -> Result<&'static EventDefinition, &'static DefinitionError>;
 
     /// The event's name, description, schemas and history setting.
     ///
     /// # Panics
     ///
-    /// When [`try_definition`](Self::try_definition) is an error.
+    /// Panics if [`try_definition`](Self::try_definition) returns an error.
     #[must_use]
     #[track_caller]
     fn definition() -> &'static EventDefinition {
@@ -54,12 +54,12 @@ pub trait DialogueEvent: EventData {
         }
     }
 
-    /// This event as sent by `user` rather than by the server (`"system"`).
+    /// Makes `user` the sender of this event, instead of the server (`"system"`).
     fn sent_by(self, user: impl Into<UserId>) -> Outgoing<Self> {
         Outgoing::new(self).sent_by(user)
     }
 
-    /// This event with metadata that travels beside its data. It has no schema and is not validated.
+    /// Adds metadata to this event. Metadata travels next to the data, has no schema and is not validated.
     fn with_meta(self, meta: impl Into<serde_json::Value>) -> Outgoing<Self> {
         Outgoing::new(self).with_meta(meta)
     }

@@ -5,36 +5,37 @@ use serde_json::{Map, Value};
 
 use crate::id::{EventName, RoomId, UserId};
 
-/// An event with everything that Dialogue knows of it. `T` is the event's type, a room's event enum, or
+/// An event with everything that Dialogue knows about it. `T` is the event's type, a room's event enum, or
 /// [`serde_json::Value`] for any event.
 ///
-/// It serialises as clients see it, in camel case, and reads back: that is how an archive stores and returns events.
+/// It serialises in the form that clients receive, in camel case. It also deserialises, so that an archive can store
+/// and return events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct EventMessage<T = Value> {
     /// The event's name.
     pub event: EventName,
-    /// The room it happened in.
+    /// The room in which it happened.
     pub room_id: RoomId,
-    /// The payload, valid by the event's schema.
+    /// The payload. It satisfies the event's schema.
     pub data: T,
-    /// Who sent it: a user id, or `"system"` for the server.
+    /// The sender: a user id, or `"system"` for the server.
     pub from: UserId,
-    /// When the server accepted it, in milliseconds since the Unix epoch. From the wall clock, so it can step back;
-    /// order is told by `seq`.
+    /// When the server accepted it, in milliseconds since the Unix epoch. This is wall-clock time and can step back,
+    /// so use `seq` for the order.
     pub timestamp: u64,
-    /// Metadata that travels beside the data, unvalidated.
+    /// Metadata that travels next to the data. It is not validated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<Map<String, Value>>,
-    /// Its number in the room's history; absent for events without history.
+    /// Its number in the room's history. Events without history have no number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
 }
 
 impl<T> EventMessage<T> {
-    /// An event of a room, from `"system"` at time 0 without metadata or number; set what is known of it. For
-    /// `load_history` and for tests: what is triggered gets its envelope from the server.
+    /// Makes an event of a room, from `"system"` at time 0, without metadata or number. Set the fields that you know.
+    /// Use it for `load_history` and in tests: triggered events get their envelope from the server.
     pub fn new(event: impl Into<EventName>, room_id: impl Into<RoomId>, data: T) -> Self {
         Self {
             event: event.into(),
@@ -47,7 +48,7 @@ impl<T> EventMessage<T> {
         }
     }
 
-    /// The same envelope around other data.
+    /// A copy of this envelope with other data.
     pub(crate) fn with_data<U>(&self, data: U) -> EventMessage<U> {
         EventMessage {
             event: self.event.clone(),

@@ -1,7 +1,7 @@
 //! Events: the typed things that happen in rooms.
 //!
-//! Owns the [`DialogueEvent`] trait, what describes an event at run time ([`EventDefinition`]), the envelope that
-//! carries it ([`EventMessage`]), and its schema and validation. Knows no room, client or socket.
+//! Owns the [`DialogueEvent`] trait, the description of an event at run time ([`EventDefinition`]) and the envelope
+//! that carries an event ([`EventMessage`]). Knows no room, client or socket. Schemas belong to the module of schemas.
 
 mod definition;
 mod dialogue_event;

@@ -1,12 +1,12 @@
-//! An event with a sender and metadata, before it has an envelope.
+//! An event with its sender and metadata, before it has an envelope.
 
 use serde_json::{Map, Value};
 
 use crate::id::UserId;
 use crate::schema::Violation;
 
-/// An event on its way out, with its sender and metadata: what [`sent_by`](super::DialogueEvent::sent_by) and
-/// [`with_meta`](super::DialogueEvent::with_meta) return.
+/// An event to be triggered, with its sender and metadata. [`sent_by`](super::DialogueEvent::sent_by) and
+/// [`with_meta`](super::DialogueEvent::with_meta) return it.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "an outgoing event does nothing until it is triggered"]
 pub struct Outgoing<E> {
@@ -17,7 +17,7 @@ pub struct Outgoing<E> {
 }
 
 impl<E> Outgoing<E> {
-    /// The event as the server's own, without metadata.
+    /// Makes an event that the server sends, without metadata.
     pub fn new(data: E) -> Self {
         Self {
             data,
@@ -27,20 +27,20 @@ impl<E> Outgoing<E> {
         }
     }
 
-    /// Names the user who sent it, in place of `"system"`.
+    /// Sets the user who sent the event, instead of `"system"`.
     pub fn sent_by(mut self, user: impl Into<UserId>) -> Self {
         self.from = Some(user.into());
         self
     }
 
-    /// Attaches metadata, a JSON object: `json!({ "traceId": "…" })`. It travels beside the data and has no schema. Anything
-    /// but an object, or `null` for none, makes the trigger fail as invalid.
+    /// Adds metadata, a JSON object: `json!({ "traceId": "…" })`. It travels next to the data and has no schema.
+    /// `null` means no metadata. With any other value, the trigger fails as invalid.
     pub fn with_meta(mut self, meta: impl Into<Value>) -> Self {
         self.meta = meta.into();
         self
     }
 
-    /// The metadata as the envelope holds it; an error if it is not an object.
+    /// Takes the metadata in the form that the envelope needs. Fails if it isn't an object.
     pub(crate) fn take_meta(&mut self) -> Result<Option<Map<String, Value>>, Violation> {
         match self.meta.take() {
             Value::Null => Ok(None),

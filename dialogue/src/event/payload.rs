@@ -1,4 +1,4 @@
-//! What `trigger` takes: an event, an event with a sender or metadata, or a whole envelope.
+//! The argument of `trigger`: an event, an event with a sender or metadata, or a whole envelope.
 
 use serde_json::Value;
 
@@ -7,9 +7,10 @@ use super::message::EventMessage;
 use super::outgoing::Outgoing;
 use crate::schema::Never;
 
-/// What can be triggered as an event: the event itself, an [`Outgoing`] one, or an [`EventMessage`].
+/// A value that can be triggered as an event: the event itself, an [`Outgoing`] event or an [`EventMessage`].
 ///
-/// Of an `EventMessage`, the data, sender, timestamp and metadata are taken; its room and number are given anew.
+/// Triggering an `EventMessage` uses its data, sender, timestamp and metadata. The server assigns a new room and
+/// number.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event, so it cannot be triggered",
     label = "expected an event, an event with a sender or an `EventMessage`",
@@ -31,7 +32,8 @@ impl<E: DialogueEvent> Payload for E {
     }
 }
 
-/// For nobody, as with `EventData`: rustc would otherwise go on to say that no room allows what is no event.
+/// No type uses this impl, as with `EventData`. Without it, rustc would also report that no room allows the value that
+/// isn't an event.
 #[diagnostic::do_not_recommend]
 #[doc(hidden)]
 impl<E: DialogueEvent, Why: Never> Payload<Why> for E {

@@ -1,34 +1,34 @@
-//! What a handler may take: one event's type, a room's event enum, or plain JSON.
+//! The types that a handler can receive: one event's type, a room's event enum, or plain JSON.
 
 use serde_json::Value;
 
 use super::dialogue_event::DialogueEvent;
 
-/// What an `on` handler or an event stream can be given: an event type, the event enum that [`rooms!`](crate::rooms)
-/// makes for each room, or [`serde_json::Value`] for every event as it is.
+/// A type that an `on` handler or an event stream can receive: an event type, the event enum that
+/// [`rooms!`](crate::rooms) generates for each room, or [`serde_json::Value`] for every event as plain JSON.
 pub trait Received: Sized + Send + 'static {
-    /// The names of the events it stands for; `None` for every event.
+    /// The names of the events that this type represents; `None` for every event.
     fn names() -> Option<&'static [&'static str]>;
 
-    /// The typed form of an event's data.
+    /// Converts an event's data into this type.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] when the data is not of this type, as for an event whose serialised form is not one that it
-    /// deserialises from.
+    /// Returns a [`DecodeError`] if the data does not have this type. This happens, for example, if an event cannot be
+    /// deserialised from its own serialised form.
     fn decode(event: &str, data: &Value) -> Result<Self, DecodeError>;
 }
 
-/// An event's data is not of the type that a handler takes.
+/// The data of an event does not have the type that a handler expects.
 #[derive(Debug, thiserror::Error)]
-#[error("event `{event}` does not decode: {reason}")]
+#[error("cannot decode event `{event}`: {reason}")]
 pub struct DecodeError {
     event: String,
     reason: String,
 }
 
 impl DecodeError {
-    /// Says that `event` does not decode, and why.
+    /// Makes an error which says that `event` cannot be decoded, and why.
     pub fn new(event: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         Self {
             event: event.into(),
