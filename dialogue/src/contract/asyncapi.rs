@@ -1,12 +1,13 @@
-//! The contract as an AsyncAPI 3.0 document, told by the server: it *receives* what clients trigger and *sends* what they
-//! hear.
+//! The contract as an AsyncAPI 3.0 document, from the server's side: the server *receives* the events that clients
+//! trigger and *sends* the events that clients receive.
 //!
-//! A channel is a room or a family, its address the room's id; all of them share one WebSocket, whose other frames
-//! (`connect`, `join`, replies, …) are described by the protocol and not here. A message's payload is the frame on the wire.
-//! There are no servers in it, since a server does not know the name under which it is reached.
+//! A channel is a room or a family, and its address is the room's id. All channels share one WebSocket. The protocol
+//! describes its other frames (`connect`, `join`, replies, …), and this document does not. The payload of a message is
+//! the frame on the wire. The document contains no servers, because a server does not know its public address.
 //!
-//! AsyncAPI's own schemas are JSON Schema draft-07, so the payloads are translated. What draft-07 cannot say
-//! (`unevaluatedProperties`, `dependentRequired`, …) is left out: the translation may accept more, never less.
+//! AsyncAPI's own schemas are JSON Schema draft-07, so the payloads are translated. Keywords that draft-07 does not
+//! have (`unevaluatedProperties`, `dependentRequired`, …) are left out. The translation may accept more than the
+//! original, but never less.
 
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
     let mut untyped = Names::besides(types.schemas.keys().cloned());
     let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
     for room in &contract.rooms {
-        // Two room sets may have a type of the same name.
+        // Two room sets may contain types with the same name.
         let key = names.name(room.declaration.type_name, "", &room.pattern()).name;
         let mut in_channel = Map::new();
         for (direction, action, room_events) in [
@@ -55,9 +56,9 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
         "info": {
             "title": "Dialogue rooms",
             "version": contract.fingerprint(),
-            "description": "What can be triggered and received in the rooms of a Dialogue server. Every channel is a room; all \
-                            of them share one WebSocket. The version is the fingerprint that the server tells each client \
-                            in `connected`.",
+            "description": "The events that clients may trigger and receive in the rooms of a Dialogue server. Each \
+                            channel is a room, and all channels share one WebSocket. The version is the fingerprint \
+                            that the server sends to each client in `connected`.",
         },
         "defaultContentType": "application/json",
         "channels": channels,
@@ -84,7 +85,7 @@ fn channel(room: &ContractRoom, messages: Map<String, Value>) -> Value {
                 Segment::Literal(_) => None,
                 Segment::Field(name) => {
                     let description =
-                        format!("`{name}` in the room's id, percent-encoded where the id's alphabet demands it.");
+                        format!("`{name}` in the room's id, percent-encoded if an id cannot contain its characters.");
                     Some(((*name).to_owned(), json!({ "description": description })))
                 }
             })
@@ -96,8 +97,8 @@ fn channel(room: &ContractRoom, messages: Map<String, Value>) -> Value {
 
 fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Value>) -> Value {
     let summary = match action {
-        "receive" => format!("What clients may trigger in {}.", room.declaration.name),
-        _ => format!("What clients hear in {}.", room.declaration.name),
+        "receive" => format!("The events that clients may trigger in {}.", room.declaration.name),
+        _ => format!("The events that clients receive in {}.", room.declaration.name),
     };
     json!({
         "action": action,
@@ -107,8 +108,8 @@ fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Val
     })
 }
 
-/// The messages of a room that go one way, by their keys. Rooms that have the same event share its message. An event whose
-/// payload can be anything has no type, and is called as one would be.
+/// The messages of a room in one direction, by their keys. Rooms that have the same event share its message. If the
+/// payload of an event can be anything, it has no type. Its key is then the name that a type would have.
 fn describe(
     room_events: &RoomEvents<'_>,
     types: &PayloadTypes,
@@ -138,7 +139,7 @@ fn describe(
     messages
 }
 
-/// PayloadTypes begin with a capital, and so no event is called `any`.
+/// The name of a type starts with a capital, so no event has the key `any`.
 fn key(direction: Direction, name: &str) -> String {
     let kind = match direction {
         Direction::Inbound => "trigger",
@@ -165,32 +166,32 @@ fn message(event: Option<&EventDefinition>, frame: &Value, direction: Direction)
     }
     if direction == Direction::Inbound {
         message["correlationId"] = json!({
-            "description": "Comes back in the reply.",
+            "description": "The reply contains the same id.",
             "location": "$message.payload#/id",
         });
     }
     message
 }
 
-/// The frame as it is on the wire. Which room it is in, the channel says.
+/// The frame on the wire. The channel says which room it belongs to.
 fn frame(event: Value, data: Value, direction: Direction) -> Value {
-    let room_id = json!({ "type": "string", "description": "The room: this channel's address." });
+    let room_id = json!({ "type": "string", "description": "The room: the address of this channel." });
     let mut frame = match direction {
         Direction::Outbound => envelope(&room_id, event, data),
         Direction::Inbound => json!({
             "type": "object",
             "required": ["roomId", "event"],
             "properties": {
-                "id": { "type": "integer", "description": "Asks for a reply, which has it too." },
+                "id": { "type": "integer", "description": "Asks for a reply, which contains the same id." },
                 "roomId": room_id,
                 "event": event,
                 "data": data,
-                "meta": { "type": "object", "description": "Travels beside the data." },
+                "meta": { "type": "object", "description": "Metadata that travels next to the data." },
                 "key": {
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 128,
-                    "description": "Names this trigger, so that it can be repeated safely.",
+                    "description": "The idempotency key of this trigger, so that it can be repeated safely.",
                 },
             },
         }),
@@ -210,7 +211,7 @@ fn require(frame: &mut Value, property: &str) {
     }
 }
 
-/// A schema of draft 2020-12 as one of draft-07, with references to where AsyncAPI keeps schemas.
+/// Translates a schema from draft 2020-12 to draft-07. References lead to the place where AsyncAPI keeps schemas.
 fn as_draft_07(schema: &Value) -> Value {
     let Value::Object(schema) = schema else {
         return schema.clone();
@@ -237,7 +238,7 @@ fn as_draft_07(schema: &Value) -> Value {
         };
         older.insert(keyword.clone(), value);
     }
-    // With these, draft-07 would look for more than `contains` means here, or for less.
+    // Draft-07 does not know these keywords, and `contains` alone would mean something else.
     if schema.contains_key("minContains") || schema.contains_key("maxContains") {
         older.remove("contains");
     }
@@ -247,15 +248,15 @@ fn as_draft_07(schema: &Value) -> Value {
         }
         older.insert("items".to_owned(), prefix);
     }
-    // Draft-07 sees nothing beside a reference.
+    // Draft-07 ignores all keywords next to a reference.
     if older.len() > 1
         && let Some(reference) = older.remove("$ref")
     {
-        let said_to_people: Map<String, Value> = ["title", "description", "default", "deprecated", "examples"]
+        let annotations: Map<String, Value> = ["title", "description", "default", "deprecated", "examples"]
             .iter()
             .filter_map(|keyword| older.remove_entry(*keyword))
             .collect();
-        let beside = std::mem::replace(&mut older, said_to_people);
+        let beside = std::mem::replace(&mut older, annotations);
         let beside = (!beside.is_empty()).then_some(Value::Object(beside));
         let all: Vec<_> = beside.into_iter().chain([json!({ "$ref": reference })]).collect();
         older.insert("allOf".to_owned(), all.into());
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_has_a_message_of_its_own_whatever_others_are_called() {
+    fn every_event_has_its_own_message_whatever_other_events_are_called() {
         use crate::RoomSet;
         use crate::event::DialogueEvent;
 
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_draft_07_writes_otherwise_is_rewritten() {
+    fn keywords_that_draft_07_writes_differently_are_translated() {
         for (newer, older) in [
             (
                 json!({ "type": "array", "prefixItems": [{ "$ref": "#/$defs/A" }], "items": false }),

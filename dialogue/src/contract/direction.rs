@@ -1,4 +1,4 @@
-//! The direction in which a payload travels.
+//! The direction of a payload.
 
 /// Whether clients send a payload or receive it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
-//! The contract as one JSON Schema (draft 2020-12): the events that a client hears.
+//! The contract as one JSON Schema (draft 2020-12) of the events that clients receive.
 //!
-//! `$defs` has each payload type under its name, and for each room `{id}/events`, the envelopes that are heard there, and
-//! `{id}/triggers`, the event and data of what clients may trigger. The schema itself is any envelope of any room.
+//! `$defs` contains each payload type under its name. For each room, it also contains `{id}/events`, the envelopes
+//! that clients receive there, and `{id}/triggers`, the name and data of the events that clients may trigger. The
+//! schema itself accepts any envelope of any room.
 
 use serde_json::{Map, Value, json};
 
@@ -28,26 +29,26 @@ pub(crate) fn json_schema(contract: &Contract) -> Value {
         );
         let triggers = alternatives(&contract.triggers(room), &types, Direction::Inbound, triggered);
         all.push(json!({ "$ref": format!("#/$defs/{}", escaped(&format!("{id}/events"))) }));
-        definitions.insert(format!("{id}/events"), titled(received, room, "heard"));
+        definitions.insert(format!("{id}/events"), titled(received, room, "received"));
         definitions.insert(format!("{id}/triggers"), titled(triggers, room, "triggered"));
     }
     definitions.extend(types.schemas);
     let mut document = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Rooms",
-        "description": "An event that a client hears in one of the rooms.",
+        "description": "An event that clients receive in one of the rooms.",
         "anyOf": all,
         "$defs": definitions,
     });
     if contract.rooms.is_empty() {
-        // `anyOf` wants one at least.
+        // `anyOf` needs at least one alternative.
         document["anyOf"] = json!([false]);
     }
     document.sort_all_objects();
     document
 }
 
-/// A schema for the ids of a room: one, or those of a family.
+/// A schema for the id of a room, or for the ids of a family.
 pub(super) fn room_id(room: &ContractRoom) -> Value {
     let segments = room.segments();
     if let [Segment::Literal(id)] = segments.as_slice() {
@@ -56,7 +57,7 @@ pub(super) fn room_id(room: &ContractRoom) -> Value {
     let pattern: String = segments
         .iter()
         .map(|segment| match segment {
-            // The one character of an id that means something else in a pattern.
+            // The only character of an id that has another meaning in a pattern.
             Segment::Literal(text) => text.replace('.', "\\."),
             Segment::Field(_) => "[A-Za-z0-9_.:=@,;%-]+".to_owned(),
         })
@@ -64,12 +65,12 @@ pub(super) fn room_id(room: &ContractRoom) -> Value {
     json!({ "type": "string", "pattern": format!("^{pattern}$"), "maxLength": 128 })
 }
 
-/// A schema for the names that events may have.
+/// A schema for valid event names.
 pub(super) fn event_name() -> Value {
     json!({ "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$" })
 }
 
-/// The schema of an event as it is heard.
+/// The schema of an event in its envelope.
 pub(super) fn envelope(room_id: &Value, event: Value, data: Value) -> Value {
     json!({
         "type": "object",
@@ -78,24 +79,24 @@ pub(super) fn envelope(room_id: &Value, event: Value, data: Value) -> Value {
             "event": event,
             "roomId": room_id,
             "data": data,
-            "from": { "type": "string", "description": "The user who triggered it; `system` is the server." },
+            "from": { "type": "string", "description": "The user who triggered it, or `system` for the server." },
             "timestamp": {
                 "type": "integer",
                 "minimum": 0,
-                "description": "When the server accepted it: milliseconds since the Unix epoch.",
+                "description": "When the server accepted it, in milliseconds since the Unix epoch.",
             },
-            "meta": { "type": "object", "description": "What the sender attached." },
+            "meta": { "type": "object", "description": "Metadata from the sender." },
             "seq": { "type": "integer", "minimum": 0, "description": "Its number in the room, if the room keeps such events." },
         },
     })
 }
 
-/// A payload type by its name, or anything.
+/// A reference to a payload type by its name. Without a name, any payload is allowed.
 pub(super) fn payload(name: Option<&str>) -> Value {
     name.map_or(Value::Bool(true), |name| json!({ "$ref": format!("#/$defs/{name}") }))
 }
 
-/// The schema of an event and its data, as they are triggered.
+/// The schema of an event's name and data, in the form that clients trigger.
 fn triggered(name: Value, data: Value, event: Option<&EventDefinition>) -> Value {
     let required = match event {
         Some(event) if !needs_no_data(event) => json!(["event", "data"]),
@@ -108,7 +109,7 @@ fn triggered(name: Value, data: Value, event: Option<&EventDefinition>) -> Value
     })
 }
 
-/// One alternative for each event, by its name; in an open room one more, for all other names.
+/// One alternative for each event, by its name. An open room has one more, for all other names.
 fn alternatives(
     room_events: &RoomEvents<'_>,
     types: &PayloadTypes,
@@ -141,19 +142,20 @@ fn alternatives(
 
 fn titled(alternatives: Vec<Value>, room: &ContractRoom, what: &str) -> Value {
     let mut schema = if alternatives.is_empty() {
-        // `oneOf` wants one at least. Nothing can be told apart here.
+        // `oneOf` needs at least one alternative. This schema accepts nothing.
         json!({ "not": {} })
     } else {
         json!({ "oneOf": alternatives })
     };
-    schema["title"] = format!("{}: what is {what}", room.declaration.name).into();
+    schema["title"] = format!("{}: events that are {what}", room.declaration.name).into();
     if let Some(description) = room.declaration.description {
         schema["description"] = description.into();
     }
     schema
 }
 
-/// A name as a part of a reference: `/` within a JSON Pointer, and what a URI fragment may not have.
+/// Escapes a name for use in a reference: `~` and `/` for the JSON Pointer, and the characters that a URI fragment
+/// cannot contain.
 fn escaped(name: &str) -> String {
     name.replace('~', "~0")
         .replace('/', "~1")
@@ -187,7 +189,7 @@ mod tests {
         pub(super) Wall = "wall" { events: [] }
     }
 
-    /// A validator of the part of the document that a reference leads to.
+    /// A validator for the part of the document that a reference leads to.
     fn validator(reference: &str) -> jsonschema::Validator {
         let mut document = Rooms::json_schema().unwrap();
         if !reference.is_empty() {
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_is_of_every_envelope_that_is_heard_and_of_no_other() {
+    fn the_document_accepts_exactly_the_envelopes_that_clients_receive() {
         let received = validator("");
         let message = json!({ "text": "hi", "urgent": false });
         for (room, event, data, valid) in [
@@ -227,17 +229,20 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_trigger_may_leave_out_what_has_a_default_and_data_that_is_none() {
+    fn triggers_may_omit_defaults_and_null_data() {
         let chat = validator("#/$defs/chat.room~1triggers");
         assert!(chat.is_valid(&json!({ "event": "message", "data": { "text": "hi" } })));
         assert!(!chat.is_valid(&json!({ "event": "message" })));
-        assert!(!chat.is_valid(&json!({ "event": "bell" })), "the server's alone");
+        assert!(
+            !chat.is_valid(&json!({ "event": "bell" })),
+            "only the server may trigger it"
+        );
         assert!(validator("#/$defs/project-%7Bid%7D~1triggers").is_valid(&json!({ "event": "bell" })));
         assert!(!validator("#/$defs/wall~1triggers").is_valid(&json!({ "event": "bell" })));
     }
 
     #[test]
-    fn the_document_of_no_rooms_is_of_nothing() {
+    fn the_document_of_no_rooms_accepts_nothing() {
         let document = super::json_schema(&super::Contract::of(&[], &[]).unwrap());
         assert!(!jsonschema::is_valid(&document, &envelope("chat", "bell", json!(null))));
     }

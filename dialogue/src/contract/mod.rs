@@ -1,9 +1,9 @@
-//! What a server and its clients agree on, told to others: TypeScript, JSON Schema, AsyncAPI, and a lock file that notices
-//! when it changes.
+//! The contract between a server and its clients, as documents: TypeScript, JSON Schema and AsyncAPI. A lock file
+//! detects changes to it.
 //!
-//! Everything here is made from what [`rooms!`](crate::rooms) declares, and needs no server: see
-//! [`RoomSet::typescript`], [`RoomSet::json_schema`] and [`RoomSet::asyncapi`], and [`check_lock`] for a test that fails
-//! when clients in the field would break.
+//! Dialogue derives everything here from the declarations in [`rooms!`](crate::rooms), without a server. See
+//! [`RoomSet::typescript`], [`RoomSet::json_schema`] and [`RoomSet::asyncapi`]. [`check_lock`] is a test that fails if
+//! a change would break deployed clients.
 //!
 //! ```
 //! use dialogue::prelude::*;

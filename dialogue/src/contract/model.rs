@@ -1,4 +1,4 @@
-//! The contract as data: every declared room with the definitions of its events.
+//! The contract as data: all declared rooms with the definitions of their events.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,26 @@ use crate::event::{DefinitionError, DefinitionResult, EventDefinition, validate_
 use crate::id::EventName;
 use crate::room::{DeclaredEvents, IdPattern, RoomDeclaration, Segment};
 
-/// Why a contract cannot be told.
+/// The reason why a contract cannot be described.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractError {
     /// An event of a room cannot be defined. A server with this room cannot be built either.
     #[error("room `{room}`: {error}")]
     Event {
-        /// The room's type.
+        /// The name of the room's type.
         room: &'static str,
-        /// Why.
+        /// The reason.
         #[source]
         error: &'static DefinitionError,
     },
 }
 
-/// What the rooms of a server, or of one room set, let clients say and hear.
+/// The events that clients may trigger and receive in the rooms of a server or of one room set.
 #[derive(Debug)]
 pub(crate) struct Contract {
     pub(super) rooms: Vec<ContractRoom>,
-    /// Every event that has one meaning under its name: what rooms that allow any event know.
+    /// The events whose name has only one definition. Rooms that allow any event know these.
     known: BTreeMap<EventName, EventDefinition>,
 }
 
@@ -35,23 +35,23 @@ pub(crate) struct Contract {
 #[derive(Debug)]
 pub(super) struct ContractRoom {
     pub(super) declaration: &'static RoomDeclaration,
-    /// What `events` lists.
+    /// The events listed in `events`.
     pub(super) events: Vec<EventDefinition>,
-    /// What `server_events` lists.
+    /// The events listed in `server_events`.
     pub(super) server_events: Vec<EventDefinition>,
 }
 
-/// The events that somebody may say or hear in a room.
+/// The events that clients may trigger, or receive, in a room.
 #[derive(Debug)]
 pub(super) struct RoomEvents<'c> {
-    /// Those that are known by name.
+    /// The events that are known by name.
     pub(super) known: Vec<&'c EventDefinition>,
-    /// Whether any other is possible.
+    /// Whether any other event is possible too.
     pub(super) open: bool,
 }
 
 impl Contract {
-    /// Describes these rooms. `others` are events that the server knows besides.
+    /// Describes these rooms. `others` are further events that the server knows.
     pub(crate) fn of(
         declarations: &[&'static RoomDeclaration],
         others: &[EventDefinition],
@@ -90,7 +90,7 @@ impl Contract {
         })
     }
 
-    /// The events that rooms for any event know by name; none where there is no such room.
+    /// The events that rooms for any event know by name. There are none if no room allows any event.
     pub(super) fn known_in_open_rooms(&self) -> impl Iterator<Item = &EventDefinition> {
         let any_is_open = self
             .rooms
@@ -99,15 +99,15 @@ impl Contract {
         self.known.values().filter(move |_| any_is_open)
     }
 
-    /// What clients may trigger in a room.
+    /// The events that clients may trigger in a room.
     pub(super) fn triggers<'c>(&'c self, room: &'c ContractRoom) -> RoomEvents<'c> {
         let open = matches!(room.declaration.events, DeclaredEvents::Any);
         self.room_events(room.events.iter(), open)
     }
 
-    /// What clients may hear in a room.
+    /// The events that clients may receive in a room.
     pub(super) fn received<'c>(&'c self, room: &'c ContractRoom) -> RoomEvents<'c> {
-        // Nothing listed means that the server may trigger anything.
+        // If the room lists no events, the server may trigger any event.
         self.room_events(room.listed(), room.listed().next().is_none())
     }
 
@@ -122,17 +122,17 @@ impl Contract {
 }
 
 impl ContractRoom {
-    /// Every event that the room names.
+    /// All events that the room lists.
     pub(super) fn listed(&self) -> impl Iterator<Item = &EventDefinition> {
         self.events.iter().chain(&self.server_events)
     }
 
-    /// The id as it is declared: `chat`, `project-{id}`.
+    /// The id as declared: `chat`, `project-{id}`.
     pub(super) fn pattern(&self) -> String {
         self.declaration.id.to_string()
     }
 
-    /// The id's parts.
+    /// The parts of the id.
     pub(super) fn segments(&self) -> Vec<Segment> {
         match self.declaration.id {
             IdPattern::Fixed(id) => vec![Segment::Literal(id)],
@@ -141,7 +141,7 @@ impl ContractRoom {
     }
 }
 
-/// Whether an event may be triggered without data, which is as good as `null`.
+/// Whether an event may be triggered without data. Missing data counts as `null`.
 pub(super) fn needs_no_data(event: &EventDefinition) -> bool {
     validate_event_data(event, &Value::Null).is_ok()
 }

@@ -1,8 +1,9 @@
-//! Names for the types of a contract: good as identifiers of TypeScript and as keys of JSON and AsyncAPI documents.
+//! Names for the types of a contract. They are valid as identifiers of TypeScript and as keys of JSON and AsyncAPI
+//! documents.
 
 use std::collections::{HashMap, HashSet};
 
-/// Gives out each name once.
+/// Assigns each name once.
 #[derive(Debug)]
 pub(super) struct Names {
     taken: HashSet<String>,
@@ -10,7 +11,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Names other than these.
+    /// Assigns any names except `reserved`.
     pub(super) fn besides(reserved: impl IntoIterator<Item = String>) -> Self {
         Self {
             taken: reserved.into_iter().collect(),
@@ -18,8 +19,8 @@ impl Names {
         }
     }
 
-    /// The name of what `identity` tells from others that would be called the same. `suffix` is what it is told by if the
-    /// wanted name is taken; numbers are the last resort.
+    /// The name of the item with this `identity`. Other items may want the same name. If the wanted name is taken,
+    /// `suffix` is appended. If that is taken too, a number is appended.
     pub(super) fn name(&mut self, wanted: &str, suffix: &str, identity: &str) -> GivenName {
         let key = (wanted.to_owned(), identity.to_owned());
         if let Some(name) = self.given.get(&key) {
@@ -46,15 +47,16 @@ impl Names {
     }
 }
 
-/// A name that was asked for.
+/// An assigned name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenName {
     pub(super) name: String,
-    /// Whether this is the first time.
+    /// Whether the name was assigned just now.
     pub(super) is_new: bool,
 }
 
-/// `order:placed` as `OrderPlaced`. Letters beyond ASCII are left out, since AsyncAPI's keys have none.
+/// Turns `order:placed` into `OrderPlaced`. Letters outside of ASCII are dropped, because keys of AsyncAPI cannot
+/// contain them.
 fn pascal_case(name: &str) -> String {
     let mut pascal = String::new();
     for word in name.split(|character: char| !character.is_ascii_alphanumeric()) {
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_has_one_name_and_others_of_that_name_have_others() {
+    fn each_identity_gets_one_name_of_its_own() {
         let mut names = Names::besides(["Room".to_owned()]);
         let mut name = |identity: &str| names.name("author", "Input", identity).name;
         assert_eq!(

@@ -1,8 +1,9 @@
-//! The payload types of a contract: every schema and every definition within one, each once, under a name of its own.
+//! The payload types of a contract. Each schema, and each definition within a schema, appears once and has a name of
+//! its own.
 //!
-//! What clients hear is written as the event's name has it (`Message`); what they may trigger shares that type where it is
-//! the same, and is `MessageInput` where it is not. Definitions of different events that are equal are one type; those
-//! that only share a name get different ones.
+//! The payload that clients receive is named after the event (`Message`). The payload that they may trigger shares
+//! this type if it is the same. Otherwise it is `MessageInput`. Equal definitions of different events become one type.
+//! Different definitions with the same name become several types.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,16 +16,16 @@ use super::reference::{redirected, references};
 use crate::event::EventDefinition;
 use crate::schema::walk;
 
-/// The named schemas of a contract. References lead from one to another as `#/$defs/Name`.
+/// The named schemas of a contract. They refer to each other as `#/$defs/Name`.
 #[derive(Debug)]
 pub(super) struct PayloadTypes {
     pub(super) schemas: BTreeMap<String, Value>,
-    /// The name of each payload, by event and schema.
+    /// The name of each payload type, by event and schema.
     payloads: HashMap<(String, String), String>,
 }
 
 impl PayloadTypes {
-    /// Names the types of a contract, none of them as one of the `reserved`.
+    /// Names the types of a contract. No type gets one of the `reserved` names.
     pub(super) fn of(contract: &Contract, reserved: impl IntoIterator<Item = String>) -> Self {
         let mut names = Names::besides(reserved);
         let mut roots = Vec::new();
@@ -46,7 +47,7 @@ impl PayloadTypes {
             schemas: BTreeMap::new(),
             payloads: HashMap::new(),
         };
-        // Events first: theirs are the names that people know.
+        // Events are named first, because people know their names.
         let mut named = Vec::new();
         for (direction, event, document) in roots {
             let payload = (event.name().to_string(), document.text.clone());
@@ -62,13 +63,13 @@ impl PayloadTypes {
         types
     }
 
-    /// The name of an event's payload type; `None` if it can be anything.
+    /// The name of an event's payload type; `None` if the payload can be anything.
     pub(super) fn payload(&self, event: &EventDefinition, direction: Direction) -> Option<&str> {
         let text = PayloadSchema::of(event, direction)?.text;
         self.payloads.get(&(event.name().to_string(), text)).map(String::as_str)
     }
 
-    /// Adds the types that a document has below `$defs`, and its own.
+    /// Adds the type of a schema and the types below its `$defs`.
     fn add(&mut self, names: &mut Names, direction: Direction, root: String, document: &PayloadSchema) {
         let mut renamed = BTreeMap::new();
         let mut new = Vec::new();
@@ -95,9 +96,9 @@ fn suffix(direction: Direction) -> &'static str {
     }
 }
 
-/// A payload's schema taken apart.
+/// The parts of a payload's schema.
 struct PayloadSchema {
-    /// The whole schema, in one order whatever features the JSON library was built with.
+    /// The whole schema with sorted keys. The order does not depend on the features of the JSON library.
     text: String,
     body: Value,
     definitions: BTreeMap<String, Value>,
@@ -115,7 +116,7 @@ impl PayloadSchema {
         let mut definitions = BTreeMap::new();
         if let Value::Object(root) = &mut body {
             root.remove("$schema");
-            // The Rust type's name; the event's own is what the type is called here.
+            // The title is the name of the Rust type. Here, the type is named after the event.
             root.remove("title");
             if let Some(Value::Object(found)) = root.remove("$defs") {
                 definitions.extend(found);
@@ -128,7 +129,8 @@ impl PayloadSchema {
         })
     }
 
-    /// A text that is equal for two definitions, or roots, if they and everything they refer to are.
+    /// A text that is equal for two definitions, or roots, exactly if they and everything that they refer to are
+    /// equal.
     fn closure(&self, of: Option<&str>) -> String {
         let body = match of {
             Some(name) => self.definitions.get(name).unwrap_or(&Value::Null),

@@ -1,6 +1,6 @@
-//! References within schemas: where they lead, and how to point them elsewhere.
+//! References within schemas: their targets, and how to redirect them.
 //!
-//! Owns `$ref` as a contract uses it. The JSON Pointers themselves belong to the module of schemas.
+//! Owns the form of `$ref` in a contract. JSON Pointers belong to the module of schemas.
 
 use std::collections::{BTreeMap, BTreeSet};
 

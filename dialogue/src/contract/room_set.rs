@@ -1,4 +1,4 @@
-//! A set of rooms as a type: what `rooms!` makes of a block, and what can be told of it.
+//! The trait of a set of rooms. `rooms!` implements it for each block.
 
 use super::asyncapi::asyncapi;
 use super::json_schema::json_schema;
@@ -6,20 +6,20 @@ use super::model::{Contract, ContractError};
 use super::typescript::typescript;
 use crate::room::RoomDeclaration;
 
-/// Every room of a server, as declared in one [`rooms!`](crate::rooms) block.
+/// All rooms of a server, as declared in one [`rooms!`](crate::rooms) block.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a set of rooms",
     label = "not a set of rooms",
     note = "write the name at the top of `rooms! {{ … }}`, such as `Rooms` in `rooms! {{ Rooms; … }}`"
 )]
 pub trait RoomSet {
-    /// What was declared, in order.
+    /// The declarations, in order.
     #[doc(hidden)]
     fn declarations() -> &'static [&'static RoomDeclaration];
 
-    /// A TypeScript module for these rooms: the payload type of each event, `Rooms` with what may be triggered and heard in
-    /// each room, and a `DialogueClient` that knows them. Save it as `client.d.ts` beside `client.js`; a server serves
-    /// both, under `/dialogue/`.
+    /// A TypeScript module for these rooms. It contains the payload type of each event, the type `Rooms` with the
+    /// events that clients may trigger and receive in each room, and a `DialogueClient` with these types. Save it as
+    /// `client.d.ts` next to `client.js`. A server serves both under `/dialogue/`.
     ///
     /// ```
     /// # use dialogue::prelude::*;
@@ -33,14 +33,14 @@ pub trait RoomSet {
     ///
     /// # Errors
     ///
-    /// [`ContractError`] when an event cannot be defined; a server with these rooms cannot be built then either.
+    /// Returns a [`ContractError`] if an event cannot be defined. A server with these rooms cannot be built either.
     fn typescript() -> Result<String, ContractError> {
         Ok(typescript(&Contract::of(Self::declarations(), &[])?))
     }
 
-    /// One JSON Schema (draft 2020-12) of every event that clients hear in these rooms, as an envelope. In its `$defs` are
-    /// each payload, and for a room `chat` what is heard there (`chat/events`) and what clients may trigger
-    /// (`chat/triggers`).
+    /// One JSON Schema (draft 2020-12) of the envelopes of all events that clients receive in these rooms. Its `$defs`
+    /// contain each payload type. For a room `chat`, they also contain the events that clients receive there
+    /// (`chat/events`) and the events that clients may trigger (`chat/triggers`).
     ///
     /// # Errors
     ///
@@ -49,11 +49,11 @@ pub trait RoomSet {
         Ok(json_schema(&Contract::of(Self::declarations(), &[])?))
     }
 
-    /// An AsyncAPI 3.0 document of these rooms, from the server's side: a channel for each room, whose `receive` operation
-    /// is what clients may trigger and whose `send` operation what they hear. A server serves it as
-    /// `/dialogue/asyncapi.json`.
+    /// An AsyncAPI 3.0 document of these rooms, from the server's side. Each room is a channel. Its `receive`
+    /// operation contains the events that clients may trigger, and its `send` operation the events that clients
+    /// receive. A server serves the document as `/dialogue/asyncapi.json`.
     ///
-    /// It names no servers; add them, and what else is to be said, before it is published elsewhere.
+    /// The document contains no servers. Add them, and any further information, before you publish it elsewhere.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! What stands in a lock file. Only what clients can tell: names for people and descriptions are left out.
+//! The contract as plain data, in one canonical form. A lock file contains this form, and the fingerprint is its hash.
+//! It contains only properties that clients can observe: names for people and descriptions are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +11,23 @@ use crate::event::{EventDefinition, HistorySetting};
 use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
 use crate::schema::walk;
 
-/// The version of the file's form.
+/// The version of the format.
 pub(super) const VERSION: u32 = 1;
 
-/// The whole file.
+/// The whole contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Snapshot {
     pub(super) version: u32,
     pub(super) fingerprint: String,
-    /// By id; of a family, with `*` for each field, whose names clients do not see.
+    /// The rooms by id. The id of a family has `*` in place of each field, because clients do not see the names of
+    /// fields.
     pub(super) rooms: BTreeMap<String, RoomSnapshot>,
-    /// By name; where several events have one, `~` and a number follow.
+    /// The events by name. If several events have the same name, `~` and a number follow the name.
     pub(super) events: BTreeMap<String, EventSnapshot>,
 }
 
-/// A room.
+/// A room or a family of rooms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct RoomSnapshot {
@@ -44,7 +46,7 @@ pub(super) struct RoomSnapshot {
     pub(super) client_created: Option<usize>,
 }
 
-/// Some events, or any.
+/// The keys of some events, or `*` for any event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum EventKeys {
@@ -65,7 +67,7 @@ impl EventKeys {
         *self == Self::ANY
     }
 
-    /// The keys that are listed.
+    /// The listed keys.
     pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
         let only = match self {
             Self::Any(_) => None,
@@ -75,7 +77,7 @@ impl EventKeys {
     }
 }
 
-/// How much history there is: `true` for as much as is kept, or a number.
+/// An amount of history: `true` for as much as the server keeps, or a number of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum HistoryAmount {
@@ -89,9 +91,9 @@ pub(super) enum HistoryAmount {
 pub(super) struct EventSnapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<HistoryAmount>,
-    /// What clients are held to.
+    /// The schema that data from clients must satisfy.
     inbound: Value,
-    /// What they hear, where it is something else.
+    /// The schema of the data that clients receive, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outbound: Option<Value>,
 }
@@ -121,7 +123,8 @@ impl EventSnapshot {
 }
 
 impl Contract {
-    /// Names the contract: changes with every change of what it says, but not of how it is documented.
+    /// A text that identifies the contract. It changes if the contract changes, but not if only its documentation
+    /// does.
     pub(crate) fn fingerprint(&self) -> String {
         Snapshot::of(self).fingerprint
     }
@@ -139,7 +142,7 @@ impl Snapshot {
             let locked = file.room(room);
             file.rooms.insert(id(room), locked);
         }
-        // A room for any event knows those, too, that no room lists.
+        // A room for any event also knows the events that no room lists.
         for event in contract.known_in_open_rooms() {
             file.key(event.name(), EventSnapshot::of(event));
         }
@@ -148,7 +151,7 @@ impl Snapshot {
     }
 
     pub(super) fn text(&self) -> String {
-        // Through a `Value`, whose objects can be put in one order; a struct of strings and values always converts.
+        // The detour through a `Value` allows sorting the keys. A struct of strings and values always converts.
         let mut value = serde_json::to_value(self).unwrap_or_default();
         value.sort_all_objects();
         format!("{value:#}\n")
@@ -180,7 +183,7 @@ impl Snapshot {
         }
     }
 
-    /// The keys of events, which are added where they are not yet there.
+    /// The keys of events. Events that are not in the snapshot yet are added.
     fn keys(&mut self, events: &[EventDefinition]) -> BTreeSet<String> {
         events
             .iter()
@@ -200,7 +203,7 @@ impl Snapshot {
                 }
             }
         }
-        // Not reached: there are more numbers than events.
+        // Unreachable: there are more numbers than events.
         name.to_owned()
     }
 }
@@ -219,7 +222,7 @@ pub(super) fn name_of(key: &str) -> &str {
     key.split_once('~').map_or(key, |(name, _)| name)
 }
 
-/// A schema without what it says to people.
+/// The schema without its texts for people.
 fn bare(schema: Option<&Value>) -> Value {
     let Some(schema) = schema else {
         return Value::Bool(true);

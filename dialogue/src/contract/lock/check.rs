@@ -1,4 +1,4 @@
-//! The test that compares the lock file with the rooms, and updates the file when it is allowed to.
+//! The test that compares the lock file with the rooms. It updates the file if that is allowed.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use super::contract_lock::Lock;
 use super::diff;
 use crate::contract::room_set::RoomSet;
 
-/// The environment variable that lets [`check_lock`] write.
+/// The environment variable that allows [`check_lock`] to write the file.
 const VARIABLE: &str = "DIALOGUE_LOCK";
 
-/// Fails unless the lock file at `path` is that of the rooms `R`: the one line of a test that keeps an eye on clients in
-/// the field. A relative path starts at the package's folder, where `cargo test` runs.
+/// Fails unless the lock file at `path` is the lock of the rooms `R`. Call it in a test that protects deployed
+/// clients. A relative path starts at the package's folder, where `cargo test` runs.
 ///
 /// ```no_run
 /// # use dialogue::prelude::*;
@@ -19,13 +19,13 @@ const VARIABLE: &str = "DIALOGUE_LOCK";
 /// # pub struct Message { text: String }
 /// # rooms! { pub Rooms; pub Chat = "chat" { events: [Message] } }
 /// #[test]
-/// fn clients_in_the_field_get_along_with_this_server() {
+/// fn deployed_clients_stay_compatible_with_this_server() {
 ///     dialogue::contract::check_lock::<Rooms>("dialogue.lock.json");
 /// }
 /// # fn main() {}
 /// ```
 ///
-/// Keep the file in version control. What the test does depends on the environment variable `DIALOGUE_LOCK`:
+/// Keep the file in version control. The environment variable `DIALOGUE_LOCK` decides what the test does:
 ///
 /// | `DIALOGUE_LOCK` | no file | additive changes | breaking changes |
 /// |---|---|---|---|
@@ -33,13 +33,13 @@ const VARIABLE: &str = "DIALOGUE_LOCK";
 /// | `update` | writes it | writes them | fails |
 /// | `break` | writes it | writes them | writes them |
 ///
-/// Additive changes fail, too, since what is not in the file is not protected by it. That nobody writes a breaking change
-/// in passing is why `update` does not.
+/// Additive changes fail too, because the test only protects what the file contains. `update` refuses breaking
+/// changes, so that nobody writes one by accident.
 ///
 /// # Panics
 ///
-/// When it fails, with the changes and how the file would change; and when an event cannot be defined, the file cannot be
-/// read or written, or `DIALOGUE_LOCK` is something else.
+/// Panics if the check fails, with the changes and the difference between the files. Also panics if an event cannot be
+/// defined, if the file cannot be read or written, or if `DIALOGUE_LOCK` has another value.
 #[track_caller]
 pub fn check_lock<R: RoomSet>(path: impl AsRef<Path>) {
     let allowed = match std::env::var(VARIABLE) {
@@ -53,24 +53,24 @@ pub fn check_lock<R: RoomSet>(path: impl AsRef<Path>) {
     }
 }
 
-/// `check_lock`, with what may be written.
+/// `check_lock`. `allowed` is the greatest impact of changes that may be written.
 pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<(), String> {
     let shown = path.display();
     let now = Lock::of::<R>().map_err(|error| error.to_string())?;
-    let write = || std::fs::write(path, now.text()).map_err(|error| format!("{shown} cannot be written: {error}"));
+    let write = || std::fs::write(path, now.text()).map_err(|error| format!("cannot write {shown}: {error}"));
     let text = match std::fs::read_to_string(path) {
-        // As it may have been checked out.
+        // Version control may have checked it out with these line ends.
         Ok(text) => text.replace("\r\n", "\n"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return match allowed {
                 Some(_) => write(),
                 None => Err(format!(
-                    "{shown} is not there. To lock the contract as it is now, run the test once with {VARIABLE}=update, and \
-                     keep the file in version control."
+                    "{shown} does not exist. To lock the current contract, run the test once with {VARIABLE}=update, and add the \
+                     file to version control."
                 )),
             };
         }
-        Err(error) => return Err(format!("{shown} cannot be read: {error}")),
+        Err(error) => return Err(format!("cannot read {shown}: {error}")),
     };
     if text == now.text() {
         return Ok(());
@@ -98,22 +98,22 @@ pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<
 
 fn report(path: &str, impact: Impact, changes: &[Change], diff: &str) -> String {
     let mut report = match impact {
-        Impact::Breaking => format!("the contract breaks clients that know the one in {path}"),
+        Impact::Breaking => format!("the contract breaks clients that use the contract in {path}"),
         Impact::Additive => {
-            format!("the contract has changed from the one in {path}; clients that know that get along")
+            format!("the contract differs from the one in {path}, and clients that use that contract keep working")
         }
     };
     report.push_str(":\n\n");
     for change in changes {
         report += &format!("  {change}\n");
     }
-    report += &format!("\n{path}, as it is and as it would be:\n\n{diff}\n");
+    report += &format!("\n{path}, old (-) and new (+):\n\n{diff}\n");
     report += &match impact {
         Impact::Breaking => format!(
-            "Mend the rooms or events; or, if no such client is left, accept this with {VARIABLE}=break in the test's \
-             environment."
+            "Undo the change to the rooms or events. If no such client is left, accept the change: run the test with \
+             {VARIABLE}=break."
         ),
-        Impact::Additive => format!("Accept this with {VARIABLE}=update in the test's environment."),
+        Impact::Additive => format!("To accept the change, run the test with {VARIABLE}=update."),
     };
     report
 }

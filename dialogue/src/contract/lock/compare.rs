@@ -1,4 +1,4 @@
-//! What has changed between two locks, and whether clients of the first mind.
+//! The changes between two snapshots of a contract, and whether they break clients of the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,12 +9,13 @@ use super::inclusion::{Mismatch, compatible};
 use crate::contract::direction::Direction;
 use crate::contract::snapshot::{EventSnapshot, HistoryAmount, RoomSnapshot, Snapshot, name_of};
 
-/// What a change means for clients that know the older contract.
+/// The effect of a change on clients that use the older contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
-    /// They get along as before.
+    /// They keep working.
     Additive,
-    /// They may be refused, or hear what they do not expect; or that they do not cannot be proven.
+    /// They may be refused, or receive data that they do not expect. Changes that cannot be proven harmless count as
+    /// breaking too.
     Breaking,
 }
 
@@ -22,11 +23,11 @@ pub enum Impact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// What it means for clients.
+    /// The effect on clients.
     pub impact: Impact,
-    /// What has changed: a room's id, or an event's name with a place in its payload.
+    /// The subject of the change: a room's id, or an event's name with a place in its payload.
     pub subject: String,
-    /// How.
+    /// The change itself.
     pub what: String,
 }
 
@@ -40,12 +41,12 @@ impl fmt::Display for Change {
     }
 }
 
-/// Every change, breaking ones first.
+/// All changes, breaking ones first.
 pub(super) fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
     let mut comparison = ContractComparison::default();
     for (id, room) in &old.rooms {
         match new.rooms.get(id) {
-            None => comparison.breaking(id, "the room is gone"),
+            None => comparison.breaking(id, "the room was removed"),
             Some(now) => comparison.room(id, &RoomView::of(old, room), &RoomView::of(new, now)),
         }
     }
@@ -62,7 +63,7 @@ pub(super) fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
 /// A room with its events by name.
 struct RoomView<'s> {
     room: &'s RoomSnapshot,
-    /// What clients may trigger; of an open room, what is known by name.
+    /// The events that clients may trigger. For an open room, the events that are known by name.
     triggers: BTreeMap<&'s str, &'s EventSnapshot>,
     received: BTreeMap<&'s str, &'s EventSnapshot>,
     triggers_any: bool,
@@ -80,7 +81,7 @@ impl<'s> RoomView<'s> {
         let triggers_any = room.events.is_any();
         let receives_any = received.is_empty();
         if receives_any {
-            // A name with two meanings has none where any event may happen.
+            // If a name has two definitions, an open room knows neither.
             let unique = |key: &&String| !key.contains('~') && !snapshot.events.contains_key(&format!("{key}~2"));
             received = by_name(&mut snapshot.events.keys().filter(unique));
             if triggers_any {
@@ -97,7 +98,7 @@ impl<'s> RoomView<'s> {
     }
 }
 
-/// Two versions of an event, and the rooms in which the one became the other.
+/// Two versions of an event, and the rooms in which the second replaced the first.
 struct EventPair<'s> {
     name: &'s str,
     direction: Direction,
@@ -134,7 +135,7 @@ impl<'s> ContractComparison<'s> {
         self.received(id, old, new);
         self.subscriptions(id, old.room, new.room);
         let (old, new) = (old.room, new.room);
-        // More room is no harm; less is. No bound is the most.
+        // More space is harmless, and less space is breaking. No limit counts as the most space.
         let bound = |size: Option<usize>| size.unwrap_or(usize::MAX);
         self.amount(id, "seats", bound(old.max_size), bound(new.max_size));
         let count = |created: Option<usize>| created.unwrap_or(0);
@@ -146,17 +147,17 @@ impl<'s> ContractComparison<'s> {
         );
         self.history(
             id,
-            "history for who joins",
+            "history for clients that join",
             old.sync_history_on_join,
             new.sync_history_on_join,
         );
         for (what, was, is) in [
-            ("created by the first who joins", old.on_demand, new.on_demand),
+            ("created by the first client that joins", old.on_demand, new.on_demand),
             ("listed", old.listed, new.listed),
         ] {
             match (was, is) {
                 (true, false) => self.breaking(id, format!("no longer {what}")),
-                (false, true) => self.additive(id, format!("{what} now")),
+                (false, true) => self.additive(id, format!("now {what}")),
                 _ => {}
             }
         }
@@ -171,7 +172,7 @@ impl<'s> ContractComparison<'s> {
                 Some(is) => self.pair(id, name, Direction::Inbound, was, is),
                 None if new.triggers_any => {}
                 None if new.received.contains_key(name) => {
-                    self.breaking(id, format!("only the server may trigger `{name}` now"));
+                    self.breaking(id, format!("now only the server may trigger `{name}`"));
                 }
                 None => self.breaking(id, format!("clients may no longer trigger `{name}`")),
             }
@@ -184,7 +185,7 @@ impl<'s> ContractComparison<'s> {
             if old.triggers_any && *is.inbound() != Value::Bool(true) {
                 self.breaking(
                     id,
-                    format!("`{name}` could have any payload here, and has a schema now"),
+                    format!("`{name}` could have any payload here, and now has a schema"),
                 );
             } else {
                 self.additive(id, format!("clients may trigger `{name}`"));
@@ -197,32 +198,32 @@ impl<'s> ContractComparison<'s> {
 
     fn received(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
         if old.receives_any && !new.receives_any {
-            self.breaking(id, "not every event may be heard any more");
+            self.breaking(id, "clients may now receive only the listed events");
         }
         for (&name, &was) in &old.received {
             match new.received.get(name) {
                 Some(is) => self.pair(id, name, Direction::Outbound, was, is),
-                None if new.receives_any => self.breaking(id, format!("`{name}` may have any payload now")),
-                None => self.breaking(id, format!("`{name}` is no longer heard")),
+                None if new.receives_any => self.breaking(id, format!("`{name}` may now have any payload")),
+                None => self.breaking(id, format!("clients no longer receive `{name}`")),
             }
         }
         for &name in new.received.keys().filter(|name| !old.received.contains_key(*name)) {
             if !new.triggers.contains_key(name) {
-                self.additive(id, format!("`{name}` may be heard"));
+                self.additive(id, format!("clients may receive `{name}`"));
             }
         }
         if new.receives_any && !old.receives_any {
-            self.additive(id, "any event may be heard");
+            self.additive(id, "clients may receive any event");
         }
     }
 
-    /// What a client that names no events when it joins is subscribed to.
+    /// Compares the events to which a client is subscribed if it names none when it joins.
     fn subscriptions(&mut self, id: &str, old: &RoomSnapshot, new: &RoomSnapshot) {
         let (old, new) = (&old.default_subscriptions, &new.default_subscriptions);
         match (old.is_any(), new.is_any()) {
             (true, true) => {}
-            (true, false) => self.breaking(id, "joining no longer subscribes to everything"),
-            (false, true) => self.additive(id, "joining subscribes to everything"),
+            (true, false) => self.breaking(id, "joining no longer subscribes to all events"),
+            (false, true) => self.additive(id, "joining subscribes to all events"),
             (false, false) => {
                 let [old, new] = [old, new].map(|listed| listed.keys().collect::<BTreeSet<_>>());
                 for name in old.difference(&new) {
@@ -240,7 +241,7 @@ impl<'s> ContractComparison<'s> {
             usize::MAX => "any number".to_owned(),
             amount => amount.to_string(),
         };
-        let what = format!("{of}: {} now, was {}", say(new), say(old));
+        let what = format!("{of}: was {}, now {}", say(old), say(new));
         match new.cmp(&old) {
             std::cmp::Ordering::Less => self.breaking(subject, what),
             std::cmp::Ordering::Greater => self.additive(subject, what),
@@ -251,11 +252,11 @@ impl<'s> ContractComparison<'s> {
     fn history(&mut self, subject: &str, of: &str, old: Option<HistoryAmount>, new: Option<HistoryAmount>) {
         match (old, new) {
             (old, new) if old == new => {}
-            (None, _) => self.additive(subject, format!("{of} now, was none")),
-            (_, None) => self.breaking(subject, format!("no {of} any more")),
+            (None, _) => self.additive(subject, format!("{of}: was none, now some")),
+            (_, None) => self.breaking(subject, format!("{of}: now none")),
             (Some(HistoryAmount::Last(old)), Some(HistoryAmount::Last(new))) => self.amount(subject, of, old, new),
-            // How much the manager keeps is not known here.
-            _ => self.breaking(subject, format!("another amount of {of}")),
+            // The amount that the history manager keeps is unknown here.
+            _ => self.breaking(subject, format!("{of}: a different amount")),
         }
     }
 
@@ -278,7 +279,7 @@ impl<'s> ContractComparison<'s> {
         }
     }
 
-    /// The events that are others now, each once for all the rooms that have it.
+    /// Compares the events that have changed. Each is reported once for all rooms that have it.
     fn events(&mut self) {
         for pair in std::mem::take(&mut self.pairs) {
             let EventPair {
@@ -290,12 +291,17 @@ impl<'s> ContractComparison<'s> {
             } = pair;
             let rooms = pair.rooms.join(", ");
             let (old_schema, new_schema, verb, additive) = match direction {
-                Direction::Inbound => (old.inbound(), new.inbound(), "triggered", "what was accepted still is"),
+                Direction::Inbound => (
+                    old.inbound(),
+                    new.inbound(),
+                    "triggered",
+                    "all data that was accepted still is",
+                ),
                 Direction::Outbound => (
                     old.outbound(),
                     new.outbound(),
-                    "heard",
-                    "what is heard was possible before",
+                    "received",
+                    "all data was possible before",
                 ),
             };
             if direction == Direction::Outbound {

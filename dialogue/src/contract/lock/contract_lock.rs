@@ -1,6 +1,6 @@
-//! The contract as a lock file holds it: canonical text, and the snapshot that the text describes.
+//! The contract in the form of a lock file: canonical text, and the snapshot that the text describes.
 //!
-//! Reads and writes text. Files belong to the module of the check.
+//! Parses and formats text. Reading and writing files belongs to the module of the check.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::contract::model::{Contract, ContractError};
 use crate::contract::room_set::RoomSet;
 use crate::contract::snapshot::{Snapshot, VERSION};
 
-/// The contract of rooms as it is kept in a lock file: canonical text, the same on every machine.
+/// The contract of some rooms in the form of a lock file. Its canonical text is the same on every machine.
 #[derive(Debug, Clone)]
 pub struct Lock {
     text: String,
@@ -19,11 +19,11 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// What the lock file of these rooms should be.
+    /// The lock of these rooms as they are now.
     ///
     /// # Errors
     ///
-    /// [`ContractError`] when an event cannot be defined.
+    /// Returns a [`ContractError`] if an event cannot be defined.
     pub fn of<R: RoomSet>() -> Result<Self, ContractError> {
         Ok(Self::of_contract(&Contract::of(R::declarations(), &[])?))
     }
@@ -31,16 +31,17 @@ impl Lock {
     fn of_contract(contract: &Contract) -> Self {
         let snapshot = Snapshot::of(contract);
         let text = snapshot.text();
-        // Read back, so that numbers are what they are in a lock that was read from a file.
+        // Parsing the text again gives numbers the same form as in a lock that was read from a file.
         let snapshot = serde_json::from_str(&text).unwrap_or(snapshot);
         Self { text, snapshot }
     }
 
-    /// Reads the text of a lock file.
+    /// Parses the text of a lock file.
     ///
     /// # Errors
     ///
-    /// [`LockError::Syntax`] when it is none, [`LockError::Version`] when it is one of a later version of Dialogue.
+    /// Returns [`LockError::Syntax`] if the text isn't a lock file, and [`LockError::Version`] if it has another
+    /// version.
     pub fn parse(text: &str) -> Result<Self, LockError> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -56,7 +57,7 @@ impl Lock {
         })
     }
 
-    /// The fingerprint of the contract, which a server of these rooms alone tells its clients in `connected`.
+    /// The fingerprint of the contract. A server with exactly these rooms sends it to its clients in `connected`.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.snapshot.fingerprint
@@ -67,9 +68,10 @@ impl Lock {
         &self.text
     }
 
-    /// What has changed from this lock to a newer one, breaking changes first; nothing if clients cannot tell them apart.
+    /// The changes from this lock to a newer one, breaking changes first. The list is empty if clients cannot observe
+    /// a difference.
     ///
-    /// A change is additive only if it is proven that clients of the older contract get along with the newer one.
+    /// A change is additive only if Dialogue can prove that clients of the older contract keep working.
     #[must_use]
     pub fn changes_to(&self, newer: &Self) -> Vec<Change> {
         changes(&self.snapshot, &newer.snapshot)
@@ -83,15 +85,15 @@ impl fmt::Display for Lock {
     }
 }
 
-/// Why a text is not the lock of a contract.
+/// The reason why a text isn't the lock of a contract.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// It is not what Dialogue writes.
-    #[error("this is no lock file of Dialogue")]
+    /// Dialogue did not write this text.
+    #[error("this is not a lock file of Dialogue")]
     Syntax(#[from] serde_json::Error),
-    /// It is of a version that is not known here.
-    #[error("the lock file is of version {version}; this version of Dialogue reads up to {known}", known = VERSION)]
+    /// The file has a version that this version of Dialogue cannot read.
+    #[error("the lock file has version {version}, but this version of Dialogue only reads version {known}", known = VERSION)]
     Version {
         /// The file's version.
         version: u32,

@@ -1,9 +1,9 @@
-//! The difference of two texts, line by line, as people know it from version control.
+//! The difference between two texts, line by line, in the format that version control uses.
 
-/// Unchanged lines that are shown around changed ones.
+/// How many unchanged lines are shown around changed ones.
 const CONTEXT: usize = 3;
 
-/// The lines that went (`-`) and came (`+`), with a few that stayed around them.
+/// The removed (`-`) and added (`+`) lines, with a few unchanged lines around them.
 pub(super) fn lines(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let edits = edits(&old, &new);
@@ -28,14 +28,14 @@ pub(super) fn lines(old: &str, new: &str) -> String {
     text
 }
 
-/// Both texts in one, by a longest common subsequence of what lies between their equal ends.
+/// Both texts as one list of lines, by a longest common subsequence of the lines between their equal ends.
 fn edits<'t>(old: &[&'t str], new: &[&'t str]) -> Vec<(char, &'t str)> {
     let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
     let head = same(&mut old.iter().zip(new));
     let (rest_old, rest_new) = (&old[head..], &new[head..]);
     let tail = same(&mut rest_old.iter().rev().zip(rest_new.iter().rev()));
     let (a, b) = (&rest_old[..rest_old.len() - tail], &rest_new[..rest_new.len() - tail]);
-    // `common[i][j]`: how many lines a[i..] and b[j..] have in common at most.
+    // `common[i][j]` is the length of the longest common subsequence of `a[i..]` and `b[j..]`.
     let mut common = vec![vec![0_u32; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_shown_among_a_few_lines_that_did_not() {
+    fn shows_changed_lines_among_a_few_unchanged_ones() {
         let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12";
         let new = "1\n2\n3\n4\nfive\n6\n7\n8\n9\n10\n11\n12\n13";
         assert_eq!(
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_moved_are_not_all_replaced() {
+    fn moved_lines_are_not_all_replaced() {
         assert_eq!(lines("a\nb\nc", "b\nc\na"), "- a\n  b\n  c\n+ a\n");
         assert_eq!(lines("a", "a"), "");
     }

@@ -1,4 +1,5 @@
-//! The lock file: the contract written down, so that a change of it is noticed before clients notice it.
+//! The lock file: the contract in writing. A test compares it with the rooms, so that a change is noticed before it
+//! reaches clients.
 
 mod check;
 mod compare;

@@ -1,4 +1,4 @@
-//! The file and its test helper, on rooms that change.
+//! The lock file and its check, with rooms that change.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use super::{Change, Impact, Lock, LockError};
 use crate::contract::model::Contract;
 use crate::{EventDefinition, RoomSet};
 
-/// The rooms as clients know them.
+/// The rooms that clients know.
 mod before {
     use crate::prelude::*;
 
@@ -31,7 +31,7 @@ mod before {
     }
 }
 
-/// The same, documented in other words.
+/// The same rooms with other documentation.
 mod reworded {
     use super::before::Typing;
     use crate::prelude::*;
@@ -53,7 +53,7 @@ mod reworded {
     }
 }
 
-/// What clients of `before` need not notice.
+/// Changes that do not affect clients of `before`.
 mod more {
     use super::before::Typing;
     use crate::prelude::*;
@@ -84,7 +84,7 @@ mod more {
     }
 }
 
-/// What clients of `before` stumble over.
+/// Changes that break clients of `before`.
 mod less {
     use super::before::Typing;
     use crate::prelude::*;
@@ -124,7 +124,7 @@ fn changes<Old: RoomSet, New: RoomSet>() -> Vec<String> {
     changes.iter().map(Change::to_string).collect()
 }
 
-/// A file of this test alone.
+/// A file that only this test uses.
 fn file(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("dialogue-lock-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -132,7 +132,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[test]
-fn words_for_people_are_no_change() {
+fn texts_for_people_do_not_change_the_contract() {
     assert_eq!(changes::<before::Rooms, before::Rooms>(), [""; 0]);
     let [before, reworded] = [
         Lock::of::<before::Rooms>().unwrap(),
@@ -143,7 +143,7 @@ fn words_for_people_are_no_change() {
 }
 
 #[test]
-fn an_event_of_no_room_is_part_of_the_contract_where_a_room_takes_any() {
+fn an_open_room_adds_events_of_no_room_to_the_contract() {
     mod open {
         use crate::prelude::*;
         rooms! { pub(super) Rooms; pub(super) Open = "open" { events: *, default_subscriptions: * } }
@@ -163,41 +163,41 @@ fn an_event_of_no_room_is_part_of_the_contract_where_a_room_takes_any() {
 }
 
 #[test]
-fn what_clients_need_not_notice_is_additive() {
+fn harmless_changes_are_additive() {
     assert_eq!(
         changes::<before::Rooms, more::Rooms>(),
         [
-            "additive  chat: `user-joined` may be heard",
+            "additive  chat: clients may receive `user-joined`",
             "additive  chat: joining subscribes to `user-joined`",
-            "additive  chat: seats: 20 now, was 10",
-            "additive  project-*: rooms that a user may create: 6 now, was 5",
-            "additive  project-*: listed now",
+            "additive  chat: seats: was 10, now 20",
+            "additive  project-*: rooms that a user may create: was 5, now 6",
+            "additive  project-*: now listed",
             "additive  news: a new room",
-            "additive  message, triggered in chat, project-*: what was accepted still is",
-            "additive  message in chat, project-*: history: 60 now, was 50",
-            "additive  message, heard in chat, project-*: what is heard was possible before",
+            "additive  message, triggered in chat, project-*: all data that was accepted still is",
+            "additive  message in chat, project-*: history: was 50, now 60",
+            "additive  message, received in chat, project-*: all data was possible before",
         ]
     );
 }
 
 #[test]
-fn what_clients_stumble_over_is_breaking() {
+fn changes_that_break_clients_are_breaking() {
     assert_eq!(
         changes::<before::Rooms, less::Rooms>(),
         [
-            "BREAKING  chat: only the server may trigger `typing` now",
+            "BREAKING  chat: now only the server may trigger `typing`",
             "BREAKING  chat: joining no longer subscribes to `message`",
-            "BREAKING  chat: seats: 5 now, was 10",
-            "BREAKING  project-*: the room is gone",
-            "BREAKING  message/to, triggered in chat: is required now",
-            "BREAKING  message in chat: no history any more",
-            "additive  message, heard in chat: what is heard was possible before",
+            "BREAKING  chat: seats: was 10, now 5",
+            "BREAKING  project-*: the room was removed",
+            "BREAKING  message/to, triggered in chat: is now required",
+            "BREAKING  message in chat: history: now none",
+            "additive  message, received in chat: all data was possible before",
         ]
     );
 }
 
 #[test]
-fn what_is_undone_of_an_additive_change_is_breaking() {
+fn undoing_an_additive_change_is_breaking() {
     for change in Lock::of::<more::Rooms>()
         .unwrap()
         .changes_to(&Lock::of::<before::Rooms>().unwrap())
@@ -207,12 +207,12 @@ fn what_is_undone_of_an_additive_change_is_breaking() {
 }
 
 #[test]
-fn a_room_for_anything_minds_what_becomes_known() {
+fn an_event_that_becomes_known_is_breaking_in_an_open_room() {
     assert_eq!(
         changes::<open::Rooms, open::Known>(),
         [
-            "BREAKING  chat: `message` could have any payload here, and has a schema now",
-            "BREAKING  chat: `typing` could have any payload here, and has a schema now",
+            "BREAKING  chat: `message` could have any payload here, and now has a schema",
+            "BREAKING  chat: `typing` could have any payload here, and now has a schema",
             "additive  side: a new room",
         ]
     );
@@ -222,7 +222,7 @@ fn a_room_for_anything_minds_what_becomes_known() {
         "{closed:?}"
     );
     assert!(
-        closed.contains(&"BREAKING  chat: not every event may be heard any more".to_owned()),
+        closed.contains(&"BREAKING  chat: clients may now receive only the listed events".to_owned()),
         "{closed:?}"
     );
 }
@@ -237,7 +237,7 @@ fn a_lock_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_text_that_is_no_lock_is_told_from_one_of_a_later_version() {
+fn distinguishes_a_text_that_is_not_a_lock_from_a_later_version() {
     assert!(matches!(Lock::parse("{}"), Err(LockError::Syntax(_))));
     assert!(matches!(
         Lock::parse(r#"{ "version": 2, "more": [] }"#),
@@ -246,7 +246,7 @@ fn a_text_that_is_no_lock_is_told_from_one_of_a_later_version() {
 }
 
 #[test]
-fn a_missing_file_fails_until_it_is_asked_for() {
+fn a_missing_file_fails_until_update_writes_it() {
     let path = file("missing.json");
     let failure = check::<before::Rooms>(&path, None).unwrap_err();
     assert!(failure.contains("DIALOGUE_LOCK=update"), "{failure}");
@@ -256,19 +256,22 @@ fn a_missing_file_fails_until_it_is_asked_for() {
 }
 
 #[test]
-fn an_additive_change_is_written_by_update_and_a_breaking_one_by_break_alone() {
+fn update_writes_additive_changes_and_only_break_writes_breaking_ones() {
     let path = file("changing.json");
     let text = || std::fs::read_to_string(&path).unwrap();
     check::<before::Rooms>(&path, Some(Impact::Additive)).unwrap();
     let before = text();
 
     let failure = check::<more::Rooms>(&path, None).unwrap_err();
-    assert!(failure.contains("clients that know that get along"), "{failure}");
+    assert!(
+        failure.contains("clients that use that contract keep working"),
+        "{failure}"
+    );
     assert!(failure.contains("DIALOGUE_LOCK=update"), "{failure}");
     let failure = check::<less::Rooms>(&path, Some(Impact::Additive)).unwrap_err();
     assert!(failure.contains("the contract breaks clients"), "{failure}");
     assert!(
-        failure.contains("BREAKING  message/to, triggered in chat: is required now"),
+        failure.contains("BREAKING  message/to, triggered in chat: is now required"),
         "{failure}"
     );
     assert!(
@@ -285,7 +288,7 @@ fn an_additive_change_is_written_by_update_and_a_breaking_one_by_break_alone() {
 }
 
 #[test]
-fn a_file_with_the_line_ends_of_another_system_is_the_same() {
+fn a_file_with_other_line_ends_is_the_same() {
     let path = file("lines.json");
     let text = Lock::of::<before::Rooms>().unwrap().to_string();
     std::fs::write(&path, text.replace('\n', "\r\n")).unwrap();

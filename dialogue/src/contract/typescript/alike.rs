@@ -1,10 +1,10 @@
-//! Families whose ids TypeScript cannot tell from those of other rooms: a field of an id ends where the next part begins,
-//! but `${string}` in a template is any text.
+//! Families whose ids TypeScript cannot distinguish from the ids of other rooms. A field of an id ends where the next
+//! part starts, but `${string}` in a template matches any text.
 
 use crate::contract::model::ContractRoom;
 use crate::room::{IdPattern, Segment};
 
-/// Whether a family's template may take an id of another room. Rather too often than too rarely.
+/// Whether the template of a family may match an id of another room. In doubt, the answer is yes.
 pub(super) fn is_alike(family: &ContractRoom, other: &ContractRoom) -> bool {
     if std::ptr::eq(family, other) {
         return false;
@@ -23,7 +23,7 @@ pub(super) fn is_alike(family: &ContractRoom, other: &ContractRoom) -> bool {
     }
 }
 
-/// What every id of a family begins and ends with.
+/// The texts with which all ids of a family start and end.
 fn ends(segments: &[Segment]) -> (&'static str, &'static str) {
     let literal = |segment: Option<&Segment>| match segment {
         Some(Segment::Literal(text)) => text,

@@ -1,9 +1,9 @@
 //! Comments that editors show.
 
-/// Spaces per level.
+/// The number of spaces per level of indentation.
 pub(super) const INDENT: usize = 2;
 
-/// A TSDoc comment of a text and tags, with a line break after it; nothing if there is nothing to say.
+/// A TSDoc comment with a text and tags, followed by a line break. Empty if there is no text and no tag.
 pub(super) fn tsdoc(description: Option<&str>, tags: &[String], indent: usize) -> String {
     let space = " ".repeat(indent);
     let lines: Vec<String> = description
@@ -11,7 +11,7 @@ pub(super) fn tsdoc(description: Option<&str>, tags: &[String], indent: usize) -
         .flat_map(str::lines)
         .map(str::to_owned)
         .chain(tags.iter().cloned())
-        // What ends the comment may not stand in it.
+        // The text must not contain the end of the comment.
         .map(|line| line.replace("*/", "*\\/").trim_end().to_owned())
         .collect();
     match lines.as_slice() {
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_lines() {
+    fn keeps_line_breaks() {
         assert_eq!(
             tsdoc(Some("One.\n\nTwo."), &["@deprecated".to_owned()], 0),
             "/**\n * One.\n *\n * Two.\n * @deprecated\n */\n"

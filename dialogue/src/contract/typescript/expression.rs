@@ -1,15 +1,15 @@
-//! Expressions of TypeScript's types: names, literals, unions and intersections.
+//! Type expressions of TypeScript: names, literals, unions and intersections.
 //!
-//! Owns where parentheses go. Knows no JSON Schema.
+//! Adds parentheses where they are needed. Knows no JSON Schema.
 
 use serde_json::Value;
 
-/// A type by its name; `unknown` without one.
+/// The name of a type, or `unknown` without one.
 pub(super) fn reference(name: Option<&str>) -> &str {
     name.unwrap_or("unknown")
 }
 
-/// A property's name, quoted where it must be.
+/// The name of a property, quoted if necessary.
 pub(super) fn property_name(name: &str) -> String {
     let is_identifier = name
         .chars()
@@ -40,7 +40,7 @@ pub(super) fn literal(value: &Value) -> String {
     }
 }
 
-/// A type, and how tightly its operator binds.
+/// A type expression, and how tightly its operator binds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expression {
     pub(super) text: String,
@@ -62,12 +62,12 @@ impl Expression {
         }
     }
 
-    /// The text as an operand of what binds most tightly, such as `[]`.
+    /// The text as an operand of an operator that binds most tightly, such as `[]`.
     pub(super) fn as_operand(self) -> String {
         self.within(Binding::Atom)
     }
 
-    /// Within something that binds as tightly as this.
+    /// The text as an operand of an operator that binds as tightly as `binding`.
     fn within(self, binding: Binding) -> String {
         if self.binding < binding {
             format!("({})", self.text)

@@ -1,4 +1,5 @@
-//! The contract as a TypeScript module: the payload types and the rooms, within the declarations of the browser's client.
+//! The contract as a TypeScript module: the payload types and the rooms, inserted into the declarations of the
+//! browser's client.
 
 use std::fmt::Write;
 
@@ -19,7 +20,7 @@ pub(crate) fn typescript(contract: &Contract) -> String {
     format!("{before}{BEGIN}{}{END}{after}", rooms(contract))
 }
 
-/// What stands between the marks.
+/// The text between the marks.
 fn rooms(contract: &Contract) -> String {
     let types = PayloadTypes::of(contract, reserved());
     let mut text = String::new();
@@ -27,7 +28,7 @@ fn rooms(contract: &Contract) -> String {
         text += &declaration(name, schema);
         text.push('\n');
     }
-    text += "/** Every room, and what may be triggered and heard in it. */\n";
+    text += "/** All rooms, with the events that clients may trigger and receive in each. */\n";
     let is_alike = |room: &&ContractRoom| contract.rooms.iter().any(|other| alike::is_alike(room, other));
     let (alike, apart): (Vec<_>, Vec<_>) = contract.rooms.iter().partition(is_alike);
     let body =
@@ -35,7 +36,7 @@ fn rooms(contract: &Contract) -> String {
     if alike.is_empty() {
         return text + "export interface Rooms {\n" + &body(&apart) + "}\n";
     }
-    // Within one object, TypeScript would want the one's events to be the other's.
+    // Within one object type, TypeScript would require these rooms to have the same events.
     let objects = std::iter::once(body(&apart)).chain(alike.iter().map(|room| body(&[room])));
     let objects: Vec<String> = objects
         .filter(|body| !body.is_empty())
@@ -44,7 +45,7 @@ fn rooms(contract: &Contract) -> String {
     text + "export type Rooms = " + &objects.join(" & ") + ";\n"
 }
 
-/// A room by its key.
+/// A room as a member of `Rooms`.
 fn member(contract: &Contract, room: &ContractRoom, types: &PayloadTypes) -> String {
     let mut text = tsdoc(room.declaration.description, &[], INDENT);
     // Writing to a `String` cannot fail.
@@ -54,7 +55,7 @@ fn member(contract: &Contract, room: &ContractRoom, types: &PayloadTypes) -> Str
     text + "  };\n"
 }
 
-/// A room's key: its id, or a template for the ids of a family.
+/// The key of a room: its id, or a template for the ids of a family.
 fn key(room: &ContractRoom) -> String {
     match room.declaration.id {
         IdPattern::Fixed(id) => property_name(id),
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_refers_to_itself_whatever_it_is_called() {
+    fn a_type_refers_to_itself_whatever_its_name() {
         use crate::RoomSet;
 
         let module = odd::Rooms::typescript().unwrap();

@@ -1,16 +1,17 @@
-//! The declarations of the browser's client, and the names that they leave to no other type.
+//! The declarations of the browser's client, and the names that they use.
 
 use std::collections::BTreeSet;
 
-/// The client's own types, for rooms that are not known. It compiles as it stands.
+/// The client's own types, for unknown rooms. The file compiles as it is.
 pub(super) const BASE: &str = include_str!("../../../npm/client.d.ts");
 
-/// The marks in [`BASE`] between which the rooms stand.
+/// The marks in [`BASE`]. The rooms are inserted between them.
 pub(super) const BEGIN: &str = "// <rooms>\n";
 pub(super) const END: &str = "// </rooms>";
 
-/// Every name that the client's own types use, and `Record`, which the translation does: an event called `error` must not
-/// take `Error` from them. Their type parameters are their own business: an event may well be a `Message`.
+/// All names that the client's own types use, and `Record`, which the translation uses. An event called `error` must
+/// not take the name `Error` from them. The names of their type parameters are free, so an event may be called
+/// `Message`.
 pub(in super::super) fn reserved() -> impl Iterator<Item = String> {
     let code = BASE.lines().filter(|line| {
         let line = line.trim_start();
@@ -34,7 +35,7 @@ pub(in super::super) fn reserved() -> impl Iterator<Item = String> {
     used.into_iter().chain(["Record"]).map(str::to_owned)
 }
 
-/// The words of a line, each between what is before and after it.
+/// The words of a line, each with the text before and after it.
 fn words(line: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let mut at = 0;

@@ -1,9 +1,10 @@
-//! JSON Schema as TypeScript's types: what schemars makes of derived types, and what it may be extended with.
+//! The translation of JSON Schema into TypeScript types. It covers the schemas that schemars generates for derived
+//! types, and the keywords that users may add to them.
 //!
-//! A type here is what an editor should hold people to, not a validator: lengths, ranges, patterns and formats are the
-//! server's to check. An object without `additionalProperties` or with `false` is written without an index signature, so
-//! that a misspelt property is an error; any other has one. What has no counterpart (`not`, `if`, `contains`, references to
-//! the middle of a schema) is left out, which allows more: `unknown` in the end.
+//! A type helps people in an editor; it isn't a validator. The server checks lengths, ranges, patterns and formats. An
+//! object has an index signature unless `additionalProperties` is `false` or absent. Without one, a misspelt property
+//! is an error. Keywords with no counterpart (`not`, `if`, `contains`, references to the middle of a schema) are left
+//! out. The type then allows more, and at worst it is `unknown`.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use super::comment::{INDENT, tsdoc};
 use super::expression::{Expression, intersection, literal, property_name, reference, union};
 use crate::contract::reference::referred;
 
-/// Fixed lengths up to this are written as tuples; above it, as arrays.
+/// Arrays of a fixed length up to this become tuples. Longer ones stay arrays.
 const LONGEST_TUPLE: u64 = 16;
 
 /// `export type Name = …;` with its documentation.
@@ -51,7 +52,7 @@ fn expression(schema: &Value, indent: usize) -> Expression {
     intersection(parts)
 }
 
-/// What a schema says without its references and combinations.
+/// The type of a schema without its references and combinations.
 fn own(schema: &Map<String, Value>, indent: usize) -> Expression {
     let types: Vec<&str> = match schema.get("type") {
         Some(Value::String(only)) => vec![only],
@@ -68,7 +69,7 @@ fn own(schema: &Map<String, Value>, indent: usize) -> Expression {
     }))
 }
 
-/// Keywords that say something of objects alone. A schema without `type` is taken to be about objects if it has one.
+/// Keywords that apply only to objects. A schema without `type` describes objects if it has one of them.
 const OBJECT: [&str; 4] = [
     "properties",
     "patternProperties",
@@ -136,7 +137,7 @@ fn object(schema: &Map<String, Value>, indent: usize) -> Expression {
         .flatten()
         .map(|(name, schema)| (name.as_str(), schema))
         .chain(undeclared)
-        // Where a property must not be, it is not declared; nobody wants to read a list of what is not there.
+        // A property that must be absent is not declared. Nobody wants to read a list of absent properties.
         .filter(|(name, schema)| **schema != Value::Bool(false) || required.contains(name))
         .collect();
     let mut body = String::new();
@@ -170,14 +171,14 @@ fn object(schema: &Map<String, Value>, indent: usize) -> Expression {
             let keys = union(keys.iter().map(|key| Expression::atom(literal(key))));
             return Expression::atom(format!("{{ [key in {}]?: {} }}", keys.text, value.text));
         }
-        // TypeScript wants every property to be of the index signature's type.
+        // TypeScript requires every property to have the type of the index signature.
         let all = union(std::iter::once(value).chain(types));
         body += &format!("{space}[key: string]: {};\n", all.text);
     }
     Expression::atom(format!("{{\n{body}{}}}", " ".repeat(indent)))
 }
 
-/// The schemas of properties that are not declared by name; none where there are to be none.
+/// The schemas of properties that are not declared by name. Empty if such properties are forbidden.
 fn undeclared_properties(schema: &Map<String, Value>) -> Vec<&Value> {
     let patterns = schema
         .get("patternProperties")
@@ -192,7 +193,7 @@ fn undeclared_properties(schema: &Map<String, Value>) -> Vec<&Value> {
         .collect()
 }
 
-/// What a schema tells people: its description, and a tag if it is deprecated.
+/// The texts of a schema for people: its description, and a tag if it is deprecated.
 fn annotations(schema: &Value) -> (Option<&str>, Vec<String>) {
     let description = schema.get("description").and_then(Value::as_str);
     let mut tags = Vec::new();
@@ -202,7 +203,7 @@ fn annotations(schema: &Value) -> (Option<&str>, Vec<String>) {
     (description, tags)
 }
 
-/// What a property that may be left out means then. That it is `null`, as with every `Option`, need not be said.
+/// The default of an optional property. A default of `null`, as for every `Option`, is left out.
 fn default(schema: &Value) -> Option<&Value> {
     schema.get("default").filter(|default| !default.is_null())
 }
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_beside_a_reference_or_alternatives_holds_too() {
+    fn keywords_next_to_a_reference_or_alternatives_apply_too() {
         reads(
             json!({ "type": "object", "properties": { "own": { "type": "string" } }, "required": ["own"],
                     "oneOf": [{ "$ref": "#/$defs/A" }, { "$ref": "#/$defs/B" }] }),
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_are_optional_unless_required_and_quoted_where_they_must_be() {
+    fn properties_are_optional_unless_required_and_quoted_if_necessary() {
         reads(
             json!({ "type": "object", "required": ["a-b", "ghost"], "properties": {
                 "a-b": { "type": "string", "description": "Ends */ here." },

@@ -1,4 +1,4 @@
-//! Arrays: lengths, items by place, and items in general.
+//! Arrays: lengths, items at fixed places, and all other items.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ impl<'s> SchemaComparison<'s> {
         )?;
         let unique = |form: &Form<'_>| form.all("uniqueItems").any(|unique| *unique == Value::Bool(true));
         if unique(wide) && !unique(form) && most > 1 {
-            return Err(self.differs("items must be unique now", "items may be repeated now"));
+            return Err(self.differs("items must now be unique", "items may now be repeated"));
         }
         let places = form
             .parts
@@ -45,7 +45,7 @@ impl<'s> SchemaComparison<'s> {
     }
 }
 
-/// The most items that an array of this form has.
+/// The maximum number of items of an array with this form.
 pub(super) fn longest(form: &Form<'_>) -> u64 {
     let closed = form
         .parts
@@ -55,7 +55,7 @@ pub(super) fn longest(form: &Form<'_>) -> u64 {
     form.at_most("maxItems").min(closed.unwrap_or(u64::MAX))
 }
 
-/// The schemas of the item at a place, all of which hold.
+/// The schemas of the item at a place. The item satisfies all of them.
 pub(super) fn items<'s>(form: &Form<'s>, place: usize) -> Vec<&'s Value> {
     let items: Vec<_> = form.parts.iter().filter_map(|part| item(part, place)).collect();
     if items.is_empty() { vec![&ANYTHING] } else { items }

@@ -1,4 +1,7 @@
-//! One schema compared with another.
+//! The comparison of one schema with another.
+//!
+//! Owns the recursion: which pairs of schemas and forms are compared. The other files compare one type of value each,
+//! and return here for the values inside.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -13,20 +16,20 @@ use crate::contract::direction::Direction;
 use crate::contract::reference::references;
 use crate::schema::{EventSchema, walk};
 
-/// How many pairs of schemas are compared before it is given up. Far more than the largest of types takes.
+/// How many pairs of schemas are compared before the comparison gives up. Far more than the largest types need.
 const STEPS: u32 = 20_000;
 
-/// How deep in a payload schemas are compared. Types lie less deep, and recursive ones are met again before.
+/// How deep in a payload schemas are compared. Types are less deep, and recursive types repeat earlier.
 const DEEPEST: usize = 64;
 
-/// Whether clients who know the `old` schema get along with the `new` one.
+/// Whether clients that know the `old` schema keep working with the `new` one.
 pub(in super::super) fn compatible(direction: Direction, old: &Value, new: &Value) -> Proof {
     let (narrow, wide) = match direction {
         Direction::Inbound => (old, new),
         Direction::Outbound => (new, old),
     };
     if narrow != wide && (is_rebased(narrow) || is_rebased(wide)) {
-        return Err(Mismatch::here("a schema with an `$id` cannot be compared"));
+        return Err(Mismatch::here("schemas with an `$id` cannot be compared"));
     }
     SchemaComparison {
         direction,
@@ -40,26 +43,26 @@ pub(in super::super) fn compatible(direction: Direction, old: &Value, new: &Valu
     .within(&[narrow], &[wide])
 }
 
-/// Two documents that are compared.
+/// The comparison of two documents.
 pub(super) struct SchemaComparison<'s> {
     pub(super) direction: Direction,
     pub(super) narrow: &'s Value,
     pub(super) wide: &'s Value,
-    /// The wider document's, for validators of parts of it.
+    /// The definitions of the wider document, for validators of its parts.
     definitions: Value,
     steps: Cell<u32>,
-    /// The pairs that are being compared, and how deep in the payload.
+    /// The pairs that are being compared now, each with its depth in the payload.
     assumed: RefCell<HashMap<[Vec<usize>; 2], usize>>,
-    /// How deep in the payload the comparison is.
+    /// The current depth in the payload.
     level: Cell<usize>,
 }
 
 impl<'s> SchemaComparison<'s> {
-    /// Whether whatever satisfies all of `narrow` satisfies all of `wide`.
+    /// Whether every value that satisfies all of `narrow` also satisfies all of `wide`.
     fn within(&self, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
         let [narrow, wide] = [(self.narrow, narrow), (self.wide, wide)].map(|(root, schemas)| {
             let mut targets: Vec<_> = schemas.iter().map(|schema| target(root, schema)).collect();
-            // In one order and each once, so that the same pair is known again.
+            // Sorted and without duplicates, so that the same pair is recognised.
             targets.sort_by_key(|schema| address(schema));
             targets.dedup_by_key(|schema| address(schema));
             targets
@@ -72,12 +75,12 @@ impl<'s> SchemaComparison<'s> {
             return Ok(());
         }
         let Some(steps) = self.steps.get().checked_sub(1) else {
-            return Err(Mismatch::here("the schemas are too intricate to compare"));
+            return Err(Mismatch::here("the schemas are too complex to compare"));
         };
         self.steps.set(steps);
         let pair = [narrow, wide].map(|schemas| schemas.iter().map(|schema| address(schema)).collect());
         if let Some(&level) = self.assumed.borrow().get(&pair) {
-            // What a payload holds further down is smaller than the payload: an induction.
+            // A value inside of the payload is smaller than the payload, so this is a proof by induction.
             return if level < self.level.get() {
                 Ok(())
             } else {
@@ -90,11 +93,11 @@ impl<'s> SchemaComparison<'s> {
         proof
     }
 
-    /// The same one level down in the payload.
+    /// The same comparison, one level deeper in the payload.
     pub(super) fn below(&self, step: &str, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
         let level = self.level.get();
         if level == DEEPEST {
-            return Err(Mismatch::here("the schemas are too intricate to compare"));
+            return Err(Mismatch::here("the schemas are too complex to compare"));
         }
         self.level.set(level + 1);
         let proof = self.within(narrow, wide);
@@ -120,7 +123,7 @@ impl<'s> SchemaComparison<'s> {
     }
 
     fn forms_within(&self, narrow: &[&'s Value], wide: &[&'s Value]) -> Proof {
-        let too_many = || Mismatch::here("the schemas are too intricate to compare");
+        let too_many = || Mismatch::here("the schemas are too complex to compare");
         let wide_forms = forms(self.wide, wide).ok_or_else(too_many)?;
         for form in forms(self.narrow, narrow).ok_or_else(too_many)? {
             if let Some(values) = form.values() {
@@ -132,7 +135,7 @@ impl<'s> SchemaComparison<'s> {
                 match kind {
                     JsonType::Null => self.values_within([&Value::Null], wide)?,
                     JsonType::Boolean => self.values_within([&Value::Bool(false), &Value::Bool(true)], wide)?,
-                    // Numbers include them.
+                    // Numbers include integers.
                     JsonType::Integer if types.contains(&JsonType::Number) => {}
                     _ => self.form_within(&form, kind, &wide_forms)?,
                 }
@@ -151,13 +154,13 @@ impl<'s> SchemaComparison<'s> {
         }
     }
 
-    /// A validator of all of `wide`.
+    /// A validator for all of `wide`.
     pub(super) fn validator(&self, wide: &[&Value]) -> Option<EventSchema> {
         let parts: Vec<Value> = wide.iter().map(|schema| at_home(schema, self.wide)).collect();
         EventSchema::compile(json!({ "allOf": parts, "$defs": self.definitions })).ok()
     }
 
-    /// Whether the instances of one type that have this form have one of the wider forms.
+    /// Whether the instances of this form and type also have one of the wider forms.
     fn form_within(&self, form: &Form<'s>, kind: JsonType, wide: &[Form<'s>]) -> Proof {
         let mut mismatches = Vec::new();
         for candidate in wide {
@@ -169,7 +172,7 @@ impl<'s> SchemaComparison<'s> {
         Err(self.nearest(form, kind, mismatches))
     }
 
-    /// What to say of several alternatives that do not fit: why the one that was meant does not.
+    /// Chooses the mismatch to report if no alternative fits: the mismatch of the alternative that was probably meant.
     fn nearest(&self, form: &Form<'s>, kind: JsonType, mismatches: Vec<(&Form<'s>, Mismatch)>) -> Mismatch {
         let is_only = mismatches.len() == 1;
         let mut nearest: Option<((bool, bool, usize), Mismatch)> = None;
@@ -193,7 +196,7 @@ impl<'s> SchemaComparison<'s> {
             return Err(self.other_kind(kind.name()));
         }
         if wide.values().is_some() {
-            return Err(self.differs("only certain values are accepted now", "it may be another value now"));
+            return Err(self.differs("now only certain values are accepted", "other values are now possible"));
         }
         match kind {
             JsonType::Integer | JsonType::Number => self.numbers_fit(form, kind, wide)?,
@@ -204,16 +207,16 @@ impl<'s> SchemaComparison<'s> {
         }
         for part in &wide.parts {
             if let Some(keyword) = part.keys().find(|keyword| !is_understood(keyword)) {
-                return Err(Mismatch::here(&format!("what `{keyword}` says cannot be compared")));
+                return Err(Mismatch::here(&format!("`{keyword}` cannot be compared")));
             }
         }
         match wide.rivals.iter().find(|rival| !self.is_apart(form, kind, rival)) {
             None => Ok(()),
-            Some(_) => Err(Mismatch::here("two alternatives cannot be told apart")),
+            Some(_) => Err(Mismatch::here("two alternatives may both match")),
         }
     }
 
-    /// What is wrong, as clients meet it: who sends, or who hears.
+    /// A mismatch in the words for clients that send the data, or for clients that receive it.
     pub(super) fn differs(&self, sent: &str, received: &str) -> Mismatch {
         Mismatch::here(match self.direction {
             Direction::Inbound => sent,
@@ -225,19 +228,20 @@ impl<'s> SchemaComparison<'s> {
         Mismatch {
             other_kind: true,
             ..self.differs(
-                &format!("`{what}` is not accepted any more"),
-                &format!("may be `{what}` now"),
+                &format!("`{what}` is no longer accepted"),
+                &format!("may now be `{what}`"),
             )
         }
     }
 }
 
-/// Where a schema is, which tells it from others that read the same.
+/// The address of a schema. It distinguishes the schema from equal ones.
 fn address(schema: &Value) -> usize {
     std::ptr::from_ref(schema).addr()
 }
 
-/// What a schema refers to, if it does nothing else: so that a recursive type is met again as what it was.
+/// The target of a schema that consists only of a reference. A recursive type is then recognised when it appears
+/// again.
 fn target<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     schema
         .as_object()

@@ -1,4 +1,4 @@
-//! Whether two schemas have no instance in common: what keeps the alternatives of a `oneOf` apart.
+//! Whether two schemas have no instance in common. Only then can the alternatives of a `oneOf` not match together.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::object::{occurrences, properties, required, schemas};
 const PLACES: u64 = 16;
 
 impl<'s> SchemaComparison<'s> {
-    /// Whether no instance of this form and type satisfies the rival, a part of the wider document.
+    /// Whether no instance of this form and type satisfies `rival`, a part of the wider document.
     pub(super) fn is_apart(&self, form: &Form<'s>, kind: JsonType, rival: &'s Value) -> bool {
         forms(self.wide, &[rival])
             .is_some_and(|rivals| rivals.iter().all(|rival| self.are_apart(form, kind, rival, PLACES)))

@@ -1,4 +1,4 @@
-//! The wider document's schemas, as definitions that a validator of one part of it can refer to.
+//! The schemas of a document, as definitions to which a validator of one part can refer.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use crate::contract::reference::redirected;
 use crate::schema::walk;
 
-/// Where the wider schema is put among its own definitions.
+/// The name of the whole document among its own definitions.
 const ROOT: &str = "dialogue:root";
 
-/// Whether references in a document may lead elsewhere than they say.
+/// Whether a document contains keywords that change the meaning of references.
 pub(super) fn is_rebased(root: &Value) -> bool {
     walk::pointers(root)
         .iter()
@@ -18,7 +18,7 @@ pub(super) fn is_rebased(root: &Value) -> bool {
         .any(|schema| schema.get("$id").is_some() || schema.get("$dynamicRef").is_some())
 }
 
-/// The definitions of a document, itself among them.
+/// The definitions of a document, including the document itself.
 pub(super) fn definitions(root: &Value) -> Value {
     let mut definitions: Map<String, Value> = root
         .get("$defs")
@@ -35,7 +35,7 @@ pub(super) fn definitions(root: &Value) -> Value {
     Value::Object(definitions)
 }
 
-/// A part of a document, with references as they are among [`definitions`].
+/// A part of a document, with references that lead to [`definitions`].
 pub(super) fn at_home(schema: &Value, root: &Value) -> Value {
     let names: BTreeMap<String, String> = root
         .get("$defs")

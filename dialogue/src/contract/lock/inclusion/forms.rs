@@ -1,24 +1,24 @@
-//! A schema's alternatives written out: references followed, combinations multiplied out.
+//! The alternatives of a schema, written out: references are followed, and combinations are multiplied out.
 
 use serde_json::{Map, Value};
 
 use crate::schema::walk;
 
-/// A schema that anything satisfies, where one is not written down.
+/// A schema that accepts any value. It stands in for a schema that is absent.
 pub(super) static ANYTHING: Value = Value::Bool(true);
 
-/// More alternatives than this count as too many to compare.
+/// The maximum number of alternatives that are compared.
 const MOST: usize = 256;
 
-/// How many references and combinations may lie within each other before a property or an item does.
+/// How deeply references and combinations may be nested before a property or an item follows.
 const DEEPEST: usize = 64;
 
-/// Keywords that all hold for an instance: one way to satisfy a schema. Their `$ref`, `allOf`, `anyOf` and `oneOf` are
-/// written out and are not to be looked at again.
+/// A set of keywords that all apply to an instance: one way to satisfy a schema. Their `$ref`, `allOf`, `anyOf` and
+/// `oneOf` are already written out, so ignore these.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Form<'s> {
     pub(super) parts: Vec<&'s Map<String, Value>>,
-    /// The alternatives of each `oneOf` that were not taken: none of them may hold.
+    /// The other alternatives of each `oneOf`. None of them may match.
     pub(super) rivals: Vec<&'s Value>,
 }
 
@@ -30,7 +30,7 @@ impl<'s> Form<'s> {
         both
     }
 
-    /// A keyword's values in those parts that have it.
+    /// The values of a keyword in all parts that have it.
     pub(super) fn all(&self, keyword: &str) -> impl Iterator<Item = &'s Value> {
         self.parts.iter().filter_map(move |part| part.get(keyword))
     }
@@ -53,7 +53,7 @@ impl<'s> Form<'s> {
             .collect()
     }
 
-    /// The instances, where they are listed.
+    /// The instances, if the schema lists them.
     pub(super) fn values(&self) -> Option<Vec<&'s Value>> {
         let listed = |part: &&'s Map<String, Value>| match (part.get("const"), part.get("enum")) {
             (Some(constant), _) => Some(vec![constant]),
@@ -64,7 +64,7 @@ impl<'s> Form<'s> {
     }
 }
 
-/// Adds each once: a recursive type would have more parts with each level, all of them the same.
+/// Adds each part once. Otherwise a recursive type would collect the same parts again at each level.
 fn add_new<'s, T>(own: &mut Vec<&'s T>, others: &[&'s T]) {
     for &other in others {
         if !own.iter().any(|own| std::ptr::eq(*own, other)) {
@@ -73,7 +73,7 @@ fn add_new<'s, T>(own: &mut Vec<&'s T>, others: &[&'s T]) {
     }
 }
 
-/// A type of JSON, whole numbers apart.
+/// A type of JSON value. Integers are a type of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JsonType {
     Null,
@@ -85,7 +85,7 @@ pub(super) enum JsonType {
     Object,
 }
 
-/// Whole numbers are numbers, too, so that a schema that allows both has the instances of both.
+/// Integers are numbers too, so a schema that allows both has the instances of both.
 const JSON_TYPES: [JsonType; 7] = [
     JsonType::Null,
     JsonType::Boolean,
@@ -115,13 +115,13 @@ impl JsonType {
             || (self == Self::Integer && walk::has_type(schema, "number"))
     }
 
-    /// Whether an instance can be of both.
+    /// Whether a value can have both types.
     pub(super) fn meets(self, other: Self) -> bool {
         let number = |kind: Self| matches!(kind, Self::Integer | Self::Number);
         self == other || (number(self) && number(other))
     }
 
-    /// The type of a value; every number counts as `Number`.
+    /// The type of a value. Every number counts as `Number`.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -134,8 +134,8 @@ impl JsonType {
     }
 }
 
-/// Every form of what satisfies all of `schemas`, which are part of the document `root`. `None` if there are too many, or
-/// a reference leads nowhere.
+/// All forms of the values that satisfy all of `schemas`, which are parts of the document `root`. `None` if there are
+/// too many, or if a reference leads nowhere.
 pub(super) fn forms<'s>(root: &'s Value, schemas: &[&'s Value]) -> Option<Vec<Form<'s>>> {
     schemas.iter().try_fold(vec![Form::default()], |forms, schema| {
         multiplied(&forms, &expanded(root, schema, DEEPEST)?)

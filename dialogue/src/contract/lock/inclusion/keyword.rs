@@ -1,6 +1,6 @@
 //! The keywords that the comparison knows.
 
-/// Whether a keyword is one that is compared, or that says nothing of instances.
+/// Whether the comparison covers a keyword, or the keyword does not restrict instances.
 pub(super) fn is_understood(keyword: &str) -> bool {
     const COMPARED: [&str; 29] = [
         "$ref",

@@ -1,5 +1,5 @@
-//! The law of the comparison, on schemas and changes at random: after an additive change, what was said is still
-//! accepted, and what is heard was possible before.
+//! The law of the comparison, checked with random schemas and changes. After an additive change, the server still
+//! accepts data that it accepted before, and it sends no data that was impossible before.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,12 +12,12 @@ use super::compatible;
 use crate::contract::direction::Direction;
 use crate::schema::{EventSchema, walk};
 
-/// Random numbers that a seed repeats.
+/// Random numbers. The same seed gives the same numbers.
 struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
-        // xorshift64*.
+        // The algorithm is xorshift64*.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -112,7 +112,7 @@ fn any_object(dice: &mut Dice, depth: usize) -> Value {
     object
 }
 
-/// A schema with one thing changed somewhere.
+/// A copy of a schema with one change.
 fn mutated(dice: &mut Dice, schema: &Value) -> Value {
     let mut changed = schema.clone();
     let places = walk::pointers(schema);
@@ -160,12 +160,12 @@ fn mutated(dice: &mut Dice, schema: &Value) -> Value {
     changed
 }
 
-/// Makes what may satisfy a schema, with no properties but those that it declares.
+/// Makes values that may satisfy a schema, with only the properties that the schema declares.
 struct Maker<'s> {
     root: &'s Value,
     validators: RefCell<HashMap<String, EventSchema>>,
-    /// Whether what was made last is not what was meant: an alternative that was chosen does not hold. It may be valid all
-    /// the same by another, to which its properties are undeclared.
+    /// Whether the last value isn't the intended one, because it does not satisfy an alternative that was chosen. The
+    /// value may still be valid by another alternative, which does not declare its properties.
     missed: Cell<bool>,
 }
 
@@ -184,7 +184,7 @@ impl<'s> Maker<'s> {
         (!self.missed.get()).then_some(made)
     }
 
-    /// Whether it satisfies a part of the schema.
+    /// Whether a value satisfies a part of the schema.
     fn satisfies(&self, data: &Value, part: &Value) -> bool {
         let mut validators = self.validators.borrow_mut();
         let validator = validators
@@ -302,7 +302,7 @@ impl<'s> Maker<'s> {
             .unwrap()
     }
 
-    /// Two parts in one, if they do not contradict each other.
+    /// Joins two parts, if they do not contradict each other.
     fn together(&self, one: Value, other: Value) -> Value {
         match (one, other) {
             (Value::Object(mut one), Value::Object(other)) => {
@@ -339,7 +339,7 @@ fn document(dice: &mut Dice) -> Value {
 }
 
 #[test]
-fn what_was_said_is_accepted_and_what_is_heard_was_possible_after_an_additive_change() {
+fn an_additive_change_breaks_neither_senders_nor_receivers() {
     let (additive, breaking, tried) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let config = Config {
         failure_persistence: None,

@@ -1,11 +1,11 @@
-//! Counts: how many characters, items or properties there may be.
+//! Limits of counts: how many characters, items or properties a value may have.
 
 use super::comparison::SchemaComparison;
 use super::forms::Form;
 use super::mismatch::Proof;
 
 impl SchemaComparison<'_> {
-    /// Whether a count, such as a length, is within the wider limits.
+    /// Whether the limits of a count lie within the wider ones.
     pub(super) fn counts_fit(&self, of: &str, limits: [&str; 2], form: &Form<'_>, wide: &Form<'_>) -> Proof {
         let [least, most] = limits;
         self.limits_fit(
@@ -18,8 +18,8 @@ impl SchemaComparison<'_> {
     pub(super) fn limits_fit(&self, of: &str, [least, most]: [u64; 2], [wide_least, wide_most]: [u64; 2]) -> Proof {
         if least < wide_least {
             return Err(self.differs(
-                &format!("needs {wide_least} {of} now, was {least}"),
-                &format!("may have as few as {least} {of} now, was {wide_least}"),
+                &format!("now needs {wide_least} {of}, was {least}"),
+                &format!("may now have as few as {least} {of}, was {wide_least}"),
             ));
         }
         if most > wide_most {
@@ -28,8 +28,8 @@ impl SchemaComparison<'_> {
                 most => most.to_string(),
             };
             return Err(self.differs(
-                &format!("may have only {wide_most} {of} now, was {most}"),
-                &format!("may have {most} {of} now, was {wide_most}"),
+                &format!("may now have only {wide_most} {of}, was {most}"),
+                &format!("may now have {most} {of}, was {wide_most}"),
             ));
         }
         Ok(())

@@ -1,12 +1,12 @@
-//! Why one schema does not lie within another.
+//! The reason why one schema does not lie within another.
 
-/// Why one schema is not within another, as far as can be told.
+/// The reason why one schema does not lie within another, or cannot be proven to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Mismatch {
-    /// Where in the payload: a JSON Pointer, with `*` for any item or key.
+    /// The place in the payload: a JSON Pointer, with `*` for any item or key.
     pub(in super::super) at: String,
     pub(in super::super) why: String,
-    /// Whether it only says that the two are of different kinds, as the alternatives of an enum are.
+    /// Whether the two schemas merely describe different kinds of values, as the alternatives of an enum do.
     pub(super) other_kind: bool,
 }
 

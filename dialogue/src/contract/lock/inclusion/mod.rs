@@ -1,12 +1,13 @@
-//! Whether every instance of one schema is an instance of another: what makes a change additive.
+//! Whether every instance of one schema is an instance of another. If it is, a change is additive.
 //!
-//! For what clients send, the old schema must be within the new one; for what they hear, the new one within the old. The
-//! answer is yes only where it is proven. Keywords that are not understood here prove nothing, unless both schemas are the
-//! same.
+//! For data that clients send, the old schema must lie within the new one. For data that they receive, the new schema
+//! must lie within the old one. The comparison says yes only if it can prove it. A keyword that it does not understand
+//! proves nothing, unless both schemas are the same.
 //!
-//! One thing is assumed of the narrower side: its instances have no properties but those that it declares, by name, by
-//! pattern or by an `additionalProperties` that is written down. That is how typed clients write, and how the server does. In
-//! return, a property that was declared must stay so, lest what was read, or was to be heard, is passed over in silence.
+//! The comparison makes one assumption about the narrower schema: an instance has no properties except those that the
+//! schema declares by name, by a pattern, or by an explicit `additionalProperties`. Typed clients and the server write
+//! such data. In return, the wider schema must still declare every declared property. Otherwise a property that one
+//! side sends would be ignored without notice.
 
 mod array;
 mod comparison;

@@ -11,8 +11,8 @@ use super::mismatch::Proof;
 impl<'s> SchemaComparison<'s> {
     pub(super) fn numbers_fit(&self, form: &Form<'s>, kind: JsonType, wide: &Form<'s>) -> Proof {
         for (inclusive, exclusive, outwards, name) in [
-            ("minimum", "exclusiveMinimum", Ordering::Less, "least"),
-            ("maximum", "exclusiveMaximum", Ordering::Greater, "most"),
+            ("minimum", "exclusiveMinimum", Ordering::Less, "minimum"),
+            ("maximum", "exclusiveMaximum", Ordering::Greater, "maximum"),
         ] {
             let own = strictest(form, inclusive, exclusive, outwards);
             let Some(wanted) = strictest(wide, inclusive, exclusive, outwards) else {
@@ -21,8 +21,8 @@ impl<'s> SchemaComparison<'s> {
             if own.is_none_or(|own| own.order(wanted, outwards) == Ordering::Less) {
                 let was = own.map_or("none".to_owned(), |own| own.limit.to_string());
                 return Err(self.differs(
-                    &format!("the {name} is {} now, was {was}", wanted.limit),
-                    &format!("the {name} is {was} now, was {}", wanted.limit),
+                    &format!("the {name} is now {}, was {was}", wanted.limit),
+                    &format!("the {name} is now {was}, was {}", wanted.limit),
                 ));
             }
         }
@@ -30,8 +30,8 @@ impl<'s> SchemaComparison<'s> {
             let whole = kind == JsonType::Integer && exact(multiple) == exact(&Value::from(1));
             if !whole && !form.all("multipleOf").any(|own| own == multiple) {
                 return Err(self.differs(
-                    &format!("must be a multiple of {multiple} now"),
-                    &format!("need not be a multiple of {multiple} any more"),
+                    &format!("must now be a multiple of {multiple}"),
+                    &format!("no longer has to be a multiple of {multiple}"),
                 ));
             }
         }
@@ -39,7 +39,7 @@ impl<'s> SchemaComparison<'s> {
     }
 }
 
-/// A limit on one side.
+/// A lower or upper limit.
 #[derive(Clone, Copy)]
 struct Limit<'s> {
     limit: &'s Value,
@@ -47,7 +47,8 @@ struct Limit<'s> {
 }
 
 impl Limit<'_> {
-    /// `Less` if this allows more than the other. `outwards` is where a limit moves to allow more.
+    /// `Less` if this limit allows more than the other. `outwards` is the direction in which a limit moves to allow
+    /// more.
     fn order(self, other: Self, outwards: Ordering) -> Ordering {
         let distance = exact(self.limit).partial_cmp(&exact(other.limit));
         match distance {
@@ -72,7 +73,7 @@ fn strictest<'s>(form: &Form<'s>, inclusive: &str, exclusive: &str, outwards: Or
         .max_by(|one, other| one.order(*other, outwards))
 }
 
-/// A number so that numbers of all kinds compare without rounding: the whole part below it, and the rest.
+/// A number in a form in which all kinds of numbers compare without rounding: the whole part below it, and the rest.
 fn exact(number: &Value) -> (i128, f64) {
     if let Some(number) = number.as_i64() {
         return (number.into(), 0.0);
@@ -81,7 +82,8 @@ fn exact(number: &Value) -> (i128, f64) {
         return (number.into(), 0.0);
     }
     let number = number.as_f64().unwrap_or(f64::NAN);
-    // Beyond that, a conversion would stop at the limits of the type; nothing else is there to be compared with.
+    // Beyond this, a conversion would stop at the limits of the type. No 64-bit integer is that large, so only floats
+    // are compared there.
     const FAR: f64 = 1e37;
     if number.abs() < FAR {
         (number.floor() as i128, number - number.floor())

@@ -1,4 +1,4 @@
-//! Objects: which properties there are, may be, and must be.
+//! Objects: which properties they may have and must have.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +32,8 @@ impl<'s> SchemaComparison<'s> {
         )
     }
 
-    /// Whether the properties that are there fit, whatever is missing: the tag of a variant is there, and the fields that
-    /// others have are not.
+    /// Whether the properties that are present fit, even if others are missing. For a variant, the tag is present, and
+    /// the fields of other variants are not.
     pub(super) fn present_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         self.declared_fit(form, wide)?;
         wide.parts.iter().try_for_each(|part| self.undeclared_fit(form, part))
@@ -44,14 +44,14 @@ impl<'s> SchemaComparison<'s> {
         match required(wide).into_iter().find(|name| !own.contains(name)) {
             None => Ok(()),
             Some(name) => {
-                let mut missing = self.differs("is required now", "may be absent now");
+                let mut missing = self.differs("is now required", "may now be absent");
                 missing.at = format!("/{}", step(name));
                 Err(missing)
             }
         }
     }
 
-    /// Whether the properties that the wider form declares have values that it allows, and mean the same when absent.
+    /// Whether the properties that the wider form declares have values that it allows, and have the same default.
     fn declared_fit(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let own = required(form);
         for name in declared(wide) {
@@ -63,9 +63,8 @@ impl<'s> SchemaComparison<'s> {
             if self.direction == Direction::Inbound && !had.is_empty() && !own.contains(name) {
                 let [before, now] = [had, wanted].map(|schemas| default(&schemas).cloned());
                 if before != now {
-                    let say = |default: Option<Value>| default.map_or("nothing".to_owned(), |value| value.to_string());
-                    let mut changed =
-                        Mismatch::here(&format!("left out, it means {} now, was {}", say(now), say(before)));
+                    let say = |default: Option<Value>| default.map_or("none".to_owned(), |value| value.to_string());
+                    let mut changed = Mismatch::here(&format!("its default is now {}, was {}", say(now), say(before)));
                     changed.at = format!("/{}", step(name));
                     return Err(changed);
                 }
@@ -74,7 +73,7 @@ impl<'s> SchemaComparison<'s> {
         Ok(())
     }
 
-    /// Whether what the old schema declares is still declared by the new one.
+    /// Whether the new schema still declares all properties that the old one declares.
     fn declarations_kept(&self, form: &Form<'s>, wide: &Form<'s>) -> Proof {
         let (old, new) = match self.direction {
             Direction::Inbound => (form, wide),
@@ -84,7 +83,7 @@ impl<'s> SchemaComparison<'s> {
             return Ok(());
         }
         if !undeclared(old).is_empty() {
-            let mut gone = self.differs("is not read any more", "is not sent any more");
+            let mut gone = self.differs("is no longer read", "is no longer sent");
             gone.at = "/*".to_owned();
             return Err(gone);
         }
@@ -93,7 +92,7 @@ impl<'s> SchemaComparison<'s> {
         match declared(old).iter().filter(possible).find(|name| !new.contains(*name)) {
             None => Ok(()),
             Some(name) => {
-                let mut gone = self.differs("is not read any more", "is not sent any more");
+                let mut gone = self.differs("is no longer read", "is no longer sent");
                 gone.at = format!("/{}", step(name));
                 Err(gone)
             }
@@ -141,7 +140,7 @@ impl<'s> SchemaComparison<'s> {
     fn unevaluated_fit(&self, part: &Map<String, Value>) -> Proof {
         match part.get("unevaluatedProperties") {
             None | Some(Value::Bool(true)) => Ok(()),
-            Some(_) => Err(Mismatch::here("what `unevaluatedProperties` says cannot be compared")),
+            Some(_) => Err(Mismatch::here("`unevaluatedProperties` cannot be compared")),
         }
     }
 
@@ -149,31 +148,31 @@ impl<'s> SchemaComparison<'s> {
         let has_others = !undeclared(form).is_empty();
         for wanted in wide.all("propertyNames") {
             let validator = EventSchema::compile(wanted.clone())
-                .map_err(|_| Mismatch::here("a schema of names cannot be compared"))?;
+                .map_err(|_| Mismatch::here("`propertyNames` cannot be compared"))?;
             if let Some(name) = names(form)
                 .into_iter()
                 .find(|name| validator.check(&json!(name)).is_err())
             {
-                let mut refused = self.differs("is not accepted any more", "may be there now");
+                let mut refused = self.differs("is no longer accepted", "may now be present");
                 refused.at = format!("/{}", step(name));
                 return Err(refused);
             }
             let own: Vec<&Value> = form.all("propertyNames").collect();
             if has_others && self.below("*", &own, &[wanted]).is_err() {
-                return Err(self.differs("not every key is accepted any more", "there may be other keys now"));
+                return Err(self.differs("some keys are no longer accepted", "other keys are now possible"));
             }
         }
         Ok(())
     }
 }
 
-/// Where properties that are not declared by name come from.
+/// A schema of properties that are not declared by name, with the pattern of their names.
 struct PropertySource<'s> {
     pattern: Option<&'s str>,
     schema: &'s Value,
 }
 
-/// The schemas of properties that are not declared by name; none if there are no such properties.
+/// The schemas of properties that are not declared by name. Empty if there are no such properties.
 fn undeclared<'s>(form: &Form<'s>) -> Vec<PropertySource<'s>> {
     let mut sources = Vec::new();
     for part in &form.parts {
@@ -191,7 +190,8 @@ fn undeclared<'s>(form: &Form<'s>) -> Vec<PropertySource<'s>> {
     sources
 }
 
-/// The schemas that a property may have the value of, in one way or another; none if it cannot be there.
+/// The possible schemas of a property's value, each as a list of schemas that all apply. Empty if the property cannot
+/// be present.
 pub(super) fn occurrences<'s>(form: &Form<'s>, name: &str) -> Vec<Vec<&'s Value>> {
     let own = properties(form, name);
     if own.contains(&&Value::Bool(false)) {
@@ -206,14 +206,14 @@ pub(super) fn occurrences<'s>(form: &Form<'s>, name: &str) -> Vec<Vec<&'s Value>
     undeclared(form).iter().map(|source| vec![source.schema]).collect()
 }
 
-/// The schemas that the parts have for a property.
+/// The schemas of a property in all parts of a form.
 pub(super) fn properties<'s>(form: &Form<'s>, name: &str) -> Vec<&'s Value> {
     form.all("properties")
         .filter_map(|properties| properties.get(name))
         .collect()
 }
 
-/// The names of properties that are declared.
+/// The names of the declared properties.
 fn declared<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
     form.parts
         .iter()
@@ -221,7 +221,7 @@ fn declared<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
         .collect()
 }
 
-/// The names that are required.
+/// The names of the required properties.
 pub(super) fn required<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
     form.all("required")
         .filter_map(Value::as_array)
@@ -230,12 +230,12 @@ pub(super) fn required<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
         .collect()
 }
 
-/// Every property that is known by name.
+/// The names of all properties that are declared or required.
 fn names<'s>(form: &Form<'s>) -> BTreeSet<&'s str> {
     declared(form).into_iter().chain(required(form)).collect()
 }
 
-/// What a property that is left out means. That `null` is said or not is no difference.
+/// The default of a property. A default of `null` counts as no default.
 fn default<'s>(schemas: &[&'s Value]) -> Option<&'s Value> {
     schemas
         .iter()
@@ -254,9 +254,9 @@ pub(super) fn schemas<'s>(
         .map(|(name, schema)| (name.as_str(), schema))
 }
 
-/// Whether a text matches a pattern of the dialect that schemas are enforced with.
+/// Whether a text matches a pattern, in the dialect with which schemas are enforced.
 fn matches(pattern: &str, text: &str) -> bool {
-    // What does not compile could match anything; it is not among enforced schemas.
+    // A pattern that does not compile could match anything. Enforced schemas contain no such pattern.
     EventSchema::compile(json!({ "pattern": pattern })).map_or(true, |schema| schema.check(&text.into()).is_ok())
 }
 

@@ -1,4 +1,4 @@
-//! Texts: lengths, patterns and formats.
+//! Strings: lengths, patterns and formats.
 
 use serde_json::Value;
 
@@ -12,16 +12,16 @@ impl<'s> SchemaComparison<'s> {
         for pattern in wide.all("pattern") {
             if !form.all("pattern").any(|own| own == pattern) {
                 return Err(self.differs(
-                    &format!("must match {pattern} now"),
-                    &format!("need not match {pattern} any more"),
+                    &format!("must now match {pattern}"),
+                    &format!("no longer has to match {pattern}"),
                 ));
             }
         }
         for format in wide.all("format").filter(|format| !is_remark(format)) {
             if !form.all("format").any(|own| own == format) {
                 return Err(self.differs(
-                    &format!("must be of the format {format} now"),
-                    &format!("need not be of the format {format} any more"),
+                    &format!("must now have the format {format}"),
+                    &format!("no longer has to have the format {format}"),
                 ));
             }
         }
@@ -29,7 +29,7 @@ impl<'s> SchemaComparison<'s> {
     }
 }
 
-/// Formats that name a Rust type; validators ignore them.
+/// Whether a format names a Rust type. Validators ignore such formats.
 fn is_remark(format: &Value) -> bool {
     const REMARKS: [&str; 16] = [
         "int8", "int16", "int32", "int64", "int128", "int", "uint8", "uint16", "uint32", "uint64", "uint128", "uint",
