@@ -1,6 +1,8 @@
-//! The names that a type asks its deserializer for: fields and variants, with the aliases that no schema mentions.
+//! The names that a type accepts: the fields and variants for which it asks its deserializer. They include aliases,
+//! which no schema mentions.
 //!
-//! What serde reads through its own buffer (below a `flatten`, in untagged and internally tagged enums) is not heard.
+//! Names that serde reads through its own buffer (below a `flatten`, in untagged and internally tagged enums) cannot
+//! be observed.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,10 +14,10 @@ use serde_json::Value;
 
 type NameSet = RefCell<BTreeSet<&'static str>>;
 
-/// The names of the fields and variants that `E` asks for when it reads `data`.
+/// The names of the fields and variants for which `E` asks when it reads `data`.
 pub(super) fn accepted_names<E: DeserializeOwned>(data: &Value) -> BTreeSet<&'static str> {
     let names = NameSet::default();
-    // Whether it can read the data is not the question.
+    // Only the names matter, so it makes no difference whether `E` can read the data.
     let _ = E::deserialize(NameRecorder {
         inner: data,
         names: &names,
@@ -23,7 +25,7 @@ pub(super) fn accepted_names<E: DeserializeOwned>(data: &Value) -> BTreeSet<&'st
     names.into_inner()
 }
 
-/// One of serde's many parties to reading a value, with an ear on what it is asked for.
+/// A wrapper around any of serde's traits for reading. It records the names for which it is asked.
 struct NameRecorder<'n, T> {
     inner: T,
     names: &'n NameSet,
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn hears_fields_variants_and_aliases_at_every_depth() {
+    fn records_fields_variants_and_aliases_at_every_depth() {
         let names = accepted_names::<Outer>(&json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } }));
         assert_eq!(
             names.into_iter().collect::<Vec<_>>(),

@@ -1,57 +1,60 @@
-//! Compiles schemas into validators, or says why that is impossible.
+//! The compiler from schemas to validators, and the reasons why a schema cannot be enforced.
 
 use serde_json::Value;
 
-/// Why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments (`#/properties/id`).
+/// The reason why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments
+/// (`#/properties/id`).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// It is not a JSON Schema that compiles: malformed, with a reference that leads outside, or with a pattern that
-    /// needs backtracking.
-    #[error("the schema does not compile: at `#{at}`: {reason}")]
+    /// The schema does not compile. It is malformed, contains a reference that leads outside, or contains a pattern
+    /// that needs backtracking.
+    #[error("the schema does not compile at `#{at}`: {reason}")]
     Invalid {
         /// Where in the schema.
         at: String,
-        /// What the compiler says.
+        /// The message of the compiler.
         reason: String,
     },
-    /// It has an integer of 128 bits, which JSON numbers do not carry through the parsers of clients or of this server.
+    /// The schema has an integer of 128 bits. JSON parsers, both in clients and in this server, lose such numbers.
     #[error("the schema has a 128-bit integer at `#{at}`: use 64 bits or a string")]
     Integer128 {
         /// Where in the schema.
         at: String,
     },
-    /// It has a map with integer keys in a place where serde cannot read them: below a `flatten`, or in an untagged or
-    /// internally tagged enum, serde sees keys as strings and does not parse them.
-    #[error("the type cannot read the integer keys of the map at `#{at}`: use string keys, or another enum tagging")]
+    /// The schema has a map with integer keys in a place where serde cannot read them. Below a `flatten`, or in an
+    /// untagged or internally tagged enum, serde sees keys as strings and does not parse them.
+    #[error("the type cannot read the integer keys of the map at `#{at}`: use string keys or another enum tagging")]
     IntegerKeys {
         /// Where in the schema.
         at: String,
     },
-    /// The type refuses data that its schema accepts, or makes of it what its schema does not allow, so that what is
-    /// published would not be what is enforced.
-    #[error("the type disagrees with its schema at `#{at}` about `{data}`: {reason}; say it in `#[schemars(…)]`")]
+    /// The type refuses data that its schema accepts, or writes data that its schema does not allow. The published
+    /// schema would therefore not be the enforced one.
+    #[error(
+        "the type and its schema disagree at `#{at}` about `{data}`: {reason}; describe this rule with `#[schemars(…)]`"
+    )]
     Disagreement {
         /// Where in the schema.
         at: String,
-        /// A payload, as JSON, that shows it.
+        /// A payload, as JSON, that shows the disagreement.
         data: String,
-        /// What the type says of the data, or the schema of what the type made of it.
+        /// The type's error about the data, or the schema's violations of the data that the type wrote.
         reason: String,
     },
 }
 
-/// The validator of a schema.
+/// Compiles a schema into a validator.
 pub(super) fn compile(schema: &Value) -> Result<jsonschema::Validator, SchemaError> {
     options().build(schema).map_err(|error| invalid(schema, &error))
 }
 
-/// How schemas are compiled.
+/// The options with which all schemas are compiled.
 pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
     jsonschema::options()
         .should_validate_formats(true)
         .with_pattern_options(jsonschema::PatternOptions::regex())
-        // Whatever features of the validator others in the build may have turned on.
+        // Never fetch a schema, even if another crate in the build enables that feature of the validator.
         .offline()
 }
 
@@ -62,12 +65,10 @@ fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaErr
         .and_then(Value::as_str)
         .filter(|_| at.ends_with("/pattern"));
     let reason = match pattern.map(regex_syntax::parse) {
-        // Says what of the pattern is not supported, where the validator says only that it is none.
+        // The parser names the unsupported part of the pattern. The validator only says that the pattern is invalid.
         Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
         Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
-        Some(Ok(_)) => {
-            "the pattern needs too much memory: it has too large repetitions, or repetitions of them".to_owned()
-        }
+        Some(Ok(_)) => "the pattern needs too much memory: use smaller or fewer nested repetitions".to_owned(),
         _ => error.to_string(),
     };
     SchemaError::Invalid { at, reason }

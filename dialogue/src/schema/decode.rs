@@ -1,4 +1,4 @@
-//! Data from its JSON form into its Rust type, and back.
+//! The conversion of data from JSON into its Rust type, and back.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,13 +6,13 @@ use serde_json::{Number, Value};
 
 use super::violation::Violation;
 
-/// What becomes of data that a type reads and writes again.
+/// Converts data into a type and back. The result is the data in the form that the type writes.
 pub(super) type Reshape<'r> = &'r dyn Fn(&Value) -> Result<Value, Violation>;
 
-/// Data into its Rust type.
+/// Converts data into its Rust type.
 ///
-/// JSON Schema calls `3.0` an integer; serde's integers do not. So what a type refuses as sent is offered once more with
-/// whole numbers written as such.
+/// JSON Schema calls `3.0` an integer, but serde does not. If a type refuses the data, it is offered a second time,
+/// with whole floats written as integers.
 pub(crate) fn decode<E: DeserializeOwned>(data: &Value) -> Result<E, Violation> {
     E::deserialize(data).or_else(|refusal| {
         let mut whole = data.clone();
@@ -23,18 +23,18 @@ pub(crate) fn decode<E: DeserializeOwned>(data: &Value) -> Result<E, Violation> 
     })
 }
 
-/// Data as its Rust type writes it, once read.
+/// Converts data into its Rust type and back. The result has the form that the type writes.
 pub(crate) fn reshape<E: DeserializeOwned + Serialize>(data: Value) -> Result<Value, Violation> {
     let read = if has_integral_floats(&data) {
         decode::<E>(&data)?
     } else {
-        // There is nothing to offer once more, so that the type may have what is in the data instead of copies.
+        // There would be no second attempt, so the type can take the data itself instead of a copy.
         E::deserialize(data).map_err(Violation::type_mismatch)?
     };
     serde_json::to_value(read).map_err(Violation::type_mismatch)
 }
 
-/// Whether there is anything that [`write_integers`] would replace.
+/// Whether the data contains a number that [`write_integers`] would replace.
 fn has_integral_floats(data: &Value) -> bool {
     match data {
         Value::Number(number) => integer(number).is_some(),
@@ -44,7 +44,7 @@ fn has_integral_floats(data: &Value) -> bool {
     }
 }
 
-/// Replaces floats that are integers of 64 bits by these integers; tells whether there were any.
+/// Replaces floats that are exact 64-bit integers by these integers. Returns whether there were any.
 fn write_integers(data: &mut Value) -> bool {
     match data {
         Value::Number(number) => match integer(number) {
@@ -54,7 +54,7 @@ fn write_integers(data: &mut Value) -> bool {
             }
             None => false,
         },
-        // Not `any`, which would stop at the first.
+        // `any` would stop at the first one.
         Value::Array(items) => items.iter_mut().fold(false, |found, item| write_integers(item) | found),
         Value::Object(fields) => fields
             .values_mut()
@@ -63,7 +63,7 @@ fn write_integers(data: &mut Value) -> bool {
     }
 }
 
-/// The integer that a float is exactly, if it has 64 bits.
+/// The 64-bit integer that equals a float, if there is one.
 fn integer(number: &Number) -> Option<Number> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_floats_become_the_integers_they_are_and_others_stay() {
+    fn whole_floats_become_integers_and_other_floats_stay() {
         let mut data = json!([3.0, 1e2, -0.0, -2.0, 1.5, 9223372036854775808.0, 18446744073709551616.0, { "a": -9223372036854775808.0 }]);
         assert!(has_integral_floats(&data));
         assert!(write_integers(&mut data));

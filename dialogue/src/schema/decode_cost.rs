@@ -1,9 +1,9 @@
-//! How often serde reads data that is nested in untagged enums.
+//! The cost of decoding data that is nested in untagged enums.
 //!
-//! An untagged enum is read by trying one variant after the other. Where it holds itself in several variants that begin
-//! alike, each level of nesting multiplies the tries: thirty levels, a few hundred bytes, would take minutes, and with
-//! more than two such variants hours. Schemas are satisfied or not in linear time; so the tries are counted before the
-//! type is given the data.
+//! Serde reads an untagged enum by trying one variant after the other. If the enum contains itself in several variants
+//! that begin alike, each level of nesting multiplies the attempts. Thirty levels take only a few hundred bytes, but
+//! would take minutes to read; with more than two such variants, hours. A schema is checked in linear time. So the
+//! attempts are counted before the type reads the data.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,14 @@ use super::subschemas::{SubschemaValidators, could_be, values};
 use super::violation::Violation;
 use super::walk;
 
-/// The most readings of a value or a part of it: some hundredths of a second.
+/// The maximum number of reads of a value and its parts. They take some hundredths of a second.
 const MAX_READS: u64 = 100_000;
 
-/// Data that is less deep is read, however it is nested.
+/// Data up to this depth is always read.
 const SHALLOW: usize = 6;
 
-/// Whether a type of this schema may have to read a value more than once; the deeper, the more often, if it holds itself.
+/// Whether a type with this schema may have to read a value more than once. If the type contains itself, the number of
+/// reads grows with the depth.
 pub(super) fn has_choices(root: &Value) -> bool {
     let is_choice = |at: &String| {
         let forms = root.pointer(at).and_then(|schema| schema.get("anyOf")?.as_array());
@@ -34,7 +35,7 @@ pub(super) fn has_choices(root: &Value) -> bool {
     walk::pointers(root).iter().any(is_choice)
 }
 
-/// Refuses data that would be read too often.
+/// Refuses data that would take too many reads.
 pub(super) fn check(subschemas: &SubschemaValidators, root: &Value, data: &Value) -> Result<(), Vec<Violation>> {
     if depth(data) <= SHALLOW {
         return Ok(());
@@ -51,7 +52,7 @@ pub(super) fn check(subschemas: &SubschemaValidators, root: &Value, data: &Value
     Err(vec![Violation::new(
         String::new(),
         "anyOf",
-        "value is nested too deeply in forms that are not told apart by a tag".to_owned(),
+        "value is nested too deeply in forms that have no tag".to_owned(),
     )])
 }
 
@@ -63,13 +64,13 @@ struct ReadCounter<'d> {
 }
 
 impl<'d> ReadCounter<'d> {
-    /// How many readings of a value and its parts it takes to read it by the schema at `at`.
+    /// How many reads it takes to read a value and its parts by the schema at `at`.
     fn count(&mut self, at: &str, value: &'d Value) -> u64 {
         let key = (at.to_owned(), std::ptr::from_ref(value));
         if let Some(count) = self.counted.get(&key) {
             return *count;
         }
-        // Where the way to a schema leads back to it, there is nothing more to read.
+        // If a schema leads back to itself, nothing more is read there.
         self.counted.insert(key.clone(), 1);
         let mut sum = 1_u64;
         let mut found = ["anyOf", "oneOf"].map(|keyword| (format!("{at}/{keyword}/"), false));

@@ -1,12 +1,12 @@
-//! The bound on types that have a schema which can be enforced.
+//! The bound on the types whose schema can be enforced.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What a type must be before it can be an event: `Serialize`, `Deserialize` and `JsonSchema`, all derived.
+/// The traits that an event type needs: `Serialize`, `Deserialize` and `JsonSchema`, all derived.
 ///
-/// Implemented for every type that qualifies; there is nothing to write.
+/// Every type with these traits implements `EventData`. There is nothing to write.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not have all the derives that an event needs",
     label = "must implement `Serialize`, `Deserialize` and `JsonSchema`",
@@ -16,11 +16,12 @@ pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send 
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> EventData for T {}
 
-/// For the sake of the error alone: this impl is for nobody, since nothing is `Never`. With one impl to choose from,
-/// rustc looks into it and reports each derive that is missing by itself; with two it says that `EventData` is.
+/// This impl only improves an error message. It applies to no type, because no type implements `Never`. If there is
+/// one impl, rustc looks into it and reports each missing derive separately. If there are two, rustc reports that
+/// `EventData` is missing.
 #[diagnostic::do_not_recommend]
 #[doc(hidden)]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static, Why: Never> EventData<Why> for T {}
 
-/// What nothing is.
+/// A trait that no type implements.
 pub trait Never {}

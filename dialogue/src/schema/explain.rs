@@ -1,9 +1,10 @@
-//! What is wrong with data that is nested in alternatives: told in time that does not grow exponentially.
+//! The violations of data that is nested in alternatives, found in time that does not grow exponentially.
 //!
-//! The validator tells the errors of every alternative of a union, those of every alternative in them and so on. Where a
-//! type holds itself in several of its variants, as the nodes of a document do, each level multiplies what there is to
-//! tell: some hundred bytes from a client would keep the server busy for hours. Whether data is valid is found in linear
-//! time; so, for such data, this goes the one way down on which it is not, and tells what is wrong at its end.
+//! The validator reports the errors of every alternative of a union, and of every alternative inside of these. A type
+//! may contain itself in several of its variants, as the nodes of a document do. Each level of nesting then multiplies
+//! the errors, and a few hundred bytes from a client would keep the server busy for hours. Finding out whether data is
+//! valid takes linear time. So for such data, this module descends to the first part that is invalid, and reports only
+//! the violations there.
 
 use serde_json::Value;
 
@@ -11,15 +12,15 @@ use super::subschemas::{SubschemaValidators, could_be, target, values};
 use super::violation::{self, MORE_THAN_ONE, Violation, none_of};
 use super::walk;
 
-/// How many visits of a schema to each value of the data, on average, the validator may need for its errors. A level of
-/// nesting in a union of a dozen variants with some fields each is within it.
+/// How many schemas the validator may visit for each value of the data, on average, to collect its errors. One level
+/// of nesting in a union of a dozen variants with some fields each stays below this.
 const VISITS_PER_VALUE: usize = 64;
 
-/// The most visits altogether: some tens of milliseconds.
+/// The maximum number of visits in total: some tens of milliseconds.
 const MAX_VISITS: usize = 100_000;
 
-/// How many schemas deep data is followed: further than JSON is nested when it is parsed (128), with a union and a few
-/// references at each level. A schema that refers to nothing but itself has no end.
+/// How many schemas deep the search descends. This is deeper than parsed JSON can be nested (128), with a union and a
+/// few references at each level. A schema that refers only to itself has no end.
 const MAX_DEPTH: usize = 1_000;
 
 /// The violations at the first place where the data is not valid. `subschemas` are the parts of `root`.
@@ -27,7 +28,7 @@ pub(super) fn violations(subschemas: &SubschemaValidators, root: &Value, data: &
     Descent { subschemas, root }.violations(data)
 }
 
-/// The search for the place at which data is not valid.
+/// The search for the first place at which the data is not valid.
 struct Descent<'s> {
     subschemas: &'s SubschemaValidators,
     root: &'s Value,
@@ -48,7 +49,7 @@ impl Descent<'_> {
             };
         }
         let Some(validator) = self.subschemas.at(&here.at) else {
-            return vec![here.violation("type", "value is not of the form that is allowed here".to_owned())];
+            return vec![here.violation("type", "value does not have the form that is allowed here".to_owned())];
         };
         violation::violations(validator.iter_errors(here.value))
             .into_iter()
@@ -84,7 +85,7 @@ impl Descent<'_> {
         NextStep::End
     }
 
-    /// The way on from a union of `forms`, if it refuses the value.
+    /// The next step from a union of `forms`, if it refuses the value.
     fn next_step_in_union<'d>(&self, here: &Place<'d>, keyword: &str, forms: &[&str]) -> Option<NextStep<'d>> {
         let accepting = forms
             .iter()
@@ -110,7 +111,7 @@ impl Descent<'_> {
     }
 }
 
-/// A value of the data and the schema that refuses it.
+/// A value of the data, and the schema that refuses it.
 struct Place<'d> {
     at: String,
     path: String,
@@ -124,15 +125,15 @@ impl Place<'_> {
 }
 
 enum NextStep<'d> {
-    /// A part of the value, or a part of the schema, that is to blame.
+    /// Continue with this part of the value, or of the schema.
     Down(Place<'d>),
-    /// Nothing below tells more than this.
+    /// Stop with this violation. The parts would not explain more.
     Stop(Violation),
-    /// What is wrong is wrong here.
+    /// Stop here: the schema itself refuses the value, and none of its parts does.
     End,
 }
 
-/// Whether the validator would visit schemas so often for its errors that another way of telling them is called for.
+/// Whether the validator would visit too many schemas to collect its errors.
 pub(super) fn takes_long(root: &Value, data: &Value) -> bool {
     let mut left = count(data).saturating_mul(VISITS_PER_VALUE).clamp(1_000, MAX_VISITS);
     let here = Place {
@@ -143,7 +144,8 @@ pub(super) fn takes_long(root: &Value, data: &Value) -> bool {
     !visit(root, &here, MAX_DEPTH, &mut left)
 }
 
-/// Visits a value with every schema that it meets; whether that was possible within `depth` and with the visits `left`.
+/// Visits a value with every schema that applies to it. Returns whether that was possible within `depth` and with the
+/// visits that are `left`.
 fn visit(root: &Value, here: &Place<'_>, depth: usize, left: &mut usize) -> bool {
     let Some(depth) = depth.checked_sub(1) else {
         return false;
@@ -175,8 +177,7 @@ fn count(data: &Value) -> usize {
     }
 }
 
-/// Whether a value may be meant as the alternative at `at`: its type, its tag and its properties are right, whatever is in
-/// them.
+/// Whether the sender may have meant the alternative at `at`: its type, its tag and the names of its properties match.
 fn looks_like(root: &Value, at: &str, value: &Value) -> bool {
     let Some(schema) = target(root, at) else {
         return true;

@@ -1,32 +1,37 @@
-//! From a type to the JSON Schema that is published for it and enforced on it.
+//! The path from a type to the JSON Schema that is published and enforced.
 //!
-//! Data from a client passes the published inbound schema first and the type's own `Deserialize` second. So that the
-//! schema says exactly what is accepted, it must accept nothing that the type refuses. Three steps see to that, all when
-//! the event is defined:
+//! Data from a client must first satisfy the published inbound schema. Then the type's own `Deserialize` reads it. The
+//! schema should describe exactly the accepted data, so it must not accept data that the type refuses. Three steps
+//! ensure this when the event is defined:
 //!
-//! 1. schemars generates the schema (draft 2020-12, `for_deserialize` and `for_serialize`);
-//! 2. `tighten` turns what is implicit in it into keywords: limits of integer and `f32` types, the halves of `ip`;
-//! 3. `agreement` shows samples of the schema to the type: it learns the width of integer map keys, closes objects that
-//!    the type reads strictly, and refuses the definition if the two still disagree.
+//! 1. schemars generates the schema (draft 2020-12, `for_deserialize` and `for_serialize`).
+//! 2. `rust_limits` adds keywords for implicit rules: the limits of integer types and `f32`, and the two formats of
+//!    `ip`.
+//! 3. `probe` shows samples of the schema to the type. It learns the width of integer map keys, and closes objects
+//!    that the type reads strictly. If type and schema still disagree, the definition is refused.
 //!
-//! Samples cannot prove agreement; known not to be found, and refused when it arrives as a violation of `type`, is
+//! Samples cannot prove agreement. The following rules are not detected. Data that breaks one of them is refused when
+//! it arrives, as a violation of `type`:
 //!
-//! - what a hand-written `Deserialize`, a `deserialize_with` or a `try_from` asks of a value beyond its form;
-//! - an alias in a struct that serde reads through its buffer: flattened, or in an untagged or internally tagged enum;
-//! - strings under a `pattern` that says less than the type asks (one text of the pattern is tried, or a few).
+//! - a rule about a value beyond its form, in a hand-written `Deserialize`, a `deserialize_with` or a `try_from`;
+//! - an alias in a struct that serde reads through its buffer: in a flattened struct, or in an untagged or internally
+//!   tagged enum;
+//! - strings whose `pattern` allows more than the type (only a few texts of the pattern are tried).
 //!
-//! What untagged variants would have to be tried for too often is refused, too, with a violation of `anyOf` (`readings`).
+//! Data that needs too many attempts to read untagged variants is refused too, as a violation of `anyOf`
+//! (`decode_cost`).
 //!
-//! And of what the type writes, sent on though its outbound schema does not hold: a set or map with a `minItems` or
-//! `minProperties` that falls below it as equal members become one (`::1` and `0::1`) or undeclared fields stay behind,
-//! and an `f32` whose rounding breaks a keyword other than `minimum` and `maximum`.
+//! Some data that the type writes is sent even though it does not satisfy the outbound schema. A set or map can fall
+//! below its `minItems` or `minProperties`, because equal members become one (`::1` and `0::1`) or undeclared fields
+//! are dropped. The rounding of an `f32` can break a keyword other than `minimum` and `maximum`.
 //!
-//! Where schema and derive differ by design, the schema is the stricter and decides: no `#[serde(alias)]`, no unlisted
-//! tag for `#[serde(other)]`, no struct as an array, no repeated item of a set, no second variant of a flattened enum.
+//! Schema and derive differ by design in some places. There the schema is stricter, and it decides: it allows no
+//! `#[serde(alias)]`, no unlisted tag for `#[serde(other)]`, no struct as an array, no repeated item of a set, and no
+//! second variant of a flattened enum.
 //!
-//! Formats are asserted, those that the validator knows (`email`, `uri`, `uuid`, `date-time`, …); the others, Rust's own
-//! (`int32`, `double`) among them, are remarks. A whole float is an integer, as JSON Schema has it. Patterns are matched
-//! in linear time, so lookaround and backreferences are refused. Nothing is ever fetched.
+//! The formats that the validator knows are asserted (`email`, `uri`, `uuid`, `date-time`, …). Other formats,
+//! including Rust's own (`int32`, `double`), have no effect. A whole float is an integer, as in JSON Schema. Patterns
+//! are matched in linear time, so lookaround and backreferences are refused. Nothing is ever fetched.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -36,7 +41,8 @@ use super::compile::SchemaError;
 use super::walk::{self, Edge};
 use super::{EventData, probe, rust_limits};
 
-/// The schema of what clients may send: exactly what [`EventDefinition::accept`](super::EventDefinition) takes.
+/// The schema of the data that clients may send. [`EventDefinition::accept`](super::EventDefinition) accepts exactly
+/// this data.
 pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     let generated = generate::<E>(SchemaSettings::draft2020_12().for_deserialize());
     let outbound = generate::<E>(SchemaSettings::draft2020_12().for_serialize());
@@ -48,7 +54,8 @@ pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
     probe::refine::<E>(with_rust_limits(generated)?, outbound)
 }
 
-/// The schema of what clients receive. Equal to [`inbound`] for a type that is read as it is written.
+/// The schema of the data that clients receive. It equals [`inbound`] for a type that is read in the same form as it
+/// is written.
 pub(crate) fn outbound<E: EventData>() -> Result<Value, SchemaError> {
     let generated = generate::<E>(SchemaSettings::draft2020_12().for_serialize());
     if generated == generate::<E>(SchemaSettings::draft2020_12().for_deserialize()) {
@@ -68,14 +75,15 @@ fn with_rust_limits(mut schema: Value) -> Result<Value, SchemaError> {
     Ok(schema)
 }
 
-/// A type that is itself or something else, as an untagged `enum E { Again(Box<E>), … }`, has the data of the something
-/// else alone; and serde, given other data, would try the first for ever.
+/// Refuses a schema that refers directly to itself. A type may be itself or something else, such as an untagged `enum
+/// E { Again(Box<E>), … }`. Its data is the data of the something else alone. With any other data, serde would try the
+/// first variant endlessly.
 fn refuse_endless(schema: &Value) -> Result<(), SchemaError> {
     match walk::cycle(schema, |edge| matches!(edge, Edge::Same | Edge::All)) {
         None => Ok(()),
         Some(at) => Err(SchemaError::Invalid {
             at,
-            reason: "it refers to itself with nothing in between, so that reading it would not end".to_owned(),
+            reason: "it refers to itself with nothing in between, so reading it would never end".to_owned(),
         }),
     }
 }

@@ -1,7 +1,7 @@
-//! JSON Schemas of Rust types: generated, tightened to what Rust accepts, and enforced.
+//! JSON Schemas of Rust types: how they are generated, restricted to the data that Rust accepts, and enforced.
 //!
-//! Owns the schema of a type ([`generate`]), the validator compiled from it ([`EventSchema`]) and what is reported of data
-//! that does not satisfy it ([`Violation`]). Pure. Knows no event beyond its type.
+//! Owns the schema of a type ([`generate`]), the validator compiled from it ([`EventSchema`]) and the report about
+//! data that does not satisfy it ([`Violation`]). Pure. Knows nothing about an event except its type.
 
 mod accepted_names;
 mod compile;

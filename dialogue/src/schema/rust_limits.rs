@@ -1,14 +1,15 @@
-//! What a schema alone tells about the Rust type behind it, made explicit in keywords that validators enforce.
+//! The limits that a schema implies about its Rust type, added as keywords that validators enforce.
 //!
-//! schemars names integer widths in `format`, which validators ignore; here the names become limits. What only the type
-//! itself can tell (the width of a map's integer keys, the fields it knows no more of) is found out in `agreement`.
+//! schemars writes the width of an integer in `format`, which validators ignore. Here the width becomes limits. Other
+//! properties of a type cannot be seen in its schema, such as the width of a map's integer keys or the fields that it
+//! refuses. The module `probe` finds these out.
 
 use serde_json::{Map, Value, json};
 
 use super::compile::SchemaError;
 use super::walk;
 
-/// Adds to every schema in `root` what its keywords imply of its Rust type.
+/// Adds the limits that the keywords of each schema in `root` imply about its Rust type.
 pub(super) fn apply(root: &mut Value) -> Result<(), SchemaError> {
     for at in walk::pointers(root) {
         let Some(Value::Object(schema)) = root.pointer_mut(&at) else {
@@ -32,7 +33,7 @@ fn has_format(schema: &Map<String, Value>, format: &str) -> bool {
     schema.get("format").is_some_and(|found| found == format)
 }
 
-/// The limits of the integer type that `format` names.
+/// Adds the limits of the integer type that `format` names.
 fn bound_integer(schema: &mut Map<String, Value>, at: &str) -> Result<(), SchemaError> {
     let (least, most): (i64, u64) = match schema.get("format").and_then(Value::as_str) {
         Some("int8") => (i8::MIN.into(), i8::MAX as u64),
@@ -53,11 +54,11 @@ fn bound_integer(schema: &mut Map<String, Value>, at: &str) -> Result<(), Schema
     Ok(())
 }
 
-/// Keeps a declared minimum that is stricter.
+/// Sets the minimum, unless the declared one is stricter.
 fn raise_minimum(schema: &mut Map<String, Value>, least: i64) {
     let stricter = schema.get("minimum").is_some_and(|declared| match declared.as_i64() {
         Some(declared) => declared >= least,
-        // Beyond i64 upwards, or with a fraction.
+        // The declared minimum is above `i64::MAX`, or has a fraction.
         None => declared.as_u64().is_some() || declared.as_f64().is_some_and(|declared| declared >= least as f64),
     });
     if !stricter {
@@ -65,11 +66,11 @@ fn raise_minimum(schema: &mut Map<String, Value>, least: i64) {
     }
 }
 
-/// Keeps a declared maximum that is stricter.
+/// Sets the maximum, unless the declared one is stricter.
 fn lower_maximum(schema: &mut Map<String, Value>, most: u64) {
     let stricter = schema.get("maximum").is_some_and(|declared| match declared.as_u64() {
         Some(declared) => declared <= most,
-        // Negative, or with a fraction. `most as f64` may round up to a value that is past `most`.
+        // The declared maximum is negative, or has a fraction. `most as f64` may round up to a value above `most`.
         None => declared.as_i64().is_some() || declared.as_f64().is_some_and(|declared| declared < most as f64),
     });
     if !stricter {
@@ -77,9 +78,9 @@ fn lower_maximum(schema: &mut Map<String, Value>, most: u64) {
     }
 }
 
-/// An `f32` overflows to infinity, which JSON cannot carry, and rounds what it does not overflow on. Limits that are
-/// themselves `f32`s survive the rounding: what was within them before it is within them after. A declared limit that is
-/// none, such as 0.1, moves outwards to the next, so that the limit itself stays allowed.
+/// An `f32` overflows to infinity, which JSON cannot represent, and other values are rounded. If a limit is itself an
+/// `f32`, rounding never moves a value across it. A declared limit that isn't an `f32`, such as 0.1, moves outwards to
+/// the next `f32`, so that the limit itself stays allowed.
 fn bound_single_float(schema: &mut Map<String, Value>) {
     let limit = |declared: Option<&Value>, otherwise: f32, outwards: fn(f32) -> f32| {
         let declared = declared.and_then(Value::as_f64).unwrap_or(otherwise.into());
@@ -101,7 +102,7 @@ fn bound_single_float(schema: &mut Map<String, Value>) {
     schema.insert("maximum".to_owned(), most.into());
 }
 
-/// `ip` is not a format of JSON Schema, so nothing enforces it; its two halves are.
+/// JSON Schema has no format `ip`, so no validator enforces it. It has the formats `ipv4` and `ipv6`.
 fn split_ip_format(schema: &mut Map<String, Value>) {
     schema.remove("format");
     let halves = json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] });
@@ -112,7 +113,8 @@ fn split_ip_format(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `Duration` and `SystemTime` carry whole seconds out of their nanoseconds, up to four of a `u32`; the sum must fit.
+/// `Duration` and `SystemTime` add the whole seconds of their nanoseconds (up to four in a `u32`) to their seconds.
+/// The sum must fit.
 fn bound_std_time(schema: &mut Map<String, Value>) {
     const CARRY: u64 = u32::MAX as u64 / 1_000_000_000;
     let Some(Value::Object(properties)) = schema.get_mut("properties") else {
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_limit_stays_when_it_is_stricter_and_yields_when_it_is_not() {
+    fn a_declared_limit_stays_only_if_it_is_stricter() {
         let schema = with_rust_limits(json!({ "type": "integer", "format": "int64", "minimum": 5, "maximum": 9.5 }));
         assert_eq!((&schema["minimum"], &schema["maximum"]), (&json!(5), &json!(9.5)));
         let schema = with_rust_limits(json!({ "type": "integer", "format": "uint64", "minimum": -1, "maximum": 1e30 }));
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ip_format_beside_other_conditions_keeps_them() {
+    fn an_ip_format_keeps_other_conditions() {
         let schema = with_rust_limits(json!({ "type": "string", "format": "ip", "allOf": [true] }));
         assert_eq!(schema["allOf"][0], true);
         assert_eq!(schema["allOf"][1]["anyOf"][0]["format"], "ipv4");

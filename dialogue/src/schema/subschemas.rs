@@ -1,4 +1,4 @@
-//! The schemas that a recursive schema is made of, each with its own validator, and the values that each applies to.
+//! The parts of a recursive schema, each with its own validator, and the values to which each part applies.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use super::compile::options;
 use super::walk::{self, Edge};
 
-/// The validators of every schema in a recursive one.
+/// The validators of all parts of a recursive schema.
 pub(super) struct SubschemaValidators {
     validators: ValidatorMap,
 }
 
 impl SubschemaValidators {
-    /// `None` for a schema that does not hold itself: its nesting, and with it what there is to tell, is its author's.
+    /// `None` for a schema that does not contain itself. Its nesting is limited, so the number of errors is too.
     pub(super) fn of_recursive(root: &Value) -> Option<Self> {
         walk::cycle(root, |_| true)?;
         let validators = options().build_map(root).ok()?;
@@ -31,8 +31,8 @@ impl SubschemaValidators {
     }
 }
 
-/// The values that an instance of the schema at `at` holds by `edge`, each with its step from it. Which undeclared
-/// properties match a pattern is not looked at.
+/// The values that an instance of the schema at `at` contains along `edge`, each with the step that leads to it.
+/// Whether an undeclared property matches a pattern is not checked.
 pub(super) fn values<'d>(root: &Value, at: &str, value: &'d Value, edge: &Edge) -> Vec<(String, &'d Value)> {
     match (edge, value) {
         (Edge::Same | Edge::All, value) => vec![(String::new(), value)],
@@ -62,7 +62,7 @@ pub(super) fn values<'d>(root: &Value, at: &str, value: &'d Value, edge: &Edge) 
     }
 }
 
-/// Whether a value has the type of the schema at `at` and, if it is there, its tag.
+/// Whether a value has the type of the schema at `at`. If the value has the schema's tag, the tag must match too.
 pub(super) fn could_be(root: &Value, at: &str, value: &Value) -> bool {
     let Some(schema) = target(root, at) else {
         return true;
@@ -76,7 +76,7 @@ pub(super) fn could_be(root: &Value, at: &str, value: &Value) -> bool {
     is_type && has_tags && is_allowed(schema, value)
 }
 
-/// The schema at `at`, or the one that it refers to.
+/// The schema at `at`, or the target of its reference.
 pub(super) fn target<'r>(root: &'r Value, at: &str) -> Option<&'r Map<String, Value>> {
     let mut at = at.to_owned();
     let mut seen = HashSet::new();

@@ -39,7 +39,7 @@ impl EventSchema {
     }
 
     pub(crate) fn check(&self, data: &Value) -> Result<(), Vec<Violation>> {
-        // Telling whether is several times cheaper than telling why.
+        // Checking is several times cheaper than explaining.
         if self.accepts(data) {
             return Ok(());
         }

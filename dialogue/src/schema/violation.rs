@@ -1,28 +1,30 @@
-//! What is wrong with an event's data.
+//! The report about invalid data of an event.
 //!
-//! A violation goes back to whoever sent the data, so nothing in it grows with what was sent: the texts have a greatest
-//! length and the list a greatest number.
+//! A violation is sent back to the sender of the data. Its size must not grow with the size of the data, so the length
+//! of the texts and of the list is limited.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde::{Deserialize, Serialize};
 
-/// How many violations are told of one payload: enough to mend a form by, and with [`MAX_TEXT`] some 20 KiB at most.
+/// The maximum number of violations of one payload. This is enough to correct a form, and with [`MAX_TEXT`] it is at
+/// most about 20 KiB.
 const MAX_VIOLATIONS: usize = 20;
 
-/// How many bytes a violation's path and message may each have: a few lines on a screen.
+/// The maximum length of a violation's path, and of its message, in bytes: a few lines on a screen.
 const MAX_TEXT: usize = 512;
 
-/// One thing that is wrong with an event's data.
+/// One fault in an event's data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Violation {
-    /// Where: a JSON Pointer into the data; empty for the whole. Cut short, with `…` at its end, past 512 bytes.
+    /// The place of the fault: a JSON Pointer into the data. It is empty if the fault concerns the whole data. A path
+    /// over 512 bytes is truncated and ends with `…`.
     pub path: String,
-    /// The schema's keyword that is not satisfied, such as `minLength`; `type` when the event's Rust type refuses the
-    /// data.
+    /// The keyword of the schema that is not satisfied, such as `minLength`. It is `type` if the event's Rust type
+    /// refuses the data.
     pub rule: String,
-    /// What is wrong, for people. Cut short, with `…` at its end, past 512 bytes.
+    /// The description of the fault, for people. A text over 512 bytes is truncated and ends with `…`.
     pub message: String,
 }
 
@@ -31,15 +33,15 @@ impl Violation {
         Self {
             path: String::new(),
             rule: "type".to_owned(),
-            message: cut(error.to_string()),
+            message: truncated(error.to_string()),
         }
     }
 
     pub(super) fn new(path: String, rule: &str, message: String) -> Self {
         Self {
-            path: cut(path),
+            path: truncated(path),
             rule: rule.to_owned(),
-            message: cut(message),
+            message: truncated(message),
         }
     }
 }
@@ -50,7 +52,8 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// The first violations that a validator found, alternatives told by the one that was meant.
+/// The first violations that a validator found. For a union, these are the violations of the alternative that the
+/// sender meant.
 pub(super) fn violations<'a>(errors: impl Iterator<Item = ValidationError<'a>>) -> Vec<Violation> {
     let mut found = Vec::new();
     for error in errors {
@@ -63,7 +66,7 @@ pub(super) fn violations<'a>(errors: impl Iterator<Item = ValidationError<'a>>) 
     found
 }
 
-/// Turns one error into violations. The values in messages are left out: the sender has them.
+/// Turns one error into violations. Messages do not contain the values, because the sender has them.
 fn explain(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
     let message = match error.kind() {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -86,16 +89,16 @@ fn explain(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
     ));
 }
 
-/// What is wrong with a value that has more than one form.
-pub(super) const MORE_THAN_ONE: &str = "value has more than one of the forms of which exactly one is allowed here";
+/// The message if a value matches more than one form.
+pub(super) const MORE_THAN_ONE: &str = "value matches more than one form, but exactly one must match here";
 
-/// What is wrong with a value of which no one form is meant.
+/// The message if a value matches no form, and it is unclear which one the sender meant.
 pub(super) fn none_of(forms: usize) -> String {
-    format!("value has none of the {forms} forms that are allowed here")
+    format!("value matches none of the {forms} forms that are allowed here")
 }
 
-/// Of alternatives that all failed, the errors of the one that the sender meant: the only one whose type and
-/// discriminating properties are right.
+/// The errors of the alternative that the sender meant, if all alternatives failed. It is the only one whose type and
+/// discriminating properties match.
 fn meant<'e, 'a>(
     union: &ValidationError<'_>,
     alternatives: &'e [Vec<ValidationError<'a>>],
@@ -118,8 +121,8 @@ fn meant<'e, 'a>(
     candidates.next().is_none().then_some(first.as_slice())
 }
 
-/// A text within [`MAX_TEXT`].
-fn cut(mut text: String) -> String {
+/// Truncates a text to [`MAX_TEXT`].
+fn truncated(mut text: String) -> String {
     const MARK: char = '…';
     if text.len() > MAX_TEXT {
         let end = text.floor_char_boundary(MAX_TEXT - MARK.len_utf8());

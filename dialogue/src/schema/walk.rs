@@ -1,6 +1,6 @@
-//! Ways through a JSON Schema: which schemas it is made of, where they are, and how an instance gets to each.
+//! The structure of a JSON Schema: its subschemas, their places, and how an instance contains an instance of each.
 //!
-//! Knows the keywords that hold schemas; knows nothing of what they mean for a Rust type.
+//! Knows the keywords that contain schemas. Knows nothing about their meaning for a Rust type.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,28 +8,28 @@ use std::collections::HashSet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-/// How an instance of a schema holds an instance of one of its subschemas.
+/// How an instance of a schema contains an instance of one of its subschemas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Edge {
     /// Under this property.
     Property(String),
     /// Under a property that matches this pattern.
     Pattern(String),
-    /// Under a property that is not declared.
+    /// Under an undeclared property.
     Additional,
     /// As an item.
     Item,
     /// As the item at this place.
     Prefix(usize),
-    /// As itself, being one of alternatives or the target of a reference.
+    /// As itself: the subschema is an alternative, or the target of a reference.
     Same,
     /// As itself, together with the other schemas of an `allOf`.
     All,
-    /// Not at all: a definition, or a schema that conditions others.
+    /// Not at all: the subschema is a definition or a condition for others.
     Aside,
 }
 
-/// The subschemas right under a schema, each with its JSON Pointer relative to it.
+/// The direct subschemas of a schema, each with its JSON Pointer relative to the schema.
 pub(crate) fn children(schema: &Value) -> Vec<(Edge, String)> {
     let Value::Object(schema) = schema else {
         return Vec::new();
@@ -72,7 +72,7 @@ fn listed(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &[Value], edg
     found.extend((0..schemas.len()).map(|index| (edge(index), format!("/{keyword}/{index}"))));
 }
 
-/// The JSON Pointer of every schema in `root`, itself included, outer ones first.
+/// The JSON Pointers of all schemas in `root`, including `root` itself, outer ones first.
 pub(crate) fn pointers(root: &Value) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut next = 0;
@@ -85,12 +85,12 @@ pub(crate) fn pointers(root: &Value) -> Vec<String> {
     all
 }
 
-/// The JSON Pointer that a schema's `$ref` leads to, if it stays within the document.
+/// The JSON Pointer to which a schema's `$ref` leads, if the target is in the same document.
 pub(crate) fn reference(schema: &Value) -> Option<String> {
     reference_in(schema.as_object()?)
 }
 
-/// The same of a schema that has keywords.
+/// The same for a schema that is an object.
 pub(crate) fn reference_in(schema: &Map<String, Value>) -> Option<String> {
     let fragment = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
     Some(
@@ -101,13 +101,13 @@ pub(crate) fn reference_in(schema: &Map<String, Value>) -> Option<String> {
     )
 }
 
-/// The JSON Pointer that the reference of the schema at `at` leads to, if it has one.
+/// The JSON Pointer to which the reference of the schema at `at` leads, if it has one.
 pub(crate) fn reference_of(root: &Value, at: &str) -> Option<String> {
     reference(root.pointer(at)?)
 }
 
-/// The schemas that the one at `from` holds, each with its JSON Pointer: those right under it and what it refers to, but
-/// for those that an instance does not get to.
+/// The schemas that the schema at `from` contains, each with its JSON Pointer: its direct subschemas and the target of
+/// its reference. Subschemas that are [`Edge::Aside`] are left out.
 pub(crate) fn held(root: &Value, from: &str) -> Vec<(Edge, String)> {
     let Some(schema) = root.pointer(from) else {
         return Vec::new();
@@ -120,14 +120,14 @@ pub(crate) fn held(root: &Value, from: &str) -> Vec<(Edge, String)> {
     children.chain(target.map(|target| (Edge::Same, target))).collect()
 }
 
-/// A schema that leads back to itself by edges that are `followed`, if there is one.
+/// A schema that leads back to itself along edges that are `followed`, if there is one.
 pub(crate) fn cycle(root: &Value, followed: fn(&Edge) -> bool) -> Option<String> {
     let (mut open, mut done) = (HashSet::new(), HashSet::new());
     let mut places = pointers(root).into_iter();
     places.find_map(|at| leads_back(root, at, followed, &mut open, &mut done))
 }
 
-/// A schema to which a way from `at` leads though it is `open`, being looked at further up.
+/// A schema that a path from `at` reaches while it is still `open`, which means that the path goes through it.
 fn leads_back(
     root: &Value,
     at: String,
@@ -150,7 +150,7 @@ fn leads_back(
     found
 }
 
-/// A name as a reference token of a JSON Pointer.
+/// Escapes a name for use in a JSON Pointer.
 pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     if name.contains(['~', '/']) {
         Cow::Owned(name.replace('~', "~0").replace('/', "~1"))
@@ -159,7 +159,8 @@ pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name of the definition that a JSON Pointer leads to, if it leads to one as a whole.
+/// The name of the definition to which a JSON Pointer leads. `None` if it leads elsewhere, or to a part of a
+/// definition.
 pub(crate) fn definition(pointer: &str) -> Option<String> {
     let name = pointer.strip_prefix("/$defs/")?;
     (!name.contains('/')).then(|| name.replace("~1", "/").replace("~0", "~"))
@@ -167,7 +168,7 @@ pub(crate) fn definition(pointer: &str) -> Option<String> {
 
 /// The reference to a definition.
 pub(crate) fn reference_to(definition: &str) -> String {
-    /// What a fragment of a URI may have, of what names have.
+    /// The characters of names that a URI fragment may contain.
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'_')
         .remove(b'-')
@@ -177,7 +178,7 @@ pub(crate) fn reference_to(definition: &str) -> String {
     format!("#/$defs/{}", utf8_percent_encode(&escape(definition), KEPT))
 }
 
-/// Whether a schema names `wanted` as its type or one of its types.
+/// Whether `wanted` is the type of a schema, or one of its types.
 pub(crate) fn has_type(schema: &Map<String, Value>, wanted: &str) -> bool {
     match schema.get("type") {
         Some(Value::String(only)) => only == wanted,
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_leads_back_to_the_name_that_it_is_to() {
+    fn a_reference_leads_back_to_its_name() {
         for name in [
             "Author",
             "Page_of_Item",

@@ -1,4 +1,4 @@
-//! Each gap between what schemars publishes and what serde reads, and how it is closed.
+//! Each difference between the schema from schemars and the data that serde reads, and how it is resolved.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn integers_stop_at_the_limits_of_their_type() {
 }
 
 #[test]
-fn a_whole_float_is_an_integer_wherever_it_stands() {
+fn a_whole_float_is_an_integer_in_every_place() {
     let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     assert_eq!(Published::of::<Newtype>().accepts(number("1e2")), json!(100));
     assert_eq!(Published::of::<Newtype>().accepts(number("-0.0")), json!(0));
@@ -65,7 +65,7 @@ fn single_floats_that_would_overflow_are_refused() {
 }
 
 #[test]
-fn what_json_cannot_carry_is_not_sent() {
+fn numbers_that_json_cannot_represent_are_not_sent() {
     let outbound = EventSchema::compile(generate::outbound::<Floats>().unwrap()).unwrap();
     let floats = Floats {
         single: 0.5,
@@ -81,7 +81,7 @@ fn what_json_cannot_carry_is_not_sent() {
 }
 
 #[test]
-fn integer_keys_are_those_that_the_map_reads() {
+fn accepts_only_integer_keys_that_the_map_reads() {
     let published = Published::of::<Maps>();
     let maps = json!({
         "text": {}, "wide": {}, "narrow": {}, "signed": {}, "kinds": {}, "nested": {}, "nonzero": {}, "wrapped": {},
@@ -150,7 +150,7 @@ fn an_alias_is_not_published_and_not_accepted() {
 }
 
 #[test]
-fn keys_of_other_kinds_are_those_that_the_map_reads() {
+fn accepts_only_keys_of_other_kinds_that_the_map_reads() {
     let published = Published::of::<OddKeys>();
     let maps = json!({ "described": {}, "flags": {}, "letters": {}, "v4": {}, "any": {} });
     for (name, good, bad) in [
@@ -185,7 +185,7 @@ fn a_flattened_enum_has_one_variant() {
 }
 
 #[test]
-fn a_field_that_the_type_does_not_declare_stays_behind() {
+fn an_undeclared_field_is_dropped() {
     assert_eq!(
         Published::of::<Inner>().accepts(json!({ "inner": 1, "secret": 2 })),
         json!({ "inner": 1, "extra": null })
@@ -226,9 +226,9 @@ fn every_attribute_is_enforced_and_named() {
     }
 }
 
-/// With two readings of each level for each reading of the one above, this would not end.
+/// Each level is read twice for each read of the level above, so this would not end.
 #[test]
-fn data_that_its_type_would_read_too_often_is_refused() {
+fn refuses_data_that_its_type_would_read_too_often() {
     let published = Published::of::<Element>();
     let nested = |depth: usize, outer: Value| {
         (0..depth).fold(json!("text"), |inner, _| {

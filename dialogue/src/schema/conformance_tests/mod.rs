@@ -1,5 +1,5 @@
-//! Published = enforced, tried on a battery of derived types: what the published inbound schema accepts is what the event
-//! accepts, and what comes out is valid by the outbound schema.
+//! The published schema is the enforced one, tested on many derived types. An event accepts exactly the data that its
+//! published inbound schema accepts, and the data that it writes satisfies the outbound schema.
 
 mod gaps;
 mod reasons;
@@ -15,7 +15,7 @@ use super::sample::Sampler;
 use super::validator::EventSchema;
 use super::{EventData, decode, violation};
 
-/// A type with what is published for it and validators made of that alone.
+/// A type's published schemas, and validators that are compiled only from them.
 struct Published {
     inbound: Value,
     enforced: EventSchema,
@@ -46,7 +46,7 @@ impl Published {
         })
     }
 
-    /// What `EventDefinition::accept` does.
+    /// Does the same as `EventDefinition::accept`.
     fn accept(&self, data: &Value) -> Result<Value, String> {
         self.enforced
             .check(data)
@@ -84,7 +84,7 @@ impl Published {
     }
 }
 
-/// Values that lie in wait for something to be off by one or of another type.
+/// Values that reveal limits that are off by one, and confused types.
 fn ill_fitting() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
         json!(null),
@@ -195,7 +195,7 @@ fn key() -> impl Strategy<Value = String> {
     prop::sample::select(KEYS).prop_map(str::to_owned)
 }
 
-/// One change to a payload: at the place that `at` picks among all its values.
+/// One change to a payload, at a place that an index picks among all its values.
 #[derive(Debug, Clone)]
 enum Change {
     Replace(Value),
@@ -258,7 +258,7 @@ fn apply(data: &mut Value, at: &prop::sample::Index, change: &Change) {
     }
 }
 
-/// Payloads that carry, at every place of the schema, the instances at the edges of what is allowed there.
+/// Payloads that contain, at every place of the schema, instances at the limits of that place.
 fn samples(schema: &Value) -> Vec<Value> {
     let sampler = Sampler::new(schema);
     let mut samples: Vec<Value> = sampler.variants(schema);
@@ -297,7 +297,7 @@ macro_rules! battery {
     };
 }
 
-/// Each test says of its type that the published schema accepts just what the event accepts.
+/// Each test checks that the published schema accepts exactly the data that the event accepts.
 mod published_is_enforced_for {
     use super::shapes::*;
     use super::*;

@@ -1,4 +1,4 @@
-//! What a refused payload is told.
+//! The reasons that the sender of a refused payload receives.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn of(schema: Value, data: Value) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn long_input_does_not_come_back() {
+fn a_violation_does_not_repeat_long_input() {
     let long = "x".repeat(64 * 1024);
     let schema = json!({ "type": "integer" });
     for data in [json!(long), json!([long]), json!({ "a": long })] {
@@ -42,7 +42,7 @@ fn long_input_does_not_come_back() {
 }
 
 #[test]
-fn a_value_is_not_repeated_to_who_sent_it() {
+fn a_violation_does_not_repeat_the_value() {
     for (schema, data) in [
         (json!({ "type": "integer" }), json!("hush")),
         (json!({ "maxLength": 1 }), json!("hush")),
@@ -63,7 +63,7 @@ fn a_list_of_violations_ends_at_twenty() {
 }
 
 #[test]
-fn of_a_tagged_enum_the_variant_that_was_meant_is_told() {
+fn reports_the_variant_of_a_tagged_enum_that_was_meant() {
     for (schema, data, expected) in [
         (
             generate::inbound::<Internal>(),
@@ -88,20 +88,20 @@ fn of_a_tagged_enum_the_variant_that_was_meant_is_told() {
 }
 
 #[test]
-fn of_a_union_that_nothing_fits_the_union_is_told() {
+fn reports_the_union_if_no_alternative_fits() {
     let told = of(generate::inbound::<Internal>().unwrap(), json!({ "type": "Other" }));
     assert_eq!(
         told,
         [(
             String::new(),
             "oneOf".to_owned(),
-            "value has none of the 5 forms that are allowed here".to_owned()
+            "value matches none of the 5 forms that are allowed here".to_owned()
         )]
     );
 }
 
 #[test]
-fn any_json_that_is_refused_is_refused_with_reasons() {
+fn every_refusal_of_json_has_reasons() {
     let published = Published::of::<Enums>();
     proptest!(|(data in json_value())| {
         if let Err(violations) = published.enforced.check(&data) {
@@ -120,9 +120,9 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// With the errors of all variants, in all variants, at each level, this would not end.
+/// Collecting the errors of all variants, inside of all variants, at each level, would not end.
 #[test]
-fn of_data_nested_in_variants_the_place_is_told_at_any_depth() {
+fn reports_the_place_of_nested_data_at_any_depth() {
     let published = Published::of::<Node>();
     let nested =
         |depth: usize, leaf: Value| (0..depth).fold(leaf, |inner, _| json!({ "type": "Bold", "children": [inner] }));
@@ -156,7 +156,7 @@ fn of_data_nested_in_variants_the_place_is_told_at_any_depth() {
 }
 
 #[test]
-fn data_that_nests_in_a_union_without_tags_is_refused_at_any_depth() {
+fn refuses_data_nested_in_a_union_without_tags_at_any_depth() {
     let schema = json!({ "anyOf": [
         { "type": "object", "required": ["a", "b"], "properties": { "a": { "$ref": "#" }, "b": true } },
         { "type": "object", "required": ["a"], "properties": { "a": { "$ref": "#" } } },
@@ -172,7 +172,7 @@ fn data_that_nests_in_a_union_without_tags_is_refused_at_any_depth() {
 }
 
 #[test]
-fn what_is_told_of_deep_data_is_told_of_shallow_data() {
+fn violations_of_deep_data_are_among_those_of_the_validator() {
     fn law<E: crate::schema::EventData>() {
         let published = Published::of::<E>();
         let subschemas = SubschemaValidators::of_recursive(&published.inbound).unwrap();

@@ -1,4 +1,4 @@
-//! Types and schemas that cannot be enforced, and what their definition says.
+//! Types and schemas that cannot be enforced, and the errors of their definition.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -141,7 +141,7 @@ fn a_type_that_asks_more_than_its_schema_says_is_refused_with_an_example() {
 #[test]
 fn a_default_that_its_own_schema_forbids_is_refused() {
     assert!(
-        why::<BadDefault>().contains("is written as something that the outbound schema refuses: /text"),
+        why::<BadDefault>().contains("the type writes it in a form that the outbound schema refuses: /text"),
         "{}",
         why::<BadDefault>()
     );
@@ -180,16 +180,16 @@ fn a_reference_that_leads_outside_is_refused_and_not_fetched() {
 }
 
 #[test]
-fn a_schema_that_is_none_is_refused_with_its_place() {
+fn an_invalid_schema_is_refused_with_its_place() {
     let error = EventSchema::compile(json!({ "properties": { "a": { "type": "text" } } }))
         .err()
         .unwrap();
     assert!(error.to_string().contains("`#/properties/a/type`"), "{error}");
 }
 
-/// Serde would overflow the stack over data that is neither a number nor a text.
+/// With data that is neither a number nor a text, serde would overflow the stack.
 #[test]
-fn a_type_that_is_itself_or_something_else_is_refused() {
+fn a_type_that_refers_directly_to_itself_is_refused() {
     for why in [why::<Endless>(), why::<HoldsEndless>()] {
         assert!(why.contains("it refers to itself with nothing in between"), "{why}");
     }

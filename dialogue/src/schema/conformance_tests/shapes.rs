@@ -540,7 +540,7 @@ pub(super) enum Bushy {
     Leaf(u8),
 }
 
-/// What a document is made of: each level could be of several variants.
+/// A node of a document. Each level can be one of several variants.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 pub(super) enum Node {
@@ -563,7 +563,7 @@ pub(super) enum Node {
     },
 }
 
-/// Two variants begin alike, so that serde reads what is in them once for each.
+/// Two variants begin alike, so serde reads their content once for each of them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(untagged)]
 pub(super) enum Element {
@@ -572,7 +572,7 @@ pub(super) enum Element {
     Text(String),
 }
 
-/// With an instance of itself in each field of each field of each field, defining it would take minutes.
+/// With a full instance of the type in each field of each field, the definition would take minutes.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Wide {
     a: Option<Box<Wide>>,

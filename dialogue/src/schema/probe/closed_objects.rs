@@ -1,4 +1,4 @@
-//! The properties that an object may not have, found out by showing the type objects with more than its own.
+//! The properties that an object must not have. The probe shows the type objects with additional properties.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::schema::sample::{SampleStep, Sampler};
 use crate::schema::validator::EventSchema;
 use crate::schema::walk;
 
-/// Says of each object whose reader refuses properties that its schema would let pass that it has no such properties.
+/// Forbids properties in the schema of each object that allows them although the type refuses them.
 pub(super) fn close_objects(
     schema: &mut Value,
     names: &BTreeSet<&'static str>,
@@ -18,7 +18,7 @@ pub(super) fn close_objects(
 ) -> Result<(), SchemaError> {
     let steps = Sampler::new(schema).steps().to_vec();
     let mut objects = std::iter::once(None).chain(steps.iter().map(Some));
-    // Anew after each addition, from the next object on.
+    // After each addition, the validator is compiled again, and the search continues with the next object.
     loop {
         let validator = EventSchema::compile(schema.clone())?;
         let sampler = Sampler::new(schema);
@@ -35,13 +35,13 @@ pub(super) fn close_objects(
 }
 
 enum Addition {
-    /// No properties besides those declared.
+    /// Only the declared properties are allowed.
     Closed,
-    /// This property of another alternative, if present, is null: the content that a unit variant does not have.
+    /// This property of another alternative must be null if it is present: a unit variant has no content.
     Null(String),
-    /// Not this property, which the type reads in place of one that is declared: an alias.
+    /// This property must be absent. It is an alias: the type reads it instead of a declared property.
     Absent(String),
-    /// No property of another alternative: more than one variant of a flattened enum.
+    /// No property of another alternative is allowed. Otherwise a flattened enum would have more than one variant.
     Exclusive,
 }
 
@@ -50,7 +50,7 @@ fn add(schema: &mut Value, step: Option<&SampleStep>, addition: Addition) {
     match addition {
         Addition::Closed => {
             if let Some(Value::Object(object)) = schema.pointer_mut(at) {
-                // What alternatives beside the properties declare is declared too.
+                // Properties that the alternatives declare are declared too.
                 let combined = ["allOf", "anyOf", "oneOf", "$ref"]
                     .iter()
                     .any(|keyword| object.contains_key(*keyword));
@@ -110,7 +110,7 @@ fn missing_refusals(
     let closed_or_open = ["additionalProperties", "unevaluatedProperties"]
         .iter()
         .any(|keyword| object.contains_key(*keyword));
-    // A mere reference or union has nothing to close; what it leads to has.
+    // A reference or union has nothing to close, but its targets do.
     if closed_or_open || !walk::has_type(object, "object") {
         return Vec::new();
     }
@@ -170,7 +170,7 @@ fn missing_refusals(
     additions
 }
 
-/// The properties of the alternatives among which `step` leads to one.
+/// The properties of all alternatives of the union from which `step` leads to one alternative.
 fn properties_of_alternatives(schema: &Value, step: Option<&SampleStep>) -> BTreeSet<String> {
     let holder = step.and_then(|step| schema.pointer(&step.from));
     let alternatives = ["anyOf", "oneOf"]
@@ -181,7 +181,7 @@ fn properties_of_alternatives(schema: &Value, step: Option<&SampleStep>) -> BTre
     properties.flat_map(|properties| properties.keys().cloned()).collect()
 }
 
-/// Whether an object or what it refers to declares a property.
+/// Whether an object, or the target of its reference, declares a property.
 fn declares(schema: &Value, object: &Map<String, Value>, name: &str) -> bool {
     let here = object
         .get("properties")

@@ -1,16 +1,16 @@
-//! The integers that keys of a map may be, as a pattern.
+//! The integers that the keys of a map may be, and their pattern.
 
-/// The integers that keys of a map may be, in the one decimal form that serde reads.
+/// The integers that the keys of a map may be, in the decimal form that serde reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IntegerKeys {
-    /// How far below zero: 128 for an `i8`, 0 for unsigned types.
+    /// How far the keys go below zero: 128 for an `i8`, 0 for unsigned types.
     pub(super) below: u64,
     pub(super) zero: bool,
     pub(super) above: u64,
 }
 
 impl IntegerKeys {
-    /// The widest that schemars may have meant by one of its patterns for integer keys; `None` for other patterns.
+    /// The widest keys that one of schemars' patterns for integer keys may mean; `None` for other patterns.
     pub(super) fn of_pattern(pattern: &str) -> Option<Self> {
         let below = match pattern {
             r"^\d+$" => 0,
@@ -38,7 +38,7 @@ impl IntegerKeys {
     }
 }
 
-/// Alternatives for the decimal forms of 1 to `most`.
+/// A pattern with alternatives for the decimal forms of 1 to `most`.
 fn positive_up_to(most: u64) -> String {
     let digits = most.to_string();
     let any = |count: usize| {

@@ -1,4 +1,4 @@
-//! The keys of maps, found out by showing the type maps with keys of each kind.
+//! The keys of maps. The probe shows the type maps with each kind of key.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::schema::decode::Reshape;
 use crate::schema::sample::Sampler;
 use crate::schema::walk;
 
-/// Finds out what the type reads as keys of maps whose schema lets any text pass: variants of an enum, characters,
-/// booleans, addresses. What is none of these is left for `verify` to refuse.
+/// Finds out which keys the type reads in maps whose schema allows any text: variants of an enum, characters, booleans
+/// or addresses. Other kinds of keys are left for `verify` to refuse.
 pub(super) fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: Reshape<'_>) {
     for at in walk::pointers(schema) {
         let Some(Value::Object(map)) = schema.pointer(&at) else {
@@ -52,10 +52,11 @@ pub(super) fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>
     }
 }
 
-/// Finds out which integers the type reads as keys wherever schemars says only that they are integers.
+/// Finds out which integers the type reads as keys, where schemars says only that they are integers.
 pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
     let mut seen = BTreeSet::new();
-    // One at a time, outer maps first: an inner one is reached through a key of the outer, and is then elsewhere.
+    // One map at a time, outer maps first. An inner map is reached through a key of the outer map, and that key
+    // changes.
     while let Some((at, pattern, widest)) = integer_keyed_map(schema, &seen) {
         seen.insert((at.clone(), pattern.clone()));
         let sampler = Sampler::new(schema);
@@ -67,7 +68,7 @@ pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Re
             let payload = sampler.carry(&at, json!({ key: value }));
             payload.is_some_and(|payload| reshape(&payload).is_ok())
         };
-        // Text that happens to look like integers, by a pattern of the application's own.
+        // The keys are texts that look like integers, because the application declared such a pattern.
         if reads("007") {
             continue;
         }
@@ -81,7 +82,8 @@ pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Re
     Ok(())
 }
 
-/// The outermost map with integer keys that has not been seen: its place, its keys' pattern and what that may mean.
+/// The outermost map with integer keys that is not in `seen`: its place, the pattern of its keys, and the widest keys
+/// that the pattern may mean.
 fn integer_keyed_map(schema: &Value, seen: &BTreeSet<(String, String)>) -> Option<(String, String, IntegerKeys)> {
     walk::pointers(schema).into_iter().find_map(|at| {
         let patterns = schema

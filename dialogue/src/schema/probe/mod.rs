@@ -1,8 +1,9 @@
-//! Makes sure that a type's `Deserialize` accepts what its schema accepts, by showing the type samples of the schema.
+//! The probe makes sure that a type's `Deserialize` accepts the data that its schema accepts. It shows the type
+//! samples of the schema.
 //!
-//! What the schema cannot tell is learnt from what the type refuses, and added to the schema where a keyword can say it:
-//! which integers a map has as keys, that an object has no further properties, that a variant has no content. Where
-//! they still disagree, the definition is refused with the sample that shows it.
+//! The probe learns rules from the samples that the type refuses. It adds each rule to the schema if a keyword can
+//! express it: the integers that are keys of a map, that an object has no further properties, that a variant has no
+//! content. If type and schema still disagree, the definition is refused, with a sample that shows it.
 
 mod closed_objects;
 mod integer_keys;

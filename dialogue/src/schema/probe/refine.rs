@@ -13,8 +13,8 @@ use crate::schema::decode::{self, Reshape};
 use crate::schema::event_data::EventData;
 use crate::schema::sample::Sampler;
 
-/// The inbound schema of `E` with everything added that the type turns out to demand. `outbound` is the schema of what
-/// the type writes, if it is another.
+/// The inbound schema of `E`, with all rules added that the type turns out to have. `outbound` is the schema of the
+/// data that the type writes, if it differs.
 pub(in crate::schema) fn refine<E: EventData>(
     mut inbound: Value,
     outbound: Option<Value>,
@@ -28,7 +28,7 @@ pub(in crate::schema) fn refine<E: EventData>(
     Ok(inbound)
 }
 
-/// Every name of a field or variant that the type reads, aliases included, as far as they can be heard.
+/// All names of fields and variants that the type reads, including aliases, as far as they can be observed.
 fn names_read<E: EventData>(schema: &Value) -> BTreeSet<&'static str> {
     let sampler = Sampler::new(schema);
     let held = sampler

@@ -1,4 +1,4 @@
-//! The last step of a probe: whether the type and its schemas agree about every sample.
+//! The last step of the probe: whether the type and its schemas agree about every sample.
 
 use serde_json::Value;
 
@@ -7,7 +7,8 @@ use crate::schema::decode::Reshape;
 use crate::schema::sample::Sampler;
 use crate::schema::validator::EventSchema;
 
-/// Refuses a type that does not read what its schema accepts, or writes it as its outbound schema does not allow.
+/// Refuses a type that cannot read data that its schema accepts, or that writes it in a form that its outbound schema
+/// does not allow.
 pub(super) fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<'_>) -> Result<(), SchemaError> {
     let validator = EventSchema::compile(inbound.clone())?;
     let outbound = outbound.map(EventSchema::compile).transpose()?;
@@ -23,7 +24,7 @@ pub(super) fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<
                     .map(ToString::to_string)
                     .collect::<Vec<_>>()
                     .join("; ");
-                format!("it is written as something that the outbound schema refuses: {violations}")
+                format!("the type writes it in a form that the outbound schema refuses: {violations}")
             }),
             Err(refusal) => Err(refusal.message),
         };

@@ -1,4 +1,4 @@
-//! Samples: instances of a schema, with which a type is tried.
+//! Samples: instances of a schema that are shown to a type.
 
 mod pattern;
 mod sampler;

@@ -2,11 +2,11 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// The longest text worth making; past it a repetition is not a sample but a load.
+/// The maximum length of a sample text. Longer repetitions only cost time and memory.
 const MAX_LENGTH: usize = 100_000;
 
-/// A text that `pattern` matches in full, with `more` repetitions than needed where more are allowed; `None` if the
-/// pattern does not parse or needs too long a text. Assertions are taken on trust.
+/// A text that matches the whole `pattern`. Where more repetitions are allowed than needed, it has `more` additional
+/// ones. `None` if the pattern does not parse or needs too long a text. Assertions are not checked.
 pub(super) fn example(pattern: &str, more: u32) -> Option<String> {
     let mut text = String::new();
     write(&regex_syntax::parse(pattern).ok()?, more, &mut text)?;
@@ -18,7 +18,7 @@ fn write(hir: &Hir, more: u32, text: &mut String) -> Option<()> {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).ok()?),
         HirKind::Class(Class::Unicode(class)) => {
-            // A letter where there is a choice: less likely than a control character to offend something else.
+            // Prefer a letter: it is less likely than a control character to break another rule.
             let ranges = class.ranges();
             let letter = ranges.iter().find(|range| range.start() <= 'a' && 'a' <= range.end());
             text.push(letter.map_or_else(|| ranges.first().map(|range| range.start()), |_| Some('a'))?);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_have_the_form_of_the_pattern() {
+    fn examples_match_the_pattern() {
         assert_eq!(example("^[A-Z]{2}-[0-9]+$", 0).as_deref(), Some("AA-0"));
         assert_eq!(example("^(b|c)x?\\.$", 1).as_deref(), Some("bx."));
         assert_eq!(example("[^x]", 0).as_deref(), Some("a"));
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repetition_without_end_in_sight_has_no_example() {
+    fn a_huge_repetition_has_no_example() {
         assert_eq!(example("((a{1000}){1000}){1000}", 0), None);
     }
 }

@@ -1,6 +1,6 @@
-//! Instances of a schema, and payloads that carry one to any place in it.
+//! Instances of a schema, and payloads that contain an instance at a given place.
 //!
-//! Samples aim to be valid but need not be: whoever uses one asks the validator first.
+//! Samples are usually valid, but need not be. Check a sample with the validator before you use it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -11,18 +11,18 @@ use super::pattern;
 use super::scalar::{numbers, strings};
 use crate::schema::walk::{self, Edge};
 
-/// How deep an instance may be nested before a schema counts as having none. Beyond any type written by hand; only
-/// schemas without a finite instance get here.
+/// How deeply an instance may be nested. Beyond it, the schema counts as having no instance. No type written by hand
+/// is that deep: only schemas without a finite instance reach this limit.
 const MAX_DEPTH: usize = 16;
 
-/// How many references a full instance follows into one another: enough to see a recursive type in itself.
+/// How many nested references a full instance follows. This is enough to see a recursive type inside itself.
 const FULL_REFERENCES: usize = 3;
 
-/// How many references a full instance follows altogether: a type that holds itself in many fields would otherwise have as
-/// many instances in each, in each of these, and so on.
+/// How many references a full instance follows in total. Otherwise a type that contains itself in many fields would
+/// have as many instances in each field, and so on.
 const MOST_REFERENCES: usize = 16;
 
-/// A schema held directly by another: `to` is one of the subschemas of `from`, or what it refers to.
+/// A schema that another contains directly: `to` is a subschema of `from`, or the target of its reference.
 #[derive(Debug, Clone)]
 pub(in crate::schema) struct SampleStep {
     pub(in crate::schema) from: String,
@@ -34,11 +34,11 @@ pub(in crate::schema) struct SampleStep {
 pub(in crate::schema) struct Sampler<'s> {
     root: &'s Value,
     steps: Vec<SampleStep>,
-    /// The first step that leads to each place, from a shortest way from the root.
+    /// The last step of a shortest path from the root to each place, by its index in `steps`.
     ways: HashMap<String, usize>,
-    /// The least instances of schemas that hold others: every sample of what they hold is made of one.
+    /// The smallest instances of schemas that contain others. Every sample of an inner schema needs one of them.
     holders: RefCell<HashMap<(String, bool), Option<Value>>>,
-    /// How many references the full instance that is being made may still follow.
+    /// How many more references the current full instance may follow.
     references_left: Cell<usize>,
 }
 
@@ -71,18 +71,18 @@ impl<'s> Sampler<'s> {
         sampler
     }
 
-    /// Every step from a schema to one that it holds, those nearest to the root first.
+    /// All steps from a schema to one that it contains, nearest to the root first.
     pub(in crate::schema) fn steps(&self) -> &[SampleStep] {
         &self.steps
     }
 
-    /// A payload that has `instance` at the far end of `step`.
+    /// A payload that contains `instance` at the end of `step`.
     pub(in crate::schema) fn through(&self, step: &SampleStep, instance: Value) -> Option<Value> {
         let held = self.place(step, instance)?;
         self.carry(&step.from, held)
     }
 
-    /// A payload that has `instance` at `place`.
+    /// A payload that contains `instance` at `place`.
     pub(in crate::schema) fn carry(&self, place: &str, mut instance: Value) -> Option<Value> {
         let mut place = place;
         while !place.is_empty() {
@@ -93,7 +93,7 @@ impl<'s> Sampler<'s> {
         Some(instance)
     }
 
-    /// An instance of the holding schema around one of the held schema.
+    /// An instance of the outer schema of a step, around an instance of its inner schema.
     fn place(&self, step: &SampleStep, instance: Value) -> Option<Value> {
         let holder = self.root.pointer(&step.from)?;
         let around = |whole: bool| {
@@ -126,17 +126,17 @@ impl<'s> Sampler<'s> {
     }
 
     fn shallowest(&self, schema: &Value, depth: usize) -> Option<Value> {
-        // Deepening step by step finds the shallow alternative of a recursive type before the deep ones.
+        // Increasing the depth step by step finds the shallow alternative of a recursive type before the deep ones.
         (1..=depth).find_map(|depth| self.instance(schema, depth, false, 0))
     }
 
-    /// An instance with every property, an item in every array and an entry in every map.
+    /// An instance with all properties, an item in every array and an entry in every map.
     pub(in crate::schema) fn full(&self, schema: &Value) -> Option<Value> {
         self.references_left.set(MOST_REFERENCES);
         self.instance(schema, MAX_DEPTH, true, FULL_REFERENCES)
     }
 
-    /// An instance of what the schema says besides its alternatives and references.
+    /// An instance of the schema without its alternatives and references.
     fn own(&self, schema: &Value) -> Option<Value> {
         let mut own = schema.as_object()?.clone();
         for keyword in ["anyOf", "oneOf", "$ref"] {
@@ -273,7 +273,7 @@ impl<'s> Sampler<'s> {
         Some(Value::Array(items))
     }
 
-    /// Instances at the edges of what a schema allows, and some just past them.
+    /// Instances at the limits of a schema, and some just beyond them.
     pub(in crate::schema) fn variants(&self, schema: &Value) -> Vec<Value> {
         let Value::Object(keywords) = schema else {
             return vec![
@@ -337,7 +337,8 @@ fn place_item(array: Option<Value>, holder: &Value, edge: &Edge, instance: Value
     Some(Value::Array(items))
 }
 
-/// Objects together, the second's properties winning; of anything else the second.
+/// Merges two objects: properties of the second replace those of the first. If one of the values isn't an object, the
+/// result is the second value.
 fn merge(first: Value, second: Value) -> Value {
     match (first, second) {
         (Value::Object(mut first), Value::Object(second)) => {
@@ -348,7 +349,7 @@ fn merge(first: Value, second: Value) -> Value {
     }
 }
 
-/// The type to make an instance of: the first named, or what the keywords are about.
+/// The type of the instance to make: the first type of the schema, or the type that its keywords imply.
 fn first_type(schema: &Map<String, Value>) -> Option<&str> {
     match schema.get("type") {
         Some(Value::String(only)) => Some(only),

@@ -23,7 +23,7 @@ pub(super) fn numbers(schema: &Map<String, Value>) -> Vec<Value> {
     ordinary
 }
 
-/// Strings of a schema's form, the most ordinary first.
+/// Strings that match a schema, the most ordinary first.
 pub(super) fn strings(schema: &Map<String, Value>) -> Vec<Value> {
     let limit = |keyword| schema.get(keyword).and_then(Value::as_u64);
     let least = limit("minLength").unwrap_or(0);
@@ -42,13 +42,13 @@ pub(super) fn strings(schema: &Map<String, Value>) -> Vec<Value> {
     if !formats.is_empty() {
         return formats.iter().map(|&text| json!(text)).collect();
     }
-    // A type that allocates what a length limit in the millions allows is not this module's concern.
+    // A minimum length in the millions is not tried.
     let shortest = "a".repeat(usize::try_from(least.clamp(1, 100_000)).unwrap_or(1));
     let texts = [shortest.as_str(), "", "key", "é", "\0", "0", "two words"].map(str::to_owned);
     texts.into_iter().filter(fits).map(Value::String).collect()
 }
 
-/// Texts of a format that JSON Schema defines.
+/// Texts in a format that JSON Schema defines.
 fn examples_of_format(format: &str) -> &'static [&'static str] {
     match format {
         "date" => &["2024-02-29"],
