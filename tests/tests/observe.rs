@@ -211,11 +211,13 @@ async fn a_disconnect_says_why() {
 async fn failures_of_hooks_and_handlers_are_observed_with_what_they_are_about_and_timed() {
     let server = TestServer::with(|builder| {
         builder
-            .on_joined(|_, _| async { Err("no database") })
+            .on_joined(|_, _| async { Err::<(), _>("no database") })
             .authorize(|_, _, _| async { Err(std::io::Error::other("no rights table").into()) })
     })
     .await;
-    server.on(Chat, |_: EventMessage<Message>| async { Err("cannot handle it") });
+    server.on(Chat, |_: EventMessage<Message>| async {
+        Err::<(), _>("cannot handle it")
+    });
     let mut watcher = Watcher::of(&server);
     let mut ada = server.joined("ada", "chat").await;
     assert_eq!(ada.say("chat", "hi").await["code"], "PERMISSION_DENIED");
@@ -409,7 +411,7 @@ async fn a_server_has_places_for_sixteen_observers_and_takes_them_back() {
     let refused = server.observe().expect_err("no place is left");
     assert!(matches!(refused, ObserveError::TooMany { max: 16, .. }), "{refused}");
     observers.pop();
-    server.observe().expect("a place");
+    drop(server.observe().expect("a place"));
 }
 
 #[tokio::test]
