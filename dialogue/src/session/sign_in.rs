@@ -1,0 +1,167 @@
+//! Signs a client in: authenticates it, and admits it as a connected client.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::SetOnce;
+use tokio::time::Instant;
+
+use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
+use crate::containment::contain;
+use crate::id::UserId;
+use crate::protocol::{PROTOCOL, ServerFrame};
+use crate::random::random_name;
+use crate::runtime::{Core, Involved, expel, verdict};
+use crate::serial::SerialQueue;
+
+/// The longest user id, in bytes: an e-mail address or two UUIDs.
+const MAX_USER_ID_BYTES: usize = 128;
+
+/// The result of authentication: the user and the session.
+pub(crate) struct Authenticated {
+    /// `None` for an anonymous user.
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) session: AuthSession,
+    pub(crate) meta: Value,
+}
+
+/// Authenticates a client. An error is the reason, as a text for the client. `request` is what the client presented
+/// with its HTTP request, if there was one.
+pub(crate) async fn authenticate(
+    core: &Core,
+    request: Option<&Handshake>,
+    auth: Value,
+    within: Duration,
+) -> Result<Authenticated, String> {
+    let auth = Arc::new(auth);
+    let identity = if core.http.trust_client_identity {
+        claimed_identity(&auth)?
+    } else if let Some(authenticate) = &core.hooks.authenticate {
+        let auth = Value::clone(&auth);
+        let handshake = match request {
+            Some(request) => Handshake {
+                auth,
+                ..request.clone()
+            },
+            None => Handshake::new(auth),
+        };
+        let run = contain(within, || authenticate(handshake));
+        let answer = core.reported("authenticate", Involved::default(), run).await;
+        verdict(core, "authenticate", answer)?
+    } else {
+        Identity::anonymous()
+    };
+    let user_id = match identity.user_id {
+        None => None,
+        Some(id) if is_valid_user_id(&id) => Some(id),
+        Some(_) => {
+            core.log(|| {
+                tracing::error!(
+                    "authenticate returned an invalid user id: use 1 to 128 bytes, without control characters, and not \
+                     `system`"
+                );
+            });
+            return Err("the server cannot accept this user id".to_owned());
+        }
+    };
+    let expires_at = match identity.expires_at {
+        None => None,
+        Some(time) => match time.duration_since(SystemTime::now()) {
+            // A time that is too far away to represent means that the session never expires.
+            Ok(left) => Instant::now().checked_add(left),
+            Err(_) => return Err("the session has expired".to_owned()),
+        },
+    };
+    let session = AuthSession {
+        auth,
+        claims: Arc::new(identity.claims),
+        expires_at,
+    };
+    Ok(Authenticated {
+        user_id,
+        session,
+        meta: identity.meta,
+    })
+}
+
+/// Returns the identity that a client claims, for servers that trust these claims.
+fn claimed_identity(auth: &Value) -> Result<Identity, String> {
+    match auth.get("userId") {
+        None => Ok(Identity::anonymous()),
+        Some(Value::String(id)) => Ok(Identity::user(id.as_str())),
+        Some(_) => Err("`auth.userId` must be a string".to_owned()),
+    }
+}
+
+fn is_valid_user_id(id: &str) -> bool {
+    !id.trim().is_empty() && id.len() <= MAX_USER_ID_BYTES && id != UserId::SYSTEM && !id.chars().any(char::is_control)
+}
+
+/// Admits an authenticated connection as a client, which receives `connected` before anything else. Returns `None` if
+/// the user has too many connections.
+///
+/// If the client presents the `resume` secret of an earlier connection, that connection ends first. It then no longer
+/// holds seats, and an anonymous user keeps its id.
+pub(crate) async fn admit(
+    core: &Arc<Core>,
+    outbox: &Arc<Outbox>,
+    id: Option<i64>,
+    authenticated: Authenticated,
+    resume: Option<&str>,
+) -> Option<Arc<ClientState>> {
+    let Authenticated { user_id, session, meta } = authenticated;
+    let anonymous = user_id.is_none();
+    let predecessor = resume.and_then(|secret| core.continuity.resumes.take(secret, user_id.as_ref()));
+    if let Some(earlier) = predecessor.as_ref().and_then(|earlier| earlier.client.upgrade()) {
+        expel(core, &earlier, "a newer connection has replaced this one", None);
+        // Another thread may have begun to end it already.
+        earlier.departed.wait().await;
+        earlier.hooks.idle().await;
+    }
+    let user_id = user_id
+        .or_else(|| predecessor.map(|earlier| earlier.user_id))
+        .unwrap_or_else(|| UserId::from(format!("anonymous-{}", random_name(8))));
+    let client = Arc::new(ClientState {
+        key: core.clients.next_key(),
+        id: random_name(16).into(),
+        user_id,
+        meta,
+        session: Mutex::new(session),
+        resume: Mutex::new(String::new()),
+        anonymous,
+        outbox: Arc::clone(outbox),
+        membership: Mutex::new(Membership::default()),
+        departed: SetOnce::new(),
+        hooks: SerialQueue::default(),
+    });
+    core.continuity.resumes.renew(&client);
+    let frame = connected_frame(core, &client, id);
+    if core.clients.add(&client, frame, &core.observe).is_err() {
+        core.continuity.resumes.ended(&client);
+        return None;
+    }
+    Some(client)
+}
+
+/// Encodes the `connected` frame, which a client receives when it is connected, and after each renewal of its session.
+pub(super) fn connected_frame(core: &Core, client: &ClientState, id: Option<i64>) -> bytes::Bytes {
+    let expires_in = client
+        .session
+        .lock()
+        .expires_at
+        .map(|at| at.saturating_duration_since(Instant::now()));
+    ServerFrame::Connected {
+        id,
+        protocol: PROTOCOL,
+        client_id: &client.id,
+        user_id: &client.user_id,
+        resume: &client.resume.lock(),
+        ping_interval: core.limits.ping_interval,
+        max_message_bytes: core.limits.message_bytes,
+        expires_in,
+        fingerprint: &core.contract.fingerprint,
+    }
+    .encode()
+}
