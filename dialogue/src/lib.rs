@@ -18,6 +18,7 @@
 //! [families](#families) ·
 //! [history and recovery](#history-and-recovery) ·
 //! [limits](#limits) ·
+//! [observing](#observing) ·
 //! [testing](#testing) ·
 //! [features](#features) ·
 //! [graceful shutdown](#graceful-shutdown)
@@ -411,6 +412,12 @@
 //! [`state`](Builder::state) and ask it in [`authorize`](Builder::authorize). That hook runs only for clients'
 //! triggers; it receives the client, the room and the name of the event.
 //!
+//! # Observing
+//!
+//! For metrics, traces and audit logs, [`Dialogue::observe`] returns a stream of everything that happens in every room
+//! and to every client. [`Dialogue::stats`] returns counters and gauges. The module [`observe`] shows an example. For
+//! the logic of your application, use [handlers](#triggers-and-handlers) and [hooks](#hooks) instead.
+//!
 //! # Testing
 //!
 //! You can test a [`Dialogue`] without a socket: build it, trigger events, and listen to them. Use [`silent_logger()`]
@@ -541,10 +548,11 @@ pub use runtime::{
 };
 pub use schema::{EventData, SchemaError, Violation};
 
-/// Watching a server from within the program: the stream of [`Dialogue::observe`] and the numbers of [`Dialogue::stats`].
+/// Observe a server from within the program: the stream of [`Dialogue::observe`] and the numbers of
+/// [`Dialogue::stats`].
 ///
-/// - [`Observations`](observe::Observations) yields each thing that happens as an [`Observation`](observe::Observation).
-/// - [`Stats`](observe::Stats) has counters and gauges, which the server keeps whether or not anybody observes.
+/// - [`Observations`](observe::Observations) yields an [`Observation`](observe::Observation) for everything that happens.
+/// - [`Stats`](observe::Stats) has counters and gauges. The server keeps them even if nobody observes it.
 ///
 /// ```
 /// use dialogue::Dialogue;
@@ -557,7 +565,7 @@ pub use schema::{EventData, SchemaError, Violation};
 ///             Ok(Observation::Refused { code, user, room, .. }) => println!("refused {code}: {user:?} in {room:?}"),
 ///             Ok(Observation::HookFailed { hook, error, .. }) => println!("{hook} failed: {error}"),
 ///             Ok(_) => {}
-///             Err(lagged) => println!("{} observations were missed", lagged.missed),
+///             Err(lagged) => println!("missed {} observations", lagged.missed),
 ///         }
 ///     }
 /// }
