@@ -42,7 +42,7 @@ fn two_sets_of_rooms_cannot_claim_the_same_id() {
     let error = inside.err().map(|error| error.to_string());
     assert_eq!(
         error.as_deref(),
-        Some("`project-7` has ids in common with another declared room")
+        Some("`project-7` overlaps with the ids of another declared room: give one of them another id")
     );
     let renamed = Dialogue::builder().rooms::<Rooms>().rooms::<renamed::Rooms>().build();
     assert!(matches!(renamed, Err(BuildError::DuplicateRoom { id }) if id == "project-{slug}"));

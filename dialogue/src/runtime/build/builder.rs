@@ -1,4 +1,4 @@
-//! The description of a server: its rooms, hooks and limits.
+//! The builder of a server: its rooms, hooks and limits.
 
 use std::any::Any;
 use std::future::Future;
@@ -25,11 +25,19 @@ use crate::runtime::hooks::definition::{Hook, Hooks};
 use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
 
-/// Describes a server: what [`Dialogue::builder`] returns. Every part has a default but the rooms.
+/// Describes a server: its rooms, hooks and limits. [`Dialogue::builder`] returns it, and [`build`](Self::build) makes
+/// the server. Everything has a default except the rooms.
 ///
-/// Hooks are closures that return a future (`after_each`, one that returns nothing). They are contained: a panic, an error or a
-/// run longer than [`Limits::hook_deadline`] means no from a hook that is asked, is logged of one that is told, and harms
-/// nothing else. The notification hooks of one client run one after another, in the order of what they tell of.
+/// # Hooks
+///
+/// A hook is a closure that returns a future; only [`after_each`](Self::after_each) returns nothing.
+///
+/// - A hook that returns a `Result` with a [`Refusal`] *decides*: `authenticate`, `before_join`, `authorize` and
+///   `before_each`, for example. An error, a panic or a timeout counts as a refusal.
+/// - All other hooks are *notifications*, such as `on_joined`. An error, a panic or a timeout is logged.
+///
+/// A hook times out after [`Limits::hook_deadline`]. A hook that fails harms nothing else. The notification hooks of
+/// one client run one after another, in the order of the things that they report.
 #[must_use = "call `build`"]
 pub struct Builder {
     declarations: Vec<&'static RoomDeclaration>,
@@ -44,7 +52,7 @@ pub struct Builder {
     base_path: String,
 }
 
-/// Boxes a hook of one argument whose answer matters.
+/// Boxes a hook of one argument that decides.
 fn asking<A, O, F, Fut>(hook: F) -> Option<Hook<A, O>>
 where
     A: 'static,
@@ -54,7 +62,7 @@ where
     Some(Arc::new(move |argument| Box::pin(hook(argument))))
 }
 
-/// Boxes a hook of one argument that is only told.
+/// Boxes a notification hook of one argument.
 fn telling<A, F, Fut>(hook: F) -> Option<Hook<A, Option<String>>>
 where
     A: 'static,
@@ -83,22 +91,26 @@ impl Builder {
         }
     }
 
-    /// Adds every room of a [`rooms!`](crate::rooms) block. May be called for several.
+    /// Adds every room that a [`rooms!`](crate::rooms) block declares. Call it once for each block.
     pub fn rooms<R: RoomSet>(mut self) -> Self {
         self.declarations.extend(R::declarations());
         self
     }
 
-    /// Makes events known by name besides those of declared rooms, so that rooms which allow any event validate them.
+    /// Registers events in addition to the events of declared rooms. A room that allows any event validates the events
+    /// that are registered.
     pub fn events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
         self.events.extend(events);
         self
     }
 
-    /// Decides who a client is: called once for each connection with what it presents, and again when it presents a
-    /// fresh token. Its deadline is what is left of [`Limits::connect_deadline`].
+    /// Decides who a client is. Called once for each connection, with the [`Handshake`] that the client presents, and
+    /// again when the client presents a fresh token. After a refusal, the client receives `UNAUTHENTICATED` with the
+    /// reason; a refused first `connect` ends the connection.
     ///
-    /// Without it, every client is anonymous and the server makes its user id.
+    /// The deadline of this hook is the rest of [`Limits::connect_deadline`]; for a fresh token, all of it.
+    ///
+    /// Without this hook, every client is anonymous, and the server generates its user id.
     pub fn authenticate<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Handshake) -> Fut + Send + Sync + 'static,
@@ -108,15 +120,15 @@ impl Builder {
         self
     }
 
-    /// Believes what clients say of themselves: the user id is `auth.userId`. Anyone can be anyone; for demos and tests
-    /// only. A client without `auth.userId` is anonymous.
+    /// Trusts what clients claim: the user id is `auth.userId`. Anyone can impersonate anyone, so use this for demos
+    /// and tests only. A client without `auth.userId` is anonymous.
     pub fn trust_client_identity(mut self) -> Self {
         self.trust_client_identity = true;
         self
     }
 
-    /// Told of each client once it is connected, before its first command is run. `client.join(…)` there puts it into
-    /// rooms.
+    /// Called for each client that has connected, before its first command runs. To put the client into rooms, call
+    /// `client.join(…)` here.
     pub fn on_connected<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client) -> Fut + Send + Sync + 'static,
@@ -126,8 +138,8 @@ impl Builder {
         self
     }
 
-    /// Told of each client whose connection has ended, while it is still in its rooms
-    /// ([`rooms_of`](Dialogue::rooms_of) tells which). They are left when it returns, or at its deadline.
+    /// Called for each client whose connection has ended, while the client is still in its rooms
+    /// ([`rooms_of`](Dialogue::rooms_of) lists them). The client leaves them when the hook returns or times out.
     pub fn on_disconnected<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client) -> Fut + Send + Sync + 'static,
@@ -137,8 +149,11 @@ impl Builder {
         self
     }
 
-    /// Asked before a client gets into a room; a refusal is answered with `JOIN_DENIED` and its reason. For a room on
-    /// demand, asked before the room exists.
+    /// Decides whether a client may join a room. After a refusal, the client receives `JOIN_DENIED` with the reason.
+    /// For an on-demand room, the hook runs before the room exists.
+    ///
+    /// When a client renews its session, the hook runs again for every room that the client is in. After a refusal, the
+    /// client leaves that room.
     pub fn before_join<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -148,10 +163,10 @@ impl Builder {
         self
     }
 
-    /// Asked before each event that a client triggers, after it is known that the room allows clients the event in general:
-    /// whether this client may trigger this one. A refusal is answered with `PERMISSION_DENIED` and its reason.
+    /// Decides whether a client may trigger an event. Called for each event that a client triggers, if the room lets
+    /// clients trigger such an event at all. After a refusal, the client receives `PERMISSION_DENIED` with the reason.
     ///
-    /// Rules about the data are [`before_each`](Self::before_each)'s.
+    /// To check the data of an event, use [`before_each`](Self::before_each).
     pub fn authorize<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client, RoomHandle, EventName) -> Fut + Send + Sync + 'static,
@@ -161,7 +176,7 @@ impl Builder {
         self
     }
 
-    /// Told of each client that has got into a room. The client's next command is run after it.
+    /// Called for each client that has joined a room. The client's next command runs after the hook.
     pub fn on_joined<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -171,7 +186,7 @@ impl Builder {
         self
     }
 
-    /// Told of each client that is no longer in a room, however it came to leave: once for each `on_joined`.
+    /// Called for each client that has left a room, however it left: exactly once for each `on_joined`.
     pub fn on_left<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -181,7 +196,7 @@ impl Builder {
         self
     }
 
-    /// Told of each room that comes into being after the start.
+    /// Called for each room that is created after the server was built.
     pub fn on_room_created<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(RoomHandle) -> Fut + Send + Sync + 'static,
@@ -191,7 +206,7 @@ impl Builder {
         self
     }
 
-    /// Told of each room that has been deleted, or was on demand and has gone.
+    /// Called for each room that has been deleted or has expired.
     pub fn on_room_deleted<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(RoomHandle) -> Fut + Send + Sync + 'static,
@@ -201,9 +216,12 @@ impl Builder {
         self
     }
 
-    /// Asked before each event, of clients and of the server, is sent. It may change the data or the metadata, or refuse;
-    /// the reason is told to the sender as `BLOCKED`. Changed data is validated again. The event's name, room, sender and
-    /// time are not its to change.
+    /// Checks each event before it is sent, whether a client or the server triggers it. The hook may change the data or
+    /// the metadata, or refuse the event. After a refusal, a client receives `BLOCKED` with the reason, and a trigger
+    /// by the server fails with [`TriggerError::Blocked`](crate::TriggerError::Blocked).
+    ///
+    /// Changed data is validated again. The hook cannot change the event's room, sender or time: the server restores
+    /// them. An event whose name the hook changes is blocked, and the server logs an error.
     pub fn before_each<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(EventMessage, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -213,8 +231,8 @@ impl Builder {
         self
     }
 
-    /// Told of each event once it is queued for its recipients, by the [`Delivery`]. Runs on the spot, before the trigger
-    /// returns, so it must be quick. A panic is logged.
+    /// Called for each event that has been queued for its recipients, with its [`Delivery`]. Runs synchronously before
+    /// the trigger returns, so it must be quick. A panic is logged.
     pub fn after_each<F>(mut self, hook: F) -> Self
     where
         F: Fn(&EventMessage, &Delivery) + Send + Sync + 'static,
@@ -223,8 +241,8 @@ impl Builder {
         self
     }
 
-    /// Told of each event once it is queued for its recipients, off its way and in no order. At most 1,024 run at once;
-    /// over that, events are not told, and that is logged.
+    /// Called for each event that has been queued for its recipients, in the background and in no particular order. At
+    /// most 1,024 calls run at once. Beyond that, the hook is not called for an event, and the server logs it.
     pub fn on_triggered<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(EventMessage, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -234,15 +252,19 @@ impl Builder {
         self
     }
 
-    /// Handed the events that memory no longer keeps, to be stored elsewhere: at least once, those of a room and type in order.
-    /// A batch that fails comes again, five times in all, with pauses from 0.1 s that double; then it is given up, and an error
-    /// is logged. At most 50,000 events and [`Limits::history_bytes`] wait; over it the oldest are given up, and logged. Those
-    /// of the last hand-over, when the server stops, all wait. One batch is handed over at a time, up to 100 events of one room
-    /// and type, and the one that has waited longest is next.
+    /// Receives the events that memory no longer keeps, so that you can store them elsewhere. The hook receives each
+    /// event at least once, and the events of one room and type in order.
     ///
-    /// Also handed over is what is in memory when the server stops, and when an on-demand room goes; but not the history of
-    /// a room that is deleted, nor what [`HistoryManager::push`] and [`HistoryManager::clear_room`] evict by hand: that is
-    /// returned to their caller.
+    /// Each call receives one batch: up to 100 events of one room and type. One call runs at a time, and the batch that
+    /// has waited longest is next. If a call fails, the server repeats it, up to five calls in total. The pauses
+    /// between them start at 0.1 s and double. Then the server gives the batch up and logs an error.
+    ///
+    /// At most 50,000 events and [`Limits::history_bytes`] bytes wait for the hook. Beyond that, the server gives up
+    /// the oldest events and logs it. No such bound applies to the events that are left when the server stops.
+    ///
+    /// The hook also receives the events in memory when the server stops, and the history of a room that expires. It
+    /// does not receive the history of a room that is deleted. Nor does it receive the events that
+    /// [`HistoryManager::push`] and [`HistoryManager::clear_room`] evict: they return these to their caller.
     pub fn on_history_evicted<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(EvictedHistory) -> Fut + Send + Sync + 'static,
@@ -252,12 +274,14 @@ impl Builder {
         self
     }
 
-    /// Asked for the history that memory no longer keeps, when a client or [`RoomHandle::history`] pages back so far.
-    /// Without it, history ends where memory does. A refusal is answered with `UNAVAILABLE` and its reason.
+    /// Loads history that memory no longer keeps. Called when a client or [`RoomHandle::history`] pages back that far.
+    /// After a refusal, the client receives `UNAVAILABLE` with the reason. Without this hook, history ends where memory
+    /// ends.
     ///
-    /// Return the newest events of the room and type that [`HistoryQuery`] describes, in any order; what does not fit it is
-    /// left out. They are sorted by `seq`; those without one count as older, and are sorted by `timestamp`, of which the equal
-    /// stay as they are returned, newest first. An [`EventMessage`] is stored and read back by serde.
+    /// Return the newest events of the room and type that the [`HistoryQuery`] describes, in any order. The server
+    /// leaves out events that do not match the query, and sorts the others by `seq`, newest first. Events without a
+    /// `seq` count as older and are sorted by `timestamp`. If some of them have the same `timestamp`, return these
+    /// newest first: the server keeps their order. Store and read an [`EventMessage`] with serde.
     pub fn load_history<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(HistoryQuery) -> Fut + Send + Sync + 'static,
@@ -267,16 +291,18 @@ impl Builder {
         self
     }
 
-    /// Turns the inspector on: a page at `{base}/inspect` (`/dialogue/inspect` by default) that shows rooms, members, rates
-    /// and events as they happen, and triggers events as the server. Without this, there are no such routes.
+    /// Turns on the inspector: a page at `{base}/inspect` (`/dialogue/inspect` by default) that shows rooms, members,
+    /// rates and events as they happen. It can also trigger events as the server. Without this, the routes do not
+    /// exist.
     ///
-    /// Whoever the hook lets in sees everything that anyone says, and may say anything in any room. It is asked before
-    /// each request, with its headers, cookies, query and peer; `auth` is `null`. A refusal is answered with 403 and its
-    /// reason. To open it for oneself alone, there is [`local_only`](crate::local_only):
+    /// **The guard protects everything.** A person that it admits sees every event and can trigger any event in any
+    /// room. The server calls the guard before each request, with the request's headers, cookies, query and peer;
+    /// `auth` is `null`. After a refusal, the response is 403 with the reason. To admit only browsers on your own
+    /// machine, use [`local_only`](crate::local_only):
     ///
     /// ```
     /// # use dialogue::{Dialogue, Handshake, Refusal};
-    /// let for_oneself = Dialogue::builder().inspector(dialogue::local_only);
+    /// let on_this_machine = Dialogue::builder().inspector(dialogue::local_only);
     /// let for_staff = Dialogue::builder().inspector(|request: Handshake| async move {
     ///     match request.cookie("session") {
     ///         Some(session) if is_staff(session).await => Ok(()),
@@ -284,7 +310,7 @@ impl Builder {
     ///     }
     /// });
     /// # async fn is_staff(session: &str) -> bool { !session.is_empty() }
-    /// # let _ = (for_oneself, for_staff);
+    /// # let _ = (on_this_machine, for_staff);
     /// ```
     #[cfg(feature = "inspector")]
     pub fn inspector<F, Fut>(mut self, guard: F) -> Self
@@ -296,50 +322,51 @@ impl Builder {
         self
     }
 
-    /// Keeps histories in this manager rather than in one with the default limits: 100 events of each type in each of 1,000
-    /// rooms.
+    /// Keeps the histories in this manager. The default manager keeps 100 events of each type in each of 1,000 rooms.
     pub fn history(mut self, manager: HistoryManager) -> Self {
         self.history = Some(manager);
         self
     }
 
-    /// Replaces the limits.
+    /// Replaces the limits. Each limit's documentation in [`Limits`] gives its default.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Keeps something of the application's at hand: hooks get at it with `client.dialogue().state::<T>()`.
+    /// Stores the application's own state, such as a database pool. Hooks access it with
+    /// `client.dialogue().state::<T>()`.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         self.application = Some(Arc::new(state));
         self
     }
 
-    /// Logs to this `tracing` dispatcher, such as [`default_logger()`](crate::default_logger) or
-    /// [`silent_logger()`](crate::silent_logger). Without one, the application's own subscriber is used.
+    /// Makes the server log to this `tracing` dispatcher, such as [`default_logger()`](crate::default_logger) or
+    /// [`silent_logger()`](crate::silent_logger). By default, the server logs to the application's own subscriber.
     pub fn logger(mut self, dispatch: Dispatch) -> Self {
         self.dispatch = Some(dispatch);
         self
     }
 
-    /// Lets pages of another origin connect, besides those of the server's own: `https://app.example.com`, exact.
+    /// Lets pages of another origin connect, in addition to pages of the server's own origin. The origin must match
+    /// exactly: `https://app.example.com`. Call it once for each origin.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.allowed_origins.push(origin.into());
         self
     }
 
-    /// Serves under another path than `/dialogue`, such as `/api/live`: segments of ASCII letters, digits and
-    /// `-._~!$&'()+,;=@`, each after a `/`.
+    /// Serves under this path, such as `/api/live`, instead of `/dialogue`. The path consists of segments, each after a
+    /// `/`. A segment consists of ASCII letters, digits and `-._~!$&'()+,;=@`; `.` and `..` are not allowed.
     pub fn base_path(mut self, path: impl Into<String>) -> Self {
         self.base_path = path.into();
         self
     }
 
-    /// Checks the description and makes the server. Nothing listens yet.
+    /// Checks the description and makes the server. The server does not listen yet: call `serve`, or mount its router.
     ///
     /// # Errors
     ///
-    /// See [`BuildError`].
+    /// See [`BuildError`]: a declaration, limit or other setting is invalid, or two of them contradict each other.
     pub fn build(self) -> Result<Dialogue, BuildError> {
         if self.trust_client_identity && self.hooks.authenticate.is_some() {
             return Err(BuildError::TwoIdentities);

@@ -1,4 +1,4 @@
-//! From what was declared to what a server runs on: the checks of `build`, and its errors.
+//! The checks that `build` runs on declarations and settings, and the errors that it returns.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,59 +15,65 @@ use crate::room::{
 };
 use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
 
-/// Why a server cannot be built.
+/// Why [`Builder::build`](crate::Builder::build) failed. Each text says how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An event of a room cannot be defined.
+    /// The definition of an event of a room is invalid.
     #[error("room `{room}`: {error}")]
     Event {
         /// The room's type.
         room: &'static str,
-        /// Why.
+        /// The mistake in the definition.
         #[source]
         error: &'static DefinitionError,
     },
-    /// Two declared rooms, perhaps of two room sets, have an id in common.
-    #[error("`{id}` has ids in common with another declared room")]
+    /// Two declared rooms or families share an id. They may come from two room sets.
+    #[error("`{id}` overlaps with the ids of another declared room: give one of them another id")]
     DuplicateRoom {
-        /// The id or pattern.
+        /// The id, or the id pattern of a family.
         id: String,
     },
-    /// A room allows any event, and two types of the same name could be meant.
-    #[error("event `{name}` is defined twice in different ways, while room `{room}` allows any event")]
+    /// A room allows any event, and one event name has two different definitions.
+    #[error(
+        "event `{name}` has two different definitions, but room `{room}` allows any event: rename one of the \
+         events, or list the room's events"
+    )]
     AmbiguousEvent {
         /// The event's name.
         name: EventName,
-        /// The open room's type.
+        /// The type of the room that allows any event.
         room: &'static str,
     },
-    /// More rooms are declared than `Limits::max_rooms` allows.
-    #[error("more rooms are declared than the limit of {max_rooms}")]
+    /// The declarations contain more rooms than `Limits::max_rooms` allows.
+    #[error("too many declared rooms (max_rooms = {max_rooms}): raise `Limits::max_rooms`")]
     TooManyRooms {
         /// The limit.
         max_rooms: usize,
     },
-    /// The base path is none that a client could ask for as it is written.
-    #[error("the base path `{path}` must be segments of ASCII letters, digits and `-._~!$&'()+,;=@`, each after a `/`")]
+    /// The base path contains characters or segments that a URL or a route would change.
+    #[error(
+        "invalid base path `{path}`: write segments of ASCII letters, digits and `-._~!$&'()+,;=@`, each after a `/`, \
+         such as `/api/live`"
+    )]
     BasePath {
-        /// The path as given.
+        /// The path that was given.
         path: String,
     },
-    /// An allowed origin is not `scheme://host[:port]`.
-    #[error("`{origin}` is no origin: write `https://example.com` or `https://example.com:8443`")]
+    /// An allowed origin does not have the form `scheme://host[:port]`.
+    #[error("invalid origin `{origin}`: write `https://example.com` or `https://example.com:8443`")]
     Origin {
-        /// The origin as given.
+        /// The origin that was given.
         origin: String,
     },
-    /// A limit cannot be kept.
-    #[error("the limits contradict themselves: {reason}")]
+    /// A limit has an impossible value, or two limits contradict each other.
+    #[error("invalid limits: {reason}")]
     Limits {
-        /// Which, and why.
+        /// Which limit is wrong, and why.
         reason: &'static str,
     },
-    /// Both `authenticate` and `trust_client_identity` were given.
-    #[error("`authenticate` and `trust_client_identity` exclude each other")]
+    /// The builder has both `authenticate` and `trust_client_identity`.
+    #[error("`authenticate` and `trust_client_identity` cannot be combined: remove one of them")]
     TwoIdentities,
 }
 
@@ -79,8 +85,8 @@ impl From<ContractError> for BuildError {
     }
 }
 
-/// Whether a path stands for itself: in a URL, where a browser would encode other characters and resolve `.` and `..`, and
-/// in a route, where braces, and `:` and `*` in front, mean something else.
+/// Whether a path means itself both in a URL and in a route. In a URL, a browser would encode other characters and
+/// resolve `.` and `..`. In a route, braces have a special meaning, and so have `:` and `*` at the start of a segment.
 pub(in crate::runtime) fn is_base_path(path: &str) -> bool {
     let stands_for_itself = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=@".contains(&byte);
     path.strip_prefix('/').is_some_and(|path| {
@@ -89,23 +95,23 @@ pub(in crate::runtime) fn is_base_path(path: &str) -> bool {
     })
 }
 
-/// Whether the limits can be kept together.
+/// Checks each limit, and that the limits do not contradict each other.
 pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), BuildError> {
     let rules = [
         (
             (1..=MAX_DEPTH).contains(&limits.json_depth),
-            "`json_depth` must be from 1 to 127",
+            "`json_depth` must be between 1 and 127",
         ),
         (limits.message_bytes > 0, "`message_bytes` must not be 0"),
         (limits.queue_frames > 1, "`queue_frames` must be at least 2"),
         (
             limits.replay_bytes < limits.queue_bytes && limits.history_page_bytes < limits.queue_bytes,
-            "`queue_bytes` must be more than `replay_bytes` and `history_page_bytes`, whose replies it is to hold",
+            "`queue_bytes` must be greater than `replay_bytes` and `history_page_bytes`, to hold such a reply",
         ),
         (limits.handler_queue > 0, "`handler_queue` must not be 0"),
         (
             limits.history_page_events > 0 && limits.room_page > 0,
-            "`history_page_events` and `room_page` must not be 0, or nobody gets past a page",
+            "`history_page_events` and `room_page` must not be 0, because a client could not page any further",
         ),
         (
             limits.ping_interval.as_nanos() > 0 && limits.ping_timeout.as_nanos() > 0,
@@ -132,7 +138,7 @@ fn listed(declaration: &RoomDeclaration) -> &'static [fn() -> DefinitionResult] 
     }
 }
 
-/// Every event known by name. That one name means one event matters only where a room is open.
+/// Every registered event by its name. A name must be unique only if there is a room that allows any event.
 pub(in crate::runtime) fn known_events(
     declarations: &[&'static RoomDeclaration],
     others: Vec<EventDefinition>,
@@ -166,7 +172,7 @@ pub(in crate::runtime) fn known_events(
     Ok(known)
 }
 
-/// The declared rooms and families, and those rooms that exist from the start.
+/// Registers the declared rooms and families, and creates the rooms that exist from the start.
 pub(in crate::runtime) fn rooms(
     declarations: &[&'static RoomDeclaration],
     known: Arc<KnownEvents>,
@@ -205,14 +211,14 @@ pub(in crate::runtime) fn rooms(
     Ok(rooms)
 }
 
-/// Whether two declarations of different room sets claim an id in common; within a set the macro has seen to it.
+/// Whether two declarations of different room sets share an id. Within one set, the macro has already checked this.
 fn overlap(a: &RoomDeclaration, b: &RoomDeclaration) -> bool {
     match (&a.id, &b.id) {
         (IdPattern::Fixed(a), IdPattern::Fixed(b)) => a == b,
         (IdPattern::Fixed(id), IdPattern::Family { recognises, .. })
         | (IdPattern::Family { recognises, .. }, IdPattern::Fixed(id)) => recognises(id),
         (IdPattern::Family { segments: a, .. }, IdPattern::Family { segments: b, .. }) => {
-            // What the fields are called is not in the ids.
+            // The names of the fields do not appear in the ids.
             a.len() == b.len()
                 && a.iter().zip(*b).all(|pair| match pair {
                     (Segment::Literal(a), Segment::Literal(b)) => a == b,

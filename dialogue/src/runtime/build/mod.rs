@@ -1,4 +1,4 @@
-//! From declarations and hooks to a running server.
+//! Building a server from declarations, hooks and limits.
 
 pub(super) mod builder;
 pub(super) mod check;
