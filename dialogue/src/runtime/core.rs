@@ -1,6 +1,6 @@
-//! The core of a server, made of parts, and the handles that point to it.
+//! The shared core of a server, which consists of parts, and the handles that point to it.
 //!
-//! Owns no behaviour: each part has its own, and the modules next to this one act on them.
+//! Owns no behaviour: each part has its own, and the modules next to this one work with the parts.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -20,90 +20,97 @@ use crate::contract::Contract;
 use crate::limits::Limits;
 use crate::room::RoomCell;
 
-/// A server of typed real-time rooms. A cheap clone of one shared thing; build it with
-/// [`Dialogue::builder`](crate::Dialogue::builder).
+/// A server of typed real-time rooms. Build one with [`Dialogue::builder`](crate::Dialogue::builder).
 ///
-/// What is synchronous here (`rooms`, `clients_of`, `is_in_room`, …) speaks of this process.
+/// A `Dialogue` is a handle: cloning it is cheap, and all clones share one server.
 ///
-/// It belongs into a tokio runtime with its timers and input and output on, as `#[tokio::main]` has it: whatever may run a
-/// hook or a handler, `disconnect` and `leave` among them, spawns a task and panics outside of one.
+/// The synchronous methods (`rooms`, `clients_of`, `is_in_room`, …) only know this process.
 ///
-/// Hooks that hold a clone of their own `Dialogue` keep it alive for ever; they reach it through what they are handed
-/// instead (`client.dialogue()`, `room.dialogue()`).
+/// Hooks must not hold a clone of their own `Dialogue`: it would keep the server alive forever. A hook reaches its
+/// server through its arguments instead (`client.dialogue()`, `room.dialogue()`).
+///
+/// # Panics
+///
+/// Use a `Dialogue` inside a tokio runtime with time and IO enabled, as `#[tokio::main]` does. A method that may run a
+/// hook or a handler, such as `disconnect` or `leave`, spawns a task and panics outside a runtime.
 #[derive(Clone)]
 pub struct Dialogue {
     pub(crate) core: Arc<Core>,
 }
 
-/// One connected client, a user's tab or device. A cheap clone.
+/// One connected client, such as one tab or device of a user. A handle that is cheap to clone.
 ///
-/// It stays usable after the connection has ended; then it is in no room, and what is sent to it goes nowhere.
+/// The handle stays usable after the connection has ended. The client is then in no room, and frames that are sent to
+/// it are discarded.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) state: Arc<ClientState>,
     pub(crate) core: Arc<Core>,
 }
 
-/// One room. A cheap clone.
+/// One room. A handle that is cheap to clone.
 ///
-/// It stays usable after the room has been deleted; then it is empty and without history, triggers fail with
-/// [`TriggerError::NoSuchRoom`](crate::TriggerError::NoSuchRoom), and whatever else takes a room finds none, also if another
-/// room has taken the id. For that one, give the id: `dialogue.room(handle.id())`. Only listeners are to an id.
+/// The handle stays usable after the room has been deleted. The room is then empty and has no history, and triggers
+/// fail with [`TriggerError::NoSuchRoom`](crate::TriggerError::NoSuchRoom). Other calls that take the handle find no
+/// room, even if another room has taken the id. To get the other room, give the id: `dialogue.room(handle.id())`. Only
+/// listeners follow the id and not the room.
 #[derive(Clone)]
 pub struct RoomHandle {
     pub(crate) cell: Arc<RoomCell>,
     pub(crate) core: Arc<Core>,
 }
 
-/// Everything that a server's handles share: parts that each own one concern. Functions take the part that they change,
-/// and the core only where they call hooks, which receive handles to it.
+/// The state that all handles of a server share. It consists of parts, and each part owns one concern.
+///
+/// A function takes the part that it changes. It takes the whole core only if it calls hooks, because hooks receive
+/// handles that point to the core.
 pub(crate) struct Core {
-    /// What the application decides.
+    /// The application's hooks.
     pub(crate) hooks: Hooks<Client, RoomHandle>,
     pub(crate) limits: Limits,
-    /// Which rooms exist.
+    /// The rooms that exist.
     pub(crate) rooms: Rooms,
-    /// Who is connected.
+    /// The connected clients.
     pub(crate) clients: Clients,
-    /// What rooms remember.
+    /// The histories of the rooms.
     pub(crate) history: History,
-    /// Handlers and streams of the application.
+    /// The application's handlers and streams.
     pub(crate) listeners: Listeners,
-    /// What outlives a connection.
+    /// The secrets and keys that outlive a connection.
     pub(crate) continuity: Continuity,
-    /// Who may connect, and under which path.
+    /// The rules for HTTP requests: the path, and the origins that may connect.
     pub(crate) http: HttpPolicy,
-    /// Tasks, and the end of them.
+    /// The server's tasks and their shutdown.
     pub(crate) lifecycle: Lifecycle,
-    /// Counts what happens, and shows it to observers.
+    /// Counts what happens in the server, and shows it to observers.
     pub(crate) observe: Observe,
-    /// What clients may send and receive.
+    /// The contract that clients see: the events that they may send and receive.
     pub(crate) contract: PublishedContract,
-    /// What `Builder::state` was given.
+    /// The value that `Builder::state` received.
     pub(crate) application: Option<Arc<dyn Any + Send + Sync>>,
-    /// Where the server logs, if not to the application's own subscriber.
+    /// The server's own logger. Without it, the server logs to the application's subscriber.
     pub(crate) dispatch: Option<Dispatch>,
 }
 
-/// What decides about HTTP requests before a client exists.
+/// The rules for HTTP requests, which apply before a client exists.
 #[derive(Debug)]
 pub(crate) struct HttpPolicy {
     /// The path before all routes, such as `/dialogue`.
     pub(crate) base_path: String,
-    /// Origins besides the server's own, normalised.
+    /// The origins that may connect in addition to the server's own, normalised.
     pub(crate) allowed_origins: Vec<String>,
-    /// Whether a client's own `auth.userId` is its user id. For demos and tests.
+    /// Whether the server trusts a client's `auth.userId` as its user id. For demos and tests.
     pub(crate) trust_client_identity: bool,
 }
 
-/// The contract of all rooms, and the fingerprint by which clients compare it with theirs.
+/// The contract of all rooms, and its fingerprint. A client compares the fingerprint with the one of its own contract.
 pub(crate) struct PublishedContract {
     pub(crate) contract: Contract,
     pub(crate) fingerprint: String,
 }
 
 impl Core {
-    /// Runs code that logs under the server's own logger, if it has one.
+    /// Runs code that logs, with the server's own logger if it has one.
     pub(crate) fn log<T>(&self, logs: impl FnOnce() -> T) -> T {
         match &self.dispatch {
             Some(dispatch) => tracing::dispatcher::with_default(dispatch, logs),
@@ -111,7 +118,7 @@ impl Core {
         }
     }
 
-    /// A handle to a client.
+    /// Makes a handle to a client.
     pub(crate) fn client(self: &Arc<Self>, state: &Arc<ClientState>) -> Client {
         Client {
             state: Arc::clone(state),
@@ -119,7 +126,7 @@ impl Core {
         }
     }
 
-    /// A handle to a room.
+    /// Makes a handle to a room.
     pub(crate) fn room(self: &Arc<Self>, cell: &Arc<RoomCell>) -> RoomHandle {
         RoomHandle {
             cell: Arc::clone(cell),

@@ -1,4 +1,4 @@
-//! What one can do with a connected client.
+//! The methods of [`Client`]: its identity, rooms and subscriptions, and the events that it alone receives.
 
 use std::sync::Arc;
 
@@ -20,31 +20,33 @@ use crate::runtime::membership::subscribe::{subscribe, subscribe_all, unsubscrib
 use crate::schema::Violation;
 
 impl Client {
-    /// The connection's id, made by the server and never reused.
+    /// The id of this connection. The server generates it and never reuses it.
     #[must_use]
     pub fn id(&self) -> &ClientId {
         &self.state.id
     }
 
-    /// The user, as `authenticate` said.
+    /// The id of the user: the one that `authenticate` returned, or one that the server generated for an anonymous
+    /// user.
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         &self.state.user_id
     }
 
-    /// The `auth` object that the client presented last; `null` if there was none. It may hold secrets.
+    /// The latest `auth` object that the client presented; `null` if there was none. It may contain secrets.
     #[must_use]
     pub fn auth(&self) -> Arc<Value> {
         Arc::clone(&self.state.session.lock().auth)
     }
 
-    /// What `authenticate` said of the user ([`Identity::claims`](crate::Identity::claims)); `null` by default.
+    /// The claims about the user that `authenticate` returned ([`Identity::claims`](crate::Identity::claims)); `null`
+    /// by default.
     #[must_use]
     pub fn claims(&self) -> Arc<Value> {
         Arc::clone(&self.state.session.lock().claims)
     }
 
-    /// What the application keeps with the client ([`Identity::meta`](crate::Identity::meta)); `null` by default.
+    /// The application's own data about the client ([`Identity::meta`](crate::Identity::meta)); `null` by default.
     #[must_use]
     pub fn meta(&self) -> &Value {
         &self.state.meta
@@ -58,26 +60,26 @@ impl Client {
         }
     }
 
-    /// Whether the connection is up.
+    /// Whether the client is connected. False as soon as its connection begins to end.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         !self.state.outbox.is_closed() && !self.state.membership.lock().is_gone()
     }
 
-    /// Lets the client join a room, as if it had asked for it: `before_join` is asked, the client is sent `joined` with
-    /// the history that the room syncs, and `on_joined` follows. A client that is in the room already is sent `joined`
-    /// again; no hook runs and no second seat is taken.
+    /// Makes the client join a room, as if it had sent a `join` itself. `before_join` decides, the client receives
+    /// `joined` with the history that the room syncs, and `on_joined` runs after this method returns.
     ///
-    /// `on_joined` runs after this returns.
+    /// A client that is already in the room receives `joined` again. No hook runs, and the client takes no second seat.
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: no such room, full, denied, over a limit, or disconnected. The handle of a room on demand that has gone
-    /// is of no such room; its id makes another.
+    /// [`JoinError`]: the room does not exist or is full, `before_join` denied the join, a limit is exceeded, or the
+    /// client has disconnected. A handle to an expired on-demand room gives [`JoinError::NoSuchRoom`]; joining by id
+    /// creates a new room.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the client is in the room with everything that belongs to it, or not at all.
+    /// If this future is dropped, the client has joined the room completely or not at all.
     pub async fn join(&self, room: impl RoomRef) -> Result<RoomHandle, JoinError> {
         let request = JoinRequest {
             epoch: room.room_epoch().map(str::to_owned),
@@ -89,8 +91,8 @@ impl Client {
             .map(|cell| self.core.room(&cell))
     }
 
-    /// Takes the client out of a room. It is told so (`left` with the reason `removed`), and `on_left` follows. Returns
-    /// whether the client was in the room.
+    /// Removes the client from a room. The client receives `left` with the reason `removed`, and `on_left` runs.
+    /// Returns whether the client was in the room.
     pub fn leave(&self, room: impl RoomRef) -> bool {
         self.core
             .rooms
@@ -98,11 +100,12 @@ impl Client {
             .is_some_and(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
     }
 
-    /// Subscribes the client to an event of a room that it is in.
+    /// Subscribes the client to one event of a room that it is in.
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: not in the room, no such event, or too many subscriptions.
+    /// [`JoinError`]: the client is not in the room, the room has no such event, or the client holds too many
+    /// subscriptions.
     pub fn subscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
         subscribe(&self.core.limits, &self.state, &room, &event.into()).map(drop)
@@ -112,17 +115,18 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: not in the room, or too many subscriptions.
+    /// [`JoinError`]: the client is not in the room, or it holds too many subscriptions.
     pub fn subscribe_all(&self, room: impl RoomRef) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
         subscribe_all(&self.core.limits, &self.state, &room).map(drop)
     }
 
-    /// Ends the client's subscription to an event. Under the wildcard, the other events of the room remain.
+    /// Unsubscribes the client from one event of a room. A client that is subscribed to every event stays subscribed to
+    /// the others.
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: not in the room, or no such event.
+    /// [`JoinError`]: the client is not in the room, or the room has no such event.
     pub fn unsubscribe(&self, room: impl RoomRef, event: &str) -> Result<(), JoinError> {
         let room = self.member_of(&room)?;
         unsubscribe(&self.core.limits, &self.state, &room, &event.into()).map(drop)
@@ -132,14 +136,14 @@ impl Client {
         self.core.rooms.find_ref(room).ok_or(JoinError::NotInRoom)
     }
 
-    /// The rooms that the client is in, in no order.
+    /// The ids of the rooms that the client is in, in no particular order.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomId> {
         self.state.membership.lock().rooms()
     }
 
-    /// The names of the events that the client hears in a room, under the wildcard preceded by `*`. Empty if it is not in
-    /// the room.
+    /// The names of the events that the client is subscribed to in a room. If it is subscribed to every event, `*`
+    /// comes first. Empty if the client is not in the room.
     #[must_use]
     pub fn subscriptions(&self, room: impl RoomRef) -> Vec<EventName> {
         let Ok(room) = self.member_of(&room) else {
@@ -151,25 +155,25 @@ impl Client {
         })
     }
 
-    /// Sends an event to this client alone, outside of any room, as a `direct` frame. Returns whether it was queued: not
-    /// if the connection is ending.
+    /// Sends an event to this client alone, outside any room, as a `direct` frame. Returns whether the frame was
+    /// queued; it is not queued if the connection is ending.
     ///
     /// # Errors
     ///
-    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema, [`TriggerError::Limited`] if it is too
-    /// large for the client's queue.
+    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::Limited`] if the
+    /// frame is larger than half of [`Limits::queue_bytes`].
     pub fn send<E: DialogueEvent>(&self, event: E) -> Result<bool, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
         Ok(self.state.outbox.push(Frame::Text(frame)))
     }
 
-    /// Sends JSON under any event name to this client alone, as a `direct` frame, without validation. Returns whether it
-    /// was queued.
+    /// Sends JSON with any event name to this client alone, as a `direct` frame, without validation. Returns whether
+    /// the frame was queued; it is not queued if the connection is ending.
     ///
     /// # Errors
     ///
-    /// [`TriggerError::Invalid`] if the data cannot be JSON, [`TriggerError::Limited`] if it is too large for the client's
-    /// queue.
+    /// [`TriggerError::Invalid`] if the data cannot be written as JSON. [`TriggerError::Limited`] if the frame is
+    /// larger than half of [`Limits::queue_bytes`].
     pub fn send_raw(&self, event: &str, data: impl Serialize) -> Result<bool, TriggerError> {
         let name = EventName::from(event);
         let data = to_json(&name, &data)?;
@@ -177,11 +181,11 @@ impl Client {
         Ok(self.state.outbox.push(Frame::Text(frame)))
     }
 
-    /// Ends the connection at once with close code 4501, by which the client knows not to come back of itself. What
-    /// waits to be sent is dropped. Whether the user may sign in again is for `authenticate` to say.
+    /// Ends the connection at once with close code 4501, so that the client does not reconnect by itself. Frames that
+    /// wait to be sent are dropped. `authenticate` decides whether the user may sign in again.
     ///
-    /// From then on no room takes the client and nothing is queued for it. `on_disconnected` and `on_left` follow; the rooms
-    /// are left when `on_disconnected` has returned.
+    /// From now on, the client can join no room, and nothing is queued for it. `on_disconnected` runs, then the client
+    /// leaves its rooms and `on_left` runs.
     pub fn disconnect(&self) {
         expel(&self.core, &self.state, "disconnected by the server", None);
     }
@@ -204,7 +208,7 @@ impl PartialEq for Client {
 
 impl Eq for Client {}
 
-/// A typed event as a `direct` frame, valid by its schema.
+/// Encodes a typed event as a `direct` frame, after a check against the event's schema.
 pub(in crate::runtime) fn direct_frame<E: DialogueEvent>(
     event: &E,
     limits: &Limits,

@@ -1,4 +1,4 @@
-//! What one can do with a server.
+//! The methods of [`Dialogue`]: triggering and listening, and looking up rooms, clients and users.
 
 use std::future::{Future, IntoFuture, Ready, ready};
 use std::sync::Arc;
@@ -22,21 +22,24 @@ use crate::runtime::membership::leave::expel;
 use crate::runtime::rooms::create::{self, CreateRoomError};
 
 impl Dialogue {
-    /// Starts the description of a server.
+    /// Starts to describe a server. See [`Builder`] for its rooms, hooks and limits.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// Triggers an event in a room: everyone there who is subscribed to it gets it, and the server's handlers. The room
-    /// is a room type, checked by the compiler, or a [`RoomHandle`], checked when it runs. The payload is the event, an
-    /// event with a sender or metadata (`event.sent_by(user)`), or a whole [`EventMessage`].
+    /// Triggers an event in a room. Every client in the room that is subscribed to the event receives it, and so do the
+    /// server's handlers and streams.
     ///
-    /// The event is validated, shown to `before_each`, numbered and stored if it has history, encoded once, and queued for
-    /// each subscriber; it never waits for a reader.
+    /// The room is a room type, which the compiler checks, or a [`RoomHandle`], which the server checks at run time.
+    /// The payload is the event, an event with a sender or metadata (`event.sent_by(user)`), or a whole
+    /// [`EventMessage`].
+    ///
+    /// The server validates the event and asks `before_each`. If the event has history, the server numbers and stores
+    /// it. Then it encodes the event once and queues it for each subscriber. It never waits for a reader.
     ///
     /// # Errors
     ///
-    /// See [`TriggerError`]. No client and no handler has seen the event then.
+    /// See [`TriggerError`]. If a trigger fails, no client and no handler has seen the event.
     pub fn trigger<E: DialogueEvent>(&self, room: impl Allows<E>, data: impl Payload<Event = E>) -> Trigger {
         let room_id = room.room_id();
         let (id, epoch) = (room_id.clone(), room.room_epoch().map(str::to_owned));
@@ -48,14 +51,16 @@ impl Dialogue {
         )
     }
 
-    /// Runs a handler for events in a room: one event's (`EventMessage<Message>`), all of a room's by its enum
-    /// (`EventMessage<ChatEvent>`), or any as JSON (`EventMessage<Value>`). For a whole family, listen to
-    /// `Project::every()`.
+    /// Runs a handler for events of a room: for one event (`EventMessage<Message>`), for all events of the room by its
+    /// enum (`EventMessage<ChatEvent>`), or for any event as JSON (`EventMessage<Value>`). To listen to a whole family,
+    /// pass `Project::every()`.
     ///
-    /// The handler runs in the order of the events, off their way to clients, each run within
-    /// [`Limits::hook_deadline`]; what it returns as an error, a panic and an overrun are logged. Events that it is too slow
-    /// for are dropped for it, counted and logged ([`Limits::handler_queue`]). It listens to an id: also while there is no
-    /// such room, and when the room is made anew.
+    /// The handler receives the events in order, and never delays their delivery to clients. Each run must end within
+    /// [`Limits::hook_deadline`]. An error that it returns, a panic and a timeout are logged. If the handler is too
+    /// slow, events are dropped for it, counted and logged ([`Limits::handler_queue`]).
+    ///
+    /// A handler listens to a room's id. It stays registered while no such room exists, and also receives the events of
+    /// a room that is created with the same id later.
     pub fn on<M, F, Fut>(&self, room: impl Listen<M>, handler: F) -> Subscription
     where
         M: Received,
@@ -65,48 +70,49 @@ impl Dialogue {
         subscription::subscribe(&self.core, room.scope(), handler)
     }
 
-    /// The same as a stream: `dialogue.events::<Message>(Chat)`.
+    /// Returns the events of a room as a stream: `dialogue.events::<Message>(Chat)`. The type selects the events as in
+    /// [`on`](Self::on).
     pub fn events<M: Received>(&self, room: impl Listen<M>) -> EventStream<M> {
         EventStream::new(&self.core, room.scope())
     }
 
-    /// Sends an event to every connected client, outside of any room, as a `direct` frame. Returns for how many it was
-    /// queued.
+    /// Sends an event to every connected client, outside any room, as a `direct` frame. Returns how many clients it was
+    /// queued for.
     ///
     /// # Errors
     ///
-    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema, [`TriggerError::Limited`] if it is too
-    /// large for a client's queue.
+    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::Limited`] if the
+    /// frame is larger than half of [`Limits::queue_bytes`].
     pub fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<usize, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
         Ok(self.core.clients.broadcast(&frame, None))
     }
 
-    /// The room of this id, if there is one. A [`RoomHandle`] means its very room, here and in every call: not another one
-    /// that has taken the id.
+    /// Looks up a room; `None` if it does not exist. A [`RoomHandle`] only finds its own room, here and in every call.
+    /// It never finds another room that has taken the id.
     #[must_use]
     pub fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
         let room = self.core.rooms.find_ref(&room)?;
         Some(self.core.room(&room))
     }
 
-    /// Every room there is, in no order.
+    /// Every room that exists, in no particular order.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomHandle> {
         self.core.rooms.all().iter().map(|room| self.core.room(room)).collect()
     }
 
-    /// Creates a room: one of a declared family (`Project { id: 7 }`), or one described at run time
-    /// ([`RoomConfig`](crate::RoomConfig)). Await it, perhaps after
-    /// [`created_by`](CreateRoom::created_by). Every client is told `roomCreated`.
+    /// Creates a room: one of a declared family (`Project { id: 7 }`), or one that is described at run time
+    /// ([`RoomConfig`](crate::RoomConfig)). Await the result. To name the user that the room belongs to, call
+    /// [`created_by`](CreateRoom::created_by) first. Every client receives `roomCreated`.
     ///
     /// # Errors
     ///
-    /// See [`CreateRoomError`]; an id that there is already is one.
+    /// See [`CreateRoomError`], for example if a room with this id already exists.
     ///
     /// # Cancel safety
     ///
-    /// The room is made whole when this is first polled, or not at all.
+    /// The room is created completely when the result is first polled, or not at all.
     pub fn create_room(&self, room: impl RoomBlueprint) -> CreateRoom {
         CreateRoom {
             core: Arc::clone(&self.core),
@@ -115,12 +121,12 @@ impl Dialogue {
         }
     }
 
-    /// Deletes a room. Its members leave and are told (`left` with the reason `roomDeleted`), and every client gets
-    /// `roomDeleted`. What memory keeps of its history is forgotten. Returns whether there was such a room.
+    /// Deletes a room. Its members leave and receive `left` with the reason `roomDeleted`, and every client receives
+    /// `roomDeleted`. The room's history in memory is discarded. Returns whether the room existed.
     ///
     /// # Cancel safety
     ///
-    /// The room is deleted whole when this is first polled, or not at all.
+    /// The room is deleted completely when this future is first polled, or not at all.
     pub async fn delete_room(&self, room: impl RoomRef) -> bool {
         self.core
             .rooms
@@ -128,28 +134,29 @@ impl Dialogue {
             .is_some_and(|room| delete_room(&self.core, &room, None))
     }
 
-    /// The clients of a user, the earliest first. A user may have several: tabs, devices.
+    /// The clients of a user, oldest connection first. A user may have several clients, one for each tab or device.
     #[must_use]
     pub fn clients_of(&self, user: &str) -> Vec<Client> {
         let clients = self.core.clients.of_user(user);
         clients.iter().map(|client| self.core.client(client)).collect()
     }
 
-    /// Every connected client, in no order.
+    /// Every connected client, in no particular order.
     #[must_use]
     pub fn clients(&self) -> Vec<Client> {
         let clients = self.core.clients.all();
         clients.iter().map(|client| self.core.client(client)).collect()
     }
 
-    /// Ends every connection of a user at once, with close code 4501: when this returns, what waited for them is dropped,
-    /// nothing more is queued for them, and no room takes them. Returns how many there were.
+    /// Ends every connection of a user at once, with close code 4501. When this returns, the frames that waited for
+    /// these clients are dropped, nothing more is queued for them, and they can join no room. Returns how many clients
+    /// there were.
     ///
-    /// `on_disconnected` and `on_left` follow; as always, the rooms are left when `on_disconnected` has returned, so that
-    /// [`is_in_room`](Self::is_in_room) may still be true for a moment.
+    /// `on_disconnected` and `on_left` run. As always, a client leaves its rooms when `on_disconnected` has returned,
+    /// so [`is_in_room`](Self::is_in_room) may stay true for a moment.
     ///
-    /// Whether the user may sign in again is for `authenticate` to say: make sure that it says no before you call this, or a
-    /// connection that is being made at this moment stays.
+    /// `authenticate` decides whether the user may sign in again. Make sure that it refuses the user before you call
+    /// `revoke`. Otherwise, a connection that is being established at this moment survives.
     pub fn revoke(&self, user: &str) -> usize {
         self.core.continuity.resumes.forget(user);
         let clients = self.core.clients.of_user(user);
@@ -159,7 +166,7 @@ impl Dialogue {
         clients.len()
     }
 
-    /// The rooms of a user, over all its clients.
+    /// The rooms that a user is in, through any of its clients.
     #[must_use]
     pub fn rooms_of(&self, user: &str) -> UserRooms {
         UserRooms {
@@ -168,7 +175,7 @@ impl Dialogue {
         }
     }
 
-    /// Whether any of a user's clients is in a room.
+    /// Whether any client of a user is in a room.
     #[must_use]
     pub fn is_in_room(&self, user: &str, room: impl RoomRef) -> bool {
         let Some(room) = self.core.rooms.find_ref(&room) else {
@@ -179,13 +186,13 @@ impl Dialogue {
             .user_has(user, |client| client.membership.lock().contains(&room.id))
     }
 
-    /// What `Dialogue::builder().state(…)` was given, if it was a `T`.
+    /// The application's state, as [`Builder::state`] received it. `None` if there is none, or if it is not a `T`.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         Arc::clone(self.core.application.as_ref()?).downcast().ok()
     }
 
-    /// The histories of this server's rooms.
+    /// The manager that keeps the histories of this server's rooms.
     #[must_use]
     pub fn history(&self) -> &HistoryManager {
         &self.core.history.log
@@ -197,7 +204,7 @@ impl Dialogue {
         &self.core.limits
     }
 
-    /// The definition of the event that this server knows by a name, if it knows one.
+    /// Looks up the definition of an event by its name; `None` if this server does not know the event.
     #[must_use]
     pub fn event(&self, name: &str) -> Option<&EventDefinition> {
         self.core.rooms.known_events.get(name)
@@ -212,7 +219,7 @@ impl std::fmt::Debug for Dialogue {
     }
 }
 
-/// A room to be created: await it. What [`Dialogue::create_room`] returns.
+/// A room that is created when you await this. [`Dialogue::create_room`] returns it.
 #[must_use = "no room is created until this is awaited"]
 pub struct CreateRoom {
     core: Arc<Core>,
@@ -221,7 +228,8 @@ pub struct CreateRoom {
 }
 
 impl CreateRoom {
-    /// Names the user whose room it is: clients are told, and the user's clients may delete it.
+    /// Names the user that the room belongs to. Clients see who created the room, and the user's own clients may delete
+    /// it.
     pub fn created_by(mut self, user: impl Into<UserId>) -> Self {
         self.created_by = Some(user.into());
         self

@@ -1,4 +1,4 @@
-//! Looking at a server from within the program: what happens, and how often.
+//! Observing a server from within its program: a stream of observations, and statistics.
 
 use crate::runtime::core::Dialogue;
 use crate::runtime::observe::observers::ObserveError;
@@ -6,12 +6,12 @@ use crate::runtime::observe::stats::Stats;
 use crate::runtime::observe::stream::Observations;
 
 impl Dialogue {
-    /// Begins to observe: a stream of everything that happens on this node from now on, in every room and to every client.
-    /// For exporters of metrics, traces and audit logs; for an application's own logic, use
+    /// Starts to observe the server. Returns a stream of everything that happens on this node from now on, in every
+    /// room and to every client. Use it to export metrics, traces and audit logs. For the application's own logic, use
     /// [`on`](Self::on) and hooks.
     ///
-    /// A stream costs the server a lock for each observation, and the server never waits for its reader. While nobody
-    /// observes, each happening costs one atomic load.
+    /// A stream costs the server one lock for each observation, and the server never waits for the reader. While there
+    /// is no observer, each observation costs one atomic load.
     ///
     /// ```
     /// # use dialogue::prelude::*;
@@ -43,8 +43,9 @@ impl Dialogue {
         self.core.observe.stream()
     }
 
-    /// What this node has counted since it was built, and what it holds now. The server always counts, so this costs only
-    /// the reading: a few short locks and one pass over the codes. Fit for a request every second.
+    /// Returns what this node has counted since it was built, and what it holds now. The server always counts, so a
+    /// call only reads: it takes a few short locks and makes one pass over the codes. It is cheap enough to call every
+    /// second.
     ///
     /// ```
     /// # use dialogue::Dialogue;

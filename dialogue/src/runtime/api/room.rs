@@ -1,4 +1,4 @@
-//! What one can do with a room.
+//! The methods of [`RoomHandle`]: the room's description, members, events and history.
 
 use std::sync::Arc;
 
@@ -19,32 +19,33 @@ impl RoomHandle {
         &self.cell.id
     }
 
-    /// The name for people.
+    /// The room's name, for people to read.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.cell.template.name
     }
 
-    /// What the room is for.
+    /// The room's description, for people to read.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.cell.template.description.as_deref()
     }
 
-    /// The most clients that may be in the room at once; `None` for no bound.
+    /// How many clients may be in the room at once; `None` for no limit.
     #[must_use]
     pub fn max_size(&self) -> Option<usize> {
         self.cell.template.max_size
     }
 
-    /// The events that the room lists: first those that clients may trigger, then the server's. Empty for a room that
-    /// allows any event, and for a read-only one.
+    /// The events that the room lists: first the events that clients may trigger, then the events that only the server
+    /// may trigger. Empty for a room that allows any event, and for a read-only room without server events.
     #[must_use]
     pub fn events(&self) -> Vec<EventDefinition> {
         self.cell.template.policy.definitions().cloned().collect()
     }
 
-    /// The names of the events that a client hears which joins without naming any, under the wildcard preceded by `*`.
+    /// The names of the events that a client is subscribed to if it joins without naming any. If that is every event,
+    /// `*` comes first.
     #[must_use]
     pub fn default_subscriptions(&self) -> Vec<EventName> {
         self.cell
@@ -52,13 +53,13 @@ impl RoomHandle {
             .into_names()
     }
 
-    /// The user who created the room, if anyone is known to have.
+    /// The user who created the room, if that is known.
     #[must_use]
     pub fn created_by(&self) -> Option<&UserId> {
         self.cell.created_by.as_ref()
     }
 
-    /// This incarnation of the room: another room of the same id has another epoch.
+    /// Identifies this incarnation of the room. Another room with the same id has another epoch.
     #[must_use]
     pub fn epoch(&self) -> &str {
         &self.cell.epoch
@@ -78,13 +79,13 @@ impl RoomHandle {
         self.cell.lock().record.size()
     }
 
-    /// Whether as many clients are in the room as may be.
+    /// Whether the room has reached its [`max_size`](Self::max_size).
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.cell.lock().record.is_full()
     }
 
-    /// The clients in the room, in no order.
+    /// The clients in the room, in no particular order.
     #[must_use]
     pub fn participants(&self) -> Vec<Client> {
         self.cell
@@ -95,7 +96,8 @@ impl RoomHandle {
             .collect()
     }
 
-    /// Triggers an event in this room. That the room allows it is checked when it runs.
+    /// Triggers an event in this room; see [`Dialogue::trigger`](crate::Dialogue::trigger). The server checks at run
+    /// time that the room allows the event.
     ///
     /// # Errors
     ///
@@ -110,7 +112,7 @@ impl RoomHandle {
         )
     }
 
-    /// Runs a handler for what happens in the room of this id; see [`Dialogue::on`](crate::Dialogue::on).
+    /// Runs a handler for the events of the room with this id; see [`Dialogue::on`](crate::Dialogue::on).
     pub fn on<M, F, Fut>(&self, handler: F) -> Subscription
     where
         M: Received,
@@ -120,25 +122,25 @@ impl RoomHandle {
         subscription::subscribe(&self.core, ListenScope::Room(self.cell.id.clone()), handler)
     }
 
-    /// A stream of what happens in the room of this id; see [`Dialogue::events`](crate::Dialogue::events).
+    /// A stream of the events of the room with this id; see [`Dialogue::events`](crate::Dialogue::events).
     pub fn stream<M: Received>(&self) -> EventStream<M> {
         EventStream::new(&self.core, ListenScope::Room(self.cell.id.clone()))
     }
 
-    /// A page of an event's history, newest first: those of `range`, 0 being the newest. What memory no longer keeps
-    /// comes from `load_history`, if there is such a hook; what that returns and `E` does not read is left out. Empty once the
-    /// room has been deleted.
+    /// Returns a page of an event's history, newest first. `range` counts from the newest event, which is 0. Events
+    /// that memory no longer keeps come from the `load_history` hook, if there is one. Events from there that cannot be
+    /// decoded as `E` are left out. A deleted room has no history.
     ///
-    /// At most [`Limits::history_page_events`](crate::Limits::history_page_events) events and
-    /// [`history_page_bytes`](crate::Limits::history_page_bytes) bytes are returned.
+    /// The page has at most [`Limits::history_page_events`](crate::Limits::history_page_events) events and
+    /// [`history_page_bytes`](crate::Limits::history_page_bytes) bytes.
     ///
     /// # Errors
     ///
-    /// [`HistoryError`].
+    /// [`HistoryError`] if `load_history` fails.
     ///
     /// # Cancel safety
     ///
-    /// Safe to drop: it changes nothing.
+    /// Safe to drop: reading changes nothing.
     pub async fn history<E: DialogueEvent>(
         &self,
         range: std::ops::Range<usize>,
@@ -154,15 +156,15 @@ impl RoomHandle {
         })
     }
 
-    /// The same as [`history`](Self::history) for an event that is known by its name alone.
+    /// The same as [`history`](Self::history), for an event whose name is only known at run time. The data is JSON.
     ///
     /// # Errors
     ///
-    /// [`HistoryError`].
+    /// [`HistoryError`] if `load_history` fails.
     ///
     /// # Cancel safety
     ///
-    /// Safe to drop: it changes nothing.
+    /// Safe to drop: reading changes nothing.
     pub async fn history_named(
         &self,
         event: &str,
@@ -173,19 +175,21 @@ impl RoomHandle {
             .map_err(|reason| HistoryError { reason })
     }
 
-    /// Deletes this very room; another one that has taken its id meanwhile stays. Its members leave and are told, and
-    /// every client gets `roomDeleted`. Returns whether it was there.
+    /// Deletes exactly this room. Another room that has taken its id in the meantime stays. The members leave and
+    /// receive `left` with the reason `roomDeleted`, and every client receives `roomDeleted`. Returns whether the room
+    /// existed.
     pub fn delete(&self) -> bool {
         delete_room(&self.core, &self.cell, None)
     }
 }
 
-/// History that memory no longer keeps could not be had: `load_history` refused, failed, panicked or took too long.
+/// History that memory no longer keeps could not be loaded: `load_history` refused, failed, panicked or timed out, or
+/// hooks and handlers called each other too deeply ([`Limits::handler_depth`](crate::Limits::handler_depth)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the history cannot be loaded: {reason}")]
+#[error("cannot load older history: {reason}")]
 #[non_exhaustive]
 pub struct HistoryError {
-    /// What the hook said.
+    /// The reason that the hook gave, or a text for a failure.
     pub reason: String,
 }
 
@@ -199,7 +203,7 @@ impl RoomRef for RoomHandle {
     }
 }
 
-/// Any event may be tried; whether the room allows it is checked when it runs.
+/// The compiler accepts any event; the server checks at run time whether the room allows it.
 impl<E> Allows<E> for RoomHandle {}
 
 impl<M> Listen<M> for RoomHandle {

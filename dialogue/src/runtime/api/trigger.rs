@@ -1,4 +1,4 @@
-//! The server's trigger, as a future with a name.
+//! The future that a trigger by the server returns.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,12 +16,13 @@ use crate::runtime::publish::draft::Draft;
 use crate::runtime::publish::trigger::by_server;
 use crate::schema::Violation;
 
-/// A trigger on its way: await it. What `trigger` returns.
+/// A trigger that runs when you await it. [`Dialogue::trigger`](crate::Dialogue::trigger) and
+/// [`RoomHandle::trigger`](crate::RoomHandle::trigger) return it.
 ///
 /// # Cancel safety
 ///
-/// Nothing has happened before it is awaited. Dropped while `before_each` is being asked, the event is not sent; once it
-/// is sent, there is nothing left to wait for.
+/// Nothing happens before this is awaited. If it is dropped while `before_each` runs, the event is not sent. Once the
+/// event is sent, the future is ready and there is nothing left to cancel.
 #[must_use = "nothing is triggered until this is awaited"]
 pub struct Trigger(BoxFuture<'static, Result<Delivery, TriggerError>>);
 
@@ -34,7 +35,7 @@ impl Future for Trigger {
 }
 
 impl Trigger {
-    /// Triggers a typed event in the room that `find` gives.
+    /// Triggers a typed event in the room that `find` returns.
     pub(in crate::runtime) fn typed<E: DialogueEvent>(
         core: Arc<Core>,
         room_id: RoomId,
@@ -46,7 +47,7 @@ impl Trigger {
             let Some(room) = find(&core) else {
                 return Err(TriggerError::NoSuchRoom { room: room_id });
             };
-            // Known at run time only: a `RoomHandle` takes any event.
+            // Only known at run time, because a `RoomHandle` accepts any event.
             if let Some(definition) = room.template.policy.definition(E::NAME)
                 && !definition.is_of::<E>()
             {

@@ -1,4 +1,4 @@
-//! The rooms of a user, over all its clients.
+//! The rooms that a user is in, through any of its clients.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use crate::protocol::LeftReason;
 use crate::runtime::core::Core;
 use crate::runtime::membership::leave::leave;
 
-/// The rooms that a user's clients on this node are in: what [`Dialogue::rooms_of`](crate::Dialogue::rooms_of) returns.
+/// The rooms that a user's clients on this node are in. [`Dialogue::rooms_of`](crate::Dialogue::rooms_of) returns it.
 ///
-/// In `on_disconnected`, the client that has just gone still counts.
+/// While `on_disconnected` runs, the client that has just disconnected still counts.
 #[derive(Clone)]
 pub struct UserRooms {
     pub(in crate::runtime) core: Arc<Core>,
@@ -18,7 +18,7 @@ pub struct UserRooms {
 }
 
 impl UserRooms {
-    /// The rooms' ids as of now, each once, sorted.
+    /// The ids of the rooms at this moment: sorted, without duplicates.
     #[must_use]
     pub fn ids(&self) -> Vec<RoomId> {
         let rooms: BTreeSet<RoomId> = self
@@ -31,17 +31,19 @@ impl UserRooms {
         rooms.into_iter().collect()
     }
 
-    /// Calls `f` for each room.
+    /// Calls `f` with the id of each room.
     pub fn for_each(&self, f: impl FnMut(&RoomId)) {
         self.ids().iter().for_each(f);
     }
 
-    /// Takes all the user's clients out of all their rooms. Returns the rooms that were left.
+    /// Removes all of the user's clients from all their rooms. Each client receives `left` with the reason `removed`.
+    /// Returns the rooms that the user left.
     pub fn leave_all(&self) -> Vec<RoomId> {
         self.leave_rooms(self.ids())
     }
 
-    /// The same, after `f` has run for each room: say goodbye there while the user is still in it.
+    /// The same as [`leave_all`](Self::leave_all), but runs `f` for each room first. Use it to say goodbye in a room
+    /// while the user is still there.
     ///
     /// ```no_run
     /// # use dialogue::prelude::*;
@@ -68,7 +70,7 @@ impl UserRooms {
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the rooms that `f` has not finished with are not left.
+    /// If this future is dropped, the user stays in the rooms that `f` has not finished.
     pub async fn leave_all_with<F, Fut>(&self, mut f: F) -> Vec<RoomId>
     where
         F: FnMut(RoomId) -> Fut,
