@@ -1,6 +1,6 @@
-//! Who listens on the server's side: the handlers and streams of `on` and `events`.
+//! The register of the server's own listeners: the handlers that `on` adds and the streams that `events` returns.
 //!
-//! Owns the register of listeners and the buffer of a stream; what a listener does with an event is a closure.
+//! Owns the register and the buffer of a stream. A listener's reaction to an event is a closure that it brings along.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::id::RoomId;
 use crate::room::{ListenScope, RoomDeclaration};
 use crate::runtime::observe::lag::{HandlerLag, Lagging};
 
-/// An event as listeners share it.
+/// An event that all listeners share.
 pub(crate) type SharedMessage = Arc<EventMessage>;
 
-/// Takes an event in, without waiting.
+/// Accepts an event without waiting.
 type Sink = Arc<dyn Fn(&SharedMessage) + Send + Sync>;
 
-/// Names a listener.
+/// Identifies a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListenerKey(u64);
 
@@ -30,7 +30,7 @@ struct Listener {
     sink: Sink,
 }
 
-/// Everyone who listens.
+/// Every listener of a server.
 #[derive(Default)]
 pub(crate) struct Listeners {
     register: RwLock<Register>,
@@ -45,7 +45,7 @@ struct Register {
 }
 
 impl Listeners {
-    /// Adds a listener; one that is added after [`close`](Self::close) hears nothing.
+    /// Adds a listener. A listener that is added after [`close`](Self::close) receives nothing.
     pub(crate) fn add(
         &self,
         scope: ListenScope,
@@ -69,7 +69,7 @@ impl Listeners {
     }
 
     pub(crate) fn remove(&self, key: ListenerKey) {
-        // What a handler holds is the application's, and is dropped outside the lock.
+        // A handler holds values of the application. They must be dropped outside the lock.
         let mut removed = Vec::new();
         let mut register = self.register.write();
         let family = register.families.extract_if(.., |(_, listener)| listener.key == key);
@@ -81,7 +81,7 @@ impl Listeners {
         drop(register);
     }
 
-    /// Drops every listener, and every later one.
+    /// Drops every listener, and ignores listeners that are added later.
     pub(crate) fn close(&self) {
         let register = std::mem::replace(
             &mut *self.register.write(),
@@ -93,20 +93,20 @@ impl Listeners {
         drop(register);
     }
 
-    /// Whether anyone may hear what happens in a room.
+    /// Whether no listener is registered.
     pub(crate) fn is_empty(&self) -> bool {
         let register = self.register.read();
         register.rooms.is_empty() && register.families.is_empty()
     }
 
-    /// Gives an event to everyone who listens for it, in a room that is of this declaration.
+    /// Gives an event to every listener that wants it. `declared` is the declaration of the event's room.
     pub(crate) fn offer(&self, message: &SharedMessage, declared: Option<&'static RoomDeclaration>) {
         let register = self.register.read();
         let in_room = register.rooms.get(&message.room_id).into_iter().flatten();
         let in_family = register
             .families
             .iter()
-            // Not by the id: to parse it would run the application's code under the room's lock.
+            // Compares declarations, because parsing the id would run the application's code under the room's lock.
             .filter(|(declaration, _)| declared.is_some_and(|declared| std::ptr::eq(declared, *declaration)))
             .map(|(_, listener)| listener);
         for listener in in_room.chain(in_family) {
@@ -120,7 +120,8 @@ impl Listeners {
     }
 }
 
-/// What waits for the reader of a stream: the newest events, and how many older ones were dropped.
+/// The buffer of a stream: the newest events that wait for the reader, and the number of older events that were
+/// dropped.
 pub(crate) struct StreamBuffer {
     state: Mutex<StreamState>,
     bound: usize,
@@ -135,7 +136,7 @@ struct StreamState {
     reader: Option<Waker>,
 }
 
-/// What the reader of a stream finds next.
+/// The next item for the reader of a stream.
 pub(crate) enum Next {
     Event(SharedMessage),
     Dropped(u64),

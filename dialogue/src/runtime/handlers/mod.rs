@@ -1,4 +1,4 @@
-//! Handlers and streams of events on the server.
+//! The server's own listeners: handlers and streams of events.
 
 pub(super) mod listeners;
 pub(super) mod subscription;

@@ -1,4 +1,4 @@
-//! Handlers and streams: listening to events on the server's side, off their way to clients.
+//! Handlers and streams: the server's own code receives events without delaying their delivery to clients.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -19,7 +19,9 @@ use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::lag::Lagging;
 use crate::serial::SerialQueue;
 
-/// A handler at work: what `on` returns. Dropping it keeps the handler.
+/// A registered handler. [`Dialogue::on`](crate::Dialogue::on) and [`RoomHandle::on`](crate::RoomHandle::on) return it.
+///
+/// Dropping the `Subscription` does not end the handler; [`unsubscribe`](Self::unsubscribe) does.
 #[derive(Clone)]
 pub struct Subscription {
     core: Arc<Core>,
@@ -28,12 +30,13 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Ends it. Events that were queued for the handler before are still handled.
+    /// Unregisters the handler. It still receives the events that are already queued for it.
     pub fn unsubscribe(&self) {
         self.core.listeners.remove(self.key);
     }
 
-    /// How many events the handler has not got because its queue was full.
+    /// How many events the handler missed because its queue was full
+    /// ([`Limits::handler_queue`](crate::Limits::handler_queue)).
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -48,7 +51,7 @@ impl std::fmt::Debug for Subscription {
     }
 }
 
-/// Runs `handler` for each event of `scope`, in order.
+/// Registers `handler`, which runs for each event of `scope`, in order.
 pub(in crate::runtime) fn subscribe<M, F, Fut>(core: &Arc<Core>, scope: ListenScope, handler: F) -> Subscription
 where
     M: Received,
@@ -82,7 +85,7 @@ where
     }
 }
 
-/// Runs a handler for an event that something at `depth` has triggered, and that was `waiting` until now.
+/// Runs a handler for an event that code at `depth` has triggered. The event has been `waiting` until now.
 async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: SharedMessage, waiting: Lagging, depth: usize)
 where
     M: Received,
@@ -90,7 +93,7 @@ where
     Fut: Future<Output: HookOutcome>,
 {
     drop(waiting);
-    // To read the data, and the error, is the application's code too.
+    // Decoding the data and formatting the error also run the application's code.
     let handled = async {
         match decode::<M>(&message) {
             Ok(message) => handler(message).await.into_error(),
@@ -101,11 +104,11 @@ where
     core.log_failure("on", told);
 }
 
-/// Counts an event that a handler does not get, and logs it. Called under the room's lock.
+/// Counts an event that a handler misses, and logs it. Called under the room's lock.
 fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
     core.observe.handler_lag().note_dropped();
     let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
-    // A line for each power of two: loud, without a flood of its own.
+    // One line for each power of two: visible, but the log is not flooded.
     if dropped.is_power_of_two() {
         core.log(|| {
             tracing::error!(room = %message.room_id, event = %message.event, dropped,
@@ -119,10 +122,12 @@ fn decode<M: Received>(message: &SharedMessage) -> Result<EventMessage<M>, Decod
     Ok(message.with_data(data))
 }
 
-/// The events of a room as a stream: what `events` returns. Dropping it ends it.
+/// The events of a room as a stream. [`Dialogue::events`](crate::Dialogue::events) and
+/// [`RoomHandle::stream`](crate::RoomHandle::stream) return it. Dropping it ends the stream.
 ///
-/// A reader that falls more than [`Limits::handler_queue`](crate::Limits::handler_queue) events behind loses the oldest,
-/// and is told so by [`StreamError::Lagged`], as with `tokio::sync::broadcast`. The stream ends when the server stops.
+/// A reader that falls more than [`Limits::handler_queue`](crate::Limits::handler_queue) events behind loses the oldest
+/// events and receives [`StreamError::Lagged`], as with `tokio::sync::broadcast`. The stream ends when the server
+/// stops.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct EventStream<M> {
     buffer: Arc<StreamBuffer>,
@@ -131,19 +136,19 @@ pub struct EventStream<M> {
     kind: PhantomData<fn() -> M>,
 }
 
-/// What a stream has instead of an event.
+/// An error that a stream yields instead of an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The reader was too slow, and this many events are lost to it.
-    #[error("{0} events were missed")]
+    /// The reader was too slow and missed this many events.
+    #[error("the reader was too slow and missed {0} events")]
     Lagged(u64),
-    /// An event's data is not of the stream's type.
+    /// The data of an event cannot be decoded as the stream's type.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
-/// Ends a stream's buffer when the listener goes.
+/// Ends a stream's buffer when its listener is dropped.
 struct EndOnDrop(Arc<StreamBuffer>);
 
 impl Drop for EndOnDrop {
@@ -168,11 +173,11 @@ impl<M: Received> EventStream<M> {
         }
     }
 
-    /// The next event; `None` once the server has stopped.
+    /// Waits for the next event; `None` once the server has stopped.
     ///
     /// # Errors
     ///
-    /// [`StreamError`], after which the stream goes on.
+    /// [`StreamError`]. The stream continues after an error.
     ///
     /// # Cancel safety
     ///
