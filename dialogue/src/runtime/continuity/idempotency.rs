@@ -1,4 +1,4 @@
-//! A client's trigger that comes twice is one: the keys by which a repetition is known.
+//! Idempotency keys: a trigger that a client sends twice with the same key is delivered once.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -12,13 +12,15 @@ use crate::delivery::Delivery;
 use crate::id::UserId;
 use crate::room::RoomCell;
 
-/// How long a key is remembered: longer than a client that lost its connection takes to come back and try again.
+/// How long a key is remembered. A client that loses its connection reconnects and repeats its triggers within this
+/// time.
 const WINDOW: Duration = Duration::from_secs(120);
 
-/// The most keys that are remembered. Over it the oldest are forgotten, and a repetition of them would be new; some 30 MB.
+/// How many keys are remembered at most; they take about 30 MB. Beyond that, the oldest keys are forgotten, and a
+/// trigger that repeats one of them is delivered again.
 const MAX_KEYS: usize = 100_000;
 
-/// The keys of recent triggers. A key is a user's, and an incarnation's of a room.
+/// The keys of recent triggers. A key belongs to one user and to one incarnation of a room.
 #[derive(Default)]
 pub(crate) struct IdempotencyKeys {
     state: Mutex<State>,
@@ -29,18 +31,19 @@ type Key = (UserId, Arc<str>, String);
 #[derive(Default)]
 struct State {
     slots: HashMap<Key, Arc<Slot>>,
-    /// The keys of what was delivered, with the time of it, oldest first. Others have a slot only while they run.
+    /// The keys of delivered triggers and the times of delivery, oldest first. Other keys have a slot only while their
+    /// trigger runs.
     delivered: VecDeque<(Instant, Key)>,
 }
 
-/// What became of a key: held while its trigger runs, so that a repetition waits for the outcome.
+/// The outcome of a key's trigger. Locked while the trigger runs, so that a repeated trigger waits for the outcome.
 type Slot = tokio::sync::Mutex<Option<Delivery>>;
 
 impl IdempotencyKeys {
-    /// Runs a trigger unless one of the same key has been delivered; then it returns what that came to. A trigger that
-    /// fails has delivered nothing, and its key is free again.
+    /// Runs a trigger, unless a trigger with the same key has been delivered. In that case, returns the earlier
+    /// delivery. A trigger that fails has delivered nothing, so its key can be used again.
     ///
-    /// Safe to drop: dropped before the trigger is delivered, the key is free.
+    /// Safe to drop: if the trigger has not been delivered, its key can be used again.
     pub(crate) async fn run_once<E>(
         &self,
         user: &UserId,
@@ -48,7 +51,7 @@ impl IdempotencyKeys {
         key: String,
         run: impl Future<Output = Result<Delivery, E>>,
     ) -> Result<Delivery, E> {
-        // The slot is let go of before the guard looks whether anybody else has it.
+        // Declared before the slot, so that the slot is released before the guard checks for other users of it.
         let guard = KeyGuard {
             keys: self,
             key: (user.clone(), Arc::clone(&room.epoch), key),
@@ -69,7 +72,7 @@ impl IdempotencyKeys {
 }
 
 impl State {
-    /// Forgets what was delivered too long ago, and the oldest of what is too much.
+    /// Forgets keys that were delivered too long ago, and the oldest keys if there are too many.
     fn forget(&mut self, now: Instant) {
         while let Some((at, _)) = self.delivered.front() {
             if now.duration_since(*at) < WINDOW && self.delivered.len() < MAX_KEYS {
@@ -82,14 +85,14 @@ impl State {
     }
 }
 
-/// One run of a key's trigger, or its wait for another.
+/// One trigger that runs with a key, or waits for another trigger with the same key. Cleans up when it ends.
 struct KeyGuard<'a> {
     keys: &'a IdempotencyKeys,
     key: Key,
 }
 
 impl KeyGuard<'_> {
-    /// What the attempts of this key share.
+    /// The slot that all triggers with this key share.
     fn slot(&self) -> Arc<Slot> {
         let mut state = self.keys.state.lock();
         state.forget(Instant::now());
@@ -98,11 +101,11 @@ impl KeyGuard<'_> {
 }
 
 impl Drop for KeyGuard<'_> {
-    /// Forgets a key under which nothing was delivered, once nobody tries.
+    /// Forgets the key if nothing was delivered with it and no other trigger uses it.
     fn drop(&mut self) {
         let mut state = self.keys.state.lock();
-        let untried = state.slots.get_mut(&self.key).and_then(Arc::get_mut);
-        if untried.is_some_and(|slot| slot.get_mut().is_none()) {
+        let unused = state.slots.get_mut(&self.key).and_then(Arc::get_mut);
+        if unused.is_some_and(|slot| slot.get_mut().is_none()) {
             state.slots.remove(&self.key);
         }
     }
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_repetition_gets_the_first_outcome_until_it_is_forgotten() {
+    async fn a_repeated_trigger_gets_the_first_outcome_until_its_key_expires() {
         let (keys, here) = (IdempotencyKeys::default(), room("a"));
         assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
         tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_is_a_users_and_a_rooms() {
+    async fn a_key_belongs_to_one_user_and_one_room() {
         let (keys, here, there) = (IdempotencyKeys::default(), room("a"), room("b"));
         assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
         assert_eq!(delivers(&keys, "grace", &here, 2).await, Some(2));
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_is_remembered_from_its_delivery_on() {
+    async fn a_key_is_remembered_from_the_time_of_its_delivery() {
         let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let fails = async { Err::<Delivery, _>("unavailable") };
         assert!(
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_delivered_takes_no_place() {
+    async fn an_undelivered_trigger_leaves_no_key() {
         let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let fails = async { Err::<Delivery, _>("no") };
         assert!(
@@ -189,39 +192,39 @@ mod tests {
         );
         let ada = UserId::from("ada");
         let never = keys.run_once(&ada, &here, "other".to_owned(), std::future::pending::<Result<_, ()>>());
-        assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err(), "given up");
+        assert!(tokio::time::timeout(Duration::ZERO, never).await.is_err(), "dropped");
         let state = keys.state.lock();
         assert!(state.slots.is_empty() && state.delivered.is_empty());
     }
 
     #[test]
-    fn attempts_that_end_at_once_on_two_threads_leave_no_key() {
+    fn triggers_that_end_at_the_same_time_on_two_threads_leave_no_key() {
         let (keys, here) = (IdempotencyKeys::default(), room("a"));
-        // Both go on within nanoseconds of each other, as they do not behind a barrier that sleeps.
-        let begun = AtomicUsize::new(0);
-        let attempts = || {
+        // Both threads continue within nanoseconds of each other. A barrier that sleeps would not achieve that.
+        let started = AtomicUsize::new(0);
+        let run_and_drop = || {
             for number in 1..=2_000 {
                 let guard = KeyGuard {
                     keys: &keys,
                     key: ("ada".into(), Arc::clone(&here.epoch), number.to_string()),
                 };
                 let slot = guard.slot();
-                begun.fetch_add(1, Ordering::SeqCst);
-                while begun.load(Ordering::SeqCst) < 2 * number {
+                started.fetch_add(1, Ordering::SeqCst);
+                while started.load(Ordering::SeqCst) < 2 * number {
                     std::thread::yield_now();
                 }
                 drop((slot, guard));
             }
         };
         std::thread::scope(|scope| {
-            scope.spawn(attempts);
-            scope.spawn(attempts);
+            scope.spawn(run_and_drop);
+            scope.spawn(run_and_drop);
         });
         assert_eq!(keys.state.lock().slots.len(), 0);
     }
 
     #[tokio::test]
-    async fn two_at_once_are_delivered_once() {
+    async fn two_triggers_with_one_key_at_the_same_time_are_delivered_once() {
         let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let slow = async {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! What outlives a connection: the secrets of `resume` and the keys of triggers.
+//! State that outlives a connection: the `resume` secrets and the idempotency keys of triggers.
 
 pub(super) mod idempotency;
 pub(super) mod part;

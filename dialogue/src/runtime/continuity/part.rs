@@ -1,13 +1,13 @@
-//! What of a client outlives its connection.
+//! The part of the core that holds the state that outlives a connection.
 
 use super::idempotency::IdempotencyKeys;
 use super::resume::ResumeSecrets;
 
-/// What of a client outlives its connection.
+/// The state of clients that outlives their connections.
 #[derive(Default)]
 pub(crate) struct Continuity {
-    /// The secrets with which a new connection continues an earlier one.
+    /// The secrets that let a new connection take over from an earlier one.
     pub(crate) resumes: ResumeSecrets,
-    /// The keys by which repeated triggers are recognised.
+    /// The idempotency keys, which identify repeated triggers.
     pub(crate) keys: IdempotencyKeys,
 }

@@ -1,4 +1,4 @@
-//! Which connection a new one succeeds: the secrets of `resume`.
+//! The `resume` secrets: a client that reconnects with one takes over from its earlier connection.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -14,31 +14,31 @@ use crate::random::random_name;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
 
-/// How long after its end a connection can be succeeded: longer than any backoff of a client that is still trying.
+/// How long a connection can be resumed after it has ended: longer than any backoff of a client that still tries.
 const WINDOW: Duration = Duration::from_secs(120);
 
-/// The most connections that are remembered after their end. Over it the oldest are forgotten; all that is lost is the id
-/// of an anonymous user.
+/// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten. This only costs an
+/// anonymous user its id.
 const MAX_ENDED: usize = 100_000;
 
-/// The secrets given out, each for the connection that it names.
+/// The secrets that clients have received, each with the connection that it resumes.
 #[derive(Default)]
 pub(crate) struct ResumeSecrets {
     state: Arc<Mutex<State>>,
-    /// Forgets secrets that have been kept for long enough.
+    /// Forgets secrets that have expired.
     worker: SerialQueue,
-    /// The worker's task, which the graceful shutdown does not wait for.
+    /// The worker's task. The graceful shutdown does not wait for it.
     tasks: TaskTracker,
 }
 
 #[derive(Default)]
 struct State {
     by_secret: HashMap<String, ResumableConnection>,
-    /// The secrets of connections that have ended, with the time, oldest first.
+    /// The secrets of connections that have ended, with the time of the end, oldest first.
     ended: VecDeque<(Instant, String)>,
 }
 
-/// A connection that may be succeeded.
+/// A connection that a new one may take over from.
 pub(crate) struct ResumableConnection {
     pub(crate) client: Weak<ClientState>,
     pub(crate) user_id: UserId,
@@ -46,7 +46,8 @@ pub(crate) struct ResumableConnection {
 }
 
 impl ResumeSecrets {
-    /// Gives a client a new secret in place of the one that it has; none if its end has begun, which nobody would forget.
+    /// Replaces a client's secret with a new one. A client that is already disconnecting gets none, because nothing
+    /// would ever forget it.
     pub(crate) fn renew(&self, client: &Arc<ClientState>) {
         let secret = random_name(16);
         let resume = ResumableConnection {
@@ -63,21 +64,21 @@ impl ResumeSecrets {
         state.by_secret.insert(secret, resume);
     }
 
-    /// Notes that a connection has ended and left its rooms. An anonymous user can have its id again for a while; a user
-    /// that authenticates needs no secret for that.
+    /// Notes that a connection has ended and its client has left its rooms. An anonymous user can get its id back for a
+    /// while. A user that authenticates needs no secret for that.
     pub(crate) fn ended(&self, client: &ClientState) {
         let mut state = self.state.lock();
         let secret = client.resume.lock().clone();
         if !client.anonymous {
             state.by_secret.remove(&secret);
         } else if let Some(resume) = state.by_secret.get_mut(&secret) {
-            // A weak pointer would keep the client's memory.
+            // A weak pointer to the client would keep its memory allocated.
             resume.client = Weak::new();
             state.ended.push_back((Instant::now(), secret));
         }
     }
 
-    /// Makes sure that the secrets of ended connections are forgotten when their time is over. Never waits.
+    /// Makes sure that the secrets of ended connections are forgotten when they expire. Never waits.
     pub(in crate::runtime) fn expire_in_time(&self, lifecycle: &Lifecycle) {
         let mut state = self.state.lock();
         state.expire(Instant::now());
@@ -85,7 +86,7 @@ impl ResumeSecrets {
             return;
         }
         drop(state);
-        // Two minutes are long: meanwhile the task keeps nothing alive, and nobody waits for it.
+        // The task runs for two minutes. It keeps nothing else alive meanwhile, and nothing waits for it.
         let (state, stopping) = (Arc::downgrade(&self.state), lifecycle.stopping.clone());
         let forget = async move {
             while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
@@ -101,14 +102,15 @@ impl ResumeSecrets {
         self.worker.push(1, &self.tasks, Box::pin(forget));
     }
 
-    /// What a secret names, if it is of this user, `None` being nobody in particular. It is good for one use.
+    /// Takes the connection that a secret resumes, if the secret belongs to this user; `None` stands for an anonymous
+    /// user. A secret works once.
     pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
         let mut state = self.state.lock();
-        let fits = state.by_secret.get(secret).is_some_and(|resume| match user {
+        let is_theirs = state.by_secret.get(secret).is_some_and(|resume| match user {
             Some(user) => !resume.anonymous && resume.user_id == *user,
             None => resume.anonymous,
         });
-        fits.then(|| state.by_secret.remove(secret)).flatten()
+        is_theirs.then(|| state.by_secret.remove(secret)).flatten()
     }
 
     /// Forgets every secret of a user.
@@ -118,7 +120,7 @@ impl ResumeSecrets {
 }
 
 impl State {
-    /// When the next secret of an ended connection is to be forgotten.
+    /// The time when the next secret of an ended connection expires.
     fn next_due(&self) -> Option<Instant> {
         self.ended.front().map(|(at, _)| *at + WINDOW)
     }
@@ -133,7 +135,7 @@ impl State {
                 self.by_secret.remove(&secret);
             }
         }
-        // The memory of a wave of connections is not kept after it.
+        // Frees the memory that a wave of connections has taken.
         self.ended.shrink_to_fit();
         self.by_secret.shrink_to_fit();
     }
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_anonymous_user_can_have_its_id_again_for_a_while() {
+    async fn an_anonymous_user_can_get_its_id_back_for_a_while() {
         let (resumes, early, late) = (ResumeSecrets::default(), client("a", true), client("b", true));
         for client in [&early, &late] {
             resumes.renew(client);
@@ -180,7 +182,7 @@ mod tests {
             resumes.take(&secret(&early), None).map(|resume| resume.user_id),
             Some("a".into())
         );
-        assert!(resumes.take(&secret(&early), None).is_none(), "a secret is good once");
+        assert!(resumes.take(&secret(&early), None).is_none(), "a secret works once");
         tokio::time::advance(WINDOW).await;
         resumes.state.lock().expire(Instant::now());
         assert!(resumes.take(&secret(&late), None).is_none());
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_for_its_own_user_while_the_connection_lasts() {
+    fn a_secret_works_for_its_own_user_while_the_connection_lasts() {
         let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         assert!(resumes.take(&secret(&ada), Some(&"grace".into())).is_none());
@@ -200,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn who_has_ended_gets_no_new_secret() {
+    fn a_client_that_has_disconnected_gets_no_new_secret() {
         let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         assert!(ada.membership.lock().end());
         resumes.ended(&ada);
-        // Its session was being renewed at that moment.
+        // As if its session had been renewed at that moment.
         resumes.renew(&ada);
         assert!(resumes.state.lock().by_secret.is_empty());
     }
