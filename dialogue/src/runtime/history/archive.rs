@@ -1,5 +1,5 @@
-//! The hand-over of evicted events to `on_history_evicted`: at least once, in order, retried within a bound, and loud
-//! when the bound is passed.
+//! Passes evicted events to `on_history_evicted`: at least once, in order, and with a limited number of attempts.
+//! Events that are lost beyond that limit are logged as errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,14 @@ use crate::log::{EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
 use crate::runtime::observe::emit::Involved;
 
-/// How often a batch is offered before it is given up.
+/// How many times the hook is called for a batch before the batch is given up.
 const ATTEMPTS: u32 = 5;
 
-/// The pause after the first failure; it doubles with each further one.
+/// The pause after the first failure. It doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Makes sure that `on_history_evicted` is called for what was queued. Never waits; no lock of the log may be held.
+/// Makes sure that `on_history_evicted` is called for the queued events. Never waits. The caller must hold no lock of
+/// the log.
 pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<Queued>) {
     let Some(Queued { dropped }) = queued else {
         return;
@@ -28,11 +29,11 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<Queued>) {
         core.log(|| {
             tracing::error!(
                 events = dropped,
-                "evicted history is LOST: more waits for on_history_evicted than may"
+                "evicted history is LOST: too many events wait for on_history_evicted"
             );
         });
     }
-    // One worker at work and one to come see all that waits.
+    // One job that runs and one that waits are enough to see every queued batch.
     let worker = Arc::clone(core);
     core.history
         .archive
@@ -67,12 +68,12 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
         event: Some(event),
         ..Involved::default().in_room(room)
     };
-    // The hook refuses nothing: whatever it returns instead of success is an error.
+    // This hook cannot refuse anything: every result except success is an error.
     let call = || hook(history.clone()).map(|answer| answer.err().map(|refusal| error_of(&refusal)));
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        // What it triggers may evict again.
+        // The hook runs one deeper, because an event that it triggers may evict others again.
         let answer = core.run_hook("on_history_evicted", involved, batch.depth, call).await;
         let error = match answer {
             Ok(None) => return Ok(()),
@@ -83,7 +84,7 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
             return Err(error);
         }
         core.log(
-            || tracing::warn!(%room, %event, attempt, %error, "on_history_evicted failed; it will be tried again"),
+            || tracing::warn!(%room, %event, attempt, %error, "on_history_evicted failed; the server will call it again"),
         );
         tokio::time::sleep(pause).await;
         pause *= 2;

@@ -31,15 +31,16 @@ pub(crate) struct History {
     waiting: Bounds,
 }
 
-/// Evicted events are queued for the hook; [`archive::start`](super::archive::start) calls it.
+/// Says that evicted events have been queued for the hook. [`archive::start`](super::archive::start) then calls the
+/// hook.
 #[must_use]
 pub(in crate::runtime) struct Queued {
-    /// How many older events were given up for them.
+    /// How many older events were dropped from the full queue.
     pub(super) dropped: usize,
 }
 
 impl History {
-    /// The histories in `log`, within these limits.
+    /// Uses the histories in `log`, within these limits.
     pub(in crate::runtime) fn new(log: HistoryManager, limits: &Limits, archives: bool, loads: bool) -> Self {
         log.bound_bytes(limits.history_bytes);
         Self {
@@ -62,7 +63,7 @@ impl History {
         }
     }
 
-    /// Keeps an event, and queues for the archive what had to make room for it. Called under the room's lock.
+    /// Keeps an event, and queues the events that it evicts for the archive. Called under the room's lock.
     pub(in crate::runtime) fn keep(
         &self,
         rooms: &Rooms,
@@ -72,7 +73,7 @@ impl History {
         limit: usize,
     ) -> Option<Queued> {
         if !self.archives {
-            // The evicted events are dropped here, where the log is no longer locked.
+            // The evicted events are dropped here, after the log is unlocked.
             let evicted = self.log.append(&room.id, kept, limit, |evicted| evicted);
             return self.evict(self.waiting, rooms, observe, evicted);
         }
@@ -81,7 +82,7 @@ impl History {
         })
     }
 
-    /// Forgets the history of a deleted room. Nothing of it is archived. Called under the room's lock.
+    /// Forgets the history of a deleted room without archiving it. Called under the room's lock.
     pub(in crate::runtime) fn forget(&self, room: &RoomCell) {
         self.log.forget_room(&room.id);
     }
@@ -91,7 +92,8 @@ impl History {
         self.evict(self.waiting, rooms, observe, self.log.forget_room(&room.id))
     }
 
-    /// Queues everything in memory for the archive. No bound applies: the events were in memory before, and no more come.
+    /// Queues everything in memory for the archive. No bound applies, because the events were in memory before and no
+    /// more are added.
     pub(in crate::runtime) fn archive_everything(&self, rooms: &Rooms, observe: &Observe) -> Option<Queued> {
         if !self.archives {
             return None;
@@ -105,7 +107,7 @@ impl History {
         if evicted.is_empty() || !self.archives {
             return None;
         }
-        // The events of one room follow each other.
+        // The events of one room are next to each other, so one lookup serves them all.
         let mut latest: Option<std::sync::Arc<RoomCell>> = None;
         let by_series = evicted.into_iter().filter_map(|Evicted { room, entry }| {
             if latest.as_ref().is_none_or(|latest| latest.id != room) {
@@ -117,7 +119,7 @@ impl History {
         Some(Queued { dropped })
     }
 
-    /// What a client receives that joins without a position, oldest first. Called under the room's lock.
+    /// The events that a client receives if it joins without a position, oldest first. Called under the room's lock.
     pub(in crate::runtime) fn for_new_member(&self, room: &RoomCell, subscriptions: &Subscriptions) -> Vec<Bytes> {
         let per_type = match room.template.sync_history_on_join {
             SyncHistory::Off => return Vec::new(),
@@ -129,8 +131,8 @@ impl History {
         events.into_iter().map(StoredEvent::into_frame).collect()
     }
 
-    /// What a client missed since its position, oldest first: every event with history that it is subscribed to. `None` if
-    /// not all of it can be replayed. `top` is the room's last number. Called under the room's lock.
+    /// The events that a client missed since its position, oldest first: every event with history that it is subscribed
+    /// to. `None` if not all of them can be replayed. `top` is the room's last number. Called under the room's lock.
     pub(in crate::runtime) fn missed(
         &self,
         room: &RoomCell,
@@ -148,7 +150,7 @@ impl History {
         }
     }
 
-    /// The newest events of all types that memory keeps, newest first: one page.
+    /// One page of the newest events in memory, of all types, newest first.
     #[cfg(feature = "inspector")]
     pub(crate) fn newest(&self, room: &RoomCell) -> Vec<Bytes> {
         let events = self.log.recent(&room.id, &|_| true, None, self.page);

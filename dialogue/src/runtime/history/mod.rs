@@ -1,4 +1,4 @@
-//! History as rooms use it: what is kept and replayed, pages, and the archive of evicted events.
+//! The history of rooms at run time: keeping, replaying and paging events, and archiving evicted ones.
 
 pub(super) mod archive;
 pub(super) mod keep;

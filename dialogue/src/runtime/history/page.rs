@@ -17,7 +17,7 @@ use crate::runtime::hooks::recursion::checked_depth;
 use crate::runtime::hooks::run::verdict;
 use crate::runtime::observe::emit::Involved;
 
-/// A loaded event as it is sent.
+/// Encodes an event from `load_history` for sending.
 fn encoded(message: &EventMessage) -> Bytes {
     EventHead::of(message).prepare().finish(message.seq).text
 }
@@ -29,10 +29,10 @@ pub(crate) struct HistoryPage {
     pub(crate) more: bool,
 }
 
-/// A page of one event's history: from memory, then from what waits to be handed over, then from `load_history`. A deleted
-/// room has none.
+/// Reads a page of one event's history: from memory, then from the archive queue, then from `load_history`. A deleted
+/// room has no history.
 ///
-/// Safe to drop: it changes nothing.
+/// Safe to drop: reading changes nothing.
 pub(crate) async fn page(
     core: &Arc<Core>,
     room: &RoomCell,
@@ -53,10 +53,10 @@ pub(crate) async fn page(
             event: event.clone(),
             before: local.before,
             skip: local.remainder.skipped(),
-            // One more tells whether there are more.
+            // Asks for one more event, to learn whether there are more.
             limit: missing.saturating_add(1),
         };
-        // A page that is full is not worth the question.
+        // If the page is already full, the hook is not called. There may be more.
         more = missing == 0;
         if missing > 0 {
             let mut loaded = load(core, query).await?;
@@ -68,20 +68,20 @@ pub(crate) async fn page(
     Ok(truncate(events, more, bounds.bytes))
 }
 
-/// What this process knows of a page.
+/// The part of a page that is in this process: in memory and in the archive queue.
 struct LocalPage {
     /// Newest first.
     events: Vec<StoredEvent>,
-    /// Whether it knows older ones.
+    /// Whether this process has older events too.
     more: bool,
-    /// What is asked for beyond.
+    /// The part of the request that goes beyond these events.
     remainder: Cursor,
-    /// Beyond are only events older than this one.
+    /// Events beyond are older than the event with this number.
     before: Option<u64>,
 }
 
 impl LocalPage {
-    /// Adds a page of the events that come next, which go back so far.
+    /// Adds a page of the next older events. `reach` says how far back all of these events go.
     fn add(&mut self, page: Page, reach: Reach) {
         self.remainder = self.remainder.beyond(reach.count, page.events.len());
         self.before = self.before.into_iter().chain(reach.lowest).min();
@@ -90,8 +90,8 @@ impl LocalPage {
     }
 }
 
-/// What memory has of a page, and what waits to be handed over, if anybody can say what follows it. `None` if the room has
-/// been deleted.
+/// Reads the part of a page that is in memory. With `load_history`, which can continue the page, also reads the part
+/// that is in the archive queue. `None` if the room has been deleted.
 fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) -> Option<LocalPage> {
     let mut local = LocalPage {
         events: Vec::new(),
@@ -99,12 +99,13 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Cur
         remainder: cursor,
         before: cursor.below(),
     };
-    // While it is held, nobody takes the room's id, and with it the history.
+    // While this lock is held, no other room can take the id, and the history with it.
     let state = room.lock();
     if state.record.is_deleted() {
         return None;
     }
-    // A room on demand that nobody has come into is only asked about: another may have its id and its history.
+    // An on-demand room that nobody has joined yet only exists for `before_join`: another may have its id and its
+    // history.
     if room.origin == Origin::OnDemand && state.record.joins() == 0 {
         return Some(local);
     }
@@ -120,7 +121,7 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Cur
     Some(local)
 }
 
-/// What `load_history` has, newest first.
+/// Loads the events that match a query with `load_history`, newest first.
 async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, String> {
     let Some(load_history) = &core.hooks.load_history else {
         return Ok(Vec::new());
@@ -139,12 +140,13 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
         let is_older = before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before));
         message.event == event && message.room_id == room && is_older
     });
-    // Those without a number are older than all that have one. The order of what happened in one millisecond is the hook's.
+    // Events without a number count as older than all events with one. Events of the same millisecond keep the hook's
+    // order.
     loaded.sort_by_key(|message| (Reverse(message.seq), Reverse(message.timestamp)));
     Ok(loaded)
 }
 
-/// The page of as many of these events as fit, one of them at least.
+/// Makes a page of as many of these events as fit, but at least one.
 fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
     let mut bytes = 0;
     let fitting = events
@@ -163,7 +165,7 @@ fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage
     }
 }
 
-/// A page of history as messages, for the server's own use.
+/// Reads a page of history as messages, for the server's own use.
 pub(in crate::runtime) async fn messages(
     core: &Arc<Core>,
     room: &RoomCell,
