@@ -1,4 +1,4 @@
-//! Adding and removing rooms, with the news of it for every client, the hooks and the observers.
+//! Adds and removes rooms, and reports it to every client, to hooks and to observers.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::runtime::clients::Clients;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::definition::NotificationHook;
 
-/// A client that asked for a change of the rooms, and the id of its request: it receives a reply instead of the news.
+/// A client that requested the change, and the id of its request. It receives a reply instead of the announcement.
 pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
 
-/// Adds a room and announces it to every client; `creator` receives a reply.
+/// Adds a room and announces it to every client. `creator` receives a reply instead.
 pub(in crate::runtime) fn add_room(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
@@ -33,8 +33,8 @@ pub(in crate::runtime) fn add_room(
     })
 }
 
-/// Removes a deleted room, unless it has been removed before, and announces that to every client; `requester` receives a
-/// reply.
+/// Removes a deleted room and announces that to every client. `requester` receives a reply instead. Does nothing if the
+/// room has been removed before.
 pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>) {
     core.rooms.remove_and(room, || {
         if room.is_listed() {
@@ -47,7 +47,7 @@ pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, re
     });
 }
 
-/// Sends a frame to every client; the requester's frame carries the id of its request.
+/// Sends a frame to every client. The requester's frame carries the id of its request.
 fn announce(clients: &Clients, requester: Option<Requester<'_>>, frame: impl Fn(Option<i64>) -> Bytes) {
     let reply = requester.map(|(client, id)| (client, frame(id)));
     clients.broadcast(&frame(None), reply);
@@ -57,7 +57,7 @@ fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &
     core.notify_in_order(&room.hooks, name, hook, core.room(room));
 }
 
-/// What clients are told of a room.
+/// Describes a room as clients see it.
 pub(crate) fn info(room: &RoomCell) -> RoomSummary<'_> {
     RoomSummary {
         id: &room.id,

@@ -1,4 +1,4 @@
-//! Creating rooms, for the server and for clients.
+//! Creates rooms, for the server and for clients.
 
 use std::sync::Arc;
 
@@ -11,43 +11,43 @@ use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell, RoomPlan, RoomTemplate};
 use crate::runtime::core::Core;
 
-/// Why a room cannot be created.
+/// Why [`Dialogue::create_room`](crate::Dialogue::create_room) failed. No room was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateRoomError {
-    /// There is a room of this id.
-    #[error("there is a room `{room}` already")]
+    /// A room with this id already exists.
+    #[error("room `{room}` already exists")]
     Exists {
         /// The room's id.
         room: RoomId,
     },
     /// The id is not 1–128 bytes of `[A-Za-z0-9_.:=@,;%-]`.
-    #[error("`{room}` is no room id: use 1 to 128 bytes of [A-Za-z0-9_.:=@,;%-]")]
+    #[error("invalid room id `{room}`: use 1 to 128 bytes of [A-Za-z0-9_.:=@,;%-]")]
     InvalidId {
-        /// The id as given.
+        /// The id that was given.
         room: RoomId,
     },
-    /// The id is one that a declared room or family could have; create it as that.
-    #[error("the id `{room}` is reserved for a room that `rooms!` declares")]
+    /// The id belongs to a declared room or family. Create the room from its declared type instead.
+    #[error("room id `{room}` is reserved for a room in `rooms!`: use that room's type, or another id")]
     Reserved {
         /// The room's id.
         room: RoomId,
     },
-    /// The configuration contradicts itself.
-    #[error("the room's configuration is invalid: {reason}")]
+    /// The configuration is invalid.
+    #[error("invalid room configuration: {reason}")]
     InvalidConfig {
-        /// What is wrong with it.
+        /// The mistake in the configuration.
         reason: String,
     },
-    /// There are as many rooms as `Limits::max_rooms` says.
-    #[error("there are as many rooms as there may be")]
+    /// The server already has [`Limits::max_rooms`](crate::Limits::max_rooms) rooms.
+    #[error("room limit reached (max_rooms): delete a room, or raise the limit")]
     TooMany,
-    /// The server has been stopped.
-    #[error("the server has stopped")]
+    /// The server is stopping or has stopped.
+    #[error("the server is stopping or has stopped")]
     Stopped,
 }
 
-/// Makes a room as the server, and tells every client.
+/// Creates a room for the server and announces it to every client.
 pub(crate) fn create(
     core: &Arc<Core>,
     plan: RoomPlan,
@@ -83,7 +83,8 @@ pub(crate) fn create(
     core.limits
         .check_event(info(&room).encoded_len())
         .map_err(|_| CreateRoomError::InvalidConfig {
-            reason: "name and description are too long to be told to clients".to_owned(),
+            reason: "name and description are too long: the announcement must not be larger than half of `queue_bytes`"
+                .to_owned(),
         })?;
     add_room(core, &room, None).map_err(|not_added| match not_added {
         NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
@@ -92,7 +93,7 @@ pub(crate) fn create(
     Ok(room)
 }
 
-/// Why a client cannot create a room.
+/// Why a client's request to create a room failed.
 #[derive(Debug)]
 pub(crate) enum ClientCreateError {
     Exists,
@@ -100,7 +101,8 @@ pub(crate) enum ClientCreateError {
     Limited,
 }
 
-/// Makes a room of a family that lets clients create them, and tells everyone: `creator` by a reply, the others by a push.
+/// Creates a room of a family whose rooms clients may create. `creator` receives a reply, and all other clients receive
+/// an announcement.
 pub(crate) fn create_for(
     core: &Arc<Core>,
     creator: &Arc<ClientState>,
@@ -119,7 +121,7 @@ pub(crate) fn create_for(
     let template = RoomTemplate {
         name: wanted.name.unwrap_or_else(|| declared.name.clone()),
         description: wanted.description.or_else(|| declared.description.clone()),
-        // A client may make a room smaller than its family's, not larger.
+        // A client may make its room smaller than the family's limit, but not larger.
         max_size: match (wanted.max_size, declared.max_size) {
             (Some(wanted), Some(declared)) => Some(wanted.min(declared)),
             (wanted, declared) => wanted.or(declared),

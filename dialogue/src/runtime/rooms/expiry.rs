@@ -1,4 +1,4 @@
-//! The expiry of empty rooms: on-demand rooms, and those of an anonymous user that has gone.
+//! The expiry of empty rooms: on-demand rooms, and rooms that an anonymous user created before it disconnected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::runtime::clients::Clients;
 use crate::runtime::core::Core;
 use crate::runtime::history::archive;
 
-/// How often it is looked whether the creator of an empty room is still there, at most.
+/// The shortest time between two checks whether the creator of an empty room is still connected.
 const CREATOR_CHECK: Duration = Duration::from_secs(1);
 
-/// Notes it if a room is empty that goes after a while then. Never waits.
+/// Queues a room for its expiry if it is empty and of a kind that expires. Never waits.
 pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
     if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.lifecycle.is_stopping() {
         return;
@@ -29,7 +29,7 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
         joins,
         creator_gone: false,
     });
-    // One worker at work and one to come see all that waits.
+    // One job that runs and one that waits are enough to see every queued room.
     let worker = Arc::clone(core);
     core.rooms
         .idle
@@ -37,7 +37,7 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
         .push(1, &core.lifecycle.tasks, Box::pin(async move { work(&worker).await }));
 }
 
-/// Removes what has been empty for long enough, until nothing waits.
+/// Removes rooms that have been empty for long enough, until the queue is empty.
 async fn work(core: &Arc<Core>) {
     while let Some(since) = core.rooms.idle.first_since() {
         tokio::select! {
@@ -57,8 +57,8 @@ async fn work(core: &Arc<Core>) {
     }
 }
 
-/// What is to be looked at again of an empty room that its creator may still want: until the creator has been gone twice in a
-/// row, so that a reload in between does not count.
+/// Returns the queue entry for a later check if an empty room must wait for its anonymous creator. The room expires
+/// once two checks in a row have found the creator gone, so that a page reload between them does not count.
 fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &EmptyRoom) -> Option<EmptyRoom> {
     if room.origin != Origin::Anonymous || !room.lock().record.is_empty_since(empty.joins) {
         return None;
@@ -68,7 +68,7 @@ fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &E
     if creator_gone && empty.creator_gone {
         return None;
     }
-    // Where empty rooms go at once, this would never wait.
+    // If empty rooms expire at once, the loop would otherwise never pause.
     let pause = CREATOR_CHECK.saturating_sub(idle);
     Some(EmptyRoom {
         room: empty.room.clone(),
@@ -78,7 +78,7 @@ fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &E
     })
 }
 
-/// Removes a room that is empty and has been since `joins`; its history is handed over.
+/// Removes a room and archives its history, if the room has been empty since the number of joins was `joins`.
 fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     {
         let mut state = room.lock();

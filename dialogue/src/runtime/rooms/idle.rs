@@ -1,4 +1,6 @@
-//! Rooms that nobody is in and that go for that, in the order in which they became empty. [`crate::runtime::rooms::expiry`] ends them.
+//! The queue of empty rooms that will expire. The room that became empty first is first.
+//!
+//! [`expiry`](crate::runtime::rooms::expiry) removes them.
 
 use std::collections::VecDeque;
 use std::sync::Weak;
@@ -9,11 +11,11 @@ use tokio::time::Instant;
 use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
-/// The queue. The idle time is the same for all, so that they become due in the order in which they were noted.
+/// The queue. All rooms have the same idle time, so the room that was queued first expires first.
 #[derive(Default)]
 pub(crate) struct IdleRooms {
     empty: Mutex<VecDeque<EmptyRoom>>,
-    /// Ends what is due.
+    /// Removes the rooms whose idle time is over.
     pub(in crate::runtime) worker: SerialQueue,
 }
 
@@ -21,9 +23,9 @@ pub(crate) struct IdleRooms {
 pub(in crate::runtime) struct EmptyRoom {
     pub(in crate::runtime) room: Weak<RoomCell>,
     pub(in crate::runtime) since: Instant,
-    /// How often somebody had come in by then: if that has changed, the room was in use meanwhile.
+    /// How often a client had joined by then. If this number has changed, the room was in use in the meantime.
     pub(in crate::runtime) joins: u64,
-    /// Whether, of a room that stays for its creator's sake, the creator was gone when that was last looked at.
+    /// Whether the last check found the room's anonymous creator gone.
     pub(in crate::runtime) creator_gone: bool,
 }
 
@@ -36,7 +38,7 @@ impl IdleRooms {
         self.empty.lock().pop_front()
     }
 
-    /// Since when the first has been empty.
+    /// The time when the first room in the queue became empty.
     pub(in crate::runtime) fn first_since(&self) -> Option<Instant> {
         self.empty.lock().front().map(|empty| empty.since)
     }

@@ -1,4 +1,4 @@
-//! How rooms are created, announced, deleted, and expire.
+//! The rooms of a server: how they are created, announced and removed, and how they expire.
 
 pub(super) mod announce;
 pub(super) mod create;

@@ -1,4 +1,4 @@
-//! Rooms on demand: prepared for the first client that joins, and added once `before_join` has approved it.
+//! On-demand rooms: prepared for the first client that joins, and added once `before_join` has approved the join.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 
-/// The room of this id. If there is none and its family creates rooms on demand: a room that is ready to be added.
+/// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
+/// to be added.
 pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Option<Arc<RoomCell>> {
     rooms.find(room_id).or_else(|| {
         let blueprint = rooms.blueprint(room_id)?;
@@ -26,11 +27,11 @@ pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Optio
     })
 }
 
-/// No more rooms may be added: `Limits::max_rooms` is reached.
+/// The server has `Limits::max_rooms` rooms, so no more can be added.
 #[derive(Debug)]
 pub(in crate::runtime) struct TooManyRooms;
 
-/// Adds an on-demand room, unless there is one of its id; returns the one that is there.
+/// Adds an on-demand room, unless a room with its id exists. Returns the room that exists.
 pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, TooManyRooms> {
     loop {
         if let Some(there) = core.rooms.find(&room.id) {

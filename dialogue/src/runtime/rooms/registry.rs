@@ -1,7 +1,7 @@
-//! The rooms of this server: those that exist, and the declarations from which others can be created.
+//! The register of a server's rooms: the rooms that exist, and the declarations for creating more.
 //!
-//! Owns the maps by id, the bound on all rooms, each user's quota of created rooms, and the order in which additions and
-//! removals are announced. [`super::create`] and [`super::expiry`] decide which rooms come and go.
+//! Owns the maps by id, the limit on all rooms, and each user's quota of created rooms. It makes sure that additions
+//! and removals are announced in order. [`super::create`] and [`super::expiry`] decide which rooms come and go.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -13,7 +13,7 @@ use super::idle::IdleRooms;
 use crate::id::{RoomId, UserId};
 use crate::room::{IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
 
-/// A declared room or family, ready to make rooms from.
+/// A declared room or family, and the template for its rooms.
 #[derive(Debug)]
 pub(crate) struct Blueprint {
     pub(crate) declaration: &'static RoomDeclaration,
@@ -24,11 +24,11 @@ pub(crate) struct Blueprint {
 pub(crate) struct Rooms {
     fixed: HashMap<&'static str, Blueprint>,
     families: Vec<Blueprint>,
-    /// Every event that the server knows by name.
+    /// Every registered event, by its name.
     pub(crate) known_events: Arc<KnownEvents>,
     max_rooms: usize,
     present: RwLock<Present>,
-    /// Held while a room is added or removed and everyone receives the news, so that the news keeps that order.
+    /// Held while a room is added or removed and announced, so that announcements have the same order as changes.
     announcing: Mutex<()>,
     /// The empty rooms that will expire.
     pub(super) idle: IdleRooms,
@@ -37,20 +37,20 @@ pub(crate) struct Rooms {
 #[derive(Debug, Default)]
 struct Present {
     by_id: HashMap<RoomId, Arc<RoomCell>>,
-    /// Those that clients may see, in the order of their ids.
+    /// The rooms that clients may see, in the order of their ids.
     listed: BTreeMap<RoomId, Arc<RoomCell>>,
-    /// How many rooms of each family (by its place in `families`) a user's clients have created.
+    /// How many rooms of each family a user's clients have created. The family is its index in `families`.
     created: HashMap<(usize, UserId), usize>,
 }
 
 /// Why a room cannot be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotAdded {
-    /// There is a room of this id.
+    /// A room with this id already exists.
     Exists,
-    /// There are as many rooms as there may be.
+    /// The server has the maximum number of rooms.
     TooMany,
-    /// The user's clients have created as many as they may.
+    /// The user's clients have created the maximum number of rooms for a user.
     Quota,
 }
 
@@ -80,7 +80,7 @@ impl Rooms {
         }
     }
 
-    /// The declared room or family that an id belongs to. Such ids are reserved for it.
+    /// The declared room or family that an id belongs to. Only rooms of this declaration may have the id.
     pub(crate) fn blueprint(&self, id: &str) -> Option<&Blueprint> {
         self.fixed.get(id).or_else(|| self.family(id))
     }
@@ -107,23 +107,23 @@ impl Rooms {
         self.present.read().by_id.get(id).cloned()
     }
 
-    /// The room that is meant: a handle means its very room, and not another that has taken the id.
+    /// Finds the room that a reference means. A handle means exactly its own room, not another that has taken the id.
     pub(crate) fn find_ref(&self, room: &impl RoomRef) -> Option<Arc<RoomCell>> {
         self.find_incarnation(&room.room_id(), room.room_epoch())
     }
 
-    /// The room of this id, and of this incarnation, where it is a particular one.
+    /// Finds the room with this id. If an epoch is given, the room must also be that incarnation.
     pub(crate) fn find_incarnation(&self, id: &str, epoch: Option<&str>) -> Option<Arc<RoomCell>> {
         let room = self.find(id)?;
         epoch.is_none_or(|epoch| *epoch == *room.epoch).then_some(room)
     }
 
-    /// Whether it is this very room that has its id.
+    /// Whether exactly this room is registered under its id.
     pub(crate) fn holds(&self, room: &Arc<RoomCell>) -> bool {
         self.find(&room.id).is_some_and(|there| Arc::ptr_eq(&there, room))
     }
 
-    /// Adds a room, all checks and the addition in one step.
+    /// Adds a room. The checks and the addition are one atomic step.
     pub(in crate::runtime) fn add(&self, room: Arc<RoomCell>) -> Result<(), NotAdded> {
         let account = self.account(&room);
         let mut present = self.present.write();
@@ -156,8 +156,8 @@ impl Rooms {
         Ok(())
     }
 
-    /// Removes this very room, if it is still there, and then announces its removal. No other room is added or removed in
-    /// between.
+    /// Removes exactly this room, if it is still registered, and then announces its removal. No other room is added or
+    /// removed in between.
     pub(super) fn remove_and(&self, room: &Arc<RoomCell>, announce: impl FnOnce()) {
         let _in_order = self.announcing.lock();
         if self.remove(room) {
@@ -165,7 +165,7 @@ impl Rooms {
         }
     }
 
-    /// Removes this very room; another one of the same id stays. Returns whether it was there.
+    /// Removes exactly this room. Another room with the same id stays. Returns whether the room was registered.
     fn remove(&self, room: &Arc<RoomCell>) -> bool {
         let mut present = self.present.write();
         if !present
@@ -188,12 +188,13 @@ impl Rooms {
         true
     }
 
-    /// On whose account a room counts that a client created.
+    /// The quota that a room counts against, if a client created it: the family's index and the user.
     fn account(&self, room: &RoomCell) -> Option<(usize, UserId)> {
         match (room.origin, &room.created_by) {
             (Origin::Client | Origin::Anonymous, Some(user)) => {
                 let declared = room.template.declaration?;
-                // By what it was made from: to parse its id again would run the application's code under a lock.
+                // Finds the family by its declaration, because parsing the id would run the application's code under a
+                // lock.
                 let place = self
                     .families
                     .iter()
@@ -204,7 +205,7 @@ impl Rooms {
         }
     }
 
-    /// How many rooms there are.
+    /// How many rooms exist.
     pub(crate) fn len(&self) -> usize {
         self.present.read().by_id.len()
     }
@@ -213,7 +214,7 @@ impl Rooms {
         self.present.read().by_id.values().cloned().collect()
     }
 
-    /// A page of the rooms that clients may see, after an id, and whether there are more.
+    /// A page of the rooms that clients may see, starting after an id, and whether there are more.
     pub(crate) fn listed(&self, after: Option<&str>, max: usize) -> (Vec<Arc<RoomCell>>, bool) {
         let present = self.present.read();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
