@@ -56,6 +56,7 @@ pub(crate) fn contain_panic<F: Future>(future: F) -> impl Future<Output = Result
 }
 
 /// The same for what runs on the spot.
+#[cfg(feature = "runtime")]
 pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
 }

@@ -1,11 +1,12 @@
 //! The error of a whole program.
 
 use std::io;
-use std::net::SocketAddr;
 
 use crate::contract::ContractError;
+#[cfg(feature = "runtime")]
 use crate::delivery::TriggerError;
 use crate::event::DefinitionError;
+#[cfg(feature = "runtime")]
 use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
 
 /// Any error of a program that uses Dialogue. Return it from `main`, so that `?` accepts every error of the API.
@@ -13,35 +14,43 @@ use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
 #[non_exhaustive]
 pub enum Error {
     /// The server cannot be built.
+    #[cfg(feature = "runtime")]
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The server cannot listen on the address. The address is in use, or it isn't an address of this machine.
+    #[cfg(feature = "server")]
     #[error("cannot listen on {address}")]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: std::net::SocketAddr,
         /// The error of the operating system.
         source: io::Error,
     },
     /// The server is stopping or has stopped. It cannot start again.
+    #[cfg(feature = "server")]
     #[error("the server has stopped")]
     Stopped,
     /// The graceful shutdown did not finish before its deadline. The server then ended the remaining tasks by force.
+    #[cfg(feature = "runtime")]
     #[error("the drain did not end within its deadline; {remaining} tasks were left")]
     DrainTimedOut {
         /// How many connections and hooks were still running.
         remaining: usize,
     },
     /// A trigger failed.
+    #[cfg(feature = "runtime")]
     #[error(transparent)]
     Trigger(#[from] TriggerError),
     /// A room could not be created.
+    #[cfg(feature = "runtime")]
     #[error(transparent)]
     CreateRoom(#[from] CreateRoomError),
     /// A client could not join a room.
+    #[cfg(feature = "runtime")]
     #[error(transparent)]
     Join(#[from] JoinError),
     /// History could not be loaded.
+    #[cfg(feature = "runtime")]
     #[error(transparent)]
     History(#[from] HistoryError),
     /// An event cannot be defined.

@@ -457,11 +457,16 @@
 //! | feature | what it adds | default |
 //! |---|---|---|
 //! | `macros` | the derive and [`rooms!`] | yes |
+//! | `runtime` | a server without sockets: [`Dialogue`], rooms, hooks and history | with `server` |
 //! | `server` | HTTP and WebSockets: [`router`](Dialogue::router), [`start`](Dialogue::start), [`serve`](Dialogue::serve), [`stop`](Dialogue::stop) | yes |
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a web page that shows live rooms, events and rates, and triggers events | no |
 //! | `jwt` | sign-in with JSON Web Tokens, built on the `jsonwebtoken` crate | no |
 //! | `testing` | for tests: clients without a network (with `client`), connections over any stream, and an echo for conformance suites | no |
+//!
+//! `server` and `jwt` enable `runtime`; `inspector` and `testing` enable `server`. A program that is only a client needs
+//! `client` and `macros`, and compiles nothing of the server. Without features, the crate has events, schemas, room types
+//! and the [`contract`]: enough for a crate that server and clients share.
 //!
 //! # Graceful shutdown
 //!
@@ -469,11 +474,6 @@
 //! waiting frames and closes each connection with 1012; clients then reconnect after a random pause. It lets hooks and
 //! handlers finish, and passes the history in memory to `on_history_evicted`. It returns when every task has ended, or
 //! with an error at [`Limits::drain_deadline`]. A second signal ends the shutdown at once.
-#![cfg_attr(
-    not(feature = "server"),
-    allow(dead_code, unused_imports, reason = "without a transport, no client can connect")
-)]
-
 extern crate self as dialogue;
 
 /// Compiles the programs in the README.
@@ -485,10 +485,19 @@ mod readme {}
 pub mod __private;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "runtime")]
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod connection;
+#[cfg(any(feature = "client", feature = "runtime"))]
 mod containment;
 pub mod contract;
+#[cfg(feature = "runtime")]
 mod delivery;
+#[cfg(any(feature = "client", feature = "runtime"))]
+mod duration;
 mod error;
 mod event;
 mod id;
@@ -496,18 +505,53 @@ mod id;
 mod inspector;
 #[cfg(feature = "jwt")]
 mod jwt;
+#[cfg(feature = "runtime")]
 mod limits;
+#[cfg(feature = "runtime")]
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod log;
+#[cfg(feature = "runtime")]
 mod logger;
+#[cfg(feature = "runtime")]
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod origin;
+#[cfg(any(feature = "client", feature = "runtime"))]
+#[cfg_attr(
+    all(feature = "runtime", not(feature = "server")),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod protocol;
+#[cfg(any(feature = "client", feature = "runtime"))]
 mod random;
+#[cfg(feature = "runtime")]
 mod rate_limit;
+#[cfg_attr(
+    all(feature = "runtime", not(feature = "server")),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod room;
+#[cfg(feature = "runtime")]
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod runtime;
 mod schema;
+#[cfg(feature = "runtime")]
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
 mod serial;
+#[cfg(feature = "server")]
 mod session;
+#[cfg(feature = "runtime")]
 mod shutdown;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -520,9 +564,12 @@ pub use client::{
     ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
     Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
 };
+#[cfg(feature = "runtime")]
 pub use connection::{Handshake, Identity, Refusal};
+#[cfg(any(feature = "client", feature = "runtime"))]
 pub use containment::HookOutcome;
 pub use contract::RoomSet;
+#[cfg(feature = "runtime")]
 pub use delivery::{Delivery, TriggerError};
 #[cfg(feature = "macros")]
 pub use dialogue_macros::{DialogueEvent, rooms};
@@ -536,12 +583,20 @@ pub use id::{ClientId, EventName, RoomId, UserId};
 pub use inspector::local_only;
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
+#[cfg(feature = "runtime")]
 pub use limits::Limits;
+#[cfg(feature = "runtime")]
 pub use log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
+#[cfg(feature = "runtime")]
 pub use logger::{default_logger, silent_logger};
+#[cfg(any(feature = "client", feature = "runtime"))]
 pub use protocol::{CloseCode, ErrorCode};
+#[cfg(feature = "runtime")]
 pub use rate_limit::RateLimiter;
-pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomBlueprint, RoomConfig, RoomRef, SyncHistory};
+pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, SyncHistory};
+#[cfg(feature = "runtime")]
+pub use room::{RoomBlueprint, RoomConfig};
+#[cfg(feature = "runtime")]
 pub use runtime::{
     BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,
     RoomHandle, StreamError, Subscription, Trigger, UserRooms,
@@ -577,6 +632,7 @@ pub use schema::{EventData, SchemaError, Violation};
 /// # Ok(())
 /// # }
 /// ```
+#[cfg(feature = "runtime")]
 pub mod observe {
     pub use crate::runtime::{
         ByCode, HistorySize, Lagged, LeaveReason, Observation, Observations, ObserveError, ObservedEvent, Stats,
@@ -587,9 +643,9 @@ pub mod observe {
 pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::rooms;
-    pub use crate::{
-        Client, Dialogue, DialogueEvent, EventMessage, Identity, Refusal, Room, RoomHandle, RoomRef, RoomSet,
-    };
+    #[cfg(feature = "runtime")]
+    pub use crate::{Client, Dialogue, Identity, Refusal, RoomHandle};
+    pub use crate::{DialogueEvent, EventMessage, Room, RoomRef, RoomSet};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 }

@@ -104,9 +104,6 @@ pub struct Limits {
     pub drain_deadline: Duration,
 }
 
-/// The longest of all durations: for ever, for a program, and little enough to be added to any time.
-pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
 impl Limits {
     /// The same limits with no duration over ten years. Users write such durations when they want no limit.
     pub(crate) fn with_durations_bounded(mut self) -> Self {

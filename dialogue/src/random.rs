@@ -1,7 +1,5 @@
 //! Names that nobody can guess.
 
-use std::sync::Arc;
-
 /// A random name that cannot be guessed: `bytes` bytes of the operating system's randomness, in hexadecimal.
 ///
 /// # Panics
@@ -20,7 +18,8 @@ pub(crate) fn random_name(bytes: usize) -> String {
 }
 
 /// A new room's epoch: 64 random bits, so that no position of an earlier room of the same id fits.
-pub(crate) fn random_epoch() -> Arc<str> {
+#[cfg(feature = "runtime")]
+pub(crate) fn random_epoch() -> std::sync::Arc<str> {
     random_name(8).into()
 }
 

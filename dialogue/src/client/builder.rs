@@ -15,7 +15,7 @@ use super::error::ClientError;
 #[cfg(feature = "testing")]
 use super::link::Pipe;
 use super::link::Target;
-use crate::limits::LONGEST;
+use crate::duration::LONGEST;
 
 /// Where the WebSocket is if the URL does not say.
 const USUAL_PATH: &str = "/dialogue/ws";

@@ -41,6 +41,7 @@ pub use lock::{Change, Impact, Lock, LockError, check_lock};
 pub use model::ContractError;
 pub use room_set::RoomSet;
 
-pub(crate) use asyncapi::asyncapi;
+#[cfg(feature = "runtime")]
 pub(crate) use model::Contract;
-pub(crate) use typescript::typescript;
+#[cfg(feature = "server")]
+pub(crate) use {asyncapi::asyncapi, typescript::typescript};

@@ -26,6 +26,7 @@ pub enum HistorySetting {
 
 impl HistorySetting {
     /// How many events a room keeps; `None` for none. `manager` is the history manager's own limit.
+    #[cfg(feature = "runtime")]
     pub(crate) fn limit(self, manager: usize) -> Option<usize> {
         match self {
             Self::Off => None,
@@ -191,6 +192,7 @@ impl EventDefinition {
     }
 
     /// Checks data that already has the form that clients receive.
+    #[cfg(feature = "runtime")]
     pub(crate) fn check_outbound(&self, data: &Value) -> Result<(), Vec<Violation>> {
         match &self.inner.schemas {
             Some(schemas) => schemas.outbound.check(data),
@@ -200,6 +202,7 @@ impl EventDefinition {
 
     /// Checks outbound data that a hook has changed. If the type can read its own output, the data is also converted
     /// into the type's form.
+    #[cfg(feature = "runtime")]
     pub(crate) fn accept_changed(&self, data: Value) -> Result<Value, Vec<Violation>> {
         self.check_outbound(&data)?;
         match (&self.inner.typed, &self.inner.schemas) {
@@ -229,6 +232,7 @@ impl EventDefinition {
     }
 
     /// Whether this is the definition of the Rust type `E`.
+    #[cfg(feature = "runtime")]
     pub(crate) fn is_of<E: 'static>(&self) -> bool {
         self.inner.typed.is_some_and(|typed| typed.type_id == TypeId::of::<E>())
     }

@@ -49,6 +49,7 @@ impl<T> EventMessage<T> {
     }
 
     /// A copy of this envelope with other data.
+    #[cfg(any(feature = "client", feature = "runtime"))]
     pub(crate) fn with_data<U>(&self, data: U) -> EventMessage<U> {
         EventMessage {
             event: self.event.clone(),

@@ -1,9 +1,8 @@
 //! An event with its sender and metadata, before it has an envelope.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::id::UserId;
-use crate::schema::Violation;
 
 /// An event to be triggered, with its sender and metadata. [`sent_by`](super::DialogueEvent::sent_by) and
 /// [`with_meta`](super::DialogueEvent::with_meta) return it.
@@ -41,11 +40,12 @@ impl<E> Outgoing<E> {
     }
 
     /// Takes the metadata in the form that the envelope needs. Fails if it isn't an object.
-    pub(crate) fn take_meta(&mut self) -> Result<Option<Map<String, Value>>, Violation> {
+    #[cfg(any(feature = "client", feature = "runtime"))]
+    pub(crate) fn take_meta(&mut self) -> Result<Option<serde_json::Map<String, Value>>, crate::schema::Violation> {
         match self.meta.take() {
             Value::Null => Ok(None),
             Value::Object(meta) => Ok(Some(meta)),
-            _ => Err(Violation::type_mismatch("`meta` is not an object")),
+            _ => Err(crate::schema::Violation::type_mismatch("`meta` is not an object")),
         }
     }
 }

@@ -47,6 +47,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code.
+    #[cfg(feature = "runtime")]
     pub(crate) const ALL: [Self; 15] = [
         Self::GoingAway,
         Self::ProtocolError,

@@ -6,32 +6,41 @@
 //! for authors of clients; change both together.
 
 #[cfg(test)]
+#[cfg(feature = "runtime")]
 mod arbitrary;
 mod close_code;
 #[cfg(test)]
+#[cfg(feature = "runtime")]
 mod document;
 mod error_code;
+#[cfg(feature = "runtime")]
 mod event_frame;
+#[cfg(feature = "runtime")]
 mod header;
 #[cfg(feature = "client")]
 mod incoming;
 mod json;
+#[cfg(feature = "runtime")]
 mod reply;
 mod request;
 mod subscriptions;
 
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
-pub(crate) use event_frame::{EventFrame, EventHead, PreparedEvent};
-pub(crate) use header::Header;
 #[cfg(feature = "client")]
 pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome};
-pub(crate) use json::MAX_DEPTH;
-pub(crate) use reply::{LeftReason, RoomSummary, ServerFrame};
 pub(crate) use request::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
-    RejectedRequest, Request, TriggerCommand,
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL, Request,
+    TriggerCommand,
 };
 pub(crate) use subscriptions::SubscriptionList;
 #[cfg(feature = "inspector")]
 pub(crate) use {event_frame::write_message as write_event_message, json::parse as parse_json};
+#[cfg(feature = "runtime")]
+pub(crate) use {
+    event_frame::{EventFrame, EventHead, PreparedEvent},
+    header::Header,
+    json::MAX_DEPTH,
+    reply::{LeftReason, RoomSummary, ServerFrame},
+    request::RejectedRequest,
+};

@@ -4,26 +4,38 @@
 //! client is only a place to send to. It does not know sockets or hooks, and the registry of all rooms is in the
 //! runtime.
 
+#[cfg(feature = "runtime")]
 mod cell;
+#[cfg(feature = "runtime")]
 mod config;
 mod declaration;
+#[cfg(feature = "runtime")]
 mod local;
 pub(crate) mod pattern;
+#[cfg(feature = "runtime")]
 mod policy;
+#[cfg(feature = "runtime")]
 mod record;
+#[cfg(feature = "runtime")]
 mod state;
+#[cfg(feature = "runtime")]
 mod subscriptions;
 mod typed;
 
-pub(crate) use cell::{Origin, RoomCell};
-pub use config::{RoomBlueprint, RoomConfig};
-pub(crate) use config::{RoomPlan, RoomTemplate};
 pub use declaration::{
     DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
 };
-pub(crate) use policy::{EventPolicy, KnownEvents, Party};
-pub(crate) use record::NoSeat;
-pub(crate) use state::RoomState;
-pub(crate) use subscriptions::Subscriptions;
-pub(crate) use typed::ListenScope;
 pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};
+
+#[cfg(feature = "runtime")]
+pub use config::{RoomBlueprint, RoomConfig};
+#[cfg(feature = "runtime")]
+pub(crate) use {
+    cell::{Origin, RoomCell},
+    config::{RoomPlan, RoomTemplate},
+    policy::{EventPolicy, KnownEvents, Party},
+    record::NoSeat,
+    state::RoomState,
+    subscriptions::Subscriptions,
+    typed::ListenScope,
+};

@@ -3,12 +3,23 @@
 //! The parser is stricter than serde_json. It rejects an object with duplicate keys, because two programs could each use
 //! a different one of the two values. It also rejects nesting beyond a limit. It does not know what the values mean.
 
+#[cfg(feature = "runtime")]
+mod excerpt;
+#[cfg(feature = "runtime")]
 mod object;
 #[cfg(test)]
+#[cfg(feature = "runtime")]
 mod tests;
+#[cfg(feature = "runtime")]
 mod value;
 mod write;
 
+#[cfg(feature = "runtime")]
+pub(crate) use excerpt::excerpt;
+#[cfg(feature = "runtime")]
 pub(crate) use object::{Entries, EntryValue, parse_object};
-pub(crate) use value::{MAX_DEPTH, parse};
-pub(crate) use write::{excerpt, write};
+#[cfg(feature = "runtime")]
+pub(crate) use value::MAX_DEPTH;
+#[cfg(feature = "inspector")]
+pub(crate) use value::parse;
+pub(crate) use write::write;

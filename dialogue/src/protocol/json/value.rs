@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map};
 
-use super::write::excerpt;
+use super::excerpt::excerpt;
 
 /// The deepest nesting that [`parse`] can allow. serde_json protects the stack with a limit of 128 levels.
 pub(crate) const MAX_DEPTH: usize = 127;

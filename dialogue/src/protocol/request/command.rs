@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use crate::id::{EventName, RoomId};
-use crate::protocol::error_code::ErrorCode;
 use crate::protocol::subscriptions::SubscriptionList;
 
 /// The version of the protocol that this server supports.
@@ -97,17 +96,4 @@ pub(crate) struct NewRoom {
     pub(crate) description: Option<String>,
     /// At least 1.
     pub(crate) max_size: Option<usize>,
-}
-
-/// A frame that the server answers with an error at once. The answer needs no other part of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RejectedRequest {
-    /// The request's `id`. It is `Some` if the frame is one JSON object with an integer `id`, even if the rest of the
-    /// frame is wrong.
-    pub(crate) id: Option<i64>,
-    /// `INVALID_REQUEST` for malformed requests. `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` or `LIMIT_EXCEEDED` for
-    /// well-formed requests that can never succeed.
-    pub(crate) code: ErrorCode,
-    /// A text for people. It is short, no matter what the client sent.
-    pub(crate) message: String,
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::command::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
-    RejectedRequest, Request, TriggerCommand,
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL, Request,
+    TriggerCommand,
 };
 use super::fields::{Fields, Problem};
 use crate::id::RoomId;
@@ -54,6 +54,19 @@ const FIELDS: &[&str] = &[
     "after",
     "room",
 ];
+
+/// A frame that the server answers with an error at once. The answer needs no other part of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RejectedRequest {
+    /// The request's `id`. It is `Some` if the frame is one JSON object with an integer `id`, even if the rest of the
+    /// frame is wrong.
+    pub(crate) id: Option<i64>,
+    /// `INVALID_REQUEST` for malformed requests. `ROOM_NOT_FOUND`, `EVENT_NOT_ALLOWED` or `LIMIT_EXCEEDED` for
+    /// well-formed requests that can never succeed.
+    pub(crate) code: ErrorCode,
+    /// A text for people. It is short, no matter what the client sent.
+    pub(crate) message: String,
+}
 
 impl Request {
     /// Decodes a frame of at most `max_depth` levels. The outermost object is the first level.

@@ -4,16 +4,22 @@
 //! rooms and events exist, or what a client may do.
 
 mod command;
+#[cfg(feature = "runtime")]
 mod decode;
 #[cfg(feature = "client")]
 mod encode;
+#[cfg(feature = "runtime")]
 mod fields;
 #[cfg(test)]
+#[cfg(feature = "runtime")]
 mod laws;
 #[cfg(test)]
+#[cfg(feature = "runtime")]
 mod tests;
 
 pub(crate) use command::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
-    RejectedRequest, Request, TriggerCommand,
+    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL, Request,
+    TriggerCommand,
 };
+#[cfg(feature = "runtime")]
+pub(crate) use decode::RejectedRequest;
