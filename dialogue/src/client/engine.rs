@@ -10,18 +10,17 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::builder::Config;
-use super::error::{ClientError, Refused};
+use super::config::Config;
+use super::error::ClientError;
 use super::link::{Link, LinkEnd, Received};
 use super::notice::{Disconnection, Notice};
 use super::session::{Op, Session};
+use super::sign_in::{Failure, credentials_of, open};
 use super::state::{CloseReason, ConnectionState, reconnects};
-use crate::containment::contain;
-use crate::protocol::{ErrorCode, ErrorFrame, Incoming, Request, Welcome};
 
 /// How long the server may take to answer when it is asked whether it is there.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -43,13 +42,6 @@ pub(super) type First = Option<oneshot::Sender<Result<(), ClientError>>>;
 
 /// Credentials on their way.
 type Credentials = BoxFuture<'static, Result<Value, ClientError>>;
-
-/// Why an attempt to connect failed.
-struct Failure {
-    error: ClientError,
-    /// If the next attempt would fail too: why there is none.
-    end: Option<CloseReason>,
-}
 
 /// Why a conversation is over.
 enum Over {
@@ -239,101 +231,6 @@ async fn given(asked: &mut Option<Credentials>) -> Result<Value, ClientError> {
     match asked {
         Some(credentials) => credentials.await,
         None => std::future::pending().await,
-    }
-}
-
-/// Asks for credentials, within the time for a connection. The callback's panic is a failure of its own.
-async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientError> {
-    match contain(config.connect_timeout, || (config.auth)()).await {
-        Ok(given) => given.map_err(ClientError::credentials),
-        Err(failure) => Err(ClientError::credentials(Box::new(failure))),
-    }
-}
-
-/// Opens a connection and signs in, within the time for it.
-async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), Failure> {
-    let patience = config.connect_timeout;
-    let mut refusal = None;
-    match timeout(patience, sign_in(config, resume, &mut refusal)).await {
-        Ok(Ok(opened)) => Ok(opened),
-        // What the server has said counts for more than how the connection ended, but for a close by which one stays away.
-        Ok(Err(failure)) => Err(match refusal {
-            Some(Failure { error, end }) => Failure {
-                error,
-                end: failure.end.or(end),
-            },
-            None => failure,
-        }),
-        Err(_) => Err(refusal.unwrap_or_else(|| ClientError::TimedOut(patience).into())),
-    }
-}
-
-/// Opens a connection and signs in. What the server says against it is put into `refusal`.
-async fn sign_in(
-    config: Arc<Config>,
-    resume: Option<String>,
-    refusal: &mut Option<Failure>,
-) -> Result<(Link, Welcome), Failure> {
-    let auth = credentials_of(Arc::clone(&config)).await?;
-    let mut link = Link::open(&config.target).await?;
-    let greeting = Request {
-        id: None,
-        command: Session::greeting(resume, auth),
-    };
-    link.send(greeting.encode());
-    loop {
-        match link.next().await {
-            Received::Sign => {}
-            Received::Text(message) => match Incoming::parse(message.as_text().unwrap_or_default()) {
-                Ok(Incoming::Connected(welcome)) => return Ok((link, welcome)),
-                Ok(Incoming::Error(error)) => {
-                    // No close comes behind this: the server goes on waiting, for a better `connect` than there is.
-                    let is_last = error.code == ErrorCode::InvalidRequest;
-                    let failure = refused(error);
-                    if is_last {
-                        tokio::spawn(link.close());
-                        return Err(failure);
-                    }
-                    *refusal = Some(failure);
-                }
-                Ok(_) => {}
-                Err(malformed) => return Err(ClientError::Protocol(malformed.to_string()).into()),
-            },
-            Received::End(LinkEnd::Closed { code, reason }) => {
-                tokio::spawn(link.close());
-                let reason = CloseReason::ByServer { code, reason };
-                return Err(Failure {
-                    error: ClientError::Closed(reason.clone()),
-                    end: (!reconnects(code)).then_some(reason),
-                });
-            }
-            Received::End(LinkEnd::Lost(reason)) => return Err(ClientError::connect(reason).into()),
-            Received::End(LinkEnd::Broken(reason)) => return Err(ClientError::Protocol(reason).into()),
-        }
-    }
-}
-
-/// A `connect` that the server does not carry out.
-fn refused(error: ErrorFrame) -> Failure {
-    let code = error.code;
-    let message = error.message.clone();
-    // The same `connect` would be refused again.
-    let end = match code {
-        ErrorCode::InvalidRequest | ErrorCode::Unauthenticated | ErrorCode::UnsupportedProtocol => {
-            Some(CloseReason::Refused { code, message })
-        }
-        _ => None,
-    };
-    let error = match code {
-        ErrorCode::Unauthenticated => ClientError::Unauthenticated { message: error.message },
-        _ => Refused::from(error).into(),
-    };
-    Failure { error, end }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        Self { error, end: None }
     }
 }
 

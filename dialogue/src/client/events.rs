@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::buffer::Weighed;
+use super::error::ClientError;
 use crate::event::{DecodeError, EventMessage, Received};
 use crate::id::RoomId;
 
@@ -46,7 +47,7 @@ pub enum Departure {
     /// The server did it for a reason that this client does not know.
     Other(String),
     /// After a lost connection, the server did not let it in again: what it said.
-    NotRejoined(crate::ClientError),
+    NotRejoined(ClientError),
     /// The connection has ended for good.
     Closed,
 }

@@ -68,37 +68,37 @@
 //!
 //! `wss://` trusts what the system trusts, and what [`ClientBuilder::trust`] adds.
 
-// From the inside out: `backoff`, `position`, `buffer`, `purpose` and `pending` are pure; `turn`, `hearing` and `rooms` put them
-// together; `session` is the conversation, `link` a connection, `engine` the task that runs the one over the other. `client`, `joined`,
-// `request` and `builder` are the handles, `state`, `events`, `notice`, `replies` and `error` what they are told.
+// From the inside out: `backoff`, `position` and `buffer` are pure; so are `request_kind` and `pending`. `barrier`, `listeners`
+// and `handler` pass events on, `rooms` keeps the rooms, and `session` is the conversation. `link` is a connection, `sign_in` opens
+// one, and `engine` is the task that runs a session over it. `handle` holds what programs hold; `state`, `events`, `notice`,
+// `replies` and `error` are what they receive.
+mod answer;
 mod backoff;
+mod barrier;
 mod buffer;
-mod builder;
-mod client;
+mod config;
 mod engine;
 mod error;
 mod events;
-mod hearing;
-mod joined;
+mod handle;
+mod handler;
 mod link;
+mod listeners;
 mod notice;
 mod pending;
 mod position;
-mod purpose;
 mod replies;
-mod request;
+mod request_kind;
+mod room_shared;
 mod rooms;
 mod session;
+mod sign_in;
 mod state;
-mod turn;
 
-pub use builder::ClientBuilder;
-pub use client::DialogueClient;
 pub use error::{ClientError, Refused};
 pub use events::{Departure, Gap, Recovery, RoomHistory, RoomStreamError};
-pub use hearing::ClientSubscription;
-pub use joined::{AnyRoom, Joined, RoomStream};
+pub use handle::{AnyRoom, Asking, ClientBuilder, DialogueClient, Join, Joined, RoomRequest, RoomStream, Triggering};
+pub use handler::ClientSubscription;
 pub use notice::Disconnection;
 pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomList};
-pub use request::{Asking, Join, RoomRequest, Triggering};
 pub use state::{CloseReason, ConnectionState, ConnectionStates};

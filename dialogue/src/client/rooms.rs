@@ -2,86 +2,25 @@
 //!
 //! Knows frames that have come, and no connection; what must be sent is returned.
 
-use std::collections::{BTreeSet, HashMap};
+mod room;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::room::{Phase, Room, widens};
 use super::buffer::Bounds;
 use super::error::ClientError;
 use super::events::{Departure, Recovery, RoomItem};
-use super::hearing::Hearing;
-use super::pending::Readiness;
 use super::position::Position;
+use super::room_shared::{Readiness, RoomIndex, RoomShared};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
-use crate::protocol::{Command, JoinCommand, JoinedRoom, SubscriptionList};
+use crate::protocol::{Command, ErrorCode, JoinCommand, JoinedRoom};
 
 /// How many rooms a server can take a client into by itself: as many as it lets a client be in by default.
 const MAX_UNASKED: usize = 100;
-
-/// What is kept of a room until somebody listens: what a server sends to who joins, 300 events of 512 KiB by default, and about as
-/// much that comes behind it.
-const UNHEARD: Bounds = Bounds {
-    items: 600,
-    bytes: 1024 * 1024,
-};
-
-/// What the handles of a room share with the session.
-pub(super) struct RoomShared {
-    pub(super) id: RoomId,
-    pub(super) hearing: Arc<Hearing<RoomItem>>,
-    view: Mutex<RoomView>,
-}
-
-/// A room as the client last knew it.
-#[derive(Debug, Clone)]
-pub(super) struct RoomView {
-    pub(super) name: String,
-    pub(super) subscriptions: Vec<EventName>,
-    pub(super) departed: bool,
-}
-
-impl RoomShared {
-    pub(super) fn view(&self) -> RoomView {
-        self.view.lock().clone()
-    }
-}
-
-impl std::fmt::Debug for RoomShared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RoomShared")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where a room is on its way back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Here,
-    /// Its `join` is to be sent, at this time at the earliest.
-    Away(Option<Instant>),
-    /// It is sent.
-    Rejoining,
-}
-
-struct Room {
-    shared: Arc<RoomShared>,
-    position: Option<Position>,
-    subscriptions: SubscriptionList,
-    /// What the wildcard does not stand for any more.
-    except: BTreeSet<EventName>,
-    /// What of that the server has not been heard to leave out since the way back.
-    not_left_out: BTreeSet<EventName>,
-    phase: Phase,
-    /// What the client is subscribed to where the server has taken it in by itself, before its way back was answered.
-    taken_in: Option<SubscriptionList>,
-}
-
-/// The index of rooms that the client's handles see.
-pub(super) type RoomIndex = Arc<Mutex<HashMap<RoomId, Arc<RoomShared>>>>;
 
 /// Every room that the client is in, or was when its connection was lost.
 pub(super) struct Rooms {
@@ -315,106 +254,8 @@ impl Rooms {
     }
 }
 
-impl Room {
-    /// A room of which nothing is known yet.
-    fn new(id: RoomId, bounds: Bounds) -> Self {
-        let shared = RoomShared {
-            id,
-            hearing: Arc::new(Hearing::new(bounds, Some(UNHEARD))),
-            view: Mutex::new(RoomView {
-                name: String::new(),
-                subscriptions: Vec::new(),
-                departed: false,
-            }),
-        };
-        Self {
-            shared: Arc::new(shared),
-            position: None,
-            subscriptions: SubscriptionList::default(),
-            except: BTreeSet::new(),
-            not_left_out: BTreeSet::new(),
-            phase: Phase::Here,
-            taken_in: None,
-        }
-    }
-
-    /// Whether a `joined` finds the client in the room, and subscribes it to nothing of which it has missed some.
-    fn stays(&self, joined: &JoinedRoom) -> bool {
-        let heard = match self.phase {
-            Phase::Here => Some(&self.subscriptions),
-            _ => self.taken_in.as_ref(),
-        };
-        // A join that does not say where the client was asks for nothing that was before it.
-        heard.is_some_and(|heard| joined.recovered != Some(false) || !widens(&joined.subscriptions, heard))
-    }
-
-    /// The client is here, with these subscriptions. Returns what the wildcard must be narrowed by again.
-    fn settle(&mut self, subscriptions: SubscriptionList) -> Vec<Command> {
-        let was_away = std::mem::replace(&mut self.phase, Phase::Here) != Phase::Here;
-        self.taken_in = None;
-        self.subscriptions = subscriptions;
-        if !self.subscriptions.wildcard {
-            self.hear_all();
-        }
-        self.show();
-        let narrow = self
-            .except
-            .iter()
-            .filter(|_| was_away)
-            .map(|event| Command::Unsubscribe {
-                room_id: self.shared.id.clone(),
-                event: event.clone(),
-            });
-        narrow.collect()
-    }
-
-    fn hand_on(&self, message: EventMessage, bytes: usize) {
-        self.shared
-            .hearing
-            .offer(&RoomItem::Event(Arc::new(message), bytes), true);
-    }
-
-    /// Nothing is left out of the wildcard.
-    fn hear_all(&mut self) {
-        self.except.clear();
-        self.not_left_out.clear();
-    }
-
-    /// The join that leads back. The wildcard stands for the names; it is not known which were behind it.
-    fn rejoin(&self, id: &RoomId) -> JoinCommand {
-        let mut subscriptions = self.subscriptions.clone();
-        if subscriptions.wildcard {
-            subscriptions.events.clear();
-        }
-        JoinCommand {
-            room_id: id.clone(),
-            subscriptions: Some(subscriptions),
-            since: self.position.as_ref().map(Position::since),
-        }
-    }
-
-    fn show(&self) {
-        let mut shown = self.subscriptions.clone();
-        shown.events.retain(|event| !self.except.contains(event));
-        self.shared.view.lock().subscriptions = shown.into_names();
-    }
-
-    fn depart(self, departure: Departure) {
-        self.shared.view.lock().departed = true;
-        self.shared.hearing.offer(&RoomItem::Departed(departure), false);
-        self.shared.hearing.end();
-    }
-}
-
-/// Whether one hears something by these subscriptions that one does not by those of before.
-fn widens(subscriptions: &SubscriptionList, before: &SubscriptionList) -> bool {
-    !before.wildcard && (subscriptions.wildcard || !subscriptions.events.is_subset(&before.events))
-}
-
 /// Whether a room that the server does not let the client back into now may be tried again, and when.
 pub(super) fn retry_rejoin(error: &ClientError, now: Instant) -> Option<Instant> {
-    use crate::protocol::ErrorCode;
-
     /// Where the server does not say how long.
     const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -427,152 +268,4 @@ pub(super) fn retry_rejoin(error: &ClientError, now: Instant) -> Option<Instant>
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::client::buffer::{Buffer, Next};
-    use crate::client::hearing::Since;
-    use crate::client::turn::Placed;
-
-    const BOUNDS: Bounds = Bounds { items: 16, bytes: 1024 };
-
-    fn joined(room: &str, names: &[&str], recovered: Option<bool>) -> JoinedRoom {
-        let frame = json!({
-            "roomId": room, "roomName": "A room", "subscriptions": names, "epoch": "e", "seq": 0, "recovered": recovered,
-            "events": [],
-        });
-        serde_json::from_value(frame).unwrap()
-    }
-
-    fn rooms() -> Rooms {
-        Rooms::new(RoomIndex::default(), BOUNDS)
-    }
-
-    async fn next(heard: &Buffer<Placed<RoomItem>>) -> Option<RoomItem> {
-        match heard.next().await {
-            Next::Item(placed) => Some(placed.item),
-            _ => None,
-        }
-    }
-
-    fn event(name: &str) -> EventMessage {
-        EventMessage::new(name, "chat", json!(null))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_way_back_has_the_subscriptions_of_before() {
-        let (mut rooms, now) = (rooms(), Instant::now());
-        rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
-        rooms.subscribed(&"chat".into(), "c".into());
-        rooms.unsubscribed(&"chat".into(), &"a".into());
-        assert!(rooms.rejoins(now).is_empty(), "it is there");
-        rooms.link_lost();
-        assert_eq!(rooms.readiness(&"chat".into()), Readiness::Away);
-        let rejoins = rooms.rejoins(now);
-        assert_eq!(rejoins.len(), 1);
-        let names = rejoins[0].subscriptions.clone().unwrap().into_names();
-        assert_eq!(names, ["b", "c"]);
-        assert!(rejoins[0].since.is_some());
-        assert!(rooms.rejoins(now).is_empty(), "it is on its way");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_heard_less_where_the_server_took_it_in_may_have_missed_something() {
-        let (mut rooms, now) = (rooms(), Instant::now());
-        for (taken_in, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
-            rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
-            rooms.link_lost();
-            rooms.rejoins(now);
-            rooms.joined(joined("chat", &taken_in, None), 0, false).ok().unwrap();
-            rooms.link_lost();
-            let rejoins = rooms.rejoins(now);
-            let since = rejoins[0].since.as_ref().unwrap();
-            assert_eq!(&*since.epoch, expected);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between() {
-        let mut rooms = rooms();
-        let shared = rooms
-            .joined(joined("chat", &["*", "a", "b"], None), 0, true)
-            .ok()
-            .unwrap()
-            .shared;
-        let (_, heard) = shared.hearing.listen(Since::Before, |item| item.is_event_of(None));
-        rooms.unsubscribed(&"chat".into(), &"a".into());
-        assert_eq!(shared.view().subscriptions, ["*", "b"]);
-        rooms.link_lost();
-        assert_eq!(
-            rooms.rejoins(Instant::now())[0]
-                .subscriptions
-                .clone()
-                .unwrap()
-                .into_names(),
-            ["*"]
-        );
-        let entered = rooms
-            .joined(joined("chat", &["*", "a", "b"], Some(true)), 0, true)
-            .ok()
-            .unwrap();
-        let narrow = Command::Unsubscribe {
-            room_id: "chat".into(),
-            event: "a".into(),
-        };
-        assert_eq!(entered.narrow, [narrow]);
-        rooms.event(event("a"), 1);
-        rooms.event(event("b"), 1);
-        assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "b"));
-        // What is subscribed to again may come before the answer does.
-        rooms.unsubscribed(&"chat".into(), &"a".into());
-        rooms.event(event("a"), 1);
-        rooms.event(event("b"), 1);
-        assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "a"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
-        let mut rooms = rooms();
-        let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
-        let (_, told) = shared.hearing.listen(Since::Before, |_| true);
-        rooms.link_lost();
-        rooms.joined(joined("chat", &[], Some(false)), 0, true).ok().unwrap();
-        assert!(matches!(next(&told).await, Some(RoomItem::Recovered(Recovery::Gap(_)))));
-        rooms.left(&"chat".into(), Departure::Removed);
-        assert!(matches!(
-            next(&told).await,
-            Some(RoomItem::Departed(Departure::Removed))
-        ));
-        assert!(next(&told).await.is_none());
-        assert!(shared.view().departed);
-        assert_eq!(rooms.readiness(&"chat".into()), Readiness::Gone);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_cannot_fill_a_client_with_rooms() {
-        let mut rooms = rooms();
-        for number in 0..MAX_UNASKED {
-            assert!(
-                rooms
-                    .joined(joined(&format!("room-{number}"), &[], None), 0, false)
-                    .is_ok()
-            );
-        }
-        assert!(rooms.joined(joined("another", &[], None), 0, false).is_err());
-        assert!(rooms.joined(joined("room-0", &[], None), 0, false).is_ok());
-        assert!(rooms.joined(joined("another", &[], None), 0, true).is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_way_back_that_is_limited_is_taken_later() {
-        let (mut rooms, now) = (rooms(), Instant::now());
-        rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap();
-        rooms.link_lost();
-        rooms.rejoins(now);
-        let later = now + std::time::Duration::from_secs(3);
-        rooms.rejoin_at(&"chat".into(), later);
-        assert_eq!((rooms.rejoins(now).len(), rooms.next_rejoin()), (0, Some(later)));
-        assert_eq!(rooms.rejoins(later).len(), 1);
-    }
-}
+mod tests;

@@ -3,6 +3,9 @@
 //! Owns the order of things and who is told what; knows frames as text and no socket. What is to be sent is asked for by
 //! [`Session::outgoing`].
 
+mod answers;
+mod pushes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +13,17 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::error::{ClientError, Refused};
+use super::answer::{Answer, Reply};
+use super::error::ClientError;
 use super::events::{Departure, RoomHistory};
-use super::hearing::Hearing;
+use super::listeners::Hearing;
 use super::notice::Notice;
-use super::pending::{Answer, Pending, Reply};
-use super::purpose::Purpose;
-use super::rooms::{Rooms, retry_rejoin};
+use super::pending::Pending;
+use super::request_kind::Purpose;
+use super::room_shared::RoomShared;
+use super::rooms::Rooms;
 use crate::id::{ClientId, RoomId, UserId};
-use crate::protocol::{Command, ConnectCommand, ErrorCode, Incoming, JoinedRoom, PROTOCOL, Welcome};
+use crate::protocol::{Command, ConnectCommand, Incoming, JoinedRoom, PROTOCOL, Welcome};
 
 /// What the longest message is taken to be until a server says.
 const USUAL_MESSAGE: usize = 65_536;
@@ -224,149 +229,13 @@ impl Session {
         }
     }
 
-    fn answer(
-        &mut self,
-        purpose: Purpose,
-        reply: Option<Reply>,
-        frame: Incoming,
-        bytes: usize,
-        now: Instant,
-    ) -> Result<(), ClientError> {
-        if let Incoming::Error(error) = frame {
-            // Said before the key is looked up: of what was sent first, it says nothing.
-            let is_unknown = matches!(error.code, ErrorCode::RateLimited | ErrorCode::RoomNotFound)
-                && matches!(purpose, Purpose::Trigger { repeats: true, .. });
-            let error = if is_unknown {
-                ClientError::Disconnected
-            } else {
-                Refused::from(error).into()
-            };
-            match reply {
-                Some(reply) => drop(reply.send(Err(error))),
-                None => self.refused(purpose, error, now),
-            }
-            return Ok(());
-        }
-        let answer = self.carried_out(purpose, frame, bytes, now);
-        // A server that answers what it was not asked is told to whoever waits, and is not listened to any further.
-        let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
-        if let Some(reply) = reply {
-            let _ = reply.send(answer);
-        }
-        outcome
-    }
-
-    /// What a request that was carried out comes to.
-    fn carried_out(
-        &mut self,
-        purpose: Purpose,
-        frame: Incoming,
-        bytes: usize,
-        now: Instant,
-    ) -> Result<Answer, ClientError> {
-        let seq = match (purpose, frame) {
-            (Purpose::Join { subscribes, .. }, Incoming::Joined(joined)) => {
-                if subscribes {
-                    self.rooms.subscribed_anew(&joined.room_id);
-                }
-                return self.entered(joined, bytes, true, now).map(Answer::Joined);
-            }
-            (Purpose::Rejoin(_), Incoming::Joined(joined)) => {
-                return self.entered(joined, bytes, true, now).map(Answer::Joined);
-            }
-            (Purpose::History(_), Incoming::History { events, more, .. }) => {
-                return Ok(Answer::History { events, more });
-            }
-            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
-            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => return Ok(Answer::Room(room)),
-            (Purpose::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
-                self.rooms.subscribed(&room, event);
-                self.seen(&room, seq)
-            }
-            (Purpose::SubscribeAll(room), Incoming::Ok { seq, .. }) => {
-                self.rooms.subscribed_to_all(&room);
-                self.seen(&room, seq)
-            }
-            (Purpose::Unsubscribe(room, event), Incoming::Ok { seq, .. }) => {
-                self.rooms.unsubscribed(&room, &event);
-                self.seen(&room, seq)
-            }
-            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.seen(&room, seq),
-            (Purpose::Leave(room), Incoming::Left { .. }) => {
-                self.rooms.left(&room, Departure::Left);
-                None
-            }
-            (Purpose::DeleteRoom, Incoming::RoomDeleted { room_id, .. }) => {
-                self.rooms.left(&room_id, Departure::RoomDeleted);
-                None
-            }
-            (Purpose::Renewal, Incoming::Connected(welcome)) => {
-                self.welcomed(welcome, now);
-                None
-            }
-            (Purpose::Ping, Incoming::Pong { .. }) => None,
-            (purpose, _) => {
-                let error = format!("the server answered another request than {purpose:?}");
-                return Err(ClientError::Protocol(error));
-            }
-        };
-        Ok(Answer::Done { seq })
-    }
-
-    /// A request of the client's own was refused.
-    fn refused(&mut self, purpose: Purpose, error: ClientError, now: Instant) {
-        match purpose {
-            Purpose::Rejoin(room) => match retry_rejoin(&error, now) {
-                Some(at) => self.rooms.rejoin_at(&room, at),
-                None => self.barred(&room, error),
-            },
-            Purpose::Renewal => self.renewal_failed(error, now),
-            _ => {}
-        }
-    }
-
-    /// There is no way back into a room.
-    fn barred(&mut self, room: &RoomId, error: ClientError) {
-        self.rooms.barred(room, error.clone());
-        self.tell(Notice::Error(error));
-    }
-
-    /// Takes in what answers nothing that is waited for.
-    fn push(&mut self, frame: Incoming, bytes: usize, now: Instant) -> Result<(), ClientError> {
-        match frame {
-            Incoming::Event(message) => self.rooms.event(message, bytes),
-            Incoming::Joined(joined) => {
-                // With an id, it answers a join for which nobody waits any more.
-                let notice = joined.id.is_none().then(|| Notice::Joined(joined.room_id.clone()));
-                self.entered(joined, bytes, false, now)?;
-                if let Some(notice) = notice {
-                    self.tell(notice);
-                }
-            }
-            Incoming::Left { room_id, reason, .. } => self.rooms.left(&room_id, Departure::of(reason)),
-            Incoming::RoomCreated { id: None, room } => self.tell(Notice::RoomCreated(room.into())),
-            Incoming::RoomDeleted { id: None, room_id } => {
-                self.rooms.left(&room_id, Departure::RoomDeleted);
-                self.tell(Notice::RoomDeleted(room_id));
-            }
-            // The session is renewed, also if that has taken longer than a request may.
-            Incoming::Connected(welcome) => self.welcomed(welcome, now),
-            Incoming::Direct { event, data } => self.tell(Notice::Direct(event, data, bytes)),
-            Incoming::Error(error) if error.id.is_none() => {
-                self.tell(Notice::Error(Refused::from(error).into()));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     fn entered(
         &mut self,
         joined: JoinedRoom,
         bytes: usize,
         asked: bool,
         now: Instant,
-    ) -> Result<Arc<super::rooms::RoomShared>, ClientError> {
+    ) -> Result<Arc<RoomShared>, ClientError> {
         let room_id = joined.room_id.clone();
         let entered = self
             .rooms

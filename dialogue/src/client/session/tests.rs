@@ -2,10 +2,10 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::client::barrier::Placed;
 use crate::client::buffer::{Bounds, Buffer, Next};
-use crate::client::hearing::Since;
-use crate::client::rooms::RoomIndex;
-use crate::client::turn::Placed;
+use crate::client::listeners::Since;
+use crate::client::room_shared::RoomIndex;
 use crate::protocol::{JoinCommand, TriggerCommand};
 
 const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };

@@ -11,30 +11,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::client::DialogueClient;
-use super::error::ClientError;
+use crate::client::config::Config;
+use crate::client::error::ClientError;
 #[cfg(feature = "testing")]
-use super::link::Pipe;
-use super::link::Target;
+use crate::client::link::Pipe;
+use crate::client::link::Target;
 use crate::duration::LONGEST;
 
 /// Where the WebSocket is if the URL does not say.
 const USUAL_PATH: &str = "/dialogue/ws";
-
-/// What the application gives as credentials.
-type Given = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;
-
-/// Everything that a client is set up with.
-pub(super) struct Config {
-    pub(super) target: Target,
-    pub(super) auth: Box<dyn Fn() -> Given + Send + Sync>,
-    pub(super) connect_timeout: Duration,
-    pub(super) request_timeout: Duration,
-    pub(super) backoff_base: Duration,
-    pub(super) backoff_cap: Duration,
-    pub(super) max_requests: usize,
-    pub(super) buffer_events: usize,
-    pub(super) buffer_bytes: usize,
-}
 
 /// Sets up a client: what [`DialogueClient::connect`] returns. Await it to connect.
 ///
@@ -46,8 +31,16 @@ pub struct ClientBuilder {
     config: Config,
 }
 
+impl DialogueClient {
+    /// Begins to set up a client of the server at this URL: `ws://host:port`, or `wss://…`, with the path if it is not
+    /// `/dialogue/ws`. Await the result to connect.
+    pub fn connect(url: impl AsRef<str>) -> ClientBuilder {
+        ClientBuilder::new(url.as_ref())
+    }
+}
+
 impl ClientBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             headers: Vec::new(),
@@ -220,14 +213,6 @@ impl std::fmt::Debug for ClientBuilder {
         // The headers and credentials are secrets.
         f.debug_struct("ClientBuilder")
             .field("url", &self.url)
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Config {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Config")
-            .field("uri", &self.target.uri)
             .finish_non_exhaustive()
     }
 }

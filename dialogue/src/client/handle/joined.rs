@@ -2,22 +2,20 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures_util::Stream;
 use serde_json::Value;
 
-use super::buffer::{Buffer, Next};
-use super::client::Shared;
-use super::events::{Departure, Recovery, RoomItem, RoomStreamError, decode};
-use super::hearing::{ClientSubscription, ListenerKey, Since};
-use super::pending::Answer;
-use super::replies::{HistoryPage, Page};
-use super::request::{Asking, Triggering, unexpected};
-use super::rooms::RoomShared;
-use super::turn::Placed;
+use super::asking::Asking;
+use super::shared::Shared;
+use super::stream::RoomStream;
+use super::triggering::Triggering;
+use crate::client::answer::{Answer, unexpected};
+use crate::client::events::{Departure, Recovery, RoomItem, decode};
+use crate::client::handler::ClientSubscription;
+use crate::client::listeners::Since;
+use crate::client::replies::{HistoryPage, Page};
+use crate::client::room_shared::RoomShared;
 use crate::containment::HookOutcome;
 use crate::event::{DialogueEvent, EventMessage, Payload, Received};
 use crate::id::{EventName, RoomId};
@@ -194,16 +192,7 @@ impl<R> Joined<R> {
     where
         R: Allows<M>,
     {
-        let wants =
-            |item: &RoomItem| item.is_event_of(M::names()) || matches!(item, RoomItem::Recovered(Recovery::Gap(_)));
-        let (key, buffer) = self.shared.hearing.listen(Since::Before, wants);
-        RoomStream {
-            buffer,
-            key,
-            shared: Arc::clone(&self.shared),
-            _client: Arc::clone(&self.client),
-            kind: std::marker::PhantomData,
-        }
+        RoomStream::new(Arc::clone(&self.client), Arc::clone(&self.shared))
     }
 
     /// Subscribes to an event.
@@ -298,70 +287,5 @@ impl<R> fmt::Debug for Joined<R> {
         f.debug_struct("Joined")
             .field("id", &self.shared.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// The events of a room as a stream: what [`Joined::stream`] returns. Dropping it ends it.
-///
-/// A reader that falls further behind than [`ClientBuilder::buffer`](crate::ClientBuilder::buffer) allows loses the oldest, and
-/// is told how many. The stream ends when the client has left the room, or the connection has ended for good.
-#[must_use = "a stream does nothing unless it is read"]
-pub struct RoomStream<M> {
-    buffer: Arc<Buffer<Placed<RoomItem>>>,
-    key: ListenerKey,
-    shared: Arc<RoomShared>,
-    _client: Arc<Shared>,
-    kind: std::marker::PhantomData<fn() -> M>,
-}
-
-impl<M: Received> RoomStream<M> {
-    /// The next event; `None` at the end.
-    ///
-    /// # Errors
-    ///
-    /// [`RoomStreamError`], after which the stream goes on.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe to drop: no event is lost.
-    pub async fn next(&mut self) -> Option<Result<EventMessage<M>, RoomStreamError>> {
-        std::future::poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<EventMessage<M>, RoomStreamError>>> {
-        loop {
-            let item = match std::task::ready!(self.buffer.poll_next(context)) {
-                Next::Item(placed) => placed.item,
-                Next::Dropped(number) => return Poll::Ready(Some(Err(RoomStreamError::Lagged(number)))),
-                Next::End => return Poll::Ready(None),
-            };
-            match item {
-                RoomItem::Event(message, _) => {
-                    return Poll::Ready(Some(decode(&message).map_err(RoomStreamError::from)));
-                }
-                RoomItem::Recovered(Recovery::Gap(gap)) => return Poll::Ready(Some(Err(RoomStreamError::Gap(gap)))),
-                RoomItem::Recovered(Recovery::Complete) | RoomItem::Departed(_) => {}
-            }
-        }
-    }
-}
-
-impl<M: Received> Stream for RoomStream<M> {
-    type Item = Result<EventMessage<M>, RoomStreamError>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(context)
-    }
-}
-
-impl<M> Drop for RoomStream<M> {
-    fn drop(&mut self) {
-        self.shared.hearing.remove(self.key);
-    }
-}
-
-impl<M> fmt::Debug for RoomStream<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RoomStream").finish_non_exhaustive()
     }
 }

@@ -1,0 +1,33 @@
+//! What a client is set up with.
+
+use std::error::Error;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::link::Target;
+
+/// What the application gives as credentials.
+type Given = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;
+
+/// Everything that a client is set up with.
+pub(super) struct Config {
+    pub(super) target: Target,
+    pub(super) auth: Box<dyn Fn() -> Given + Send + Sync>,
+    pub(super) connect_timeout: Duration,
+    pub(super) request_timeout: Duration,
+    pub(super) backoff_base: Duration,
+    pub(super) backoff_cap: Duration,
+    pub(super) max_requests: usize,
+    pub(super) buffer_events: usize,
+    pub(super) buffer_bytes: usize,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("uri", &self.target.uri)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! A room to be created.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use super::asking::Asking;
+use super::shared::Shared;
+use crate::client::answer::{Answer, unexpected};
+use crate::client::error::ClientError;
+use crate::client::replies::RoomInfo;
+use crate::id::RoomId;
+use crate::protocol::{Command, NewRoom};
+
+/// A room to be created: what [`DialogueClient::create_room`](crate::DialogueClient::create_room) returns. Await it.
+///
+/// # Cancel safety
+///
+/// That of [`Asking`].
+#[must_use = "nothing is created until this is awaited"]
+pub struct RoomRequest {
+    client: Arc<Shared>,
+    room: NewRoom,
+}
+
+impl RoomRequest {
+    pub(super) fn new(client: &Arc<Shared>, id: RoomId) -> Self {
+        Self {
+            client: Arc::clone(client),
+            room: NewRoom {
+                id,
+                name: None,
+                description: None,
+                max_size: None,
+            },
+        }
+    }
+
+    /// Its name for people, in place of the family's: 1 to 256 bytes.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.room.name = Some(name.into());
+        self
+    }
+
+    /// What it is for: 1 to 2,048 bytes.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.room.description = Some(description.into());
+        self
+    }
+
+    /// How many clients may be in it, at least 1.
+    pub fn max_size(mut self, clients: usize) -> Self {
+        self.room.max_size = Some(clients);
+        self
+    }
+}
+
+impl IntoFuture for RoomRequest {
+    type Output = Result<RoomInfo, ClientError>;
+    type IntoFuture = Asking<RoomInfo>;
+
+    fn into_future(self) -> Asking<RoomInfo> {
+        Asking::new(async move {
+            match self.client.ask(Command::CreateRoom { room: self.room }).await? {
+                Answer::Room(room) => Ok(room.into()),
+                other => Err(unexpected(&other)),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for RoomRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomRequest")
+            .field("id", &self.room.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! What all handles of a client share, and how a client is started.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::answer::Answer;
+use crate::client::buffer::Bounds;
+use crate::client::config::Config;
+use crate::client::engine::{Engine, First};
+use crate::client::error::ClientError;
+use crate::client::listeners::Hearing;
+use crate::client::notice::Notice;
+use crate::client::pending::Pending;
+use crate::client::room_shared::RoomIndex;
+use crate::client::rooms::Rooms;
+use crate::client::session::{Identified, Op, Session};
+use crate::client::state::{CloseReason, ConnectionState};
+use crate::protocol::Command;
+use crate::random::random_name;
+
+/// What all handles of a client share. The engine holds none of it.
+pub(super) struct Shared {
+    ops: mpsc::Sender<Op>,
+    pub(super) states: watch::Receiver<ConnectionState>,
+    pub(super) closing: CancellationToken,
+    pub(super) notices: Arc<Hearing<Notice>>,
+    pub(super) identified: Arc<Mutex<Option<Identified>>>,
+    pub(super) rooms: RoomIndex,
+    pub(super) runtime: Handle,
+    key_prefix: String,
+    next_key: AtomicU64,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+impl Shared {
+    /// Starts the task behind a client.
+    pub(super) fn start(config: Config, runtime: Handle, first: First) -> Arc<Self> {
+        let bounds = Bounds {
+            items: config.buffer_events,
+            bytes: config.buffer_bytes,
+        };
+        let (ops, op_receiver) = mpsc::channel(1);
+        let (state_sender, states) = watch::channel(ConnectionState::Connecting);
+        let closing = CancellationToken::new();
+        let notices = Arc::new(Hearing::new(bounds, None));
+        let identified = Arc::new(Mutex::new(None));
+        let rooms: RoomIndex = Arc::new(Mutex::new(HashMap::new()));
+        let engine = Engine {
+            session: Session::new(
+                Rooms::new(Arc::clone(&rooms), bounds),
+                Pending::new(config.max_requests, config.request_timeout),
+                Arc::clone(&notices),
+                Arc::clone(&identified),
+            ),
+            config: Arc::new(config),
+            ops: op_receiver,
+            closing: closing.clone(),
+            states: state_sender,
+        };
+        runtime.spawn(engine.run(first));
+        Arc::new(Self {
+            ops,
+            states,
+            closing,
+            notices,
+            identified,
+            rooms,
+            runtime,
+            key_prefix: random_name(16),
+            next_key: AtomicU64::new(0),
+        })
+    }
+
+    /// Makes a request and waits for its answer.
+    pub(super) async fn ask(&self, command: Command) -> Result<Answer, ClientError> {
+        let (reply, answer) = oneshot::channel();
+        if self.ops.send(Op { command, reply }).await.is_err() {
+            return Err(self.ended());
+        }
+        answer.await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    /// A key that no other trigger has.
+    pub(super) fn next_key(&self) -> String {
+        let number = self.next_key.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", self.key_prefix)
+    }
+
+    /// Why the client is closed.
+    pub(super) fn ended(&self) -> ClientError {
+        match &*self.states.borrow() {
+            ConnectionState::Closed(reason) => ClientError::Closed(reason.clone()),
+            _ => ClientError::Closed(CloseReason::ByClient),
+        }
+    }
+}

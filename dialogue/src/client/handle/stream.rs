@@ -1,0 +1,94 @@
+//! The events of a room as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+
+use super::shared::Shared;
+use crate::client::barrier::Placed;
+use crate::client::buffer::{Buffer, Next};
+use crate::client::events::{Recovery, RoomItem, RoomStreamError, decode};
+use crate::client::listeners::{ListenerKey, Since};
+use crate::client::room_shared::RoomShared;
+use crate::event::{EventMessage, Received};
+
+/// The events of a room as a stream: what [`Joined::stream`] returns. Dropping it ends it.
+///
+/// A reader that falls further behind than [`ClientBuilder::buffer`](crate::ClientBuilder::buffer) allows loses the oldest, and
+/// is told how many. The stream ends when the client has left the room, or the connection has ended for good.
+#[must_use = "a stream does nothing unless it is read"]
+pub struct RoomStream<M> {
+    buffer: Arc<Buffer<Placed<RoomItem>>>,
+    key: ListenerKey,
+    shared: Arc<RoomShared>,
+    _client: Arc<Shared>,
+    kind: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M: Received> RoomStream<M> {
+    pub(super) fn new(client: Arc<Shared>, shared: Arc<RoomShared>) -> Self {
+        let wants =
+            |item: &RoomItem| item.is_event_of(M::names()) || matches!(item, RoomItem::Recovered(Recovery::Gap(_)));
+        let (key, buffer) = shared.hearing.listen(Since::Before, wants);
+        Self {
+            buffer,
+            key,
+            shared,
+            _client: client,
+            kind: std::marker::PhantomData,
+        }
+    }
+
+    /// The next event; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomStreamError`], after which the stream goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: no event is lost.
+    pub async fn next(&mut self) -> Option<Result<EventMessage<M>, RoomStreamError>> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<EventMessage<M>, RoomStreamError>>> {
+        loop {
+            let item = match std::task::ready!(self.buffer.poll_next(context)) {
+                Next::Item(placed) => placed.item,
+                Next::Dropped(number) => return Poll::Ready(Some(Err(RoomStreamError::Lagged(number)))),
+                Next::End => return Poll::Ready(None),
+            };
+            match item {
+                RoomItem::Event(message, _) => {
+                    return Poll::Ready(Some(decode(&message).map_err(RoomStreamError::from)));
+                }
+                RoomItem::Recovered(Recovery::Gap(gap)) => return Poll::Ready(Some(Err(RoomStreamError::Gap(gap)))),
+                RoomItem::Recovered(Recovery::Complete) | RoomItem::Departed(_) => {}
+            }
+        }
+    }
+}
+
+impl<M: Received> Stream for RoomStream<M> {
+    type Item = Result<EventMessage<M>, RoomStreamError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(context)
+    }
+}
+
+impl<M> Drop for RoomStream<M> {
+    fn drop(&mut self) {
+        self.shared.hearing.remove(self.key);
+    }
+}
+
+impl<M> fmt::Debug for RoomStream<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomStream").finish_non_exhaustive()
+    }
+}

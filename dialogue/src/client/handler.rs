@@ -1,0 +1,199 @@
+//! Handlers: tasks that run the application's code for one item after another.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::barrier::{Placed, Turn};
+use super::buffer::{Next, Weighed};
+use super::listeners::{Hearing, Since};
+use crate::containment::{HookOutcome, contain};
+
+impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
+    /// Begins to listen with a handler: a task that runs it for one item after another, and outlives its panics.
+    pub(super) fn handle<F, Fut>(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        since: Since,
+        wants: impl Fn(&T) -> bool + Send + Sync + 'static,
+        handler: F,
+    ) -> ClientSubscription
+    where
+        F: Fn(T) -> Option<Fut> + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        let (key, buffer) = self.add(since, true, wants);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&dropped);
+        runtime.spawn(async move {
+            loop {
+                match buffer.next().await {
+                    Next::Item(Placed { item, turn }) => take(turn, &handler, item).await,
+                    Next::Dropped(number) => {
+                        let dropped = counted.fetch_add(number, Ordering::Relaxed) + number;
+                        tracing::warn!(dropped, "a handler is too slow; events are dropped for it");
+                    }
+                    Next::End => break,
+                }
+            }
+        });
+        let hearing = Arc::downgrade(self);
+        ClientSubscription {
+            remove: Arc::new(move || {
+                if let Some(hearing) = hearing.upgrade() {
+                    hearing.remove(key);
+                }
+            }),
+            dropped,
+        }
+    }
+}
+
+/// Runs a handler for an item when it is its turn, or lets others run.
+async fn take<T, F, Fut>(turn: Turn, handler: &F, item: T)
+where
+    F: Fn(T) -> Option<Fut>,
+    Fut: Future<Output: HookOutcome>,
+{
+    match turn {
+        Turn::Now => run(handler, item).await,
+        Turn::Act { arrived, undone } => {
+            arrived.wait().await;
+            run(handler, item).await;
+            drop(undone);
+        }
+        Turn::Wait { underway, done } => {
+            drop(underway);
+            done.wait().await;
+        }
+    }
+}
+
+/// Runs a handler once. It may take its time: only its own events wait.
+async fn run<T, F, Fut>(handler: &F, item: T)
+where
+    F: Fn(T) -> Option<Fut>,
+    Fut: Future<Output: HookOutcome>,
+{
+    let handled = contain(Duration::MAX, || async {
+        match handler(item) {
+            Some(future) => future.await.into_error(),
+            None => None,
+        }
+    });
+    match handled.await {
+        Ok(None) => {}
+        Ok(Some(error)) => tracing::warn!(error, "a handler failed"),
+        Err(failure) => tracing::error!(%failure, "a handler failed"),
+    }
+}
+
+/// A handler of a client at work: what `on` and its like return. Dropping it keeps the handler, which ends with the room
+/// or the connection that it listens to.
+#[derive(Clone)]
+pub struct ClientSubscription {
+    remove: Arc<dyn Fn() + Send + Sync>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl ClientSubscription {
+    /// Ends it. Events that were queued for the handler before are still handled.
+    pub fn unsubscribe(&self) {
+        (self.remove)();
+    }
+
+    /// How many events the handler has not got because it was too slow.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for ClientSubscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSubscription")
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::client::buffer::Bounds;
+
+    const BOUNDS: Bounds = Bounds { items: 3, bytes: 100 };
+
+    type Told = tokio::sync::mpsc::UnboundedSender<String>;
+
+    /// A handler that notes its name and what it is given, each when it is let through.
+    fn noting(
+        hearing: &Arc<Hearing<u32>>,
+        wants: fn(&u32) -> bool,
+        name: &'static str,
+        gate: &Arc<Semaphore>,
+        told: &Told,
+    ) -> ClientSubscription {
+        let (gate, told) = (Arc::clone(gate), told.clone());
+        hearing.handle(&Handle::current(), Since::Now, wants, move |item| {
+            let (gate, told) = (Arc::clone(&gate), told.clone());
+            Some(async move {
+                let _permit = gate.acquire().await;
+                let _ = told.send(format!("{name} {item}"));
+            })
+        })
+    }
+
+    #[tokio::test]
+    async fn handlers_meet_at_a_mark_and_whoever_has_ended_is_not_waited_for() {
+        let hearing = Arc::new(Hearing::new(BOUNDS, None));
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let [open, slow, marks, never] = [9, 0, 0, 0].map(|permits| Arc::new(Semaphore::new(permits)));
+        noting(&hearing, |item| *item > 0, "quick", &open, &told);
+        noting(&hearing, |item| *item > 0, "slow", &slow, &told);
+        noting(&hearing, |item| *item == 0, "mark", &marks, &told);
+        let _unread = hearing.listen(Since::Now, |_| true);
+        noting(&hearing, |item| *item > 8, "ended", &never, &told).unsubscribe();
+        for item in [1, 0, 2] {
+            hearing.offer(&item, false);
+        }
+        for (expected, held_up) in [("quick 1", &slow), ("slow 1", &marks), ("mark 0", &never)] {
+            assert_eq!(heard.recv().await.unwrap(), expected);
+            if !Arc::ptr_eq(held_up, &never) {
+                tokio::task::yield_now().await;
+                assert!(heard.is_empty(), "who is held up is waited for");
+            }
+            held_up.add_permits(9);
+        }
+        let mut rest = [heard.recv().await.unwrap(), heard.recv().await.unwrap()];
+        rest.sort();
+        assert_eq!(rest, ["quick 2", "slow 2"]);
+    }
+
+    #[tokio::test]
+    async fn a_handler_goes_on_after_a_panic_and_ends_when_it_is_unsubscribed() {
+        let hearing = Arc::new(Hearing::new(BOUNDS, None));
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let subscription = hearing.handle(
+            &Handle::current(),
+            Since::Now,
+            |_| true,
+            move |item: u32| {
+                assert!(item != 1, "one");
+                let _ = told.send(item);
+                Some(async {})
+            },
+        );
+        hearing.offer(&1, false);
+        hearing.offer(&2, false);
+        assert_eq!(heard.recv().await, Some(2));
+        subscription.unsubscribe();
+        hearing.offer(&3, false);
+        assert_eq!(heard.recv().await, None);
+    }
+}

@@ -1,0 +1,53 @@
+//! What the session shares with the handles of a room, and with the requests that go there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::events::RoomItem;
+use super::listeners::Hearing;
+use crate::id::{EventName, RoomId};
+
+/// What the handles of a room share with the session.
+pub(super) struct RoomShared {
+    pub(super) id: RoomId,
+    pub(super) hearing: Arc<Hearing<RoomItem>>,
+    pub(super) view: Mutex<RoomView>,
+}
+
+/// A room as the client last knew it.
+#[derive(Debug, Clone)]
+pub(super) struct RoomView {
+    pub(super) name: String,
+    pub(super) subscriptions: Vec<EventName>,
+    pub(super) departed: bool,
+}
+
+impl RoomShared {
+    pub(super) fn view(&self) -> RoomView {
+        self.view.lock().clone()
+    }
+}
+
+impl std::fmt::Debug for RoomShared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoomShared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The index of rooms that the client's handles see.
+pub(super) type RoomIndex = Arc<Mutex<HashMap<RoomId, Arc<RoomShared>>>>;
+
+/// Whether a room's requests can be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// The client is in it, in this incarnation.
+    Here { epoch: String },
+    /// It is on its way back.
+    Away,
+    /// It is not in it.
+    Gone,
+}

@@ -1,0 +1,147 @@
+use serde_json::json;
+
+use super::*;
+use crate::client::barrier::Placed;
+use crate::client::buffer::{Buffer, Next};
+use crate::client::listeners::Since;
+
+const BOUNDS: Bounds = Bounds { items: 16, bytes: 1024 };
+
+fn joined(room: &str, names: &[&str], recovered: Option<bool>) -> JoinedRoom {
+    let frame = json!({
+        "roomId": room, "roomName": "A room", "subscriptions": names, "epoch": "e", "seq": 0, "recovered": recovered,
+        "events": [],
+    });
+    serde_json::from_value(frame).unwrap()
+}
+
+fn rooms() -> Rooms {
+    Rooms::new(RoomIndex::default(), BOUNDS)
+}
+
+async fn next(heard: &Buffer<Placed<RoomItem>>) -> Option<RoomItem> {
+    match heard.next().await {
+        Next::Item(placed) => Some(placed.item),
+        _ => None,
+    }
+}
+
+fn event(name: &str) -> EventMessage {
+    EventMessage::new(name, "chat", json!(null))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_back_has_the_subscriptions_of_before() {
+    let (mut rooms, now) = (rooms(), Instant::now());
+    rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
+    rooms.subscribed(&"chat".into(), "c".into());
+    rooms.unsubscribed(&"chat".into(), &"a".into());
+    assert!(rooms.rejoins(now).is_empty(), "it is there");
+    rooms.link_lost();
+    assert_eq!(rooms.readiness(&"chat".into()), Readiness::Away);
+    let rejoins = rooms.rejoins(now);
+    assert_eq!(rejoins.len(), 1);
+    let names = rejoins[0].subscriptions.clone().unwrap().into_names();
+    assert_eq!(names, ["b", "c"]);
+    assert!(rejoins[0].since.is_some());
+    assert!(rooms.rejoins(now).is_empty(), "it is on its way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_heard_less_where_the_server_took_it_in_may_have_missed_something() {
+    let (mut rooms, now) = (rooms(), Instant::now());
+    for (taken_in, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
+        rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
+        rooms.link_lost();
+        rooms.rejoins(now);
+        rooms.joined(joined("chat", &taken_in, None), 0, false).ok().unwrap();
+        rooms.link_lost();
+        let rejoins = rooms.rejoins(now);
+        let since = rejoins[0].since.as_ref().unwrap();
+        assert_eq!(&*since.epoch, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between() {
+    let mut rooms = rooms();
+    let shared = rooms
+        .joined(joined("chat", &["*", "a", "b"], None), 0, true)
+        .ok()
+        .unwrap()
+        .shared;
+    let (_, heard) = shared.hearing.listen(Since::Before, |item| item.is_event_of(None));
+    rooms.unsubscribed(&"chat".into(), &"a".into());
+    assert_eq!(shared.view().subscriptions, ["*", "b"]);
+    rooms.link_lost();
+    assert_eq!(
+        rooms.rejoins(Instant::now())[0]
+            .subscriptions
+            .clone()
+            .unwrap()
+            .into_names(),
+        ["*"]
+    );
+    let entered = rooms
+        .joined(joined("chat", &["*", "a", "b"], Some(true)), 0, true)
+        .ok()
+        .unwrap();
+    let narrow = Command::Unsubscribe {
+        room_id: "chat".into(),
+        event: "a".into(),
+    };
+    assert_eq!(entered.narrow, [narrow]);
+    rooms.event(event("a"), 1);
+    rooms.event(event("b"), 1);
+    assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "b"));
+    // What is subscribed to again may come before the answer does.
+    rooms.unsubscribed(&"chat".into(), &"a".into());
+    rooms.event(event("a"), 1);
+    rooms.event(event("b"), 1);
+    assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
+    let mut rooms = rooms();
+    let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
+    let (_, told) = shared.hearing.listen(Since::Before, |_| true);
+    rooms.link_lost();
+    rooms.joined(joined("chat", &[], Some(false)), 0, true).ok().unwrap();
+    assert!(matches!(next(&told).await, Some(RoomItem::Recovered(Recovery::Gap(_)))));
+    rooms.left(&"chat".into(), Departure::Removed);
+    assert!(matches!(
+        next(&told).await,
+        Some(RoomItem::Departed(Departure::Removed))
+    ));
+    assert!(next(&told).await.is_none());
+    assert!(shared.view().departed);
+    assert_eq!(rooms.readiness(&"chat".into()), Readiness::Gone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_cannot_fill_a_client_with_rooms() {
+    let mut rooms = rooms();
+    for number in 0..MAX_UNASKED {
+        assert!(
+            rooms
+                .joined(joined(&format!("room-{number}"), &[], None), 0, false)
+                .is_ok()
+        );
+    }
+    assert!(rooms.joined(joined("another", &[], None), 0, false).is_err());
+    assert!(rooms.joined(joined("room-0", &[], None), 0, false).is_ok());
+    assert!(rooms.joined(joined("another", &[], None), 0, true).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_back_that_is_limited_is_taken_later() {
+    let (mut rooms, now) = (rooms(), Instant::now());
+    rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap();
+    rooms.link_lost();
+    rooms.rejoins(now);
+    let later = now + std::time::Duration::from_secs(3);
+    rooms.rejoin_at(&"chat".into(), later);
+    assert_eq!((rooms.rejoins(now).len(), rooms.next_rejoin()), (0, Some(later)));
+    assert_eq!(rooms.rejoins(later).len(), 1);
+}
