@@ -13,18 +13,18 @@ use tokio_util::task::TaskTracker;
 /// Jobs in order. A job is trusted to end: whoever queues it gives it a deadline and contains its panics.
 #[derive(Clone, Default)]
 pub(crate) struct SerialQueue {
-    shared: Arc<Shared>,
+    shared: Arc<SharedJobs>,
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedJobs {
+    jobs: Mutex<Jobs>,
     idle: Notify,
 }
 
 #[derive(Default)]
-struct State {
-    jobs: VecDeque<BoxFuture<'static, ()>>,
+struct Jobs {
+    waiting: VecDeque<BoxFuture<'static, ()>>,
     running: bool,
 }
 
@@ -32,14 +32,14 @@ impl SerialQueue {
     /// Queues a job, unless `bound` jobs wait already. Must be called within a tokio runtime. Returns whether it was
     /// queued.
     pub(crate) fn push(&self, bound: usize, tasks: &TaskTracker, job: BoxFuture<'static, ()>) -> bool {
-        let mut state = self.shared.state.lock();
-        if state.jobs.len() >= bound {
+        let mut jobs = self.shared.jobs.lock();
+        if jobs.waiting.len() >= bound {
             return false;
         }
-        state.jobs.push_back(job);
-        if !state.running {
-            state.running = true;
-            drop(state);
+        jobs.waiting.push_back(job);
+        if !jobs.running {
+            jobs.running = true;
+            drop(jobs);
             tasks.spawn(Arc::clone(&self.shared).run());
         }
         true
@@ -51,7 +51,7 @@ impl SerialQueue {
             let notified = self.shared.idle.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            if !self.shared.state.lock().running {
+            if !self.shared.jobs.lock().running {
                 return;
             }
             notified.await;
@@ -59,16 +59,16 @@ impl SerialQueue {
     }
 }
 
-impl Shared {
+impl SharedJobs {
     async fn run(self: Arc<Self>) {
         loop {
             let job = {
-                let mut state = self.state.lock();
-                match state.jobs.pop_front() {
+                let mut jobs = self.jobs.lock();
+                match jobs.waiting.pop_front() {
                     Some(job) => job,
                     None => {
-                        state.running = false;
-                        state.jobs = VecDeque::new();
+                        jobs.running = false;
+                        jobs.waiting = VecDeque::new();
                         break;
                     }
                 }

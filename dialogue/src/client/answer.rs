@@ -20,7 +20,7 @@ pub(super) enum Answer {
 }
 
 /// Who waits for it.
-pub(super) type Reply = oneshot::Sender<Result<Answer, ClientError>>;
+pub(super) type ReplySender = oneshot::Sender<Result<Answer, ClientError>>;
 
 /// The session matches answers with requests; one that does not match does not come this far.
 pub(super) fn unexpected(answer: &Answer) -> ClientError {

@@ -1,4 +1,4 @@
-//! Whose turn it is where a mark stands between the events of a room: handlers run on tasks of their own, and meet there.
+//! Whose role it is where a mark stands between the events of a room: handlers run on tasks of their own, and meet there.
 //!
 //! Who handles a mark does so when all others have handled what was before it, and they go on when that is done. A handler
 //! that has ended, or whose mark was dropped, is not waited for.
@@ -10,46 +10,46 @@ use super::buffer::Weighed;
 
 /// Something to handle, and when.
 #[derive(Debug)]
-pub(super) struct Placed<T> {
+pub(super) struct Queued<T> {
     pub(super) item: T,
-    pub(super) turn: Turn,
+    pub(super) role: BarrierRole,
 }
 
 /// When a handler takes what comes next.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub(super) enum BarrierRole {
     /// At once.
-    Now,
+    None,
     /// When the others have arrived; what is held tells them that it is not done.
-    Act {
+    Run {
         arrived: TaskTracker,
-        undone: TaskTrackerToken,
+        running: TaskTrackerToken,
     },
     /// Not itself: it tells that it has arrived, and goes on when the others are done.
     Wait {
-        underway: TaskTrackerToken,
+        arriving: TaskTrackerToken,
         done: TaskTracker,
     },
 }
 
 /// Where the handlers of a room meet: one for each mark.
 #[derive(Debug, Default)]
-pub(super) struct Meeting {
+pub(super) struct Barrier {
     arrived: TaskTracker,
     done: TaskTracker,
 }
 
-impl Meeting {
-    /// The turn of one more handler.
-    pub(super) fn turn(&self, acts: bool) -> Turn {
-        if acts {
-            Turn::Act {
+impl Barrier {
+    /// The role of one more handler.
+    pub(super) fn role(&self, runs: bool) -> BarrierRole {
+        if runs {
+            BarrierRole::Run {
                 arrived: self.arrived.clone(),
-                undone: self.done.token(),
+                running: self.done.token(),
             }
         } else {
-            Turn::Wait {
-                underway: self.arrived.token(),
+            BarrierRole::Wait {
+                arriving: self.arrived.token(),
                 done: self.done.clone(),
             }
         }
@@ -62,19 +62,22 @@ impl Meeting {
     }
 }
 
-impl<T> Placed<T> {
+impl<T> Queued<T> {
     /// What has no place to keep.
-    pub(super) fn now(item: T) -> Self {
-        Self { item, turn: Turn::Now }
+    pub(super) fn immediate(item: T) -> Self {
+        Self {
+            item,
+            role: BarrierRole::None,
+        }
     }
 }
 
-impl<T: Weighed> Weighed for Placed<T> {
+impl<T: Weighed> Weighed for Queued<T> {
     fn weight(&self) -> usize {
         self.item.weight()
     }
 
-    fn is_mark(&self) -> bool {
-        self.item.is_mark()
+    fn is_barrier(&self) -> bool {
+        self.item.is_barrier()
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 /// The most that a buffer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(super) struct BufferLimits {
     pub(super) items: usize,
     pub(super) bytes: usize,
 }
@@ -21,7 +21,7 @@ pub(super) trait Weighed {
     fn weight(&self) -> usize;
 
     /// Whether it is a mark between the others: it says something of all that comes behind it.
-    fn is_mark(&self) -> bool {
+    fn is_barrier(&self) -> bool {
         false
     }
 }
@@ -29,19 +29,19 @@ pub(super) trait Weighed {
 /// A queue that drops its oldest item over its bounds. Whatever the bounds, it holds the newest one, and the mark that the
 /// oldest ones are behind.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(super) struct BoundedQueue<T> {
     /// The last mark that was in the way.
-    mark: Option<T>,
+    barrier: Option<T>,
     waiting: VecDeque<T>,
     bytes: usize,
-    bounds: Bounds,
+    bounds: BufferLimits,
     dropped: u64,
 }
 
-impl<T: Weighed> Queue<T> {
-    pub(super) fn new(bounds: Bounds) -> Self {
+impl<T: Weighed> BoundedQueue<T> {
+    pub(super) fn new(bounds: BufferLimits) -> Self {
         Self {
-            mark: None,
+            barrier: None,
             waiting: VecDeque::new(),
             bytes: 0,
             bounds,
@@ -54,21 +54,21 @@ impl<T: Weighed> Queue<T> {
         self.waiting.push_back(item);
         while self.waiting.len() > 1 && (self.waiting.len() > self.bounds.items || self.bytes > self.bounds.bytes) {
             match self.pop() {
-                Some(mark) if mark.is_mark() => self.mark = Some(mark),
+                Some(barrier) if barrier.is_barrier() => self.barrier = Some(barrier),
                 _ => self.dropped += 1,
             }
         }
     }
 
     /// What is next.
-    pub(super) fn next(&mut self) -> Option<Next<T>> {
+    pub(super) fn next(&mut self) -> Option<NextItem<T>> {
         // First the mark: what was dropped may have been behind it.
-        if let Some(mark) = self.mark.take() {
-            return Some(Next::Item(mark));
+        if let Some(barrier) = self.barrier.take() {
+            return Some(NextItem::Item(barrier));
         }
         match std::mem::take(&mut self.dropped) {
-            0 => self.pop().map(Next::Item),
-            dropped => Some(Next::Dropped(dropped)),
+            0 => self.pop().map(NextItem::Item),
+            dropped => Some(NextItem::Dropped(dropped)),
         }
     }
 
@@ -86,7 +86,7 @@ impl<T: Weighed> Queue<T> {
     }
 
     /// Takes out what `wanted` picks, in order, as a queue of its own, which knows what was dropped.
-    pub(super) fn split(&mut self, wanted: impl Fn(&T) -> bool, bounds: Bounds) -> Self {
+    pub(super) fn split(&mut self, wanted: impl Fn(&T) -> bool, bounds: BufferLimits) -> Self {
         let mut taken = Self::new(bounds);
         taken.dropped = self.dropped;
         for item in std::mem::take(&mut self.waiting) {
@@ -103,31 +103,31 @@ impl<T: Weighed> Queue<T> {
 
 /// A queue with one reader that waits for what comes.
 #[derive(Debug)]
-pub(super) struct Buffer<T> {
-    state: Mutex<State<T>>,
+pub(super) struct ItemBuffer<T> {
+    state: Mutex<BufferState<T>>,
 }
 
 #[derive(Debug)]
-struct State<T> {
-    queue: Queue<T>,
+struct BufferState<T> {
+    queue: BoundedQueue<T>,
     ended: bool,
     reader: Option<Waker>,
 }
 
 /// What the reader finds next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next<T> {
+pub(super) enum NextItem<T> {
     Item(T),
     /// So many were dropped before what comes next.
     Dropped(u64),
     End,
 }
 
-impl<T: Weighed> Buffer<T> {
+impl<T: Weighed> ItemBuffer<T> {
     /// A buffer in which this waits already.
-    pub(super) fn of(queue: Queue<T>) -> Self {
+    pub(super) fn of(queue: BoundedQueue<T>) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(BufferState {
                 queue,
                 ended: false,
                 reader: None,
@@ -151,25 +151,25 @@ impl<T: Weighed> Buffer<T> {
         wake(state);
     }
 
-    pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next<T>> {
+    pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<NextItem<T>> {
         let mut state = self.state.lock();
         if let Some(next) = state.queue.next() {
             return Poll::Ready(next);
         }
         if state.ended {
-            return Poll::Ready(Next::End);
+            return Poll::Ready(NextItem::End);
         }
         state.reader = Some(context.waker().clone());
         Poll::Pending
     }
 
     /// The next of it. Safe to drop: nothing is lost.
-    pub(super) async fn next(&self) -> Next<T> {
+    pub(super) async fn next(&self) -> NextItem<T> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 }
 
-fn wake<T>(mut state: MutexGuard<'_, State<T>>) {
+fn wake<T>(mut state: MutexGuard<'_, BufferState<T>>) {
     let reader = state.reader.take();
     drop(state);
     if let Some(reader) = reader {
@@ -192,27 +192,27 @@ mod tests {
             self.0
         }
 
-        fn is_mark(&self) -> bool {
+        fn is_barrier(&self) -> bool {
             self.0 == 0
         }
     }
 
-    const BOUNDS: Bounds = Bounds { items: 3, bytes: 100 };
+    const BOUNDS: BufferLimits = BufferLimits { items: 3, bytes: 100 };
 
     #[tokio::test]
     async fn a_reader_that_is_too_slow_loses_the_oldest_and_is_told_how_many() {
-        let buffer = Buffer::of(Queue::new(BOUNDS));
+        let buffer = ItemBuffer::of(BoundedQueue::new(BOUNDS));
         for weight in 1..=5 {
             buffer.push(Parcel(weight));
         }
         buffer.end();
         buffer.push(Parcel(6));
         let expected = [
-            Next::Dropped(2),
-            Next::Item(Parcel(3)),
-            Next::Item(Parcel(4)),
-            Next::Item(Parcel(5)),
-            Next::End,
+            NextItem::Dropped(2),
+            NextItem::Item(Parcel(3)),
+            NextItem::Item(Parcel(4)),
+            NextItem::Item(Parcel(5)),
+            NextItem::End,
         ];
         for next in expected {
             assert_eq!(buffer.next().await, next);
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_waits_is_woken_by_an_item_and_by_the_end() {
-        let buffer = std::sync::Arc::new(Buffer::of(Queue::new(BOUNDS)));
+        let buffer = std::sync::Arc::new(ItemBuffer::of(BoundedQueue::new(BOUNDS)));
         let reader = tokio::spawn({
             let buffer = buffer.clone();
             async move { (buffer.next().await, buffer.next().await) }
@@ -230,44 +230,48 @@ mod tests {
         buffer.push(Parcel(1));
         tokio::task::yield_now().await;
         buffer.end();
-        assert_eq!(reader.await.unwrap(), (Next::Item(Parcel(1)), Next::End));
+        assert_eq!(reader.await.unwrap(), (NextItem::Item(Parcel(1)), NextItem::End));
     }
 
     #[test]
     fn what_is_taken_out_weighs_nothing_any_more_and_knows_what_was_dropped() {
-        let mut queue = Queue::new(BOUNDS);
+        let mut queue = BoundedQueue::new(BOUNDS);
         for weight in [7, 60, 1, 39] {
             queue.push(Parcel(weight));
         }
         let mut taken = queue.split(|parcel| parcel.0 > 1, BOUNDS);
-        for expected in [Next::Dropped(1), Next::Item(Parcel(60)), Next::Item(Parcel(39))] {
+        for expected in [
+            NextItem::Dropped(1),
+            NextItem::Item(Parcel(60)),
+            NextItem::Item(Parcel(39)),
+        ] {
             assert_eq!(taken.next(), Some(expected));
         }
         assert_eq!(taken.next(), None);
         queue.push(Parcel(99));
         assert_eq!(queue.waiting, [Parcel(1), Parcel(99)]);
         queue.clear();
-        assert_eq!((queue.next(), queue.next()), (Some(Next::Dropped(3)), None));
+        assert_eq!((queue.next(), queue.next()), (Some(NextItem::Dropped(3)), None));
     }
 
     #[test]
     fn a_mark_is_told_however_much_of_what_is_around_it_was_dropped() {
-        let mut queue = Queue::new(BOUNDS);
+        let mut queue = BoundedQueue::new(BOUNDS);
         for weight in [1, 0, 2, 3, 4, 5] {
             queue.push(Parcel(weight));
         }
         for expected in [0, 3, 4, 5].map(Parcel) {
             if expected == Parcel(3) {
-                assert_eq!(queue.next(), Some(Next::Dropped(2)));
+                assert_eq!(queue.next(), Some(NextItem::Dropped(2)));
             }
-            assert_eq!(queue.next(), Some(Next::Item(expected)));
+            assert_eq!(queue.next(), Some(NextItem::Item(expected)));
         }
     }
 
     proptest! {
         #[test]
         fn never_holds_more_than_its_bounds_or_one_item(weights in prop::collection::vec(1..200_usize, 0..50)) {
-            let mut queue = Queue::new(BOUNDS);
+            let mut queue = BoundedQueue::new(BOUNDS);
             for (pushed, weight) in weights.iter().enumerate() {
                 queue.push(Parcel(*weight));
                 prop_assert_eq!(queue.bytes, queue.waiting.iter().map(Weighed::weight).sum::<usize>());

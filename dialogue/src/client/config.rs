@@ -6,15 +6,15 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::link::Target;
+use super::link::Destination;
 
 /// What the application gives as credentials.
-type Given = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;
+type CredentialsFuture = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;
 
 /// Everything that a client is set up with.
 pub(super) struct Config {
-    pub(super) target: Target,
-    pub(super) auth: Box<dyn Fn() -> Given + Send + Sync>,
+    pub(super) target: Destination,
+    pub(super) auth: Box<dyn Fn() -> CredentialsFuture + Send + Sync>,
     pub(super) connect_timeout: Duration,
     pub(super) request_timeout: Duration,
     pub(super) backoff_base: Duration,

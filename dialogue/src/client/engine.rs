@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::config::Config;
 use super::error::ClientError;
-use super::link::{Link, LinkEnd, Received};
-use super::notice::{Disconnection, Notice};
-use super::session::{Op, Session};
-use super::sign_in::{Failure, credentials_of, open};
+use super::link::{Link, LinkEnd, LinkEvent};
+use super::notice::{ClientNotice, Disconnection};
+use super::session::{ClientSession, Op};
+use super::sign_in::{ConnectFailure, credentials_of, open};
 use super::state::{CloseReason, ConnectionState, reconnects};
 
 /// How long the server may take to answer when it is asked whether it is there.
@@ -30,7 +30,7 @@ const FRAMES_AT_ONCE: usize = 64;
 
 pub(super) struct Engine {
     pub(super) config: Arc<Config>,
-    pub(super) session: Session,
+    pub(super) session: ClientSession,
     pub(super) ops: mpsc::Receiver<Op>,
     /// Cancelled when the client is to disconnect, or nobody holds it any more.
     pub(super) closing: CancellationToken,
@@ -38,20 +38,20 @@ pub(super) struct Engine {
 }
 
 /// Who is told what came of the first attempt. If somebody is, it is the only one unless it succeeds.
-pub(super) type First = Option<oneshot::Sender<Result<(), ClientError>>>;
+pub(super) type FirstAttempt = Option<oneshot::Sender<Result<(), ClientError>>>;
 
 /// Credentials on their way.
 type Credentials = BoxFuture<'static, Result<Value, ClientError>>;
 
 /// Why a conversation is over.
-enum Over {
+enum ConversationEnd {
     Asked,
     Link(LinkEnd),
 }
 
 impl Engine {
     /// Runs until there is to be no connection any more.
-    pub(super) async fn run(mut self, first: First) {
+    pub(super) async fn run(mut self, first: FirstAttempt) {
         let reason = self.live(first).await;
         let error = ClientError::Closed(reason.clone());
         self.states.send_replace(ConnectionState::Closed(reason));
@@ -59,11 +59,11 @@ impl Engine {
         self.session.end(&error);
     }
 
-    async fn live(&mut self, mut first: First) -> CloseReason {
+    async fn live(&mut self, mut first: FirstAttempt) -> CloseReason {
         let mut backoff = Backoff::new(self.config.backoff_base, self.config.backoff_cap);
         loop {
             let opening = open(Arc::clone(&self.config), self.session.resume());
-            let Some(opened) = self.meanwhile(opening).await else {
+            let Some(opened) = self.serve_requests_until(opening).await else {
                 return CloseReason::ByClient;
             };
             let final_close = match opened {
@@ -74,8 +74,8 @@ impl Engine {
                     if let Some(first) = first.take() {
                         let _ = first.send(Ok(()));
                     }
-                    let Over::Link(end) = self.converse(link).await else {
-                        self.session.tell(Notice::Disconnected(Disconnection {
+                    let ConversationEnd::Link(end) = self.converse(link).await else {
+                        self.session.notify(ClientNotice::Disconnected(Disconnection {
                             code: None,
                             reason: CloseReason::ByClient.to_string(),
                             reconnects: false,
@@ -85,12 +85,12 @@ impl Engine {
                     backoff.lasted(began.elapsed());
                     self.lost(end)
                 }
-                Err(Failure { error, end }) => {
+                Err(ConnectFailure { error, end }) => {
                     if let Some(first) = first.take() {
                         let _ = first.send(Err(error));
                         return end.unwrap_or(CloseReason::ByClient);
                     }
-                    self.session.tell(Notice::Error(error));
+                    self.session.notify(ClientNotice::Error(error));
                     end
                 }
             };
@@ -102,7 +102,7 @@ impl Engine {
             let Some(random) = random() else {
                 return CloseReason::ByClient;
             };
-            if self.meanwhile(sleep(backoff.next(random))).await.is_none() {
+            if self.serve_requests_until(sleep(backoff.next(random))).await.is_none() {
                 return CloseReason::ByClient;
             }
         }
@@ -116,7 +116,7 @@ impl Engine {
             LinkEnd::Lost(reason) | LinkEnd::Broken(reason) => (None, reason),
         };
         let back = code.is_none_or(reconnects);
-        self.session.tell(Notice::Disconnected(Disconnection {
+        self.session.notify(ClientNotice::Disconnected(Disconnection {
             code,
             reason: reason.clone(),
             reconnects: back,
@@ -126,53 +126,53 @@ impl Engine {
     }
 
     /// Takes requests in and keeps their time until `future` is done; `None` if the client is to disconnect.
-    async fn meanwhile<F: Future>(&mut self, future: F) -> Option<F::Output> {
+    async fn serve_requests_until<F: Future>(&mut self, future: F) -> Option<F::Output> {
         tokio::pin!(future);
         loop {
             let tick = self.session.next_tick();
             tokio::select! {
                 () = self.closing.cancelled() => return None,
                 output = &mut future => return Some(output),
-                Some(op) = self.ops.recv(), if self.session.has_room() => self.session.request(op, Instant::now()),
+                Some(op) = self.ops.recv(), if self.session.has_capacity() => self.session.request(op, Instant::now()),
                 () = until(tick) => self.session.tick(Instant::now()),
             }
         }
     }
 
     /// Converses over a connection until it ends.
-    async fn converse(&mut self, mut link: Link) -> Over {
-        let mut heard = Instant::now();
-        let mut asked = false;
+    async fn converse(&mut self, mut link: Link) -> ConversationEnd {
+        let mut last_heard = Instant::now();
+        let mut pinged = false;
         let mut credentials: Option<Credentials> = None;
         loop {
             for text in self.session.outgoing(Instant::now()) {
                 link.send(text);
             }
-            let silence = heard + self.session.ping_interval() + if asked { PONG_WITHIN } else { Duration::ZERO };
+            let silence = last_heard + self.session.ping_interval() + if pinged { PONG_WITHIN } else { Duration::ZERO };
             let renew_at = self.session.renew_at().filter(|_| credentials.is_none());
             let tick = self.session.next_tick();
             tokio::select! {
                 () = self.closing.cancelled() => {
                     link.close().await;
-                    return Over::Asked;
+                    return ConversationEnd::Asked;
                 }
                 received = link.next() => {
-                    (heard, asked) = (Instant::now(), false);
+                    (last_heard, pinged) = (Instant::now(), false);
                     if let Some(end) = self.take_in(received, &mut link).await {
                         if matches!(end, LinkEnd::Closed { .. } | LinkEnd::Broken(_)) {
                             // A task of its own: the next attempt need not wait for the goodbye.
                             tokio::spawn(link.close());
                         }
-                        return Over::Link(end);
+                        return ConversationEnd::Link(end);
                     }
                 }
-                Some(op) = self.ops.recv(), if self.session.has_room() => self.session.request(op, Instant::now()),
+                Some(op) = self.ops.recv(), if self.session.has_capacity() => self.session.request(op, Instant::now()),
                 () = until(tick) => self.session.tick(Instant::now()),
                 () = sleep_until(silence) => {
-                    if asked {
-                        return Over::Link(LinkEnd::Lost("the server is silent".to_owned()));
+                    if pinged {
+                        return ConversationEnd::Link(LinkEnd::Lost("the server is silent".to_owned()));
                     }
-                    asked = true;
+                    pinged = true;
                     self.session.ping(Instant::now());
                 }
                 () = until(renew_at) => credentials = Some(Box::pin(credentials_of(Arc::clone(&self.config)))),
@@ -189,17 +189,17 @@ impl Engine {
     }
 
     /// Takes in what has come, and what has come behind it by now.
-    async fn take_in(&mut self, first: Received, link: &mut Link) -> Option<LinkEnd> {
+    async fn take_in(&mut self, first: LinkEvent, link: &mut Link) -> Option<LinkEnd> {
         let mut next = Some(first);
         let mut taken = 0;
         while let Some(received) = next {
             match received {
-                Received::End(end) => return Some(end),
-                Received::Sign => {}
-                Received::Text(message) => {
+                LinkEvent::End(end) => return Some(end),
+                LinkEvent::Sign => {}
+                LinkEvent::Text(message) => {
                     let text = message.as_text().unwrap_or_default();
                     if let Err(error) = self.session.frame(text, Instant::now()) {
-                        self.session.tell(Notice::Error(error.clone()));
+                        self.session.notify(ClientNotice::Error(error.clone()));
                         return Some(LinkEnd::Broken(error.to_string()));
                     }
                 }

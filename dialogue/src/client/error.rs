@@ -11,7 +11,7 @@ use crate::protocol::{ErrorCode, ErrorFrame};
 use crate::schema::Violation;
 
 /// An error that is not Dialogue's own.
-pub(super) type Source = Arc<dyn Error + Send + Sync>;
+pub(super) type ErrorSource = Arc<dyn Error + Send + Sync>;
 
 /// Why a request of a client, or its connection, came to nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,14 +25,14 @@ pub enum ClientError {
     Connect {
         /// What went wrong.
         #[source]
-        source: Source,
+        source: ErrorSource,
     },
     /// The callback of [`ClientBuilder::auth_with`](crate::ClientBuilder::auth_with) gave no credentials.
     #[error("there are no credentials")]
     Credentials {
         /// What it said.
         #[source]
-        source: Source,
+        source: ErrorSource,
     },
     /// The server does not accept the credentials.
     #[error("not authenticated: {message}")]

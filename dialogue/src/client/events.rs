@@ -108,7 +108,7 @@ impl Weighed for RoomItem {
         }
     }
 
-    fn is_mark(&self) -> bool {
+    fn is_barrier(&self) -> bool {
         !matches!(self, Self::Event(..))
     }
 }

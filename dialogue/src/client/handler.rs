@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::barrier::{Placed, Turn};
-use super::buffer::{Next, Weighed};
-use super::listeners::{Hearing, Since};
+use super::barrier::{BarrierRole, Queued};
+use super::buffer::{NextItem, Weighed};
+use super::listeners::{ListenerSet, StartAt};
 use crate::containment::{HookOutcome, contain};
 
-impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
+impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
     /// Begins to listen with a handler: a task that runs it for one item after another, and outlives its panics.
     pub(super) fn handle<F, Fut>(
         self: &Arc<Self>,
         runtime: &Handle,
-        since: Since,
+        since: StartAt,
         wants: impl Fn(&T) -> bool + Send + Sync + 'static,
         handler: F,
     ) -> ClientSubscription
@@ -31,20 +31,20 @@ impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
         runtime.spawn(async move {
             loop {
                 match buffer.next().await {
-                    Next::Item(Placed { item, turn }) => take(turn, &handler, item).await,
-                    Next::Dropped(number) => {
+                    NextItem::Item(Queued { item, role }) => take(role, &handler, item).await,
+                    NextItem::Dropped(number) => {
                         let dropped = counted.fetch_add(number, Ordering::Relaxed) + number;
                         tracing::warn!(dropped, "a handler is too slow; events are dropped for it");
                     }
-                    Next::End => break,
+                    NextItem::End => break,
                 }
             }
         });
-        let hearing = Arc::downgrade(self);
+        let set = Arc::downgrade(self);
         ClientSubscription {
             remove: Arc::new(move || {
-                if let Some(hearing) = hearing.upgrade() {
-                    hearing.remove(key);
+                if let Some(set) = set.upgrade() {
+                    set.remove(key);
                 }
             }),
             dropped,
@@ -52,21 +52,21 @@ impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
     }
 }
 
-/// Runs a handler for an item when it is its turn, or lets others run.
-async fn take<T, F, Fut>(turn: Turn, handler: &F, item: T)
+/// Runs a handler for an item when it is its role, or lets others run.
+async fn take<T, F, Fut>(role: BarrierRole, handler: &F, item: T)
 where
     F: Fn(T) -> Option<Fut>,
     Fut: Future<Output: HookOutcome>,
 {
-    match turn {
-        Turn::Now => run(handler, item).await,
-        Turn::Act { arrived, undone } => {
+    match role {
+        BarrierRole::None => run(handler, item).await,
+        BarrierRole::Run { arrived, running } => {
             arrived.wait().await;
             run(handler, item).await;
-            drop(undone);
+            drop(running);
         }
-        Turn::Wait { underway, done } => {
-            drop(underway);
+        BarrierRole::Wait { arriving, done } => {
+            drop(arriving);
             done.wait().await;
         }
     }
@@ -125,22 +125,22 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::client::buffer::Bounds;
+    use crate::client::buffer::BufferLimits;
 
-    const BOUNDS: Bounds = Bounds { items: 3, bytes: 100 };
+    const BOUNDS: BufferLimits = BufferLimits { items: 3, bytes: 100 };
 
     type Told = tokio::sync::mpsc::UnboundedSender<String>;
 
     /// A handler that notes its name and what it is given, each when it is let through.
     fn noting(
-        hearing: &Arc<Hearing<u32>>,
+        listeners: &Arc<ListenerSet<u32>>,
         wants: fn(&u32) -> bool,
         name: &'static str,
         gate: &Arc<Semaphore>,
         told: &Told,
     ) -> ClientSubscription {
         let (gate, told) = (Arc::clone(gate), told.clone());
-        hearing.handle(&Handle::current(), Since::Now, wants, move |item| {
+        listeners.handle(&Handle::current(), StartAt::Now, wants, move |item| {
             let (gate, told) = (Arc::clone(&gate), told.clone());
             Some(async move {
                 let _permit = gate.acquire().await;
@@ -151,16 +151,16 @@ mod tests {
 
     #[tokio::test]
     async fn handlers_meet_at_a_mark_and_whoever_has_ended_is_not_waited_for() {
-        let hearing = Arc::new(Hearing::new(BOUNDS, None));
+        let listeners = Arc::new(ListenerSet::new(BOUNDS, None));
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let [open, slow, marks, never] = [9, 0, 0, 0].map(|permits| Arc::new(Semaphore::new(permits)));
-        noting(&hearing, |item| *item > 0, "quick", &open, &told);
-        noting(&hearing, |item| *item > 0, "slow", &slow, &told);
-        noting(&hearing, |item| *item == 0, "mark", &marks, &told);
-        let _unread = hearing.listen(Since::Now, |_| true);
-        noting(&hearing, |item| *item > 8, "ended", &never, &told).unsubscribe();
+        noting(&listeners, |item| *item > 0, "quick", &open, &told);
+        noting(&listeners, |item| *item > 0, "slow", &slow, &told);
+        noting(&listeners, |item| *item == 0, "mark", &marks, &told);
+        let _unread = listeners.listen(StartAt::Now, |_| true);
+        noting(&listeners, |item| *item > 8, "ended", &never, &told).unsubscribe();
         for item in [1, 0, 2] {
-            hearing.offer(&item, false);
+            listeners.offer(&item, false);
         }
         for (expected, held_up) in [("quick 1", &slow), ("slow 1", &marks), ("mark 0", &never)] {
             assert_eq!(heard.recv().await.unwrap(), expected);
@@ -177,11 +177,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_goes_on_after_a_panic_and_ends_when_it_is_unsubscribed() {
-        let hearing = Arc::new(Hearing::new(BOUNDS, None));
+        let listeners = Arc::new(ListenerSet::new(BOUNDS, None));
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        let subscription = hearing.handle(
+        let subscription = listeners.handle(
             &Handle::current(),
-            Since::Now,
+            StartAt::Now,
             |_| true,
             move |item: u32| {
                 assert!(item != 1, "one");
@@ -189,11 +189,11 @@ mod tests {
                 Some(async {})
             },
         );
-        hearing.offer(&1, false);
-        hearing.offer(&2, false);
+        listeners.offer(&1, false);
+        listeners.offer(&2, false);
         assert_eq!(heard.recv().await, Some(2));
         subscription.unsubscribe();
-        hearing.offer(&3, false);
+        listeners.offer(&3, false);
         assert_eq!(heard.recv().await, None);
     }
 }

@@ -29,10 +29,10 @@ const MAX_UNWRITTEN: usize = 1024 * 1024;
 const MAX_HANDSHAKE: usize = 64 * 1024;
 
 /// How long the other side may take to answer a close.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where to connect to, and how.
-pub(super) struct Target {
+pub(super) struct Destination {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     /// Certificates to trust besides those of the system, in DER.
@@ -53,17 +53,17 @@ pub(super) type Pipe = Box<dyn Fn(&HeaderMap) -> tokio::io::DuplexStream + Send 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    socket: WebSocketStream<Guarded<Box<dyn Bytes>>>,
+    socket: WebSocketStream<HandshakeLimited<Box<dyn ByteStream>>>,
 }
 
 /// What carries a connection: TCP, TLS over it, or a pipe.
-trait Bytes: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
+trait ByteStream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> Bytes for S {}
+impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> ByteStream for S {}
 
 /// What comes in.
 #[derive(Debug)]
-pub(super) enum Received {
+pub(super) enum LinkEvent {
     Text(Message),
     /// A ping or a pong: a sign of life.
     Sign,
@@ -83,13 +83,13 @@ pub(super) enum LinkEnd {
 
 impl Link {
     /// Connects and upgrades.
-    pub(super) async fn open(target: &Target) -> Result<Self, ClientError> {
+    pub(super) async fn open(target: &Destination) -> Result<Self, ClientError> {
         let mut builder = ClientBuilder::from_uri(target.uri.clone())
             .config(Config::default().flush_threshold(MAX_UNWRITTEN))
             .limits(Limits::default().max_payload_len(Some(target.max_message)));
         #[cfg(feature = "testing")]
         if let Some(pipe) = &target.pipe {
-            let socket = builder.take_over(Guarded {
+            let socket = builder.take_over(HandshakeLimited {
                 stream: Box::new(pipe(&target.headers)) as _,
                 handshake: None,
             });
@@ -100,7 +100,7 @@ impl Link {
                 .add_header(name.clone(), value.clone())
                 .map_err(ClientError::connect)?;
         }
-        let guarded = Guarded {
+        let guarded = HandshakeLimited {
             stream: dial(target).await?,
             handshake: Some(MAX_HANDSHAKE),
         };
@@ -115,31 +115,31 @@ impl Link {
     }
 
     /// The next that comes in. Safe to drop: nothing is lost.
-    pub(super) async fn next(&mut self) -> Received {
+    pub(super) async fn next(&mut self) -> LinkEvent {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Received> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
         // With too much unwritten, nothing more is read: what is read may have to be answered.
         if let Err(error) = ready!(Pin::new(&mut self.socket).poll_ready(context)) {
-            return Poll::Ready(Received::End(end_of(&error)));
+            return Poll::Ready(LinkEvent::End(end_of(&error)));
         }
         let message = match ready!(Pin::new(&mut self.socket).poll_next(context)) {
             Some(Ok(message)) => message,
-            Some(Err(error)) => return Poll::Ready(Received::End(end_of(&error))),
-            None => return Poll::Ready(Received::End(LinkEnd::Lost("the connection was closed".to_owned()))),
+            Some(Err(error)) => return Poll::Ready(LinkEvent::End(end_of(&error))),
+            None => return Poll::Ready(LinkEvent::End(LinkEnd::Lost("the connection was closed".to_owned()))),
         };
         Poll::Ready(if message.is_text() {
-            Received::Text(message)
+            LinkEvent::Text(message)
         } else if let Some((code, reason)) = message.as_close() {
-            Received::End(LinkEnd::Closed {
+            LinkEvent::End(LinkEnd::Closed {
                 code: code.into(),
                 reason: reason.to_owned(),
             })
         } else if message.is_binary() {
-            Received::End(LinkEnd::Broken("the server sent a binary message".to_owned()))
+            LinkEvent::End(LinkEnd::Broken("the server sent a binary message".to_owned()))
         } else {
-            Received::Sign
+            LinkEvent::Sign
         })
     }
 
@@ -147,12 +147,15 @@ impl Link {
     pub(super) async fn close(mut self) {
         let goodbye = Message::close(Some(CloseCode::NORMAL_CLOSURE), "");
         let _ = Pin::new(&mut self.socket).start_send(goodbye);
-        let _ = timeout(FAREWELL, async { while let Some(Ok(_)) = self.socket.next().await {} }).await;
+        let _ = timeout(CLOSE_TIMEOUT, async {
+            while let Some(Ok(_)) = self.socket.next().await {}
+        })
+        .await;
     }
 }
 
 /// Opens the connection that carries the WebSocket.
-async fn dial(target: &Target) -> Result<Box<dyn Bytes>, ClientError> {
+async fn dial(target: &Destination) -> Result<Box<dyn ByteStream>, ClientError> {
     let host = target.uri.host().unwrap_or_default();
     // The brackets of an IPv6 address belong to the URL.
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -198,13 +201,13 @@ async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, ClientError> {
 
 /// A stream that ends if the handshake is longer than it may be: the library reads an answer to its end.
 #[derive(Debug)]
-struct Guarded<S> {
+struct HandshakeLimited<S> {
     stream: S,
     /// How many more bytes the handshake may have.
     handshake: Option<usize>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for HandshakeLimited<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -223,7 +226,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for HandshakeLimited<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

@@ -9,68 +9,68 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::barrier::{Meeting, Placed, Turn};
-use super::buffer::{Bounds, Buffer, Queue, Weighed};
+use super::barrier::{Barrier, BarrierRole, Queued};
+use super::buffer::{BoundedQueue, BufferLimits, ItemBuffer, Weighed};
 
-/// How long after the first listener what nobody has heard yet is kept for further ones: long for a program that sets them up,
+/// How long after the first listener what nobody has wanted_by_any yet is kept for further ones: long for a program that sets them up,
 /// short enough for nothing to come that is out of date.
-const SETTING_UP: Duration = Duration::from_secs(5);
+const SETUP_TIME: Duration = Duration::from_secs(5);
 
 /// Names a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ListenerKey(u64);
+pub(super) struct ListenerId(u64);
 
 type Wanted<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
 
-struct Listener<T> {
-    key: ListenerKey,
+struct ItemListener<T> {
+    key: ListenerId,
     wants: Wanted<T>,
-    /// Whether it is a handler, which meets the others at each mark. A stream is read at any pace.
-    meets: bool,
-    buffer: Arc<Buffer<Placed<T>>>,
+    /// Whether it is a handler, which is_handler the others at each mark. A stream is read at any pace.
+    is_handler: bool,
+    buffer: Arc<ItemBuffer<Queued<T>>>,
 }
 
 /// Everyone who listens to one thing.
-pub(super) struct Hearing<T> {
-    state: Mutex<State<T>>,
-    bounds: Bounds,
+pub(super) struct ListenerSet<T> {
+    state: Mutex<SetState<T>>,
+    bounds: BufferLimits,
 }
 
-struct State<T> {
-    listeners: Vec<Listener<T>>,
+struct SetState<T> {
+    listeners: Vec<ItemListener<T>>,
     /// `None` if nothing is kept, or not any more.
-    unheard: Option<Unheard<T>>,
+    backlog: Option<Backlog<T>>,
     next: u64,
     ended: bool,
 }
 
-/// What nobody has heard yet.
-struct Unheard<T> {
-    queue: Queue<Placed<T>>,
+/// What nobody has wanted_by_any yet.
+struct Backlog<T> {
+    queue: BoundedQueue<Queued<T>>,
     /// Until when it is kept; without an end before anybody listens.
     until: Option<Instant>,
 }
 
 /// What a listener is given of what came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Since {
-    /// What is kept, if it is still unheard.
-    Before,
+pub(super) enum StartAt {
+    /// What is kept, if it is still backlog.
+    Backlog,
     /// Nothing.
     Now,
 }
 
-impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
-    /// Nobody yet. Each listener's buffer has these bounds; `unheard` are those of what is kept for the first one.
-    pub(super) fn new(bounds: Bounds, unheard: Option<Bounds>) -> Self {
-        let unheard = unheard.map(|bounds| Unheard {
-            queue: Queue::new(bounds),
+impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
+    /// Nobody yet. Each listener's buffer has these bounds; `backlog` are those of what is kept for the first one.
+    pub(super) fn new(bounds: BufferLimits, backlog: Option<BufferLimits>) -> Self {
+        let backlog = backlog.map(|bounds| Backlog {
+            queue: BoundedQueue::new(bounds),
             until: None,
         });
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(SetState {
                 listeners: Vec::new(),
-                unheard,
+                backlog,
                 next: 0,
                 ended: false,
             }),
@@ -81,71 +81,71 @@ impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
     /// Gives something to everyone who wants it. What is `kept` waits for the first who does.
     pub(super) fn offer(&self, item: &T, kept: bool) {
         let mut state = self.state.lock();
-        let meeting = item.is_mark().then(Meeting::default);
-        let mut heard = false;
+        let barrier = item.is_barrier().then(Barrier::default);
+        let mut wanted_by_any = false;
         for listener in &state.listeners {
             let wanted = (listener.wants)(item);
-            let turn = match &meeting {
-                Some(meeting) if listener.meets => meeting.turn(wanted),
-                _ if wanted => Turn::Now,
+            let role = match &barrier {
+                Some(barrier) if listener.is_handler => barrier.role(wanted),
+                _ if wanted => BarrierRole::None,
                 _ => continue,
             };
             let item = item.clone();
-            listener.buffer.push(Placed { item, turn });
-            heard |= wanted;
+            listener.buffer.push(Queued { item, role });
+            wanted_by_any |= wanted;
         }
-        if let Some(meeting) = meeting {
-            meeting.begin();
+        if let Some(barrier) = barrier {
+            barrier.begin();
         }
         if kept
-            && !heard
-            && let Some(unheard) = state.unheard()
+            && !wanted_by_any
+            && let Some(backlog) = state.backlog()
         {
-            unheard.queue.push(Placed::now(item.clone()));
+            backlog.queue.push(Queued::immediate(item.clone()));
         }
     }
 
-    /// Drops what nobody has heard; whoever comes to listen for it is told how much that was.
+    /// Drops what nobody has wanted_by_any; whoever comes to listen for it is told how much that was.
     pub(super) fn forget(&self) {
-        if let Some(unheard) = self.state.lock().unheard() {
-            unheard.queue.clear();
+        if let Some(backlog) = self.state.lock().backlog() {
+            backlog.queue.clear();
         }
     }
 
     /// Begins to listen: a reader at its own pace.
     pub(super) fn listen(
         &self,
-        since: Since,
+        since: StartAt,
         wants: impl Fn(&T) -> bool + Send + Sync + 'static,
-    ) -> (ListenerKey, Arc<Buffer<Placed<T>>>) {
+    ) -> (ListenerId, Arc<ItemBuffer<Queued<T>>>) {
         self.add(since, false, wants)
     }
 
-    /// Adds a listener; `meets` is whether it is a handler.
+    /// Adds a listener; `is_handler` is whether it is a handler.
     pub(super) fn add(
         &self,
-        since: Since,
-        meets: bool,
+        since: StartAt,
+        is_handler: bool,
         wants: impl Fn(&T) -> bool + Send + Sync + 'static,
-    ) -> (ListenerKey, Arc<Buffer<Placed<T>>>) {
+    ) -> (ListenerId, Arc<ItemBuffer<Queued<T>>>) {
         let mut state = self.state.lock();
-        let key = ListenerKey(state.next);
+        let key = ListenerId(state.next);
         state.next += 1;
-        let queue = match state.unheard().filter(|_| since == Since::Before) {
-            Some(unheard) => {
-                unheard.until.get_or_insert_with(|| Instant::now() + SETTING_UP);
-                unheard.queue.split(|placed| wants(&placed.item), self.bounds)
+        let queue = match state.backlog().filter(|_| since == StartAt::Backlog) {
+            Some(backlog) => {
+                backlog.until.get_or_insert_with(|| Instant::now() + SETUP_TIME);
+                backlog.queue.split(|placed| wants(&placed.item), self.bounds)
             }
-            None => Queue::new(self.bounds),
+            None => BoundedQueue::new(self.bounds),
         };
-        let buffer = Arc::new(Buffer::of(queue));
+        let buffer = Arc::new(ItemBuffer::of(queue));
         if state.ended {
             buffer.end();
         } else {
-            state.listeners.push(Listener {
+            state.listeners.push(ItemListener {
                 key,
                 wants: Box::new(wants),
-                meets,
+                is_handler,
                 buffer: Arc::clone(&buffer),
             });
         }
@@ -153,7 +153,7 @@ impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
     }
 
     /// Ends a listener; what waits for it is still read.
-    pub(super) fn remove(&self, key: ListenerKey) {
+    pub(super) fn remove(&self, key: ListenerId) {
         let mut state = self.state.lock();
         let at = state.listeners.iter().position(|listener| listener.key == key);
         let removed = at.map(|at| state.listeners.remove(at));
@@ -175,14 +175,14 @@ impl<T: Weighed + Clone + Send + 'static> Hearing<T> {
     }
 }
 
-impl<T> State<T> {
-    /// What nobody has heard, so long as it is kept.
-    fn unheard(&mut self) -> Option<&mut Unheard<T>> {
-        let is_over = |unheard: &Unheard<T>| unheard.until.is_some_and(|until| until <= Instant::now());
-        if self.unheard.as_ref().is_some_and(is_over) {
-            self.unheard = None;
+impl<T> SetState<T> {
+    /// What nobody has wanted_by_any, so long as it is kept.
+    fn backlog(&mut self) -> Option<&mut Backlog<T>> {
+        let is_over = |backlog: &Backlog<T>| backlog.until.is_some_and(|until| until <= Instant::now());
+        if self.backlog.as_ref().is_some_and(is_over) {
+            self.backlog = None;
         }
-        self.unheard.as_mut()
+        self.backlog.as_mut()
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Disconnection {
 
 /// Something to tell.
 #[derive(Debug, Clone)]
-pub(super) enum Notice {
+pub(super) enum ClientNotice {
     Connected,
     Disconnected(Disconnection),
     Error(ClientError),
@@ -34,7 +34,7 @@ pub(super) enum Notice {
     Direct(EventName, Value, usize),
 }
 
-impl Weighed for Notice {
+impl Weighed for ClientNotice {
     fn weight(&self) -> usize {
         match self {
             Self::History(_, bytes) | Self::Direct(_, _, bytes) => *bytes,

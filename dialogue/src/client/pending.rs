@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::entry::{Entry, FirstSent};
-use super::answer::Reply;
+use self::entry::{FirstSent, PendingRequest};
+use super::answer::ReplySender;
 use super::error::ClientError;
-use super::request_kind::Purpose;
+use super::request_kind::RequestKind;
 use super::room_shared::Readiness;
 use crate::id::{RoomId, UserId};
 use crate::protocol::{Command, Request};
@@ -28,33 +28,33 @@ pub(super) struct Sendable {
     /// Frames, in order.
     pub(super) texts: Vec<String>,
     /// Rooms to which no way leads back.
-    pub(super) barred: Vec<(RoomId, ClientError)>,
+    pub(super) failed_rejoins: Vec<(RoomId, ClientError)>,
 }
 
 /// All that waits, in the order in which it was asked for.
 #[derive(Debug)]
 pub(super) struct Pending {
-    entries: BTreeMap<i64, Entry>,
+    entries: BTreeMap<i64, PendingRequest>,
     next_id: i64,
     limit: usize,
-    patience: Duration,
+    timeout: Duration,
     unanswered: usize,
 }
 
 impl Pending {
-    /// Nothing yet; at most `limit` requests, each of which waits for `patience`.
-    pub(super) fn new(limit: usize, patience: Duration) -> Self {
+    /// Nothing yet; at most `limit` requests, each of which waits for `timeout`.
+    pub(super) fn new(limit: usize, timeout: Duration) -> Self {
         Self {
             entries: BTreeMap::new(),
             next_id: 1,
             limit,
-            patience,
+            timeout,
             unanswered: 0,
         }
     }
 
     /// Whether another request may come. What nobody waits for any more, and was never sent, makes room for it.
-    pub(super) fn has_room(&mut self) -> bool {
+    pub(super) fn has_capacity(&mut self) -> bool {
         if self.entries.len() >= self.limit {
             self.entries
                 .retain(|_, entry| entry.first.is_some() || !entry.is_abandoned());
@@ -63,15 +63,15 @@ impl Pending {
     }
 
     /// Takes a request in. The client's own, which nobody waits for, are not held to the limit: there are few.
-    pub(super) fn add(&mut self, command: Command, purpose: Purpose, reply: Option<Reply>, now: Instant) {
+    pub(super) fn add(&mut self, command: Command, kind: RequestKind, reply: Option<ReplySender>, now: Instant) {
         let id = self.next_id;
         self.next_id += 1;
         let text = Request { id: Some(id), command }.encode();
-        let entry = Entry {
+        let entry = PendingRequest {
             text,
-            purpose,
+            kind,
             reply,
-            deadline: now + self.patience,
+            deadline: now + self.timeout,
             sent: false,
             first: None,
         };
@@ -89,14 +89,14 @@ impl Pending {
     ) -> Sendable {
         let (mut texts, mut failed) = (Vec::new(), Vec::new());
         for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.sent) {
-            if let Purpose::Join { room, .. } = &entry.purpose
+            if let RequestKind::Join { room, .. } = &entry.kind
                 && readiness(room) == Readiness::Away
             {
                 // The way back has the subscriptions of before: first, it would be undone by it.
                 continue;
             }
             let mut epoch = None;
-            match entry.purpose.room().map(&readiness) {
+            match entry.kind.room().map(&readiness) {
                 None => {}
                 Some(Readiness::Here { epoch: here }) => epoch = Some(here),
                 Some(Readiness::Away) => continue,
@@ -122,41 +122,41 @@ impl Pending {
             });
             texts.push(entry.text.clone());
         }
-        let mut barred = Vec::new();
+        let mut failed_rejoins = Vec::new();
         for (id, error) in failed {
             if let (Some(error), Some(room)) = (&error, self.rejoined_room(id)) {
-                barred.push((room, error.clone()));
+                failed_rejoins.push((room, error.clone()));
             }
             self.fail(id, error);
         }
-        Sendable { texts, barred }
+        Sendable { texts, failed_rejoins }
     }
 
     /// Takes out the request that an answer is for, if it is still waited for.
-    pub(super) fn answered(&mut self, id: i64) -> Option<(Purpose, Option<Reply>)> {
+    pub(super) fn answered(&mut self, id: i64) -> Option<(RequestKind, Option<ReplySender>)> {
         self.entries.get(&id).filter(|entry| entry.sent)?;
-        self.remove(id).map(|entry| (entry.purpose, entry.reply))
+        self.remove(id).map(|entry| (entry.kind, entry.reply))
     }
 
     /// The connection is lost: what was sent is, unless it can be sent again, and so are the client's own requests.
     /// Returns who wants to leave a room: that is done.
-    pub(super) fn link_lost(&mut self) -> Vec<(RoomId, Option<Reply>)> {
+    pub(super) fn link_lost(&mut self) -> Vec<(RoomId, Option<ReplySender>)> {
         let leaving = self
             .entries
-            .extract_if(.., |_, entry| matches!(entry.purpose, Purpose::Leave(_)));
-        let left = leaving.filter_map(|(_, entry)| match entry.purpose {
+            .extract_if(.., |_, entry| matches!(entry.kind, RequestKind::Leave(_)));
+        let left = leaving.filter_map(|(_, entry)| match entry.kind {
             // Dropped before it was sent, it is none.
-            Purpose::Leave(_) if entry.first.is_none() && entry.is_abandoned() => None,
-            Purpose::Leave(room) => Some((room, entry.reply)),
+            RequestKind::Leave(_) if entry.first.is_none() && entry.is_abandoned() => None,
+            RequestKind::Leave(room) => Some((room, entry.reply)),
             _ => None,
         });
         let left = left.collect();
         let lost: Vec<i64> = self
             .entries
             .iter()
-            .filter(|(_, entry)| match entry.purpose {
-                Purpose::Rejoin(_) | Purpose::Renewal | Purpose::Ping => true,
-                Purpose::Trigger { keyed: true, .. } => false,
+            .filter(|(_, entry)| match entry.kind {
+                RequestKind::Rejoin(_) | RequestKind::Renewal | RequestKind::Ping => true,
+                RequestKind::Trigger { keyed: true, .. } => false,
                 _ => entry.sent,
             })
             .map(|(id, _)| *id)
@@ -166,7 +166,7 @@ impl Pending {
         }
         for entry in self.entries.values_mut() {
             entry.sent = false;
-            if let Purpose::Trigger { repeats, .. } = &mut entry.purpose {
+            if let RequestKind::Trigger { repeats, .. } = &mut entry.kind {
                 *repeats = entry.first.is_some();
             }
         }
@@ -175,18 +175,18 @@ impl Pending {
     }
 
     /// Fails what has waited for too long. Returns what of it was the client's own.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<(Purpose, ClientError)> {
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(RequestKind, ClientError)> {
         let late: Vec<i64> = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.deadline <= now)
             .map(|(id, _)| *id)
             .collect();
-        let error = ClientError::TimedOut(self.patience);
+        let error = ClientError::TimedOut(self.timeout);
         let mut own = Vec::new();
         for id in late {
             let entry = self.entries.get(&id).filter(|entry| entry.reply.is_none());
-            own.extend(entry.map(|entry| (entry.purpose.clone(), error.clone())));
+            own.extend(entry.map(|entry| (entry.kind.clone(), error.clone())));
             self.fail(id, Some(error.clone()));
         }
         own
@@ -206,15 +206,15 @@ impl Pending {
     }
 
     /// Whether a request of this kind waits.
-    pub(super) fn has(&self, purpose: &Purpose) -> bool {
-        self.entries.values().any(|entry| entry.purpose == *purpose)
+    pub(super) fn has(&self, kind: &RequestKind) -> bool {
+        self.entries.values().any(|entry| entry.kind == *kind)
     }
 
     /// Fails one; without an error, because the client is not in its room: a trigger that was sent before may have been
     /// carried out.
     fn fail(&mut self, id: i64, error: Option<ClientError>) {
         let Some(entry) = self.remove(id) else { return };
-        let error = error.unwrap_or_else(|| match (entry.first, entry.purpose.room()) {
+        let error = error.unwrap_or_else(|| match (entry.first, entry.kind.room()) {
             (None, Some(room)) => ClientError::NotJoined { room: room.clone() },
             _ => ClientError::Disconnected,
         });
@@ -223,13 +223,13 @@ impl Pending {
 
     /// The room to which a request leads back.
     fn rejoined_room(&self, id: i64) -> Option<RoomId> {
-        match &self.entries.get(&id)?.purpose {
-            Purpose::Rejoin(room) => Some(room.clone()),
+        match &self.entries.get(&id)?.kind {
+            RequestKind::Rejoin(room) => Some(room.clone()),
             _ => None,
         }
     }
 
-    fn remove(&mut self, id: i64) -> Option<Entry> {
+    fn remove(&mut self, id: i64) -> Option<PendingRequest> {
         let entry = self.entries.remove(&id)?;
         if entry.sent {
             self.unanswered = self.unanswered.saturating_sub(entry.text.len());

@@ -47,23 +47,23 @@ impl Position {
     }
 
     /// Notes that something up to here may have been missed: the next `joined` is not taken for all that came since.
-    pub(super) fn doubt(&mut self) {
+    pub(super) fn invalidate(&mut self) {
         // That of no room.
         self.epoch.clear();
     }
 
     /// Notes the number in an `ok`: all that is due up to it has come.
-    pub(super) fn seen(&mut self, seq: u64) {
+    pub(super) fn acknowledge(&mut self, seq: u64) {
         self.seq = self.seq.max(seq);
     }
 
-    /// Takes a `joined` in, where `position` is where the client was. The events are taken out of it. `stays` is whether the
+    /// Takes a `joined` in, where `position` is where the client was. The events are taken out of it. `was_present` is whether the
     /// client was in the room on this connection already: then whatever it was due up to there has come.
-    pub(super) fn arrive(position: &mut Option<Self>, joined: &mut JoinedRoom, stays: bool) -> Arrival {
+    pub(super) fn arrive(position: &mut Option<Self>, joined: &mut JoinedRoom, was_present: bool) -> Arrival {
         let mut events = std::mem::take(&mut joined.events);
         let recovery = position
             .as_ref()
-            .and_then(|before| before.recovery(joined, stays, &mut events));
+            .and_then(|before| before.recovery(joined, was_present, &mut events));
         // A server's list is in order and has each once; one that is not is none of ours to pass on so.
         let mut highest = None;
         events.retain(|event| match event.seq {
@@ -82,9 +82,9 @@ impl Position {
     }
 
     /// What came of the room since, and what of the `events` is to be handed on behind that.
-    fn recovery(&self, joined: &JoinedRoom, stays: bool, events: &mut Vec<EventMessage>) -> Option<Recovery> {
+    fn recovery(&self, joined: &JoinedRoom, was_present: bool, events: &mut Vec<EventMessage>) -> Option<Recovery> {
         let same_epoch = self.epoch == joined.epoch;
-        if stays && same_epoch {
+        if was_present && same_epoch {
             events.clear();
             return None;
         }
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn numbers_of_another_epoch_are_all_new_and_behind_a_gap_whatever_the_server_says() {
-        for (recovered, stays) in [(Some(false), false), (Some(true), false), (None, true)] {
+        for (recovered, was_present) in [(Some(false), false), (Some(true), false), (None, true)] {
             let mut position = at("e", 5);
-            let arrival = Position::arrive(&mut position, &mut joined("f", 2, recovered, &[1, 2]), stays);
+            let arrival = Position::arrive(&mut position, &mut joined("f", 2, recovered, &[1, 2]), was_present);
             let gap = Gap {
                 last_seen: 5,
                 same_epoch: false,
@@ -216,8 +216,8 @@ mod tests {
         let mut position = at("e", 5).unwrap();
         assert!(!position.take(Some(5)) && position.take(Some(7)) && !position.take(Some(6)));
         assert!(position.take(None));
-        position.seen(9);
-        position.seen(2);
+        position.acknowledge(9);
+        position.acknowledge(2);
         assert!(!position.take(Some(9)) && position.take(Some(10)));
     }
 
@@ -285,10 +285,10 @@ mod tests {
                     self.kept.clear();
                 }
                 Step::Lost => self.heard_from = None,
-                Step::Back(taken_in) if self.heard_from.is_none() => {
+                Step::Back(server_subscriptions) if self.heard_from.is_none() => {
                     // It is on its way when the server does so.
                     let since = self.position.as_ref().map(Position::since);
-                    if taken_in {
+                    if server_subscriptions {
                         self.join(None);
                     }
                     self.join(since);
@@ -307,26 +307,26 @@ mod tests {
         /// Answers as a server does, by the page on the protocol, and takes the answer in as an application does.
         fn join(&mut self, since: Option<LogPosition>) {
             let epoch = self.epoch.to_string();
-            let stays = self.heard_from.is_some();
+            let was_present = self.heard_from.is_some();
             let recovered = since.as_ref().map(|since| {
                 let from = self.heard_from.unwrap_or(self.evicted);
                 since.epoch == epoch && (from..=self.seq).contains(&since.seq)
             });
             let events: Vec<u64> = match (recovered, &since) {
-                (Some(true), _) if stays => Vec::new(),
+                (Some(true), _) if was_present => Vec::new(),
                 (Some(true), Some(since)) => self.kept.iter().copied().filter(|seq| *seq > since.seq).collect(),
                 _ if self.syncs => self.kept.clone(),
                 _ => Vec::new(),
             };
             self.heard_from = Some(match (recovered, since) {
-                (Some(true), Some(since)) if !stays => since.seq,
+                (Some(true), Some(since)) if !was_present => since.seq,
                 _ => self.seq,
             });
             let mut reply = joined(&epoch, self.seq, recovered, &events);
             let was_first = self.position.is_none();
-            let arrival = Position::arrive(&mut self.position, &mut reply, stays);
+            let arrival = Position::arrive(&mut self.position, &mut reply, was_present);
             let is_gap = matches!(arrival.recovery, Some(Recovery::Gap(_)));
-            assert!(!(is_gap && stays), "what is heard is not thrown away");
+            assert!(!(is_gap && was_present), "what is heard is not thrown away");
             if is_gap {
                 self.shown.clear();
             }

@@ -5,7 +5,7 @@ use crate::protocol::Command;
 
 /// What a request was for, once it is text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum RequestKind {
     /// A join that somebody asks for, and whether it says what to subscribe to.
     Join {
         room: RoomId,
@@ -32,7 +32,7 @@ pub(super) enum Purpose {
     Ping,
 }
 
-impl Purpose {
+impl RequestKind {
     pub(super) fn of(command: &Command) -> Self {
         match command {
             Command::Connect(_) => Self::Renewal,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::events::RoomItem;
-use super::listeners::Hearing;
+use super::listeners::ListenerSet;
 use crate::id::{EventName, RoomId};
 
 /// What the handles of a room share with the session.
 pub(super) struct RoomShared {
     pub(super) id: RoomId,
-    pub(super) hearing: Arc<Hearing<RoomItem>>,
+    pub(super) listeners: Arc<ListenerSet<RoomItem>>,
     pub(super) view: Mutex<RoomView>,
 }
 

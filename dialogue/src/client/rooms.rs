@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use self::room::{Phase, Room, widens};
-use super::buffer::Bounds;
+use self::room::{Phase, TrackedRoom, adds_events};
+use super::buffer::BufferLimits;
 use super::error::ClientError;
 use super::events::{Departure, Recovery, RoomItem};
 use super::position::Position;
@@ -23,10 +23,10 @@ use crate::protocol::{Command, ErrorCode, JoinCommand, JoinedRoom};
 const MAX_UNASKED: usize = 100;
 
 /// Every room that the client is in, or was when its connection was lost.
-pub(super) struct Rooms {
-    rooms: HashMap<RoomId, Room>,
+pub(super) struct JoinedRooms {
+    rooms: HashMap<RoomId, TrackedRoom>,
     index: RoomIndex,
-    bounds: Bounds,
+    bounds: BufferLimits,
 }
 
 /// What a `joined` has brought.
@@ -37,15 +37,15 @@ pub(super) struct Entered {
     /// For who wants the history as a whole.
     pub(super) events: Vec<EventMessage>,
     /// What the wildcard must be narrowed by again.
-    pub(super) narrow: Vec<Command>,
+    pub(super) unsubscribes: Vec<Command>,
 }
 
 /// A server has taken the client into more rooms than it may.
 #[derive(Debug)]
 pub(super) struct TooManyRooms;
 
-impl Rooms {
-    pub(super) fn new(index: RoomIndex, bounds: Bounds) -> Self {
+impl JoinedRooms {
+    pub(super) fn new(index: RoomIndex, bounds: BufferLimits) -> Self {
         Self {
             rooms: HashMap::new(),
             index,
@@ -56,7 +56,7 @@ impl Rooms {
     /// Whether requests to a room can be sent.
     pub(super) fn readiness(&self, id: &RoomId) -> Readiness {
         match self.rooms.get(id) {
-            Some(Room {
+            Some(TrackedRoom {
                 phase: Phase::Here,
                 position,
                 ..
@@ -83,7 +83,7 @@ impl Rooms {
             if !asked && self.rooms.len() >= MAX_UNASKED {
                 return Err(TooManyRooms);
             }
-            let room = Room::new(id.clone(), self.bounds);
+            let room = TrackedRoom::new(id.clone(), self.bounds);
             self.index.lock().insert(id.clone(), Arc::clone(&room.shared));
             self.rooms.insert(id.clone(), room);
         }
@@ -91,35 +91,35 @@ impl Rooms {
             return Err(TooManyRooms);
         };
         let weight = bytes / joined.events.len().max(1);
-        let stays = room.stays(&joined);
-        let arrival = Position::arrive(&mut room.position, &mut joined, stays);
+        let was_present = room.was_present(&joined);
+        let arrival = Position::arrive(&mut room.position, &mut joined, was_present);
         room.shared.view.lock().name = joined.room_name;
         let is_answer = asked || joined.id.is_some();
-        let narrow = if is_answer || room.phase == Phase::Here {
-            room.settle(joined.subscriptions)
+        let unsubscribes = if is_answer || room.phase == Phase::Here {
+            room.confirm(joined.subscriptions)
         } else {
             // The answer to the way back is still to come, and restores what was subscribed to.
-            room.taken_in = Some(joined.subscriptions);
+            room.server_subscriptions = Some(joined.subscriptions);
             Vec::new()
         };
         if let Some(recovery) = arrival.recovery {
             if matches!(recovery, Recovery::Gap(_)) {
                 // Who has heard nothing yet has nothing to throw away.
-                room.shared.hearing.forget();
+                room.shared.listeners.forget();
             }
-            room.shared.hearing.offer(&RoomItem::Recovered(recovery), false);
+            room.shared.listeners.offer(&RoomItem::Recovered(recovery), false);
         }
         for event in &arrival.events {
             // What was unsubscribed is among what was missed.
-            if !room.except.contains(&event.event) {
-                room.hand_on(event.clone(), weight);
+            if !room.excluded.contains(&event.event) {
+                room.deliver(event.clone(), weight);
             }
         }
         Ok(Entered {
             shared: Arc::clone(&room.shared),
             recovery: arrival.recovery,
             events: arrival.events,
-            narrow,
+            unsubscribes,
         })
     }
 
@@ -128,51 +128,51 @@ impl Rooms {
         if let Some(room) = self.rooms.get_mut(&message.room_id)
             && let Some(position) = &mut room.position
             && position.take(message.seq)
-            && !room.not_left_out.contains(&message.event)
+            && !room.still_sent.contains(&message.event)
         {
-            room.hand_on(message, bytes);
+            room.deliver(message, bytes);
         }
     }
 
     /// Notes the number in an `ok` for something in the room.
-    pub(super) fn seen(&mut self, id: &RoomId, seq: u64) {
+    pub(super) fn acknowledged(&mut self, id: &RoomId, seq: u64) {
         if let Some(position) = self.rooms.get_mut(id).and_then(|room| room.position.as_mut()) {
-            position.seen(seq);
+            position.acknowledge(seq);
         }
     }
 
     pub(super) fn subscribed(&mut self, id: &RoomId, event: EventName) {
         if let Some(room) = self.rooms.get_mut(id) {
-            room.except.remove(&event);
-            room.not_left_out.remove(&event);
+            room.excluded.remove(&event);
+            room.still_sent.remove(&event);
             room.subscriptions.events.insert(event);
-            room.show();
+            room.update_view();
         }
     }
 
     pub(super) fn subscribed_to_all(&mut self, id: &RoomId) {
         if let Some(room) = self.rooms.get_mut(id) {
-            room.hear_all();
+            room.clear_exclusions();
             room.subscriptions.wildcard = true;
-            room.show();
+            room.update_view();
         }
     }
 
     /// A join has said what to subscribe to: its wildcard is whole.
-    pub(super) fn subscribed_anew(&mut self, id: &RoomId) {
+    pub(super) fn resubscribed(&mut self, id: &RoomId) {
         if let Some(room) = self.rooms.get_mut(id) {
-            room.hear_all();
+            room.clear_exclusions();
         }
     }
 
     pub(super) fn unsubscribed(&mut self, id: &RoomId, event: &EventName) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.subscriptions.events.remove(event);
-            room.not_left_out.remove(event);
+            room.still_sent.remove(event);
             if room.subscriptions.wildcard {
-                room.except.insert(event.clone());
+                room.excluded.insert(event.clone());
             }
-            room.show();
+            room.update_view();
         }
     }
 
@@ -192,12 +192,12 @@ impl Rooms {
     }
 
     /// There is no way back into a room. The client has left it, unless the server has taken it in all the same.
-    pub(super) fn barred(&mut self, id: &RoomId, error: ClientError) {
+    pub(super) fn rejoin_failed(&mut self, id: &RoomId, error: ClientError) {
         match self.rooms.get_mut(id) {
             Some(room) if room.phase == Phase::Here => {}
-            Some(room) if room.taken_in.is_some() => {
-                let subscriptions = room.taken_in.take().unwrap_or_default();
-                room.settle(subscriptions);
+            Some(room) if room.server_subscriptions.is_some() => {
+                let subscriptions = room.server_subscriptions.take().unwrap_or_default();
+                room.confirm(subscriptions);
             }
             _ => self.left(id, Departure::NotRejoined(error)),
         }
@@ -207,13 +207,15 @@ impl Rooms {
     pub(super) fn link_lost(&mut self) {
         for room in self.rooms.values_mut() {
             room.phase = Phase::Away(None);
-            let taken_in = room.taken_in.take();
-            if taken_in.is_some_and(|taken_in| widens(&room.subscriptions, &taken_in)) {
+            let server_subscriptions = room.server_subscriptions.take();
+            if server_subscriptions
+                .is_some_and(|server_subscriptions| adds_events(&room.subscriptions, &server_subscriptions))
+            {
                 // It has heard less since the server took it in: up to where it is now it may have missed something.
-                room.position.iter_mut().for_each(Position::doubt);
+                room.position.iter_mut().for_each(Position::invalidate);
             }
             // The wildcard of a new membership is whole again.
-            room.not_left_out.clone_from(&room.except);
+            room.still_sent.clone_from(&room.excluded);
         }
     }
 
@@ -221,7 +223,7 @@ impl Rooms {
     pub(super) fn is_away(&self, id: &RoomId) -> bool {
         self.rooms
             .get(id)
-            .is_some_and(|room| matches!(room.phase, Phase::Away(_)) && room.taken_in.is_none())
+            .is_some_and(|room| matches!(room.phase, Phase::Away(_)) && room.server_subscriptions.is_none())
     }
 
     /// The way back did not work out; it is tried again at this time.

@@ -1,7 +1,7 @@
 //! A client's conversation with a server: what a frame, a request, a lost connection or the time does to it.
 //!
 //! Owns the order of things and who is told what; knows frames as text and no socket. What is to be sent is asked for by
-//! [`Session::outgoing`].
+//! [`ClientSession::outgoing`].
 
 mod answers;
 mod pushes;
@@ -13,15 +13,15 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::answer::{Answer, Reply};
+use super::answer::{Answer, ReplySender};
 use super::error::ClientError;
 use super::events::{Departure, RoomHistory};
-use super::listeners::Hearing;
-use super::notice::Notice;
+use super::listeners::ListenerSet;
+use super::notice::ClientNotice;
 use super::pending::Pending;
-use super::request_kind::Purpose;
+use super::request_kind::RequestKind;
 use super::room_shared::RoomShared;
-use super::rooms::Rooms;
+use super::rooms::JoinedRooms;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::{Command, ConnectCommand, Incoming, JoinedRoom, PROTOCOL, Welcome};
 
@@ -38,7 +38,7 @@ const SHORTEST_RENEWAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Op {
     pub(super) command: Command,
-    pub(super) reply: Reply,
+    pub(super) reply: ReplySender,
 }
 
 /// Who the client is on the server.
@@ -56,10 +56,10 @@ struct Expiry {
     renew_at: Instant,
 }
 
-pub(super) struct Session {
-    rooms: Rooms,
+pub(super) struct ClientSession {
+    rooms: JoinedRooms,
     pending: Pending,
-    notices: Arc<Hearing<Notice>>,
+    notices: Arc<ListenerSet<ClientNotice>>,
     identified: Arc<Mutex<Option<Identified>>>,
     user: Option<UserId>,
     resume: Option<String>,
@@ -68,11 +68,11 @@ pub(super) struct Session {
     expiry: Option<Expiry>,
 }
 
-impl Session {
+impl ClientSession {
     pub(super) fn new(
-        rooms: Rooms,
+        rooms: JoinedRooms,
         pending: Pending,
-        notices: Arc<Hearing<Notice>>,
+        notices: Arc<ListenerSet<ClientNotice>>,
         identified: Arc<Mutex<Option<Identified>>>,
     ) -> Self {
         Self {
@@ -102,13 +102,13 @@ impl Session {
         self.resume.clone()
     }
 
-    pub(super) fn tell(&self, notice: Notice) {
+    pub(super) fn notify(&self, notice: ClientNotice) {
         self.notices.offer(&notice, false);
     }
 
     /// Whether another request can be taken.
-    pub(super) fn has_room(&mut self) -> bool {
-        self.pending.has_room()
+    pub(super) fn has_capacity(&mut self) -> bool {
+        self.pending.has_capacity()
     }
 
     /// Takes a request of a handle.
@@ -122,14 +122,14 @@ impl Session {
             let _ = reply.send(Ok(Answer::Done { seq: None }));
             return;
         }
-        let purpose = Purpose::of(&command);
-        self.pending.add(command, purpose, Some(reply), now);
+        let kind = RequestKind::of(&command);
+        self.pending.add(command, kind, Some(reply), now);
     }
 
     /// A connection is open and signed in.
     pub(super) fn connected(&mut self, welcome: Welcome, now: Instant) {
         self.welcomed(welcome, now);
-        self.tell(Notice::Connected);
+        self.notify(ClientNotice::Connected);
     }
 
     /// The connection is lost.
@@ -152,22 +152,22 @@ impl Session {
     /// What is to be sent now, on the live connection.
     pub(super) fn outgoing(&mut self, now: Instant) -> Vec<String> {
         for join in self.rooms.rejoins(now) {
-            let purpose = Purpose::Rejoin(join.room_id.clone());
-            self.pending.add(Command::Join(join), purpose, None, now);
+            let kind = RequestKind::Rejoin(join.room_id.clone());
+            self.pending.add(Command::Join(join), kind, None, now);
         }
         let rooms = &self.rooms;
         let sendable = self
             .pending
             .take_sendable(now, self.user.as_ref(), self.max_bytes, |room| rooms.readiness(room));
-        for (room, error) in sendable.barred {
-            self.barred(&room, error);
+        for (room, error) in sendable.failed_rejoins {
+            self.rejoin_failed(&room, error);
         }
         sendable.texts
     }
 
     /// Asks whether the server is still there.
     pub(super) fn ping(&mut self, now: Instant) {
-        self.pending.add(Command::Ping, Purpose::Ping, None, now);
+        self.pending.add(Command::Ping, RequestKind::Ping, None, now);
     }
 
     /// How long the server may be silent before it is asked.
@@ -177,14 +177,14 @@ impl Session {
 
     /// When the session is to be renewed, if it ends and is not being renewed.
     pub(super) fn renew_at(&self) -> Option<Instant> {
-        let expiry = self.expiry.filter(|_| !self.pending.has(&Purpose::Renewal))?;
+        let expiry = self.expiry.filter(|_| !self.pending.has(&RequestKind::Renewal))?;
         Some(expiry.renew_at)
     }
 
     /// Renews the session with these credentials.
     pub(super) fn renew(&mut self, auth: Value, now: Instant) {
         self.pending
-            .add(Self::greeting(None, auth), Purpose::Renewal, None, now);
+            .add(Self::greeting(None, auth), RequestKind::Renewal, None, now);
     }
 
     /// The session could not be renewed: half of what is left of it later, that is tried again.
@@ -193,15 +193,15 @@ impl Session {
             let left = expiry.at.saturating_duration_since(now);
             expiry.renew_at = now + (left / 2).max(Duration::from_secs(1));
         }
-        self.tell(Notice::Error(error));
+        self.notify(ClientNotice::Error(error));
     }
 
     /// Fails what has waited for too long.
     pub(super) fn tick(&mut self, now: Instant) {
-        for (purpose, error) in self.pending.expire(now) {
-            match purpose {
-                Purpose::Rejoin(room) => self.rooms.rejoin_at(&room, now),
-                Purpose::Renewal => self.renewal_failed(error, now),
+        for (kind, error) in self.pending.expire(now) {
+            match kind {
+                RequestKind::Rejoin(room) => self.rooms.rejoin_at(&room, now),
+                RequestKind::Renewal => self.renewal_failed(error, now),
                 _ => {}
             }
         }
@@ -224,7 +224,7 @@ impl Session {
     pub(super) fn frame(&mut self, text: &str, now: Instant) -> Result<(), ClientError> {
         let frame = Incoming::parse(text).map_err(|error| ClientError::Protocol(error.to_string()))?;
         match frame.id().and_then(|id| self.pending.answered(id)) {
-            Some((purpose, reply)) => self.answer(purpose, reply, frame, text.len(), now),
+            Some((kind, reply)) => self.answer(kind, reply, frame, text.len(), now),
             None => self.push(frame, text.len(), now),
         }
     }
@@ -241,21 +241,21 @@ impl Session {
             .rooms
             .joined(joined, bytes, asked)
             .map_err(|_| ClientError::Protocol("the server takes the client into too many rooms".to_owned()))?;
-        for command in entered.narrow {
-            let purpose = Purpose::of(&command);
-            self.pending.add(command, purpose, None, now);
+        for command in entered.unsubscribes {
+            let kind = RequestKind::of(&command);
+            self.pending.add(command, kind, None, now);
         }
         if entered.recovery.is_none() && !entered.events.is_empty() {
             let events = entered.events;
-            self.tell(Notice::History(RoomHistory { room_id, events }, bytes));
+            self.notify(ClientNotice::History(RoomHistory { room_id, events }, bytes));
         }
         Ok(entered.shared)
     }
 
     /// Notes the number in an `ok`.
-    fn seen(&mut self, room: &RoomId, seq: Option<u64>) -> Option<u64> {
+    fn acknowledged(&mut self, room: &RoomId, seq: Option<u64>) -> Option<u64> {
         if let Some(seq) = seq {
-            self.rooms.seen(room, seq);
+            self.rooms.acknowledged(room, seq);
         }
         seq
     }

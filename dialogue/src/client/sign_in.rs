@@ -7,14 +7,14 @@ use tokio::time::timeout;
 
 use super::config::Config;
 use super::error::{ClientError, Refused};
-use super::link::{Link, LinkEnd, Received};
-use super::session::Session;
+use super::link::{Link, LinkEnd, LinkEvent};
+use super::session::ClientSession;
 use super::state::{CloseReason, reconnects};
 use crate::containment::contain;
 use crate::protocol::{ErrorCode, ErrorFrame, Incoming, Request, Welcome};
 
 /// Why an attempt to connect failed.
-pub(super) struct Failure {
+pub(super) struct ConnectFailure {
     pub(super) error: ClientError,
     /// If the next attempt would fail too: why there is none.
     pub(super) end: Option<CloseReason>,
@@ -29,20 +29,20 @@ pub(super) async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientE
 }
 
 /// Opens a connection and signs in, within the time for it.
-pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), Failure> {
-    let patience = config.connect_timeout;
+pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), ConnectFailure> {
+    let limit = config.connect_timeout;
     let mut refusal = None;
-    match timeout(patience, sign_in(config, resume, &mut refusal)).await {
+    match timeout(limit, sign_in(config, resume, &mut refusal)).await {
         Ok(Ok(opened)) => Ok(opened),
         // What the server has said counts for more than how the connection ended, but for a close by which one stays away.
         Ok(Err(failure)) => Err(match refusal {
-            Some(Failure { error, end }) => Failure {
+            Some(ConnectFailure { error, end }) => ConnectFailure {
                 error,
                 end: failure.end.or(end),
             },
             None => failure,
         }),
-        Err(_) => Err(refusal.unwrap_or_else(|| ClientError::TimedOut(patience).into())),
+        Err(_) => Err(refusal.unwrap_or_else(|| ClientError::TimedOut(limit).into())),
     }
 }
 
@@ -50,19 +50,19 @@ pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<
 async fn sign_in(
     config: Arc<Config>,
     resume: Option<String>,
-    refusal: &mut Option<Failure>,
-) -> Result<(Link, Welcome), Failure> {
+    refusal: &mut Option<ConnectFailure>,
+) -> Result<(Link, Welcome), ConnectFailure> {
     let auth = credentials_of(Arc::clone(&config)).await?;
     let mut link = Link::open(&config.target).await?;
     let greeting = Request {
         id: None,
-        command: Session::greeting(resume, auth),
+        command: ClientSession::greeting(resume, auth),
     };
     link.send(greeting.encode());
     loop {
         match link.next().await {
-            Received::Sign => {}
-            Received::Text(message) => match Incoming::parse(message.as_text().unwrap_or_default()) {
+            LinkEvent::Sign => {}
+            LinkEvent::Text(message) => match Incoming::parse(message.as_text().unwrap_or_default()) {
                 Ok(Incoming::Connected(welcome)) => return Ok((link, welcome)),
                 Ok(Incoming::Error(error)) => {
                     // No close comes behind this: the server goes on waiting, for a better `connect` than there is.
@@ -77,22 +77,22 @@ async fn sign_in(
                 Ok(_) => {}
                 Err(malformed) => return Err(ClientError::Protocol(malformed.to_string()).into()),
             },
-            Received::End(LinkEnd::Closed { code, reason }) => {
+            LinkEvent::End(LinkEnd::Closed { code, reason }) => {
                 tokio::spawn(link.close());
                 let reason = CloseReason::ByServer { code, reason };
-                return Err(Failure {
+                return Err(ConnectFailure {
                     error: ClientError::Closed(reason.clone()),
                     end: (!reconnects(code)).then_some(reason),
                 });
             }
-            Received::End(LinkEnd::Lost(reason)) => return Err(ClientError::connect(reason).into()),
-            Received::End(LinkEnd::Broken(reason)) => return Err(ClientError::Protocol(reason).into()),
+            LinkEvent::End(LinkEnd::Lost(reason)) => return Err(ClientError::connect(reason).into()),
+            LinkEvent::End(LinkEnd::Broken(reason)) => return Err(ClientError::Protocol(reason).into()),
         }
     }
 }
 
 /// A `connect` that the server does not carry out.
-fn refused(error: ErrorFrame) -> Failure {
+fn refused(error: ErrorFrame) -> ConnectFailure {
     let code = error.code;
     let message = error.message.clone();
     // The same `connect` would be refused again.
@@ -106,10 +106,10 @@ fn refused(error: ErrorFrame) -> Failure {
         ErrorCode::Unauthenticated => ClientError::Unauthenticated { message: error.message },
         _ => Refused::from(error).into(),
     };
-    Failure { error, end }
+    ConnectFailure { error, end }
 }
 
-impl From<ClientError> for Failure {
+impl From<ClientError> for ConnectFailure {
     fn from(error: ClientError) -> Self {
         Self { error, end: None }
     }

@@ -13,9 +13,9 @@ use tokio::sync::{OnceCell, oneshot};
 use super::client::DialogueClient;
 use crate::client::config::Config;
 use crate::client::error::ClientError;
+use crate::client::link::Destination;
 #[cfg(feature = "testing")]
 use crate::client::link::Pipe;
-use crate::client::link::Target;
 use crate::duration::LONGEST;
 
 /// Where the WebSocket is if the URL does not say.
@@ -45,7 +45,7 @@ impl ClientBuilder {
             url: url.to_owned(),
             headers: Vec::new(),
             config: Config {
-                target: Target {
+                target: Destination {
                     uri: Uri::default(),
                     headers: HeaderMap::new(),
                     roots: Vec::new(),

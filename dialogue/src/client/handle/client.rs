@@ -9,10 +9,10 @@ use super::asking::Asking;
 use super::create_room::RoomRequest;
 use super::join::Join;
 use super::joined::{AnyRoom, Joined};
-use super::shared::Shared;
+use super::shared::ClientShared;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::config::Config;
-use crate::client::engine::First;
+use crate::client::engine::FirstAttempt;
 use crate::client::error::ClientError;
 use crate::client::replies::{RoomInfo, RoomList};
 use crate::client::state::{CloseReason, ConnectionState, ConnectionStates};
@@ -30,13 +30,13 @@ const MAX_LISTED: usize = 10_000;
 /// handler that holds one keeps it too.
 #[derive(Clone)]
 pub struct DialogueClient {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<ClientShared>,
 }
 
 impl DialogueClient {
-    pub(super) fn start(config: Config, runtime: Handle, first: First) -> Self {
+    pub(super) fn start(config: Config, runtime: Handle, first: FirstAttempt) -> Self {
         Self {
-            shared: Shared::start(config, runtime, first),
+            shared: ClientShared::start(config, runtime, first),
         }
     }
 

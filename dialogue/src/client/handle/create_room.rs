@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 
 use super::asking::Asking;
-use super::shared::Shared;
+use super::shared::ClientShared;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::error::ClientError;
 use crate::client::replies::RoomInfo;
@@ -19,12 +19,12 @@ use crate::protocol::{Command, NewRoom};
 /// That of [`Asking`].
 #[must_use = "nothing is created until this is awaited"]
 pub struct RoomRequest {
-    client: Arc<Shared>,
+    client: Arc<ClientShared>,
     room: NewRoom,
 }
 
 impl RoomRequest {
-    pub(super) fn new(client: &Arc<Shared>, id: RoomId) -> Self {
+    pub(super) fn new(client: &Arc<ClientShared>, id: RoomId) -> Self {
         Self {
             client: Arc::clone(client),
             room: NewRoom {

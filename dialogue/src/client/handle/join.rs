@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::asking::Asking;
 use super::joined::Joined;
-use super::shared::Shared;
+use super::shared::ClientShared;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::error::ClientError;
 use crate::id::EventName;
@@ -21,13 +21,13 @@ use crate::room::RoomRef;
 /// [`DialogueClient::room`](crate::DialogueClient::room) finds it.
 #[must_use = "nothing is joined until this is awaited"]
 pub struct Join<R> {
-    client: Arc<Shared>,
+    client: Arc<ClientShared>,
     room: R,
     subscriptions: Option<SubscriptionList>,
 }
 
 impl<R: RoomRef> Join<R> {
-    pub(super) fn new(client: &Arc<Shared>, room: R) -> Self {
+    pub(super) fn new(client: &Arc<ClientShared>, room: R) -> Self {
         Self {
             client: Arc::clone(client),
             room,

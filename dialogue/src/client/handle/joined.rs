@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::asking::Asking;
-use super::shared::Shared;
+use super::shared::ClientShared;
 use super::stream::RoomStream;
 use super::triggering::Triggering;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::events::{Departure, Recovery, RoomItem, decode};
 use crate::client::handler::ClientSubscription;
-use crate::client::listeners::Since;
+use crate::client::listeners::StartAt;
 use crate::client::replies::{HistoryPage, Page};
 use crate::client::room_shared::RoomShared;
 use crate::containment::HookOutcome;
@@ -46,13 +46,13 @@ impl<E: DialogueEvent> ClientAllows<E> for AnyRoom {}
 /// 1 MiB; if there were more, it is told how many are lost. Further ones are given what nobody else has wanted, if they are there
 /// within 5 s of the first: handlers are set up one after another. Later ones begin with what comes then.
 pub struct Joined<R> {
-    client: Arc<Shared>,
+    client: Arc<ClientShared>,
     room: R,
     shared: Arc<RoomShared>,
 }
 
 impl<R> Joined<R> {
-    pub(super) fn new(client: Arc<Shared>, room: R, shared: Arc<RoomShared>) -> Self {
+    pub(super) fn new(client: Arc<ClientShared>, room: R, shared: Arc<RoomShared>) -> Self {
         Self { client, room, shared }
     }
 
@@ -113,7 +113,7 @@ impl<R> Joined<R> {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
-            Since::Before,
+            StartAt::Backlog,
             |item| item.is_event_of(M::names()),
             move |item| match item {
                 RoomItem::Event(message, _) => match decode(&message) {
@@ -135,7 +135,7 @@ impl<R> Joined<R> {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
-            Since::Before,
+            StartAt::Backlog,
             |item| item.is_event_of(None),
             move |item| match item {
                 RoomItem::Event(message, _) => Some(handler(EventMessage::clone(&message))),
@@ -153,7 +153,7 @@ impl<R> Joined<R> {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
-            Since::Now,
+            StartAt::Now,
             |item| matches!(item, RoomItem::Recovered(_)),
             move |item| match item {
                 RoomItem::Recovered(recovery) => Some(handler(recovery)),
@@ -170,7 +170,7 @@ impl<R> Joined<R> {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.handle(
-            Since::Now,
+            StartAt::Now,
             |item| matches!(item, RoomItem::Departed(_)),
             move |item| match item {
                 RoomItem::Departed(departure) => Some(handler(departure)),
@@ -179,12 +179,14 @@ impl<R> Joined<R> {
         )
     }
 
-    fn handle<F, Fut>(&self, since: Since, wants: fn(&RoomItem) -> bool, handler: F) -> ClientSubscription
+    fn handle<F, Fut>(&self, since: StartAt, wants: fn(&RoomItem) -> bool, handler: F) -> ClientSubscription
     where
         F: Fn(RoomItem) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.shared.hearing.handle(&self.client.runtime, since, wants, handler)
+        self.shared
+            .listeners
+            .handle(&self.client.runtime, since, wants, handler)
     }
 
     /// The events of a type, or of the room's enum, as a stream, with each gap in its place.

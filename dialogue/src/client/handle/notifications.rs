@@ -8,8 +8,8 @@ use super::client::DialogueClient;
 use crate::client::error::ClientError;
 use crate::client::events::RoomHistory;
 use crate::client::handler::ClientSubscription;
-use crate::client::listeners::Since;
-use crate::client::notice::{Disconnection, Notice};
+use crate::client::listeners::StartAt;
+use crate::client::notice::{ClientNotice, Disconnection};
 use crate::client::replies::RoomInfo;
 use crate::containment::HookOutcome;
 use crate::event::{DialogueEvent, Received};
@@ -24,7 +24,10 @@ impl DialogueClient {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.on(|notice| matches!(notice, Notice::Connected), move |_| Some(handler()))
+        self.on(
+            |notice| matches!(notice, ClientNotice::Connected),
+            move |_| Some(handler()),
+        )
     }
 
     /// Runs `handler` each time the connection is lost.
@@ -34,9 +37,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::Disconnected(_)),
+            |notice| matches!(notice, ClientNotice::Disconnected(_)),
             move |notice| match notice {
-                Notice::Disconnected(disconnection) => Some(handler(disconnection)),
+                ClientNotice::Disconnected(disconnection) => Some(handler(disconnection)),
                 _ => None,
             },
         )
@@ -50,9 +53,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::Error(_)),
+            |notice| matches!(notice, ClientNotice::Error(_)),
             move |notice| match notice {
-                Notice::Error(error) => Some(handler(error)),
+                ClientNotice::Error(error) => Some(handler(error)),
                 _ => None,
             },
         )
@@ -65,9 +68,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::RoomCreated(_)),
+            |notice| matches!(notice, ClientNotice::RoomCreated(_)),
             move |notice| match notice {
-                Notice::RoomCreated(room) => Some(handler(room)),
+                ClientNotice::RoomCreated(room) => Some(handler(room)),
                 _ => None,
             },
         )
@@ -80,9 +83,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::RoomDeleted(_)),
+            |notice| matches!(notice, ClientNotice::RoomDeleted(_)),
             move |notice| match notice {
-                Notice::RoomDeleted(room) => Some(handler(room)),
+                ClientNotice::RoomDeleted(room) => Some(handler(room)),
                 _ => None,
             },
         )
@@ -95,9 +98,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::Joined(_)),
+            |notice| matches!(notice, ClientNotice::Joined(_)),
             move |notice| match notice {
-                Notice::Joined(room) => Some(handler(room)),
+                ClientNotice::Joined(room) => Some(handler(room)),
                 _ => None,
             },
         )
@@ -111,9 +114,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::History(..)),
+            |notice| matches!(notice, ClientNotice::History(..)),
             move |notice| match notice {
-                Notice::History(history, _) => Some(handler(history)),
+                ClientNotice::History(history, _) => Some(handler(history)),
                 _ => None,
             },
         )
@@ -128,9 +131,9 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::Direct(event, ..) if event == E::NAME),
+            |notice| matches!(notice, ClientNotice::Direct(event, ..) if event == E::NAME),
             move |notice| match notice {
-                Notice::Direct(event, data, _) => match <E as Received>::decode(&event, &data) {
+                ClientNotice::Direct(event, data, _) => match <E as Received>::decode(&event, &data) {
                     Ok(event) => Some(handler(event)),
                     Err(error) => {
                         tracing::warn!(%error, "a direct event was dropped");
@@ -149,21 +152,21 @@ impl DialogueClient {
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.on(
-            |notice| matches!(notice, Notice::Direct(..)),
+            |notice| matches!(notice, ClientNotice::Direct(..)),
             move |notice| match notice {
-                Notice::Direct(event, data, _) => Some(handler(event, data)),
+                ClientNotice::Direct(event, data, _) => Some(handler(event, data)),
                 _ => None,
             },
         )
     }
 
-    fn on<F, Fut>(&self, wants: fn(&Notice) -> bool, handler: F) -> ClientSubscription
+    fn on<F, Fut>(&self, wants: fn(&ClientNotice) -> bool, handler: F) -> ClientSubscription
     where
-        F: Fn(Notice) -> Option<Fut> + Send + Sync + 'static,
+        F: Fn(ClientNotice) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.shared
             .notices
-            .handle(&self.shared.runtime, Since::Now, wants, handler)
+            .handle(&self.shared.runtime, StartAt::Now, wants, handler)
     }
 }

@@ -10,26 +10,26 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::answer::Answer;
-use crate::client::buffer::Bounds;
+use crate::client::buffer::BufferLimits;
 use crate::client::config::Config;
-use crate::client::engine::{Engine, First};
+use crate::client::engine::{Engine, FirstAttempt};
 use crate::client::error::ClientError;
-use crate::client::listeners::Hearing;
-use crate::client::notice::Notice;
+use crate::client::listeners::ListenerSet;
+use crate::client::notice::ClientNotice;
 use crate::client::pending::Pending;
 use crate::client::room_shared::RoomIndex;
-use crate::client::rooms::Rooms;
-use crate::client::session::{Identified, Op, Session};
+use crate::client::rooms::JoinedRooms;
+use crate::client::session::{ClientSession, Identified, Op};
 use crate::client::state::{CloseReason, ConnectionState};
 use crate::protocol::Command;
 use crate::random::random_name;
 
 /// What all handles of a client share. The engine holds none of it.
-pub(super) struct Shared {
+pub(super) struct ClientShared {
     ops: mpsc::Sender<Op>,
     pub(super) states: watch::Receiver<ConnectionState>,
     pub(super) closing: CancellationToken,
-    pub(super) notices: Arc<Hearing<Notice>>,
+    pub(super) notices: Arc<ListenerSet<ClientNotice>>,
     pub(super) identified: Arc<Mutex<Option<Identified>>>,
     pub(super) rooms: RoomIndex,
     pub(super) runtime: Handle,
@@ -37,28 +37,28 @@ pub(super) struct Shared {
     next_key: AtomicU64,
 }
 
-impl Drop for Shared {
+impl Drop for ClientShared {
     fn drop(&mut self) {
         self.closing.cancel();
     }
 }
 
-impl Shared {
+impl ClientShared {
     /// Starts the task behind a client.
-    pub(super) fn start(config: Config, runtime: Handle, first: First) -> Arc<Self> {
-        let bounds = Bounds {
+    pub(super) fn start(config: Config, runtime: Handle, first: FirstAttempt) -> Arc<Self> {
+        let bounds = BufferLimits {
             items: config.buffer_events,
             bytes: config.buffer_bytes,
         };
         let (ops, op_receiver) = mpsc::channel(1);
         let (state_sender, states) = watch::channel(ConnectionState::Connecting);
         let closing = CancellationToken::new();
-        let notices = Arc::new(Hearing::new(bounds, None));
+        let notices = Arc::new(ListenerSet::new(bounds, None));
         let identified = Arc::new(Mutex::new(None));
         let rooms: RoomIndex = Arc::new(Mutex::new(HashMap::new()));
         let engine = Engine {
-            session: Session::new(
-                Rooms::new(Arc::clone(&rooms), bounds),
+            session: ClientSession::new(
+                JoinedRooms::new(Arc::clone(&rooms), bounds),
                 Pending::new(config.max_requests, config.request_timeout),
                 Arc::clone(&notices),
                 Arc::clone(&identified),

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use futures_util::Stream;
 
-use super::shared::Shared;
-use crate::client::barrier::Placed;
-use crate::client::buffer::{Buffer, Next};
+use super::shared::ClientShared;
+use crate::client::barrier::Queued;
+use crate::client::buffer::{ItemBuffer, NextItem};
 use crate::client::events::{Recovery, RoomItem, RoomStreamError, decode};
-use crate::client::listeners::{ListenerKey, Since};
+use crate::client::listeners::{ListenerId, StartAt};
 use crate::client::room_shared::RoomShared;
 use crate::event::{EventMessage, Received};
 
@@ -21,18 +21,18 @@ use crate::event::{EventMessage, Received};
 /// is told how many. The stream ends when the client has left the room, or the connection has ended for good.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct RoomStream<M> {
-    buffer: Arc<Buffer<Placed<RoomItem>>>,
-    key: ListenerKey,
+    buffer: Arc<ItemBuffer<Queued<RoomItem>>>,
+    key: ListenerId,
     shared: Arc<RoomShared>,
-    _client: Arc<Shared>,
+    _client: Arc<ClientShared>,
     kind: std::marker::PhantomData<fn() -> M>,
 }
 
 impl<M: Received> RoomStream<M> {
-    pub(super) fn new(client: Arc<Shared>, shared: Arc<RoomShared>) -> Self {
+    pub(super) fn new(client: Arc<ClientShared>, shared: Arc<RoomShared>) -> Self {
         let wants =
             |item: &RoomItem| item.is_event_of(M::names()) || matches!(item, RoomItem::Recovered(Recovery::Gap(_)));
-        let (key, buffer) = shared.hearing.listen(Since::Before, wants);
+        let (key, buffer) = shared.listeners.listen(StartAt::Backlog, wants);
         Self {
             buffer,
             key,
@@ -58,9 +58,9 @@ impl<M: Received> RoomStream<M> {
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<EventMessage<M>, RoomStreamError>>> {
         loop {
             let item = match std::task::ready!(self.buffer.poll_next(context)) {
-                Next::Item(placed) => placed.item,
-                Next::Dropped(number) => return Poll::Ready(Some(Err(RoomStreamError::Lagged(number)))),
-                Next::End => return Poll::Ready(None),
+                NextItem::Item(placed) => placed.item,
+                NextItem::Dropped(number) => return Poll::Ready(Some(Err(RoomStreamError::Lagged(number)))),
+                NextItem::End => return Poll::Ready(None),
             };
             match item {
                 RoomItem::Event(message, _) => {
@@ -83,7 +83,7 @@ impl<M: Received> Stream for RoomStream<M> {
 
 impl<M> Drop for RoomStream<M> {
     fn drop(&mut self) {
-        self.shared.hearing.remove(self.key);
+        self.shared.listeners.remove(self.key);
     }
 }
 

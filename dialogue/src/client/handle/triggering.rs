@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::asking::Asking;
-use super::shared::Shared;
+use super::shared::ClientShared;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::error::ClientError;
 use crate::client::replies::Ack;
@@ -27,13 +27,13 @@ use crate::schema::Violation;
 /// That of [`Asking`]: dropped before it is sent, it is not sent; dropped later, only its answer is lost.
 #[must_use = "nothing is triggered until this is awaited"]
 pub struct Triggering {
-    client: Arc<Shared>,
+    client: Arc<ClientShared>,
     draft: Result<TriggerCommand, ClientError>,
 }
 
 impl Triggering {
     pub(super) fn new(
-        client: &Arc<Shared>,
+        client: &Arc<ClientShared>,
         room_id: &RoomId,
         event: EventName,
         data: Result<Value, Violation>,

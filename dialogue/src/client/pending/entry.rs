@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::client::answer::Reply;
+use crate::client::answer::ReplySender;
 use crate::client::error::ClientError;
-use crate::client::request_kind::Purpose;
+use crate::client::request_kind::RequestKind;
 use crate::id::UserId;
 
 /// How long after a trigger was first sent it may be sent again: within the two minutes for which a server remembers a
@@ -23,10 +23,10 @@ pub(super) struct FirstSent {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct PendingRequest {
     pub(super) text: String,
-    pub(super) purpose: Purpose,
-    pub(super) reply: Option<Reply>,
+    pub(super) kind: RequestKind,
+    pub(super) reply: Option<ReplySender>,
     pub(super) deadline: Instant,
     /// On this connection.
     pub(super) sent: bool,
@@ -34,7 +34,7 @@ pub(super) struct Entry {
     pub(super) first: Option<FirstSent>,
 }
 
-impl Entry {
+impl PendingRequest {
     /// Whether whoever asked has gone.
     pub(super) fn is_abandoned(&self) -> bool {
         self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)

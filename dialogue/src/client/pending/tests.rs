@@ -28,8 +28,8 @@ impl Client {
 
     fn ask(&mut self, command: Command) -> Outcome {
         let (reply, outcome) = oneshot::channel();
-        let purpose = Purpose::of(&command);
-        self.pending.add(command, purpose, Some(reply), self.now);
+        let kind = RequestKind::of(&command);
+        self.pending.add(command, kind, Some(reply), self.now);
         outcome
     }
 
@@ -169,12 +169,12 @@ async fn what_nobody_waits_for_any_more_takes_no_place_from_others() {
     for _ in 0..3 {
         drop(client.trigger(Some("l")));
     }
-    assert!(client.pending.has_room());
+    assert!(client.pending.has_capacity());
     assert_eq!((client.send(), failed(&mut kept)), (1, None));
     let mut waiting: Vec<_> = (0..3).map(|_| client.trigger(Some("m"))).collect();
-    assert!(!client.pending.has_room());
+    assert!(!client.pending.has_capacity());
     drop((kept, waiting.pop()));
-    assert!(client.pending.has_room());
+    assert!(client.pending.has_capacity());
     assert!(client.pending.answered(1).is_some(), "it was sent");
 }
 
@@ -193,7 +193,7 @@ async fn a_request_waits_for_so_long_and_no_longer() {
 async fn there_is_a_bound_in_number_and_one_of_what_is_on_its_way_in_bytes() {
     let mut client = Client::new();
     let mut outcomes = Vec::new();
-    while client.pending.has_room() {
+    while client.pending.has_capacity() {
         let data = Value::from("x".repeat(WINDOW / 2));
         outcomes.push(client.ask(Command::Trigger(TriggerCommand {
             room_id: "chat".into(),
@@ -224,11 +224,11 @@ async fn what_is_too_long_for_the_server_is_not_sent() {
         subscriptions: None,
         since: None,
     };
-    let purpose = Purpose::Rejoin("chat".into());
-    client.pending.add(Command::Join(join), purpose, None, client.now);
-    let Sendable { texts, barred } = client.pending.take_sendable(client.now, None, 10, |_| here("e"));
+    let kind = RequestKind::Rejoin("chat".into());
+    client.pending.add(Command::Join(join), kind, None, client.now);
+    let Sendable { texts, failed_rejoins } = client.pending.take_sendable(client.now, None, 10, |_| here("e"));
     assert!(texts.is_empty());
-    assert!(matches!(&barred[..], [(room, ClientError::TooLarge { .. })] if room == "chat"));
+    assert!(matches!(&failed_rejoins[..], [(room, ClientError::TooLarge { .. })] if room == "chat"));
     assert!(matches!(
         failed(&mut outcome),
         Some(ClientError::TooLarge { limit: 10, .. })

@@ -1,11 +1,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::client::barrier::Placed;
-use crate::client::buffer::{Buffer, Next};
-use crate::client::listeners::Since;
+use crate::client::barrier::Queued;
+use crate::client::buffer::{ItemBuffer, NextItem};
+use crate::client::listeners::StartAt;
 
-const BOUNDS: Bounds = Bounds { items: 16, bytes: 1024 };
+const BOUNDS: BufferLimits = BufferLimits { items: 16, bytes: 1024 };
 
 fn joined(room: &str, names: &[&str], recovered: Option<bool>) -> JoinedRoom {
     let frame = json!({
@@ -15,13 +15,13 @@ fn joined(room: &str, names: &[&str], recovered: Option<bool>) -> JoinedRoom {
     serde_json::from_value(frame).unwrap()
 }
 
-fn rooms() -> Rooms {
-    Rooms::new(RoomIndex::default(), BOUNDS)
+fn rooms() -> JoinedRooms {
+    JoinedRooms::new(RoomIndex::default(), BOUNDS)
 }
 
-async fn next(heard: &Buffer<Placed<RoomItem>>) -> Option<RoomItem> {
+async fn next(heard: &ItemBuffer<Queued<RoomItem>>) -> Option<RoomItem> {
     match heard.next().await {
-        Next::Item(placed) => Some(placed.item),
+        NextItem::Item(placed) => Some(placed.item),
         _ => None,
     }
 }
@@ -50,11 +50,14 @@ async fn the_way_back_has_the_subscriptions_of_before() {
 #[tokio::test(start_paused = true)]
 async fn who_heard_less_where_the_server_took_it_in_may_have_missed_something() {
     let (mut rooms, now) = (rooms(), Instant::now());
-    for (taken_in, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
+    for (server_subscriptions, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
         rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
         rooms.link_lost();
         rooms.rejoins(now);
-        rooms.joined(joined("chat", &taken_in, None), 0, false).ok().unwrap();
+        rooms
+            .joined(joined("chat", &server_subscriptions, None), 0, false)
+            .ok()
+            .unwrap();
         rooms.link_lost();
         let rejoins = rooms.rejoins(now);
         let since = rejoins[0].since.as_ref().unwrap();
@@ -70,7 +73,7 @@ async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between()
         .ok()
         .unwrap()
         .shared;
-    let (_, heard) = shared.hearing.listen(Since::Before, |item| item.is_event_of(None));
+    let (_, heard) = shared.listeners.listen(StartAt::Backlog, |item| item.is_event_of(None));
     rooms.unsubscribed(&"chat".into(), &"a".into());
     assert_eq!(shared.view().subscriptions, ["*", "b"]);
     rooms.link_lost();
@@ -86,11 +89,11 @@ async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between()
         .joined(joined("chat", &["*", "a", "b"], Some(true)), 0, true)
         .ok()
         .unwrap();
-    let narrow = Command::Unsubscribe {
+    let unsubscribe = Command::Unsubscribe {
         room_id: "chat".into(),
         event: "a".into(),
     };
-    assert_eq!(entered.narrow, [narrow]);
+    assert_eq!(entered.unsubscribes, [unsubscribe]);
     rooms.event(event("a"), 1);
     rooms.event(event("b"), 1);
     assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "b"));
@@ -105,7 +108,7 @@ async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between()
 async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
     let mut rooms = rooms();
     let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
-    let (_, told) = shared.hearing.listen(Since::Before, |_| true);
+    let (_, told) = shared.listeners.listen(StartAt::Backlog, |_| true);
     rooms.link_lost();
     rooms.joined(joined("chat", &[], Some(false)), 0, true).ok().unwrap();
     assert!(matches!(next(&told).await, Some(RoomItem::Recovered(Recovery::Gap(_)))));

@@ -2,21 +2,21 @@
 
 use tokio::time::Instant;
 
-use super::Session;
-use crate::client::answer::{Answer, Reply};
+use super::ClientSession;
+use crate::client::answer::{Answer, ReplySender};
 use crate::client::error::{ClientError, Refused};
 use crate::client::events::Departure;
-use crate::client::notice::Notice;
-use crate::client::request_kind::Purpose;
+use crate::client::notice::ClientNotice;
+use crate::client::request_kind::RequestKind;
 use crate::client::rooms::retry_rejoin;
 use crate::id::RoomId;
 use crate::protocol::{ErrorCode, Incoming};
 
-impl Session {
+impl ClientSession {
     pub(super) fn answer(
         &mut self,
-        purpose: Purpose,
-        reply: Option<Reply>,
+        kind: RequestKind,
+        reply: Option<ReplySender>,
         frame: Incoming,
         bytes: usize,
         now: Instant,
@@ -24,7 +24,7 @@ impl Session {
         if let Incoming::Error(error) = frame {
             // Said before the key is looked up: of what was sent first, it says nothing.
             let is_unknown = matches!(error.code, ErrorCode::RateLimited | ErrorCode::RoomNotFound)
-                && matches!(purpose, Purpose::Trigger { repeats: true, .. });
+                && matches!(kind, RequestKind::Trigger { repeats: true, .. });
             let error = if is_unknown {
                 ClientError::Disconnected
             } else {
@@ -32,11 +32,11 @@ impl Session {
             };
             match reply {
                 Some(reply) => drop(reply.send(Err(error))),
-                None => self.refused(purpose, error, now),
+                None => self.refused(kind, error, now),
             }
             return Ok(());
         }
-        let answer = self.carried_out(purpose, frame, bytes, now);
+        let answer = self.carried_out(kind, frame, bytes, now);
         // A server that answers what it was not asked is told to whoever waits, and is not listened to any further.
         let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
         if let Some(reply) = reply {
@@ -48,54 +48,54 @@ impl Session {
     /// What a request that was carried out comes to.
     fn carried_out(
         &mut self,
-        purpose: Purpose,
+        kind: RequestKind,
         frame: Incoming,
         bytes: usize,
         now: Instant,
     ) -> Result<Answer, ClientError> {
-        let seq = match (purpose, frame) {
-            (Purpose::Join { subscribes, .. }, Incoming::Joined(joined)) => {
+        let seq = match (kind, frame) {
+            (RequestKind::Join { subscribes, .. }, Incoming::Joined(joined)) => {
                 if subscribes {
-                    self.rooms.subscribed_anew(&joined.room_id);
+                    self.rooms.resubscribed(&joined.room_id);
                 }
                 return self.entered(joined, bytes, true, now).map(Answer::Joined);
             }
-            (Purpose::Rejoin(_), Incoming::Joined(joined)) => {
+            (RequestKind::Rejoin(_), Incoming::Joined(joined)) => {
                 return self.entered(joined, bytes, true, now).map(Answer::Joined);
             }
-            (Purpose::History(_), Incoming::History { events, more, .. }) => {
+            (RequestKind::History(_), Incoming::History { events, more, .. }) => {
                 return Ok(Answer::History { events, more });
             }
-            (Purpose::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
-            (Purpose::CreateRoom, Incoming::RoomCreated { room, .. }) => return Ok(Answer::Room(room)),
-            (Purpose::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
+            (RequestKind::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
+            (RequestKind::CreateRoom, Incoming::RoomCreated { room, .. }) => return Ok(Answer::Room(room)),
+            (RequestKind::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed(&room, event);
-                self.seen(&room, seq)
+                self.acknowledged(&room, seq)
             }
-            (Purpose::SubscribeAll(room), Incoming::Ok { seq, .. }) => {
+            (RequestKind::SubscribeAll(room), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed_to_all(&room);
-                self.seen(&room, seq)
+                self.acknowledged(&room, seq)
             }
-            (Purpose::Unsubscribe(room, event), Incoming::Ok { seq, .. }) => {
+            (RequestKind::Unsubscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.unsubscribed(&room, &event);
-                self.seen(&room, seq)
+                self.acknowledged(&room, seq)
             }
-            (Purpose::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.seen(&room, seq),
-            (Purpose::Leave(room), Incoming::Left { .. }) => {
+            (RequestKind::Trigger { room, .. }, Incoming::Ok { seq, .. }) => self.acknowledged(&room, seq),
+            (RequestKind::Leave(room), Incoming::Left { .. }) => {
                 self.rooms.left(&room, Departure::Left);
                 None
             }
-            (Purpose::DeleteRoom, Incoming::RoomDeleted { room_id, .. }) => {
+            (RequestKind::DeleteRoom, Incoming::RoomDeleted { room_id, .. }) => {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
                 None
             }
-            (Purpose::Renewal, Incoming::Connected(welcome)) => {
+            (RequestKind::Renewal, Incoming::Connected(welcome)) => {
                 self.welcomed(welcome, now);
                 None
             }
-            (Purpose::Ping, Incoming::Pong { .. }) => None,
-            (purpose, _) => {
-                let error = format!("the server answered another request than {purpose:?}");
+            (RequestKind::Ping, Incoming::Pong { .. }) => None,
+            (kind, _) => {
+                let error = format!("the server answered another request than {kind:?}");
                 return Err(ClientError::Protocol(error));
             }
         };
@@ -103,20 +103,20 @@ impl Session {
     }
 
     /// A request of the client's own was refused.
-    fn refused(&mut self, purpose: Purpose, error: ClientError, now: Instant) {
-        match purpose {
-            Purpose::Rejoin(room) => match retry_rejoin(&error, now) {
+    fn refused(&mut self, kind: RequestKind, error: ClientError, now: Instant) {
+        match kind {
+            RequestKind::Rejoin(room) => match retry_rejoin(&error, now) {
                 Some(at) => self.rooms.rejoin_at(&room, at),
-                None => self.barred(&room, error),
+                None => self.rejoin_failed(&room, error),
             },
-            Purpose::Renewal => self.renewal_failed(error, now),
+            RequestKind::Renewal => self.renewal_failed(error, now),
             _ => {}
         }
     }
 
     /// There is no way back into a room.
-    pub(super) fn barred(&mut self, room: &RoomId, error: ClientError) {
-        self.rooms.barred(room, error.clone());
-        self.tell(Notice::Error(error));
+    pub(super) fn rejoin_failed(&mut self, room: &RoomId, error: ClientError) {
+        self.rooms.rejoin_failed(room, error.clone());
+        self.notify(ClientNotice::Error(error));
     }
 }

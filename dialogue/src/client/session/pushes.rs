@@ -2,36 +2,39 @@
 
 use tokio::time::Instant;
 
-use super::Session;
+use super::ClientSession;
 use crate::client::error::{ClientError, Refused};
 use crate::client::events::Departure;
-use crate::client::notice::Notice;
+use crate::client::notice::ClientNotice;
 use crate::protocol::Incoming;
 
-impl Session {
+impl ClientSession {
     /// Takes in what answers nothing that is waited for.
     pub(super) fn push(&mut self, frame: Incoming, bytes: usize, now: Instant) -> Result<(), ClientError> {
         match frame {
             Incoming::Event(message) => self.rooms.event(message, bytes),
             Incoming::Joined(joined) => {
                 // With an id, it answers a join for which nobody waits any more.
-                let notice = joined.id.is_none().then(|| Notice::Joined(joined.room_id.clone()));
+                let notice = joined
+                    .id
+                    .is_none()
+                    .then(|| ClientNotice::Joined(joined.room_id.clone()));
                 self.entered(joined, bytes, false, now)?;
                 if let Some(notice) = notice {
-                    self.tell(notice);
+                    self.notify(notice);
                 }
             }
             Incoming::Left { room_id, reason, .. } => self.rooms.left(&room_id, Departure::of(reason)),
-            Incoming::RoomCreated { id: None, room } => self.tell(Notice::RoomCreated(room.into())),
+            Incoming::RoomCreated { id: None, room } => self.notify(ClientNotice::RoomCreated(room.into())),
             Incoming::RoomDeleted { id: None, room_id } => {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
-                self.tell(Notice::RoomDeleted(room_id));
+                self.notify(ClientNotice::RoomDeleted(room_id));
             }
             // The session is renewed, also if that has taken longer than a request may.
             Incoming::Connected(welcome) => self.welcomed(welcome, now),
-            Incoming::Direct { event, data } => self.tell(Notice::Direct(event, data, bytes)),
+            Incoming::Direct { event, data } => self.notify(ClientNotice::Direct(event, data, bytes)),
             Incoming::Error(error) if error.id.is_none() => {
-                self.tell(Notice::Error(Refused::from(error).into()));
+                self.notify(ClientNotice::Error(Refused::from(error).into()));
             }
             _ => {}
         }

@@ -2,28 +2,28 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::client::barrier::Placed;
-use crate::client::buffer::{Bounds, Buffer, Next};
-use crate::client::listeners::Since;
+use crate::client::barrier::Queued;
+use crate::client::buffer::{BufferLimits, ItemBuffer, NextItem};
+use crate::client::listeners::StartAt;
 use crate::client::room_shared::RoomIndex;
 use crate::protocol::{JoinCommand, TriggerCommand};
 
-const BOUNDS: Bounds = Bounds { items: 16, bytes: 4096 };
+const BOUNDS: BufferLimits = BufferLimits { items: 16, bytes: 4096 };
 
 /// A connected session, and what it tells.
 struct Connected {
-    session: Session,
-    told: Arc<Buffer<Placed<Notice>>>,
+    session: ClientSession,
+    told: Arc<ItemBuffer<Queued<ClientNotice>>>,
     rooms: RoomIndex,
     now: Instant,
 }
 
 impl Connected {
     fn new(expires_in: Option<u64>) -> Self {
-        let (rooms, notices) = (RoomIndex::default(), Arc::new(Hearing::new(BOUNDS, None)));
-        let (_, told) = notices.listen(Since::Now, |notice| !matches!(notice, Notice::Connected));
-        let mut session = Session::new(
-            Rooms::new(Arc::clone(&rooms), BOUNDS),
+        let (rooms, notices) = (RoomIndex::default(), Arc::new(ListenerSet::new(BOUNDS, None)));
+        let (_, told) = notices.listen(StartAt::Now, |notice| !matches!(notice, ClientNotice::Connected));
+        let mut session = ClientSession::new(
+            JoinedRooms::new(Arc::clone(&rooms), BOUNDS),
             Pending::new(8, Duration::from_secs(30)),
             notices,
             Arc::default(),
@@ -44,9 +44,9 @@ impl Connected {
         answer
     }
 
-    async fn told(&self) -> Option<Notice> {
+    async fn told(&self) -> Option<ClientNotice> {
         match self.told.next().await {
-            Next::Item(placed) => Some(placed.item),
+            NextItem::Item(placed) => Some(placed.item),
             _ => None,
         }
     }
@@ -123,7 +123,7 @@ async fn a_session_is_renewed_when_nine_tenths_are_over_and_again_at_half_of_the
     connected.session.outgoing(connected.now);
     connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
     assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
-    assert!(matches!(connected.told().await, Some(Notice::Error(_))));
+    assert!(matches!(connected.told().await, Some(ClientNotice::Error(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +137,7 @@ async fn a_renewal_that_takes_too_long_is_told_and_repeated_later_and_counts_whe
     connected.session.tick(connected.now);
     assert!(matches!(
         connected.told().await,
-        Some(Notice::Error(ClientError::TimedOut(_)))
+        Some(ClientNotice::Error(ClientError::TimedOut(_)))
     ));
     assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(965)));
     connected.hear(json!({
@@ -216,5 +216,5 @@ async fn a_room_that_is_deleted_is_forgotten_and_told_of() {
     connected.join(1);
     connected.hear(json!({ "type": "roomDeleted", "roomId": "chat" }));
     assert!(connected.rooms.lock().is_empty());
-    assert!(matches!(connected.told().await, Some(Notice::RoomDeleted(room)) if room == "chat"));
+    assert!(matches!(connected.told().await, Some(ClientNotice::RoomDeleted(room)) if room == "chat"));
 }
