@@ -1,4 +1,4 @@
-//! Runs code of the application so that its panic or hang harms only what it was about.
+//! Runs the application's code so that a panic or a hang affects only the work at hand.
 
 use std::any::Any;
 use std::future::Future;
@@ -25,37 +25,37 @@ impl<T: Send + 'static, E: std::fmt::Display + Send + 'static> HookOutcome for R
     }
 }
 
-/// Why a hook or handler, or other code of the application's, gave no answer.
+/// Why a hook, a handler or other application code did not return.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HookFailure {
-    #[error("it panicked: {0}")]
+    #[error("panicked: {0}")]
     Panicked(String),
-    #[error("it took longer than {0:?}")]
+    #[error("took longer than {0:?}")]
     TimedOut(Duration),
 }
 
-/// Runs a hook or handler so that its panic or hang harms only what it was about. The closure runs inside too. At the
-/// deadline the future is dropped, inside as well: what it holds may panic in its drop.
+/// Runs a hook or handler so that a panic or a hang affects only the work at hand. The closure is contained too. At the
+/// deadline the future is dropped, and its drop is contained as well, because it may panic.
 pub(crate) fn contain<F: Future>(
     deadline: Duration,
     run: impl FnOnce() -> F,
 ) -> impl Future<Output = Result<F::Output, HookFailure>> {
     let timed = tokio::time::timeout(deadline, lazy(|_| run()).flatten());
-    // `map_err` drops it as soon as the deadline has passed, and so where panics are caught.
+    // `map_err` drops the future as soon as the deadline has passed, which is where panics are caught.
     contain_panic(timed.map_err(move |_| HookFailure::TimedOut(deadline))).map(Result::flatten)
 }
 
-/// Runs what has its own bounds in time so that its panic harms only what it was about.
+/// Runs code that limits its own time, so that a panic affects only the work at hand.
 ///
-/// Combined, as [`contain`] is, and not `async`: an `async` function has a place for its argument beside the one in which it
-/// awaits it, and futures here are large, and made for every command.
+/// Built from combinators, like [`contain`], and not `async`: an `async` function stores its argument twice, once as
+/// argument and once while it awaits it. Futures here are large, and one is made for every command.
 pub(crate) fn contain_panic<F: Future>(future: F) -> impl Future<Output = Result<F::Output, HookFailure>> {
     AssertUnwindSafe(future)
         .catch_unwind()
         .map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
 }
 
-/// The same for what runs on the spot.
+/// The same for synchronous code.
 #[cfg(feature = "runtime")]
 pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn catches_a_panic_on_the_spot() {
+    fn catches_a_panic_in_synchronous_code() {
         assert_eq!(
             contain_sync(|| panic!("now")),
             Err::<(), _>(HookFailure::Panicked("now".to_owned()))

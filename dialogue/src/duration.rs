@@ -1,4 +1,4 @@
-//! The longest duration that Dialogue reckons with.
+//! The longest duration that Dialogue uses.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Authentication by JSON Web Tokens, on the `jsonwebtoken` crate. Feature `jwt`.
+//! Authentication by JSON Web Tokens, with the `jsonwebtoken` crate. Feature `jwt`.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use crate::connection::{Handshake, Identity, Refusal};
 use crate::runtime::Builder;
 
-/// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and all claims are kept for hooks to read
-/// with `client.claims()`.
+/// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and hooks can read all claims with
+/// `client.claims()`.
 ///
-/// The token is taken from `auth.token` of the `connect` frame, which is where browsers can put it and a session that is
-/// renewed brings the next one, or else from `Authorization: Bearer …`. `sub` and `exp` must be there. For the algorithms, see
-/// [`jsonwebtoken`](https://docs.rs/jsonwebtoken).
+/// The token comes from `auth.token` of the `connect` frame, or else from `Authorization: Bearer …`. Browsers can only
+/// set `auth.token`, and a renewed session brings its next token there. `sub` and `exp` are required. For the
+/// algorithms, see [`jsonwebtoken`](https://docs.rs/jsonwebtoken).
 ///
 /// ```
 /// use dialogue::{Dialogue, Jwt};
@@ -32,7 +32,7 @@ pub struct Jwt {
 }
 
 impl Jwt {
-    /// Tokens signed with HMAC-SHA256 and a shared secret. The clock's leeway is 0 s.
+    /// Tokens signed with HMAC-SHA256 and a shared secret. The clock leeway is 0 s.
     pub fn hs256(secret: &[u8]) -> Self {
         let validation = Validation {
             leeway: 0,
@@ -42,8 +42,8 @@ impl Jwt {
         Self::new(DecodingKey::from_secret(secret), validation)
     }
 
-    /// Tokens of any algorithm that `jsonwebtoken` knows, validated as it is told. `sub` and `exp` are required besides,
-    /// and `exp` is always checked.
+    /// Tokens of any algorithm that `jsonwebtoken` supports, validated by these rules. In addition, `sub` and `exp` are
+    /// required, and `exp` is always checked.
     pub fn new(key: DecodingKey, mut validation: Validation) -> Self {
         for claim in ["sub", "exp"] {
             validation.required_spec_claims.insert(claim.to_owned());
@@ -55,25 +55,25 @@ impl Jwt {
         }
     }
 
-    /// Takes only tokens for this audience (`aud`). A token that names any audience is refused without it.
+    /// Accepts only tokens for this audience (`aud`). Without this setting, a token that names an audience is refused.
     pub fn audience(mut self, audience: &str) -> Self {
         self.validation.set_audience(&[audience]);
         self.validation.required_spec_claims.insert("aud".to_owned());
         self
     }
 
-    /// Takes only tokens from this issuer (`iss`).
+    /// Accepts only tokens from this issuer (`iss`).
     pub fn issuer(mut self, issuer: &str) -> Self {
         self.validation.set_issuer(&[issuer]);
         self.validation.required_spec_claims.insert("iss".to_owned());
         self
     }
 
-    /// Who the bearer of the token is.
+    /// The identity of the token's bearer.
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] if there is no token, or it does not hold. What exactly is wrong with it is logged, not told.
+    /// A [`Refusal`] if there is no token, or if it is not valid. The exact fault is logged but not sent to the client.
     pub fn identify(&self, handshake: &Handshake) -> Result<Identity, Refusal> {
         let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
         let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
@@ -91,7 +91,7 @@ impl Jwt {
     }
 }
 
-/// Leaves out the key.
+/// Omits the key.
 impl std::fmt::Debug for Jwt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Jwt").finish_non_exhaustive()
@@ -99,7 +99,7 @@ impl std::fmt::Debug for Jwt {
 }
 
 impl Builder {
-    /// Decides who a client is by its JSON Web Token; [`authenticate`](Self::authenticate) for the common case.
+    /// Identifies clients by their JSON Web Tokens: [`authenticate`](Self::authenticate) for the common case.
     pub fn authenticate_jwt(self, jwt: Jwt) -> Self {
         self.authenticate(move |handshake| std::future::ready(jwt.identify(&handshake)))
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_hold() {
+    fn refuses_invalid_tokens() {
         let exp = get_current_timestamp() + 60;
         let good = json!({ "sub": "ada", "exp": exp, "aud": "chat", "iss": "us" });
         let jwt = Jwt::hs256(SECRET).audience("chat").issuer("us");

@@ -1,14 +1,14 @@
 //! Names that nobody can guess.
 
-/// A random name that cannot be guessed: `bytes` bytes of the operating system's randomness, in hexadecimal.
+/// A random name that nobody can guess: `bytes` bytes of the operating system's randomness, in hexadecimal.
 ///
 /// # Panics
 ///
-/// When the operating system has no randomness to give. Nothing safe can be done then.
+/// Panics if the operating system has no randomness. Nothing safe can be done then.
 pub(crate) fn random_name(bytes: usize) -> String {
     let mut random = vec![0; bytes];
     if let Err(error) = getrandom::fill(&mut random) {
-        panic!("the operating system gives no random numbers: {error}");
+        panic!("the operating system has no random numbers: {error}");
     }
     let mut name = String::with_capacity(2 * bytes);
     for nibble in random.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]) {
@@ -17,7 +17,7 @@ pub(crate) fn random_name(bytes: usize) -> String {
     name
 }
 
-/// A new room's epoch: 64 random bits, so that no position of an earlier room of the same id fits.
+/// A new room's epoch: 64 random bits, so that no position in an earlier room with the same id is valid.
 #[cfg(feature = "runtime")]
 pub(crate) fn random_epoch() -> std::sync::Arc<str> {
     random_name(8).into()
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_as_many_bytes_in_hexadecimal_and_each_another() {
+    fn names_are_hexadecimal_of_the_given_length_and_differ() {
         let (one, other) = (random_name(16), random_name(16));
         assert_eq!(one.len(), 32);
         assert!(

@@ -1,6 +1,6 @@
 //! A queue of asynchronous jobs that run one after another, on a task that exists only while there is work.
 //!
-//! Keeps the hooks of one client, and the events of one handler, in order and off the path of whoever queues them.
+//! Keeps the hooks of one client, or the events of one handler, in order, without delaying the code that queues them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-/// Jobs in order. A job is trusted to end: whoever queues it gives it a deadline and contains its panics.
+/// Jobs in order. Every job must end: whoever queues it gives it a deadline and contains its panics.
 #[derive(Clone, Default)]
 pub(crate) struct SerialQueue {
     shared: Arc<SharedJobs>,
@@ -29,8 +29,8 @@ struct Jobs {
 }
 
 impl SerialQueue {
-    /// Queues a job, unless `bound` jobs wait already. Must be called within a tokio runtime. Returns whether it was
-    /// queued.
+    /// Queues a job, unless `bound` jobs wait already. Must be called within a tokio runtime. Returns whether the job
+    /// was queued.
     pub(crate) fn push(&self, bound: usize, tasks: &TaskTracker, job: BoxFuture<'static, ()>) -> bool {
         let mut jobs = self.shared.jobs.lock();
         if jobs.waiting.len() >= bound {
@@ -91,7 +91,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     #[tokio::test]
-    async fn runs_jobs_in_order_and_tells_when_it_is_idle() {
+    async fn runs_jobs_in_order_and_reports_when_it_is_idle() {
         let (queue, tasks) = (SerialQueue::default(), TaskTracker::new());
         let (sender, mut receiver) = mpsc::unbounded_channel();
         for number in 0..10 {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refuses_a_job_over_its_bound() {
+    async fn refuses_a_job_above_its_limit() {
         let (queue, tasks) = (SerialQueue::default(), TaskTracker::new());
         assert!(queue.push(1, &tasks, Box::pin(std::future::pending())));
         assert!(!queue.push(1, &tasks, Box::pin(async {})));

@@ -1,7 +1,8 @@
-//! For tests of Dialogue and of what is built on it: clients without a network, and parts of a server without the protocol.
+//! Tools for tests of Dialogue and of programs built on it: clients without a network, and parts of a server without
+//! the protocol.
 //!
-//! Needs the feature `testing`, and `connect` also `client`: put both among the features of a dev-dependency. Nothing here
-//! belongs into a program that serves people.
+//! Needs the feature `testing`; `connect` also needs `client`. Enable both in a dev-dependency. Nothing here belongs in
+//! a production program.
 
 use std::time::Duration;
 
@@ -11,16 +12,16 @@ use tokio::time::Instant;
 use crate::protocol::{EventHead, Request};
 use crate::{Dialogue, ErrorCode, EventMessage, Limits, transport};
 
-/// How much a pipe holds in each direction, in bytes: about what a socket does.
+/// How many bytes a pipe holds in each direction: about as many as a socket.
 #[cfg(feature = "client")]
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// Begins to set up a client of this server, for tests of one's own rooms and hooks. It is a
-/// [`DialogueClient`](crate::DialogueClient) like any other, but for what it is connected by: a pipe in memory, which works
-/// on a paused clock too. Await the result to connect.
+/// Starts the settings of a client of this server, for tests of your own rooms and hooks. Await the result to connect.
+/// It is a [`DialogueClient`](crate::DialogueClient) like any other, except that it connects through a pipe in memory,
+/// which also works on a paused clock.
 ///
-/// `authenticate` is given what [`auth`](crate::ClientBuilder::auth) and [`header`](crate::ClientBuilder::header) say, and
-/// neither a query nor a peer's address. There is no HTTP, so nobody asks for the `Origin`.
+/// `authenticate` receives what [`auth`](crate::ClientBuilder::auth) and [`header`](crate::ClientBuilder::header) set,
+/// without a query or a peer address. There is no HTTP, so the `Origin` is not checked.
 ///
 /// ```
 /// use dialogue::prelude::*;
@@ -76,8 +77,8 @@ pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
     }))
 }
 
-/// Serves one connection over any stream, such as one end of `tokio::io::duplex`, as if it had just been upgraded: what
-/// is read are WebSocket frames. Returns when the connection has ended.
+/// Serves one connection over any stream, such as one end of `tokio::io::duplex`, as if it had just been upgraded. The
+/// stream must carry WebSocket frames. Returns when the connection has ended.
 ///
 /// ```
 /// use dialogue::Dialogue;
@@ -96,7 +97,7 @@ pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
 ///
 /// # Cancel safety
 ///
-/// Dropped, the connection ends as if the network had failed.
+/// If this future is dropped, the connection ends as if the network had failed.
 pub async fn serve_stream<S>(dialogue: &Dialogue, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -106,10 +107,10 @@ where
     transport::serve(core, tokio::io::split(stream), None, connect_by).await;
 }
 
-/// A WebSocket at every path that sends messages back as they came, up to `message_bytes` each. It shares the handshake,
-/// the reader and the writer with Dialogue's own endpoint, so that what a conformance suite finds here holds there.
+/// A WebSocket echo at every path, for messages of up to `message_bytes`. It uses the same handshake, reader and writer
+/// as Dialogue's own endpoint, so the results of a conformance suite hold there too.
 ///
-/// A client may be slow for a minute: suites pause.
+/// A client may be silent for a minute, because suites pause.
 pub fn echo_router(message_bytes: usize) -> axum::Router {
     transport::echo_router(Limits {
         message_bytes,
@@ -119,17 +120,17 @@ pub fn echo_router(message_bytes: usize) -> axum::Router {
     })
 }
 
-/// Reads a client's frame, or says why it is refused.
+/// Parses a client's frame.
 ///
 /// # Errors
 ///
-/// The code of the error with which it is answered.
+/// The code of the error that the server would answer with.
 #[doc(hidden)]
 pub fn parse_request(text: &str, max_depth: usize) -> Result<impl std::fmt::Debug + PartialEq, ErrorCode> {
     Request::parse(text, max_depth).map_err(|refused| refused.code)
 }
 
-/// The whole frame, header included, of an event as its subscribers get it.
+/// The whole frame of an event as subscribers receive it, header included.
 #[doc(hidden)]
 pub fn encode_event(message: &EventMessage) -> bytes::Bytes {
     EventHead::of(message).prepare().finish(message.seq).wire
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn clients_without_a_network_sign_in_by_what_they_are_given() {
+    async fn clients_without_a_network_sign_in_with_their_credentials() {
         let server = server();
         let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
         let bob = connect(&server).header("cookie", "user=bob").await.unwrap();
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_without_a_network_comes_back_to_what_it_missed() {
+    async fn a_client_without_a_network_recovers_what_it_missed() {
         let server = server();
         let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
         let mut heard = ada.join(Chat).await.unwrap().stream::<Message>();
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_stops_with_clients_that_have_no_network() {
+    async fn a_server_stops_while_clients_without_a_network_are_connected() {
         let server = server();
         let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
         server.stop().await.unwrap();

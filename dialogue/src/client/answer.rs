@@ -1,4 +1,4 @@
-//! What a request comes to, and who waits for it.
+//! The answer to a request, and its receiver.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::room_shared::RoomShared;
 use crate::event::EventMessage;
 use crate::protocol::ListedRoom;
 
-/// What a request comes to.
+/// The answer to a request.
 #[derive(Debug)]
 pub(super) enum Answer {
     Joined(Arc<RoomShared>),
@@ -19,10 +19,10 @@ pub(super) enum Answer {
     Room(ListedRoom),
 }
 
-/// Who waits for it.
+/// Delivers the answer to the caller that waits for it.
 pub(super) type ReplySender = oneshot::Sender<Result<Answer, ClientError>>;
 
-/// The session matches answers with requests; one that does not match does not come this far.
+/// The error for an answer of the wrong kind. The session matches answers to requests, so none should get this far.
 pub(super) fn unexpected(answer: &Answer) -> ClientError {
-    ClientError::Protocol(format!("the server answered another request: {answer:?}"))
+    ClientError::Protocol(format!("the server's answer does not match the request: {answer:?}"))
 }

@@ -1,13 +1,13 @@
-//! How long to wait before the next attempt to connect. Pure: chance is an argument.
+//! How long to wait before the next attempt to connect. Pure: randomness is an argument.
 
 use std::time::Duration;
 
-/// How long a connection must have lasted before the next failure counts as the first one again. Not as soon as it is
-/// open: a server that takes connections and drops them is as good as none.
+/// How long a connection must last before the next failure counts as the first one. The count does not restart as soon
+/// as a connection opens, because a server that accepts connections and drops them is as good as none.
 pub(super) const SETTLED: Duration = Duration::from_secs(60);
 
-/// Full jitter: before attempt *n*, a random time between 0 and `base · 2ⁿ`, at most `cap`. All of it is random, so that
-/// the clients of a server that restarts do not come back in step.
+/// Full jitter: before attempt *n*, a random time between 0 and `base · 2ⁿ`, at most `cap`. The whole delay is random,
+/// so that the clients of a restarting server do not reconnect all at once.
 #[derive(Debug, Clone)]
 pub(super) struct Backoff {
     base: Duration,
@@ -25,7 +25,7 @@ impl Backoff {
         self.attempt
     }
 
-    /// The wait before the next attempt, where `random` is any number, each as likely.
+    /// The delay before the next attempt. `random` must be uniformly distributed.
     pub(super) fn next(&mut self, random: u64) -> Duration {
         let factor = 1_u32.checked_shl(self.attempt).unwrap_or(u32::MAX);
         self.attempt = self.attempt.saturating_add(1);
@@ -34,7 +34,7 @@ impl Backoff {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// Notes that a connection lasted so long.
+    /// Records how long a connection lasted.
     pub(super) fn lasted(&mut self, time: Duration) {
         if time >= SETTLED {
             self.attempt = 0;
@@ -52,7 +52,7 @@ mod tests {
     const CAP: Duration = Duration::from_secs(20);
 
     #[test]
-    fn the_longest_wait_doubles_up_to_the_cap_and_the_shortest_is_none() {
+    fn the_longest_delay_doubles_up_to_the_cap_and_the_shortest_is_zero() {
         let mut backoff = Backoff::new(BASE, CAP);
         for longest in [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000] {
             assert_eq!(backoff.clone().next(0), Duration::ZERO);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn begins_anew_only_after_a_connection_that_lasted() {
+    fn starts_again_only_after_a_connection_that_lasted() {
         let mut backoff = Backoff::new(BASE, CAP);
         backoff.next(0);
         backoff.next(0);

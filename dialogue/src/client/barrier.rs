@@ -1,38 +1,39 @@
-//! Whose role it is where a mark stands between the events of a room: handlers run on tasks of their own, and meet there.
+//! Barriers between the events of a room. Handlers run on tasks of their own and meet at each barrier, such as a
+//! recovery.
 //!
-//! Who handles a mark does so when all others have handled what was before it, and they go on when that is done. A handler
-//! that has ended, or whose mark was dropped, is not waited for.
+//! A handler of the barrier item runs once all other handlers have handled what came before it. The others continue
+//! when it has finished. A handler that has ended, or whose barrier item was dropped, holds nobody up.
 
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::buffer::Weighed;
 
-/// Something to handle, and when.
+/// An item to handle, and the handler's role at it.
 #[derive(Debug)]
 pub(super) struct Queued<T> {
     pub(super) item: T,
     pub(super) role: BarrierRole,
 }
 
-/// When a handler takes what comes next.
+/// What a handler does with an item.
 #[derive(Debug)]
 pub(super) enum BarrierRole {
-    /// At once.
+    /// Handles it at once: it is not a barrier.
     None,
-    /// When the others have arrived; what is held tells them that it is not done.
+    /// Handles it once the others have arrived. While the token is held, they wait.
     Run {
         arrived: TaskTracker,
         running: TaskTrackerToken,
     },
-    /// Not itself: it tells that it has arrived, and goes on when the others are done.
+    /// Skips it: reports its arrival by dropping the token, and continues when the others are done.
     Wait {
         arriving: TaskTrackerToken,
         done: TaskTracker,
     },
 }
 
-/// Where the handlers of a room meet: one for each mark.
+/// Where the handlers of a room meet: one for each barrier item.
 #[derive(Debug, Default)]
 pub(super) struct Barrier {
     arrived: TaskTracker,
@@ -55,7 +56,7 @@ impl Barrier {
         }
     }
 
-    /// Everyone is told of it.
+    /// Every handler has its role, so the wait can end.
     pub(super) fn begin(self) {
         self.arrived.close();
         self.done.close();
@@ -63,7 +64,7 @@ impl Barrier {
 }
 
 impl<T> Queued<T> {
-    /// What has no place to keep.
+    /// An item that is not a barrier.
     pub(super) fn immediate(item: T) -> Self {
         Self {
             item,

@@ -1,7 +1,7 @@
-//! What waits for a reader: the newest items within two bounds, and how many older ones were dropped. What marks a break between
-//! them is not dropped with them.
+//! Items that wait for a reader: the newest within two limits, and a count of the older ones that were dropped. A
+//! barrier between the items survives when they are dropped.
 //!
-//! Whoever puts something in never waits, so that a reader that stalls holds up nobody but itself.
+//! The writer never waits, so a reader that stalls delays nobody but itself.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
@@ -15,22 +15,22 @@ pub(super) struct BufferLimits {
     pub(super) bytes: usize,
 }
 
-/// What can wait.
+/// An item that can wait in a buffer.
 pub(super) trait Weighed {
     /// How many bytes it counts for.
     fn weight(&self) -> usize;
 
-    /// Whether it is a mark between the others: it says something of all that comes behind it.
+    /// Whether it is a barrier between the others: it says something about everything after it.
     fn is_barrier(&self) -> bool {
         false
     }
 }
 
-/// A queue that drops its oldest item over its bounds. Whatever the bounds, it holds the newest one, and the mark that the
-/// oldest ones are behind.
+/// A queue that drops its oldest items when it is over its limits. It always keeps the newest item, and the last
+/// barrier before the oldest one.
 #[derive(Debug)]
 pub(super) struct BoundedQueue<T> {
-    /// The last mark that was in the way.
+    /// The last barrier that was removed to make room.
     barrier: Option<T>,
     waiting: VecDeque<T>,
     bytes: usize,
@@ -60,9 +60,9 @@ impl<T: Weighed> BoundedQueue<T> {
         }
     }
 
-    /// What is next.
+    /// The next item.
     pub(super) fn next(&mut self) -> Option<NextItem<T>> {
-        // First the mark: what was dropped may have been behind it.
+        // The barrier comes first, because the dropped items may have followed it.
         if let Some(barrier) = self.barrier.take() {
             return Some(NextItem::Item(barrier));
         }
@@ -78,14 +78,15 @@ impl<T: Weighed> BoundedQueue<T> {
         Some(item)
     }
 
-    /// Drops all that waits.
+    /// Drops all waiting items.
     pub(super) fn clear(&mut self) {
         self.dropped += self.waiting.len() as u64;
         self.waiting.clear();
         self.bytes = 0;
     }
 
-    /// Takes out what `wanted` picks, in order, as a queue of its own, which knows what was dropped.
+    /// Takes the items that `wanted` accepts, in order, into a queue of their own. It starts with the same count of
+    /// dropped items.
     pub(super) fn split(&mut self, wanted: impl Fn(&T) -> bool, bounds: BufferLimits) -> Self {
         let mut taken = Self::new(bounds);
         taken.dropped = self.dropped;
@@ -101,7 +102,7 @@ impl<T: Weighed> BoundedQueue<T> {
     }
 }
 
-/// A queue with one reader that waits for what comes.
+/// A queue with one reader that waits for items.
 #[derive(Debug)]
 pub(super) struct ItemBuffer<T> {
     state: Mutex<BufferState<T>>,
@@ -114,17 +115,17 @@ struct BufferState<T> {
     reader: Option<Waker>,
 }
 
-/// What the reader finds next.
+/// What the reader receives next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextItem<T> {
     Item(T),
-    /// So many were dropped before what comes next.
+    /// This many items were dropped before the next one.
     Dropped(u64),
     End,
 }
 
 impl<T: Weighed> ItemBuffer<T> {
-    /// A buffer in which this waits already.
+    /// A buffer that starts with the items of this queue.
     pub(super) fn of(queue: BoundedQueue<T>) -> Self {
         Self {
             state: Mutex::new(BufferState {
@@ -135,7 +136,7 @@ impl<T: Weighed> ItemBuffer<T> {
         }
     }
 
-    /// Puts an item in, unless the buffer has ended.
+    /// Adds an item, unless the buffer has ended.
     pub(super) fn push(&self, item: T) {
         let mut state = self.state.lock();
         if !state.ended {
@@ -144,7 +145,7 @@ impl<T: Weighed> ItemBuffer<T> {
         }
     }
 
-    /// Ends it: what waits is still read.
+    /// Ends the buffer. The reader still receives the waiting items.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         state.ended = true;
@@ -163,7 +164,7 @@ impl<T: Weighed> ItemBuffer<T> {
         Poll::Pending
     }
 
-    /// The next of it. Safe to drop: nothing is lost.
+    /// The next item. Safe to drop: nothing is lost.
     pub(super) async fn next(&self) -> NextItem<T> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
@@ -186,7 +187,7 @@ mod tests {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     struct Parcel(usize);
 
-    /// What weighs nothing is a mark.
+    /// A parcel without weight is a barrier.
     impl Weighed for Parcel {
         fn weight(&self) -> usize {
             self.0
@@ -200,7 +201,7 @@ mod tests {
     const BOUNDS: BufferLimits = BufferLimits { items: 3, bytes: 100 };
 
     #[tokio::test]
-    async fn a_reader_that_is_too_slow_loses_the_oldest_and_is_told_how_many() {
+    async fn a_slow_reader_loses_the_oldest_items_and_learns_how_many() {
         let buffer = ItemBuffer::of(BoundedQueue::new(BOUNDS));
         for weight in 1..=5 {
             buffer.push(Parcel(weight));
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_waits_is_woken_by_an_item_and_by_the_end() {
+    async fn an_item_and_the_end_wake_a_waiting_reader() {
         let buffer = std::sync::Arc::new(ItemBuffer::of(BoundedQueue::new(BOUNDS)));
         let reader = tokio::spawn({
             let buffer = buffer.clone();
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_weighs_nothing_any_more_and_knows_what_was_dropped() {
+    fn items_that_are_split_off_no_longer_weigh_and_keep_the_count_of_dropped_ones() {
         let mut queue = BoundedQueue::new(BOUNDS);
         for weight in [7, 60, 1, 39] {
             queue.push(Parcel(weight));
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_told_however_much_of_what_is_around_it_was_dropped() {
+    fn a_barrier_survives_when_the_items_around_it_are_dropped() {
         let mut queue = BoundedQueue::new(BOUNDS);
         for weight in [1, 0, 2, 3, 4, 5] {
             queue.push(Parcel(weight));
@@ -270,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_holds_more_than_its_bounds_or_one_item(weights in prop::collection::vec(1..200_usize, 0..50)) {
+        fn never_holds_more_than_its_limits_or_one_item(weights in prop::collection::vec(1..200_usize, 0..50)) {
             let mut queue = BoundedQueue::new(BOUNDS);
             for (pushed, weight) in weights.iter().enumerate() {
                 queue.push(Parcel(*weight));

@@ -1,4 +1,4 @@
-//! What a client is set up with.
+//! The settings of a client.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::link::Destination;
 
-/// What the application gives as credentials.
+/// The future of the application's credentials.
 type CredentialsFuture = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;
 
-/// Everything that a client is set up with.
+/// The settings of a client.
 pub(super) struct Config {
     pub(super) target: Destination,
     pub(super) auth: Box<dyn Fn() -> CredentialsFuture + Send + Sync>,

@@ -1,6 +1,6 @@
-//! The task behind a client: it connects, converses, and comes back.
+//! The task behind a client: it connects, runs the session, and reconnects.
 //!
-//! Owns the connection and the clock. What is said on the connection is the session's.
+//! Owns the connection and the clock. The session decides what is sent over the connection.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,35 +22,35 @@ use super::session::{ClientSession, Op};
 use super::sign_in::{ConnectFailure, credentials_of, open};
 use super::state::{CloseReason, ConnectionState, reconnects};
 
-/// How long the server may take to answer when it is asked whether it is there.
+/// How long the server may take to answer a ping.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
-/// How many frames are taken in before requests and timers have their turn again.
+/// How many frames the engine takes in a row before it looks at requests and timers again.
 const FRAMES_AT_ONCE: usize = 64;
 
 pub(super) struct Engine {
     pub(super) config: Arc<Config>,
     pub(super) session: ClientSession,
     pub(super) ops: mpsc::Receiver<Op>,
-    /// Cancelled when the client is to disconnect, or nobody holds it any more.
+    /// Cancelled when the client is to disconnect, or when its last handle is dropped.
     pub(super) closing: CancellationToken,
     pub(super) states: watch::Sender<ConnectionState>,
 }
 
-/// Who is told what came of the first attempt. If somebody is, it is the only one unless it succeeds.
+/// Receives the outcome of the first attempt. If there is a receiver, a failed first attempt is also the last one.
 pub(super) type FirstAttempt = Option<oneshot::Sender<Result<(), ClientError>>>;
 
-/// Credentials on their way.
+/// Credentials that the application has not returned yet.
 type Credentials = BoxFuture<'static, Result<Value, ClientError>>;
 
-/// Why a conversation is over.
+/// Why a session ended on this connection.
 enum ConversationEnd {
     Asked,
     Link(LinkEnd),
 }
 
 impl Engine {
-    /// Runs until there is to be no connection any more.
+    /// Runs until the client is closed for good.
     pub(super) async fn run(mut self, first: FirstAttempt) {
         let reason = self.live(first).await;
         let error = ClientError::Closed(reason.clone());
@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// Notes that a connection is lost. Returns the reason if there is to be no other one.
+    /// Records that the connection is lost. Returns the reason if the client must not reconnect.
     fn lost(&mut self, end: LinkEnd) -> Option<CloseReason> {
         self.session.link_lost();
         let (code, reason) = match end {
@@ -125,7 +125,7 @@ impl Engine {
         Some(CloseReason::ByServer { code, reason })
     }
 
-    /// Takes requests in and keeps their time until `future` is done; `None` if the client is to disconnect.
+    /// Accepts requests and fires their timers until `future` is done. Returns `None` if the client is to disconnect.
     async fn serve_requests_until<F: Future>(&mut self, future: F) -> Option<F::Output> {
         tokio::pin!(future);
         loop {
@@ -139,7 +139,7 @@ impl Engine {
         }
     }
 
-    /// Converses over a connection until it ends.
+    /// Runs the session over a connection until the connection ends.
     async fn converse(&mut self, mut link: Link) -> ConversationEnd {
         let mut last_heard = Instant::now();
         let mut pinged = false;
@@ -160,7 +160,7 @@ impl Engine {
                     (last_heard, pinged) = (Instant::now(), false);
                     if let Some(end) = self.take_in(received, &mut link).await {
                         if matches!(end, LinkEnd::Closed { .. } | LinkEnd::Broken(_)) {
-                            // A task of its own: the next attempt need not wait for the goodbye.
+                            // A task of its own, so that the next attempt need not wait for the closing handshake.
                             tokio::spawn(link.close());
                         }
                         return ConversationEnd::Link(end);
@@ -170,7 +170,7 @@ impl Engine {
                 () = until(tick) => self.session.tick(Instant::now()),
                 () = sleep_until(silence) => {
                     if pinged {
-                        return ConversationEnd::Link(LinkEnd::Lost("the server is silent".to_owned()));
+                        return ConversationEnd::Link(LinkEnd::Lost("the server did not answer a ping".to_owned()));
                     }
                     pinged = true;
                     self.session.ping(Instant::now());
@@ -188,7 +188,7 @@ impl Engine {
         }
     }
 
-    /// Takes in what has come, and what has come behind it by now.
+    /// Takes in a frame, and those that have arrived behind it.
     async fn take_in(&mut self, first: LinkEvent, link: &mut Link) -> Option<LinkEnd> {
         let mut next = Some(first);
         let mut taken = 0;
@@ -205,20 +205,20 @@ impl Engine {
                 }
             }
             taken += 1;
-            // What is looked for is taken in, so none is looked for that would not be.
+            // A frame that `next` returns is always taken in, so `next` is called only if another one may be taken.
             next = if taken < FRAMES_AT_ONCE {
                 link.next().now_or_never()
             } else {
                 None
             };
         }
-        // A server that never pauses must not hold up the rest of the program.
+        // A server that never pauses must not delay the rest of the program.
         tokio::task::yield_now().await;
         None
     }
 }
 
-/// Waits for a moment; for ever if there is none.
+/// Waits until `moment`; forever if it is `None`.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -226,7 +226,7 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Waits for credentials that were asked for; for ever if none were.
+/// Waits for the credentials that were requested; forever if none were.
 async fn given(asked: &mut Option<Credentials>) -> Result<Value, ClientError> {
     match asked {
         Some(credentials) => credentials.await,
@@ -234,7 +234,7 @@ async fn given(asked: &mut Option<Credentials>) -> Result<Value, ClientError> {
     }
 }
 
-/// Any number, each as likely; `None` if the operating system has none. Then there is no safe way back.
+/// A uniformly random number; `None` if the operating system has no randomness. Then it is not safe to reconnect.
 fn random() -> Option<u64> {
     getrandom::u64().ok()
 }

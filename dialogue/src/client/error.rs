@@ -1,4 +1,4 @@
-//! Why something that a client wanted came to nothing.
+//! Why a client's request or connection failed.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -10,66 +10,66 @@ use crate::id::RoomId;
 use crate::protocol::{ErrorCode, ErrorFrame};
 use crate::schema::Violation;
 
-/// An error that is not Dialogue's own.
+/// An error that comes from outside of Dialogue.
 pub(super) type ErrorSource = Arc<dyn Error + Send + Sync>;
 
-/// Why a request of a client, or its connection, came to nothing.
+/// Why a request of a client, or its connection, failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The URL is not one of a WebSocket: `ws://host:port/dialogue/ws`, or `wss://…`.
-    #[error("`{0}` is not the URL of a WebSocket")]
+    /// The URL is not a WebSocket URL such as `ws://host:port/dialogue/ws` or `wss://…`, or a header is malformed.
+    #[error("`{0}` is not a valid WebSocket URL, or a header is malformed")]
     InvalidUrl(String),
-    /// The server cannot be reached, or does not speak the protocol there.
+    /// The server cannot be reached, or does not speak the protocol at that URL.
     #[error("cannot connect")]
     Connect {
-        /// What went wrong.
+        /// The cause.
         #[source]
         source: ErrorSource,
     },
-    /// The callback of [`ClientBuilder::auth_with`](crate::ClientBuilder::auth_with) gave no credentials.
-    #[error("there are no credentials")]
+    /// The callback given to [`ClientBuilder::auth_with`](crate::ClientBuilder::auth_with) failed.
+    #[error("cannot obtain credentials")]
     Credentials {
-        /// What it said.
+        /// The callback's error.
         #[source]
         source: ErrorSource,
     },
-    /// The server does not accept the credentials.
+    /// The server rejected the credentials.
     #[error("not authenticated: {message}")]
     Unauthenticated {
-        /// What the server says.
+        /// The server's message.
         message: String,
     },
     /// The server refused the request.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The connection was lost before the server answered: the request may have been carried out or not.
-    #[error("the connection was lost before an answer came")]
+    /// The connection was lost before the server answered. The server may or may not have carried out the request.
+    #[error("the connection was lost before the server answered")]
     Disconnected,
-    /// No answer came in time: the request may have been carried out or not.
-    #[error("no answer came in {0:?}")]
+    /// No answer came in time. The server may or may not have carried out the request.
+    #[error("no answer within {0:?}")]
     TimedOut(Duration),
-    /// The client is not in the room, or no longer.
+    /// The client is not in the room, or not any more.
     #[error("the client is not in room `{room}`")]
     NotJoined {
         /// The room.
         room: RoomId,
     },
-    /// The message is longer than the server takes. Nothing was sent.
-    #[error("a message of {bytes} bytes is over the server's limit of {limit}")]
+    /// The message is larger than the server accepts. Nothing was sent.
+    #[error("the message is too large ({bytes} bytes; the server's limit is {limit})")]
     TooLarge {
-        /// How long it is.
+        /// The size of the message.
         bytes: usize,
-        /// The most that the server takes.
+        /// The largest message that the server accepts.
         limit: usize,
     },
-    /// The event cannot be written as JSON, or its metadata is no object. Nothing was sent.
+    /// The event cannot be serialised as JSON, or its metadata is not an object. Nothing was sent.
     #[error("the event is invalid: {0}")]
     Invalid(Violation),
-    /// What the server sent is not of the event's type.
+    /// The data that the server sent does not decode as the event's type.
     #[error("{0}")]
     Decode(Arc<DecodeError>),
-    /// The server does not keep to the protocol.
+    /// The server violated the protocol.
     #[error("{0}")]
     Protocol(String),
     /// The connection has ended for good.
@@ -77,18 +77,18 @@ pub enum ClientError {
     Closed(CloseReason),
 }
 
-/// What a server says of a request that it does not carry out.
+/// A server's refusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 #[non_exhaustive]
 pub struct Refused {
-    /// For programs.
+    /// The code, for programs.
     pub code: ErrorCode,
-    /// For people.
+    /// The message, for people.
     pub message: String,
-    /// What is wrong with an event's data, for [`ErrorCode::ValidationFailed`].
+    /// What is wrong with the event's data, for [`ErrorCode::ValidationFailed`].
     pub violations: Vec<Violation>,
-    /// How long to wait before trying again, where the server says so.
+    /// How long to wait before trying again, if the server says so.
     pub retry_after: Option<Duration>,
 }
 
@@ -105,7 +105,7 @@ impl ClientError {
         }
     }
 
-    /// The code, if the server refused the request.
+    /// The error code, if the server refused the request.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -133,7 +133,7 @@ impl From<DecodeError> for ClientError {
     }
 }
 
-/// By what they say: their causes cannot be compared.
+/// Compares the texts, because the causes cannot be compared.
 impl PartialEq for ClientError {
     fn eq(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other) && self.to_string() == other.to_string()

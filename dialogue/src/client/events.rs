@@ -1,4 +1,4 @@
-//! What happens to a room besides its events, and what a handler or a stream is given of all of it.
+//! What happens in a room besides its events, and the items that its handlers and streams receive.
 
 use std::sync::Arc;
 
@@ -7,26 +7,28 @@ use super::error::ClientError;
 use crate::event::{DecodeError, EventMessage, Received};
 use crate::id::RoomId;
 
-/// What came of a room when the client was back after a lost connection.
+/// Whether the client missed events of a room while its connection was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recovery {
-    /// Every event with history that the client was due has come or comes now. (What has no history is not told again.)
+    /// Every event with history that the client was due has arrived or arrives now. Events without history are not
+    /// replayed.
     Complete,
-    /// Something is gone. What the room sends to who joins for the first time comes next, whether you have seen it or not: throw
-    /// away what you had of the room and start from it. [`Joined::history`](crate::Joined::history) pages further back.
+    /// Some events are gone. What the room sends to a client that joins for the first time comes next, including events
+    /// that you have already seen. Discard what you kept of the room and start from it.
+    /// [`Joined::history`](crate::Joined::history) pages further back.
     Gap(Gap),
 }
 
-/// Where a client's view of a room breaks off: events after it are gone. A program that shows events begins anew behind it; one
-/// that acts on each once passes over those up to `last_seen`, in the same epoch.
+/// A gap in what a client received from a room: events after `last_seen` are gone. A program that displays events
+/// starts again after the gap. A program that acts once on each event skips those up to `last_seen` in the same epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The number of the last event that was seen, or a later one of which the client knows that it was not due it.
+    /// The `seq` of the last event that the client saw, or a later `seq` up to which it knows that it was due nothing.
     pub last_seen: u64,
-    /// Whether the room is still the same one. If not, it was deleted and made anew, or the server has forgotten it, and its
-    /// numbers began again.
+    /// Whether the room still has the same epoch. If not, the room was deleted and created again, or the server has
+    /// forgotten it, and its numbers started again.
     pub same_epoch: bool,
 }
 
@@ -34,26 +36,26 @@ pub struct Gap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Departure {
-    /// It left, by [`Joined::leave`](crate::Joined::leave).
+    /// The client left, with [`Joined::leave`](crate::Joined::leave).
     Left,
-    /// The application took it out.
+    /// The application removed the client.
     Removed,
-    /// The room is no more.
+    /// The room was deleted.
     RoomDeleted,
-    /// The application does not let it stay.
+    /// The application does not allow the client to stay.
     Denied,
     /// The user's access was revoked.
     Revoked,
-    /// The server did it for a reason that this client does not know.
+    /// The server removed the client for a reason that this version of the client does not know.
     Other(String),
-    /// After a lost connection, the server did not let it in again: what it said.
+    /// After a lost connection, the server did not let the client back in. Contains the server's error.
     NotRejoined(ClientError),
     /// The connection has ended for good.
     Closed,
 }
 
 impl Departure {
-    /// The reason of the server's `left`.
+    /// Maps the reason in the server's `left` frame.
     pub(super) fn of(reason: Option<String>) -> Self {
         match reason.as_deref() {
             None => Self::Left,
@@ -66,33 +68,33 @@ impl Departure {
     }
 }
 
-/// What a stream has instead of an event, after which it goes on.
+/// What a stream yields instead of an event. The stream continues after it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoomStreamError {
-    /// The reader was too slow, or began too late, and this many events are lost to it.
+    /// The reader was too slow or started too late, and lost this many events.
     #[error("{0} events were missed")]
     Lagged(u64),
-    /// The client was away, and events after [`Gap::last_seen`] are gone: start from what comes next.
+    /// The connection was lost, and events after [`Gap::last_seen`] are gone. Start from what comes next.
     #[error("events were missed while the connection was lost")]
     Gap(Gap),
-    /// An event's data is not of the stream's type.
+    /// The event's data does not decode as the stream's type.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
-/// The events with which a room received the client: what [`DialogueClient::on_history`](crate::DialogueClient::on_history)
-/// hands over.
+/// The events that a room sends to a client that joins: what
+/// [`DialogueClient::on_history`](crate::DialogueClient::on_history) passes to its handler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RoomHistory {
     /// The room.
     pub room_id: RoomId,
-    /// Its recent events, oldest first. Handlers and streams of the room are given them too.
+    /// Its recent events, oldest first. The room's handlers and streams receive them too.
     pub events: Vec<EventMessage>,
 }
 
-/// What listeners of a room are given, in the order in which it happened.
+/// What the listeners of a room receive, in the order in which it happened.
 #[derive(Debug, Clone)]
 pub(super) enum RoomItem {
     Event(Arc<EventMessage>, usize),
@@ -114,7 +116,7 @@ impl Weighed for RoomItem {
 }
 
 impl RoomItem {
-    /// Whether it is an event of one of these names; `None` stands for every name.
+    /// Whether this is an event with one of these names. `None` means any name.
     pub(super) fn is_event_of(&self, names: Option<&'static [&'static str]>) -> bool {
         match self {
             Self::Event(message, _) => names.is_none_or(|names| names.contains(&message.event.as_str())),
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_for_leaving_has_its_name_and_an_unknown_one_is_passed_on() {
+    fn maps_each_reason_for_leaving_and_passes_on_unknown_ones() {
         for (reason, departure) in [
             (None, Departure::Left),
             (Some("removed"), Departure::Removed),

@@ -13,7 +13,7 @@ use super::listeners::{ListenerSet, StartAt};
 use crate::containment::{HookOutcome, contain};
 
 impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
-    /// Begins to listen with a handler: a task that runs it for one item after another, and outlives its panics.
+    /// Adds a handler: a task that runs it for one item after another, and continues after a panic.
     pub(super) fn handle<F, Fut>(
         self: &Arc<Self>,
         runtime: &Handle,
@@ -34,7 +34,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
                     NextItem::Item(Queued { item, role }) => take(role, &handler, item).await,
                     NextItem::Dropped(number) => {
                         let dropped = counted.fetch_add(number, Ordering::Relaxed) + number;
-                        tracing::warn!(dropped, "a handler is too slow; events are dropped for it");
+                        tracing::warn!(dropped, "a handler is too slow, so events were dropped for it");
                     }
                     NextItem::End => break,
                 }
@@ -52,7 +52,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
     }
 }
 
-/// Runs a handler for an item when it is its role, or lets others run.
+/// Runs a handler for an item, or waits for the others, as its role at a barrier says.
 async fn take<T, F, Fut>(role: BarrierRole, handler: &F, item: T)
 where
     F: Fn(T) -> Option<Fut>,
@@ -72,7 +72,7 @@ where
     }
 }
 
-/// Runs a handler once. It may take its time: only its own events wait.
+/// Runs a handler once. It may take any time, because only its own events wait.
 async fn run<T, F, Fut>(handler: &F, item: T)
 where
     F: Fn(T) -> Option<Fut>,
@@ -91,8 +91,8 @@ where
     }
 }
 
-/// A handler of a client at work: what `on` and its like return. Dropping it keeps the handler, which ends with the room
-/// or the connection that it listens to.
+/// A running handler of a client: what `on` and similar methods return. Dropping it does not stop the handler. The
+/// handler ends with the room or the connection that it listens to.
 #[derive(Clone)]
 pub struct ClientSubscription {
     remove: Arc<dyn Fn() + Send + Sync>,
@@ -100,12 +100,12 @@ pub struct ClientSubscription {
 }
 
 impl ClientSubscription {
-    /// Ends it. Events that were queued for the handler before are still handled.
+    /// Stops the handler. It still handles the events that were queued for it before.
     pub fn unsubscribe(&self) {
         (self.remove)();
     }
 
-    /// How many events the handler has not got because it was too slow.
+    /// How many events the handler missed because it was too slow.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -131,7 +131,7 @@ mod tests {
 
     type Told = tokio::sync::mpsc::UnboundedSender<String>;
 
-    /// A handler that notes its name and what it is given, each when it is let through.
+    /// A handler that reports its name and its item, each time that the gate lets it through.
     fn noting(
         listeners: &Arc<ListenerSet<u32>>,
         wants: fn(&u32) -> bool,
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn handlers_meet_at_a_mark_and_whoever_has_ended_is_not_waited_for() {
+    async fn handlers_meet_at_a_barrier_and_do_not_wait_for_ended_ones() {
         let listeners = Arc::new(ListenerSet::new(BOUNDS, None));
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let [open, slow, marks, never] = [9, 0, 0, 0].map(|permits| Arc::new(Semaphore::new(permits)));
@@ -166,7 +166,7 @@ mod tests {
             assert_eq!(heard.recv().await.unwrap(), expected);
             if !Arc::ptr_eq(held_up, &never) {
                 tokio::task::yield_now().await;
-                assert!(heard.is_empty(), "who is held up is waited for");
+                assert!(heard.is_empty(), "the others wait for the blocked handler");
             }
             held_up.add_permits(9);
         }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_handler_goes_on_after_a_panic_and_ends_when_it_is_unsubscribed() {
+    async fn a_handler_survives_a_panic_and_ends_when_it_is_unsubscribed() {
         let listeners = Arc::new(ListenerSet::new(BOUNDS, None));
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let subscription = listeners.handle(

@@ -1,5 +1,5 @@
-//! One connection: a socket, TLS over it where the URL says so, and the WebSocket protocol. The only part of the client
-//! that touches the network. It knows frames as text, not what they say.
+//! One connection: a socket, TLS if the URL asks for it, and the WebSocket protocol. The only part of the client that
+//! uses the network. It carries frames as text and does not know what they mean.
 
 use std::io;
 use std::pin::Pin;
@@ -21,32 +21,32 @@ use tokio_websockets::{ClientBuilder, CloseCode, Config, Connector, Error, Limit
 
 use super::error::ClientError;
 
-/// How much may wait to be written before nothing more is read. Far over what the session has in flight, so that only a
-/// server that asks for pongs and takes none meets it.
+/// How many unwritten bytes may wait before reading stops. This is far more than the session ever has in flight, so
+/// only a server that sends pings but does not read the pongs reaches it.
 const MAX_UNWRITTEN: usize = 1024 * 1024;
 
-/// The longest answer to the upgrade, in bytes: many times that of any proxy.
+/// The largest response to the upgrade request, in bytes: many times what any proxy sends.
 const MAX_HANDSHAKE: usize = 64 * 1024;
 
-/// How long the other side may take to answer a close.
+/// How long the other side may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where to connect to, and how.
+/// Where to connect, and how.
 pub(super) struct Destination {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
-    /// Certificates to trust besides those of the system, in DER.
+    /// Certificates to trust in addition to the system's, in DER.
     pub(super) roots: Vec<Vec<u8>>,
-    /// The longest message that is taken, in bytes.
+    /// The largest message to accept, in bytes.
     pub(super) max_message: usize,
-    /// Made at the first connection that needs it: reading the system's certificates takes a while.
+    /// Created for the first connection that needs it, because reading the system's certificates takes a while.
     pub(super) tls: OnceCell<TlsConnector>,
-    /// Opens connections instead of the network, to a server in the same program.
+    /// Connects to a server in the same program instead of using the network.
     #[cfg(feature = "testing")]
     pub(super) pipe: Option<Pipe>,
 }
 
-/// Opens a connection that is upgraded already, by a request with these headers.
+/// Opens a connection that needs no upgrade, as if these headers had been sent.
 #[cfg(feature = "testing")]
 pub(super) type Pipe = Box<dyn Fn(&HeaderMap) -> tokio::io::DuplexStream + Send + Sync>;
 
@@ -56,16 +56,16 @@ pub(super) struct Link {
     socket: WebSocketStream<HandshakeLimited<Box<dyn ByteStream>>>,
 }
 
-/// What carries a connection: TCP, TLS over it, or a pipe.
+/// What carries the WebSocket: TCP, TLS over TCP, or a pipe.
 trait ByteStream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> ByteStream for S {}
 
-/// What comes in.
+/// What a connection receives.
 #[derive(Debug)]
 pub(super) enum LinkEvent {
     Text(Message),
-    /// A ping or a pong: a sign of life.
+    /// A ping or a pong, which shows that the server is alive.
     Sign,
     End(LinkEnd),
 }
@@ -73,11 +73,11 @@ pub(super) enum LinkEvent {
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LinkEnd {
-    /// By a close of the server.
+    /// The server sent a close frame.
     Closed { code: u16, reason: String },
-    /// Without one: what the network says.
+    /// The connection ended without a close frame. Contains the network's error.
     Lost(String),
-    /// The server broke the protocol.
+    /// The server violated the protocol.
     Broken(String),
 }
 
@@ -109,18 +109,18 @@ impl Link {
         Ok(Self { socket })
     }
 
-    /// Queues a frame; it is written while the next one is waited for. Whether the connection still stands is told there.
+    /// Queues a frame. It is written while `next` waits, and `next` also reports if the connection has ended.
     pub(super) fn send(&mut self, text: String) {
         let _ = Pin::new(&mut self.socket).start_send(Message::text(text));
     }
 
-    /// The next that comes in. Safe to drop: nothing is lost.
+    /// The next thing received. Safe to drop: nothing is lost.
     pub(super) async fn next(&mut self) -> LinkEvent {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
-        // With too much unwritten, nothing more is read: what is read may have to be answered.
+        // If too much is unwritten, reading stops, because what is read may need an answer.
         if let Err(error) = ready!(Pin::new(&mut self.socket).poll_ready(context)) {
             return Poll::Ready(LinkEvent::End(end_of(&error)));
         }
@@ -143,7 +143,7 @@ impl Link {
         })
     }
 
-    /// Says goodbye, or answers the other side's, and waits for the end within a bound.
+    /// Sends a close frame, or answers the server's, and waits for the end for a limited time.
     pub(super) async fn close(mut self) {
         let goodbye = Message::close(Some(CloseCode::NORMAL_CLOSURE), "");
         let _ = Pin::new(&mut self.socket).start_send(goodbye);
@@ -154,10 +154,10 @@ impl Link {
     }
 }
 
-/// Opens the connection that carries the WebSocket.
+/// Opens the stream that carries the WebSocket.
 async fn dial(target: &Destination) -> Result<Box<dyn ByteStream>, ClientError> {
     let host = target.uri.host().unwrap_or_default();
-    // The brackets of an IPv6 address belong to the URL.
+    // The brackets around an IPv6 address belong to the URL, not to the address.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let secure = target.uri.scheme_str() == Some("wss");
     let port = target.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
@@ -179,13 +179,13 @@ fn end_of(error: &Error) -> LinkEnd {
     }
 }
 
-/// TLS by the system's certificates and further ones. These are files, which are not to hold up other tasks.
+/// TLS with the system's certificates and additional ones. The system's are files, so a blocking thread reads them.
 async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, ClientError> {
     let native = spawn_blocking(rustls_native_certs::load_native_certs)
         .await
         .map_err(ClientError::connect)?;
     let mut store = RootCertStore::empty();
-    // One that cannot be read is no reason to do without the others.
+    // A certificate that cannot be parsed does not make the others useless.
     store.add_parsable_certificates(native.certs);
     for root in roots {
         store.add(CertificateDer::from(root)).map_err(ClientError::connect)?;
@@ -199,7 +199,7 @@ async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, ClientError> {
     Ok(Arc::new(config).into())
 }
 
-/// A stream that ends if the handshake is longer than it may be: the library reads an answer to its end.
+/// A stream that fails if the handshake is too long. The library would read a response of any length.
 #[derive(Debug)]
 struct HandshakeLimited<S> {
     stream: S,
@@ -219,7 +219,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for HandshakeLimited<S> {
         if let Some(left) = &mut self.handshake {
             match left.checked_sub(read) {
                 Some(rest) => *left = rest,
-                None => return Poll::Ready(Err(io::Error::other("the answer to the upgrade is too long"))),
+                None => return Poll::Ready(Err(io::Error::other("the response to the upgrade is too long"))),
             }
         }
         Poll::Ready(Ok(()))

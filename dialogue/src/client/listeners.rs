@@ -1,7 +1,8 @@
-//! Who listens: the handlers and streams of one room, or of the client itself.
+//! The listeners of one room, or of the client itself: handlers and streams.
 //!
-//! Each listener has a buffer of its own. What a room sends before anybody listens is kept, within bounds, for whoever does so
-//! first. It takes a moment to set up one handler after another, so that this ends a while after the first one.
+//! Each listener has its own buffer. What a room sends before there is a listener is kept in a backlog, within limits,
+//! for the first listener that wants it. Programs set up several handlers one after another, so the backlog stays for a
+//! while after the first one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +13,11 @@ use tokio::time::Instant;
 use super::barrier::{Barrier, BarrierRole, Queued};
 use super::buffer::{BoundedQueue, BufferLimits, ItemBuffer, Weighed};
 
-/// How long after the first listener what nobody has wanted_by_any yet is kept for further ones: long for a program that sets them up,
-/// short enough for nothing to come that is out of date.
+/// How long the backlog stays for further listeners after the first one: long for a program that sets up its handlers,
+/// and too short for the backlog to become stale.
 const SETUP_TIME: Duration = Duration::from_secs(5);
 
-/// Names a listener.
+/// Identifies a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ListenerId(u64);
 
@@ -25,12 +26,12 @@ type Wanted<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
 struct ItemListener<T> {
     key: ListenerId,
     wants: Wanted<T>,
-    /// Whether it is a handler, which is_handler the others at each mark. A stream is read at any pace.
+    /// Whether it is a handler, which meets the others at each barrier. A stream is read at any pace.
     is_handler: bool,
     buffer: Arc<ItemBuffer<Queued<T>>>,
 }
 
-/// Everyone who listens to one thing.
+/// All listeners to one source of items.
 pub(super) struct ListenerSet<T> {
     state: Mutex<SetState<T>>,
     bounds: BufferLimits,
@@ -38,30 +39,30 @@ pub(super) struct ListenerSet<T> {
 
 struct SetState<T> {
     listeners: Vec<ItemListener<T>>,
-    /// `None` if nothing is kept, or not any more.
+    /// `None` if there is no backlog, or not any more.
     backlog: Option<Backlog<T>>,
     next: u64,
     ended: bool,
 }
 
-/// What nobody has wanted_by_any yet.
+/// What no listener has received yet.
 struct Backlog<T> {
     queue: BoundedQueue<Queued<T>>,
-    /// Until when it is kept; without an end before anybody listens.
+    /// When the backlog is dropped; `None` until there is a listener.
     until: Option<Instant>,
 }
 
-/// What a listener is given of what came before it.
+/// Where a listener starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StartAt {
-    /// What is kept, if it is still backlog.
+    /// With the backlog, if it is still kept.
     Backlog,
-    /// Nothing.
+    /// With the next item.
     Now,
 }
 
 impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
-    /// Nobody yet. Each listener's buffer has these bounds; `backlog` are those of what is kept for the first one.
+    /// No listeners yet. `bounds` limits each listener's buffer, and `backlog` the items kept for the first listener.
     pub(super) fn new(bounds: BufferLimits, backlog: Option<BufferLimits>) -> Self {
         let backlog = backlog.map(|bounds| Backlog {
             queue: BoundedQueue::new(bounds),
@@ -78,7 +79,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         }
     }
 
-    /// Gives something to everyone who wants it. What is `kept` waits for the first who does.
+    /// Gives an item to every listener that wants it. If none does and the item is `kept`, it joins the backlog.
     pub(super) fn offer(&self, item: &T, kept: bool) {
         let mut state = self.state.lock();
         let barrier = item.is_barrier().then(Barrier::default);
@@ -105,14 +106,14 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         }
     }
 
-    /// Drops what nobody has wanted_by_any; whoever comes to listen for it is told how much that was.
+    /// Drops the backlog. The next listener that starts there learns how much was dropped.
     pub(super) fn forget(&self) {
         if let Some(backlog) = self.state.lock().backlog() {
             backlog.queue.clear();
         }
     }
 
-    /// Begins to listen: a reader at its own pace.
+    /// Adds a stream, which reads at its own pace.
     pub(super) fn listen(
         &self,
         since: StartAt,
@@ -121,7 +122,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         self.add(since, false, wants)
     }
 
-    /// Adds a listener; `is_handler` is whether it is a handler.
+    /// Adds a listener, which may be a handler.
     pub(super) fn add(
         &self,
         since: StartAt,
@@ -152,7 +153,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         (key, buffer)
     }
 
-    /// Ends a listener; what waits for it is still read.
+    /// Removes a listener. It still receives what waits in its buffer.
     pub(super) fn remove(&self, key: ListenerId) {
         let mut state = self.state.lock();
         let at = state.listeners.iter().position(|listener| listener.key == key);
@@ -163,7 +164,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         }
     }
 
-    /// Ends every listener, and each that comes later.
+    /// Ends every listener, and each one that is added later.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         state.ended = true;
@@ -176,7 +177,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
 }
 
 impl<T> SetState<T> {
-    /// What nobody has wanted_by_any, so long as it is kept.
+    /// The backlog, as long as it is kept.
     fn backlog(&mut self) -> Option<&mut Backlog<T>> {
         let is_over = |backlog: &Backlog<T>| backlog.until.is_some_and(|until| until <= Instant::now());
         if self.backlog.as_ref().is_some_and(is_over) {

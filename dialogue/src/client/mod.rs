@@ -1,8 +1,9 @@
-//! The client for Rust programs (feature `client`): the server's room types, from the other side.
+//! The client for Rust programs (feature `client`): it uses the server's room types from the other side.
 //!
-//! [`DialogueClient`] speaks the same protocol as a browser, and knows the rooms of the same [`rooms!`](crate::rooms) block: put
-//! it in a crate that server and clients share. What a room does not allow its clients, does not compile. The repository's
-//! `docs/client-rust.md` has its promises with the tests that show them, and all settings and errors at a glance.
+//! [`DialogueClient`] speaks the same protocol as a browser and uses the rooms of the same [`rooms!`](crate::rooms)
+//! block, so put that block in a crate that server and clients share. An event that a room does not allow its clients
+//! to trigger does not compile. The repository's `docs/client-rust.md` lists the client's promises with the tests that
+//! hold them, and all settings and errors.
 //!
 //! ```no_run
 //! use dialogue::DialogueClient;
@@ -31,47 +32,50 @@
 //! }
 //! ```
 //!
-//! # What one can do
+//! # Overview
 //!
 //! | | |
 //! |---|---|
 //! | connect, renew credentials, disconnect | [`connect`](DialogueClient::connect), [`auth_with`](ClientBuilder::auth_with), [`disconnect`](DialogueClient::disconnect), [`closed`](DialogueClient::closed) |
-//! | see how it goes | [`state`](DialogueClient::state), [`states`](DialogueClient::states), [`on_connect`](DialogueClient::on_connect), [`on_disconnect`](DialogueClient::on_disconnect), [`on_error`](DialogueClient::on_error), [`user_id`](DialogueClient::user_id) |
+//! | watch the connection | [`state`](DialogueClient::state), [`states`](DialogueClient::states), [`on_connect`](DialogueClient::on_connect), [`on_disconnect`](DialogueClient::on_disconnect), [`on_error`](DialogueClient::on_error), [`user_id`](DialogueClient::user_id) |
 //! | rooms | [`join`](DialogueClient::join), [`room`](DialogueClient::room), [`list_rooms`](DialogueClient::list_rooms), [`create_room`](DialogueClient::create_room), [`delete_room`](DialogueClient::delete_room), [`on_room_created`](DialogueClient::on_room_created), [`on_room_deleted`](DialogueClient::on_room_deleted) |
 //! | in a room | [`trigger`](Joined::trigger), [`on`](Joined::on), [`on_any`](Joined::on_any), [`stream`](Joined::stream), [`subscribe`](Joined::subscribe), [`subscribe_all`](Joined::subscribe_all), [`unsubscribe`](Joined::unsubscribe), [`history`](Joined::history), [`leave`](Joined::leave) |
 //! | outside of rooms | [`on_direct`](DialogueClient::on_direct), [`on_history`](DialogueClient::on_history), [`on_joined`](DialogueClient::on_joined) |
-//! | a room that is not known at compile time | [`join_id`](DialogueClient::join_id), [`AnyRoom`], [`trigger_raw`](Joined::trigger_raw) |
+//! | a room that is unknown at compile time | [`join_id`](DialogueClient::join_id), [`AnyRoom`], [`trigger_raw`](Joined::trigger_raw) |
 //!
 //! # Lost connections
 //!
-//! The client comes back by itself, after a random pause whose bound doubles with each attempt
-//! ([`ClientBuilder::backoff`]), and joins its rooms again, saying what it has seen last. Of events with history, each comes
-//! once and in order; where something is gone, [`Joined::on_recovered`] and the room's streams say so before they go on
-//! ([`Recovery::Gap`], [`RoomStreamError::Gap`]). What has no history is not told again. A room that does not let the client back in
-//! ends, with [`Departure::NotRejoined`].
+//! The client reconnects automatically, after a random delay whose upper bound doubles with each attempt
+//! ([`ClientBuilder::backoff`]). It rejoins its rooms and tells the server which event it saw last. Events with history
+//! arrive once and in order. If some of them are gone, [`Joined::on_recovered`] and the room's streams report the gap
+//! before they continue ([`Recovery::Gap`], [`RoomStreamError::Gap`]). Events without history are not replayed. If a
+//! room does not let the client back in, the membership ends with [`Departure::NotRejoined`].
 //!
-//! A request that was on its way fails with [`ClientError::Disconnected`]: it may have been carried out or not. Triggers are
-//! sent again instead, under a key by which the server carries them out once: see [`Triggering`]. Requests that are made
-//! while there is no connection wait for it, for as long as [`ClientBuilder::request_timeout`] says.
+//! A request whose answer is outstanding when the connection is lost fails with [`ClientError::Disconnected`]: the
+//! server may or may not have carried it out. Triggers are sent again instead, with an idempotency key by which the
+//! server carries them out once: see [`Triggering`]. Requests made while there is no connection wait for one, for as
+//! long as [`ClientBuilder::request_timeout`] allows.
 //!
-//! By some close codes ([`CloseCode`](crate::CloseCode)), or by refusing to connect, a server says that coming back is no use: bad
-//! credentials, a revoked user. Then the client is [closed](ConnectionState::Closed) for good, and says by which.
+//! A server can say that reconnecting is pointless, for example because of bad credentials or a revoked user. It says
+//! so with certain close codes ([`CloseCode`](crate::CloseCode)), or by refusing to connect. Then the client is
+//! [closed](ConnectionState::Closed) for good, and reports which code or refusal it was.
 //!
-//! # Bounds
+//! # Limits
 //!
-//! Nothing grows without a bound, whatever the server sends and however slow a handler is: requests
-//! ([`ClientBuilder::max_requests`]), the events that wait for a handler or a stream ([`ClientBuilder::buffer`]; the oldest are
-//! dropped, and told), messages ([`ClientBuilder::max_message`]). No handler holds up the connection, nor another handler, except that
-//! a recovery or a departure is told when all handlers of the room have come that far.
+//! Everything is bounded, whatever the server sends and however slow a handler is: requests
+//! ([`ClientBuilder::max_requests`]), messages ([`ClientBuilder::max_message`]), and the events that wait for a handler
+//! or a stream ([`ClientBuilder::buffer`]). A full buffer drops its oldest events and reports how many. No handler
+//! delays the connection or another handler, with one exception: a recovery or a departure is reported once all
+//! handlers of the room have handled what came before it.
 //!
 //! # TLS
 //!
-//! `wss://` trusts what the system trusts, and what [`ClientBuilder::trust`] adds.
+//! `wss://` trusts the system's certificates and those that [`ClientBuilder::trust`] adds.
 
-// From the inside out: `backoff`, `position` and `buffer` are pure; so are `request_kind` and `pending`. `barrier`, `listeners`
-// and `handler` pass events on, `rooms` keeps the rooms, and `session` is the conversation. `link` is a connection, `sign_in` opens
-// one, and `engine` is the task that runs a session over it. `handle` holds what programs hold; `state`, `events`, `notice`,
-// `replies` and `error` are what they receive.
+// From the inside out: `backoff`, `position`, `buffer`, `request_kind` and `pending` are pure. `barrier`, `listeners`
+// and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation with the
+// server. `link` is a connection, `sign_in` opens one, and `engine` is the task that runs a session over it. `handle`
+// contains what programs hold; `state`, `events`, `notice`, `replies` and `error` contain what they receive.
 mod answer;
 mod backoff;
 mod barrier;

@@ -1,4 +1,5 @@
-//! What happens to a client outside of its rooms, as the handlers of [`DialogueClient`](crate::DialogueClient) are told it.
+//! What happens to a client outside of its rooms, in the form in which the handlers of
+//! [`DialogueClient`](crate::DialogueClient) receive it.
 
 use serde_json::Value;
 
@@ -12,15 +13,15 @@ use crate::id::{EventName, RoomId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnection {
-    /// The server's close code; `None` if there was no close.
+    /// The server's close code; `None` if there was no close frame.
     pub code: Option<u16>,
-    /// The server's words, or what went wrong.
+    /// The server's reason, or what went wrong.
     pub reason: String,
-    /// Whether the client comes back by itself.
+    /// Whether the client reconnects.
     pub reconnects: bool,
 }
 
-/// Something to tell.
+/// Something that happened outside of the client's rooms.
 #[derive(Debug, Clone)]
 pub(super) enum ClientNotice {
     Connected,
@@ -28,7 +29,7 @@ pub(super) enum ClientNotice {
     Error(ClientError),
     RoomCreated(RoomInfo),
     RoomDeleted(RoomId),
-    /// The server has taken the client into a room.
+    /// The server has added the client to a room.
     Joined(RoomId),
     History(RoomHistory, usize),
     Direct(EventName, Value, usize),

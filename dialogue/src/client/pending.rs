@@ -1,7 +1,7 @@
-//! Requests that wait: to be sent, or for their answers. Pure: time is an argument, and what to send is returned.
+//! Requests that wait to be sent, or for their answers. Pure: time is an argument, and the frames to send are returned.
 //!
-//! Owns their order, their bounds, and the rule for what is sent again after a lost connection: a trigger with a key,
-//! where the server can still tell that it has had it.
+//! Owns the order of requests, their limits, and the rule for what is sent again after a lost connection: a trigger
+//! with an idempotency key, if the server still knows whether it had it.
 
 mod entry;
 
@@ -18,20 +18,20 @@ use super::room_shared::Readiness;
 use crate::id::{RoomId, UserId};
 use crate::protocol::{Command, Request};
 
-/// How much may be on its way to the server unanswered, in bytes: what a fast line holds, and no more than a server reads
-/// at once.
+/// How many bytes may be sent without an answer: enough to fill a fast connection, and not more than a server reads at
+/// once.
 const WINDOW: usize = 256 * 1024;
 
-/// What [`Pending::take_sendable`] has found.
+/// The result of [`Pending::take_sendable`].
 #[derive(Debug, Default)]
 pub(super) struct Sendable {
-    /// Frames, in order.
+    /// Frames to send, in order.
     pub(super) texts: Vec<String>,
-    /// Rooms to which no way leads back.
+    /// Rooms whose rejoin can never be sent.
     pub(super) failed_rejoins: Vec<(RoomId, ClientError)>,
 }
 
-/// All that waits, in the order in which it was asked for.
+/// All waiting requests, in the order in which they were made.
 #[derive(Debug)]
 pub(super) struct Pending {
     entries: BTreeMap<i64, PendingRequest>,
@@ -42,7 +42,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Nothing yet; at most `limit` requests, each of which waits for `timeout`.
+    /// No requests yet. At most `limit` may wait, each for at most `timeout`.
     pub(super) fn new(limit: usize, timeout: Duration) -> Self {
         Self {
             entries: BTreeMap::new(),
@@ -53,7 +53,8 @@ impl Pending {
         }
     }
 
-    /// Whether another request may come. What nobody waits for any more, and was never sent, makes room for it.
+    /// Whether there is space for another request. Requests that were never sent and that nobody waits for give up
+    /// their places.
     pub(super) fn has_capacity(&mut self) -> bool {
         if self.entries.len() >= self.limit {
             self.entries
@@ -62,7 +63,8 @@ impl Pending {
         self.entries.len() < self.limit
     }
 
-    /// Takes a request in. The client's own, which nobody waits for, are not held to the limit: there are few.
+    /// Adds a request. The client's own requests, which nobody waits for, do not count against the limit, because there
+    /// are few.
     pub(super) fn add(&mut self, command: Command, kind: RequestKind, reply: Option<ReplySender>, now: Instant) {
         let id = self.next_id;
         self.next_id += 1;
@@ -78,8 +80,8 @@ impl Pending {
         self.entries.insert(id, entry);
     }
 
-    /// Takes out what can be sent now. What can never be sent any more is told so; a way back of which that is true is
-    /// returned beside.
+    /// Returns what can be sent now. Requests that can never be sent fail; rejoins that can never be sent are returned
+    /// as well.
     pub(super) fn take_sendable(
         &mut self,
         now: Instant,
@@ -92,7 +94,7 @@ impl Pending {
             if let RequestKind::Join { room, .. } = &entry.kind
                 && readiness(room) == Readiness::Away
             {
-                // The way back has the subscriptions of before: first, it would be undone by it.
+                // The rejoin restores the earlier subscriptions, so it must come before a join that replaces them.
                 continue;
             }
             let mut epoch = None;
@@ -132,20 +134,20 @@ impl Pending {
         Sendable { texts, failed_rejoins }
     }
 
-    /// Takes out the request that an answer is for, if it is still waited for.
+    /// Removes the request that an answer belongs to, if it is still waiting.
     pub(super) fn answered(&mut self, id: i64) -> Option<(RequestKind, Option<ReplySender>)> {
         self.entries.get(&id).filter(|entry| entry.sent)?;
         self.remove(id).map(|entry| (entry.kind, entry.reply))
     }
 
-    /// The connection is lost: what was sent is, unless it can be sent again, and so are the client's own requests.
-    /// Returns who wants to leave a room: that is done.
+    /// The connection is lost. What was sent fails, unless it can be sent again, and so do the client's own requests.
+    /// Returns the rooms that the client was leaving: it has left them.
     pub(super) fn link_lost(&mut self) -> Vec<(RoomId, Option<ReplySender>)> {
         let leaving = self
             .entries
             .extract_if(.., |_, entry| matches!(entry.kind, RequestKind::Leave(_)));
         let left = leaving.filter_map(|(_, entry)| match entry.kind {
-            // Dropped before it was sent, it is none.
+            // It was dropped before it was sent, so it has no effect.
             RequestKind::Leave(_) if entry.first.is_none() && entry.is_abandoned() => None,
             RequestKind::Leave(room) => Some((room, entry.reply)),
             _ => None,
@@ -174,7 +176,7 @@ impl Pending {
         left
     }
 
-    /// Fails what has waited for too long. Returns what of it was the client's own.
+    /// Fails requests that have waited too long. Returns those that were the client's own.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<(RequestKind, ClientError)> {
         let late: Vec<i64> = self
             .entries
@@ -192,12 +194,12 @@ impl Pending {
         own
     }
 
-    /// When [`expire`](Self::expire) has something to do.
+    /// When [`expire`](Self::expire) next has something to do.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.entries.values().map(|entry| entry.deadline).min()
     }
 
-    /// Fails everything.
+    /// Fails all requests.
     pub(super) fn fail_all(&mut self, error: &ClientError) {
         for (_, entry) in std::mem::take(&mut self.entries) {
             entry.reply.map(|reply| reply.send(Err(error.clone())));
@@ -210,8 +212,8 @@ impl Pending {
         self.entries.values().any(|entry| entry.kind == *kind)
     }
 
-    /// Fails one; without an error, because the client is not in its room: a trigger that was sent before may have been
-    /// carried out.
+    /// Fails a request. Without an error, the reason is that the client is not in the request's room; but a trigger
+    /// that was sent before may have been carried out.
     fn fail(&mut self, id: i64, error: Option<ClientError>) {
         let Some(entry) = self.remove(id) else { return };
         let error = error.unwrap_or_else(|| match (entry.first, entry.kind.room()) {
@@ -221,7 +223,7 @@ impl Pending {
         entry.reply.map(|reply| reply.send(Err(error)));
     }
 
-    /// The room to which a request leads back.
+    /// The room that a request rejoins.
     fn rejoined_room(&self, id: i64) -> Option<RoomId> {
         match &self.entries.get(&id)?.kind {
             RequestKind::Rejoin(room) => Some(room.clone()),

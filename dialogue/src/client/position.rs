@@ -1,27 +1,27 @@
-//! Where a client is in a room: what is new, what came before, and whether something was missed. Pure.
+//! The client's position in a room: which events are new, which it has seen, and whether it missed any. Pure.
 
 use super::events::{Gap, Recovery};
 use crate::event::EventMessage;
 use crate::protocol::{JoinedRoom, LogPosition};
 
-/// The incarnation of a room, and the highest number in it that the client has seen.
+/// The epoch of a room, and the highest number in it that the client has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
     epoch: String,
     seq: u64,
 }
 
-/// What a `joined` comes to.
+/// The effect of a `joined` frame.
 #[derive(Debug, PartialEq)]
 pub(super) struct Arrival {
-    /// What came of a room in which the client has been before; `None` at the first join.
+    /// Whether the client missed events since it was last in the room; `None` at the first join.
     pub(super) recovery: Option<Recovery>,
-    /// The events to hand on, behind that.
+    /// The events to pass on after that.
     pub(super) events: Vec<EventMessage>,
 }
 
 impl Position {
-    /// What the next `join` says.
+    /// The position to send with the next `join`.
     pub(super) fn since(&self) -> LogPosition {
         LogPosition {
             epoch: self.epoch.clone(),
@@ -29,12 +29,13 @@ impl Position {
         }
     }
 
-    /// The room's incarnation.
+    /// The room's epoch.
     pub(super) fn epoch(&self) -> &str {
         &self.epoch
     }
 
-    /// Takes a live event in; returns whether it is new. One without a number always is: it is sent once.
+    /// Takes in a live event and returns whether it is new. An event without a number is always new, because it is sent
+    /// only once.
     pub(super) fn take(&mut self, seq: Option<u64>) -> bool {
         match seq {
             Some(seq) if seq <= self.seq => false,
@@ -46,25 +47,27 @@ impl Position {
         }
     }
 
-    /// Notes that something up to here may have been missed: the next `joined` is not taken for all that came since.
+    /// Records that the client may have missed events up to this position, so the next `joined` must not count as
+    /// complete.
     pub(super) fn invalidate(&mut self) {
-        // That of no room.
+        // No room has this epoch.
         self.epoch.clear();
     }
 
-    /// Notes the number in an `ok`: all that is due up to it has come.
+    /// Records the number in an `ok`: everything due up to it has arrived.
     pub(super) fn acknowledge(&mut self, seq: u64) {
         self.seq = self.seq.max(seq);
     }
 
-    /// Takes a `joined` in, where `position` is where the client was. The events are taken out of it. `was_present` is whether the
-    /// client was in the room on this connection already: then whatever it was due up to there has come.
+    /// Takes in a `joined` frame and moves its events into the result. `position` is where the client was.
+    /// `was_present` says whether the client was already in the room on this connection; if so, everything due up to
+    /// this point has arrived.
     pub(super) fn arrive(position: &mut Option<Self>, joined: &mut JoinedRoom, was_present: bool) -> Arrival {
         let mut events = std::mem::take(&mut joined.events);
         let recovery = position
             .as_ref()
             .and_then(|before| before.recovery(joined, was_present, &mut events));
-        // A server's list is in order and has each once; one that is not is none of ours to pass on so.
+        // A correct server sends a list in order and without duplicates. A wrong one must not be passed on as it is.
         let mut highest = None;
         events.retain(|event| match event.seq {
             Some(seq) if highest.is_some_and(|highest| seq <= highest) => false,
@@ -81,22 +84,22 @@ impl Position {
         Arrival { recovery, events }
     }
 
-    /// What came of the room since, and what of the `events` is to be handed on behind that.
+    /// Whether events were missed since this position. Keeps in `events` those to pass on after that.
     fn recovery(&self, joined: &JoinedRoom, was_present: bool, events: &mut Vec<EventMessage>) -> Option<Recovery> {
         let same_epoch = self.epoch == joined.epoch;
         if was_present && same_epoch {
             events.clear();
             return None;
         }
-        // A join that the server made by itself is not asked where the client was; if nothing has happened since, nothing is
+        // A join that the server made itself does not say where the client was. If no event has happened since, none is
         // missed.
         let is_whole = joined.recovered.unwrap_or(self.seq == joined.seq);
         if is_whole && same_epoch {
-            // Whatever the server says, what was seen is not shown again.
+            // Whatever the server says, an event that was seen is not shown again.
             events.retain(|event| event.seq.is_none_or(|seq| seq > self.seq));
             return Some(Recovery::Complete);
         }
-        // What was seen is thrown away, so that all of it is to be shown.
+        // The application discards what it has seen, so all events must be shown.
         Some(Recovery::Gap(Gap {
             last_seen: self.seq,
             same_epoch,
@@ -138,7 +141,7 @@ mod tests {
         })
     }
 
-    /// Arrives where the client was not on this connection.
+    /// Takes in a `joined` for a client that was not in the room on this connection.
     fn arrive(position: &mut Option<Position>, mut joined: JoinedRoom) -> Arrival {
         Position::arrive(position, &mut joined, false)
     }
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_join_takes_the_rooms_number_over_and_recovers_nothing() {
+    fn a_first_join_takes_the_rooms_number_and_recovers_nothing() {
         let mut position = None;
         let arrival = arrive(&mut position, joined("e", 9, None, &[3, 7]));
         assert_eq!((arrival.recovery, numbers(&arrival)), (None, vec![3, 7]));
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recovery_hands_on_what_is_new() {
+    fn a_recovery_passes_on_new_events() {
         let mut position = at("e", 5);
         let arrival = arrive(&mut position, joined("e", 9, Some(true), &[4, 5, 6, 8]));
         assert_eq!(arrival.recovery, Some(Recovery::Complete));
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_told_and_what_was_seen_is_shown_again_behind_it() {
+    fn a_gap_is_reported_and_seen_events_are_shown_again_after_it() {
         let mut position = at("e", 5);
         let arrival = arrive(&mut position, joined("e", 90, Some(false), &[5, 89, 90]));
         let gap = Gap {
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_another_epoch_are_all_new_and_behind_a_gap_whatever_the_server_says() {
+    fn another_epoch_is_a_gap_and_all_its_events_are_new_whatever_the_server_says() {
         for (recovered, was_present) in [(Some(false), false), (Some(true), false), (None, true)] {
             let mut position = at("e", 5);
             let arrival = Position::arrive(&mut position, &mut joined("f", 2, recovered, &[1, 2]), was_present);
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_in_the_room_already_misses_nothing_by_joining_it_anew() {
+    fn a_client_in_the_room_misses_nothing_by_joining_again() {
         for recovered in [None, Some(false), Some(true)] {
             let mut position = at("e", 5);
             let arrival = Position::arrive(&mut position, &mut joined("e", 9, recovered, &[4, 5, 8]), true);
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_join_that_was_not_asked_for_misses_nothing_only_where_nothing_has_happened() {
+    fn a_server_made_join_is_complete_only_if_nothing_has_happened() {
         let whole = arrive(&mut at("e", 5), joined("e", 5, None, &[4, 5]));
         assert_eq!((whole.recovery, whole.events.len()), (Some(Recovery::Complete), 0));
         for other in [joined("e", 6, None, &[]), joined("f", 5, None, &[])] {
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_came_before_is_not_new_and_one_without_a_number_is() {
+    fn a_repeated_event_is_not_new_and_an_event_without_a_number_is() {
         let mut position = at("e", 5).unwrap();
         assert!(!position.take(Some(5)) && position.take(Some(7)) && !position.take(Some(6)));
         assert!(position.take(None));
@@ -221,15 +224,16 @@ mod tests {
         assert!(!position.take(Some(9)) && position.take(Some(10)));
     }
 
-    /// A room as the server keeps it, and a client that does as it is told.
+    /// A room as the server keeps it, and a client that follows the protocol.
     struct Model {
         epoch: u32,
         seq: u64,
         kept: Vec<u64>,
         evicted: u64,
-        /// Whether newcomers are sent what the room keeps.
+        /// Whether a client that joins receives what the room keeps.
         syncs: bool,
-        /// From where on the server has sent everything on this connection; `None` without one, or before a join.
+        /// The number after which the server has sent everything on this connection; `None` without a connection, or
+        /// before a join.
         heard_from: Option<u64>,
         position: Option<Position>,
         shown: Vec<u64>,
@@ -238,14 +242,14 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Event,
-        /// Comes twice, as no server should have it.
+        /// An event that arrives twice, which no correct server sends.
         Repeat,
         Evict(usize),
         NewEpoch,
         Lost,
-        /// The client's way back, and whether the server takes it into the room by itself before that is answered.
+        /// The client rejoins, and whether the server adds it to the room by itself before it answers.
         Back(bool),
-        /// The application joins, or the server does by itself, on a live connection.
+        /// The application joins again, or the server does so itself, on a live connection.
         JoinAnew,
     }
 
@@ -286,7 +290,7 @@ mod tests {
                 }
                 Step::Lost => self.heard_from = None,
                 Step::Back(server_subscriptions) if self.heard_from.is_none() => {
-                    // It is on its way when the server does so.
+                    // The rejoin is already under way when the server adds the client.
                     let since = self.position.as_ref().map(Position::since);
                     if server_subscriptions {
                         self.join(None);
@@ -304,7 +308,7 @@ mod tests {
                 .is_some_and(|position| position.take(Some(self.seq)))
         }
 
-        /// Answers as a server does, by the page on the protocol, and takes the answer in as an application does.
+        /// Answers as the protocol page says a server does, and takes in the answer as an application does.
         fn join(&mut self, since: Option<LogPosition>) {
             let epoch = self.epoch.to_string();
             let was_present = self.heard_from.is_some();
@@ -326,13 +330,13 @@ mod tests {
             let was_first = self.position.is_none();
             let arrival = Position::arrive(&mut self.position, &mut reply, was_present);
             let is_gap = matches!(arrival.recovery, Some(Recovery::Gap(_)));
-            assert!(!(is_gap && was_present), "what is heard is not thrown away");
+            assert!(!(is_gap && was_present), "live events are not discarded");
             if is_gap {
                 self.shown.clear();
             }
             self.shown.extend(numbers(&arrival));
             if is_gap || was_first {
-                assert_eq!(self.shown, events, "all that a first join gets");
+                assert_eq!(self.shown, events, "everything that a first join gets");
             }
         }
     }
@@ -351,14 +355,14 @@ mod tests {
     }
 
     proptest! {
-        /// Each event once and in order, or told of the gap and behind it all that a first join gets: whatever happens while
-        /// the client is there or away.
+        /// Each event arrives once and in order, or the client reports the gap and then delivers all that a first join
+        /// gets. This holds whatever happens while the client is connected or away.
         #[test]
-        fn each_event_comes_once_and_in_order_or_the_gap_is_told(syncs: bool, steps in steps()) {
+        fn each_event_arrives_once_and_in_order_or_a_gap_is_reported(syncs: bool, steps in steps()) {
             let mut model = Model::new(syncs);
             for step in steps.into_iter().chain([Step::Back(false)]) {
                 model.step(step);
-                // Since the last gap, or the beginning, nothing is left out and nothing comes twice.
+                // Since the last gap, or since the start, no event is missing and none comes twice.
                 let shown = &model.shown;
                 if let (Some(first), Some(last)) = (shown.first(), shown.last()) {
                     prop_assert_eq!(shown, &(*first..=*last).collect::<Vec<_>>());

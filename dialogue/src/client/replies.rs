@@ -1,32 +1,32 @@
-//! What a server answers, as a program is given it.
+//! The server's answers, in the form in which a program receives them.
 
 use crate::event::EventMessage;
 use crate::id::{RoomId, UserId};
 use crate::protocol::{HistoryCursor, ListedRoom};
 
-/// The server's word that a trigger was carried out.
+/// The server's confirmation that it carried out a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ack {
-    /// The event's number in its room; absent for events without history.
+    /// The event's number in its room. `None` for events without history.
     pub seq: Option<u64>,
 }
 
-/// What is known of a room from outside.
+/// What anyone may know of a room without joining it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomInfo {
-    /// Its id.
+    /// The room's id.
     pub id: RoomId,
-    /// Its name for people.
+    /// The name for people.
     pub name: String,
-    /// What it is for.
+    /// What the room is for.
     pub description: Option<String>,
-    /// How many clients are in it.
+    /// How many clients are in the room.
     pub size: usize,
-    /// How many can be; `None` for no bound of its own.
+    /// How many clients the room admits. `None` if it has no limit of its own.
     pub max_size: Option<usize>,
-    /// The user who created it.
+    /// The user that created the room.
     pub created_by: Option<UserId>,
 }
 
@@ -47,26 +47,26 @@ impl From<ListedRoom> for RoomInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomList {
-    /// The rooms, in the order of their ids.
+    /// The rooms, sorted by id.
     pub rooms: Vec<RoomInfo>,
-    /// Whether there are more behind the last one, over 10,000: see
+    /// Whether the server has more rooms after the last one, beyond the 10,000 listed: see
     /// [`DialogueClient::list_rooms_after`](crate::DialogueClient::list_rooms_after).
     pub more: bool,
 }
 
-/// Which part of a room's history is wanted.
+/// The part of a room's history to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page(HistoryCursor);
 
 impl Page {
-    /// The newest events, at most `limit` of them. A server has a limit of its own, 100 by default.
+    /// The newest events, at most `limit`. The server has its own limit too, 100 by default.
     #[must_use]
     pub fn newest(limit: u64) -> Self {
         Self(HistoryCursor::Index { start: 0, end: limit })
     }
 
-    /// The newest of the events before the one with this number, at most `limit`: to page back, give the `seq` of the
-    /// last event of the page before. Nothing comes twice and nothing is skipped while new events arrive.
+    /// The newest events before the one with number `seq`, at most `limit`. To page back, give the `seq` of the last
+    /// event on the previous page. No event repeats and none is skipped, even while new events arrive.
     #[must_use]
     pub fn before(seq: u64, limit: u64) -> Self {
         Self(HistoryCursor::Before {
@@ -80,12 +80,12 @@ impl Page {
     }
 }
 
-/// Some of a room's history.
+/// A page of a room's history.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct HistoryPage<M> {
     /// The events, newest first.
     pub events: Vec<EventMessage<M>>,
-    /// Whether older ones are left.
+    /// Whether the server has older events.
     pub more: bool,
 }

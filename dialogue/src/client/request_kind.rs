@@ -1,17 +1,17 @@
-//! What a request was for: what remains of it once it is text, to make sense of its answer.
+//! The kind of a request: what the session keeps of it, to interpret the answer.
 
 use crate::id::{EventName, RoomId};
 use crate::protocol::Command;
 
-/// What a request was for, once it is text.
+/// The kind of a request that is already encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RequestKind {
-    /// A join that somebody asks for, and whether it says what to subscribe to.
+    /// A join that the application asked for, and whether it names subscriptions.
     Join {
         room: RoomId,
         subscribes: bool,
     },
-    /// A join that nobody asked for: the way back into a room.
+    /// A join that the client makes by itself, to get back into a room.
     Rejoin(RoomId),
     Leave(RoomId),
     Subscribe(RoomId, EventName),
@@ -27,7 +27,7 @@ pub(super) enum RequestKind {
     Rooms,
     CreateRoom,
     DeleteRoom,
-    /// `connect` on a live connection.
+    /// A `connect` on a live connection.
     Renewal,
     Ping,
 }

@@ -1,4 +1,4 @@
-//! What the session shares with the handles of a room, and with the requests that go there.
+//! What the session shares with a room's handles, and with the requests for that room.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) struct RoomShared {
     pub(super) view: Mutex<RoomView>,
 }
 
-/// A room as the client last knew it.
+/// A room's state as the client last knew it.
 #[derive(Debug, Clone)]
 pub(super) struct RoomView {
     pub(super) name: String,
@@ -38,16 +38,16 @@ impl std::fmt::Debug for RoomShared {
     }
 }
 
-/// The index of rooms that the client's handles see.
+/// The rooms that the client's handles can see.
 pub(super) type RoomIndex = Arc<Mutex<HashMap<RoomId, Arc<RoomShared>>>>;
 
-/// Whether a room's requests can be sent.
+/// Whether requests for a room can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Readiness {
-    /// The client is in it, in this incarnation.
+    /// The client is in the room, in this epoch.
     Here { epoch: String },
-    /// It is on its way back.
+    /// The client is rejoining the room.
     Away,
-    /// It is not in it.
+    /// The client is not in the room.
     Gone,
 }

@@ -1,6 +1,6 @@
-//! The rooms that a client is in: their positions and subscriptions, who listens there, and the way back into them.
+//! The rooms that a client is in: their positions, subscriptions and listeners, and how the client rejoins them.
 //!
-//! Knows frames that have come, and no connection; what must be sent is returned.
+//! Handles frames that have arrived and knows no connection. What must be sent is returned.
 
 mod room;
 
@@ -19,28 +19,28 @@ use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, ErrorCode, JoinCommand, JoinedRoom};
 
-/// How many rooms a server can take a client into by itself: as many as it lets a client be in by default.
+/// How many rooms a server can add a client to by itself: as many as a client may be in by default.
 const MAX_UNASKED: usize = 100;
 
-/// Every room that the client is in, or was when its connection was lost.
+/// Every room that the client is in, or was in when its connection was lost.
 pub(super) struct JoinedRooms {
     rooms: HashMap<RoomId, TrackedRoom>,
     index: RoomIndex,
     bounds: BufferLimits,
 }
 
-/// What a `joined` has brought.
+/// The result of a `joined` frame.
 pub(super) struct Entered {
     pub(super) shared: Arc<RoomShared>,
-    /// What came after a time away.
+    /// Whether events were missed; `None` if the client was not away.
     pub(super) recovery: Option<Recovery>,
-    /// For who wants the history as a whole.
+    /// The events, for handlers that want the history as a whole.
     pub(super) events: Vec<EventMessage>,
-    /// What the wildcard must be narrowed by again.
+    /// What must be unsubscribed again from the wildcard.
     pub(super) unsubscribes: Vec<Command>,
 }
 
-/// A server has taken the client into more rooms than it may.
+/// A server added the client to more rooms than allowed.
 #[derive(Debug)]
 pub(super) struct TooManyRooms;
 
@@ -53,7 +53,7 @@ impl JoinedRooms {
         }
     }
 
-    /// Whether requests to a room can be sent.
+    /// Whether requests for a room can be sent.
     pub(super) fn readiness(&self, id: &RoomId) -> Readiness {
         match self.rooms.get(id) {
             Some(TrackedRoom {
@@ -71,7 +71,7 @@ impl JoinedRooms {
         }
     }
 
-    /// Takes a `joined` in, whose text had so many bytes. `asked` is whether it answers a request that still waits.
+    /// Takes in a `joined` frame of this many bytes. `asked` says whether it answers a request that still waits.
     pub(super) fn joined(
         &mut self,
         mut joined: JoinedRoom,
@@ -98,19 +98,19 @@ impl JoinedRooms {
         let unsubscribes = if is_answer || room.phase == Phase::Here {
             room.confirm(joined.subscriptions)
         } else {
-            // The answer to the way back is still to come, and restores what was subscribed to.
+            // The rejoin's answer is still to come. It restores the earlier subscriptions.
             room.server_subscriptions = Some(joined.subscriptions);
             Vec::new()
         };
         if let Some(recovery) = arrival.recovery {
             if matches!(recovery, Recovery::Gap(_)) {
-                // Who has heard nothing yet has nothing to throw away.
+                // A listener that has received nothing yet has nothing to discard.
                 room.shared.listeners.forget();
             }
             room.shared.listeners.offer(&RoomItem::Recovered(recovery), false);
         }
         for event in &arrival.events {
-            // What was unsubscribed is among what was missed.
+            // The replayed events may include ones that the client has unsubscribed from.
             if !room.excluded.contains(&event.event) {
                 room.deliver(event.clone(), weight);
             }
@@ -123,7 +123,7 @@ impl JoinedRooms {
         })
     }
 
-    /// Takes a live event in, whose text had so many bytes.
+    /// Takes in a live event of this many bytes.
     pub(super) fn event(&mut self, message: EventMessage, bytes: usize) {
         if let Some(room) = self.rooms.get_mut(&message.room_id)
             && let Some(position) = &mut room.position
@@ -134,7 +134,7 @@ impl JoinedRooms {
         }
     }
 
-    /// Notes the number in an `ok` for something in the room.
+    /// Records the number in an `ok` for something in the room.
     pub(super) fn acknowledged(&mut self, id: &RoomId, seq: u64) {
         if let Some(position) = self.rooms.get_mut(id).and_then(|room| room.position.as_mut()) {
             position.acknowledge(seq);
@@ -158,7 +158,7 @@ impl JoinedRooms {
         }
     }
 
-    /// A join has said what to subscribe to: its wildcard is whole.
+    /// A join has named the subscriptions, so its wildcard excludes nothing.
     pub(super) fn resubscribed(&mut self, id: &RoomId) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.clear_exclusions();
@@ -183,7 +183,7 @@ impl JoinedRooms {
         room.depart(departure);
     }
 
-    /// The connection has ended for good.
+    /// The connection is closed for good.
     pub(super) fn leave_all(&mut self) {
         self.index.lock().clear();
         for (_, room) in self.rooms.drain() {
@@ -191,7 +191,7 @@ impl JoinedRooms {
         }
     }
 
-    /// There is no way back into a room. The client has left it, unless the server has taken it in all the same.
+    /// The client cannot rejoin a room. It has left it, unless the server has added it to the room by itself.
     pub(super) fn rejoin_failed(&mut self, id: &RoomId, error: ClientError) {
         match self.rooms.get_mut(id) {
             Some(room) if room.phase == Phase::Here => {}
@@ -203,7 +203,7 @@ impl JoinedRooms {
         }
     }
 
-    /// The connection is lost: no membership outlives it.
+    /// The connection is lost, and no membership outlives it.
     pub(super) fn link_lost(&mut self) {
         for room in self.rooms.values_mut() {
             room.phase = Phase::Away(None);
@@ -211,22 +211,23 @@ impl JoinedRooms {
             if server_subscriptions
                 .is_some_and(|server_subscriptions| adds_events(&room.subscriptions, &server_subscriptions))
             {
-                // It has heard less since the server took it in: up to where it is now it may have missed something.
+                // It has received fewer events since the server added it, so it may have missed some up to its present
+                // position.
                 room.position.iter_mut().for_each(Position::invalidate);
             }
-            // The wildcard of a new membership is whole again.
+            // The wildcard of a new membership excludes nothing at first.
             room.still_sent.clone_from(&room.excluded);
         }
     }
 
-    /// Whether the server knows nothing of the client in this room now, and has not been asked.
+    /// Whether the client is not in this room on this connection and has not asked to rejoin it.
     pub(super) fn is_away(&self, id: &RoomId) -> bool {
         self.rooms
             .get(id)
             .is_some_and(|room| matches!(room.phase, Phase::Away(_)) && room.server_subscriptions.is_none())
     }
 
-    /// The way back did not work out; it is tried again at this time.
+    /// The rejoin failed. It is tried again at this time.
     pub(super) fn rejoin_at(&mut self, id: &RoomId, at: Instant) {
         if let Some(room) = self.rooms.get_mut(id)
             && room.phase == Phase::Rejoining
@@ -235,7 +236,7 @@ impl JoinedRooms {
         }
     }
 
-    /// The ways back that are to be taken now.
+    /// The rejoins to send now.
     pub(super) fn rejoins(&mut self, now: Instant) -> Vec<JoinCommand> {
         let due = |phase| matches!(phase, Phase::Away(at) if at.is_none_or(|at| at <= now));
         let due = self.rooms.iter_mut().filter(|(_, room)| due(room.phase));
@@ -246,7 +247,7 @@ impl JoinedRooms {
         .collect()
     }
 
-    /// When [`rejoins`](Self::rejoins) has something to do, if it is later.
+    /// When [`rejoins`](Self::rejoins) next has something to do, if that is later than now.
     pub(super) fn next_rejoin(&self) -> Option<Instant> {
         let times = self.rooms.values().filter_map(|room| match room.phase {
             Phase::Away(at) => at,
@@ -256,9 +257,9 @@ impl JoinedRooms {
     }
 }
 
-/// Whether a room that the server does not let the client back into now may be tried again, and when.
+/// Whether a refused rejoin may be tried again, and when.
 pub(super) fn retry_rejoin(error: &ClientError, now: Instant) -> Option<Instant> {
-    /// Where the server does not say how long.
+    /// The delay if the server does not name one.
     const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
     match error {

@@ -1,7 +1,7 @@
-//! A client's conversation with a server: what a frame, a request, a lost connection or the time does to it.
+//! A client's session with a server: how it reacts to frames, requests, a lost connection, and time.
 //!
-//! Owns the order of things and who is told what; knows frames as text and no socket. What is to be sent is asked for by
-//! [`ClientSession::outgoing`].
+//! Owns the order of things and decides who is notified. It handles frames as text and knows no socket.
+//! [`ClientSession::outgoing`] returns what to send.
 
 mod answers;
 mod pushes;
@@ -25,23 +25,23 @@ use super::rooms::JoinedRooms;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::{Command, ConnectCommand, Incoming, JoinedRoom, PROTOCOL, Welcome};
 
-/// What the longest message is taken to be until a server says.
+/// The assumed message limit until the server announces its own.
 const USUAL_MESSAGE: usize = 65_536;
 
-/// How often a server may want to be heard of, whatever it says: neither all the time nor never.
+/// The limits on the ping interval that a server may ask for: neither constantly nor never.
 const PING_INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
 
 /// The shortest time between two renewals of a session, whatever the server says.
 const SHORTEST_RENEWAL: Duration = Duration::from_millis(100);
 
-/// A request of a handle, and who waits for its answer.
+/// A request from a handle, and the receiver of its answer.
 #[derive(Debug)]
 pub(super) struct Op {
     pub(super) command: Command,
     pub(super) reply: ReplySender,
 }
 
-/// Who the client is on the server.
+/// The client's identity on the server.
 #[derive(Debug, Clone)]
 pub(super) struct Identified {
     pub(super) client_id: ClientId,
@@ -49,7 +49,7 @@ pub(super) struct Identified {
     pub(super) fingerprint: String,
 }
 
-/// When the session ends, and when it is to be renewed.
+/// When the session expires, and when to renew it.
 #[derive(Debug, Clone, Copy)]
 struct Expiry {
     at: Instant,
@@ -97,7 +97,7 @@ impl ClientSession {
         })
     }
 
-    /// The secret by which the next connection shows that it succeeds this one.
+    /// The secret with which the next connection proves that it succeeds this one.
     pub(super) fn resume(&self) -> Option<String> {
         self.resume.clone()
     }
@@ -106,15 +106,15 @@ impl ClientSession {
         self.notices.offer(&notice, false);
     }
 
-    /// Whether another request can be taken.
+    /// Whether there is space for another request.
     pub(super) fn has_capacity(&mut self) -> bool {
         self.pending.has_capacity()
     }
 
-    /// Takes a request of a handle.
+    /// Accepts a request from a handle.
     pub(super) fn request(&mut self, op: Op, now: Instant) {
         let Op { command, reply } = op;
-        // A membership does not outlive its connection: there is nothing to ask the server.
+        // A membership does not outlive its connection, so there is nothing to ask the server.
         if let Command::Leave { room_id } = &command
             && self.rooms.is_away(room_id)
         {
@@ -142,14 +142,14 @@ impl ClientSession {
         self.expiry = None;
     }
 
-    /// The connection has ended for good.
+    /// The connection is closed for good.
     pub(super) fn end(&mut self, error: &ClientError) {
         self.pending.fail_all(error);
         self.rooms.leave_all();
         self.notices.end();
     }
 
-    /// What is to be sent now, on the live connection.
+    /// What to send now, on the live connection.
     pub(super) fn outgoing(&mut self, now: Instant) -> Vec<String> {
         for join in self.rooms.rejoins(now) {
             let kind = RequestKind::Rejoin(join.room_id.clone());
@@ -165,17 +165,17 @@ impl ClientSession {
         sendable.texts
     }
 
-    /// Asks whether the server is still there.
+    /// Pings the server.
     pub(super) fn ping(&mut self, now: Instant) {
         self.pending.add(Command::Ping, RequestKind::Ping, None, now);
     }
 
-    /// How long the server may be silent before it is asked.
+    /// How long the server may be silent before the client pings it.
     pub(super) fn ping_interval(&self) -> Duration {
         self.ping_interval
     }
 
-    /// When the session is to be renewed, if it ends and is not being renewed.
+    /// When to renew the session; `None` if it does not expire or is being renewed.
     pub(super) fn renew_at(&self) -> Option<Instant> {
         let expiry = self.expiry.filter(|_| !self.pending.has(&RequestKind::Renewal))?;
         Some(expiry.renew_at)
@@ -187,7 +187,7 @@ impl ClientSession {
             .add(Self::greeting(None, auth), RequestKind::Renewal, None, now);
     }
 
-    /// The session could not be renewed: half of what is left of it later, that is tried again.
+    /// The renewal failed. It is tried again when half of the remaining time has passed.
     pub(super) fn renewal_failed(&mut self, error: ClientError, now: Instant) {
         if let Some(expiry) = &mut self.expiry {
             let left = expiry.at.saturating_duration_since(now);
@@ -196,7 +196,7 @@ impl ClientSession {
         self.notify(ClientNotice::Error(error));
     }
 
-    /// Fails what has waited for too long.
+    /// Fails requests that have waited too long.
     pub(super) fn tick(&mut self, now: Instant) {
         for (kind, error) in self.pending.expire(now) {
             match kind {
@@ -207,7 +207,7 @@ impl ClientSession {
         }
     }
 
-    /// When [`tick`](Self::tick) or [`outgoing`](Self::outgoing) have something to do by themselves.
+    /// When [`tick`](Self::tick) or [`outgoing`](Self::outgoing) next has something to do by itself.
     pub(super) fn next_tick(&self) -> Option<Instant> {
         self.pending
             .next_deadline()
@@ -216,11 +216,11 @@ impl ClientSession {
             .min()
     }
 
-    /// Takes a frame in.
+    /// Takes in a frame.
     ///
     /// # Errors
     ///
-    /// The server does not keep to the protocol, and nothing that it says can be relied on.
+    /// The server violated the protocol, so nothing that it says can be relied on.
     pub(super) fn frame(&mut self, text: &str, now: Instant) -> Result<(), ClientError> {
         let frame = Incoming::parse(text).map_err(|error| ClientError::Protocol(error.to_string()))?;
         match frame.id().and_then(|id| self.pending.answered(id)) {
@@ -240,7 +240,7 @@ impl ClientSession {
         let entered = self
             .rooms
             .joined(joined, bytes, asked)
-            .map_err(|_| ClientError::Protocol("the server takes the client into too many rooms".to_owned()))?;
+            .map_err(|_| ClientError::Protocol("the server added the client to too many rooms".to_owned()))?;
         for command in entered.unsubscribes {
             let kind = RequestKind::of(&command);
             self.pending.add(command, kind, None, now);
@@ -252,7 +252,7 @@ impl ClientSession {
         Ok(entered.shared)
     }
 
-    /// Notes the number in an `ok`.
+    /// Records the number in an `ok`.
     fn acknowledged(&mut self, room: &RoomId, seq: Option<u64>) -> Option<u64> {
         if let Some(seq) = seq {
             self.rooms.acknowledged(room, seq);
@@ -269,7 +269,7 @@ impl ClientSession {
         self.expiry = welcome.expires_in.and_then(|millis| {
             let left = Duration::from_millis(millis);
             Some(Expiry {
-                // What is further away than the clock can tell does not end.
+                // A session that expires later than the clock can represent does not expire.
                 at: now.checked_add(left)?,
                 renew_at: now.checked_add((left / 10 * 9).max(SHORTEST_RENEWAL))?,
             })

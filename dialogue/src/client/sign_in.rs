@@ -16,11 +16,11 @@ use crate::protocol::{ErrorCode, ErrorFrame, Incoming, Request, Welcome};
 /// Why an attempt to connect failed.
 pub(super) struct ConnectFailure {
     pub(super) error: ClientError,
-    /// If the next attempt would fail too: why there is none.
+    /// The reason to stop, if the next attempt would fail too.
     pub(super) end: Option<CloseReason>,
 }
 
-/// Asks for credentials, within the time for a connection. The callback's panic is a failure of its own.
+/// Asks for credentials, within the time allowed for a connection. A panic in the callback counts as a failure.
 pub(super) async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientError> {
     match contain(config.connect_timeout, || (config.auth)()).await {
         Ok(given) => given.map_err(ClientError::credentials),
@@ -28,13 +28,14 @@ pub(super) async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientE
     }
 }
 
-/// Opens a connection and signs in, within the time for it.
+/// Opens a connection and signs in, within the time allowed.
 pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), ConnectFailure> {
     let limit = config.connect_timeout;
     let mut refusal = None;
     match timeout(limit, sign_in(config, resume, &mut refusal)).await {
         Ok(Ok(opened)) => Ok(opened),
-        // What the server has said counts for more than how the connection ended, but for a close by which one stays away.
+        // The server's error counts for more than how the connection ended, except for a close code that forbids
+        // reconnecting.
         Ok(Err(failure)) => Err(match refusal {
             Some(ConnectFailure { error, end }) => ConnectFailure {
                 error,
@@ -46,7 +47,7 @@ pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<
     }
 }
 
-/// Opens a connection and signs in. What the server says against it is put into `refusal`.
+/// Opens a connection and signs in. If the server sends an error, it is stored in `refusal`.
 async fn sign_in(
     config: Arc<Config>,
     resume: Option<String>,
@@ -65,7 +66,7 @@ async fn sign_in(
             LinkEvent::Text(message) => match Incoming::parse(message.as_text().unwrap_or_default()) {
                 Ok(Incoming::Connected(welcome)) => return Ok((link, welcome)),
                 Ok(Incoming::Error(error)) => {
-                    // No close comes behind this: the server goes on waiting, for a better `connect` than there is.
+                    // No close follows this error: the server waits for a correct `connect`, and there is none.
                     let is_last = error.code == ErrorCode::InvalidRequest;
                     let failure = refused(error);
                     if is_last {
@@ -91,7 +92,7 @@ async fn sign_in(
     }
 }
 
-/// A `connect` that the server does not carry out.
+/// The failure for a `connect` that the server refuses.
 fn refused(error: ErrorFrame) -> ConnectFailure {
     let code = error.code;
     let message = error.message.clone();

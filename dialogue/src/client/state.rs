@@ -1,4 +1,4 @@
-//! Whether a client is connected, and what a close code means for whether it comes back.
+//! Whether a client is connected, and whether it reconnects after a close code.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,20 +10,20 @@ use tokio::sync::watch;
 
 use crate::protocol::ErrorCode;
 
-/// Where a client's connection is.
+/// The state of a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// The first connection is being made.
+    /// The first attempt to connect is under way.
     Connecting,
-    /// Connected and signed in. Rooms may still be on their way back.
+    /// Connected and signed in. Rooms may still be rejoining.
     Connected,
-    /// The connection was lost, and comes back by itself.
+    /// The connection was lost, and the client is reconnecting.
     Reconnecting {
         /// How many attempts have failed in a row.
         attempt: u32,
     },
-    /// There is no connection, and there will be none.
+    /// The connection is closed for good.
     Closed(CloseReason),
 }
 
@@ -31,22 +31,22 @@ pub enum ConnectionState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// By [`disconnect`](crate::DialogueClient::disconnect), or because nobody held the client any more.
+    /// The program called [`disconnect`](crate::DialogueClient::disconnect), or dropped the last handle.
     ByClient,
-    /// The server closed it with a code by which a client does not come back by itself: see
+    /// The server closed the connection with a code after which a client does not reconnect: see
     /// [`CloseCode`](crate::CloseCode).
     ByServer {
         /// The close code.
         code: u16,
-        /// The server's words.
+        /// The server's reason.
         reason: String,
     },
-    /// The server refused the connection without closing it by a code, and would refuse the next one too: it finds the
-    /// credentials bad, as such or as JSON.
+    /// The server refused the connection without a close code and would refuse the next attempt too. It rejects the
+    /// credentials, either because they are wrong or because they are malformed.
     Refused {
-        /// For programs.
+        /// The code, for programs.
         code: ErrorCode,
-        /// For people.
+        /// The message, for people.
         message: String,
     },
 }
@@ -56,24 +56,23 @@ impl fmt::Display for CloseReason {
         match self {
             Self::ByClient => f.write_str("by the client"),
             Self::ByServer { code, reason } => write!(f, "by the server, {code} ({reason})"),
-            Self::Refused { code, message } => write!(f, "by a refusal of the server, {code} ({message})"),
+            Self::Refused { code, message } => write!(f, "refused by the server, {code} ({message})"),
         }
     }
 }
 
-/// Whether a client that finds its connection closed with `code` comes back by itself. 1006 is what a connection without a
-/// close has.
+/// Whether a client reconnects after a close with `code`. A connection that ends without a close frame has 1006.
 pub(super) fn reconnects(code: u16) -> bool {
     match code {
-        // Bad frames, binary, no UTF-8, too long: the same would only happen again.
+        // A malformed frame, a binary frame, invalid UTF-8 or an oversized message would only happen again.
         1002 | 1003 | 1007 | 1009 => false,
         4500..=4999 => false,
         _ => true,
     }
 }
 
-/// The state of a connection as a stream: first the present one, then each later one; those that are over before they are
-/// looked at are left out. Ends behind [`ConnectionState::Closed`].
+/// The state of a connection as a stream: first the current state, then each change. The stream skips states that have
+/// already passed when the program polls it. It ends after [`ConnectionState::Closed`].
 #[must_use = "a stream does nothing unless it is read"]
 pub struct ConnectionStates(BoxStream<'static, ConnectionState>);
 
@@ -90,7 +89,7 @@ impl ConnectionStates {
         Self(Box::pin(states))
     }
 
-    /// The next state; `None` behind the last.
+    /// The next state; `None` after the last one.
     ///
     /// # Cancel safety
     ///
@@ -120,7 +119,7 @@ mod tests {
     use crate::protocol::CloseCode;
 
     #[test]
-    fn a_close_code_means_to_a_client_what_it_means_to_a_server() {
+    fn client_and_server_agree_on_which_close_codes_reconnect() {
         for code in [
             CloseCode::GoingAway,
             CloseCode::ProtocolError,
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_states_end_behind_the_last_one() {
+    async fn the_stream_of_states_ends_after_the_last_one() {
         let (sender, receiver) = watch::channel(ConnectionState::Connecting);
         let mut states = ConnectionStates::new(receiver);
         assert_eq!(states.next().await, Some(ConnectionState::Connecting));

@@ -81,7 +81,7 @@ async fn a_session_that_cannot_be_renewed_ends_and_the_client_reconnects_with_ne
         async {}
     });
     let mut states = client.states();
-    errors.expect(&["there are no credentials"]).await;
+    errors.expect(&["cannot obtain credentials"]).await;
     lost(&mut states).await;
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     asked.expect(&[r#"{"for":300}"#, r#"{"for":60000}"#]).await;

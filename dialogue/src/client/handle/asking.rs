@@ -1,4 +1,4 @@
-//! A request as a future.
+//! A request to the server, as a future.
 
 use std::fmt;
 use std::future::Future;
@@ -9,13 +9,13 @@ use futures_util::future::BoxFuture;
 
 use crate::client::error::ClientError;
 
-/// A request on its way: await it.
+/// A request to the server. Await it.
 ///
 /// # Cancel safety
 ///
-/// Nothing has happened before it is awaited. Dropped before it is sent, it is not sent; dropped later, the server carries it
-/// out all the same, and only its answer is lost.
-#[must_use = "nothing is asked until this is awaited"]
+/// Nothing happens before the first poll. If the future is dropped before the request is sent, the request is not sent.
+/// If it is dropped later, the server still carries out the request, and only the answer is lost.
+#[must_use = "nothing is sent until this is awaited"]
 pub struct Asking<T>(BoxFuture<'static, Result<T, ClientError>>);
 
 impl<T> Asking<T> {

@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! The settings of a client, and how it connects.
 
 use std::error::Error;
 use std::future::{Future, IntoFuture};
@@ -18,12 +18,12 @@ use crate::client::link::Destination;
 use crate::client::link::Pipe;
 use crate::duration::LONGEST;
 
-/// Where the WebSocket is if the URL does not say.
+/// The path of the WebSocket if the URL has none.
 const USUAL_PATH: &str = "/dialogue/ws";
 
-/// Sets up a client: what [`DialogueClient::connect`] returns. Await it to connect.
+/// The settings of a client: what [`DialogueClient::connect`] returns. Await it to connect.
 ///
-/// Everything has a default: nobody in particular as credentials, and the bounds below.
+/// Every setting has a default: no credentials, and the limits below.
 #[must_use = "nothing is connected until this is awaited"]
 pub struct ClientBuilder {
     url: String,
@@ -32,8 +32,8 @@ pub struct ClientBuilder {
 }
 
 impl DialogueClient {
-    /// Begins to set up a client of the server at this URL: `ws://host:port`, or `wss://…`, with the path if it is not
-    /// `/dialogue/ws`. Await the result to connect.
+    /// Starts the settings of a client for the server at this URL: `ws://host:port` or `wss://…`, with a path if it is
+    /// not `/dialogue/ws`. Await the result to connect.
     pub fn connect(url: impl AsRef<str>) -> ClientBuilder {
         ClientBuilder::new(url.as_ref())
     }
@@ -66,16 +66,16 @@ impl ClientBuilder {
         }
     }
 
-    /// A client whose connections `pipe` opens.
+    /// A client that connects through `pipe`.
     #[cfg(feature = "testing")]
     pub(crate) fn over(pipe: Pipe) -> Self {
-        // Never looked up: it only has to be a URL.
+        // Never resolved: it only has to be a valid URL.
         let mut builder = Self::new("ws://pipe");
         builder.config.target.pipe = Some(pipe);
         builder
     }
 
-    /// Signs in with this, at every connection and every renewal of the session.
+    /// Signs in with these credentials, on every connection and every renewal of the session.
     pub fn auth(self, auth: impl Into<Value>) -> Self {
         let auth = auth.into();
         self.auth_with(move || {
@@ -84,10 +84,11 @@ impl ClientBuilder {
         })
     }
 
-    /// Signs in with what this gives. It is asked before each connection, and shortly before the session ends (when nine
-    /// tenths of it are over), to renew it on the live connection. If it fails or takes longer than
-    /// [`connect_timeout`](Self::connect_timeout), the attempt to connect has failed and the next one asks again; a renewal
-    /// is tried again when half of what is left of the session is over.
+    /// Signs in with the credentials that this callback returns. The client calls it before each connection. It also
+    /// calls it when nine tenths of the session's time have passed, to renew the session on the live connection. If the
+    /// callback fails or takes longer than [`connect_timeout`](Self::connect_timeout), the attempt to connect fails,
+    /// and the next attempt calls it again. A renewal that fails is tried again when half of the session's remaining
+    /// time has passed.
     pub fn auth_with<F, Fut, E>(mut self, credentials: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -101,66 +102,68 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends a header with the upgrade, such as `Cookie` or `Origin`.
+    /// Sends a header with the upgrade request, such as `Cookie` or `Origin`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// For `wss://`: trusts this certificate (in DER) besides those of the system.
+    /// For `wss://`: trusts this certificate (in DER) in addition to the system's.
     pub fn trust(mut self, certificate: impl Into<Vec<u8>>) -> Self {
         self.config.target.roots.push(certificate.into());
         self
     }
 
-    /// How long an attempt to connect may take, sign-in included: 10 s.
+    /// How long an attempt to connect may take, including the sign-in. Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
     }
 
-    /// How long a request may take, a lost connection and the way back included: 30 s.
+    /// How long a request may take, including the time to reconnect and rejoin. Default: 30 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// The wait before the first attempt to come back is random between 0 and `base` (500 ms); the bound doubles with each
-    /// attempt up to `cap` (20 s). It begins anew when a connection has lasted a minute.
+    /// The delay before the first attempt to reconnect is random between 0 and `base` (500 ms). The upper bound doubles
+    /// with each attempt, up to `cap` (20 s). It starts again at `base` once a connection has lasted a minute.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.config.backoff_base, self.config.backoff_cap) = (base, cap);
         self
     }
 
-    /// How many requests may wait for their answers: 256. Over that, whoever makes another one waits until there is room.
+    /// How many requests may wait for their answers. Default: 256. Above this, a further request waits for a free
+    /// place.
     pub fn max_requests(mut self, requests: usize) -> Self {
         self.config.max_requests = requests.max(1);
         self
     }
 
-    /// How many events may wait for a handler or a stream, each with a buffer of its own: 1,024, of together 1 MiB of text.
-    /// Over that, the oldest are dropped for it, and it is told how many.
+    /// How many events may wait for a handler or a stream, and how many bytes of text they may have. Each has its own
+    /// buffer. Default: 1,024 events of 1 MiB in total. A full buffer drops its oldest events and reports how many.
     pub fn buffer(mut self, events: usize, bytes: usize) -> Self {
         (self.config.buffer_events, self.config.buffer_bytes) = (events, bytes);
         self
     }
 
-    /// The longest message that is taken from the server, in bytes: 4 MiB. A longer one ends the connection.
+    /// The largest message that the client accepts from the server, in bytes. Default: 4 MiB. A larger one ends the
+    /// connection.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.config.target.max_message = bytes;
         self
     }
 
-    /// The client at once, while it connects in the background. Where it cannot, it tries again like after a lost connection;
-    /// requests wait for it.
+    /// Returns the client at once, while it connects in the background. If an attempt fails, the client tries again as
+    /// after a lost connection. Requests wait for the connection.
     ///
     /// # Errors
     ///
-    /// [`ClientError::InvalidUrl`], also for a header that cannot be one.
+    /// [`ClientError::InvalidUrl`], also if a header is malformed.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn in_background(self) -> Result<DialogueClient, ClientError> {
         Ok(DialogueClient::start(self.finish()?, Handle::current(), None))
     }
@@ -186,12 +189,12 @@ impl ClientBuilder {
     }
 }
 
-/// Connects. An attempt that fails is an error, and nothing goes on in the background; once connected, the client comes
-/// back by itself.
+/// Connects. If the first attempt fails, it returns the error and nothing continues in the background. After that the
+/// client reconnects automatically.
 ///
 /// # Cancel safety
 ///
-/// Dropped before it is connected, it does not connect.
+/// If this future is dropped before the client is connected, it does not connect.
 impl IntoFuture for ClientBuilder {
     type Output = Result<DialogueClient, ClientError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
@@ -210,7 +213,7 @@ impl IntoFuture for ClientBuilder {
 
 impl std::fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The headers and credentials are secrets.
+        // The headers and credentials are secret.
         f.debug_struct("ClientBuilder")
             .field("url", &self.url)
             .finish_non_exhaustive()
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_path_has_the_usual_one() {
+    fn a_url_without_a_path_gets_the_default_path() {
         for (url, whole) in [
             ("ws://127.0.0.1:3000", "ws://127.0.0.1:3000/dialogue/ws"),
             ("wss://example.org/", "wss://example.org/dialogue/ws"),
@@ -239,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_websockets_url_is_refused() {
+    fn refuses_what_is_not_a_websocket_url() {
         for url in [
             "",
             "127.0.0.1:3000",

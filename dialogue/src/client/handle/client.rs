@@ -1,4 +1,4 @@
-//! The client's handle.
+//! The handle of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::Command;
 use crate::room::RoomRef;
 
-/// How many rooms are listed before whoever asks decides whether to go on: some megabytes.
+/// How many rooms one call lists before the caller must decide to continue: some megabytes.
 const MAX_LISTED: usize = 10_000;
 
-/// A client of a Dialogue server. A cheap clone of one connection.
+/// A client of a Dialogue server: a cheap clone of one connection's handle.
 ///
-/// See the [module](crate::client) for how it behaves. The connection stays until [`disconnect`](Self::disconnect), until the
-/// server ends it for good, or until the last handle is dropped: of the client, a [`Joined`] room, a stream or a request. A
-/// handler that holds one keeps it too.
+/// See the [module](crate::client) for its behaviour. The connection stays open until [`disconnect`](Self::disconnect),
+/// until the server closes it for good, or until the last handle is dropped. A client, a [`Joined`] room, a stream and
+/// a request are all handles. A handler that holds one keeps the connection open too.
 #[derive(Clone)]
 pub struct DialogueClient {
     pub(super) shared: Arc<ClientShared>,
@@ -40,18 +40,18 @@ impl DialogueClient {
         }
     }
 
-    /// Ends the connection, and waits until it has ended. Requests that wait fail, handlers and streams end; the client does
-    /// not come back.
+    /// Closes the connection and waits until it is closed. Waiting requests fail, handlers and streams end, and the
+    /// client does not reconnect.
     ///
     /// # Cancel safety
     ///
-    /// Dropped once it is awaited, the connection ends all the same.
+    /// Once this future has been polled, the connection closes even if the future is dropped.
     pub async fn disconnect(&self) {
         self.shared.closing.cancel();
         self.closed().await;
     }
 
-    /// Waits until the connection has ended for good, and says why.
+    /// Waits until the connection is closed for good, and returns the reason.
     ///
     /// # Cancel safety
     ///
@@ -63,30 +63,30 @@ impl DialogueClient {
                 return reason.clone();
             }
             if states.changed().await.is_err() {
-                // The runtime is gone, and the connection with it.
+                // The tokio runtime has ended, and the connection with it.
                 return CloseReason::ByClient;
             }
         }
     }
 
-    /// Whether the client is connected.
+    /// The state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.shared.states.borrow().clone()
     }
 
-    /// The same as a stream, the present state first.
+    /// The state of the connection as a stream, starting with the current state.
     pub fn states(&self) -> ConnectionStates {
         ConnectionStates::new(self.shared.states.clone())
     }
 
-    /// Whether it is connected now.
+    /// Whether the client is connected now.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         *self.shared.states.borrow() == ConnectionState::Connected
     }
 
-    /// The user that the server takes this client for; `None` before the first connection.
+    /// The user that this client is on the server; `None` before the first connection.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         self.shared
@@ -96,7 +96,7 @@ impl DialogueClient {
             .map(|known| known.user_id.clone())
     }
 
-    /// The id of the connection, each with another one; `None` before the first.
+    /// The id of the connection; each connection has its own. `None` before the first connection.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         self.shared
@@ -106,7 +106,7 @@ impl DialogueClient {
             .map(|known| known.client_id.clone())
     }
 
-    /// What changes whenever the server's declared rooms or events do; `None` before the first connection.
+    /// A value that changes whenever the server's declared rooms or events change; `None` before the first connection.
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {
         self.shared
@@ -116,38 +116,38 @@ impl DialogueClient {
             .map(|known| known.fingerprint.clone())
     }
 
-    /// Joins a room: a room type, or [`AnyRoom`] for one that is not known when the program is compiled. Await the result.
-    /// A room that the client is in already is joined once more: its subscriptions are replaced if they are given, for what comes
-    /// from then on, and nothing is told again.
+    /// Joins a room: a room type, or [`AnyRoom`] for a room that is unknown at compile time. Await the result. Joining
+    /// a room again replaces the client's subscriptions if the join names some. They apply to events from then on, and
+    /// nothing is replayed.
     pub fn join<R: RoomRef>(&self, room: R) -> Join<R> {
         Join::new(&self.shared, room)
     }
 
-    /// Joins a room by its id: [`join`](Self::join) of [`AnyRoom`].
+    /// Joins a room by its id: [`join`](Self::join) with [`AnyRoom`].
     pub fn join_id(&self, id: impl Into<RoomId>) -> Join<AnyRoom> {
         self.join(AnyRoom(id.into()))
     }
 
-    /// A room that the client is in, on its way back included; also one that the server has taken it into.
+    /// A room that the client is in or is rejoining, including rooms that the server added it to.
     #[must_use]
     pub fn room<R: RoomRef>(&self, room: R) -> Option<Joined<R>> {
         let shared = self.shared.rooms.lock().get(&room.room_id()).cloned()?;
         Some(Joined::new(Arc::clone(&self.shared), room, shared))
     }
 
-    /// The rooms that the client is in, on their way back included.
+    /// The ids of the rooms that the client is in or is rejoining.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomId> {
         self.shared.rooms.lock().keys().cloned().collect()
     }
 
-    /// Asks for the server's rooms, in the order of their ids: all, by as many requests as the server's pages take. After
-    /// 10,000 it stops, and [`RoomList::more`] says so.
+    /// Lists the server's rooms, sorted by id. The client asks for as many pages as the server has. It stops after
+    /// 10,000 rooms, and [`RoomList::more`] says whether there are more.
     pub fn list_rooms(&self) -> Asking<RoomList> {
         self.list(None)
     }
 
-    /// The same from behind this room on, such as the last one of a list that has more.
+    /// Lists the rooms after this one, such as the last room of a list that has more.
     pub fn list_rooms_after(&self, room: impl Into<RoomId>) -> Asking<RoomList> {
         self.list(Some(room.into()))
     }
@@ -161,7 +161,7 @@ impl DialogueClient {
                     Answer::Rooms { rooms, more } => (rooms, more),
                     other => return Err(unexpected(&other)),
                 };
-                // A server that has more and gives none would be asked for ever.
+                // A server that claims to have more but sends none would be asked forever.
                 let goes_on = more && !page.is_empty();
                 rooms.extend(page.into_iter().map(RoomInfo::from));
                 if !goes_on || rooms.len() >= MAX_LISTED {
@@ -172,18 +172,18 @@ impl DialogueClient {
         })
     }
 
-    /// Creates a room of a family that clients may create rooms of. It does not join it. Await the result.
+    /// Creates a room of a family that allows clients to create rooms. The client does not join it. Await the result.
     pub fn create_room(&self, room: impl RoomRef) -> RoomRequest {
         RoomRequest::new(&self.shared, room.room_id())
     }
 
-    /// Deletes a room that this user has created.
+    /// Deletes a room that this user created.
     pub fn delete_room(&self, room: impl RoomRef) -> Asking<()> {
         let (client, room_id) = (Arc::clone(&self.shared), room.room_id());
         Asking::new(async move { client.ask(Command::DeleteRoom { room_id }).await.map(|_| ()) })
     }
 
-    /// Why the client is closed.
+    /// The error for requests to a closed client.
     pub(super) fn ended(&self) -> ClientError {
         self.shared.ended()
     }

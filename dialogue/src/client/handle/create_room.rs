@@ -1,4 +1,4 @@
-//! A room to be created.
+//! A request to create a room.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -12,11 +12,12 @@ use crate::client::replies::RoomInfo;
 use crate::id::RoomId;
 use crate::protocol::{Command, NewRoom};
 
-/// A room to be created: what [`DialogueClient::create_room`](crate::DialogueClient::create_room) returns. Await it.
+/// A request to create a room: what [`DialogueClient::create_room`](crate::DialogueClient::create_room) returns. Await
+/// it.
 ///
 /// # Cancel safety
 ///
-/// That of [`Asking`].
+/// As for [`Asking`].
 #[must_use = "nothing is created until this is awaited"]
 pub struct RoomRequest {
     client: Arc<ClientShared>,
@@ -36,19 +37,19 @@ impl RoomRequest {
         }
     }
 
-    /// Its name for people, in place of the family's: 1 to 256 bytes.
+    /// The room's name for people, instead of the family's: 1 to 256 bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.room.name = Some(name.into());
         self
     }
 
-    /// What it is for: 1 to 2,048 bytes.
+    /// What the room is for: 1 to 2,048 bytes.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.room.description = Some(description.into());
         self
     }
 
-    /// How many clients may be in it, at least 1.
+    /// How many clients the room admits, at least 1.
     pub fn max_size(mut self, clients: usize) -> Self {
         self.room.max_size = Some(clients);
         self

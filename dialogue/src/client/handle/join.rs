@@ -1,4 +1,4 @@
-//! A join to be made.
+//! A request to join a room.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,12 +13,12 @@ use crate::id::EventName;
 use crate::protocol::{Command, JoinCommand, SubscriptionList};
 use crate::room::RoomRef;
 
-/// A join to be made: what [`DialogueClient::join`](crate::DialogueClient::join) returns. Await it.
+/// A request to join a room: what [`DialogueClient::join`](crate::DialogueClient::join) returns. Await it.
 ///
 /// # Cancel safety
 ///
-/// Dropped before it is sent, it is not sent. Dropped later, the client gets into the room all the same:
-/// [`DialogueClient::room`](crate::DialogueClient::room) finds it.
+/// If the future is dropped before the request is sent, the request is not sent. If it is dropped later, the client
+/// still joins, and [`DialogueClient::room`](crate::DialogueClient::room) returns the room.
 #[must_use = "nothing is joined until this is awaited"]
 pub struct Join<R> {
     client: Arc<ClientShared>,
@@ -35,7 +35,7 @@ impl<R: RoomRef> Join<R> {
         }
     }
 
-    /// Subscribes to these events, by name, in place of the room's default; `"*"` stands for all.
+    /// Subscribes to the events with these names, instead of the room's default. `"*"` means all events.
     pub fn subscriptions<N: Into<EventName>>(mut self, events: impl IntoIterator<Item = N>) -> Self {
         let mut subscriptions = SubscriptionList::default();
         for event in events {

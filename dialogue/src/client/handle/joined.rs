@@ -1,4 +1,4 @@
-//! A room that a client is in.
+//! The handle of a room that a client is in.
 
 use std::fmt;
 use std::future::Future;
@@ -23,7 +23,7 @@ use crate::protocol::{Command, HistoryCommand};
 use crate::room::{Allows, ClientAllows, RoomRef};
 use crate::schema::Violation;
 
-/// A room known by its id alone: what it allows, the server says when the program runs.
+/// A room that is known by its id alone. The server checks at run time what the room allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AnyRoom(pub RoomId);
 
@@ -38,13 +38,14 @@ impl<M: Received> Allows<M> for AnyRoom {}
 #[diagnostic::do_not_recommend]
 impl<E: DialogueEvent> ClientAllows<E> for AnyRoom {}
 
-/// A room that a client is in: what a join gives. A cheap clone.
+/// The handle of a room that a client is in: what a join returns. A cheap clone.
 ///
-/// It stays the same room across lost connections. Dropping it leaves nothing: [`leave`](Self::leave) does.
+/// The handle stays valid across lost connections. Dropping it does not leave the room; [`leave`](Self::leave) does.
 ///
-/// What the room sends between the join and the first handler or stream of events is kept for that one, up to 600 events and
-/// 1 MiB; if there were more, it is told how many are lost. Further ones are given what nobody else has wanted, if they are there
-/// within 5 s of the first: handlers are set up one after another. Later ones begin with what comes then.
+/// Events that the room sends before the first handler or stream for events are kept for it, up to 600 events and 1
+/// MiB. If there were more, the first listener learns how many were lost. Handlers are set up one after another, so
+/// further listeners added within 5 s of the first receive the kept events that no other listener wanted. Later
+/// listeners start with new events.
 pub struct Joined<R> {
     client: Arc<ClientShared>,
     room: R,
@@ -56,37 +57,37 @@ impl<R> Joined<R> {
         Self { client, room, shared }
     }
 
-    /// The room as it was joined.
+    /// The room that was joined.
     pub fn room(&self) -> &R {
         &self.room
     }
 
-    /// Its id.
+    /// The room's id.
     #[must_use]
     pub fn id(&self) -> &RoomId {
         &self.shared.id
     }
 
-    /// Its name for people.
+    /// The room's name for people.
     #[must_use]
     pub fn name(&self) -> String {
         self.shared.view().name
     }
 
-    /// The events that the client is subscribed to, by name; under the wildcard, `"*"` comes first.
+    /// The names of the events that the client is subscribed to. With the wildcard, `"*"` comes first.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<EventName> {
         self.shared.view().subscriptions
     }
 
-    /// Whether the client is in the room, or on its way back after a lost connection.
+    /// Whether the client is in the room, or rejoining it after a lost connection.
     #[must_use]
     pub fn is_joined(&self) -> bool {
         !self.shared.view().departed
     }
 
-    /// Triggers an event: the event itself, or one [with metadata](DialogueEvent::with_meta). (Whose it is, the server knows:
-    /// a sender is not passed on.) Await the result.
+    /// Triggers an event: the event itself, or one [with metadata](DialogueEvent::with_meta). Await the result. The
+    /// server knows who the sender is, so a sender given here is not sent.
     pub fn trigger<E: DialogueEvent>(&self, data: impl Payload<Event = E>) -> Triggering
     where
         R: ClientAllows<E>,
@@ -97,14 +98,14 @@ impl<R> Joined<R> {
         Triggering::new(&self.client, &self.shared.id, EventName::from(E::NAME), data, meta)
     }
 
-    /// Triggers an event by its name, checked by the server alone.
+    /// Triggers an event by its name. Only the server checks it.
     pub fn trigger_raw(&self, event: impl Into<EventName>, data: impl Into<Value>) -> Triggering {
         Triggering::new(&self.client, &self.shared.id, event.into(), Ok(data.into()), Ok(None))
     }
 
-    /// Runs `handler` for each event that it takes: one event's type, the room's enum of events, or any as
-    /// [`Value`]. In order, one at a time, on a task of its own. What does not decode is logged. The client
-    /// hears what it is subscribed to.
+    /// Runs `handler` for each event of its type: one event type, the room's event enum, or any event as [`Value`]. The
+    /// handler runs on a task of its own, for one event at a time and in order. Events that do not decode are logged.
+    /// The client receives only what it is subscribed to.
     pub fn on<M, F, Fut>(&self, handler: F) -> ClientSubscription
     where
         M: Received,
@@ -119,7 +120,7 @@ impl<R> Joined<R> {
                 RoomItem::Event(message, _) => match decode(&message) {
                     Ok(message) => Some(handler(message)),
                     Err(error) => {
-                        tracing::warn!(%error, "an event was dropped");
+                        tracing::warn!(%error, "dropped an event that does not decode");
                         None
                     }
                 },
@@ -144,9 +145,9 @@ impl<R> Joined<R> {
         )
     }
 
-    /// Runs `handler` each time the client is back in the room after a lost connection: whether anything is missed. It runs in
-    /// its place: when all handlers of the room have handled what came before, and before they go on. So a handler that never
-    /// returns holds this one up.
+    /// Runs `handler` each time the client has rejoined the room after a lost connection, and tells it whether events
+    /// were missed. It runs after all handlers of the room have handled what came before, and before they continue.
+    /// Therefore a handler that never returns blocks this one.
     pub fn on_recovered<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(Recovery) -> Fut + Send + Sync + 'static,
@@ -162,8 +163,8 @@ impl<R> Joined<R> {
         )
     }
 
-    /// Runs `handler` when the client is no longer in the room, for whatever reason. It is the last that is heard of it: it runs
-    /// when all handlers of the room have handled what came before.
+    /// Runs `handler` when the client is no longer in the room, for any reason. Nothing follows it: it runs after all
+    /// handlers of the room have handled what came before.
     pub fn on_left<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(Departure) -> Fut + Send + Sync + 'static,
@@ -189,7 +190,7 @@ impl<R> Joined<R> {
             .handle(&self.client.runtime, since, wants, handler)
     }
 
-    /// The events of a type, or of the room's enum, as a stream, with each gap in its place.
+    /// The events of a type, or of the room's event enum, as a stream. A gap appears in the stream where it happened.
     pub fn stream<M: Received>(&self) -> RoomStream<M>
     where
         R: Allows<M>,
@@ -220,7 +221,7 @@ impl<R> Joined<R> {
         })
     }
 
-    /// Ends the subscription to an event; under the wildcard, that is narrowed to all others.
+    /// Unsubscribes from an event. With the wildcard, the client stays subscribed to all other events.
     pub fn unsubscribe<E: DialogueEvent>(&self) -> Asking<()>
     where
         R: Allows<E>,
@@ -228,7 +229,7 @@ impl<R> Joined<R> {
         self.unsubscribe_from(E::NAME)
     }
 
-    /// The same by the event's name.
+    /// Unsubscribes from an event by its name.
     pub fn unsubscribe_from(&self, event: impl Into<EventName>) -> Asking<()> {
         self.ask(Command::Unsubscribe {
             room_id: self.shared.id.clone(),
@@ -249,7 +250,7 @@ impl<R> Joined<R> {
         })
     }
 
-    /// The same by the event's name, as JSON.
+    /// Asks for events by their name, as JSON.
     pub fn history_named(&self, event: impl Into<EventName>, page: Page) -> Asking<HistoryPage<Value>> {
         let client = Arc::clone(&self.client);
         let command = Command::History(HistoryCommand {
@@ -265,7 +266,7 @@ impl<R> Joined<R> {
         })
     }
 
-    /// Leaves the room. Nothing of it comes afterwards; handlers and streams end.
+    /// Leaves the room. The client receives nothing more from it, and its handlers and streams end.
     pub fn leave(&self) -> Asking<()> {
         self.ask(Command::Leave {
             room_id: self.shared.id.clone(),

@@ -1,4 +1,4 @@
-//! The handles that a program holds: of a client, of its rooms, and of what it asks for.
+//! The handles that a program holds: of a client, of its rooms, and of its requests.
 
 mod asking;
 mod builder;

@@ -1,4 +1,4 @@
-//! The handlers of what happens to a client outside of its rooms.
+//! Handlers for what happens to a client outside of its rooms.
 
 use std::future::Future;
 
@@ -16,9 +16,9 @@ use crate::event::{DialogueEvent, Received};
 use crate::id::{EventName, RoomId};
 
 impl DialogueClient {
-    /// Runs `handler` each time the client is connected. Rooms may still be on their way back: see
-    /// [`Joined::on_recovered`](crate::Joined::on_recovered). For the first connection too if the client was set up
-    /// [in the background](crate::ClientBuilder::in_background).
+    /// Runs `handler` each time the client has connected. Rooms may still be rejoining: see
+    /// [`Joined::on_recovered`](crate::Joined::on_recovered). It also runs for the first connection if the client
+    /// connects [in the background](crate::ClientBuilder::in_background).
     pub fn on_connect<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -45,8 +45,8 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` for each error that is no request's: an attempt to connect that failed, credentials that were not
-    /// renewed, a room that the client was not let back into, a server that does not keep to the protocol.
+    /// Runs `handler` for each error that belongs to no request: a failed attempt to connect, credentials that were not
+    /// renewed, a room that did not let the client back in, or a server that violates the protocol.
     pub fn on_error<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(ClientError) -> Fut + Send + Sync + 'static,
@@ -61,7 +61,7 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` for each room that somebody else, or the server, has created.
+    /// Runs `handler` for each room that the server or another user has created.
     pub fn on_room_created<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(RoomInfo) -> Fut + Send + Sync + 'static,
@@ -76,7 +76,7 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` for each room that somebody else, or the server, has deleted.
+    /// Runs `handler` for each room that the server or another user has deleted.
     pub fn on_room_deleted<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(RoomId) -> Fut + Send + Sync + 'static,
@@ -91,7 +91,7 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` for each room that the server takes the client into by itself: [`room`](Self::room) finds it.
+    /// Runs `handler` for each room that the server adds the client to; [`room`](Self::room) returns the room.
     pub fn on_joined<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(RoomId) -> Fut + Send + Sync + 'static,
@@ -106,8 +106,8 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` with the recent events of each room that receives the client with some, at its first join. The room's
-    /// own handlers and streams are given them too.
+    /// Runs `handler` with the recent events of a room, when the client joins it for the first time and the room sends
+    /// some. The room's own handlers and streams receive them too.
     pub fn on_history<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(RoomHistory) -> Fut + Send + Sync + 'static,
@@ -122,8 +122,8 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` for each `E` that the server sends to this client, or to all, outside of any room. What is not of its
-    /// type is logged.
+    /// Runs `handler` for each `E` that the server sends to this client, or to all clients, outside of any room. Data
+    /// that does not decode as `E` is logged.
     pub fn on_direct<E, F, Fut>(&self, handler: F) -> ClientSubscription
     where
         E: DialogueEvent,
@@ -136,7 +136,7 @@ impl DialogueClient {
                 ClientNotice::Direct(event, data, _) => match <E as Received>::decode(&event, &data) {
                     Ok(event) => Some(handler(event)),
                     Err(error) => {
-                        tracing::warn!(%error, "a direct event was dropped");
+                        tracing::warn!(%error, "dropped a direct event that does not decode");
                         None
                     }
                 },
@@ -145,7 +145,7 @@ impl DialogueClient {
         )
     }
 
-    /// Runs `handler` with the name and the data of every such event.
+    /// Runs `handler` for every such event, with its name and data.
     pub fn on_any_direct<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(EventName, Value) -> Fut + Send + Sync + 'static,

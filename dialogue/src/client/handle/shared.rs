@@ -1,4 +1,4 @@
-//! What all handles of a client share, and how a client is started.
+//! What all handles of a client share, and how a client starts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::client::state::{CloseReason, ConnectionState};
 use crate::protocol::Command;
 use crate::random::random_name;
 
-/// What all handles of a client share. The engine holds none of it.
+/// What all handles of a client share. The engine holds no reference to it.
 pub(super) struct ClientShared {
     ops: mpsc::Sender<Op>,
     pub(super) states: watch::Receiver<ConnectionState>,
@@ -44,7 +44,7 @@ impl Drop for ClientShared {
 }
 
 impl ClientShared {
-    /// Starts the task behind a client.
+    /// Starts the task that runs a client.
     pub(super) fn start(config: Config, runtime: Handle, first: FirstAttempt) -> Arc<Self> {
         let bounds = BufferLimits {
             items: config.buffer_events,
@@ -82,7 +82,7 @@ impl ClientShared {
         })
     }
 
-    /// Makes a request and waits for its answer.
+    /// Sends a request and waits for its answer.
     pub(super) async fn ask(&self, command: Command) -> Result<Answer, ClientError> {
         let (reply, answer) = oneshot::channel();
         if self.ops.send(Op { command, reply }).await.is_err() {
@@ -91,13 +91,13 @@ impl ClientShared {
         answer.await.unwrap_or_else(|_| Err(self.ended()))
     }
 
-    /// A key that no other trigger has.
+    /// An idempotency key that no other trigger has.
     pub(super) fn next_key(&self) -> String {
         let number = self.next_key.fetch_add(1, Ordering::Relaxed);
         format!("{}-{number}", self.key_prefix)
     }
 
-    /// Why the client is closed.
+    /// The error for requests to a closed client.
     pub(super) fn ended(&self) -> ClientError {
         match &*self.states.borrow() {
             ConnectionState::Closed(reason) => ClientError::Closed(reason.clone()),

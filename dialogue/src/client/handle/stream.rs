@@ -1,4 +1,4 @@
-//! The events of a room as a stream.
+//! The events of a room, as a stream.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,10 +15,11 @@ use crate::client::listeners::{ListenerId, StartAt};
 use crate::client::room_shared::RoomShared;
 use crate::event::{EventMessage, Received};
 
-/// The events of a room as a stream: what [`Joined::stream`] returns. Dropping it ends it.
+/// The events of a room, as a stream: what [`Joined::stream`] returns. Dropping it ends it.
 ///
-/// A reader that falls further behind than [`ClientBuilder::buffer`](crate::ClientBuilder::buffer) allows loses the oldest, and
-/// is told how many. The stream ends when the client has left the room, or the connection has ended for good.
+/// A reader that falls further behind than [`ClientBuilder::buffer`](crate::ClientBuilder::buffer) allows loses the
+/// oldest events and learns how many. The stream ends when the client has left the room or the connection is closed for
+/// good.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct RoomStream<M> {
     buffer: Arc<ItemBuffer<Queued<RoomItem>>>,
@@ -46,7 +47,7 @@ impl<M: Received> RoomStream<M> {
     ///
     /// # Errors
     ///
-    /// [`RoomStreamError`], after which the stream goes on.
+    /// [`RoomStreamError`]. The stream continues after it.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! A trigger to be made.
+//! A request to trigger an event.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -15,16 +15,17 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, TriggerCommand};
 use crate::schema::Violation;
 
-/// A trigger to be made: what [`Joined::trigger`] returns. Await it.
+/// A request to trigger an event: what [`Joined::trigger`] returns. Await it.
 ///
-/// The server carries it out at most once. It has a random key, by which the server knows a repetition: if the connection
-/// is lost before the answer, the trigger is sent again when the client is back in the room, and answered with what the first
-/// one came to. That is done only where the server still knows the key: within 90 seconds, in the same incarnation of the
-/// room, and as the same user. Where it is not, the outcome is [`ClientError::Disconnected`], and unknown.
+/// The server carries it out at most once. It has a random idempotency key. If the connection is lost before the
+/// answer, the client sends the trigger again once it has rejoined the room, and receives the outcome of the first one.
+/// The client does so only where the server still knows the key: within 90 seconds, in the same epoch of the room, and
+/// as the same user. Otherwise the outcome is unknown, and the error is [`ClientError::Disconnected`].
 ///
 /// # Cancel safety
 ///
-/// That of [`Asking`]: dropped before it is sent, it is not sent; dropped later, only its answer is lost.
+/// As for [`Asking`]: if the future is dropped before the request is sent, the request is not sent. If it is dropped
+/// later, only the answer is lost.
 #[must_use = "nothing is triggered until this is awaited"]
 pub struct Triggering {
     client: Arc<ClientShared>,
@@ -53,8 +54,8 @@ impl Triggering {
         }
     }
 
-    /// Gives the trigger a key of the application's own, in place of a random one: 1 to 128 bytes. Two triggers of a user in a
-    /// room with one key are one, so long as the server remembers it (two minutes at least).
+    /// Sets the application's own key instead of a random one: 1 to 128 bytes. The server treats two triggers of the
+    /// same user in the same room with the same key as one, for as long as it remembers the key (two minutes at least).
     pub fn key(mut self, key: impl Into<String>) -> Self {
         if let Ok(draft) = &mut self.draft {
             draft.key = Some(key.into());
@@ -62,7 +63,7 @@ impl Triggering {
         self
     }
 
-    /// Sends the trigger without a key: after a lost connection it is not repeated, and fails.
+    /// Sends the trigger without a key. After a lost connection it is not sent again, and fails.
     pub fn without_key(mut self) -> Self {
         if let Ok(draft) = &mut self.draft {
             draft.key = None;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::client::buffer::NextItem;
 
-/// Zero is a mark.
+/// Zero is a barrier.
 impl Weighed for u32 {
     fn weight(&self) -> usize {
         1
@@ -14,7 +14,7 @@ impl Weighed for u32 {
 
 const BOUNDS: BufferLimits = BufferLimits { items: 3, bytes: 100 };
 
-/// What comes next: an item, or how many were dropped, below zero; nothing at the end.
+/// The next item, or a negative count of dropped items; `None` at the end.
 async fn next(buffer: &ItemBuffer<Queued<u32>>) -> Option<i64> {
     match buffer.next().await {
         NextItem::Item(placed) => Some(i64::from(placed.item)),
@@ -24,7 +24,7 @@ async fn next(buffer: &ItemBuffer<Queued<u32>>) -> Option<i64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_has_heard_waits_for_the_first_who_wants_it_and_how_much_is_gone_is_told() {
+async fn the_backlog_waits_for_the_first_listener_and_counts_what_was_dropped() {
     let listeners = ListenerSet::new(BOUNDS, Some(BOUNDS));
     for item in 1..=5_u32 {
         listeners.offer(&item, true);
@@ -48,7 +48,7 @@ async fn what_nobody_has_heard_waits_for_the_first_who_wants_it_and_how_much_is_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_has_heard_is_not_kept_for_long_behind_the_first_listener() {
+async fn the_backlog_is_dropped_some_time_after_the_first_listener() {
     let listeners = ListenerSet::new(BOUNDS, Some(BOUNDS));
     let (_, even) = listeners.listen(StartAt::Backlog, |item| item % 2 == 0);
     listeners.offer(&1_u32, true);
@@ -62,7 +62,7 @@ async fn what_nobody_has_heard_is_not_kept_for_long_behind_the_first_listener() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_forgotten_is_told_to_who_comes_to_listen() {
+async fn the_next_listener_learns_how_much_was_forgotten() {
     let listeners = ListenerSet::new(BOUNDS, Some(BOUNDS));
     listeners.offer(&1_u32, true);
     listeners.forget();

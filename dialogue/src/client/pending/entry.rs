@@ -1,4 +1,4 @@
-//! One request that waits, and whether it may be sent.
+//! One waiting request, and whether it may be sent.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::client::error::ClientError;
 use crate::client::request_kind::RequestKind;
 use crate::id::UserId;
 
-/// How long after a trigger was first sent it may be sent again: within the two minutes for which a server remembers a
-/// key at least, with some for the way.
+/// How long after a trigger was first sent it may be sent again. A server remembers a key for at least two minutes; the
+/// rest is for the time in transit.
 pub(super) const RESEND_WITHIN: Duration = Duration::from_secs(90);
 
-/// Under which conditions a trigger was first sent.
+/// The circumstances in which a trigger was first sent.
 #[derive(Debug)]
 pub(super) struct FirstSent {
     pub(super) at: Instant,
@@ -28,19 +28,19 @@ pub(super) struct PendingRequest {
     pub(super) kind: RequestKind,
     pub(super) reply: Option<ReplySender>,
     pub(super) deadline: Instant,
-    /// On this connection.
+    /// Whether it was sent on this connection.
     pub(super) sent: bool,
-    /// On any.
+    /// When it was first sent, on any connection.
     pub(super) first: Option<FirstSent>,
 }
 
 impl PendingRequest {
-    /// Whether whoever asked has gone.
+    /// Whether the caller has stopped waiting.
     pub(super) fn is_abandoned(&self) -> bool {
         self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 
-    /// Why it is not to be sent to this room's incarnation, or to a server that takes so much, ever.
+    /// Why this request can never be sent to this epoch of the room, or to a server with this limit.
     pub(super) fn obstacle(
         &self,
         now: Instant,
@@ -49,7 +49,7 @@ impl PendingRequest {
         max_bytes: usize,
     ) -> Option<ClientError> {
         let may_be_sent = match &self.first {
-            // Where whoever asked has gone, nothing has happened yet, and nothing needs to.
+            // The caller has stopped waiting and nothing was sent, so nothing needs to be.
             None => !self.is_abandoned(),
             Some(first) => first.is_repeatable(now, user, epoch),
         };
@@ -61,15 +61,15 @@ impl PendingRequest {
             bytes,
             limit: max_bytes,
         };
-        // A server that takes less than the one before cannot be asked what came of it there.
+        // A server with a smaller limit than the last one cannot be asked what happened to the request there.
         let unknown = self.first.is_some();
         (bytes > max_bytes).then_some(if unknown { ClientError::Disconnected } else { too_large })
     }
 }
 
 impl FirstSent {
-    /// Whether a server still knows that it has had this: the same user's, in the same incarnation of the room, not long
-    /// ago. Otherwise it might be carried out twice.
+    /// Whether a server still knows that it has had this trigger: it must be the same user, the same epoch of the room,
+    /// and recent. Otherwise the server might carry it out twice.
     fn is_repeatable(&self, now: Instant, user: Option<&UserId>, epoch: Option<&str>) -> bool {
         now.saturating_duration_since(self.at) < RESEND_WITHIN
             && self.user.as_ref() == user

@@ -76,7 +76,7 @@ async fn a_request_is_sent_once_and_answered_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_connection_fails_what_was_sent_but_for_triggers_with_a_key() {
+async fn a_lost_connection_fails_sent_requests_except_triggers_with_a_key() {
     let mut client = Client::new();
     let mut lost = client.trigger(None);
     let mut kept = client.trigger(Some("k"));
@@ -90,7 +90,7 @@ async fn a_lost_connection_fails_what_was_sent_but_for_triggers_with_a_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trigger_is_not_sent_again_where_the_server_may_have_forgotten_its_key() {
+async fn a_trigger_is_not_sent_again_if_the_server_may_have_forgotten_its_key() {
     type Change = fn(&mut Client) -> Readiness;
     let changes: [Change; 3] = [
         |client| {
@@ -115,7 +115,7 @@ async fn a_trigger_is_not_sent_again_where_the_server_may_have_forgotten_its_key
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_that_is_gone_fails_what_was_not_sent_as_not_joined_and_what_was_as_unknown() {
+async fn in_a_room_that_is_gone_unsent_requests_fail_as_not_joined_and_sent_ones_as_unknown() {
     let mut client = Client::new();
     let mut sent = client.trigger(Some("k"));
     client.send();
@@ -128,7 +128,7 @@ async fn a_room_that_is_gone_fails_what_was_not_sent_as_not_joined_and_what_was_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_waits_for_the_way_back_into_its_room_and_no_other_one() {
+async fn a_join_waits_only_for_the_rejoin_of_its_own_room() {
     let mut client = Client::new();
     let _joining = client.ask(Command::Join(crate::protocol::JoinCommand {
         room_id: "chat".into(),
@@ -140,7 +140,7 @@ async fn a_join_waits_for_the_way_back_into_its_room_and_no_other_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_and_is_too_long_for_the_next_server_is_unknown() {
+async fn a_sent_request_that_is_too_large_for_the_next_server_is_unknown() {
     let mut client = Client::new();
     let mut outcome = client.trigger(Some("k"));
     client.send();
@@ -151,7 +151,7 @@ async fn what_was_sent_and_is_too_long_for_the_next_server_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_any_more_is_never_sent_unless_it_was_before() {
+async fn an_abandoned_request_is_not_sent_unless_it_was_sent_before() {
     let mut client = Client::new();
     drop(client.trigger(Some("k")));
     assert_eq!(client.send(), 0);
@@ -163,7 +163,7 @@ async fn what_nobody_waits_for_any_more_is_never_sent_unless_it_was_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_any_more_takes_no_place_from_others() {
+async fn abandoned_requests_give_up_their_places() {
     let mut client = Client::new();
     let mut kept = client.trigger(Some("k"));
     for _ in 0..3 {
@@ -179,7 +179,7 @@ async fn what_nobody_waits_for_any_more_takes_no_place_from_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_waits_for_so_long_and_no_longer() {
+async fn a_request_times_out() {
     let mut client = Client::new();
     let mut outcome = client.trigger(None);
     client.pending.expire(client.now + PATIENCE - Duration::from_millis(1));
@@ -190,7 +190,7 @@ async fn a_request_waits_for_so_long_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_a_bound_in_number_and_one_of_what_is_on_its_way_in_bytes() {
+async fn limits_the_number_of_requests_and_the_bytes_in_flight() {
     let mut client = Client::new();
     let mut outcomes = Vec::new();
     while client.pending.has_capacity() {
@@ -211,12 +211,12 @@ async fn there_is_a_bound_in_number_and_one_of_what_is_on_its_way_in_bytes() {
             .take_sendable(client.now, Some(&user), usize::MAX, |_| here("e"));
         (texts.texts.len(), client.pending.answered(1).is_some())
     };
-    assert_eq!(send(), (1, true), "two are over the window");
+    assert_eq!(send(), (1, true), "two would exceed the window");
     assert_eq!(send().0, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_long_for_the_server_is_not_sent() {
+async fn a_request_that_is_too_large_for_the_server_is_not_sent() {
     let mut client = Client::new();
     let mut outcome = client.trigger(None);
     let join = crate::protocol::JoinCommand {

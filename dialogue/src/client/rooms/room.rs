@@ -1,4 +1,4 @@
-//! One room that a client is in: its subscriptions, and where it is on its way back.
+//! One room that a client is in: its subscriptions, and whether the client is in it or rejoining it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, JoinCommand, JoinedRoom, SubscriptionList};
 
-/// What is kept of a room until somebody listens: what a server sends to who joins, 300 events of 512 KiB by default, and about as
-/// much that comes behind it.
+/// The limits of the backlog before there is a listener. By default a server sends 300 events or 512 KiB to a client
+/// that joins; this is about twice as much, for the live events that follow.
 const BACKLOG: BufferLimits = BufferLimits {
     items: 600,
     bytes: 1024 * 1024,
 };
 
-/// Where a room is on its way back.
+/// Whether the client is in a room or rejoining it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Here,
-    /// Its `join` is to be sent, at this time at the earliest.
+    /// The `join` must be sent, at this time at the earliest.
     Away(Option<Instant>),
-    /// It is sent.
+    /// The `join` was sent.
     Rejoining,
 }
 
@@ -36,17 +36,17 @@ pub(super) struct TrackedRoom {
     pub(super) shared: Arc<RoomShared>,
     pub(super) position: Option<Position>,
     pub(super) subscriptions: SubscriptionList,
-    /// What the wildcard does not stand for any more.
+    /// The events that the wildcard no longer includes.
     pub(super) excluded: BTreeSet<EventName>,
-    /// What of that the server has not been heard to leave out since the way back.
+    /// Those of them that the server may still send, because it has not confirmed the exclusion since the rejoin.
     pub(super) still_sent: BTreeSet<EventName>,
     pub(super) phase: Phase,
-    /// What the client is subscribed to where the server has taken it in by itself, before its way back was answered.
+    /// The subscriptions under which the server added the client by itself, before it answered the rejoin.
     pub(super) server_subscriptions: Option<SubscriptionList>,
 }
 
 impl TrackedRoom {
-    /// A room of which nothing is known yet.
+    /// A room whose state is still unknown.
     pub(super) fn new(id: RoomId, bounds: BufferLimits) -> Self {
         let shared = RoomShared {
             id,
@@ -68,17 +68,19 @@ impl TrackedRoom {
         }
     }
 
-    /// Whether a `joined` finds the client in the room, and subscribes it to nothing of which it has missed some.
+    /// Whether the client was already in the room at this `joined`, and the new subscriptions include no event that it
+    /// has missed.
     pub(super) fn was_present(&self, joined: &JoinedRoom) -> bool {
         let known = match self.phase {
             Phase::Here => Some(&self.subscriptions),
             _ => self.server_subscriptions.as_ref(),
         };
-        // A join that does not say where the client was asks for nothing that was before it.
+        // A join that does not say where the client was asks for no earlier events.
         known.is_some_and(|known| joined.recovered != Some(false) || !adds_events(&joined.subscriptions, known))
     }
 
-    /// The client is here, with these subscriptions. Returns what the wildcard must be narrowed by again.
+    /// The client is in the room, with these subscriptions. Returns the commands that exclude events from the wildcard
+    /// again.
     pub(super) fn confirm(&mut self, subscriptions: SubscriptionList) -> Vec<Command> {
         let was_away = std::mem::replace(&mut self.phase, Phase::Here) != Phase::Here;
         self.server_subscriptions = None;
@@ -104,13 +106,14 @@ impl TrackedRoom {
             .offer(&RoomItem::Event(Arc::new(message), bytes), true);
     }
 
-    /// Nothing is left out of the wildcard.
+    /// The wildcard excludes nothing any more.
     pub(super) fn clear_exclusions(&mut self) {
         self.excluded.clear();
         self.still_sent.clear();
     }
 
-    /// The join that leads back. The wildcard stands for the names; it is not known which were behind it.
+    /// The join that gets the client back into the room. With a wildcard it leaves out the names, because they may have
+    /// been resolved from the wildcard.
     pub(super) fn rejoin(&self, id: &RoomId) -> JoinCommand {
         let mut subscriptions = self.subscriptions.clone();
         if subscriptions.wildcard {
@@ -136,7 +139,7 @@ impl TrackedRoom {
     }
 }
 
-/// Whether one hears something by these subscriptions that one does not by those of before.
+/// Whether these subscriptions include an event that the earlier ones did not.
 pub(super) fn adds_events(subscriptions: &SubscriptionList, before: &SubscriptionList) -> bool {
     !before.wildcard && (subscriptions.wildcard || !subscriptions.events.is_subset(&before.events))
 }

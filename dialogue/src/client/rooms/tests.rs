@@ -31,12 +31,12 @@ fn event(name: &str) -> EventMessage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_way_back_has_the_subscriptions_of_before() {
+async fn a_rejoin_restores_the_earlier_subscriptions() {
     let (mut rooms, now) = (rooms(), Instant::now());
     rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
     rooms.subscribed(&"chat".into(), "c".into());
     rooms.unsubscribed(&"chat".into(), &"a".into());
-    assert!(rooms.rejoins(now).is_empty(), "it is there");
+    assert!(rooms.rejoins(now).is_empty(), "the client is in the room");
     rooms.link_lost();
     assert_eq!(rooms.readiness(&"chat".into()), Readiness::Away);
     let rejoins = rooms.rejoins(now);
@@ -44,11 +44,11 @@ async fn the_way_back_has_the_subscriptions_of_before() {
     let names = rejoins[0].subscriptions.clone().unwrap().into_names();
     assert_eq!(names, ["b", "c"]);
     assert!(rejoins[0].since.is_some());
-    assert!(rooms.rejoins(now).is_empty(), "it is on its way");
+    assert!(rooms.rejoins(now).is_empty(), "the rejoin was sent");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_heard_less_where_the_server_took_it_in_may_have_missed_something() {
+async fn a_server_made_join_with_fewer_subscriptions_may_have_missed_events() {
     let (mut rooms, now) = (rooms(), Instant::now());
     for (server_subscriptions, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
         rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
@@ -66,7 +66,7 @@ async fn who_heard_less_where_the_server_took_it_in_may_have_missed_something() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between() {
+async fn a_partial_wildcard_is_restored_and_its_excluded_events_stay_out() {
     let mut rooms = rooms();
     let shared = rooms
         .joined(joined("chat", &["*", "a", "b"], None), 0, true)
@@ -97,7 +97,7 @@ async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between()
     rooms.event(event("a"), 1);
     rooms.event(event("b"), 1);
     assert!(matches!(next(&heard).await, Some(RoomItem::Event(message, _)) if message.event == "b"));
-    // What is subscribed to again may come before the answer does.
+    // Events subscribed to again may arrive before the answer does.
     rooms.unsubscribed(&"chat".into(), &"a".into());
     rooms.event(event("a"), 1);
     rooms.event(event("b"), 1);
@@ -105,7 +105,7 @@ async fn a_narrowed_wildcard_is_narrowed_again_and_hears_nothing_of_it_between()
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
+async fn listeners_receive_the_gap_and_the_departure() {
     let mut rooms = rooms();
     let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
     let (_, told) = shared.listeners.listen(StartAt::Backlog, |_| true);
@@ -123,7 +123,7 @@ async fn whoever_listens_is_told_what_came_of_it_and_of_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_cannot_fill_a_client_with_rooms() {
+async fn a_server_cannot_add_a_client_to_unlimited_rooms() {
     let mut rooms = rooms();
     for number in 0..MAX_UNASKED {
         assert!(
@@ -138,7 +138,7 @@ async fn a_server_cannot_fill_a_client_with_rooms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_way_back_that_is_limited_is_taken_later() {
+async fn a_rejoin_that_is_rate_limited_is_sent_later() {
     let (mut rooms, now) = (rooms(), Instant::now());
     rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap();
     rooms.link_lost();

@@ -22,7 +22,7 @@ impl ClientSession {
         now: Instant,
     ) -> Result<(), ClientError> {
         if let Incoming::Error(error) = frame {
-            // Said before the key is looked up: of what was sent first, it says nothing.
+            // The server refused before it looked up the key, so this says nothing about the first attempt.
             let is_unknown = matches!(error.code, ErrorCode::RateLimited | ErrorCode::RoomNotFound)
                 && matches!(kind, RequestKind::Trigger { repeats: true, .. });
             let error = if is_unknown {
@@ -37,7 +37,7 @@ impl ClientSession {
             return Ok(());
         }
         let answer = self.carried_out(kind, frame, bytes, now);
-        // A server that answers what it was not asked is told to whoever waits, and is not listened to any further.
+        // If a server answers something that was not asked, the caller receives an error and the session ends.
         let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
         if let Some(reply) = reply {
             let _ = reply.send(answer);
@@ -45,7 +45,7 @@ impl ClientSession {
         outcome
     }
 
-    /// What a request that was carried out comes to.
+    /// The result of a request that was carried out.
     fn carried_out(
         &mut self,
         kind: RequestKind,
@@ -95,7 +95,7 @@ impl ClientSession {
             }
             (RequestKind::Ping, Incoming::Pong { .. }) => None,
             (kind, _) => {
-                let error = format!("the server answered another request than {kind:?}");
+                let error = format!("the server's answer does not match the request ({kind:?})");
                 return Err(ClientError::Protocol(error));
             }
         };
@@ -114,7 +114,7 @@ impl ClientSession {
         }
     }
 
-    /// There is no way back into a room.
+    /// The client cannot rejoin a room.
     pub(super) fn rejoin_failed(&mut self, room: &RoomId, error: ClientError) {
         self.rooms.rejoin_failed(room, error.clone());
         self.notify(ClientNotice::Error(error));

@@ -9,12 +9,12 @@ use crate::client::notice::ClientNotice;
 use crate::protocol::Incoming;
 
 impl ClientSession {
-    /// Takes in what answers nothing that is waited for.
+    /// Takes in a frame that answers no waiting request.
     pub(super) fn push(&mut self, frame: Incoming, bytes: usize, now: Instant) -> Result<(), ClientError> {
         match frame {
             Incoming::Event(message) => self.rooms.event(message, bytes),
             Incoming::Joined(joined) => {
-                // With an id, it answers a join for which nobody waits any more.
+                // A frame with an id answers a join that nobody waits for any more.
                 let notice = joined
                     .id
                     .is_none()
@@ -30,7 +30,7 @@ impl ClientSession {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
                 self.notify(ClientNotice::RoomDeleted(room_id));
             }
-            // The session is renewed, also if that has taken longer than a request may.
+            // The session is renewed, even if the answer came after the request timed out.
             Incoming::Connected(welcome) => self.welcomed(welcome, now),
             Incoming::Direct { event, data } => self.notify(ClientNotice::Direct(event, data, bytes)),
             Incoming::Error(error) if error.id.is_none() => {

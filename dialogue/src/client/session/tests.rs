@@ -10,7 +10,7 @@ use crate::protocol::{JoinCommand, TriggerCommand};
 
 const BOUNDS: BufferLimits = BufferLimits { items: 16, bytes: 4096 };
 
-/// A connected session, and what it tells.
+/// A connected session, and what it reports.
 struct Connected {
     session: ClientSession,
     told: Arc<ItemBuffer<Queued<ClientNotice>>>,
@@ -55,10 +55,10 @@ impl Connected {
         self.session.frame(&frame.to_string(), self.now).unwrap();
     }
 
-    /// Joins the chat, as the request with this id.
+    /// Joins the chat, with the request of this id.
     fn join(&mut self, id: i64) {
         drop(self.ask(join()));
-        // Nobody waits for it, so it is not sent; that it is answered all the same makes it one that came late.
+        // Nobody waits for the request, so it is not sent. The answer therefore looks like one that comes late.
         self.session.outgoing(self.now);
         self.hear(joined(id));
     }
@@ -88,16 +88,19 @@ fn joined(id: i64) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_that_is_answered_when_nobody_waits_any_more_leads_into_the_room_in_silence() {
+async fn an_abandoned_join_enters_the_room_without_a_notice() {
     let mut connected = Connected::new(None);
     connected.join(1);
     assert!(connected.rooms.lock().contains_key("chat"));
     connected.session.end(&ClientError::Disconnected);
-    assert!(connected.told().await.is_none(), "the server did not do it by itself");
+    assert!(
+        connected.told().await.is_none(),
+        "the server did not add the client by itself"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_was_leaving_when_the_connection_was_lost_has_left() {
+async fn a_client_that_was_leaving_when_the_connection_was_lost_has_left() {
     let mut connected = Connected::new(None);
     connected.join(1);
     let room_id = "chat".into();
@@ -108,18 +111,18 @@ async fn whoever_was_leaving_when_the_connection_was_lost_has_left() {
     assert!(connected.rooms.lock().is_empty());
     assert!(
         connected.session.outgoing(connected.now).is_empty(),
-        "there is no way back to take"
+        "there is nothing to rejoin"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_renewed_when_nine_tenths_are_over_and_again_at_half_of_the_rest() {
+async fn a_session_is_renewed_after_nine_tenths_and_again_after_half_of_the_rest() {
     let mut connected = Connected::new(Some(100_000));
     let began = connected.now;
     assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(90)));
     connected.now += Duration::from_secs(90);
     connected.session.renew(json!(null), connected.now);
-    assert_eq!(connected.session.renew_at(), None, "it is being renewed");
+    assert_eq!(connected.session.renew_at(), None, "a renewal is under way");
     connected.session.outgoing(connected.now);
     connected.hear(json!({ "type": "error", "id": 1, "code": "UNAUTHENTICATED", "message": "no" }));
     assert_eq!(connected.session.renew_at(), Some(began + Duration::from_secs(95)));
@@ -127,7 +130,7 @@ async fn a_session_is_renewed_when_nine_tenths_are_over_and_again_at_half_of_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_takes_too_long_is_told_and_repeated_later_and_counts_when_it_comes_late() {
+async fn a_renewal_that_times_out_is_reported_and_repeated_and_still_counts_when_it_arrives() {
     let mut connected = Connected::new(Some(1_000_000));
     let began = connected.now;
     connected.now += Duration::from_secs(900);
@@ -149,7 +152,7 @@ async fn a_renewal_that_takes_too_long_is_told_and_repeated_later_and_counts_whe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_trigger_that_is_refused_before_its_key_is_looked_up_is_unknown() {
+async fn a_repeated_trigger_refused_before_its_key_is_looked_up_is_unknown() {
     for (code, before, is_known) in [
         ("RATE_LIMITED", 0, true),
         ("RATE_LIMITED", 1, false),
@@ -184,24 +187,24 @@ async fn a_repeated_trigger_that_is_refused_before_its_key_is_looked_up_is_unkno
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leave_that_is_dropped_before_it_is_sent_leaves_nothing() {
+async fn a_leave_dropped_before_it_is_sent_has_no_effect() {
     let mut connected = Connected::new(None);
     connected.join(1);
     connected.session.link_lost();
     connected.session.connected(welcome(None), connected.now);
-    assert_eq!(connected.session.outgoing(connected.now).len(), 1, "the way back");
+    assert_eq!(connected.session.outgoing(connected.now).len(), 1, "the rejoin");
     let room_id = "chat".into();
     drop(connected.ask(Command::Leave { room_id }));
     assert!(
         connected.session.outgoing(connected.now).is_empty(),
-        "it waits for the way back"
+        "it waits for the rejoin"
     );
     connected.session.link_lost();
     assert!(connected.rooms.lock().contains_key("chat"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_server_wants_of_the_clock_has_bounds() {
+async fn limits_the_times_that_a_server_may_set() {
     let mut connected = Connected::new(Some(0));
     assert_eq!(connected.session.ping_interval(), Duration::from_secs(1));
     assert_eq!(connected.session.renew_at(), Some(connected.now + SHORTEST_RENEWAL));
@@ -211,7 +214,7 @@ async fn what_a_server_wants_of_the_clock_has_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_that_is_deleted_is_forgotten_and_told_of() {
+async fn a_deleted_room_is_forgotten_and_reported() {
     let mut connected = Connected::new(None);
     connected.join(1);
     connected.hear(json!({ "type": "roomDeleted", "roomId": "chat" }));
