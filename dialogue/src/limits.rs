@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::duration::LONGEST;
+
 /// All limits of the server. You can change each of them. Durations over ten years count as ten years.
 ///
 /// ```
