@@ -1,4 +1,4 @@
-//! A client's commands: each becomes a call of the runtime, and its outcome a reply.
+//! Runs a client's commands: turns each command into a call of the runtime, and the outcome into a reply.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use futures_util::future::{BoxFuture, FutureExt, lazy};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::greeting::{authenticate, connected_frame};
-use super::reply::{Failure, refuse};
+use super::reply::{CommandError, refuse};
+use super::sign_in::{authenticate, connected_frame};
 use crate::connection::{ClientState, Frame, Handshake};
 use crate::containment::contain_panic;
 use crate::id::{EventName, RoomId};
@@ -22,36 +22,37 @@ use crate::runtime::{
     subscribe, subscribe_all, unsubscribe,
 };
 
-/// One connected client's conversation.
+/// The conversation with one connected client.
 pub(crate) struct Conversation {
     core: Arc<Core>,
     client: Arc<ClientState>,
-    /// What came with the HTTP request, for a later `connect`.
-    presented: Option<Box<Handshake>>,
-    /// Told when a later `connect` has changed when the session ends.
+    /// The headers and the other parts of the client's HTTP request, for a later `connect`.
+    handshake: Option<Box<Handshake>>,
+    /// Notified when a later `connect` has replaced the session, and so its end.
     renewed: Notify,
 }
 
-/// What is answered to a command that succeeded, if anything is.
-type Reply = Option<bytes::Bytes>;
+/// The reply to a command that succeeded. `None` if the runtime has queued the reply already, or the client requested
+/// none.
+type ReplyFrame = Option<bytes::Bytes>;
 
 impl Conversation {
-    pub(crate) fn new(core: Arc<Core>, client: Arc<ClientState>, presented: Option<Box<Handshake>>) -> Self {
+    pub(crate) fn new(core: Arc<Core>, client: Arc<ClientState>, handshake: Option<Box<Handshake>>) -> Self {
         Self {
             core,
             client,
-            presented,
+            handshake,
             renewed: Notify::new(),
         }
     }
 
-    /// Whether the session has come to its end.
+    /// Whether the session has expired.
     pub(crate) fn is_expired(&self) -> bool {
         let expires_at = self.client.session.lock().expires_at;
         expires_at.is_some_and(|expires_at| expires_at <= Instant::now())
     }
 
-    /// Waits for the end of the session, also while a command is run that puts it off or brings it forward.
+    /// Waits until the session expires. A command that runs meanwhile may renew the session, which changes its end.
     pub(crate) async fn expired(&self) {
         loop {
             let expires_at = self.client.session.lock().expires_at;
@@ -73,8 +74,9 @@ impl Conversation {
         &self.client
     }
 
-    /// Has `on_connected` told. Of a client that was admitted it is told in any case, since `on_disconnected` is.
-    pub(crate) fn announce(&self) {
+    /// Queues the `on_connected` hook. The hook runs for every admitted client, because `on_disconnected` will run for
+    /// it too.
+    pub(crate) fn queue_on_connected(&self) {
         let client = self.core.client(&self.client);
         self.core.notify_in_order(
             &self.client.hooks,
@@ -84,173 +86,176 @@ impl Conversation {
         );
     }
 
-    /// Waits until `on_connected` has been told: the first command comes after.
-    pub(crate) async fn announced(&self) {
+    /// Waits until the `on_connected` hook has ended. The first command must run after it.
+    pub(crate) async fn wait_for_on_connected(&self) {
         self.client.hooks.idle().await;
     }
 
-    /// Answers a frame that is no request.
-    pub(crate) fn refuse(&self, refused: RejectedRequest) {
-        let id = refused.id;
-        self.reply_with_error(id, &Failure::from(refused), &Subject::default());
+    /// Answers a frame that is not a valid request.
+    pub(crate) fn reject(&self, rejected: RejectedRequest) {
+        let id = rejected.id;
+        self.reply_with_error(id, &CommandError::from(rejected), &CommandTarget::default());
     }
 
-    /// Answers a request that came too fast.
-    pub(crate) fn slow_down(&self, id: Option<i64>, retry_after: std::time::Duration) {
-        self.reply_with_error(id, &Failure::too_fast(retry_after), &Subject::default());
+    /// Answers a request that exceeds the client's rate limit.
+    pub(crate) fn reject_too_fast(&self, id: Option<i64>, retry_after: std::time::Duration) {
+        self.reply_with_error(id, &CommandError::too_fast(retry_after), &CommandTarget::default());
     }
 
     fn reply(&self, frame: bytes::Bytes) {
         self.client.outbox.push(Frame::Text(frame));
     }
 
-    fn reply_with_error(&self, id: Option<i64>, failure: &Failure, about: &Subject) {
+    fn reply_with_error(&self, id: Option<i64>, error: &CommandError, target: &CommandTarget) {
         let involved = Involved {
-            room: about.room_id.as_ref(),
-            event: about.event.as_ref(),
+            room: target.room_id.as_ref(),
+            event: target.event.as_ref(),
             ..Involved::client(&self.client)
         };
-        self.reply(refuse(&self.core, id, failure, involved));
+        self.reply(refuse(&self.core, id, error, involved));
     }
 
-    /// Runs one command to its end and queues the reply. In a box that is no larger than this command needs.
+    /// Runs one command to its end and queues the reply. The future is boxed, so that it only takes the memory that
+    /// this command needs.
     ///
-    /// Safe to drop: what a command changes, it changes in one step.
+    /// The future is safe to drop: each command makes its changes in one step.
     pub(crate) fn run(&self, request: Request) -> BoxFuture<'_, ()> {
         let Request { id, command } = request;
-        let about = Subject::of(&command);
-        // What waits for nothing runs when it is polled, as all else does.
+        let target = CommandTarget::of(&command);
+        // `lazy`, so that commands that never wait also run when they are polled, not when this function is called.
         match command {
-            Command::Connect(connect) => self.answer(id, about, self.refresh(id, connect)),
-            Command::Join(wanted) => self.answer(id, about, self.when_it_fits(self.join(id, wanted))),
-            Command::Leave { room_id } => self.answer(id, about, self.leave(id, room_id)),
+            Command::Connect(connect) => self.answer(id, target, self.renew_session(id, connect)),
+            Command::Join(command) => self.answer(id, target, self.once_reply_fits(self.join(id, command))),
+            Command::Leave { room_id } => self.answer(id, target, self.leave(id, room_id)),
             Command::Subscribe { room_id, event } => {
-                self.answer(id, about, lazy(move |_| self.subscribe(id, &room_id, &event)))
+                self.answer(id, target, lazy(move |_| self.subscribe(id, &room_id, &event)))
             }
             Command::Unsubscribe { room_id, event } => {
-                self.answer(id, about, lazy(move |_| self.unsubscribe(id, &room_id, &event)))
+                self.answer(id, target, lazy(move |_| self.unsubscribe(id, &room_id, &event)))
             }
             Command::SubscribeAll { room_id } => {
-                self.answer(id, about, lazy(move |_| self.subscribe_all(id, &room_id)))
+                self.answer(id, target, lazy(move |_| self.subscribe_all(id, &room_id)))
             }
-            Command::Trigger(trigger) => self.answer(id, about, self.trigger(id, trigger)),
-            Command::History(wanted) => self.answer(id, about, self.when_it_fits(self.history(id, wanted))),
+            Command::Trigger(trigger) => self.answer(id, target, self.trigger(id, trigger)),
+            Command::History(command) => self.answer(id, target, self.once_reply_fits(self.history(id, command))),
             Command::ListRooms { after } => {
                 let list = lazy(move |_| Ok(self.list_rooms(id, after.as_ref())));
-                self.answer(id, about, self.when_it_fits(list))
+                self.answer(id, target, self.once_reply_fits(list))
             }
-            Command::CreateRoom { room } => self.answer(id, about, lazy(move |_| self.create_room(id, room))),
-            Command::DeleteRoom { room_id } => self.answer(id, about, lazy(move |_| self.delete_room(id, &room_id))),
-            Command::Ping => self.answer(id, about, lazy(move |_| Ok(Some(ServerFrame::Pong { id }.encode())))),
+            Command::CreateRoom { room } => self.answer(id, target, lazy(move |_| self.create_room(id, room))),
+            Command::DeleteRoom { room_id } => self.answer(id, target, lazy(move |_| self.delete_room(id, &room_id))),
+            Command::Ping => self.answer(id, target, lazy(move |_| Ok(Some(ServerFrame::Pong { id }.encode())))),
         }
     }
 
-    /// Sends the outcome of a command, once it has one.
+    /// Waits for the outcome of a command and sends it to the client.
     fn answer<'s>(
         &'s self,
         id: Option<i64>,
-        about: Subject,
-        outcome: impl Future<Output = Result<Reply, Failure>> + Send + 's,
+        target: CommandTarget,
+        outcome: impl Future<Output = Result<ReplyFrame, CommandError>> + Send + 's,
     ) -> BoxFuture<'s, ()> {
-        // Hooks are contained; what else may panic is the application's `Deserialize` and the like.
+        // The runtime contains panics of hooks. Other code of the application may panic here, such as its
+        // `Deserialize`.
         contain_panic(outcome)
             .map(move |outcome| {
                 let outcome = outcome.unwrap_or_else(|failure| {
                     self.core.log(|| {
-                        tracing::error!(room = ?about.room_id, event = ?about.event, error = %failure, "a command failed");
+                        tracing::error!(room = ?target.room_id, event = ?target.event, error = %failure, "a command failed");
                     });
-                    Err(Failure::internal())
+                    Err(CommandError::internal())
                 });
                 match outcome {
                     Ok(Some(frame)) => self.reply(frame),
                     Ok(None) => {}
-                    Err(failure) => self.reply_with_error(id, &failure, &about),
+                    Err(error) => self.reply_with_error(id, &error, &target),
                 }
             })
             .boxed()
     }
 
-    /// Runs what may have a long reply once there is room for that in the queue: who asks for much at once is served as fast as
-    /// it reads, and not cut for what it has been given.
-    fn when_it_fits<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    /// Runs a command with a possibly long reply once this reply fits into the queue. A client that requests a lot at
+    /// once therefore receives it as fast as it reads, and is not disconnected because of its own replies.
+    fn once_reply_fits<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let limits = &self.core.limits;
         let longest = limits.replay_bytes.max(limits.history_page_bytes);
         self.client.outbox.wait_for_space(longest).then(|()| work)
     }
 
-    fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Failure> {
-        self.core.rooms.find(room_id).ok_or_else(Failure::no_such_room)
+    fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, CommandError> {
+        self.core.rooms.find(room_id).ok_or_else(CommandError::no_such_room)
     }
 
-    /// A later `connect` renews the session of the same user.
-    async fn refresh(&self, id: Option<i64>, connect: ConnectCommand) -> Result<Reply, Failure> {
+    /// Runs a later `connect`, which renews the session of the same user.
+    async fn renew_session(&self, id: Option<i64>, connect: ConnectCommand) -> Result<ReplyFrame, CommandError> {
         if connect.protocol != PROTOCOL {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 ErrorCode::UnsupportedProtocol,
-                format!("this server speaks protocol {PROTOCOL}"),
+                format!("this server supports protocol version {PROTOCOL} only"),
             ));
         }
-        let refused = |reason: &str| Failure::new(ErrorCode::Unauthenticated, reason);
-        let who = authenticate(
+        let unauthenticated = |reason: &str| CommandError::new(ErrorCode::Unauthenticated, reason);
+        let renewed = authenticate(
             &self.core,
-            self.presented.as_deref(),
+            self.handshake.as_deref(),
             connect.auth,
             self.core.limits.connect_deadline,
         )
         .await
-        .map_err(|reason| refused(&reason))?;
-        let same = match who.user_id {
+        .map_err(|reason| unauthenticated(&reason))?;
+        let is_same_user = match renewed.user_id {
             Some(user_id) => user_id == self.client.user_id,
             None => self.client.anonymous,
         };
-        if !same {
-            return Err(refused("the connection belongs to another user"));
+        if !is_same_user {
+            return Err(unauthenticated("the connection belongs to another user"));
         }
-        *self.client.session.lock() = who.session;
+        *self.client.session.lock() = renewed.session;
         self.renewed.notify_one();
         recheck_rooms(&self.core, &self.client).await;
-        // Not before: if the connection is lost meanwhile, the client comes back with the secret that it has.
+        // Only now: if the connection is lost before this line, the client reconnects with the secret that it already
+        // has.
         self.core.continuity.resumes.renew(&self.client);
         Ok(Some(connected_frame(&self.core, &self.client, id)))
     }
 
-    async fn join(&self, id: Option<i64>, wanted: JoinCommand) -> Result<Reply, Failure> {
+    async fn join(&self, id: Option<i64>, command: JoinCommand) -> Result<ReplyFrame, CommandError> {
         let request = JoinRequest {
             id,
-            wanted: wanted.subscriptions,
-            since: wanted.since,
+            wanted: command.subscriptions,
+            since: command.since,
             epoch: None,
         };
-        join(&self.core, &self.client, &wanted.room_id, request).await?;
+        join(&self.core, &self.client, &command.room_id, request).await?;
         self.client.hooks.idle().await;
         Ok(None)
     }
 
-    async fn leave(&self, id: Option<i64>, room_id: RoomId) -> Result<Reply, Failure> {
+    async fn leave(&self, id: Option<i64>, room_id: RoomId) -> Result<ReplyFrame, CommandError> {
         let room = self.room(&room_id)?;
         if !leave(&self.core, &self.client, &room, id, None) {
-            return Err(Failure::not_in_room());
+            return Err(CommandError::not_in_room());
         }
         self.client.hooks.idle().await;
         Ok(None)
     }
 
-    fn subscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<Reply, Failure> {
+    fn subscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<ReplyFrame, CommandError> {
         let seq = subscribe(&self.core.limits, &self.client, &*self.room(room_id)?, event)?;
         Ok(ok(id, Some(seq)))
     }
 
-    fn unsubscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<Reply, Failure> {
+    fn unsubscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<ReplyFrame, CommandError> {
         unsubscribe(&self.core.limits, &self.client, &*self.room(room_id)?, event)?;
         Ok(ok(id, None))
     }
 
-    fn subscribe_all(&self, id: Option<i64>, room_id: &RoomId) -> Result<Reply, Failure> {
+    fn subscribe_all(&self, id: Option<i64>, room_id: &RoomId) -> Result<ReplyFrame, CommandError> {
         let seq = subscribe_all(&self.core.limits, &self.client, &*self.room(room_id)?)?;
         Ok(ok(id, Some(seq)))
     }
 
-    async fn trigger(&self, id: Option<i64>, trigger: TriggerCommand) -> Result<Reply, Failure> {
+    async fn trigger(&self, id: Option<i64>, trigger: TriggerCommand) -> Result<ReplyFrame, CommandError> {
         let room = self.room(&trigger.room_id)?;
         let draft = Draft {
             event: trigger.event,
@@ -270,16 +275,19 @@ impl Conversation {
         Ok(ok(id, delivery.seq))
     }
 
-    async fn history(&self, id: Option<i64>, wanted: HistoryCommand) -> Result<Reply, Failure> {
-        let room = self.room(&wanted.room_id)?;
-        let member = |room: &RoomCell| room.lock().local.contains(self.client.key);
-        if !member(&room) {
-            return Err(Failure::not_in_room());
+    async fn history(&self, id: Option<i64>, command: HistoryCommand) -> Result<ReplyFrame, CommandError> {
+        let room = self.room(&command.room_id)?;
+        let is_member = |room: &RoomCell| room.lock().local.contains(self.client.key);
+        if !is_member(&room) {
+            return Err(CommandError::not_in_room());
         }
-        if !room.template.policy.knows(&wanted.event) {
-            return Err(Failure::new(ErrorCode::EventNotAllowed, "the room has no such event"));
+        if !room.template.policy.knows(&command.event) {
+            return Err(CommandError::new(
+                ErrorCode::EventNotAllowed,
+                "the room does not allow this event",
+            ));
         }
-        let cursor = match wanted.cursor {
+        let cursor = match command.cursor {
             HistoryCursor::Index { start, end } => Cursor::Index {
                 start: index(start),
                 end: index(end),
@@ -289,39 +297,39 @@ impl Conversation {
                 limit: index(limit),
             },
         };
-        let page = page(&self.core, &room, &wanted.event, cursor)
+        let page = page(&self.core, &room, &command.event, cursor)
             .await
-            .map_err(|reason| Failure::new(ErrorCode::Unavailable, reason))?;
-        // `load_history` may have taken a while.
-        if !member(&room) {
-            return Err(Failure::not_in_room());
+            .map_err(|reason| CommandError::new(ErrorCode::Unavailable, reason))?;
+        // The client may have left the room while `load_history` ran.
+        if !is_member(&room) {
+            return Err(CommandError::not_in_room());
         }
         let frame = ServerFrame::History {
             id,
             room_id: &room.id,
-            event: &wanted.event,
+            event: &command.event,
             more: page.more,
             events: &page.events,
         };
         Ok(Some(frame.encode()))
     }
 
-    fn list_rooms(&self, id: Option<i64>, after: Option<&RoomId>) -> Reply {
+    fn list_rooms(&self, id: Option<i64>, after: Option<&RoomId>) -> ReplyFrame {
         let (rooms, more) = self
             .core
             .rooms
             .listed(after.map(RoomId::as_str), self.core.limits.room_page);
-        // A page must fit the queue, whatever names and descriptions clients have given to their rooms.
-        let mut room_left = self.core.limits.history_page_bytes;
+        // A page must fit into the queue, however long the names and descriptions are that clients gave to their rooms.
+        let mut bytes_left = self.core.limits.history_page_bytes;
         let infos: Vec<_> = rooms
             .iter()
             .map(|room| info(room))
             .enumerate()
             .take_while(|(at, info)| {
                 let bytes = info.encoded_len();
-                // With none at all, a client could not ask for those after it.
-                let fits = bytes <= room_left || *at == 0;
-                room_left = room_left.saturating_sub(bytes);
+                // A page has at least one room. A client could not request the rest after an empty page.
+                let fits = bytes <= bytes_left || *at == 0;
+                bytes_left = bytes_left.saturating_sub(bytes);
                 fits
             })
             .map(|(_, info)| info)
@@ -337,39 +345,39 @@ impl Conversation {
         )
     }
 
-    fn create_room(&self, id: Option<i64>, room: NewRoom) -> Result<Reply, Failure> {
+    fn create_room(&self, id: Option<i64>, room: NewRoom) -> Result<ReplyFrame, CommandError> {
         create_for(&self.core, &self.client, id, room)?;
         Ok(None)
     }
 
-    fn delete_room(&self, id: Option<i64>, room_id: &RoomId) -> Result<Reply, Failure> {
+    fn delete_room(&self, id: Option<i64>, room_id: &RoomId) -> Result<ReplyFrame, CommandError> {
         let room = self.room(room_id)?;
         if room.created_by.as_ref() != Some(&self.client.user_id) {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 ErrorCode::PermissionDenied,
-                "only who created a room may delete it",
+                "only the user who created a room may delete it",
             ));
         }
         if !delete_room(&self.core, &room, Some((&self.client, id))) {
-            return Err(Failure::no_such_room());
+            return Err(CommandError::no_such_room());
         }
         Ok(None)
     }
 }
 
-/// The reply to a command that has nothing to tell: sent only to who asked for one.
-fn ok(id: Option<i64>, seq: Option<u64>) -> Reply {
+/// The reply to a command without further results. Only clients that sent an `id` receive it.
+fn ok(id: Option<i64>, seq: Option<u64>) -> ReplyFrame {
     id.map(|id| ServerFrame::Ok { id, seq }.encode())
 }
 
-/// What a failure of a command is told to be about.
+/// The room and the event of a command, which its error frame names.
 #[derive(Default)]
-struct Subject {
+struct CommandTarget {
     room_id: Option<RoomId>,
     event: Option<EventName>,
 }
 
-impl Subject {
+impl CommandTarget {
     fn of(command: &Command) -> Self {
         let (room_id, event) = match command {
             Command::Connect(_) | Command::ListRooms { .. } | Command::Ping => return Self::default(),
@@ -391,7 +399,7 @@ impl Subject {
     }
 }
 
-/// An index on the wire as one in memory.
+/// Converts an index on the wire to one in memory.
 fn index(wire: u64) -> usize {
     usize::try_from(wire).unwrap_or(usize::MAX)
 }

@@ -1,12 +1,12 @@
-//! One client's conversation with the server: who it is, and its commands one after another.
+//! A client's conversation with the server: the sign-in, then the commands, one after another.
 //!
-//! Owns how requests become calls of the runtime and how the outcomes become replies. Knows no socket: frames come in as
-//! text, replies go to the outbox.
+//! This module turns requests into calls of the runtime, and the outcomes into replies. It does not know the socket: it
+//! receives parsed requests, and queues its replies in the outbox.
 
 mod commands;
-mod greeting;
 mod reply;
+mod sign_in;
 
 pub(crate) use commands::Conversation;
-pub(crate) use greeting::{admit, authenticate};
-pub(crate) use reply::{Failure, refuse};
+pub(crate) use reply::{CommandError, refuse};
+pub(crate) use sign_in::{admit, authenticate};

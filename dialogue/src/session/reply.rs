@@ -1,4 +1,4 @@
-//! How what went wrong is told: one mapping from the errors of the runtime to the codes of the wire.
+//! Error replies: the one place that maps the errors of the runtime to the codes of the wire.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
 use crate::runtime::{ClientCreateError, Core, Involved, JoinError, Rejected};
 use crate::schema::Violation;
 
-/// Why a command failed, as the client is told.
+/// The reason why a command failed, as the client receives it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     pub(crate) code: ErrorCode,
     pub(crate) message: String,
     pub(crate) violations: Vec<Violation>,
     pub(crate) retry_after: Option<Duration>,
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -28,7 +28,7 @@ impl Failure {
     }
 
     pub(crate) fn no_such_room() -> Self {
-        Self::new(ErrorCode::RoomNotFound, "there is no such room")
+        Self::new(ErrorCode::RoomNotFound, "the room does not exist")
     }
 
     pub(crate) fn not_in_room() -> Self {
@@ -36,39 +36,42 @@ impl Failure {
     }
 
     pub(crate) fn internal() -> Self {
-        Self::new(ErrorCode::Internal, "the server has failed at this")
+        Self::new(
+            ErrorCode::Internal,
+            "internal error: the server failed to run this command",
+        )
     }
 
     pub(crate) fn too_fast(retry_after: Duration) -> Self {
         Self {
             retry_after: Some(retry_after),
-            ..Self::new(ErrorCode::RateLimited, "too many frames; slow down")
+            ..Self::new(ErrorCode::RateLimited, "too many frames: wait before you send more")
         }
     }
 }
 
-/// Reports a failure to observers, and returns the frame that tells the client of it.
-pub(crate) fn refuse(core: &Core, id: Option<i64>, failure: &Failure, involved: Involved<'_>) -> Bytes {
-    core.observe.refused(failure.code, &failure.message, involved);
+/// Reports a failed command to observers, and returns the error frame for the client.
+pub(crate) fn refuse(core: &Core, id: Option<i64>, error: &CommandError, involved: Involved<'_>) -> Bytes {
+    core.observe.refused(error.code, &error.message, involved);
     ServerFrame::Error {
         id,
-        code: failure.code,
-        message: &failure.message,
+        code: error.code,
+        message: &error.message,
         room_id: involved.room,
         event: involved.event,
-        violations: &failure.violations,
-        retry_after: failure.retry_after,
+        violations: &error.violations,
+        retry_after: error.retry_after,
     }
     .encode()
 }
 
-impl From<RejectedRequest> for Failure {
-    fn from(refused: RejectedRequest) -> Self {
-        Self::new(refused.code, refused.message)
+impl From<RejectedRequest> for CommandError {
+    fn from(rejected: RejectedRequest) -> Self {
+        Self::new(rejected.code, rejected.message)
     }
 }
 
-impl From<JoinError> for Failure {
+impl From<JoinError> for CommandError {
     fn from(error: JoinError) -> Self {
         let code = match &error {
             JoinError::NoSuchRoom { .. } => return Self::no_such_room(),
@@ -83,12 +86,15 @@ impl From<JoinError> for Failure {
     }
 }
 
-impl From<Rejected> for Failure {
+impl From<Rejected> for CommandError {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::NoSuchRoom => Self::no_such_room(),
             Rejected::NotInRoom => Self::not_in_room(),
-            Rejected::NotAllowed => Self::new(ErrorCode::EventNotAllowed, "clients may not trigger this event here"),
+            Rejected::NotAllowed => Self::new(
+                ErrorCode::EventNotAllowed,
+                "clients may not trigger this event in this room",
+            ),
             Rejected::Invalid(violations) => Self {
                 violations,
                 ..Self::new(
@@ -104,14 +110,18 @@ impl From<Rejected> for Failure {
     }
 }
 
-impl From<ClientCreateError> for Failure {
+impl From<ClientCreateError> for CommandError {
     fn from(error: ClientCreateError) -> Self {
         match error {
-            ClientCreateError::Exists => Self::new(ErrorCode::RoomExists, "there is such a room already"),
-            ClientCreateError::NotPermitted => {
-                Self::new(ErrorCode::PermissionDenied, "clients may not create a room of this id")
-            }
-            ClientCreateError::Limited => Self::new(ErrorCode::LimitExceeded, "no more rooms may be created"),
+            ClientCreateError::Exists => Self::new(ErrorCode::RoomExists, "a room with this id already exists"),
+            ClientCreateError::NotPermitted => Self::new(
+                ErrorCode::PermissionDenied,
+                "clients may not create a room with this id",
+            ),
+            ClientCreateError::Limited => Self::new(
+                ErrorCode::LimitExceeded,
+                "room limit reached: delete a room first, or try again later",
+            ),
         }
     }
 }

@@ -108,7 +108,7 @@ where
     match frame {
         InboundFrame::Text(text) => match Request::parse(&text, limits.json_depth) {
             Ok(request) => return Ok(Some(request)),
-            Err(rejected) => conversation.refuse(rejected),
+            Err(rejected) => conversation.reject(rejected),
         },
         InboundFrame::Control => {}
         InboundFrame::TooFast { .. } if reader.refused > limits.inbound_frames => {
@@ -121,7 +121,7 @@ where
                     Ok(request) => request.id,
                     Err(rejected) => rejected.id,
                 };
-                conversation.slow_down(id, retry_after);
+                conversation.reject_too_fast(id, retry_after);
             }
         }
     }

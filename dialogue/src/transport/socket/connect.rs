@@ -9,7 +9,7 @@ use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
 use crate::connection::{ClientState, Handshake};
 use crate::protocol::{CloseCode, Command, ConnectCommand, ErrorCode, PROTOCOL, Request};
 use crate::runtime::{Core, Involved};
-use crate::session::{Failure, admit, authenticate, refuse};
+use crate::session::{CommandError, admit, authenticate, refuse};
 
 /// Reads up to the first `connect`, authenticates the client, and admits it. `None` if the client was not admitted. The
 /// connection has been closed then.
@@ -25,16 +25,16 @@ where
     let (id, connect) = first_connect(core, reader).await?;
     if connect.protocol != PROTOCOL {
         let message = format!("this server supports protocol version {PROTOCOL} only");
-        let failure = Failure::new(ErrorCode::UnsupportedProtocol, message);
-        reject(core, reader, id, failure, CloseCode::UnsupportedProtocol);
+        let error = CommandError::new(ErrorCode::UnsupportedProtocol, message);
+        reject(core, reader, id, error, CloseCode::UnsupportedProtocol);
         return None;
     }
     let left = connect_by.saturating_duration_since(Instant::now());
     let who = match authenticate(core, presented, connect.auth, left).await {
         Ok(who) => who,
         Err(reason) => {
-            let failure = Failure::new(ErrorCode::Unauthenticated, reason);
-            reject(core, reader, id, failure, CloseCode::Unauthenticated);
+            let error = CommandError::new(ErrorCode::Unauthenticated, reason);
+            reject(core, reader, id, error, CloseCode::Unauthenticated);
             return None;
         }
     };
@@ -65,7 +65,7 @@ where
             Ok(request) => request,
             Err(rejected) => {
                 let id = rejected.id;
-                reader.send(refuse(core, id, &Failure::from(rejected), Involved::default()));
+                reader.send(refuse(core, id, &CommandError::from(rejected), Involved::default()));
                 continue;
             }
         };
@@ -78,10 +78,10 @@ where
 }
 
 /// Rejects a `connect`: sends the error, and closes the connection.
-fn reject<R>(core: &Core, reader: &RateLimitedReader<R>, id: Option<i64>, failure: Failure, code: CloseCode)
+fn reject<R>(core: &Core, reader: &RateLimitedReader<R>, id: Option<i64>, error: CommandError, code: CloseCode)
 where
     R: AsyncRead + Unpin,
 {
-    reader.send(refuse(core, id, &failure, Involved::default()));
-    reader.close(code, failure.message);
+    reader.send(refuse(core, id, &error, Involved::default()));
+    reader.close(code, error.message);
 }

@@ -77,13 +77,19 @@ async fn converse<R>(
         client: Arc::clone(&client),
     };
     let conversation = Conversation::new(Arc::clone(core), client, presented);
-    conversation.announce();
+    conversation.queue_on_connected();
     if core.lifecycle.is_stopping() {
         reader.close(CloseCode::Restarting, "the server is stopping");
         return;
     }
     let outbox = Arc::clone(reader.messages.outbox());
-    if Box::pin(until_closed(&outbox, &conversation, conversation.announced())).await {
+    if Box::pin(until_closed(
+        &outbox,
+        &conversation,
+        conversation.wait_for_on_connected(),
+    ))
+    .await
+    {
         run_commands(core, reader, &conversation).await;
     }
 }
