@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::super::model::{Event, Events, Room};
-use super::{local, shown_at};
+use super::hygiene::{local, shown_at};
 
 /// Generates the enum, such as `ChatEvent`. Generates nothing if the events are not listed.
 pub(super) fn enumeration(room: &Room) -> TokenStream {

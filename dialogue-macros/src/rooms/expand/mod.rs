@@ -6,9 +6,10 @@
 
 mod declaration;
 mod event;
+mod hygiene;
 mod room;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::model::{Room, RoomSet};
@@ -64,15 +65,4 @@ fn expand_room(set: &RoomSet, room: &Room) -> TokenStream {
             #(#inside)*
         };
     }
-}
-
-/// Returns a local name. The underscores avoid a clash with a user's constant: a constant with the same name would turn
-/// the binding into a constant pattern.
-fn local(name: &str) -> Ident {
-    Ident::new(&format!("__{name}"), Span::mixed_site())
-}
-
-/// Returns a span at the room's name. Errors in generated code then point there, not at the whole of `rooms!`.
-fn shown_at(room: &Ident) -> Span {
-    Span::call_site().located_at(room.span())
 }

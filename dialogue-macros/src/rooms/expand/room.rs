@@ -8,7 +8,7 @@ use syn::{Attribute, Meta, Path};
 
 use super::super::model::{Family, Field, Id, Room};
 use super::super::pattern::Segment;
-use super::{local, shown_at};
+use super::hygiene::{local, shown_at};
 
 /// Generates the type itself.
 pub(super) fn definition(krate: &Path, room: &Room) -> TokenStream {
