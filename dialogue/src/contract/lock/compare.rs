@@ -47,7 +47,7 @@ pub(super) fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
     for (id, room) in &old.rooms {
         match new.rooms.get(id) {
             None => comparison.breaking(id, "the room was removed"),
-            Some(now) => comparison.room(id, &RoomView::of(old, room), &RoomView::of(new, now)),
+            Some(now) => comparison.room(id, &ComparedRoom::of(old, room), &ComparedRoom::of(new, now)),
         }
     }
     for id in new.rooms.keys().filter(|id| !old.rooms.contains_key(*id)) {
@@ -61,7 +61,7 @@ pub(super) fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
 }
 
 /// A room with its events by name.
-struct RoomView<'s> {
+struct ComparedRoom<'s> {
     room: &'s RoomSnapshot,
     /// The events that clients may trigger. For an open room, the events that are known by name.
     triggers: BTreeMap<&'s str, &'s EventSnapshot>,
@@ -70,7 +70,7 @@ struct RoomView<'s> {
     receives_any: bool,
 }
 
-impl<'s> RoomView<'s> {
+impl<'s> ComparedRoom<'s> {
     fn of(snapshot: &'s Snapshot, room: &'s RoomSnapshot) -> Self {
         let by_name = |keys: &mut dyn Iterator<Item = &'s String>| -> BTreeMap<&'s str, &'s EventSnapshot> {
             keys.filter_map(|key| Some((name_of(key), snapshot.events.get(key)?)))
@@ -130,7 +130,7 @@ impl<'s> ContractComparison<'s> {
         });
     }
 
-    fn room(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
+    fn room(&mut self, id: &str, old: &ComparedRoom<'s>, new: &ComparedRoom<'s>) {
         self.triggers(id, old, new);
         self.received(id, old, new);
         self.subscriptions(id, old.room, new.room);
@@ -163,7 +163,7 @@ impl<'s> ContractComparison<'s> {
         }
     }
 
-    fn triggers(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
+    fn triggers(&mut self, id: &str, old: &ComparedRoom<'s>, new: &ComparedRoom<'s>) {
         if old.triggers_any && !new.triggers_any {
             self.breaking(id, "clients may no longer trigger any event");
         }
@@ -196,7 +196,7 @@ impl<'s> ContractComparison<'s> {
         }
     }
 
-    fn received(&mut self, id: &str, old: &RoomView<'s>, new: &RoomView<'s>) {
+    fn received(&mut self, id: &str, old: &ComparedRoom<'s>, new: &ComparedRoom<'s>) {
         if old.receives_any && !new.receives_any {
             self.breaking(id, "clients may now receive only the listed events");
         }

@@ -63,7 +63,7 @@ impl Expression {
     }
 
     /// The text as an operand of an operator that binds most tightly, such as `[]`.
-    pub(super) fn as_operand(self) -> String {
+    pub(super) fn into_operand(self) -> String {
         self.within(Binding::Atom)
     }
 

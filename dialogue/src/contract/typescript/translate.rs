@@ -88,7 +88,7 @@ fn array(schema: &Map<String, Value>, indent: usize) -> Expression {
     let most = limit("maxItems").unwrap_or(u64::MAX);
     let length = prefix.len() as u64;
     if length == 0 && !(least == most && most <= LONGEST_TUPLE) {
-        let item = expression(items, indent).as_operand();
+        let item = expression(items, indent).into_operand();
         return Expression::atom(format!("{item}[]"));
     }
     let listed = length
@@ -108,11 +108,11 @@ fn array(schema: &Map<String, Value>, indent: usize) -> Expression {
         elements.push(if at < least {
             item.text
         } else {
-            format!("{}?", item.as_operand())
+            format!("{}?", item.into_operand())
         });
     }
     if most > listed && *items != Value::Bool(false) {
-        elements.push(format!("...{}[]", expression(items, indent).as_operand()));
+        elements.push(format!("...{}[]", expression(items, indent).into_operand()));
     }
     Expression::atom(format!("[{}]", elements.join(", ")))
 }
