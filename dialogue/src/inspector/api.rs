@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::describe;
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::gate::is_json;
 use crate::id::{EventName, UserId};
 use crate::log::Cursor;
@@ -22,7 +22,7 @@ use crate::runtime::{Core, Draft, Rejected, by_server, page};
 const ROOM_PAGE: usize = 200;
 
 #[derive(Deserialize)]
-pub(super) struct RoomsWanted {
+pub(super) struct RoomListQuery {
     /// Text that the id or the name holds, in any case.
     filter: Option<String>,
     /// The id after which the page begins.
@@ -31,7 +31,7 @@ pub(super) struct RoomsWanted {
 
 /// A page of the rooms there are, unlisted ones too, in the order of their ids: `{"rooms","more","total"}`, `total` being
 /// how many match.
-pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<RoomsWanted>) -> Response {
+pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<RoomListQuery>) -> Response {
     let filter = wanted.filter.unwrap_or_default().to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&filter);
     let mut matching = core.rooms.all();
@@ -49,18 +49,18 @@ pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<Ro
         matching.truncate(ROOM_PAGE);
     }
     matching.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    let rows: Vec<_> = matching.iter().map(|room| describe::Row::of(room)).collect();
+    let rows: Vec<_> = matching.iter().map(|room| describe::RoomRow::of(room)).collect();
     answer(&json!({ "rooms": rows, "more": more, "total": total }))
 }
 
 /// Everything about one room, with at most 500 of its members.
-pub(super) async fn room(State(core): State<Arc<Core>>, Path(room): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn room(State(core): State<Arc<Core>>, Path(room): Path<String>) -> Result<Response, ErrorResponse> {
     let room = find(&core, &room)?;
-    Ok(answer(&describe::Room::of(&core, &room)))
+    Ok(answer(&describe::RoomDetails::of(&core, &room)))
 }
 
 #[derive(Deserialize)]
-pub(super) struct HistoryWanted {
+pub(super) struct HistoryPageQuery {
     /// The event's name; without it, the newest of all that memory keeps.
     event: Option<EventName>,
     /// Only events of a lower number.
@@ -71,8 +71,8 @@ pub(super) struct HistoryWanted {
 pub(super) async fn history(
     State(core): State<Arc<Core>>,
     Path(room): Path<String>,
-    Query(wanted): Query<HistoryWanted>,
-) -> Result<Response, Failure> {
+    Query(wanted): Query<HistoryPageQuery>,
+) -> Result<Response, ErrorResponse> {
     let room = find(&core, &room)?;
     let limit = core.limits.history_page_events;
     let (events, more) = match (wanted.event, wanted.before) {
@@ -82,7 +82,9 @@ pub(super) async fn history(
                 Some(seq) => Cursor::Before { seq, limit },
                 None => Cursor::Index { start: 0, end: limit },
             };
-            let page = page(&core, &room, &event, cursor).await.map_err(Failure::unavailable)?;
+            let page = page(&core, &room, &event, cursor)
+                .await
+                .map_err(ErrorResponse::unavailable)?;
             (page.events, page.more)
         }
     };
@@ -99,7 +101,7 @@ pub(super) async fn history(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ToTrigger {
+struct TriggerBody {
     event: EventName,
     #[serde(default)]
     data: Value,
@@ -113,18 +115,18 @@ pub(super) async fn trigger(
     Path(room): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ErrorResponse> {
     is_json(&headers)?;
     let reading = axum::body::to_bytes(body, core.limits.queue_bytes);
     let body = tokio::time::timeout(core.limits.connect_deadline, reading)
         .await
-        .map_err(|_| Failure::invalid_request("the body did not come in time"))?
-        .map_err(|_| Failure::invalid_request("the body is too large or broken"))?;
-    let text = std::str::from_utf8(&body).map_err(|_| Failure::invalid_request("the body is not UTF-8"))?;
-    let wanted: ToTrigger = parse_json(text, core.limits.json_depth)
+        .map_err(|_| ErrorResponse::invalid_request("the body did not come in time"))?
+        .map_err(|_| ErrorResponse::invalid_request("the body is too large or broken"))?;
+    let text = std::str::from_utf8(&body).map_err(|_| ErrorResponse::invalid_request("the body is not UTF-8"))?;
+    let wanted: TriggerBody = parse_json(text, core.limits.json_depth)
         .map_err(|error| error.to_string())
         .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()))
-        .map_err(Failure::invalid_request)?;
+        .map_err(ErrorResponse::invalid_request)?;
     let room = find(&core, &room)?;
     let event = wanted.event.clone();
     let delivery = trigger_in(&core, &room, wanted)
@@ -139,9 +141,9 @@ pub(super) async fn trigger(
 async fn trigger_in(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
-    wanted: ToTrigger,
+    wanted: TriggerBody,
 ) -> Result<crate::delivery::Delivery, Rejected> {
-    let ToTrigger { event, mut data, from } = wanted;
+    let TriggerBody { event, mut data, from } = wanted;
     if let Some(definition) = room.template.policy.definition(&event) {
         data = definition.accept(data).map_err(Rejected::Invalid)?;
     }
@@ -157,15 +159,15 @@ async fn trigger_in(
 
 /// The room of a path. Browsers take the ids `.` and `..` for steps of the path itself, in any spelling; a `~`, which no
 /// id has, before them keeps them.
-fn find(core: &Core, room: &str) -> Result<Arc<RoomCell>, Failure> {
+fn find(core: &Core, room: &str) -> Result<Arc<RoomCell>, ErrorResponse> {
     let id = room.strip_prefix('~').unwrap_or(room);
-    core.rooms.find(id).ok_or_else(Failure::no_such_room)
+    core.rooms.find(id).ok_or_else(ErrorResponse::no_such_room)
 }
 
 fn answer(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => answer_text(body),
-        Err(error) => Failure::unavailable(error.to_string()).into_response(),
+        Err(error) => ErrorResponse::unavailable(error.to_string()).into_response(),
     }
 }
 

@@ -14,14 +14,14 @@ const MAX_MEMBERS: usize = 500;
 /// A room as the list shows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Row {
+pub(super) struct RoomRow {
     id: RoomId,
     name: String,
     size: usize,
     max_size: Option<usize>,
 }
 
-impl Row {
+impl RoomRow {
     pub(super) fn of(room: &RoomCell) -> Self {
         Self {
             id: room.id.clone(),
@@ -35,9 +35,9 @@ impl Row {
 /// A room with all there is to say of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Room {
+pub(super) struct RoomDetails {
     #[serde(flatten)]
-    row: Row,
+    row: RoomRow,
     description: Option<String>,
     origin: &'static str,
     created_by_id: Option<UserId>,
@@ -47,14 +47,14 @@ pub(super) struct Room {
     open: bool,
     default_subscriptions: Vec<EventName>,
     sync_history_on_join: Value,
-    events: Vec<Event>,
-    members: Vec<Member>,
+    events: Vec<EventDetails>,
+    members: Vec<MemberRow>,
 }
 
 /// An event that can happen in a room.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct EventDetails {
     name: EventName,
     description: Option<String>,
     /// Whether clients may trigger it.
@@ -69,13 +69,13 @@ struct Event {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Member {
+struct MemberRow {
     client_id: ClientId,
     user_id: UserId,
     subscriptions: Vec<EventName>,
 }
 
-impl Room {
+impl RoomDetails {
     pub(super) fn of(core: &Core, room: &RoomCell) -> Self {
         let template = &room.template;
         let policy = &template.policy;
@@ -84,7 +84,7 @@ impl Room {
         let events = policy.definitions().chain(unlisted);
         let (members, seq) = {
             let state = room.lock();
-            let members = state.local.all().take(MAX_MEMBERS).map(|client| Member {
+            let members = state.local.all().take(MAX_MEMBERS).map(|client| MemberRow {
                 client_id: client.id.clone(),
                 user_id: client.user_id.clone(),
                 subscriptions: state
@@ -96,7 +96,7 @@ impl Room {
             (members.collect(), state.record.seq())
         };
         Self {
-            row: Row::of(room),
+            row: RoomRow::of(room),
             description: template.description.clone(),
             origin: match room.origin {
                 Origin::Server => "server",
@@ -113,13 +113,13 @@ impl Room {
                 SyncHistory::All => true.into(),
                 SyncHistory::PerType(count) => count.into(),
             },
-            events: events.map(|event| Event::of(core, room, event)).collect(),
+            events: events.map(|event| EventDetails::of(core, room, event)).collect(),
             members,
         }
     }
 }
 
-impl Event {
+impl EventDetails {
     fn of(core: &Core, room: &RoomCell, event: &EventDefinition) -> Self {
         Self {
             name: event.name().clone(),

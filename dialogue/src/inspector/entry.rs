@@ -14,8 +14,8 @@ pub(super) enum Entry {
         recipients: usize,
         frame: Bytes,
     },
-    Joined(Member),
-    Left(Member),
+    Joined(MemberChange),
+    Left(MemberChange),
     Created {
         room: RoomId,
         name: String,
@@ -28,7 +28,7 @@ pub(super) enum Entry {
 
 /// A client that joined or left a room.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct MemberChange {
     room: RoomId,
     client: ClientId,
     user: UserId,
@@ -49,14 +49,14 @@ impl Entry {
                 client,
                 user,
                 size,
-            } => Self::Joined(Member::of(room, client, user, *size)),
+            } => Self::Joined(MemberChange::of(room, client, user, *size)),
             Observation::Left {
                 room,
                 client,
                 user,
                 size,
                 ..
-            } => Self::Left(Member::of(room, client, user, *size)),
+            } => Self::Left(MemberChange::of(room, client, user, *size)),
             Observation::RoomCreated { room, name, max_size } => Self::Created {
                 room: room.clone(),
                 name: name.as_ref().to_owned(),
@@ -99,7 +99,7 @@ impl Entry {
     }
 }
 
-impl Member {
+impl MemberChange {
     fn of(room: &RoomId, client: &ClientId, user: &UserId, size: usize) -> Self {
         Self {
             room: room.clone(),

@@ -9,14 +9,14 @@ use crate::schema::Violation;
 
 /// Why a request comes to nothing: `{"code","message","violations"?}`.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ErrorResponse {
     status: StatusCode,
     code: &'static str,
     message: String,
     violations: Vec<Violation>,
 }
 
-impl Failure {
+impl ErrorResponse {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -44,7 +44,7 @@ impl Failure {
 }
 
 /// The codes are the wire protocol's.
-impl From<TriggerError> for Failure {
+impl From<TriggerError> for ErrorResponse {
     fn from(error: TriggerError) -> Self {
         let message = error.to_string();
         match error {
@@ -65,7 +65,7 @@ impl From<TriggerError> for Failure {
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let mut body = json!({ "code": self.code, "message": self.message });
         if !self.violations.is_empty() {

@@ -21,7 +21,7 @@ use http::header;
 use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::observer::PageObserver;
 use crate::id::RoomId;
 use crate::runtime::{Core, Observer, Registration, wall_clock};
@@ -35,16 +35,16 @@ const TICK: Duration = Duration::from_secs(1);
 /// How many rooms' rates are told, the busiest first: more than a screen shows.
 const RATED_ROOMS: usize = 200;
 
-pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Failure> {
+pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, ErrorResponse> {
     if core.lifecycle.is_stopping() {
-        return Err(Failure::unavailable("the server is stopping"));
+        return Err(ErrorResponse::unavailable("the server is stopping"));
     }
     let observer = Arc::new(PageObserver::new());
     let place = core
         .observe
         .observers()
         .add(Arc::clone(&observer) as Arc<dyn Observer>)
-        .map_err(|error| Failure::unavailable(error.to_string()))?;
+        .map_err(|error| ErrorResponse::unavailable(error.to_string()))?;
     let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {

@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::connection::{Handshake, Refusal};
 use crate::containment::contain;
 use crate::origin;
@@ -56,13 +56,13 @@ pub(super) async fn pass(State((core, guard)): State<(Arc<Core>, Guard)>, reques
     response
 }
 
-async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), Failure> {
+async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), ErrorResponse> {
     if is_foreign(request) {
         core.log(|| {
             let origin = request.headers.get(header::ORIGIN);
             tracing::warn!(?origin, "another site's request to the inspector was refused");
         });
-        return Err(Failure::forbidden("another site may not ask for this"));
+        return Err(ErrorResponse::forbidden("another site may not ask for this"));
     }
     let presented = Handshake {
         auth: Value::Null,
@@ -75,7 +75,7 @@ async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), Failur
     };
     let run = contain(core.limits.hook_deadline, || guard(presented));
     let answer = core.reported("inspector", Involved::default(), run).await;
-    verdict(core, "inspector", answer).map_err(Failure::forbidden)
+    verdict(core, "inspector", answer).map_err(ErrorResponse::forbidden)
 }
 
 /// Whether a page of another origin is behind a request: by its `Origin`, which goes with every cross-site POST, or by
@@ -144,13 +144,13 @@ fn asks_for_this_machine(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a request's body is said to be JSON, which no form of another site can say.
-pub(super) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
+pub(super) fn is_json(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     if essence.trim().eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(Failure::new(
+    Err(ErrorResponse::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "MEDIA_TYPE",
         "the body must be application/json",
