@@ -1,4 +1,4 @@
-//! `Dialogue::observe` and `Dialogue::stats`: what happens, in order, and how often.
+//! `Dialogue::observe` and `Dialogue::stats`: the stream of observations, and the counts.
 
 use dialogue::observe::{Observation, Observations, ObserveError};
 use dialogue::prelude::*;
@@ -20,7 +20,7 @@ impl Watcher {
         next.expect("the server runs").expect("the reader keeps up")
     }
 
-    /// What has been observed so far, described in a word or two each.
+    /// The next observations, each in a few words.
     async fn kinds(&mut self, count: usize) -> Vec<String> {
         let mut kinds = Vec::new();
         for _ in 0..count {
@@ -30,7 +30,7 @@ impl Watcher {
     }
 }
 
-/// What an observation is about, in short.
+/// An observation in a few words.
 fn kind(observation: &Observation) -> String {
     match observation {
         Observation::Connected { user, .. } => format!("connected {user}"),

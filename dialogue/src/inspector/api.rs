@@ -1,4 +1,4 @@
-//! What the page asks for: rooms, one room, its history, and a trigger.
+//! The requests of the page: the list of rooms, one room, its history, and a trigger.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use crate::protocol::{parse_json, write_event_message};
 use crate::room::RoomCell;
 use crate::runtime::{Core, Draft, Rejected, by_server, page};
 
-/// How many rooms one page of the list has at most.
+/// The most rooms in one page of the list.
 const ROOM_PAGE: usize = 200;
 
 #[derive(Deserialize)]
 pub(super) struct RoomListQuery {
-    /// Text that the id or the name holds, in any case.
+    /// Text that the id or the name contains, in any case.
     filter: Option<String>,
-    /// The id after which the page begins.
+    /// The page begins after this id.
     after: Option<String>,
 }
 
-/// A page of the rooms there are, unlisted ones too, in the order of their ids: `{"rooms","more","total"}`, `total` being
-/// how many match.
+/// A page of all rooms, also unlisted ones, in the order of their ids: `{"rooms","more","total"}`. `total` counts the
+/// rooms that match the filter.
 pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<RoomListQuery>) -> Response {
     let filter = wanted.filter.unwrap_or_default().to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&filter);
@@ -44,7 +44,7 @@ pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<Ro
     }
     let more = matching.len() > ROOM_PAGE;
     if more {
-        // There may be 100,000, of which only the first are to be in order.
+        // A server may have 100,000 rooms; sorting only this page's rooms is enough.
         matching.select_nth_unstable_by(ROOM_PAGE, |a, b| a.id.cmp(&b.id));
         matching.truncate(ROOM_PAGE);
     }
@@ -53,7 +53,7 @@ pub(super) async fn rooms(State(core): State<Arc<Core>>, Query(wanted): Query<Ro
     answer(&json!({ "rooms": rows, "more": more, "total": total }))
 }
 
-/// Everything about one room, with at most 500 of its members.
+/// All details of one room, with at most 500 of its members.
 pub(super) async fn room(State(core): State<Arc<Core>>, Path(room): Path<String>) -> Result<Response, ErrorResponse> {
     let room = find(&core, &room)?;
     Ok(answer(&describe::RoomDetails::of(&core, &room)))
@@ -61,9 +61,9 @@ pub(super) async fn room(State(core): State<Arc<Core>>, Path(room): Path<String>
 
 #[derive(Deserialize)]
 pub(super) struct HistoryPageQuery {
-    /// The event's name; without it, the newest of all that memory keeps.
+    /// The event's name. Without it, the page has the newest events of all types in memory.
     event: Option<EventName>,
-    /// Only events of a lower number.
+    /// Only events with a lower number.
     before: Option<u64>,
 }
 
@@ -105,11 +105,11 @@ struct TriggerBody {
     event: EventName,
     #[serde(default)]
     data: Value,
-    /// Who is to have sent it; the server itself by default.
+    /// The sender; the server itself by default.
     from: Option<UserId>,
 }
 
-/// Triggers an event as the server, with data in the shape in which clients send it.
+/// Triggers an event as the server, with data in the shape that clients send.
 pub(super) async fn trigger(
     State(core): State<Arc<Core>>,
     Path(room): Path<String>,
@@ -120,8 +120,8 @@ pub(super) async fn trigger(
     let reading = axum::body::to_bytes(body, core.limits.queue_bytes);
     let body = tokio::time::timeout(core.limits.connect_deadline, reading)
         .await
-        .map_err(|_| ErrorResponse::invalid_request("the body did not come in time"))?
-        .map_err(|_| ErrorResponse::invalid_request("the body is too large or broken"))?;
+        .map_err(|_| ErrorResponse::invalid_request("the body did not arrive in time"))?
+        .map_err(|_| ErrorResponse::invalid_request("the body is too large or incomplete"))?;
     let text = std::str::from_utf8(&body).map_err(|_| ErrorResponse::invalid_request("the body is not UTF-8"))?;
     let wanted: TriggerBody = parse_json(text, core.limits.json_depth)
         .map_err(|error| error.to_string())
@@ -157,8 +157,8 @@ async fn trigger_in(
     by_server(core, room, draft).await
 }
 
-/// The room of a path. Browsers take the ids `.` and `..` for steps of the path itself, in any spelling; a `~`, which no
-/// id has, before them keeps them.
+/// The room that a path names. Browsers resolve the ids `.` and `..` as steps of the path, in any spelling. The page
+/// therefore puts a `~` before them, which no id contains.
 fn find(core: &Core, room: &str) -> Result<Arc<RoomCell>, ErrorResponse> {
     let id = room.strip_prefix('~').unwrap_or(room);
     core.rooms.find(id).ok_or_else(ErrorResponse::no_such_room)

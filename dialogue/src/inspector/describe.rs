@@ -1,4 +1,4 @@
-//! What the page is told of a room, as JSON.
+//! The JSON that describes a room to the page.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,10 +8,10 @@ use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::room::{Origin, Party, RoomCell, SyncHistory};
 use crate::runtime::Core;
 
-/// How many members of a room are told of at once.
+/// The most members of a room in one answer.
 const MAX_MEMBERS: usize = 500;
 
-/// A room as the list shows it.
+/// A room in the list of rooms.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RoomRow {
@@ -32,7 +32,7 @@ impl RoomRow {
     }
 }
 
-/// A room with all there is to say of it.
+/// All details of a room.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RoomDetails {
@@ -43,7 +43,7 @@ pub(super) struct RoomDetails {
     created_by_id: Option<UserId>,
     epoch: String,
     seq: u64,
-    /// Whether the server may trigger events that are not listed here, of any name.
+    /// Whether the server may also trigger events that are not listed here, with any name.
     open: bool,
     default_subscriptions: Vec<EventName>,
     sync_history_on_join: Value,
@@ -51,7 +51,7 @@ pub(super) struct RoomDetails {
     members: Vec<MemberRow>,
 }
 
-/// An event that can happen in a room.
+/// An event that a room allows.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventDetails {
@@ -59,14 +59,15 @@ struct EventDetails {
     description: Option<String>,
     /// Whether clients may trigger it.
     clients: bool,
-    /// How many the room keeps; `null` for an event without history.
+    /// How many of these events the room keeps; `null` for an event without history.
     history: Option<usize>,
-    /// How many it has now.
+    /// How many of them it keeps now.
     kept: usize,
-    /// What data must be like; `null` if any will do.
+    /// The schema of the data that clients send; `null` if any data is valid.
     schema: Option<Value>,
 }
 
+/// A client in the room.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MemberRow {

@@ -1,4 +1,4 @@
-//! One entry of the page's list of happenings: what the page needs of an observation, and its JSON.
+//! One entry of the page's live list: the parts of an observation that the page shows, and their JSON.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::write_event_message;
 use crate::runtime::Observation;
 
-/// Something that happened, as the page lists it.
+/// An observation in the page's list.
 #[derive(Debug)]
 pub(super) enum Entry {
     Event {
@@ -37,7 +37,7 @@ pub(super) struct MemberChange {
 }
 
 impl Entry {
-    /// The entry of an observation; `None` for what the page does not list.
+    /// The entry of an observation. `None` if the page does not list observations of this kind.
     pub(super) fn of(observation: &Observation) -> Option<Self> {
         Some(match observation {
             Observation::Event(event) => Self::Event {
@@ -67,7 +67,7 @@ impl Entry {
         })
     }
 
-    /// How many bytes it counts for where entries wait: an event's frame. Everything else in it is small.
+    /// Its size in the buffer: the bytes of an event's frame. All other parts are small.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Event { frame, .. } => frame.len(),
@@ -75,8 +75,8 @@ impl Entry {
         }
     }
 
-    /// Appends its JSON, which says that it happened at `at`, in milliseconds since the Unix epoch. JSON escapes line
-    /// breaks, so an entry stays on its line.
+    /// Appends its JSON. `at` is its time, in milliseconds since the Unix epoch. JSON escapes line breaks, so an entry
+    /// stays on one line.
     pub(super) fn write(&self, text: &mut Vec<u8>, at: u64) {
         let (kind, fields) = match self {
             Self::Event { recipients, frame } => {

@@ -1,4 +1,4 @@
-//! How the inspector says no.
+//! The inspector's error responses.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::delivery::TriggerError;
 use crate::schema::Violation;
 
-/// Why a request comes to nothing: `{"code","message","violations"?}`.
+/// The answer to a request that fails: `{"code","message","violations"?}`.
 #[derive(Debug)]
 pub(super) struct ErrorResponse {
     status: StatusCode,
@@ -43,7 +43,7 @@ impl ErrorResponse {
     }
 }
 
-/// The codes are the wire protocol's.
+/// The codes are the same as in the wire protocol.
 impl From<TriggerError> for ErrorResponse {
     fn from(error: TriggerError) -> Self {
         let message = error.to_string();

@@ -1,12 +1,12 @@
-//! What happens, as it happens: the server-sent events behind the page.
+//! The live feed of the page, as server-sent events.
 //!
-//! - unnamed: a list of what has happened, oldest first; each entry has a `kind`: `event` (with `message`, `recipients`
-//!   and `bytes`), `joined`, `left`, `created`, `deleted`, or `dropped` with the `count` of what this viewer missed
-//!   before the entries that follow;
-//! - `rates`: once a second, what was counted in it, dropped events included;
-//! - `end`: the server is stopping.
+//! - Events without a name are lists of new entries, the oldest first. Each entry has a `kind`: `event` (with `message`,
+//!   `recipients` and `bytes`), `joined`, `left`, `created`, `deleted`, or `dropped`. The last has the `count` of entries
+//!   that this viewer missed before the following ones.
+//! - `rates` follows once per second, with the counts of that second. They include dropped events.
+//! - `end` says that the server is stopping.
 //!
-//! A viewer that reads nothing is hung up on as any other reader of a response is.
+//! A viewer that reads nothing is disconnected, like every other reader of a response.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use super::observer::PageObserver;
 use crate::id::RoomId;
 use crate::runtime::{Core, Observer, Registration, wall_clock};
 
-/// How far apart lists are: quick to the eye, and twenty a second at most however much happens.
+/// The shortest time between two lists: fast enough for the eye, and at most twenty lists per second.
 const PACE: Duration = Duration::from_millis(50);
 
-/// How often rates are told.
+/// The time between two `rates`.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How many rooms' rates are told, the busiest first: more than a screen shows.
+/// The most rooms in one `rates`; the busiest ones are chosen. A screen shows fewer.
 const RATED_ROOMS: usize = 200;
 
 pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, ErrorResponse> {
@@ -65,7 +65,7 @@ struct Feed {
     observer: Arc<PageObserver>,
     _place: Registration,
     tick: Interval,
-    /// When the next list may be sent.
+    /// The earliest time of the next list.
     next_list: Instant,
     stage: Stage,
 }

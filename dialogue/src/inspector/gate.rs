@@ -1,6 +1,7 @@
-//! Who gets to the inspector: no page of another site, and nobody whom the application's hook does not let in.
+//! The gate in front of the inspector's routes. It rejects pages of other sites, and everybody whom the application's
+//! guard does not admit.
 //!
-//! Owns the headers, too, that keep what others say from doing anything in the viewer's browser.
+//! Also owns the headers that keep the content of events from running in the viewer's browser.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// What every answer carries. The page runs its own scripts and styles and talks to its own server; nothing that it shows
-/// becomes code, nobody frames it, and nothing of it stays in a cache.
+/// The headers of every response. The page may run its own scripts and styles, and talk to its own server. Nothing else
+/// runs as code, no other page may frame it, and no cache keeps it.
 const HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -40,10 +41,10 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// The application's hook.
+/// The application's guard: the hook that [`Builder::inspector`](crate::Builder::inspector) takes.
 type Guard = Hook<Handshake, Result<(), Refusal>>;
 
-/// Lets a request through, or answers it.
+/// Passes a request on to the routes, or answers it with a refusal.
 pub(super) async fn pass(State((core, guard)): State<(Arc<Core>, Guard)>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match check(&core, &guard, &parts).await {
@@ -60,9 +61,9 @@ async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), ErrorR
     if is_foreign(request) {
         core.log(|| {
             let origin = request.headers.get(header::ORIGIN);
-            tracing::warn!(?origin, "another site's request to the inspector was refused");
+            tracing::warn!(?origin, "refused a request to the inspector from another site");
         });
-        return Err(ErrorResponse::forbidden("another site may not ask for this"));
+        return Err(ErrorResponse::forbidden("requests from other sites are refused"));
     }
     let presented = Handshake {
         auth: Value::Null,
@@ -78,9 +79,9 @@ async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), ErrorR
     verdict(core, "inspector", answer).map_err(ErrorResponse::forbidden)
 }
 
-/// Whether a page of another origin is behind a request: by its `Origin`, which goes with every cross-site POST, or by
-/// what the browser says of itself. That `allow_origin` lets a page connect as a client does not let it in here. Another
-/// site may link to the page: opened at the top, it is out of that site's reach.
+/// Whether a page of another origin sent the request. The `Origin` header tells, which every cross-site POST has, or the
+/// browser's fetch metadata. `allow_origin` does not apply here: it only lets a page connect as a client. Other sites may
+/// link to the page: in a tab of its own, it cannot be reached by them.
 fn is_foreign(request: &Parts) -> bool {
     let headers = &request.headers;
     let value = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
@@ -97,14 +98,16 @@ fn is_foreign(request: &Parts) -> bool {
     }
 }
 
-/// A guard for the inspector that lets in browsers on the server's own machine and nobody else.
+/// A guard for the inspector that admits only browsers on the server's own machine.
 ///
-/// The peer must be a loopback address, and so must the `Host` that the browser asked for (`localhost`, `127.0.0.1`,
-/// `[::1]`): a foreign name that resolves to this machine is no way in. Behind a proxy every peer is the proxy, so that
-/// requests with `Forwarded`, `X-Forwarded-For`, `X-Real-IP` or `Via` are refused. A proxy on the same machine that adds
-/// none of these and passes on no `Host` of its own would open it to everyone: guard it by a session there.
+/// The address of the peer must be a loopback address. The `Host` of the request must be one too (`localhost`,
+/// `127.0.0.1`, `[::1]`), so a foreign name that resolves to this machine does not work. Behind a proxy, every peer is the
+/// proxy. Requests with `Forwarded`, `X-Forwarded-For`, `X-Real-IP` or `Via` are therefore refused.
 ///
-/// Where the router is mounted in a server of your own, that must tell the peer, or nobody is let in:
+/// A proxy on the same machine that adds none of these headers, and sends a loopback `Host`, would admit everybody. Use a
+/// guard that checks a session there.
+///
+/// If you mount the router in your own server, that server must provide the peer's address. Otherwise nobody is admitted:
 /// `axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())`.
 ///
 /// ```
@@ -116,11 +119,11 @@ fn is_foreign(request: &Parts) -> bool {
 ///
 /// # Errors
 ///
-/// A refusal for everyone else.
+/// A [`Refusal`] for every other request.
 pub async fn local_only(request: Handshake) -> Result<(), Refusal> {
     let Some(peer) = request.peer else {
         return Err(Refusal::new(
-            "this server does not tell who asks: serve it with `ConnectInfo`",
+            "the server does not know the address of the peer: serve the router with `ConnectInfo`",
         ));
     };
     let from_here = peer.ip().to_canonical().is_loopback();
@@ -130,7 +133,9 @@ pub async fn local_only(request: Handshake) -> Result<(), Refusal> {
     if from_here && !passed_on && asks_for_this_machine(&request.headers) {
         Ok(())
     } else {
-        Err(Refusal::new("the inspector is open on the server's own machine only"))
+        Err(Refusal::new(
+            "the inspector only admits browsers on the server's own machine",
+        ))
     }
 }
 
@@ -143,7 +148,7 @@ fn asks_for_this_machine(headers: &HeaderMap) -> bool {
     name == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether a request's body is said to be JSON, which no form of another site can say.
+/// Checks that a request declares its body as JSON. A form on another site cannot do that.
 pub(super) fn is_json(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
@@ -170,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn another_sites_requests_are_foreign_but_for_a_link_to_the_page() {
+    fn requests_from_other_sites_are_foreign_except_for_links_to_the_page() {
         let navigate = ("sec-fetch-mode", "navigate");
         for (headers, foreign) in [
             (vec![], false),
@@ -214,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn local_only_lets_in_browsers_of_this_machine_that_ask_for_it_by_its_name() {
+    async fn local_only_admits_browsers_on_this_machine_that_use_a_loopback_name() {
         for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "[::1]:3000"] {
             assert!(local("127.0.0.1:5000", &[("host", host)]).await, "{host}");
         }
@@ -238,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn local_only_says_so_where_nobody_can_get_in() {
+    async fn local_only_explains_a_missing_peer_address() {
         let refused = local_only(Handshake::new(Value::Null))
             .await
             .expect_err("nobody is local");
@@ -246,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn only_json_is_json() {
+    fn only_a_json_content_type_is_json() {
         for (kind, json) in [
             ("application/json", true),
             ("Application/JSON; charset=utf-8", true),

@@ -1,7 +1,7 @@
-//! The inspector: a page that shows what the server does, for those whom the application's hook lets in.
+//! The inspector: a web page that shows the activity of a server to people whom the application's guard admits.
 //!
-//! Owns the routes under `{base}/inspect`: the gate before them, the page (`dialogue/inspector`), what it asks for, and
-//! the feed of what happens. What it shows it reads from the runtime, and changes nothing but by a trigger.
+//! Owns the routes under `{base}/inspect`: the gate in front of them, the page (`dialogue/inspector`), its requests, and
+//! its live feed. It reads from the runtime, and changes nothing except by a trigger.
 
 mod api;
 mod describe;
@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 pub use self::gate::local_only;
 use crate::runtime::Core;
 
-/// The inspector's routes; none if the builder did not turn it on.
+/// The inspector's routes. There are none unless the builder set a guard.
 pub(crate) fn routes(core: &Arc<Core>) -> axum::Router {
     let Some(guard) = core.hooks.inspector.clone() else {
         return axum::Router::new();

@@ -1,4 +1,4 @@
-//! The observer behind one open page: keeps what the page has not read yet, and counts every event.
+//! The observer of one open page. It keeps the entries that the page has not read yet, and counts every event.
 //!
 //! Owns a bounded buffer and the counts since they were last read. Events that the buffer drops are counted too.
 
@@ -11,14 +11,14 @@ use super::entry::Entry;
 use crate::id::RoomId;
 use crate::runtime::{Bounded, Observation, Observer};
 
-/// How many entries may wait for a page. It takes them some twenty times a second, so none are dropped below 20,000
-/// events a second; nobody reads more.
+/// How many entries may wait for a page. The page takes them about twenty times per second, so none are dropped below
+/// 20,000 events per second. Nobody reads more.
 const MAX_WAITING: usize = 1_000;
 
 /// How many bytes of event frames may wait for a page.
 const MAX_WAITING_BYTES: usize = 2 * 1024 * 1024;
 
-/// What one page has not read yet.
+/// The entries that one page has not read yet.
 pub(super) struct PageObserver {
     unread: Mutex<Unread>,
     filled: Notify,
@@ -29,14 +29,14 @@ struct Unread {
     counts: Counts,
 }
 
-/// How much has happened.
+/// Counts of events.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// How many events rooms accepted.
+    /// How many events were accepted.
     pub(super) events: u64,
-    /// How many clients they were queued for, all together.
+    /// How many clients they were queued for, in total.
     pub(super) deliveries: u64,
-    /// How many events each room had that had any.
+    /// How many events each room accepted, without the rooms that accepted none.
     pub(super) rooms: HashMap<RoomId, u64>,
 }
 
@@ -58,13 +58,13 @@ impl PageObserver {
         self.filled.notified().await;
     }
 
-    /// Takes what waits, the oldest first, and how many entries before it were dropped.
+    /// Takes the waiting entries, the oldest first, and the number of entries before them that were dropped.
     pub(super) fn take(&self) -> (u64, impl Iterator<Item = Entry> + use<>) {
         let mut unread = self.unread.lock();
         (unread.entries.take_dropped(), unread.entries.take_all())
     }
 
-    /// Takes what was counted since the last call.
+    /// Takes the counts since the last call.
     pub(super) fn counts(&self) -> Counts {
         std::mem::take(&mut self.unread.lock().counts)
     }
@@ -85,7 +85,7 @@ impl Observer for PageObserver {
         self.filled.notify_one();
     }
 
-    /// The feed itself notices that the server stops.
+    /// Does nothing: the feed itself watches for the end of the server.
     fn end(&self) {}
 }
 
@@ -112,7 +112,7 @@ mod tests {
     use crate::{Dialogue, EventMessage};
 
     #[tokio::test]
-    async fn counts_events_that_it_drops_too() {
+    async fn counts_dropped_events_too() {
         let (dialogue, page) = (
             Dialogue::builder().build().expect("a server"),
             Arc::new(PageObserver::new()),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_page_does_not_list_takes_no_place() {
+    async fn observations_that_the_page_does_not_list_take_no_space() {
         let (dialogue, page) = (
             Dialogue::builder().build().expect("a server"),
             Arc::new(PageObserver::new()),

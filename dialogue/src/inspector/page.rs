@@ -1,4 +1,4 @@
-//! The page: files without dependencies, part of the binary.
+//! The files of the page. They have no dependencies, and are part of the binary.
 
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -8,7 +8,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What the page asks for, by name. A file that is not here is not served.
+/// The page's files by name. No other file is served.
 const ASSETS: &[(&str, &str, &str)] = &[
     ("inspector.css", CSS, include_str!("../../inspector/inspector.css")),
     ("room.css", CSS, include_str!("../../inspector/room.css")),
@@ -30,8 +30,8 @@ pub(super) async fn index() -> Response {
     ([(header::CONTENT_TYPE, HTML)], page).into_response()
 }
 
-/// Sends who asks with a slash at the end to where the page's own addresses lead to its files. That is told as a step from
-/// there, since a proxy may have moved the whole.
+/// Redirects a request with a slash at the end, because the page's relative addresses do not work there. The target is
+/// relative, since a proxy may have moved all routes.
 pub(super) async fn without_slash(RawQuery(query): RawQuery) -> Redirect {
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     Redirect::permanent(&format!("../inspect{query}"))

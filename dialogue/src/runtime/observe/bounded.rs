@@ -1,10 +1,10 @@
-//! What waits for a slow reader: a queue, bounded in items and bytes, that drops its oldest items and counts them.
+//! The queue of a slow reader. It is bounded in items and bytes, drops its oldest items, and counts the dropped ones.
 //!
-//! Pure: it has no lock and wakes nobody.
+//! Pure: it has no lock and wakes no task.
 
 use std::collections::VecDeque;
 
-/// The memory of a queue that held at most this many items is kept while the queue is empty.
+/// An empty queue keeps memory for at most this many items.
 const KEPT_CAPACITY: usize = 64;
 
 /// A bounded queue that prefers new items to old ones.
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_no_large_memory_while_it_is_empty() {
+    fn an_empty_queue_keeps_little_memory() {
         let mut queue = Bounded::new(1_000, 1_000);
         for number in 0..1_000 {
             queue.push(number, 1);

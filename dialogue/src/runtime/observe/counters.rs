@@ -1,4 +1,4 @@
-//! What a server counts from its start: relaxed counters, read by `stats`.
+//! The counters of a server, from its start. `stats` reads them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use super::lag::HandlerLag;
 use super::stats::{ByCode, Stats};
 use crate::protocol::{CloseCode, ErrorCode};
 
-/// The counters of a server. None of them orders anything, so every access is relaxed.
+/// The counters of a server. No counter orders other memory accesses, so every access is relaxed.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(super) events_in: Counter,
@@ -45,7 +45,7 @@ impl Counters {
         }
     }
 
-    /// What has been counted so far. What there is now (connections, rooms, history) is for the caller to fill in.
+    /// The counts so far. The caller adds the present numbers of connections, rooms and events in the history.
     pub(super) fn snapshot(&self) -> Stats {
         let closes = ByCode::new(&CloseCode::ALL, self.closes.each_ref().map(Counter::value));
         Stats {
@@ -66,7 +66,7 @@ impl Counters {
     }
 }
 
-/// Counts one more of a code; `all` gives the place of each code in `counters`.
+/// Counts a code. `all` has the codes in the order of their counters.
 fn count<C: PartialEq>(all: &[C], counters: &[Counter], code: C) {
     let mut places = all.iter().zip(counters);
     if let Some((_, counter)) = places.find(|(other, _)| **other == code) {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_each_code_by_itself() {
+    fn counts_each_code_separately() {
         let counters = Counters::default();
         for (count, code) in ErrorCode::ALL.into_iter().enumerate() {
             (0..count).for_each(|_| counters.refused(code));

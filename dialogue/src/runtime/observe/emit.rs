@@ -1,6 +1,6 @@
-//! What happens, reported: each happening has one method here, called from one place.
+//! The reports of everything that happens: one method for each kind of happening, called from one place.
 //!
-//! A method counts, then builds its observation only if somebody observes, which it finds out by one atomic load.
+//! A method first counts. It then builds the observation only if there is an observer; one atomic load tells.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Observe {
     observers: Arc<Observers>,
 }
 
-/// A client, a room and an event that a refusal or failure is about, as far as they are known.
+/// The client, the room and the event that a refusal or failure concerns, as far as they are known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Involved<'a> {
     pub(crate) client: Option<(&'a ClientId, &'a UserId)>,
@@ -35,7 +35,7 @@ pub(crate) struct Involved<'a> {
 }
 
 impl<'a> Involved<'a> {
-    /// A client.
+    /// Only a client.
     pub(crate) fn client(client: &'a ClientState) -> Self {
         Self {
             client: Some((&client.id, &client.user_id)),
@@ -43,7 +43,7 @@ impl<'a> Involved<'a> {
         }
     }
 
-    /// An event and its room.
+    /// An event, and the room that it is in.
     pub(crate) fn event(message: &'a EventMessage) -> Self {
         Self {
             client: None,
@@ -52,7 +52,7 @@ impl<'a> Involved<'a> {
         }
     }
 
-    /// The same in a room.
+    /// Adds the room.
     pub(crate) fn in_room(self, room: &'a RoomId) -> Self {
         Self {
             room: Some(room),
@@ -62,27 +62,27 @@ impl<'a> Involved<'a> {
 }
 
 impl Observe {
-    /// Where an observer is added.
+    /// The register of observers.
     pub(crate) fn observers(&self) -> &Arc<Observers> {
         &self.observers
     }
 
-    /// Begins a stream of what happens from now on.
+    /// A stream of all observations from now on.
     pub(in crate::runtime) fn stream(&self) -> Result<Observations, ObserveError> {
         Observations::new(self.observers())
     }
 
-    /// What has been counted so far. What there is now is for the caller to fill in.
+    /// The counts so far. The caller adds the present numbers of connections, rooms and events in the history.
     pub(in crate::runtime) fn counted(&self) -> Stats {
         self.counters.snapshot()
     }
 
-    /// Where handlers and streams count what waits for them.
+    /// The counters of events that wait for handlers and streams.
     pub(in crate::runtime) fn handler_lag(&self) -> &Arc<HandlerLag> {
         &self.counters.handler_lag
     }
 
-    /// Whether anybody observes; to be asked before what is expensive to measure.
+    /// Whether there is an observer. Ask before an expensive measurement.
     pub(crate) fn is_observed(&self) -> bool {
         !self.observers.is_empty()
     }
@@ -92,7 +92,7 @@ impl Observe {
         self.observers.close();
     }
 
-    /// Shows what `observation` builds to everyone who observes. It is not called while nobody does.
+    /// Builds an observation and shows it to every observer. Without observers, it does not call `observation`.
     fn show(&self, observation: impl FnOnce() -> Observation) {
         if self.is_observed() {
             self.observers.show(&observation());
@@ -107,7 +107,7 @@ impl Observe {
         });
     }
 
-    /// A client's connection ended, and its rooms were left.
+    /// A client's connection ended, and the client left its rooms. `close` returns the reason.
     pub(crate) fn disconnected(&self, client: &ClientId, user: &UserId, close: impl FnOnce() -> Option<Close>) {
         self.show(|| {
             let close = close().unwrap_or_else(Close::quietly);
@@ -120,7 +120,7 @@ impl Observe {
         });
     }
 
-    /// A client joined a room, in which `size` clients are now.
+    /// A client joined a room. `size` counts the clients in the room, including this one.
     pub(crate) fn joined(&self, room: &RoomId, client: &ClientId, user: &UserId, size: usize) {
         self.show(|| Observation::Joined {
             room: room.clone(),
@@ -130,7 +130,7 @@ impl Observe {
         });
     }
 
-    /// A client left a room, in which `size` clients stay.
+    /// A client left a room. `size` counts the clients that stay.
     pub(crate) fn left(&self, room: &RoomId, client: &ClientId, user: &UserId, size: usize, reason: LeaveReason) {
         self.show(|| Observation::Left {
             room: room.clone(),
@@ -155,7 +155,7 @@ impl Observe {
         self.show(|| Observation::RoomDeleted { room: room.clone() });
     }
 
-    /// A room accepted an event and queued it for this many clients. `frame` is its live frame.
+    /// A room accepted an event and queued its `frame` for `recipients` clients.
     pub(crate) fn event(&self, message: &Arc<EventMessage>, recipients: usize, frame: &Bytes) {
         self.counters.events_in.add(1);
         self.counters.events_out.add(recipients as u64);
@@ -193,7 +193,7 @@ impl Observe {
         self.show(|| Observation::HookTimed { hook, duration });
     }
 
-    /// Memory no longer keeps these events, each given by its room and name.
+    /// Memory no longer keeps these events. Each is given by its room and name.
     pub(crate) fn evicted<'a>(&self, events: impl IntoIterator<Item = (&'a RoomId, &'a EventName)>) {
         if !self.is_observed() {
             return;
@@ -211,14 +211,14 @@ impl Observe {
         }
     }
 
-    /// A WebSocket ended, with the code of the server's close frame if there was one. Only counted: a client's end is shown
-    /// as [`disconnected`](Self::disconnected).
+    /// A WebSocket ended. `code` is the code of the server's close frame, if there was one. This only counts: observers
+    /// see the end of a client as [`disconnected`](Self::disconnected).
     pub(crate) fn closed(&self, code: Option<CloseCode>) {
         self.counters.closed(code);
     }
 }
 
-/// Nobody is left who could make anything happen.
+/// Nothing can happen any more, so every stream ends.
 impl Drop for Observe {
     fn drop(&mut self) {
         self.observers.close();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_counted_always_and_shown_with_the_frame_of_its_subscribers() {
+    fn every_event_is_counted_and_shown_with_the_frame_of_its_subscribers() {
         let observe = Observe::default();
         let message = Arc::new(EventMessage::new("message", "chat", json!({ "text": "hi" })));
         let frame = Bytes::from_static(b"{\"type\":\"event\"}");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_and_a_failure_are_counted_and_say_what_they_are_about() {
+    fn refusals_and_failures_are_counted_and_name_what_they_concern() {
         let observe = Observe::default();
         let mut observations = observe.stream().expect("a place");
         let (client, user) = (ClientId::from("client"), UserId::from("ada"));

@@ -1,16 +1,16 @@
-//! How far the server's own handlers and streams are behind.
+//! The backlog of the server's own handlers and streams.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Counts the events that wait for handlers and streams, and those that they lost.
+/// Counts the events that wait for handlers and streams, and the events that they lost.
 #[derive(Debug, Default)]
 pub(crate) struct HandlerLag {
     waiting: AtomicUsize,
     dropped: AtomicU64,
 }
 
-/// One event that waits for one handler or stream. It stops counting when this is dropped.
+/// One event that waits for one handler or stream. It counts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lagging(Arc<HandlerLag>);
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_counts_until_it_is_taken_and_a_lost_one_for_ever() {
+    fn an_event_counts_until_it_is_taken_and_a_lost_event_stays_counted() {
         let lag = Arc::new(HandlerLag::default());
         let (first, second) = (lag.add(), lag.add());
         assert_eq!((lag.waiting(), lag.dropped()), (2, 0));

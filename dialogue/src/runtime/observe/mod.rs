@@ -1,7 +1,8 @@
-//! What happens in a server, for observers, and how often, for statistics.
+//! Observing a server: counters for `stats`, and a stream of observations for `observe`.
 //!
-//! Owns the one place that each happening is counted and shown from ([`emit`]), the stream that an application reads, and
-//! the register of observers. What an observer makes of an observation is its own business: nothing here builds JSON.
+//! [`emit`] owns the one method for each kind of happening, which counts it and shows it to observers. The other files
+//! own the register of observers, their bounded buffers, and the counters. Nothing here builds JSON: each observer makes
+//! its own.
 
 pub(super) mod bounded;
 pub(super) mod counters;

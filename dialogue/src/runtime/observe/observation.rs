@@ -1,4 +1,4 @@
-//! What can happen in a server, as observers see it.
+//! The kinds of happenings in a server, as observers see them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub enum Observation {
         user: UserId,
         /// Why the server closed the connection; `None` if the client closed it, or the connection was lost.
         code: Option<CloseCode>,
-        /// The text of the close frame; empty where there is no code.
+        /// The text of the close frame; empty if `code` is `None`.
         reason: Arc<str>,
     },
     /// A client joined a room.
@@ -56,7 +56,7 @@ pub enum Observation {
         client: ClientId,
         /// Its user.
         user: UserId,
-        /// How many clients stay in the room.
+        /// How many clients are still in the room.
         size: usize,
         /// Why the client left.
         reason: LeaveReason,
@@ -102,7 +102,7 @@ pub enum Observation {
     HookFailed {
         /// The name of the [`Builder`](crate::Builder) method that set the hook; `on` for a handler.
         hook: &'static str,
-        /// What went wrong.
+        /// The error, as text.
         error: Arc<str>,
         /// The client that the hook ran for, where there is one.
         client: Option<ClientId>,
@@ -118,7 +118,7 @@ pub enum Observation {
     HookTimed {
         /// The name of the [`Builder`](crate::Builder) method that set the hook; `on` for a handler.
         hook: &'static str,
-        /// How long it took, the time that it waited included.
+        /// The time from its call to its end.
         duration: Duration,
     },
     /// Memory no longer keeps events of a room: newer events took their place, the room expired, or the server stops and
@@ -176,7 +176,7 @@ impl ObservedEvent {
         &self.frame
     }
 
-    /// The same, to be shared.
+    /// The same frame, as shared bytes.
     #[cfg(feature = "inspector")]
     pub(crate) fn shared_frame(&self) -> &Bytes {
         &self.frame
@@ -184,7 +184,7 @@ impl ObservedEvent {
 }
 
 impl LeaveReason {
-    /// The reason of a `left` frame, or why there is none: the client's connection has ended or it asked to leave.
+    /// The reason of a `left` frame. Without one, the client asked to leave, or its connection has ended (`is_gone`).
     pub(in crate::runtime) fn of(reason: Option<LeftReason>, is_gone: bool) -> Self {
         match reason {
             None | Some(LeftReason::Revoked) if is_gone => Self::Disconnected,
@@ -197,7 +197,7 @@ impl LeaveReason {
 }
 
 impl Observation {
-    /// How many bytes it counts for where observations wait: an event's frame, or the text that it carries.
+    /// Its size in the buffer of a stream, in bytes: an event's frame, or its text.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Event(event) => event.frame.len(),

@@ -1,4 +1,4 @@
-//! The register of observers: whoever takes observations in.
+//! The register of observers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,8 +7,8 @@ use parking_lot::RwLock;
 
 use super::observation::Observation;
 
-/// How many observers there may be at once. Each of them costs a lock for each event, so there is a bound; it is far above
-/// the number of exporters of a server and of people who look at its inspector.
+/// How many observers there may be at once. The bound is needed because each observer costs a lock for each event. It is
+/// far above the usual number of exporters and open inspector pages.
 pub(crate) const MAX_OBSERVERS: usize = 16;
 
 /// Why a server cannot be observed.
@@ -23,19 +23,19 @@ pub enum ObserveError {
     },
 }
 
-/// Takes observations in.
+/// Receives observations.
 pub(crate) trait Observer: Send + Sync {
-    /// Takes one observation in. It may run under a room's lock: it must not wait, and must not call the server.
+    /// Receives one observation. It may run under a room's lock, so it must not wait, and must not call the server.
     fn observe(&self, observation: &Observation);
 
-    /// Notes that the server has stopped and nothing more follows.
+    /// Learns that the server has stopped, and that no observation follows.
     fn end(&self);
 }
 
 /// All observers of a server.
 #[derive(Default)]
 pub(crate) struct Observers {
-    /// How many there are, to be read without a lock.
+    /// The number of observers, readable without the lock.
     count: AtomicUsize,
     register: RwLock<Register>,
 }
@@ -48,7 +48,7 @@ struct Register {
 }
 
 impl Observers {
-    /// Whether nobody observes. One atomic load.
+    /// Whether there are no observers. Costs one atomic load.
     pub(crate) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
@@ -60,7 +60,7 @@ impl Observers {
         }
     }
 
-    /// Adds an observer, until the registration is dropped. If the server has stopped, the observer is told that at once.
+    /// Adds an observer, until the registration is dropped. If the server has stopped, this calls [`Observer::end`] at once.
     pub(crate) fn add(self: &Arc<Self>, observer: Arc<dyn Observer>) -> Result<Registration, ObserveError> {
         let mut register = self.register.write();
         if register.closed {
@@ -88,12 +88,12 @@ impl Observers {
         let mut register = self.register.write();
         let removed: Vec<_> = register.observers.extract_if(.., |(other, _)| *other == key).collect();
         self.count.store(register.observers.len(), Ordering::Relaxed);
-        // What an observer holds is dropped outside the lock.
+        // The observer and its buffer are dropped outside the lock.
         drop(register);
         drop(removed);
     }
 
-    /// Tells every observer that the server has stopped, and every later one.
+    /// Ends every present and every later observer: the server has stopped.
     pub(crate) fn close(&self) {
         let mut register = self.register.write();
         register.closed = true;
@@ -106,7 +106,7 @@ impl Observers {
     }
 }
 
-/// An observer's place in the register, which it gives back when this is dropped.
+/// An observer's place in the register. Dropping it removes the observer.
 pub(crate) struct Registration {
     observers: Arc<Observers>,
     /// `None` if the server had stopped before.
@@ -125,7 +125,7 @@ impl Drop for Registration {
 mod tests {
     use super::*;
 
-    /// Counts what it is shown.
+    /// Counts the observations that it receives.
     #[derive(Default)]
     struct Counting {
         shown: AtomicUsize,
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_as_many_places_as_it_has_and_takes_them_back() {
+    fn rejects_an_observer_at_the_limit_until_another_is_dropped() {
         let observers = Arc::new(Observers::default());
         let add = || observers.add(Arc::new(Counting::default()));
         let mut places: Vec<_> = (0..MAX_OBSERVERS).map(|_| add().expect("a place")).collect();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_each_observation_to_every_observer_until_its_place_is_dropped() {
+    fn shows_each_observation_to_every_observer_that_has_a_place() {
         let observers = Arc::new(Observers::default());
         let (first, second) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
         let place = observers.add(Arc::clone(&first) as Arc<dyn Observer>).expect("a place");
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_observers_the_end_once_also_those_that_come_after_it() {
+    fn ends_each_observer_once_even_if_it_is_added_after_the_end() {
         let observers = Arc::new(Observers::default());
         let (before, after) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
         let _before = observers

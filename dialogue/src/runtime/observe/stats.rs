@@ -1,17 +1,17 @@
-//! The numbers of a server at one moment: what `stats` returns.
+//! The numbers that `stats` returns.
 
 use crate::log::LogSize;
 use crate::protocol::{CloseCode, ErrorCode};
 
-/// What a server has counted since it was built, and what it holds now: what
-/// [`Dialogue::stats`](crate::Dialogue::stats) returns. It is about this node.
+/// The numbers of this node, from [`Dialogue::stats`](crate::Dialogue::stats): counts since the server was built, and its
+/// present size.
 ///
-/// Fields that count since the start only grow; a monitoring system can take their differences. Each number is exact, but
-/// they are read one after another while the server runs on, so two of them may be from slightly different moments.
+/// Counts "since the start" only grow, so a monitoring system can compute rates from them. Each number is exact. The server
+/// runs on while they are read, so two numbers may come from slightly different moments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Clients that are connected now: they said `connect` and were admitted.
+    /// Clients that are connected now: they sent `connect`, and the server admitted them.
     pub connections: usize,
     /// Users that have at least one connected client now. Each anonymous client is a user of its own.
     pub users: usize,
@@ -24,8 +24,8 @@ pub struct Stats {
     pub events_out: u64,
     /// `error` frames that clients received since the start, by their code.
     pub refusals: ByCode<ErrorCode>,
-    /// WebSockets that the server closed since the start, by the code of the close frame. Those that never said `connect`
-    /// are counted too.
+    /// WebSockets that the server closed since the start, by the code of the close frame. WebSockets whose client never
+    /// sent `connect` count too.
     pub closes: ByCode<CloseCode>,
     /// WebSockets since the start that ended without a code from the server: the client closed them, or the connection was
     /// lost.
@@ -41,7 +41,7 @@ pub struct Stats {
     pub handler_lag: usize,
     /// Events that handlers, streams and `on_triggered` have lost since the start because they were too slow.
     pub handler_dropped: u64,
-    /// What the history holds in memory now.
+    /// The size of the history in memory.
     pub history: HistorySize,
 }
 
@@ -80,12 +80,12 @@ impl<C: Copy + PartialEq> ByCode<C> {
         counts.find(|(other, _)| *other == code).map_or(0, |(_, count)| count)
     }
 
-    /// Every code with its count, those with none included, in the order of the enum.
+    /// Every code with its count, also if that is zero, in the order of the enum.
     pub fn iter(&self) -> impl Iterator<Item = (C, u64)> {
         self.0.iter().copied()
     }
 
-    /// The count of all codes together.
+    /// The sum over all codes.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.iter().map(|(_, count)| count).sum()

@@ -1,4 +1,4 @@
-//! Observations as an asynchronous stream: what `observe` returns.
+//! The asynchronous stream of observations that `observe` returns.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use super::bounded::Bounded;
 use super::observation::Observation;
 use super::observers::{ObserveError, Observer, Observers, Registration};
 
-/// How many observations may wait for a reader: a tenth of a second of 80,000 events a second.
+/// How many observations may wait for a reader. At 80,000 events per second, that is a tenth of a second.
 const MAX_WAITING: usize = 8_192;
 
 /// How many bytes of event frames and texts may wait for a reader.
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
-/// What happens in a server, as it happens: what [`Dialogue::observe`](crate::Dialogue::observe) returns. Dropping it ends
-/// it.
+/// A stream of everything that happens in a server, from [`Dialogue::observe`](crate::Dialogue::observe). Drop it to stop
+/// observing.
 ///
-/// The server never waits for a reader. At most 8,192 observations wait, and at most 4 MiB of event frames and texts. A reader that
-/// falls further behind loses the oldest ones and receives [`Lagged`] in their place. The stream ends when the server has
-/// stopped, or when its last handle has been dropped.
+/// The server never waits for a reader. At most 8,192 observations wait for it, and at most 4 MiB of event frames and
+/// texts. A reader that falls further behind loses the oldest observations, and receives [`Lagged`] instead of them. The
+/// stream ends when the server has stopped, or when the server's last handle has been dropped.
 ///
-/// What happens in one room arrives in the room's order, and what happens to one client in the client's order. Two things
-/// that happen in different rooms at once may arrive in either order.
+/// Observations of one room arrive in the room's order, and observations of one client in the client's order. If two things
+/// happen in different rooms at the same time, either may arrive first.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct Observations {
     buffer: Arc<Buffer>,
     _place: Registration,
 }
 
-/// The reader was too slow, and observations are lost to it.
+/// The reader was too slow, and has lost observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{missed} observations were missed")]
 #[non_exhaustive]
@@ -41,7 +41,7 @@ pub struct Lagged {
     pub missed: u64,
 }
 
-/// What waits for the reader.
+/// The observations that wait for the reader.
 struct Buffer(Mutex<Waiting>);
 
 struct Waiting {
@@ -61,7 +61,7 @@ impl Observer for Buffer {
 }
 
 impl Buffer {
-    /// Changes what waits and wakes the reader.
+    /// Changes the buffer and wakes the reader.
     fn change(&self, change: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.0.lock();
         change(&mut waiting);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_falls_behind_misses_the_oldest_and_reads_how_many() {
+    async fn a_reader_that_falls_behind_loses_the_oldest_observations_and_learns_how_many() {
         let observers = Arc::new(Observers::default());
         let mut observations = Observations::new(&observers).expect("a place");
         for number in 0..MAX_WAITING + 3 {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_waits_is_woken_by_an_observation_and_by_the_end() {
+    async fn an_observation_and_the_end_each_wake_a_waiting_reader() {
         let observers = Arc::new(Observers::default());
         let mut observations = Observations::new(&observers).expect("a place");
         let shown = async {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_is_still_read_after_the_end() {
+    async fn waiting_observations_can_be_read_after_the_end() {
         let observers = Arc::new(Observers::default());
         let mut observations = Observations::new(&observers).expect("a place");
         observers.show(&deleted(1));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_the_stream_ends_the_observing() {
+    fn dropping_the_stream_removes_the_observer() {
         let observers = Arc::new(Observers::default());
         let observations = Observations::new(&observers).expect("a place");
         assert!(!observers.is_empty());
