@@ -12,6 +12,9 @@ use crate::id::{EventName, RoomId, UserId};
 use crate::protocol;
 use crate::serial::SerialQueue;
 
+/// The state of a room whose members are this server's clients.
+pub(crate) type ServedRoomState = RoomState<Arc<ClientState>>;
+
 /// A room as the runtime holds it. Handles point to it, also after the room is deleted.
 #[derive(Debug)]
 pub(crate) struct RoomCell {
@@ -23,7 +26,7 @@ pub(crate) struct RoomCell {
     pub(crate) epoch: Arc<str>,
     /// Runs the hooks about the creation and the deletion of this room, in order.
     pub(crate) hooks: SerialQueue,
-    state: Mutex<RoomState<Arc<ClientState>>>,
+    state: Mutex<ServedRoomState>,
 }
 
 /// How a room was created.
@@ -61,7 +64,7 @@ impl RoomCell {
 
     /// Locks the state for as long as the guard lives. While you hold it, await nothing and run no code of the
     /// application.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, RoomState<Arc<ClientState>>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ServedRoomState> {
         self.state.lock()
     }
 

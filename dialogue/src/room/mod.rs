@@ -31,11 +31,10 @@ pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};
 pub use config::{RoomBlueprint, RoomConfig};
 #[cfg(feature = "runtime")]
 pub(crate) use {
-    cell::{Origin, RoomCell},
+    cell::{Origin, RoomCell, ServedRoomState},
     config::{RoomPlan, RoomTemplate},
     policy::{EventPolicy, KnownEvents, Party},
     record::NoSeat,
-    state::RoomState,
     subscriptions::Subscriptions,
     typed::ListenScope,
 };

@@ -23,21 +23,21 @@ const MAX_KEYS: usize = 100_000;
 /// The keys of recent triggers. A key belongs to one user and to one incarnation of a room.
 #[derive(Default)]
 pub(crate) struct IdempotencyKeys {
-    state: Mutex<State>,
+    state: Mutex<KeyTable>,
 }
 
 type Key = (UserId, Arc<str>, String);
 
 #[derive(Default)]
-struct State {
-    slots: HashMap<Key, Arc<Slot>>,
+struct KeyTable {
+    slots: HashMap<Key, Arc<KeyOutcome>>,
     /// The keys of delivered triggers and the times of delivery, oldest first. Other keys have a slot only while their
     /// trigger runs.
     delivered: VecDeque<(Instant, Key)>,
 }
 
 /// The outcome of a key's trigger. Locked while the trigger runs, so that a repeated trigger waits for the outcome.
-type Slot = tokio::sync::Mutex<Option<Delivery>>;
+type KeyOutcome = tokio::sync::Mutex<Option<Delivery>>;
 
 impl IdempotencyKeys {
     /// Runs a trigger, unless a trigger with the same key has been delivered. In that case, returns the earlier
@@ -71,7 +71,7 @@ impl IdempotencyKeys {
     }
 }
 
-impl State {
+impl KeyTable {
     /// Forgets keys that were delivered too long ago, and the oldest keys if there are too many.
     fn forget(&mut self, now: Instant) {
         while let Some((at, _)) = self.delivered.front() {
@@ -93,7 +93,7 @@ struct KeyGuard<'a> {
 
 impl KeyGuard<'_> {
     /// The slot that all triggers with this key share.
-    fn slot(&self) -> Arc<Slot> {
+    fn slot(&self) -> Arc<KeyOutcome> {
         let mut state = self.keys.state.lock();
         state.forget(Instant::now());
         Arc::clone(state.slots.entry(self.key.clone()).or_default())

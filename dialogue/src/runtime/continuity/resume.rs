@@ -24,7 +24,7 @@ const MAX_ENDED: usize = 100_000;
 /// The secrets that clients have received, each with the connection that it resumes.
 #[derive(Default)]
 pub(crate) struct ResumeSecrets {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<SecretTable>>,
     /// Forgets secrets that have expired.
     worker: SerialQueue,
     /// The worker's task. The graceful shutdown does not wait for it.
@@ -32,7 +32,7 @@ pub(crate) struct ResumeSecrets {
 }
 
 #[derive(Default)]
-struct State {
+struct SecretTable {
     by_secret: HashMap<String, ResumableConnection>,
     /// The secrets of connections that have ended, with the time of the end, oldest first.
     ended: VecDeque<(Instant, String)>,
@@ -119,7 +119,7 @@ impl ResumeSecrets {
     }
 }
 
-impl State {
+impl SecretTable {
     /// The time when the next secret of an ended connection expires.
     fn next_due(&self) -> Option<Instant> {
         self.ended.front().map(|(at, _)| *at + WINDOW)

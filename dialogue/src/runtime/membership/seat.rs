@@ -11,7 +11,7 @@ use super::join_error::JoinError;
 use crate::connection::{ClientState, Frame};
 use crate::limits::Limits;
 use crate::protocol::{LogPosition, ServerFrame};
-use crate::room::{NoSeat, RoomCell, RoomState, Subscriptions};
+use crate::room::{NoSeat, RoomCell, ServedRoomState, Subscriptions};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
 
@@ -34,8 +34,6 @@ pub(super) enum NotSeated {
     NotApproved,
     Refused(JoinError),
 }
-
-type State = RoomState<Arc<ClientState>>;
 
 /// Takes a seat, and queues the `joined` reply and the `on_joined` hook. All of it happens under the room's lock, so that
 /// nothing comes in between.
@@ -92,7 +90,7 @@ fn enter(
     limits: &Limits,
     client: &Arc<ClientState>,
     room: &RoomCell,
-    state: &mut State,
+    state: &mut ServedRoomState,
     subscriptions: &Subscriptions,
 ) -> Result<(), NotSeated> {
     let mut membership = client.membership.lock();
@@ -130,7 +128,7 @@ fn replay(
     history: &History,
     client: &ClientState,
     room: &RoomCell,
-    state: &mut State,
+    state: &mut ServedRoomState,
     subscriptions: &Subscriptions,
     was_member: bool,
     since: Option<&LogPosition>,

@@ -37,11 +37,11 @@ pub(crate) trait Observer: Send + Sync {
 pub(crate) struct Observers {
     /// The number of observers, readable without the lock.
     count: AtomicUsize,
-    register: RwLock<Register>,
+    register: RwLock<ObserverList>,
 }
 
 #[derive(Default)]
-struct Register {
+struct ObserverList {
     observers: Vec<(u64, Arc<dyn Observer>)>,
     next: u64,
     closed: bool,

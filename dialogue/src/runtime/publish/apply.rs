@@ -4,18 +4,18 @@
 
 use std::sync::Arc;
 
-use crate::connection::{ClientState, Frame};
+use crate::connection::Frame;
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::protocol::EventFrame;
-use crate::room::{RoomCell, RoomState};
+use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 
 /// Queues an event for every subscriber, and offers it to observers, handlers and streams.
 pub(super) fn apply(
     core: &Core,
     room: &RoomCell,
-    state: &RoomState<Arc<ClientState>>,
+    state: &ServedRoomState,
     message: EventMessage,
     frame: &EventFrame,
 ) -> (Arc<EventMessage>, Delivery) {

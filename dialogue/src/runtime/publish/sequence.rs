@@ -9,7 +9,7 @@ use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::log::StoredEvent;
 use crate::protocol::{EventFrame, PreparedEvent};
-use crate::room::{Origin, RoomCell, RoomState};
+use crate::room::{Origin, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::history::archive;
 
@@ -20,7 +20,7 @@ use super::draft::Rejected;
 pub(super) fn sequence(
     core: &Arc<Core>,
     room: &RoomCell,
-    state: &mut RoomState<Arc<ClientState>>,
+    state: &mut ServedRoomState,
     sender: Option<&ClientState>,
     message: &mut EventMessage,
     prepared: PreparedEvent,

@@ -29,10 +29,13 @@ pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Optio
 
 /// The server has `Limits::max_rooms` rooms, so no more can be added.
 #[derive(Debug)]
-pub(in crate::runtime) struct TooManyRooms;
+pub(in crate::runtime) struct RoomLimitReached;
 
 /// Adds an on-demand room, unless a room with its id exists. Returns the room that exists.
-pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, TooManyRooms> {
+pub(in crate::runtime) fn make_present(
+    core: &Arc<Core>,
+    room: Arc<RoomCell>,
+) -> Result<Arc<RoomCell>, RoomLimitReached> {
     loop {
         if let Some(there) = core.rooms.find(&room.id) {
             return Ok(there);
@@ -41,7 +44,7 @@ pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) ->
             Ok(()) => return Ok(room),
             // Another client was faster, and its room may have expired again.
             Err(NotAdded::Exists) => {}
-            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(TooManyRooms),
+            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(RoomLimitReached),
         }
     }
 }
