@@ -474,6 +474,7 @@
 //! waiting frames and closes each connection with 1012; clients then reconnect after a random pause. It lets hooks and
 //! handlers finish, and passes the history in memory to `on_history_evicted`. It returns when every task has ended, or
 //! with an error at [`Limits::drain_deadline`]. A second signal ends the shutdown at once.
+
 extern crate self as dialogue;
 
 /// Compiles the programs in the README.

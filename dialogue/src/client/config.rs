@@ -13,7 +13,7 @@ type CredentialsFuture = BoxFuture<'static, Result<Value, Box<dyn Error + Send +
 
 /// The settings of a client.
 pub(super) struct Config {
-    pub(super) target: Destination,
+    pub(super) destination: Destination,
     pub(super) auth: Box<dyn Fn() -> CredentialsFuture + Send + Sync>,
     pub(super) connect_timeout: Duration,
     pub(super) request_timeout: Duration,
@@ -27,7 +27,7 @@ pub(super) struct Config {
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config")
-            .field("uri", &self.target.uri)
+            .field("uri", &self.destination.uri)
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
     pub(super) fn handle<F, Fut>(
         self: &Arc<Self>,
         runtime: &Handle,
-        since: StartAt,
+        start: StartAt,
         wants: impl Fn(&T) -> bool + Send + Sync + 'static,
         handler: F,
     ) -> ClientSubscription
@@ -25,7 +25,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         F: Fn(T) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        let (key, buffer) = self.add(since, true, wants);
+        let (id, buffer) = self.add(start, true, wants);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
         runtime.spawn(async move {
@@ -44,7 +44,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         ClientSubscription {
             remove: Arc::new(move || {
                 if let Some(set) = set.upgrade() {
-                    set.remove(key);
+                    set.remove(id);
                 }
             }),
             dropped,

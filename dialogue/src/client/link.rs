@@ -83,25 +83,25 @@ pub(super) enum LinkEnd {
 
 impl Link {
     /// Connects and upgrades.
-    pub(super) async fn open(target: &Destination) -> Result<Self, ClientError> {
-        let mut builder = ClientBuilder::from_uri(target.uri.clone())
+    pub(super) async fn open(destination: &Destination) -> Result<Self, ClientError> {
+        let mut builder = ClientBuilder::from_uri(destination.uri.clone())
             .config(Config::default().flush_threshold(MAX_UNWRITTEN))
-            .limits(Limits::default().max_payload_len(Some(target.max_message)));
+            .limits(Limits::default().max_payload_len(Some(destination.max_message)));
         #[cfg(feature = "testing")]
-        if let Some(pipe) = &target.pipe {
+        if let Some(pipe) = &destination.pipe {
             let socket = builder.take_over(HandshakeLimited {
-                stream: Box::new(pipe(&target.headers)) as _,
+                stream: Box::new(pipe(&destination.headers)) as _,
                 handshake: None,
             });
             return Ok(Self { socket });
         }
-        for (name, value) in &target.headers {
+        for (name, value) in &destination.headers {
             builder = builder
                 .add_header(name.clone(), value.clone())
                 .map_err(ClientError::connect)?;
         }
         let guarded = HandshakeLimited {
-            stream: dial(target).await?,
+            stream: dial(destination).await?,
             handshake: Some(MAX_HANDSHAKE),
         };
         let (mut socket, _) = builder.connect_on(guarded).await.map_err(ClientError::connect)?;
@@ -155,16 +155,22 @@ impl Link {
 }
 
 /// Opens the stream that carries the WebSocket.
-async fn dial(target: &Destination) -> Result<Box<dyn ByteStream>, ClientError> {
-    let host = target.uri.host().unwrap_or_default();
+async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream>, ClientError> {
+    let host = destination.uri.host().unwrap_or_default();
     // The brackets around an IPv6 address belong to the URL, not to the address.
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let secure = target.uri.scheme_str() == Some("wss");
-    let port = target.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let secure = destination.uri.scheme_str() == Some("wss");
+    let port = destination.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let stream = TcpStream::connect((host, port)).await.map_err(ClientError::connect)?;
     stream.set_nodelay(true).map_err(ClientError::connect)?;
     let connector = if secure {
-        Connector::Rustls(target.tls.get_or_try_init(|| tls(target.roots.clone())).await?.clone())
+        Connector::Rustls(
+            destination
+                .tls
+                .get_or_try_init(|| tls(destination.roots.clone()))
+                .await?
+                .clone(),
+        )
     } else {
         Connector::Plain
     };

@@ -24,7 +24,7 @@ pub(super) struct ListenerId(u64);
 type Wanted<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
 
 struct ItemListener<T> {
-    key: ListenerId,
+    id: ListenerId,
     wants: Wanted<T>,
     /// Whether it is a handler, which meets the others at each barrier. A stream is read at any pace.
     is_handler: bool,
@@ -107,7 +107,7 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
     }
 
     /// Drops the backlog. The next listener that starts there learns how much was dropped.
-    pub(super) fn forget(&self) {
+    pub(super) fn drop_backlog(&self) {
         if let Some(backlog) = self.state.lock().backlog() {
             backlog.queue.clear();
         }
@@ -116,26 +116,26 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
     /// Adds a stream, which reads at its own pace.
     pub(super) fn listen(
         &self,
-        since: StartAt,
+        start: StartAt,
         wants: impl Fn(&T) -> bool + Send + Sync + 'static,
     ) -> (ListenerId, Arc<ItemBuffer<Queued<T>>>) {
-        self.add(since, false, wants)
+        self.add(start, false, wants)
     }
 
     /// Adds a listener, which may be a handler.
     pub(super) fn add(
         &self,
-        since: StartAt,
+        start: StartAt,
         is_handler: bool,
         wants: impl Fn(&T) -> bool + Send + Sync + 'static,
     ) -> (ListenerId, Arc<ItemBuffer<Queued<T>>>) {
         let mut state = self.state.lock();
-        let key = ListenerId(state.next);
+        let id = ListenerId(state.next);
         state.next += 1;
-        let queue = match state.backlog().filter(|_| since == StartAt::Backlog) {
+        let queue = match state.backlog().filter(|_| start == StartAt::Backlog) {
             Some(backlog) => {
                 backlog.until.get_or_insert_with(|| Instant::now() + SETUP_TIME);
-                backlog.queue.split(|placed| wants(&placed.item), self.bounds)
+                backlog.queue.split(|queued| wants(&queued.item), self.bounds)
             }
             None => BoundedQueue::new(self.bounds),
         };
@@ -144,19 +144,19 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
             buffer.end();
         } else {
             state.listeners.push(ItemListener {
-                key,
+                id,
                 wants: Box::new(wants),
                 is_handler,
                 buffer: Arc::clone(&buffer),
             });
         }
-        (key, buffer)
+        (id, buffer)
     }
 
     /// Removes a listener. It still receives what waits in its buffer.
-    pub(super) fn remove(&self, key: ListenerId) {
+    pub(super) fn remove(&self, id: ListenerId) {
         let mut state = self.state.lock();
-        let at = state.listeners.iter().position(|listener| listener.key == key);
+        let at = state.listeners.iter().position(|listener| listener.id == id);
         let removed = at.map(|at| state.listeners.remove(at));
         drop(state);
         if let Some(listener) = removed {

@@ -105,7 +105,7 @@ impl JoinedRooms {
         if let Some(recovery) = arrival.recovery {
             if matches!(recovery, Recovery::Gap(_)) {
                 // A listener that has received nothing yet has nothing to discard.
-                room.shared.listeners.forget();
+                room.shared.listeners.drop_backlog();
             }
             room.shared.listeners.offer(&RoomItem::Recovered(recovery), false);
         }

@@ -54,7 +54,7 @@ async fn sign_in(
     refusal: &mut Option<ConnectFailure>,
 ) -> Result<(Link, Welcome), ConnectFailure> {
     let auth = credentials_of(Arc::clone(&config)).await?;
-    let mut link = Link::open(&config.target).await?;
+    let mut link = Link::open(&config.destination).await?;
     let greeting = Request {
         id: None,
         command: ClientSession::greeting(resume, auth),

@@ -45,7 +45,7 @@ impl ClientBuilder {
             url: url.to_owned(),
             headers: Vec::new(),
             config: Config {
-                target: Destination {
+                destination: Destination {
                     uri: Uri::default(),
                     headers: HeaderMap::new(),
                     roots: Vec::new(),
@@ -71,7 +71,7 @@ impl ClientBuilder {
     pub(crate) fn over(pipe: Pipe) -> Self {
         // Never resolved: it only has to be a valid URL.
         let mut builder = Self::new("ws://pipe");
-        builder.config.target.pipe = Some(pipe);
+        builder.config.destination.pipe = Some(pipe);
         builder
     }
 
@@ -110,7 +110,7 @@ impl ClientBuilder {
 
     /// For `wss://`: trusts this certificate (in DER) in addition to the system's.
     pub fn trust(mut self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.config.target.roots.push(certificate.into());
+        self.config.destination.roots.push(certificate.into());
         self
     }
 
@@ -150,7 +150,7 @@ impl ClientBuilder {
     /// The largest message that the client accepts from the server, in bytes. Default: 4 MiB. A larger one ends the
     /// connection.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        self.config.target.max_message = bytes;
+        self.config.destination.max_message = bytes;
         self
     }
 
@@ -179,11 +179,11 @@ impl ClientBuilder {
         if parts.path_and_query.as_ref().is_none_or(|path| path.as_str() == "/") {
             parts.path_and_query = Some(http::uri::PathAndQuery::from_static(USUAL_PATH));
         }
-        self.config.target.uri = Uri::from_parts(parts).map_err(|_| invalid())?;
+        self.config.destination.uri = Uri::from_parts(parts).map_err(|_| invalid())?;
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
             let value = HeaderValue::from_str(value).map_err(|_| invalid())?;
-            self.config.target.headers.insert(name, value);
+            self.config.destination.headers.insert(name, value);
         }
         Ok(self.config)
     }
@@ -227,7 +227,7 @@ mod tests {
     fn uri(url: &str) -> Result<String, ClientError> {
         ClientBuilder::new(url)
             .finish()
-            .map(|config| config.target.uri.to_string())
+            .map(|config| config.destination.uri.to_string())
     }
 
     #[test]

@@ -180,14 +180,14 @@ impl<R> Joined<R> {
         )
     }
 
-    fn handle<F, Fut>(&self, since: StartAt, wants: fn(&RoomItem) -> bool, handler: F) -> ClientSubscription
+    fn handle<F, Fut>(&self, start: StartAt, wants: fn(&RoomItem) -> bool, handler: F) -> ClientSubscription
     where
         F: Fn(RoomItem) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
         self.shared
             .listeners
-            .handle(&self.client.runtime, since, wants, handler)
+            .handle(&self.client.runtime, start, wants, handler)
     }
 
     /// The events of a type, or of the room's event enum, as a stream. A gap appears in the stream where it happened.

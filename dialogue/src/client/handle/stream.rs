@@ -23,7 +23,7 @@ use crate::event::{EventMessage, Received};
 #[must_use = "a stream does nothing unless it is read"]
 pub struct RoomStream<M> {
     buffer: Arc<ItemBuffer<Queued<RoomItem>>>,
-    key: ListenerId,
+    listener: ListenerId,
     shared: Arc<RoomShared>,
     _client: Arc<ClientShared>,
     kind: std::marker::PhantomData<fn() -> M>,
@@ -33,10 +33,10 @@ impl<M: Received> RoomStream<M> {
     pub(super) fn new(client: Arc<ClientShared>, shared: Arc<RoomShared>) -> Self {
         let wants =
             |item: &RoomItem| item.is_event_of(M::names()) || matches!(item, RoomItem::Recovered(Recovery::Gap(_)));
-        let (key, buffer) = shared.listeners.listen(StartAt::Backlog, wants);
+        let (listener, buffer) = shared.listeners.listen(StartAt::Backlog, wants);
         Self {
             buffer,
-            key,
+            listener,
             shared,
             _client: client,
             kind: std::marker::PhantomData,
@@ -59,7 +59,7 @@ impl<M: Received> RoomStream<M> {
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<EventMessage<M>, RoomStreamError>>> {
         loop {
             let item = match std::task::ready!(self.buffer.poll_next(context)) {
-                NextItem::Item(placed) => placed.item,
+                NextItem::Item(queued) => queued.item,
                 NextItem::Dropped(number) => return Poll::Ready(Some(Err(RoomStreamError::Lagged(number)))),
                 NextItem::End => return Poll::Ready(None),
             };
@@ -84,7 +84,7 @@ impl<M: Received> Stream for RoomStream<M> {
 
 impl<M> Drop for RoomStream<M> {
     fn drop(&mut self) {
-        self.shared.listeners.remove(self.key);
+        self.shared.listeners.remove(self.listener);
     }
 }
 

@@ -17,7 +17,7 @@ const BOUNDS: BufferLimits = BufferLimits { items: 3, bytes: 100 };
 /// The next item, or a negative count of dropped items; `None` at the end.
 async fn next(buffer: &ItemBuffer<Queued<u32>>) -> Option<i64> {
     match buffer.next().await {
-        NextItem::Item(placed) => Some(i64::from(placed.item)),
+        NextItem::Item(queued) => Some(i64::from(queued.item)),
         NextItem::Dropped(number) => Some(-i64::try_from(number).unwrap()),
         NextItem::End => None,
     }
@@ -65,7 +65,7 @@ async fn the_backlog_is_dropped_some_time_after_the_first_listener() {
 async fn the_next_listener_learns_how_much_was_forgotten() {
     let listeners = ListenerSet::new(BOUNDS, Some(BOUNDS));
     listeners.offer(&1_u32, true);
-    listeners.forget();
+    listeners.drop_backlog();
     listeners.offer(&2, true);
     let (_, all) = listeners.listen(StartAt::Backlog, |_| true);
     assert_eq!((next(&all).await, next(&all).await), (Some(-1), Some(2)));

@@ -21,7 +21,7 @@ fn rooms() -> JoinedRooms {
 
 async fn next(heard: &ItemBuffer<Queued<RoomItem>>) -> Option<RoomItem> {
     match heard.next().await {
-        NextItem::Item(placed) => Some(placed.item),
+        NextItem::Item(queued) => Some(queued.item),
         _ => None,
     }
 }

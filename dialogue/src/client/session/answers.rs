@@ -37,7 +37,7 @@ impl ClientSession {
             return Ok(());
         }
         let answer = self.carried_out(kind, frame, bytes, now);
-        // If a server answers something that was not asked, the caller receives an error and the session ends.
+        // If a server answers something that was not asked, the caller receives an error and the connection ends.
         let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
         if let Some(reply) = reply {
             let _ = reply.send(answer);

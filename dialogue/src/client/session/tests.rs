@@ -46,7 +46,7 @@ impl Connected {
 
     async fn told(&self) -> Option<ClientNotice> {
         match self.told.next().await {
-            NextItem::Item(placed) => Some(placed.item),
+            NextItem::Item(queued) => Some(queued.item),
             _ => None,
         }
     }
