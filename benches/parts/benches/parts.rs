@@ -2,11 +2,13 @@
 //!
 //! One sample runs a part often enough to take about a millisecond. A single run would mostly measure cold caches.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dialogue::RateLimiter;
+use dialogue::{EventMessage, HistoryConfig, HistoryManager, RateLimiter};
 use divan::Bencher;
 use parts::{Kept, Lobby, Pieces, Server};
+use serde_json::json;
 
 fn main() {
     divan::main();
@@ -95,6 +97,29 @@ fn look_up(bencher: Bencher<'_, '_>, rooms: u32) {
         server.join_all(Lobby { number });
     }
     bencher.bench_local(|| server.dialogue.room("lobby-7"));
+}
+
+/// An event is encoded and appended to the history of one of a thousand rooms, on one thread and on two at once.
+#[divan::bench(threads = [1, 2], sample_size = 500)]
+fn append_among_histories(bencher: Bencher<'_, '_>) {
+    let history = HistoryManager::new(HistoryConfig {
+        // Nothing is evicted: `push` would decode it.
+        max_events_per_type: usize::MAX,
+        max_rooms: 1_000,
+    });
+    let messages: Vec<EventMessage> = (0..1_000).map(message_in).collect();
+    let next = AtomicUsize::new(0);
+    bencher
+        .with_inputs(|| &messages[next.fetch_add(1, Ordering::Relaxed) % messages.len()])
+        .bench_values(|message| history.push(message));
+}
+
+fn message_in(room: u32) -> EventMessage {
+    let message = json!({
+        "event": "message", "roomId": format!("lobby-{room}"), "data": { "text": "x".repeat(80) }, "from": "load",
+        "timestamp": 1_764_000_000_000_u64,
+    });
+    serde_json::from_value(message).expect("an event")
 }
 
 /// The rate limiter, for one of a thousand keys.
