@@ -13,7 +13,7 @@ use super::describe;
 use super::error::ErrorResponse;
 use super::gate::is_json;
 use crate::id::{EventName, UserId};
-use crate::log::Cursor;
+use crate::log::LogCursor;
 use crate::protocol::{parse_json, write_event_message};
 use crate::room::RoomCell;
 use crate::runtime::{Core, Draft, Rejected, by_server, page};
@@ -79,8 +79,8 @@ pub(super) async fn history(
         (None, _) => (core.history.newest(&room), false),
         (Some(event), before) => {
             let cursor = match before {
-                Some(seq) => Cursor::Before { seq, limit },
-                None => Cursor::Index { start: 0, end: limit },
+                Some(seq) => LogCursor::Before { seq, limit },
+                None => LogCursor::Index { start: 0, end: limit },
             };
             let page = page(&core, &room, &event, cursor)
                 .await

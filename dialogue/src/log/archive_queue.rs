@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::bounds::LogBounds;
+use super::event::StoredEvent;
+use super::page::{LogCursor, LogPage, Reach};
 use crate::id::{EventName, RoomId};
-use crate::log::{Bounds, Cursor, Page, Reach, StoredEvent};
 use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
@@ -145,7 +147,7 @@ impl HandOver {
         &self,
         evicted: impl IntoIterator<Item = (Series, StoredEvent)>,
         depth: usize,
-        bounds: Bounds,
+        bounds: LogBounds,
     ) -> usize {
         let mut waiting = self.waiting.lock();
         for (series, event) in evicted {
@@ -169,13 +171,13 @@ impl HandOver {
     }
 
     /// One page of the events of a series that wait, and how far back they go.
-    pub(crate) fn page(&self, series: &Series, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
+    pub(crate) fn page(&self, series: &Series, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
         let waiting = self.waiting.lock();
         let Some(queue) = waiting.queues.get(series) else {
             return Default::default();
         };
         let events = || queue.iter().map(|entry| &entry.event);
-        (Page::of(events().rev(), cursor, bounds), Reach::of(events()))
+        (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
     /// The oldest event that waits, and those after it that go with it.
@@ -247,7 +249,7 @@ mod tests {
             max_events in 50..400_usize,
             max_bytes in 100..1_000_usize,
         ) {
-            let bounds = Bounds { events: max_events, bytes: max_bytes };
+            let bounds = LogBounds { events: max_events, bytes: max_bytes };
             let hand_over = HandOver::default();
             // What waits, oldest first: series, number, depth.
             let mut model: Vec<(usize, u64, usize)> = Vec::new();
@@ -290,8 +292,8 @@ mod tests {
                 }
                 prop_assert_eq!(hand_over.len(), model.len());
                 for of in 0..3 {
-                    let all = Cursor::Index { start: 0, end: usize::MAX };
-                    let (page, reach) = hand_over.page(&series(of), all, Bounds::NONE);
+                    let all = LogCursor::Index { start: 0, end: usize::MAX };
+                    let (page, reach) = hand_over.page(&series(of), all, LogBounds::NONE);
                     let waiting: Vec<_> = model.iter().filter(|(series, ..)| *series == of).map(|(_, number, _)| *number).collect();
                     prop_assert_eq!((reach.count, reach.lowest), (waiting.len(), waiting.first().copied()));
                     prop_assert_eq!(numbers(&page.events), waiting.into_iter().rev().collect::<Vec<_>>());
@@ -303,7 +305,7 @@ mod tests {
     #[test]
     fn keeps_no_memory_of_what_has_been_taken_over() {
         let hand_over = HandOver::default();
-        hand_over.push((0..3).map(|of| (series(of), stored(1))), 0, Bounds::NONE);
+        hand_over.push((0..3).map(|of| (series(of), stored(1))), 0, LogBounds::NONE);
         while let Some(batch) = hand_over.next_batch() {
             hand_over.done(&batch);
         }

@@ -10,8 +10,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::store::Store;
-use super::{Bounds, Cursor, Evicted, LogSize, Page, Reach, Recovery, StoredEvent};
+use super::bounds::LogBounds;
+use super::event::{Evicted, StoredEvent};
+use super::page::{LogCursor, LogPage, Reach};
+use super::replay::Replay;
+use super::store::{LogSize, Store};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -107,15 +110,15 @@ impl HistoryManager {
     #[must_use]
     pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
         let Range { start, end } = range;
-        let cursor = Cursor::Index { start, end };
-        let (page, _) = self.store.lock().page(room, event, cursor, Bounds::NONE);
+        let cursor = LogCursor::Index { start, end };
+        let (page, _) = self.store.lock().page(room, event, cursor, LogBounds::NONE);
         decode_all(&page.events)
     }
 
     /// Every event of a room, of all types together, oldest first.
     #[must_use]
     pub fn all(&self, room: &str) -> Vec<EventMessage<Value>> {
-        decode_all(&self.recent(room, &|_| true, None, Bounds::NONE))
+        decode_all(&self.recent(room, &|_| true, None, LogBounds::NONE))
     }
 
     /// How many events of one type are kept.
@@ -173,9 +176,9 @@ impl HistoryManager {
         &self,
         room: &str,
         event: &str,
-        cursor: Cursor,
-        bounds: Bounds,
-        go_on: impl FnOnce(Page, Reach) -> T,
+        cursor: LogCursor,
+        bounds: LogBounds,
+        go_on: impl FnOnce(LogPage, Reach) -> T,
     ) -> T {
         let mut store = self.store.lock();
         let (page, reach) = store.page(room, event, cursor, bounds);
@@ -189,7 +192,7 @@ impl HistoryManager {
         room: &str,
         wanted: &dyn Fn(&str) -> bool,
         per_type: Option<usize>,
-        bounds: Bounds,
+        bounds: LogBounds,
     ) -> Vec<StoredEvent> {
         let mut store = self.store.lock();
         store
@@ -200,7 +203,7 @@ impl HistoryManager {
 
     /// All events of the wanted types above `seq`. Whether `seq` is of this incarnation of the room, and not above
     /// its top, is for the caller to check.
-    pub(crate) fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {
+    pub(crate) fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
         self.store.lock().since(room, seq, wanted, bounds)
     }
 
@@ -239,21 +242,6 @@ fn encode(message: &EventMessage<Value>) -> Option<Bytes> {
         .inspect_err(|error| tracing::error!(event = %message.event, %error, "cannot keep an event that is no JSON"))
         .ok()
         .map(Bytes::from)
-}
-
-impl StoredEvent {
-    /// The event as clients receive it.
-    pub(crate) fn into_frame(self) -> Bytes {
-        self.body
-    }
-
-    /// The message that this is the text of. `None`, and a line in the log, if it does not parse, which takes data
-    /// nested deeper than `serde_json` reads (see [`HistoryManager::push`]).
-    pub(crate) fn decode(&self) -> Option<EventMessage<Value>> {
-        serde_json::from_slice(&self.body)
-            .inspect_err(|error| tracing::error!(event = %self.event, %error, "cannot read a kept event"))
-            .ok()
-    }
 }
 
 fn decode_all(events: &[StoredEvent]) -> Vec<EventMessage<Value>> {

@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 
 use indexmap::IndexMap;
 
-use super::{Bounds, Cursor, Page, Reach, Recovery, StoredEvent};
+use super::bounds::{Budget, LogBounds};
+use super::event::StoredEvent;
+use super::page::{LogCursor, LogPage, Reach};
+use super::replay::Replay;
 use crate::id::EventName;
 
 /// One room's history, in one incarnation of the room.
@@ -25,13 +28,13 @@ pub(super) struct RoomLog {
 #[derive(Debug, Default)]
 struct Ring {
     /// Oldest first; numbers rise.
-    kept: VecDeque<Kept>,
+    kept: VecDeque<RingEvent>,
     /// The highest number that was evicted; 0 when none was (rooms number from 1).
     mark: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct RingEvent {
     arrival: u64,
     stored: StoredEvent,
 }
@@ -58,7 +61,7 @@ impl RoomLog {
             Some(ring) => ring,
             None => self.rings.entry(stored.event.clone()).or_default(),
         };
-        ring.kept.push_back(Kept { arrival, stored });
+        ring.kept.push_back(RingEvent { arrival, stored });
         while ring.kept.len() > limit
             && let Some(oldest) = ring.evict_oldest()
         {
@@ -79,7 +82,7 @@ impl RoomLog {
 
     /// Evicts everything, oldest first. How far each type is forgotten stays.
     pub(super) fn evict_all(&mut self, evict: &mut dyn FnMut(StoredEvent)) {
-        let mut all: Vec<Kept> = Vec::new();
+        let mut all: Vec<RingEvent> = Vec::new();
         for ring in self.rings.values_mut() {
             let kept = std::mem::take(&mut ring.kept);
             ring.mark = kept.iter().filter_map(|kept| kept.stored.seq).fold(ring.mark, u64::max);
@@ -114,12 +117,12 @@ impl RoomLog {
     }
 
     /// One page of a type, and how far back its events go.
-    pub(super) fn page(&self, event: &str, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
+    pub(super) fn page(&self, event: &str, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
         let Some(ring) = self.rings.get(event) else {
             return Default::default();
         };
         let events = || ring.kept.iter().map(|kept| &kept.stored);
-        (Page::of(events().rev(), cursor, bounds), Reach::of(events()))
+        (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
     /// The newest events of the wanted types, at most `per_type` of each, oldest first. Of what is more than the
@@ -128,10 +131,10 @@ impl RoomLog {
         &self,
         wanted: &dyn Fn(&str) -> bool,
         per_type: Option<usize>,
-        bounds: Bounds,
+        bounds: LogBounds,
     ) -> Vec<StoredEvent> {
         let per_type = per_type.unwrap_or(usize::MAX).min(bounds.events);
-        let mut newest: Vec<&Kept> = self
+        let mut newest: Vec<&RingEvent> = self
             .rings
             .iter()
             .filter(|(name, _)| wanted(name))
@@ -150,15 +153,15 @@ impl RoomLog {
     }
 
     /// Every event of the wanted types with a number above `seq`, or `Lost` when that cannot be given whole.
-    pub(super) fn since(&self, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {
+    pub(super) fn since(&self, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
         if self.missing > seq {
-            return Recovery::Lost;
+            return Replay::Lost;
         }
         let mut budget = Budget::new(bounds);
-        let mut due: Vec<&Kept> = Vec::new();
+        let mut due: Vec<&RingEvent> = Vec::new();
         for (_, ring) in self.rings.iter().filter(|(name, _)| wanted(name)) {
             if ring.mark > seq {
-                return Recovery::Lost;
+                return Replay::Lost;
             }
             let newer = ring
                 .kept
@@ -168,68 +171,20 @@ impl RoomLog {
                 .filter(|kept| kept.stored.seq.is_some());
             for kept in newer {
                 if !budget.spend(&kept.stored) {
-                    return Recovery::Lost;
+                    return Replay::Lost;
                 }
                 due.push(kept);
             }
         }
         due.sort_unstable_by_key(|kept| kept.arrival);
-        Recovery::Recovered(due.into_iter().map(|kept| kept.stored.clone()).collect())
+        Replay::Complete(due.into_iter().map(|kept| kept.stored.clone()).collect())
     }
 }
 
 impl Ring {
     fn evict_oldest(&mut self) -> Option<StoredEvent> {
-        let Kept { stored, .. } = self.kept.pop_front()?;
+        let RingEvent { stored, .. } = self.kept.pop_front()?;
         self.mark = self.mark.max(stored.seq.unwrap_or(0));
         Some(stored)
-    }
-}
-
-impl Page {
-    /// One page of events of a type, which come newest first. Unless none was asked for, it holds at least one event if there
-    /// is one, however large, so that a reader gets past it.
-    pub(crate) fn of<'a>(newest_first: impl Iterator<Item = &'a StoredEvent>, cursor: Cursor, bounds: Bounds) -> Self {
-        let below = cursor.below();
-        let due = newest_first
-            .skip(cursor.skipped())
-            .filter(|stored| below.is_none_or(|below| stored.seq.is_some_and(|seq| seq < below)));
-        let (mut page, mut budget) = (Self::default(), Budget::new(bounds));
-        for stored in due {
-            let fits = budget.spend(stored) || page.events.is_empty();
-            if page.events.len() == cursor.span() || !fits {
-                page.more = true;
-                break;
-            }
-            page.events.push(stored.clone());
-        }
-        page
-    }
-}
-
-/// What is left of an answer's [`Bounds`].
-struct Budget(Bounds);
-
-impl Budget {
-    fn new(bounds: Bounds) -> Self {
-        Self(bounds)
-    }
-
-    /// Spends what one more event needs, if it is there. Once an event did not fit, none does: an answer has no holes.
-    fn spend(&mut self, stored: &StoredEvent) -> bool {
-        let left = (
-            self.0.events.checked_sub(1),
-            self.0.bytes.checked_sub(stored.body.len()),
-        );
-        match left {
-            (Some(events), Some(bytes)) => {
-                self.0 = Bounds { events, bytes };
-                true
-            }
-            _ => {
-                self.0.events = 0;
-                false
-            }
-        }
     }
 }

@@ -2,14 +2,28 @@
 //!
 //! Owns the bounds that all rooms share, and the eviction of whole rooms. Pure; the lock around it is in [`manager`](super::manager).
 
+use super::bounds::LogBounds;
+use super::event::{Evicted, StoredEvent};
+use super::page::{LogCursor, LogPage, Reach};
 use super::recency::Recency;
+use super::replay::Replay;
 use super::room_log::RoomLog;
-use super::{Bounds, Cursor, Evicted, LogSize, Page, Reach, Recovery, StoredEvent};
 use crate::id::RoomId;
 
 /// How many rooms without events are remembered, for an exact answer to what they have lost. More than the 100,000
 /// rooms that one node is built for, at a few hundred bytes each.
 const REMEMBERED_ROOMS: usize = 131_072;
+
+/// How much a store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct LogSize {
+    /// Rooms whose events are kept.
+    pub(crate) rooms: usize,
+    /// Events, in all rooms together.
+    pub(crate) events: usize,
+    /// Bytes of their texts.
+    pub(crate) bytes: usize,
+}
 
 /// The histories of all rooms.
 #[derive(Debug)]
@@ -122,20 +136,20 @@ impl Store {
         self.live.touch(room).map(|log| &*log)
     }
 
-    pub(super) fn page(&mut self, room: &str, event: &str, cursor: Cursor, bounds: Bounds) -> (Page, Reach) {
+    pub(super) fn page(&mut self, room: &str, event: &str, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
         self.read(room)
             .map(|log| log.page(event, cursor, bounds))
             .unwrap_or_default()
     }
 
-    pub(super) fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: Bounds) -> Recovery {
+    pub(super) fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
         if let Some(log) = self.read(room) {
             return log.since(seq, wanted, bounds);
         }
         match self.emptied.peek(room) {
             Some(log) => log.since(seq, wanted, bounds),
-            None if self.forgotten > seq => Recovery::Lost,
-            None => Recovery::Recovered(Vec::new()),
+            None if self.forgotten > seq => Replay::Lost,
+            None => Replay::Complete(Vec::new()),
         }
     }
 

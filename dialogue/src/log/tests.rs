@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::store::Store;
 use super::*;
 use crate::event::EventMessage;
+use crate::id::{EventName, RoomId};
 
 const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 /// Event types with the limits that they are kept by.
@@ -29,20 +30,20 @@ enum Step {
     Page {
         room: usize,
         kind: usize,
-        cursor: Cursor,
-        bounds: Bounds,
+        cursor: LogCursor,
+        bounds: LogBounds,
     },
     Recent {
         room: usize,
         wanted: u8,
         per_type: Option<usize>,
-        bounds: Bounds,
+        bounds: LogBounds,
     },
     Since {
         room: usize,
         seq: u64,
         wanted: u8,
-        bounds: Bounds,
+        bounds: LogBounds,
     },
     Clear {
         room: usize,
@@ -56,8 +57,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     let room = 0..ROOMS.len();
     let kind = 0..TYPES.len();
     let cursor = prop_oneof![
-        (0_usize..8, 0_usize..9).prop_map(|(start, end)| Cursor::Index { start, end }),
-        (0_u64..30, 0_usize..8).prop_map(|(seq, limit)| Cursor::Before { seq, limit }),
+        (0_usize..8, 0_usize..9).prop_map(|(start, end)| LogCursor::Index { start, end }),
+        (0_u64..30, 0_usize..8).prop_map(|(seq, limit)| LogCursor::Before { seq, limit }),
     ];
     prop_oneof![
         20 => (room.clone(), kind.clone(), 1_usize..12)
@@ -74,10 +75,10 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn any_bounds() -> impl Strategy<Value = Bounds> {
+fn any_bounds() -> impl Strategy<Value = LogBounds> {
     prop_oneof![
-        Just(Bounds::NONE),
-        (0_usize..8, 0_usize..60).prop_map(|(events, bytes)| Bounds { events, bytes }),
+        Just(LogBounds::NONE),
+        (0_usize..8, 0_usize..60).prop_map(|(events, bytes)| LogBounds { events, bytes }),
     ]
 }
 
@@ -183,14 +184,14 @@ impl Model {
         evicted
     }
 
-    fn page(&self, room: &str, name: &str, cursor: Cursor, bounds: Bounds) -> Page {
+    fn page(&self, room: &str, name: &str, cursor: LogCursor, bounds: LogBounds) -> LogPage {
         let newest_first: Vec<_> = self.kept(room).rev().filter(|event| event.event == *name).collect();
         let (due, limit): (Vec<_>, usize) = match cursor {
-            Cursor::Index { start, end } => (
+            LogCursor::Index { start, end } => (
                 newest_first.into_iter().skip(start).collect(),
                 end.saturating_sub(start),
             ),
-            Cursor::Before { seq, limit } => (
+            LogCursor::Before { seq, limit } => (
                 newest_first
                     .into_iter()
                     .filter(|event| event.seq.is_some_and(|number| number < seq))
@@ -199,13 +200,13 @@ impl Model {
             ),
         };
         let within = longest_prefix(&due, bounds).max(1).min(limit).min(due.len());
-        Page {
+        LogPage {
             events: due[..within].iter().copied().cloned().collect(),
             more: due.len() > within,
         }
     }
 
-    fn recent(&self, room: &str, wanted: u8, per_type: Option<usize>, bounds: Bounds) -> Vec<StoredEvent> {
+    fn recent(&self, room: &str, wanted: u8, per_type: Option<usize>, bounds: LogBounds) -> Vec<StoredEvent> {
         let mut counts = BTreeMap::new();
         let newest: Vec<_> = self
             .kept(room)
@@ -220,7 +221,7 @@ impl Model {
         newest[..within].iter().rev().copied().cloned().collect()
     }
 
-    fn since(&self, room: &str, seq: u64, wanted: u8, bounds: Bounds) -> Recovery {
+    fn since(&self, room: &str, seq: u64, wanted: u8, bounds: LogBounds) -> Replay {
         let due: Vec<_> = self
             .log(room)
             .iter()
@@ -228,13 +229,13 @@ impl Model {
             .collect();
         let events: Vec<_> = due.iter().map(|(event, _)| event).collect();
         if due.iter().any(|(_, kept)| !kept) || longest_prefix(&events, bounds) < due.len() {
-            return Recovery::Lost;
+            return Replay::Lost;
         }
-        Recovery::Recovered(events.into_iter().cloned().collect())
+        Replay::Complete(events.into_iter().cloned().collect())
     }
 }
 
-fn longest_prefix(events: &[&StoredEvent], bounds: Bounds) -> usize {
+fn longest_prefix(events: &[&StoredEvent], bounds: LogBounds) -> usize {
     let fits = |count: &usize| {
         *count <= bounds.events && events[..*count].iter().map(|event| event.body.len()).sum::<usize>() <= bounds.bytes
     };
@@ -326,12 +327,12 @@ proptest! {
             for room in ROOMS {
                 // Asking is a use; using all in the former order undoes it, so that rooms go on being evicted.
                 let before = model.used.clone();
-                let recovery = store.since(room, seq, &|name| wants(wanted, name), Bounds::NONE);
+                let recovery = store.since(room, seq, &|name| wants(wanted, name), LogBounds::NONE);
                 for used in before {
                     store.read(used);
                 }
-                if let Recovery::Recovered(_) = recovery {
-                    prop_assert_eq!(recovery, model.since(room, seq, wanted, Bounds::NONE));
+                if let Replay::Complete(_) = recovery {
+                    prop_assert_eq!(recovery, model.since(room, seq, wanted, LogBounds::NONE));
                 }
             }
         }
@@ -354,8 +355,8 @@ proptest! {
         let mut read: Vec<u64> = Vec::new();
         for (limit, arriving) in limits {
             let seq = read.last().copied().unwrap_or(u64::MAX);
-            let bounds = Bounds { events: 100, bytes };
-            let (page, _) = store.page("a", name, Cursor::Before { seq, limit }, bounds);
+            let bounds = LogBounds { events: 100, bytes };
+            let (page, _) = store.page("a", name, LogCursor::Before { seq, limit }, bounds);
             read.extend(page.events.iter().filter_map(|event| event.seq));
             let older = model.kept("a").any(|event| event.event == *name && event.seq < read.last().copied());
             prop_assert_eq!(page.more, older);
@@ -376,9 +377,9 @@ fn a_number_that_was_skipped_counts_as_lost() {
     let room = RoomId::from("a");
     store.append(&room, stored("plain", Some(1), "1"), 9);
     store.append(&room, stored("plain", Some(3), "3"), 9);
-    assert_eq!(store.since("a", 1, &|_| true, Bounds::NONE), Recovery::Lost);
+    assert_eq!(store.since("a", 1, &|_| true, LogBounds::NONE), Replay::Lost);
     let three = vec![stored("plain", Some(3), "3")];
-    assert_eq!(store.since("a", 2, &|_| true, Bounds::NONE), Recovery::Recovered(three));
+    assert_eq!(store.since("a", 2, &|_| true, LogBounds::NONE), Replay::Complete(three));
 }
 
 #[test]
@@ -390,8 +391,8 @@ fn a_number_that_does_not_rise_begins_the_room_afresh() {
     let evicted = store.append(&room, new.clone(), 9);
     assert_eq!(evicted, vec![Evicted { room, entry: old }]);
     assert_eq!(
-        store.since("a", 0, &|_| true, Bounds::NONE),
-        Recovery::Recovered(vec![new])
+        store.since("a", 0, &|_| true, LogBounds::NONE),
+        Replay::Complete(vec![new])
     );
 }
 
@@ -401,8 +402,8 @@ fn an_event_larger_than_a_page_is_a_page_of_its_own() {
     let room = RoomId::from("a");
     store.append(&room, stored("plain", Some(1), "small"), 9);
     store.append(&room, stored("plain", Some(2), "a large one"), 9);
-    let bounds = Bounds { events: 9, bytes: 5 };
-    let (page, _) = store.page("a", "plain", Cursor::Index { start: 0, end: 9 }, bounds);
+    let bounds = LogBounds { events: 9, bytes: 5 };
+    let (page, _) = store.page("a", "plain", LogCursor::Index { start: 0, end: 9 }, bounds);
     assert_eq!(page.events, vec![stored("plain", Some(2), "a large one")]);
     assert!(page.more);
 }
@@ -418,10 +419,10 @@ fn a_hundred_thousand_rooms_recover_exactly_with_a_thousand_in_memory() {
             1,
         );
     }
-    assert_eq!(store.since("room-0", 0, &|_| true, Bounds::NONE), Recovery::Lost);
+    assert_eq!(store.since("room-0", 0, &|_| true, LogBounds::NONE), Replay::Lost);
     assert_eq!(
-        store.since("room-0", 1, &|_| true, Bounds::NONE),
-        Recovery::Recovered(Vec::new())
+        store.since("room-0", 1, &|_| true, LogBounds::NONE),
+        Replay::Complete(Vec::new())
     );
     assert_eq!(store.drain().len(), 1_000);
 }

@@ -11,7 +11,7 @@ use super::sign_in::{authenticate, connected_frame};
 use crate::connection::{ClientState, Frame, Handshake};
 use crate::containment::contain_panic;
 use crate::id::{EventName, RoomId};
-use crate::log::Cursor;
+use crate::log::LogCursor;
 use crate::protocol::{
     Command, ConnectCommand, ErrorCode, HistoryCommand, HistoryCursor, JoinCommand, NewRoom, PROTOCOL, RejectedRequest,
     Request, ServerFrame, TriggerCommand,
@@ -288,11 +288,11 @@ impl Conversation {
             ));
         }
         let cursor = match command.cursor {
-            HistoryCursor::Index { start, end } => Cursor::Index {
+            HistoryCursor::Index { start, end } => LogCursor::Index {
                 start: index(start),
                 end: index(end),
             },
-            HistoryCursor::Before { seq, limit } => Cursor::Before {
+            HistoryCursor::Before { seq, limit } => LogCursor::Before {
                 seq,
                 limit: index(limit),
             },

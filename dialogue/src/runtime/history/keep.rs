@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::limits::Limits;
 use crate::log::archive_queue::{HandOver, MAX_WAITING, Series};
-use crate::log::{Bounds, Evicted, HistoryManager, Recovery, StoredEvent};
+use crate::log::{Evicted, HistoryManager, LogBounds, Replay, StoredEvent};
 use crate::protocol::LogPosition;
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
 use crate::runtime::hooks::recursion::depth;
@@ -24,11 +24,11 @@ pub(crate) struct History {
     /// Whether there is a `load_history` hook, which continues where memory ends.
     pub(super) loads: bool,
     /// The bound on what one join replays.
-    replay: Bounds,
+    replay: LogBounds,
     /// The bound on one page.
-    pub(super) page: Bounds,
+    pub(super) page: LogBounds,
     /// The bound on what waits in `archive`.
-    waiting: Bounds,
+    waiting: LogBounds,
 }
 
 /// Says that evicted events have been queued for the hook. [`archive::start`](super::archive::start) then calls the
@@ -48,15 +48,15 @@ impl History {
             archive: HandOver::default(),
             archives,
             loads,
-            replay: Bounds {
+            replay: LogBounds {
                 events: limits.replay_events,
                 bytes: limits.replay_bytes,
             },
-            page: Bounds {
+            page: LogBounds {
                 events: limits.history_page_events,
                 bytes: limits.history_page_bytes,
             },
-            waiting: Bounds {
+            waiting: LogBounds {
                 events: MAX_WAITING,
                 bytes: limits.history_bytes,
             },
@@ -98,11 +98,11 @@ impl History {
         if !self.archives {
             return None;
         }
-        self.evict(Bounds::NONE, rooms, observe, self.log.drain_all())
+        self.evict(LogBounds::NONE, rooms, observe, self.log.drain_all())
     }
 
     /// Reports events that memory no longer keeps, and queues them for the archive if there is one.
-    fn evict(&self, bounds: Bounds, rooms: &Rooms, observe: &Observe, evicted: Vec<Evicted>) -> Option<Queued> {
+    fn evict(&self, bounds: LogBounds, rooms: &Rooms, observe: &Observe, evicted: Vec<Evicted>) -> Option<Queued> {
         observe.evicted(evicted.iter().map(|evicted| (&evicted.room, &evicted.entry.event)));
         if evicted.is_empty() || !self.archives {
             return None;
@@ -145,8 +145,8 @@ impl History {
         }
         let wanted = |event: &str| subscriptions.includes(event);
         match self.log.since(&room.id, since.seq, &wanted, self.replay) {
-            Recovery::Recovered(events) => Some(events.into_iter().map(StoredEvent::into_frame).collect()),
-            Recovery::Lost => None,
+            Replay::Complete(events) => Some(events.into_iter().map(StoredEvent::into_frame).collect()),
+            Replay::Lost => None,
         }
     }
 

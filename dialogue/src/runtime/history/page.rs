@@ -9,7 +9,7 @@ use super::keep::History;
 use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::log::archive_queue::Series;
-use crate::log::{Cursor, HistoryQuery, Page, Reach, StoredEvent};
+use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoredEvent};
 use crate::protocol::EventHead;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
@@ -37,7 +37,7 @@ pub(crate) async fn page(
     core: &Arc<Core>,
     room: &RoomCell,
     event: &EventName,
-    cursor: Cursor,
+    cursor: LogCursor,
 ) -> Result<HistoryPage, String> {
     let bounds = core.history.page;
     let Some(local) = local_page(&core.history, room, event, cursor.at_most(bounds.events)) else {
@@ -75,14 +75,14 @@ struct LocalPage {
     /// Whether this process has older events too.
     more: bool,
     /// The part of the request that goes beyond these events.
-    remainder: Cursor,
+    remainder: LogCursor,
     /// Events beyond are older than the event with this number.
     before: Option<u64>,
 }
 
 impl LocalPage {
     /// Adds a page of the next older events. `reach` says how far back all of these events go.
-    fn add(&mut self, page: Page, reach: Reach) {
+    fn add(&mut self, page: LogPage, reach: Reach) {
         self.remainder = self.remainder.beyond(reach.count, page.events.len());
         self.before = self.before.into_iter().chain(reach.lowest).min();
         self.events.extend(page.events);
@@ -92,7 +92,7 @@ impl LocalPage {
 
 /// Reads the part of a page that is in memory. With `load_history`, which can continue the page, also reads the part
 /// that is in the archive queue. `None` if the room has been deleted.
-fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Cursor) -> Option<LocalPage> {
+fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: LogCursor) -> Option<LocalPage> {
     let mut local = LocalPage {
         events: Vec::new(),
         more: false,
@@ -172,7 +172,7 @@ pub(in crate::runtime) async fn messages(
     event: &EventName,
     range: std::ops::Range<usize>,
 ) -> Result<Vec<EventMessage>, String> {
-    let cursor = Cursor::Index {
+    let cursor = LogCursor::Index {
         start: range.start,
         end: range.end,
     };

@@ -1,0 +1,12 @@
+//! The answer to a client that reconnects.
+
+use super::event::StoredEvent;
+
+/// What the log has for a client that asks for everything after its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// All of it, oldest first.
+    Complete(Vec<StoredEvent>),
+    /// Some of it is gone, or it is more than the bounds allow.
+    Lost,
+}
