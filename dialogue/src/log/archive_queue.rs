@@ -13,7 +13,6 @@ use super::bounds::LogBounds;
 use super::event::StoredEvent;
 use super::page::{LogCursor, LogPage, Reach};
 use crate::id::{EventName, RoomId};
-use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
 /// The most events handed over in one call: enough to make a database's batch insert pay.
@@ -24,8 +23,8 @@ pub(crate) const MAX_WAITING: usize = 50_000;
 
 /// What has been evicted and not yet been taken over.
 #[derive(Default)]
-pub(crate) struct HandOver {
-    waiting: Mutex<Waiting>,
+pub(crate) struct ArchiveQueue {
+    waiting: Mutex<Backlog>,
     /// Runs the hook.
     pub(crate) worker: SerialQueue,
 }
@@ -40,10 +39,10 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    pub(crate) fn of(room: &RoomCell, event: &EventName) -> Self {
+    pub(crate) fn of(room: &RoomId, epoch: &Arc<str>, event: &EventName) -> Self {
         Self {
-            room: room.id.clone(),
-            epoch: Arc::clone(&room.epoch),
+            room: room.clone(),
+            epoch: Arc::clone(epoch),
             event: event.clone(),
         }
     }
@@ -51,7 +50,7 @@ impl Series {
 
 /// An event that memory no longer keeps.
 #[derive(Debug)]
-struct Entry {
+struct WaitingEvent {
     /// Counts what was evicted.
     arrival: u64,
     /// How many hooks and handlers have led to the eviction.
@@ -72,10 +71,10 @@ pub(crate) struct Batch {
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Backlog {
     /// Oldest first, none of them empty. A batch stays here until the hook has taken it, so that readers of the history find
     /// it meanwhile.
-    queues: HashMap<Series, VecDeque<Entry>>,
+    queues: HashMap<Series, VecDeque<WaitingEvent>>,
     /// The queues by the arrival of their first event.
     by_age: BTreeMap<u64, Series>,
     arrivals: u64,
@@ -85,12 +84,12 @@ struct Waiting {
     bytes: usize,
 }
 
-impl Waiting {
+impl Backlog {
     fn push(&mut self, series: Series, event: StoredEvent, depth: usize) {
         self.arrivals += 1;
         self.events += 1;
         self.bytes += event.body.len();
-        let entry = Entry {
+        let entry = WaitingEvent {
             arrival: self.arrivals,
             depth,
             event,
@@ -104,7 +103,7 @@ impl Waiting {
     }
 
     /// The series whose first event has waited longest, with its queue.
-    fn oldest(&self) -> Option<(&Series, &VecDeque<Entry>)> {
+    fn oldest(&self) -> Option<(&Series, &VecDeque<WaitingEvent>)> {
         let (_, series) = self.by_age.first_key_value()?;
         self.queues.get_key_value(series)
     }
@@ -140,7 +139,7 @@ impl Waiting {
     }
 }
 
-impl HandOver {
+impl ArchiveQueue {
     /// Queues events that something at `depth` has evicted. Over the bounds the oldest of all are given up, since memory that
     /// waits for a dead database must end somewhere. Returns how many.
     pub(crate) fn push(
@@ -250,7 +249,7 @@ mod tests {
             max_bytes in 100..1_000_usize,
         ) {
             let bounds = LogBounds { events: max_events, bytes: max_bytes };
-            let hand_over = HandOver::default();
+            let queue = ArchiveQueue::default();
             // What waits, oldest first: series, number, depth.
             let mut model: Vec<(usize, u64, usize)> = Vec::new();
             let (mut next, mut taken) = (0, None);
@@ -266,10 +265,10 @@ mod tests {
                             model.remove(0);
                             given_up += 1;
                         }
-                        prop_assert_eq!(hand_over.push(events, depth, bounds), given_up);
+                        prop_assert_eq!(queue.push(events, depth, bounds), given_up);
                     }
                     Step::Take => {
-                        taken = hand_over.next_batch();
+                        taken = queue.next_batch();
                         let due: Vec<_> = model
                             .iter()
                             .filter(|(of, ..)| Some(of) == model.first().map(|(first, ..)| first))
@@ -284,16 +283,16 @@ mod tests {
                     }
                     Step::Done => {
                         if let Some(batch) = taken.take() {
-                            hand_over.done(&batch);
+                            queue.done(&batch);
                             let done = numbers(&batch.events);
                             model.retain(|(_, number, _)| !done.contains(number));
                         }
                     }
                 }
-                prop_assert_eq!(hand_over.len(), model.len());
+                prop_assert_eq!(queue.len(), model.len());
                 for of in 0..3 {
                     let all = LogCursor::Index { start: 0, end: usize::MAX };
-                    let (page, reach) = hand_over.page(&series(of), all, LogBounds::NONE);
+                    let (page, reach) = queue.page(&series(of), all, LogBounds::NONE);
                     let waiting: Vec<_> = model.iter().filter(|(series, ..)| *series == of).map(|(_, number, _)| *number).collect();
                     prop_assert_eq!((reach.count, reach.lowest), (waiting.len(), waiting.first().copied()));
                     prop_assert_eq!(numbers(&page.events), waiting.into_iter().rev().collect::<Vec<_>>());
@@ -304,12 +303,12 @@ mod tests {
 
     #[test]
     fn keeps_no_memory_of_what_has_been_taken_over() {
-        let hand_over = HandOver::default();
-        hand_over.push((0..3).map(|of| (series(of), stored(1))), 0, LogBounds::NONE);
-        while let Some(batch) = hand_over.next_batch() {
-            hand_over.done(&batch);
+        let queue = ArchiveQueue::default();
+        queue.push((0..3).map(|of| (series(of), stored(1))), 0, LogBounds::NONE);
+        while let Some(batch) = queue.next_batch() {
+            queue.done(&batch);
         }
-        let waiting = hand_over.waiting.lock();
+        let waiting = queue.waiting.lock();
         assert_eq!((waiting.queues.capacity(), waiting.by_age.len()), (0, 0));
         assert_eq!((waiting.events, waiting.bytes), (0, 0));
     }

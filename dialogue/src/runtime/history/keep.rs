@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::limits::Limits;
-use crate::log::archive_queue::{HandOver, MAX_WAITING, Series};
+use crate::log::archive_queue::{ArchiveQueue, MAX_WAITING, Series};
 use crate::log::{Evicted, HistoryManager, LogBounds, Replay, StoredEvent};
 use crate::protocol::LogPosition;
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
@@ -18,7 +18,7 @@ use crate::runtime::rooms::registry::Rooms;
 pub(crate) struct History {
     pub(crate) log: HistoryManager,
     /// Evicted events that `on_history_evicted` has not yet taken.
-    pub(crate) archive: HandOver,
+    pub(crate) archive: ArchiveQueue,
     /// Whether there is an `on_history_evicted` hook. Without it, evicted events are dropped.
     archives: bool,
     /// Whether there is a `load_history` hook, which continues where memory ends.
@@ -45,7 +45,7 @@ impl History {
         log.bound_bytes(limits.history_bytes);
         Self {
             log,
-            archive: HandOver::default(),
+            archive: ArchiveQueue::default(),
             archives,
             loads,
             replay: LogBounds {
@@ -113,7 +113,8 @@ impl History {
             if latest.as_ref().is_none_or(|latest| latest.id != room) {
                 latest = rooms.find(&room);
             }
-            Some((Series::of(latest.as_ref()?, &entry.event), entry))
+            let latest = latest.as_ref()?;
+            Some((Series::of(&latest.id, &latest.epoch, &entry.event), entry))
         });
         let dropped = self.archive.push(by_series, depth(), bounds);
         Some(Queued { dropped })

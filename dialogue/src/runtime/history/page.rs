@@ -112,9 +112,8 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {
         local.add(page, reach);
         if !local.more && history.loads {
-            let (page, reach) = history
-                .archive
-                .page(&Series::of(room, event), local.remainder, history.page);
+            let series = Series::of(&room.id, &room.epoch, event);
+            let (page, reach) = history.archive.page(&series, local.remainder, history.page);
             local.add(page, reach);
         }
     });
