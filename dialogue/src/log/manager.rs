@@ -7,14 +7,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::bounds::LogBounds;
 use super::event::{Evicted, StoredEvent};
+use super::memory::MemoryStore;
 use super::page::{LogCursor, LogPage, Reach};
 use super::replay::Replay;
-use super::store::{LogSize, Store};
+use super::store::{LogSize, LogStore};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -67,14 +67,14 @@ impl Default for HistoryConfig {
 #[derive(Clone)]
 pub struct HistoryManager {
     config: HistoryConfig,
-    store: Arc<Mutex<Store>>,
+    store: Arc<MemoryStore>,
 }
 
 impl HistoryManager {
     /// A manager that has kept nothing yet.
     #[must_use]
     pub fn new(config: HistoryConfig) -> Self {
-        let store = Arc::new(Mutex::new(Store::new(config.max_rooms)));
+        let store = Arc::new(MemoryStore::new(config.max_rooms));
         Self { config, store }
     }
 
@@ -101,7 +101,9 @@ impl HistoryManager {
             body,
         };
         let limit = self.config.max_events_per_type;
-        let evicted = self.append(&message.room_id, stored, limit, |evicted| evicted);
+        let mut evicted = Vec::new();
+        let take = |more: Vec<Evicted>| evicted.extend(more);
+        self.append(&message.room_id, stored, limit, take);
         decode_evicted(&evicted)
     }
 
@@ -111,7 +113,7 @@ impl HistoryManager {
     pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
         let Range { start, end } = range;
         let cursor = LogCursor::Index { start, end };
-        let (page, _) = self.store.lock().page(room, event, cursor, LogBounds::NONE);
+        let page = self.page(room, event, cursor, LogBounds::NONE, |page, _| page);
         decode_all(&page.events)
     }
 
@@ -124,54 +126,43 @@ impl HistoryManager {
     /// How many events of one type are kept.
     #[must_use]
     pub fn count(&self, room: &str, event: &str) -> usize {
-        self.store.lock().read(room).map_or(0, |log| log.count(event))
+        let cursor = LogCursor::Index { start: 0, end: 0 };
+        self.page(room, event, cursor, LogBounds::NONE, |_, reach| reach.count)
     }
 
     /// The event types of which the room keeps events, in the order in which they were first seen.
     #[must_use]
     pub fn event_names(&self, room: &str) -> Vec<EventName> {
-        let mut store = self.store.lock();
-        store
-            .read(room)
-            .map(|log| log.event_names().cloned().collect())
-            .unwrap_or_default()
+        self.store.event_names(room)
     }
 
     /// Drops a room's events and returns them, oldest first: they are the caller's, and not handed to
     /// [`on_history_evicted`](crate::Builder::on_history_evicted). Clients that were due any of them are told that they
     /// cannot recover.
     pub fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
-        let evicted = self.store.lock().clear(room);
+        let evicted = self.store.clear(room);
         decode_evicted(&evicted)
     }
 
-    /// Keeps no more bytes of events, all rooms together, from the next event on. The lowest of several bounds holds.
+    /// Keeps at most `max_bytes` of events, all rooms together, from the next event on. The lowest of several bounds applies.
     pub(crate) fn bound_bytes(&self, max_bytes: usize) {
-        self.store.lock().bound_bytes(max_bytes);
+        self.store.bound_bytes(max_bytes);
     }
 
-    /// Keeps an event as its room's newest, at most `limit` of its type. Those evicted for it are given to `take` before
-    /// anybody can find that they are gone, so that a reader finds an event here or where `take` has put it. It must not
-    /// wait, nor use this manager. Returns what it returns.
+    /// Appends an event to a room's log, which keeps at most `limit` events of its type. `take` gets the evicted events, room by
+    /// room, before any reader can miss them: a reader finds an event here or where `take` has put it. `take` must not wait
+    /// and must not use this manager.
     ///
-    /// Numbers are contiguous per room and start at 1. One that is skipped counts as lost; one that is not above the
-    /// last begins another incarnation of the room.
-    pub(crate) fn append<T>(
-        &self,
-        room: &RoomId,
-        entry: StoredEvent,
-        limit: usize,
-        take: impl FnOnce(Vec<Evicted>) -> T,
-    ) -> T {
-        let mut store = self.store.lock();
-        take(store.append(room, entry, limit))
+    /// Numbers are contiguous in a room and start at 1. A number that was skipped counts as lost. A number that is not
+    /// above the room's last one begins another incarnation of the room.
+    pub(crate) fn append(&self, room: &RoomId, event: StoredEvent, limit: usize, take: impl FnMut(Vec<Evicted>)) {
+        self.store.append(room, event, limit, take);
     }
 
-    /// One page of an event type. Unless none was asked for, it holds at least one event if there is one, even one
-    /// that alone is over the bounds.
+    /// Reads one page of an event type, and gives it to `go_on` together with how far back memory goes. Returns what
+    /// `go_on` returns. No event of the room is evicted meanwhile. `go_on` must not wait and must not use this manager.
     ///
-    /// It is given to `go_on`, with how far back memory goes, before anything more is evicted, so that events are either in the
-    /// one or where they were taken. It must not wait, nor use this manager. Returns what it returns.
+    /// A page that may hold an event holds at least one, if there is one, even if that one is larger than the bounds.
     pub(crate) fn page<T>(
         &self,
         room: &str,
@@ -180,13 +171,11 @@ impl HistoryManager {
         bounds: LogBounds,
         go_on: impl FnOnce(LogPage, Reach) -> T,
     ) -> T {
-        let mut store = self.store.lock();
-        let (page, reach) = store.page(room, event, cursor, bounds);
-        go_on(page, reach)
+        self.store.page(room, event, cursor, bounds, go_on)
     }
 
-    /// The newest events of the wanted types, at most `per_type` of each, oldest first; where the bounds are too
-    /// tight for all, the newest of them.
+    /// The newest events of the wanted types, at most `per_type` of each, oldest first. If the bounds do not allow
+    /// all of them, the oldest are left out.
     pub(crate) fn recent(
         &self,
         room: &str,
@@ -194,32 +183,28 @@ impl HistoryManager {
         per_type: Option<usize>,
         bounds: LogBounds,
     ) -> Vec<StoredEvent> {
-        let mut store = self.store.lock();
-        store
-            .read(room)
-            .map(|log| log.recent(wanted, per_type, bounds))
-            .unwrap_or_default()
+        self.store.recent(room, wanted, per_type, bounds)
     }
 
-    /// All events of the wanted types above `seq`. Whether `seq` is of this incarnation of the room, and not above
-    /// its top, is for the caller to check.
+    /// All events of the wanted types with a number above `seq`. The caller has checked that `seq` belongs to this
+    /// incarnation of the room and is not above its last number.
     pub(crate) fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
-        self.store.lock().since(room, seq, wanted, bounds)
+        self.store.since(room, seq, wanted, bounds)
     }
 
-    /// Drops all that is known of a room, for when it is deleted, and returns its events, oldest first.
+    /// Forgets a room that is being deleted, and returns its events, oldest first.
     pub(crate) fn forget_room(&self, room: &str) -> Vec<Evicted> {
-        self.store.lock().forget(room)
+        self.store.forget(room)
     }
 
-    /// How much is kept, all rooms together.
+    /// Evicts every event, room by room, oldest first within a room. `take` gets them as in [`append`](Self::append).
+    pub(crate) fn drain_all(&self, take: impl FnMut(Vec<Evicted>)) {
+        self.store.drain(take);
+    }
+
+    /// How much is kept, all rooms together. Takes no lock.
     pub(crate) fn size(&self) -> LogSize {
-        self.store.lock().size()
-    }
-
-    /// Drops every event and returns them room by room, oldest first within a room.
-    pub(crate) fn drain_all(&self) -> Vec<Evicted> {
-        self.store.lock().drain()
+        self.store.size()
     }
 }
 
@@ -233,6 +218,7 @@ impl fmt::Debug for HistoryManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HistoryManager")
             .field("config", &self.config)
+            .field("size", &self.size())
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,8 @@
 //! Owns how events are kept, how much is kept, and what a client that reconnects can be given. Who may read a
 //! history, and how clients receive it, is decided in `runtime`.
 //!
-//! - [`store`] keeps the logs of all rooms, and [`recency`] knows which room was used least recently.
+//! - [`store`] is the trait of a store of logs. To add a store, implement the trait beside [`memory`].
+//! - [`memory`] is the store that keeps everything in this process.
 //! - [`room_log`] is the log of one room (pure), with [`event`], [`bounds`], [`page`] and [`replay`].
 //! - [`manager`] is the public handle.
 //! - [`archive`] and [`archive_queue`] are for applications that store evicted events themselves.
@@ -13,8 +14,8 @@ pub(crate) mod archive_queue;
 mod bounds;
 mod event;
 mod manager;
+mod memory;
 mod page;
-mod recency;
 mod replay;
 mod room_log;
 mod store;

@@ -1,6 +1,6 @@
 //! What is kept of one room: a ring of events per type, and how far each type has been forgotten.
 //!
-//! Owns the arithmetic of pages and recovery; which rooms are kept at all is decided in [`store`](super::store).
+//! Owns the arithmetic of pages and recovery; which rooms are kept at all is decided in [`memory`](super::memory).
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -40,6 +40,14 @@ struct RingEvent {
 }
 
 impl RoomLog {
+    /// The log of a room whose earlier events, up to this number, may be lost. Its first number tells: it is 1 if none is.
+    pub(super) fn beginning_after(missing: u64) -> Self {
+        Self {
+            missing,
+            ..Self::default()
+        }
+    }
+
     /// Adds an event as the newest, and gives what its type holds beyond `limit` to `evict`.
     ///
     /// Numbers must rise. One that does not is of another incarnation of the room, and nothing of the former one
@@ -50,7 +58,7 @@ impl RoomLog {
                 self.evict_all(evict);
                 *self = Self::default();
             }
-            if seq > self.top + 1 {
+            if self.top == 0 || seq > self.top + 1 {
                 self.missing = seq - 1;
             }
             self.top = seq;
@@ -110,10 +118,6 @@ impl RoomLog {
             .iter()
             .filter(|(_, ring)| !ring.kept.is_empty())
             .map(|(name, _)| name)
-    }
-
-    pub(super) fn count(&self, event: &str) -> usize {
-        self.rings.get(event).map_or(0, |ring| ring.kept.len())
     }
 
     /// One page of a type, and how far back its events go.

@@ -1,18 +1,73 @@
-//! All rooms' histories: which rooms are kept, and what is still known of those that are not.
+//! The trait of a store of logs, and the contract that every store keeps.
 //!
-//! Owns the bounds that all rooms share, and the eviction of whole rooms. Pure; the lock around it is in [`manager`](super::manager).
+//! `tests/` holds stores against a model, so a new store is tested by adding it there.
 
 use super::bounds::LogBounds;
 use super::event::{Evicted, StoredEvent};
 use super::page::{LogCursor, LogPage, Reach};
-use super::recency::Recency;
 use super::replay::Replay;
-use super::room_log::RoomLog;
-use crate::id::RoomId;
+use crate::id::{EventName, RoomId};
 
-/// How many rooms without events are remembered, for an exact answer to what they have lost. More than the 100,000
-/// rooms that one node is built for, at a few hundred bytes each.
-const REMEMBERED_ROOMS: usize = 131_072;
+/// Keeps the logs of rooms. Every call returns at once.
+///
+/// **Numbers** are contiguous in a room and start at 1. A number that was skipped counts as lost. A number that is not
+/// above the room's last one begins another incarnation of the room.
+///
+/// **Use.** A room is used when an event is appended to it or its log is read. A store that is full evicts the room that was
+/// used least recently.
+///
+/// **Eviction.** A store gives evicted events to a closure before any reader can miss them. It gives them room by room,
+/// oldest first, under the lock of that room's log. [`page`](Self::page) calls its own closure under the same lock.
+/// A reader therefore finds an event either in the store or where the closure has put it. No closure may wait or call the
+/// store.
+///
+/// **Recovery.** [`since`](Self::since) never claims that an answer is complete when an event might be missing.
+pub(super) trait LogStore {
+    /// Appends an event to a room's log, which keeps at most `limit` events of its type.
+    fn append(&self, room: &RoomId, event: StoredEvent, limit: usize, take: impl FnMut(Vec<Evicted>));
+
+    /// Reads one page of an event type, and gives it to `go_on` together with how far back the log goes. Returns what
+    /// `go_on` returns.
+    ///
+    /// A page that may hold an event holds at least one, if there is one, even if that one is larger than the bounds.
+    fn page<T>(
+        &self,
+        room: &str,
+        event: &str,
+        cursor: LogCursor,
+        bounds: LogBounds,
+        go_on: impl FnOnce(LogPage, Reach) -> T,
+    ) -> T;
+
+    /// The newest events of the wanted types, at most `per_type` of each, oldest first. If the bounds do not allow
+    /// all of them, the oldest are left out.
+    fn recent(
+        &self,
+        room: &str,
+        wanted: &dyn Fn(&str) -> bool,
+        per_type: Option<usize>,
+        bounds: LogBounds,
+    ) -> Vec<StoredEvent>;
+
+    /// All events of the wanted types with a number above `seq`. The caller has checked that `seq` belongs to this
+    /// incarnation of the room and is not above its last number.
+    fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay;
+
+    /// The types of the kept events, in the order in which they first appeared.
+    fn event_names(&self, room: &str) -> Vec<EventName>;
+
+    /// Evicts a room's events and returns them, oldest first. The store remembers that they are gone.
+    fn clear(&self, room: &str) -> Vec<Evicted>;
+
+    /// Evicts a room's events, returns them, oldest first, and forgets the room. Its next number may be any.
+    fn forget(&self, room: &str) -> Vec<Evicted>;
+
+    /// Evicts everything, the least recently used room first.
+    fn drain(&self, take: impl FnMut(Vec<Evicted>));
+
+    /// How much the store keeps now.
+    fn size(&self) -> LogSize;
+}
 
 /// How much a store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,157 +78,4 @@ pub(crate) struct LogSize {
     pub(crate) events: usize,
     /// Bytes of their texts.
     pub(crate) bytes: usize,
-}
-
-/// The histories of all rooms.
-#[derive(Debug)]
-pub(super) struct Store {
-    max_rooms: usize,
-    max_bytes: usize,
-    max_remembered: usize,
-    /// Of the texts of all events.
-    bytes: usize,
-    /// How many events there are.
-    events: usize,
-    /// Rooms with events.
-    live: Recency<RoomLog>,
-    /// Rooms whose events were evicted together: their logs are empty, but tell how far they are forgotten.
-    emptied: Recency<RoomLog>,
-    /// The highest number in any room that is not even remembered. Such a room cannot be told from one that never
-    /// had an event, so that recovery from below this number is refused in both.
-    forgotten: u64,
-}
-
-impl Store {
-    pub(super) fn new(max_rooms: usize) -> Self {
-        Self::with_memory(max_rooms, REMEMBERED_ROOMS)
-    }
-
-    pub(super) fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
-        Self {
-            max_rooms,
-            max_bytes: usize::MAX,
-            max_remembered,
-            bytes: 0,
-            events: 0,
-            live: Recency::default(),
-            emptied: Recency::default(),
-            forgotten: 0,
-        }
-    }
-
-    /// Keeps no more bytes from the next event on.
-    pub(super) fn bound_bytes(&mut self, max_bytes: usize) {
-        self.max_bytes = self.max_bytes.min(max_bytes);
-    }
-
-    /// Adds an event and evicts what goes for it: of its type beyond `limit`, then the least recently used rooms, and if
-    /// it is too much for memory even so, the oldest of its own room.
-    pub(super) fn append(&mut self, room: &RoomId, stored: StoredEvent, limit: usize) -> Vec<Evicted> {
-        let mut evicted = Vec::new();
-        self.bytes += stored.body.len();
-        self.events += 1;
-        let log = match self.live.touch(room) {
-            Some(log) => log,
-            None => {
-                let log = self.emptied.remove(room).map(|(_, log)| log).unwrap_or_default();
-                self.live.insert(room.clone(), log)
-            }
-        };
-        log.append(stored, limit, &mut leaving(&mut self.bytes, room, &mut evicted));
-        while (self.live.len() > self.max_rooms || (self.bytes > self.max_bytes && self.live.len() > 1))
-            && let Some((room, log)) = self.live.pop_oldest()
-        {
-            self.empty(room, log, &mut evicted);
-        }
-        while self.bytes > self.max_bytes
-            && let Some(entry) = self.live.touch(room).and_then(RoomLog::evict_oldest)
-        {
-            leaving(&mut self.bytes, room, &mut evicted)(entry);
-        }
-        self.events -= evicted.len();
-        evicted
-    }
-
-    /// Evicts a room's events. What it has lost stays known.
-    pub(super) fn clear(&mut self, room: &str) -> Vec<Evicted> {
-        let mut evicted = Vec::new();
-        if let Some((room, log)) = self.live.remove(room) {
-            self.empty(room, log, &mut evicted);
-        }
-        self.events -= evicted.len();
-        evicted
-    }
-
-    /// Evicts a room's events and forgets the room: its next number may be any.
-    pub(super) fn forget(&mut self, room: &str) -> Vec<Evicted> {
-        let evicted = self.clear(room);
-        self.emptied.remove(room);
-        evicted
-    }
-
-    /// Evicts everything, room by room, the least recently used first.
-    pub(super) fn drain(&mut self) -> Vec<Evicted> {
-        let mut evicted = Vec::new();
-        while let Some((room, log)) = self.live.pop_oldest() {
-            self.empty(room, log, &mut evicted);
-        }
-        self.events -= evicted.len();
-        evicted
-    }
-
-    /// How much is kept.
-    pub(super) fn size(&self) -> LogSize {
-        LogSize {
-            rooms: self.live.len(),
-            events: self.events,
-            bytes: self.bytes,
-        }
-    }
-
-    /// Reads a room with events, which counts as a use.
-    pub(super) fn read(&mut self, room: &str) -> Option<&RoomLog> {
-        self.live.touch(room).map(|log| &*log)
-    }
-
-    pub(super) fn page(&mut self, room: &str, event: &str, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
-        self.read(room)
-            .map(|log| log.page(event, cursor, bounds))
-            .unwrap_or_default()
-    }
-
-    pub(super) fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
-        if let Some(log) = self.read(room) {
-            return log.since(seq, wanted, bounds);
-        }
-        match self.emptied.peek(room) {
-            Some(log) => log.since(seq, wanted, bounds),
-            None if self.forgotten > seq => Replay::Lost,
-            None => Replay::Complete(Vec::new()),
-        }
-    }
-
-    fn empty(&mut self, room: RoomId, mut log: RoomLog, evicted: &mut Vec<Evicted>) {
-        log.evict_all(&mut leaving(&mut self.bytes, &room, evicted));
-        if log.is_blank() {
-            return;
-        }
-        self.emptied.insert(room, log);
-        while self.emptied.len() > self.max_remembered
-            && let Some((_, log)) = self.emptied.pop_oldest()
-        {
-            self.forgotten = self.forgotten.max(log.top());
-        }
-    }
-}
-
-/// What is done with each event that leaves a room: it is counted out, and listed.
-fn leaving(bytes: &mut usize, room: &RoomId, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
-    |entry| {
-        *bytes -= entry.body.len();
-        evicted.push(Evicted {
-            room: room.clone(),
-            entry,
-        });
-    }
 }

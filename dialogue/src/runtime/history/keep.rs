@@ -33,6 +33,7 @@ pub(crate) struct History {
 
 /// Says that evicted events have been queued for the hook. [`archive::start`](super::archive::start) then calls the
 /// hook.
+#[derive(Default)]
 #[must_use]
 pub(in crate::runtime) struct Queued {
     /// How many older events were dropped from the full queue.
@@ -72,14 +73,11 @@ impl History {
         kept: StoredEvent,
         limit: usize,
     ) -> Option<Queued> {
-        if !self.archives {
-            // The evicted events are dropped here, after the log is unlocked.
-            let evicted = self.log.append(&room.id, kept, limit, |evicted| evicted);
-            return self.evict(self.waiting, rooms, observe, evicted);
-        }
+        let mut queued = None;
         self.log.append(&room.id, kept, limit, |evicted| {
-            self.evict(self.waiting, rooms, observe, evicted)
-        })
+            self.evict(self.waiting, rooms, observe, evicted, &mut queued);
+        });
+        queued
     }
 
     /// Forgets the history of a deleted room without archiving it. Called under the room's lock.
@@ -89,7 +87,10 @@ impl History {
 
     /// Forgets the history of a room that has expired, and queues it for the archive. Called under the room's lock.
     pub(in crate::runtime) fn archive_room(&self, rooms: &Rooms, observe: &Observe, room: &RoomCell) -> Option<Queued> {
-        self.evict(self.waiting, rooms, observe, self.log.forget_room(&room.id))
+        let mut queued = None;
+        let evicted = self.log.forget_room(&room.id);
+        self.evict(self.waiting, rooms, observe, evicted, &mut queued);
+        queued
     }
 
     /// Queues everything in memory for the archive. No bound applies, because the events were in memory before and no
@@ -98,14 +99,25 @@ impl History {
         if !self.archives {
             return None;
         }
-        self.evict(LogBounds::NONE, rooms, observe, self.log.drain_all())
+        let mut queued = None;
+        self.log.drain_all(|evicted| {
+            self.evict(LogBounds::NONE, rooms, observe, evicted, &mut queued);
+        });
+        queued
     }
 
     /// Reports events that memory no longer keeps, and queues them for the archive if there is one.
-    fn evict(&self, bounds: LogBounds, rooms: &Rooms, observe: &Observe, evicted: Vec<Evicted>) -> Option<Queued> {
+    fn evict(
+        &self,
+        bounds: LogBounds,
+        rooms: &Rooms,
+        observe: &Observe,
+        evicted: Vec<Evicted>,
+        queued: &mut Option<Queued>,
+    ) {
         observe.evicted(evicted.iter().map(|evicted| (&evicted.room, &evicted.entry.event)));
         if evicted.is_empty() || !self.archives {
-            return None;
+            return;
         }
         // The events of one room are next to each other, so one lookup serves them all.
         let mut latest: Option<std::sync::Arc<RoomCell>> = None;
@@ -117,7 +129,7 @@ impl History {
             Some((Series::of(&latest.id, &latest.epoch, &entry.event), entry))
         });
         let dropped = self.archive.push(by_series, depth(), bounds);
-        Some(Queued { dropped })
+        queued.get_or_insert_default().dropped += dropped;
     }
 
     /// The events that a client receives if it joins without a position, oldest first. Called under the room's lock.

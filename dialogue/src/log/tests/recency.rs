@@ -37,6 +37,10 @@ impl<V> Recency<V> {
         self.slots.len()
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.slots.values().map(|slot| &slot.value)
+    }
+
     /// Looks without using.
     pub(super) fn peek(&self, room: &str) -> Option<&V> {
         self.slots.get(room).map(|slot| &slot.value)

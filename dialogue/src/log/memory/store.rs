@@ -1,0 +1,140 @@
+//! The memory store: appends to logs and reads them.
+
+use super::eviction::Eviction;
+use super::rooms::MemoryRooms;
+use super::slot::SlotPhase;
+use crate::id::{EventName, RoomId};
+use crate::log::bounds::LogBounds;
+use crate::log::event::{Evicted, StoredEvent};
+use crate::log::page::{LogCursor, LogPage, Reach};
+use crate::log::replay::Replay;
+use crate::log::room_log::RoomLog;
+use crate::log::store::{LogSize, LogStore};
+
+/// How many rooms without events are remembered, so that the store knows exactly what they have lost. This is more than the
+/// 100,000 rooms that one node is built for, at a few hundred bytes each.
+const REMEMBERED_ROOMS: usize = 131_072;
+
+/// Keeps logs in memory.
+#[derive(Debug)]
+pub(in crate::log) struct MemoryStore {
+    rooms: MemoryRooms,
+    eviction: Eviction,
+}
+
+impl MemoryStore {
+    pub(in crate::log) fn new(max_rooms: usize) -> Self {
+        Self::with_memory(max_rooms, REMEMBERED_ROOMS)
+    }
+
+    /// A store that remembers at most `max_remembered` rooms without events.
+    pub(in crate::log) fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
+        Self {
+            rooms: MemoryRooms::new(max_remembered),
+            eviction: Eviction::new(max_rooms),
+        }
+    }
+
+    /// Keeps at most `max_bytes`, from the next append on. The lowest of several bounds applies.
+    pub(in crate::log) fn bound_bytes(&self, max_bytes: usize) {
+        self.eviction.bound_bytes(max_bytes);
+    }
+
+    /// Reads a room's log under its lock. That is a use, if the log has events. `read` gets `None` if the store does not
+    /// know the room.
+    fn read<T>(&self, room: &str, read: impl FnOnce(Option<&RoomLog>) -> T) -> T {
+        self.rooms.enter(room, |locked| {
+            let Some(locked) = locked else {
+                return read(None);
+            };
+            if locked.state.phase == SlotPhase::Live {
+                self.rooms.touch(locked);
+            }
+            read(Some(&locked.state.log))
+        })
+    }
+
+    #[cfg(test)]
+    pub(in crate::log) fn recount(&self) -> LogSize {
+        self.rooms.recount()
+    }
+}
+
+impl LogStore for MemoryStore {
+    fn append(&self, room: &RoomId, event: StoredEvent, limit: usize, mut take: impl FnMut(Vec<Evicted>)) {
+        self.rooms.enter_live(room, |locked| {
+            let evicted = self.rooms.append(locked, event, limit);
+            if !evicted.is_empty() {
+                take(evicted);
+            }
+        });
+        self.eviction.enforce(&self.rooms, take);
+    }
+
+    fn page<T>(
+        &self,
+        room: &str,
+        event: &str,
+        cursor: LogCursor,
+        bounds: LogBounds,
+        go_on: impl FnOnce(LogPage, Reach) -> T,
+    ) -> T {
+        self.read(room, |log| {
+            let (page, reach) = log.map(|log| log.page(event, cursor, bounds)).unwrap_or_default();
+            go_on(page, reach)
+        })
+    }
+
+    fn recent(
+        &self,
+        room: &str,
+        wanted: &dyn Fn(&str) -> bool,
+        per_type: Option<usize>,
+        bounds: LogBounds,
+    ) -> Vec<StoredEvent> {
+        self.read(room, |log| {
+            log.map(|log| log.recent(wanted, per_type, bounds)).unwrap_or_default()
+        })
+    }
+
+    fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
+        self.read(room, |log| match log {
+            Some(log) => log.since(seq, wanted, bounds),
+            None => self.rooms.unknown_log().since(seq, wanted, bounds),
+        })
+    }
+
+    fn event_names(&self, room: &str) -> Vec<EventName> {
+        self.read(room, |log| {
+            log.map(|log| log.event_names().cloned().collect()).unwrap_or_default()
+        })
+    }
+
+    fn clear(&self, room: &str) -> Vec<Evicted> {
+        let evicted = self.rooms.enter(room, |locked| match locked {
+            Some(locked) => self.rooms.empty(locked),
+            None => Vec::new(),
+        });
+        self.rooms.bound_memory();
+        evicted
+    }
+
+    fn forget(&self, room: &str) -> Vec<Evicted> {
+        self.rooms.enter(room, |locked| {
+            let Some(locked) = locked else {
+                return Vec::new();
+            };
+            let evicted = self.rooms.empty(locked);
+            self.rooms.remove(locked);
+            evicted
+        })
+    }
+
+    fn drain(&self, take: impl FnMut(Vec<Evicted>)) {
+        self.eviction.drain(&self.rooms, take);
+    }
+
+    fn size(&self) -> LogSize {
+        self.rooms.meter.size()
+    }
+}

@@ -1,0 +1,230 @@
+//! The reference: a store of logs behind one lock, which decides everything at once and in plain sight.
+
+use parking_lot::Mutex;
+
+use super::recency::Recency;
+use crate::id::{EventName, RoomId};
+use crate::log::room_log::RoomLog;
+use crate::log::store::{LogSize, LogStore};
+use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Reach, Replay, StoredEvent};
+
+/// The histories of all rooms, behind one lock.
+pub(super) struct Reference(Mutex<Store>);
+
+impl Reference {
+    pub(super) fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
+        Self(Mutex::new(Store::with_memory(max_rooms, max_remembered)))
+    }
+
+    pub(super) fn bound_bytes(&self, max_bytes: usize) {
+        self.0.lock().bound_bytes(max_bytes);
+    }
+}
+
+impl LogStore for Reference {
+    fn append(&self, room: &RoomId, event: StoredEvent, limit: usize, mut take: impl FnMut(Vec<Evicted>)) {
+        let mut store = self.0.lock();
+        take(store.append(room, event, limit));
+    }
+
+    fn page<T>(
+        &self,
+        room: &str,
+        event: &str,
+        cursor: LogCursor,
+        bounds: LogBounds,
+        go_on: impl FnOnce(LogPage, Reach) -> T,
+    ) -> T {
+        let mut store = self.0.lock();
+        let (page, reach) = store.page(room, event, cursor, bounds);
+        go_on(page, reach)
+    }
+
+    fn recent(
+        &self,
+        room: &str,
+        wanted: &dyn Fn(&str) -> bool,
+        per_type: Option<usize>,
+        bounds: LogBounds,
+    ) -> Vec<StoredEvent> {
+        let mut store = self.0.lock();
+        store
+            .read(room)
+            .map(|log| log.recent(wanted, per_type, bounds))
+            .unwrap_or_default()
+    }
+
+    fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
+        self.0.lock().since(room, seq, wanted, bounds)
+    }
+
+    fn event_names(&self, room: &str) -> Vec<EventName> {
+        let mut store = self.0.lock();
+        store
+            .read(room)
+            .map(|log| log.event_names().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    fn clear(&self, room: &str) -> Vec<Evicted> {
+        self.0.lock().clear(room)
+    }
+
+    fn forget(&self, room: &str) -> Vec<Evicted> {
+        self.0.lock().forget(room)
+    }
+
+    fn drain(&self, mut take: impl FnMut(Vec<Evicted>)) {
+        take(self.0.lock().drain());
+    }
+
+    fn size(&self) -> LogSize {
+        self.0.lock().size()
+    }
+}
+
+/// The histories of all rooms.
+#[derive(Debug)]
+struct Store {
+    max_rooms: usize,
+    max_bytes: usize,
+    max_remembered: usize,
+    /// Of the texts of all events.
+    bytes: usize,
+    /// Rooms with events.
+    live: Recency<RoomLog>,
+    /// Rooms whose events were evicted together: their logs are empty, but tell how far they are forgotten.
+    emptied: Recency<RoomLog>,
+    /// The highest number in any room that is not even remembered. Such a room cannot be told from one that never
+    /// had an event, so that recovery from below this number is refused in both.
+    forgotten: u64,
+}
+
+impl Store {
+    fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
+        Self {
+            max_rooms,
+            max_bytes: usize::MAX,
+            max_remembered,
+            bytes: 0,
+            live: Recency::default(),
+            emptied: Recency::default(),
+            forgotten: 0,
+        }
+    }
+
+    /// Keeps no more bytes from the next event on.
+    fn bound_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = self.max_bytes.min(max_bytes);
+    }
+
+    /// Adds an event and evicts what goes for it: of its type beyond `limit`, then the least recently used rooms, and if
+    /// it is too much for memory even so, the oldest of its own room.
+    fn append(&mut self, room: &RoomId, stored: StoredEvent, limit: usize) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        self.bytes += stored.body.len();
+        let log = match self.live.touch(room) {
+            Some(log) => log,
+            None => {
+                let emptied = self.emptied.remove(room).map(|(_, log)| log);
+                let log = emptied.unwrap_or_else(|| RoomLog::beginning_after(self.forgotten));
+                self.live.insert(room.clone(), log)
+            }
+        };
+        log.append(stored, limit, &mut leaving(&mut self.bytes, room, &mut evicted));
+        while (self.live.len() > self.max_rooms || (self.bytes > self.max_bytes && self.live.len() > 1))
+            && let Some((room, log)) = self.live.pop_oldest()
+        {
+            self.empty(room, log, &mut evicted);
+        }
+        while self.bytes > self.max_bytes
+            && let Some(entry) = self.live.touch(room).and_then(RoomLog::evict_oldest)
+        {
+            leaving(&mut self.bytes, room, &mut evicted)(entry);
+        }
+        evicted
+    }
+
+    /// Evicts a room's events. What it has lost stays known.
+    fn clear(&mut self, room: &str) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        if let Some((room, log)) = self.live.remove(room) {
+            self.empty(room, log, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Evicts a room's events and forgets the room: its next number may be any.
+    fn forget(&mut self, room: &str) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        if let Some((room, mut log)) = self.live.remove(room) {
+            log.evict_all(&mut leaving(&mut self.bytes, &room, &mut evicted));
+        }
+        self.emptied.remove(room);
+        evicted
+    }
+
+    /// Evicts everything, room by room, the least recently used first.
+    fn drain(&mut self) -> Vec<Evicted> {
+        let mut evicted = Vec::new();
+        while let Some((room, log)) = self.live.pop_oldest() {
+            self.empty(room, log, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Reads a room with events, which counts as a use.
+    fn read(&mut self, room: &str) -> Option<&RoomLog> {
+        self.live.touch(room).map(|log| &*log)
+    }
+
+    fn page(&mut self, room: &str, event: &str, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
+        self.read(room)
+            .map(|log| log.page(event, cursor, bounds))
+            .unwrap_or_default()
+    }
+
+    fn since(&mut self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
+        if let Some(log) = self.read(room) {
+            return log.since(seq, wanted, bounds);
+        }
+        match self.emptied.peek(room) {
+            Some(log) => log.since(seq, wanted, bounds),
+            None if self.forgotten > seq => Replay::Lost,
+            None => Replay::Complete(Vec::new()),
+        }
+    }
+
+    fn size(&self) -> LogSize {
+        let logs = self.live.values();
+        LogSize {
+            rooms: self.live.len(),
+            events: logs.map(|log| log.recent(&|_| true, None, LogBounds::NONE).len()).sum(),
+            bytes: self.bytes,
+        }
+    }
+
+    fn empty(&mut self, room: RoomId, mut log: RoomLog, evicted: &mut Vec<Evicted>) {
+        log.evict_all(&mut leaving(&mut self.bytes, &room, evicted));
+        if log.is_blank() {
+            return;
+        }
+        self.emptied.insert(room, log);
+        while self.emptied.len() > self.max_remembered
+            && let Some((_, log)) = self.emptied.pop_oldest()
+        {
+            self.forgotten = self.forgotten.max(log.top());
+        }
+    }
+}
+
+/// What is done with each event that leaves a room: it is counted out, and listed.
+fn leaving(bytes: &mut usize, room: &RoomId, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
+    |entry| {
+        *bytes -= entry.body.len();
+        evicted.push(Evicted {
+            room: room.clone(),
+            entry,
+        });
+    }
+}
