@@ -24,7 +24,7 @@ impl Delivery {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerError {
-    /// No room has this id.
+    /// No room has this id, or the room of this handle has been deleted.
     #[error("there is no room `{room}`")]
     NoSuchRoom {
         /// The room's id.
@@ -52,10 +52,11 @@ pub enum TriggerError {
         /// The reason that the hook gave.
         reason: String,
     },
-    /// The event exceeds a limit.
+    /// The event is too large, or hooks and handlers trigger each other too deeply
+    /// ([`Limits::handler_depth`](crate::Limits::handler_depth)).
     #[error("over a limit: {reason}")]
     Limited {
-        /// Which limit.
+        /// The limit, and how it was exceeded.
         reason: String,
     },
     /// The server has stopped.

@@ -32,7 +32,7 @@ pub enum Error {
     Stopped,
     /// The graceful shutdown did not finish before its deadline. The server then ended the remaining tasks by force.
     #[cfg(feature = "runtime")]
-    #[error("the drain did not end within its deadline; {remaining} tasks were left")]
+    #[error("the graceful shutdown exceeded its deadline (drain_deadline); {remaining} tasks were left")]
     DrainTimedOut {
         /// How many connections and hooks were still running.
         remaining: usize,

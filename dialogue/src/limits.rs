@@ -18,7 +18,8 @@ pub struct Limits {
     /// and one client cannot claim much memory. A larger message closes the connection with 1009.
     pub message_bytes: usize,
     /// The maximum nesting of JSON from a client. The outermost object has depth 1. Default: 32. That is deeper than
-    /// any sensible event, and far below a depth at which recursion becomes a problem.
+    /// any sensible event, and far below a depth at which recursion becomes a problem. A deeper request is refused with
+    /// `INVALID_REQUEST`.
     pub json_depth: usize,
     /// The maximum number of frames that may wait for one reader. Default: 1,024, about a second of a busy room. A
     /// reader that exceeds it is disconnected with 4000.
@@ -128,7 +129,8 @@ impl Limits {
     pub(crate) fn check_event(&self, bytes: usize) -> Result<(), String> {
         if bytes > self.queue_bytes / 2 {
             return Err(format!(
-                "an event of {bytes} bytes, of which no reader's queue could hold two"
+                "an event of {bytes} bytes is too large: at most {} are allowed, half of queue_bytes",
+                self.queue_bytes / 2
             ));
         }
         Ok(())
