@@ -24,7 +24,7 @@ pub(crate) const MAX_WAITING: usize = 50_000;
 /// What has been evicted and not yet been taken over.
 #[derive(Default)]
 pub(crate) struct ArchiveQueue {
-    waiting: Mutex<Backlog>,
+    waiting: Mutex<WaitingEvents>,
     /// Runs the hook.
     pub(crate) worker: SerialQueue,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Batch {
 }
 
 #[derive(Default)]
-struct Backlog {
+struct WaitingEvents {
     /// Oldest first, none of them empty. A batch stays here until the hook has taken it, so that readers of the history find
     /// it meanwhile.
     queues: HashMap<Series, VecDeque<WaitingEvent>>,
@@ -84,7 +84,7 @@ struct Backlog {
     bytes: usize,
 }
 
-impl Backlog {
+impl WaitingEvents {
     fn push(&mut self, series: Series, event: StoredEvent, depth: usize) {
         self.arrivals += 1;
         self.events += 1;

@@ -151,6 +151,18 @@ fn every_error_code_is_in_the_list_of_all_codes() {
     );
 }
 
+#[test]
+fn every_close_code_is_in_the_list_of_all_codes() {
+    let listed = listed_codes("CloseCode");
+    let codes = variants("dialogue/src/protocol", "CloseCode");
+    assert_complete(
+        codes,
+        15,
+        |code| listed.contains(code),
+        "codes that `CloseCode::ALL` lacks",
+    );
+}
+
 /// The variants in the list `ALL` of an enum.
 fn listed_codes(name: &str) -> BTreeSet<String> {
     let all = items("dialogue/src/protocol").into_iter().find_map(|item| {
@@ -211,7 +223,7 @@ fn every_limit_that_is_a_duration_is_bounded() {
 /// The names of all hooks. Other fields of the struct are not hooks.
 fn hooks() -> Vec<String> {
     let fields = fields("dialogue/src/runtime/hooks", "Hooks").into_iter();
-    let hooks = fields.filter(|(_, kind)| ["Asked", "Told", "Option"].contains(&kind.as_str()));
+    let hooks = fields.filter(|(_, kind)| ["DecisionHook", "NotificationHook", "Option"].contains(&kind.as_str()));
     hooks.map(|(name, _)| name).collect()
 }
 

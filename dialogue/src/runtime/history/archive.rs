@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 
-use super::keep::Queued;
+use super::keep::QueuedForArchive;
 use crate::connection::Refusal;
 use crate::log::archive_queue::{Batch, Series};
 use crate::log::{EvictedHistory, StoredEvent};
@@ -21,8 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes sure that `on_history_evicted` is called for the queued events. Never waits. The caller must hold no lock of
 /// the log.
-pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<Queued>) {
-    let Some(Queued { dropped }) = queued else {
+pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchive>) {
+    let Some(QueuedForArchive { dropped }) = queued else {
         return;
     };
     if dropped > 0 {

@@ -35,7 +35,7 @@ pub(crate) struct History {
 /// hook.
 #[derive(Default)]
 #[must_use]
-pub(in crate::runtime) struct Queued {
+pub(in crate::runtime) struct QueuedForArchive {
     /// How many older events were dropped from the full queue.
     pub(super) dropped: usize,
 }
@@ -72,7 +72,7 @@ impl History {
         room: &RoomCell,
         kept: StoredEvent,
         limit: usize,
-    ) -> Option<Queued> {
+    ) -> Option<QueuedForArchive> {
         let mut queued = None;
         self.log.append(&room.id, kept, limit, |evicted| {
             self.evict(self.waiting, rooms, observe, evicted, &mut queued);
@@ -86,7 +86,12 @@ impl History {
     }
 
     /// Forgets the history of a room that has expired, and queues it for the archive. Called under the room's lock.
-    pub(in crate::runtime) fn archive_room(&self, rooms: &Rooms, observe: &Observe, room: &RoomCell) -> Option<Queued> {
+    pub(in crate::runtime) fn archive_room(
+        &self,
+        rooms: &Rooms,
+        observe: &Observe,
+        room: &RoomCell,
+    ) -> Option<QueuedForArchive> {
         let mut queued = None;
         let evicted = self.log.forget_room(&room.id);
         self.evict(self.waiting, rooms, observe, evicted, &mut queued);
@@ -95,7 +100,7 @@ impl History {
 
     /// Queues everything in memory for the archive. No bound applies, because the events were in memory before and no
     /// more are added.
-    pub(in crate::runtime) fn archive_everything(&self, rooms: &Rooms, observe: &Observe) -> Option<Queued> {
+    pub(in crate::runtime) fn archive_everything(&self, rooms: &Rooms, observe: &Observe) -> Option<QueuedForArchive> {
         if !self.archives {
             return None;
         }
@@ -113,7 +118,7 @@ impl History {
         rooms: &Rooms,
         observe: &Observe,
         evicted: Vec<Evicted>,
-        queued: &mut Option<Queued>,
+        queued: &mut Option<QueuedForArchive>,
     ) {
         observe.evicted(evicted.iter().map(|evicted| (&evicted.room, &evicted.entry.event)));
         if evicted.is_empty() || !self.archives {

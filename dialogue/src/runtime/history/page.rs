@@ -24,7 +24,7 @@ fn encoded(message: &EventMessage) -> Bytes {
 
 /// A page of history, newest first.
 #[derive(Default)]
-pub(crate) struct HistoryPage {
+pub(crate) struct LoadedPage {
     pub(crate) events: Vec<Bytes>,
     pub(crate) more: bool,
 }
@@ -38,10 +38,10 @@ pub(crate) async fn page(
     room: &RoomCell,
     event: &EventName,
     cursor: LogCursor,
-) -> Result<HistoryPage, String> {
+) -> Result<LoadedPage, String> {
     let bounds = core.history.page;
     let Some(local) = local_page(&core.history, room, event, cursor.at_most(bounds.events)) else {
-        return Ok(HistoryPage::default());
+        return Ok(LoadedPage::default());
     };
     let mut events: Vec<Bytes> = local.events.into_iter().map(StoredEvent::into_frame).collect();
     let mut more = local.more;
@@ -146,7 +146,7 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
 }
 
 /// Makes a page of as many of these events as fit, but at least one.
-fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage {
+fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> LoadedPage {
     let mut bytes = 0;
     let fitting = events
         .iter()
@@ -158,7 +158,7 @@ fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> HistoryPage
         .max(1);
     let truncated = fitting < events.len();
     events.truncate(fitting);
-    HistoryPage {
+    LoadedPage {
         events,
         more: more || truncated,
     }

@@ -92,7 +92,7 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
     );
 }
 
-/// Ends a client's connection and memberships immediately, with a close code after which it does not reconnect. Queued
+/// Ends a client's connection and memberships immediately, with a close code after which it does not reconnect. QueuedForArchive
 /// frames are dropped. If there is a `reason`, the client receives `left` with it for each of its rooms.
 pub(crate) fn expel(core: &Arc<Core>, client: &Arc<ClientState>, message: &str, reason: Option<LeftReason>) {
     let rooms = client.membership.lock().rooms();
