@@ -2,8 +2,8 @@
 //! detects changes to it.
 //!
 //! Dialogue derives everything here from the declarations in [`rooms!`](crate::rooms), without a server. See
-//! [`RoomSet::typescript`], [`RoomSet::json_schema`] and [`RoomSet::asyncapi`]. [`check_lock`] is a test that fails if
-//! a change would break deployed clients.
+//! [`RoomSet::typescript`], [`RoomSet::json_schema`] and [`RoomSet::asyncapi`]. Call [`check_lock`] in a test: it
+//! fails if a change would break deployed clients.
 //!
 //! ```
 //! use dialogue::prelude::*;

@@ -1,4 +1,5 @@
-//! Whether two schemas have no instance in common. Only then can the alternatives of a `oneOf` not match together.
+//! Whether two schemas have no instance in common. If so, these two alternatives of a `oneOf` can never match
+//! together.
 
 use serde_json::Value;
 

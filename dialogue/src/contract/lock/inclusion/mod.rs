@@ -4,10 +4,10 @@
 //! must lie within the old one. The comparison says yes only if it can prove it. A keyword that it does not understand
 //! proves nothing, unless both schemas are the same.
 //!
-//! The comparison makes one assumption about the narrower schema: an instance has no properties except those that the
-//! schema declares by name, by a pattern, or by an explicit `additionalProperties`. Typed clients and the server write
-//! such data. In return, the wider schema must still declare every declared property. Otherwise a property that one
-//! side sends would be ignored without notice.
+//! The comparison makes one assumption about the narrower schema: an instance has no properties except the ones that
+//! the schema declares by name, by a pattern, or by an explicit `additionalProperties`. Typed clients and the server
+//! write such data. In return, the new schema must still declare every property that the old one declares. Otherwise a
+//! property that one side sends would be ignored without notice.
 
 mod array;
 mod comparison;
