@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, TryFutureExt, lazy};
 
-/// What a notification hook may return: nothing, or a `Result` whose error is logged.
+/// The return type of a notification hook: nothing, or a `Result` whose error is logged.
 pub trait HookOutcome: Send + 'static {
     /// The error to log, if there is one.
     fn into_error(self) -> Option<String>;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-/// Jobs in order. Every job must end: whoever queues it gives it a deadline and contains its panics.
+/// Jobs in order. Every job must end, so the caller gives it a deadline and contains its panics.
 #[derive(Clone, Default)]
 pub(crate) struct SerialQueue {
     shared: Arc<SharedJobs>,

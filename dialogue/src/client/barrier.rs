@@ -16,7 +16,7 @@ pub(super) struct Queued<T> {
     pub(super) role: BarrierRole,
 }
 
-/// What a handler does with an item.
+/// A handler's part at an item.
 #[derive(Debug)]
 pub(super) enum BarrierRole {
     /// Handles it at once: it is not a barrier.

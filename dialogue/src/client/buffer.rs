@@ -115,7 +115,7 @@ struct BufferState<T> {
     reader: Option<Waker>,
 }
 
-/// What the reader receives next.
+/// The next thing for the reader.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextItem<T> {
     Item(T),

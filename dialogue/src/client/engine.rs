@@ -188,7 +188,7 @@ impl Engine {
         }
     }
 
-    /// Takes in a frame, and those that have arrived behind it.
+    /// Takes in a frame, and further frames that have arrived behind it.
     async fn take_in(&mut self, first: LinkEvent, link: &mut Link) -> Option<LinkEnd> {
         let mut next = Some(first);
         let mut taken = 0;

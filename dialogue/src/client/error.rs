@@ -86,7 +86,7 @@ pub struct Refused {
     pub code: ErrorCode,
     /// The message, for people.
     pub message: String,
-    /// What is wrong with the event's data, for [`ErrorCode::ValidationFailed`].
+    /// The faults in the event's data, for [`ErrorCode::ValidationFailed`].
     pub violations: Vec<Violation>,
     /// How long to wait before trying again, if the server says so.
     pub retry_after: Option<Duration>,

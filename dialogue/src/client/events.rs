@@ -1,4 +1,4 @@
-//! What happens in a room besides its events, and the items that its handlers and streams receive.
+//! Happenings in a room besides its events, and the items that its handlers and streams receive.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub enum Recovery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The `seq` of the last event that the client saw, or a later `seq` up to which it knows that it was due nothing.
+    /// The `seq` of the last event that the client saw, or a later `seq` if it knows that it was due nothing before that.
     pub last_seen: u64,
     /// Whether the room still has the same epoch. If not, the room was deleted and created again, or the server has
     /// forgotten it, and its numbers started again.
@@ -68,14 +68,14 @@ impl Departure {
     }
 }
 
-/// What a stream yields instead of an event. The stream continues after it.
+/// An item that a stream yields instead of an event. The stream continues after it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoomStreamError {
     /// The reader was too slow or started too late, and lost this many events.
     #[error("{0} events were missed")]
     Lagged(u64),
-    /// The connection was lost, and events after [`Gap::last_seen`] are gone. Start from what comes next.
+    /// The connection was lost, and events after [`Gap::last_seen`] are gone. Start from the next events.
     #[error("events were missed while the connection was lost")]
     Gap(Gap),
     /// The event's data does not decode as the stream's type.
@@ -94,7 +94,7 @@ pub struct RoomHistory {
     pub events: Vec<EventMessage>,
 }
 
-/// What the listeners of a room receive, in the order in which it happened.
+/// An item for the listeners of a room. They receive all items in order.
 #[derive(Debug, Clone)]
 pub(super) enum RoomItem {
     Event(Arc<EventMessage>, usize),

@@ -91,7 +91,7 @@ where
     }
 }
 
-/// A running handler of a client: what `on` and similar methods return. Dropping it does not stop the handler. The
+/// A running handler of a client, returned by `on` and similar methods. Dropping it does not stop the handler. The
 /// handler ends with the room or the connection that it listens to.
 #[derive(Clone)]
 pub struct ClientSubscription {

@@ -56,12 +56,12 @@ pub(super) struct Link {
     socket: WebSocketStream<HandshakeLimited<Box<dyn ByteStream>>>,
 }
 
-/// What carries the WebSocket: TCP, TLS over TCP, or a pipe.
+/// The stream under the WebSocket: TCP, TLS over TCP, or a pipe.
 trait ByteStream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> ByteStream for S {}
 
-/// What a connection receives.
+/// Something that a connection receives.
 #[derive(Debug)]
 pub(super) enum LinkEvent {
     Text(Message),

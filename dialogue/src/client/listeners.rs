@@ -1,8 +1,8 @@
 //! The listeners of one room, or of the client itself: handlers and streams.
 //!
-//! Each listener has its own buffer. What a room sends before there is a listener is kept in a backlog, within limits,
-//! for the first listener that wants it. Programs set up several handlers one after another, so the backlog stays for a
-//! while after the first one.
+//! Each listener has its own buffer. Items that arrive before there is a listener are kept in a backlog, within limits,
+//! for the first listener that wants them. Programs set up several handlers one after another, so the backlog stays for
+//! a while after the first one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,13 +39,13 @@ pub(super) struct ListenerSet<T> {
 
 struct SetState<T> {
     listeners: Vec<ItemListener<T>>,
-    /// `None` if there is no backlog, or not any more.
+    /// `None` once the backlog is dropped, or if none is kept.
     backlog: Option<Backlog<T>>,
     next: u64,
     ended: bool,
 }
 
-/// What no listener has received yet.
+/// The items that no listener has received yet.
 struct Backlog<T> {
     queue: BoundedQueue<Queued<T>>,
     /// When the backlog is dropped; `None` until there is a listener.

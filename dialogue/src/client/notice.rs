@@ -1,5 +1,5 @@
-//! What happens to a client outside of its rooms, in the form in which the handlers of
-//! [`DialogueClient`](crate::DialogueClient) receive it.
+//! Notices of events outside of the client's rooms, as the handlers of [`DialogueClient`](crate::DialogueClient)
+//! receive them.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::id::{EventName, RoomId};
 pub struct Disconnection {
     /// The server's close code; `None` if there was no close frame.
     pub code: Option<u16>,
-    /// The server's reason, or what went wrong.
+    /// The server's reason, or the network's error.
     pub reason: String,
     /// Whether the client reconnects.
     pub reconnects: bool,

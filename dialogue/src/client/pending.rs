@@ -1,7 +1,7 @@
 //! Requests that wait to be sent, or for their answers. Pure: time is an argument, and the frames to send are returned.
 //!
-//! Owns the order of requests, their limits, and the rule for what is sent again after a lost connection: a trigger
-//! with an idempotency key, if the server still knows whether it had it.
+//! Owns the order of requests, their limits, and the rule for sending again after a lost connection: the client repeats
+//! a trigger with an idempotency key if the server still knows whether it had it.
 
 mod entry;
 
@@ -31,7 +31,7 @@ pub(super) struct Sendable {
     pub(super) failed_rejoins: Vec<(RoomId, ClientError)>,
 }
 
-/// All waiting requests, in the order in which they were made.
+/// All waiting requests, oldest first.
 #[derive(Debug)]
 pub(super) struct Pending {
     entries: BTreeMap<i64, PendingRequest>,
@@ -140,7 +140,7 @@ impl Pending {
         self.remove(id).map(|entry| (entry.kind, entry.reply))
     }
 
-    /// The connection is lost. What was sent fails, unless it can be sent again, and so do the client's own requests.
+    /// The connection is lost. Sent requests fail unless they can be sent again, and so do the client's own requests.
     /// Returns the rooms that the client was leaving: it has left them.
     pub(super) fn link_lost(&mut self) -> Vec<(RoomId, Option<ReplySender>)> {
         let leaving = self
@@ -176,7 +176,7 @@ impl Pending {
         left
     }
 
-    /// Fails requests that have waited too long. Returns those that were the client's own.
+    /// Fails requests that have waited too long. Returns the client's own requests among them.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<(RequestKind, ClientError)> {
         let late: Vec<i64> = self
             .entries

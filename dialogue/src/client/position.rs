@@ -95,7 +95,7 @@ impl Position {
         // missed.
         let is_whole = joined.recovered.unwrap_or(self.seq == joined.seq);
         if is_whole && same_epoch {
-            // Whatever the server says, an event that was seen is not shown again.
+            // An event that was seen is not shown again, even if the server repeats it.
             events.retain(|event| event.seq.is_none_or(|seq| seq > self.seq));
             return Some(Recovery::Complete);
         }

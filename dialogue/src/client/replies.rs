@@ -1,4 +1,4 @@
-//! The server's answers, in the form in which a program receives them.
+//! The server's answers, as a program receives them.
 
 use crate::event::EventMessage;
 use crate::id::{RoomId, UserId};
@@ -12,7 +12,7 @@ pub struct Ack {
     pub seq: Option<u64>,
 }
 
-/// What anyone may know of a room without joining it.
+/// Public information about a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomInfo {
@@ -20,7 +20,7 @@ pub struct RoomInfo {
     pub id: RoomId,
     /// The name for people.
     pub name: String,
-    /// What the room is for.
+    /// The room's purpose, for people.
     pub description: Option<String>,
     /// How many clients are in the room.
     pub size: usize,

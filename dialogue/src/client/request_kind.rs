@@ -1,4 +1,4 @@
-//! The kind of a request: what the session keeps of it, to interpret the answer.
+//! The kind of a request. The session keeps it to interpret the answer.
 
 use crate::id::{EventName, RoomId};
 use crate::protocol::Command;

@@ -1,4 +1,4 @@
-//! What the session shares with a room's handles, and with the requests for that room.
+//! The state of a room that the session shares with the room's handles and requests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::events::RoomItem;
 use super::listeners::ListenerSet;
 use crate::id::{EventName, RoomId};
 
-/// What the handles of a room share with the session.
+/// The state that the handles of a room share with the session.
 pub(super) struct RoomShared {
     pub(super) id: RoomId,
     pub(super) listeners: Arc<ListenerSet<RoomItem>>,

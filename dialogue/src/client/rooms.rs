@@ -1,6 +1,6 @@
 //! The rooms that a client is in: their positions, subscriptions and listeners, and how the client rejoins them.
 //!
-//! Handles frames that have arrived and knows no connection. What must be sent is returned.
+//! Handles frames that have arrived and knows no connection. It returns the commands to send.
 
 mod room;
 
@@ -36,7 +36,7 @@ pub(super) struct Entered {
     pub(super) recovery: Option<Recovery>,
     /// The events, for handlers that want the history as a whole.
     pub(super) events: Vec<EventMessage>,
-    /// What must be unsubscribed again from the wildcard.
+    /// The commands that exclude events from the wildcard again.
     pub(super) unsubscribes: Vec<Command>,
 }
 

@@ -97,7 +97,7 @@ impl ClientSession {
         })
     }
 
-    /// The secret with which the next connection proves that it succeeds this one.
+    /// The secret that proves that the next connection succeeds this one.
     pub(super) fn resume(&self) -> Option<String> {
         self.resume.clone()
     }
@@ -149,7 +149,7 @@ impl ClientSession {
         self.notices.end();
     }
 
-    /// What to send now, on the live connection.
+    /// The frames to send now, on the live connection.
     pub(super) fn outgoing(&mut self, now: Instant) -> Vec<String> {
         for join in self.rooms.rejoins(now) {
             let kind = RequestKind::Rejoin(join.room_id.clone());

@@ -21,7 +21,7 @@ use crate::duration::LONGEST;
 /// The path of the WebSocket if the URL has none.
 const USUAL_PATH: &str = "/dialogue/ws";
 
-/// The settings of a client: what [`DialogueClient::connect`] returns. Await it to connect.
+/// The settings of a client, returned by [`DialogueClient::connect`]. Await it to connect.
 ///
 /// Every setting has a default: no credentials, and the limits below.
 #[must_use = "nothing is connected until this is awaited"]

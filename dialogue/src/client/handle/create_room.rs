@@ -12,7 +12,7 @@ use crate::client::replies::RoomInfo;
 use crate::id::RoomId;
 use crate::protocol::{Command, NewRoom};
 
-/// A request to create a room: what [`DialogueClient::create_room`](crate::DialogueClient::create_room) returns. Await
+/// A request to create a room, returned by [`DialogueClient::create_room`](crate::DialogueClient::create_room). Await
 /// it.
 ///
 /// # Cancel safety
@@ -43,7 +43,7 @@ impl RoomRequest {
         self
     }
 
-    /// What the room is for: 1 to 2,048 bytes.
+    /// The room's purpose, for people: 1 to 2,048 bytes.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.room.description = Some(description.into());
         self

@@ -13,7 +13,7 @@ use crate::id::EventName;
 use crate::protocol::{Command, JoinCommand, SubscriptionList};
 use crate::room::RoomRef;
 
-/// A request to join a room: what [`DialogueClient::join`](crate::DialogueClient::join) returns. Await it.
+/// A request to join a room, returned by [`DialogueClient::join`](crate::DialogueClient::join). Await it.
 ///
 /// # Cancel safety
 ///

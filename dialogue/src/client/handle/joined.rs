@@ -38,7 +38,7 @@ impl<M: Received> Allows<M> for AnyRoom {}
 #[diagnostic::do_not_recommend]
 impl<E: DialogueEvent> ClientAllows<E> for AnyRoom {}
 
-/// The handle of a room that a client is in: what a join returns. A cheap clone.
+/// The handle of a room that a client is in, returned by a join. A cheap clone.
 ///
 /// The handle stays valid across lost connections. Dropping it does not leave the room; [`leave`](Self::leave) does.
 ///

@@ -1,4 +1,4 @@
-//! Handlers for what happens to a client outside of its rooms.
+//! The methods that register handlers for notices, such as a lost connection or a new room.
 
 use std::future::Future;
 

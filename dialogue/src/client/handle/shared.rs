@@ -1,4 +1,4 @@
-//! What all handles of a client share, and how a client starts.
+//! The state that all handles of a client share, and how a client starts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::client::state::{CloseReason, ConnectionState};
 use crate::protocol::Command;
 use crate::random::random_name;
 
-/// What all handles of a client share. The engine holds no reference to it.
+/// The state that all handles of a client share. The engine holds no reference to it.
 pub(super) struct ClientShared {
     ops: mpsc::Sender<Op>,
     pub(super) states: watch::Receiver<ConnectionState>,

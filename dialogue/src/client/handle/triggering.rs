@@ -15,7 +15,7 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, TriggerCommand};
 use crate::schema::Violation;
 
-/// A request to trigger an event: what [`Joined::trigger`] returns. Await it.
+/// A request to trigger an event, returned by [`Joined::trigger`]. Await it.
 ///
 /// The server carries it out at most once. It has a random idempotency key. If the connection is lost before the
 /// answer, the client sends the trigger again once it has rejoined the room, and receives the outcome of the first one.
@@ -54,8 +54,8 @@ impl Triggering {
         }
     }
 
-    /// Sets the application's own key instead of a random one: 1 to 128 bytes. The server treats two triggers of the
-    /// same user in the same room with the same key as one, for as long as it remembers the key (two minutes at least).
+    /// Sets the application's own key instead of a random one: 1 to 128 bytes. The server treats two triggers with the
+    /// same user, room and key as one, for as long as it remembers the key (two minutes at least).
     pub fn key(mut self, key: impl Into<String>) -> Self {
         if let Ok(draft) = &mut self.draft {
             draft.key = Some(key.into());

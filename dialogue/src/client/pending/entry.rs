@@ -14,7 +14,7 @@ use crate::id::UserId;
 /// rest is for the time in transit.
 pub(super) const RESEND_WITHIN: Duration = Duration::from_secs(90);
 
-/// The circumstances in which a trigger was first sent.
+/// The circumstances of the first attempt to send a trigger.
 #[derive(Debug)]
 pub(super) struct FirstSent {
     pub(super) at: Instant,

@@ -38,10 +38,11 @@ pub(super) struct TrackedRoom {
     pub(super) subscriptions: SubscriptionList,
     /// The events that the wildcard no longer includes.
     pub(super) excluded: BTreeSet<EventName>,
-    /// Those of them that the server may still send, because it has not confirmed the exclusion since the rejoin.
+    /// The excluded events that the server may still send, because it has not confirmed their exclusion since the
+    /// rejoin.
     pub(super) still_sent: BTreeSet<EventName>,
     pub(super) phase: Phase,
-    /// The subscriptions under which the server added the client by itself, before it answered the rejoin.
+    /// The subscriptions that the server chose when it added the client by itself, before it answered the rejoin.
     pub(super) server_subscriptions: Option<SubscriptionList>,
 }
 

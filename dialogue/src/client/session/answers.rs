@@ -1,4 +1,4 @@
-//! What the answer to a request does to a session.
+//! The effects of answers to requests on a session.
 
 use tokio::time::Instant;
 

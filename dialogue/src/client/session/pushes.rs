@@ -1,4 +1,4 @@
-//! What a frame that answers no request does to a session.
+//! The effects on a session of frames that answer no request.
 
 use tokio::time::Instant;
 
