@@ -43,14 +43,14 @@ impl Trigger {
         mut outgoing: Outgoing<E>,
     ) -> Self {
         Self(Box::pin(async move {
-            let event = EventName::from(E::NAME);
             let Some(room) = find(&core) else {
                 return Err(TriggerError::NoSuchRoom { room: room_id });
             };
+            let definition = room.template.policy.definition(E::NAME);
+            // The name of the definition is shared, so that it costs no allocation.
+            let event = definition.map_or_else(|| EventName::from(E::NAME), |definition| definition.name().clone());
             // Only known at run time, because a `RoomHandle` accepts any event.
-            if let Some(definition) = room.template.policy.definition(E::NAME)
-                && !definition.is_of::<E>()
-            {
+            if definition.is_some_and(|definition| !definition.is_of::<E>()) {
                 return Err(TriggerError::NotAllowed { room: room_id, event });
             }
             let data = serde_json::to_value(&outgoing.data).map_err(|error| TriggerError::Invalid {
