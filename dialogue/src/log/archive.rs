@@ -1,42 +1,43 @@
-//! What the hooks that store history elsewhere are handed.
+//! The arguments of the hooks that archive history: `on_history_evicted` and `load_history`.
 
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
-/// Events that memory no longer keeps: what `on_history_evicted` is handed, to be stored elsewhere.
+/// Events that memory no longer keeps. The server passes them to `on_history_evicted`, so that the application can
+/// store them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EvictedHistory {
-    /// The room they happened in.
+    /// The room in which the events were sent.
     pub room_id: RoomId,
-    /// The incarnation of the room that they were numbered in. A room that is made anew, or of a server that has restarted,
-    /// has another epoch and numbers from 1 again.
+    /// The incarnation of the room that numbered the events. A room that is created again has another epoch and numbers
+    /// from 1 again. So does every room after a restart of the server.
     pub epoch: String,
-    /// What they all are.
+    /// The type of all the events.
     pub event: EventName,
-    /// The events, oldest first. A batch may come again after a failure: store what is not there yet, by `room_id`, `epoch`
-    /// and `seq`.
+    /// The events, oldest first. The server may repeat a batch after a failure: skip events that are already stored
+    /// under the same `room_id`, `epoch` and `seq`.
     pub events: Vec<EventMessage>,
 }
 
-/// Which older events are wanted: what `load_history` is asked.
+/// A query for older events, which the server passes to `load_history`.
 ///
-/// Numbers are those of the room's present incarnation, `epoch`. Of events that were stored under an earlier one, before a
-/// restart for instance, set `seq` to `None` before you return them: they then count as older than all that have a number,
-/// and are sorted by their `timestamp`.
+/// Numbers belong to the room's present incarnation, `epoch`. If an event was stored under an earlier one, for instance
+/// before a restart, set its `seq` to `None` before you return it. Events without a number count as older than all
+/// events with a number, and are sorted by their `timestamp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryQuery {
-    /// The room they happened in.
+    /// The room in which the events were sent.
     pub room_id: RoomId,
     /// The room's present incarnation.
     pub epoch: String,
-    /// What they are.
+    /// The type of the wanted events.
     pub event: EventName,
-    /// Only events whose `seq` is lower: where memory ends. `None` if memory has none.
+    /// Return only events with a lower `seq`: memory has the others. `None` if there is no such bound.
     pub before: Option<u64>,
-    /// How many of those to pass over, the newest first.
+    /// How many of these events to skip, the newest first.
     pub skip: usize,
-    /// How many to return at most, the newest first.
+    /// The most events to return, the newest first.
     pub limit: usize,
 }

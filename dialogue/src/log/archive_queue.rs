@@ -1,8 +1,7 @@
-//! The queues of evicted events that `on_history_evicted` is to take over. Pure but for its lock; [`super::archive`] does the
-//! work.
+//! The queue of evicted events that wait for `on_history_evicted`. The runtime calls the hook.
 //!
-//! What goes in one batch has a queue of its own, so that batches fill however rooms and types alternate. Of all queues, the
-//! one whose first event has waited longest is next.
+//! Events that belong in one batch have a queue of their own, so that batches fill up even if rooms and types
+//! alternate. The next batch comes from the queue whose first event has waited longest.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,13 +14,14 @@ use super::page::{LogCursor, LogPage, Reach};
 use crate::id::{EventName, RoomId};
 use crate::serial::SerialQueue;
 
-/// The most events handed over in one call: enough to make a database's batch insert pay.
+/// The most events in one call of the hook: enough for an efficient batch insert into a database.
 const BATCH: usize = 100;
 
-/// The most events that may wait while the server runs, some 10 MB of chat lines. How many bytes is a limit of its own.
+/// The most events that may wait while the server runs, about 10 MB of chat lines. Their bytes have a limit of their
+/// own.
 pub(crate) const MAX_WAITING: usize = 50_000;
 
-/// What has been evicted and not yet been taken over.
+/// Evicted events that the hook has not taken yet.
 #[derive(Default)]
 pub(crate) struct ArchiveQueue {
     waiting: Mutex<WaitingEvents>,
@@ -29,8 +29,8 @@ pub(crate) struct ArchiveQueue {
     pub(crate) worker: SerialQueue,
 }
 
-/// Which events go together: those of one type, in one incarnation of a room, since the numbers of others mean something
-/// else.
+/// The events that go in one batch: one type, in one incarnation of a room. In another incarnation, numbers mean
+/// something else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Series {
     pub(crate) room: RoomId,
@@ -48,39 +48,39 @@ impl Series {
     }
 }
 
-/// An event that memory no longer keeps.
+/// An event in the queue.
 #[derive(Debug)]
 struct WaitingEvent {
-    /// Counts what was evicted.
+    /// The event's position among all evicted events.
     arrival: u64,
-    /// How many hooks and handlers have led to the eviction.
+    /// How many nested hooks and handlers led to the eviction.
     depth: usize,
     event: StoredEvent,
 }
 
-/// What the hook is to take over in one call.
+/// The events for one call of the hook.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) series: Series,
     /// Oldest first.
     pub(crate) events: Vec<StoredEvent>,
-    /// The deepest of what has led to their evictions.
+    /// The greatest depth among these events.
     pub(crate) depth: usize,
-    /// The arrival of the newest.
+    /// The arrival of the newest event.
     last: u64,
 }
 
 #[derive(Default)]
 struct WaitingEvents {
-    /// Oldest first, none of them empty. A batch stays here until the hook has taken it, so that readers of the history find
-    /// it meanwhile.
+    /// Oldest first, none of them empty. A batch stays here until the hook has taken it, so that readers of the history
+    /// still find it.
     queues: HashMap<Series, VecDeque<WaitingEvent>>,
     /// The queues by the arrival of their first event.
     by_age: BTreeMap<u64, Series>,
     arrivals: u64,
-    /// How many events wait in all queues.
+    /// How many events wait, in all queues together.
     events: usize,
-    /// Of all their texts.
+    /// The bytes of their texts.
     bytes: usize,
 }
 
@@ -108,7 +108,7 @@ impl WaitingEvents {
         self.queues.get_key_value(series)
     }
 
-    /// Takes the first events of a series, up to this arrival.
+    /// Removes the first events of a series, up to the arrival `last`.
     fn remove(&mut self, series: &Series, last: u64) {
         let Some(queue) = self.queues.get_mut(series) else {
             return;
@@ -127,7 +127,7 @@ impl WaitingEvents {
             }
         }
         if self.queues.is_empty() {
-            // The memory of a wave of evictions is not kept after it.
+            // A wave of evictions must not hold its memory afterwards.
             self.queues.shrink_to_fit();
         }
     }
@@ -140,8 +140,8 @@ impl WaitingEvents {
 }
 
 impl ArchiveQueue {
-    /// Queues events that something at `depth` has evicted. Over the bounds the oldest of all are given up, since memory that
-    /// waits for a dead database must end somewhere. Returns how many.
+    /// Queues events that code at `depth` has evicted. Beyond the bounds the oldest events are dropped, because a dead
+    /// database must not fill the memory. Returns how many were dropped.
     pub(crate) fn push(
         &self,
         evicted: impl IntoIterator<Item = (Series, StoredEvent)>,
@@ -164,12 +164,12 @@ impl ArchiveQueue {
         self.waiting.lock().events
     }
 
-    /// Waits until everything has been taken over or given up.
+    /// Waits until the hook has taken every event, or given it up.
     pub(crate) async fn idle(&self) {
         self.worker.idle().await;
     }
 
-    /// One page of the events of a series that wait, and how far back they go.
+    /// One page of a series' events that wait, and how far back they go.
     pub(crate) fn page(&self, series: &Series, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
         let waiting = self.waiting.lock();
         let Some(queue) = waiting.queues.get(series) else {
@@ -179,7 +179,7 @@ impl ArchiveQueue {
         (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
-    /// The oldest event that waits, and those after it that go with it.
+    /// The oldest event, with the events of its series that follow it.
     pub(crate) fn next_batch(&self) -> Option<Batch> {
         let waiting = self.waiting.lock();
         let (series, queue) = waiting.oldest()?;
@@ -192,7 +192,7 @@ impl ArchiveQueue {
         })
     }
 
-    /// Forgets a batch, of which the oldest may have been given up meanwhile.
+    /// Removes a batch that the hook has taken or given up. Some of its events may have been dropped meanwhile.
     pub(crate) fn done(&self, batch: &Batch) {
         self.waiting.lock().remove(&batch.series, batch.last);
     }
@@ -226,7 +226,7 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        /// Events of these series, by something so deep.
+        /// Queues events of these series, evicted at this depth.
         Push(Vec<usize>, usize),
         Take,
         Done,
@@ -243,14 +243,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_oldest_goes_first_with_those_that_go_with_it(
+        fn the_oldest_event_comes_first_with_its_series(
             steps in prop::collection::vec(step(), 0..30),
             max_events in 50..400_usize,
             max_bytes in 100..1_000_usize,
         ) {
             let bounds = LogBounds { events: max_events, bytes: max_bytes };
             let queue = ArchiveQueue::default();
-            // What waits, oldest first: series, number, depth.
+            // The events that wait, oldest first: series, number, depth.
             let mut model: Vec<(usize, u64, usize)> = Vec::new();
             let (mut next, mut taken) = (0, None);
             for step in steps {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_no_memory_of_what_has_been_taken_over() {
+    fn frees_its_memory_when_the_hook_has_taken_everything() {
         let queue = ArchiveQueue::default();
         queue.push((0..3).map(|of| (series(of), stored(1))), 0, LogBounds::NONE);
         while let Some(batch) = queue.next_batch() {

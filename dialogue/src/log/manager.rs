@@ -1,6 +1,7 @@
-//! The handle on histories: what applications call and what the runtime calls, behind one lock.
+//! The handle of the logs, for applications and for the runtime.
 //!
-//! Owns the lock and the encoding of what is pushed and read by hand. Decoding and dropping happen outside the lock.
+//! Owns the configuration, and the encoding and decoding of events that applications push and read. The store in
+//! [`memory`](super::memory) keeps the events. Nothing is encoded or decoded under its locks.
 
 use std::fmt;
 use std::ops::Range;
@@ -18,15 +19,15 @@ use super::store::{LogSize, LogStore};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
-/// How much a [`HistoryManager`] keeps. A server bounds its manager in bytes, too, by
+/// How much a [`HistoryManager`] keeps. A server also bounds the bytes of its manager, by
 /// [`Limits::history_bytes`](crate::Limits::history_bytes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryConfig {
-    /// How many events of one type are kept in each room, unless the event has its own limit. Default: 100, which is
-    /// also what one page of history holds. 0 keeps none.
+    /// How many events of one type each room keeps, unless the event has its own limit. Default: 100, which is also the
+    /// size of one page of history. 0 keeps none.
     pub max_events_per_type: usize,
-    /// How many rooms have their events kept; beyond it, the events of the least recently used room are evicted. A
-    /// room is used when an event is pushed or its history is read. Default: 1,000. 0 keeps none.
+    /// How many rooms keep their events. Beyond that, the events of the least recently used room are evicted. A room
+    /// is used when an event is pushed or its history is read. Default: 1,000. 0 keeps none.
     pub max_rooms: usize,
 }
 
@@ -41,12 +42,12 @@ impl Default for HistoryConfig {
 
 /// Keeps the latest events of rooms in memory.
 ///
-/// Every `Dialogue` has one. Make your own to set how much is kept, or to use it by itself. Each event type in a room
-/// has its own limit, so that a chatty type does not push out a quiet one. A cheap clone of shared state; every
-/// method holds one short lock.
+/// Every `Dialogue` has one. Create your own to set how much is kept, or to use it alone. Each event type in a room has
+/// its own limit, so that a chatty type does not push out a quiet one. Clones are cheap and share their state. Every
+/// room has a lock of its own, so rooms do not wait for each other.
 ///
-/// Events that you push into a room which a `Dialogue` serves are shown with its history, but are no part of the
-/// numbering by which clients recover.
+/// You may push events into a room that a `Dialogue` serves. Clients see them in the room's history, but these events
+/// have no number, so clients do not recover them.
 ///
 /// ```
 /// use dialogue::{EventMessage, HistoryConfig, HistoryManager};
@@ -71,26 +72,28 @@ pub struct HistoryManager {
 }
 
 impl HistoryManager {
-    /// A manager that has kept nothing yet.
+    /// Creates an empty manager.
     #[must_use]
     pub fn new(config: HistoryConfig) -> Self {
         let store = Arc::new(MemoryStore::new(config.max_rooms));
         Self { config, store }
     }
 
-    /// How much it keeps.
+    /// The manager's configuration.
     #[must_use]
     pub fn config(&self) -> &HistoryConfig {
         &self.config
     }
 
-    /// Keeps an event as its room's newest, and returns those evicted for it: of its type beyond
-    /// `max_events_per_type`, and all of the least recently used room beyond `max_rooms`.
+    /// Keeps an event as the newest of its room, and returns the events that it evicts: events of its type beyond
+    /// `max_events_per_type`, and all events of the least recently used room beyond `max_rooms`.
     ///
-    /// They are the caller's to store, also where a `Dialogue` serves from this manager and they are events of its rooms:
-    /// [`on_history_evicted`](crate::Builder::on_history_evicted) is handed what the server's own events evict, not these.
+    /// Store the returned events yourself, even if a `Dialogue` serves from this manager and they belong to its rooms:
+    /// [`on_history_evicted`](crate::Builder::on_history_evicted) only receives events that the server's own events
+    /// evict.
     ///
-    /// Data nested deeper than 120 levels may be kept but not read back; it is logged and left out then.
+    /// Data nested deeper than 120 levels may be kept but cannot be read back. Reading it logs an error and leaves it
+    /// out.
     pub fn push(&self, message: &EventMessage<Value>) -> Vec<EventMessage<Value>> {
         let Some(body) = encode(message) else {
             return Vec::new();
@@ -107,8 +110,8 @@ impl HistoryManager {
         decode_evicted(&evicted)
     }
 
-    /// Events of one type, newest first. `range` counts from the newest, which is 0; its end is exclusive, and may be
-    /// past the oldest.
+    /// Events of one type, newest first. `range` counts from the newest event, which is 0. Its end is exclusive and may
+    /// be beyond the oldest event.
     #[must_use]
     pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
         let Range { start, end } = range;
@@ -117,7 +120,7 @@ impl HistoryManager {
         decode_all(&page.events)
     }
 
-    /// Every event of a room, of all types together, oldest first.
+    /// All events of a room, of every type, oldest first.
     #[must_use]
     pub fn all(&self, room: &str) -> Vec<EventMessage<Value>> {
         decode_all(&self.recent(room, &|_| true, None, LogBounds::NONE))
@@ -130,28 +133,29 @@ impl HistoryManager {
         self.page(room, event, cursor, LogBounds::NONE, |_, reach| reach.count)
     }
 
-    /// The event types of which the room keeps events, in the order in which they were first seen.
+    /// The types of the events that the room keeps, in the order in which they first appeared.
     #[must_use]
     pub fn event_names(&self, room: &str) -> Vec<EventName> {
         self.store.event_names(room)
     }
 
-    /// Drops a room's events and returns them, oldest first: they are the caller's, and not handed to
-    /// [`on_history_evicted`](crate::Builder::on_history_evicted). Clients that were due any of them are told that they
-    /// cannot recover.
+    /// Evicts a room's events and returns them, oldest first. Store them yourself:
+    /// [`on_history_evicted`](crate::Builder::on_history_evicted) does not receive them. A client that missed any of
+    /// them cannot recover, and learns of the gap.
     pub fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
         let evicted = self.store.clear(room);
         decode_evicted(&evicted)
     }
 
-    /// Keeps at most `max_bytes` of events, all rooms together, from the next event on. The lowest of several bounds applies.
+    /// Keeps at most `max_bytes` of events, all rooms together, from the next event on. The lowest of several bounds
+    /// applies.
     pub(crate) fn bound_bytes(&self, max_bytes: usize) {
         self.store.bound_bytes(max_bytes);
     }
 
-    /// Appends an event to a room's log, which keeps at most `limit` events of its type. `take` gets the evicted events, room by
-    /// room, before any reader can miss them: a reader finds an event here or where `take` has put it. `take` must not wait
-    /// and must not use this manager.
+    /// Appends an event to a room's log, which keeps at most `limit` events of its type. `take` gets the evicted events
+    /// room by room. A reader finds an event either here or where `take` has put it. `take` must not wait, and must not
+    /// use this manager.
     ///
     /// Numbers are contiguous in a room and start at 1. A number that was skipped counts as lost. A number that is not
     /// above the room's last one begins another incarnation of the room.
@@ -159,10 +163,10 @@ impl HistoryManager {
         self.store.append(room, event, limit, take);
     }
 
-    /// Reads one page of an event type, and gives it to `go_on` together with how far back memory goes. Returns what
-    /// `go_on` returns. No event of the room is evicted meanwhile. `go_on` must not wait and must not use this manager.
+    /// Reads one page of an event type, passes it to `go_on` with how far back memory goes, and returns the result. No
+    /// event of the room is evicted meanwhile. `go_on` must not wait, and must not use this manager.
     ///
-    /// A page that may hold an event holds at least one, if there is one, even if that one is larger than the bounds.
+    /// If the cursor wants any event and there is one, the page has at least one, even if it is larger than the bounds.
     pub(crate) fn page<T>(
         &self,
         room: &str,
@@ -197,7 +201,7 @@ impl HistoryManager {
         self.store.forget(room)
     }
 
-    /// Evicts every event, room by room, oldest first within a room. `take` gets them as in [`append`](Self::append).
+    /// Evicts all events, the least recently used room first. `take` gets them as in [`append`](Self::append).
     pub(crate) fn drain_all(&self, take: impl FnMut(Vec<Evicted>)) {
         self.store.drain(take);
     }

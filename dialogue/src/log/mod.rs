@@ -1,12 +1,12 @@
 //! The logs of rooms: numbered events, kept for recovery and for pages of history.
 //!
-//! Owns how events are kept, how much is kept, and what a client that reconnects can be given. Who may read a
-//! history, and how clients receive it, is decided in `runtime`.
+//! Owns the storage of events, its bounds, and the answer to a client that reconnects. The runtime decides which client
+//! may read a history, and sends it.
 //!
-//! - [`store`] is the trait of a store of logs. To add a store, implement the trait beside [`memory`].
+//! - [`store`] is the trait that every store of logs implements. A new store is a module next to [`memory`].
 //! - [`memory`] is the store that keeps everything in this process.
-//! - [`room_log`] is the log of one room (pure), with [`event`], [`bounds`], [`page`] and [`replay`].
-//! - [`manager`] is the public handle.
+//! - [`room_log`] is the log of one room. It is pure, like [`event`], [`bounds`], [`page`] and [`replay`].
+//! - [`manager`] is the public handle, which holds the store.
 //! - [`archive`] and [`archive_queue`] are for applications that store evicted events themselves.
 
 mod archive;

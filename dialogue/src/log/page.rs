@@ -1,19 +1,19 @@
-//! Pages of a type's events: which events are asked for, and the answer.
+//! Pages of one type's events: the question and the answer.
 
 use super::bounds::{Budget, LogBounds};
 use super::event::StoredEvent;
 
-/// Where a page begins and how long it is asked to be.
+/// Where a page begins, and how many events it should have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LogCursor {
-    /// By distance from the newest event, which is 0; `end` is exclusive. Shifts as events arrive.
+    /// By distance from the newest event, which is 0. `end` is exclusive. New events shift the page.
     Index { start: usize, end: usize },
-    /// Numbered events older than `seq`; what arrives meanwhile does not shift it.
+    /// Numbered events older than `seq`. New events do not shift the page.
     Before { seq: u64, limit: usize },
 }
 
 impl LogCursor {
-    /// How many events are asked for.
+    /// How many events the page should have.
     pub(crate) fn span(self) -> usize {
         match self {
             Self::Index { start, end } => end.saturating_sub(start),
@@ -21,7 +21,7 @@ impl LogCursor {
         }
     }
 
-    /// How many of the newest events it passes over.
+    /// How many of the newest events it skips.
     pub(crate) fn skipped(self) -> usize {
         match self {
             Self::Index { start, .. } => start,
@@ -29,7 +29,7 @@ impl LogCursor {
         }
     }
 
-    /// The number that all of them are below, if it is one's own.
+    /// The number below which all events of the page are, if the cursor has one.
     pub(crate) fn below(self) -> Option<u64> {
         match self {
             Self::Index { .. } => None,
@@ -37,7 +37,7 @@ impl LogCursor {
         }
     }
 
-    /// The same for at most so many events.
+    /// The same cursor for at most `events` events.
     pub(crate) fn at_most(self, events: usize) -> Self {
         match self {
             Self::Index { start, end } => Self::Index {
@@ -51,7 +51,8 @@ impl LogCursor {
         }
     }
 
-    /// What is still to be found among older events, after `newer` ones of which it has `found`.
+    /// The cursor for the rest of the page, which is beyond the `newer` events that were searched. The page has `found`
+    /// events so far.
     pub(crate) fn beyond(self, newer: usize, found: usize) -> Self {
         match self {
             Self::Index { start, end } => Self::Index {
@@ -66,18 +67,18 @@ impl LogCursor {
     }
 }
 
-/// One page of an event type's history.
+/// One page of an event type.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct LogPage {
     /// Newest first.
     pub(crate) events: Vec<StoredEvent>,
-    /// Whether older events are in memory.
+    /// Whether there are older events here.
     pub(crate) more: bool,
 }
 
 impl LogPage {
-    /// One page of events of a type, which come newest first. Unless none was asked for, it holds at least one event if there
-    /// is one, however large, so that a reader gets past it.
+    /// Takes a page from events of one type, which come newest first. If the cursor wants any event and there is one,
+    /// the page has at least one, even if it is larger than the bounds. Otherwise a reader could not get past it.
     pub(crate) fn of<'a>(
         newest_first: impl Iterator<Item = &'a StoredEvent>,
         cursor: LogCursor,
@@ -100,17 +101,17 @@ impl LogPage {
     }
 }
 
-/// How far back some events of a type go.
+/// How far back some events of one type go.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reach {
-    /// How many they are.
+    /// The number of events.
     pub(crate) count: usize,
-    /// The lowest number among them.
+    /// The lowest `seq` among them.
     pub(crate) lowest: Option<u64>,
 }
 
 impl Reach {
-    /// That of events which come oldest first.
+    /// The reach of events that come oldest first.
     pub(crate) fn of<'a>(mut oldest_first: impl ExactSizeIterator<Item = &'a StoredEvent>) -> Self {
         Self {
             count: oldest_first.len(),

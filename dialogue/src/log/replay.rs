@@ -2,7 +2,7 @@
 
 use super::event::StoredEvent;
 
-/// What the log has for a client that asks for everything after its position.
+/// The events after a client's position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Replay {
     /// All of it, oldest first.

@@ -1,6 +1,6 @@
-//! What is kept of one room: a ring of events per type, and how far each type has been forgotten.
+//! The log of one room: a ring of events per type, and how far each type has been forgotten.
 //!
-//! Owns the arithmetic of pages and recovery; which rooms are kept at all is decided in [`memory`](super::memory).
+//! Owns the arithmetic of pages and recovery. The store decides which rooms keep their events.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -13,23 +13,23 @@ use super::page::{LogCursor, LogPage, Reach};
 use super::replay::Replay;
 use crate::id::EventName;
 
-/// One room's history, in one incarnation of the room.
+/// One room's events, in one incarnation of the room.
 #[derive(Debug, Default)]
 pub(super) struct RoomLog {
     rings: IndexMap<EventName, Ring>,
     /// The highest number that the room has used.
     top: u64,
-    /// The highest number of an event that never came by here, of whatever type; 0 when none is missing.
+    /// The highest number, of any type, that was never appended here. 0 if no event is missing.
     missing: u64,
-    /// Counts what was added, for the order across types of what has no number.
+    /// Counts the events, so that events without a number have an order across types, too.
     arrivals: u64,
 }
 
 #[derive(Debug, Default)]
 struct Ring {
-    /// Oldest first; numbers rise.
+    /// Oldest first. Their numbers rise.
     kept: VecDeque<RingEvent>,
-    /// The highest number that was evicted; 0 when none was (rooms number from 1).
+    /// The highest number that was evicted. 0 if none was: rooms number from 1.
     mark: u64,
 }
 
@@ -40,7 +40,8 @@ struct RingEvent {
 }
 
 impl RoomLog {
-    /// The log of a room whose earlier events, up to this number, may be lost. Its first number tells: it is 1 if none is.
+    /// A log for a room that may have lost events up to the number `missing`. If the first number that it gets is 1,
+    /// the room has lost nothing.
     pub(super) fn beginning_after(missing: u64) -> Self {
         Self {
             missing,
@@ -48,10 +49,10 @@ impl RoomLog {
         }
     }
 
-    /// Adds an event as the newest, and gives what its type holds beyond `limit` to `evict`.
+    /// Appends an event, and gives the events of its type beyond `limit` to `evict`.
     ///
-    /// Numbers must rise. One that does not is of another incarnation of the room, and nothing of the former one
-    /// stays; one that leaves out others tells that those are lost.
+    /// Numbers rise. A number that does not rise belongs to another incarnation of the room, so all earlier events are
+    /// evicted and forgotten. If a number skips others, those events are lost.
     pub(super) fn append(&mut self, stored: StoredEvent, limit: usize, evict: &mut dyn FnMut(StoredEvent)) {
         if let Some(seq) = stored.seq {
             if seq <= self.top {
@@ -77,7 +78,7 @@ impl RoomLog {
         }
     }
 
-    /// Evicts the oldest event of all types.
+    /// Evicts the oldest event, of any type.
     pub(super) fn evict_oldest(&mut self) -> Option<StoredEvent> {
         let oldest = |ring: &&mut Ring| ring.kept.front().map(|kept| kept.arrival);
         let ring = self
@@ -88,7 +89,7 @@ impl RoomLog {
         ring.evict_oldest()
     }
 
-    /// Evicts everything, oldest first. How far each type is forgotten stays.
+    /// Evicts all events, oldest first. The log still knows how far each type was forgotten.
     pub(super) fn evict_all(&mut self, evict: &mut dyn FnMut(StoredEvent)) {
         let mut all: Vec<RingEvent> = Vec::new();
         for ring in self.rings.values_mut() {
@@ -102,17 +103,17 @@ impl RoomLog {
         all.into_iter().for_each(|kept| evict(kept.stored));
     }
 
-    /// Whether an empty log would answer like this one.
+    /// Whether a new log would give the same answers.
     pub(super) fn is_blank(&self) -> bool {
         self.top == 0 && self.event_names().next().is_none()
     }
 
-    /// The highest number that the room has used; 0 when it has used none.
+    /// The highest number that the room has used. 0 if it has used none.
     pub(super) fn top(&self) -> u64 {
         self.top
     }
 
-    /// The types of which events are kept, the one seen first first.
+    /// The types of the kept events, in the order in which they first appeared.
     pub(super) fn event_names(&self) -> impl Iterator<Item = &EventName> {
         self.rings
             .iter()
@@ -120,7 +121,7 @@ impl RoomLog {
             .map(|(name, _)| name)
     }
 
-    /// One page of a type, and how far back its events go.
+    /// One page of a type, and how far back the type's events go.
     pub(super) fn page(&self, event: &str, cursor: LogCursor, bounds: LogBounds) -> (LogPage, Reach) {
         let Some(ring) = self.rings.get(event) else {
             return Default::default();
@@ -129,8 +130,8 @@ impl RoomLog {
         (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
-    /// The newest events of the wanted types, at most `per_type` of each, oldest first. Of what is more than the
-    /// bounds allow, the oldest are left out.
+    /// The newest events of the wanted types, at most `per_type` of each, oldest first. If the bounds do not allow all
+    /// of them, the oldest are left out.
     pub(super) fn recent(
         &self,
         wanted: &dyn Fn(&str) -> bool,
@@ -156,7 +157,7 @@ impl RoomLog {
         events
     }
 
-    /// Every event of the wanted types with a number above `seq`, or `Lost` when that cannot be given whole.
+    /// All events of the wanted types with a number above `seq`, or `Lost` if some are gone or do not fit the bounds.
     pub(super) fn since(&self, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
         if self.missing > seq {
             return Replay::Lost;

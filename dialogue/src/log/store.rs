@@ -1,6 +1,6 @@
-//! The trait of a store of logs, and the contract that every store keeps.
+//! The trait that every store of logs implements, and its contract.
 //!
-//! `tests/` holds stores against a model, so a new store is tested by adding it there.
+//! `tests/laws.rs` compares stores with a model. Test a new store by adding it there.
 
 use super::bounds::LogBounds;
 use super::event::{Evicted, StoredEvent};
@@ -8,28 +8,26 @@ use super::page::{LogCursor, LogPage, Reach};
 use super::replay::Replay;
 use crate::id::{EventName, RoomId};
 
-/// Keeps the logs of rooms. Every call returns at once.
+/// Keeps the logs of rooms. No call waits for a disk or a network.
 ///
 /// **Numbers** are contiguous in a room and start at 1. A number that was skipped counts as lost. A number that is not
 /// above the room's last one begins another incarnation of the room.
 ///
-/// **Use.** A room is used when an event is appended to it or its log is read. A store that is full evicts the room that was
-/// used least recently.
+/// **Use.** A room is used when an event is appended to it, or when its log is read. A full store evicts the events of
+/// the least recently used room.
 ///
-/// **Eviction.** A store gives evicted events to a closure before any reader can miss them. It gives them room by room,
-/// oldest first, under the lock of that room's log. [`page`](Self::page) calls its own closure under the same lock.
-/// A reader therefore finds an event either in the store or where the closure has put it. No closure may wait or call the
-/// store.
+/// **Eviction.** `take` gets evicted events room by room, oldest first, under the lock of that room's log.
+/// [`page`](Self::page) calls its own closure under the same lock. A reader therefore finds an event either in the
+/// store or where `take` has put it. Closures must not wait, and must not call the store.
 ///
-/// **Recovery.** [`since`](Self::since) never claims that an answer is complete when an event might be missing.
+/// **Recovery.** [`since`](Self::since) never says that an answer is complete when an event might be missing.
 pub(super) trait LogStore {
     /// Appends an event to a room's log, which keeps at most `limit` events of its type.
     fn append(&self, room: &RoomId, event: StoredEvent, limit: usize, take: impl FnMut(Vec<Evicted>));
 
-    /// Reads one page of an event type, and gives it to `go_on` together with how far back the log goes. Returns what
-    /// `go_on` returns.
+    /// Reads one page of an event type, passes it to `go_on` with how far back the log goes, and returns the result.
     ///
-    /// A page that may hold an event holds at least one, if there is one, even if that one is larger than the bounds.
+    /// If the cursor wants any event and there is one, the page has at least one, even if it is larger than the bounds.
     fn page<T>(
         &self,
         room: &str,
@@ -56,13 +54,13 @@ pub(super) trait LogStore {
     /// The types of the kept events, in the order in which they first appeared.
     fn event_names(&self, room: &str) -> Vec<EventName>;
 
-    /// Evicts a room's events and returns them, oldest first. The store remembers that they are gone.
+    /// Evicts a room's events and returns them, oldest first. The store remembers that the room has lost them.
     fn clear(&self, room: &str) -> Vec<Evicted>;
 
-    /// Evicts a room's events, returns them, oldest first, and forgets the room. Its next number may be any.
+    /// Evicts a room's events, returns them, oldest first, and forgets the room. The next append may have any number.
     fn forget(&self, room: &str) -> Vec<Evicted>;
 
-    /// Evicts everything, the least recently used room first.
+    /// Evicts all events, the least recently used room first.
     fn drain(&self, take: impl FnMut(Vec<Evicted>));
 
     /// How much the store keeps now.
@@ -74,7 +72,7 @@ pub(super) trait LogStore {
 pub(crate) struct LogSize {
     /// Rooms whose events are kept.
     pub(crate) rooms: usize,
-    /// Events, in all rooms together.
+    /// Events of all rooms together.
     pub(crate) events: usize,
     /// Bytes of their texts.
     pub(crate) bytes: usize,

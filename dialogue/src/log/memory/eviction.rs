@@ -1,4 +1,4 @@
-//! Keeps the memory store within its bounds, by evicting the rooms that were used least recently.
+//! Enforces the bounds of the memory store: evicts the least recently used rooms.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use super::rooms::MemoryRooms;
 use super::slot::{LockedSlot, SlotPhase};
 use crate::log::event::Evicted;
 
-/// The bounds on all rooms together.
+/// The bounds that all rooms share.
 #[derive(Debug)]
 pub(super) struct Eviction {
     max_rooms: usize,
@@ -18,12 +18,12 @@ pub(super) struct Eviction {
     evicting: Mutex<()>,
 }
 
-/// What must be evicted, so that the bounds hold again.
+/// The events to evict next, when a bound is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Excess {
     /// All events of the least recently used room.
     Room,
-    /// The oldest events of the only room.
+    /// The oldest events of the only live room.
     Events,
 }
 
@@ -41,8 +41,8 @@ impl Eviction {
         self.max_bytes.fetch_min(max_bytes, Ordering::Relaxed);
     }
 
-    /// Evicts until the bounds hold, and gives each room's events to `take` under the lock of its log. The caller holds no lock of
-    /// a log.
+    /// Evicts until the bounds hold. `take` gets each room's events under the lock of its log. The caller must not hold
+    /// the lock of a log.
     pub(super) fn enforce(&self, rooms: &MemoryRooms, mut take: impl FnMut(Vec<Evicted>)) {
         if self.excess(&rooms.meter).is_none() {
             return;
@@ -63,7 +63,8 @@ impl Eviction {
         rooms.bound_memory();
     }
 
-    /// Evicts every room, the least recently used first. A room that is used meanwhile may stay.
+    /// Evicts the events of every room, the least recently used room first. A room that is used meanwhile may keep its
+    /// events.
     pub(super) fn drain(&self, rooms: &MemoryRooms, mut take: impl FnMut(Vec<Evicted>)) {
         let evicting = self.evicting.lock();
         let end = rooms.meter.latest_tick();
@@ -93,7 +94,7 @@ impl Eviction {
     }
 }
 
-/// Whether the room is still live and has not been used since it was found first in the order.
+/// Whether the room is still live, and nobody has used it since it was the first in the order.
 fn is_still_first(locked: &LockedSlot<'_>) -> bool {
     locked.state.phase == SlotPhase::Live && locked.slot.used() <= locked.slot.place()
 }

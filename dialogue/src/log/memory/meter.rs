@@ -1,14 +1,15 @@
-//! Counts what a store keeps and the uses of its rooms, without a lock.
+//! Counts the kept events and the uses of rooms, without a lock.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::log::event::StoredEvent;
 use crate::log::store::LogSize;
 
-/// What all rooms hold together. `Relaxed` is enough: each counter is exact by itself, and nothing else is read by it.
+/// The counters of all rooms together. `Relaxed` is enough: each counter is exact alone, and it does not guard other
+/// data.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    /// Counts uses, in place of a clock: 2^64 of them do not run out.
+    /// Counts uses and serves as the clock. 64 bits do not overflow.
     ticks: AtomicU64,
     rooms: AtomicUsize,
     events: AtomicUsize,
@@ -21,7 +22,7 @@ impl Meter {
         self.ticks.load(Ordering::Relaxed)
     }
 
-    /// A tick that is later than all before.
+    /// A tick that is later than all earlier ones.
     pub(super) fn next_tick(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -34,7 +35,7 @@ impl Meter {
         self.rooms.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts events that came into a log, and events that left it.
+    /// Counts events that were appended to a log, and events that left it.
     pub(super) fn count(&self, came: Amount, left: Amount) {
         shift(&self.events, came.events, left.events);
         shift(&self.bytes, came.bytes, left.bytes);
@@ -57,7 +58,7 @@ impl Meter {
     }
 }
 
-/// Writes only if something changes: in a log that is full, one event comes for one that leaves.
+/// Writes only if the count changes: in a full log, each new event replaces an old one.
 fn shift(counter: &AtomicUsize, up: usize, down: usize) {
     if up > down {
         counter.fetch_add(up - down, Ordering::Relaxed);
@@ -66,7 +67,7 @@ fn shift(counter: &AtomicUsize, up: usize, down: usize) {
     }
 }
 
-/// An amount of events.
+/// A number of events and the bytes of their texts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Amount {
     events: usize,

@@ -1,29 +1,31 @@
-//! The store that keeps logs in memory, each behind a lock of its own.
+//! The store that keeps logs in memory. Each log has a lock of its own.
 //!
-//! [`store`] appends and reads, and [`eviction`] keeps the bounds. Both work on [`rooms`], which has a [`slot`] for each room.
-//! It finds rooms by [`slots`], knows their [`order`] of use, and counts by [`meter`].
+//! [`store`] appends and reads, and [`eviction`] enforces the bounds. Both work on [`rooms`], which has one [`slot`]
+//! per room. [`slots`] finds a room, [`order`] knows which room was used least recently, and [`meter`] counts.
 //!
 //! # Locks
 //!
-//! An append or a read takes the lock of its own room's log. To find the room it holds one shard of the map, shared and for the
-//! look-up only. Bounds are checked against atomic counters. No lock covers all rooms, unless a room begins to be kept
-//! or must go.
+//! An append or a read locks the log of its own room. To find the room, it also takes a shared lock on one shard of the
+//! map, but only for the lookup. The bounds are compared with atomic counters. Only a room that begins to keep events,
+//! or loses all of them, takes a lock that all rooms share.
 //!
-//! The order is:
+//! Locks are taken in this order:
 //!
-//! 1. the lock of a room in `runtime`, which is not ours,
+//! 1. the lock of a room in the runtime, outside this module,
 //! 2. the eviction lock,
-//! 3. the lock of one room's log, and never two of them,
-//! 4. the lock of a shard or of an order, or of the caller's closure. Nothing is locked under these.
+//! 3. the lock of one room's log; no thread ever holds two of them,
+//! 4. the lock of a shard or of an order, under which no other lock is taken, or the locks that the caller's closure takes.
 //!
-//! An append that passes a bound therefore releases its log before it takes the eviction lock. The bound is exceeded for that moment.
+//! An append that exceeds a bound therefore unlocks its log before it takes the eviction lock. Only for that moment is
+//! the bound exceeded.
 //!
 //! # Invariants
 //!
-//! - A slot changes its [`SlotPhase`](slot::SlotPhase) under the lock of its log, and its place in the map and in the orders with it.
-//!   It is in the map unless `Removed`, in the order of live rooms if `Live`, and in that of emptied rooms if `Emptied`.
-//! - The counters change under the lock of the log that they count. Each append checks the bounds after it has counted, so
-//!   the last append to pass a bound sees that it is passed.
+//! - A slot changes its [`SlotPhase`](slot::SlotPhase) only under the lock of its log. Its place in the map and in the
+//!   orders changes under the same lock. The map has every slot that is not `Removed`. One order has the `Live` slots,
+//!   the other one the `Emptied` slots.
+//! - A counter changes under the lock of the log that it counts. Each append counts first and then compares the
+//!   counters with the bounds. The last append that exceeds a bound therefore always notices it.
 
 mod eviction;
 mod meter;

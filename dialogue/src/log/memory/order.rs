@@ -1,4 +1,4 @@
-//! The order in which rooms were used, corrected only when somebody asks for the first.
+//! The order of rooms by their last use. It is corrected lazily, when the first room is needed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use super::slot::RoomSlot;
 
 /// Rooms by the tick of a use.
 ///
-/// Using a room does not move it. [`first`](Self::first) moves each room that it finds at a place older than its last use. So
-/// a use costs no lock, and the first room is still exactly the one that was used least recently. Each use causes one
-/// move at most.
+/// Using a room does not move it, so a use needs no lock. [`first`](Self::first) looks at the first room. If that room
+/// has been used since it got its place, it moves to the place of its last use, and `first` looks again. The result is
+/// exactly the least recently used room. A use causes at most one move.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     by_tick: BTreeMap<u64, Arc<RoomSlot>>,
@@ -20,7 +20,7 @@ impl Order {
         self.by_tick.len()
     }
 
-    /// Adds a room that is in no order. Ticks are unique.
+    /// Adds a room that has no place in any order. No other room has the same tick.
     pub(super) fn add(&mut self, slot: Arc<RoomSlot>, tick: u64) {
         slot.set_place(tick);
         self.by_tick.insert(tick, slot);
@@ -30,7 +30,7 @@ impl Order {
         self.by_tick.remove(&slot.place());
     }
 
-    /// The room that was used least recently. It stays in the order.
+    /// The least recently used room. It stays in the order.
     pub(super) fn first(&mut self) -> Option<Arc<RoomSlot>> {
         loop {
             let first = self.by_tick.first_entry()?;

@@ -1,7 +1,7 @@
 //! The rooms of the memory store, and how a room changes from one phase to the next.
 //!
-//! Owns the map, the orders and the counters, and keeps them in step with the phases. It does not know the bounds on what
-//! is kept: [`super::eviction`] does.
+//! Owns the map, the orders and the counters, and keeps them in step with the phases. The bounds are in
+//! [`super::eviction`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ pub(super) struct MemoryRooms {
     pub(super) meter: Meter,
     /// Live rooms, by their last use.
     live: Mutex<Order>,
-    /// Emptied rooms, by the time at which they were emptied.
+    /// Emptied rooms, by the tick when they were emptied.
     emptied: Mutex<Order>,
     /// The most emptied rooms to remember.
     max_remembered: usize,
@@ -44,7 +44,7 @@ impl MemoryRooms {
         }
     }
 
-    /// Runs `work` under the lock of a room's log, or without a lock if the store does not know the room.
+    /// Runs `work` under the lock of a room's log. If the store does not know the room, `work` gets `None`.
     pub(super) fn enter<T>(&self, room: &str, work: impl FnOnce(Option<&mut LockedSlot<'_>>) -> T) -> T {
         loop {
             let Some(slot) = self.slots.find(room) else {
@@ -57,7 +57,7 @@ impl MemoryRooms {
         }
     }
 
-    /// Makes a room live and the most recently used one, and runs `work` under the lock of its log.
+    /// Makes a room live and the most recently used one. Then runs `work` under the lock of its log.
     pub(super) fn enter_live<T>(&self, room: &RoomId, work: impl FnOnce(&mut LockedSlot<'_>) -> T) -> T {
         loop {
             let slot = self.slots.find_or_add(room, || self.unknown_log());
@@ -71,14 +71,14 @@ impl MemoryRooms {
         }
     }
 
-    /// The log of a room that the store does not know.
+    /// A log that stands for a room that the store does not know.
     pub(super) fn unknown_log(&self) -> RoomLog {
         RoomLog::beginning_after(self.forgotten.load(Ordering::Relaxed))
     }
 
     /// Makes a live room the most recently used one.
     pub(super) fn touch(&self, locked: &LockedSlot<'_>) {
-        // A busy room is mostly the latest already.
+        // A busy room usually is the latest one already.
         if locked.slot.used() != self.meter.latest_tick() {
             locked.slot.set_used(self.meter.next_tick());
         }
@@ -105,7 +105,7 @@ impl MemoryRooms {
         evicted
     }
 
-    /// Evicts the oldest events of a live room while `is_too_much` holds. The room stays live.
+    /// Evicts the oldest events of a live room while `is_too_much` returns true. The room stays live.
     pub(super) fn trim(&self, locked: &mut LockedSlot<'_>, is_too_much: impl Fn(&Meter) -> bool) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         while is_too_much(&self.meter)
@@ -120,7 +120,8 @@ impl MemoryRooms {
         evicted
     }
 
-    /// Evicts all events of a room, if it is live. Only rooms that lost something are remembered after it.
+    /// Evicts all events of a room, if it is live. The store then remembers the room, unless it has lost no numbered
+    /// event.
     pub(super) fn empty(&self, locked: &mut LockedSlot<'_>) -> Vec<Evicted> {
         let (mut left, mut evicted) = (Amount::default(), Vec::new());
         if locked.state.phase != SlotPhase::Live {
@@ -152,13 +153,13 @@ impl MemoryRooms {
         self.slots.remove(&locked.slot.room);
     }
 
-    /// Forgets the rooms that were emptied first, if more are remembered than there should be. The caller holds no
-    /// lock of a log.
+    /// Forgets the rooms that were emptied first, if too many are remembered. The caller must not hold the lock of a
+    /// log.
     pub(super) fn bound_memory(&self) {
         while let Some(slot) = self.first_beyond_memory() {
             let mut locked = slot.lock();
             if locked.state.phase == SlotPhase::Emptied {
-                // The mark is set first: a thread that does not find the room must see it.
+                // First the mark, then the map: a thread that does not find the room must see the mark.
                 self.forgotten.fetch_max(locked.state.log.top(), Ordering::Relaxed);
                 self.remove(&mut locked);
             }
@@ -170,13 +171,13 @@ impl MemoryRooms {
         (emptied.len() > self.max_remembered).then(|| emptied.first()).flatten()
     }
 
-    /// The live room that was used least recently. It may have been used again when the caller has locked its log.
+    /// The least recently used live room. Until the caller has locked its log, other threads may use the room again.
     pub(super) fn least_recently_used(&self) -> Option<Arc<RoomSlot>> {
         self.live.lock().first()
     }
 }
 
-/// Takes each event that leaves a room: counts it, and lists it.
+/// Counts and collects the events that leave a room.
 fn leaving(room: &RoomId, left: &mut Amount, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
     |entry| {
         left.add(&entry);

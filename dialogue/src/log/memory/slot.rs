@@ -14,7 +14,7 @@ pub(super) struct RoomSlot {
     pub(super) room: RoomId,
     /// The tick of the room's last use. Written under the lock of the log.
     used: AtomicU64,
-    /// The room's place in the order that it is in. Written under the lock of that order.
+    /// The room's place in its order. Written under the lock of that order.
     place: AtomicU64,
     state: Mutex<SlotState>,
 }
@@ -35,7 +35,7 @@ pub(super) enum SlotPhase {
     Live,
     /// The room's events were evicted. Its log still knows how far each type was forgotten.
     Emptied,
-    /// The store does not know the room any more. A thread that finds its slot like this looks the room up again.
+    /// The store no longer knows the room. A thread that finds this slot looks the room up again.
     Removed,
 }
 

@@ -9,16 +9,16 @@ use super::slot::RoomSlot;
 use crate::id::RoomId;
 use crate::log::room_log::RoomLog;
 
-/// How many parts the map has. Threads that look up different rooms seldom meet in one, on machines of any usual size.
+/// The number of shards: enough that threads rarely wait for each other, even on large machines.
 const SHARDS: usize = 64;
 
-/// All rooms of a store, in shards with a lock each.
+/// The map of all rooms. Each shard has a lock of its own.
 #[derive(Debug)]
 pub(super) struct Slots {
     shards: Box<[Shard; SHARDS]>,
 }
 
-/// Aligned to a cache line, so that the locks of neighbours do not slow each other down.
+/// Aligned to a cache line, so that a lock does not slow down the locks next to it.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Shard(RwLock<HashMap<RoomId, Arc<RoomSlot>>>);
@@ -35,7 +35,7 @@ impl Slots {
         self.shard(room).read().get(room).cloned()
     }
 
-    /// Finds a room's slot, or adds one with the log that `begin` makes.
+    /// Finds a room's slot. If there is none, adds one with the log that `begin` creates.
     pub(super) fn find_or_add(&self, room: &RoomId, begin: impl FnOnce() -> RoomLog) -> Arc<RoomSlot> {
         self.find(room).unwrap_or_else(|| {
             let mut shard = self.shard(room).write();
@@ -58,8 +58,8 @@ impl Slots {
             .collect()
     }
 
-    /// The shard is chosen by FNV-1a. Clients that choose ids for one shard only make it a slower one: within a shard, the map's own
-    /// hash is keyed.
+    /// Chooses the shard by FNV-1a, which is cheap. If clients choose ids that all fall into one shard, they only get
+    /// more waiting there: inside a shard, the map hashes with a secret key.
     fn shard(&self, room: &str) -> &RwLock<HashMap<RoomId, Arc<RoomSlot>>> {
         let hash = room.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)

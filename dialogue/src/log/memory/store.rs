@@ -11,8 +11,8 @@ use crate::log::replay::Replay;
 use crate::log::room_log::RoomLog;
 use crate::log::store::{LogSize, LogStore};
 
-/// How many rooms without events are remembered, so that the store knows exactly what they have lost. This is more than the
-/// 100,000 rooms that one node is built for, at a few hundred bytes each.
+/// The most emptied rooms to remember, so that recovery in them stays exact. This is more than the 100,000 rooms that
+/// one node is built for. Each takes a few hundred bytes.
 const REMEMBERED_ROOMS: usize = 131_072;
 
 /// Keeps logs in memory.
@@ -27,7 +27,7 @@ impl MemoryStore {
         Self::with_memory(max_rooms, REMEMBERED_ROOMS)
     }
 
-    /// A store that remembers at most `max_remembered` rooms without events.
+    /// Creates a store that remembers at most `max_remembered` emptied rooms.
     pub(in crate::log) fn with_memory(max_rooms: usize, max_remembered: usize) -> Self {
         Self {
             rooms: MemoryRooms::new(max_remembered),
@@ -35,13 +35,13 @@ impl MemoryStore {
         }
     }
 
-    /// Keeps at most `max_bytes`, from the next append on. The lowest of several bounds applies.
+    /// Keeps at most `max_bytes` of events, from the next append on. The lowest of several bounds applies.
     pub(in crate::log) fn bound_bytes(&self, max_bytes: usize) {
         self.eviction.bound_bytes(max_bytes);
     }
 
-    /// Reads a room's log under its lock. That is a use, if the log has events. `read` gets `None` if the store does not
-    /// know the room.
+    /// Reads a room's log under its lock, which uses the room if it is live. If the store does not know the room,
+    /// `read` gets `None`.
     fn read<T>(&self, room: &str, read: impl FnOnce(Option<&RoomLog>) -> T) -> T {
         self.rooms.enter(room, |locked| {
             let Some(locked) = locked else {

@@ -15,21 +15,21 @@ use crate::log::{Evicted, LogBounds, LogCursor, Replay};
 const ROOMS: usize = 12;
 const MAX_ROOMS: usize = 4;
 const MAX_BYTES: usize = 600;
-/// At most so many events of a room.
+/// The most events that each room keeps.
 const LIMIT: usize = 9;
 const THREADS: u64 = 4;
 const STEPS: usize = 15_000;
 
-/// A room as the runtime has it, under the room's lock.
+/// The runtime's side of a room, under the room's lock.
 #[derive(Default)]
 struct Room {
     /// The last number.
     top: u64,
-    /// The last number of the incarnations before this one.
+    /// The last number of the earlier incarnations.
     base: u64,
 }
 
-/// Where the closures put evicted events: numbers by room.
+/// The numbers of all evicted events, by room.
 #[derive(Default)]
 struct Archive(Mutex<BTreeMap<RoomId, BTreeSet<u64>>>);
 
@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    /// One step of a thread, chosen by a random number.
+    /// Takes one step, chosen by a random number.
     fn step(&self, random: u64) {
         let (id, room) = &self.rooms[(random >> 8) as usize % ROOMS];
         let size = (random >> 16) as usize % 40;
@@ -95,9 +95,9 @@ impl World {
         }
     }
 
-    /// Every event is in memory or in the archive, and in one of them only. A replay is complete or refused.
+    /// Checks that every event is either in memory or in the archive, and that a replay is complete or refused.
     fn read(&self, id: &RoomId, room: &Room) {
-        // Older events do not change any more.
+        // Older events have left memory for good.
         let first = room.top.saturating_sub(40).max(1);
         let everything = LogCursor::Index {
             start: 0,

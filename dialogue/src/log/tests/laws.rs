@@ -1,4 +1,4 @@
-//! The memory store, held against the model and against the reference.
+//! Compares the memory store with the model and with the reference.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::log::memory::MemoryStore;
 use crate::log::store::{LogSize, LogStore};
 use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Replay, StoredEvent};
 
-/// Appends the next event of a room to the store and to the model, and compares what they evict.
+/// Appends the next event of a room to the store and to the model, and compares the evicted events.
 fn append(store: &MemoryStore, model: &mut Model, room: &'static str, kind: usize, size: usize) {
     let (name, limit) = TYPES[kind];
     let seq = model.next_seq(room);
@@ -19,7 +19,7 @@ fn append(store: &MemoryStore, model: &mut Model, room: &'static str, kind: usiz
     assert_eq!(append_to(store, &room.into(), event, limit), evicted);
 }
 
-/// What a store says to a step.
+/// A store's answer to a step.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Evicted(Vec<Evicted>),
@@ -74,7 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn histories_answer_as_the_model_does(
+    fn the_store_answers_like_the_model(
         max_bytes in prop_oneof![Just(usize::MAX), 0_usize..80],
         steps in prop::collection::vec(any_step(), 1..80),
     ) {
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn the_store_answers_as_one_behind_a_single_lock_does(
+    fn the_store_answers_like_one_with_a_single_lock(
         max_rooms in 0_usize..5,
         max_bytes in prop_oneof![Just(usize::MAX), 0_usize..80],
         max_remembered in 0_usize..4,
@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn a_store_that_has_forgotten_rooms_still_never_claims_to_recover_what_is_gone(
+    fn a_store_that_forgot_rooms_never_claims_to_recover_lost_events(
         steps in prop::collection::vec((0..ROOMS.len(), 0..TYPES.len(), 0_u64..20, 0_u8..8), 1..80),
     ) {
         let store = MemoryStore::with_memory(MAX_ROOMS, 1);
@@ -153,7 +153,8 @@ proptest! {
         for (room, kind, seq, wanted) in steps {
             append(&store, &mut model, ROOMS[room], kind, 1);
             for room in ROOMS {
-                // Asking is a use; using all in the former order undoes it, so that rooms go on being evicted.
+                // The question uses the room. Using all rooms in their former order undoes that, so that rooms are
+                // still evicted.
                 let before = model.used.clone();
                 let recovery = store.since(room, seq, &|name| wants(wanted, name), LogBounds::NONE);
                 for used in before {
@@ -211,7 +212,7 @@ fn a_number_that_was_skipped_counts_as_lost() {
 }
 
 #[test]
-fn a_number_that_does_not_rise_begins_the_room_afresh() {
+fn a_number_that_does_not_rise_starts_a_new_incarnation() {
     let store = MemoryStore::new(1);
     let room = RoomId::from("a");
     let (old, new) = (stored("plain", Some(1), "old"), stored("plain", Some(1), "new"));
@@ -257,7 +258,7 @@ fn a_hundred_thousand_rooms_recover_exactly_with_a_thousand_in_memory() {
 }
 
 #[test]
-fn an_unnumbered_event_in_a_forgotten_room_does_not_hide_what_the_room_has_lost() {
+fn an_event_without_a_number_does_not_hide_lost_events_of_a_forgotten_room() {
     let store = MemoryStore::with_memory(1, 0);
     let (room, other) = (RoomId::from("a"), RoomId::from("b"));
     append_to(&store, &room, stored("plain", Some(1), "1"), 9);

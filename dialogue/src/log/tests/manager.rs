@@ -1,4 +1,4 @@
-//! The public handle.
+//! Tests of the public handle.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn message(room: &str, event: &str, number: u64) -> EventMessage<Value> {
 }
 
 #[test]
-fn the_manager_gives_back_what_was_pushed() {
+fn the_manager_returns_pushed_events() {
     let history = HistoryManager::new(HistoryConfig {
         max_events_per_type: 2,
         ..HistoryConfig::default()
@@ -44,7 +44,7 @@ fn the_manager_gives_back_what_was_pushed() {
 }
 
 #[test]
-fn the_manager_evicts_the_room_used_least_recently() {
+fn the_manager_evicts_the_least_recently_used_room() {
     let history = HistoryManager::new(HistoryConfig {
         max_rooms: 2,
         ..HistoryConfig::default()

@@ -1,4 +1,5 @@
-//! Tests of the stores, against a model and against a reference with one lock, and of the handle.
+//! Tests of the stores and of the handle. Stores are compared with a model, and with a reference that has a single
+//! lock.
 
 mod concurrency;
 mod laws;
@@ -11,7 +12,7 @@ use super::store::LogStore;
 use super::{Evicted, LogBounds, LogCursor, LogPage, StoredEvent};
 use crate::id::RoomId;
 
-/// Appends an event and returns what is evicted for it.
+/// Appends an event and returns the evicted events.
 fn append_to(store: &impl LogStore, room: &RoomId, event: StoredEvent, limit: usize) -> Vec<Evicted> {
     let mut evicted = Vec::new();
     store.append(room, event, limit, |more| evicted.extend(more));

@@ -1,4 +1,4 @@
-//! A model of the logs that forgets nothing and only marks what is gone, and the steps that are taken on it.
+//! A model that remembers every event and marks the evicted ones, and the steps to take on model and store.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Replay, StoredEvent};
 
 pub(super) const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
-/// Event types with the limits that they are kept by.
+/// Event types and how many events of each a room keeps.
 pub(super) const TYPES: [(&str, usize); 3] = [("rare", 1), ("plain", 3), ("chatty", 6)];
 pub(super) const MAX_ROOMS: usize = 2;
 
@@ -78,11 +78,11 @@ pub(super) fn any_bounds() -> impl Strategy<Value = LogBounds> {
     ]
 }
 
-/// Every event that ever was, with whether it is still kept.
+/// Every event that was ever appended, and whether it is still kept.
 pub(super) struct Model {
     max_bytes: usize,
     rooms: BTreeMap<&'static str, Vec<(StoredEvent, bool)>>,
-    /// The rooms that have events, the least recently used first.
+    /// The live rooms, the least recently used first.
     pub(super) used: Vec<&'static str>,
 }
 
@@ -101,7 +101,7 @@ impl Model {
         }
     }
 
-    /// Of all that is kept.
+    /// The bytes of all kept events.
     pub(super) fn bytes(&self) -> usize {
         let kept = self.rooms.keys().flat_map(|room| self.kept(room));
         kept.map(|event| event.body.len()).sum()

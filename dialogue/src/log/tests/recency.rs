@@ -1,6 +1,6 @@
-//! A map of rooms that knows which was used least recently.
+//! A map of rooms that knows which room was used least recently, for the reference.
 //!
-//! Owns the order; what is kept of a room is the caller's. No operation looks at more than one room.
+//! It moves a room on each use. No operation looks at more than one room.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,9 +10,9 @@ use crate::id::RoomId;
 #[derive(Debug)]
 pub(super) struct Recency<V> {
     slots: HashMap<RoomId, Slot<V>>,
-    /// The rooms by the tick of their last use: the first is the one to go.
+    /// The rooms by the tick of their last use. The first one is evicted next.
     order: BTreeMap<u64, RoomId>,
-    /// Counts uses, in place of a clock: 2^64 of them do not run out.
+    /// Counts uses and serves as the clock. 64 bits do not overflow.
     tick: u64,
 }
 
@@ -41,7 +41,7 @@ impl<V> Recency<V> {
         self.slots.values().map(|slot| &slot.value)
     }
 
-    /// Looks without using.
+    /// Finds a room without using it.
     pub(super) fn peek(&self, room: &str) -> Option<&V> {
         self.slots.get(room).map(|slot| &slot.value)
     }
@@ -49,7 +49,7 @@ impl<V> Recency<V> {
     /// Makes the room the most recently used one.
     pub(super) fn touch(&mut self, room: &str) -> Option<&mut V> {
         let slot = self.slots.get_mut(room)?;
-        // A busy room is mostly the latest already.
+        // A busy room usually is the latest one already.
         if slot.used != self.tick
             && let Some(id) = self.order.remove(&slot.used)
         {
@@ -60,7 +60,7 @@ impl<V> Recency<V> {
         Some(&mut slot.value)
     }
 
-    /// Adds a room as the most recently used one, in place of what it had.
+    /// Adds a room as the most recently used one, and replaces its earlier value.
     pub(super) fn insert(&mut self, room: RoomId, value: V) -> &mut V {
         self.remove(&room);
         self.tick += 1;

@@ -1,4 +1,4 @@
-//! The reference: a store of logs behind one lock, which decides everything at once and in plain sight.
+//! The reference: a simple store with a single lock, which evicts everything in one step.
 
 use parking_lot::Mutex;
 
@@ -8,7 +8,7 @@ use crate::log::room_log::RoomLog;
 use crate::log::store::{LogSize, LogStore};
 use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Reach, Replay, StoredEvent};
 
-/// The histories of all rooms, behind one lock.
+/// The logs of all rooms, behind one lock.
 pub(super) struct Reference(Mutex<Store>);
 
 impl Reference {
@@ -83,20 +83,20 @@ impl LogStore for Reference {
     }
 }
 
-/// The histories of all rooms.
+/// The logs of all rooms.
 #[derive(Debug)]
 struct Store {
     max_rooms: usize,
     max_bytes: usize,
     max_remembered: usize,
-    /// Of the texts of all events.
+    /// The bytes of all events' texts.
     bytes: usize,
-    /// Rooms with events.
+    /// Rooms that keep events.
     live: Recency<RoomLog>,
-    /// Rooms whose events were evicted together: their logs are empty, but tell how far they are forgotten.
+    /// Rooms whose events were all evicted. Their logs are empty, but know how far each type was forgotten.
     emptied: Recency<RoomLog>,
-    /// The highest number in any room that is not even remembered. Such a room cannot be told from one that never
-    /// had an event, so that recovery from below this number is refused in both.
+    /// The highest number in any emptied room that was forgotten. The store cannot tell such a room from one that never
+    /// had an event, so it refuses recovery from below this number in both.
     forgotten: u64,
 }
 
@@ -113,13 +113,13 @@ impl Store {
         }
     }
 
-    /// Keeps no more bytes from the next event on.
+    /// Keeps at most `max_bytes` of events, from the next append on.
     fn bound_bytes(&mut self, max_bytes: usize) {
         self.max_bytes = self.max_bytes.min(max_bytes);
     }
 
-    /// Adds an event and evicts what goes for it: of its type beyond `limit`, then the least recently used rooms, and if
-    /// it is too much for memory even so, the oldest of its own room.
+    /// Appends an event. Evicts the events of its type beyond `limit`, then the least recently used rooms. If that is
+    /// not enough, evicts the oldest events of its own room.
     fn append(&mut self, room: &RoomId, stored: StoredEvent, limit: usize) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         self.bytes += stored.body.len();
@@ -145,7 +145,7 @@ impl Store {
         evicted
     }
 
-    /// Evicts a room's events. What it has lost stays known.
+    /// Evicts a room's events, and remembers that they are lost.
     fn clear(&mut self, room: &str) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         if let Some((room, log)) = self.live.remove(room) {
@@ -154,7 +154,7 @@ impl Store {
         evicted
     }
 
-    /// Evicts a room's events and forgets the room: its next number may be any.
+    /// Evicts a room's events and forgets the room. The next append may have any number.
     fn forget(&mut self, room: &str) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         if let Some((room, mut log)) = self.live.remove(room) {
@@ -164,7 +164,7 @@ impl Store {
         evicted
     }
 
-    /// Evicts everything, room by room, the least recently used first.
+    /// Evicts all events, the least recently used room first.
     fn drain(&mut self) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         while let Some((room, log)) = self.live.pop_oldest() {
@@ -173,7 +173,7 @@ impl Store {
         evicted
     }
 
-    /// Reads a room with events, which counts as a use.
+    /// Finds the log of a live room, which uses the room.
     fn read(&mut self, room: &str) -> Option<&RoomLog> {
         self.live.touch(room).map(|log| &*log)
     }
@@ -218,7 +218,7 @@ impl Store {
     }
 }
 
-/// What is done with each event that leaves a room: it is counted out, and listed.
+/// Counts and collects the events that leave a room.
 fn leaving(bytes: &mut usize, room: &RoomId, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
     |entry| {
         *bytes -= entry.body.len();
