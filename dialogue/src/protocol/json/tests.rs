@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::value::parse;
 use super::*;
 use crate::protocol::arbitrary;
 
