@@ -21,9 +21,9 @@
 //!
 //! # Invariants
 //!
-//! - A slot changes its [`SlotPhase`](slot::SlotPhase) only under the lock of its log. Its place in the map and in the
-//!   orders changes under the same lock. The map has every slot that is not `Removed`. One order has the `Live` slots,
-//!   the other one the `Emptied` slots.
+//! - A slot changes its [`SlotPhase`](slot::SlotPhase) only under the lock of its log. It joins or leaves the map and the
+//!   orders under the same lock. The map has every slot that is not `Removed`. One order has the `Live` slots, the other
+//!   one the `Emptied` slots.
 //! - A counter changes under the lock of the log that it counts. Each append counts first and then compares the
 //!   counters with the bounds. The last append that exceeds a bound therefore always notices it.
 
