@@ -67,8 +67,9 @@ const fn equal(a: &str, b: &str) -> bool {
 
 /// Returns the index of the first name that repeats an earlier one, or the number of names if all are different.
 ///
-/// The compiler's interpreter runs this function. It needs a quarter of a second to compare each pair of a hundred
-/// names. The function therefore compares a name with the earlier names only if one of them may have the same hash.
+/// The compiler's interpreter runs this function. It would need a quarter of a second to compare every pair of a
+/// hundred names. The function therefore compares a name with the earlier names only if one of them may have the same
+/// hash.
 #[must_use]
 pub const fn first_repeated(names: &[&str]) -> usize {
     const BITS: usize = u64::BITS as usize;
@@ -110,7 +111,7 @@ const fn hash(text: &str) -> usize {
 ///
 /// # Panics
 ///
-/// If `repeated` equals `at`. In a constant, this panic is the compile error.
+/// Panics if `repeated` equals `at`. In a constant, this panic is the compile error.
 #[track_caller]
 pub const fn require_unique_name(repeated: usize, at: usize) {
     assert!(
@@ -120,9 +121,9 @@ pub const fn require_unique_name(repeated: usize, at: usize) {
     );
 }
 
-/// An event in a room's list: everything that `rooms!` requires of it.
+/// Everything that `rooms!` requires of an event in a room's list.
 ///
-/// This is one bound without supertraits, so that rustc reports each type that is not an event once. With
+/// This trait is a single bound without supertraits, so rustc reports a type that is not an event only once. With
 /// `DialogueEvent` as the bound, rustc would repeat the error for each associated item that the generated code names.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
@@ -163,8 +164,8 @@ impl<E: DialogueEvent> RoomEvent for E {
 
 /// A type that is never an event. `rooms!` allows it in rooms where clients may trigger nothing.
 ///
-/// Such a room would otherwise have a single impl, and rustc would assume that this impl is meant. With a second impl,
-/// rustc says that the room does not allow the event.
+/// With a single impl of `Allows` or `ClientAllows` for such a room, rustc would assume that the caller means that
+/// impl. `NoEvent` adds a second impl, so rustc reports that the room does not allow the event.
 #[derive(Debug)]
 pub enum NoEvent {}
 
@@ -249,7 +250,7 @@ pub fn recognises<R: Room>(id: &str) -> bool {
     R::from_id(id).is_some()
 }
 
-/// Returns the room if `id` is a valid room id, and exactly the one that the room prints. For example, `project-007`
+/// Returns the room if `id` is a valid room id and equals the id that the room prints. For example, `project-007`
 /// does not belong to project 7.
 pub fn if_canonical<R: RoomRef>(room: R, id: &str) -> Option<R> {
     (RoomId::is_valid(id) && room.room_id() == *id).then_some(room)
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(first_repeated(&["message", "messages", "message"]), 2);
     }
 
-    /// A thousand names that differ only at their ends, which the compiler's interpreter compares last.
+    /// A thousand names that differ only at their ends. The compiler's interpreter compares the ends last.
     const THOUSAND: [&str; 1000] = {
         static LETTERS: [u8; 40_000] = {
             let mut letters = [b'x'; 40_000];

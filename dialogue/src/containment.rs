@@ -25,7 +25,7 @@ impl<T: Send + 'static, E: std::fmt::Display + Send + 'static> HookOutcome for R
     }
 }
 
-/// Why a hook, a handler or other application code did not return.
+/// The reason why a hook, a handler or other application code did not return.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HookFailure {
     #[error("panicked: {0}")]
@@ -34,28 +34,29 @@ pub(crate) enum HookFailure {
     TimedOut(Duration),
 }
 
-/// Runs a hook or handler so that a panic or a hang affects only the work at hand. The closure is contained too. At the
-/// deadline the future is dropped, and its drop is contained as well, because it may panic.
+/// Runs a hook or handler so that a panic or a hang affects only the work at hand. This includes a panic in the
+/// closure `run`. At the deadline, the function drops the future. It also catches a panic in that drop.
 pub(crate) fn contain<F: Future>(
     deadline: Duration,
     run: impl FnOnce() -> F,
 ) -> impl Future<Output = Result<F::Output, HookFailure>> {
     let timed = tokio::time::timeout(deadline, lazy(|_| run()).flatten());
-    // `map_err` drops the future as soon as the deadline has passed, which is where panics are caught.
+    // `map_err` drops the future as soon as the deadline has passed. `contain_panic` catches a panic in that drop.
     contain_panic(timed.map_err(move |_| HookFailure::TimedOut(deadline))).map(Result::flatten)
 }
 
-/// Runs code that limits its own time, so that a panic affects only the work at hand.
+/// Runs a future so that a panic affects only the work at hand. The future must limit its own time.
 ///
-/// Built from combinators, like [`contain`], and not `async`: an `async` function stores its argument twice, once as
-/// argument and once while it awaits it. Futures here are large, and one is made for every command.
+/// Like [`contain`], this function uses combinators instead of `async`. An `async` function would store the future
+/// twice: once as its argument, and once while it awaits the future. These futures are large, and every command needs
+/// one.
 pub(crate) fn contain_panic<F: Future>(future: F) -> impl Future<Output = Result<F::Output, HookFailure>> {
     AssertUnwindSafe(future)
         .catch_unwind()
         .map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
 }
 
-/// The same for synchronous code.
+/// Runs synchronous code so that a panic affects only the work at hand.
 #[cfg(feature = "runtime")]
 pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))

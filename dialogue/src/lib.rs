@@ -1,8 +1,8 @@
 //! Typed real-time rooms for Rust: events and rooms that the compiler checks, served over WebSockets.
 //!
 //! You annotate structs as **events** and declare **rooms** in a macro block. The compiler then checks which events
-//! each room allows: triggering the wrong event is a compile error that names the room and the fix. The same
-//! declarations produce the JSON Schema, and the validator that enforces it on everything that a client sends. Rooms
+//! each room allows: triggering the wrong event is a compile error that names the room and the fix. From the same
+//! declarations, Dialogue generates the JSON Schema, and a validator that checks everything that a client sends. Rooms
 //! have members, history, a capacity and hooks. A client that loses its connection reconnects and receives exactly the
 //! events that it missed.
 //!
@@ -122,8 +122,8 @@
 //!
 //! The server publishes and enforces the same schema: [`EventDefinition::inbound_schema`]. It validates clients' data
 //! against this schema, including the range of every integer, before serde reads the data. It validates the server's
-//! own triggers against [`outbound_schema`](EventDefinition::outbound_schema). Invalid data gives a list of
-//! [`Violation`]s.
+//! own triggers against [`outbound_schema`](EventDefinition::outbound_schema). If the data is invalid, the caller
+//! receives a list of [`Violation`]s.
 //!
 //! To describe an event that has no Rust type, use [`EventDefinition::new`] at run time. Then register the definition
 //! with [`Builder::events`], or add it to a [`RoomConfig`].
@@ -230,9 +230,9 @@
 //! | hook | when it runs | if it fails |
 //! |---|---|---|
 //! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the server rejects the client; after a failed renewal, the old session continues |
-//! | [`on_connected`](Builder::on_connected) | a client is connected; its first command waits | the failure is logged |
+//! | [`on_connected`](Builder::on_connected) | a client has connected; its first command waits for the hook | the failure is logged |
 //! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied; after a renewal, the client leaves the room |
-//! | [`on_joined`](Builder::on_joined) | a client has entered a room; its next command waits | the failure is logged |
+//! | [`on_joined`](Builder::on_joined) | a client has entered a room; its next command waits for the hook | the failure is logged |
 //! | [`authorize`](Builder::authorize) | before each trigger of a client | the trigger is refused |
 //! | [`before_each`](Builder::before_each) | before each event is sent, including the server's own | the event is blocked |
 //! | [`after_each`](Builder::after_each) | after each event is queued; synchronous | the failure is logged |
@@ -240,15 +240,16 @@
 //! | [`on_left`](Builder::on_left) | once for each `on_joined`, however the client left | the failure is logged |
 //! | [`on_disconnected`](Builder::on_disconnected) | a connection has ended; the client is still in its rooms | the failure is logged |
 //! | [`on_room_created`](Builder::on_room_created), [`on_room_deleted`](Builder::on_room_deleted) | a room was created or deleted | the failure is logged |
-//! | [`on_history_evicted`](Builder::on_history_evicted) | memory no longer keeps some events | the server retries it, then logs the failure |
-//! | [`load_history`](Builder::load_history) | a request for history pages back beyond memory | the page is refused |
+//! | [`on_history_evicted`](Builder::on_history_evicted) | the server has evicted events from memory | the server retries it, then logs the failure |
+//! | [`load_history`](Builder::load_history) | a request for history needs events older than those in memory | the page is refused |
 //!
 //! A hook fails if it returns an error, panics, or runs longer than [`Limits::hook_deadline`]. Its failure affects
-//! nothing else. (The server cannot interrupt a hook that blocks its thread without awaiting: use
-//! `tokio::task::spawn_blocking`. And a program built with `panic = "abort"` ends at the first panic.) You register
-//! hooks before the server exists, so they reach it through their arguments, as `client.dialogue()` does below. Hooks
-//! run for every room: `room.id()` says which. `Project::from_id(room.id())` returns the fields if the room belongs to
-//! the family `Project`.
+//! nothing else. (The server cannot interrupt a hook that blocks its thread without awaiting, so do blocking work in
+//! `tokio::task::spawn_blocking`. A program built with `panic = "abort"` ends at the first panic.)
+//!
+//! You register hooks before the server exists, so a hook gets the server from its arguments: the example below calls
+//! `client.dialogue()`. Each hook runs for every room, and `room.id()` identifies the room.
+//! `Project::from_id(room.id())` returns the fields if the room belongs to the family `Project`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -348,7 +349,7 @@
 //! # }
 //! ```
 //!
-//! Every id that a declared room or family could have is reserved: no other room can have it.
+//! The ids of declared rooms and families are reserved, even while the rooms do not exist: no other room can have them.
 //!
 //! # History and recovery
 //!
@@ -356,7 +357,8 @@
 //! which is contiguous within the room. With `sync_history_on_join`, a client that joins receives them;
 //! [`RoomHandle::history`] and the client's `history` command page through them. A client that rejoins a room sends the
 //! position of its last event. The server replays every event that the client missed, in order and once each. If it
-//! cannot replay all of them, it says so (`recovered: false`). Events without history are volatile.
+//! cannot replay all of them, it says so (`recovered: false`). Events without history are volatile: the server cannot
+//! replay them.
 //!
 //! [`HistoryConfig`] bounds the memory for history. The server passes the events that it evicts to
 //! [`on_history_evicted`](Builder::on_history_evicted), and gets them back from
@@ -406,7 +408,7 @@
 //!
 //! # Limits
 //!
-//! Dialogue bounds everything that a client could make grow: messages, queues, time, rooms and subscriptions.
+//! Dialogue limits everything that a client could use in excess: messages, queues, time, rooms and subscriptions.
 //! [`Limits`] lists every limit with its default and the reason for it; [`Builder::limits`] changes them. The limits on
 //! connections per user and per address are off by default. For your own limits, keep a [`RateLimiter`] in
 //! [`state`](Builder::state) and ask it in [`authorize`](Builder::authorize). That hook runs only for clients'
@@ -421,11 +423,12 @@
 //! # Testing
 //!
 //! You can test a [`Dialogue`] without a socket: build it, trigger events, and listen to them. Use [`silent_logger()`]
-//! to keep logs out of the output, and pass [`Handshake::new`] to the function behind your `authenticate`. The features
-//! `testing` and `client` together test rooms and hooks from a client's side, without a network and on a paused clock:
-//! `testing::connect(&dialogue).await?` returns an ordinary client, and its page shows such a test. For other clients,
-//! [`Dialogue::start`] on port 0 returns the address with the port, and `testing::serve_stream` serves one end of a
-//! `tokio::io::duplex`.
+//! to keep logs out of the output, and pass [`Handshake::new`] to the function behind your `authenticate`. With the
+//! features `testing` and `client`, you can test rooms and hooks from a client's side, without a network and on a
+//! paused clock. `testing::connect(&dialogue).await?` returns an ordinary client; the documentation of `connect` shows
+//! such a test. To test another client, call [`Dialogue::start`] with port 0: it returns the address with the port that
+//! the system chose. Or give the client one end of a `tokio::io::duplex`, and serve the other end with
+//! `testing::serve_stream`.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -462,10 +465,10 @@
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a web page that shows live rooms, events and rates, and triggers events | no |
 //! | `jwt` | sign-in with JSON Web Tokens, built on the `jsonwebtoken` crate | no |
-//! | `testing` | for tests: clients without a network (with `client`), connections over any stream, and an echo for conformance suites | no |
+//! | `testing` | for tests: clients without a network (with `client`), connections over any stream, and a WebSocket echo server for conformance suites | no |
 //!
 //! `server` and `jwt` enable `runtime`; `inspector` and `testing` enable `server`. A program that is only a client needs
-//! `client` and `macros`, and compiles nothing of the server. Without features, the crate has events, schemas, room types
+//! `client` and `macros`, and compiles none of the server. Without features, the crate has events, schemas, room types
 //! and the [`contract`]: enough for a crate that server and clients share.
 //!
 //! # Graceful shutdown

@@ -3,15 +3,16 @@
 use crate::id::{EventName, RoomId};
 use crate::protocol::Command;
 
-/// The kind of a request that is already encoded.
+/// The kind of a request. The session still needs it after it has encoded the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RequestKind {
-    /// A join that the application asked for, and whether it names subscriptions.
+    /// A join that the application requested.
     Join {
         room: RoomId,
+        /// Whether the join names subscriptions.
         subscribes: bool,
     },
-    /// A join that the client makes by itself, to get back into a room.
+    /// A join that the client sends on its own, to return to a room.
     Rejoin(RoomId),
     Leave(RoomId),
     Subscribe(RoomId, EventName),
@@ -20,7 +21,7 @@ pub(super) enum RequestKind {
     Trigger {
         room: RoomId,
         keyed: bool,
-        /// Whether it was sent before, on another connection.
+        /// Whether the client has already sent this trigger, on another connection.
         repeats: bool,
     },
     History(RoomId),
@@ -57,7 +58,7 @@ impl RequestKind {
         }
     }
 
-    /// The room that the client must be in.
+    /// The room of a request that only a member may make. `None` for other requests.
     pub(super) fn room(&self) -> Option<&RoomId> {
         match self {
             Self::Leave(room)

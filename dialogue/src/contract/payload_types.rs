@@ -1,9 +1,9 @@
 //! The payload types of a contract. Each schema, and each definition within a schema, appears once and has a name of
 //! its own.
 //!
-//! The payload that clients receive is named after the event (`Message`). The payload that they may trigger shares
-//! this type if it is the same. Otherwise it is `MessageInput`. Equal definitions of different events become one type.
-//! Different definitions with the same name become several types.
+//! The type of the payload that clients receive is named after the event (`Message`). The payload that clients may
+//! trigger has the same type if its schema is the same. Otherwise its type is named `MessageInput`. Equal definitions
+//! of different events become one type. Different definitions with the same name become several types.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,7 +47,8 @@ impl PayloadTypes {
             schemas: BTreeMap::new(),
             payloads: HashMap::new(),
         };
-        // Events are named first, because people know their names.
+        // Events get their names before definitions do: if the names collide, the definition gets the suffix. People
+        // know the events' names.
         let mut named = Vec::new();
         for (direction, event, document) in roots {
             let payload = (event.name().to_string(), document.text.clone());
@@ -69,7 +70,7 @@ impl PayloadTypes {
         self.payloads.get(&(event.name().to_string(), text)).map(String::as_str)
     }
 
-    /// Adds the type of a schema and the types below its `$defs`.
+    /// Adds the type of a schema, and a type for each definition in its `$defs`.
     fn add(&mut self, names: &mut Names, direction: Direction, root: String, document: &PayloadSchema) {
         let mut renamed = BTreeMap::new();
         let mut new = Vec::new();
@@ -98,7 +99,7 @@ fn suffix(direction: Direction) -> &'static str {
 
 /// The parts of a payload's schema.
 struct PayloadSchema {
-    /// The whole schema with sorted keys. The order does not depend on the features of the JSON library.
+    /// The whole schema with sorted keys, so that the text does not depend on the features of the JSON library.
     text: String,
     body: Value,
     definitions: BTreeMap<String, Value>,
@@ -129,8 +130,8 @@ impl PayloadSchema {
         })
     }
 
-    /// A text that is equal for two definitions, or roots, exactly if they and everything that they refer to are
-    /// equal.
+    /// A text that identifies the definition `of`, or the root if `of` is `None`. Two texts are equal exactly if the
+    /// two schemas are equal, and all schemas that they refer to are equal too.
     fn closure(&self, of: Option<&str>) -> String {
         let body = match of {
             Some(name) => self.definitions.get(name).unwrap_or(&Value::Null),

@@ -34,10 +34,11 @@ pub struct HistoryQuery {
     pub epoch: String,
     /// The type of the wanted events.
     pub event: EventName,
-    /// Return only events with a lower `seq`: memory has the others. `None` if there is no such bound.
+    /// Return only events with a lower `seq`: the server has the others, or does not need them. `None` if there is no
+    /// such bound.
     pub before: Option<u64>,
     /// How many of these events to skip, the newest first.
     pub skip: usize,
-    /// The most events to return, the newest first.
+    /// The maximum number of events to return. Return the newest ones.
     pub limit: usize,
 }

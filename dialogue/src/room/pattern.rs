@@ -1,5 +1,6 @@
-//! The ids of a family: builds an id from the values of the fields, and splits an id into the texts of the fields. Pure
-//! text. `rooms!` checks that a pattern is sound.
+//! The ids of a family: builds an id from the values of the fields, and splits an id into the texts of the fields.
+//!
+//! This module only handles text. `rooms!` checks that each pattern is sound.
 
 use std::fmt::{Display, Write};
 
@@ -39,8 +40,8 @@ fn print_field(id: &mut String, field: &dyn Display, end: Option<u8>) {
     }
 }
 
-/// Returns the character that ends the field at `at`: the first one of the literal after it. `rooms!` makes sure that
-/// the field's percent-escapes do not contain this character.
+/// Returns the character that ends the field at index `at`: the first character of the literal that follows the field.
+/// `rooms!` makes sure that the field's percent-escapes do not contain this character.
 fn end_of_field(segments: &[Segment], at: usize) -> Option<u8> {
     match segments.get(at + 1) {
         Some(Segment::Literal(text)) => text.bytes().next(),

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since the Unix epoch. For people's eyes and for `timestamp` only: it can jump.
+/// Milliseconds since the Unix epoch. Use it only for `timestamp` and for times that people read, because the clock can
+/// jump.
 pub(crate) fn wall_clock() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -60,22 +60,24 @@ impl Client {
         }
     }
 
-    /// Whether the client is connected. False as soon as its connection begins to end.
+    /// Whether the client is connected. Returns `false` as soon as its connection starts to close.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         !self.state.outbox.is_closed() && !self.state.membership.lock().is_gone()
     }
 
-    /// Makes the client join a room, as if it had sent a `join` itself. `before_join` decides, the client receives
-    /// `joined` with the history that the room syncs, and `on_joined` runs after this method returns.
+    /// Makes the client join a room, as if it had sent a `join` itself. `before_join` decides whether the client may
+    /// join. The client receives `joined` with the history that the room syncs. `on_joined` runs after this method
+    /// returns.
     ///
-    /// A client that is already in the room receives `joined` again. No hook runs, and the client takes no second seat.
+    /// A client that is already in the room receives `joined` again. No hook runs, and the room counts the client only
+    /// once.
     ///
     /// # Errors
     ///
     /// [`JoinError`]: the room does not exist or is full, `before_join` denied the join, a limit is exceeded, or the
-    /// client has disconnected. A handle to an expired on-demand room gives [`JoinError::NoSuchRoom`]; joining by id
-    /// creates a new room.
+    /// client has disconnected. For a handle to an expired on-demand room, the error is [`JoinError::NoSuchRoom`]. To
+    /// create a new room instead, join by id.
     ///
     /// # Cancel safety
     ///
@@ -181,11 +183,11 @@ impl Client {
         Ok(self.state.outbox.push(Frame::Text(frame)))
     }
 
-    /// Ends the connection at once with close code 4501, so that the client does not reconnect by itself. Frames that
-    /// wait to be sent are dropped. `authenticate` decides whether the user may sign in again.
+    /// Ends the connection at once with close code 4501, so that the client does not reconnect by itself. The server
+    /// drops the frames that still wait in the queue. `authenticate` decides whether the user may sign in again.
     ///
-    /// From now on, the client can join no room, and nothing is queued for it. `on_disconnected` runs, then the client
-    /// leaves its rooms and `on_left` runs.
+    /// After this call, the client can join no room, and the server queues nothing for it. `on_disconnected` runs, then
+    /// the client leaves its rooms and `on_left` runs.
     pub fn disconnect(&self) {
         expel(&self.core, &self.state, "disconnected by the server", None);
     }

@@ -30,7 +30,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Unregisters the handler. It still receives the events that are already queued for it.
+    /// Unregisters the handler. The handler still receives the events that are already in its queue.
     pub fn unsubscribe(&self) {
         self.core.listeners.remove(self.key);
     }
@@ -85,7 +85,8 @@ where
     }
 }
 
-/// Runs a handler for an event that code at `depth` has triggered. The event has been `waiting` until now.
+/// Runs a handler for an event. `depth` is the recursion depth of the code that triggered the event. `waiting` counts
+/// the event as waiting until the handler starts.
 async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: SharedMessage, waiting: Lagging, depth: usize)
 where
     M: Received,
@@ -104,15 +105,15 @@ where
     core.log_failure("on", told);
 }
 
-/// Counts an event that a handler misses, and logs it. Called under the room's lock.
+/// Counts an event that a handler misses, and logs the loss. The caller holds the room's lock.
 fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
     core.observe.handler_lag().note_dropped();
     let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
-    // One line for each power of two: visible, but the log is not flooded.
+    // Logs only when the count reaches a power of two, so that the loss is visible but does not flood the log.
     if dropped.is_power_of_two() {
         core.log(|| {
             tracing::error!(room = %message.room_id, event = %message.event, dropped,
-                "a handler is too slow; events are dropped for it");
+                "a handler is too slow and misses events");
         });
     }
 }
