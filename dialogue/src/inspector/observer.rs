@@ -109,19 +109,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::runtime::Registration;
     use crate::{Dialogue, EventMessage};
+
+    /// A server, and a page that observes it for as long as the registration lives.
+    fn observed() -> (Dialogue, Arc<PageObserver>, Registration) {
+        let dialogue = Dialogue::builder().build().expect("a server");
+        let page = Arc::new(PageObserver::new());
+        let observer = Arc::clone(&page) as Arc<dyn Observer>;
+        let place = dialogue.core.observe.observers().add(observer).expect("a place");
+        (dialogue, page, place)
+    }
 
     #[tokio::test]
     async fn counts_dropped_events_too() {
-        let (dialogue, page) = (
-            Dialogue::builder().build().expect("a server"),
-            Arc::new(PageObserver::new()),
-        );
+        let (dialogue, page, _place) = observed();
         let observe = &dialogue.core.observe;
-        let _place = observe
-            .observers()
-            .add(Arc::clone(&page) as Arc<dyn Observer>)
-            .expect("a place");
         let event = |room: &str| {
             let message = EventMessage::new("message", room, json!(null));
             observe.event(&Arc::new(message), 2, &"frame".into());
@@ -138,15 +141,8 @@ mod tests {
 
     #[tokio::test]
     async fn observations_that_the_page_does_not_list_take_no_space() {
-        let (dialogue, page) = (
-            Dialogue::builder().build().expect("a server"),
-            Arc::new(PageObserver::new()),
-        );
+        let (dialogue, page, _place) = observed();
         let observe = &dialogue.core.observe;
-        let _place = observe
-            .observers()
-            .add(Arc::clone(&page) as Arc<dyn Observer>)
-            .expect("a place");
         observe.connected(&"client".into(), &"ada".into());
         observe.hook_timed("on", std::time::Duration::ZERO);
         let (dropped, entries) = page.take();

@@ -29,50 +29,14 @@ fn every_example_of_a_request_is_valid() {
 
 #[test]
 fn every_error_code_has_a_row() {
-    use ErrorCode::*;
-    let codes = [
-        InvalidRequest,
-        UnsupportedProtocol,
-        Unauthenticated,
-        RoomNotFound,
-        RoomFull,
-        JoinDenied,
-        NotInRoom,
-        EventNotAllowed,
-        ValidationFailed,
-        Blocked,
-        RateLimited,
-        RoomExists,
-        PermissionDenied,
-        LimitExceeded,
-        Unavailable,
-        Internal,
-    ];
-    let expected: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
+    let expected: Vec<_> = ErrorCode::ALL.iter().map(|code| format!("`{code}`")).collect();
     assert_eq!(first_cells("\n## Errors"), expected);
 }
 
 #[test]
 fn every_close_code_has_a_row_with_its_reconnect_rule() {
-    use CloseCode::*;
     let rows = first_cells("\n## Close codes and reconnecting");
-    for code in [
-        GoingAway,
-        ProtocolError,
-        BinaryFrame,
-        InvalidUtf8,
-        NoConnect,
-        MessageTooBig,
-        Restarting,
-        SlowConsumer,
-        SessionExpired,
-        RecoverAgain,
-        Unauthenticated,
-        Disconnected,
-        TooManyConnections,
-        Flooding,
-        UnsupportedProtocol,
-    ] {
+    for code in CloseCode::ALL {
         let number = code.code().to_string();
         assert!(rows.contains(&number.as_str()), "{code}");
         let row = DOCUMENT.lines().find(|line| line.starts_with(&format!("| {number} |")));

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tracing::Dispatch;
 
 use super::clients::Clients;
-use super::continuity::part::Continuity;
+use super::continuity::idempotency::IdempotencyKeys;
+use super::continuity::resume::ResumeSecrets;
 use super::handlers::listeners::Listeners;
 use super::history::keep::History;
 use super::hooks::definition::Hooks;
@@ -90,6 +91,15 @@ pub(crate) struct Core {
     pub(crate) application: Option<Arc<dyn Any + Send + Sync>>,
     /// The server's own logger. Without it, the server logs to the application's subscriber.
     pub(crate) dispatch: Option<Dispatch>,
+}
+
+/// The state of clients that outlives their connections.
+#[derive(Default)]
+pub(crate) struct Continuity {
+    /// The secrets that let a new connection take over from an earlier one.
+    pub(crate) resumes: ResumeSecrets,
+    /// The idempotency keys, which identify repeated triggers.
+    pub(crate) keys: IdempotencyKeys,
 }
 
 /// The rules for HTTP requests, which apply before a client exists.

@@ -141,26 +141,20 @@ fn every_error_code_is_in_protocol_md_under_its_name() {
 
 #[test]
 fn every_error_code_is_in_the_list_of_all_codes() {
-    let listed = listed_codes("ErrorCode");
-    let codes = variants("dialogue/src/protocol", "ErrorCode");
-    assert_complete(
-        codes,
-        16,
-        |code| listed.contains(code),
-        "codes that `ErrorCode::ALL` lacks",
-    );
+    assert_lists_every_variant("ErrorCode", 16);
 }
 
 #[test]
 fn every_close_code_is_in_the_list_of_all_codes() {
-    let listed = listed_codes("CloseCode");
-    let codes = variants("dialogue/src/protocol", "CloseCode");
-    assert_complete(
-        codes,
-        15,
-        |code| listed.contains(code),
-        "codes that `CloseCode::ALL` lacks",
-    );
+    assert_lists_every_variant("CloseCode", 15);
+}
+
+/// The list `ALL` of an enum of codes, which has at least this many variants, is complete.
+fn assert_lists_every_variant(name: &str, at_least: usize) {
+    let listed = listed_codes(name);
+    let codes = variants("dialogue/src/protocol", name);
+    let is_listed = |code: &str| listed.contains(code);
+    assert_complete(codes, at_least, is_listed, &format!("codes that `{name}::ALL` lacks"));
 }
 
 /// The variants in the list `ALL` of an enum.

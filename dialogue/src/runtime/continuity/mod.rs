@@ -1,5 +1,4 @@
 //! State that outlives a connection: the `resume` secrets and the idempotency keys of triggers.
 
 pub(super) mod idempotency;
-pub(super) mod part;
 pub(super) mod resume;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::draft::Rejected;
 use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::log::StoredEvent;
@@ -12,8 +13,6 @@ use crate::protocol::{EventFrame, PreparedEvent};
 use crate::room::{Origin, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::history::archive;
-
-use super::draft::Rejected;
 
 /// Numbers an event and stores it, if its type has history; `limit` is how many of its type are kept then. Returns its frame.
 /// Rejects it if the room or the sender's membership has ended since it was admitted.
