@@ -510,6 +510,8 @@ mod inspector;
 #[cfg(feature = "jwt")]
 mod jwt;
 #[cfg(feature = "runtime")]
+mod limit_exceeded;
+#[cfg(feature = "runtime")]
 mod limits;
 #[cfg(feature = "runtime")]
 #[cfg_attr(
@@ -587,6 +589,8 @@ pub use id::{ClientId, EventName, RoomId, UserId};
 pub use inspector::local_only;
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
+#[cfg(feature = "runtime")]
+pub use limit_exceeded::LimitExceeded;
 #[cfg(feature = "runtime")]
 pub use limits::Limits;
 #[cfg(feature = "runtime")]

@@ -1,0 +1,61 @@
+//! Which limit was exceeded, and its value.
+//!
+//! Owns the texts about limits. The limits themselves are in `limits`, and each is checked where it applies.
+
+/// Which limit was exceeded, and its value. Each variant and its message have the name that the limit has where you set
+/// it: a field of [`Limits`](crate::Limits), or an option of a room family.
+///
+/// ```
+/// use dialogue::LimitExceeded;
+///
+/// let exceeded = LimitExceeded::MaxRooms { limit: 10_000 };
+/// assert_eq!(exceeded.to_string(), "room limit reached (max_rooms = 10000): delete a room, or raise the limit");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitExceeded {
+    /// The server has [`Limits::max_rooms`](crate::Limits::max_rooms) rooms.
+    #[error("room limit reached (max_rooms = {limit}): delete a room, or raise the limit")]
+    MaxRooms {
+        /// The maximum number of rooms.
+        limit: usize,
+    },
+    /// The client is in [`Limits::rooms_per_client`](crate::Limits::rooms_per_client) rooms.
+    #[error("the client is in too many rooms (rooms_per_client = {limit}): leave a room, or raise the limit")]
+    RoomsPerClient {
+        /// The maximum number of rooms that a client may be in.
+        limit: usize,
+    },
+    /// The client would have more than
+    /// [`Limits::subscriptions_per_client`](crate::Limits::subscriptions_per_client) subscriptions.
+    #[error(
+        "the client has too many subscriptions (subscriptions_per_client = {limit}): unsubscribe from events, or raise \
+         the limit"
+    )]
+    SubscriptionsPerClient {
+        /// The maximum number of subscriptions of a client, over all its rooms.
+        limit: usize,
+    },
+    /// The user's clients have created as many rooms of the family as its option `client_created` allows.
+    #[error("the user has created too many rooms of this family (client_created = {limit}): delete one of them")]
+    ClientCreated {
+        /// The maximum number of rooms of the family that the clients of one user may create.
+        limit: usize,
+    },
+    /// The event is larger than half of [`Limits::queue_bytes`](crate::Limits::queue_bytes).
+    #[error("the event has {bytes} bytes, but at most {limit} are allowed (half of queue_bytes)")]
+    EventBytes {
+        /// The size of the event's frame, in bytes.
+        bytes: usize,
+        /// The maximum size, in bytes: half of `queue_bytes`.
+        limit: usize,
+    },
+    /// Hooks and handlers call each other more than [`Limits::handler_depth`](crate::Limits::handler_depth) deep.
+    #[error(
+        "hooks and handlers call each other too deeply (handler_depth = {limit}): look for one that leads to itself"
+    )]
+    HandlerDepth {
+        /// The maximum depth.
+        limit: usize,
+    },
+}
