@@ -1,38 +1,14 @@
 //! Runs the application's code so that a panic or a hang affects only the work at hand.
 
 use std::any::Any;
+use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, TryFutureExt, lazy};
 
-/// The return type of a notification hook: nothing, or a `Result` whose error is logged.
-pub trait HookOutcome: Send + 'static {
-    /// The error to log, if there is one.
-    fn into_error(self) -> Option<String>;
-}
-
-impl HookOutcome for () {
-    fn into_error(self) -> Option<String> {
-        None
-    }
-}
-
-impl<T: Send + 'static, E: std::fmt::Display + Send + 'static> HookOutcome for Result<T, E> {
-    fn into_error(self) -> Option<String> {
-        self.err().map(|error| error.to_string())
-    }
-}
-
-/// The reason why a hook, a handler or other application code did not return.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HookFailure {
-    #[error("panicked: {0}")]
-    Panicked(String),
-    #[error("took longer than {0:?}")]
-    TimedOut(Duration),
-}
+use crate::hook::HookFailure;
 
 /// Runs a hook or handler so that a panic or a hang affects only the work at hand. This includes a panic in the
 /// closure `run`. At the deadline, the function drops the future. It also catches a panic in that drop.
@@ -62,6 +38,20 @@ pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure>
     std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
 }
 
+/// The text of an error and of its causes. An error of the application runs its code, which may panic.
+pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
+    let text = || {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|_| "an error that cannot be displayed".to_owned())
+}
+
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
@@ -81,21 +71,19 @@ mod tests {
         async fn panics() {
             panic!("in the future")
         }
-        assert_eq!(
-            contain(DEADLINE, panics).await,
-            Err(HookFailure::Panicked("in the future".to_owned()))
-        );
+        let failure = contain(DEADLINE, panics).await;
+        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "in the future"));
         let failure = contain(DEADLINE, || -> std::future::Ready<()> {
             panic!("in the {}", "closure")
         })
         .await;
-        assert_eq!(failure, Err(HookFailure::Panicked("in the closure".to_owned())));
+        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "in the closure"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn gives_up_on_a_hang_at_the_deadline() {
         let failure = contain(DEADLINE, std::future::pending::<()>).await;
-        assert_eq!(failure, Err(HookFailure::TimedOut(DEADLINE)));
+        assert!(matches!(failure, Err(HookFailure::TimedOut(DEADLINE))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -111,14 +99,29 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let failure = contain(DEADLINE, || hangs).await;
-        assert_eq!(failure, Err(HookFailure::Panicked("in the drop".to_owned())));
+        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "in the drop"));
     }
 
     #[test]
     fn catches_a_panic_in_synchronous_code() {
-        assert_eq!(
-            contain_sync(|| panic!("now")),
-            Err::<(), _>(HookFailure::Panicked("now".to_owned()))
-        );
+        let failure: Result<(), _> = contain_sync(|| panic!("now"));
+        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "now"));
+    }
+
+    #[test]
+    fn the_text_of_an_error_names_its_causes_and_survives_its_panic() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] std::io::Error);
+        #[derive(Debug)]
+        struct Bomb;
+        impl std::fmt::Display for Bomb {
+            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                panic!("in Display")
+            }
+        }
+        impl Error for Bomb {}
+        assert_eq!(text_of(&Outer(std::io::Error::other("inner"))), "outer: inner");
+        assert_eq!(text_of(&Bomb), "an error that cannot be displayed");
     }
 }

@@ -1,6 +1,8 @@
 //! The outcome of a trigger: its delivery, or the reason why there was none.
 
+use crate::hook::{HookError, HookFailure, HookOutcome, Refusal};
 use crate::id::{EventName, RoomId};
+use crate::limit_exceeded::LimitExceeded;
 use crate::schema::Violation;
 
 /// The outcome of a successful trigger.
@@ -21,7 +23,7 @@ impl Delivery {
 }
 
 /// Why a trigger failed. No client and no handler has received the event.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerError {
     /// No room has this id, or the room of this handle has been deleted.
@@ -46,22 +48,27 @@ pub enum TriggerError {
         /// Everything that is wrong with the data.
         violations: Vec<Violation>,
     },
-    /// `before_each` refused the event, panicked or timed out.
-    #[error("blocked: {reason}")]
-    Blocked {
-        /// The reason that the hook gave.
-        reason: String,
-    },
+    /// `before_each` refused the event.
+    #[error("the event was refused: {0}")]
+    Refused(Refusal),
+    /// `before_each` failed: it returned an error that is not a refusal, panicked or timed out.
+    #[error("`before_each` failed")]
+    HookFailed(#[source] HookFailure),
     /// The event is too large, or hooks and handlers trigger each other too deeply
     /// ([`Limits::handler_depth`](crate::Limits::handler_depth)).
-    #[error("over a limit: {reason}")]
-    Limited {
-        /// The limit, and how it was exceeded.
-        reason: String,
-    },
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
     /// The server has stopped.
     #[error("the server has stopped")]
     Stopped,
+}
+
+/// A handler may return the result of a trigger as it is.
+impl HookOutcome for Result<Delivery, TriggerError> {
+    fn into_result(self) -> Result<(), HookError> {
+        self?;
+        Ok(())
+    }
 }
 
 fn list(violations: &[Violation]) -> String {

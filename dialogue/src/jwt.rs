@@ -6,7 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Map, Value};
 
-use crate::connection::{Handshake, Identity, Refusal};
+use crate::connection::{Handshake, Identity};
+use crate::hook::{HookError, Refusal};
 use crate::runtime::Builder;
 
 /// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and hooks can read all claims with
@@ -74,7 +75,7 @@ impl Jwt {
     /// # Errors
     ///
     /// A [`Refusal`] if there is no token, or if it is not valid. The exact fault is logged but not sent to the client.
-    pub fn identify(&self, handshake: &Handshake) -> Result<Identity, Refusal> {
+    pub fn identify(&self, handshake: &Handshake) -> Result<Identity, HookError> {
         let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
         let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
             .map_err(|error| Refusal::because("the token is not valid", error))?
@@ -86,7 +87,7 @@ impl Jwt {
             .and_then(|exp| Duration::try_from_secs_f64(exp).ok());
         match (user, expires.and_then(|expires| UNIX_EPOCH.checked_add(expires))) {
             (Some(user), Some(expires)) => Ok(Identity::user(user).expires_at(expires).claims(Value::Object(claims))),
-            _ => Err(Refusal::new("the token is not valid")),
+            _ => Err(Refusal::new("the token is not valid").into()),
         }
     }
 }
@@ -113,7 +114,7 @@ mod tests {
 
     const SECRET: &[u8] = b"a secret of at least 32 bytes ......";
 
-    fn identify(jwt: &Jwt, algorithm: Algorithm, secret: &[u8], claims: &Value) -> Result<Identity, Refusal> {
+    fn identify(jwt: &Jwt, algorithm: Algorithm, secret: &[u8], claims: &Value) -> Result<Identity, HookError> {
         let token = encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).expect("a token");
         jwt.identify(&Handshake::new(json!({ "token": token })))
     }

@@ -202,7 +202,7 @@
 //!
 //! let builder = Dialogue::builder().authenticate(|handshake| async move {
 //!     let session = handshake.cookie("session").ok_or_else(|| Refusal::new("sign in first"))?;
-//!     // The server logs a database error; the client learns only that it was refused.
+//!     // The server logs a database error; the client does not learn of it.
 //!     let user = user_of(session).await?.ok_or_else(|| Refusal::new("the session has ended"))?;
 //!     Ok(Identity::user(user)
 //!         .claims(json!({ "role": "editor" }))
@@ -227,9 +227,9 @@
 //!
 //! # Hooks
 //!
-//! | hook | when it runs | if it fails |
+//! | hook | when it runs | if it refuses or fails |
 //! |---|---|---|
-//! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the server rejects the client; after a failed renewal, the old session continues |
+//! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the server rejects the client; after a renewal that is not confirmed, the old session continues |
 //! | [`on_connected`](Builder::on_connected) | a client has connected; its first command waits for the hook | the failure is logged |
 //! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied; after a renewal, the client leaves the room |
 //! | [`on_joined`](Builder::on_joined) | a client has entered a room; its next command waits for the hook | the failure is logged |
@@ -243,13 +243,17 @@
 //! | [`on_history_evicted`](Builder::on_history_evicted) | the server has evicted events from memory | the server retries it, then logs the failure |
 //! | [`load_history`](Builder::load_history) | a request for history needs events older than those in memory | the page is refused |
 //!
-//! A hook fails if it returns an error, panics, or runs longer than [`Limits::hook_deadline`]. Its failure affects
-//! nothing else. (The server cannot interrupt a hook that blocks its thread without awaiting, so do blocking work in
-//! `tokio::task::spawn_blocking`. A program built with `panic = "abort"` ends at the first panic.)
+//! A hook returns a `Result` whose error is a [`HookError`]. It **refuses** with [`refuse`] or a [`Refusal`]: the client
+//! receives the reason, and data if there is some. It **fails** if it returns any other error, panics, or runs longer
+//! than [`Limits::hook_deadline`]: the server logs the failure, and the client learns no more than that it could not be
+//! checked. `?` converts any error, and a refusal in it stays one. A failure affects nothing else. (The server cannot
+//! interrupt a hook that blocks its thread without awaiting, so do blocking work in `tokio::task::spawn_blocking`. A
+//! program built with `panic = "abort"` ends at the first panic.)
+//!
+//! Hooks of one kind add up. They run in the order in which you set them, and all of them must agree.
 //!
 //! You register hooks before the server exists, so a hook gets the server from its arguments: the example below calls
-//! `client.dialogue()`. Each hook runs for every room, and `room.id()` identifies the room.
-//! `Project::from_id(room.id())` returns the fields if the room belongs to the family `Project`.
+//! `client.dialogue()`. Each of these hooks runs for every room, and `room.id()` identifies the room.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -260,14 +264,46 @@
 //! let builder = Dialogue::builder()
 //!     .state(Bans)
 //!     .before_join(|client, _room| async move {
-//!         let bans = client.dialogue().state::<Bans>().ok_or_else(|| Refusal::new("not now"))?;
+//!         let bans = client.dialogue().state::<Bans>().ok_or("no list of bans")?;
 //!         match bans.has(client.user_id()).await? {
-//!             true => Err(Refusal::new("you are banned")),
+//!             true => refuse("you are banned"),
 //!             false => Ok(()),
 //!         }
 //!     })
-//!     .on_joined(|client, room| async move {
-//!         room.trigger(UserJoined { username: client.user_id().to_string() }).await
+//!     .on_joined(|client, room, arrival| async move {
+//!         if arrival.user_is_new() {
+//!             room.trigger(UserJoined { username: client.user_id().to_string() }).await?;
+//!         }
+//!         Ok(())
+//!     });
+//! # builder.build()?;
+//! # Ok::<(), dialogue::BuildError>(())
+//! ```
+//!
+//! A hook whose name ends in `_of` is for one room type or family, and receives it with its fields:
+//! [`before_join_of`](Builder::before_join_of), [`authorize_of`](Builder::authorize_of),
+//! [`on_joined_of`](Builder::on_joined_of), [`on_left_of`](Builder::on_left_of),
+//! [`before_each_of`](Builder::before_each_of), [`after_each_of`](Builder::after_each_of),
+//! [`on_triggered_of`](Builder::on_triggered_of), [`on_room_created_of`](Builder::on_room_created_of) and
+//! [`on_room_deleted_of`](Builder::on_room_deleted_of). With [`require_guards`](Builder::require_guards), the server is
+//! not built until every room has a `before_join_of`, so that no room is open by mistake.
+//!
+//! ```
+//! # use dialogue::prelude::*;
+//! # rooms! {
+//! #     pub Rooms;
+//! #     pub Lobby = "lobby" { events: [] }
+//! #     pub Ticket { org: String, id: u64 } = "ticket-{org}-{id}" { events: [] }
+//! # }
+//! let builder = Dialogue::builder()
+//!     .rooms::<Rooms>()
+//!     .require_guards()
+//!     .before_join_of(|_, _: Lobby| async { Ok(()) })
+//!     .before_join_of(|client: Client, ticket: Ticket| async move {
+//!         match client.claims()["org"] == *ticket.org {
+//!             true => Ok(()),
+//!             false => refuse("this ticket belongs to another organisation"),
+//!         }
 //!     });
 //! # builder.build()?;
 //! # Ok::<(), dialogue::BuildError>(())
@@ -444,13 +480,13 @@
 //!     .logger(silent_logger())
 //!     .before_each(|message, _room| async move {
 //!         match message.data["text"].as_str() {
-//!             Some("spam") => Err(Refusal::new("no spam")),
+//!             Some("spam") => refuse("no spam"),
 //!             _ => Ok(message),
 //!         }
 //!     })
 //!     .build()?;
 //! let refused = dialogue.trigger(Chat, Message { text: "spam".into() }).await;
-//! assert_eq!(refused, Err(TriggerError::Blocked { reason: "no spam".into() }));
+//! assert!(matches!(refused, Err(TriggerError::Refused(refusal)) if refusal.reason() == "no spam"));
 //! # Ok(())
 //! # }
 //! ```
@@ -504,6 +540,8 @@ mod delivery;
 mod duration;
 mod error;
 mod event;
+#[cfg(any(feature = "client", feature = "runtime"))]
+mod hook;
 mod id;
 #[cfg(feature = "inspector")]
 mod inspector;
@@ -571,9 +609,7 @@ pub use client::{
     Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
 };
 #[cfg(feature = "runtime")]
-pub use connection::{Handshake, Identity, Refusal};
-#[cfg(any(feature = "client", feature = "runtime"))]
-pub use containment::HookOutcome;
+pub use connection::{Handshake, Identity};
 pub use contract::RoomSet;
 #[cfg(feature = "runtime")]
 pub use delivery::{Delivery, TriggerError};
@@ -584,6 +620,8 @@ pub use event::{
     DecodeError, DefinitionError, DialogueEvent, EventDefinition, EventDefinitionBuilder, EventMessage, HistorySetting,
     Outgoing, Payload, Received, event_by_name, is_event_allowed, validate_event_data,
 };
+#[cfg(any(feature = "client", feature = "runtime"))]
+pub use hook::{HookError, HookFailure, HookOutcome, Refusal, refuse};
 pub use id::{ClientId, EventName, RoomId, UserId};
 #[cfg(feature = "inspector")]
 pub use inspector::local_only;
@@ -606,8 +644,8 @@ pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, SyncHistory};
 pub use room::{RoomBlueprint, RoomConfig};
 #[cfg(feature = "runtime")]
 pub use runtime::{
-    BuildError, Builder, Client, CreateRoom, CreateRoomError, Dialogue, EventStream, HistoryError, JoinError,
-    RoomHandle, StreamError, Subscription, Trigger, UserRooms,
+    Arrival, BuildError, Builder, Client, ConnectionEnd, CreateRoom, CreateRoomError, Dialogue, EventStream,
+    HistoryError, JoinError, Left, RoomHandle, StreamError, Subscription, Trigger, UserRooms,
 };
 pub use schema::{EventData, SchemaError, Violation};
 
@@ -652,8 +690,10 @@ pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::rooms;
     #[cfg(feature = "runtime")]
-    pub use crate::{Client, Dialogue, Identity, Refusal, RoomHandle};
+    pub use crate::{Client, Dialogue, Identity, RoomHandle};
     pub use crate::{DialogueEvent, EventMessage, Room, RoomRef, RoomSet};
+    #[cfg(any(feature = "client", feature = "runtime"))]
+    pub use crate::{HookError, Refusal, refuse};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 }

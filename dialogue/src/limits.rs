@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::duration::LONGEST;
+use crate::limit_exceeded::LimitExceeded;
 
 /// All limits of the server. You can change each of them. Durations over ten years count as ten years.
 ///
@@ -126,12 +127,10 @@ impl Limits {
     }
 
     /// Checks whether an event of `bytes` bytes may be sent.
-    pub(crate) fn check_event(&self, bytes: usize) -> Result<(), String> {
-        if bytes > self.queue_bytes / 2 {
-            return Err(format!(
-                "an event of {bytes} bytes is too large: at most {} are allowed, half of queue_bytes",
-                self.queue_bytes / 2
-            ));
+    pub(crate) fn check_event(&self, bytes: usize) -> Result<(), LimitExceeded> {
+        let limit = self.queue_bytes / 2;
+        if bytes > limit {
+            return Err(LimitExceeded::EventBytes { bytes, limit });
         }
         Ok(())
     }

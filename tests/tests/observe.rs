@@ -158,7 +158,7 @@ async fn a_refusal_names_the_client_the_room_and_the_event() {
 
 #[tokio::test]
 async fn a_refused_connect_is_observed_without_a_client() {
-    let builder = Dialogue::builder().authenticate(|_| async { Err(Refusal::new("who are you?")) });
+    let builder = Dialogue::builder().authenticate(|_| async { refuse("who are you?") });
     let server = TestServer::start(builder).await;
     let mut watcher = Watcher::of(&server);
     let mut nobody = server.open().await;
@@ -211,12 +211,12 @@ async fn a_disconnect_says_why() {
 async fn failures_of_hooks_and_handlers_are_observed_with_what_they_are_about_and_timed() {
     let server = TestServer::with(|builder| {
         builder
-            .on_joined(|_, _| async { Err::<(), _>("no database") })
-            .authorize(|_, _, _| async { Err(std::io::Error::other("no rights table").into()) })
+            .on_joined(|_, _, _| async { Err::<(), _>("no database".into()) })
+            .authorize(|_, _, _, _| async { Err(std::io::Error::other("no rights table").into()) })
     })
     .await;
     server.on(Chat, |_: EventMessage<Message>| async {
-        Err::<(), _>("cannot handle it")
+        Err::<(), _>("cannot handle it".into())
     });
     let mut watcher = Watcher::of(&server);
     let mut ada = server.joined("ada", "chat").await;

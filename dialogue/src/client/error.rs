@@ -4,6 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::state::CloseReason;
 use crate::event::DecodeError;
 use crate::id::RoomId;
@@ -88,6 +90,8 @@ pub struct Refused {
     pub message: String,
     /// The faults in the event's data, for [`ErrorCode::ValidationFailed`].
     pub violations: Vec<Violation>,
+    /// The data that the server's hook added to its refusal ([`Refusal::with_data`](crate::Refusal::with_data)).
+    pub data: Option<Value>,
     /// How long to wait before trying again, if the server says so.
     pub retry_after: Option<Duration>,
 }
@@ -122,6 +126,7 @@ impl From<ErrorFrame> for Refused {
             code: error.code,
             message: error.message,
             violations: error.violations,
+            data: error.data,
             retry_after: error.retry_after.map(Duration::from_millis),
         }
     }

@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use super::barrier::{BarrierRole, Queued};
 use super::buffer::{NextItem, Weighed};
 use super::listeners::{ListenerSet, StartAt};
-use crate::containment::{HookOutcome, contain};
+use crate::containment::{contain, text_of};
+use crate::hook::HookOutcome;
 
 impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
     /// Adds a handler: a task that runs it for one item after another, and continues after a panic.
@@ -80,15 +81,16 @@ where
 {
     let handled = contain(Duration::MAX, || async {
         match handler(item) {
-            Some(future) => future.await.into_error(),
-            None => None,
+            Some(future) => future.await.into_result(),
+            None => Ok(()),
         }
     });
-    match handled.await {
-        Ok(None) => {}
-        Ok(Some(error)) => tracing::warn!(error, "a handler failed"),
-        Err(failure) => tracing::error!(%failure, "a handler failed"),
-    }
+    let failure = match handled.await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.into_failure(),
+        Err(failure) => failure,
+    };
+    tracing::error!(error = text_of(failure.root()), "a handler failed");
 }
 
 /// A running handler of a client, returned by `on` and similar methods. Dropping it does not stop the handler. The

@@ -125,6 +125,22 @@ impl Identity {
         self.meta = meta.into();
         self
     }
+
+    /// Joins the answers of two `authenticate` hooks: `None` if they name different users. An anonymous identity agrees
+    /// with every user. The claims and `meta` of `self` go before those of `other`, and the earliest expiry counts.
+    pub(crate) fn agree(self, other: Self) -> Option<Self> {
+        let user_id = match (self.user_id, other.user_id) {
+            (Some(one), Some(another)) if one != another => return None,
+            (one, another) => one.or(another),
+        };
+        let first = |one: Value, another: Value| if one.is_null() { another } else { one };
+        Some(Self {
+            user_id,
+            claims: first(self.claims, other.claims),
+            expires_at: self.expires_at.into_iter().chain(other.expires_at).min(),
+            meta: first(self.meta, other.meta),
+        })
+    }
 }
 
 /// Omits the claims, which may be secret.
@@ -133,68 +149,6 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity")
             .field("user_id", &self.user_id)
             .finish_non_exhaustive()
-    }
-}
-
-/// A hook's refusal, with a reason for the client.
-///
-/// `?` turns any error into a refusal. The client then receives no details, and the server logs the error.
-pub struct Refusal {
-    reason: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl Refusal {
-    /// Refuses with a reason that the client receives.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            source: None,
-        }
-    }
-
-    /// Refuses with a reason that the client receives, and a cause that only the log contains.
-    pub fn because(reason: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self {
-            reason: reason.into(),
-            source: Some(source.into()),
-        }
-    }
-
-    /// The reason that the client receives.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// The cause. It is logged, and never sent to the client.
-    #[must_use]
-    pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
-        self.source.as_deref()
-    }
-}
-
-impl<E: std::error::Error + Send + Sync + 'static> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self {
-            reason: "refused".to_owned(),
-            source: Some(Box::new(error)),
-        }
-    }
-}
-
-impl fmt::Debug for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal")
-            .field("reason", &self.reason)
-            .field("source", &self.source)
-            .finish()
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
     }
 }
 
@@ -234,9 +188,19 @@ mod tests {
     }
 
     #[test]
-    fn hides_the_details_of_an_error_from_the_client() {
-        let refusal = Refusal::from(std::io::Error::other("password of the database"));
-        assert_eq!(refusal.to_string(), "refused");
-        assert!(refusal.source().is_some());
+    fn identities_agree_unless_they_name_different_users() {
+        let soon = SystemTime::UNIX_EPOCH;
+        let later = soon + std::time::Duration::from_secs(1);
+        let ada = || Identity::user("ada").claims(json!(1)).expires_at(later);
+        let agreed = ada().agree(Identity::anonymous().claims(json!(2)).meta(json!(3)).expires_at(soon));
+        let agreed = agreed.expect("an identity");
+        assert_eq!(agreed.user_id.as_deref(), Some("ada"));
+        assert_eq!(
+            (agreed.claims, agreed.meta, agreed.expires_at),
+            (json!(1), json!(3), Some(soon))
+        );
+        let agreed = Identity::anonymous().agree(ada()).expect("an identity");
+        assert_eq!(agreed.user_id.as_deref(), Some("ada"));
+        assert!(ada().agree(Identity::user("grace")).is_none());
     }
 }

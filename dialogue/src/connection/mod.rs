@@ -13,6 +13,6 @@ mod state;
 pub(crate) use close::Close;
 pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
-pub use identity::{Handshake, Identity, Refusal};
+pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Outbox, Sender};
-pub(crate) use state::{AuthSession, ClientKey, ClientState, Membership};
+pub(crate) use state::{AuthSession, ClientKey, ClientState, FormerRooms, Membership, MembershipEnd};

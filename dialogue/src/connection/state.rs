@@ -61,14 +61,50 @@ pub(crate) struct Membership {
     /// The number of the client's subscriptions in each room.
     rooms: HashMap<RoomId, usize>,
     subscriptions: usize,
+    /// The earlier connection that this one continues.
+    former: FormerRooms,
     /// Set once, when the connection ends. From then on, no room accepts the client.
-    gone: bool,
+    ended: Option<MembershipEnd>,
+}
+
+/// The rooms that an earlier connection of a client was in when it ended.
+#[derive(Debug, Default)]
+pub(crate) struct FormerRooms {
+    /// Those that the client has not joined again.
+    pub(crate) rooms: Vec<RoomId>,
+    pub(crate) end: MembershipEnd,
+}
+
+/// Why a client's memberships ended all at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum MembershipEnd {
+    /// The connection ended.
+    #[default]
+    Disconnected,
+    /// A newer connection of the same client replaced the connection.
+    Replaced,
 }
 
 impl Membership {
+    /// The membership of a client that continues an earlier connection.
+    pub(crate) fn after(former: FormerRooms) -> Self {
+        Self {
+            former,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the client comes back to `room` from its earlier connection, and how that one ended. Only the first call
+    /// says so.
+    pub(crate) fn comes_back_to(&mut self, room: &RoomId) -> Option<MembershipEnd> {
+        let at = self.former.rooms.iter().position(|former| former == room)?;
+        self.former.rooms.swap_remove(at);
+        Some(self.former.end)
+    }
+
     /// Records that the client is in `room`. Returns false and records nothing if the client is gone.
     pub(crate) fn enter(&mut self, room: &RoomId, subscriptions: usize) -> bool {
-        if self.gone {
+        if self.is_gone() {
             return false;
         }
         self.rooms.insert(room.clone(), subscriptions);
@@ -92,8 +128,15 @@ impl Membership {
     }
 
     /// Marks the client as gone, so that no room accepts it any more. Returns false if it was gone already.
-    pub(crate) fn end(&mut self) -> bool {
-        !std::mem::replace(&mut self.gone, true)
+    pub(crate) fn end(&mut self, why: MembershipEnd) -> bool {
+        let is_first = self.ended.is_none();
+        self.ended.get_or_insert(why);
+        is_first
+    }
+
+    /// Why the memberships ended, if they have.
+    pub(crate) fn ended(&self) -> Option<MembershipEnd> {
+        self.ended
     }
 
     /// The number of the client's subscriptions outside `room`.
@@ -114,7 +157,7 @@ impl Membership {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.gone
+        self.ended.is_some()
     }
 }
 
@@ -133,8 +176,11 @@ mod tests {
     fn accepts_no_room_once_the_client_is_gone() {
         let mut membership = Membership::default();
         assert!(membership.enter(&RoomId::from("a"), 1));
-        assert!(membership.end());
-        assert!(!membership.end(), "only the first call ends the membership");
+        assert!(membership.end(MembershipEnd::Disconnected));
+        assert!(
+            !membership.end(MembershipEnd::Disconnected),
+            "only the first call ends the membership"
+        );
         assert!(!membership.enter(&RoomId::from("b"), 1));
         assert_eq!(membership.rooms(), [RoomId::from("a")]);
     }

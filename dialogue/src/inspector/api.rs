@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::describe;
 use super::error::ErrorResponse;
 use super::gate::is_json;
+use crate::containment::text_of;
 use crate::id::{EventName, UserId};
 use crate::log::LogCursor;
 use crate::protocol::{parse_json, write_event_message};
@@ -84,7 +85,7 @@ pub(super) async fn history(
             };
             let page = page(&core, &room, &event, cursor)
                 .await
-                .map_err(ErrorResponse::unavailable)?;
+                .map_err(|error| ErrorResponse::unavailable(text_of(&error)))?;
             (page.events, page.more)
         }
     };

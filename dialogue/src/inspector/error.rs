@@ -58,8 +58,10 @@ impl From<TriggerError> for ErrorResponse {
                     "the data does not satisfy the event's schema",
                 )
             },
-            TriggerError::Blocked { .. } => Self::new(StatusCode::FORBIDDEN, "BLOCKED", message),
-            TriggerError::Limited { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message),
+            TriggerError::Refused(_) | TriggerError::HookFailed(_) => {
+                Self::new(StatusCode::FORBIDDEN, "BLOCKED", message)
+            }
+            TriggerError::LimitExceeded(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message),
             TriggerError::Stopped => Self::unavailable(message),
         }
     }

@@ -15,11 +15,11 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::error::ErrorResponse;
-use crate::connection::{Handshake, Refusal};
+use crate::connection::Handshake;
 use crate::containment::contain;
+use crate::hook::{HookError, Refusal, refuse};
 use crate::origin;
-use crate::runtime::Hook;
-use crate::runtime::{Core, Involved, verdict};
+use crate::runtime::{Core, Involved};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -41,13 +41,10 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// The application's guard: the hook that [`Builder::inspector`](crate::Builder::inspector) takes.
-type Guard = Hook<Handshake, Result<(), Refusal>>;
-
 /// Passes a request on to the routes, or answers it with a refusal.
-pub(super) async fn pass(State((core, guard)): State<(Arc<Core>, Guard)>, request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(core): State<Arc<Core>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match check(&core, &guard, &parts).await {
+    let mut response = match check(&core, &parts).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(failure) => failure.into_response(),
     };
@@ -57,7 +54,7 @@ pub(super) async fn pass(State((core, guard)): State<(Arc<Core>, Guard)>, reques
     response
 }
 
-async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), ErrorResponse> {
+async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
     if is_foreign(request) {
         core.log(|| {
             let origin = request.headers.get(header::ORIGIN);
@@ -74,9 +71,15 @@ async fn check(core: &Core, guard: &Guard, request: &Parts) -> Result<(), ErrorR
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(peer)| *peer),
     };
-    let run = contain(core.limits.hook_deadline, || guard(presented));
-    let answer = core.reported("inspector", Involved::default(), run).await;
-    verdict(core, "inspector", answer).map_err(ErrorResponse::forbidden)
+    for guard in core.hooks.inspector.of(None) {
+        let run = contain(core.limits.hook_deadline, || (guard.run)(presented.clone()));
+        let answer = core.reported(guard.name, Involved::default(), run).await;
+        answer.map_err(|error| {
+            let refusal = error.refusal().map(Refusal::reason);
+            ErrorResponse::forbidden(refusal.unwrap_or("it could not be checked"))
+        })?;
+    }
+    Ok(())
 }
 
 /// Whether a page of another origin sent the request. The `Origin` header tells, which every cross-site POST has, or the
@@ -120,11 +123,9 @@ fn is_foreign(request: &Parts) -> bool {
 /// # Errors
 ///
 /// A [`Refusal`] for every other request.
-pub async fn local_only(request: Handshake) -> Result<(), Refusal> {
+pub async fn local_only(request: Handshake) -> Result<(), HookError> {
     let Some(peer) = request.peer else {
-        return Err(Refusal::new(
-            "the server does not know the address of the peer: serve the router with `ConnectInfo`",
-        ));
+        return refuse("the server does not know the address of the peer: serve the router with `ConnectInfo`");
     };
     let from_here = peer.ip().to_canonical().is_loopback();
     let passed_on = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
@@ -133,9 +134,7 @@ pub async fn local_only(request: Handshake) -> Result<(), Refusal> {
     if from_here && !passed_on && asks_for_this_machine(&request.headers) {
         Ok(())
     } else {
-        Err(Refusal::new(
-            "the inspector only admits browsers on the server's own machine",
-        ))
+        refuse("the inspector only admits browsers on the server's own machine")
     }
 }
 
@@ -247,7 +246,7 @@ mod tests {
         let refused = local_only(Handshake::new(Value::Null))
             .await
             .expect_err("nobody is local");
-        assert!(refused.reason().contains("ConnectInfo"), "{}", refused.reason());
+        assert!(refused.to_string().contains("ConnectInfo"), "{}", refused.to_string());
     }
 
     #[test]

@@ -21,11 +21,11 @@ use crate::runtime::Core;
 
 /// The inspector's routes. There are none unless the builder set a guard.
 pub(crate) fn routes(core: &Arc<Core>) -> axum::Router {
-    let Some(guard) = core.hooks.inspector.clone() else {
+    if core.hooks.inspector.is_empty() {
         return axum::Router::new();
     };
     let at = |path: &str| format!("{}/inspect{path}", core.http.base_path);
-    let gate = axum::middleware::from_fn_with_state((Arc::clone(core), guard), gate::pass);
+    let gate = axum::middleware::from_fn_with_state(Arc::clone(core), gate::pass);
     axum::Router::new()
         .route(&at(""), get(page::index))
         .route(&at("/"), get(page::without_slash))

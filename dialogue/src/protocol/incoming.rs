@@ -123,6 +123,7 @@ pub(crate) struct ErrorFrame {
     pub(crate) message: String,
     #[serde(default)]
     pub(crate) violations: Vec<Violation>,
+    pub(crate) data: Option<Value>,
     /// In milliseconds.
     pub(crate) retry_after: Option<u64>,
 }

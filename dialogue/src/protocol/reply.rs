@@ -110,6 +110,8 @@ pub(crate) enum ServerFrame<'a> {
         event: Option<&'a EventName>,
         #[serde(skip_serializing_if = "<[Violation]>::is_empty")]
         violations: &'a [Violation],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a Value>,
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_millis")]
         retry_after: Option<Duration>,
     },
@@ -164,6 +166,7 @@ impl<'a> ServerFrame<'a> {
             room_id: None,
             event: None,
             violations: &[],
+            data: None,
             retry_after: None,
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! Owns no behaviour: each part has its own, and the modules next to this one work with the parts.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use tracing::Dispatch;
 
+use super::application::ApplicationState;
 use super::clients::Clients;
 use super::continuity::idempotency::IdempotencyKeys;
 use super::continuity::resume::ResumeSecrets;
@@ -87,8 +87,10 @@ pub(crate) struct Core {
     pub(crate) observe: Observe,
     /// The contract that clients see: the events that they may send and receive.
     pub(crate) contract: PublishedContract,
-    /// The value that `Builder::state` received.
-    pub(crate) application: Option<Arc<dyn Any + Send + Sync>>,
+    /// The values that `Builder::state` received.
+    pub(crate) application: ApplicationState,
+    /// Whether every room that clients may join needs a guard.
+    pub(crate) guards_required: bool,
     /// The server's own logger. Without it, the server logs to the application's subscriber.
     pub(crate) dispatch: Option<Dispatch>,
 }

@@ -5,6 +5,7 @@
 //! what applications call. Imports between files point one way.
 
 mod api;
+mod application;
 mod build;
 mod clients;
 mod clock;
@@ -21,13 +22,14 @@ mod rooms;
 mod stop;
 
 pub use self::api::dialogue::CreateRoom;
-pub use self::api::room::HistoryError;
 pub use self::api::trigger::Trigger;
 pub use self::api::user_rooms::UserRooms;
 pub use self::build::builder::Builder;
 pub use self::build::check::BuildError;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::handlers::subscription::{EventStream, StreamError, Subscription};
+pub use self::history::error::HistoryError;
+pub use self::hooks::arguments::{Arrival, ConnectionEnd, Left};
 pub use self::membership::join_error::JoinError;
 pub use self::observe::observation::{LeaveReason, Observation, ObservedEvent};
 pub use self::observe::observers::ObserveError;
@@ -37,12 +39,9 @@ pub use self::rooms::create::CreateRoomError;
 
 pub(crate) use self::core::Core;
 pub(crate) use self::history::page::page;
-#[cfg(feature = "inspector")]
-pub(crate) use self::hooks::definition::Hook;
-pub(crate) use self::hooks::run::verdict;
 pub(crate) use self::membership::delete_room::delete_room;
 pub(crate) use self::membership::join::{JoinRequest, join, recheck_rooms};
-pub(crate) use self::membership::leave::{disconnect, expel, leave};
+pub(crate) use self::membership::leave::{disconnect, leave, replace};
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 pub(crate) use self::observe::emit::Involved;
 pub(crate) use self::publish::draft::{Draft, Rejected};

@@ -78,12 +78,8 @@ impl Conversation {
     /// it too.
     pub(crate) fn queue_on_connected(&self) {
         let client = self.core.client(&self.client);
-        self.core.notify_in_order(
-            &self.client.hooks,
-            "on_connected",
-            &self.core.hooks.on_connected,
-            client,
-        );
+        self.core
+            .notify_in_order(&self.client.hooks, |hooks| &hooks.on_connected, client);
     }
 
     /// Waits until the `on_connected` hook has ended. The first command must run after it.
@@ -194,7 +190,6 @@ impl Conversation {
                 format!("this server supports protocol version {PROTOCOL} only"),
             ));
         }
-        let unauthenticated = |reason: &str| CommandError::new(ErrorCode::Unauthenticated, reason);
         let renewed = authenticate(
             &self.core,
             self.handshake.as_deref(),
@@ -202,13 +197,16 @@ impl Conversation {
             self.core.limits.connect_deadline,
         )
         .await
-        .map_err(|reason| unauthenticated(&reason))?;
+        .map_err(|error| CommandError::of_hook(ErrorCode::Unauthenticated, &error))?;
         let is_same_user = match renewed.user_id {
             Some(user_id) => user_id == self.client.user_id,
             None => self.client.anonymous,
         };
         if !is_same_user {
-            return Err(unauthenticated("the connection belongs to another user"));
+            return Err(CommandError::new(
+                ErrorCode::Unauthenticated,
+                "the connection belongs to another user",
+            ));
         }
         *self.client.session.lock() = renewed.session;
         self.renewed.notify_one();
@@ -297,9 +295,7 @@ impl Conversation {
                 limit: index(limit),
             },
         };
-        let page = page(&self.core, &room, &command.event, cursor)
-            .await
-            .map_err(|reason| CommandError::new(ErrorCode::Unavailable, reason))?;
+        let page = page(&self.core, &room, &command.event, cursor).await?;
         // The client may have left the room while `load_history` ran.
         if !is_member(&room) {
             return Err(CommandError::not_in_room());

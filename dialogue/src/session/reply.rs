@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 
+use crate::hook::HookError;
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
-use crate::runtime::{ClientCreateError, Core, Involved, JoinError, Rejected};
+use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, Rejected};
 use crate::schema::Violation;
 
 /// The reason why a command failed, as the client receives it.
@@ -14,6 +16,8 @@ pub(crate) struct CommandError {
     pub(crate) code: ErrorCode,
     pub(crate) message: String,
     pub(crate) violations: Vec<Violation>,
+    /// The data of a hook's refusal.
+    pub(crate) data: Option<Value>,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -23,7 +27,19 @@ impl CommandError {
             code,
             message: message.into(),
             violations: Vec::new(),
+            data: None,
             retry_after: None,
+        }
+    }
+
+    /// A hook's refusal, with its reason and data. The client learns nothing about a failure.
+    pub(crate) fn of_hook(code: ErrorCode, error: &HookError) -> Self {
+        match error.refusal() {
+            Some(refusal) => Self {
+                data: refusal.data().cloned(),
+                ..Self::new(code, refusal.reason())
+            },
+            None => Self::new(code, "it could not be checked"),
         }
     }
 
@@ -60,6 +76,7 @@ pub(crate) fn refuse(core: &Core, id: Option<i64>, error: &CommandError, involve
         room_id: involved.room,
         event: involved.event,
         violations: &error.violations,
+        data: error.data.as_ref(),
         retry_after: error.retry_after,
     }
     .encode()
@@ -76,13 +93,29 @@ impl From<JoinError> for CommandError {
         let code = match &error {
             JoinError::NoSuchRoom { .. } => return Self::no_such_room(),
             JoinError::NotInRoom => return Self::not_in_room(),
-            JoinError::Denied { reason } => return Self::new(ErrorCode::JoinDenied, reason),
+            JoinError::Refused(refusal) => {
+                return Self::of_hook(ErrorCode::JoinDenied, &HookError::Refused(refusal.clone()));
+            }
+            JoinError::HookFailed(failure) => {
+                return Self::of_hook(ErrorCode::JoinDenied, &HookError::Failed(failure.clone()));
+            }
             JoinError::Full => ErrorCode::RoomFull,
             JoinError::NoSuchEvent { .. } => ErrorCode::EventNotAllowed,
-            JoinError::Limited { .. } => ErrorCode::LimitExceeded,
+            JoinError::LimitExceeded(_) => ErrorCode::LimitExceeded,
             JoinError::Disconnected => ErrorCode::Unavailable,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<HistoryError> for CommandError {
+    fn from(error: HistoryError) -> Self {
+        let error = match error {
+            HistoryError::Refused(refusal) => HookError::Refused(refusal),
+            HistoryError::HookFailed(failure) => HookError::Failed(failure),
+            HistoryError::LimitExceeded(exceeded) => return Self::new(ErrorCode::Unavailable, exceeded.to_string()),
+        };
+        Self::of_hook(ErrorCode::Unavailable, &error)
     }
 }
 
@@ -102,9 +135,9 @@ impl From<Rejected> for CommandError {
                     "the data does not satisfy the event's schema",
                 )
             },
-            Rejected::Forbidden(reason) => Self::new(ErrorCode::PermissionDenied, reason),
-            Rejected::Blocked(reason) => Self::new(ErrorCode::Blocked, reason),
-            Rejected::Limited(reason) => Self::new(ErrorCode::LimitExceeded, reason),
+            Rejected::Forbidden(error) => Self::of_hook(ErrorCode::PermissionDenied, &error),
+            Rejected::Blocked(error) => Self::of_hook(ErrorCode::Blocked, &error),
+            Rejected::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
             Rejected::Stopped => Self::new(ErrorCode::Unavailable, "the server is stopping"),
         }
     }

@@ -8,12 +8,13 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
-use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
+use crate::connection::{AuthSession, ClientState, FormerRooms, Handshake, Identity, Membership, Outbox};
 use crate::containment::contain;
+use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, Involved, expel, verdict};
+use crate::runtime::{Core, Involved, replace};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
@@ -27,31 +28,22 @@ pub(crate) struct Authenticated {
     pub(crate) meta: Value,
 }
 
-/// Authenticates a client. An error is the reason, as a text for the client. `request` is what the client presented
-/// with its HTTP request, if there was one.
+/// Authenticates a client. `request` is what the client presented with its HTTP request, if there was one.
 pub(crate) async fn authenticate(
     core: &Core,
     request: Option<&Handshake>,
     auth: Value,
     within: Duration,
-) -> Result<Authenticated, String> {
+) -> Result<Authenticated, HookError> {
     let auth = Arc::new(auth);
     let identity = if core.http.trust_client_identity {
         claimed_identity(&auth)?
-    } else if let Some(authenticate) = &core.hooks.authenticate {
-        let auth = Value::clone(&auth);
-        let handshake = match request {
-            Some(request) => Handshake {
-                auth,
-                ..request.clone()
-            },
-            None => Handshake::new(auth),
-        };
-        let run = contain(within, || authenticate(handshake));
-        let answer = core.reported("authenticate", Involved::default(), run).await;
-        verdict(core, "authenticate", answer)?
     } else {
-        Identity::anonymous()
+        let handshake = || Handshake {
+            auth: Value::clone(&auth),
+            ..request.cloned().unwrap_or_else(|| Handshake::new(Value::Null))
+        };
+        ask_authenticate(core, handshake, within).await?
     };
     let user_id = match identity.user_id {
         None => None,
@@ -63,7 +55,7 @@ pub(crate) async fn authenticate(
                      `system`"
                 );
             });
-            return Err("the server cannot accept this user id".to_owned());
+            return refuse("the server cannot accept this user id");
         }
     };
     let expires_at = match identity.expires_at {
@@ -71,7 +63,7 @@ pub(crate) async fn authenticate(
         Some(time) => match time.duration_since(SystemTime::now()) {
             // A time that is too far away to represent means that the session never expires.
             Ok(left) => Instant::now().checked_add(left),
-            Err(_) => return Err("the session has expired".to_owned()),
+            Err(_) => return refuse("the session has expired"),
         },
     };
     let session = AuthSession {
@@ -86,12 +78,32 @@ pub(crate) async fn authenticate(
     })
 }
 
+/// Asks each `authenticate` hook who a client is. They must agree, and share the time.
+async fn ask_authenticate(
+    core: &Core,
+    handshake: impl Fn() -> Handshake,
+    within: Duration,
+) -> Result<Identity, HookError> {
+    let end = Instant::now().checked_add(within);
+    let left = || end.map_or(within, |end| end.saturating_duration_since(Instant::now()));
+    let mut identity = Identity::anonymous();
+    for hook in core.hooks.authenticate.of(None) {
+        let run = contain(left(), || (hook.run)(handshake()));
+        let answer = core.reported(hook.name, Involved::default(), run).await?;
+        identity = identity.agree(answer).ok_or_else(|| {
+            core.log(|| tracing::error!("two `authenticate` hooks returned different users: the client is refused"));
+            Refusal::new("it is not clear which user this is")
+        })?;
+    }
+    Ok(identity)
+}
+
 /// Returns the identity that a client claims, for servers that trust these claims.
-fn claimed_identity(auth: &Value) -> Result<Identity, String> {
+fn claimed_identity(auth: &Value) -> Result<Identity, HookError> {
     match auth.get("userId") {
         None => Ok(Identity::anonymous()),
         Some(Value::String(id)) => Ok(Identity::user(id.as_str())),
-        Some(_) => Err("`auth.userId` must be a string".to_owned()),
+        Some(_) => refuse("`auth.userId` must be a string"),
     }
 }
 
@@ -114,14 +126,19 @@ pub(crate) async fn admit(
     let Authenticated { user_id, session, meta } = authenticated;
     let anonymous = user_id.is_none();
     let predecessor = resume.and_then(|secret| core.continuity.resumes.take(secret, user_id.as_ref()));
+    let mut former = FormerRooms::default();
     if let Some(earlier) = predecessor.as_ref().and_then(|earlier| earlier.client.upgrade()) {
-        expel(core, &earlier, "a newer connection has replaced this one", None);
+        former = replace(core, &earlier);
         // Another thread may have begun to end it already.
         earlier.departed.wait().await;
         earlier.hooks.idle().await;
     }
+    let former_user = predecessor.map(|earlier| {
+        former.rooms.extend(earlier.rooms);
+        earlier.user_id
+    });
     let user_id = user_id
-        .or_else(|| predecessor.map(|earlier| earlier.user_id))
+        .or(former_user)
         .unwrap_or_else(|| UserId::from(format!("anonymous-{}", random_name(8))));
     let client = Arc::new(ClientState {
         key: core.clients.next_key(),
@@ -132,14 +149,14 @@ pub(crate) async fn admit(
         resume: Mutex::new(String::new()),
         anonymous,
         outbox: Arc::clone(outbox),
-        membership: Mutex::new(Membership::default()),
+        membership: Mutex::new(Membership::after(former)),
         departed: SetOnce::new(),
         hooks: SerialQueue::default(),
     });
     core.continuity.resumes.renew(&client);
     let frame = connected_frame(core, &client, id);
     if core.clients.add(&client, frame, &core.observe).is_err() {
-        core.continuity.resumes.ended(&client);
+        core.continuity.resumes.ended(&client, Vec::new());
         return None;
     }
     Some(client)

@@ -75,7 +75,7 @@ impl Trouble {
     }
 
     /// The first step of every hook: in one of `cases` runs it panics, hangs or refuses.
-    async fn strike(&self, cases: u64) -> Result<(), Refusal> {
+    async fn strike(&self, cases: u64) -> Result<(), HookError> {
         let fault = {
             let mut dice = self.dice.lock();
             (!self.has_ended() && dice.one_in(cases)).then(|| dice.below(4))
@@ -87,7 +87,7 @@ impl Trouble {
             None => Ok(()),
             Some(0) => panic!("{DELIBERATE}"),
             Some(1) => std::future::pending().await,
-            Some(_) => Err(Refusal::new("a refusal")),
+            Some(_) => refuse("a refusal"),
         }
     }
 }
@@ -102,7 +102,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
     let ledger = || Arc::clone(ledger);
     let strike = |trouble: Arc<Trouble>, cases| async move { trouble.strike(cases).await };
     let (t, told) = (trouble(), ledger());
-    let on_joined = move |client: Client, room: RoomHandle| {
+    let on_joined = move |client: Client, room: RoomHandle, _| {
         told.joined(client.id(), incarnation(&room));
         if room.max_size().is_some_and(|max_size| room.size() > max_size) {
             told.over_capacity.add(1);
@@ -110,7 +110,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
         strike(Arc::clone(&t), 20)
     };
     let (t, told) = (trouble(), ledger());
-    let on_left = move |client: Client, room: RoomHandle| {
+    let on_left = move |client: Client, room: RoomHandle, _| {
         told.left(client.id(), incarnation(&room));
         strike(Arc::clone(&t), 20)
     };
@@ -158,7 +158,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
         .before_each(before_each)
         .after_each(after_each)
         .on_connected(move |_| strike(Arc::clone(&connects), 20))
-        .on_disconnected(move |_| strike(Arc::clone(&disconnects), 20))
+        .on_disconnected(move |_, _| strike(Arc::clone(&disconnects), 20))
         .on_joined(on_joined)
         .on_left(on_left)
         .on_triggered(move |_, _| strike(Arc::clone(&triggers), 200))

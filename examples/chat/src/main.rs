@@ -19,13 +19,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Trusts the name that a client gives: a client that says it is Ada is Ada. This is enough only for a demo
         // without accounts. A real application authenticates its users with `.authenticate(…)`.
         .trust_client_identity()
-        .on_joined(|client, room| async move {
-            let username = client.user_id().to_string();
-            room.trigger(UserJoined { username }).await
+        // A second tab, or a short loss of the connection, announces nobody.
+        .on_joined(|client, room, arrival| async move {
+            if arrival.user_is_new() {
+                let username = client.user_id().to_string();
+                room.trigger(UserJoined { username }).await?;
+            }
+            Ok(())
         })
-        .on_left(|client, room| async move {
-            let username = client.user_id().to_string();
-            room.trigger(UserLeft { username }).await
+        .on_left(|client, room, left| async move {
+            if left.user_is_gone() {
+                let username = client.user_id().to_string();
+                room.trigger(UserLeft { username }).await?;
+            }
+            Ok(())
         })
         .build()?;
 

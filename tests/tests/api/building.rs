@@ -124,7 +124,8 @@ async fn hooks_can_reach_the_applications_state() {
     let server = TestServer::with(|builder| {
         builder.state(Greeting("welcome")).on_connected(|client| async move {
             let greeting = client.dialogue().state::<Greeting>().ok_or("no state")?;
-            client.send(message(greeting.0)).map(drop).map_err(|_| "not sent")
+            client.send(message(greeting.0))?;
+            Ok(())
         })
     })
     .await;
@@ -139,7 +140,7 @@ async fn failures_are_logged_to_the_given_logger() {
     let server = TestServer::with(|builder| {
         builder
             .logger(log.dispatch())
-            .on_joined(|_, _| async { Err::<(), _>("the mail server is away") })
+            .on_joined(|_, _, _| async { Err::<(), _>("the mail server is away".into()) })
     })
     .await;
     server.joined("ada", "chat").await;
@@ -153,7 +154,7 @@ async fn the_silent_logger_keeps_a_server_out_of_the_applications_log() {
     let server = TestServer::with(|builder| {
         builder
             .logger(silent_logger())
-            .on_joined(|_, _| async { Err::<(), _>("hook failure") })
+            .on_joined(|_, _, _| async { Err::<(), _>("hook failure".into()) })
     })
     .await;
     let mut ada = server.joined("ada", "chat").await;
@@ -170,7 +171,8 @@ async fn the_silent_logger_keeps_a_server_out_of_the_applications_log() {
 async fn without_a_logger_the_server_logs_to_the_applications_subscriber() {
     let log = CapturedLog::default();
     let _guard = tracing::dispatcher::set_default(&log.dispatch());
-    let server = TestServer::with(|builder| builder.on_joined(|_, _| async { Err::<(), _>("a hook failure") })).await;
+    let server =
+        TestServer::with(|builder| builder.on_joined(|_, _, _| async { Err::<(), _>("a hook failure".into()) })).await;
     server.joined("ada", "chat").await;
     log.line_with(&["a hook failure"]).await;
 }

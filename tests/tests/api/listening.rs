@@ -247,7 +247,7 @@ async fn a_handler_that_triggers_into_its_own_room_endlessly_is_stopped() {
             "again",
             "again",
             "again",
-            "over a limit: hooks and handlers have set each other off more than 3 deep",
+            "hooks and handlers call each other too deeply (handler_depth = 3): look for one that leads to itself",
         ])
         .await;
     assert_eq!(server.history().count("chat", "message"), 4);

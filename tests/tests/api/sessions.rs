@@ -12,7 +12,7 @@ async fn revoke_closes_every_connection_of_a_user_and_stops_delivery() {
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
-        builder.on_left(move |client, room| {
+        builder.on_left(move |client, room, _| {
             noted.note(format!("{} left {}", client.user_id(), room.id()));
             async {}
         })
@@ -42,11 +42,11 @@ async fn authorize_decides_which_client_may_trigger_which_event_in_which_room() 
     let record = Record::default();
     let noted = record.clone();
     let server = TestServer::with(|builder| {
-        builder.authorize(move |client, room, event| {
+        builder.authorize(move |client, room, event, _| {
             noted.note(format!("{} {} {event}", client.user_id(), room.id()));
             async move {
                 if *client.user_id() == "eve" && event == "message" {
-                    return Err(Refusal::new("you may only ring"));
+                    return refuse("you may only ring");
                 }
                 Ok(())
             }
@@ -81,7 +81,7 @@ async fn authorize_decides_which_client_may_trigger_which_event_in_which_room() 
 
 #[tokio::test]
 async fn an_authorize_hook_that_panics_denies_the_trigger() {
-    let server = TestServer::with(|builder| builder.authorize(|_, _, _| async { panic!("broken") })).await;
+    let server = TestServer::with(|builder| builder.authorize(|_, _, _, _| async { panic!("broken") })).await;
     let mut ada = server.joined("ada", "chat").await;
     assert_eq!(ada.say("chat", "hi").await["code"], "PERMISSION_DENIED");
     ada.assert_nothing_came().await;
@@ -94,7 +94,7 @@ async fn before_join_runs_again_for_every_room_when_a_session_is_renewed() {
     let server = TestServer::with(|builder| {
         builder.before_join(move |_, room| {
             let allowed = asked.load(Ordering::SeqCst) || *room.id() == "news";
-            async move { if allowed { Ok(()) } else { Err(Refusal::new("no more")) } }
+            async move { if allowed { Ok(()) } else { refuse("no more") } }
         })
     })
     .await;

@@ -217,8 +217,13 @@ fn every_limit_that_is_a_duration_is_bounded() {
 /// The names of all hooks. Other fields of the struct are not hooks.
 fn hooks() -> Vec<String> {
     let fields = fields("dialogue/src/runtime/hooks", "Hooks").into_iter();
-    let hooks = fields.filter(|(_, kind)| ["DecisionHook", "NotificationHook", "Option"].contains(&kind.as_str()));
-    hooks.map(|(name, _)| name).collect()
+    let hooks = fields.filter(|(_, kind)| ["AsyncHooks", "HookChain"].contains(&kind.as_str()));
+    let of_rooms = repository::text("dialogue/src/runtime/build/room_hooks.rs");
+    let of_rooms = of_rooms.lines().filter_map(|line| {
+        let (name, _) = line.trim().strip_prefix("pub fn ")?.split_once('<')?;
+        Some(name.to_owned())
+    });
+    hooks.map(|(name, _)| name).chain(of_rooms).collect()
 }
 
 #[test]
@@ -231,7 +236,7 @@ fn every_hook_is_in_the_documentation_of_the_crate() {
     };
     assert_complete(
         hooks(),
-        15,
+        24,
         is_documented,
         "hooks that the documentation in lib.rs does not link to",
     );
@@ -246,7 +251,7 @@ fn every_hook_is_set_in_an_integration_test() {
         }
     }
     let is_set = |name: &str| text.contains(&format!(".{name}("));
-    assert_complete(hooks(), 15, is_set, "hooks that no integration test sets");
+    assert_complete(hooks(), 24, is_set, "hooks that no integration test sets");
 }
 
 #[test]

@@ -188,10 +188,9 @@ async fn leaving_a_room_that_the_server_rejoined_for_the_client_sends_leave() {
 
 #[tokio::test]
 async fn a_client_that_the_server_joins_on_every_connect_shows_everything_that_the_room_keeps() {
-    let server = TestServer::with(|builder| {
-        builder.on_connected(|client| async move { client.join(Project { id: 7 }).await.map(|_| ()) })
-    })
-    .await;
+    let server =
+        TestServer::with(|builder| builder.on_connected(|client| async move { client.join(Project { id: 7 }).await }))
+            .await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     let proxy = Proxy::to(server.address()).await;
     let client = connect_to(&proxy.url(), "ada").await;
@@ -284,7 +283,7 @@ async fn what_handlers_show_has_no_hole_wherever_the_connection_is_cut() {
     const EVENTS: u64 = 300;
     for seed in 1..=4 {
         let server = TestServer::with(|builder| {
-            builder.on_connected(|client| async move { client.join(Project { id: 7 }).await.map(|_| ()) })
+            builder.on_connected(|client| async move { client.join(Project { id: 7 }).await })
         })
         .await;
         server.create_room(Project { id: 7 }).await.expect("a room");

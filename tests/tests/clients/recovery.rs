@@ -286,7 +286,7 @@ async fn a_room_that_denies_the_rejoin_ends_with_its_reason() {
             let is_closed = Arc::clone(&is_closed);
             async move {
                 match is_closed.load(Ordering::Relaxed) {
-                    true => Err(Refusal::new("closed for today")),
+                    true => refuse("closed for today"),
                     false => Ok(()),
                 }
             }

@@ -20,7 +20,7 @@ async fn with_tokens(record: &Record) -> TestServer {
         async move {
             noted.note(handshake.auth.to_string());
             match handshake.auth["for"].as_u64() {
-                Some(0) | None => Err(Refusal::new("no token")),
+                Some(0) | None => refuse("no token"),
                 Some(millis) => {
                     let end = SystemTime::now() + Duration::from_millis(millis);
                     Ok(Identity::user("ada").expires_at(end))

@@ -44,10 +44,10 @@ impl Fault {
     }
 
     /// Runs as the hook's future. It never returns `Ok`.
-    async fn then<T>(self) -> Result<T, Refusal> {
+    async fn then<T>(self) -> Result<T, HookError> {
         match self {
             Self::Panic | Self::PanicAtOnce => panic!("the hook broke"),
-            Self::Error => Err(Refusal::from(std::io::Error::other("the hook failed"))),
+            Self::Error => Err(std::io::Error::other("the hook failed").into()),
             Self::Hang => std::future::pending().await,
             Self::PanicInDrop => {
                 let _bomb = Bomb;
@@ -60,7 +60,7 @@ impl Fault {
     fn logged(self) -> &'static str {
         match self {
             Self::Panic | Self::PanicAtOnce => "the hook broke",
-            Self::Error => "fail",
+            Self::Error => "the hook failed",
             Self::Hang => "took longer",
             Self::PanicInDrop => "broke as it was dropped",
         }
@@ -228,12 +228,11 @@ async fn failures_in_hooks_about_clients_are_logged_and_the_client_continues() {
                     }
                     async move { if faulty { fault.then().await } else { Ok(()) } }
                 };
-                let of_both = move |client: Client, _: RoomHandle| of_client(client);
                 match hook {
                     "on_connected" => builder.on_connected(of_client),
-                    "on_disconnected" => builder.on_disconnected(of_client),
-                    "on_joined" => builder.on_joined(of_both),
-                    _ => builder.on_left(of_both),
+                    "on_disconnected" => builder.on_disconnected(move |client, _| of_client(client)),
+                    "on_joined" => builder.on_joined(move |client, _, _| of_client(client)),
+                    _ => builder.on_left(move |client, _, _| of_client(client)),
                 }
             })
             .await;
@@ -288,7 +287,8 @@ async fn failures_in_hooks_about_events_are_logged_and_events_are_still_delivere
         assert_healthy(&server).await;
         log.line_with(&["on_triggered", fault.logged()]).await;
     }
-    let (server, log) = server_with(|builder| builder.after_each(|_, _| panic!("the hook broke"))).await;
+    let (server, log) =
+        server_with(|builder| builder.after_each(|message, _| assert!(message.data.is_null(), "the hook broke"))).await;
     assert_healthy(&server).await;
     log.line_with(&["after_each", "the hook broke"]).await;
 }
@@ -310,7 +310,7 @@ async fn a_handler_that_fails_receives_the_next_event_and_other_handlers_receive
                     fault.then::<()>().await?;
                 }
                 faulty.note(message.data.text);
-                Ok::<_, Refusal>(())
+                Ok(())
             }
         });
         let noted = healthy.clone();

@@ -45,13 +45,13 @@ async fn hooks_that_set_off_each_other_are_stopped() {
     let noted = record.clone();
     let server = TestServer::with(|builder| {
         builder
-            .on_joined(|client, room| async move {
+            .on_joined(|client, room, _| async move {
                 client.leave(room.id().as_str());
             })
-            .on_left(move |client, _| {
+            .on_left(move |client, _, _| {
                 let noted = noted.clone();
                 async move {
-                    if let Err(JoinError::Limited { .. }) = client.join(Chat).await {
+                    if let Err(JoinError::LimitExceeded(_)) = client.join(Chat).await {
                         noted.note("refused");
                     }
                 }
@@ -76,12 +76,12 @@ async fn hooks_that_set_off_each_other_before_their_first_await_are_stopped() {
                 }
                 async {}
             })
-            .on_left(move |client, room| {
+            .on_left(move |client, room, _| {
                 let noted = noted.clone();
                 async move {
                     // Yield, so that the test ends even if the loop does not.
                     tokio::task::yield_now().await;
-                    if let Err(JoinError::Limited { .. }) = client.join(Chat).await {
+                    if let Err(JoinError::LimitExceeded(_)) = client.join(Chat).await {
                         noted.note("refused");
                     }
                     let _ = room.trigger(message("gone, and back")).await;
@@ -107,7 +107,7 @@ async fn on_history_evicted_that_evicts_endlessly_is_stopped() {
                 // Yield, so that the test ends even if the loop does not.
                 tokio::task::yield_now().await;
                 // The history is full, so this trigger evicts the next event.
-                if let Err(TriggerError::Limited { .. }) = dialogue.trigger(Chat, message("stored one more")).await {
+                if let Err(TriggerError::LimitExceeded(_)) = dialogue.trigger(Chat, message("stored one more")).await {
                     noted.note("refused");
                 }
                 Ok(())

@@ -1,6 +1,9 @@
 //! The hooks: their arguments, their order, and that a failing hook harms only the operation that it ran for.
 
+mod composition;
 mod containment;
 mod depth;
 mod eviction;
+mod guards;
 mod order;
+mod presence;

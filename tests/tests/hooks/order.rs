@@ -24,7 +24,7 @@ async fn noting(record: &Record) -> TestServer {
                 connected.note(format!("connected {}", client.user_id()));
                 async {}
             })
-            .on_disconnected(move |client| {
+            .on_disconnected(move |client, _| {
                 disconnected.note(format!("disconnected {}", client.user_id()));
                 async {}
             })
@@ -37,11 +37,11 @@ async fn noting(record: &Record) -> TestServer {
                 ));
                 async { Ok(()) }
             })
-            .on_joined(move |client, room| {
+            .on_joined(move |client, room, _| {
                 joined.note(format!("joined {} {} {}", client.user_id(), room.id(), room.size()));
                 async {}
             })
-            .on_left(move |client, room| {
+            .on_left(move |client, room, _| {
                 left.note(format!("left {} {} {}", client.user_id(), room.id(), room.size()));
                 async {}
             })
@@ -128,7 +128,7 @@ async fn the_first_command_runs_after_on_connected() {
     let server = TestServer::with(|builder| {
         builder.on_connected(|client| async move {
             tokio::task::yield_now().await;
-            client.join(Chat).await.map(drop)
+            client.join(Chat).await
         })
     })
     .await;
@@ -148,14 +148,14 @@ async fn a_clients_next_command_runs_after_on_joined_and_on_left() {
     let (joined, left) = (record.clone(), record.clone());
     let server = TestServer::with(|builder| {
         builder
-            .on_joined(move |_, _| {
+            .on_joined(move |_, _, _| {
                 let joined = joined.clone();
                 async move {
                     tokio::task::yield_now().await;
                     joined.note("joined");
                 }
             })
-            .on_left(move |_, _| {
+            .on_left(move |_, _, _| {
                 let left = left.clone();
                 async move {
                     tokio::task::yield_now().await;
@@ -176,7 +176,7 @@ async fn a_clients_next_command_runs_after_on_joined_and_on_left() {
 #[tokio::test]
 async fn the_reply_to_a_join_comes_before_events_that_on_joined_triggers() {
     let server = TestServer::with(|builder| {
-        builder.on_joined(|client, room| async move {
+        builder.on_joined(|client, room, _| async move {
             let username = client.user_id().to_string();
             room.trigger(dialogue_tests::UserJoined { username }).await
         })

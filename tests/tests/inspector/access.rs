@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dialogue::{Handshake, Limits, Refusal};
+use dialogue::{Handshake, Limits, refuse};
 use dialogue_tests::{Gate, TestServer};
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn the_guard_runs_before_every_route_with_the_requests_credentials() {
             if known && request.peer.is_some_and(|peer| peer.ip().is_loopback()) {
                 return Ok(());
             }
-            Err(Refusal::new("for staff"))
+            refuse("for staff")
         })
     })
     .await;

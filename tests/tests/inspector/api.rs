@@ -1,6 +1,6 @@
 //! The requests of the page: rooms, a room, its history, a trigger.
 
-use dialogue::{Limits, Refusal, RoomConfig};
+use dialogue::{Limits, RoomConfig, refuse};
 use dialogue_tests::{Chat, Message, Project, message, within};
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ async fn a_failed_trigger_reports_the_reason() {
     let server = with(|builder| {
         builder.before_each(|message, _| async move {
             if message.data["text"] == "spam" {
-                return Err(Refusal::new("no spam"));
+                return refuse("no spam");
             }
             Ok(message)
         })

@@ -1,6 +1,6 @@
 //! The page: its files, and its use in a browser.
 
-use dialogue::Refusal;
+use dialogue::refuse;
 use dialogue_tests::TestServer;
 
 use super::{ask, open};
@@ -52,7 +52,7 @@ async fn a_trailing_slash_redirects_to_the_page() {
         let redirected_to = answer.headers.lines().find_map(|line| line.strip_prefix("location: "));
         assert_eq!(redirected_to, Some(location));
     }
-    let guarded = TestServer::with(|builder| builder.inspector(|_| async { Err(Refusal::new("no")) })).await;
+    let guarded = TestServer::with(|builder| builder.inspector(|_| async { refuse("no") })).await;
     assert_eq!(ask(guarded.address(), "inspect/").await.status, 403);
 }
 

@@ -101,7 +101,7 @@ fn with_tokens() -> dialogue::Builder {
                 Some("empty") => Ok(Identity::user("")),
                 Some("system") => Ok(Identity::user("system")),
                 Some("old") => Ok(Identity::user("ada").expires_at(SystemTime::now() - Duration::from_secs(1))),
-                _ => Err(Refusal::new("who are you?")),
+                _ => refuse("who are you?"),
             }
         })
 }

@@ -171,7 +171,7 @@ async fn an_event_that_before_each_refuses_is_blocked_with_its_reason() {
     let server = TestServer::with(|builder| {
         builder.before_each(|message, _| async move {
             if message.data["text"] == "damn" {
-                return Err(Refusal::new("mind your language"));
+                return refuse("mind your language");
             }
             Ok(message)
         })

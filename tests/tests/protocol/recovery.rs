@@ -144,7 +144,7 @@ async fn before_join_also_runs_when_a_client_rejoins() {
     let server = TestServer::with(|builder| {
         builder.before_join(move |_, _| {
             let allowed = asked.load(std::sync::atomic::Ordering::SeqCst);
-            async move { if allowed { Ok(()) } else { Err(Refusal::new("no more")) } }
+            async move { if allowed { Ok(()) } else { refuse("no more") } }
         })
     })
     .await;

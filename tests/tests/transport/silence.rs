@@ -17,11 +17,11 @@ async fn a_silent_client_is_pinged_and_disconnected_if_it_does_not_answer() {
                 ping_timeout: Duration::from_millis(50),
                 ..Limits::default()
             })
-            .on_disconnected(move |_| {
+            .on_disconnected(move |_, _| {
                 disconnected.note("disconnected");
                 async {}
             })
-            .on_left(move |_, _| {
+            .on_left(move |_, _, _| {
                 left.note("left");
                 async {}
             })

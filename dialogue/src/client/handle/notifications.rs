@@ -11,8 +11,8 @@ use crate::client::handler::ClientSubscription;
 use crate::client::listeners::StartAt;
 use crate::client::notice::{ClientNotice, Disconnection};
 use crate::client::replies::RoomInfo;
-use crate::containment::HookOutcome;
 use crate::event::{DialogueEvent, Received};
+use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId};
 
 impl DialogueClient {

@@ -1,5 +1,7 @@
 //! Tests that a client decodes every frame as the server encodes it.
 
+use serde_json::json;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -125,6 +127,7 @@ fn reads_an_error_with_all_its_details_and_an_unknown_code_as_internal() {
         room_id: None,
         event: None,
         violations: &violations,
+        data: Some(&json!({ "plan": "pro" })),
         retry_after: Some(Duration::from_secs(1)),
     });
     let expected = ErrorFrame {
@@ -132,6 +135,7 @@ fn reads_an_error_with_all_its_details_and_an_unknown_code_as_internal() {
         code: ErrorCode::ValidationFailed,
         message: "no".to_owned(),
         violations: violations.to_vec(),
+        data: Some(json!({ "plan": "pro" })),
         retry_after: Some(1_000),
     };
     assert_eq!(error, Incoming::Error(expected));

@@ -166,11 +166,13 @@ fn writes_an_error_with_the_fields_that_are_known() {
         room_id: Some(&room_id),
         event: Some(&event),
         violations: &violations,
+        data: Some(&json!({ "plan": "pro" })),
         retry_after: Some(Duration::from_micros(1_001)),
     };
     let expected = json!({
         "type": "error", "id": 3, "code": "VALIDATION_FAILED", "message": "no", "roomId": "chat", "event": "message",
-        "violations": [{ "path": "/text", "rule": "minLength", "message": "too short" }], "retryAfter": 2,
+        "violations": [{ "path": "/text", "rule": "minLength", "message": "too short" }],
+        "data": { "plan": "pro" }, "retryAfter": 2,
     });
     assert_eq!(written(&full), expected, "the retry time is rounded up");
 }

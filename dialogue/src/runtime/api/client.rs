@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::connection::Frame;
 use crate::delivery::TriggerError;
 use crate::event::DialogueEvent;
+use crate::hook::{HookError, HookOutcome};
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::limits::Limits;
 use crate::protocol::{LeftReason, ServerFrame};
@@ -162,7 +163,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::Limited`] if the
+    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::LimitExceeded`] if the
     /// frame is larger than half of [`Limits::queue_bytes`].
     pub fn send<E: DialogueEvent>(&self, event: E) -> Result<bool, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
@@ -174,7 +175,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`TriggerError::Invalid`] if the data cannot be written as JSON. [`TriggerError::Limited`] if the frame is
+    /// [`TriggerError::Invalid`] if the data cannot be written as JSON. [`TriggerError::LimitExceeded`] if the frame is
     /// larger than half of [`Limits::queue_bytes`].
     pub fn send_raw(&self, event: &str, data: impl Serialize) -> Result<bool, TriggerError> {
         let name = EventName::from(event);
@@ -190,6 +191,14 @@ impl Client {
     /// the client leaves its rooms and `on_left` runs.
     pub fn disconnect(&self) {
         expel(&self.core, &self.state, "disconnected by the server", None);
+    }
+}
+
+/// A hook may return the result of a join as it is.
+impl HookOutcome for Result<RoomHandle, JoinError> {
+    fn into_result(self) -> Result<(), HookError> {
+        self?;
+        Ok(())
     }
 }
 
@@ -235,8 +244,6 @@ fn to_json(event: &EventName, data: &impl Serialize) -> Result<Value, TriggerErr
 
 fn encode_direct(event: &EventName, data: &Value, limits: &Limits) -> Result<bytes::Bytes, TriggerError> {
     let frame = ServerFrame::Direct { event, data }.encode();
-    limits
-        .check_event(frame.len())
-        .map_err(|reason| TriggerError::Limited { reason })?;
+    limits.check_event(frame.len())?;
     Ok(frame)
 }

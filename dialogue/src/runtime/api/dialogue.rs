@@ -3,9 +3,9 @@
 use std::future::{Future, IntoFuture, Ready, ready};
 use std::sync::Arc;
 
-use crate::containment::HookOutcome;
 use crate::delivery::TriggerError;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
+use crate::hook::HookOutcome;
 use crate::id::UserId;
 use crate::limits::Limits;
 use crate::log::HistoryManager;
@@ -67,6 +67,35 @@ impl Dialogue {
         F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
+        subscription::subscribe(&self.core, room.scope(), move |message, _, _| handler(message))
+    }
+
+    /// Runs a handler that also receives the event's room, and the client that triggered the event; otherwise the same as
+    /// [`on`](Self::on). The client is `None` if the server triggered the event, or a client of another node. The client
+    /// may have disconnected in the meantime.
+    ///
+    /// ```
+    /// # use dialogue::prelude::*;
+    /// # #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    /// # struct Command { text: String }
+    /// # #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    /// # struct Output { text: String }
+    /// # rooms! { pub Rooms; pub Console = "console" { events: [Command] } }
+    /// # fn example(dialogue: &Dialogue) {
+    /// dialogue.on_with_sender(Console, |command: EventMessage<Command>, room, sender| async move {
+    ///     if let Some(client) = sender {
+    ///         client.send(Output { text: format!("{} in {}", command.data.text, room.name()) })?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    pub fn on_with_sender<M, F, Fut>(&self, room: impl Listen<M>, handler: F) -> Subscription
+    where
+        M: Received,
+        F: Fn(EventMessage<M>, RoomHandle, Option<Client>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
         subscription::subscribe(&self.core, room.scope(), handler)
     }
 
@@ -81,7 +110,7 @@ impl Dialogue {
     ///
     /// # Errors
     ///
-    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::Limited`] if the
+    /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::LimitExceeded`] if the
     /// frame is larger than half of [`Limits::queue_bytes`].
     pub fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<usize, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
@@ -186,10 +215,10 @@ impl Dialogue {
             .user_has(user, |client| client.membership.lock().contains(&room.id))
     }
 
-    /// The application's state, as [`Builder::state`] received it. `None` if there is none, or if it is not a `T`.
+    /// The application's value of this type, as [`Builder::state`] received it; `None` if there is none.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        Arc::clone(self.core.application.as_ref()?).downcast().ok()
+        self.core.application.get()
     }
 
     /// The manager that keeps the histories of this server's rooms.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::containment::HookOutcome;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
+use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::{Allows, Listen, ListenScope, RoomRef};
 use crate::runtime::api::trigger::Trigger;
 use crate::runtime::core::{Client, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
+use crate::runtime::history::error::HistoryError;
 use crate::runtime::history::page::messages;
 use crate::runtime::membership::delete_room::delete_room;
 
@@ -119,6 +120,17 @@ impl RoomHandle {
         F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
+        self.on_with_sender(move |message, _, _| handler(message))
+    }
+
+    /// Runs a handler that also receives the event's room and sender; see
+    /// [`Dialogue::on_with_sender`](crate::Dialogue::on_with_sender).
+    pub fn on_with_sender<M, F, Fut>(&self, handler: F) -> Subscription
+    where
+        M: Received,
+        F: Fn(EventMessage<M>, RoomHandle, Option<Client>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
         subscription::subscribe(&self.core, ListenScope::Room(self.cell.id.clone()), handler)
     }
 
@@ -136,7 +148,7 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// [`HistoryError`] if `load_history` fails.
+    /// [`HistoryError`] if `load_history` refuses or fails.
     ///
     /// # Cancel safety
     ///
@@ -160,7 +172,7 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// [`HistoryError`] if `load_history` fails.
+    /// [`HistoryError`] if `load_history` refuses or fails.
     ///
     /// # Cancel safety
     ///
@@ -170,9 +182,7 @@ impl RoomHandle {
         event: &str,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<EventMessage>, HistoryError> {
-        messages(&self.core, &self.cell, &event.into(), range)
-            .await
-            .map_err(|reason| HistoryError { reason })
+        messages(&self.core, &self.cell, &event.into(), range).await
     }
 
     /// Deletes exactly this room. Another room that has taken its id in the meantime stays. The members leave and
@@ -181,16 +191,6 @@ impl RoomHandle {
     pub fn delete(&self) -> bool {
         delete_room(&self.core, &self.cell, None)
     }
-}
-
-/// History that memory no longer keeps could not be loaded: `load_history` refused, failed, panicked or timed out, or
-/// hooks and handlers called each other too deeply ([`Limits::handler_depth`](crate::Limits::handler_depth)).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot load older history: {reason}")]
-#[non_exhaustive]
-pub struct HistoryError {
-    /// The reason that the hook gave, or a text for a failure.
-    pub reason: String,
 }
 
 impl RoomRef for RoomHandle {

@@ -50,7 +50,7 @@ impl UserRooms {
     /// # #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
     /// # struct UserLeft { username: String }
     /// # fn example(builder: dialogue::Builder) -> dialogue::Builder {
-    /// builder.on_disconnected(|client| async move {
+    /// builder.on_disconnected(|client, _| async move {
     ///     let dialogue = client.dialogue();
     ///     let username = client.user_id().to_string();
     ///     dialogue

@@ -13,6 +13,7 @@ use crate::room::{
     DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration,
     RoomTemplate, Segment, Subscriptions,
 };
+use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
 
 /// Why [`Builder::build`](crate::Builder::build) failed. Each text says how to fix it.
@@ -72,6 +73,26 @@ pub enum BuildError {
         /// Which limit is wrong, and why.
         reason: &'static str,
     },
+    /// [`state`](crate::Builder::state) received two values of one type.
+    #[error("`state` received two values of type `{type_name}`: wrap one of them in a type of its own")]
+    DuplicateState {
+        /// The type.
+        type_name: &'static str,
+    },
+    /// A hook is for a room type that the server does not have, so it would never run.
+    #[error("`{hook}` is for room `{room}`, which the server does not have: add its set with `.rooms::<…>()`")]
+    UnknownRoom {
+        /// The method of the builder that set the hook.
+        hook: &'static str,
+        /// The room's type.
+        room: &'static str,
+    },
+    /// [`require_guards`](crate::Builder::require_guards) is set, and some rooms have no guard of their own.
+    #[error("no guard for {}: add `.before_join_of(|client, room: {}| …)`", list(rooms), rooms.first().unwrap_or(&"…"))]
+    Unguarded {
+        /// The types of these rooms, in the order of their declaration.
+        rooms: Vec<&'static str>,
+    },
     /// The builder has both `authenticate` and `trust_client_identity`.
     #[error("`authenticate` and `trust_client_identity` cannot be combined: remove one of them")]
     TwoIdentities,
@@ -122,6 +143,40 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), BuildError
         Some((_, reason)) => Err(BuildError::Limits { reason }),
         None => Ok(()),
     }
+}
+
+/// The names, each in backticks.
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// Checks that the room of each hook belongs to the server.
+pub(in crate::runtime) fn check_hooks<C, R>(
+    declarations: &[&'static RoomDeclaration],
+    hooks: &Hooks<C, R>,
+) -> Result<(), BuildError> {
+    let is_known = |of: &RoomDeclaration| declarations.iter().any(|known| std::ptr::eq(*known, of));
+    match hooks.scopes().find(|(_, of)| !is_known(of)) {
+        Some((hook, of)) => Err(BuildError::UnknownRoom {
+            hook,
+            room: of.type_name,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks that every declared room has a guard of its own.
+pub(in crate::runtime) fn check_guards<C, R>(
+    declarations: &[&'static RoomDeclaration],
+    hooks: &Hooks<C, R>,
+) -> Result<(), BuildError> {
+    let unguarded = declarations.iter().filter(|room| !hooks.before_join.has_of(room));
+    let rooms: Vec<_> = unguarded.map(|room| room.type_name).collect();
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    Err(BuildError::Unguarded { rooms })
 }
 
 fn define(room: &'static str, events: &'static [fn() -> DefinitionResult]) -> Result<Vec<EventDefinition>, BuildError> {

@@ -2,3 +2,5 @@
 
 pub(super) mod builder;
 pub(super) mod check;
+mod hooks;
+mod room_hooks;

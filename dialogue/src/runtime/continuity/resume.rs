@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::ClientState;
-use crate::id::UserId;
+use crate::id::{RoomId, UserId};
 use crate::random::random_name;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
@@ -18,8 +18,11 @@ use crate::serial::SerialQueue;
 const WINDOW: Duration = Duration::from_secs(120);
 
 /// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten. This only costs an
-/// anonymous user its id.
+/// user that it comes back as another user or as a new arrival.
 const MAX_ENDED: usize = 100_000;
+
+/// How many rooms are remembered of all connections that have ended.
+const MAX_ROOMS: usize = 1_000_000;
 
 /// The secrets that clients have received, each with the connection that it resumes.
 #[derive(Default)]
@@ -36,12 +39,16 @@ struct SecretTable {
     by_secret: HashMap<String, ResumableConnection>,
     /// The secrets of connections that have ended, with the time of the end, oldest first.
     ended: VecDeque<(Instant, String)>,
+    /// How many rooms all of these connections were in.
+    rooms: usize,
 }
 
 /// A connection that a new one may take over from.
 pub(crate) struct ResumableConnection {
     pub(crate) client: Weak<ClientState>,
     pub(crate) user_id: UserId,
+    /// The rooms that the client was in when its connection ended; empty before.
+    pub(crate) rooms: Vec<RoomId>,
     anonymous: bool,
 }
 
@@ -53,6 +60,7 @@ impl ResumeSecrets {
         let resume = ResumableConnection {
             client: Arc::downgrade(client),
             user_id: client.user_id.clone(),
+            rooms: Vec::new(),
             anonymous: client.anonymous,
         };
         let mut state = self.state.lock();
@@ -64,16 +72,17 @@ impl ResumeSecrets {
         state.by_secret.insert(secret, resume);
     }
 
-    /// Notes that a connection has ended and its client has left its rooms. An anonymous user can get its id back for a
-    /// while. A user that authenticates needs no secret for that.
-    pub(crate) fn ended(&self, client: &ClientState) {
+    /// Notes that a connection has ended and its client has left these rooms. For a while, the client can come back: an
+    /// anonymous user keeps its id, and each of the rooms knows that it is a comeback.
+    pub(crate) fn ended(&self, client: &ClientState, rooms: Vec<RoomId>) {
         let mut state = self.state.lock();
         let secret = client.resume.lock().clone();
-        if !client.anonymous {
-            state.by_secret.remove(&secret);
-        } else if let Some(resume) = state.by_secret.get_mut(&secret) {
+        if let Some(resume) = state.by_secret.get_mut(&secret) {
             // A weak pointer to the client would keep its memory allocated.
             resume.client = Weak::new();
+            let count = rooms.len();
+            resume.rooms = rooms;
+            state.rooms += count;
             state.ended.push_back((Instant::now(), secret));
         }
     }
@@ -110,16 +119,25 @@ impl ResumeSecrets {
             Some(user) => !resume.anonymous && resume.user_id == *user,
             None => resume.anonymous,
         });
-        is_theirs.then(|| state.by_secret.remove(secret)).flatten()
+        is_theirs.then(|| state.remove(secret)).flatten()
     }
 
     /// Forgets every secret of a user.
     pub(crate) fn forget(&self, user: &str) {
-        self.state.lock().by_secret.retain(|_, resume| *resume.user_id != *user);
+        let mut state = self.state.lock();
+        let forgotten = state.by_secret.extract_if(|_, resume| *resume.user_id == *user);
+        let rooms: usize = forgotten.map(|(_, resume)| resume.rooms.len()).sum();
+        state.rooms -= rooms;
     }
 }
 
 impl SecretTable {
+    fn remove(&mut self, secret: &str) -> Option<ResumableConnection> {
+        let removed = self.by_secret.remove(secret)?;
+        self.rooms -= removed.rooms.len();
+        Some(removed)
+    }
+
     /// The time when the next secret of an ended connection expires.
     fn next_due(&self) -> Option<Instant> {
         self.ended.front().map(|(at, _)| *at + WINDOW)
@@ -128,11 +146,12 @@ impl SecretTable {
     /// Forgets the secrets of connections that ended too long ago.
     fn expire(&mut self, now: Instant) {
         while let Some((at, _)) = self.ended.front() {
-            if now.duration_since(*at) < WINDOW && self.ended.len() <= MAX_ENDED {
+            let few = self.ended.len() <= MAX_ENDED && self.rooms <= MAX_ROOMS;
+            if few && now.duration_since(*at) < WINDOW {
                 return;
             }
             if let Some((_, secret)) = self.ended.pop_front() {
-                self.by_secret.remove(&secret);
+                self.remove(&secret);
             }
         }
         // Frees the memory that a wave of connections has taken.
@@ -144,7 +163,7 @@ impl SecretTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{AuthSession, ClientKey, Membership, Outbox};
+    use crate::connection::{AuthSession, ClientKey, Membership, MembershipEnd, Outbox};
     use crate::limits::Limits;
 
     fn client(user: &str, anonymous: bool) -> Arc<ClientState> {
@@ -176,7 +195,7 @@ mod tests {
         let (resumes, early, late) = (ResumeSecrets::default(), client("a", true), client("b", true));
         for client in [&early, &late] {
             resumes.renew(client);
-            resumes.ended(client);
+            resumes.ended(client, Vec::new());
         }
         assert_eq!(
             resumes.take(&secret(&early), None).map(|resume| resume.user_id),
@@ -190,26 +209,43 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_works_for_its_own_user_while_the_connection_lasts() {
+    fn a_secret_works_for_its_own_user_and_remembers_the_rooms() {
         let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         assert!(resumes.take(&secret(&ada), Some(&"grace".into())).is_none());
         assert!(resumes.take(&secret(&ada), None).is_none());
         assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_some());
         resumes.renew(&ada);
-        resumes.ended(&ada);
-        assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_none());
+        resumes.ended(&ada, vec!["chat".into()]);
+        let earlier = resumes.take(&secret(&ada), Some(&"ada".into())).expect("a connection");
+        assert_eq!(earlier.rooms, ["chat"]);
+        assert_eq!(resumes.state.lock().rooms, 0);
+    }
+
+    #[test]
+    fn the_rooms_of_ended_connections_are_bounded() {
+        let resumes = ResumeSecrets::default();
+        for _ in 0..3 {
+            let ada = client("ada", false);
+            resumes.renew(&ada);
+            resumes.ended(&ada, vec!["chat".into(); MAX_ROOMS / 2]);
+        }
+        let mut state = resumes.state.lock();
+        state.expire(Instant::now());
+        assert_eq!((state.rooms, state.by_secret.len()), (MAX_ROOMS, 2));
     }
 
     #[test]
     fn a_client_that_has_disconnected_gets_no_new_secret() {
         let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
-        assert!(ada.membership.lock().end());
-        resumes.ended(&ada);
+        assert!(ada.membership.lock().end(MembershipEnd::Disconnected));
+        resumes.ended(&ada, Vec::new());
+        let before = secret(&ada);
         // As if its session had been renewed at that moment.
         resumes.renew(&ada);
-        assert!(resumes.state.lock().by_secret.is_empty());
+        assert_eq!(secret(&ada), before);
+        assert_eq!(resumes.state.lock().by_secret.len(), 1);
     }
 
     #[test]

@@ -9,16 +9,25 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::id::RoomId;
-use crate::room::{ListenScope, RoomDeclaration};
+use crate::room::{ListenScope, RoomCell, RoomDeclaration};
 use crate::runtime::observe::lag::{HandlerLag, Lagging};
 
 /// An event that all listeners share.
 pub(crate) type SharedMessage = Arc<EventMessage>;
 
+/// An event, with the room that it is in and the client of this node that triggered it, if there is one.
+#[derive(Clone, Copy)]
+pub(crate) struct AppliedEvent<'a> {
+    pub(crate) message: &'a SharedMessage,
+    pub(crate) room: &'a Arc<RoomCell>,
+    pub(crate) sender: Option<&'a Arc<ClientState>>,
+}
+
 /// Accepts an event without waiting.
-type Sink = Arc<dyn Fn(&SharedMessage) + Send + Sync>;
+type Sink = Arc<dyn Fn(AppliedEvent<'_>) + Send + Sync>;
 
 /// Identifies a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +59,7 @@ impl Listeners {
         &self,
         scope: ListenScope,
         names: Option<&'static [&'static str]>,
-        sink: impl Fn(&SharedMessage) + Send + Sync + 'static,
+        sink: impl Fn(AppliedEvent<'_>) + Send + Sync + 'static,
     ) -> ListenerKey {
         let key = ListenerKey(self.next.fetch_add(1, Ordering::Relaxed));
         let listener = Listener {
@@ -99,8 +108,10 @@ impl Listeners {
         register.rooms.is_empty() && register.families.is_empty()
     }
 
-    /// Gives an event to every listener that wants it. `declared` is the declaration of the event's room.
-    pub(crate) fn offer(&self, message: &SharedMessage, declared: Option<&'static RoomDeclaration>) {
+    /// Gives an event to every listener that wants it.
+    pub(crate) fn offer(&self, event: AppliedEvent<'_>) {
+        let AppliedEvent { message, room, .. } = event;
+        let declared = room.template.declaration;
         let register = self.register.read();
         let in_room = register.rooms.get(&message.room_id).into_iter().flatten();
         let in_family = register
@@ -114,7 +125,7 @@ impl Listeners {
                 .names
                 .is_none_or(|names| names.contains(&message.event.as_str()))
             {
-                (listener.sink)(message);
+                (listener.sink)(event);
             }
         }
     }

@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 
 use futures_util::Stream;
 
-use crate::containment::HookOutcome;
 use crate::event::{DecodeError, EventMessage, Received};
+use crate::hook::{HookError, HookOutcome};
 use crate::room::ListenScope;
-use crate::runtime::core::Core;
-use crate::runtime::handlers::listeners::{ListenerKey, Next, SharedMessage, StreamBuffer};
+use crate::runtime::core::{Client, Core, RoomHandle};
+use crate::runtime::handlers::listeners::{AppliedEvent, ListenerKey, Next, SharedMessage, StreamBuffer};
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::lag::Lagging;
@@ -51,29 +51,32 @@ impl std::fmt::Debug for Subscription {
     }
 }
 
-/// Registers `handler`, which runs for each event of `scope`, in order.
+/// Registers `handler`, which runs for each event of `scope`, in order. It receives the event's room, and the client of
+/// this node that triggered the event, if there is one.
 pub(in crate::runtime) fn subscribe<M, F, Fut>(core: &Arc<Core>, scope: ListenScope, handler: F) -> Subscription
 where
     M: Received,
-    F: Fn(EventMessage<M>) -> Fut + Send + Sync + 'static,
+    F: Fn(EventMessage<M>, RoomHandle, Option<Client>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: HookOutcome> + Send + 'static,
 {
     let (queue, handler) = (SerialQueue::default(), Arc::new(handler));
     let dropped = Arc::new(AtomicU64::new(0));
     let sink = {
         let (core, dropped) = (Arc::downgrade(core), Arc::clone(&dropped));
-        move |message: &SharedMessage| {
+        move |event: AppliedEvent<'_>| {
             let Some(core) = core.upgrade() else { return };
             let waiting = core.observe.handler_lag().add();
+            let (room, sender) = (core.room(event.room), event.sender.map(|sender| core.client(sender)));
+            let (depth, handler) = (depth(), Arc::clone(&handler));
             let job = handle(
                 Arc::clone(&core),
-                Arc::clone(&handler),
-                Arc::clone(message),
+                Arc::clone(event.message),
                 waiting,
-                depth(),
+                depth,
+                move |message| handler(message, room, sender),
             );
             if !queue.push(core.limits.handler_queue, &core.lifecycle.tasks, Box::pin(job)) {
-                note_dropped(&core, message, &dropped);
+                note_dropped(&core, event.message, &dropped);
             }
         }
     };
@@ -87,22 +90,22 @@ where
 
 /// Runs a handler for an event. `depth` is the recursion depth of the code that triggered the event. `waiting` counts
 /// the event as waiting until the handler starts.
-async fn handle<M, F, Fut>(core: Arc<Core>, handler: Arc<F>, message: SharedMessage, waiting: Lagging, depth: usize)
+async fn handle<M, F, Fut>(core: Arc<Core>, message: SharedMessage, waiting: Lagging, depth: usize, handler: F)
 where
     M: Received,
-    F: Fn(EventMessage<M>) -> Fut,
+    F: FnOnce(EventMessage<M>) -> Fut,
     Fut: Future<Output: HookOutcome>,
 {
     drop(waiting);
     // Decoding the data and formatting the error also run the application's code.
     let handled = async {
         match decode::<M>(&message) {
-            Ok(message) => handler(message).await.into_error(),
-            Err(error) => Some(error.to_string()),
+            Ok(message) => handler(message).await.into_result(),
+            Err(error) => Err(error.into()),
         }
+        .map_err(|error| HookError::Failed(error.into_failure()))
     };
-    let told = core.run_hook("on", Involved::event(&message), depth, || handled).await;
-    core.log_failure("on", told);
+    let _logged = core.run_hook("on", Involved::event(&message), depth, || handled).await;
 }
 
 /// Counts an event that a handler misses, and logs the loss. The caller holds the room's lock.
@@ -163,9 +166,9 @@ impl<M: Received> EventStream<M> {
         let lag = core.observe.handler_lag();
         let buffer = Arc::new(StreamBuffer::new(core.limits.handler_queue, Arc::clone(lag)));
         let listener = EndOnDrop(Arc::clone(&buffer));
-        let key = core
-            .listeners
-            .add(scope, M::names(), move |message| listener.0.push(Arc::clone(message)));
+        let key = core.listeners.add(scope, M::names(), move |event| {
+            listener.0.push(Arc::clone(event.message))
+        });
         Self {
             buffer,
             core: Arc::clone(core),

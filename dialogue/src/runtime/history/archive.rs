@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::FutureExt;
-
 use super::keep::QueuedForArchive;
-use crate::connection::Refusal;
+use crate::containment::contain;
+use crate::hook::HookError;
 use crate::log::archive_queue::{Batch, Series};
 use crate::log::{EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
+use crate::runtime::hooks::recursion::one_deeper;
 use crate::runtime::observe::emit::Involved;
 
 /// How many times the hook is called for a batch before the batch is given up.
@@ -53,10 +53,7 @@ async fn work(core: &Core) {
     }
 }
 
-async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
-    let Some(hook) = &core.hooks.on_history_evicted else {
-        return Ok(());
-    };
+async fn offer(core: &Core, batch: &Batch) -> Result<(), HookError> {
     let Series { room, epoch, event } = &batch.series;
     let history = EvictedHistory {
         room_id: room.clone(),
@@ -68,17 +65,11 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
         event: Some(event),
         ..Involved::default().in_room(room)
     };
-    // This hook cannot refuse anything: every result except success is an error.
-    let call = || hook(history.clone()).map(|answer| answer.err().map(|refusal| error_of(&refusal)));
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        // The hook runs one deeper, because an event that it triggers may evict others again.
-        let answer = core.run_hook("on_history_evicted", involved, batch.depth, call).await;
-        let error = match answer {
-            Ok(None) => return Ok(()),
-            Ok(Some(error)) => error,
-            Err(failure) => failure.to_string(),
+        let Err(error) = call_all(core, batch.depth, involved, &history).await else {
+            return Ok(());
         };
         if attempt == ATTEMPTS {
             return Err(error);
@@ -92,7 +83,17 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), String> {
     }
 }
 
-fn error_of(refusal: &Refusal) -> String {
-    let source = refusal.source();
-    source.map_or_else(|| refusal.reason().to_owned(), ToString::to_string)
+/// Calls each hook once. The first failure ends the attempt. It is counted here, and the caller logs it.
+async fn call_all(
+    core: &Core,
+    depth: usize,
+    involved: Involved<'_>,
+    history: &EvictedHistory,
+) -> Result<(), HookError> {
+    for hook in core.hooks.on_history_evicted.of(None) {
+        let call = contain(core.limits.hook_deadline, || (hook.run)(history.clone()));
+        // The hook runs one deeper, because an event that it triggers may evict others again.
+        core.measured(hook.name, involved, one_deeper(depth, call)).await?;
+    }
+    Ok(())
 }

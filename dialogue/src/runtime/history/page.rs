@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::error::HistoryError;
 use super::keep::History;
 use crate::event::EventMessage;
 use crate::id::EventName;
@@ -14,7 +15,6 @@ use crate::protocol::EventHead;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
-use crate::runtime::hooks::run::verdict;
 use crate::runtime::observe::emit::Involved;
 
 /// Encodes an event from `load_history` for sending.
@@ -38,7 +38,7 @@ pub(crate) async fn page(
     room: &RoomCell,
     event: &EventName,
     cursor: LogCursor,
-) -> Result<LoadedPage, String> {
+) -> Result<LoadedPage, HistoryError> {
     let bounds = core.history.page;
     let Some(local) = local_page(&core.history, room, event, cursor.at_most(bounds.events)) else {
         return Ok(LoadedPage::default());
@@ -121,20 +121,18 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
 }
 
 /// Loads the events that match a query with `load_history`, newest first.
-async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, String> {
-    let Some(load_history) = &core.hooks.load_history else {
-        return Ok(Vec::new());
-    };
+async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, HistoryError> {
     let (room, event, before) = (query.room_id.clone(), query.event.clone(), query.before);
     let depth = checked_depth(&core.limits)?;
     let involved = Involved {
         event: Some(&event),
         ..Involved::default().in_room(&room)
     };
-    let answer = core
-        .run_hook("load_history", involved, depth, || load_history(query))
-        .await;
-    let mut loaded = verdict(core, "load_history", answer)?;
+    let mut loaded = Vec::new();
+    for hook in core.hooks.load_history.of(None) {
+        let call = || (hook.run)(query.clone());
+        loaded.extend(core.run_hook(hook.name, involved, depth, call).await?);
+    }
     loaded.retain(|message| {
         let is_older = before.is_none_or(|before| message.seq.is_none_or(|seq| seq < before));
         message.event == event && message.room_id == room && is_older
@@ -142,6 +140,8 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, Str
     // Events without a number count as older than all events with one. Events of the same millisecond keep the hook's
     // order.
     loaded.sort_by_key(|message| (Reverse(message.seq), Reverse(message.timestamp)));
+    // Several hooks may know the same event.
+    loaded.dedup_by(|later, first| first.seq.is_some() && first.seq == later.seq);
     Ok(loaded)
 }
 
@@ -170,7 +170,7 @@ pub(in crate::runtime) async fn messages(
     room: &RoomCell,
     event: &EventName,
     range: std::ops::Range<usize>,
-) -> Result<Vec<EventMessage>, String> {
+) -> Result<Vec<EventMessage>, HistoryError> {
     let cursor = LogCursor::Index {
         start: range.start,
         end: range.end,

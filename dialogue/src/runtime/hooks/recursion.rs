@@ -3,6 +3,7 @@
 //! Hooks and handlers can trigger events, which run hooks and handlers again. Without a bound, handlers with tasks of their
 //! own would never end, and hooks that call each other directly would exhaust the stack.
 
+use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 
 tokio::task_local! {
@@ -20,14 +21,11 @@ pub(in crate::runtime) fn depth() -> usize {
     DEPTH.try_with(|depth| *depth).unwrap_or(0)
 }
 
-/// The depth of the running code, if it may run hooks and handlers; otherwise an error that names the limit.
-pub(in crate::runtime) fn checked_depth(limits: &Limits) -> Result<usize, String> {
-    let depth = depth();
-    if depth > limits.handler_depth {
-        return Err(format!(
-            "hooks and handlers have set each other off more than {} deep",
-            limits.handler_depth
-        ));
+/// The depth of the running code, if it may run hooks and handlers.
+pub(in crate::runtime) fn checked_depth(limits: &Limits) -> Result<usize, LimitExceeded> {
+    let (depth, limit) = (depth(), limits.handler_depth);
+    if depth > limit {
+        return Err(LimitExceeded::HandlerDepth { limit });
     }
     Ok(depth)
 }

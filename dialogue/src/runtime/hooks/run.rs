@@ -1,47 +1,37 @@
 //! Running hooks and handlers: contained, at their depth, and with a report of every failure.
 //!
-//! Owns the one place where a failure of the application's code is reported and timed ([`Core::report`]). The caller of a
-//! hook decides what a failure means.
+//! Owns the one place where a failure of the application's code is counted, timed and logged. The caller of a hook decides
+//! what a refusal or a failure means.
 
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
+use serde_json::Value;
 use tokio::time::Instant;
+use tracing::field::display;
 
-use super::definition::{Hook, NotificationHook};
-use crate::connection::{ClientState, Refusal};
-use crate::containment::{HookFailure, contain};
+use super::arguments::{Arrival, ConnectionEnd, Left};
+use super::definition::{AsyncHooks, Hooks};
+use crate::connection::ClientState;
+use crate::containment::{contain, text_of};
 use crate::event::EventMessage;
-use crate::room::RoomCell;
+use crate::hook::{HookError, HookFailure};
+use crate::id::EventName;
+use crate::room::RoomDeclaration;
 use crate::runtime::core::{Client, Core, RoomHandle};
 use crate::runtime::hooks::recursion::{depth, one_deeper};
 use crate::runtime::observe::emit::Involved;
 use crate::serial::SerialQueue;
 
-/// The return value of a hook.
-pub(crate) trait HookAnswer {
-    /// The error that makes it a failure.
-    fn error(&self) -> Option<String>;
-}
-
-/// The answer of a hook that decides. A refusal is a failure only if an error is behind it.
-impl<T> HookAnswer for Result<T, Refusal> {
-    fn error(&self) -> Option<String> {
-        self.as_ref().err()?.source().map(ToString::to_string)
-    }
-}
-
-/// The answer of a hook that is only notified: its error.
-impl HookAnswer for Option<String> {
-    fn error(&self) -> Option<String> {
-        self.clone()
-    }
-}
-
-/// The arguments of a hook that is only notified.
+/// The arguments of a hook.
 pub(crate) trait HookArguments: Clone {
     /// The client, room and event of the call.
     fn involved(&self) -> Involved<'_>;
+
+    /// The declaration of the room, if there is a room and it is declared.
+    fn declaration(&self) -> Option<&'static RoomDeclaration> {
+        None
+    }
 }
 
 impl HookArguments for Client {
@@ -50,9 +40,19 @@ impl HookArguments for Client {
     }
 }
 
+impl HookArguments for (Client, ConnectionEnd) {
+    fn involved(&self) -> Involved<'_> {
+        self.0.involved()
+    }
+}
+
 impl HookArguments for RoomHandle {
     fn involved(&self) -> Involved<'_> {
         Involved::default().in_room(&self.cell.id)
+    }
+
+    fn declaration(&self) -> Option<&'static RoomDeclaration> {
+        self.cell.template.declaration
     }
 }
 
@@ -61,61 +61,94 @@ impl HookArguments for (Client, RoomHandle) {
         let (client, room) = self;
         client.involved().in_room(&room.cell.id)
     }
+
+    fn declaration(&self) -> Option<&'static RoomDeclaration> {
+        self.1.declaration()
+    }
+}
+
+impl HookArguments for (Client, RoomHandle, EventName, Arc<Value>) {
+    fn involved(&self) -> Involved<'_> {
+        let (client, room, event, _) = self;
+        Involved {
+            event: Some(event),
+            ..client.involved().in_room(&room.cell.id)
+        }
+    }
+
+    fn declaration(&self) -> Option<&'static RoomDeclaration> {
+        self.1.declaration()
+    }
+}
+
+/// How a client came into a room, or left it.
+pub(in crate::runtime) trait Passage: Copy {}
+
+impl Passage for Arrival {}
+impl Passage for Left {}
+
+impl<P: Passage> HookArguments for (Client, RoomHandle, P) {
+    fn involved(&self) -> Involved<'_> {
+        let (client, room, _) = self;
+        client.involved().in_room(&room.cell.id)
+    }
+
+    fn declaration(&self) -> Option<&'static RoomDeclaration> {
+        self.1.declaration()
+    }
 }
 
 impl HookArguments for (Arc<EventMessage>, RoomHandle) {
     fn involved(&self) -> Involved<'_> {
         Involved::event(&self.0)
     }
-}
 
-/// The verdict of a hook that decides. A failure counts as a refusal. The error text is for the client that the hook stops.
-pub(crate) fn verdict<T>(
-    core: &Core,
-    hook: &'static str,
-    answer: Result<Result<T, Refusal>, HookFailure>,
-) -> Result<T, String> {
-    match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(refusal)) => {
-            if let Some(source) = refusal.source() {
-                core.log(|| tracing::error!(hook, error = %source, "a hook failed"));
-            }
-            Err(refusal.reason().to_owned())
-        }
-        Err(failure) => {
-            core.log(|| tracing::error!(hook, error = %failure, "a hook failed"));
-            Err("it could not be checked".to_owned())
-        }
+    fn declaration(&self) -> Option<&'static RoomDeclaration> {
+        self.1.declaration()
     }
 }
+
+/// Selects a chain from all hooks.
+type Select<A> = fn(&Hooks<Client, RoomHandle>) -> &AsyncHooks<A>;
 
 impl Core {
     /// Runs a hook or handler for code at `depth`, contained and reported. The closure and its future both run one level
     /// deeper.
-    pub(in crate::runtime) fn run_hook<'a, F: Future<Output: HookAnswer>>(
+    pub(in crate::runtime) fn run_hook<'a, T, F>(
         &'a self,
         hook: &'static str,
         involved: Involved<'a>,
         depth: usize,
         run: impl FnOnce() -> F,
-    ) -> impl Future<Output = Result<F::Output, HookFailure>> {
-        self.reported(
-            hook,
-            involved,
-            one_deeper(depth, contain(self.limits.hook_deadline, run)),
-        )
+    ) -> impl Future<Output = Result<T, HookError>>
+    where
+        F: Future<Output = Result<T, HookError>>,
+    {
+        let contained = one_deeper(depth, contain(self.limits.hook_deadline, run));
+        self.reported(hook, involved, contained)
     }
 
-    /// Runs a contained hook, and reports its end.
-    pub(crate) fn reported<'a, A: HookAnswer>(
+    /// Runs a contained hook, and reports and logs its end.
+    pub(crate) fn reported<'a, T>(
         &'a self,
         hook: &'static str,
         involved: Involved<'a>,
-        run: impl Future<Output = Result<A, HookFailure>>,
-    ) -> impl Future<Output = Result<A, HookFailure>> {
+        run: impl Future<Output = Result<Result<T, HookError>, HookFailure>>,
+    ) -> impl Future<Output = Result<T, HookError>> {
+        self.measured(hook, involved, run)
+            .inspect(move |answer| self.log_error(hook, involved, answer.as_ref().err()))
+    }
+
+    /// Runs a contained hook, and reports its end without logging it.
+    pub(in crate::runtime) fn measured<'a, T>(
+        &'a self,
+        hook: &'static str,
+        involved: Involved<'a>,
+        run: impl Future<Output = Result<Result<T, HookError>, HookFailure>>,
+    ) -> impl Future<Output = Result<T, HookError>> {
         let started = self.start_of_hook();
-        run.inspect(move |answer| self.report(hook, involved, started, answer))
+        run.map(|answer| answer.unwrap_or_else(|failure| Err(HookError::Failed(failure))))
+            .inspect(move |answer| self.report(hook, involved, started, answer.as_ref().err()))
     }
 
     /// The time at which a hook starts, if an observer wants to know how long it takes.
@@ -124,72 +157,88 @@ impl Core {
     }
 
     /// Reports the end of a hook: counts a failure, and passes the failure and the time to observers.
-    pub(in crate::runtime) fn report<A: HookAnswer>(
+    pub(in crate::runtime) fn report(
         &self,
         hook: &'static str,
         involved: Involved<'_>,
         started: Option<Instant>,
-        answer: &Result<A, HookFailure>,
+        error: Option<&HookError>,
     ) {
-        let error = match answer {
-            Ok(answer) => answer.error(),
-            Err(failure) => Some(failure.to_string()),
-        };
-        if let Some(error) = error {
-            self.observe.hook_failed(hook, &error, involved);
+        if let Some(HookError::Failed(failure)) = error {
+            self.observe.hook_failed(hook, || text_of(failure.root()), involved);
         }
         if let Some(started) = started {
             self.observe.hook_timed(hook, started.elapsed());
         }
     }
 
-    /// Calls a notification hook for code at `depth`, and logs its failure.
-    pub(in crate::runtime) async fn notify<A: HookArguments>(
-        &self,
-        depth: usize,
-        name: &'static str,
-        hook: &Hook<A, Option<String>>,
-        about: A,
-    ) {
-        let kept = about.clone();
-        let outcome = self.run_hook(name, kept.involved(), depth, || hook(about)).await;
-        self.log_failure(name, outcome);
+    /// Logs the failure of a hook, or the cause of its refusal. A refusal without a cause is nothing to log.
+    pub(in crate::runtime) fn log_error(&self, hook: &'static str, involved: Involved<'_>, error: Option<&HookError>) {
+        let client = involved.client.map(|(client, _)| display(client));
+        let user = involved.client.map(|(_, user)| display(user));
+        let (room, event) = (involved.room.map(display), involved.event.map(display));
+        match error {
+            None => {}
+            Some(HookError::Failed(failure)) => {
+                let error = text_of(failure.root());
+                self.log(|| tracing::error!(hook, client, user, room, event, error, "a hook failed"));
+            }
+            Some(HookError::Refused(refusal)) => {
+                if let Some(cause) = refusal.cause() {
+                    let cause = text_of(cause);
+                    self.log(|| tracing::info!(hook, client, user, room, event, cause, "a hook refused"));
+                }
+            }
+        }
     }
 
-    /// Queues the call of a notification hook, if the application has set it, behind the earlier calls in `queue`.
+    /// Asks every hook of a chain that concerns these arguments, in order. The first refusal or failure is the answer.
+    pub(in crate::runtime) async fn ask<A: HookArguments>(
+        &self,
+        depth: usize,
+        chain: &AsyncHooks<A>,
+        about: A,
+    ) -> Result<(), HookError> {
+        for hook in chain.of(about.declaration()) {
+            self.run_hook(hook.name, about.involved(), depth, || (hook.run)(about.clone()))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Calls every notification hook of a chain that concerns these arguments, in order. A failure affects no other hook.
+    pub(in crate::runtime) async fn notify<A: HookArguments>(&self, depth: usize, chain: &AsyncHooks<A>, about: A) {
+        for hook in chain.of(about.declaration()) {
+            let _logged = self
+                .run_hook(hook.name, about.involved(), depth, || (hook.run)(about.clone()))
+                .await;
+        }
+    }
+
+    /// Queues the call of the notification hooks of a chain behind the earlier calls in `queue`.
     pub(crate) fn notify_in_order<A: HookArguments + Send + Sync + 'static>(
         self: &Arc<Self>,
         queue: &SerialQueue,
-        name: &'static str,
-        hook: &NotificationHook<A>,
+        chain: Select<A>,
         about: A,
     ) {
-        let Some(hook) = hook.clone() else {
+        if !chain(&self.hooks).concerns(about.declaration()) {
             return;
-        };
+        }
         let (core, depth) = (Arc::clone(self), depth());
-        let job = async move { core.notify(depth, name, &hook, about).await };
+        let job = async move { core.notify(depth, chain(&core.hooks), about).await };
         queue.push(usize::MAX, &self.lifecycle.tasks, Box::pin(job));
     }
 
-    /// Queues the call of a hook about a client and a room behind the client's earlier calls.
-    pub(in crate::runtime) fn notify_of_member(
+    /// Queues the call of the notification hooks about a client and a room behind the client's earlier calls.
+    pub(in crate::runtime) fn notify_of_member<P: Passage + Send + Sync + 'static>(
         self: &Arc<Self>,
         client: &Arc<ClientState>,
-        room: &Arc<RoomCell>,
-        name: &'static str,
-        hook: &NotificationHook<(Client, RoomHandle)>,
+        room: &RoomHandle,
+        chain: Select<(Client, RoomHandle, P)>,
+        passage: P,
     ) {
-        self.notify_in_order(&client.hooks, name, hook, (self.client(client), self.room(room)));
-    }
-
-    /// Logs the failure of a notification hook, if it failed.
-    pub(in crate::runtime) fn log_failure(&self, hook: &'static str, outcome: Result<Option<String>, HookFailure>) {
-        let error = match outcome {
-            Ok(None) => return,
-            Ok(Some(error)) => error,
-            Err(failure) => failure.to_string(),
-        };
-        self.log(|| tracing::error!(hook, %error, "a hook failed"));
+        let about = (self.client(client), room.clone(), passage);
+        self.notify_in_order(&client.hooks, chain, about);
     }
 }

@@ -20,8 +20,10 @@ pub(crate) fn delete_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Opt
         let Some(members) = state.delete() else {
             return false;
         };
-        for client in members {
-            left(core, &client, room, None, Some(LeftReason::RoomDeleted), 0);
+        // All leave at once. The last of a user's connections is the last one here.
+        for (at, client) in members.iter().enumerate() {
+            let is_last = || members[at + 1..].iter().all(|other| other.user_id != client.user_id);
+            left(core, client, room, None, Some(LeftReason::RoomDeleted), 0, is_last);
         }
         // This must come before the id is free again, so that it cannot clear the history of a new room.
         core.history.forget(room);

@@ -6,12 +6,11 @@ use super::join_error::JoinError;
 use super::leave::leave;
 use super::seat::{NotSeated, SeatRequest, take_seat};
 use crate::connection::ClientState;
+use crate::limit_exceeded::LimitExceeded;
 use crate::protocol::{self, LeftReason, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
-use crate::runtime::hooks::run::verdict;
-use crate::runtime::observe::emit::Involved;
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
 use crate::runtime::rooms::on_demand::{find_or_prepare, make_present};
@@ -38,7 +37,7 @@ pub(crate) async fn join(
     room_id: &str,
     request: JoinRequest,
 ) -> Result<Arc<RoomCell>, JoinError> {
-    checked_depth(&core.limits).map_err(|reason| JoinError::Limited { reason })?;
+    checked_depth(&core.limits)?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let found = match &request.epoch {
         Some(epoch) => core.rooms.find_incarnation(room_id, Some(epoch)),
@@ -64,7 +63,7 @@ pub(crate) async fn join(
             if is_full {
                 return Err(JoinError::Full);
             }
-            if core.hooks.before_join.is_some() {
+            if core.hooks.before_join.concerns(room.template.declaration) {
                 // In a box, so that a join without the hook needs no memory for it.
                 Box::pin(ask_before_join(core, client, &room)).await?;
             }
@@ -75,9 +74,8 @@ pub(crate) async fn join(
                 remove_room(core, &room, None);
                 room = find_or_prepare(&core.rooms, room_id).ok_or_else(no_such_room)?;
             }
-            room = make_present(core, room).map_err(|_| JoinError::Limited {
-                reason: format!("the server has too many rooms (max_rooms = {})", core.limits.max_rooms),
-            })?;
+            let limit = core.limits.max_rooms;
+            room = make_present(core, room).map_err(|_| LimitExceeded::MaxRooms { limit })?;
         }
         let seat = SeatRequest {
             approved,
@@ -99,24 +97,14 @@ pub(crate) async fn join(
 
 /// Asks `before_join`.
 async fn ask_before_join(core: &Arc<Core>, client: &Arc<ClientState>, room: &Arc<RoomCell>) -> Result<(), JoinError> {
-    let Some(before_join) = &core.hooks.before_join else {
-        return Ok(());
-    };
-    let answer = core
-        .run_hook(
-            "before_join",
-            Involved::client(client).in_room(&room.id),
-            depth(),
-            || before_join((core.client(client), core.room(room))),
-        )
-        .await;
-    verdict(core, "before_join", answer).map_err(|reason| JoinError::Denied { reason })
+    let about = (core.client(client), core.room(room));
+    Ok(core.ask(depth(), &core.hooks.before_join, about).await?)
 }
 
 /// Asks `before_join` again for every room of a client, as after its session was renewed. The client leaves each room where
 /// the hook refuses.
 pub(crate) async fn recheck_rooms(core: &Arc<Core>, client: &Arc<ClientState>) {
-    if core.hooks.before_join.is_none() {
+    if core.hooks.before_join.is_empty() {
         return;
     }
     let rooms = client.membership.lock().rooms();

@@ -1,9 +1,11 @@
 //! Why a client cannot join a room, or change its subscriptions there.
 
+use crate::hook::{HookError, HookFailure, Refusal};
 use crate::id::{EventName, RoomId};
+use crate::limit_exceeded::LimitExceeded;
 
 /// Why a client cannot join a room, or change its subscriptions there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
     /// No room has this id.
@@ -15,12 +17,12 @@ pub enum JoinError {
     /// Every seat of the room is taken.
     #[error("the room is full")]
     Full,
-    /// `before_join` refused, failed, panicked or timed out.
-    #[error("joining was denied: {reason}")]
-    Denied {
-        /// The reason that the hook gave.
-        reason: String,
-    },
+    /// `before_join` refused.
+    #[error("the join was refused: {0}")]
+    Refused(Refusal),
+    /// `before_join` failed: it returned an error that is not a refusal, panicked or timed out.
+    #[error("`before_join` failed")]
+    HookFailed(#[source] HookFailure),
     /// The client is not a member of the room.
     #[error("the client is not in the room")]
     NotInRoom,
@@ -30,13 +32,19 @@ pub enum JoinError {
         /// The event's name.
         event: EventName,
     },
-    /// The client has too many rooms or subscriptions, or the server has too many rooms.
-    #[error("over a limit: {reason}")]
-    Limited {
-        /// Which limit.
-        reason: String,
-    },
+    /// The client has too many rooms or subscriptions, the server has too many rooms, or hooks call each other too deeply.
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
     /// The client's connection has ended.
     #[error("the client is no longer connected")]
     Disconnected,
+}
+
+impl From<HookError> for JoinError {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Refused(refusal) => Self::Refused(refusal),
+            HookError::Failed(failure) => Self::HookFailed(failure),
+        }
+    }
 }

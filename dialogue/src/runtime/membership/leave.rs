@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::connection::{ClientState, Frame};
+use crate::connection::{ClientState, FormerRooms, Frame, MembershipEnd};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::runtime::hooks::arguments::{ConnectionEnd, Left};
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::observation::LeaveReason;
 use crate::runtime::rooms::expiry::note_if_empty;
@@ -22,13 +23,19 @@ pub(crate) fn leave(
     if !state.leave(client.key) {
         return false;
     }
-    left(core, client, room, id, reason, state.record.size());
+    let is_last = || {
+        !core
+            .clients
+            .user_has(&client.user_id, |other| state.local.contains(other.key))
+    };
+    left(core, client, room, id, reason, state.record.size(), is_last);
     drop(state);
     note_if_empty(core, room);
     true
 }
 
-/// Finishes a departure after the room's state has removed the client: `size` members remain. Called under the room's lock.
+/// Finishes a departure after the room's state has removed the client: `size` members remain. `is_last` says whether none
+/// of them belongs to the client's user. Called under the room's lock.
 pub(in crate::runtime) fn left(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
@@ -36,11 +43,12 @@ pub(in crate::runtime) fn left(
     id: Option<i64>,
     reason: Option<LeftReason>,
     size: usize,
+    is_last: impl FnOnce() -> bool,
 ) {
-    let is_gone = {
+    let end = {
         let mut membership = client.membership.lock();
         membership.exit(&room.id);
-        membership.is_gone()
+        membership.ended()
     };
     let frame = ServerFrame::Left {
         id,
@@ -48,26 +56,52 @@ pub(in crate::runtime) fn left(
         reason,
     };
     client.outbox.push(Frame::Text(frame.encode()));
-    let why = LeaveReason::of(reason, is_gone);
-    core.observe.left(&room.id, &client.id, &client.user_id, size, why);
-    core.notify_of_member(client, room, "on_left", &core.hooks.on_left);
+    let reason = LeaveReason::of(reason, end);
+    core.observe.left(&room.id, &client.id, &client.user_id, size, reason);
+    if core.hooks.on_left.concerns(room.template.declaration) {
+        let is_last = is_last();
+        let left = Left { reason, is_last };
+        core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
+    }
 }
 
 /// Ends all of a client's memberships, once. First `on_disconnected` runs, while the client is still in its rooms; then it
 /// leaves each room and is forgotten. Returns immediately; the client's hooks continue to run.
 pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
+    end(core, client, MembershipEnd::Disconnected);
+}
+
+/// Ends a client's connection, because a newer one of the same client replaces it. Returns the rooms that it was in.
+pub(crate) fn replace(core: &Arc<Core>, client: &Arc<ClientState>) -> FormerRooms {
+    let (rooms, ended) = {
+        let membership = client.membership.lock();
+        (membership.rooms(), membership.ended())
+    };
+    let message = "a newer connection has replaced this one";
+    client
+        .outbox
+        .abort(CloseCode::Disconnected, message, std::iter::empty());
+    end(core, client, MembershipEnd::Replaced);
+    FormerRooms {
+        rooms,
+        // Its connection may have been lost before.
+        end: ended.unwrap_or(MembershipEnd::Replaced),
+    }
+}
+
+fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
     // No room accepts it from here on, although it is still in the rooms that it has joined.
-    if !client.membership.lock().end() {
+    if !client.membership.lock().end(why) {
         return;
     }
-    let end = {
+    let leave_all = {
         let (core, client) = (Arc::clone(core), Arc::clone(client));
         move || {
             let rooms = client.membership.lock().rooms();
             for room in rooms.iter().filter_map(|room| core.rooms.find(room)) {
                 leave(&core, &client, &room, None, None);
             }
-            core.continuity.resumes.ended(&client);
+            core.continuity.resumes.ended(&client, rooms);
             // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
             core.observe
                 .disconnected(&client.id, &client.user_id, || client.outbox.ending());
@@ -76,18 +110,19 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
             core.continuity.resumes.expire_in_time(&core.lifecycle);
         }
     };
-    let Some(hook) = core.hooks.on_disconnected.clone() else {
-        end();
+    if core.hooks.on_disconnected.is_empty() {
+        leave_all();
         return;
-    };
-    let (handle, core, depth) = (core.client(client), Arc::clone(core), depth());
+    }
+    let about = (core.client(client), ConnectionEnd::from(client.outbox.ending()));
+    let (core, depth) = (Arc::clone(core), depth());
     let tasks = core.lifecycle.tasks.clone();
     client.hooks.push(
         usize::MAX,
         &tasks,
         Box::pin(async move {
-            core.notify(depth, "on_disconnected", &hook, handle).await;
-            end();
+            core.notify(depth, &core.hooks.on_disconnected, about).await;
+            leave_all();
         }),
     );
 }

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::join_error::JoinError;
-use crate::connection::{ClientState, Frame};
+use crate::connection::{ClientState, Frame, MembershipEnd};
+use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::protocol::{LogPosition, ServerFrame};
 use crate::room::{NoSeat, RoomCell, ServedRoomState, Subscriptions};
+use crate::runtime::clients::Clients;
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
+use crate::runtime::hooks::arguments::Arrival;
 
 /// A wish for a seat.
 pub(super) struct SeatRequest<'a> {
@@ -26,7 +29,7 @@ pub(super) struct SeatRequest<'a> {
 }
 
 /// Why a client has no seat.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum NotSeated {
     /// The room has been deleted in the meantime.
     RoomGone,
@@ -80,9 +83,25 @@ pub(super) fn take_seat(
     if !was_member {
         let size = state.record.size();
         core.observe.joined(&room.id, &client.id, &client.user_id, size);
-        core.notify_of_member(client, room, "on_joined", &core.hooks.on_joined);
+        if core.hooks.on_joined.concerns(room.template.declaration) {
+            let arrival = arrival(&core.clients, client, room, &state);
+            core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_joined, arrival);
+        }
     }
     Ok(())
+}
+
+/// How a client has come into the room that it is in now.
+fn arrival(clients: &Clients, client: &ClientState, room: &RoomCell, state: &ServedRoomState) -> Arrival {
+    let is_other_in_room = |other: &Arc<ClientState>| other.key != client.key && state.local.contains(other.key);
+    let has_others = clients.user_has(&client.user_id, is_other_in_room);
+    match client.membership.lock().comes_back_to(&room.id) {
+        Some(end) => Arrival::Comeback {
+            was_gone: end == MembershipEnd::Disconnected && !has_others,
+        },
+        None if has_others => Arrival::Additional,
+        None => Arrival::First,
+    }
 }
 
 /// Records the membership in the room and in the client. If a limit forbids it, neither changes.
@@ -99,15 +118,14 @@ fn enter(
     }
     let was_member = state.local.contains(client.key);
     if !was_member && membership.len() >= limits.rooms_per_client {
-        return Err(NotSeated::Refused(JoinError::Limited {
-            reason: format!("a client may be in {} rooms", limits.rooms_per_client),
-        }));
+        let limit = limits.rooms_per_client;
+        return Err(NotSeated::Refused(LimitExceeded::RoomsPerClient { limit }.into()));
     }
     check_subscriptions(
         limits,
         membership.subscriptions_besides(&room.id) + subscriptions.count(),
     )
-    .map_err(NotSeated::Refused)?;
+    .map_err(|exceeded| NotSeated::Refused(exceeded.into()))?;
     state
         .join(client.key, Arc::clone(client), subscriptions.clone())
         .map_err(|no_seat| match no_seat {
@@ -153,11 +171,10 @@ fn replay(
 }
 
 /// Whether a client may have this many subscriptions over all its rooms.
-pub(super) fn check_subscriptions(limits: &Limits, count: usize) -> Result<(), JoinError> {
-    if count > limits.subscriptions_per_client {
-        return Err(JoinError::Limited {
-            reason: format!("a client may hold {} subscriptions", limits.subscriptions_per_client),
-        });
+pub(super) fn check_subscriptions(limits: &Limits, count: usize) -> Result<(), LimitExceeded> {
+    let limit = limits.subscriptions_per_client;
+    if count > limit {
+        return Err(LimitExceeded::SubscriptionsPerClient { limit });
     }
     Ok(())
 }
@@ -204,8 +221,8 @@ mod tests {
             };
             take_seat(&dialogue.core, &client, &room, None, request)
         };
-        assert_eq!(take(false), Err(NotSeated::NotApproved));
-        assert_eq!(take(true), Ok(()));
-        assert_eq!(take(false), Ok(()), "a member keeps its seat");
+        assert!(matches!(take(false), Err(NotSeated::NotApproved)));
+        assert!(matches!(take(true), Ok(())));
+        assert!(matches!(take(false), Ok(())), "a member keeps its seat");
     }
 }

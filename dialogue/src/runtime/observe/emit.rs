@@ -176,11 +176,11 @@ impl Observe {
     }
 
     /// A hook or handler failed.
-    pub(crate) fn hook_failed(&self, hook: &'static str, error: &str, involved: Involved<'_>) {
+    pub(crate) fn hook_failed(&self, hook: &'static str, error: impl FnOnce() -> String, involved: Involved<'_>) {
         self.counters.hook_failures.add(1);
         self.show(|| Observation::HookFailed {
             hook,
-            error: error.into(),
+            error: error().into(),
             client: involved.client.map(|(client, _)| client.clone()),
             user: involved.client.map(|(_, user)| user.clone()),
             room: involved.room.cloned(),
@@ -276,7 +276,7 @@ mod tests {
             event: Some(&event),
         };
         observe.refused(ErrorCode::Blocked, "no spam", involved);
-        observe.hook_failed("authorize", "no database", Involved::default());
+        observe.hook_failed("authorize", || "no database".to_owned(), Involved::default());
         let counted = observe.counted();
         assert_eq!(
             counted

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::connection::MembershipEnd;
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::protocol::{CloseCode, ErrorCode, LeftReason};
@@ -159,6 +160,8 @@ pub enum LeaveReason {
     RoomDeleted,
     /// The client renewed its session, and `before_join` did not let it stay.
     Denied,
+    /// A newer connection of the same client replaced the connection: the client has come back, and may join again.
+    Replaced,
 }
 
 impl ObservedEvent {
@@ -184,14 +187,15 @@ impl ObservedEvent {
 }
 
 impl LeaveReason {
-    /// The reason of a `left` frame. Without one, the client asked to leave, or its connection has ended (`is_gone`).
-    pub(in crate::runtime) fn of(reason: Option<LeftReason>, is_gone: bool) -> Self {
-        match reason {
-            None | Some(LeftReason::Revoked) if is_gone => Self::Disconnected,
-            None => Self::Requested,
-            Some(LeftReason::Removed | LeftReason::Revoked) => Self::Removed,
-            Some(LeftReason::RoomDeleted) => Self::RoomDeleted,
-            Some(LeftReason::Denied) => Self::Denied,
+    /// The reason of a `left` frame. Without one, the client asked to leave, or its connection has ended.
+    pub(in crate::runtime) fn of(reason: Option<LeftReason>, end: Option<MembershipEnd>) -> Self {
+        match (reason, end) {
+            (None | Some(LeftReason::Revoked), Some(MembershipEnd::Disconnected)) => Self::Disconnected,
+            (None | Some(LeftReason::Revoked), Some(MembershipEnd::Replaced)) => Self::Replaced,
+            (None, None) => Self::Requested,
+            (Some(LeftReason::Removed | LeftReason::Revoked), _) => Self::Removed,
+            (Some(LeftReason::RoomDeleted), _) => Self::RoomDeleted,
+            (Some(LeftReason::Denied), _) => Self::Denied,
         }
     }
 }

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use super::draft::{Draft, Rejected};
 use crate::connection::ClientState;
 use crate::event::{EventDefinition, EventMessage, HistorySetting};
-use crate::id::EventName;
+use crate::hook::HookError;
 use crate::limits::Limits;
 use crate::room::{Party, RoomCell};
 use crate::runtime::clock::wall_clock;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
-use crate::runtime::hooks::run::verdict;
 use crate::runtime::observe::emit::Involved;
 
 /// An event that every check has passed.
@@ -36,15 +35,15 @@ pub(super) async fn from_client(
     }
     let policy = &room.template.policy;
     let definition = policy.admit(Party::Client, &draft.event).ok_or(Rejected::NotAllowed)?;
-    if core.hooks.authorize.is_some() {
+    if core.hooks.authorize.concerns(room.template.declaration) {
         // In a box, as every call of a hook here, so that a trigger without hooks needs no memory for it.
-        Box::pin(ask_authorize(core, room, sender, &draft.event)).await?;
+        Box::pin(ask_authorize(core, room, sender, &mut draft)).await?;
     }
     if let Some(definition) = definition {
         draft.data = definition.accept(draft.data).map_err(Rejected::Invalid)?;
     }
     let mut admitted = Admitted::new(&core.limits, room, draft, definition)?;
-    if core.hooks.before_each.is_some() {
+    if core.hooks.before_each.concerns(room.template.declaration) {
         Box::pin(ask_before_each(core, room, &mut admitted, definition)).await?;
     }
     Ok(admitted)
@@ -58,7 +57,7 @@ pub(super) async fn from_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: D
         definition.check_outbound(&draft.data).map_err(Rejected::Invalid)?;
     }
     let mut admitted = Admitted::new(&core.limits, room, draft, definition)?;
-    if core.hooks.before_each.is_some() {
+    if core.hooks.before_each.concerns(room.template.declaration) {
         Box::pin(ask_before_each(core, room, &mut admitted, definition)).await?;
     }
     Ok(admitted)
@@ -73,7 +72,7 @@ impl Admitted {
         definition: Option<&EventDefinition>,
     ) -> Result<Self, Rejected> {
         Ok(Self {
-            depth: checked_depth(limits).map_err(Rejected::Limited)?,
+            depth: checked_depth(limits)?,
             history: definition.map_or(HistorySetting::Off, EventDefinition::history),
             message: EventMessage {
                 event: draft.event,
@@ -92,21 +91,18 @@ async fn ask_authorize(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     sender: &Arc<ClientState>,
-    event: &EventName,
+    draft: &mut Draft,
 ) -> Result<(), Rejected> {
-    let Some(authorize) = &core.hooks.authorize else {
-        return Ok(());
-    };
-    let involved = Involved {
-        event: Some(event),
-        ..Involved::client(sender).in_room(&room.id)
-    };
-    let answer = core
-        .run_hook("authorize", involved, depth(), || {
-            authorize((core.client(sender), core.room(room), event.clone()))
-        })
-        .await;
-    verdict(core, "authorize", answer).map_err(Rejected::Forbidden)
+    let data = Arc::new(draft.data.take());
+    let about = (
+        core.client(sender),
+        core.room(room),
+        draft.event.clone(),
+        Arc::clone(&data),
+    );
+    let answer = core.ask(depth(), &core.hooks.authorize, about).await;
+    draft.data = Arc::unwrap_or_clone(data);
+    answer.map_err(Rejected::Forbidden)
 }
 
 async fn ask_before_each(
@@ -115,29 +111,27 @@ async fn ask_before_each(
     admitted: &mut Admitted,
     definition: Option<&EventDefinition>,
 ) -> Result<(), Rejected> {
-    let Some(before_each) = &core.hooks.before_each else {
-        return Ok(());
-    };
     let Admitted { message, depth, .. } = admitted;
-    let answer = core
-        .run_hook("before_each", Involved::event(message), *depth, || {
-            before_each((message.clone(), core.room(room)))
-        })
-        .await;
-    let mut answer = verdict(core, "before_each", answer).map_err(Rejected::Blocked)?;
-    if answer.event != message.event {
-        core.log(|| {
-            tracing::error!(event = %message.event, changed = %answer.event, "before_each changed an event's name");
-        });
-        return Err(Rejected::Blocked("the event could not be checked".to_owned()));
+    for hook in core.hooks.before_each.of(room.template.declaration) {
+        let answer = core
+            .run_hook(hook.name, Involved::event(message), *depth, || {
+                (hook.run)((message.clone(), core.room(room)))
+            })
+            .await;
+        let mut answer = answer.map_err(Rejected::Blocked)?;
+        if answer.event != message.event {
+            let changed = HookError::from(format!("{} changed the event's name to `{}`", hook.name, answer.event));
+            core.log_error(hook.name, Involved::event(message), Some(&changed));
+            return Err(Rejected::Blocked(changed));
+        }
+        if answer.data != message.data
+            && let Some(definition) = definition
+        {
+            answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
+        }
+        // The hook may change the data and the metadata, but not the room, the time or the sender.
+        message.data = answer.data;
+        message.meta = answer.meta;
     }
-    if answer.data != message.data
-        && let Some(definition) = definition
-    {
-        answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
-    }
-    // The hook may change the data and the metadata, but not the room, the time or the sender.
-    message.data = answer.data;
-    message.meta = answer.meta;
     Ok(())
 }

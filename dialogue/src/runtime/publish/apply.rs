@@ -4,18 +4,20 @@
 
 use std::sync::Arc;
 
-use crate::connection::Frame;
+use crate::connection::{ClientState, Frame};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::protocol::EventFrame;
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
+use crate::runtime::handlers::listeners::AppliedEvent;
 
 /// Queues an event for every subscriber, and offers it to observers, handlers and streams.
 pub(super) fn apply(
     core: &Core,
-    room: &RoomCell,
+    room: &Arc<RoomCell>,
     state: &ServedRoomState,
+    sender: Option<&Arc<ClientState>>,
     message: EventMessage,
     frame: &EventFrame,
 ) -> (Arc<EventMessage>, Delivery) {
@@ -27,7 +29,11 @@ pub(super) fn apply(
     let message = Arc::new(message);
     core.observe.event(&message, recipients, &frame.text);
     if !core.listeners.is_empty() {
-        core.listeners.offer(&message, room.template.declaration);
+        core.listeners.offer(AppliedEvent {
+            message: &message,
+            room,
+            sender,
+        });
     }
     let delivery = Delivery::new(recipients, message.seq);
     (message, delivery)

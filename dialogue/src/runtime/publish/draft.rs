@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::delivery::TriggerError;
+use crate::hook::HookError;
 use crate::id::{EventName, UserId};
+use crate::limit_exceeded::LimitExceeded;
 use crate::schema::Violation;
 
 /// An event that somebody wants to publish.
@@ -22,14 +24,21 @@ pub(crate) struct Draft {
 pub(crate) enum Rejected {
     NoSuchRoom,
     NotAllowed,
-    /// `authorize` refused.
-    Forbidden(String),
+    /// `authorize` refused or failed.
+    Forbidden(HookError),
     Invalid(Vec<Violation>),
-    Blocked(String),
-    Limited(String),
+    /// `before_each` refused or failed.
+    Blocked(HookError),
+    LimitExceeded(LimitExceeded),
     /// The client is not (or no longer) a member of the room.
     NotInRoom,
     Stopped,
+}
+
+impl From<LimitExceeded> for Rejected {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::LimitExceeded(exceeded)
+    }
 }
 
 impl Rejected {
@@ -43,8 +52,13 @@ impl Rejected {
                 event,
             },
             Self::Invalid(violations) => TriggerError::Invalid { event, violations },
-            Self::Blocked(reason) | Self::Forbidden(reason) => TriggerError::Blocked { reason },
-            Self::Limited(reason) => TriggerError::Limited { reason },
+            Self::Blocked(HookError::Refused(refusal)) | Self::Forbidden(HookError::Refused(refusal)) => {
+                TriggerError::Refused(refusal)
+            }
+            Self::Blocked(HookError::Failed(failure)) | Self::Forbidden(HookError::Failed(failure)) => {
+                TriggerError::HookFailed(failure)
+            }
+            Self::LimitExceeded(exceeded) => exceeded.into(),
             Self::Stopped => TriggerError::Stopped,
         }
     }

@@ -10,9 +10,10 @@ use crate::connection::ClientState;
 use crate::containment::contain_sync;
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
+use crate::hook::HookError;
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
-use crate::runtime::core::Core;
+use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::observe::emit::Involved;
 
 /// Publishes a client's event.
@@ -45,29 +46,26 @@ fn publish(
         depth,
     } = admitted;
     let prepared = EventHead::of(&message).prepare();
-    core.limits.check_event(prepared.len()).map_err(Rejected::Limited)?;
+    core.limits.check_event(prepared.len())?;
     let limit = history.limit(core.history.log.config().max_events_per_type);
     let (message, delivery) = {
         // Nothing waits from here on: number, history and queues change as one.
         let mut state = room.lock();
-        let sender = sender.map(Arc::as_ref);
-        let frame = sequence(core, room, &mut state, sender, &mut message, prepared, limit)?;
-        apply(core, room, &state, message, &frame)
+        let from = sender.map(Arc::as_ref);
+        let frame = sequence(core, room, &mut state, from, &mut message, prepared, limit)?;
+        apply(core, room, &state, sender, message, &frame)
     };
     call_hooks(core, room, message, delivery, depth);
     Ok(delivery)
 }
 
 fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>, delivery: Delivery, depth: usize) {
-    if let Some(after_each) = &core.hooks.after_each {
-        let started = core.start_of_hook();
-        let done = contain_sync(|| after_each(&message, &delivery)).map(|()| None);
-        core.report("after_each", Involved::event(&message), started, &done);
-        core.log_failure("after_each", done);
+    if core.hooks.after_each.concerns(room.template.declaration) {
+        call_after_each(core, &core.room(room), &message, delivery);
     }
-    let Some(on_triggered) = core.hooks.on_triggered.clone() else {
+    if !core.hooks.on_triggered.concerns(room.template.declaration) {
         return;
-    };
+    }
     let Ok(permit) = Arc::clone(&core.hooks.notifications).try_acquire_owned() else {
         core.observe.handler_lag().note_dropped();
         core.log(|| tracing::error!(hook = "on_triggered", event = %message.event, "on_triggered was not called: too many of its calls are running"));
@@ -75,7 +73,23 @@ fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>
     };
     let (core, room) = (Arc::clone(core), core.room(room));
     core.clone().lifecycle.tasks.spawn(async move {
-        core.notify(depth, "on_triggered", &on_triggered, (message, room)).await;
+        core.notify(depth, &core.hooks.on_triggered, (message, room)).await;
         drop(permit);
     });
+}
+
+fn call_after_each(core: &Core, room: &RoomHandle, message: &EventMessage, delivery: Delivery) {
+    let involved = Involved::event(message);
+    for hook in core.hooks.after_each.of(room.cell.template.declaration) {
+        let started = core.start_of_hook();
+        let done = contain_sync(|| (hook.run)(message, &delivery, room));
+        let failure = match done {
+            Ok(Ok(())) => None,
+            // The event has been sent, so there is nothing left to refuse.
+            Ok(Err(error)) => Some(HookError::Failed(error.into_failure())),
+            Err(failure) => Some(HookError::Failed(failure)),
+        };
+        core.report(hook.name, involved, started, failure.as_ref());
+        core.log_error(hook.name, involved, failure.as_ref());
+    }
 }

@@ -9,8 +9,7 @@ use crate::connection::ClientState;
 use crate::protocol::{RoomSummary, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::clients::Clients;
-use crate::runtime::core::{Core, RoomHandle};
-use crate::runtime::hooks::definition::NotificationHook;
+use crate::runtime::core::Core;
 
 /// A client that requested the change, and the id of its request. It receives a reply instead of the announcement.
 pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
@@ -29,7 +28,7 @@ pub(in crate::runtime) fn add_room(
         }
         core.observe
             .room_created(&room.id, &room.template.name, room.template.max_size);
-        call_hook(core, room, "on_room_created", &core.hooks.on_room_created);
+        core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_created, core.room(room));
     })
 }
 
@@ -43,7 +42,7 @@ pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, re
             });
         }
         core.observe.room_deleted(&room.id);
-        call_hook(core, room, "on_room_deleted", &core.hooks.on_room_deleted);
+        core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_deleted, core.room(room));
     });
 }
 
@@ -51,10 +50,6 @@ pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, re
 fn announce(clients: &Clients, requester: Option<Requester<'_>>, frame: impl Fn(Option<i64>) -> Bytes) {
     let reply = requester.map(|(client, id)| (client, frame(id)));
     clients.broadcast(&frame(None), reply);
-}
-
-fn call_hook(core: &Arc<Core>, room: &Arc<RoomCell>, name: &'static str, hook: &NotificationHook<RoomHandle>) {
-    core.notify_in_order(&room.hooks, name, hook, core.room(room));
 }
 
 /// Describes a room as clients see it.

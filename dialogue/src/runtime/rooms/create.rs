@@ -33,6 +33,13 @@ pub enum CreateRoomError {
         /// The room's id.
         room: RoomId,
     },
+    /// [`require_guards`](crate::Builder::require_guards) is set, and no general `before_join` guards a room that is not
+    /// declared.
+    #[error("room `{room}` has no guard: add a `before_join` for rooms that are not declared, or declare the room")]
+    Unguarded {
+        /// The room's id.
+        room: RoomId,
+    },
     /// The configuration is invalid.
     #[error("invalid room configuration: {reason}")]
     InvalidConfig {
@@ -72,6 +79,9 @@ pub(crate) fn create(
             }
             if core.rooms.blueprint(&id).is_some() {
                 return Err(CreateRoomError::Reserved { room: id });
+            }
+            if core.guards_required && !core.hooks.before_join.has_general() {
+                return Err(CreateRoomError::Unguarded { room: id });
             }
             let template = config
                 .template(Arc::clone(&core.rooms.known_events))

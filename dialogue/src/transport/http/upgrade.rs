@@ -88,7 +88,7 @@ fn may_connect(core: &Core, headers: &HeaderMap) -> bool {
 /// Without the hook, nothing reads them. They are boxed because a connection's future has space for them in several
 /// places.
 fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option<Box<Handshake>> {
-    core.hooks.authenticate.is_some().then(|| {
+    (!core.hooks.authenticate.is_empty()).then(|| {
         Box::new(Handshake {
             headers: detached(request.headers()),
             query: request.uri().query().map(str::to_owned),

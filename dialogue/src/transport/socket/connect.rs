@@ -32,8 +32,8 @@ where
     let left = connect_by.saturating_duration_since(Instant::now());
     let who = match authenticate(core, presented, connect.auth, left).await {
         Ok(who) => who,
-        Err(reason) => {
-            let error = CommandError::new(ErrorCode::Unauthenticated, reason);
+        Err(error) => {
+            let error = CommandError::of_hook(ErrorCode::Unauthenticated, &error);
             reject(core, reader, id, error, CloseCode::Unauthenticated);
             return None;
         }

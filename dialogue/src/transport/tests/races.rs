@@ -17,7 +17,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::peer::{Peer, PeerFrame};
 use super::{Plenty, settle};
-use crate::{Client, Dialogue, Limits, Refusal, RoomConfig, RoomHandle};
+use crate::{Client, Dialogue, HookError, Limits, RoomConfig, RoomHandle, refuse};
 
 /// Records which clients joined and left each incarnation of a room, as the hooks saw it.
 #[derive(Clone, Default)]
@@ -72,7 +72,7 @@ fn key(client: &Client, room: &RoomHandle) -> (String, String) {
 
 fn server<F>(ledger: &Ledger, before_join: F) -> Dialogue
 where
-    F: Fn() -> futures_util::future::BoxFuture<'static, Result<(), Refusal>> + Send + Sync + 'static,
+    F: Fn() -> futures_util::future::BoxFuture<'static, Result<(), HookError>> + Send + Sync + 'static,
 {
     let (joins, leaves) = (ledger.clone(), ledger.clone());
     Dialogue::builder()
@@ -83,11 +83,11 @@ where
             ..Limits::default()
         })
         .before_join(move |_, _| before_join())
-        .on_joined(move |client, room| {
+        .on_joined(move |client, room, _| {
             joins.joined(&client, &room);
             async { yield_now().await }
         })
-        .on_left(move |client, room| {
+        .on_left(move |client, room, _| {
             leaves.left(&client, &room);
             async { yield_now().await }
         })
@@ -278,7 +278,7 @@ async fn random_joins_and_leaves_end_with_empty_rooms_and_matching_hooks() {
             for _ in 0..yields {
                 yield_now().await;
             }
-            if refused { Err(Refusal::new("not you")) } else { Ok(()) }
+            if refused { refuse("not you") } else { Ok(()) }
         })
     });
     dialogue.create_room(room(5)).await.expect("a room");

@@ -17,7 +17,7 @@ use self::steps::{Claim, PIPES, ROOMS, Step, step};
 use super::model::{Client, EVENTS, Model, REPLAY_EVENTS, Room, Subscriptions};
 use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, Scarce, settle};
-use crate::{Dialogue, EvictedHistory, HistoryConfig, HistoryManager, Limits, Refusal, RoomConfig};
+use crate::{Dialogue, EvictedHistory, HistoryConfig, HistoryManager, Limits, RoomConfig, refuse};
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -70,7 +70,7 @@ impl World {
             }))
             .before_join(move |_, _| {
                 let refused = refuses.load(Ordering::Relaxed);
-                async move { if refused { Err(Refusal::new("not now")) } else { Ok(()) } }
+                async move { if refused { refuse("not you") } else { Ok(()) } }
             })
             .on_history_evicted(move |batch| {
                 takes.lock().push(batch);

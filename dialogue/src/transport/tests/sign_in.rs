@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::peer::Peer;
 use super::*;
+use crate::connection::MembershipEnd;
 use crate::protocol::CloseCode;
 use crate::transport::http::http_connection;
 use crate::{Identity, Limits};
@@ -63,7 +64,7 @@ async fn on_connected_runs_for_every_client_that_on_disconnected_runs_for() {
             connects.lock().push(format!("{} connected", client.user_id()));
             async {}
         })
-        .on_disconnected(move |client| {
+        .on_disconnected(move |client, _| {
             disconnects.lock().push(format!("{} disconnected", client.user_id()));
             async {}
         })
@@ -89,10 +90,13 @@ async fn a_successor_waits_for_a_disconnect_that_another_thread_has_begun() {
     let mut first = Peer::connect(&dialogue, 10_000).await;
     let resume = first.receive_type("connected").await["resume"].clone();
     let client = Arc::clone(&dialogue.core.clients.all()[0]);
-    assert!(client.membership.lock().end(), "this is how the other thread begins");
+    assert!(
+        client.membership.lock().end(MembershipEnd::Disconnected),
+        "this is how the other thread begins"
+    );
     let mut second = Peer::connect_again(&dialogue, 10_000, resume.as_str()).await;
     assert_eq!(second.drain().await, [], "the successor waits");
-    dialogue.core.continuity.resumes.ended(&client);
+    dialogue.core.continuity.resumes.ended(&client, Vec::new());
     dialogue.core.clients.remove(&client);
     client.departed.set(()).expect("once");
     second.receive_type("connected").await;

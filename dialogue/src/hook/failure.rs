@@ -1,0 +1,34 @@
+//! A failure: a hook, a handler or other application code did not do its work.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a hook or a handler failed. A failure says "not now": it is not a [`Refusal`](crate::Refusal).
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HookFailure {
+    /// It returned an error that is not a refusal.
+    #[error("it returned an error")]
+    Returned(#[source] Arc<dyn Error + Send + Sync>),
+    /// It panicked, with this message.
+    #[error("it panicked: {0}")]
+    Panicked(String),
+    /// It did not end within this time.
+    #[error("it took longer than {0:?}")]
+    TimedOut(Duration),
+}
+
+impl HookFailure {
+    /// What to print: the returned error, or this failure.
+    pub(crate) fn root(&self) -> &(dyn Error + 'static) {
+        match self {
+            Self::Returned(error) => &**error,
+            failure => failure,
+        }
+    }
+
+    pub(crate) fn returned(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Returned(Arc::from(error.into()))
+    }
+}

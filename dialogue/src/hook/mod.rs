@@ -1,0 +1,11 @@
+//! What hooks and handlers return: nothing, or a `Result` whose error is a refusal or a failure.
+
+mod error;
+mod failure;
+mod outcome;
+mod refusal;
+
+pub use error::{HookError, refuse};
+pub use failure::HookFailure;
+pub use outcome::HookOutcome;
+pub use refusal::Refusal;

@@ -1,0 +1,28 @@
+//! Why history could not be loaded.
+
+use crate::hook::{HookError, HookFailure, Refusal};
+use crate::limit_exceeded::LimitExceeded;
+
+/// Why history that memory no longer keeps could not be loaded.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// `load_history` refused.
+    #[error("loading older history was refused: {0}")]
+    Refused(Refusal),
+    /// `load_history` failed: it returned an error that is not a refusal, panicked or timed out.
+    #[error("`load_history` failed")]
+    HookFailed(#[source] HookFailure),
+    /// Hooks and handlers call each other too deeply ([`Limits::handler_depth`](crate::Limits::handler_depth)).
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
+}
+
+impl From<HookError> for HistoryError {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Refused(refusal) => Self::Refused(refusal),
+            HookError::Failed(failure) => Self::HookFailed(failure),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What hooks learn besides the client and the room: how a client came, and how it left.
+
+use crate::connection::Close;
+use crate::protocol::CloseCode;
+use crate::runtime::observe::observation::LeaveReason;
+
+/// How a client came into a room. [`on_joined`](crate::Builder::on_joined) receives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Arrival {
+    /// No other connection of the user on this node is in the room.
+    First,
+    /// Another connection of the user is in the room, such as a second tab.
+    Additional,
+    /// The connection continues an earlier one that was in the room (`resume` in the client's `connect`): the client lost
+    /// its connection and came back within two minutes.
+    #[non_exhaustive]
+    Comeback {
+        /// Whether `on_left` has reported that the user is gone. It has not if the new connection came before the server
+        /// noticed that the earlier one was lost, or if another connection of the user is in the room.
+        was_gone: bool,
+    },
+}
+
+impl Arrival {
+    /// Whether the user was not in the room before, as far as `on_left` has reported: the counterpart of
+    /// [`Left::user_is_gone`]. Announce a user if this holds, so that a second tab or a short loss of the connection
+    /// announces nobody twice.
+    #[must_use]
+    pub fn user_is_new(self) -> bool {
+        match self {
+            Self::First => true,
+            Self::Additional => false,
+            Self::Comeback { was_gone } => was_gone,
+        }
+    }
+}
+
+/// How a client left a room. [`on_left`](crate::Builder::on_left) receives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Left {
+    /// Why the client left.
+    pub reason: LeaveReason,
+    /// Whether this was the user's last connection in the room, on this node.
+    pub is_last: bool,
+}
+
+impl Left {
+    /// Whether the user is not in the room any more: this was its last connection, and no newer one has replaced it.
+    #[must_use]
+    pub fn user_is_gone(self) -> bool {
+        self.is_last && self.reason != LeaveReason::Replaced
+    }
+}
+
+/// How a connection ended. [`on_disconnected`](crate::Builder::on_disconnected) receives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionEnd {
+    /// The code with which the server closed the connection; `None` if the client closed it, or the connection was lost.
+    pub code: Option<CloseCode>,
+    /// The text of the close frame; empty if `code` is `None`.
+    pub reason: String,
+}
+
+impl From<Option<Close>> for ConnectionEnd {
+    fn from(close: Option<Close>) -> Self {
+        let close = close.unwrap_or_else(Close::quietly);
+        Self {
+            code: close.code,
+            reason: close.reason,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! How hooks learn that a user comes, comes back, and goes.
+
+use dialogue::prelude::*;
+use dialogue_tests::{Chat, Message, Project, Record, TestServer, message, until};
+use serde_json::{Value, json};
+
+/// A server on which the hooks note who comes and goes.
+async fn noting(record: &Record) -> TestServer {
+    let (came, went, ended) = (record.clone(), record.clone(), record.clone());
+    TestServer::with(move |builder| {
+        builder
+            .on_joined(move |client, room, arrival| {
+                let new = if arrival.user_is_new() { "new" } else { "known" };
+                came.note(format!("{} in {}: {arrival:?}, {new}", client.user_id(), room.id()));
+                async { Ok(()) }
+            })
+            .on_left(move |client, room, left| {
+                let gone = if left.user_is_gone() { "gone" } else { "still known" };
+                went.note(format!(
+                    "{} out of {}: {:?}, {gone}",
+                    client.user_id(),
+                    room.id(),
+                    left.reason
+                ));
+                async { Ok(()) }
+            })
+            .on_disconnected(move |client, end| {
+                ended.note(format!("{} off: {:?} {}", client.user_id(), end.code, end.reason));
+                async { Ok(()) }
+            })
+    })
+    .await
+}
+
+/// Connects as Ada again, with the `resume` of an earlier connection.
+async fn resumed(server: &TestServer, connected: &Value) -> dialogue_tests::TestClient {
+    let mut client = server.open().await;
+    let resume = &connected["resume"];
+    client
+        .send(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" }, "resume": resume }))
+        .await;
+    client.recv_type("connected").await;
+    client
+}
+
+#[tokio::test]
+async fn a_second_connection_is_additional_and_only_the_last_one_takes_the_user_away() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let mut first = server.joined("ada", "chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+    let second = server.joined("ada", "chat").await;
+    record.expect(&["ada in chat: Additional, known"]).await;
+    first.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    record.expect(&["ada out of chat: Requested, still known"]).await;
+    first.join("chat").await;
+    record.expect(&["ada in chat: Additional, known"]).await;
+    second.close().await;
+    record
+        .expect(&["ada off: None ", "ada out of chat: Disconnected, still known"])
+        .await;
+    first.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    record.expect(&["ada out of chat: Requested, gone"]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_replaces_a_lost_one_is_a_comeback_that_nobody_needs_to_hear_of() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let first = server.joined("ada", "chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+    let mut second = resumed(&server, &first.connected).await;
+    record
+        .expect(&[
+            "ada off: Some(Disconnected) a newer connection has replaced this one",
+            "ada out of chat: Replaced, still known",
+        ])
+        .await;
+    second.join("chat").await;
+    record
+        .expect(&["ada in chat: Comeback { was_gone: false }, known"])
+        .await;
+    second.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    record.expect(&["ada out of chat: Requested, gone"]).await;
+    second.join("chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_continues_an_ended_one_comes_back_to_its_rooms_only() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let first = server.joined("ada", "chat").await;
+    let connected = first.connected.clone();
+    first.close().await;
+    until("the end of the connection", || server.clients().is_empty()).await;
+    let mut second = resumed(&server, &connected).await;
+    second.join("chat").await;
+    second.join("project-7").await;
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada off: None ",
+            "ada out of chat: Disconnected, gone",
+            "ada in chat: Comeback { was_gone: true }, new",
+            "ada in project-7: First, new",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_deleted_room_takes_each_user_away_once() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    server.create_room(Project { id: 7 }).await.expect("a room");
+    let _tabs = (
+        server.joined("ada", "project-7").await,
+        server.joined("ada", "project-7").await,
+        server.joined("bob", "project-7").await,
+    );
+    let came = [record.next().await, record.next().await, record.next().await];
+    assert_eq!(came.iter().filter(|line| line.ends_with("new")).count(), 2);
+    server.delete_room(Project { id: 7 }).await;
+    let mut went = [record.next().await, record.next().await, record.next().await];
+    went.sort();
+    assert_eq!(
+        went,
+        [
+            "ada out of project-7: RoomDeleted, gone",
+            "ada out of project-7: RoomDeleted, still known",
+            "bob out of project-7: RoomDeleted, gone",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_handler_can_receive_the_room_and_the_client_that_triggered_the_event() {
+    let record = Record::default();
+    let noted = record.clone();
+    let server = TestServer::plain().await;
+    server.on_with_sender(Chat, move |said: EventMessage<Message>, room, sender| {
+        noted.note(format!(
+            "{} in {} by a client: {}",
+            said.data.text,
+            room.name(),
+            sender.is_some()
+        ));
+        async move {
+            if let Some(client) = sender {
+                client.send(message("for you alone"))?;
+            }
+            Ok(())
+        }
+    });
+    let mut ada = server.joined("ada", "chat").await;
+    let mut bob = server.joined("bob", "chat").await;
+    ada.say("chat", "hi").await;
+    ada.recv_type("event").await;
+    assert_eq!(ada.recv_type("direct").await["data"]["text"], "for you alone");
+    let chat = server.room(Chat).expect("the room");
+    chat.trigger(message("from the server")).await.expect("an event");
+    record
+        .expect(&[
+            "hi in Chat by a client: true",
+            "from the server in Chat by a client: false",
+        ])
+        .await;
+    bob.recv_type("event").await;
+    bob.recv_type("event").await;
+    bob.assert_nothing_came().await;
+}
