@@ -1,3 +1,5 @@
+// Generated from the modules in dialogue/npm/src by dialogue/npm/bundle.js. Edit those, then run `node bundle.js`.
+//
 // Dialogue's client for browsers and Node: one module without dependencies, served by the server itself. `client.d.ts`
 // documents each public member. docs/protocol.md in the repository documents the wire protocol.
 //
@@ -8,42 +10,11 @@
 // `HandlerQueue` calls handlers, and only when the change that they report is complete, so a handler may call anything.
 
 /** @import * as Public from "./client.js" */
-/** @typedef {Record<string, any>} Frame */
-/** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
-const PROTOCOL = 1;
-const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
-const CONNECT_ID = 0; // the id of the `connect` that opens a connection; other requests count from 1
-const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
-const BACKOFF_LONGEST_MS = 30_000; // … up to this
-const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
-const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
-const AUTH_WITHIN_MS = 30_000;
-const PONG_WITHIN_MS = 10_000;
-const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: well below the 120 s for which servers remember keys
-const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
-const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
+// ---- handle/client.js -----------------------------------------------------------------------------------------------
+// The handle of a client: the public class. It holds no state.
+
 const MAX_LISTED = 10_000;
-const REJOIN_ATTEMPTS = 8;
-
-const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009];
-const FINAL_REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` would fail again
-const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
-const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before the server looks up its key
-
-export class DialogueError extends Error {
-  /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
-  constructor({ code, message, violations = [], retryAfter, roomId, event, closeCode, cause }) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = "DialogueError";
-    this.code = code;
-    this.violations = violations;
-    this.retryAfter = retryAfter;
-    this.roomId = roomId;
-    this.event = event;
-    this.closeCode = closeCode;
-  }
-}
 
 /** @implements {Public.DialogueClient<any>} */
 export class DialogueClient {
@@ -51,7 +22,7 @@ export class DialogueClient {
 
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
-    this.#session = new Session(options);
+    this.#session = new Session(options, (session, room) => new JoinedRoom(session, room));
   }
 
   get userId() {
@@ -158,6 +129,9 @@ export class DialogueClient {
     return this.#session.listeners.add("direct", handler);
   }
 }
+
+// ---- handle/joined.js -----------------------------------------------------------------------------------------------
+// The handle of a room that a client is in: the public class. It holds no state.
 
 /** @implements {Public.JoinedRoom<any>} */
 class JoinedRoom {
@@ -285,6 +259,19 @@ class JoinedRoom {
   }
 }
 
+// `crypto.randomUUID` exists only on pages that were loaded over TLS.
+function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// ---- session.js -----------------------------------------------------------------------------------------------------
+// A client's session with a server: how it reacts to frames, requests, a lost connection, and time.
+
+const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
+const REJOIN_ATTEMPTS = 8;
+const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+
 /** The time from `connect` to `disconnect`: the client reconnects and rejoins its rooms as often as needed. */
 class Session {
   /** @type {Public.ConnectionState} */
@@ -303,6 +290,7 @@ class Session {
   #url;
   #auth;
   #WebSocket;
+  #toHandle;
   #requests;
   /** @type {Connection | null} */
   #connection = null;
@@ -324,14 +312,18 @@ class Session {
   /** @type {DialogueError | undefined} */
   #refusal; // why `connect` was refused
 
-  /** @param {Public.ClientOptions} options */
-  constructor({ url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING }) {
+  /**
+   * @param {Public.ClientOptions} options
+   * @param {(session: Session, room: Membership) => AnyRoom} toHandle
+   */
+  constructor({ url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING }, toHandle) {
     if (!WebSocket) {
       throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
     }
     this.#url = socketUrl(url);
     this.#auth = auth;
     this.#WebSocket = WebSocket;
+    this.#toHandle = toHandle;
     this.#requests = new Requests(Math.min(timeout, TIMEOUT_MS), maxPending);
   }
 
@@ -664,7 +656,7 @@ class Session {
     let room = this.rooms.get(frame.roomId);
     if (!room) {
       const report = (/** @type {unknown} */ error) => this.report(error);
-      const handle = (/** @type {Membership} */ membership) => new JoinedRoom(this, membership);
+      const handle = (/** @type {Membership} */ membership) => this.#toHandle(this, membership);
       room = new Membership(frame.roomId, this.#handlerQueue, this.listeners, report, handle);
       this.rooms.set(frame.roomId, room);
       room.begin(frame);
@@ -773,6 +765,256 @@ class Session {
     if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
   }
 }
+
+/** A promise that is settled from outside. */
+class Deferred {
+  resolve = () => {};
+  /** @type {(error: DialogueError) => void} */
+  reject = () => {};
+  /** @type {Promise<void>} */
+  promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+}
+
+// ---- state.js -------------------------------------------------------------------------------------------------------
+// Whether a client reconnects after a close code.
+
+const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009];
+
+/** @param {number} code */
+function isFinal(code) {
+  return CLIENT_FAULT_CODES.includes(code) || (code >= 4500 && code <= 4999);
+}
+
+// ---- pending.js -----------------------------------------------------------------------------------------------------
+// Requests that wait to be sent, or for their answers.
+//
+// Owns the order of requests, their limits, and the rule for sending again after a lost connection.
+
+/** @typedef {{ canSend(room?: Membership): boolean, send(text: string): void }} Sender what requests are sent with */
+
+const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before the server looks up its key
+
+/**
+ * @typedef Move a join or leave that the application has requested
+ * @property {string} roomId
+ * @property {string} [names] the subscriptions of a join, if it lists any
+ * @property {Promise<any>} [joining] the result of a join
+ */
+
+/**
+ * @typedef RequestOptions
+ * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost; otherwise it is rejected
+ * @property {Membership} [room] the room that must be joined before it is sent
+ * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
+ * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
+ * @property {Move} [move]
+ * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
+ * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
+ * @property {(frame: Frame) => unknown} [toResult] receives the answer like `onAnswer`; the request resolves with its result
+ */
+
+/**
+ * @typedef Pending
+ * @property {string} text
+ * @property {RequestOptions} options
+ * @property {boolean} sent whether it was sent on the current connection
+ * @property {string | null} epoch the room's epoch when it was first sent
+ * @property {boolean} repeats whether it was already sent on an earlier connection
+ * @property {Timer} timer
+ * @property {(value: any) => void} resolve
+ * @property {(error: DialogueError) => void} reject
+ */
+
+/** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
+class Requests {
+  maxBytes = Infinity;
+  #timeout;
+  #max;
+  #nextId = CONNECT_ID + 1;
+  /** @type {Map<number, Pending>} */
+  #pending = new Map();
+
+  /**
+   * @param {number} timeout
+   * @param {number} max
+   */
+  constructor(timeout, max) {
+    this.#timeout = timeout;
+    this.#max = max;
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {RequestOptions} options
+   * @param {Sender} session
+   * @returns {Promise<any>}
+   */
+  add(frame, options, session) {
+    return new Promise((resolve, rejects) => {
+      const reject = (/** @type {DialogueError} */ error) => {
+        options.onFailure?.();
+        rejects(error);
+      };
+      const refusal = this.#refusal(options, session);
+      if (refusal) return reject(refusal);
+      const id = this.#nextId++;
+      const text = JSON.stringify({ ...frame, id });
+      const timer = setTimeout(() => this.#expire(id), this.#timeout);
+      const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
+      this.#pending.set(id, pending);
+      if (session.canSend(options.room)) this.#send(id, pending, session);
+    });
+  }
+
+  /**
+   * Returns the reason why a request cannot be made, if there is one.
+   *
+   * @param {RequestOptions} options
+   * @param {Sender} session
+   */
+  #refusal({ repeat = true, room, unbounded }, session) {
+    if (room?.leaving || room?.state === "left") return notInRoom(room.id);
+    if (!repeat && !session.canSend(room)) return disconnected("not connected, or not yet back in the room: try again later");
+    if (unbounded || this.#pending.size < this.#max) return undefined;
+    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (maxPending = ${this.#max})` });
+  }
+
+  /**
+   * Settles the request that a frame answers. Returns false if there is no such request.
+   *
+   * @param {Frame} frame
+   * @param {DialogueError} [error]
+   */
+  answer(frame, error) {
+    const pending = this.#remove(frame.id);
+    if (!pending) return false;
+    const { room, onAnswer, toResult } = pending.options;
+    if (error) {
+      const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
+      pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
+    } else {
+      if (frame.type === "ok") room?.advance(frame.seq);
+      onAnswer?.(frame);
+      pending.resolve(toResult ? toResult(frame) : frame);
+    }
+    return true;
+  }
+
+  /**
+   * The latest join or leave of a room among the waiting requests.
+   *
+   * @param {string} roomId
+   */
+  lastMove(roomId) {
+    const moves = [...this.#pending.values()].map(({ options }) => options.move);
+    return moves.filter((move) => move?.roomId === roomId).at(-1);
+  }
+
+  /** @param {Sender} session */
+  sendWaiting(session) {
+    for (const [id, pending] of [...this.#pending]) {
+      if (!pending.sent && session.canSend(pending.options.room)) this.#send(id, pending, session);
+    }
+  }
+
+  /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
+  lost() {
+    for (const [id, pending] of this.#pending) {
+      pending.repeats ||= pending.sent && pending.options.isTrigger === true;
+      pending.sent = false;
+      const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
+      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
+    }
+  }
+
+  /** @param {DialogueError} error */
+  rejectAll(error) {
+    for (const id of this.#pending.keys()) this.#reject(id, error);
+  }
+
+  /**
+   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried them
+   * out before the client left. All others in this room are rejected.
+   *
+   * @param {Membership} room
+   * @param {DialogueError} error
+   */
+  left(room, error) {
+    for (const [id, { options, sent, repeats }] of this.#pending) {
+      if (options.room !== room || sent) continue;
+      this.#reject(id, repeats ? outcomeUnknown("the client is no longer in the room", error) : error);
+    }
+  }
+
+  /**
+   * Rejects the triggers that the server would not recognise when they are sent again. Without a room, these are all
+   * triggers. Otherwise, they are the triggers of the room that were first sent in another epoch.
+   *
+   * @param {string} why
+   * @param {Membership} [room]
+   */
+  rejectTriggers(why, room) {
+    for (const [id, { options, epoch }] of this.#pending) {
+      const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
+      if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
+    }
+  }
+
+  /**
+   * @param {number} id
+   * @param {Pending} pending
+   * @param {Sender} session
+   */
+  #send(id, pending, session) {
+    // After a message that is too long, the server closes the connection for good.
+    if (isLonger(pending.text, this.maxBytes)) {
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
+      const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
+      return this.#reject(id, error);
+    }
+    pending.sent = true;
+    pending.epoch ??= pending.options.room?.epoch ?? null;
+    session.send(pending.text);
+  }
+
+  /** @param {number} id */
+  #expire(id) {
+    const error = this.#pending.get(id)?.sent
+      ? new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${this.#timeout} ms` })
+      : disconnected(`the request waited ${this.#timeout} ms for the connection or the room`);
+    this.#reject(id, error);
+  }
+
+  /**
+   * @param {number} id
+   * @param {DialogueError} error
+   */
+  #reject(id, error) {
+    this.#remove(id)?.reject(error);
+  }
+
+  /** @param {number} id */
+  #remove(id) {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    clearTimeout(pending?.timer);
+    return pending;
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {number} bytes
+ */
+function isLonger(text, bytes) {
+  // A unit of UTF-16 is at most three bytes of UTF-8.
+  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+}
+
+// ---- rooms/room.js --------------------------------------------------------------------------------------------------
+// One room that the client is in: its position, its subscriptions, and its handlers.
+
+/** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
 /** One room that the client is in, across connections. Its handlers are called in the order in which things happened. */
 class Membership {
@@ -976,212 +1218,90 @@ class Membership {
 }
 
 /**
- * @typedef Move a join or leave that the application has requested
- * @property {string} roomId
- * @property {string} [names] the subscriptions of a join, if it lists any
- * @property {Promise<any>} [joining] the result of a join
+ * Whether the new subscriptions cover events that the old ones do not.
+ *
+ * @param {Iterable<string>} subscriptions
+ * @param {Set<string>} before
  */
+function addsEvents(subscriptions, before) {
+  return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
+}
 
-/**
- * @typedef RequestOptions
- * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost; otherwise it is rejected
- * @property {Membership} [room] the room that must be joined before it is sent
- * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
- * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
- * @property {Move} [move]
- * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
- * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
- * @property {(frame: Frame) => unknown} [toResult] receives the answer like `onAnswer`; the request resolves with its result
- */
+// ---- sign_in.js -----------------------------------------------------------------------------------------------------
+// Signing in: the `connect` that opens a connection, and which refusals of it are final.
 
-/**
- * @typedef Pending
- * @property {string} text
- * @property {RequestOptions} options
- * @property {boolean} sent whether it was sent on the current connection
- * @property {string | null} epoch the room's epoch when it was first sent
- * @property {boolean} repeats whether it was already sent on an earlier connection
- * @property {Timer} timer
- * @property {(value: any) => void} resolve
- * @property {(error: DialogueError) => void} reject
- */
+const PROTOCOL = 1;
+const CONNECT_ID = 0; // the id of the `connect` that opens a connection; other requests count from 1
+const AUTH_WITHIN_MS = 30_000;
+const FINAL_REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` would fail again
 
-/** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
-class Requests {
-  maxBytes = Infinity;
-  #timeout;
-  #max;
-  #nextId = CONNECT_ID + 1;
-  /** @type {Map<number, Pending>} */
-  #pending = new Map();
+// ---- listeners.js ---------------------------------------------------------------------------------------------------
+// Handlers that a program has attached, by the name of what they handle.
 
-  /**
-   * @param {number} timeout
-   * @param {number} max
-   */
-  constructor(timeout, max) {
-    this.#timeout = timeout;
-    this.#max = max;
+/** Handlers by the name of what they handle. The failure of a handler is reported, and the others are still called. */
+class Listeners {
+  /** @type {Map<string, Set<{ handler: (argument: any) => unknown }>>} */
+  #handlers = new Map();
+  #report;
+
+  /** @param {(error: unknown) => void} report */
+  constructor(report) {
+    this.#report = report;
   }
 
   /**
-   * @param {Frame} frame
-   * @param {RequestOptions} options
-   * @param {Session} session
-   * @returns {Promise<any>}
+   * @param {string} name
+   * @param {(argument: any) => unknown} handler
    */
-  add(frame, options, session) {
-    return new Promise((resolve, rejects) => {
-      const reject = (/** @type {DialogueError} */ error) => {
-        options.onFailure?.();
-        rejects(error);
-      };
-      const refusal = this.#refusal(options, session);
-      if (refusal) return reject(refusal);
-      const id = this.#nextId++;
-      const text = JSON.stringify({ ...frame, id });
-      const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
-      this.#pending.set(id, pending);
-      if (session.canSend(options.room)) this.#send(id, pending, session);
-    });
+  add(name, handler) {
+    const entry = { handler };
+    const entries = this.#handlers.get(name) ?? new Set();
+    this.#handlers.set(name, entries.add(entry));
+    return () => {
+      entries.delete(entry);
+      if (entries.size === 0 && this.#handlers.get(name) === entries) this.#handlers.delete(name);
+    };
+  }
+
+  /** @param {string} name */
+  has(name) {
+    return this.#handlers.has(name);
   }
 
   /**
-   * Returns the reason why a request cannot be made, if there is one.
-   *
-   * @param {RequestOptions} options
-   * @param {Session} session
+   * @param {string} name
+   * @param {unknown} argument
    */
-  #refusal({ repeat = true, room, unbounded }, session) {
-    if (room?.leaving || room?.state === "left") return notInRoom(room.id);
-    if (!repeat && !session.canSend(room)) return disconnected("not connected, or not yet back in the room: try again later");
-    if (unbounded || this.#pending.size < this.#max) return undefined;
-    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (maxPending = ${this.#max})` });
-  }
-
-  /**
-   * Settles the request that a frame answers. Returns false if there is no such request.
-   *
-   * @param {Frame} frame
-   * @param {DialogueError} [error]
-   */
-  answer(frame, error) {
-    const pending = this.#remove(frame.id);
-    if (!pending) return false;
-    const { room, onAnswer, toResult } = pending.options;
-    if (error) {
-      const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
-      pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
-    } else {
-      if (frame.type === "ok") room?.advance(frame.seq);
-      onAnswer?.(frame);
-      pending.resolve(toResult ? toResult(frame) : frame);
+  call(name, argument) {
+    // A failure in an error handler has no other handler to go to.
+    const report = name === "error" ? reportGlobally : this.#report;
+    const entries = this.#handlers.get(name) ?? new Set();
+    for (const entry of [...entries]) {
+      if (!entries.has(entry)) continue; // an earlier handler removed it
+      try {
+        const result = entry.handler(argument);
+        if (result instanceof Promise) result.catch(report);
+      } catch (error) {
+        report(error);
+      }
     }
-    return true;
-  }
-
-  /**
-   * The latest join or leave of a room among the waiting requests.
-   *
-   * @param {string} roomId
-   */
-  lastMove(roomId) {
-    const moves = [...this.#pending.values()].map(({ options }) => options.move);
-    return moves.filter((move) => move?.roomId === roomId).at(-1);
-  }
-
-  /** @param {Session} session */
-  sendWaiting(session) {
-    for (const [id, pending] of [...this.#pending]) {
-      if (!pending.sent && session.canSend(pending.options.room)) this.#send(id, pending, session);
-    }
-  }
-
-  /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
-  lost() {
-    for (const [id, pending] of this.#pending) {
-      pending.repeats ||= pending.sent && pending.options.isTrigger === true;
-      pending.sent = false;
-      const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
-      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
-    }
-  }
-
-  /** @param {DialogueError} error */
-  rejectAll(error) {
-    for (const id of this.#pending.keys()) this.#reject(id, error);
-  }
-
-  /**
-   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried them
-   * out before the client left. All others in this room are rejected.
-   *
-   * @param {Membership} room
-   * @param {DialogueError} error
-   */
-  left(room, error) {
-    for (const [id, { options, sent, repeats }] of this.#pending) {
-      if (options.room !== room || sent) continue;
-      this.#reject(id, repeats ? outcomeUnknown("the client is no longer in the room", error) : error);
-    }
-  }
-
-  /**
-   * Rejects the triggers that the server would not recognise when they are sent again. Without a room, these are all
-   * triggers. Otherwise, they are the triggers of the room that were first sent in another epoch.
-   *
-   * @param {string} why
-   * @param {Membership} [room]
-   */
-  rejectTriggers(why, room) {
-    for (const [id, { options, epoch }] of this.#pending) {
-      const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
-      if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
-    }
-  }
-
-  /**
-   * @param {number} id
-   * @param {Pending} pending
-   * @param {Session} session
-   */
-  #send(id, pending, session) {
-    // After a message that is too long, the server closes the connection for good.
-    if (isLonger(pending.text, this.maxBytes)) {
-      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
-      const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
-      return this.#reject(id, error);
-    }
-    pending.sent = true;
-    pending.epoch ??= pending.options.room?.epoch ?? null;
-    session.send(pending.text);
-  }
-
-  /** @param {number} id */
-  #expire(id) {
-    const error = this.#pending.get(id)?.sent
-      ? new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${this.#timeout} ms` })
-      : disconnected(`the request waited ${this.#timeout} ms for the connection or the room`);
-    this.#reject(id, error);
-  }
-
-  /**
-   * @param {number} id
-   * @param {DialogueError} error
-   */
-  #reject(id, error) {
-    this.#remove(id)?.reject(error);
-  }
-
-  /** @param {number} id */
-  #remove(id) {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    clearTimeout(pending?.timer);
-    return pending;
   }
 }
+
+/** @param {unknown} error */
+function reportGlobally(error) {
+  if (typeof reportError === "function") reportError(error);
+  else console.error(error);
+}
+
+// ---- link.js --------------------------------------------------------------------------------------------------------
+// One connection: a socket, its keep-alive, and the frames that it carries. The only part of the client that uses the
+// network. It does not know what the frames mean.
+
+/** @typedef {Record<string, any>} Frame */
+
+const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
+const PONG_WITHIN_MS = 10_000;
 
 /** One WebSocket connection, from the opening of its socket to its end. `onEnd` is called once, and never after `close`. */
 class Connection {
@@ -1258,6 +1378,24 @@ class Connection {
 }
 
 /**
+ * Parses a message as a frame. Returns undefined if it isn't one.
+ *
+ * @param {unknown} data
+ * @returns {Frame | undefined}
+ */
+function parseFrame(data) {
+  try {
+    const frame = JSON.parse(String(data));
+    return typeof frame?.type === "string" ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// ---- handler.js -----------------------------------------------------------------------------------------------------
+// When handlers run: one after another, and only when the change that they report is complete.
+
+/**
  * Calls handlers one after another, in the order in which things happened, and never one inside another. If a
  * handler causes a further event, the handlers for that event are called after all handlers for the current one.
  */
@@ -1289,81 +1427,26 @@ class HandlerQueue {
   }
 }
 
-/** Handlers by the name of what they handle. The failure of a handler is reported, and the others are still called. */
-class Listeners {
-  /** @type {Map<string, Set<{ handler: (argument: any) => unknown }>>} */
-  #handlers = new Map();
-  #report;
+// ---- config.js ------------------------------------------------------------------------------------------------------
+// The settings of a client: their defaults, and the address of the socket.
 
-  /** @param {(error: unknown) => void} report */
-  constructor(report) {
-    this.#report = report;
-  }
+const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
+const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: well below the 120 s for which servers remember keys
+const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
 
-  /**
-   * @param {string} name
-   * @param {(argument: any) => unknown} handler
-   */
-  add(name, handler) {
-    const entry = { handler };
-    const entries = this.#handlers.get(name) ?? new Set();
-    this.#handlers.set(name, entries.add(entry));
-    return () => {
-      entries.delete(entry);
-      if (entries.size === 0 && this.#handlers.get(name) === entries) this.#handlers.delete(name);
-    };
-  }
-
-  /** @param {string} name */
-  has(name) {
-    return this.#handlers.has(name);
-  }
-
-  /**
-   * @param {string} name
-   * @param {unknown} argument
-   */
-  call(name, argument) {
-    // A failure in an error handler has no other handler to go to.
-    const report = name === "error" ? reportGlobally : this.#report;
-    const entries = this.#handlers.get(name) ?? new Set();
-    for (const entry of [...entries]) {
-      if (!entries.has(entry)) continue; // an earlier handler removed it
-      try {
-        const result = entry.handler(argument);
-        if (result instanceof Promise) result.catch(report);
-      } catch (error) {
-        report(error);
-      }
-    }
-  }
+/** @param {string | URL} [url] */
+function socketUrl(url = SOCKET_PATH) {
+  const absolute = new URL(url, globalThis.location?.href);
+  absolute.protocol = absolute.protocol.replace("http", "ws");
+  absolute.hash = "";
+  return absolute.href;
 }
 
-/** A promise that is settled from outside. */
-class Deferred {
-  resolve = () => {};
-  /** @type {(error: DialogueError) => void} */
-  reject = () => {};
-  /** @type {Promise<void>} */
-  promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
-}
+// ---- backoff.js -----------------------------------------------------------------------------------------------------
+// How long to wait before the next attempt to connect, or before a request is tried again.
 
-/** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
-
-/**
- * Parses a message as a frame. Returns undefined if it isn't one.
- *
- * @param {unknown} data
- * @returns {Frame | undefined}
- */
-function parseFrame(data) {
-  try {
-    const frame = JSON.parse(String(data));
-    return typeof frame?.type === "string" ? frame : undefined;
-  } catch {
-    return undefined;
-  }
-}
+const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
+const BACKOFF_LONGEST_MS = 30_000; // … up to this
 
 /** @param {number} attempt */
 function backoff(attempt) {
@@ -1380,9 +1463,28 @@ function pause({ retryAfter }, attempt) {
   return Math.min(retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
 }
 
-/** @param {number} code */
-function isFinal(code) {
-  return CLIENT_FAULT_CODES.includes(code) || (code >= 4500 && code <= 4999);
+// ---- timer.js -------------------------------------------------------------------------------------------------------
+// What the client knows about timers.
+
+/** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+
+// ---- error.js -------------------------------------------------------------------------------------------------------
+// The error of the client, as programs receive it, and the errors that the client itself makes.
+
+export class DialogueError extends Error {
+  /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
+  constructor({ code, message, violations = [], retryAfter, roomId, event, closeCode, cause }) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "DialogueError";
+    this.code = code;
+    this.violations = violations;
+    this.retryAfter = retryAfter;
+    this.roomId = roomId;
+    this.event = event;
+    this.closeCode = closeCode;
+  }
 }
 
 /** @param {string} message */
@@ -1404,43 +1506,4 @@ function outcomeUnknown(why, cause) {
 /** @param {string} roomId */
 function notInRoom(roomId) {
   return new DialogueError({ code: "NOT_IN_ROOM", message: "the client is not in the room", roomId });
-}
-
-/** @param {string | URL} [url] */
-function socketUrl(url = SOCKET_PATH) {
-  const absolute = new URL(url, globalThis.location?.href);
-  absolute.protocol = absolute.protocol.replace("http", "ws");
-  absolute.hash = "";
-  return absolute.href;
-}
-
-/**
- * @param {string} text
- * @param {number} bytes
- */
-function isLonger(text, bytes) {
-  // A unit of UTF-16 is at most three bytes of UTF-8.
-  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
-}
-
-/**
- * Whether the new subscriptions cover events that the old ones do not.
- *
- * @param {Iterable<string>} subscriptions
- * @param {Set<string>} before
- */
-function addsEvents(subscriptions, before) {
-  return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
-}
-
-// `crypto.randomUUID` exists only on pages that were loaded over TLS.
-function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {unknown} error */
-function reportGlobally(error) {
-  if (typeof reportError === "function") reportError(error);
-  else console.error(error);
 }

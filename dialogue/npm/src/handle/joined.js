@@ -1,0 +1,139 @@
+// The handle of a room that a client is in: the public class. It holds no state.
+
+/** @import * as Public from "../../client.js" */
+/** @import { Frame } from "../link.js" */
+/** @import { RequestOptions } from "../pending.js" */
+/** @import { Membership } from "../rooms/room.js" */
+/** @import { Session } from "../session.js" */
+
+/** @implements {Public.JoinedRoom<any>} */
+export class JoinedRoom {
+  #session;
+  #membership;
+
+  /**
+   * @param {Session} session
+   * @param {Membership} membership
+   */
+  constructor(session, membership) {
+    this.#session = session;
+    this.#membership = membership;
+  }
+
+  get id() {
+    return this.#membership.id;
+  }
+  get name() {
+    return this.#membership.name;
+  }
+  get state() {
+    return this.#membership.state;
+  }
+  get subscriptions() {
+    return [...this.#membership.subscriptions];
+  }
+  get epoch() {
+    return this.#membership.epoch;
+  }
+  get seq() {
+    return this.#membership.seq;
+  }
+
+  /**
+   * @param {string} event
+   * @param {unknown} [data]
+   * @param {Public.TriggerOptions} [options]
+   * @returns {Promise<Public.Triggered>}
+   */
+  async trigger(event, data, { meta, key, volatile = false } = {}) {
+    const triggerKey = key ?? (volatile ? undefined : randomKey());
+    const frame = { type: "trigger", roomId: this.id, event, data, meta, key: triggerKey };
+    const { seq } = await this.#request(frame, { repeat: !volatile, isTrigger: true });
+    return seq === undefined ? {} : { seq };
+  }
+
+  /**
+   * @param {string} event
+   * @param {(message: any) => void} handler
+   */
+  on(event, handler) {
+    return this.#membership.events.add(event, handler);
+  }
+  /** @param {(message: any) => void} handler */
+  onAny(handler) {
+    return this.#membership.listeners.add("any", handler);
+  }
+  /** @param {(history: Public.RoomHistory<any>) => void} handler */
+  onHistory(handler) {
+    return this.#membership.listeners.add("history", handler);
+  }
+  /** @param {(recovery: { recovered: boolean }) => void} handler */
+  onRecovered(handler) {
+    return this.#membership.listeners.add("recovered", handler);
+  }
+  /** @param {(left: { reason: string | undefined }) => void} handler */
+  onLeft(handler) {
+    return this.#membership.listeners.add("left", handler);
+  }
+
+  /** @param {string} event */
+  async subscribe(event) {
+    const onAnswer = () => this.#membership.subscribed(event);
+    await this.#subscribeTo([event], { type: "subscribe", roomId: this.id, event }, onAnswer);
+  }
+  async subscribeAll() {
+    const room = this.#membership;
+    const onAnswer = () => room.subscribedToAll();
+    await this.#subscribeTo([...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
+  }
+  /** @param {string} event */
+  async unsubscribe(event) {
+    const onAnswer = () => this.#membership.unsubscribed(event);
+    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer });
+  }
+
+  /**
+   * @param {string} event
+   * @param {number | Public.HistoryRange} [range]
+   * @param {number} [end]
+   * @returns {Promise<Public.HistoryPage<any>>}
+   */
+  async getHistory(event, range = {}, end) {
+    const { start, end: until, before, limit } = typeof range === "number" ? { start: range, end } : range;
+    const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit };
+    const { events, more } = await this.#request(frame);
+    return { events, more };
+  }
+
+  async leave() {
+    await this.#session.leave(this.#membership);
+  }
+
+  /**
+   * Subscribes to events. They may arrive before the answer does.
+   *
+   * @param {string[]} events
+   * @param {Frame} frame
+   * @param {() => void} onAnswer
+   */
+  async #subscribeTo(events, frame, onAnswer) {
+    const { excluded } = this.#membership;
+    const included = events.filter((event) => excluded.delete(event));
+    const onFailure = () => included.forEach((event) => excluded.add(event));
+    await this.#request(frame, { onAnswer, onFailure });
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {RequestOptions} [options]
+   */
+  #request(frame, options) {
+    return this.#session.request(frame, { ...options, room: this.#membership });
+  }
+}
+
+// `crypto.randomUUID` exists only on pages that were loaded over TLS.
+function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,99 @@
+// One connection: a socket, its keep-alive, and the frames that it carries. The only part of the client that uses the
+// network. It does not know what the frames mean.
+
+import { LONGEST_TIMER_MS } from "./timer.js";
+/** @import * as Public from "../client.js" */
+/** @import { Timer } from "./timer.js" */
+/** @typedef {Record<string, any>} Frame */
+
+const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
+const PONG_WITHIN_MS = 10_000;
+
+/** One WebSocket connection, from the opening of its socket to its end. `onEnd` is called once, and never after `close`. */
+export class Connection {
+  #socket;
+  #onFrame;
+  #onEnd;
+  #interval = 0;
+  /** @type {Timer} */
+  #timer;
+
+  /**
+   * @param {Public.WebSocketLike} socket
+   * @param {string} connect
+   * @param {(frame: Frame) => void} onFrame
+   * @param {(code: number, reason: string) => void} onEnd
+   */
+  constructor(socket, connect, onFrame, onEnd) {
+    this.#socket = socket;
+    this.#onFrame = onFrame;
+    this.#onEnd = onEnd;
+    this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer `connect` in time"), CONNECTED_WITHIN_MS);
+    socket.onopen = () => this.send(connect);
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code, reason }) => this.#finish(code, String(reason ?? ""));
+    socket.onerror = () => {}; // a close follows; in Node, an error without a handler would end the process
+  }
+
+  /**
+   * Starts the keep-alive: after a silent interval the client sends a ping, and further silence ends the connection.
+   * Pages do not see the pings of the WebSocket itself.
+   *
+   * @param {number} interval
+   */
+  startKeepAlive(interval) {
+    this.#interval = Math.min(interval, LONGEST_TIMER_MS);
+    this.#startPingTimer();
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.#socket.send(text);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null });
+    this.#socket.close();
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    if (this.#interval > 0) this.#startPingTimer();
+    const frame = parseFrame(data);
+    if (frame) this.#onFrame(frame);
+    else this.#finish(1006, "the server sent a message that is not a frame");
+  }
+
+  #startPingTimer() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.send(`{"type":"ping"}`);
+      this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer a ping in time"), PONG_WITHIN_MS);
+    }, this.#interval);
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #finish(code, reason) {
+    this.close();
+    this.#onEnd(code, reason);
+  }
+}
+
+/**
+ * Parses a message as a frame. Returns undefined if it isn't one.
+ *
+ * @param {unknown} data
+ * @returns {Frame | undefined}
+ */
+function parseFrame(data) {
+  try {
+    const frame = JSON.parse(String(data));
+    return typeof frame?.type === "string" ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,229 @@
+// Requests that wait to be sent, or for their answers.
+//
+// Owns the order of requests, their limits, and the rule for sending again after a lost connection.
+
+import { DialogueError, disconnected, notInRoom, outcomeUnknown } from "./error.js";
+import { CONNECT_ID } from "./sign_in.js";
+/** @import { Frame } from "./link.js" */
+/** @import { Membership } from "./rooms/room.js" */
+/** @import { Timer } from "./timer.js" */
+/** @typedef {{ canSend(room?: Membership): boolean, send(text: string): void }} Sender what requests are sent with */
+
+const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before the server looks up its key
+
+/**
+ * @typedef Move a join or leave that the application has requested
+ * @property {string} roomId
+ * @property {string} [names] the subscriptions of a join, if it lists any
+ * @property {Promise<any>} [joining] the result of a join
+ */
+
+/**
+ * @typedef RequestOptions
+ * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost; otherwise it is rejected
+ * @property {Membership} [room] the room that must be joined before it is sent
+ * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
+ * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
+ * @property {Move} [move]
+ * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
+ * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
+ * @property {(frame: Frame) => unknown} [toResult] receives the answer like `onAnswer`; the request resolves with its result
+ */
+
+/**
+ * @typedef Pending
+ * @property {string} text
+ * @property {RequestOptions} options
+ * @property {boolean} sent whether it was sent on the current connection
+ * @property {string | null} epoch the room's epoch when it was first sent
+ * @property {boolean} repeats whether it was already sent on an earlier connection
+ * @property {Timer} timer
+ * @property {(value: any) => void} resolve
+ * @property {(error: DialogueError) => void} reject
+ */
+
+/** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
+export class Requests {
+  maxBytes = Infinity;
+  #timeout;
+  #max;
+  #nextId = CONNECT_ID + 1;
+  /** @type {Map<number, Pending>} */
+  #pending = new Map();
+
+  /**
+   * @param {number} timeout
+   * @param {number} max
+   */
+  constructor(timeout, max) {
+    this.#timeout = timeout;
+    this.#max = max;
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {RequestOptions} options
+   * @param {Sender} session
+   * @returns {Promise<any>}
+   */
+  add(frame, options, session) {
+    return new Promise((resolve, rejects) => {
+      const reject = (/** @type {DialogueError} */ error) => {
+        options.onFailure?.();
+        rejects(error);
+      };
+      const refusal = this.#refusal(options, session);
+      if (refusal) return reject(refusal);
+      const id = this.#nextId++;
+      const text = JSON.stringify({ ...frame, id });
+      const timer = setTimeout(() => this.#expire(id), this.#timeout);
+      const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
+      this.#pending.set(id, pending);
+      if (session.canSend(options.room)) this.#send(id, pending, session);
+    });
+  }
+
+  /**
+   * Returns the reason why a request cannot be made, if there is one.
+   *
+   * @param {RequestOptions} options
+   * @param {Sender} session
+   */
+  #refusal({ repeat = true, room, unbounded }, session) {
+    if (room?.leaving || room?.state === "left") return notInRoom(room.id);
+    if (!repeat && !session.canSend(room)) return disconnected("not connected, or not yet back in the room: try again later");
+    if (unbounded || this.#pending.size < this.#max) return undefined;
+    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (maxPending = ${this.#max})` });
+  }
+
+  /**
+   * Settles the request that a frame answers. Returns false if there is no such request.
+   *
+   * @param {Frame} frame
+   * @param {DialogueError} [error]
+   */
+  answer(frame, error) {
+    const pending = this.#remove(frame.id);
+    if (!pending) return false;
+    const { room, onAnswer, toResult } = pending.options;
+    if (error) {
+      const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
+      pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
+    } else {
+      if (frame.type === "ok") room?.advance(frame.seq);
+      onAnswer?.(frame);
+      pending.resolve(toResult ? toResult(frame) : frame);
+    }
+    return true;
+  }
+
+  /**
+   * The latest join or leave of a room among the waiting requests.
+   *
+   * @param {string} roomId
+   */
+  lastMove(roomId) {
+    const moves = [...this.#pending.values()].map(({ options }) => options.move);
+    return moves.filter((move) => move?.roomId === roomId).at(-1);
+  }
+
+  /** @param {Sender} session */
+  sendWaiting(session) {
+    for (const [id, pending] of [...this.#pending]) {
+      if (!pending.sent && session.canSend(pending.options.room)) this.#send(id, pending, session);
+    }
+  }
+
+  /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
+  lost() {
+    for (const [id, pending] of this.#pending) {
+      pending.repeats ||= pending.sent && pending.options.isTrigger === true;
+      pending.sent = false;
+      const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
+      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
+    }
+  }
+
+  /** @param {DialogueError} error */
+  rejectAll(error) {
+    for (const id of this.#pending.keys()) this.#reject(id, error);
+  }
+
+  /**
+   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried them
+   * out before the client left. All others in this room are rejected.
+   *
+   * @param {Membership} room
+   * @param {DialogueError} error
+   */
+  left(room, error) {
+    for (const [id, { options, sent, repeats }] of this.#pending) {
+      if (options.room !== room || sent) continue;
+      this.#reject(id, repeats ? outcomeUnknown("the client is no longer in the room", error) : error);
+    }
+  }
+
+  /**
+   * Rejects the triggers that the server would not recognise when they are sent again. Without a room, these are all
+   * triggers. Otherwise, they are the triggers of the room that were first sent in another epoch.
+   *
+   * @param {string} why
+   * @param {Membership} [room]
+   */
+  rejectTriggers(why, room) {
+    for (const [id, { options, epoch }] of this.#pending) {
+      const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
+      if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
+    }
+  }
+
+  /**
+   * @param {number} id
+   * @param {Pending} pending
+   * @param {Sender} session
+   */
+  #send(id, pending, session) {
+    // After a message that is too long, the server closes the connection for good.
+    if (isLonger(pending.text, this.maxBytes)) {
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
+      const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
+      return this.#reject(id, error);
+    }
+    pending.sent = true;
+    pending.epoch ??= pending.options.room?.epoch ?? null;
+    session.send(pending.text);
+  }
+
+  /** @param {number} id */
+  #expire(id) {
+    const error = this.#pending.get(id)?.sent
+      ? new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${this.#timeout} ms` })
+      : disconnected(`the request waited ${this.#timeout} ms for the connection or the room`);
+    this.#reject(id, error);
+  }
+
+  /**
+   * @param {number} id
+   * @param {DialogueError} error
+   */
+  #reject(id, error) {
+    this.#remove(id)?.reject(error);
+  }
+
+  /** @param {number} id */
+  #remove(id) {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    clearTimeout(pending?.timer);
+    return pending;
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {number} bytes
+ */
+function isLonger(text, bytes) {
+  // A unit of UTF-16 is at most three bytes of UTF-8.
+  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+}

@@ -1,0 +1,219 @@
+// One room that the client is in: its position, its subscriptions, and its handlers.
+
+import { Listeners } from "../listeners.js";
+/** @import * as Public from "../../client.js" */
+/** @import { HandlerQueue } from "../handler.js" */
+/** @import { Frame } from "../link.js" */
+/** @import { Timer } from "../timer.js" */
+/** @typedef {Public.JoinedRoom<any>} AnyRoom */
+
+/** One room that the client is in, across connections. Its handlers are called in the order in which things happened. */
+export class Membership {
+  name = "";
+  epoch = "";
+  seq = 0;
+  /** @type {"joined" | "rejoining" | "left"} */
+  state = "joined";
+  /** @type {Set<string>} */
+  subscriptions = new Set();
+  /** @type {Set<string>} */
+  excluded = new Set(); // events that the wildcard no longer covers
+  /** @type {Promise<unknown> | undefined} */
+  leaving;
+  mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
+  /** @type {Set<string> | undefined} */
+  serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
+  #hasGap = false; // the missed events do not begin at `seq`
+  /** @type {Timer} */
+  retryTimer; // for the next attempt to rejoin
+  #handlerQueue;
+  #clientListeners;
+  /** @type {(() => void)[]} */
+  #queued = [];
+  #isReady = true;
+  #leftByClient = false; // then no handlers but `onLeft` are called any more
+
+  /**
+   * @param {string} id
+   * @param {HandlerQueue} handlerQueue
+   * @param {Listeners} clientListeners the handlers that the client has for all rooms
+   * @param {(error: unknown) => void} report
+   * @param {(membership: Membership) => AnyRoom} handle
+   */
+  constructor(id, handlerQueue, clientListeners, report, handle) {
+    this.id = id;
+    this.#handlerQueue = handlerQueue;
+    this.#clientListeners = clientListeners;
+    this.events = new Listeners(report);
+    this.listeners = new Listeners(report);
+    this.handle = handle(this);
+  }
+
+  /**
+   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some sockets
+   * deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
+   *
+   * @param {Frame} frame
+   */
+  begin(frame) {
+    this.#isReady = false;
+    queueMicrotask(() => (this.#isReady = true));
+    setTimeout(() => this.#flush(), 0);
+    this.enter(frame);
+    this.seq = frame.seq;
+    this.#start(frame.events, false);
+  }
+
+  /**
+   * Records that the client is in the room. Returns whether all missed events were recovered, or undefined if there is
+   * nothing to report.
+   *
+   * @param {Frame} frame
+   */
+  enter(frame) {
+    const recovered = this.#recovered(frame);
+    Object.assign(this, { mayBeLeft: false, name: frame.roomName, epoch: frame.epoch });
+    // The answer to the client's own rejoin is still to come. It restores the subscriptions.
+    if (frame.id === undefined && this.state === "rejoining") this.serverSubscriptions = new Set(frame.subscriptions);
+    else this.settle(frame.subscriptions);
+    return recovered;
+  }
+
+  /** @param {Frame} frame */
+  #recovered({ epoch, seq, subscriptions, recovered }) {
+    if (epoch !== this.epoch) return false;
+    const before = this.state === "joined" ? this.subscriptions : this.serverSubscriptions;
+    // A join without the client's position does not ask for earlier events.
+    if (before && (recovered !== false || !addsEvents(subscriptions, before))) return undefined;
+    // A join by the server does not have the client's position. If nothing has happened since, nothing was missed.
+    return recovered ?? (!this.#hasGap && seq === this.seq);
+  }
+
+  /**
+   * Sets the subscriptions, and marks the room as joined.
+   *
+   * @param {string[]} subscriptions
+   */
+  settle(subscriptions) {
+    if (!subscriptions.includes("*")) this.clearExcluded();
+    this.subscriptions = new Set(subscriptions.filter((name) => !this.excluded.has(name)));
+    this.state = "joined";
+    this.serverSubscriptions = undefined;
+    this.#hasGap = false;
+  }
+
+  /**
+   * Delivers the events that a join replays in a room that the client was already in: before the connection was lost,
+   * before the subscriptions were changed, or before the server joined the client.
+   *
+   * @param {Frame} frame
+   * @param {boolean | undefined} recovered
+   */
+  joined(frame, recovered) {
+    if (recovered) for (const message of frame.events) this.receive(message);
+    // If no connection was lost, everything up to this number has already arrived on this connection.
+    this.seq = frame.seq;
+    if (recovered === undefined) return;
+    if (!recovered) this.#start(frame.events, true);
+    this.#notify(() => this.listeners.call("recovered", { recovered }));
+  }
+
+  /** @param {Public.EventMessage} message */
+  receive(message) {
+    if (message.seq !== undefined && message.seq <= this.seq) return;
+    this.advance(message.seq);
+    if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
+    this.#notify(() => {
+      this.events.call(message.event, message);
+      this.listeners.call("any", message);
+    });
+  }
+
+  /** @param {number} [seq] everything for this client up to this number has arrived */
+  advance(seq = 0) {
+    if (seq > this.seq) this.seq = seq;
+  }
+
+  /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
+  clearExcluded() {
+    this.excluded = new Set();
+  }
+
+  /** @param {string} event */
+  subscribed(event) {
+    this.subscriptions.add(event);
+    this.excluded.delete(event);
+  }
+
+  subscribedToAll() {
+    this.subscriptions = new Set(["*", ...this.subscriptions]);
+    this.clearExcluded();
+  }
+
+  /** @param {string} event */
+  unsubscribed(event) {
+    this.subscriptions.delete(event);
+    if (this.subscriptions.has("*")) this.excluded.add(event);
+  }
+
+  /** The position and subscriptions for a rejoin. `*` goes alone, because the client does not know which names it covers. */
+  position() {
+    const { seq, subscriptions } = this;
+    const epoch = this.#hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
+    return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
+  }
+
+  lost() {
+    clearTimeout(this.retryTimer);
+    if (this.serverSubscriptions) this.#hasGap ||= addsEvents(this.subscriptions, this.serverSubscriptions);
+    this.serverSubscriptions = undefined;
+    if (this.state === "joined") this.state = "rejoining";
+  }
+
+  /** @param {string} [reason] undefined if the client left by its own request: then no other handlers are called any more */
+  left(reason) {
+    if (this.state === "left") return;
+    clearTimeout(this.retryTimer);
+    this.state = "left";
+    this.#leftByClient = reason === undefined;
+    this.#enqueue(() => this.listeners.call("left", { reason }));
+  }
+
+  /**
+   * @param {Public.EventMessage[]} events
+   * @param {boolean} gap
+   */
+  #start(events, gap) {
+    const included = events.filter(({ event }) => !this.excluded.has(event));
+    const history = { room: this.handle, roomId: this.id, events: included, gap };
+    this.#notify(() => {
+      this.listeners.call("history", history);
+      this.#clientListeners.call("history", history);
+    });
+  }
+
+  /** @param {() => void} call */
+  #notify(call) {
+    this.#enqueue(() => this.#leftByClient || call());
+  }
+
+  /** @param {() => void} call */
+  #enqueue(call) {
+    this.#queued.push(call);
+    if (this.#isReady) this.#flush();
+  }
+
+  #flush() {
+    this.#handlerQueue.during(() => this.#queued.splice(0).forEach((call) => this.#handlerQueue.add(call)));
+  }
+}
+
+/**
+ * Whether the new subscriptions cover events that the old ones do not.
+ *
+ * @param {Iterable<string>} subscriptions
+ * @param {Set<string>} before
+ */
+function addsEvents(subscriptions, before) {
+  return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
+}
