@@ -1,17 +1,17 @@
 // Bundles the modules of `src/` into `client.js`, the one file that servers and the npm package contain.
 //
 // `node bundle.js` writes the file; `node bundle.js --check` fails if the file differs. A module may use only what this
-// script understands: `import { … } from "./….js"`, exported declarations, and types imported in `/** @import … */`. The
-// script joins the modules, from the entry to what it imports, without these lines. All modules share one scope in the
-// bundle, so two of them may not declare the same name. The script also rejects circular imports, unused files, and
-// exports that nothing imports.
+// script understands: `import { … } from "./….js"`, exported declarations, and types from `/** @import … */`. The script
+// joins the modules without these lines, from the entry to what it imports. They then share one scope, so two modules
+// may not declare the same name. No module may use what it imports before every module is loaded. The script also
+// rejects circular imports, unused files, and exports that nothing imports.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const ENTRY = "index.js";
-const FIRST_LINE = "// Generated from the modules in dialogue/npm/src by dialogue/npm/bundle.js. Edit those, then run `node bundle.js`.\n";
+const FIRST_LINE = "// Generated from dialogue/npm/src by dialogue/npm/bundle.js. Edit the modules, then run the script.\n";
 
 const IMPORT = /^import \{([^}]+)\} from "(\.[^"]+)";\n/gm;
 const TYPE_IMPORT = /^\/\*\* @import (?:\{([^}]+)\}|\* as \w+) from "(\.[^"]+)" \*\/\n/gm;
@@ -48,7 +48,7 @@ export function bundle(folder) {
 
 const inside = (file) => !file.startsWith("..");
 
-const ruler = (file) => `// ---- ${file} ${"-".repeat(111 - file.length)}`;
+const ruler = (file) => `// ==== ${file} ====`;
 
 /** Removes the keyword `export`, except from what the entry exports. */
 const exporting = (code, published) =>

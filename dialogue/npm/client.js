@@ -1,17 +1,21 @@
-// Generated from the modules in dialogue/npm/src by dialogue/npm/bundle.js. Edit those, then run `node bundle.js`.
+// Generated from dialogue/npm/src by dialogue/npm/bundle.js. Edit the modules, then run the script.
 //
 // Dialogue's client for browsers and Node: one module without dependencies, served by the server itself. `client.d.ts`
 // documents each public member. docs/protocol.md in the repository documents the wire protocol.
 //
-// From the outside in: `DialogueClient` and `JoinedRoom` are the public API and hold no state. `Session` lasts from
-// `connect` to `disconnect`, over any number of connections. `Membership` is one room: its position and its handlers.
-// `Requests` holds the requests that wait for an answer. `Connection` is one WebSocket. Each frame is handled
-// completely in the call that delivers it, so no frame is queued. `maxPending` limits how many requests wait. Only
-// `HandlerQueue` calls handlers, and only when the change that they report is complete, so a handler may call anything.
+// From the outside in: `DialogueClient` and `JoinedRoom` are the public API and hold no state. `Engine` keeps the
+// client connected from `connect` to `disconnect`, over any number of connections; `Link` is one of them. `Session`
+// outlasts them: it has the rooms (`JoinedRooms`, and `TrackedRoom` for each) and the requests that wait for an answer
+// (`Pending`). Each frame is handled completely in the call that delivers it, so no frame is queued. `maxPending` limits
+// how many requests wait. Only `HandlerQueue` calls handlers, and only when the change that they report is complete, so
+// a handler may call anything.
+//
+// A module has the name of the module in the Rust client (dialogue/src/client) that does the same. The Rust client also
+// buffers events for each handler; here, handlers are called at once.
 
 /** @import * as Public from "./client.js" */
 
-// ---- handle/client.js -----------------------------------------------------------------------------------------------
+// ==== handle/client.js ====
 // The handle of a client: the public class. It holds no state.
 
 const MAX_LISTED = 10_000;
@@ -19,10 +23,13 @@ const MAX_LISTED = 10_000;
 /** @implements {Public.DialogueClient<any>} */
 export class DialogueClient {
   #session;
+  #engine;
 
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
-    this.#session = new Session(options, (session, room) => new JoinedRoom(session, room));
+    const config = configOf(options);
+    this.#session = new Session(config, (room) => new JoinedRoom(this.#session, room));
+    this.#engine = new Engine(config, this.#session);
   }
 
   get userId() {
@@ -41,14 +48,14 @@ export class DialogueClient {
     return this.#session.state;
   }
   get rooms() {
-    return [...this.#session.rooms.values()].map((room) => room.handle);
+    return this.#session.rooms.handles();
   }
 
   connect() {
-    return this.#session.connect();
+    return this.#engine.connect();
   }
   disconnect() {
-    this.#session.disconnect();
+    this.#engine.disconnect();
   }
 
   /**
@@ -94,76 +101,76 @@ export class DialogueClient {
 
   /** @param {(connected: Public.Connected) => void} handler */
   onConnect(handler) {
-    return this.#session.listeners.add("connect", handler);
+    return this.#session.notices.listeners.add("connect", handler);
   }
   /** @param {(disconnected: Public.Disconnected) => void} handler */
   onDisconnect(handler) {
-    return this.#session.listeners.add("disconnect", handler);
+    return this.#session.notices.listeners.add("disconnect", handler);
   }
   /** @param {(change: Public.StateChange) => void} handler */
   onStateChange(handler) {
-    return this.#session.listeners.add("state", handler);
+    return this.#session.notices.listeners.add("state", handler);
   }
   /** @param {(error: unknown) => void} handler */
   onError(handler) {
-    return this.#session.listeners.add("error", handler);
+    return this.#session.notices.listeners.add("error", handler);
   }
   /** @param {(room: AnyRoom) => void} handler */
   onJoined(handler) {
-    return this.#session.listeners.add("joined", handler);
+    return this.#session.notices.listeners.add("joined", handler);
   }
   /** @param {(room: Public.RoomInfo) => void} handler */
   onRoomCreated(handler) {
-    return this.#session.listeners.add("roomCreated", handler);
+    return this.#session.notices.listeners.add("roomCreated", handler);
   }
   /** @param {(room: { roomId: string }) => void} handler */
   onRoomDeleted(handler) {
-    return this.#session.listeners.add("roomDeleted", handler);
+    return this.#session.notices.listeners.add("roomDeleted", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#session.listeners.add("history", handler);
+    return this.#session.notices.listeners.add("history", handler);
   }
   /** @param {(direct: { event: string, data: unknown }) => void} handler */
   onDirect(handler) {
-    return this.#session.listeners.add("direct", handler);
+    return this.#session.notices.listeners.add("direct", handler);
   }
 }
 
-// ---- handle/joined.js -----------------------------------------------------------------------------------------------
+// ==== handle/joined.js ====
 // The handle of a room that a client is in: the public class. It holds no state.
 
 /** @implements {Public.JoinedRoom<any>} */
 class JoinedRoom {
   #session;
-  #membership;
+  #room;
 
   /**
    * @param {Session} session
-   * @param {Membership} membership
+   * @param {TrackedRoom} room
    */
-  constructor(session, membership) {
+  constructor(session, room) {
     this.#session = session;
-    this.#membership = membership;
+    this.#room = room;
   }
 
   get id() {
-    return this.#membership.id;
+    return this.#room.id;
   }
   get name() {
-    return this.#membership.name;
+    return this.#room.name;
   }
   get state() {
-    return this.#membership.state;
+    return this.#room.state;
   }
   get subscriptions() {
-    return [...this.#membership.subscriptions];
+    return [...this.#room.subscriptions];
   }
   get epoch() {
-    return this.#membership.epoch;
+    return this.#room.epoch;
   }
   get seq() {
-    return this.#membership.seq;
+    return this.#room.seq;
   }
 
   /**
@@ -184,38 +191,38 @@ class JoinedRoom {
    * @param {(message: any) => void} handler
    */
   on(event, handler) {
-    return this.#membership.events.add(event, handler);
+    return this.#room.events.add(event, handler);
   }
   /** @param {(message: any) => void} handler */
   onAny(handler) {
-    return this.#membership.listeners.add("any", handler);
+    return this.#room.listeners.add("any", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#membership.listeners.add("history", handler);
+    return this.#room.listeners.add("history", handler);
   }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
-    return this.#membership.listeners.add("recovered", handler);
+    return this.#room.listeners.add("recovered", handler);
   }
   /** @param {(left: { reason: string | undefined }) => void} handler */
   onLeft(handler) {
-    return this.#membership.listeners.add("left", handler);
+    return this.#room.listeners.add("left", handler);
   }
 
   /** @param {string} event */
   async subscribe(event) {
-    const onAnswer = () => this.#membership.subscribed(event);
+    const onAnswer = () => this.#room.subscribed(event);
     await this.#subscribeTo([event], { type: "subscribe", roomId: this.id, event }, onAnswer);
   }
   async subscribeAll() {
-    const room = this.#membership;
+    const room = this.#room;
     const onAnswer = () => room.subscribedToAll();
     await this.#subscribeTo([...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
   }
   /** @param {string} event */
   async unsubscribe(event) {
-    const onAnswer = () => this.#membership.unsubscribed(event);
+    const onAnswer = () => this.#room.unsubscribed(event);
     await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer });
   }
 
@@ -233,7 +240,7 @@ class JoinedRoom {
   }
 
   async leave() {
-    await this.#session.leave(this.#membership);
+    await this.#session.rooms.leave(this.#room);
   }
 
   /**
@@ -244,7 +251,7 @@ class JoinedRoom {
    * @param {() => void} onAnswer
    */
   async #subscribeTo(events, frame, onAnswer) {
-    const { excluded } = this.#membership;
+    const { excluded } = this.#room;
     const included = events.filter((event) => excluded.delete(event));
     const onFailure = () => included.forEach((event) => excluded.add(event));
     await this.#request(frame, { onAnswer, onFailure });
@@ -255,7 +262,7 @@ class JoinedRoom {
    * @param {RequestOptions} [options]
    */
   #request(frame, options) {
-    return this.#session.request(frame, { ...options, room: this.#membership });
+    return this.#session.request(frame, { ...options, room: this.#room });
   }
 }
 
@@ -265,35 +272,19 @@ function randomKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// ---- session.js -----------------------------------------------------------------------------------------------------
-// A client's session with a server: how it reacts to frames, requests, a lost connection, and time.
+// ==== engine.js ====
+// The engine behind a client: it connects, signs in, renews the session, and reconnects.
+//
+// Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
-const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
-const REJOIN_ATTEMPTS = 8;
-const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
-
-/** The time from `connect` to `disconnect`: the client reconnects and rejoins its rooms as often as needed. */
-class Session {
-  /** @type {Public.ConnectionState} */
-  state = "closed";
-  /** @type {string | undefined} */
-  userId;
-  /** @type {string | undefined} */
-  clientId;
-  /** @type {string | undefined} */
-  fingerprint;
-  /** @type {Map<string, Membership>} */
-  rooms = new Map();
-  #handlerQueue = new HandlerQueue();
-  listeners = new Listeners((error) => this.report(error));
-
+/** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
+class Engine {
+  #session;
   #url;
-  #auth;
   #WebSocket;
-  #toHandle;
-  #requests;
-  /** @type {Connection | null} */
-  #connection = null;
+  #credentials;
+  /** @type {Link | null} */
+  #link = null;
   /** @type {Deferred | null} */
   #opening = null; // the promise that `connect` returned
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
@@ -303,40 +294,28 @@ class Session {
   #retryTimer;
   /** @type {Timer} */
   #renewalTimer;
-  /** @type {Timer} */
-  #authTimer; // runs while `auth` is awaited
-  /** @type {Map<string, Timer>} */
-  #unwantedRooms = new Map(); // rooms where the server has the client as a member although the client gave up the join
   /** @type {string | undefined} */
   #resume; // lets the next connection replace a lost one
   /** @type {DialogueError | undefined} */
   #refusal; // why `connect` was refused
 
   /**
-   * @param {Public.ClientOptions} options
-   * @param {(session: Session, room: Membership) => AnyRoom} toHandle
+   * @param {Config} config
+   * @param {Session} session
    */
-  constructor({ url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING }, toHandle) {
-    if (!WebSocket) {
-      throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
-    }
-    this.#url = socketUrl(url);
-    this.#auth = auth;
+  constructor({ url, auth, WebSocket }, session) {
+    this.#session = session;
+    this.#url = url;
     this.#WebSocket = WebSocket;
-    this.#toHandle = toHandle;
-    this.#requests = new Requests(Math.min(timeout, TIMEOUT_MS), maxPending);
-  }
-
-  get connected() {
-    return this.state === "connected";
+    this.#credentials = new Credentials(auth);
   }
 
   /** @returns {Promise<void>} */
   connect() {
-    if (this.connected) return Promise.resolve();
+    if (this.#session.connected) return Promise.resolve();
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
-    if (this.state !== "connecting") this.#dial();
+    if (this.#session.state !== "connecting") this.#dial();
     return promise;
   }
 
@@ -344,163 +323,72 @@ class Session {
     this.#resume = undefined;
     this.#attempt = 0;
     const error = disconnected("`disconnect` was called");
-    this.#handlerQueue.during(() => {
-      for (const room of [...this.rooms.values()]) this.#left(room, undefined, error);
+    this.#during(() => {
+      this.#session.rooms.leaveAll(error);
       this.#end(1000, "", error, true);
-      this.userId = undefined;
+      this.#session.userId = undefined;
     });
   }
-
-  /**
-   * @param {string} id
-   * @param {readonly string[]} [subscriptions]
-   */
-  join(id, subscriptions) {
-    const room = this.rooms.get(id);
-    const isMember = room && !room.leaving && !room.mayBeLeft;
-    if (isMember && !subscriptions) return room.handle;
-    const names = subscriptions && JSON.stringify(subscriptions);
-    // History is delivered once. Calls that join at the same time share one join, so that each caller receives it. A
-    // component that is mounted twice makes such calls.
-    const last = this.#requests.lastMove(id);
-    if (!isMember && last?.joining && (!names || names === last.names)) return last.joining;
-    const toResult = (/** @type {Frame} */ joined) => {
-      if (subscriptions) this.rooms.get(id)?.clearExcluded();
-      return this.#joined(joined);
-    };
-    /** @type {Move} */
-    const move = { roomId: id, names };
-    const options = { room: isMember ? room : undefined, move, toResult };
-    move.joining = this.request({ type: "join", roomId: id, subscriptions }, options);
-    move.joining.catch(() => this.#leaveUnwanted(id));
-    return move.joining;
-  }
-
-  /** @param {Membership} room */
-  leave(room) {
-    if (room.state === "left") return;
-    // The server forgets memberships when the connection ends.
-    if (!this.connected) return this.#left(room, undefined, notInRoom(room.id));
-    room.leaving ??= this.#requests
-      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } }, this)
-      .catch((error) => {
-        if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
-          room.leaving = undefined;
-          room.mayBeLeft = error.code === "TIMEOUT";
-          this.#requests.sendWaiting(this);
-          // A rejoin may have been dropped meanwhile, because the client was leaving.
-          if (this.connected && room.state === "rejoining") this.#rejoin(room);
-          throw error;
-        }
-        this.#left(room, undefined, notInRoom(room.id));
-      });
-    return room.leaving;
-  }
-
-  /**
-   * @param {Frame} frame
-   * @param {RequestOptions} [options]
-   */
-  request(frame, options = {}) {
-    if (this.state === "closed") return Promise.reject(disconnected("not connected: call `connect` first"));
-    return this.#requests.add(frame, options, this);
-  }
-
-  /**
-   * Whether the server could answer a request now. It cannot without a connection. In a room, it cannot before the room
-   * is rejoined or after the request to leave it.
-   *
-   * @param {Membership} [room]
-   */
-  canSend(room) {
-    return this.connected && (!room || (room.state === "joined" && !room.leaving));
-  }
-
-  /** @param {string} text */
-  send(text) {
-    this.#connection?.send(text);
-  }
-
-  /** @param {unknown} error */
-  report(error) {
-    if (!this.listeners.has("error")) reportGlobally(error);
-    else this.#notify("error", error);
-  }
-
-  /**
-   * @param {string} name
-   * @param {unknown} argument
-   */
-  #notify(name, argument) {
-    this.#handlerQueue.add(() => this.listeners.call(name, argument));
-  }
-
-  // ---- Connecting and reconnecting --------------------------------------------------------------------------------
 
   async #dial() {
     const dial = ++this.#dials;
     clearTimeout(this.#retryTimer);
     this.#refusal = undefined;
-    this.#setState({ state: "connecting" });
+    this.#session.setState({ state: "connecting" });
     if (dial !== this.#dials) return;
     let auth;
     try {
-      auth = await this.#credentials();
+      auth = await this.#credentials.obtain();
     } catch (error) {
       if (dial !== this.#dials) return;
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
-      return this.#handlerQueue.during(() => {
-        this.report(error);
+      return this.#during(() => {
+        this.#session.notices.report(error);
         this.#wait(1006);
       });
     }
     if (dial !== this.#dials) return;
     try {
-      const resume = this.#resume;
-      const connect = JSON.stringify({ type: "connect", id: CONNECT_ID, protocol: PROTOCOL, auth, resume });
+      const connect = greeting(auth, this.#resume);
       const socket = new this.#WebSocket(this.#url);
-      this.#connection = new Connection(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
+      this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
     } catch (cause) {
       // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
       this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), closeCode: 1006, cause }));
     }
   }
 
-  /** @returns {Promise<Public.Auth>} */
-  #credentials() {
-    const auth = this.#auth;
-    if (typeof auth !== "function") return Promise.resolve(auth);
-    return new Promise((resolve, reject) => {
-      const message = `the function \`auth\` did not answer within ${AUTH_WITHIN_MS / 1_000} s`;
-      const giveUp = () => reject(new DialogueError({ code: "TIMEOUT", message }));
-      const timer = setTimeout(giveUp, AUTH_WITHIN_MS);
-      this.#authTimer = timer;
-      const answer = (async () => auth())();
-      answer.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
+  /** @param {Frame} frame */
+  #onFrame(frame) {
+    const answersConnect = frame.id === CONNECT_ID;
+    if (frame.type === "connected") {
+      if (answersConnect) this.#onConnected(frame);
+      // Even a late answer carries the secret that lets this client resume.
+      else if (!this.#session.pending.answer(frame)) this.#renewed(frame);
+    } else if (frame.type === "error" && answersConnect && !this.#session.connected) {
+      this.#onRefused(new DialogueError(/** @type {any} */ (frame)));
+    } else this.#session.frame(frame);
   }
 
   /** @param {Frame} connected */
   #onConnected(connected) {
-    const again = this.userId !== undefined;
-    const anotherUser = again && this.userId !== connected.userId;
-    this.#connection?.startKeepAlive(connected.pingInterval);
+    const link = /** @type {Link} */ (this.#link);
+    link.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
-    this.userId = connected.userId;
-    this.clientId = connected.clientId;
-    this.fingerprint = connected.fingerprint;
-    this.#requests.maxBytes = connected.maxMessageBytes;
     this.#renewed(connected);
-    if (anotherUser) this.#requests.rejectTriggers("the user has changed");
     const opening = this.#opening;
     this.#opening = null;
-    this.#handlerQueue.during(() => {
-      this.#setState({ state: "connected" });
-      this.#notify("connect", { userId: connected.userId, clientId: connected.clientId, again });
-      for (const room of this.rooms.values()) if (!room.leaving) this.#rejoin(room);
-      this.#requests.sendWaiting(this);
+    this.#during(() => {
+      this.#session.welcomed(connected, link);
       opening?.resolve();
     });
+  }
+
+  /** @param {DialogueError} error */
+  #onRefused(error) {
+    if (isFinalRefusal(error)) this.#refusal = error;
+    // The server still waits for a valid `connect`, but the client has no other.
+    if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
   }
 
   /** @param {Frame} connected */
@@ -520,18 +408,17 @@ class Session {
 
   /** @param {number} expiresAt */
   async #renew(expiresAt) {
-    const connection = this.#connection;
+    const link = this.#link;
     try {
-      const auth = await this.#credentials();
-      if (connection !== this.#connection) return;
+      const auth = await this.#credentials.obtain();
+      if (link !== this.#link) return;
       const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
-      const connect = { type: "connect", protocol: PROTOCOL, auth };
-      await this.#requests.add(connect, { repeat: false, unbounded: true, onAnswer }, this);
+      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, onAnswer });
     } catch (error) {
-      if (connection !== this.#connection) return;
-      this.#handlerQueue.during(() => {
-        this.report(error);
-        // The session is valid until it expires. Try again while there is time; after that, the server closes with 4001.
+      if (link !== this.#link) return;
+      this.#during(() => {
+        this.#session.notices.report(error);
+        // The session is valid until it expires. Try again while there is time; then the server closes with 4001.
         const left = expiresAt - performance.now();
         if (left > 2_000) this.#renewIn(left / 2, expiresAt);
       });
@@ -544,19 +431,20 @@ class Session {
    */
   #onLost(code, reason) {
     const refusal = this.#refusal;
-    if (isFinal(code) || refusal) {
+    if (refusal || !reconnects(code)) {
       const message = reason || `the server closed the connection with code ${code}`;
       return this.#end(code, reason, refusal ?? new DialogueError({ code: "CLOSED", message, closeCode: code }));
     }
-    if (this.connected && performance.now() - this.#connectedAt >= STABLE_AFTER_MS) this.#attempt = 0;
+    const lasted = performance.now() - this.#connectedAt;
+    if (this.#session.connected && lasted >= STABLE_AFTER_MS) this.#attempt = 0;
     this.#wait(code, reason);
   }
 
-  /** Waits for the next attempt. With full jitter, the clients of a server that restarts do not all reconnect at once. */
+  /** Waits for the next attempt. Full jitter: the clients of a server that restarts do not reconnect all at once. */
   #wait(code = 1006, reason = "") {
     const delay = backoff(this.#attempt++);
     this.#retryTimer = setTimeout(() => this.#dial(), delay);
-    this.#dropConnection({ state: "waiting", delay, code }, reason);
+    this.#dropLink({ state: "waiting", delay, code }, reason);
   }
 
   /**
@@ -571,8 +459,9 @@ class Session {
     clearTimeout(this.#retryTimer);
     const opening = this.#opening;
     this.#opening = null;
-    this.#requests.rejectAll(error);
-    if (this.state !== "closed") this.#dropConnection({ state: "closed", code, error: asked ? undefined : error }, reason);
+    this.#session.pending.rejectAll(error);
+    const change = { state: /** @type {const} */ ("closed"), code, error: asked ? undefined : error };
+    if (this.#session.state !== "closed") this.#dropLink(change, reason);
     opening?.reject(error);
   }
 
@@ -580,92 +469,225 @@ class Session {
    * @param {Public.StateChange} change
    * @param {string} reason
    */
-  #dropConnection(change, reason) {
-    const wasConnected = this.connected;
-    this.#connection?.close();
-    this.#connection = null;
+  #dropLink(change, reason) {
+    this.#link?.close();
+    this.#link = null;
     clearTimeout(this.#renewalTimer);
-    clearTimeout(this.#authTimer);
-    this.clientId = undefined;
-    for (const id of this.#unwantedRooms.keys()) this.#forgetUnwanted(id);
-    for (const room of this.rooms.values()) room.lost();
-    this.#requests.lost();
-    const { code = 1006, state } = change;
-    this.#handlerQueue.during(() => {
-      this.#setState(change);
-      if (wasConnected) this.#notify("disconnect", { code, reason, willReconnect: state === "waiting" });
-    });
+    this.#credentials.abandon();
+    this.#session.linkLost(change, reason);
+  }
+
+  /** @param {() => void} change */
+  #during(change) {
+    this.#session.notices.queue.during(change);
+  }
+}
+
+/** A promise that is settled from outside. */
+class Deferred {
+  resolve = () => {};
+  /** @type {(error: DialogueError) => void} */
+  reject = () => {};
+  /** @type {Promise<void>} */
+  promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+}
+
+// ==== session.js ====
+// A client's session with a server: who the client is, its requests, and how it reacts to frames and to a lost
+// connection.
+//
+// Owns the order of things and decides who is notified. It knows no socket; the engine does.
+
+/** Everything that outlasts a connection. */
+class Session {
+  /** @type {Public.ConnectionState} */
+  state = "closed";
+  /** @type {string | undefined} */
+  userId;
+  /** @type {string | undefined} */
+  clientId;
+  /** @type {string | undefined} */
+  fingerprint;
+  notices = new Notices();
+
+  /**
+   * @param {Config} config
+   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   */
+  constructor({ timeout, maxPending }, toHandle) {
+    this.pending = new Pending(timeout, maxPending);
+    this.rooms = new JoinedRooms(this.notices, this.pending, toHandle);
+  }
+
+  get connected() {
+    return this.state === "connected";
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {RequestOptions} [options]
+   */
+  request(frame, options = {}) {
+    if (this.state === "closed") return Promise.reject(disconnected("not connected: call `connect` first"));
+    return this.pending.add(frame, options);
+  }
+
+  /**
+   * @param {string} id
+   * @param {readonly string[]} [subscriptions]
+   */
+  join(id, subscriptions) {
+    const room = this.rooms.get(id);
+    const isMember = room && !room.leaving && !room.mayBeLeft;
+    if (isMember && !subscriptions) return room.handle;
+    const names = subscriptions && JSON.stringify(subscriptions);
+    // History is delivered once. Calls that join at the same time share one join, so that each caller receives it. A
+    // component that is mounted twice makes such calls.
+    const last = this.pending.lastMove(id);
+    if (!isMember && last?.joining && (!names || names === last.names)) return last.joining;
+    const toResult = (/** @type {Frame} */ joined) => {
+      if (subscriptions) this.rooms.get(id)?.clearExcluded();
+      return this.rooms.joined(joined);
+    };
+    /** @type {Move} */
+    const move = { roomId: id, names };
+    const options = { room: isMember ? room : undefined, move, toResult };
+    move.joining = this.request({ type: "join", roomId: id, subscriptions }, options);
+    move.joining.catch(() => this.rooms.leaveUnwanted(id));
+    return move.joining;
   }
 
   /** @param {Public.StateChange} change */
-  #setState(change) {
+  setState(change) {
     this.state = change.state;
-    this.#notify("state", change);
+    this.notices.notify("state", change);
   }
 
-  // ---- Joining and rejoining rooms --------------------------------------------------------------------------------
+  /**
+   * The server has signed the client in on a new link.
+   *
+   * @param {Frame} welcome
+   * @param {Link} link
+   */
+  welcomed({ userId, clientId, fingerprint, maxMessageBytes }, link) {
+    const again = this.userId !== undefined;
+    const anotherUser = again && this.userId !== userId;
+    Object.assign(this, { userId, clientId, fingerprint });
+    this.pending.open(link, maxMessageBytes);
+    if (anotherUser) this.pending.rejectTriggers("the user has changed");
+    this.setState({ state: "connected" });
+    this.notices.notify("connect", { userId, clientId, again });
+    this.rooms.rejoinAll();
+    this.pending.sendWaiting();
+  }
 
-  /** @param {Membership} room */
-  #rejoin(room, attempt = 0) {
-    const connection = this.#connection;
-    const frame = { type: "join", roomId: room.id, ...room.position() };
-    const toResult = (/** @type {Frame} */ joined) => this.#joinedLate(joined);
-    this.#requests.add(frame, { repeat: false, unbounded: true, toResult }, this).catch((error) => {
-      const isDue = () => connection === this.#connection && room.state === "rejoining" && !room.leaving;
-      if (!isDue()) return; // the next connection tries again
-      if (!RETRYABLE.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#rejoinFailed(room, error);
-      room.retryTimer = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
+  /**
+   * @param {Public.StateChange} change
+   * @param {string} reason
+   */
+  linkLost(change, reason) {
+    const wasConnected = this.connected;
+    this.clientId = undefined;
+    this.rooms.linkLost();
+    this.pending.linkLost();
+    const { code = 1006, state } = change;
+    this.notices.queue.during(() => {
+      this.setState(change);
+      if (wasConnected) this.notices.notify("disconnect", { code, reason, willReconnect: state === "waiting" });
     });
   }
 
   /**
-   * The client cannot rejoin. It has left the room, unless the server has joined it to the room anyway.
+   * Handles any frame but those that sign in.
    *
-   * @param {Membership} room
-   * @param {DialogueError} error
+   * @param {Frame} frame
    */
-  #rejoinFailed(room, error) {
-    if (!room.serverSubscriptions) return this.#left(room, error.code, error);
-    room.settle([...room.serverSubscriptions]);
-    this.#rejoined(room);
-    this.report(error);
-  }
-
-  /** @param {Membership} room */
-  #rejoined(room) {
-    this.#unsubscribeExcluded(room);
-    this.#requests.sendWaiting(this);
-  }
-
-  /**
-   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events. If that
-   * fails, the client still delivers none of these events.
-   *
-   * @param {Membership} room
-   */
-  #unsubscribeExcluded(room) {
-    for (const event of room.excluded) {
-      const frame = { type: "unsubscribe", roomId: room.id, event };
-      this.#requests.add(frame, { repeat: false, unbounded: true, room }, this).catch(() => {});
+  frame(frame) {
+    switch (frame.type) {
+      case "event": {
+        const { type, ...message } = frame;
+        return this.rooms.get(frame.roomId)?.receive(/** @type {Public.EventMessage} */ (message));
+      }
+      case "joined":
+        if (frame.id === undefined) this.rooms.joined(frame);
+        else if (!this.pending.answer(frame)) this.rooms.joinedLate(frame);
+        return;
+      case "left": {
+        const room = this.rooms.get(frame.roomId);
+        if (room) this.rooms.left(room, frame.reason, notInRoom(room.id));
+        return this.pending.answer(frame);
+      }
+      case "roomCreated":
+        this.pending.answer(frame);
+        return this.notices.notify("roomCreated", frame.room);
+      case "roomDeleted":
+        this.pending.answer(frame);
+        return this.notices.notify("roomDeleted", { roomId: frame.roomId });
+      case "direct":
+        return this.notices.notify("direct", { event: frame.event, data: frame.data });
+      case "error": {
+        const error = new DialogueError(/** @type {any} */ (frame));
+        if (!this.pending.answer(frame, error) && frame.id === undefined) this.notices.report(error);
+        return;
+      }
+      default:
+        return this.pending.answer(frame);
     }
   }
+}
+
+// ==== rooms.js ====
+// The rooms that a client is in: how it enters, rejoins and leaves them. `rooms/room.js` has the state of one room.
+
+const REJOIN_ATTEMPTS = 8;
+const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+
+/** The rooms by id. */
+class JoinedRooms {
+  /** @type {Map<string, TrackedRoom>} */
+  #rooms = new Map();
+  /** @type {Map<string, Timer>} */
+  #unwanted = new Map(); // rooms where the server has the client as a member although the client gave up the join
+  #notices;
+  #pending;
+  #toHandle;
+
+  /**
+   * @param {Notices} notices
+   * @param {Pending} pending
+   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   */
+  constructor(notices, pending, toHandle) {
+    this.#notices = notices;
+    this.#pending = pending;
+    this.#toHandle = toHandle;
+  }
+
+  /** @param {string} id */
+  get(id) {
+    return this.#rooms.get(id);
+  }
+
+  handles() {
+    return [...this.#rooms.values()].map((room) => room.handle);
+  }
+
+  // ---- Joining and rejoining --------------------------------------------------------------------------------------
 
   /** @param {Frame} frame */
-  #joined(frame) {
+  joined(frame) {
     this.#forgetUnwanted(frame.roomId);
-    let room = this.rooms.get(frame.roomId);
+    let room = this.#rooms.get(frame.roomId);
     if (!room) {
-      const report = (/** @type {unknown} */ error) => this.report(error);
-      const handle = (/** @type {Membership} */ membership) => this.#toHandle(this, membership);
-      room = new Membership(frame.roomId, this.#handlerQueue, this.listeners, report, handle);
-      this.rooms.set(frame.roomId, room);
+      room = new TrackedRoom(frame.roomId, this.#notices, this.#toHandle);
+      this.#rooms.set(frame.roomId, room);
       room.begin(frame);
-      this.#notify("joined", room.handle);
+      this.#notices.notify("joined", room.handle);
       return room.handle;
     }
     const { epoch, state } = room;
     const recovered = room.enter(frame);
-    if (room.epoch !== epoch) this.#requests.rejectTriggers("the room's epoch has changed", room);
+    if (room.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room);
     room.joined(frame, recovered);
@@ -679,19 +701,112 @@ class Session {
    *
    * @param {Frame} frame
    */
-  #joinedLate(frame) {
-    if (this.rooms.has(frame.roomId)) return this.#joined(frame);
-    this.#unwantedRooms.set(frame.roomId, undefined);
-    this.#leaveUnwanted(frame.roomId);
+  joinedLate(frame) {
+    if (this.#rooms.has(frame.roomId)) return this.joined(frame);
+    this.#unwanted.set(frame.roomId, undefined);
+    this.leaveUnwanted(frame.roomId);
+  }
+
+  rejoinAll() {
+    for (const room of this.#rooms.values()) if (!room.leaving) this.#rejoin(room);
+  }
+
+  /** @param {TrackedRoom} room */
+  #rejoin(room, attempt = 0) {
+    const { link } = this.#pending;
+    const frame = { type: "join", roomId: room.id, ...room.position() };
+    const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
+    this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
+      const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
+      if (!isDue()) return; // the next connection tries again
+      if (!RETRYABLE.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#rejoinFailed(room, error);
+      room.retryTimer = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
+    });
+  }
+
+  /**
+   * The client cannot rejoin. It has left the room, unless the server has joined it to the room anyway.
+   *
+   * @param {TrackedRoom} room
+   * @param {DialogueError} error
+   */
+  #rejoinFailed(room, error) {
+    if (!room.serverSubscriptions) return this.left(room, error.code, error);
+    room.settle([...room.serverSubscriptions]);
+    this.#rejoined(room);
+    this.#notices.report(error);
+  }
+
+  /** @param {TrackedRoom} room */
+  #rejoined(room) {
+    this.#unsubscribeExcluded(room);
+    this.#pending.sendWaiting();
+  }
+
+  /**
+   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events. If that
+   * fails, the client still delivers none of these events.
+   *
+   * @param {TrackedRoom} room
+   */
+  #unsubscribeExcluded(room) {
+    for (const event of room.excluded) {
+      const frame = { type: "unsubscribe", roomId: room.id, event };
+      this.#pending.add(frame, { repeat: false, unbounded: true, room }).catch(() => {});
+    }
+  }
+
+  linkLost() {
+    for (const id of this.#unwanted.keys()) this.#forgetUnwanted(id);
+    for (const room of this.#rooms.values()) room.linkLost();
+  }
+
+  // ---- Leaving ----------------------------------------------------------------------------------------------------
+
+  /** @param {TrackedRoom} room */
+  leave(room) {
+    if (room.state === "left") return;
+    // The server forgets memberships when the connection ends.
+    if (!this.#pending.canSend()) return this.left(room, undefined, notInRoom(room.id));
+    room.leaving ??= this.#pending
+      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } })
+      .catch((error) => {
+        if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
+          room.leaving = undefined;
+          room.mayBeLeft = error.code === "TIMEOUT";
+          this.#pending.sendWaiting();
+          // A rejoin may have been dropped meanwhile, because the client was leaving.
+          if (this.#pending.canSend() && room.state === "rejoining") this.#rejoin(room);
+          throw error;
+        }
+        this.left(room, undefined, notInRoom(room.id));
+      });
+    return room.leaving;
+  }
+
+  /** @param {DialogueError} error */
+  leaveAll(error) {
+    for (const room of [...this.#rooms.values()]) this.left(room, undefined, error);
+  }
+
+  /**
+   * @param {TrackedRoom} room
+   * @param {string | undefined} reason
+   * @param {DialogueError} error
+   */
+  left(room, reason, error) {
+    if (this.#rooms.get(room.id) === room) this.#rooms.delete(room.id);
+    this.#pending.left(room, error);
+    room.left(reason);
   }
 
   /** @param {string} id */
-  #leaveUnwanted(id, attempt = 0) {
-    if (this.#requests.lastMove(id)?.joining || !this.#forgetUnwanted(id)) return;
-    const connection = this.#connection;
-    this.#requests.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }, this).catch((error) => {
-      if (connection !== this.#connection || this.rooms.has(id) || !RETRYABLE.includes(error.code)) return;
-      this.#unwantedRooms.set(id, setTimeout(() => this.#leaveUnwanted(id, attempt + 1), pause(error, attempt)));
+  leaveUnwanted(id, attempt = 0) {
+    if (this.#pending.lastMove(id)?.joining || !this.#forgetUnwanted(id)) return;
+    const { link } = this.#pending;
+    this.#pending.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }).catch((error) => {
+      if (link !== this.#pending.link || this.#rooms.has(id) || !RETRYABLE.includes(error.code)) return;
+      this.#unwanted.set(id, setTimeout(() => this.leaveUnwanted(id, attempt + 1), pause(error, attempt)));
     });
   }
 
@@ -701,98 +816,17 @@ class Session {
    * @param {string} id
    */
   #forgetUnwanted(id) {
-    clearTimeout(this.#unwantedRooms.get(id));
-    return this.#unwantedRooms.delete(id);
-  }
-
-  /**
-   * @param {Membership} room
-   * @param {string | undefined} reason
-   * @param {DialogueError} error
-   */
-  #left(room, reason, error) {
-    if (this.rooms.get(room.id) === room) this.rooms.delete(room.id);
-    this.#requests.left(room, error);
-    room.left(reason);
-  }
-
-  // ---- Frames from the server -------------------------------------------------------------------------------------
-
-  /** @param {Frame} frame */
-  #onFrame(frame) {
-    switch (frame.type) {
-      case "event": {
-        const { type, ...message } = frame;
-        return this.rooms.get(frame.roomId)?.receive(/** @type {Public.EventMessage} */ (message));
-      }
-      case "connected":
-        if (frame.id === CONNECT_ID) this.#onConnected(frame);
-        // Even a late answer carries the secret that lets this client resume.
-        else if (!this.#requests.answer(frame)) this.#renewed(frame);
-        return;
-      case "joined":
-        if (frame.id === undefined) this.#joined(frame);
-        else if (!this.#requests.answer(frame)) this.#joinedLate(frame);
-        return;
-      case "left": {
-        const room = this.rooms.get(frame.roomId);
-        if (room) this.#left(room, frame.reason, notInRoom(room.id));
-        return this.#requests.answer(frame);
-      }
-      case "roomCreated":
-        this.#requests.answer(frame);
-        return this.#notify("roomCreated", frame.room);
-      case "roomDeleted":
-        this.#requests.answer(frame);
-        return this.#notify("roomDeleted", { roomId: frame.roomId });
-      case "direct":
-        return this.#notify("direct", { event: frame.event, data: frame.data });
-      case "error": {
-        const error = new DialogueError(/** @type {any} */ (frame));
-        if (frame.id === CONNECT_ID && !this.connected) return this.#refused(error);
-        if (!this.#requests.answer(frame, error) && frame.id === undefined) this.report(error);
-        return;
-      }
-      default:
-        return this.#requests.answer(frame);
-    }
-  }
-
-  /** @param {DialogueError} error */
-  #refused(error) {
-    if (FINAL_REFUSALS.includes(error.code)) this.#refusal = error;
-    // The server still waits for a valid `connect`, but the client has no other.
-    if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
+    clearTimeout(this.#unwanted.get(id));
+    return this.#unwanted.delete(id);
   }
 }
 
-/** A promise that is settled from outside. */
-class Deferred {
-  resolve = () => {};
-  /** @type {(error: DialogueError) => void} */
-  reject = () => {};
-  /** @type {Promise<void>} */
-  promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
-}
-
-// ---- state.js -------------------------------------------------------------------------------------------------------
-// Whether a client reconnects after a close code.
-
-const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009];
-
-/** @param {number} code */
-function isFinal(code) {
-  return CLIENT_FAULT_CODES.includes(code) || (code >= 4500 && code <= 4999);
-}
-
-// ---- pending.js -----------------------------------------------------------------------------------------------------
+// ==== pending.js ====
 // Requests that wait to be sent, or for their answers.
 //
 // Owns the order of requests, their limits, and the rule for sending again after a lost connection.
 
-/** @typedef {{ canSend(room?: Membership): boolean, send(text: string): void }} Sender what requests are sent with */
-
-const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before the server looks up its key
+const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
  * @typedef Move a join or leave that the application has requested
@@ -803,18 +837,18 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
 
 /**
  * @typedef RequestOptions
- * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost; otherwise it is rejected
- * @property {Membership} [room] the room that must be joined before it is sent
+ * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost, instead of failing
+ * @property {TrackedRoom} [room] the room that must be joined before it is sent
  * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
  * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
  * @property {Move} [move]
  * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
  * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
- * @property {(frame: Frame) => unknown} [toResult] receives the answer like `onAnswer`; the request resolves with its result
+ * @property {(frame: Frame) => unknown} [toResult] is called like `onAnswer`; the request resolves with its result
  */
 
 /**
- * @typedef Pending
+ * @typedef PendingRequest
  * @property {string} text
  * @property {RequestOptions} options
  * @property {boolean} sent whether it was sent on the current connection
@@ -826,12 +860,14 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  */
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
-class Requests {
-  maxBytes = Infinity;
+class Pending {
+  /** @type {Link | undefined} */
+  link; // set while the client is connected
+  #maxBytes = Infinity;
   #timeout;
   #max;
   #nextId = CONNECT_ID + 1;
-  /** @type {Map<number, Pending>} */
+  /** @type {Map<number, PendingRequest>} */
   #pending = new Map();
 
   /**
@@ -844,25 +880,45 @@ class Requests {
   }
 
   /**
+   * Requests can be sent on this link, until `linkLost`.
+   *
+   * @param {Link} link
+   * @param {number} maxBytes
+   */
+  open(link, maxBytes) {
+    this.link = link;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Whether the server could answer a request now. It cannot without a connection. In a room, it cannot before the room
+   * is rejoined or after the request to leave it.
+   *
+   * @param {TrackedRoom} [room]
+   */
+  canSend(room) {
+    return this.link !== undefined && (!room || (room.state === "joined" && !room.leaving));
+  }
+
+  /**
    * @param {Frame} frame
    * @param {RequestOptions} options
-   * @param {Sender} session
    * @returns {Promise<any>}
    */
-  add(frame, options, session) {
+  add(frame, options) {
     return new Promise((resolve, rejects) => {
       const reject = (/** @type {DialogueError} */ error) => {
         options.onFailure?.();
         rejects(error);
       };
-      const refusal = this.#refusal(options, session);
+      const refusal = this.#refusal(options);
       if (refusal) return reject(refusal);
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
       const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (session.canSend(options.room)) this.#send(id, pending, session);
+      if (this.canSend(options.room)) this.#send(id, pending);
     });
   }
 
@@ -870,13 +926,15 @@ class Requests {
    * Returns the reason why a request cannot be made, if there is one.
    *
    * @param {RequestOptions} options
-   * @param {Sender} session
    */
-  #refusal({ repeat = true, room, unbounded }, session) {
+  #refusal({ repeat = true, room, unbounded }) {
     if (room?.leaving || room?.state === "left") return notInRoom(room.id);
-    if (!repeat && !session.canSend(room)) return disconnected("not connected, or not yet back in the room: try again later");
+    if (!repeat && !this.canSend(room)) {
+      return disconnected("not connected, or not yet back in the room: try again later");
+    }
     if (unbounded || this.#pending.size < this.#max) return undefined;
-    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (maxPending = ${this.#max})` });
+    const message = `too many unanswered requests (maxPending = ${this.#max})`;
+    return new DialogueError({ code: "OVERLOADED", message });
   }
 
   /**
@@ -910,15 +968,15 @@ class Requests {
     return moves.filter((move) => move?.roomId === roomId).at(-1);
   }
 
-  /** @param {Sender} session */
-  sendWaiting(session) {
+  sendWaiting() {
     for (const [id, pending] of [...this.#pending]) {
-      if (!pending.sent && session.canSend(pending.options.room)) this.#send(id, pending, session);
+      if (!pending.sent && this.canSend(pending.options.room)) this.#send(id, pending);
     }
   }
 
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
-  lost() {
+  linkLost() {
+    this.link = undefined;
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
@@ -933,10 +991,10 @@ class Requests {
   }
 
   /**
-   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried them
-   * out before the client left. All others in this room are rejected.
+   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried
+   * them out before the client left. All others in this room are rejected.
    *
-   * @param {Membership} room
+   * @param {TrackedRoom} room
    * @param {DialogueError} error
    */
   left(room, error) {
@@ -951,7 +1009,7 @@ class Requests {
    * triggers. Otherwise, they are the triggers of the room that were first sent in another epoch.
    *
    * @param {string} why
-   * @param {Membership} [room]
+   * @param {TrackedRoom} [room]
    */
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
@@ -962,19 +1020,18 @@ class Requests {
 
   /**
    * @param {number} id
-   * @param {Pending} pending
-   * @param {Sender} session
+   * @param {PendingRequest} pending
    */
-  #send(id, pending, session) {
+  #send(id, pending) {
     // After a message that is too long, the server closes the connection for good.
-    if (isLonger(pending.text, this.maxBytes)) {
-      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
+    if (isLonger(pending.text, this.#maxBytes)) {
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       return this.#reject(id, error);
     }
     pending.sent = true;
     pending.epoch ??= pending.options.room?.epoch ?? null;
-    session.send(pending.text);
+    this.link?.send(pending.text);
   }
 
   /** @param {number} id */
@@ -1011,13 +1068,13 @@ function isLonger(text, bytes) {
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
 }
 
-// ---- rooms/room.js --------------------------------------------------------------------------------------------------
+// ==== rooms/room.js ====
 // One room that the client is in: its position, its subscriptions, and its handlers.
 
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
-/** One room that the client is in, across connections. Its handlers are called in the order in which things happened. */
-class Membership {
+/** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
+class TrackedRoom {
   name = "";
   epoch = "";
   seq = 0;
@@ -1035,8 +1092,7 @@ class Membership {
   #hasGap = false; // the missed events do not begin at `seq`
   /** @type {Timer} */
   retryTimer; // for the next attempt to rejoin
-  #handlerQueue;
-  #clientListeners;
+  #notices;
   /** @type {(() => void)[]} */
   #queued = [];
   #isReady = true;
@@ -1044,23 +1100,21 @@ class Membership {
 
   /**
    * @param {string} id
-   * @param {HandlerQueue} handlerQueue
-   * @param {Listeners} clientListeners the handlers that the client has for all rooms
-   * @param {(error: unknown) => void} report
-   * @param {(membership: Membership) => AnyRoom} handle
+   * @param {Notices} notices
+   * @param {(room: TrackedRoom) => AnyRoom} toHandle
    */
-  constructor(id, handlerQueue, clientListeners, report, handle) {
+  constructor(id, notices, toHandle) {
+    const report = (/** @type {unknown} */ error) => notices.report(error);
     this.id = id;
-    this.#handlerQueue = handlerQueue;
-    this.#clientListeners = clientListeners;
+    this.#notices = notices;
     this.events = new Listeners(report);
     this.listeners = new Listeners(report);
-    this.handle = handle(this);
+    this.handle = toHandle(this);
   }
 
   /**
-   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some sockets
-   * deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
+   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some
+   * sockets deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
    *
    * @param {Frame} frame
    */
@@ -1165,21 +1219,21 @@ class Membership {
     if (this.subscriptions.has("*")) this.excluded.add(event);
   }
 
-  /** The position and subscriptions for a rejoin. `*` goes alone, because the client does not know which names it covers. */
+  /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
   position() {
     const { seq, subscriptions } = this;
     const epoch = this.#hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
     return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
-  lost() {
+  linkLost() {
     clearTimeout(this.retryTimer);
     if (this.serverSubscriptions) this.#hasGap ||= addsEvents(this.subscriptions, this.serverSubscriptions);
     this.serverSubscriptions = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
 
-  /** @param {string} [reason] undefined if the client left by its own request: then no other handlers are called any more */
+  /** @param {string} [reason] undefined if the client left by its own request: then only `onLeft` is called any more */
   left(reason) {
     if (this.state === "left") return;
     clearTimeout(this.retryTimer);
@@ -1197,7 +1251,7 @@ class Membership {
     const history = { room: this.handle, roomId: this.id, events: included, gap };
     this.#notify(() => {
       this.listeners.call("history", history);
-      this.#clientListeners.call("history", history);
+      this.#notices.listeners.call("history", history);
     });
   }
 
@@ -1213,7 +1267,8 @@ class Membership {
   }
 
   #flush() {
-    this.#handlerQueue.during(() => this.#queued.splice(0).forEach((call) => this.#handlerQueue.add(call)));
+    const { queue } = this.#notices;
+    queue.during(() => this.#queued.splice(0).forEach((call) => queue.add(call)));
   }
 }
 
@@ -1227,15 +1282,30 @@ function addsEvents(subscriptions, before) {
   return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
 }
 
-// ---- sign_in.js -----------------------------------------------------------------------------------------------------
-// Signing in: the `connect` that opens a connection, and which refusals of it are final.
+// ==== notice.js ====
+// Notices of events outside of the client's rooms, and of errors, as the handlers of the client receive them.
 
-const PROTOCOL = 1;
-const CONNECT_ID = 0; // the id of the `connect` that opens a connection; other requests count from 1
-const AUTH_WITHIN_MS = 30_000;
-const FINAL_REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` would fail again
+/** The client's own handlers, and the queue in which the handlers of the client and of its rooms wait. */
+class Notices {
+  queue = new HandlerQueue();
+  listeners = new Listeners((error) => this.report(error));
 
-// ---- listeners.js ---------------------------------------------------------------------------------------------------
+  /**
+   * @param {string} name
+   * @param {unknown} argument
+   */
+  notify(name, argument) {
+    this.queue.add(() => this.listeners.call(name, argument));
+  }
+
+  /** @param {unknown} error */
+  report(error) {
+    if (!this.listeners.has("error")) reportGlobally(error);
+    else this.notify("error", error);
+  }
+}
+
+// ==== listeners.js ====
 // Handlers that a program has attached, by the name of what they handle.
 
 /** Handlers by the name of what they handle. The failure of a handler is reported, and the others are still called. */
@@ -1294,7 +1364,115 @@ function reportGlobally(error) {
   else console.error(error);
 }
 
-// ---- link.js --------------------------------------------------------------------------------------------------------
+// ==== handler.js ====
+// When handlers run: one after another, and only when the change that they report is complete.
+
+/**
+ * Calls handlers one after another, in the order in which things happened, and never one inside another. If a
+ * handler causes a further event, the handlers for that event are called after all handlers for the current one.
+ */
+class HandlerQueue {
+  /** @type {(() => void)[]} */
+  #queue = [];
+  #isRunning = false;
+
+  /** @param {() => void} call */
+  add(call) {
+    this.during(() => this.#queue.push(call));
+  }
+
+  /**
+   * Makes a change, and calls the handlers only when the change is complete: a handler may undo it.
+   *
+   * @param {() => void} change
+   */
+  during(change) {
+    if (this.#isRunning) return change();
+    this.#isRunning = true;
+    try {
+      change();
+      for (const call of this.#queue) call();
+    } finally {
+      this.#queue = [];
+      this.#isRunning = false;
+    }
+  }
+}
+
+// ==== state.js ====
+// Whether a client reconnects after a close code.
+
+const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009];
+
+/** @param {number} code */
+function reconnects(code) {
+  return !CLIENT_FAULT_CODES.includes(code) && (code < 4500 || code > 4999);
+}
+
+// ==== sign_in.js ====
+// Signing in: the credentials, the `connect` that carries them, and which refusals of it are final.
+
+const CONNECT_ID = 0; // the id of the `connect` that opens a connection; other requests count from 1
+const PROTOCOL = 1;
+const AUTH_WITHIN_MS = 30_000;
+const FINAL_REFUSALS = ["INVALID_REQUEST", "UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL"]; // the same `connect` fails again
+
+/** The option `auth`: the credentials, or the function that returns them. */
+class Credentials {
+  #auth;
+  /** @type {Timer} */
+  #timer; // runs while the function is awaited
+
+  /** @param {Public.ClientOptions["auth"]} auth */
+  constructor(auth) {
+    this.#auth = auth;
+  }
+
+  /** @returns {Promise<Public.Auth>} */
+  obtain() {
+    const auth = this.#auth;
+    if (typeof auth !== "function") return Promise.resolve(auth);
+    return new Promise((resolve, reject) => {
+      const message = `the function \`auth\` did not answer within ${AUTH_WITHIN_MS / 1_000} s`;
+      const giveUp = () => reject(new DialogueError({ code: "TIMEOUT", message }));
+      const timer = setTimeout(giveUp, AUTH_WITHIN_MS);
+      this.#timer = timer;
+      const answer = (async () => auth())();
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** Nobody waits for the function any more. */
+  abandon() {
+    clearTimeout(this.#timer);
+  }
+}
+
+/**
+ * The first message on a connection.
+ *
+ * @param {Public.Auth} auth
+ * @param {string | undefined} resume
+ */
+function greeting(auth, resume) {
+  return JSON.stringify({ type: "connect", id: CONNECT_ID, protocol: PROTOCOL, auth, resume });
+}
+
+/**
+ * The frame that renews the session of a connection.
+ *
+ * @param {Public.Auth} auth
+ */
+function renewal(auth) {
+  return { type: "connect", protocol: PROTOCOL, auth };
+}
+
+/** @param {DialogueError} error */
+function isFinalRefusal(error) {
+  return FINAL_REFUSALS.includes(error.code);
+}
+
+// ==== link.js ====
 // One connection: a socket, its keep-alive, and the frames that it carries. The only part of the client that uses the
 // network. It does not know what the frames mean.
 
@@ -1303,8 +1481,8 @@ function reportGlobally(error) {
 const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const PONG_WITHIN_MS = 10_000;
 
-/** One WebSocket connection, from the opening of its socket to its end. `onEnd` is called once, and never after `close`. */
-class Connection {
+/** A WebSocket, from its opening to its end. `onEnd` is called once, and never after `close`. */
+class Link {
   #socket;
   #onFrame;
   #onEnd;
@@ -1322,7 +1500,8 @@ class Connection {
     this.#socket = socket;
     this.#onFrame = onFrame;
     this.#onEnd = onEnd;
-    this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer `connect` in time"), CONNECTED_WITHIN_MS);
+    const giveUp = () => this.#finish(1006, "the server did not answer `connect` in time");
+    this.#timer = setTimeout(giveUp, CONNECTED_WITHIN_MS);
     socket.onopen = () => this.send(connect);
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#finish(code, String(reason ?? ""));
@@ -1392,59 +1571,10 @@ function parseFrame(data) {
   }
 }
 
-// ---- handler.js -----------------------------------------------------------------------------------------------------
-// When handlers run: one after another, and only when the change that they report is complete.
-
-/**
- * Calls handlers one after another, in the order in which things happened, and never one inside another. If a
- * handler causes a further event, the handlers for that event are called after all handlers for the current one.
- */
-class HandlerQueue {
-  /** @type {(() => void)[]} */
-  #queue = [];
-  #isRunning = false;
-
-  /** @param {() => void} call */
-  add(call) {
-    this.during(() => this.#queue.push(call));
-  }
-
-  /**
-   * Makes a change, and calls the handlers only when the change is complete: a handler may undo it.
-   *
-   * @param {() => void} change
-   */
-  during(change) {
-    if (this.#isRunning) return change();
-    this.#isRunning = true;
-    try {
-      change();
-      for (const call of this.#queue) call();
-    } finally {
-      this.#queue = [];
-      this.#isRunning = false;
-    }
-  }
-}
-
-// ---- config.js ------------------------------------------------------------------------------------------------------
-// The settings of a client: their defaults, and the address of the socket.
-
-const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
-const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: well below the 120 s for which servers remember keys
-const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
-
-/** @param {string | URL} [url] */
-function socketUrl(url = SOCKET_PATH) {
-  const absolute = new URL(url, globalThis.location?.href);
-  absolute.protocol = absolute.protocol.replace("http", "ws");
-  absolute.hash = "";
-  return absolute.href;
-}
-
-// ---- backoff.js -----------------------------------------------------------------------------------------------------
+// ==== backoff.js ====
 // How long to wait before the next attempt to connect, or before a request is tried again.
 
+const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
 const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
 
@@ -1463,14 +1593,40 @@ function pause({ retryAfter }, attempt) {
   return Math.min(retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
 }
 
-// ---- timer.js -------------------------------------------------------------------------------------------------------
+// ==== timer.js ====
 // What the client knows about timers.
 
 /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
 
-// ---- error.js -------------------------------------------------------------------------------------------------------
+// ==== config.js ====
+// The settings of a client: their defaults, and the address of the socket.
+
+const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
+const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
+const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
+
+/** @typedef {ReturnType<typeof configOf>} Config */
+
+/** @param {Public.ClientOptions} options */
+function configOf(options) {
+  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING } = options;
+  if (!WebSocket) {
+    throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
+  }
+  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending };
+}
+
+/** @param {string | URL} [url] */
+function socketUrl(url = SOCKET_PATH) {
+  const absolute = new URL(url, globalThis.location?.href);
+  absolute.protocol = absolute.protocol.replace("http", "ws");
+  absolute.hash = "";
+  return absolute.href;
+}
+
+// ==== error.js ====
 // The error of the client, as programs receive it, and the errors that the client itself makes.
 
 export class DialogueError extends Error {

@@ -3,6 +3,7 @@
 import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import { DialogueError } from "./error.js" */
 
+export const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
 const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
 

@@ -1,11 +1,24 @@
 // The settings of a client: their defaults, and the address of the socket.
 
+/** @import * as Public from "../client.js" */
+
 const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
-export const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: well below the 120 s for which servers remember keys
-export const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
+const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
+const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
+
+/** @typedef {ReturnType<typeof configOf>} Config */
+
+/** @param {Public.ClientOptions} options */
+export function configOf(options) {
+  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING } = options;
+  if (!WebSocket) {
+    throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
+  }
+  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending };
+}
 
 /** @param {string | URL} [url] */
-export function socketUrl(url = SOCKET_PATH) {
+function socketUrl(url = SOCKET_PATH) {
   const absolute = new URL(url, globalThis.location?.href);
   absolute.protocol = absolute.protocol.replace("http", "ws");
   absolute.hash = "";

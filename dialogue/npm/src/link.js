@@ -9,8 +9,8 @@ import { LONGEST_TIMER_MS } from "./timer.js";
 const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const PONG_WITHIN_MS = 10_000;
 
-/** One WebSocket connection, from the opening of its socket to its end. `onEnd` is called once, and never after `close`. */
-export class Connection {
+/** A WebSocket, from its opening to its end. `onEnd` is called once, and never after `close`. */
+export class Link {
   #socket;
   #onFrame;
   #onEnd;
@@ -28,7 +28,8 @@ export class Connection {
     this.#socket = socket;
     this.#onFrame = onFrame;
     this.#onEnd = onEnd;
-    this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer `connect` in time"), CONNECTED_WITHIN_MS);
+    const giveUp = () => this.#finish(1006, "the server did not answer `connect` in time");
+    this.#timer = setTimeout(giveUp, CONNECTED_WITHIN_MS);
     socket.onopen = () => this.send(connect);
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#finish(code, String(reason ?? ""));

@@ -4,12 +4,11 @@
 
 import { DialogueError, disconnected, notInRoom, outcomeUnknown } from "./error.js";
 import { CONNECT_ID } from "./sign_in.js";
-/** @import { Frame } from "./link.js" */
-/** @import { Membership } from "./rooms/room.js" */
+/** @import { Frame, Link } from "./link.js" */
+/** @import { TrackedRoom } from "./rooms/room.js" */
 /** @import { Timer } from "./timer.js" */
-/** @typedef {{ canSend(room?: Membership): boolean, send(text: string): void }} Sender what requests are sent with */
 
-const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before the server looks up its key
+const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
  * @typedef Move a join or leave that the application has requested
@@ -20,18 +19,18 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
 
 /**
  * @typedef RequestOptions
- * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost; otherwise it is rejected
- * @property {Membership} [room] the room that must be joined before it is sent
+ * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost, instead of failing
+ * @property {TrackedRoom} [room] the room that must be joined before it is sent
  * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
  * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
  * @property {Move} [move]
  * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
  * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
- * @property {(frame: Frame) => unknown} [toResult] receives the answer like `onAnswer`; the request resolves with its result
+ * @property {(frame: Frame) => unknown} [toResult] is called like `onAnswer`; the request resolves with its result
  */
 
 /**
- * @typedef Pending
+ * @typedef PendingRequest
  * @property {string} text
  * @property {RequestOptions} options
  * @property {boolean} sent whether it was sent on the current connection
@@ -43,12 +42,14 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  */
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
-export class Requests {
-  maxBytes = Infinity;
+export class Pending {
+  /** @type {Link | undefined} */
+  link; // set while the client is connected
+  #maxBytes = Infinity;
   #timeout;
   #max;
   #nextId = CONNECT_ID + 1;
-  /** @type {Map<number, Pending>} */
+  /** @type {Map<number, PendingRequest>} */
   #pending = new Map();
 
   /**
@@ -61,25 +62,45 @@ export class Requests {
   }
 
   /**
+   * Requests can be sent on this link, until `linkLost`.
+   *
+   * @param {Link} link
+   * @param {number} maxBytes
+   */
+  open(link, maxBytes) {
+    this.link = link;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Whether the server could answer a request now. It cannot without a connection. In a room, it cannot before the room
+   * is rejoined or after the request to leave it.
+   *
+   * @param {TrackedRoom} [room]
+   */
+  canSend(room) {
+    return this.link !== undefined && (!room || (room.state === "joined" && !room.leaving));
+  }
+
+  /**
    * @param {Frame} frame
    * @param {RequestOptions} options
-   * @param {Sender} session
    * @returns {Promise<any>}
    */
-  add(frame, options, session) {
+  add(frame, options) {
     return new Promise((resolve, rejects) => {
       const reject = (/** @type {DialogueError} */ error) => {
         options.onFailure?.();
         rejects(error);
       };
-      const refusal = this.#refusal(options, session);
+      const refusal = this.#refusal(options);
       if (refusal) return reject(refusal);
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
       const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (session.canSend(options.room)) this.#send(id, pending, session);
+      if (this.canSend(options.room)) this.#send(id, pending);
     });
   }
 
@@ -87,13 +108,15 @@ export class Requests {
    * Returns the reason why a request cannot be made, if there is one.
    *
    * @param {RequestOptions} options
-   * @param {Sender} session
    */
-  #refusal({ repeat = true, room, unbounded }, session) {
+  #refusal({ repeat = true, room, unbounded }) {
     if (room?.leaving || room?.state === "left") return notInRoom(room.id);
-    if (!repeat && !session.canSend(room)) return disconnected("not connected, or not yet back in the room: try again later");
+    if (!repeat && !this.canSend(room)) {
+      return disconnected("not connected, or not yet back in the room: try again later");
+    }
     if (unbounded || this.#pending.size < this.#max) return undefined;
-    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (maxPending = ${this.#max})` });
+    const message = `too many unanswered requests (maxPending = ${this.#max})`;
+    return new DialogueError({ code: "OVERLOADED", message });
   }
 
   /**
@@ -127,15 +150,15 @@ export class Requests {
     return moves.filter((move) => move?.roomId === roomId).at(-1);
   }
 
-  /** @param {Sender} session */
-  sendWaiting(session) {
+  sendWaiting() {
     for (const [id, pending] of [...this.#pending]) {
-      if (!pending.sent && session.canSend(pending.options.room)) this.#send(id, pending, session);
+      if (!pending.sent && this.canSend(pending.options.room)) this.#send(id, pending);
     }
   }
 
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
-  lost() {
+  linkLost() {
+    this.link = undefined;
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
@@ -150,10 +173,10 @@ export class Requests {
   }
 
   /**
-   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried them
-   * out before the client left. All others in this room are rejected.
+   * The client has left the room. Requests that are already sent wait for their answers: the server may have carried
+   * them out before the client left. All others in this room are rejected.
    *
-   * @param {Membership} room
+   * @param {TrackedRoom} room
    * @param {DialogueError} error
    */
   left(room, error) {
@@ -168,7 +191,7 @@ export class Requests {
    * triggers. Otherwise, they are the triggers of the room that were first sent in another epoch.
    *
    * @param {string} why
-   * @param {Membership} [room]
+   * @param {TrackedRoom} [room]
    */
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
@@ -179,19 +202,18 @@ export class Requests {
 
   /**
    * @param {number} id
-   * @param {Pending} pending
-   * @param {Sender} session
+   * @param {PendingRequest} pending
    */
-  #send(id, pending, session) {
+  #send(id, pending) {
     // After a message that is too long, the server closes the connection for good.
-    if (isLonger(pending.text, this.maxBytes)) {
-      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
+    if (isLonger(pending.text, this.#maxBytes)) {
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       return this.#reject(id, error);
     }
     pending.sent = true;
     pending.epoch ??= pending.options.room?.epoch ?? null;
-    session.send(pending.text);
+    this.link?.send(pending.text);
   }
 
   /** @param {number} id */

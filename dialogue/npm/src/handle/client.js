@@ -1,5 +1,7 @@
 // The handle of a client: the public class. It holds no state.
 
+import { configOf } from "../config.js";
+import { Engine } from "../engine.js";
 import { Session } from "../session.js";
 import { JoinedRoom } from "./joined.js";
 /** @import * as Public from "../../client.js" */
@@ -10,10 +12,13 @@ const MAX_LISTED = 10_000;
 /** @implements {Public.DialogueClient<any>} */
 export class DialogueClient {
   #session;
+  #engine;
 
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
-    this.#session = new Session(options, (session, room) => new JoinedRoom(session, room));
+    const config = configOf(options);
+    this.#session = new Session(config, (room) => new JoinedRoom(this.#session, room));
+    this.#engine = new Engine(config, this.#session);
   }
 
   get userId() {
@@ -32,14 +37,14 @@ export class DialogueClient {
     return this.#session.state;
   }
   get rooms() {
-    return [...this.#session.rooms.values()].map((room) => room.handle);
+    return this.#session.rooms.handles();
   }
 
   connect() {
-    return this.#session.connect();
+    return this.#engine.connect();
   }
   disconnect() {
-    this.#session.disconnect();
+    this.#engine.disconnect();
   }
 
   /**
@@ -85,38 +90,38 @@ export class DialogueClient {
 
   /** @param {(connected: Public.Connected) => void} handler */
   onConnect(handler) {
-    return this.#session.listeners.add("connect", handler);
+    return this.#session.notices.listeners.add("connect", handler);
   }
   /** @param {(disconnected: Public.Disconnected) => void} handler */
   onDisconnect(handler) {
-    return this.#session.listeners.add("disconnect", handler);
+    return this.#session.notices.listeners.add("disconnect", handler);
   }
   /** @param {(change: Public.StateChange) => void} handler */
   onStateChange(handler) {
-    return this.#session.listeners.add("state", handler);
+    return this.#session.notices.listeners.add("state", handler);
   }
   /** @param {(error: unknown) => void} handler */
   onError(handler) {
-    return this.#session.listeners.add("error", handler);
+    return this.#session.notices.listeners.add("error", handler);
   }
   /** @param {(room: AnyRoom) => void} handler */
   onJoined(handler) {
-    return this.#session.listeners.add("joined", handler);
+    return this.#session.notices.listeners.add("joined", handler);
   }
   /** @param {(room: Public.RoomInfo) => void} handler */
   onRoomCreated(handler) {
-    return this.#session.listeners.add("roomCreated", handler);
+    return this.#session.notices.listeners.add("roomCreated", handler);
   }
   /** @param {(room: { roomId: string }) => void} handler */
   onRoomDeleted(handler) {
-    return this.#session.listeners.add("roomDeleted", handler);
+    return this.#session.notices.listeners.add("roomDeleted", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#session.listeners.add("history", handler);
+    return this.#session.notices.listeners.add("history", handler);
   }
   /** @param {(direct: { event: string, data: unknown }) => void} handler */
   onDirect(handler) {
-    return this.#session.listeners.add("direct", handler);
+    return this.#session.notices.listeners.add("direct", handler);
   }
 }

@@ -3,40 +3,40 @@
 /** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
 /** @import { RequestOptions } from "../pending.js" */
-/** @import { Membership } from "../rooms/room.js" */
+/** @import { TrackedRoom } from "../rooms/room.js" */
 /** @import { Session } from "../session.js" */
 
 /** @implements {Public.JoinedRoom<any>} */
 export class JoinedRoom {
   #session;
-  #membership;
+  #room;
 
   /**
    * @param {Session} session
-   * @param {Membership} membership
+   * @param {TrackedRoom} room
    */
-  constructor(session, membership) {
+  constructor(session, room) {
     this.#session = session;
-    this.#membership = membership;
+    this.#room = room;
   }
 
   get id() {
-    return this.#membership.id;
+    return this.#room.id;
   }
   get name() {
-    return this.#membership.name;
+    return this.#room.name;
   }
   get state() {
-    return this.#membership.state;
+    return this.#room.state;
   }
   get subscriptions() {
-    return [...this.#membership.subscriptions];
+    return [...this.#room.subscriptions];
   }
   get epoch() {
-    return this.#membership.epoch;
+    return this.#room.epoch;
   }
   get seq() {
-    return this.#membership.seq;
+    return this.#room.seq;
   }
 
   /**
@@ -57,38 +57,38 @@ export class JoinedRoom {
    * @param {(message: any) => void} handler
    */
   on(event, handler) {
-    return this.#membership.events.add(event, handler);
+    return this.#room.events.add(event, handler);
   }
   /** @param {(message: any) => void} handler */
   onAny(handler) {
-    return this.#membership.listeners.add("any", handler);
+    return this.#room.listeners.add("any", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#membership.listeners.add("history", handler);
+    return this.#room.listeners.add("history", handler);
   }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
-    return this.#membership.listeners.add("recovered", handler);
+    return this.#room.listeners.add("recovered", handler);
   }
   /** @param {(left: { reason: string | undefined }) => void} handler */
   onLeft(handler) {
-    return this.#membership.listeners.add("left", handler);
+    return this.#room.listeners.add("left", handler);
   }
 
   /** @param {string} event */
   async subscribe(event) {
-    const onAnswer = () => this.#membership.subscribed(event);
+    const onAnswer = () => this.#room.subscribed(event);
     await this.#subscribeTo([event], { type: "subscribe", roomId: this.id, event }, onAnswer);
   }
   async subscribeAll() {
-    const room = this.#membership;
+    const room = this.#room;
     const onAnswer = () => room.subscribedToAll();
     await this.#subscribeTo([...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
   }
   /** @param {string} event */
   async unsubscribe(event) {
-    const onAnswer = () => this.#membership.unsubscribed(event);
+    const onAnswer = () => this.#room.unsubscribed(event);
     await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer });
   }
 
@@ -106,7 +106,7 @@ export class JoinedRoom {
   }
 
   async leave() {
-    await this.#session.leave(this.#membership);
+    await this.#session.rooms.leave(this.#room);
   }
 
   /**
@@ -117,7 +117,7 @@ export class JoinedRoom {
    * @param {() => void} onAnswer
    */
   async #subscribeTo(events, frame, onAnswer) {
-    const { excluded } = this.#membership;
+    const { excluded } = this.#room;
     const included = events.filter((event) => excluded.delete(event));
     const onFailure = () => included.forEach((event) => excluded.add(event));
     await this.#request(frame, { onAnswer, onFailure });
@@ -128,7 +128,7 @@ export class JoinedRoom {
    * @param {RequestOptions} [options]
    */
   #request(frame, options) {
-    return this.#session.request(frame, { ...options, room: this.#membership });
+    return this.#session.request(frame, { ...options, room: this.#room });
   }
 }
 

@@ -2,13 +2,13 @@
 
 import { Listeners } from "../listeners.js";
 /** @import * as Public from "../../client.js" */
-/** @import { HandlerQueue } from "../handler.js" */
 /** @import { Frame } from "../link.js" */
+/** @import { Notices } from "../notice.js" */
 /** @import { Timer } from "../timer.js" */
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
-/** One room that the client is in, across connections. Its handlers are called in the order in which things happened. */
-export class Membership {
+/** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
+export class TrackedRoom {
   name = "";
   epoch = "";
   seq = 0;
@@ -26,8 +26,7 @@ export class Membership {
   #hasGap = false; // the missed events do not begin at `seq`
   /** @type {Timer} */
   retryTimer; // for the next attempt to rejoin
-  #handlerQueue;
-  #clientListeners;
+  #notices;
   /** @type {(() => void)[]} */
   #queued = [];
   #isReady = true;
@@ -35,23 +34,21 @@ export class Membership {
 
   /**
    * @param {string} id
-   * @param {HandlerQueue} handlerQueue
-   * @param {Listeners} clientListeners the handlers that the client has for all rooms
-   * @param {(error: unknown) => void} report
-   * @param {(membership: Membership) => AnyRoom} handle
+   * @param {Notices} notices
+   * @param {(room: TrackedRoom) => AnyRoom} toHandle
    */
-  constructor(id, handlerQueue, clientListeners, report, handle) {
+  constructor(id, notices, toHandle) {
+    const report = (/** @type {unknown} */ error) => notices.report(error);
     this.id = id;
-    this.#handlerQueue = handlerQueue;
-    this.#clientListeners = clientListeners;
+    this.#notices = notices;
     this.events = new Listeners(report);
     this.listeners = new Listeners(report);
-    this.handle = handle(this);
+    this.handle = toHandle(this);
   }
 
   /**
-   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some sockets
-   * deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
+   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some
+   * sockets deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
    *
    * @param {Frame} frame
    */
@@ -156,21 +153,21 @@ export class Membership {
     if (this.subscriptions.has("*")) this.excluded.add(event);
   }
 
-  /** The position and subscriptions for a rejoin. `*` goes alone, because the client does not know which names it covers. */
+  /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
   position() {
     const { seq, subscriptions } = this;
     const epoch = this.#hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
     return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
-  lost() {
+  linkLost() {
     clearTimeout(this.retryTimer);
     if (this.serverSubscriptions) this.#hasGap ||= addsEvents(this.subscriptions, this.serverSubscriptions);
     this.serverSubscriptions = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
 
-  /** @param {string} [reason] undefined if the client left by its own request: then no other handlers are called any more */
+  /** @param {string} [reason] undefined if the client left by its own request: then only `onLeft` is called any more */
   left(reason) {
     if (this.state === "left") return;
     clearTimeout(this.retryTimer);
@@ -188,7 +185,7 @@ export class Membership {
     const history = { room: this.handle, roomId: this.id, events: included, gap };
     this.#notify(() => {
       this.listeners.call("history", history);
-      this.#clientListeners.call("history", history);
+      this.#notices.listeners.call("history", history);
     });
   }
 
@@ -204,7 +201,8 @@ export class Membership {
   }
 
   #flush() {
-    this.#handlerQueue.during(() => this.#queued.splice(0).forEach((call) => this.#handlerQueue.add(call)));
+    const { queue } = this.#notices;
+    queue.during(() => this.#queued.splice(0).forEach((call) => queue.add(call)));
   }
 }
 

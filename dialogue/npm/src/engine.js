@@ -1,0 +1,230 @@
+// The engine behind a client: it connects, signs in, renews the session, and reconnects.
+//
+// Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
+
+import { STABLE_AFTER_MS, backoff } from "./backoff.js";
+import { DialogueError, disconnected } from "./error.js";
+import { Link } from "./link.js";
+import { CONNECT_ID, Credentials, greeting, isFinalRefusal, renewal } from "./sign_in.js";
+import { reconnects } from "./state.js";
+import { LONGEST_TIMER_MS } from "./timer.js";
+/** @import * as Public from "../client.js" */
+/** @import { Config } from "./config.js" */
+/** @import { Frame } from "./link.js" */
+/** @import { Session } from "./session.js" */
+/** @import { Timer } from "./timer.js" */
+
+/** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
+export class Engine {
+  #session;
+  #url;
+  #WebSocket;
+  #credentials;
+  /** @type {Link | null} */
+  #link = null;
+  /** @type {Deferred | null} */
+  #opening = null; // the promise that `connect` returned
+  #dials = 0; // distinguishes the current attempt to connect from abandoned ones
+  #attempt = 0;
+  #connectedAt = 0;
+  /** @type {Timer} */
+  #retryTimer;
+  /** @type {Timer} */
+  #renewalTimer;
+  /** @type {string | undefined} */
+  #resume; // lets the next connection replace a lost one
+  /** @type {DialogueError | undefined} */
+  #refusal; // why `connect` was refused
+
+  /**
+   * @param {Config} config
+   * @param {Session} session
+   */
+  constructor({ url, auth, WebSocket }, session) {
+    this.#session = session;
+    this.#url = url;
+    this.#WebSocket = WebSocket;
+    this.#credentials = new Credentials(auth);
+  }
+
+  /** @returns {Promise<void>} */
+  connect() {
+    if (this.#session.connected) return Promise.resolve();
+    this.#opening ??= new Deferred();
+    const { promise } = this.#opening;
+    if (this.#session.state !== "connecting") this.#dial();
+    return promise;
+  }
+
+  disconnect() {
+    this.#resume = undefined;
+    this.#attempt = 0;
+    const error = disconnected("`disconnect` was called");
+    this.#during(() => {
+      this.#session.rooms.leaveAll(error);
+      this.#end(1000, "", error, true);
+      this.#session.userId = undefined;
+    });
+  }
+
+  async #dial() {
+    const dial = ++this.#dials;
+    clearTimeout(this.#retryTimer);
+    this.#refusal = undefined;
+    this.#session.setState({ state: "connecting" });
+    if (dial !== this.#dials) return;
+    let auth;
+    try {
+      auth = await this.#credentials.obtain();
+    } catch (error) {
+      if (dial !== this.#dials) return;
+      if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
+      return this.#during(() => {
+        this.#session.notices.report(error);
+        this.#wait(1006);
+      });
+    }
+    if (dial !== this.#dials) return;
+    try {
+      const connect = greeting(auth, this.#resume);
+      const socket = new this.#WebSocket(this.#url);
+      this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
+    } catch (cause) {
+      // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
+      this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), closeCode: 1006, cause }));
+    }
+  }
+
+  /** @param {Frame} frame */
+  #onFrame(frame) {
+    const answersConnect = frame.id === CONNECT_ID;
+    if (frame.type === "connected") {
+      if (answersConnect) this.#onConnected(frame);
+      // Even a late answer carries the secret that lets this client resume.
+      else if (!this.#session.pending.answer(frame)) this.#renewed(frame);
+    } else if (frame.type === "error" && answersConnect && !this.#session.connected) {
+      this.#onRefused(new DialogueError(/** @type {any} */ (frame)));
+    } else this.#session.frame(frame);
+  }
+
+  /** @param {Frame} connected */
+  #onConnected(connected) {
+    const link = /** @type {Link} */ (this.#link);
+    link.startKeepAlive(connected.pingInterval);
+    this.#connectedAt = performance.now();
+    this.#renewed(connected);
+    const opening = this.#opening;
+    this.#opening = null;
+    this.#during(() => {
+      this.#session.welcomed(connected, link);
+      opening?.resolve();
+    });
+  }
+
+  /** @param {DialogueError} error */
+  #onRefused(error) {
+    if (isFinalRefusal(error)) this.#refusal = error;
+    // The server still waits for a valid `connect`, but the client has no other.
+    if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
+  }
+
+  /** @param {Frame} connected */
+  #renewed({ resume, expiresIn }) {
+    this.#resume = resume;
+    clearTimeout(this.#renewalTimer);
+    if (expiresIn !== undefined) this.#renewIn(0.9 * expiresIn, performance.now() + expiresIn);
+  }
+
+  /**
+   * @param {number} delay
+   * @param {number} expiresAt
+   */
+  #renewIn(delay, expiresAt) {
+    this.#renewalTimer = setTimeout(() => this.#renew(expiresAt), Math.min(delay, LONGEST_TIMER_MS));
+  }
+
+  /** @param {number} expiresAt */
+  async #renew(expiresAt) {
+    const link = this.#link;
+    try {
+      const auth = await this.#credentials.obtain();
+      if (link !== this.#link) return;
+      const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
+      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, onAnswer });
+    } catch (error) {
+      if (link !== this.#link) return;
+      this.#during(() => {
+        this.#session.notices.report(error);
+        // The session is valid until it expires. Try again while there is time; then the server closes with 4001.
+        const left = expiresAt - performance.now();
+        if (left > 2_000) this.#renewIn(left / 2, expiresAt);
+      });
+    }
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #onLost(code, reason) {
+    const refusal = this.#refusal;
+    if (refusal || !reconnects(code)) {
+      const message = reason || `the server closed the connection with code ${code}`;
+      return this.#end(code, reason, refusal ?? new DialogueError({ code: "CLOSED", message, closeCode: code }));
+    }
+    const lasted = performance.now() - this.#connectedAt;
+    if (this.#session.connected && lasted >= STABLE_AFTER_MS) this.#attempt = 0;
+    this.#wait(code, reason);
+  }
+
+  /** Waits for the next attempt. Full jitter: the clients of a server that restarts do not reconnect all at once. */
+  #wait(code = 1006, reason = "") {
+    const delay = backoff(this.#attempt++);
+    this.#retryTimer = setTimeout(() => this.#dial(), delay);
+    this.#dropLink({ state: "waiting", delay, code }, reason);
+  }
+
+  /**
+   * Closes and does not reconnect until `connect` is called again.
+   *
+   * @param {number} code
+   * @param {string} reason
+   * @param {DialogueError} error
+   */
+  #end(code, reason, error, asked = false) {
+    this.#dials += 1;
+    clearTimeout(this.#retryTimer);
+    const opening = this.#opening;
+    this.#opening = null;
+    this.#session.pending.rejectAll(error);
+    const change = { state: /** @type {const} */ ("closed"), code, error: asked ? undefined : error };
+    if (this.#session.state !== "closed") this.#dropLink(change, reason);
+    opening?.reject(error);
+  }
+
+  /**
+   * @param {Public.StateChange} change
+   * @param {string} reason
+   */
+  #dropLink(change, reason) {
+    this.#link?.close();
+    this.#link = null;
+    clearTimeout(this.#renewalTimer);
+    this.#credentials.abandon();
+    this.#session.linkLost(change, reason);
+  }
+
+  /** @param {() => void} change */
+  #during(change) {
+    this.#session.notices.queue.during(change);
+  }
+}
+
+/** A promise that is settled from outside. */
+class Deferred {
+  resolve = () => {};
+  /** @type {(error: DialogueError) => void} */
+  reject = () => {};
+  /** @type {Promise<void>} */
+  promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+}

@@ -1,0 +1,193 @@
+// The rooms that a client is in: how it enters, rejoins and leaves them. `rooms/room.js` has the state of one room.
+
+import { pause } from "./backoff.js";
+import { notInRoom } from "./error.js";
+import { TrackedRoom } from "./rooms/room.js";
+/** @import { DialogueError } from "./error.js" */
+/** @import { Frame } from "./link.js" */
+/** @import { Notices } from "./notice.js" */
+/** @import { Pending } from "./pending.js" */
+/** @import { AnyRoom } from "./rooms/room.js" */
+/** @import { Timer } from "./timer.js" */
+
+const REJOIN_ATTEMPTS = 8;
+const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+
+/** The rooms by id. */
+export class JoinedRooms {
+  /** @type {Map<string, TrackedRoom>} */
+  #rooms = new Map();
+  /** @type {Map<string, Timer>} */
+  #unwanted = new Map(); // rooms where the server has the client as a member although the client gave up the join
+  #notices;
+  #pending;
+  #toHandle;
+
+  /**
+   * @param {Notices} notices
+   * @param {Pending} pending
+   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   */
+  constructor(notices, pending, toHandle) {
+    this.#notices = notices;
+    this.#pending = pending;
+    this.#toHandle = toHandle;
+  }
+
+  /** @param {string} id */
+  get(id) {
+    return this.#rooms.get(id);
+  }
+
+  handles() {
+    return [...this.#rooms.values()].map((room) => room.handle);
+  }
+
+  // ---- Joining and rejoining --------------------------------------------------------------------------------------
+
+  /** @param {Frame} frame */
+  joined(frame) {
+    this.#forgetUnwanted(frame.roomId);
+    let room = this.#rooms.get(frame.roomId);
+    if (!room) {
+      room = new TrackedRoom(frame.roomId, this.#notices, this.#toHandle);
+      this.#rooms.set(frame.roomId, room);
+      room.begin(frame);
+      this.#notices.notify("joined", room.handle);
+      return room.handle;
+    }
+    const { epoch, state } = room;
+    const recovered = room.enter(frame);
+    if (room.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
+    // Before any handler is called: the requests of handlers follow the requests that were already waiting.
+    if (room.state !== state) this.#rejoined(room);
+    room.joined(frame, recovered);
+    return room.handle;
+  }
+
+  /**
+   * Handles a `joined` that the application may no longer wait for. In a room that the client is in, it counts like any
+   * other `joined`, since the server never repeats one. The client leaves any other room, unless the application has
+   * asked to join it again.
+   *
+   * @param {Frame} frame
+   */
+  joinedLate(frame) {
+    if (this.#rooms.has(frame.roomId)) return this.joined(frame);
+    this.#unwanted.set(frame.roomId, undefined);
+    this.leaveUnwanted(frame.roomId);
+  }
+
+  rejoinAll() {
+    for (const room of this.#rooms.values()) if (!room.leaving) this.#rejoin(room);
+  }
+
+  /** @param {TrackedRoom} room */
+  #rejoin(room, attempt = 0) {
+    const { link } = this.#pending;
+    const frame = { type: "join", roomId: room.id, ...room.position() };
+    const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
+    this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
+      const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
+      if (!isDue()) return; // the next connection tries again
+      if (!RETRYABLE.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#rejoinFailed(room, error);
+      room.retryTimer = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
+    });
+  }
+
+  /**
+   * The client cannot rejoin. It has left the room, unless the server has joined it to the room anyway.
+   *
+   * @param {TrackedRoom} room
+   * @param {DialogueError} error
+   */
+  #rejoinFailed(room, error) {
+    if (!room.serverSubscriptions) return this.left(room, error.code, error);
+    room.settle([...room.serverSubscriptions]);
+    this.#rejoined(room);
+    this.#notices.report(error);
+  }
+
+  /** @param {TrackedRoom} room */
+  #rejoined(room) {
+    this.#unsubscribeExcluded(room);
+    this.#pending.sendWaiting();
+  }
+
+  /**
+   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events. If that
+   * fails, the client still delivers none of these events.
+   *
+   * @param {TrackedRoom} room
+   */
+  #unsubscribeExcluded(room) {
+    for (const event of room.excluded) {
+      const frame = { type: "unsubscribe", roomId: room.id, event };
+      this.#pending.add(frame, { repeat: false, unbounded: true, room }).catch(() => {});
+    }
+  }
+
+  linkLost() {
+    for (const id of this.#unwanted.keys()) this.#forgetUnwanted(id);
+    for (const room of this.#rooms.values()) room.linkLost();
+  }
+
+  // ---- Leaving ----------------------------------------------------------------------------------------------------
+
+  /** @param {TrackedRoom} room */
+  leave(room) {
+    if (room.state === "left") return;
+    // The server forgets memberships when the connection ends.
+    if (!this.#pending.canSend()) return this.left(room, undefined, notInRoom(room.id));
+    room.leaving ??= this.#pending
+      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } })
+      .catch((error) => {
+        if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
+          room.leaving = undefined;
+          room.mayBeLeft = error.code === "TIMEOUT";
+          this.#pending.sendWaiting();
+          // A rejoin may have been dropped meanwhile, because the client was leaving.
+          if (this.#pending.canSend() && room.state === "rejoining") this.#rejoin(room);
+          throw error;
+        }
+        this.left(room, undefined, notInRoom(room.id));
+      });
+    return room.leaving;
+  }
+
+  /** @param {DialogueError} error */
+  leaveAll(error) {
+    for (const room of [...this.#rooms.values()]) this.left(room, undefined, error);
+  }
+
+  /**
+   * @param {TrackedRoom} room
+   * @param {string | undefined} reason
+   * @param {DialogueError} error
+   */
+  left(room, reason, error) {
+    if (this.#rooms.get(room.id) === room) this.#rooms.delete(room.id);
+    this.#pending.left(room, error);
+    room.left(reason);
+  }
+
+  /** @param {string} id */
+  leaveUnwanted(id, attempt = 0) {
+    if (this.#pending.lastMove(id)?.joining || !this.#forgetUnwanted(id)) return;
+    const { link } = this.#pending;
+    this.#pending.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }).catch((error) => {
+      if (link !== this.#pending.link || this.#rooms.has(id) || !RETRYABLE.includes(error.code)) return;
+      this.#unwanted.set(id, setTimeout(() => this.leaveUnwanted(id, attempt + 1), pause(error, attempt)));
+    });
+  }
+
+  /**
+   * Returns whether the room was unwanted.
+   *
+   * @param {string} id
+   */
+  #forgetUnwanted(id) {
+    clearTimeout(this.#unwanted.get(id));
+    return this.#unwanted.delete(id);
+  }
+}
