@@ -167,10 +167,10 @@ class JoinedRoom {
     return [...this.#room.subscriptions];
   }
   get epoch() {
-    return this.#room.epoch;
+    return this.#room.position.epoch;
   }
   get seq() {
-    return this.#room.seq;
+    return this.#room.position.seq;
   }
 
   /**
@@ -685,9 +685,10 @@ class JoinedRooms {
       this.#notices.notify("joined", room.handle);
       return room.handle;
     }
-    const { epoch, state } = room;
+    const { state } = room;
+    const { epoch } = room.position;
     const recovered = room.enter(frame);
-    if (room.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
+    if (room.position.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room);
     room.joined(frame, recovered);
@@ -714,7 +715,7 @@ class JoinedRooms {
   /** @param {TrackedRoom} room */
   #rejoin(room, attempt = 0) {
     const { link } = this.#pending;
-    const frame = { type: "join", roomId: room.id, ...room.position() };
+    const frame = { type: "join", roomId: room.id, ...room.rejoin() };
     const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
     this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
       const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
@@ -951,7 +952,7 @@ class Pending {
       const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
       pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
     } else {
-      if (frame.type === "ok") room?.advance(frame.seq);
+      if (frame.type === "ok") room?.position.acknowledge(frame.seq);
       onAnswer?.(frame);
       pending.resolve(toResult ? toResult(frame) : frame);
     }
@@ -1013,7 +1014,7 @@ class Pending {
    */
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
-      const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
+      const stale = !room || (options.room === room && epoch !== null && epoch !== room.position.epoch);
       if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
     }
   }
@@ -1030,7 +1031,7 @@ class Pending {
       return this.#reject(id, error);
     }
     pending.sent = true;
-    pending.epoch ??= pending.options.room?.epoch ?? null;
+    pending.epoch ??= pending.options.room?.position.epoch ?? null;
     this.link?.send(pending.text);
   }
 
@@ -1069,15 +1070,14 @@ function isLonger(text, bytes) {
 }
 
 // ==== rooms/room.js ====
-// One room that the client is in: its position, its subscriptions, and its handlers.
+// One room that the client is in: its subscriptions, its handlers, and whether the client is in it or rejoining it.
 
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
 /** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
 class TrackedRoom {
   name = "";
-  epoch = "";
-  seq = 0;
+  position = new Position();
   /** @type {"joined" | "rejoining" | "left"} */
   state = "joined";
   /** @type {Set<string>} */
@@ -1089,7 +1089,6 @@ class TrackedRoom {
   mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
   serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
-  #hasGap = false; // the missed events do not begin at `seq`
   /** @type {Timer} */
   retryTimer; // for the next attempt to rejoin
   #notices;
@@ -1123,7 +1122,7 @@ class TrackedRoom {
     queueMicrotask(() => (this.#isReady = true));
     setTimeout(() => this.#flush(), 0);
     this.enter(frame);
-    this.seq = frame.seq;
+    this.position.seq = frame.seq;
     this.#start(frame.events, false);
   }
 
@@ -1134,22 +1133,25 @@ class TrackedRoom {
    * @param {Frame} frame
    */
   enter(frame) {
-    const recovered = this.#recovered(frame);
-    Object.assign(this, { mayBeLeft: false, name: frame.roomName, epoch: frame.epoch });
+    const recovered = this.position.recovered(frame, this.#wasPresent(frame));
+    this.position.epoch = frame.epoch;
+    this.name = frame.roomName;
+    this.mayBeLeft = false;
     // The answer to the client's own rejoin is still to come. It restores the subscriptions.
     if (frame.id === undefined && this.state === "rejoining") this.serverSubscriptions = new Set(frame.subscriptions);
     else this.settle(frame.subscriptions);
     return recovered;
   }
 
-  /** @param {Frame} frame */
-  #recovered({ epoch, seq, subscriptions, recovered }) {
-    if (epoch !== this.epoch) return false;
+  /**
+   * Whether everything up to a `joined` has already arrived on this connection.
+   *
+   * @param {Frame} frame
+   */
+  #wasPresent({ subscriptions, recovered }) {
     const before = this.state === "joined" ? this.subscriptions : this.serverSubscriptions;
     // A join without the client's position does not ask for earlier events.
-    if (before && (recovered !== false || !addsEvents(subscriptions, before))) return undefined;
-    // A join by the server does not have the client's position. If nothing has happened since, nothing was missed.
-    return recovered ?? (!this.#hasGap && seq === this.seq);
+    return before !== undefined && (recovered !== false || !addsEvents(subscriptions, before));
   }
 
   /**
@@ -1162,7 +1164,7 @@ class TrackedRoom {
     this.subscriptions = new Set(subscriptions.filter((name) => !this.excluded.has(name)));
     this.state = "joined";
     this.serverSubscriptions = undefined;
-    this.#hasGap = false;
+    this.position.hasGap = false;
   }
 
   /**
@@ -1175,7 +1177,7 @@ class TrackedRoom {
   joined(frame, recovered) {
     if (recovered) for (const message of frame.events) this.receive(message);
     // If no connection was lost, everything up to this number has already arrived on this connection.
-    this.seq = frame.seq;
+    this.position.seq = frame.seq;
     if (recovered === undefined) return;
     if (!recovered) this.#start(frame.events, true);
     this.#notify(() => this.listeners.call("recovered", { recovered }));
@@ -1183,18 +1185,12 @@ class TrackedRoom {
 
   /** @param {Public.EventMessage} message */
   receive(message) {
-    if (message.seq !== undefined && message.seq <= this.seq) return;
-    this.advance(message.seq);
+    if (!this.position.take(message.seq)) return;
     if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
     this.#notify(() => {
       this.events.call(message.event, message);
       this.listeners.call("any", message);
     });
-  }
-
-  /** @param {number} [seq] everything for this client up to this number has arrived */
-  advance(seq = 0) {
-    if (seq > this.seq) this.seq = seq;
   }
 
   /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
@@ -1220,15 +1216,15 @@ class TrackedRoom {
   }
 
   /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
-  position() {
-    const { seq, subscriptions } = this;
-    const epoch = this.#hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
-    return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
+  rejoin() {
+    const { subscriptions } = this;
+    return { since: this.position.since(), subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
   linkLost() {
     clearTimeout(this.retryTimer);
-    if (this.serverSubscriptions) this.#hasGap ||= addsEvents(this.subscriptions, this.serverSubscriptions);
+    const granted = this.serverSubscriptions;
+    if (granted && addsEvents(this.subscriptions, granted)) this.position.hasGap = true;
     this.serverSubscriptions = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
@@ -1280,6 +1276,51 @@ class TrackedRoom {
  */
 function addsEvents(subscriptions, before) {
   return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
+}
+
+// ==== position.js ====
+// The client's position in a room: which events are new, which it has seen, and whether it missed any. Pure.
+
+/** The epoch of a room, and the highest number in it that the client has seen. */
+class Position {
+  epoch = "";
+  seq = 0;
+  hasGap = false; // the missed events do not begin at `seq`
+
+  /** The position to send with the next `join`. */
+  since() {
+    const epoch = this.hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
+    return { epoch, seq: this.seq };
+  }
+
+  /**
+   * Takes in an event and returns whether it is new. An event without a number is always new.
+   *
+   * @param {number} [seq]
+   */
+  take(seq) {
+    if (seq !== undefined && seq <= this.seq) return false;
+    this.acknowledge(seq);
+    return true;
+  }
+
+  /** @param {number} [seq] everything for this client up to this number has arrived */
+  acknowledge(seq = 0) {
+    if (seq > this.seq) this.seq = seq;
+  }
+
+  /**
+   * Whether a `joined` brings all missed events, or undefined if the client was present all the time and missed none.
+   *
+   * @param {Frame} joined
+   * @param {boolean} wasPresent
+   */
+  recovered({ epoch, seq, recovered }, wasPresent) {
+    if (epoch !== this.epoch) return false;
+    if (wasPresent) return undefined;
+    // A join by the server does not have the client's position. If nothing has happened since, nothing was missed.
+    return recovered ?? (!this.hasGap && seq === this.seq);
+  }
 }
 
 // ==== notice.js ====

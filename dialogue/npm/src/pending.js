@@ -133,7 +133,7 @@ export class Pending {
       const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
       pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
     } else {
-      if (frame.type === "ok") room?.advance(frame.seq);
+      if (frame.type === "ok") room?.position.acknowledge(frame.seq);
       onAnswer?.(frame);
       pending.resolve(toResult ? toResult(frame) : frame);
     }
@@ -195,7 +195,7 @@ export class Pending {
    */
   rejectTriggers(why, room) {
     for (const [id, { options, epoch }] of this.#pending) {
-      const stale = !room || (options.room === room && epoch !== null && epoch !== room.epoch);
+      const stale = !room || (options.room === room && epoch !== null && epoch !== room.position.epoch);
       if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
     }
   }
@@ -212,7 +212,7 @@ export class Pending {
       return this.#reject(id, error);
     }
     pending.sent = true;
-    pending.epoch ??= pending.options.room?.epoch ?? null;
+    pending.epoch ??= pending.options.room?.position.epoch ?? null;
     this.link?.send(pending.text);
   }
 

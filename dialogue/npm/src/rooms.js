@@ -56,9 +56,10 @@ export class JoinedRooms {
       this.#notices.notify("joined", room.handle);
       return room.handle;
     }
-    const { epoch, state } = room;
+    const { state } = room;
+    const { epoch } = room.position;
     const recovered = room.enter(frame);
-    if (room.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
+    if (room.position.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room);
     room.joined(frame, recovered);
@@ -85,7 +86,7 @@ export class JoinedRooms {
   /** @param {TrackedRoom} room */
   #rejoin(room, attempt = 0) {
     const { link } = this.#pending;
-    const frame = { type: "join", roomId: room.id, ...room.position() };
+    const frame = { type: "join", roomId: room.id, ...room.rejoin() };
     const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
     this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
       const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;

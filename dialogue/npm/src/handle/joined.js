@@ -33,10 +33,10 @@ export class JoinedRoom {
     return [...this.#room.subscriptions];
   }
   get epoch() {
-    return this.#room.epoch;
+    return this.#room.position.epoch;
   }
   get seq() {
-    return this.#room.seq;
+    return this.#room.position.seq;
   }
 
   /**

@@ -1,6 +1,7 @@
-// One room that the client is in: its position, its subscriptions, and its handlers.
+// One room that the client is in: its subscriptions, its handlers, and whether the client is in it or rejoining it.
 
 import { Listeners } from "../listeners.js";
+import { Position } from "../position.js";
 /** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
 /** @import { Notices } from "../notice.js" */
@@ -10,8 +11,7 @@ import { Listeners } from "../listeners.js";
 /** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
 export class TrackedRoom {
   name = "";
-  epoch = "";
-  seq = 0;
+  position = new Position();
   /** @type {"joined" | "rejoining" | "left"} */
   state = "joined";
   /** @type {Set<string>} */
@@ -23,7 +23,6 @@ export class TrackedRoom {
   mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
   serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
-  #hasGap = false; // the missed events do not begin at `seq`
   /** @type {Timer} */
   retryTimer; // for the next attempt to rejoin
   #notices;
@@ -57,7 +56,7 @@ export class TrackedRoom {
     queueMicrotask(() => (this.#isReady = true));
     setTimeout(() => this.#flush(), 0);
     this.enter(frame);
-    this.seq = frame.seq;
+    this.position.seq = frame.seq;
     this.#start(frame.events, false);
   }
 
@@ -68,22 +67,25 @@ export class TrackedRoom {
    * @param {Frame} frame
    */
   enter(frame) {
-    const recovered = this.#recovered(frame);
-    Object.assign(this, { mayBeLeft: false, name: frame.roomName, epoch: frame.epoch });
+    const recovered = this.position.recovered(frame, this.#wasPresent(frame));
+    this.position.epoch = frame.epoch;
+    this.name = frame.roomName;
+    this.mayBeLeft = false;
     // The answer to the client's own rejoin is still to come. It restores the subscriptions.
     if (frame.id === undefined && this.state === "rejoining") this.serverSubscriptions = new Set(frame.subscriptions);
     else this.settle(frame.subscriptions);
     return recovered;
   }
 
-  /** @param {Frame} frame */
-  #recovered({ epoch, seq, subscriptions, recovered }) {
-    if (epoch !== this.epoch) return false;
+  /**
+   * Whether everything up to a `joined` has already arrived on this connection.
+   *
+   * @param {Frame} frame
+   */
+  #wasPresent({ subscriptions, recovered }) {
     const before = this.state === "joined" ? this.subscriptions : this.serverSubscriptions;
     // A join without the client's position does not ask for earlier events.
-    if (before && (recovered !== false || !addsEvents(subscriptions, before))) return undefined;
-    // A join by the server does not have the client's position. If nothing has happened since, nothing was missed.
-    return recovered ?? (!this.#hasGap && seq === this.seq);
+    return before !== undefined && (recovered !== false || !addsEvents(subscriptions, before));
   }
 
   /**
@@ -96,7 +98,7 @@ export class TrackedRoom {
     this.subscriptions = new Set(subscriptions.filter((name) => !this.excluded.has(name)));
     this.state = "joined";
     this.serverSubscriptions = undefined;
-    this.#hasGap = false;
+    this.position.hasGap = false;
   }
 
   /**
@@ -109,7 +111,7 @@ export class TrackedRoom {
   joined(frame, recovered) {
     if (recovered) for (const message of frame.events) this.receive(message);
     // If no connection was lost, everything up to this number has already arrived on this connection.
-    this.seq = frame.seq;
+    this.position.seq = frame.seq;
     if (recovered === undefined) return;
     if (!recovered) this.#start(frame.events, true);
     this.#notify(() => this.listeners.call("recovered", { recovered }));
@@ -117,18 +119,12 @@ export class TrackedRoom {
 
   /** @param {Public.EventMessage} message */
   receive(message) {
-    if (message.seq !== undefined && message.seq <= this.seq) return;
-    this.advance(message.seq);
+    if (!this.position.take(message.seq)) return;
     if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
     this.#notify(() => {
       this.events.call(message.event, message);
       this.listeners.call("any", message);
     });
-  }
-
-  /** @param {number} [seq] everything for this client up to this number has arrived */
-  advance(seq = 0) {
-    if (seq > this.seq) this.seq = seq;
   }
 
   /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
@@ -154,15 +150,15 @@ export class TrackedRoom {
   }
 
   /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
-  position() {
-    const { seq, subscriptions } = this;
-    const epoch = this.#hasGap ? "" : this.epoch; // the empty epoch matches no room, so the server reports a gap
-    return { since: { epoch, seq }, subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
+  rejoin() {
+    const { subscriptions } = this;
+    return { since: this.position.since(), subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
   linkLost() {
     clearTimeout(this.retryTimer);
-    if (this.serverSubscriptions) this.#hasGap ||= addsEvents(this.subscriptions, this.serverSubscriptions);
+    const granted = this.serverSubscriptions;
+    if (granted && addsEvents(this.subscriptions, granted)) this.position.hasGap = true;
     this.serverSubscriptions = undefined;
     if (this.state === "joined") this.state = "rejoining";
   }
