@@ -76,8 +76,15 @@ function read(folder, file) {
   return { code: tidy, imports, outside, names: [...declared, ...types] };
 }
 
-/** Checks that no name is declared twice, that what is imported is exported, and that what is exported is imported. */
+/** Checks that what is imported is exported, that what is exported is imported, and that no name is declared twice. */
 function checkNames(modules) {
+  for (const [file, { imports }] of modules) {
+    for (const { names, from } of imports.filter(({ from }) => inside(from))) {
+      const exports = modules.get(from).names.filter(({ exported }) => exported !== false).map(({ name }) => name);
+      const unknown = names.find((name) => !exports.includes(name));
+      if (unknown) throw new Error(`${file}: ${from} does not export ${unknown}`);
+    }
+  }
   const owners = new Map();
   const imported = new Set([...modules.values()].flatMap(({ imports }) => imports.flatMap(({ names }) => names)));
   for (const [file, { names }] of modules) {
@@ -85,13 +92,6 @@ function checkNames(modules) {
       if (owners.has(name)) throw new Error(`${name} is declared in ${owners.get(name)} and in ${file}`);
       owners.set(name, file);
       if (exported && !imported.has(name)) throw new Error(`${file}: no module imports the exported name ${name}`);
-    }
-  }
-  for (const [file, { imports }] of modules) {
-    for (const { names, from } of imports.filter(({ from }) => inside(from))) {
-      const exports = modules.get(from).names.filter(({ exported }) => exported !== false).map(({ name }) => name);
-      const unknown = names.find((name) => !exports.includes(name));
-      if (unknown) throw new Error(`${file}: ${from} does not export ${unknown}`);
     }
   }
 }

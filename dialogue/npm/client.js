@@ -1443,9 +1443,13 @@ class HandlerQueue {
 // ==== state.js ====
 // Whether a client reconnects after a close code.
 
-const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009];
+const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009]; // the same fault would only happen again
 
-/** @param {number} code */
+/**
+ * Whether a client reconnects after a close with this code. A connection that ends without a close frame has 1006.
+ *
+ * @param {number} code
+ */
 function reconnects(code) {
   return !CLIENT_FAULT_CODES.includes(code) && (code < 4500 || code > 4999);
 }
