@@ -1,6 +1,8 @@
 // A person who uses the chat page, in a separate browser profile.
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { clientUrl, isOld } from "../node/support/client.js";
 
 const PATIENCE_MS = 15_000;
 
@@ -19,13 +21,28 @@ export function launch() {
   });
 }
 
+/** The number of pages that have received the old client. */
+export let oldClients = 0;
+
+/** A new browser profile. If the old client is under test, its pages receive that instead of the server's client. */
+export async function newProfile(browser, options) {
+  const context = await browser.newContext(options);
+  if (isOld) {
+    await context.route("**/dialogue/client.js", async (route) => {
+      oldClients += 1;
+      await route.fulfill({ path: fileURLToPath(clientUrl), contentType: "text/javascript" });
+    });
+  }
+  return context;
+}
+
 export class Person {
   /**
    * Opens the page and signs in; `options` are those of the browser profile. Without `interceptable`, the page uses the
    * browser's own connection, and `losesConnection` does not work.
    */
   static async openChat(browser, url, name, { interceptable = true, ...options } = {}) {
-    const person = new Person(await browser.newContext(options), name);
+    const person = new Person(await newProfile(browser, options), name);
     person.page = await person.context.newPage();
     person.page.setDefaultTimeout(PATIENCE_MS);
     person.page.on("pageerror", (error) => person.errors.push(error));

@@ -4,9 +4,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { WebSocket as WsWebSocket } from "ws";
-import { DialogueClient } from "../../dialogue/npm/client.js";
 import { Server } from "../browser/server.js";
+import { clientUrl } from "./support/client.js";
 import { Proxy } from "./support/proxy.js";
+
+const { DialogueClient } = await import(clientUrl);
 
 const WebSockets = { ws: WsWebSocket };
 if (globalThis.WebSocket) WebSockets["the global WebSocket"] = globalThis.WebSocket; // from Node 22 on
@@ -130,7 +132,7 @@ for (const [name, WebSocket] of Object.entries(WebSockets)) {
 test("a program exits once it has disconnected", async () => {
   const program = `
     import { WebSocket } from "ws";
-    import { DialogueClient } from ${JSON.stringify(new URL("../../dialogue/npm/client.js", import.meta.url))};
+    import { DialogueClient } from ${JSON.stringify(clientUrl)};
     const client = new DialogueClient({ url: process.argv[1], auth: async () => ({ userId: "ada" }), WebSocket });
     await client.connect();
     const room = await client.join("chat");

@@ -1,25 +1,50 @@
-//! The browser client and the chat example, in a real browser and in Node. `browser/` and `node/` hold the tests
-//! themselves. This file builds the example and starts Node, so that `cargo test -- --ignored` runs them, too.
+//! The browser client and the chat example, in a real browser and in Node: today's client, and an old one against today's
+//! server. `browser/` and `node/` hold the tests themselves. This file builds the example and starts Node, so that
+//! `cargo test -- --ignored` runs them, too.
 //!
 //! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in `tests/browser` and once
 //! in `tests/node`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use dialogue_tests::TestServer;
 
 #[test]
 #[ignore = "needs Chromium and Node"]
 fn people_chat_in_a_browser() {
-    run_node_tests("browser", &["chat.test.js"]);
+    run_node_tests("browser", &["chat.test.js"], "today");
 }
 
 #[test]
 #[ignore = "needs Node"]
 fn the_client_works_in_node() {
     // No file names: Node runs every test file in the folder.
-    run_node_tests("node", &[]);
+    run_node_tests("node", &[], "today");
+}
+
+/// At least this many tests of each folder run with the old client. All others are marked with a reason.
+const TESTS_WITH_OLD_CLIENT: usize = 14;
+
+#[test]
+#[ignore = "needs Node"]
+fn the_old_client_works_in_node() {
+    let passed = run_node_tests("node", &["server.test.js"], "old");
+    assert!(
+        passed >= TESTS_WITH_OLD_CLIENT,
+        "only {passed} tests ran with the old client"
+    );
+}
+
+#[test]
+#[ignore = "needs Chromium and Node"]
+fn people_chat_in_a_browser_with_the_old_client() {
+    let passed = run_node_tests("browser", &["chat.test.js"], "old");
+    assert!(
+        passed >= TESTS_WITH_OLD_CLIENT,
+        "only {passed} tests ran with the old client"
+    );
 }
 
 /// The program of a page without an address. It runs the client that the server at its argument serves.
@@ -51,21 +76,35 @@ async fn the_client_that_a_server_serves_connects_to_that_server() {
     assert!(page.success(), "the client did not connect");
 }
 
-/// Runs these tests of a folder next to this one, with the chat example as their server.
-fn run_node_tests(folder: &str, files: &[&str]) {
+/// Runs these tests of a folder next to this one, with the chat example as their server and with this client (see
+/// `node/support/client.js`). Returns the number of tests that passed. Skipped tests do not count.
+fn run_node_tests(folder: &str, files: &[&str], client: &str) -> usize {
+    // One run at a time: two browsers on a small machine could exceed the time limits in the tests.
+    static RUN: Mutex<()> = Mutex::new(());
+    let _run = RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     assert!(
         path.join("node_modules").is_dir(),
         "the npm packages of these tests are not installed: run `npm ci` in tests/{folder}"
     );
+    let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{folder}-{client}.tap"));
     let status = Command::new("node")
-        .args(["--test", "--test-reporter=spec"])
+        .args(["--test", "--test-reporter=spec", "--test-reporter-destination=stdout"])
+        .args(["--test-reporter=tap", "--test-reporter-destination"])
+        .arg(&report)
         .args(files)
         .current_dir(path)
         .env("CHAT_EXECUTABLE", chat_executable())
+        .env("CLIENT", client)
         .status()
         .expect("Node starts");
     assert!(status.success(), "the tests failed; see the output of Node above");
+    let report = std::fs::read_to_string(report).expect("Node writes the report");
+    let passed = report
+        .lines()
+        .find_map(|line| line.strip_prefix("# pass "))
+        .expect("the report has a total");
+    passed.parse().expect("the total is a number")
 }
 
 /// Builds the chat example and returns the path of its executable.
