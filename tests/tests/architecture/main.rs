@@ -107,6 +107,7 @@ fn is_file(name: &str) -> bool {
     let folders = [
         "",
         "dialogue",
+        "dialogue/npm/src",
         "dialogue/src",
         "dialogue/src/client",
         "dialogue/src/runtime",
