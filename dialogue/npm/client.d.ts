@@ -238,6 +238,7 @@ export declare class DialogueError extends Error {
     code: string;
     message: string;
     violations?: Violation[];
+    data?: unknown;
     retryAfter?: number;
     roomId?: string;
     event?: string;
@@ -247,6 +248,8 @@ export declare class DialogueError extends Error {
   readonly code: string;
   /** The mistakes in the payload, if `code` is `VALIDATION_FAILED`; otherwise empty. */
   readonly violations: readonly Violation[];
+  /** Data that the server's application added to its refusal, for programs. */
+  readonly data?: unknown;
   /** How many milliseconds to wait before trying again. */
   readonly retryAfter?: number;
   /** The room that the request was about. */

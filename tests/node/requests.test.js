@@ -33,6 +33,14 @@ test("a trigger rejects with the server's error, violations included", async (t)
   await assert.rejects(triggered, { name: "DialogueError", ...error });
 });
 
+test("a refusal carries the data of the server's application", async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = room.trigger("message", { text: "hi" });
+  const error = { code: "BLOCKED", message: "members only", data: { plan: "pro" } };
+  fake.socket.answers({ type: "error", ...error });
+  await assert.rejects(triggered, { name: "DialogueError", ...error });
+});
+
 test("an unanswered trigger is sent again with its key, in order, once the room is joined again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const first = room.trigger("message", 1);

@@ -4,11 +4,12 @@
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
-  constructor({ code, message, violations = [], retryAfter, roomId, event, closeCode, cause }) {
+  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, cause }) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "DialogueError";
     this.code = code;
     this.violations = violations;
+    this.data = data;
     this.retryAfter = retryAfter;
     this.roomId = roomId;
     this.event = event;

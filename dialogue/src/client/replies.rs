@@ -1,6 +1,8 @@
 //! The server's answers, as a program receives them.
 
+use super::error::ClientError;
 use crate::event::EventMessage;
+use crate::hook::{HookError, HookOutcome};
 use crate::id::{RoomId, UserId};
 use crate::protocol::{HistoryCursor, ListedRoom};
 
@@ -10,6 +12,14 @@ use crate::protocol::{HistoryCursor, ListedRoom};
 pub struct Ack {
     /// The event's number in its room. `None` for events without history.
     pub seq: Option<u64>,
+}
+
+/// A handler may return the result of a trigger as it is.
+impl HookOutcome for Result<Ack, ClientError> {
+    fn into_result(self) -> Result<(), HookError> {
+        self?;
+        Ok(())
+    }
 }
 
 /// Public information about a room.

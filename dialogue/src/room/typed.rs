@@ -40,6 +40,11 @@ impl RoomRef for &RoomId {
 
 /// A room type that [`rooms!`](crate::rooms) declares: a unit struct for a single room, a struct with the id's fields
 /// for a family.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a room type",
+    label = "expected a type that `rooms!` declares, found `{Self}`",
+    note = "write the room's type, such as `Chat`, or the type of a family, such as `Project`"
+)]
 pub trait Room: RoomRef + Clone + Send + Sync + 'static {
     /// The declaration in `rooms!`.
     #[doc(hidden)]
