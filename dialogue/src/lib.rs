@@ -518,7 +518,7 @@ extern crate self as dialogue;
 
 /// Compiles the programs in the README.
 #[cfg(all(doctest, feature = "macros", feature = "server", feature = "client"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}
 
 #[doc(hidden)]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{CloseCode, Command, ErrorCode, Request};
 
-const DOCUMENT: &str = include_str!("../../../docs/protocol.md");
+const DOCUMENT: &str = include_str!("../../docs/protocol.md");
 
 /// The first cell of each row in the table under a heading.
 fn first_cells(heading: &str) -> Vec<&'static str> {
