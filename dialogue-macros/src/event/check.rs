@@ -96,18 +96,18 @@ fn event_name(input: &DeriveInput, attributes: &Attributes, diagnostics: &mut Di
     match &attributes.name {
         Slot::Given(_, name) => {
             let text = name.value();
-            match name::fault(&text) {
-                None => return text,
-                Some(fault) => diagnostics.at(name, format!("an event's name {fault}")),
+            match name::check(&text) {
+                Ok(()) => return text,
+                Err(error) => diagnostics.at(name, format!("an event's name {error}")),
             }
         }
         Slot::Broken(_) => {}
         Slot::Absent => {
-            if let Some(fault) = name::fault(&default) {
+            if let Err(error) = name::check(&default) {
                 diagnostics.at(
                     &input.ident,
                     format!(
-                        "the type's name gives the event the name `{default}`, but an event's name {fault}: write \
+                        "the type's name gives the event the name `{default}`, but an event's name {error}: write \
                          another name with `#[event(name = \"…\")]`"
                     ),
                 );

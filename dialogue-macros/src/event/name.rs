@@ -1,24 +1,56 @@
 //! The rules for event names. They match `EventName::is_valid` in `dialogue`, which this crate cannot call.
 
+use std::fmt;
+
 const MAX_CHARS: usize = 64;
 
-/// Returns the rule that a name breaks, as a phrase that follows "an event's name". Returns `None` if the name is
-/// valid.
-pub(crate) fn fault(name: &str) -> Option<String> {
+/// The rule that a name breaks. Its text is a phrase that follows "an event's name".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NameError {
+    Empty,
+    /// The name starts with the prefix of Dialogue's own names.
+    Reserved,
+    /// A name may not contain this character.
+    Forbidden(char),
+    /// The name has this many characters.
+    TooLong(usize),
+}
+
+impl std::error::Error for NameError {}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("must not be empty"),
+            Self::Reserved => f.write_str("must not start with `dialogue:`, which is reserved for Dialogue"),
+            Self::Forbidden(bad) => write!(
+                f,
+                "may contain only ASCII letters, digits and `_.:-`, not `{}`",
+                bad.escape_debug()
+            ),
+            Self::TooLong(length) => {
+                write!(f, "may have at most {MAX_CHARS} characters, but this one has {length}")
+            }
+        }
+    }
+}
+
+/// Checks the name of an event.
+pub(crate) fn check(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
-        return Some("must not be empty".to_owned());
+        return Err(NameError::Empty);
     }
     if name.starts_with("dialogue:") {
-        return Some("must not start with `dialogue:`, which is reserved for Dialogue".to_owned());
+        return Err(NameError::Reserved);
     }
     if let Some(bad) = name.chars().find(|&char| !allowed(char)) {
-        return Some(format!(
-            "may contain only ASCII letters, digits and `_.:-`, not `{}`",
-            bad.escape_debug()
-        ));
+        return Err(NameError::Forbidden(bad));
     }
     let length = name.chars().count();
-    (length > MAX_CHARS).then(|| format!("may have at most {MAX_CHARS} characters, but this one has {length}"))
+    if length > MAX_CHARS {
+        return Err(NameError::TooLong(length));
+    }
+    Ok(())
 }
 
 fn allowed(char: char) -> bool {
@@ -33,23 +65,23 @@ mod tests {
     fn accepts_names_that_the_protocol_allows() {
         let longest = "x".repeat(64);
         for name in ["m", "message", "order:placed", "a.b_c-D9", "dialogue", longest.as_str()] {
-            assert_eq!(fault(name), None, "{name}");
+            assert_eq!(check(name), Ok(()), "{name}");
         }
     }
 
     #[test]
     fn rejects_names_that_the_protocol_rejects() {
         let too_long = "x".repeat(65);
-        for name in [
-            "",
-            "*",
-            "with space",
-            "dialogue:joined",
-            "größe",
-            "a\n",
-            too_long.as_str(),
+        for (name, error) in [
+            ("", NameError::Empty),
+            ("*", NameError::Forbidden('*')),
+            ("with space", NameError::Forbidden(' ')),
+            ("dialogue:joined", NameError::Reserved),
+            ("größe", NameError::Forbidden('ö')),
+            ("a\n", NameError::Forbidden('\n')),
+            (too_long.as_str(), NameError::TooLong(65)),
         ] {
-            assert!(fault(name).is_some(), "{name}");
+            assert_eq!(check(name), Err(error), "{name}");
         }
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! The alphabet and the maximum length match `RoomId::is_valid` in `dialogue`, which this crate cannot call.
 
+use std::fmt;
+
 /// A part of an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
@@ -20,14 +22,74 @@ pub(super) fn allowed(char: char) -> bool {
     char.is_ascii_alphanumeric() || "_.:=@,;%-".contains(char)
 }
 
+/// A mistake in the text of an id. Its text says what is wrong and what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PatternError {
+    Empty,
+    /// `}` comes before its `{`.
+    NotOpened,
+    /// No `}` follows `{`.
+    NotClosed,
+    /// `{}`.
+    NoName,
+    /// The text between the braces is not the name of a field.
+    NotAName(String),
+    /// Two placeholders have this name.
+    Twice(String),
+    /// An id may not contain this character.
+    Forbidden(char),
+    /// Nothing separates these two fields.
+    Adjacent(String, String),
+    /// The literal after this field begins with a character that may also be part of the field's value.
+    UnclearEnd {
+        field: String,
+        next: char,
+    },
+    /// Even the shortest values of the fields make the id this long, in bytes.
+    TooLong(usize),
+}
+
+impl std::error::Error for PatternError {}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a room's id must not be empty: write one, such as `chat`"),
+            Self::NotOpened => f.write_str("`}` has no matching `{`: write `{field}`"),
+            Self::NotClosed => f.write_str("`{` has no matching `}`: write `{field}`"),
+            Self::NoName => f.write_str("`{}` does not name a field: write `{field}`"),
+            Self::NotAName(name) => write!(
+                f,
+                "`{{{name}}}` contains more than a field's name: write only the name, as in `{{field}}`"
+            ),
+            Self::Twice(name) => write!(f, "`{{{name}}}` is in the id twice: remove one of the two"),
+            Self::Forbidden(bad) => write!(
+                f,
+                "a room's id may contain only ASCII letters, digits and `_.:=@,;%-`, not `{}`",
+                bad.escape_debug()
+            ),
+            Self::Adjacent(first, second) => write!(
+                f,
+                "nothing separates `{{{first}}}` from `{{{second}}}`: write something between them, as in \
+                 `{{{first}}}-{{{second}}}`"
+            ),
+            Self::UnclearEnd { field, next } => write!(
+                f,
+                "`{next}` cannot mark the end of `{{{field}}}`, because percent-escapes in a field may contain it: \
+                 write another character after `{{{field}}}`, such as `-`"
+            ),
+            Self::TooLong(length) => write!(
+                f,
+                "a room's id may have at most {MAX_BYTES} characters, but this one needs {length}"
+            ),
+        }
+    }
+}
+
 /// Splits an id into segments. Two literals are never adjacent.
-///
-/// # Errors
-///
-/// Returns a message that explains the mistake and says what to write.
-pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
+pub(super) fn parse(text: &str) -> Result<Vec<Segment>, PatternError> {
     if text.is_empty() {
-        return Err("a room's id must not be empty: write one, such as `chat`".to_owned());
+        return Err(PatternError::Empty);
     }
     let mut segments = Vec::new();
     let mut rest = text;
@@ -47,56 +109,45 @@ pub(super) fn parse(text: &str) -> Result<Vec<Segment>, String> {
 }
 
 /// Parses `{field}` at the start of `text` and returns the rest.
-fn placeholder<'a>(text: &'a str, segments: &mut Vec<Segment>) -> Result<&'a str, String> {
-    let Some(inside) = text.strip_prefix('{') else {
-        return Err("`}` has no matching `{`: write `{field}`".to_owned());
-    };
-    let Some((name, rest)) = inside.split_once('}') else {
-        return Err("`{` has no matching `}`: write `{field}`".to_owned());
-    };
+fn placeholder<'a>(text: &'a str, segments: &mut Vec<Segment>) -> Result<&'a str, PatternError> {
+    let inside = text.strip_prefix('{').ok_or(PatternError::NotOpened)?;
+    let (name, rest) = inside.split_once('}').ok_or(PatternError::NotClosed)?;
     if name.is_empty() {
-        return Err("`{}` does not name a field: write `{field}`".to_owned());
+        return Err(PatternError::NoName);
     }
     if !name.chars().all(|char| char.is_alphanumeric() || char == '_') {
-        return Err(format!(
-            "`{{{name}}}` contains more than a field's name: write only the name, as in `{{field}}`"
-        ));
+        return Err(PatternError::NotAName(name.to_owned()));
     }
-    if segments.contains(&Segment::Field(name.to_owned())) {
-        return Err(format!("`{{{name}}}` is in the id twice: remove one of the two"));
+    let field = Segment::Field(name.to_owned());
+    if segments.contains(&field) {
+        return Err(PatternError::Twice(name.to_owned()));
     }
-    segments.push(Segment::Field(name.to_owned()));
+    segments.push(field);
     Ok(rest)
 }
 
-fn checked(literal: &str) -> Result<String, String> {
+fn checked(literal: &str) -> Result<String, PatternError> {
     match literal.chars().find(|&char| !allowed(char)) {
         None => Ok(literal.to_owned()),
-        Some(bad) => Err(format!(
-            "a room's id may contain only ASCII letters, digits and `_.:=@,;%-`, not `{}`",
-            bad.escape_debug()
-        )),
+        Some(bad) => Err(PatternError::Forbidden(bad)),
     }
 }
 
 /// Checks that the end of each field is clear. A field ends where the next literal begins, so a literal must separate
 /// two fields. The literal must not begin with a character of a percent-escape, because a field may contain
 /// percent-escapes.
-fn check_boundaries(segments: &[Segment]) -> Result<(), String> {
+fn check_boundaries(segments: &[Segment]) -> Result<(), PatternError> {
     for pair in segments.windows(2) {
         match pair {
             [Segment::Field(first), Segment::Field(second)] => {
-                return Err(format!(
-                    "nothing separates `{{{first}}}` from `{{{second}}}`: write something between them, as in \
-                     `{{{first}}}-{{{second}}}`"
-                ));
+                return Err(PatternError::Adjacent(first.clone(), second.clone()));
             }
             [Segment::Field(field), Segment::Literal(literal)] => {
-                if let Some(bad) = literal.chars().next().filter(|&char| in_escape(char)) {
-                    return Err(format!(
-                        "`{bad}` cannot mark the end of `{{{field}}}`, because percent-escapes in a field may contain \
-                         it: write another character after `{{{field}}}`, such as `-`"
-                    ));
+                if let Some(next) = literal.chars().next().filter(|&char| in_escape(char)) {
+                    return Err(PatternError::UnclearEnd {
+                        field: field.clone(),
+                        next,
+                    });
                 }
             }
             _ => {}
@@ -111,7 +162,7 @@ fn in_escape(char: char) -> bool {
 }
 
 /// Checks the length. Each field needs at least one byte.
-fn check_length(segments: &[Segment]) -> Result<(), String> {
+fn check_length(segments: &[Segment]) -> Result<(), PatternError> {
     let length: usize = segments
         .iter()
         .map(|segment| match segment {
@@ -120,11 +171,10 @@ fn check_length(segments: &[Segment]) -> Result<(), String> {
         })
         .sum();
     if length <= MAX_BYTES {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(PatternError::TooLong(length))
     }
-    Err(format!(
-        "a room's id may have at most {MAX_BYTES} characters, but this one needs {length}"
-    ))
 }
 
 #[cfg(test)]
@@ -154,22 +204,36 @@ mod tests {
 
     #[test]
     fn rejects_characters_that_an_id_may_not_contain() {
-        for id in ["", "a b", "a/b", "größe", "*", "a\n"] {
-            assert!(parse(id).is_err(), "{id}");
+        assert_eq!(parse(""), Err(PatternError::Empty));
+        for (id, bad) in [("a b", ' '), ("a/b", '/'), ("größe", 'ö'), ("*", '*'), ("a\n", '\n')] {
+            assert_eq!(parse(id), Err(PatternError::Forbidden(bad)), "{id}");
         }
     }
 
     #[test]
     fn rejects_broken_placeholders() {
-        for id in ["a{", "a}", "a{}", "a{id", "a{{id}}", "a{id:02}", "{id}-{id}"] {
-            assert!(parse(id).is_err(), "{id}");
+        for (id, error) in [
+            ("a{", PatternError::NotClosed),
+            ("a{id", PatternError::NotClosed),
+            ("a}", PatternError::NotOpened),
+            ("a{}", PatternError::NoName),
+            ("a{{id}}", PatternError::NotAName("{id".to_owned())),
+            ("a{id:02}", PatternError::NotAName("id:02".to_owned())),
+            ("{id}-{id}", PatternError::Twice("id".to_owned())),
+        ] {
+            assert_eq!(parse(id), Err(error), "{id}");
         }
     }
 
     #[test]
     fn rejects_fields_whose_end_is_ambiguous() {
-        for id in ["{a}{b}", "{a}%b", "{a}2", "{a}F"] {
-            assert!(parse(id).is_err(), "{id}");
+        assert_eq!(
+            parse("{a}{b}"),
+            Err(PatternError::Adjacent("a".to_owned(), "b".to_owned()))
+        );
+        for (id, next) in [("{a}%b", '%'), ("{a}2", '2'), ("{a}F", 'F')] {
+            let field = "a".to_owned();
+            assert_eq!(parse(id), Err(PatternError::UnclearEnd { field, next }), "{id}");
         }
         assert!(parse("{a}f").is_ok());
     }
@@ -177,7 +241,10 @@ mod tests {
     #[test]
     fn rejects_an_id_that_is_too_long_for_any_value() {
         assert!(parse(&"x".repeat(128)).is_ok());
-        assert!(parse(&"x".repeat(129)).is_err());
-        assert!(parse(&format!("{}{{id}}", "x".repeat(128))).is_err());
+        assert_eq!(parse(&"x".repeat(129)), Err(PatternError::TooLong(129)));
+        assert_eq!(
+            parse(&format!("{}{{id}}", "x".repeat(128))),
+            Err(PatternError::TooLong(129))
+        );
     }
 }

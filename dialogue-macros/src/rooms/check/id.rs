@@ -18,8 +18,8 @@ pub(super) fn check(
 ) -> Id {
     let segments = match pattern::parse(&id.value()) {
         Ok(segments) => Some(segments),
-        Err(fault) => {
-            diagnostics.at(id, fault);
+        Err(error) => {
+            diagnostics.at(id, error);
             None
         }
     };
