@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, TryFutureExt, lazy};
 
+use crate::chain::Chain;
 use crate::hook::HookFailure;
 
 /// Runs a hook or handler so that a panic or a hang affects only the work at hand. This includes a panic in the
@@ -40,15 +41,7 @@ pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure>
 
 /// The text of an error and of its causes. An error of the application runs its code, which may panic.
 pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
-    let text = || {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
-    };
+    let text = || Chain(error).to_string();
     std::panic::catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|_| "an error that cannot be displayed".to_owned())
 }
 

@@ -1,7 +1,9 @@
 //! The error of a whole program.
 
+use std::fmt;
 use std::io;
 
+use crate::chain::causes;
 use crate::contract::ContractError;
 #[cfg(feature = "runtime")]
 use crate::delivery::TriggerError;
@@ -10,7 +12,19 @@ use crate::event::DefinitionError;
 use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
 
 /// Any error of a program that uses Dialogue. Return it from `main`, so that `?` accepts every error of the API.
-#[derive(Debug, thiserror::Error)]
+///
+/// Rust prints the error that `main` returns with `Debug`. `Debug` of this type is therefore written for people. It
+/// prints the error, and each of its causes on a line of its own:
+///
+/// ```text
+/// Error: cannot listen on 127.0.0.1:80
+///
+/// Caused by:
+///     Permission denied (os error 13)
+/// ```
+///
+/// `Display` prints only the error, and [`source`](std::error::Error::source) returns the cause.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The server cannot be built.
@@ -66,4 +80,17 @@ pub enum Error {
     /// Another error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        for (at, cause) in causes(self).enumerate() {
+            if at == 0 {
+                f.write_str("\n\nCaused by:")?;
+            }
+            write!(f, "\n    {cause}")?;
+        }
+        Ok(())
+    }
 }

@@ -523,6 +523,7 @@ mod readme {}
 
 #[doc(hidden)]
 pub mod __private;
+mod chain;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "runtime")]
@@ -641,11 +642,11 @@ pub use protocol::{CloseCode, ErrorCode};
 pub use rate_limit::RateLimiter;
 pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, SyncHistory};
 #[cfg(feature = "runtime")]
-pub use room::{RoomBlueprint, RoomConfig};
+pub use room::{RoomBlueprint, RoomConfig, RoomConfigError};
 #[cfg(feature = "runtime")]
 pub use runtime::{
     Arrival, BuildError, Builder, Client, ConnectionEnd, CreateRoom, CreateRoomError, Dialogue, EventStream,
-    HistoryError, JoinError, Left, RoomHandle, StreamError, Subscription, Trigger, UserRooms,
+    HistoryError, InvalidLimits, JoinError, Left, RoomHandle, StreamError, Subscription, Trigger, UserRooms,
 };
 pub use schema::{EventData, SchemaError, Violation};
 

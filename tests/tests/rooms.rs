@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dialogue::prelude::*;
-use dialogue::{CreateRoomError, JoinError, Limits, RoomConfig};
+use dialogue::{CreateRoomError, JoinError, LimitExceeded, Limits, RoomConfig};
 use dialogue_tests::{
     Booth, Chat, Gate, Lobby, Project, Record, Stage, Table, TestClient, TestServer, message, until, within,
 };
@@ -193,7 +193,10 @@ async fn on_demand_rooms_count_towards_max_rooms() {
         "LIMIT_EXCEEDED"
     );
     let error = server.create_room(Project { id: 7 }).await.expect_err("too many");
-    assert_eq!(error, CreateRoomError::TooMany);
+    assert_eq!(
+        error,
+        CreateRoomError::LimitExceeded(LimitExceeded::MaxRooms { limit: 5 })
+    );
     let create = json!({ "type": "createRoom", "room": { "id": "table-1" } });
     assert_eq!(ada.refused(create).await, "LIMIT_EXCEEDED");
 }

@@ -24,5 +24,5 @@ pub(super) type ReplySender = oneshot::Sender<Result<Answer, ClientError>>;
 
 /// The error for an answer of the wrong kind. The session matches answers to requests, so none should get this far.
 pub(super) fn unexpected(answer: &Answer) -> ClientError {
-    ClientError::Protocol(format!("the server's answer does not match the request: {answer:?}"))
+    ClientError::protocol(format!("the server's answer does not match the request: {answer:?}"))
 }

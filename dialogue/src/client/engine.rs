@@ -21,6 +21,7 @@ use super::notice::{ClientNotice, Disconnection};
 use super::session::{ClientSession, Op};
 use super::sign_in::{ConnectFailure, credentials_of, open};
 use super::state::{CloseReason, ConnectionState, reconnects};
+use crate::chain::Chain;
 
 /// How long the server may take to answer a ping.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -200,7 +201,7 @@ impl Engine {
                     let text = message.as_text().unwrap_or_default();
                     if let Err(error) = self.session.frame(text, Instant::now()) {
                         self.session.notify(ClientNotice::Error(error.clone()));
-                        return Some(LinkEnd::Broken(error.to_string()));
+                        return Some(LinkEnd::Broken(Chain(&error).to_string()));
                     }
                 }
             }

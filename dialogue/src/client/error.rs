@@ -69,11 +69,15 @@ pub enum ClientError {
     #[error("the event is invalid: {0}")]
     Invalid(Violation),
     /// The data that the server sent does not decode as the event's type.
-    #[error("{0}")]
+    #[error(transparent)]
     Decode(Arc<DecodeError>),
     /// The server violated the protocol.
-    #[error("{0}")]
-    Protocol(String),
+    #[error("the server violated the protocol")]
+    Protocol {
+        /// What the server did.
+        #[source]
+        source: ErrorSource,
+    },
     /// The connection has ended for good.
     #[error("the connection is closed: {0}")]
     Closed(CloseReason),
@@ -99,6 +103,12 @@ pub struct Refused {
 impl ClientError {
     pub(super) fn connect(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Connect {
+            source: Arc::from(source.into()),
+        }
+    }
+
+    pub(super) fn protocol(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Protocol {
             source: Arc::from(source.into()),
         }
     }
@@ -138,10 +148,32 @@ impl From<DecodeError> for ClientError {
     }
 }
 
-/// Compares the texts, because the causes cannot be compared.
+/// Compares the data. Two causes are equal only if they are the same value, because errors cannot be compared.
 impl PartialEq for ClientError {
     fn eq(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other) && self.to_string() == other.to_string()
+        match self {
+            Self::InvalidUrl(url) => matches!(other, Self::InvalidUrl(other) if url == other),
+            Self::Connect { source } => matches!(other, Self::Connect { source: other } if Arc::ptr_eq(source, other)),
+            Self::Credentials { source } => {
+                matches!(other, Self::Credentials { source: other } if Arc::ptr_eq(source, other))
+            }
+            Self::Unauthenticated { message } => {
+                matches!(other, Self::Unauthenticated { message: other } if message == other)
+            }
+            Self::Refused(refused) => matches!(other, Self::Refused(other) if refused == other),
+            Self::Disconnected => matches!(other, Self::Disconnected),
+            Self::TimedOut(limit) => matches!(other, Self::TimedOut(other) if limit == other),
+            Self::NotJoined { room } => matches!(other, Self::NotJoined { room: other } if room == other),
+            Self::TooLarge { bytes, limit } => {
+                matches!(other, Self::TooLarge { bytes: b, limit: l } if (bytes, limit) == (b, l))
+            }
+            Self::Invalid(violation) => matches!(other, Self::Invalid(other) if violation == other),
+            Self::Decode(source) => matches!(other, Self::Decode(other) if Arc::ptr_eq(source, other)),
+            Self::Protocol { source } => {
+                matches!(other, Self::Protocol { source: other } if Arc::ptr_eq(source, other))
+            }
+            Self::Closed(reason) => matches!(other, Self::Closed(other) if reason == other),
+        }
     }
 }
 

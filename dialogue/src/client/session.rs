@@ -222,7 +222,7 @@ impl ClientSession {
     ///
     /// The server violated the protocol, so nothing that it says can be relied on.
     pub(super) fn frame(&mut self, text: &str, now: Instant) -> Result<(), ClientError> {
-        let frame = Incoming::parse(text).map_err(|error| ClientError::Protocol(error.to_string()))?;
+        let frame = Incoming::parse(text).map_err(ClientError::protocol)?;
         match frame.id().and_then(|id| self.pending.answered(id)) {
             Some((kind, reply)) => self.answer(kind, reply, frame, text.len(), now),
             None => self.push(frame, text.len(), now),
@@ -240,7 +240,7 @@ impl ClientSession {
         let entered = self
             .rooms
             .joined(joined, bytes, asked)
-            .map_err(|_| ClientError::Protocol("the server added the client to too many rooms".to_owned()))?;
+            .map_err(|_| ClientError::protocol("the server added the client to too many rooms"))?;
         for command in entered.unsubscribes {
             let kind = RequestKind::of(&command);
             self.pending.add(command, kind, None, now);

@@ -76,7 +76,7 @@ async fn sign_in(
                     *refusal = Some(failure);
                 }
                 Ok(_) => {}
-                Err(malformed) => return Err(ClientError::Protocol(malformed.to_string()).into()),
+                Err(malformed) => return Err(ClientError::protocol(malformed).into()),
             },
             LinkEvent::End(LinkEnd::Closed { code, reason }) => {
                 tokio::spawn(link.close());
@@ -87,7 +87,7 @@ async fn sign_in(
                 });
             }
             LinkEvent::End(LinkEnd::Lost(reason)) => return Err(ClientError::connect(reason).into()),
-            LinkEvent::End(LinkEnd::Broken(reason)) => return Err(ClientError::Protocol(reason).into()),
+            LinkEvent::End(LinkEnd::Broken(reason)) => return Err(ClientError::protocol(reason).into()),
         }
     }
 }

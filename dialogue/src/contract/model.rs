@@ -13,13 +13,12 @@ use crate::room::{DeclaredEvents, IdPattern, RoomDeclaration, Segment};
 #[non_exhaustive]
 pub enum ContractError {
     /// An event of a room cannot be defined. A server with this room cannot be built either.
-    #[error("room `{room}`: {error}")]
+    #[error("an event of room `{room}` cannot be defined")]
     Event {
         /// The name of the room's type.
         room: &'static str,
         /// The reason.
-        #[source]
-        error: &'static DefinitionError,
+        source: &'static DefinitionError,
     },
 }
 
@@ -152,6 +151,10 @@ fn define(
 ) -> Result<Vec<EventDefinition>, ContractError> {
     events
         .iter()
-        .map(|define| define().cloned().map_err(|error| ContractError::Event { room, error }))
+        .map(|define| {
+            define()
+                .cloned()
+                .map_err(|source| ContractError::Event { room, source })
+        })
         .collect()
 }

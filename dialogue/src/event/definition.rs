@@ -60,6 +60,30 @@ struct Schemas {
     outbound: Arc<EventSchema>,
 }
 
+impl Schemas {
+    fn of<E: EventData>() -> Result<Self, SchemaError> {
+        let inbound = generate::inbound::<E>()?;
+        let outbound = generate::outbound::<E>()?;
+        let same = inbound == outbound;
+        let inbound = Arc::new(EventSchema::compile(inbound)?);
+        let outbound = if same {
+            Arc::clone(&inbound)
+        } else {
+            Arc::new(EventSchema::compile(outbound)?)
+        };
+        Ok(Self { inbound, outbound })
+    }
+
+    /// The schema of an event without a Rust type, for both directions.
+    fn single(schema: Value) -> Result<Self, SchemaError> {
+        let schema = Arc::new(EventSchema::compile(schema)?);
+        Ok(Self {
+            inbound: Arc::clone(&schema),
+            outbound: schema,
+        })
+    }
+}
+
 /// The Rust type of a definition, and the conversion of data into the form that the type serialises.
 #[derive(Clone, Copy)]
 pub(crate) struct TypedEvent {
@@ -106,24 +130,19 @@ impl EventDefinition {
         description: Option<&str>,
         history: HistorySetting,
     ) -> Result<Self, DefinitionError> {
-        let inbound = generate::inbound::<E>()?;
-        let outbound = generate::outbound::<E>()?;
-        let same = inbound == outbound;
-        let inbound = Arc::new(EventSchema::compile(inbound)?);
-        let outbound = if same {
-            Arc::clone(&inbound)
-        } else {
-            Arc::new(EventSchema::compile(outbound)?)
-        };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                name: EventName::from(name),
-                description: description.map(str::to_owned),
-                history,
-                schemas: Some(Schemas { inbound, outbound }),
-                typed: Some(TypedEvent::of::<E>()),
+        let name = EventName::from(name);
+        match Schemas::of::<E>() {
+            Ok(schemas) => Ok(Self {
+                inner: Arc::new(Inner {
+                    name,
+                    description: description.map(str::to_owned),
+                    history,
+                    schemas: Some(schemas),
+                    typed: Some(TypedEvent::of::<E>()),
+                }),
             }),
-        })
+            Err(source) => Err(DefinitionError::Schema { event: name, source }),
+        }
     }
 
     /// The event's name.
@@ -151,7 +170,7 @@ impl EventDefinition {
     /// and of `f32`. It lists the integers, variants or other texts that the keys of a map may be. Where serde reads
     /// an object strictly, the schema is closed. Names from `#[serde(alias)]` are not part of it, and clients cannot
     /// use them. A whole float (`3.0`) is an integer. If the type refuses data that its schema accepts, it cannot be
-    /// defined ([`SchemaError::Disagreement`]).
+    /// defined ([`SchemaError::RefusedByType`]).
     ///
     /// Two such disagreements are not always detected when the event is defined. Data that shows one is refused with a
     /// violation of `type`. The first is a demand of a hand-written `Deserialize` or a `try_from` on a value beyond
@@ -293,19 +312,14 @@ impl EventDefinitionBuilder {
         if self.history == HistorySetting::Limit(0) {
             return Err(DefinitionError::ZeroHistory);
         }
-        let schemas = match self.schema {
-            Some(schema) => {
-                let schema = Arc::new(EventSchema::compile(schema)?);
-                Some(Schemas {
-                    inbound: Arc::clone(&schema),
-                    outbound: schema,
-                })
-            }
-            None => None,
+        let name = EventName::from(self.name);
+        let schemas = match self.schema.map(Schemas::single).transpose() {
+            Ok(schemas) => schemas,
+            Err(source) => return Err(DefinitionError::Schema { event: name, source }),
         };
         Ok(EventDefinition {
             inner: Arc::new(Inner {
-                name: self.name.into(),
+                name,
                 description: self.description,
                 history: self.history,
                 schemas,
@@ -331,8 +345,13 @@ pub enum DefinitionError {
     #[error("a history of 0 events keeps nothing: leave history off, or set how many events to keep")]
     ZeroHistory,
     /// The schema cannot be enforced.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
+    #[error("the schema of event `{event}` cannot be enforced")]
+    Schema {
+        /// The event's name.
+        event: EventName,
+        /// The reason.
+        source: SchemaError,
+    },
 }
 
 /// Checks data against an event's inbound schema, as the server does with data from a client. Returns the data in the

@@ -2,6 +2,7 @@
 
 use super::definition::{DefinitionError, EventDefinition};
 use super::outgoing::Outgoing;
+use crate::chain::Chain;
 use crate::id::UserId;
 use crate::schema::EventData;
 
@@ -50,7 +51,7 @@ pub trait DialogueEvent: EventData {
     fn definition() -> &'static EventDefinition {
         match Self::try_definition() {
             Ok(definition) => definition,
-            Err(error) => panic!("event `{}`: {error}", Self::NAME),
+            Err(error) => panic!("{}", Chain(error)),
         }
     }
 

@@ -19,20 +19,21 @@ pub trait Received: Sized + Send + 'static {
     fn decode(event: &str, data: &Value) -> Result<Self, DecodeError>;
 }
 
-/// The data of an event does not have the type that a handler expects.
+/// The data of an event does not have the type that a handler expects. The cause, [`source`](std::error::Error::source),
+/// says why.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot decode event `{event}`: {reason}")]
+#[error("cannot decode event `{event}`")]
 pub struct DecodeError {
     event: String,
-    reason: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl DecodeError {
-    /// Makes an error which says that `event` cannot be decoded, and why.
-    pub fn new(event: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+    /// Makes an error which says that `event` cannot be decoded. `cause` is an error or a text that says why.
+    pub fn new(event: impl Into<String>, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             event: event.into(),
-            reason: reason.to_string(),
+            source: cause.into(),
         }
     }
 }

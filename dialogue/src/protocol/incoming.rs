@@ -133,9 +133,9 @@ impl Incoming {
     pub(crate) fn parse(text: &str) -> Result<Self, MalformedFrame> {
         // serde would also accept an array: it takes a struct's fields in order.
         if !text.trim_start().starts_with('{') {
-            return Err(MalformedFrame("it isn't a JSON object".to_owned()));
+            return Err(MalformedFrame::NotAnObject);
         }
-        serde_json::from_str(text).map_err(|error| MalformedFrame(error.to_string()))
+        Ok(serde_json::from_str(text)?)
     }
 
     /// The id of the request that the frame answers, if it answers one.
@@ -158,8 +158,12 @@ impl Incoming {
 
 /// Why a frame isn't valid in this protocol.
 #[derive(Debug, thiserror::Error)]
-#[error("the server sent a malformed frame: {0}")]
-pub(crate) struct MalformedFrame(String);
+pub(crate) enum MalformedFrame {
+    #[error("the server sent a frame that isn't a JSON object")]
+    NotAnObject,
+    #[error("the server sent a malformed frame")]
+    Json(#[from] serde_json::Error),
+}
 
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, fits: impl FnOnce(&str) -> bool) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -36,7 +36,7 @@ pub struct RoomConfig {
     subscribe_to_all: bool,
     max_size: Option<usize>,
     sync_history_on_join: SyncHistory,
-    event_error: Option<String>,
+    event_error: Option<&'static DefinitionError>,
 }
 
 impl RoomConfig {
@@ -131,26 +131,24 @@ impl RoomConfig {
         match definition {
             Ok(definition) if clients => self.events.push(definition.clone()),
             Ok(definition) => self.server_events.push(definition.clone()),
-            Err(error) => self.event_error = Some(error.to_string()),
+            Err(error) => self.event_error = Some(error),
         }
         self
     }
 
-    /// Checks the configuration and creates the template. An error says what is wrong.
-    pub(crate) fn template(self, known: Arc<KnownEvents>) -> Result<RoomTemplate, String> {
+    /// Checks the configuration and creates the template.
+    pub(crate) fn template(self, known: Arc<KnownEvents>) -> Result<RoomTemplate, RoomConfigError> {
         if let Some(error) = self.event_error {
-            return Err(error);
+            return Err(RoomConfigError::Event(error));
         }
         if self.max_size == Some(0) {
-            return Err("`max_size` is 0: it must be at least 1".to_owned());
+            return Err(RoomConfigError::NoSeats);
         }
         let mut names = std::collections::HashSet::new();
         for event in self.events.iter().chain(&self.server_events) {
             if !names.insert(event.name().clone()) {
-                return Err(format!(
-                    "event `{}` is listed twice: remove one of the two",
-                    event.name()
-                ));
+                let event = event.name().clone();
+                return Err(RoomConfigError::DuplicateEvent { event });
             }
         }
         let policy = if self.open {
@@ -158,11 +156,9 @@ impl RoomConfig {
         } else {
             EventPolicy::listed(self.events, self.server_events, known)
         };
-        if let Some(name) = self.subscribe_to.iter().find(|name| !policy.knows(name)) {
-            return Err(format!(
-                "the room does not allow its default subscription `{name}`: add the event to the room, or remove the \
-                 subscription"
-            ));
+        if let Some(event) = self.subscribe_to.iter().find(|name| !policy.knows(name)) {
+            let event = event.clone();
+            return Err(RoomConfigError::UnknownSubscription { event });
         }
         Ok(RoomTemplate {
             declaration: None,
@@ -180,6 +176,49 @@ impl RoomConfig {
         })
     }
 }
+
+/// A mistake in a [`RoomConfig`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoomConfigError {
+    /// An event of the room cannot be defined.
+    #[error(transparent)]
+    Event(&'static DefinitionError),
+    /// The room has a maximum size of 0.
+    #[error("`max_size` is 0: it must be at least 1")]
+    NoSeats,
+    /// The room lists an event twice, or two events with the same name.
+    #[error("event `{event}` is listed twice: remove one of the two")]
+    DuplicateEvent {
+        /// The event's name.
+        event: EventName,
+    },
+    /// The room does not allow an event to which clients subscribe by default.
+    #[error(
+        "the room does not allow its default subscription `{event}`: add the event to the room, or remove the \
+         subscription"
+    )]
+    UnknownSubscription {
+        /// The event's name.
+        event: EventName,
+    },
+}
+
+/// Compares the data. Two definitions are equal only if they are the same value, because errors cannot be compared.
+impl PartialEq for RoomConfigError {
+    fn eq(&self, other: &Self) -> bool {
+        match self {
+            Self::Event(error) => matches!(other, Self::Event(other) if std::ptr::eq(*error, *other)),
+            Self::NoSeats => matches!(other, Self::NoSeats),
+            Self::DuplicateEvent { event } => matches!(other, Self::DuplicateEvent { event: other } if event == other),
+            Self::UnknownSubscription { event } => {
+                matches!(other, Self::UnknownSubscription { event: other } if event == other)
+            }
+        }
+    }
+}
+
+impl Eq for RoomConfigError {}
 
 /// An argument of `create_room`: a [`RoomConfig`], or a value of a room type.
 pub trait RoomBlueprint: Send {

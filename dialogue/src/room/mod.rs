@@ -28,7 +28,7 @@ pub use declaration::{
 pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};
 
 #[cfg(feature = "runtime")]
-pub use config::{RoomBlueprint, RoomConfig};
+pub use config::{RoomBlueprint, RoomConfig, RoomConfigError};
 #[cfg(feature = "runtime")]
 pub(crate) use {
     cell::{Origin, RoomCell, ServedRoomState},

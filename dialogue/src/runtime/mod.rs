@@ -26,6 +26,7 @@ pub use self::api::trigger::Trigger;
 pub use self::api::user_rooms::UserRooms;
 pub use self::build::builder::Builder;
 pub use self::build::check::BuildError;
+pub use self::build::limits::InvalidLimits;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::handlers::subscription::{EventStream, StreamError, Subscription};
 pub use self::history::error::HistoryError;

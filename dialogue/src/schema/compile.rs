@@ -1,6 +1,10 @@
 //! The compiler from schemas to validators, and the reasons why a schema cannot be enforced.
 
+use std::error::Error;
+
 use serde_json::Value;
+
+use super::violation::{Violation, list};
 
 /// The reason why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments
 /// (`#/properties/id`).
@@ -9,12 +13,24 @@ use serde_json::Value;
 pub enum SchemaError {
     /// The schema does not compile. It is malformed, contains a reference that leads outside, or contains a pattern
     /// that needs backtracking.
-    #[error("the schema does not compile at `#{at}`: {reason}")]
+    #[error("the schema does not compile at `#{at}`")]
     Invalid {
         /// Where in the schema.
         at: String,
-        /// The message of the compiler.
-        reason: String,
+        /// The error of the compiler.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A pattern of the schema compiles to more memory than the validator allows.
+    #[error("the pattern at `#{at}` needs too much memory: use smaller or fewer nested repetitions")]
+    PatternTooLarge {
+        /// Where in the schema.
+        at: String,
+    },
+    /// The schema requires that a value be itself, so the type would never end to read it.
+    #[error("the schema at `#{at}` refers to itself with nothing in between, so reading it would never end")]
+    Endless {
+        /// Where in the schema.
+        at: String,
     },
     /// The schema has an integer of 128 bits. JSON parsers, both in clients and in this server, lose such numbers.
     #[error("the schema has a 128-bit integer at `#{at}`: use 64 bits or a string")]
@@ -29,18 +45,30 @@ pub enum SchemaError {
         /// Where in the schema.
         at: String,
     },
-    /// The type refuses data that its schema accepts, or writes data that its schema does not allow. The published
-    /// schema would therefore not be the enforced one.
-    #[error(
-        "the type and its schema disagree at `#{at}` about `{data}`: {reason}; describe this rule with `#[schemars(…)]`"
-    )]
-    Disagreement {
+    /// The type refuses data that its schema accepts. The published schema would therefore not be the enforced one.
+    #[error("the type refuses `{data}`, which its schema allows at `#{at}`: describe this rule with `#[schemars(…)]`")]
+    RefusedByType {
         /// Where in the schema.
         at: String,
-        /// A payload, as JSON, that shows the disagreement.
+        /// A payload, as JSON, that the type refuses. At most 200 characters.
         data: String,
-        /// The type's error about the data, or the schema's violations of the data that the type wrote.
-        reason: String,
+        /// The type's error about the payload.
+        source: Violation,
+    },
+    /// The type reads data, and writes it in a form that its outbound schema does not allow. Clients would therefore
+    /// receive data that the published schema excludes.
+    #[error(
+        "the type writes `{data}` in a form that its schema does not allow at `#{at}` ({}): describe the form with \
+         `#[schemars(…)]`",
+        list(violations)
+    )]
+    WrittenDifferently {
+        /// Where in the schema.
+        at: String,
+        /// A payload, as JSON, that the type reads. At most 200 characters.
+        data: String,
+        /// The faults in the form in which the type writes the payload.
+        violations: Vec<Violation>,
     },
 }
 
@@ -68,8 +96,9 @@ fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaErr
         // The parser names the unsupported part of the pattern. The validator only says that the pattern is invalid.
         Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
         Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
-        Some(Ok(_)) => "the pattern needs too much memory: use smaller or fewer nested repetitions".to_owned(),
+        Some(Ok(_)) => return SchemaError::PatternTooLarge { at },
         _ => error.to_string(),
     };
-    SchemaError::Invalid { at, reason }
+    let source = reason.into();
+    SchemaError::Invalid { at, source }
 }

@@ -81,9 +81,6 @@ fn with_rust_limits(mut schema: Value) -> Result<Value, SchemaError> {
 fn refuse_endless(schema: &Value) -> Result<(), SchemaError> {
     match walk::cycle(schema, |edge| matches!(edge, Edge::Same | Edge::All)) {
         None => Ok(()),
-        Some(at) => Err(SchemaError::Invalid {
-            at,
-            reason: "it refers to itself with nothing in between, so reading it would never end".to_owned(),
-        }),
+        Some(at) => Err(SchemaError::Endless { at }),
     }
 }

@@ -48,8 +48,19 @@ impl Violation {
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
     }
+}
+
+impl std::error::Error for Violation {}
+
+/// The texts of several violations in one line.
+pub(crate) fn list(violations: &[Violation]) -> String {
+    let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
+    texts.join("; ")
 }
 
 /// The first violations that a validator found. For a union, these are the violations of the alternative that the

@@ -151,10 +151,7 @@ impl From<ClientCreateError> for CommandError {
                 ErrorCode::PermissionDenied,
                 "clients may not create a room with this id",
             ),
-            ClientCreateError::Limited => Self::new(
-                ErrorCode::LimitExceeded,
-                "room limit reached: delete a room first, or try again later",
-            ),
+            ClientCreateError::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
         }
     }
 }

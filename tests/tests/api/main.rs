@@ -2,6 +2,7 @@
 
 mod building;
 mod clients;
+mod errors;
 mod history;
 mod listening;
 mod rooms;

@@ -1,6 +1,9 @@
 //! `room`, `rooms`, `create_room`, `delete_room` and `RoomHandle`.
 
-use dialogue::{CreateRoomError, EventDefinition, EventMessage, JoinError, Limits, RoomConfig, SyncHistory};
+use dialogue::{
+    CreateRoomError, EventDefinition, EventMessage, JoinError, LimitExceeded, Limits, RoomConfig, RoomConfigError,
+    SyncHistory,
+};
 use dialogue_tests::{Bell, Chat, Gate, Message, Project, Record, TestServer, UserJoined, message};
 use serde_json::json;
 
@@ -178,19 +181,31 @@ async fn every_reason_for_a_failed_room_creation_has_its_own_error() {
             room: "project-7".into()
         }
     );
-    for config in [
-        RoomConfig::new("a").max_size(0),
-        RoomConfig::new("a").event::<Message>().server_event::<Message>(),
-        RoomConfig::new("a").event::<Message>().subscribe_to::<Bell>(),
+    for (config, source) in [
+        (RoomConfig::new("a").max_size(0), RoomConfigError::NoSeats),
+        (
+            RoomConfig::new("a").event::<Message>().server_event::<Message>(),
+            RoomConfigError::DuplicateEvent {
+                event: "message".into(),
+            },
+        ),
+        (
+            RoomConfig::new("a").event::<Message>().subscribe_to::<Bell>(),
+            RoomConfigError::UnknownSubscription { event: "bell".into() },
+        ),
     ] {
-        let error = of(config).await;
-        assert!(matches!(error, CreateRoomError::InvalidConfig { .. }), "{error:?}");
+        let room = "a".into();
+        assert_eq!(of(config).await, CreateRoomError::InvalidConfig { room, source });
     }
     server
         .create_room(RoomConfig::new("x".repeat(128)))
         .await
         .expect("the longest valid id");
-    assert_eq!(of(RoomConfig::new("one-more")).await, CreateRoomError::TooMany);
+    let exceeded = of(RoomConfig::new("one-more")).await;
+    assert!(
+        matches!(exceeded, CreateRoomError::LimitExceeded(LimitExceeded::MaxRooms { .. })),
+        "{exceeded:?}"
+    );
     server.stop().await;
     assert_eq!(of(RoomConfig::new("late")).await, CreateRoomError::Stopped);
 }
@@ -349,6 +364,6 @@ async fn a_room_that_is_too_long_to_announce_is_not_created() {
         .create_room(novel)
         .await
         .expect_err("the description is too long");
-    assert!(matches!(error, CreateRoomError::InvalidConfig { .. }), "{error}");
+    assert!(matches!(error, CreateRoomError::TooLarge { .. }), "{error}");
     ada.assert_nothing_came().await;
 }

@@ -367,7 +367,7 @@ async fn a_reply_of_the_wrong_type_fails_the_request_and_ends_the_connection() {
     let list = served.expect("listRooms").await;
     served.say(json!({ "type": "pong", "id": list["id"] })).await;
     let outcome = within("an answer", listing).await.expect("no panic");
-    assert!(matches!(outcome, Err(ClientError::Protocol(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(ClientError::Protocol { .. })), "{outcome:?}");
     let mut served = script.accept().await;
     served.expect("connect").await;
     served.say(connected()).await;

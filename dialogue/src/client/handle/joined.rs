@@ -10,6 +10,7 @@ use super::asking::Asking;
 use super::shared::ClientShared;
 use super::stream::RoomStream;
 use super::triggering::Triggering;
+use crate::chain::Chain;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::events::{Departure, Recovery, RoomItem, decode};
 use crate::client::handler::ClientSubscription;
@@ -120,7 +121,7 @@ impl<R> Joined<R> {
                 RoomItem::Event(message, _) => match decode(&message) {
                     Ok(message) => Some(handler(message)),
                     Err(error) => {
-                        tracing::warn!(%error, "dropped an event that does not decode");
+                        tracing::warn!(error = %Chain(&error), "dropped an event that does not decode");
                         None
                     }
                 },

@@ -5,6 +5,7 @@ use std::future::Future;
 use serde_json::Value;
 
 use super::client::DialogueClient;
+use crate::chain::Chain;
 use crate::client::error::ClientError;
 use crate::client::events::RoomHistory;
 use crate::client::handler::ClientSubscription;
@@ -136,7 +137,7 @@ impl DialogueClient {
                 ClientNotice::Direct(event, data, _) => match <E as Received>::decode(&event, &data) {
                     Ok(event) => Some(handler(event)),
                     Err(error) => {
-                        tracing::warn!(%error, "dropped a direct event that does not decode");
+                        tracing::warn!(error = %Chain(&error), "dropped a direct event that does not decode");
                         None
                     }
                 },

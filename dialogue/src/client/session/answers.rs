@@ -96,7 +96,7 @@ impl ClientSession {
             (RequestKind::Ping, Incoming::Pong { .. }) => None,
             (kind, _) => {
                 let error = format!("the server's answer does not match the request ({kind:?})");
-                return Err(ClientError::Protocol(error));
+                return Err(ClientError::protocol(error));
             }
         };
         Ok(Answer::Done { seq })

@@ -1,10 +1,13 @@
 //! The test that compares the lock file with the rooms. It updates the file if that is allowed.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::compare::{Change, Impact};
-use super::contract_lock::Lock;
+use super::contract_lock::{Lock, LockError};
 use super::diff;
+use crate::chain::Chain;
+use crate::contract::model::ContractError;
 use crate::contract::room_set::RoomSet;
 
 /// The environment variable that allows [`check_lock`] to write the file.
@@ -48,36 +51,70 @@ pub fn check_lock<R: RoomSet>(path: impl AsRef<Path>) {
         Ok(allowed) if allowed == "break" => Some(Impact::Breaking),
         Ok(other) => panic!("{VARIABLE} is `{other}`: use `update`, `break`, or leave it unset"),
     };
-    if let Err(failure) = check::<R>(path.as_ref(), allowed) {
-        panic!("{failure}");
+    if let Err(error) = check::<R>(path.as_ref(), allowed) {
+        panic!("{}", Chain(&error));
     }
 }
 
+/// Why the lock file is not the lock of the rooms.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CheckError {
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    #[error(
+        "{} does not exist. To lock the current contract, run the test once with {VARIABLE}=update, and add the file to \
+         version control.",
+        .path.display()
+    )]
+    Missing { path: PathBuf },
+    #[error("cannot read {}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot use {}", .path.display())]
+    NotALock { path: PathBuf, source: LockError },
+    #[error("{}", report(.path, *.impact, .changes, .diff))]
+    Differs {
+        path: PathBuf,
+        /// The greatest impact of the changes.
+        impact: Impact,
+        changes: Vec<Change>,
+        /// The lines that differ.
+        diff: String,
+    },
+}
+
 /// `check_lock`. `allowed` is the greatest impact of changes that may be written.
-pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<(), String> {
-    let shown = path.display();
-    let now = Lock::of::<R>().map_err(|error| error.to_string())?;
-    let write = || std::fs::write(path, now.text()).map_err(|error| format!("cannot write {shown}: {error}"));
+pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<(), CheckError> {
+    let now = Lock::of::<R>()?;
+    let write = || {
+        std::fs::write(path, now.text()).map_err(|source| CheckError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    };
     let text = match std::fs::read_to_string(path) {
         // Version control may have checked it out with these line ends.
         Ok(text) => text.replace("\r\n", "\n"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match allowed {
                 Some(_) => write(),
-                None => Err(format!(
-                    "{shown} does not exist. To lock the current contract, run the test once with {VARIABLE}=update, and add the \
-                     file to version control."
-                )),
+                None => Err(CheckError::Missing { path: path.to_owned() }),
             };
         }
-        Err(error) => return Err(format!("cannot read {shown}: {error}")),
+        Err(source) => {
+            return Err(CheckError::Read {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
     if text == now.text() {
         return Ok(());
     }
-    let locked = Lock::parse(&text).map_err(|error| match std::error::Error::source(&error) {
-        Some(source) => format!("{shown}: {error}: {source}"),
-        None => format!("{shown}: {error}"),
+    let locked = Lock::parse(&text).map_err(|source| CheckError::NotALock {
+        path: path.to_owned(),
+        source,
     })?;
     let changes = locked.changes_to(&now);
     let impact = changes
@@ -88,15 +125,16 @@ pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<
     if allowed.is_some_and(|allowed| impact <= allowed) {
         return write();
     }
-    Err(report(
-        &shown.to_string(),
+    Err(CheckError::Differs {
+        path: path.to_owned(),
         impact,
-        &changes,
-        &diff::lines(&text, now.text()),
-    ))
+        changes,
+        diff: diff::lines(&text, now.text()),
+    })
 }
 
-fn report(path: &str, impact: Impact, changes: &[Change], diff: &str) -> String {
+fn report(path: &Path, impact: Impact, changes: &[Change], diff: &str) -> String {
+    let path = path.display();
     let mut report = match impact {
         Impact::Breaking => format!("the contract breaks clients that use the contract in {path}"),
         Impact::Additive => {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::check::check;
+use super::check::{CheckError, check};
 use super::{Change, Impact, Lock, LockError};
 use crate::contract::model::Contract;
 use crate::{EventDefinition, RoomSet};
@@ -249,7 +249,8 @@ fn distinguishes_a_text_that_is_not_a_lock_from_a_later_version() {
 fn a_missing_file_fails_until_update_writes_it() {
     let path = file("missing.json");
     let failure = check::<before::Rooms>(&path, None).unwrap_err();
-    assert!(failure.contains("DIALOGUE_LOCK=update"), "{failure}");
+    assert!(matches!(failure, CheckError::Missing { .. }), "{failure}");
+    assert!(failure.to_string().contains("DIALOGUE_LOCK=update"), "{failure}");
     assert!(!path.exists());
     check::<before::Rooms>(&path, Some(Impact::Additive)).unwrap();
     check::<before::Rooms>(&path, None).unwrap();
@@ -262,13 +263,15 @@ fn update_writes_additive_changes_and_only_break_writes_breaking_ones() {
     check::<before::Rooms>(&path, Some(Impact::Additive)).unwrap();
     let before = text();
 
-    let failure = check::<more::Rooms>(&path, None).unwrap_err();
+    let failure = check::<more::Rooms>(&path, None).unwrap_err().to_string();
     assert!(
         failure.contains("clients that use that contract keep working"),
         "{failure}"
     );
     assert!(failure.contains("DIALOGUE_LOCK=update"), "{failure}");
-    let failure = check::<less::Rooms>(&path, Some(Impact::Additive)).unwrap_err();
+    let failure = check::<less::Rooms>(&path, Some(Impact::Additive))
+        .unwrap_err()
+        .to_string();
     assert!(failure.contains("the contract breaks clients"), "{failure}");
     assert!(
         failure.contains("BREAKING  message/to, triggered in chat: is now required"),

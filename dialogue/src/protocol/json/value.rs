@@ -24,8 +24,8 @@ pub(crate) fn parse(text: &str, max_depth: usize) -> Result<Value, JsonError> {
 
 /// Why a text isn't JSON that a client may send.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct JsonError(#[source] pub(super) serde_json::Error);
+#[error(transparent)]
+pub(crate) struct JsonError(pub(super) serde_json::Error);
 
 pub(super) fn duplicate<E: serde::de::Error>(key: &str) -> E {
     E::custom(format_args!("duplicate key `{}`", excerpt(key)))

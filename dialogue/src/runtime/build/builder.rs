@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tracing::Dispatch;
 
-use super::check::{BuildError, check_guards, check_hooks, check_limits, is_base_path, known_events, rooms};
+use super::check::{BuildError, check_guards, check_hooks, is_base_path, known_events, rooms};
+use super::limits::check_limits;
 use crate::contract::{Contract, RoomSet};
 use crate::event::EventDefinition;
 use crate::limits::Limits;

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::limits::InvalidLimits;
 use crate::contract::ContractError;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition};
 use crate::id::{EventName, RoomId};
-use crate::limits::Limits;
-use crate::protocol::MAX_DEPTH;
 use crate::random::random_epoch;
 use crate::room::{
     DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration,
@@ -21,13 +20,12 @@ use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
 #[non_exhaustive]
 pub enum BuildError {
     /// The definition of an event of a room is invalid.
-    #[error("room `{room}`: {error}")]
+    #[error("an event of room `{room}` cannot be defined")]
     Event {
         /// The room's type.
         room: &'static str,
         /// The mistake in the definition.
-        #[source]
-        error: &'static DefinitionError,
+        source: &'static DefinitionError,
     },
     /// Two declared rooms or families share an id. They may come from two room sets.
     #[error("`{id}` overlaps with the ids of another declared room: give one of them another id")]
@@ -68,11 +66,8 @@ pub enum BuildError {
         origin: String,
     },
     /// A limit has an impossible value, or two limits contradict each other.
-    #[error("invalid limits: {reason}")]
-    Limits {
-        /// Which limit is wrong, and why.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    Limits(#[from] InvalidLimits),
     /// [`state`](crate::Builder::state) received two values of one type.
     #[error("`state` received two values of type `{type_name}`: wrap one of them in a type of its own")]
     DuplicateState {
@@ -101,7 +96,7 @@ pub enum BuildError {
 impl From<ContractError> for BuildError {
     fn from(error: ContractError) -> Self {
         match error {
-            ContractError::Event { room, error } => Self::Event { room, error },
+            ContractError::Event { room, source } => Self::Event { room, source },
         }
     }
 }
@@ -114,35 +109,6 @@ pub(in crate::runtime) fn is_base_path(path: &str) -> bool {
         path.split('/')
             .all(|segment| !["", ".", ".."].contains(&segment) && segment.bytes().all(stands_for_itself))
     })
-}
-
-/// Checks each limit, and that the limits do not contradict each other.
-pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), BuildError> {
-    let rules = [
-        (
-            (1..=MAX_DEPTH).contains(&limits.json_depth),
-            "`json_depth` must be between 1 and 127",
-        ),
-        (limits.message_bytes > 0, "`message_bytes` must not be 0"),
-        (limits.queue_frames > 1, "`queue_frames` must be at least 2"),
-        (
-            limits.replay_bytes < limits.queue_bytes && limits.history_page_bytes < limits.queue_bytes,
-            "`queue_bytes` must be greater than `replay_bytes` and `history_page_bytes`, to hold such a reply",
-        ),
-        (limits.handler_queue > 0, "`handler_queue` must not be 0"),
-        (
-            limits.history_page_events > 0 && limits.room_page > 0,
-            "`history_page_events` and `room_page` must not be 0, because a client could not page any further",
-        ),
-        (
-            limits.ping_interval.as_nanos() > 0 && limits.ping_timeout.as_nanos() > 0,
-            "`ping_interval` and `ping_timeout` must not be 0",
-        ),
-    ];
-    match rules.iter().find(|(kept, _)| !kept) {
-        Some((_, reason)) => Err(BuildError::Limits { reason }),
-        None => Ok(()),
-    }
 }
 
 /// The names, each in backticks.
@@ -182,7 +148,7 @@ pub(in crate::runtime) fn check_guards<C, R>(
 fn define(room: &'static str, events: &'static [fn() -> DefinitionResult]) -> Result<Vec<EventDefinition>, BuildError> {
     events
         .iter()
-        .map(|define| define().cloned().map_err(|error| BuildError::Event { room, error }))
+        .map(|define| define().cloned().map_err(|source| BuildError::Event { room, source }))
         .collect()
 }
 
@@ -259,7 +225,7 @@ pub(in crate::runtime) fn rooms(
         );
         match rooms.add(Arc::new(room)) {
             Ok(()) => {}
-            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(BuildError::TooManyRooms { max_rooms }),
+            Err(NotAdded::LimitExceeded(_)) => return Err(BuildError::TooManyRooms { max_rooms }),
             Err(NotAdded::Exists) => return Err(BuildError::DuplicateRoom { id: id.to_owned() }),
         }
     }

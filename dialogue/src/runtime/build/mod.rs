@@ -3,4 +3,5 @@
 pub(super) mod builder;
 pub(super) mod check;
 mod hooks;
+pub(super) mod limits;
 mod room_hooks;

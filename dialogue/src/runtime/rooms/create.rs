@@ -7,8 +7,9 @@ use super::expiry::note_if_empty;
 use super::registry::NotAdded;
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
+use crate::limit_exceeded::LimitExceeded;
 use crate::random::random_epoch;
-use crate::room::{Origin, RoomCell, RoomPlan, RoomTemplate};
+use crate::room::{Origin, RoomCell, RoomConfigError, RoomPlan, RoomTemplate};
 use crate::runtime::core::Core;
 
 /// Why [`Dialogue::create_room`](crate::Dialogue::create_room) failed. No room was created.
@@ -41,14 +42,29 @@ pub enum CreateRoomError {
         room: RoomId,
     },
     /// The configuration is invalid.
-    #[error("invalid room configuration: {reason}")]
+    #[error("the configuration of room `{room}` is invalid")]
     InvalidConfig {
+        /// The room's id.
+        room: RoomId,
         /// The mistake in the configuration.
-        reason: String,
+        source: RoomConfigError,
+    },
+    /// The name and description are so long that no client could receive the announcement of the room. It may have at
+    /// most half of [`Limits::queue_bytes`](crate::Limits::queue_bytes).
+    #[error(
+        "the name and description of room `{room}` are too long: {bytes} bytes, at most {limit} (half of queue_bytes)"
+    )]
+    TooLarge {
+        /// The room's id.
+        room: RoomId,
+        /// The size of the announcement, in bytes.
+        bytes: usize,
+        /// The maximum size of an announcement, in bytes.
+        limit: usize,
     },
     /// The server already has [`Limits::max_rooms`](crate::Limits::max_rooms) rooms.
-    #[error("room limit reached (max_rooms): delete a room, or raise the limit")]
-    TooMany,
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
     /// The server is stopping or has stopped.
     #[error("the server is stopping or has stopped")]
     Stopped,
@@ -83,22 +99,21 @@ pub(crate) fn create(
             if core.guards_required && !core.hooks.before_join.has_general() {
                 return Err(CreateRoomError::Unguarded { room: id });
             }
-            let template = config
-                .template(Arc::clone(&core.rooms.known_events))
-                .map_err(|reason| CreateRoomError::InvalidConfig { reason })?;
-            (id, Arc::new(template))
+            match config.template(Arc::clone(&core.rooms.known_events)) {
+                Ok(template) => (id, Arc::new(template)),
+                Err(source) => return Err(CreateRoomError::InvalidConfig { room: id, source }),
+            }
         }
     };
     let room = Arc::new(RoomCell::new(id, template, created_by, Origin::Server, random_epoch()));
-    core.limits
-        .check_event(info(&room).encoded_len())
-        .map_err(|_| CreateRoomError::InvalidConfig {
-            reason: "name and description are too long: the announcement must not be larger than half of `queue_bytes`"
-                .to_owned(),
-        })?;
+    let (bytes, limit) = (info(&room).encoded_len(), core.limits.queue_bytes / 2);
+    if bytes > limit {
+        let room = room.id.clone();
+        return Err(CreateRoomError::TooLarge { room, bytes, limit });
+    }
     add_room(core, &room, None).map_err(|not_added| match not_added {
         NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
-        NotAdded::TooMany | NotAdded::Quota => CreateRoomError::TooMany,
+        NotAdded::LimitExceeded(exceeded) => exceeded.into(),
     })?;
     Ok(room)
 }
@@ -108,7 +123,7 @@ pub(crate) fn create(
 pub(crate) enum ClientCreateError {
     Exists,
     NotPermitted,
-    Limited,
+    LimitExceeded(LimitExceeded),
 }
 
 /// Creates a room of a family whose rooms clients may create. `creator` receives a reply, and all other clients receive
@@ -151,7 +166,7 @@ pub(crate) fn create_for(
     ));
     add_room(core, &room, Some((creator, id))).map_err(|not_added| match not_added {
         NotAdded::Exists => ClientCreateError::Exists,
-        NotAdded::TooMany | NotAdded::Quota => ClientCreateError::Limited,
+        NotAdded::LimitExceeded(exceeded) => ClientCreateError::LimitExceeded(exceeded),
     })?;
     note_if_empty(core, &room);
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::announce::add_room;
 use super::registry::{NotAdded, Rooms};
 use crate::id::RoomId;
+use crate::limit_exceeded::LimitExceeded;
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
@@ -27,15 +28,8 @@ pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Optio
     })
 }
 
-/// The server has `Limits::max_rooms` rooms, so no more can be added.
-#[derive(Debug)]
-pub(in crate::runtime) struct RoomLimitReached;
-
 /// Adds an on-demand room, unless a room with its id exists. Returns the room that exists.
-pub(in crate::runtime) fn make_present(
-    core: &Arc<Core>,
-    room: Arc<RoomCell>,
-) -> Result<Arc<RoomCell>, RoomLimitReached> {
+pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) -> Result<Arc<RoomCell>, LimitExceeded> {
     loop {
         if let Some(there) = core.rooms.find(&room.id) {
             return Ok(there);
@@ -44,7 +38,7 @@ pub(in crate::runtime) fn make_present(
             Ok(()) => return Ok(room),
             // Another client was faster, and its room may have expired again.
             Err(NotAdded::Exists) => {}
-            Err(NotAdded::TooMany | NotAdded::Quota) => return Err(RoomLimitReached),
+            Err(NotAdded::LimitExceeded(exceeded)) => return Err(exceeded),
         }
     }
 }

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::idle::IdleRooms;
 use crate::id::{RoomId, UserId};
+use crate::limit_exceeded::LimitExceeded;
 use crate::room::{IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
 
 /// A declared room or family, and the template for its rooms.
@@ -44,14 +45,12 @@ struct Present {
 }
 
 /// Why a room cannot be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotAdded {
     /// A room with this id already exists.
     Exists,
-    /// The server has the maximum number of rooms.
-    TooMany,
-    /// The user's clients have created the maximum number of rooms for a user.
-    Quota,
+    /// The server has the maximum number of rooms, or the user's clients have created the maximum number for a user.
+    LimitExceeded(LimitExceeded),
 }
 
 impl Rooms {
@@ -131,13 +130,14 @@ impl Rooms {
             return Err(NotAdded::Exists);
         }
         if present.by_id.len() >= self.max_rooms {
-            return Err(NotAdded::TooMany);
+            let limit = self.max_rooms;
+            return Err(NotAdded::LimitExceeded(LimitExceeded::MaxRooms { limit }));
         }
         if let Some(account) = account {
-            let quota = room.template.family.client_created.unwrap_or(0);
+            let limit = room.template.family.client_created.unwrap_or(0);
             let created = present.created.entry(account).or_default();
-            if *created >= quota {
-                return Err(NotAdded::Quota);
+            if *created >= limit {
+                return Err(NotAdded::LimitExceeded(LimitExceeded::ClientCreated { limit }));
             }
             *created += 1;
         }

@@ -17,22 +17,19 @@ pub(super) fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<
         if !validator.accepts(&payload) {
             return Ok(());
         }
-        let verdict = match reshape(&payload) {
-            Ok(written) => outbound.check(&written).map_err(|violations| {
-                let violations = violations
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("; ");
-                format!("the type writes it in a form that the outbound schema refuses: {violations}")
-            }),
-            Err(refusal) => Err(refusal.message),
-        };
-        verdict.map_err(|reason| SchemaError::Disagreement {
+        let data = || payload.to_string().chars().take(200).collect();
+        let written = reshape(&payload).map_err(|source| SchemaError::RefusedByType {
             at: at.to_owned(),
-            data: payload.to_string().chars().take(200).collect(),
-            reason,
-        })
+            data: data(),
+            source,
+        })?;
+        outbound
+            .check(&written)
+            .map_err(|violations| SchemaError::WrittenDifferently {
+                at: at.to_owned(),
+                data: data(),
+                violations,
+            })
     };
     let sampler = Sampler::new(inbound);
     for variant in sampler.variants(inbound) {
