@@ -8,9 +8,10 @@
 
 use serde_json::Value;
 
-use super::subschemas::{SubschemaValidators, could_be, target, values};
-use super::violation::{self, MORE_THAN_ONE, Violation, none_of};
-use super::walk;
+use super::subschemas::{SubschemaValidators, values};
+use super::union::{self, Reason};
+use super::violation::{self, MORE_THAN_ONE, Violation};
+use super::walk::{self, Edge};
 
 /// How many schemas the validator may visit for each value of the data, on average, to collect its errors. One level
 /// of nesting in a union of a dozen variants with some fields each stays below this.
@@ -51,7 +52,7 @@ impl Descent<'_> {
         let Some(validator) = self.subschemas.at(&here.at) else {
             return vec![here.violation("type", "value does not have the form that is allowed here".to_owned())];
         };
-        violation::violations(validator.iter_errors(here.value))
+        violation::violations(self.root, validator.iter_errors(here.value))
             .into_iter()
             .map(|below| Violation::new(format!("{}{}", here.path, below.path), &below.rule, below.message))
             .collect()
@@ -63,6 +64,10 @@ impl Descent<'_> {
             .into_iter()
             .partition(|(_, to)| unions.iter().any(|(_, prefix)| to.starts_with(prefix.as_str())));
         for (edge, to) in parts {
+            if edge == Edge::Additional && self.root.pointer(&to) == Some(&Value::Bool(false)) {
+                // The violation is that of the object, which has too many properties.
+                continue;
+            }
             let held = values(self.root, &here.at, here.value, &edge);
             if let Some((step, value)) = held.into_iter().find(|(_, value)| !self.subschemas.accepts(&to, value)) {
                 return NextStep::Down(Place {
@@ -86,7 +91,7 @@ impl Descent<'_> {
     }
 
     /// The next step from a union of `forms`, if it refuses the value.
-    fn next_step_in_union<'d>(&self, here: &Place<'d>, keyword: &str, forms: &[&str]) -> Option<NextStep<'d>> {
+    fn next_step_in_union<'d>(&self, here: &Place<'d>, keyword: &'static str, forms: &[&str]) -> Option<NextStep<'d>> {
         let accepting = forms
             .iter()
             .filter(|form| self.subschemas.accepts(form, here.value))
@@ -99,14 +104,16 @@ impl Descent<'_> {
             }
             _ => return None,
         }
-        let mut meant = forms.iter().filter(|form| looks_like(self.root, form, here.value));
-        Some(match (meant.next(), meant.next()) {
-            (Some(only), None) => NextStep::Down(Place {
-                at: (*only).to_owned(),
+        let reason = union::reason(self.root, &format!("{}/{keyword}", here.at), keyword, here.value);
+        Some(match reason {
+            Reason::Form(index) => NextStep::Down(Place {
+                at: format!("{}/{keyword}/{index}", here.at),
                 path: here.path.clone(),
                 value: here.value,
             }),
-            _ => NextStep::Stop(here.violation(keyword, none_of(forms.len()))),
+            Reason::Here { step, rule, message } => {
+                NextStep::Stop(Violation::new(format!("{}{step}", here.path), rule, message))
+            }
         })
     }
 }
@@ -175,25 +182,4 @@ fn count(data: &Value) -> usize {
         Value::Object(fields) => fields.values().map(count).sum::<usize>(),
         _ => 0,
     }
-}
-
-/// Whether the sender may have meant the alternative at `at`: its type, its tag and the names of its properties match.
-fn looks_like(root: &Value, at: &str, value: &Value) -> bool {
-    let Some(schema) = target(root, at) else {
-        return true;
-    };
-    let Value::Object(fields) = value else {
-        return could_be(root, at, value);
-    };
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let has_required = schema.get("required").and_then(Value::as_array).is_none_or(|names| {
-        names
-            .iter()
-            .filter_map(Value::as_str)
-            .all(|name| fields.contains_key(name))
-    });
-    let closed =
-        schema.get("additionalProperties") == Some(&Value::Bool(false)) && !schema.contains_key("patternProperties");
-    let declared = |name: &String| properties.is_some_and(|properties| properties.contains_key(name));
-    could_be(root, at, value) && has_required && (!closed || fields.keys().all(declared))
 }

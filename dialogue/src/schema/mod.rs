@@ -16,6 +16,7 @@ mod probe;
 mod rust_limits;
 mod sample;
 mod subschemas;
+mod union;
 mod validator;
 pub(crate) mod violation;
 pub(crate) mod walk;

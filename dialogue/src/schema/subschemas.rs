@@ -91,7 +91,7 @@ fn is_allowed(schema: &Map<String, Value>, value: &Value) -> bool {
     schema.get("const").is_none_or(|constant| constant == value) && listed.is_none_or(|listed| listed.contains(value))
 }
 
-fn types_of(value: &Value) -> &'static [&'static str] {
+pub(super) fn types_of(value: &Value) -> &'static [&'static str] {
     match value {
         Value::Null => &["null"],
         Value::Bool(_) => &["boolean"],

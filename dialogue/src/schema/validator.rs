@@ -47,7 +47,7 @@ impl EventSchema {
         if let Some(subschemas) = self.subschemas().filter(takes_long) {
             return Err(explain::violations(subschemas, &self.published, data));
         }
-        Err(violation::violations(self.validator.iter_errors(data)))
+        Err(violation::violations(&self.published, self.validator.iter_errors(data)))
     }
 
     /// Refuses valid data that its type would take too long to read.

@@ -6,6 +6,9 @@
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::union::{self, Reason, unknown_string};
 
 /// The maximum number of violations of one payload. This is enough to correct a form, and with [`MAX_TEXT`] it is at
 /// most about 20 KiB.
@@ -63,12 +66,12 @@ pub(crate) fn list(violations: &[Violation]) -> String {
     texts.join("; ")
 }
 
-/// The first violations that a validator found. For a union, these are the violations of the alternative that the
+/// The first violations that a validator of `root` found. For a union, these are the violations of the form that the
 /// sender meant.
-pub(super) fn violations<'a>(errors: impl Iterator<Item = ValidationError<'a>>) -> Vec<Violation> {
+pub(super) fn violations<'a>(root: &Value, errors: impl Iterator<Item = ValidationError<'a>>) -> Vec<Violation> {
     let mut found = Vec::new();
     for error in errors {
-        explain(&error, &mut found);
+        explain(root, &error, &mut found);
         if found.len() >= MAX_VIOLATIONS {
             found.truncate(MAX_VIOLATIONS);
             break;
@@ -78,19 +81,15 @@ pub(super) fn violations<'a>(errors: impl Iterator<Item = ValidationError<'a>>) 
 }
 
 /// Turns one error into violations. Messages do not contain the values, because the sender has them.
-fn explain(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
+fn explain(root: &Value, error: &ValidationError<'_>, found: &mut Vec<Violation>) {
     let message = match error.kind() {
-        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            if let Some(meant) = meant(error, context) {
-                for error in meant {
-                    explain(error, found);
-                }
-                return;
-            }
-            none_of(context.len())
-        }
+        ValidationErrorKind::AnyOf { context } => return explain_union(root, error, "anyOf", context, found),
+        ValidationErrorKind::OneOfNotValid { context } => return explain_union(root, error, "oneOf", context, found),
         ValidationErrorKind::OneOfMultipleValid { .. } => MORE_THAN_ONE.to_owned(),
         ValidationErrorKind::FalseSchema => "nothing is allowed here".to_owned(),
+        ValidationErrorKind::Enum { options } => {
+            unknown_string(options, error.instance()).unwrap_or_else(|| error.masked().to_string())
+        }
         _ => error.masked().to_string(),
     };
     found.push(Violation::new(
@@ -100,36 +99,35 @@ fn explain(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
     ));
 }
 
+/// `context` has the errors of each form.
+fn explain_union(
+    root: &Value,
+    error: &ValidationError<'_>,
+    keyword: &'static str,
+    context: &[Vec<ValidationError<'_>>],
+    found: &mut Vec<Violation>,
+) {
+    let reason = union::reason(root, error.schema_path().as_str(), keyword, error.instance());
+    let place = error.instance_path().as_str();
+    match reason {
+        Reason::Form(index) if context.get(index).is_some_and(|errors| !errors.is_empty()) => {
+            for error in context.get(index).into_iter().flatten() {
+                explain(root, error, found);
+            }
+        }
+        Reason::Form(_) => found.push(Violation::new(place.to_owned(), keyword, none_of(context.len()))),
+        Reason::Here { step, rule, message } => {
+            found.push(Violation::new(format!("{place}{step}"), rule, message));
+        }
+    }
+}
+
 /// The message if a value matches more than one form.
 pub(super) const MORE_THAN_ONE: &str = "value matches more than one form, but exactly one must match here";
 
 /// The message if a value matches no form, and it is unclear which one the sender meant.
 pub(super) fn none_of(forms: usize) -> String {
     format!("value matches none of the {forms} forms that are allowed here")
-}
-
-/// The errors of the alternative that the sender meant, if all alternatives failed. It is the only one whose type and
-/// discriminating properties match.
-fn meant<'e, 'a>(
-    union: &ValidationError<'_>,
-    alternatives: &'e [Vec<ValidationError<'a>>],
-) -> Option<&'e [ValidationError<'a>]> {
-    let here = union.instance_path().as_str();
-    let mut candidates = alternatives.iter().filter(|errors| {
-        !errors.iter().any(|error| {
-            let below = error.instance_path().as_str().strip_prefix(here).unwrap_or_default();
-            match error.kind() {
-                ValidationErrorKind::Type { .. } | ValidationErrorKind::Required { .. } => below.is_empty(),
-                ValidationErrorKind::AdditionalProperties { .. } => below.is_empty(),
-                // A tag is a constant property of the alternative itself.
-                ValidationErrorKind::Constant { .. } => below.matches('/').count() <= 1,
-                ValidationErrorKind::Enum { .. } => below.is_empty(),
-                _ => false,
-            }
-        })
-    });
-    let first = candidates.next()?;
-    candidates.next().is_none().then_some(first.as_slice())
 }
 
 /// Truncates a text to [`MAX_TEXT`].

@@ -5,6 +5,7 @@ mod gaps;
 mod reasons;
 mod refusals;
 mod shapes;
+mod unions;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use super::{EventData, decode, violation};
 struct Published {
     inbound: Value,
     enforced: EventSchema,
+    enforced_outbound: EventSchema,
     inbound_validator: jsonschema::Validator,
     outbound_validator: jsonschema::Validator,
     reshape: fn(Value) -> Result<Value, violation::Violation>,
@@ -37,9 +39,11 @@ impl Published {
                 .unwrap()
         };
         let inbound = generate::inbound::<E>()?;
+        let outbound = generate::outbound::<E>()?;
         Ok(Self {
             inbound_validator: independent(&inbound),
-            outbound_validator: independent(&generate::outbound::<E>()?),
+            outbound_validator: independent(&outbound),
+            enforced_outbound: EventSchema::compile(outbound)?,
             enforced: EventSchema::compile(inbound.clone())?,
             inbound,
             reshape: decode::reshape::<E>,
@@ -56,6 +60,8 @@ impl Published {
     }
 
     fn agree_on(&self, data: &Value) {
+        explains(&self.enforced, &self.inbound_validator, data);
+        explains(&self.enforced_outbound, &self.outbound_validator, data);
         let accepted = self.accept(data);
         assert_eq!(
             self.inbound_validator.is_valid(data),
@@ -81,6 +87,23 @@ impl Published {
     fn refuses(&self, data: Value) {
         self.agree_on(&data);
         assert!(self.accept(&data).is_err(), "{data} by {:#}", self.inbound);
+    }
+}
+
+/// Checks that there is an explanation exactly if the data is invalid, and that its size is limited.
+fn explains(enforced: &EventSchema, validator: &jsonschema::Validator, data: &Value) {
+    let violations = enforced.check(data).err().unwrap_or_default();
+    assert_eq!(
+        violations.is_empty(),
+        validator.is_valid(data),
+        "{data}: {violations:?}"
+    );
+    assert!(violations.len() <= 20, "{data}: {violations:?}");
+    for violation in &violations {
+        assert!(
+            violation.path.len() <= 512 && violation.message.len() <= 512,
+            "{violation:?}"
+        );
     }
 }
 
