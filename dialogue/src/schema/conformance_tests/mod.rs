@@ -51,12 +51,10 @@ impl Published {
     }
 
     /// Does the same as `EventDefinition::accept`.
-    fn accept(&self, data: &Value) -> Result<Value, String> {
-        self.enforced
-            .check(data)
-            .and_then(|()| self.enforced.check_decode_cost(data))
-            .map_err(|violations| format!("{violations:?}"))?;
-        (self.reshape)(data.clone()).map_err(|violation| format!("accepted by the schema, then: {violation}"))
+    fn accept(&self, data: &Value) -> Result<Value, Vec<violation::Violation>> {
+        self.enforced.check(data)?;
+        self.enforced.check_decode_cost(data)?;
+        (self.reshape)(data.clone()).map_err(|violation| vec![violation])
     }
 
     fn agree_on(&self, data: &Value) {
@@ -80,7 +78,8 @@ impl Published {
     #[track_caller]
     fn accepts(&self, data: Value) -> Value {
         self.agree_on(&data);
-        self.accept(&data).unwrap_or_else(|error| panic!("{data}: {error}"))
+        self.accept(&data)
+            .unwrap_or_else(|violations| panic!("{data}: {violations:?}"))
     }
 
     #[track_caller]

@@ -247,6 +247,19 @@ fn reports_a_form_without_a_tag_only_if_it_is_clearly_the_nearest() {
     }
 }
 
+/// A float that is not a number becomes `null` in JSON, which the type can write but no client may receive.
+#[test]
+fn reports_the_field_of_the_variant_for_data_that_the_server_sends_too() {
+    let schema = EventSchema::compile(generate::outbound::<Internal>().unwrap()).unwrap();
+    let written = serde_json::to_value(Internal::Float { x: f32::NAN }).unwrap();
+    let violations = schema.check(&written).unwrap_err();
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(
+        (violations[0].path.as_str(), violations[0].rule.as_str()),
+        ("/x", "type")
+    );
+}
+
 #[test]
 fn reports_the_union_if_the_value_has_the_type_of_no_form() {
     for data in [json!(7), json!(null), json!([])] {
