@@ -4,6 +4,7 @@ use crate::hook::{HookError, HookFailure, HookOutcome, Refusal};
 use crate::id::{EventName, RoomId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::schema::Violation;
+use crate::schema::violation::list;
 
 /// The outcome of a successful trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +70,4 @@ impl HookOutcome for Result<Delivery, TriggerError> {
         self?;
         Ok(())
     }
-}
-
-fn list(violations: &[Violation]) -> String {
-    let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
-    texts.join("; ")
 }

@@ -53,7 +53,7 @@ pub enum SchemaError {
         /// A payload, as JSON, that the type refuses. At most 200 characters.
         data: String,
         /// The type's error about the payload.
-        source: Violation,
+        source: Box<Violation>,
     },
     /// The type reads data, and writes it in a form that its outbound schema does not allow. Clients would therefore
     /// receive data that the published schema excludes.

@@ -8,9 +8,10 @@
 
 use serde_json::Value;
 
+use super::report::{self, MORE_THAN_ONE};
 use super::subschemas::{SubschemaValidators, values};
 use super::union::{self, Reason};
-use super::violation::{self, MORE_THAN_ONE, Violation};
+use super::violation::Violation;
 use super::walk::{self, Edge};
 
 /// How many schemas the validator may visit for each value of the data, on average, to collect its errors. One level
@@ -52,7 +53,7 @@ impl Descent<'_> {
         let Some(validator) = self.subschemas.at(&here.at) else {
             return vec![here.violation("type", "value does not have the form that is allowed here".to_owned())];
         };
-        violation::violations(self.root, validator.iter_errors(here.value))
+        report::violations(self.root, validator.iter_errors(here.value))
             .into_iter()
             .map(|below| Violation::new(format!("{}{}", here.path, below.path), &below.rule, below.message))
             .collect()

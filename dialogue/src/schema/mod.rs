@@ -13,6 +13,7 @@ mod event_data;
 mod explain;
 pub(crate) mod generate;
 mod probe;
+mod report;
 mod rust_limits;
 mod sample;
 mod subschemas;

@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::subschemas::{target, types_of};
-use super::violation::none_of;
 use super::walk;
 
 /// How many names a message lists. A message has at most 512 bytes, so few more would fit.
@@ -269,6 +268,11 @@ pub(super) fn unknown_string(known: &Value, typed: &Value) -> Option<String> {
 fn named(constant: &Value) -> (String, String) {
     let name = constant.as_str().map(str::to_owned);
     (name.unwrap_or_else(|| constant.to_string()), constant.to_string())
+}
+
+/// The message if a value matches no form, and it is unclear which one the sender meant.
+pub(super) fn none_of(forms: usize) -> String {
+    format!("value matches none of the {forms} forms that are allowed here")
 }
 
 /// Lists names as they are written. Those that resemble what the sender typed come first.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::compile::{SchemaError, compile};
 use super::subschemas::SubschemaValidators;
-use super::violation::{self, Violation};
-use super::{decode_cost, explain};
+use super::violation::Violation;
+use super::{decode_cost, explain, report};
 
 /// A published schema with the validator compiled from it.
 pub(crate) struct EventSchema {
@@ -47,7 +47,7 @@ impl EventSchema {
         if let Some(subschemas) = self.subschemas().filter(takes_long) {
             return Err(explain::violations(subschemas, &self.published, data));
         }
-        Err(violation::violations(&self.published, self.validator.iter_errors(data)))
+        Err(report::violations(&self.published, self.validator.iter_errors(data)))
     }
 
     /// Refuses valid data that its type would take too long to read.

@@ -57,7 +57,7 @@ fn build_error() -> BuildError {
         .logger(silent_logger())
         .rooms::<BrokenRooms>()
         .build();
-    built.err().expect("the event cannot be defined")
+    built.expect_err("the event cannot be defined")
 }
 
 fn definition_error() -> &'static DefinitionError {

@@ -21,7 +21,7 @@ pub(super) fn verify(inbound: &Value, outbound: Option<Value>, reshape: Reshape<
         let written = reshape(&payload).map_err(|source| SchemaError::RefusedByType {
             at: at.to_owned(),
             data: data(),
-            source,
+            source: Box::new(source),
         })?;
         outbound
             .check(&written)

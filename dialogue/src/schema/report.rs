@@ -1,0 +1,71 @@
+//! Turns the errors of a validator into violations for the sender of the data.
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+use super::union::{self, Reason, none_of, unknown_string};
+use super::violation::Violation;
+
+/// The maximum number of violations of one payload. This is enough to correct a form. With the limit on each text, they
+/// have at most about 20 KiB.
+const MAX_VIOLATIONS: usize = 20;
+
+/// The first violations that a validator of `root` found. For a union, these are the violations of the form that the
+/// sender meant.
+pub(super) fn violations<'a>(root: &Value, errors: impl Iterator<Item = ValidationError<'a>>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for error in errors {
+        explain(root, &error, &mut found);
+        if found.len() >= MAX_VIOLATIONS {
+            found.truncate(MAX_VIOLATIONS);
+            break;
+        }
+    }
+    found
+}
+
+/// Turns one error into violations. Messages do not contain the values, because the sender has them.
+fn explain(root: &Value, error: &ValidationError<'_>, found: &mut Vec<Violation>) {
+    let message = match error.kind() {
+        ValidationErrorKind::AnyOf { context } => return explain_union(root, error, "anyOf", context, found),
+        ValidationErrorKind::OneOfNotValid { context } => return explain_union(root, error, "oneOf", context, found),
+        ValidationErrorKind::OneOfMultipleValid { .. } => MORE_THAN_ONE.to_owned(),
+        ValidationErrorKind::FalseSchema => "nothing is allowed here".to_owned(),
+        ValidationErrorKind::Enum { options } => {
+            unknown_string(options, error.instance()).unwrap_or_else(|| error.masked().to_string())
+        }
+        _ => error.masked().to_string(),
+    };
+    found.push(Violation::new(
+        error.instance_path().to_string(),
+        error.kind().keyword(),
+        message,
+    ));
+}
+
+/// `context` has the errors of each form.
+fn explain_union(
+    root: &Value,
+    error: &ValidationError<'_>,
+    keyword: &'static str,
+    context: &[Vec<ValidationError<'_>>],
+    found: &mut Vec<Violation>,
+) {
+    let reason = union::reason(root, error.schema_path().as_str(), keyword, error.instance());
+    let place = error.instance_path().as_str();
+    match reason {
+        Reason::Form(index) if context.get(index).is_some_and(|errors| !errors.is_empty()) => {
+            for error in context.get(index).into_iter().flatten() {
+                explain(root, error, found);
+            }
+        }
+        Reason::Form(_) => found.push(Violation::new(place.to_owned(), keyword, none_of(context.len()))),
+        Reason::Here { step, rule, message } => {
+            found.push(Violation::new(format!("{place}{step}"), rule, message));
+        }
+    }
+}
+
+/// The message if a value matches more than one form.
+pub(super) const MORE_THAN_ONE: &str = "value matches more than one form, but exactly one must match here";
