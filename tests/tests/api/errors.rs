@@ -9,8 +9,8 @@ use std::sync::Arc;
 use dialogue::contract::{ContractError, Lock};
 use dialogue::prelude::*;
 use dialogue::{
-    BuildError, ClientError, CreateRoomError, DecodeError, DefinitionError, RoomConfig, RoomStreamError, StreamError,
-    silent_logger,
+    BuildError, ClientError, CreateRoomError, DecodeError, DefinitionError, HistoryError, HookFailure, JoinError,
+    RoomConfig, RoomStreamError, StreamError, TriggerError, silent_logger,
 };
 use syn::{Attribute, Fields, Item, Visibility};
 
@@ -67,6 +67,7 @@ fn definition_error() -> &'static DefinitionError {
 /// An example of each public error type that has a cause.
 async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
     let cause = || Arc::from(Box::<dyn Error + Send + Sync>::from("the dog ate it"));
+    let failure = || HookFailure::Returned(cause());
     let decode = || DecodeError::new("message", "the text is missing");
     let DefinitionError::Schema { source: refused, .. } =
         Unreadable::try_definition().expect_err("the type refuses everything")
@@ -87,6 +88,10 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
         ("ClientError", ClientError::Credentials { source: cause() }.into()),
         ("ClientError", ClientError::Protocol { source: cause() }.into()),
         ("ClientError", ClientError::from(decode()).into()),
+        ("HookFailure", failure().into()),
+        ("TriggerError", TriggerError::HookFailed(failure()).into()),
+        ("JoinError", JoinError::HookFailed(failure()).into()),
+        ("HistoryError", HistoryError::HookFailed(failure()).into()),
         ("BuildError", build_error().into()),
         ("ContractError", contract_error().into()),
         ("LockError", Lock::parse("{}").expect_err("not a lock").into()),
