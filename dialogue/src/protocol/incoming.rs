@@ -159,7 +159,7 @@ impl Incoming {
 /// Why a frame isn't valid in this protocol.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MalformedFrame {
-    #[error("the server sent a frame that isn't a JSON object")]
+    #[error("the server sent a malformed frame: it isn't a JSON object")]
     NotAnObject,
     #[error("the server sent a malformed frame")]
     Json(#[from] serde_json::Error),

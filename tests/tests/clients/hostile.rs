@@ -20,7 +20,8 @@ async fn a_frame_that_is_not_in_the_protocol_ends_the_connection_and_the_client_
     let errors = Record::default();
     let noted = errors.clone();
     client.on_error(move |error| {
-        noted.note(error.to_string());
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        noted.note(cause.unwrap_or_default());
         async {}
     });
     let many: Vec<String> = (0..1_001).map(|number| format!("e{number}")).collect();
