@@ -1,0 +1,32 @@
+// The conformance suite (docs/conformance) against a client in JavaScript, with a fake socket on a clock that stands
+// still. `support/client.js` says which client it is; the variable CLIENT_FILE names any other, as a path from here.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeStage } from "./conformance/fake-stage.js";
+import { run, scripts } from "./conformance/script.js";
+import { clientUrl, onlyToday } from "./support/client.js";
+
+const { CLIENT_FILE } = process.env;
+const { DialogueClient } = await import(CLIENT_FILE ? new URL(CLIENT_FILE, import.meta.url).href : clientUrl.href);
+const all = scripts();
+
+/** What the old client does differently, by the name of the script. */
+const SINCE = {
+  "Joins and departures by the server: a room that is deleted while the client rejoins it is forgotten":
+    "it forgot such a room only when its rejoin was refused",
+};
+
+for (const script of all) {
+  test(script.name, script.name in SINCE ? onlyToday(SINCE[script.name]) : {}, async () => {
+    const stage = new FakeStage(DialogueClient, script.settings);
+    try {
+      await run(script, stage);
+    } finally {
+      await stage.end();
+    }
+  });
+}
+
+test("every script has its own name", () => {
+  assert.equal(new Set(all.map(({ name }) => name)).size, all.length);
+});

@@ -1,0 +1,105 @@
+// The user's side of a script, for `DialogueClient` of client.js: makes the calls, and notes what the user sees in the
+// form that docs/conformance/README.md defines.
+
+/** What this client reports differently from the suite. */
+const CODES = { LIMIT_EXCEEDED: "TOO_LARGE" }; // when the client refuses a message itself
+
+export class User {
+  #report;
+  #client;
+  #rooms = new Map();
+  #own = new Set(); // the rooms that the user is creating or deleting: their announcements count as the results
+  #isDisconnecting = false;
+
+  /**
+   * `Client` is the class to test, `options` are further options for it, such as `WebSocket`, and `sees` receives what
+   * the user sees.
+   */
+  constructor(Client, { credentials = [{ token: "t1" }], timeout, maxPending }, { sees, ...options }) {
+    this.#report = sees;
+    const left = [...credentials];
+    const auth = () => (left.length > 1 ? left.shift() : left[0]);
+    this.#client = new Client({ url: "http://fake/dialogue/ws", auth, timeout, maxPending, ...options });
+    const client = this.#client;
+    client.onConnect(({ userId }) => this.#sees({ connected: { userId } }));
+    client.onDisconnect(({ code, willReconnect }) => this.#sees({ disconnected: { code, reconnects: willReconnect } }));
+    client.onStateChange(({ state, code, error }) => {
+      if (state !== "closed") return;
+      if (!error) this.#sees({ closed: {} });
+      else this.#sees({ closed: code === 1006 ? { refused: error.code } : { code } });
+    });
+    client.onError((error) => client.connected && this.#sees({ error: { code: error.code } }));
+    client.onJoined((room) => this.#enters(room));
+    client.onRoomCreated((room) => this.#own.delete(room.id) || this.#sees({ roomCreated: { room } }));
+    client.onRoomDeleted(({ roomId }) => this.#own.delete(roomId) || this.#sees({ roomDeleted: { roomId } }));
+    client.onDirect((direct) => this.#sees({ direct }));
+  }
+
+  call({ method, as = method, ...rest }) {
+    const calling = this.#calls(method, rest);
+    if (method === "disconnect") return;
+    calling.then(
+      (ok) => this.#sees({ result: as, ok: ok ?? null }),
+      ({ code, retryAfter, violations, roomId }) => {
+        const isOwn = code in CODES && roomId === undefined;
+        const details = { ...(retryAfter !== undefined && { retryAfter }), ...(violations?.length > 0 && { violations }) };
+        this.#sees({ result: as, fails: isOwn ? CODES[code] : code, ...details });
+      },
+    );
+  }
+
+  async #calls(method, { roomId, event, data, meta, key, volatile, subscriptions, room, ...page }) {
+    const client = this.#client;
+    const joined = this.#rooms.get(roomId);
+    switch (method) {
+      case "connect":
+        return client.connect();
+      case "disconnect":
+        this.#isDisconnecting = true;
+        client.disconnect();
+        this.#isDisconnecting = false;
+        return undefined;
+      case "join":
+        return { subscriptions: (await client.join(roomId, { subscriptions })).subscriptions.sort() };
+      case "listRooms":
+        return client.listRooms();
+      case "createRoom": {
+        const { id, ...options } = room;
+        this.#own.add(id);
+        return client.createRoom(id, options);
+      }
+      case "deleteRoom":
+        this.#own.add(roomId);
+        return client.deleteRoom(roomId);
+      case "trigger":
+        return joined.trigger(event, data, { meta, key, volatile });
+      case "history":
+        return joined.getHistory(event, page);
+      case "subscribe":
+      case "unsubscribe":
+        return joined[method](event);
+      case "subscribeAll":
+      case "leave":
+        return joined[method]();
+      default:
+        throw new Error(`unknown method ${method}`);
+    }
+  }
+
+  #enters(room) {
+    const roomId = room.id;
+    this.#rooms.set(roomId, room);
+    this.#sees({ joined: { roomId } });
+    room.onHistory(({ events, gap }) => {
+      if (gap) this.#sees({ gap: { roomId } });
+      for (const event of events) this.#sees({ event });
+    });
+    room.onAny((event) => this.#sees({ event }));
+    room.onRecovered(({ recovered }) => this.#sees({ recovered: { roomId, complete: recovered } }));
+    room.onLeft(({ reason }) => this.#isDisconnecting || this.#sees({ left: { roomId, ...(reason && { reason }) } }));
+  }
+
+  #sees(item) {
+    this.#report(JSON.parse(JSON.stringify(item))); // as it is now, and without absent fields
+  }
+}
