@@ -135,9 +135,13 @@ export class Session {
       case "roomCreated":
         this.pending.answer(frame);
         return this.notices.notify("roomCreated", frame.room);
-      case "roomDeleted":
+      case "roomDeleted": {
+        // While the client rejoins a room, it is not a member, so no `left` tells it that the room is gone.
+        const room = this.rooms.get(frame.roomId);
+        if (room) this.rooms.left(room, "roomDeleted", notInRoom(room.id));
         this.pending.answer(frame);
         return this.notices.notify("roomDeleted", { roomId: frame.roomId });
+      }
       case "direct":
         return this.notices.notify("direct", { event: frame.event, data: frame.data });
       case "error": {
