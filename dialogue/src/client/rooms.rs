@@ -191,16 +191,19 @@ impl JoinedRooms {
         }
     }
 
-    /// The client cannot rejoin a room. It has left it, unless the server has added it to the room by itself.
-    pub(super) fn rejoin_failed(&mut self, id: &RoomId, error: ClientError) {
+    /// The client cannot rejoin a room. It has left it, unless the server has added it to the room by itself. Returns
+    /// false if the client has already forgotten the room.
+    pub(super) fn rejoin_failed(&mut self, id: &RoomId, error: ClientError) -> bool {
         match self.rooms.get_mut(id) {
+            None => return false,
             Some(room) if room.phase == Phase::Here => {}
             Some(room) if room.server_subscriptions.is_some() => {
                 let subscriptions = room.server_subscriptions.take().unwrap_or_default();
                 room.confirm(subscriptions);
             }
-            _ => self.left(id, Departure::NotRejoined(error)),
+            Some(_) => self.left(id, Departure::NotRejoined(error)),
         }
+        true
     }
 
     /// The connection is lost, and no membership outlives it.

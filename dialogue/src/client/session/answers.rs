@@ -116,7 +116,8 @@ impl ClientSession {
 
     /// The client cannot rejoin a room.
     pub(super) fn rejoin_failed(&mut self, room: &RoomId, error: ClientError) {
-        self.rooms.rejoin_failed(room, error.clone());
-        self.notify(ClientNotice::Error(error));
+        if self.rooms.rejoin_failed(room, error.clone()) {
+            self.notify(ClientNotice::Error(error));
+        }
     }
 }
