@@ -1,0 +1,234 @@
+//! The user's side of a script: makes the calls, and keeps what the user sees, until the script asks for it.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use dialogue::prelude::*;
+use dialogue::{AnyRoom, ClientError, DialogueClient, Joined, Page};
+use serde_json::{Value, json};
+use tokio::task::yield_now;
+
+use super::matching::Mismatch;
+use super::report::{listed, result_of};
+use super::script::Settings;
+
+/// The event that scripts trigger with metadata.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(transparent)]
+struct Message(String);
+
+/// A call of the user.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Call {
+    method: String,
+    r#as: Option<String>,
+    #[serde(default)]
+    room_id: String,
+    #[serde(default)]
+    event: String,
+    subscriptions: Option<Vec<String>>,
+    #[serde(default)]
+    data: Value,
+    meta: Option<Value>,
+    key: Option<String>,
+    #[serde(default)]
+    volatile: bool,
+    before: Option<u64>,
+    limit: Option<u64>,
+    room: Option<Created>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Created {
+    id: String,
+    name: Option<String>,
+    description: Option<String>,
+    max_size: Option<usize>,
+}
+
+/// A user with one client. The client starts with the call `connect`.
+#[derive(Clone)]
+pub(super) struct User {
+    settings: Settings,
+    address: SocketAddr,
+    client: Option<DialogueClient>,
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What the user knows.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) seen: Vec<Value>,
+    pub(super) rooms: HashMap<String, Joined<AnyRoom>>,
+    /// The rooms that the user is in.
+    pub(super) present: HashSet<String>,
+    /// How many connections were lost, and attempts to connect failed.
+    pub(super) losses: usize,
+    /// The name of the call `connect`, until it has a result.
+    pub(super) connecting: Option<String>,
+    /// The error of the last attempt to connect.
+    pub(super) refusal: Option<String>,
+    /// The errors of rejoins, which the client reports with the departure from the room, too.
+    pub(super) not_rejoined: Vec<String>,
+}
+
+impl User {
+    pub(super) fn new(settings: &Settings, address: SocketAddr) -> Self {
+        Self {
+            settings: settings.clone(),
+            address,
+            client: None,
+            notes: Arc::default(),
+        }
+    }
+
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().expect("the lock is not poisoned")
+    }
+
+    pub(super) fn see(&self, seen: Value) {
+        self.notes().seen.push(seen);
+    }
+
+    /// What the user has seen since the last call.
+    pub(super) fn taken(&self) -> Vec<Value> {
+        let mut notes = self.notes();
+        for code in std::mem::take(&mut notes.not_rejoined) {
+            let error = json!({ "error": { "code": code } });
+            if let Some(index) = notes.seen.iter().position(|seen| *seen == error) {
+                notes.seen.remove(index);
+            }
+        }
+        std::mem::take(&mut notes.seen)
+    }
+
+    /// How many connections the client knows to be lost.
+    pub(super) fn losses(&self) -> usize {
+        self.notes().losses
+    }
+
+    /// Waits until the client knows of another lost connection.
+    pub(super) async fn notices_a_loss_after(&self, before: usize) {
+        while self.losses() == before {
+            yield_now().await;
+        }
+    }
+
+    /// Makes a call. Its result is seen later.
+    pub(super) fn call(&mut self, call: &Value) -> Result<(), Mismatch> {
+        let call: Call = serde_json::from_value(call.clone()).map_err(|error| format!("{call}: {error}"))?;
+        let label = call.r#as.clone().unwrap_or_else(|| call.method.clone());
+        if call.method == "connect" {
+            self.notes().connecting = Some(label);
+            self.client = Some(self.connect());
+            return Ok(());
+        }
+        let user = self.clone();
+        let client = self.client.clone().ok_or("the client is not connected")?;
+        tokio::spawn(async move {
+            if call.method == "disconnect" {
+                return client.disconnect().await;
+            }
+            let result = match user.make(&client, call).await {
+                Ok(value) => json!({ "result": label, "ok": value }),
+                Err(error) => result_of(&label, &error),
+            };
+            user.see(result);
+        });
+        Ok(())
+    }
+
+    fn connect(&self) -> DialogueClient {
+        let left = Mutex::new(self.settings.credentials.clone());
+        let mut building = DialogueClient::connect(format!("ws://{}", self.address)).auth_with(move || {
+            let mut left = left.lock().expect("the lock is not poisoned");
+            let given = if left.len() > 1 {
+                left.remove(0)
+            } else {
+                left[0].clone()
+            };
+            async move { Ok::<_, Infallible>(given) }
+        });
+        if let Some(ms) = self.settings.timeout {
+            building = building.request_timeout(Duration::from_millis(ms));
+        }
+        if let Some(requests) = self.settings.max_pending {
+            building = building.max_requests(requests);
+        }
+        let client = building.in_background().expect("a URL");
+        self.listen(&client);
+        client
+    }
+
+    async fn make(&self, client: &DialogueClient, call: Call) -> Result<Value, ClientError> {
+        let joined = self.notes().rooms.get(&call.room_id).cloned();
+        let joined = || joined.unwrap_or_else(|| panic!("the user never was in {}", call.room_id));
+        match call.method.as_str() {
+            "join" => {
+                let mut join = client.join_id(call.room_id.as_str());
+                if let Some(subscriptions) = call.subscriptions {
+                    join = join.subscriptions(subscriptions);
+                }
+                let joined = join.await?;
+                self.enter(&joined);
+                let mut subscriptions = joined.subscriptions();
+                subscriptions.sort();
+                Ok(json!({ "subscriptions": subscriptions }))
+            }
+            "leave" => joined().leave().await.map(|()| Value::Null),
+            "trigger" => {
+                let room = joined();
+                let triggering = match call.meta {
+                    Some(meta) => {
+                        let message = Message(call.data.as_str().unwrap_or_default().to_owned());
+                        room.trigger(message.with_meta(meta))
+                    }
+                    None => room.trigger_raw(call.event.as_str(), call.data),
+                };
+                let triggering = match call.key {
+                    Some(key) => triggering.key(key),
+                    None if call.volatile => triggering.without_key(),
+                    None => triggering,
+                };
+                let seq = triggering.await?.seq;
+                Ok(seq.map_or_else(|| json!({}), |seq| json!({ "seq": seq })))
+            }
+            "subscribe" => joined().subscribe_to(call.event.as_str()).await.map(|()| Value::Null),
+            "subscribeAll" => joined().subscribe_all().await.map(|()| Value::Null),
+            "unsubscribe" => joined()
+                .unsubscribe_from(call.event.as_str())
+                .await
+                .map(|()| Value::Null),
+            "history" => {
+                let page = Page::before(call.before.unwrap_or_default(), call.limit.unwrap_or_default());
+                let page = joined().history_named(call.event.as_str(), page).await?;
+                Ok(json!({ "events": page.events, "more": page.more }))
+            }
+            "listRooms" => Ok(client.list_rooms().await?.rooms.iter().map(listed).collect()),
+            "createRoom" => {
+                let room = call.room.expect("`createRoom` has a room");
+                let mut request = client.create_room(AnyRoom(room.id.into()));
+                if let Some(name) = room.name {
+                    request = request.name(name);
+                }
+                if let Some(description) = room.description {
+                    request = request.description(description);
+                }
+                if let Some(max_size) = room.max_size {
+                    request = request.max_size(max_size);
+                }
+                Ok(listed(&request.await?))
+            }
+            "deleteRoom" => {
+                let deleted = client.delete_room(AnyRoom(call.room_id.as_str().into()));
+                deleted.await.map(|()| Value::Null)
+            }
+            unknown => panic!("unknown method {unknown}"),
+        }
+    }
+}
