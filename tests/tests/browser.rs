@@ -38,6 +38,13 @@ fn the_old_client_works_in_node() {
 }
 
 #[test]
+#[ignore = "needs Node"]
+fn the_old_client_passes_the_conformance_scripts() {
+    let passed = run_node_tests("node", &["conformance.test.js"], "old");
+    assert!(passed > 100, "only {passed} scripts ran with the old client");
+}
+
+#[test]
 #[ignore = "needs Chromium and Node"]
 fn people_chat_in_a_browser_with_the_old_client() {
     let passed = run_node_tests("browser", &["chat.test.js"], "old");
