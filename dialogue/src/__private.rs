@@ -15,15 +15,17 @@ pub use std::{
 #[doc(hidden)]
 pub use serde_json::Value;
 
-pub use crate::contract::RoomSet;
+pub use crate::contract::room_set::RoomSet;
 use crate::event::DefinitionResult;
-pub use crate::event::{DecodeError, DefinitionError, DialogueEvent, EventDefinition, HistorySetting, Received};
+pub use crate::event::dialogue_event::DialogueEvent;
+pub use crate::event::{DecodeError, DefinitionError, EventDefinition, HistorySetting, Received};
 pub use crate::id::RoomId;
-pub use crate::room::pattern::{print_id, split_id};
-pub use crate::room::{
-    Allows, ClientAllows, DeclaredEvents, DefaultSubscriptions, Every, FamilyOptions, IdPattern, Room, RoomDeclaration,
-    RoomRef, Segment, SyncHistory,
+pub use crate::room::declaration::{
+    DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment,
 };
+pub use crate::room::pattern::{print_id, split_id};
+pub use crate::room::typed::{Room, RoomRef};
+pub use crate::room::{Allows, ClientAllows, Every, SyncHistory};
 pub use crate::schema::EventData;
 
 /// Holds the definition of a derived event once it is built.

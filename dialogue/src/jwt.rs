@@ -1,4 +1,4 @@
-//! Authentication by JSON Web Tokens, with the `jsonwebtoken` crate. Feature `jwt`.
+//! Authentication by JSON Web Tokens, with the `jsonwebtoken` crate (feature `jwt`).
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,7 +18,8 @@ use crate::runtime::Builder;
 /// algorithms, see [`jsonwebtoken`](https://docs.rs/jsonwebtoken).
 ///
 /// ```
-/// use dialogue::{Dialogue, Jwt};
+/// use dialogue::Dialogue;
+/// use dialogue::jwt::Jwt;
 ///
 /// let dialogue = Dialogue::builder()
 ///     .authenticate_jwt(Jwt::hs256(b"a secret of at least 32 bytes ......").audience("chat"))

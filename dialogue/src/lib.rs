@@ -21,6 +21,7 @@
 //! [observing](#observing) ·
 //! [testing](#testing) ·
 //! [features](#features) ·
+//! [modules](#modules) ·
 //! [graceful shutdown](#graceful-shutdown)
 //!
 //! # Quick start
@@ -114,7 +115,7 @@
 //!
 //! let event = OrderPlaced::definition();
 //! assert_eq!(event.name(), "order:placed");
-//! let refused = dialogue::validate_event_data(event, &serde_json::json!({ "orderId": 0, "customer": "ada" }));
+//! let refused = dialogue::event::validate_event_data(event, &serde_json::json!({ "orderId": 0, "customer": "ada" }));
 //! let rules: Vec<_> = refused.unwrap_err().into_iter().map(|violation| violation.rule).collect();
 //! assert_eq!(rules.len(), 2);
 //! assert!(rules.contains(&"minimum".to_owned()) && rules.contains(&"format".to_owned()));
@@ -122,8 +123,8 @@
 //!
 //! The server publishes and enforces the same schema: [`EventDefinition::inbound_schema`]. It validates clients' data
 //! against this schema, including the range of every integer, before serde reads the data. It validates the server's
-//! own triggers against [`outbound_schema`](EventDefinition::outbound_schema). If the data is invalid, the caller
-//! receives a list of [`Violation`]s.
+//! own triggers against [`outbound_schema`](event::EventDefinition::outbound_schema). If the data is invalid, the
+//! caller receives a list of [`Violation`]s.
 //!
 //! To describe an event that has no Rust type, use [`EventDefinition::new`] at run time. Then register the definition
 //! with [`Builder::events`], or add it to a [`RoomConfig`].
@@ -402,11 +403,12 @@
 //!
 //! ```
 //! use dialogue::prelude::*;
+//! # use dialogue::history::HistoryQuery;
 //! # #[derive(Clone)]
 //! # struct Archive;
 //! # impl Archive {
 //! #     async fn insert(&self, _: &str, _: &str, _: Option<u64>, _json: String) -> std::io::Result<()> { Ok(()) }
-//! #     async fn newest(&self, _: &dialogue::HistoryQuery) -> std::io::Result<Vec<(String, String)>> { Ok(Vec::new()) }
+//! #     async fn newest(&self, _: &HistoryQuery) -> std::io::Result<Vec<(String, String)>> { Ok(Vec::new()) }
 //! # }
 //! # let archive = Archive;
 //!
@@ -507,12 +509,39 @@
 //! `client` and `macros`, and compiles none of the server. Without features, the crate has events, schemas, room types
 //! and the [`contract`]: enough for a crate that server and clients share.
 //!
+//! # Modules
+//!
+//! The root of the crate has the names that most programs use; [`prelude`] has the most frequent of them. Each other
+//! name is in one module:
+//!
+//! | module | names for | feature |
+//! |---|---|---|
+//! | [`calls`] | what the server's calls return, such as a trigger that is not awaited yet | `runtime` |
+//! | [`client`] | the client for Rust programs | `client` |
+//! | [`contract`] | TypeScript, JSON Schema, AsyncAPI and the lock file | none |
+//! | [`event`] | definitions of events at run time, their schemas and their validation | none |
+//! | [`handlers`] | a handler's registration, and streams of events | `runtime` |
+//! | [`history`] | the memory for history, and your own archive | `runtime` |
+//! | [`hooks`] | what hooks receive and return | `client` or `runtime` |
+//! | [`inspector`] | a guard for the inspector | `inspector` |
+//! | [`jwt`] | sign-in with JSON Web Tokens | `jwt` |
+//! | [`observe`] | observations and statistics | `runtime` |
+//! | [`protocol`] | the error codes and close codes of the wire | `client` or `runtime` |
+//! | [`rate_limit`] | your own rate limits | `runtime` |
+//! | [`room`] | traits of rooms for generic code, and settings of rooms | none |
+//! | [`testing`] | tests of your own server | `testing` |
+//!
 //! # Graceful shutdown
 //!
 //! [`serve`](Dialogue::serve) calls [`Dialogue::stop`] on SIGTERM or Ctrl-C. `stop` refuses new connections, sends the
 //! waiting frames and closes each connection with 1012; clients then reconnect after a random pause. It lets hooks and
 //! handlers finish, and passes the history in memory to `on_history_evicted`. It returns when every task has ended, or
 //! with an error at [`Limits::drain_deadline`]. A second signal ends the shutdown at once.
+//!
+//! [`EventDefinition::inbound_schema`]: event::EventDefinition::inbound_schema
+//! [`EventDefinition::new`]: event::EventDefinition::new
+//! [`HistoryConfig`]: history::HistoryConfig
+//! [`RateLimiter`]: rate_limit::RateLimiter
 
 extern crate self as dialogue;
 
@@ -526,6 +555,28 @@ pub mod __private;
 mod chain;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod contract;
+pub mod event;
+#[cfg(feature = "inspector")]
+pub mod inspector;
+#[cfg(feature = "jwt")]
+pub mod jwt;
+#[cfg(any(feature = "client", feature = "runtime"))]
+#[cfg_attr(
+    all(feature = "runtime", not(feature = "server")),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
+pub mod protocol;
+#[cfg(feature = "runtime")]
+pub mod rate_limit;
+#[cfg_attr(
+    all(feature = "runtime", not(feature = "server")),
+    allow(dead_code, unused_imports, reason = "only connections use the rest")
+)]
+pub mod room;
+#[cfg(feature = "testing")]
+pub mod testing;
+
 #[cfg(feature = "runtime")]
 #[cfg_attr(
     not(feature = "server"),
@@ -534,20 +585,14 @@ pub mod client;
 mod connection;
 #[cfg(any(feature = "client", feature = "runtime"))]
 mod containment;
-pub mod contract;
 #[cfg(feature = "runtime")]
 mod delivery;
 #[cfg(any(feature = "client", feature = "runtime"))]
 mod duration;
 mod error;
-mod event;
 #[cfg(any(feature = "client", feature = "runtime"))]
 mod hook;
 mod id;
-#[cfg(feature = "inspector")]
-mod inspector;
-#[cfg(feature = "jwt")]
-mod jwt;
 #[cfg(feature = "runtime")]
 mod limit_exceeded;
 #[cfg(feature = "runtime")]
@@ -567,20 +612,7 @@ mod logger;
 )]
 mod origin;
 #[cfg(any(feature = "client", feature = "runtime"))]
-#[cfg_attr(
-    all(feature = "runtime", not(feature = "server")),
-    allow(dead_code, unused_imports, reason = "only connections use the rest")
-)]
-mod protocol;
-#[cfg(any(feature = "client", feature = "runtime"))]
 mod random;
-#[cfg(feature = "runtime")]
-mod rate_limit;
-#[cfg_attr(
-    all(feature = "runtime", not(feature = "server")),
-    allow(dead_code, unused_imports, reason = "only connections use the rest")
-)]
-mod room;
 #[cfg(feature = "runtime")]
 #[cfg_attr(
     not(feature = "server"),
@@ -598,57 +630,69 @@ mod serial;
 mod session;
 #[cfg(feature = "runtime")]
 mod shutdown;
-#[cfg(feature = "testing")]
-pub mod testing;
 #[cfg(feature = "server")]
 mod transport;
 
 #[cfg(feature = "client")]
-pub use client::{
-    Ack, AnyRoom, Asking, ClientBuilder, ClientError, ClientSubscription, CloseReason, ConnectionState,
-    ConnectionStates, Departure, DialogueClient, Disconnection, Gap, HistoryPage, Join, Joined, Page, Recovery,
-    Refused, RoomHistory, RoomInfo, RoomList, RoomRequest, RoomStream, RoomStreamError, Triggering,
-};
+pub use client::handle::client::DialogueClient;
 #[cfg(feature = "runtime")]
 pub use connection::{Handshake, Identity};
-pub use contract::RoomSet;
+pub use contract::room_set::RoomSet;
 #[cfg(feature = "runtime")]
 pub use delivery::{Delivery, TriggerError};
 #[cfg(feature = "macros")]
 pub use dialogue_macros::{DialogueEvent, rooms};
 pub use error::Error;
-pub use event::{
-    DecodeError, DefinitionError, DialogueEvent, EventDefinition, EventDefinitionBuilder, EventMessage, HistorySetting,
-    Outgoing, Payload, Received, event_by_name, is_event_allowed, validate_event_data,
-};
+pub use event::dialogue_event::DialogueEvent;
+pub use event::message::EventMessage;
 #[cfg(any(feature = "client", feature = "runtime"))]
-pub use hook::{HookError, HookFailure, HookOutcome, Refusal, refuse};
+pub use hook::{HookError, Refusal, refuse};
 pub use id::{ClientId, EventName, RoomId, UserId};
-#[cfg(feature = "inspector")]
-pub use inspector::local_only;
-#[cfg(feature = "jwt")]
-pub use jwt::Jwt;
 #[cfg(feature = "runtime")]
 pub use limit_exceeded::LimitExceeded;
 #[cfg(feature = "runtime")]
 pub use limits::Limits;
 #[cfg(feature = "runtime")]
-pub use log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
-#[cfg(feature = "runtime")]
 pub use logger::{default_logger, silent_logger};
+#[cfg(feature = "runtime")]
+pub use room::config::RoomConfig;
+pub use room::typed::{Room, RoomRef};
+#[cfg(feature = "runtime")]
+pub use runtime::{BuildError, Builder, Client, Dialogue, InvalidLimits, JoinError, RoomHandle};
+pub use schema::Violation;
+
+/// What calls of a server return: triggers and new rooms before they are awaited, and the rooms of a user.
+///
+/// You rarely name these types, because you await them or call their methods at once. See [`Dialogue::trigger`],
+/// [`Dialogue::create_room`] and [`Dialogue::rooms_of`].
+#[cfg(feature = "runtime")]
+pub mod calls {
+    pub use crate::runtime::{CreateRoom, CreateRoomError, Trigger, UserRooms};
+}
+
+/// What [`Dialogue::on`] and [`Dialogue::events`] return: a handler's registration, and a stream of a room's events.
+#[cfg(feature = "runtime")]
+pub mod handlers {
+    pub use crate::runtime::{EventStream, StreamError, Subscription};
+}
+
+/// The history of rooms: how much memory it may use, and how an application stores the events that the server evicts.
+///
+/// The [manual](crate#history-and-recovery) explains history, and shows an archive. See [`Builder::history`]
+/// and [`RoomHandle::history`].
+#[cfg(feature = "runtime")]
+pub mod history {
+    pub use crate::log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
+    pub use crate::runtime::HistoryError;
+}
+
+/// What [hooks](crate#hooks) receive, and what hooks and handlers return.
 #[cfg(any(feature = "client", feature = "runtime"))]
-pub use protocol::{CloseCode, ErrorCode};
-#[cfg(feature = "runtime")]
-pub use rate_limit::RateLimiter;
-pub use room::{Allows, ClientAllows, Every, Listen, Room, RoomRef, SyncHistory};
-#[cfg(feature = "runtime")]
-pub use room::{RoomBlueprint, RoomConfig, RoomConfigError};
-#[cfg(feature = "runtime")]
-pub use runtime::{
-    Arrival, BuildError, Builder, Client, ConnectionEnd, CreateRoom, CreateRoomError, Dialogue, EventStream,
-    HistoryError, InvalidLimits, JoinError, Left, RoomHandle, StreamError, Subscription, Trigger, UserRooms,
-};
-pub use schema::{EventData, SchemaError, Violation};
+pub mod hooks {
+    pub use crate::hook::{HookFailure, HookOutcome};
+    #[cfg(feature = "runtime")]
+    pub use crate::runtime::{Arrival, ConnectionEnd, Left};
+}
 
 /// Observe a server from within the program: the stream of [`Dialogue::observe`] and the numbers of
 /// [`Dialogue::stats`].

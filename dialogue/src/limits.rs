@@ -85,8 +85,8 @@ pub struct Limits {
     /// The maximum number of bytes of events that the histories of all rooms keep in memory. The same limit applies to
     /// the events that wait for `on_history_evicted`. Default: 256 MiB, the texts of a million chat lines. Beyond it,
     /// the server evicts the events of the least recently used room, as with
-    /// [`HistoryConfig::max_rooms`](crate::HistoryConfig::max_rooms). If only one room has events, the server evicts
-    /// its oldest ones. The oldest events that wait for `on_history_evicted` are dropped and logged.
+    /// [`HistoryConfig::max_rooms`](crate::history::HistoryConfig::max_rooms). If only one room has events, the server
+    /// evicts its oldest ones. The oldest events that wait for `on_history_evicted` are dropped and logged.
     pub history_bytes: usize,
     /// The maximum number of events in one page of history. Default: 100, a screen or two of lines.
     pub history_page_events: usize,

@@ -1,7 +1,9 @@
 //! Rate limits by a sliding log. They are exact in every window, not only in windows that start at fixed times.
 //!
-//! Owns the arithmetic ([`SlidingWindow`]: pure, with `now` as an argument) and the limiter by key that applications
-//! use. The module of limits decides which limits apply, and the connection enforces them.
+//! Keep a [`RateLimiter`] in [`state`](crate::Builder::state), and ask it in [`authorize`](crate::Builder::authorize).
+
+// Owns the arithmetic (`SlidingWindow`: pure, with `now` as an argument) and the limiter by key that applications use.
+// The module of limits decides which limits apply, and the connection enforces them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,7 +30,7 @@ use tokio::time::Instant;
 ///
 /// ```
 /// use std::time::Duration;
-/// use dialogue::RateLimiter;
+/// use dialogue::rate_limit::RateLimiter;
 ///
 /// let limiter = RateLimiter::new(2, Duration::from_secs(1));
 /// assert!(limiter.is_allowed("ada"));

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use crate::protocol::ErrorCode;
 use crate::protocol::{EventHead, Request};
-use crate::{Dialogue, ErrorCode, EventMessage, Limits, transport};
+use crate::{Dialogue, EventMessage, Limits, transport};
 
 /// How many bytes a pipe holds in each direction: about as many as a socket.
 #[cfg(feature = "client")]
@@ -20,12 +21,15 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// It is a [`DialogueClient`](crate::DialogueClient) like any other, except that it connects through a pipe in memory,
 /// which also works on a paused clock.
 ///
-/// `authenticate` receives what [`auth`](crate::ClientBuilder::auth) and [`header`](crate::ClientBuilder::header) set,
-/// without a query or a peer address. There is no HTTP, so the `Origin` is not checked.
+/// `authenticate` receives what [`auth`](crate::client::ClientBuilder::auth) and
+/// [`header`](crate::client::ClientBuilder::header) set, without a query or a peer address. There is no HTTP, so the
+/// `Origin` is not checked.
 ///
 /// ```
 /// use dialogue::prelude::*;
-/// use dialogue::{ClientError, ErrorCode, testing};
+/// use dialogue::client::ClientError;
+/// use dialogue::protocol::ErrorCode;
+/// use dialogue::testing;
 /// use serde_json::json;
 ///
 /// #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
@@ -57,9 +61,9 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// # }
 /// ```
 #[cfg(feature = "client")]
-pub fn connect(dialogue: &Dialogue) -> crate::ClientBuilder {
+pub fn connect(dialogue: &Dialogue) -> crate::client::ClientBuilder {
     let core = std::sync::Arc::clone(&dialogue.core);
-    crate::ClientBuilder::over(Box::new(move |headers| {
+    crate::client::ClientBuilder::over(Box::new(move |headers| {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let presented = crate::Handshake {
             headers: headers.clone(),
@@ -142,9 +146,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::{ClientError, ConnectionState};
     use crate::connection::Close;
     use crate::prelude::*;
-    use crate::{ClientError, CloseCode, ConnectionState};
+    use crate::protocol::CloseCode;
 
     #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
     #[event(history)]

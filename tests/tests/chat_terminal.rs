@@ -2,7 +2,8 @@
 
 use chat::{Chat, Message, Rooms, Typing, UserJoined};
 use chat_terminal::talk;
-use dialogue::{ClientError, Dialogue, DialogueClient};
+use dialogue::client::ClientError;
+use dialogue::{Dialogue, DialogueClient};
 use dialogue_tests::{Record, TestServer, within};
 use serde_json::json;
 use tokio::sync::mpsc;

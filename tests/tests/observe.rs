@@ -1,8 +1,9 @@
 //! `Dialogue::observe` and `Dialogue::stats`: the stream of observations, and the counts.
 
+use dialogue::Limits;
 use dialogue::observe::{Observation, Observations, ObserveError};
 use dialogue::prelude::*;
-use dialogue::{CloseCode, ErrorCode, Limits};
+use dialogue::protocol::{CloseCode, ErrorCode};
 use dialogue_tests::raw::{FIN, TEXT};
 use dialogue_tests::{Chat, Gate, Message, Project, RawClient, TestServer, message, until, within};
 use serde_json::{Value, json};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dialogue::calls::CreateRoomError;
 use dialogue::prelude::*;
-use dialogue::{CreateRoomError, JoinError, LimitExceeded, Limits, RoomConfig};
+use dialogue::{JoinError, LimitExceeded, Limits, RoomConfig};
 use dialogue_tests::{
     Booth, Chat, Gate, Lobby, Project, Record, Stage, Table, TestClient, TestServer, message, until, within,
 };

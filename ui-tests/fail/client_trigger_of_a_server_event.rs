@@ -1,6 +1,7 @@
 use dialogue::prelude::*;
 use dialogue_ui_tests::{Message, Typing, UserJoined};
-use dialogue::{ClientAllows, Payload};
+use dialogue::event::Payload;
+use dialogue::room::ClientAllows;
 
 rooms! {
     Rooms;

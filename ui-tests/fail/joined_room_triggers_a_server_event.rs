@@ -1,5 +1,6 @@
 use dialogue::prelude::*;
-use dialogue::{ClientError, DialogueClient};
+use dialogue::DialogueClient;
+use dialogue::client::ClientError;
 use dialogue_ui_tests::{Message, Typing, UserJoined};
 
 rooms! {

@@ -1,6 +1,6 @@
 use dialogue::prelude::*;
 use dialogue_ui_tests::{Message, Typing, UserJoined};
-use dialogue::Received;
+use dialogue::event::Received;
 
 rooms! {
     Rooms;

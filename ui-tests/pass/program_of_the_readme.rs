@@ -1,6 +1,7 @@
 //! The events and rooms that the documentation shows.
 use dialogue::prelude::*;
-use dialogue::{Allows, ClientAllows, Listen, Room, RoomRef, RoomSet};
+use dialogue::room::{Allows, ClientAllows, Listen};
+use dialogue::{Room, RoomRef, RoomSet};
 
 /// A chat line.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]

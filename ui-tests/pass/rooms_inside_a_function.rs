@@ -1,6 +1,7 @@
 //! Both macros work inside a function. An event may be an enum or have no data.
 use dialogue::prelude::*;
-use dialogue::{HistorySetting, Received, RoomSet};
+use dialogue::RoomSet;
+use dialogue::event::{HistorySetting, Received};
 use serde_json::json;
 
 fn main() {

@@ -1,7 +1,8 @@
 //! Checks the declaration of each kind of room and the events that it allows.
 use dialogue::__private::{DeclaredEvents, DefaultSubscriptions, IdPattern, RoomDeclaration};
 use dialogue::prelude::*;
-use dialogue::{Allows, ClientAllows, Listen, Room, RoomRef, RoomSet, SyncHistory};
+use dialogue::room::{Allows, ClientAllows, Listen, SyncHistory};
+use dialogue::{Room, RoomRef, RoomSet};
 use dialogue_ui_tests::{Message, Typing, UserJoined};
 
 rooms! {

@@ -5,7 +5,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dialogue::{EventMessage, HistoryConfig, HistoryManager, RateLimiter};
+use dialogue::EventMessage;
+use dialogue::history::{HistoryConfig, HistoryManager};
+use dialogue::rate_limit::RateLimiter;
 use divan::Bencher;
 use parts::{Kept, Lobby, Pieces, Server};
 use serde_json::json;

@@ -1,7 +1,8 @@
 //! The parts that need no server: parsing a client's frame, validating its data, encoding an event's frame.
 
+use dialogue::event::{EventDefinition, validate_event_data};
 use dialogue::prelude::*;
-use dialogue::{EventDefinition, EventMessage, Violation, testing, validate_event_data};
+use dialogue::{EventMessage, Violation, testing};
 use serde_json::{Value, json};
 
 use crate::server::{Message, trigger_text};

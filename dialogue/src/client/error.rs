@@ -29,7 +29,7 @@ pub enum ClientError {
         #[source]
         source: ErrorSource,
     },
-    /// The callback given to [`ClientBuilder::auth_with`](crate::ClientBuilder::auth_with) failed.
+    /// The callback given to [`ClientBuilder::auth_with`](crate::client::ClientBuilder::auth_with) failed.
     #[error("cannot obtain credentials")]
     Credentials {
         /// The callback's error.

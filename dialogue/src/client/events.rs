@@ -16,7 +16,7 @@ pub enum Recovery {
     Complete,
     /// Some events are gone. What the room sends to a client that joins for the first time comes next, including events
     /// that you have already seen. Discard what you kept of the room and start from it.
-    /// [`Joined::history`](crate::Joined::history) pages further back.
+    /// [`Joined::history`](crate::client::Joined::history) pages further back.
     Gap(Gap),
 }
 
@@ -36,7 +36,7 @@ pub struct Gap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Departure {
-    /// The client left, with [`Joined::leave`](crate::Joined::leave).
+    /// The client left, with [`Joined::leave`](crate::client::Joined::leave).
     Left,
     /// The application removed the client.
     Removed,

@@ -57,8 +57,8 @@
 //! long as [`ClientBuilder::request_timeout`] allows.
 //!
 //! A server can say that reconnecting is pointless, for example because of bad credentials or a revoked user. It says
-//! so with certain close codes ([`CloseCode`](crate::CloseCode)), or by refusing to connect. Then the client is
-//! [closed](ConnectionState::Closed) for good, and reports which code or refusal it was.
+//! so with certain close codes ([`CloseCode`](crate::protocol::CloseCode)), or by refusing to connect. Then the client
+//! is [closed](ConnectionState::Closed) for good, and reports which code or refusal it was.
 //!
 //! # Limits
 //!
@@ -84,7 +84,7 @@ mod config;
 mod engine;
 mod error;
 mod events;
-mod handle;
+pub(crate) mod handle;
 mod handler;
 mod link;
 mod listeners;
@@ -99,9 +99,12 @@ mod session;
 mod sign_in;
 mod state;
 
+#[cfg(doc)]
+use crate::DialogueClient;
+
 pub use error::{ClientError, Refused};
 pub use events::{Departure, Gap, Recovery, RoomHistory, RoomStreamError};
-pub use handle::{AnyRoom, Asking, ClientBuilder, DialogueClient, Join, Joined, RoomRequest, RoomStream, Triggering};
+pub use handle::{AnyRoom, Asking, ClientBuilder, Join, Joined, RoomRequest, RoomStream, Triggering};
 pub use handler::ClientSubscription;
 pub use notice::Disconnection;
 pub use replies::{Ack, HistoryPage, Page, RoomInfo, RoomList};

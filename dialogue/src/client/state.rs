@@ -34,7 +34,7 @@ pub enum CloseReason {
     /// The program called [`disconnect`](crate::DialogueClient::disconnect), or dropped the last handle.
     ByClient,
     /// The server closed the connection with a code after which a client does not reconnect: see
-    /// [`CloseCode`](crate::CloseCode).
+    /// [`CloseCode`](crate::protocol::CloseCode).
     ByServer {
         /// The close code.
         code: u16,

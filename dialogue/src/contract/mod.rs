@@ -33,15 +33,14 @@ mod model;
 mod names;
 mod payload_types;
 mod reference;
-mod room_set;
+pub(crate) mod room_set;
 mod snapshot;
 mod typescript;
 
 pub use lock::{Change, Impact, Lock, LockError, check_lock};
 pub use model::ContractError;
-pub use room_set::RoomSet;
 
-#[cfg(feature = "runtime")]
-pub(crate) use model::Contract;
 #[cfg(feature = "server")]
 pub(crate) use {asyncapi::asyncapi, typescript::typescript};
+#[cfg(feature = "runtime")]
+pub(crate) use {model::Contract, room_set::RoomSet};

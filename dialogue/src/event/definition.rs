@@ -104,15 +104,15 @@ impl EventDefinition {
     /// Starts the definition of an event that has no Rust type. It has a name and, optionally, a JSON Schema.
     ///
     /// ```
-    /// use dialogue::EventDefinition;
+    /// use dialogue::event::EventDefinition;
     /// use serde_json::json;
     ///
     /// let ordered = EventDefinition::new("order:placed")
     ///     .schema(json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" } } }))
     ///     .build()?;
-    /// assert!(dialogue::validate_event_data(&ordered, &json!({ "id": 7 })).is_ok());
-    /// assert!(dialogue::validate_event_data(&ordered, &json!({})).is_err());
-    /// # Ok::<(), dialogue::DefinitionError>(())
+    /// assert!(dialogue::event::validate_event_data(&ordered, &json!({ "id": 7 })).is_ok());
+    /// assert!(dialogue::event::validate_event_data(&ordered, &json!({})).is_err());
+    /// # Ok::<(), dialogue::event::DefinitionError>(())
     /// ```
     #[allow(clippy::new_ret_no_self, reason = "the builder is the point")]
     pub fn new(name: impl Into<String>) -> EventDefinitionBuilder {

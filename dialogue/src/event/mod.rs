@@ -1,11 +1,25 @@
-//! Events: the typed things that happen in rooms.
+//! Events at run time: their definitions, what a trigger accepts, and what a handler receives.
 //!
-//! Owns the [`DialogueEvent`] trait, the description of an event at run time ([`EventDefinition`]) and the envelope
-//! that carries an event ([`EventMessage`]). Knows no room, client or socket. Schemas belong to the module of schemas.
+//! Most programs only need the derive [`DialogueEvent`] and [`EventMessage`]. A program defines an event without a Rust
+//! type like this:
+//!
+//! ```
+//! use dialogue::event::{EventDefinition, validate_event_data};
+//! use serde_json::json;
+//!
+//! let ordered = EventDefinition::new("ordered")
+//!     .schema(json!({ "type": "object", "required": ["id"] }))
+//!     .build()?;
+//! assert!(validate_event_data(&ordered, &json!({ "id": 7 })).is_ok());
+//! # Ok::<(), dialogue::event::DefinitionError>(())
+//! ```
+
+// Owns the trait `DialogueEvent`, the definition of an event at run time, and the envelope that carries an event. Knows
+// no room, client or socket. Schemas belong to `schema`.
 
 mod definition;
-mod dialogue_event;
-mod message;
+pub(crate) mod dialogue_event;
+pub(crate) mod message;
 mod outgoing;
 mod payload;
 mod received;
@@ -15,8 +29,11 @@ pub use definition::{
     DefinitionError, EventDefinition, EventDefinitionBuilder, HistorySetting, event_by_name, is_event_allowed,
     validate_event_data,
 };
-pub use dialogue_event::DialogueEvent;
-pub use message::EventMessage;
 pub use outgoing::Outgoing;
 pub use payload::Payload;
 pub use received::{DecodeError, Received};
+
+pub use crate::schema::{EventData, SchemaError};
+
+#[cfg(any(feature = "client", feature = "runtime"))]
+pub(crate) use {dialogue_event::DialogueEvent, message::EventMessage};

@@ -116,7 +116,7 @@ fn is_foreign(request: &Parts) -> bool {
 /// ```
 /// use dialogue::Dialogue;
 ///
-/// let dialogue = Dialogue::builder().inspector(dialogue::local_only).build()?;
+/// let dialogue = Dialogue::builder().inspector(dialogue::inspector::local_only).build()?;
 /// # Ok::<(), dialogue::BuildError>(())
 /// ```
 ///

@@ -1,7 +1,10 @@
-//! The inspector: a web page that shows the activity of a server to people whom the application's guard admits.
+//! The inspector: a web page that shows the activity of a server to people whom the application's guard admits (feature
+//! `inspector`).
 //!
-//! Owns the routes under `{base}/inspect`: the gate in front of them, the page (`dialogue/inspector`), its requests, and
-//! its live feed. It reads from the runtime, and changes nothing except by a trigger.
+//! [`Builder::inspector`](crate::Builder::inspector) sets the guard. [`local_only`] is a guard for your own machine.
+
+// Owns the routes under `{base}/inspect`: the gate in front of them, the page (`dialogue/inspector`), its requests, and
+// its live feed. It reads from the runtime, and changes nothing except by a trigger.
 
 mod api;
 mod describe;

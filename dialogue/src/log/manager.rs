@@ -50,7 +50,8 @@ impl Default for HistoryConfig {
 /// have no number, so clients do not recover them.
 ///
 /// ```
-/// use dialogue::{EventMessage, HistoryConfig, HistoryManager};
+/// use dialogue::EventMessage;
+/// use dialogue::history::{HistoryConfig, HistoryManager};
 /// use serde_json::json;
 ///
 /// let history = HistoryManager::new(HistoryConfig { max_events_per_type: 2, ..Default::default() });

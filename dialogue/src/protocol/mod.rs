@@ -1,9 +1,13 @@
-//! The wire protocol, version 1. The server decodes text frames into requests, and encodes replies and pushes into text
-//! frames. The Rust client does the opposite.
+//! The codes of the wire protocol: why a request failed, and why a connection was closed.
 //!
-//! Owns the form of every frame, the rules for malformed frames, and the error and close codes. It is pure: it knows no
-//! room, client, socket or clock. It makes no decision that needs one of them. `docs/protocol.md` describes the protocol
-//! for authors of clients; change both together.
+//! The repository's `docs/protocol.md` describes the protocol for authors of clients.
+
+// The wire protocol, version 1. The server decodes text frames into requests, and encodes replies and pushes into text
+// frames. The Rust client does the opposite.
+//
+// Owns the form of every frame, the rules for malformed frames, and the error and close codes. It is pure: it knows no
+// room, client, socket or clock. It makes no decision that needs one of them. `docs/protocol.md` describes the protocol
+// for authors of clients; change both together.
 
 #[cfg(test)]
 #[cfg(feature = "runtime")]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::declaration::FamilyOptions;
 use super::policy::{EventPolicy, KnownEvents};
-use super::{FamilyOptions, Room, RoomDeclaration, Subscriptions, SyncHistory};
+use super::typed::Room;
+use super::{RoomDeclaration, Subscriptions, SyncHistory};
 use crate::event::{DefinitionError, DialogueEvent, EventDefinition};
 use crate::id::{EventName, RoomId};
 

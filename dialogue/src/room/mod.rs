@@ -1,14 +1,33 @@
-//! Rooms: where events happen.
+//! Rooms at compile time: which events a room allows, and which rooms a handler listens to.
 //!
-//! Owns the description of a room ([`RoomConfig`], declarations, policy) and the state of one room. For this module, a
-//! client is only a place to send to. It does not know sockets or hooks, and the registry of all rooms is in the
-//! runtime.
+//! [`rooms!`](crate::rooms) implements these traits, so you name them only in generic code:
+//!
+//! ```
+//! use dialogue::prelude::*;
+//! use dialogue::room::Allows;
+//! use dialogue::{Delivery, TriggerError};
+//!
+//! /// Somebody publishes news.
+//! #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+//! pub struct News {
+//!     pub title: String,
+//! }
+//!
+//! /// Sends the same event to any room that allows it.
+//! async fn announce<R: Allows<News>>(dialogue: &Dialogue, room: R) -> Result<Delivery, TriggerError> {
+//!     dialogue.trigger(room, News { title: "hello".into() }).await
+//! }
+//! ```
+
+// Owns the description of a room (`RoomConfig`, declarations, policy) and the state of one room. For this module, a
+// client is only a place to send to. It does not know sockets or hooks, and the registry of all rooms is in the
+// runtime.
 
 #[cfg(feature = "runtime")]
 mod cell;
 #[cfg(feature = "runtime")]
-mod config;
-mod declaration;
+pub(crate) mod config;
+pub(crate) mod declaration;
 #[cfg(feature = "runtime")]
 mod local;
 pub(crate) mod pattern;
@@ -20,15 +39,16 @@ mod record;
 mod state;
 #[cfg(feature = "runtime")]
 mod subscriptions;
-mod typed;
+pub(crate) mod typed;
 
-pub use declaration::{
-    DeclaredEvents, DefaultSubscriptions, FamilyOptions, IdPattern, RoomDeclaration, Segment, SyncHistory,
-};
-pub use typed::{Allows, ClientAllows, Every, Listen, Room, RoomRef};
+pub use declaration::SyncHistory;
+pub use typed::{Allows, ClientAllows, Every, Listen};
 
 #[cfg(feature = "runtime")]
-pub use config::{RoomBlueprint, RoomConfig, RoomConfigError};
+pub use config::{RoomBlueprint, RoomConfigError};
+pub(crate) use declaration::{DeclaredEvents, DefaultSubscriptions, IdPattern, RoomDeclaration, Segment};
+#[cfg(any(feature = "client", feature = "runtime"))]
+pub(crate) use typed::RoomRef;
 #[cfg(feature = "runtime")]
 pub(crate) use {
     cell::{Origin, RoomCell, ServedRoomState},
@@ -36,5 +56,5 @@ pub(crate) use {
     policy::{EventPolicy, KnownEvents, Party},
     record::NoSeat,
     subscriptions::Subscriptions,
-    typed::ListenScope,
+    typed::{ListenScope, Room},
 };

@@ -210,7 +210,7 @@ pub async fn rebuild(
     ledger: Arc<Ledger>,
     rooms: u64,
     mut dice: Dice,
-) -> Result<(), dialogue::CreateRoomError> {
+) -> Result<(), dialogue::calls::CreateRoomError> {
     for number in 0..rooms {
         dialogue.create_room(Hall { number }).await?;
     }

@@ -1,8 +1,9 @@
 //! The chat, line by line: sends the lines that the user types, and shows the events. It does not depend on a terminal.
 
 use chat::{Chat, ChatEvent, Message};
+use dialogue::DialogueClient;
+use dialogue::client::{ClientError, ConnectionState, Joined, RoomStreamError};
 use dialogue::prelude::*;
-use dialogue::{ClientError, ConnectionState, DialogueClient, Joined, RoomStreamError};
 use tokio::sync::mpsc;
 
 /// Joins the chat, sends each line from `typed`, and calls `show` with a line for each event. Ends when `typed` ends,

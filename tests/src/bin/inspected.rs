@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use dialogue::{Dialogue, Limits, local_only, prelude::*};
+use dialogue::inspector::local_only;
+use dialogue::{Dialogue, Limits, prelude::*};
 use dialogue_tests::RawClient;
 use dialogue_tests::raw::{FIN, PING, PONG, TEXT};
 use serde_json::json;

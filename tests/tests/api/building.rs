@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use dialogue::event::EventDefinition;
 use dialogue::prelude::*;
-use dialogue::{BuildError, Dialogue, EventDefinition, Limits, silent_logger};
+use dialogue::{BuildError, Dialogue, Limits, silent_logger};
 use dialogue_tests::{CapturedLog, Chat, Message, Rooms, TestServer, message};
 use serde_json::json;
 

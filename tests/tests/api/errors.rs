@@ -6,12 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dialogue::calls::CreateRoomError;
+use dialogue::client::{ClientError, RoomStreamError};
 use dialogue::contract::{ContractError, Lock};
+use dialogue::event::{DecodeError, DefinitionError};
+use dialogue::handlers::StreamError;
+use dialogue::history::HistoryError;
+use dialogue::hooks::HookFailure;
 use dialogue::prelude::*;
-use dialogue::{
-    BuildError, ClientError, CreateRoomError, DecodeError, DefinitionError, HistoryError, HookFailure, JoinError,
-    RoomConfig, RoomStreamError, StreamError, TriggerError, silent_logger,
-};
+use dialogue::{BuildError, JoinError, RoomConfig, TriggerError, silent_logger};
 use syn::{Attribute, Fields, Item, Visibility};
 
 /// An event whose definition fails.

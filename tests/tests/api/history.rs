@@ -1,7 +1,9 @@
 //! The `HistoryManager` passed to the builder, and a room's history on the server side.
 
+use dialogue::RoomConfig;
+use dialogue::event::{EventDefinition, HistorySetting};
+use dialogue::history::{HistoryConfig, HistoryManager};
 use dialogue::prelude::*;
-use dialogue::{EventDefinition, HistoryConfig, HistoryManager, HistorySetting, RoomConfig};
 use dialogue_tests::{Chat, Message, Project, TestServer, Typing, message};
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! `on` and `events`: handlers and streams of events.
 
+use dialogue::Limits;
+use dialogue::handlers::StreamError;
 use dialogue::prelude::*;
-use dialogue::{Limits, StreamError};
 use dialogue_tests::{
     Bell, Chat, ChatEvent, Gate, Message, Project, Record, TestServer, Typing, message, until, within,
 };

@@ -1,9 +1,9 @@
 //! `room`, `rooms`, `create_room`, `delete_room` and `RoomHandle`.
 
-use dialogue::{
-    CreateRoomError, EventDefinition, EventMessage, JoinError, LimitExceeded, Limits, RoomConfig, RoomConfigError,
-    SyncHistory,
-};
+use dialogue::calls::CreateRoomError;
+use dialogue::event::EventDefinition;
+use dialogue::room::{RoomConfigError, SyncHistory};
+use dialogue::{EventMessage, JoinError, LimitExceeded, Limits, RoomConfig};
 use dialogue_tests::{Bell, Chat, Gate, Message, Project, Record, TestServer, UserJoined, message};
 use serde_json::json;
 

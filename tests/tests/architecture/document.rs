@@ -20,7 +20,7 @@ pub(crate) struct ToAdd {
 }
 
 /// The rows of the table with this header, cell by cell.
-fn table<'document>(document: &'document str, header: &[&str]) -> Vec<Vec<&'document str>> {
+pub(crate) fn table<'document>(document: &'document str, header: &[&str]) -> Vec<Vec<&'document str>> {
     let cells = |line: &'document str| -> Option<Vec<&'document str>> {
         let inner = line.strip_prefix('|')?.strip_suffix('|')?;
         Some(inner.split('|').map(str::trim).collect())

@@ -6,6 +6,7 @@ mod fixtures;
 mod imports;
 mod lists;
 mod source;
+mod surface;
 
 use dialogue_tests::repository;
 use source::Crate;

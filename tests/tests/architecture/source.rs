@@ -18,6 +18,8 @@ pub(crate) struct Module {
     pub(crate) file: String,
     /// The names of the modules from the root of the crate down to this one.
     pub(crate) path: Segments,
+    /// The attributes and the visibility of its declaration. The root has none.
+    pub(crate) declaration: Option<(Vec<Attribute>, Visibility)>,
     /// Its items, without the modules in it and without what is for tests.
     pub(crate) items: Vec<Item>,
     parent: Option<usize>,
@@ -73,6 +75,7 @@ impl Crate {
         self.modules.push(Module {
             file: file.to_owned(),
             path: path.clone(),
+            declaration: None,
             items: Vec::new(),
             parent,
             names: HashMap::new(),
@@ -101,6 +104,7 @@ impl Crate {
                         }
                         self.add(sources, &file, &inner, Some(index), path, parsed.items)
                     };
+                    self.modules[child].declaration = Some((module.attrs, module.vis));
                     self.bind(index, name, Binding::Module(child));
                     continue;
                 }
@@ -310,7 +314,8 @@ pub(crate) fn item_attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-fn item_name(item: &Item) -> Option<String> {
+/// The name that an item defines in the namespaces of types, values or macros.
+pub(crate) fn item_name(item: &Item) -> Option<String> {
     let name = match item {
         Item::Const(item) => &item.ident,
         Item::Enum(item) => &item.ident,

@@ -1,6 +1,6 @@
 //! What each close code means to the client.
 
-use dialogue::{CloseReason, ConnectionState};
+use dialogue::client::{CloseReason, ConnectionState};
 use dialogue_tests::{TestServer, within};
 
 use super::script::Script;

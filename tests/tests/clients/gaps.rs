@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dialogue::DialogueClient;
+use dialogue::client::{ClientError, Joined, Recovery, RoomStream, RoomStreamError};
 use dialogue::prelude::*;
-use dialogue::{ClientError, DialogueClient, Joined, Recovery, RoomStream, RoomStreamError};
 use dialogue_tests::{Chat, Gate, Message, Project, Record, TestServer, message, until, within};
 use serde_json::{Value, json};
 

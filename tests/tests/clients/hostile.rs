@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dialogue::{ClientError, ConnectionState, DialogueClient, EventMessage, RoomStreamError};
+use dialogue::client::{ClientError, ConnectionState, RoomStreamError};
+use dialogue::{DialogueClient, EventMessage};
 use dialogue_tests::{Chat, Gate, Message, Record, message, until, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -10,7 +10,8 @@ mod script;
 mod sessions;
 mod tls;
 
-use dialogue::{ConnectionState, ConnectionStates, DialogueClient};
+use dialogue::DialogueClient;
+use dialogue::client::{ConnectionState, ConnectionStates};
 use dialogue_tests::{TestServer, within};
 use serde_json::json;
 use std::time::Duration;

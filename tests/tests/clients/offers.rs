@@ -1,7 +1,9 @@
 //! The client's API, call by call.
 
+use dialogue::Limits;
+use dialogue::client::{ClientError, CloseReason, ConnectionState, Departure, Page, RoomList};
 use dialogue::prelude::*;
-use dialogue::{ClientError, CloseReason, ConnectionState, Departure, ErrorCode, Limits, Page, RoomList};
+use dialogue::protocol::ErrorCode;
 use dialogue_tests::{
     Bell, Booth, Chat, ChatEvent, Message, Open, Project, Record, Table, TestServer, Typing, UserJoined, message,
     until, within,
@@ -206,7 +208,7 @@ async fn history_pages_skip_nothing() {
         chat.trigger(message(text)).await.expect("an event");
     }
     let newest = chat.history::<Message>(Page::newest(2)).await.expect("a page");
-    let texts = |page: &dialogue::HistoryPage<Message>| {
+    let texts = |page: &dialogue::client::HistoryPage<Message>| {
         page.events
             .iter()
             .map(|event| event.data.text.clone())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use dialogue::client::{ClientError, ConnectionState, Recovery, RoomStreamError};
 use dialogue::prelude::*;
-use dialogue::{ClientError, ConnectionState, Recovery, RoomStreamError};
 use dialogue_tests::{Chat, Gate, Message, Project, Record, Rooms, TestServer, message, until, within};
 
 use super::proxy::{Proxy, dice};
@@ -249,7 +249,7 @@ async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
     gate.arrival().await;
     let bare = tokio::spawn(chat.trigger(message("bare")).without_key().into_future());
     // If this later request has been sent, so has the trigger: both go in order.
-    let history = tokio::spawn(chat.history::<Message>(dialogue::Page::newest(1)));
+    let history = tokio::spawn(chat.history::<Message>(dialogue::client::Page::newest(1)));
     let mut states = client.states();
     tokio::task::yield_now().await;
     proxy.cut();
@@ -270,7 +270,7 @@ async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
         .expect("an event");
     assert!(ack.seq < next.seq, "{ack:?} {next:?}");
     let page = chat
-        .history::<Message>(dialogue::Page::newest(9))
+        .history::<Message>(dialogue::client::Page::newest(9))
         .await
         .expect("a page");
     let texts: Vec<_> = page.events.iter().map(|event| event.data.text.as_str()).collect();

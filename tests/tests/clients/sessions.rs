@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use dialogue::DialogueClient;
+use dialogue::client::{ClientError, CloseReason, ConnectionState};
 use dialogue::prelude::*;
-use dialogue::{ClientError, CloseReason, ConnectionState, DialogueClient, ErrorCode};
+use dialogue::protocol::ErrorCode;
 use dialogue_tests::{Chat, Record, Rooms, TestServer, message, within};
 use serde_json::json;
 

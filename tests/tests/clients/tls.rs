@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dialogue::{ClientError, DialogueClient};
+use dialogue::DialogueClient;
+use dialogue::client::ClientError;
 use dialogue_tests::{Chat, TestServer, message, within};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};

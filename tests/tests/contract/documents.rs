@@ -1,6 +1,7 @@
 //! The documents that a server publishes about its rooms.
 
-use dialogue::{Dialogue, EventDefinition, RoomSet};
+use dialogue::event::EventDefinition;
+use dialogue::{Dialogue, RoomSet};
 use dialogue_tests::{TestServer, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

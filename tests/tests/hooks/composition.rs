@@ -158,7 +158,7 @@ async fn authenticate_hooks_must_name_the_same_user() {
 async fn several_sources_of_history_are_joined_without_doubles() {
     let server = TestServer::with(|builder| {
         let old = |seqs: &'static [u64]| {
-            move |query: dialogue::HistoryQuery| async move {
+            move |query: dialogue::history::HistoryQuery| async move {
                 let events = seqs.iter().map(|seq| {
                     serde_json::from_value::<EventMessage>(json!({
                         "event": query.event, "roomId": query.room_id, "data": { "text": format!("{seq}") },

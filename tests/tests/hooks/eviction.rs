@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use dialogue::Limits;
+use dialogue::history::{HistoryConfig, HistoryManager};
 use dialogue::prelude::*;
-use dialogue::{HistoryConfig, HistoryManager, Limits};
 use dialogue_tests::{Chat, Message, Project, Record, TestServer, message};
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! `require_guards`: no room is open by mistake.
 
+use dialogue::calls::CreateRoomError;
 use dialogue::prelude::*;
-use dialogue::{BuildError, CreateRoomError, Dialogue, RoomConfig};
+use dialogue::{BuildError, Dialogue, RoomConfig};
 
 rooms! {
     pub Office;

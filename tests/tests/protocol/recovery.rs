@@ -1,7 +1,8 @@
 //! Recovery after a reconnect: `since`, `resume` and `key`.
 
+use dialogue::event::{EventDefinition, HistorySetting};
 use dialogue::prelude::*;
-use dialogue::{Dialogue, EventDefinition, HistorySetting, Limits, RoomConfig};
+use dialogue::{Dialogue, Limits, RoomConfig};
 use dialogue_tests::{Booth, Gate, Message, Project, Rooms, TestClient, TestServer, message, until};
 use serde_json::{Value, json};
 

@@ -38,7 +38,7 @@ async fn a_stopped_server_accepts_and_does_nothing_more() {
     let refused = server.trigger(Chat, message("hi")).await;
     assert!(matches!(refused, Err(dialogue::TriggerError::Stopped)), "{refused:?}");
     let created = server.create_room(dialogue_tests::Project { id: 7 }).await;
-    assert_eq!(created.err(), Some(dialogue::CreateRoomError::Stopped));
+    assert_eq!(created.err(), Some(dialogue::calls::CreateRoomError::Stopped));
     assert!(matches!(server.start(([127, 0, 0, 1], 0)).await, Err(Error::Stopped)));
     server.stop().await;
 }

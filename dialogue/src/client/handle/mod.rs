@@ -2,7 +2,7 @@
 
 mod asking;
 mod builder;
-mod client;
+pub(crate) mod client;
 mod create_room;
 mod join;
 mod joined;
@@ -13,7 +13,6 @@ mod triggering;
 
 pub use asking::Asking;
 pub use builder::ClientBuilder;
-pub use client::DialogueClient;
 pub use create_room::RoomRequest;
 pub use join::Join;
 pub use joined::{AnyRoom, Joined};

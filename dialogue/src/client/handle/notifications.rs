@@ -18,8 +18,8 @@ use crate::id::{EventName, RoomId};
 
 impl DialogueClient {
     /// Runs `handler` each time the client has connected. Rooms may still be rejoining: see
-    /// [`Joined::on_recovered`](crate::Joined::on_recovered). It also runs for the first connection if the client
-    /// connects [in the background](crate::ClientBuilder::in_background).
+    /// [`Joined::on_recovered`](crate::client::Joined::on_recovered). It also runs for the first connection if the
+    /// client connects [in the background](crate::client::ClientBuilder::in_background).
     pub fn on_connect<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn() -> Fut + Send + Sync + 'static,

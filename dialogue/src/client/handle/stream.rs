@@ -15,11 +15,12 @@ use crate::client::listeners::{ListenerId, StartAt};
 use crate::client::room_shared::RoomShared;
 use crate::event::{EventMessage, Received};
 
-/// The events of a room as a stream, returned by [`Joined::stream`](crate::Joined::stream). Dropping it ends it.
+/// The events of a room as a stream, returned by [`Joined::stream`](crate::client::Joined::stream). Dropping it ends
+/// it.
 ///
-/// A reader that falls further behind than [`ClientBuilder::buffer`](crate::ClientBuilder::buffer) allows loses the
-/// oldest events and learns how many. The stream ends when the client has left the room or the connection is closed for
-/// good.
+/// A reader that falls further behind than [`ClientBuilder::buffer`](crate::client::ClientBuilder::buffer) allows loses
+/// the oldest events and learns how many. The stream ends when the client has left the room or the connection is closed
+/// for good.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct RoomStream<M> {
     buffer: Arc<ItemBuffer<Queued<RoomItem>>>,

@@ -15,7 +15,7 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, TriggerCommand};
 use crate::schema::Violation;
 
-/// A request to trigger an event, returned by [`Joined::trigger`](crate::Joined::trigger). Await it.
+/// A request to trigger an event, returned by [`Joined::trigger`](crate::client::Joined::trigger). Await it.
 ///
 /// The server carries it out at most once. It has a random idempotency key. If the connection is lost before the
 /// answer, the client sends the trigger again once it has rejoined the room, and receives the outcome of the first one.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::check::{CheckError, check};
 use super::{Change, Impact, Lock, LockError};
+use crate::RoomSet;
 use crate::contract::model::Contract;
-use crate::{EventDefinition, RoomSet};
+use crate::event::EventDefinition;
 
 /// The rooms that clients know.
 mod before {

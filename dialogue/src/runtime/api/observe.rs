@@ -49,7 +49,7 @@ impl Dialogue {
     ///
     /// ```
     /// # use dialogue::Dialogue;
-    /// use dialogue::CloseCode;
+    /// use dialogue::protocol::CloseCode;
     ///
     /// # fn main() -> Result<(), dialogue::BuildError> {
     /// # let dialogue = Dialogue::builder().build()?;

@@ -223,8 +223,8 @@ impl Builder {
     /// does not receive the history of a room that is deleted. Nor does it receive the events that
     /// [`HistoryManager::push`] and [`HistoryManager::clear_room`] evict: they return these to their caller.
     ///
-    /// [`HistoryManager::push`]: crate::HistoryManager::push
-    /// [`HistoryManager::clear_room`]: crate::HistoryManager::clear_room
+    /// [`HistoryManager::push`]: crate::history::HistoryManager::push
+    /// [`HistoryManager::clear_room`]: crate::history::HistoryManager::clear_room
     pub fn on_history_evicted<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(EvictedHistory) -> Fut + Send + Sync + 'static,
@@ -261,11 +261,11 @@ impl Builder {
     /// **The guard protects everything.** A person that it admits sees every event and can trigger any event in any
     /// room. The server calls the guard before each request, with the request's headers, cookies, query and peer;
     /// `auth` is `null`. If the guard refuses or fails, the response is 403; a refusal's reason is in it. Several guards
-    /// must all agree. To admit only browsers on your own machine, use [`local_only`](crate::local_only):
+    /// must all agree. To admit only browsers on your own machine, use [`local_only`](crate::inspector::local_only):
     ///
     /// ```
     /// # use dialogue::{Dialogue, Handshake, refuse};
-    /// let on_this_machine = Dialogue::builder().inspector(dialogue::local_only);
+    /// let on_this_machine = Dialogue::builder().inspector(dialogue::inspector::local_only);
     /// let for_staff = Dialogue::builder().inspector(|request: Handshake| async move {
     ///     match request.cookie("session") {
     ///         Some(session) if is_staff(session).await => Ok(()),

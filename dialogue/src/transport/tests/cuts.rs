@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, settle};
-use crate::{Dialogue, RoomConfig, SyncHistory};
+use crate::room::SyncHistory;
+use crate::{Dialogue, RoomConfig};
 
 /// A client's state of a room: its position, and the numbers of the events that it has received.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::SyncHistory;
+use crate::room::SyncHistory;
 
 /// The events of every room, and how many of each the room keeps.
 pub(super) const EVENTS: [(&str, Option<usize>); 3] = [("scarce", Some(2)), ("plenty", Some(6)), ("fleeting", None)];

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::peer::{Peer, PeerFrame};
 use super::{Plenty, settle};
-use crate::{Dialogue, Limits, RoomConfig, SyncHistory};
+use crate::room::SyncHistory;
+use crate::{Dialogue, Limits, RoomConfig};
 
 /// How many replies of some 700 bytes are requested at once. A queue holds 2,000 bytes.
 const REQUESTS: usize = 40;

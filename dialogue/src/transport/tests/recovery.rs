@@ -17,7 +17,8 @@ use self::steps::{Claim, PIPES, ROOMS, Step, step};
 use super::model::{Client, EVENTS, Model, REPLAY_EVENTS, Room, Subscriptions};
 use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, Scarce, settle};
-use crate::{Dialogue, EvictedHistory, HistoryConfig, HistoryManager, Limits, RoomConfig, refuse};
+use crate::log::{EvictedHistory, HistoryConfig, HistoryManager};
+use crate::{Dialogue, Limits, RoomConfig, refuse};
 
 proptest! {
     #![proptest_config(ProptestConfig {

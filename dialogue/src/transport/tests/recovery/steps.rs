@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::SyncHistory;
+use crate::room::SyncHistory;
 use crate::transport::tests::model::{EVENTS, Subscriptions};
 
 /// Each room, the events that it sends at a first join, and its size limit.
