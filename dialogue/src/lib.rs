@@ -127,7 +127,7 @@
 //! caller receives a list of [`Violation`]s.
 //!
 //! To describe an event that has no Rust type, use [`EventDefinition::new`] at run time. Then register the definition
-//! with [`Builder::events`], or add it to a [`RoomConfig`].
+//! with [`Builder::define_events`], or add it to a [`RoomConfig`].
 //!
 //! # Rooms
 //!
@@ -158,10 +158,11 @@
 //!     pub Sandbox = "sandbox" { events: * }
 //! }
 //!
-//! # fn main() -> Result<(), dialogue::BuildError> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), dialogue::BuildError> {
 //! let dialogue = Dialogue::builder().rooms::<Rooms>().build()?;
-//! let chat = dialogue.room(Chat).expect("declared rooms exist from the start");
-//! assert_eq!((chat.id().as_str(), chat.size(), chat.max_size()), ("chat", 0, Some(100)));
+//! let chat = dialogue.room(Chat).await.expect("declared rooms exist from the start");
+//! assert_eq!((chat.id().as_str(), chat.size().await, chat.max_size()), ("chat", 0, Some(100)));
 //! # Ok(())
 //! # }
 //! ```
@@ -170,6 +171,9 @@
 //! that match all of them. To create a room that the compiler does not know, pass a [`RoomConfig`] to
 //! [`Dialogue::create_room`]; the server then checks at run time what the compiler checks for declared rooms. To look
 //! up an existing room, call [`Dialogue::room`] with a room type or an id: it returns a [`RoomHandle`].
+//!
+//! A call that concerns all nodes of a cluster is `async`: `chat.size().await`. A synchronous call reports on this node,
+//! and its name says so: `chat.here().size()`. Today a server is one node, so both give the same answer.
 //!
 //! # Serving
 //!
@@ -215,8 +219,8 @@
 //!
 //! A session ends at [`Identity::expires_at`], unless the client renews it with another `connect` on the same
 //! connection. [`Dialogue::revoke`] and [`Client::disconnect`] end it at once. A user may have several clients:
-//! [`Dialogue::clients_of`], [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] cover all of them. For demos,
-//! [`Builder::trust_client_identity`] accepts the user ids that clients claim.
+//! [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] cover all of them, and [`clients_of`](calls::Here::clients_of)
+//! lists those of this node. For demos, [`Builder::trust_client_identity`] accepts the user ids that clients claim.
 #![cfg_attr(
     feature = "jwt",
     doc = "[`Builder::authenticate_jwt`] signs clients in with JSON Web Tokens."
@@ -314,7 +318,7 @@
 //!
 //! [`Dialogue::trigger`] takes a room type, whose events the compiler checks, or a [`RoomHandle`], whose events the
 //! server checks at run time. The payload is an event, an event with a sender or metadata, or a whole [`EventMessage`].
-//! [`Dialogue::on`] registers a handler for a room's events, and [`Dialogue::events`] returns them as a stream. Each
+//! [`Dialogue::on`] registers a handler for a room's events, and [`Dialogue::stream`] returns them as a stream. Each
 //! handler runs on its own task and receives the events in order.
 //!
 //! ```
@@ -335,7 +339,7 @@
 //!     }
 //! });
 //!
-//! let mut messages = dialogue.events::<Message>(Chat);
+//! let mut messages = dialogue.stream::<Message>(Chat);
 //! let delivery = dialogue.trigger(Chat, Message { text: "hi".into() }.sent_by("ada")).await?;
 //! assert_eq!((delivery.recipients, delivery.seq), (0, Some(1)));
 //! let received = messages.next().await.expect("the server runs").expect("no lag");
@@ -417,7 +421,7 @@
 //!     .on_history_evicted(move |evicted| {
 //!         let store = store.clone();
 //!         async move {
-//!             for event in &evicted.events {
+//!             for event in &evicted.messages {
 //!                 // The server repeats a batch after a failure: insert only the events that are not stored yet.
 //!                 let json = serde_json::to_string(event)?;
 //!                 store.insert(&evicted.room_id, &evicted.epoch, event.seq, json).await?;
@@ -667,10 +671,10 @@ pub use schema::Violation;
 /// [`Dialogue::create_room`] and [`Dialogue::rooms_of`].
 #[cfg(feature = "runtime")]
 pub mod calls {
-    pub use crate::runtime::{CreateRoom, CreateRoomError, Trigger, UserRooms};
+    pub use crate::runtime::{CreateRoom, CreateRoomError, Here, Revoked, RoomHere, Trigger, UserRooms};
 }
 
-/// What [`Dialogue::on`] and [`Dialogue::events`] return: a handler's registration, and a stream of a room's events.
+/// What [`Dialogue::on`] and [`Dialogue::stream`] return: a handler's registration, and a stream of a room's events.
 #[cfg(feature = "runtime")]
 pub mod handlers {
     pub use crate::runtime::{EventStream, StreamError, Subscription};

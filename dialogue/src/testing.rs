@@ -191,7 +191,7 @@ mod tests {
         let mut heard = ada.join(Chat).await.unwrap().stream::<Message>();
         let mut states = ada.states();
         let slow = Close::now(CloseCode::SlowConsumer, "the client reads too slowly");
-        server.clients_of("ada")[0].state.close(slow);
+        server.here().clients_of("ada")[0].state.close(slow);
         while states.next().await == Some(ConnectionState::Connected) {}
         server.trigger(Chat, Message { text: "1".into() }).await.unwrap();
         assert_eq!(heard.next().await.unwrap().unwrap().data.text, "1");
@@ -203,6 +203,6 @@ mod tests {
         let ada = connect(&server).auth(json!({ "user": "ada" })).await.unwrap();
         server.stop().await.unwrap();
         ada.disconnect().await;
-        assert!(server.clients().is_empty());
+        assert!(server.here().clients().is_empty());
     }
 }

@@ -222,7 +222,7 @@ impl Run {
                 self.dialogue.delete_room(&*room.id()).await;
             }
             Action::Revoke => {
-                self.dialogue.revoke(user(slot));
+                self.dialogue.revoke(user(slot)).await;
             }
             command => {
                 if self.slots[slot].is_some() {
@@ -244,7 +244,7 @@ impl Run {
                     request["subscriptions"] = events.iter().map(|event| event.name()).collect();
                 }
                 if let Some(since) = since {
-                    let here = self.dialogue.room(&*room.id());
+                    let here = self.dialogue.here().room(&*room.id());
                     let epoch = here
                         .as_ref()
                         .filter(|_| !since.elsewhere)
@@ -343,7 +343,7 @@ impl Run {
         };
         let epoch = request["roomId"]
             .as_str()
-            .and_then(|id| self.dialogue.room(id))
+            .and_then(|id| self.dialogue.here().room(id))
             .map(|room| room.epoch().to_owned());
         self.model.record_request(&request, epoch);
         connection

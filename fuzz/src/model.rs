@@ -186,7 +186,7 @@ impl Model {
     /// Compares the clients' knowledge with the server's state, at the end of a step.
     pub fn check(&mut self, dialogue: &Dialogue) {
         let mut members = BTreeSet::new();
-        for client in dialogue.clients() {
+        for client in dialogue.here().clients() {
             for room in client.rooms() {
                 members.insert((client.id().to_string(), room.to_string()));
             }
@@ -203,7 +203,7 @@ impl Model {
                 continue;
             }
             let subscriptions = dialogue
-                .clients()
+                .here().clients()
                 .into_iter()
                 .find(|other| other.id().as_str() == client)
                 .map(|client| client.subscriptions(&**room))

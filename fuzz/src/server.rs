@@ -45,9 +45,9 @@ pub fn server(limits: Limits) -> Dialogue {
 /// Checks what must hold of a server at any time: rooms and clients agree on the members, and no room exceeds its
 /// maximum size.
 pub fn check(dialogue: &Dialogue) {
-    for room in dialogue.rooms() {
-        let participants = room.participants();
-        assert_eq!(room.size(), participants.len());
+    for room in dialogue.here().rooms() {
+        let participants = room.here().participants();
+        assert_eq!(room.here().size(), participants.len());
         assert!(
             room.max_size().is_none_or(|max| participants.len() <= max),
             "{} exceeds its maximum size",
@@ -57,11 +57,11 @@ pub fn check(dialogue: &Dialogue) {
             assert!(client.rooms().contains(room.id()), "{} has a stale member", room.id());
         }
     }
-    for client in dialogue.clients() {
+    for client in dialogue.here().clients() {
         for id in client.rooms() {
-            let room = dialogue.room(&*id).expect("a client is in a room that does not exist");
+            let room = dialogue.here().room(&*id).expect("a client is in a room that does not exist");
             assert!(
-                room.participants().iter().any(|other| other.id() == client.id()),
+                room.here().participants().iter().any(|other| other.id() == client.id()),
                 "{id} lost a member"
             );
         }
@@ -71,6 +71,6 @@ pub fn check(dialogue: &Dialogue) {
 /// Stops the server, and checks that no client and no member is left.
 pub async fn stop(dialogue: Dialogue) {
     dialogue.stop().await.expect("the drain finishes in time");
-    assert!(dialogue.clients().is_empty(), "clients are left");
-    assert!(dialogue.rooms().iter().all(|room| room.size() == 0), "members are left");
+    assert!(dialogue.here().clients().is_empty(), "clients are left");
+    assert!(dialogue.here().rooms().iter().all(|room| room.here().size() == 0), "members are left");
 }

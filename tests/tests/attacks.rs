@@ -300,7 +300,7 @@ async fn a_user_cannot_create_ten_thousand_rooms_and_declared_ids_stay_reserved_
         })
     })
     .await;
-    let rooms = server.rooms().len();
+    let rooms = server.here().rooms().len();
     let mut ada = server.connect_as("ada").await;
     for taken in ["chat", "booth", "open"] {
         let create = json!({ "type": "createRoom", "room": { "id": taken } });
@@ -316,7 +316,7 @@ async fn a_user_cannot_create_ten_thousand_rooms_and_declared_ids_stay_reserved_
             reply => assert_eq!(reply["code"], "LIMIT_EXCEEDED", "{reply}"),
         }
     }
-    assert_eq!((created, server.rooms().len()), (2, rooms + 2));
+    assert_eq!((created, server.here().rooms().len()), (2, rooms + 2));
     let project = server.create_room(dialogue_tests::Project { id: 7 }).await;
     assert_eq!(
         project.expect("only the server may use the id").id().as_str(),

@@ -92,21 +92,21 @@ async fn the_last_line_is_shown_before_the_talk_ends_and_disconnecting_empties_t
         .expect("the client stayed in the room");
     assert_eq!(screen.rest().await, ["ada: bye"]);
     within("the end of the connection", client.disconnect()).await;
-    dialogue_tests::until("the room to become empty", || !server.is_in_room("ada", "chat")).await;
+    dialogue_tests::until("the room to become empty", || !server.here().is_in_room("ada", "chat")).await;
 }
 
 #[tokio::test]
 async fn a_client_that_is_removed_from_the_room_or_disconnected_shows_it() {
     let server = server().await;
     let ada = Person::connect(&server, "ada").await;
-    assert!(server.clients_of("ada")[0].leave(Chat));
+    assert!(server.here().clients_of("ada")[0].leave(Chat).await);
     ada.screen.expect(&["* you are no longer in the room"]).await;
     within("the end of the talk", ada.talk)
         .await
         .expect("no panic")
         .expect("the talk ends without an error");
     let bob = Person::connect(&server, "bob").await;
-    server.clients_of("bob")[0].disconnect();
+    server.here().clients_of("bob")[0].disconnect().await;
     let closed = bob.screen.next().await;
     assert!(closed.starts_with("* closed by the server, 4501"), "{closed}");
     within("the end of the talk", bob.talk)

@@ -28,8 +28,12 @@ impl FromStr for Curious {
             let (asked, answered) = channel();
             // On a separate thread, so that a held lock fails the test instead of blocking it.
             std::thread::spawn(move || {
-                dialogue.rooms().iter().for_each(|room| drop(room.participants()));
-                asked.send(dialogue.clients().len())
+                dialogue
+                    .here()
+                    .rooms()
+                    .iter()
+                    .for_each(|room| drop(room.here().participants()));
+                asked.send(dialogue.here().clients().len())
             });
             if answered.recv_timeout(Duration::from_secs(5)).is_err() {
                 WAS_LOCKED_OUT.store(true, Ordering::SeqCst);

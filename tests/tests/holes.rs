@@ -16,7 +16,7 @@ async fn a_client_cannot_trigger_into_a_room_that_it_is_not_in() {
     let mut stranger = server.connect_as("eve").await;
     assert_eq!(stranger.say("chat", "let me in").await["code"], "NOT_IN_ROOM");
     member.assert_nothing_came().await;
-    assert_eq!(server.history().count("chat", "message"), 0);
+    assert_eq!(server.history().count("chat", "message").await, 0);
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_client_cannot_delete_a_configured_room() {
     for room in ["chat", "lounge"] {
         let delete = json!({ "type": "deleteRoom", "roomId": room });
         assert_eq!(eve.refused(delete).await, "PERMISSION_DENIED");
-        assert!(server.room(room).is_some());
+        assert!(server.room(room).await.is_some());
     }
 }
 
@@ -113,7 +113,7 @@ async fn an_asynchronous_before_join_is_awaited_and_its_refusal_denies_the_join(
         (&error["code"], &error["message"]),
         (&json!("JOIN_DENIED"), &json!("not you"))
     );
-    assert_eq!(server.room(Chat).expect("the room").size(), 1);
+    assert_eq!(server.room(Chat).await.expect("the room").size().await, 1);
     ada.say("chat", "psst").await;
     eve.assert_nothing_came().await;
 }
@@ -176,7 +176,7 @@ async fn evicted_history_survives_a_failure_to_store_it() {
                 if attempt == 1 {
                     panic!("the database is broken");
                 }
-                for message in &evicted.events {
+                for message in &evicted.messages {
                     noted.note(format!("{} {}", message.seq.unwrap_or(0), message.data["text"]));
                 }
                 Ok(())
@@ -213,7 +213,7 @@ async fn deleting_and_recreating_a_room_leaves_no_stale_member() {
     bob.recv_type("roomDeleted").await;
     ada.request(create).await;
     bob.recv_type("roomCreated").await;
-    assert_eq!(server.room("table-1").expect("the room").size(), 0);
+    assert_eq!(server.room("table-1").await.expect("the room").size().await, 0);
     assert_eq!(bob.say("table-1", "ghost").await["code"], "NOT_IN_ROOM");
     ada.join("table-1").await;
     ada.say("table-1", "new").await;
@@ -276,9 +276,10 @@ async fn hooks_receive_handles_and_not_copies_of_every_client_and_room() {
     let server = TestServer::with(|builder| {
         builder.on_joined(|client, room, _| async move {
             // The hook sees the live server, as it is now.
-            let same = room.participants().contains(&client);
+            let same = room.here().participants().contains(&client);
             room.dialogue()
                 .room(room.id())
+                .await
                 .filter(|found| *found == room && same)
                 .ok_or("a copy")?
                 .trigger(dialogue_tests::UserJoined {

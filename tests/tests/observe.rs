@@ -70,7 +70,7 @@ async fn each_thing_that_happens_is_observed_once_and_in_order() {
     assert!(server.delete_room(Project { id: 7 }).await);
     ada.request(json!({ "type": "leave", "roomId": "chat" })).await;
     ada.join("chat").await;
-    server.clients_of("ada")[0].leave(Chat);
+    server.here().clients_of("ada")[0].leave(Chat).await;
     ada.join("chat").await;
     ada.close().await;
     let expected = [
@@ -195,7 +195,7 @@ async fn a_disconnect_says_why() {
     let server = TestServer::plain().await;
     let mut watcher = Watcher::of(&server);
     let mut ada = server.joined("ada", "chat").await;
-    server.clients_of("ada")[0].disconnect();
+    server.here().clients_of("ada")[0].disconnect().await;
     assert_eq!(ada.expect_close().await, 4501);
     assert_eq!(watcher.kinds(3).await[2], "left chat ada 0 Disconnected");
     match watcher.next().await {
@@ -267,7 +267,7 @@ async fn failures_of_hooks_and_handlers_are_observed_with_what_they_are_about_an
 #[tokio::test]
 async fn stats_tell_what_there_is_and_what_has_happened() {
     let server = TestServer::plain().await;
-    let rooms = server.rooms().len();
+    let rooms = server.here().rooms().len();
     let mut ada = server.joined("ada", "chat").await;
     let second = server.joined("ada", "chat").await;
     let _bob = server.connect_as("bob").await;
@@ -285,6 +285,7 @@ async fn stats_tell_what_there_is_and_what_has_happened() {
     assert_eq!((stats.history.rooms, stats.history.events), (1, 5));
     let kept = server.history().all("chat");
     let bytes: usize = kept
+        .await
         .iter()
         .map(|kept| serde_json::to_vec(kept).expect("JSON").len())
         .sum();
@@ -304,7 +305,7 @@ async fn stats_count_closes_by_their_code() {
     })
     .await;
     let mut kicked = server.connect_as("ada").await;
-    server.clients_of("ada")[0].disconnect();
+    server.here().clients_of("ada")[0].disconnect().await;
     assert_eq!(kicked.expect_close().await, 4501);
 
     let mut broken = RawClient::connected(server.address()).await;
@@ -314,9 +315,9 @@ async fn stats_count_closes_by_their_code() {
     let mut stuck = RawClient::connected(server.address()).await;
     stuck.send(FIN | TEXT, br#"{"type":"join","roomId":"chat"}"#).await;
     stuck.recv().await.expect("joined");
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     within("the disconnect", async {
-        while chat.size() > 0 {
+        while chat.size().await > 0 {
             server
                 .trigger(Chat, message(&"x".repeat(1_000)))
                 .await
@@ -352,7 +353,7 @@ async fn stats_tell_how_far_handlers_and_streams_are_behind() {
         let held = held.clone();
         async move { held.pass().await }
     });
-    let mut stream = server.events::<Message>(Chat);
+    let mut stream = server.stream::<Message>(Chat);
     let trigger = async |count| {
         for _ in 0..count {
             server.trigger(Chat, message("hi")).await.expect("an event");

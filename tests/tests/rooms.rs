@@ -106,17 +106,17 @@ async fn an_on_demand_room_is_created_for_its_first_client_and_deleted_after_its
             })
     })
     .await;
-    assert!(server.room(lobby("x")).is_none());
+    assert!(server.room(lobby("x")).await.is_none());
     let mut ada = server.joined("ada", "lobby-x").await;
     record.expect(&["created lobby-x"]).await;
     ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
     record.expect(&["deleted lobby-x"]).await;
-    assert!(server.room(lobby("x")).is_none());
+    assert!(server.room(lobby("x")).await.is_none());
     ada.join("lobby-x").await;
     record.expect(&["created lobby-x"]).await;
     ada.close().await;
     record.expect(&["deleted lobby-x"]).await;
-    assert!(server.room(lobby("x")).is_none());
+    assert!(server.room(lobby("x")).await.is_none());
 }
 
 #[tokio::test]
@@ -124,13 +124,16 @@ async fn an_on_demand_room_stays_when_a_client_rejoins_in_time() {
     let server = TestServer::limited(idle(100)).await;
     let mut ada = server.joined("ada", "lobby-x").await;
     let mut bob = server.joined("bob", "lobby-other").await;
-    let epoch = server.room(lobby("x")).expect("the room").epoch().to_owned();
+    let epoch = server.room(lobby("x")).await.expect("the room").epoch().to_owned();
     ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
     ada.join("lobby-x").await;
     // `bob` leaves later than `ada`. When his room is gone, the idle time of `ada`'s room is over, too.
     bob.request(json!({ "type": "leave", "roomId": "lobby-other" })).await;
-    until("the other room's deletion", || server.room(lobby("other")).is_none()).await;
-    assert_eq!(server.room(lobby("x")).expect("it stays").epoch(), epoch);
+    until("the other room's deletion", || {
+        server.here().room(lobby("other")).is_none()
+    })
+    .await;
+    assert_eq!(server.room(lobby("x")).await.expect("it stays").epoch(), epoch);
 }
 
 #[tokio::test]
@@ -141,7 +144,7 @@ async fn an_on_demand_room_whose_first_join_is_denied_is_never_created() {
         ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
         "JOIN_DENIED"
     );
-    assert!(server.room(lobby("x")).is_none());
+    assert!(server.room(lobby("x")).await.is_none());
 }
 
 #[tokio::test]
@@ -156,7 +159,10 @@ async fn an_on_demand_room_that_no_client_joins_is_deleted() {
         ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
         "LIMIT_EXCEEDED"
     );
-    until("the deletion of the empty room", || server.room(lobby("x")).is_none()).await;
+    until("the deletion of the empty room", || {
+        server.here().room(lobby("x")).is_none()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -173,11 +179,11 @@ async fn on_demand_rooms_are_announced_and_listed_only_if_their_family_says_so()
     ada.close().await;
     assert_eq!(watcher.recv_type("roomDeleted").await["roomId"], "stage-x");
     until("the deletion of both rooms", || {
-        server.room(lobby("x")).is_none() && server.room("stage-x").is_none()
+        server.here().room(lobby("x")).is_none() && server.here().room("stage-x").is_none()
     })
     .await;
     watcher.assert_nothing_came().await;
-    assert!(server.room(Stage { name: "x".to_owned() }).is_none());
+    assert!(server.room(Stage { name: "x".to_owned() }).await.is_none());
 }
 
 #[tokio::test]
@@ -210,13 +216,13 @@ async fn the_quota_of_created_rooms_holds_after_many_attempts() {
     })
     .await;
     let mut ada = server.connect_as("ada").await;
-    let before = server.rooms().len();
+    let before = server.here().rooms().len();
     for number in 0..1_000 {
         ada.send(json!({ "type": "createRoom", "room": { "id": format!("table-{number}") } }))
             .await;
         ada.recv().await;
     }
-    assert_eq!(server.rooms().len(), before + 2);
+    assert_eq!(server.here().rooms().len(), before + 2);
     server
         .create_room(Table { number: 999 })
         .await
@@ -259,7 +265,7 @@ async fn only_max_size_clients_join_when_many_try_at_once() {
         sockets.push(server.connect_as(&format!("user-{number}")).await);
     }
     let others: Vec<_> = (0..98)
-        .flat_map(|number| server.clients_of(&format!("user-{number}")))
+        .flat_map(|number| server.here().clients_of(&format!("user-{number}")))
         .collect();
     let tries: Vec<_> = others
         .iter()
@@ -286,9 +292,9 @@ async fn only_max_size_clients_join_when_many_try_at_once() {
         }
         client.assert_nothing_came().await;
     }
-    let room = server.room("small").expect("the room");
-    assert_eq!((members.len() + in_by_socket, room.size()), (10, 10));
-    assert!(room.is_full());
+    let room = server.room("small").await.expect("the room");
+    assert_eq!((members.len() + in_by_socket, room.size().await), (10, 10));
+    assert!(room.is_full().await);
     until("the hooks", || joined.load(Ordering::SeqCst) >= 10).await;
     server.stop().await;
     assert_eq!(joined.load(Ordering::SeqCst), 10);
@@ -323,7 +329,7 @@ async fn a_room_deleted_while_before_join_runs_is_not_joined_and_can_be_created_
     assert_eq!(ada.recv_type("roomDeleted").await["roomId"], "project-7");
     gate.open();
     assert_eq!(ada.recv_type("error").await["code"], "ROOM_NOT_FOUND");
-    assert!(server.room(Project { id: 7 }).is_none(), "it stays deleted");
+    assert!(server.room(Project { id: 7 }).await.is_none(), "it stays deleted");
     server.create_room(Project { id: 7 }).await.expect("the id is free");
     assert_eq!(ada.recv_type("roomCreated").await["room"]["id"], "project-7");
     ada.join("project-7").await;
@@ -337,24 +343,24 @@ async fn a_disconnect_while_before_join_runs_leaves_no_stale_member() {
     gate.arrival().await;
     drop(ada);
     gate.open();
-    until("the removal of the client", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.here().clients().is_empty()).await;
     let _bob = server.joined("bob", "booth").await;
     let _eve = server.joined("eve", "booth").await;
-    assert_eq!(server.room(Booth).expect("the room").size(), 2);
+    assert_eq!(server.room(Booth).await.expect("the room").size().await, 2);
 }
 
 #[tokio::test]
 async fn a_client_that_is_kicked_while_it_joins_is_in_no_room() {
     let (server, gate) = gated(Limits::default()).await;
     let mut ada = server.connect_as("ada").await;
-    let client = server.clients_of("ada")[0].clone();
+    let client = server.here().clients_of("ada")[0].clone();
     ada.send(json!({ "type": "join", "roomId": "booth" })).await;
     gate.arrival().await;
-    client.disconnect();
+    client.disconnect().await;
     assert_eq!(ada.expect_close().await, 4501, "at once, even while a hook runs");
     gate.open();
-    until("the removal of the client", || server.clients().is_empty()).await;
-    assert_eq!(server.room(Booth).expect("the room").size(), 0);
+    until("the removal of the client", || server.here().clients().is_empty()).await;
+    assert_eq!(server.room(Booth).await.expect("the room").size().await, 0);
     assert!(client.rooms().is_empty());
     assert!(client.join(Booth).await.is_err(), "a disconnected client cannot join");
 }
@@ -435,7 +441,7 @@ async fn a_user_never_exceeds_its_quota_of_rooms_and_every_deletion_frees_a_plac
     .await;
     let tables = || {
         (0..4)
-            .filter(|number| server.room(Table { number: *number }).is_some())
+            .filter(|number| server.here().room(Table { number: *number }).is_some())
             .count()
     };
     let tab = async |tab: usize| {

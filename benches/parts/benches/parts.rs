@@ -9,6 +9,7 @@ use dialogue::EventMessage;
 use dialogue::history::{HistoryConfig, HistoryManager};
 use dialogue::rate_limit::RateLimiter;
 use divan::Bencher;
+use futures_util::FutureExt;
 use parts::{Kept, Lobby, Pieces, Server};
 use serde_json::json;
 
@@ -98,7 +99,7 @@ fn look_up(bencher: Bencher<'_, '_>, rooms: u32) {
     for number in 0..rooms {
         server.join_all(Lobby { number });
     }
-    bencher.bench_local(|| server.dialogue.room("lobby-7"));
+    bencher.bench_local(|| server.dialogue.here().room("lobby-7"));
 }
 
 /// An event is encoded and appended to the history of one of a thousand rooms, on one thread and on two at once.
@@ -113,7 +114,7 @@ fn append_among_histories(bencher: Bencher<'_, '_>) {
     let next = AtomicUsize::new(0);
     bencher
         .with_inputs(|| &messages[next.fetch_add(1, Ordering::Relaxed) % messages.len()])
-        .bench_values(|message| history.push(message));
+        .bench_values(|message| history.push(message).now_or_never());
 }
 
 fn message_in(room: u32) -> EventMessage {

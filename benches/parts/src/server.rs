@@ -89,7 +89,7 @@ impl Server {
             runtime.spawn(async move { testing::serve_stream(&dialogue, connection).await });
         }
         runtime.block_on(written.reach(clients));
-        let clients = dialogue.clients();
+        let clients = dialogue.here().clients();
         Self {
             dialogue,
             runtime,
@@ -157,7 +157,7 @@ impl Server {
         // `joined` and `left` are sent in one write.
         self.runtime.block_on(self.until_written(1, async {
             client.join(room.clone()).await.expect("the join succeeds");
-            assert!(client.leave(room), "the client is in the room");
+            assert!(client.leave(room).await, "the client is in the room");
         }));
     }
 

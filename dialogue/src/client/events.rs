@@ -91,7 +91,7 @@ pub struct RoomHistory {
     /// The room.
     pub room_id: RoomId,
     /// Its recent events, oldest first. The room's handlers and streams receive them too.
-    pub events: Vec<EventMessage>,
+    pub messages: Vec<EventMessage>,
 }
 
 /// An item for the listeners of a room. They receive all items in order.

@@ -95,7 +95,7 @@ impl Page {
 #[non_exhaustive]
 pub struct HistoryPage<M> {
     /// The events, newest first.
-    pub events: Vec<EventMessage<M>>,
+    pub messages: Vec<EventMessage<M>>,
     /// Whether the server has older events.
     pub more: bool,
 }

@@ -246,8 +246,8 @@ impl ClientSession {
             self.pending.add(command, kind, None, now);
         }
         if entered.recovery.is_none() && !entered.events.is_empty() {
-            let events = entered.events;
-            self.notify(ClientNotice::History(RoomHistory { room_id, events }, bytes));
+            let messages = entered.events;
+            self.notify(ClientNotice::History(RoomHistory { room_id, messages }, bytes));
         }
         Ok(entered.shared)
     }

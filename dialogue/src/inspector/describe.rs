@@ -127,7 +127,7 @@ impl EventDetails {
             description: event.description().map(str::to_owned),
             clients: room.template.policy.admit(Party::Client, event.name()).is_some(),
             history: event.history().limit(core.history.log.config().max_events_per_type),
-            kept: core.history.log.count(&room.id, event.name()),
+            kept: core.history.log.kept(&room.id, event.name()),
             schema: event.inbound_schema().cloned(),
         }
     }

@@ -17,7 +17,7 @@ pub struct EvictedHistory {
     pub event: EventName,
     /// The events, oldest first. The server may repeat a batch after a failure: skip events that are already stored
     /// under the same `room_id`, `epoch` and `seq`.
-    pub events: Vec<EventMessage>,
+    pub messages: Vec<EventMessage>,
 }
 
 /// A query for older events, which the server passes to `load_history`.

@@ -49,22 +49,31 @@ impl Default for HistoryConfig {
 /// You may push events into a room that a `Dialogue` serves. Clients see them in the room's history, but these events
 /// have no number, so clients do not recover them.
 ///
+/// The methods that read or write events are `async`. This manager keeps everything in memory, so they wait for nothing.
+///
+/// # Cancel safety
+///
+/// Each of these methods does all of its work when its future is first polled.
+///
 /// ```
 /// use dialogue::EventMessage;
 /// use dialogue::history::{HistoryConfig, HistoryManager};
 /// use serde_json::json;
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), serde_json::Error> {
 /// let history = HistoryManager::new(HistoryConfig { max_events_per_type: 2, ..Default::default() });
 /// for text in ["one", "two", "three"] {
 ///     let message: EventMessage = serde_json::from_value(json!({
 ///         "event": "message", "roomId": "chat", "data": { "text": text }, "from": "system", "timestamp": 0,
 ///     }))?;
-///     history.push(&message);
+///     history.push(&message).await;
 /// }
-/// let newest = history.get("chat", "message", 0..1);
+/// let newest = history.get("chat", "message", 0..1).await;
 /// assert_eq!(newest[0].data["text"], "three");
-/// assert_eq!(history.count("chat", "message"), 2);
-/// # Ok::<(), serde_json::Error>(())
+/// assert_eq!(history.count("chat", "message").await, 2);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct HistoryManager {
@@ -95,7 +104,7 @@ impl HistoryManager {
     ///
     /// Data nested deeper than 120 levels may be kept but cannot be read back. Reading it logs an error and leaves it
     /// out.
-    pub fn push(&self, message: &EventMessage<Value>) -> Vec<EventMessage<Value>> {
+    pub async fn push(&self, message: &EventMessage<Value>) -> Vec<EventMessage<Value>> {
         let Some(body) = encode(message) else {
             return Vec::new();
         };
@@ -113,8 +122,7 @@ impl HistoryManager {
 
     /// Events of one type, newest first. `range` counts from the newest event, which is 0. Its end is exclusive and may
     /// be beyond the oldest event.
-    #[must_use]
-    pub fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
+    pub async fn get(&self, room: &str, event: &str, range: Range<usize>) -> Vec<EventMessage<Value>> {
         let Range { start, end } = range;
         let cursor = LogCursor::Index { start, end };
         let page = self.page(room, event, cursor, LogBounds::NONE, |page, _| page);
@@ -122,28 +130,30 @@ impl HistoryManager {
     }
 
     /// All events of a room, of every type, oldest first.
-    #[must_use]
-    pub fn all(&self, room: &str) -> Vec<EventMessage<Value>> {
+    pub async fn all(&self, room: &str) -> Vec<EventMessage<Value>> {
         decode_all(&self.recent(room, &|_| true, None, LogBounds::NONE))
     }
 
     /// How many events of one type are kept.
-    #[must_use]
-    pub fn count(&self, room: &str, event: &str) -> usize {
+    pub async fn count(&self, room: &str, event: &str) -> usize {
+        self.kept(room, event)
+    }
+
+    /// How many events of one type this process keeps.
+    pub(crate) fn kept(&self, room: &str, event: &str) -> usize {
         let cursor = LogCursor::Index { start: 0, end: 0 };
         self.page(room, event, cursor, LogBounds::NONE, |_, reach| reach.count)
     }
 
     /// The types of the events that the room keeps, in the order in which they first appeared.
-    #[must_use]
-    pub fn event_names(&self, room: &str) -> Vec<EventName> {
+    pub async fn event_names(&self, room: &str) -> Vec<EventName> {
         self.store.event_names(room)
     }
 
     /// Evicts a room's events and returns them, oldest first. Store them yourself:
     /// [`on_history_evicted`](crate::Builder::on_history_evicted) does not receive them. A client that missed any of
     /// them cannot recover, and learns of the gap.
-    pub fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
+    pub async fn clear_room(&self, room: &str) -> Vec<EventMessage<Value>> {
         let evicted = self.store.clear(room);
         decode_evicted(&evicted)
     }

@@ -122,6 +122,11 @@ impl Clients {
         self.connected.read().by_id.values().cloned().collect()
     }
 
+    /// The client with this id.
+    pub(super) fn find(&self, id: &str) -> Option<Arc<ClientState>> {
+        self.connected.read().by_id.get(id).cloned()
+    }
+
     /// A user's clients, the earliest first.
     pub(crate) fn of_user(&self, user: &str) -> Vec<Arc<ClientState>> {
         self.connected.read().of_user(user).cloned().collect()

@@ -25,7 +25,11 @@ use crate::room::RoomCell;
 ///
 /// A `Dialogue` is a handle: cloning it is cheap, and all clones share one server.
 ///
-/// The synchronous methods (`rooms`, `clients_of`, `is_in_room`, …) only know this process.
+/// # Calls
+///
+/// A call that concerns all nodes is `async`: `dialogue.is_in_room(user, Chat).await`. A synchronous call reports on
+/// this node, and its name says so: `dialogue.here().is_in_room(user, Chat)`. With one process, both give the same
+/// answer, and an `async` call waits for nothing.
 ///
 /// Hooks must not hold a clone of their own `Dialogue`: it would keep the server alive forever. A hook reaches its
 /// server through its arguments instead (`client.dialogue()`, `room.dialogue()`).
@@ -41,6 +45,9 @@ pub struct Dialogue {
 
 /// One connected client, such as one tab or device of a user. A handle that is cheap to clone.
 ///
+/// A client is connected to this node. Therefore the calls that concern only its connection are synchronous. `join`,
+/// `leave` and `disconnect` concern the members of rooms, which other nodes may have to know.
+///
 /// The handle stays usable after the connection has ended. The client is then in no room, and frames that are sent to
 /// it are discarded.
 #[derive(Clone)]
@@ -50,6 +57,9 @@ pub struct Client {
 }
 
 /// One room. A handle that is cheap to clone.
+///
+/// A call that concerns all nodes is `async` (`room.size().await`). A synchronous call reports on this node, and its
+/// name says so (`room.here().size()`). What never changes, such as the [`id`](Self::id), is synchronous too.
 ///
 /// The handle stays usable after the room has been deleted. The room is then empty and has no history, and triggers
 /// fail with [`TriggerError::NoSuchRoom`](crate::TriggerError::NoSuchRoom). Other calls that take the handle find no

@@ -21,7 +21,8 @@ mod publish;
 mod rooms;
 mod stop;
 
-pub use self::api::dialogue::CreateRoom;
+pub use self::api::dialogue::{CreateRoom, Revoked};
+pub use self::api::here::{Here, RoomHere};
 pub use self::api::trigger::Trigger;
 pub use self::api::user_rooms::UserRooms;
 pub use self::build::builder::Builder;

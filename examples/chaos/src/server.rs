@@ -104,7 +104,7 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
     let (t, told) = (trouble(), ledger());
     let on_joined = move |client: Client, room: RoomHandle, _| {
         told.joined(client.id(), incarnation(&room));
-        if room.max_size().is_some_and(|max_size| room.size() > max_size) {
+        if room.max_size().is_some_and(|max_size| room.here().size() > max_size) {
             told.over_capacity.add(1);
         }
         strike(Arc::clone(&t), 20)

@@ -94,7 +94,7 @@ fn a_builder_rejects_two_sources_of_identity() {
 #[test]
 fn two_events_with_the_same_name_are_ambiguous_if_a_room_allows_any_event() {
     let mine = EventDefinition::new("message").build().expect("a definition");
-    let built = Dialogue::builder().rooms::<Rooms>().events([mine]).build();
+    let built = Dialogue::builder().rooms::<Rooms>().define_events([mine]).build();
     assert!(matches!(built, Err(BuildError::AmbiguousEvent { name, .. }) if name == "message"));
 }
 
@@ -104,7 +104,7 @@ async fn events_registered_with_the_builder_are_validated_in_open_rooms() {
         .schema(json!({ "type": "object", "required": ["id"] }))
         .build()
         .expect("a definition");
-    let server = TestServer::with(|builder| builder.events([order])).await;
+    let server = TestServer::with(|builder| builder.define_events([order])).await;
     let mut ada = server.joined("ada", "open").await;
     let trigger = |data| json!({ "type": "trigger", "roomId": "open", "event": "order", "data": data });
     assert_eq!(ada.refused(trigger(json!({}))).await, "VALIDATION_FAILED");

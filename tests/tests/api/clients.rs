@@ -8,7 +8,7 @@ use dialogue_tests::{
 use serde_json::json;
 
 fn client(server: &Dialogue, user: &str) -> Client {
-    server.clients_of(user).into_iter().next().expect("a client")
+    server.here().clients_of(user).into_iter().next().expect("a client")
 }
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_client_handle_reports_its_identity() {
     assert_eq!(*ada.claims(), json!({ "role": "editor" }));
     assert_eq!(ada.meta()["plan"], "gold");
     assert!(ada.is_connected());
-    assert!(ada.dialogue().room(Chat).is_some());
+    assert!(ada.dialogue().room(Chat).await.is_some());
     socket
         .request(json!({ "type": "connect", "protocol": 1, "auth": { "token": "two" } }))
         .await;
@@ -46,17 +46,18 @@ async fn clients_of_a_user_are_listed_in_the_order_in_which_they_connected() {
     let second = server.connect_as("ada").await;
     let _bob = server.connect_as("bob").await;
     let ids: Vec<_> = server
+        .here()
         .clients_of("ada")
         .iter()
         .map(|client| client.id().to_string())
         .collect();
     let expected = [&first, &second].map(|socket| socket.connected["clientId"].as_str().unwrap_or_default().to_owned());
     assert_eq!(ids, expected);
-    assert_eq!(server.clients().len(), 3);
-    assert!(server.clients_of("eve").is_empty());
+    assert_eq!(server.here().clients().len(), 3);
+    assert!(server.here().clients_of("eve").is_empty());
     first.close().await;
     until("the removal of the first client", || {
-        server.clients_of("ada").len() == 1
+        server.here().clients_of("ada").len() == 1
     })
     .await;
 }
@@ -77,7 +78,7 @@ async fn the_server_can_join_a_room_on_behalf_of_a_client() {
     assert_eq!(joined["events"][0]["data"]["text"], "earlier");
     assert_eq!(ada.say("booth", "here I am").await["type"], "ok");
     handle.join(Booth).await.expect("still joined");
-    assert_eq!(room.size(), 1);
+    assert_eq!(room.size().await, 1);
 }
 
 #[tokio::test]
@@ -127,7 +128,10 @@ async fn every_reason_for_a_failed_join_has_its_own_error() {
     );
     ada.close().await;
     until("the end of ada's connection", || !handle.is_connected()).await;
-    until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
+    until("the removal of ada's client", || {
+        server.here().clients_of("ada").is_empty()
+    })
+    .await;
     assert!(matches!(failed("chat").await, JoinError::Disconnected));
 }
 
@@ -136,8 +140,8 @@ async fn a_client_that_the_server_removes_from_a_room_receives_left() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let handle = client(&server, "ada");
-    assert!(handle.leave(Chat));
-    assert!(!handle.leave(Chat));
+    assert!(handle.leave(Chat).await);
+    assert!(!handle.leave(Chat).await);
     assert_eq!(
         ada.recv().await,
         json!({ "type": "left", "roomId": "chat", "reason": "removed" })
@@ -200,10 +204,10 @@ async fn a_client_receives_direct_events_typed_and_raw() {
 async fn disconnect_closes_the_connection_with_4501_and_ends_every_membership() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
-    client(&server, "ada").disconnect();
+    client(&server, "ada").disconnect().await;
     assert_eq!(ada.expect_close().await, 4501);
-    until("the removal of ada's client", || server.clients().is_empty()).await;
-    assert_eq!(server.room(Chat).expect("the room").size(), 0);
+    until("the removal of ada's client", || server.here().clients().is_empty()).await;
+    assert_eq!(server.room(Chat).await.expect("the room").size().await, 0);
 }
 
 #[tokio::test]
@@ -214,19 +218,17 @@ async fn a_users_rooms_are_the_rooms_of_all_its_clients() {
     laptop.join("chat").await;
     let _bob = server.joined("bob", "news").await;
     let rooms = server.rooms_of("ada");
-    assert_eq!(rooms.ids(), ["booth", "chat"]);
-    let mut seen = Vec::new();
-    rooms.for_each(|room| seen.push(room.to_string()));
-    assert_eq!(seen, ["booth", "chat"]);
-    assert!(server.is_in_room("ada", Chat) && server.is_in_room("ada", "booth"));
-    assert!(!server.is_in_room("ada", "news") && !server.is_in_room("eve", Chat));
-    assert_eq!(rooms.leave_all(), ["booth", "chat"]);
-    assert!(rooms.ids().is_empty());
+    assert_eq!(rooms.clone().await, ["booth", "chat"]);
+    assert_eq!(server.here().rooms_of("ada"), ["booth", "chat"]);
+    assert!(server.is_in_room("ada", Chat).await && server.is_in_room("ada", "booth").await);
+    assert!(!server.is_in_room("ada", "news").await && !server.is_in_room("eve", Chat).await);
+    assert_eq!(rooms.leave_all().await, ["booth", "chat"]);
+    assert!(rooms.await.is_empty());
     assert_eq!(phone.recv_type("left").await["reason"], "removed");
     for _ in 0..2 {
         laptop.recv_type("left").await;
     }
-    assert_eq!(server.rooms_of("bob").ids(), ["news"]);
+    assert_eq!(server.rooms_of("bob").await, ["news"]);
 }
 
 #[tokio::test]
@@ -241,10 +243,8 @@ async fn leave_all_with_runs_its_callback_for_each_room_before_leaving_it() {
         .leave_all_with(|room| {
             let dialogue = server.dialogue().clone();
             async move {
-                assert!(dialogue.is_in_room("ada", &room));
-                if let Some(room) = dialogue.room(&room) {
-                    let _ = room.trigger(message("goodbye")).await;
-                }
+                assert!(dialogue.is_in_room("ada", room.clone()).await);
+                room.trigger(message("goodbye")).await.expect("an event");
             }
         })
         .await;
@@ -264,20 +264,18 @@ async fn in_on_disconnected_a_client_is_still_in_its_rooms_and_can_say_goodbye()
             let (noted, held) = (noted.clone(), held.clone());
             async move {
                 let dialogue = client.dialogue();
-                noted.note(format!("{:?}", dialogue.rooms_of(client.user_id()).ids()));
+                noted.note(format!("{:?}", dialogue.rooms_of(client.user_id()).await));
                 held.pass().await;
                 dialogue
                     .rooms_of(client.user_id())
                     .leave_all_with(|room| {
-                        let (room, username) = (dialogue.room(&room), client.user_id().to_string());
+                        let username = client.user_id().to_string();
                         async move {
-                            if let Some(room) = room {
-                                let _ = room.trigger(UserJoined { username }).await;
-                            }
+                            let _ = room.trigger(UserJoined { username }).await;
                         }
                     })
                     .await;
-                noted.note(format!("{:?}", dialogue.rooms_of(client.user_id()).ids()));
+                noted.note(format!("{:?}", dialogue.rooms_of(client.user_id()).await));
             }
         })
     })
@@ -285,9 +283,12 @@ async fn in_on_disconnected_a_client_is_still_in_its_rooms_and_can_say_goodbye()
     let mut bob = server.joined("bob", "chat").await;
     server.joined("ada", "chat").await.close().await;
     record.expect(&["[\"chat\"]"]).await;
-    assert!(server.is_in_room("ada", Chat));
+    assert!(server.is_in_room("ada", Chat).await);
     gate.open();
     assert_eq!(bob.recv_type("event").await["data"], json!({ "username": "ada" }));
     record.expect(&["[]"]).await;
-    until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
+    until("the removal of ada's client", || {
+        server.here().clients_of("ada").is_empty()
+    })
+    .await;
 }

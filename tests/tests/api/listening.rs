@@ -3,9 +3,7 @@
 use dialogue::Limits;
 use dialogue::handlers::StreamError;
 use dialogue::prelude::*;
-use dialogue_tests::{
-    Bell, Chat, ChatEvent, Gate, Message, Project, Record, TestServer, Typing, message, until, within,
-};
+use dialogue_tests::{Bell, Chat, ChatEvent, Gate, Message, Project, Record, TestServer, Typing, message, within};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -57,7 +55,7 @@ async fn a_handler_for_json_receives_any_event_unchanged() {
     let server = TestServer::plain().await;
     let record = Record::default();
     let noted = record.clone();
-    let open = server.room("open").expect("the room");
+    let open = server.room("open").await.expect("the room");
     open.on(move |message: EventMessage<Value>| {
         noted.note(format!("{} {}", message.event, message.data));
         async {}
@@ -170,7 +168,7 @@ async fn a_slow_handler_loses_only_its_own_events_and_the_loss_is_counted() {
 #[tokio::test]
 async fn a_stream_yields_events_in_order_and_ends_when_the_server_stops() {
     let server = TestServer::plain().await;
-    let mut stream = server.events::<Message>(Chat);
+    let mut stream = server.stream::<Message>(Chat);
     server.trigger(Chat, message("one")).await.expect("an event");
     server.trigger(Chat, message("two")).await.expect("an event");
     for text in ["one", "two"] {
@@ -191,7 +189,7 @@ async fn a_stream_whose_reader_is_too_slow_reports_how_many_events_it_missed() {
         ..Limits::default()
     })
     .await;
-    let mut stream = server.room(Chat).expect("the room").stream::<Message>();
+    let mut stream = server.room(Chat).await.expect("the room").stream::<Message>();
     for number in 1..=5 {
         server
             .trigger(Chat, message(&number.to_string()))
@@ -213,7 +211,7 @@ async fn a_stream_whose_reader_is_too_slow_reports_how_many_events_it_missed() {
 async fn a_stream_implements_futures_stream_and_covers_families() {
     use futures_util::StreamExt;
     let server = TestServer::plain().await;
-    let stream = server.events::<Message>(Project::every());
+    let stream = server.stream::<Message>(Project::every());
     server.create_room(Project { id: 7 }).await.expect("a room");
     server
         .trigger(Project { id: 7 }, message("hi"))
@@ -251,12 +249,14 @@ async fn a_handler_that_triggers_into_its_own_room_endlessly_is_stopped() {
             "hooks and handlers call each other too deeply (handler_depth = 3): look for one that leads to itself",
         ])
         .await;
-    assert_eq!(server.history().count("chat", "message"), 4);
+    assert_eq!(server.history().count("chat", "message").await, 4);
     // A new event starts a new chain.
     ada.say("chat", "begin again").await;
     record.expect(&["again"]).await;
-    until("the end of the second chain", || {
-        server.history().count("chat", "message") == 5
+    within("the end of the second chain", async {
+        while server.history().count("chat", "message").await != 5 {
+            tokio::task::yield_now().await;
+        }
     })
     .await;
 }

@@ -10,14 +10,14 @@ use serde_json::json;
 #[tokio::test]
 async fn a_room_is_found_by_type_value_handle_and_id() {
     let server = TestServer::plain().await;
-    let by_type = server.room(Chat).expect("the room");
-    assert_eq!(server.room("chat"), Some(by_type.clone()));
-    assert_eq!(server.room(by_type.id()), Some(by_type.clone()));
-    assert_eq!(server.room(by_type.clone()), Some(by_type));
-    assert!(server.room(Project { id: 7 }).is_none());
+    let by_type = server.room(Chat).await.expect("the room");
+    assert_eq!(server.room("chat").await, Some(by_type.clone()));
+    assert_eq!(server.room(by_type.id()).await, Some(by_type.clone()));
+    assert_eq!(server.room(by_type.clone()).await, Some(by_type));
+    assert!(server.room(Project { id: 7 }).await.is_none());
     let project = server.create_room(Project { id: 7 }).await.expect("a room");
-    assert_eq!(server.room(Project { id: 7 }), Some(project));
-    let mut ids: Vec<_> = server.rooms().iter().map(|room| room.id().to_string()).collect();
+    assert_eq!(server.room(Project { id: 7 }).await, Some(project));
+    let mut ids: Vec<_> = server.here().rooms().iter().map(|room| room.id().to_string()).collect();
     ids.sort();
     assert_eq!(ids, ["booth", "chat", "news", "open", "project-7"]);
 }
@@ -25,35 +25,39 @@ async fn a_room_is_found_by_type_value_handle_and_id() {
 #[tokio::test]
 async fn a_room_handle_reports_everything_about_its_room() {
     let server = TestServer::plain().await;
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     assert_eq!(
         (chat.name(), chat.description()),
         ("Chat", Some("Where everyone talks."))
     );
     assert_eq!(
-        (chat.max_size(), chat.created_by(), chat.is_full()),
+        (chat.max_size(), chat.created_by(), chat.is_full().await),
         (None, None, false)
     );
     let events: Vec<_> = chat.events().iter().map(|event| event.name().to_string()).collect();
     assert_eq!(events, ["message", "typing", "bell", "user-joined"]);
     assert_eq!(chat.default_subscriptions(), ["message", "user-joined"]);
-    assert_eq!(server.room("open").expect("the room").default_subscriptions(), ["*"]);
+    assert_eq!(
+        server.room("open").await.expect("the room").default_subscriptions(),
+        ["*"]
+    );
     let _one = server.joined("ada", "chat").await;
     let _two = server.joined("ada", "chat").await;
-    assert_eq!(chat.size(), 2, "the size counts clients, not users");
+    assert_eq!(chat.size().await, 2, "the size counts clients, not users");
     let who: Vec<_> = chat
+        .here()
         .participants()
         .iter()
         .map(|client| client.user_id().to_string())
         .collect();
     assert_eq!(who, ["ada", "ada"]);
-    let booth = server.room("booth").expect("the room");
+    let booth = server.room("booth").await.expect("the room");
     let _three = server.joined("ada", "booth").await;
-    assert!(!booth.is_full());
+    assert!(!booth.is_full().await);
     let _four = server.joined("bob", "booth").await;
-    assert_eq!((booth.max_size(), booth.is_full()), (Some(2), true));
+    assert_eq!((booth.max_size(), booth.is_full().await), (Some(2), true));
     assert_ne!(booth.epoch(), chat.epoch());
-    assert!(booth.dialogue().room(Chat).is_some());
+    assert!(booth.dialogue().room(Chat).await.is_some());
 }
 
 #[tokio::test]
@@ -107,7 +111,7 @@ async fn a_room_created_from_a_config_follows_the_config() {
     assert_eq!(ada.request(trigger("pinned")).await["type"], "ok");
     assert_eq!(ada.refused(trigger("user-joined")).await, "EVENT_NOT_ALLOWED");
     let _bob = server.joined("bob", "lounge").await;
-    assert!(room.is_full());
+    assert!(room.is_full().await);
     room.trigger(UserJoined {
         username: "bob".to_owned(),
     })
@@ -215,8 +219,8 @@ async fn creating_and_deleting_a_room_do_nothing_until_they_are_awaited() {
     let server = TestServer::plain().await;
     drop(server.create_room(Project { id: 7 }));
     drop(server.delete_room(Chat));
-    assert!(server.room(Project { id: 7 }).is_none());
-    assert!(server.room(Chat).is_some());
+    assert!(server.room(Project { id: 7 }).await.is_none());
+    assert!(server.room(Chat).await.is_some());
 }
 
 #[tokio::test]
@@ -234,20 +238,20 @@ async fn deleting_a_room_notifies_its_members_and_every_other_client() {
     );
     assert_eq!(ada.recv().await, json!({ "type": "roomDeleted", "roomId": "chat" }));
     assert_eq!(bob.recv().await, json!({ "type": "roomDeleted", "roomId": "chat" }));
-    assert!(server.clients_of("ada")[0].rooms().is_empty());
-    assert_eq!(server.history().count("chat", "message"), 0);
+    assert!(server.here().clients_of("ada")[0].rooms().is_empty());
+    assert_eq!(server.history().count("chat", "message").await, 0);
 }
 
 #[tokio::test]
 async fn a_handle_deletes_only_its_own_room_and_not_a_later_one_with_the_same_id() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
-    assert!(old.delete());
+    assert!(old.delete().await);
     let new = server.create_room(Project { id: 7 }).await.expect("another room");
-    assert!(!old.delete());
-    assert_eq!(server.room(Project { id: 7 }), Some(new.clone()));
+    assert!(!old.delete().await);
+    assert_eq!(server.room(Project { id: 7 }).await, Some(new.clone()));
     assert_ne!(old, new);
-    assert_eq!((old.size(), old.participants().len()), (0, 0));
+    assert_eq!((old.size().await, old.here().participants().len()), (0, 0));
 }
 
 #[tokio::test]
@@ -262,12 +266,12 @@ async fn a_handle_refers_to_its_own_room_in_every_call() {
         .await
         .expect("an event");
     ada.recv_type("event").await;
-    let client = server.clients_of("ada")[0].clone();
+    let client = server.here().clients_of("ada")[0].clone();
     let bob = server.connect_as("bob").await;
-    let outsider = server.clients_of("bob")[0].clone();
+    let outsider = server.here().clients_of("bob")[0].clone();
 
-    assert_eq!(server.room(old.clone()), None);
-    assert!(!server.is_in_room("ada", old.clone()));
+    assert_eq!(server.room(old.clone()).await, None);
+    assert!(!server.is_in_room("ada", old.clone()).await);
     let refused = outsider.join(old.clone()).await;
     assert!(matches!(refused, Err(JoinError::NoSuchRoom { .. })), "{refused:?}");
     assert!(matches!(
@@ -280,16 +284,16 @@ async fn a_handle_refers_to_its_own_room_in_every_call() {
         Err(JoinError::NotInRoom)
     ));
     assert!(client.subscriptions(old.clone()).is_empty());
-    assert!(!client.leave(old.clone()));
+    assert!(!client.leave(old.clone()).await);
     assert!(old.history_named("message", 0..9).await.expect("a page").is_empty());
     assert!(!server.delete_room(old).await);
 
-    assert_eq!(server.room(new.clone()), Some(new.clone()));
-    assert!(server.is_in_room("ada", new.clone()));
+    assert_eq!(server.room(new.clone()).await, Some(new.clone()));
+    assert!(server.is_in_room("ada", new.clone()).await);
     client.subscribe(new.clone(), "message").expect("in the room");
     assert_eq!(new.history_named("message", 0..9).await.expect("a page").len(), 1);
     assert_eq!(outsider.join(new.clone()).await.expect("a room"), new);
-    assert!(client.leave(new.clone()));
+    assert!(client.leave(new.clone()).await);
     assert!(server.delete_room(new).await);
     bob.close().await;
     ada.close().await;
@@ -299,13 +303,13 @@ async fn a_handle_refers_to_its_own_room_in_every_call() {
 async fn a_handle_to_a_deleted_on_demand_room_does_not_create_another() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "lobby-a").await;
-    let old = server.room("lobby-a").expect("the room");
-    assert!(old.delete());
+    let old = server.room("lobby-a").await.expect("the room");
+    assert!(old.delete().await);
     ada.recv_type("left").await;
-    let client = server.clients_of("ada")[0].clone();
+    let client = server.here().clients_of("ada")[0].clone();
     let refused = client.join(old.clone()).await;
     assert!(matches!(refused, Err(JoinError::NoSuchRoom { .. })), "{refused:?}");
-    assert_eq!(server.room("lobby-a"), None);
+    assert_eq!(server.room("lobby-a").await, None);
     let new = client.join("lobby-a").await.expect("another room");
     assert_ne!(new, old);
     assert_eq!(client.join(new.clone()).await.expect("a room"), new);
@@ -325,7 +329,7 @@ async fn a_deleted_room_has_no_history_and_load_history_does_not_run_for_it() {
     .await;
     let room = server.create_room(Project { id: 7 }).await.expect("a room");
     assert_eq!(room.history_named("message", 0..9).await.expect("a page").len(), 1);
-    assert!(room.delete());
+    assert!(room.delete().await);
     assert!(room.history_named("message", 0..9).await.expect("a page").is_empty());
 }
 

@@ -21,8 +21,8 @@ async fn revoke_closes_every_connection_of_a_user_and_stops_delivery() {
     let mut phone = server.joined("ada", "chat").await;
     let mut laptop = server.connect_as("ada").await;
     let mut bob = server.joined("bob", "chat").await;
-    assert_eq!(server.revoke("ada"), 2);
-    assert!(!server.is_in_room("ada", Chat));
+    assert_eq!(server.revoke("ada").await.clients, 2);
+    assert!(!server.is_in_room("ada", Chat).await);
     let delivery = server.trigger(Chat, message("without ada")).await.expect("an event");
     assert_eq!(delivery.recipients, 1);
     assert_eq!(phone.expect_close().await, 4501);
@@ -33,7 +33,7 @@ async fn revoke_closes_every_connection_of_a_user_and_stops_delivery() {
     assert_eq!(laptop.expect_close().await, 4501);
     bob.recv_type("event").await;
     record.expect(&["ada left chat"]).await;
-    assert_eq!(server.revoke("nobody"), 0);
+    assert_eq!(server.revoke("nobody").await.clients, 0);
     assert_eq!(bob.say("chat", "still here").await["type"], "ok");
 }
 
@@ -108,5 +108,5 @@ async fn before_join_runs_again_for_every_room_when_a_session_is_renewed() {
         json!({ "type": "left", "roomId": "chat", "reason": "denied" })
     );
     assert_eq!(ada.say("chat", "hi").await["code"], "NOT_IN_ROOM");
-    assert!(server.is_in_room("ada", "news"));
+    assert!(server.is_in_room("ada", "news").await);
 }

@@ -70,7 +70,7 @@ async fn a_complete_envelope_keeps_sender_time_and_metadata_but_gets_a_new_room_
 #[tokio::test]
 async fn a_room_handle_accepts_any_event_type_and_checks_it_at_run_time() {
     let server = TestServer::plain().await;
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     chat.trigger(Typing { is_typing: true })
         .await
         .expect("the room allows it");
@@ -78,7 +78,7 @@ async fn a_room_handle_accepts_any_event_type_and_checks_it_at_run_time() {
         .trigger::<Message>(chat.clone(), message("hi"))
         .await
         .expect("an event");
-    let booth = server.room("booth").expect("the room");
+    let booth = server.room("booth").await.expect("the room");
     let refused = booth.trigger(Typing { is_typing: true }).await;
     match refused {
         Err(TriggerError::NotAllowed { room, event }) => {
@@ -98,7 +98,7 @@ struct Impostor {
 #[tokio::test]
 async fn a_type_with_the_same_name_is_not_the_event_that_the_room_allows() {
     let server = TestServer::plain().await;
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     let refused = chat.trigger(Impostor { number: 7 }).await;
     assert!(matches!(refused, Err(TriggerError::NotAllowed { .. })), "{refused:?}");
 }
@@ -163,7 +163,7 @@ async fn every_reason_for_a_failed_trigger_has_its_own_error() {
         ),
         "{large:?}"
     );
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     server.stop().await;
     assert!(matches!(chat.trigger(message("hi")).await, Err(TriggerError::Stopped)));
 }
@@ -219,7 +219,7 @@ async fn broadcast_reaches_every_client_in_any_room_or_none() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.connect_as("bob").await;
-    assert_eq!(server.broadcast(message("to all")).expect("valid"), 2);
+    assert_eq!(server.broadcast(message("to all")).await.expect("valid").recipients, 2);
     for client in [&mut ada, &mut bob] {
         assert_eq!(
             client.recv().await,
@@ -227,7 +227,7 @@ async fn broadcast_reaches_every_client_in_any_room_or_none() {
         );
     }
     assert!(matches!(
-        server.broadcast(message("")),
+        server.broadcast(message("")).await,
         Err(TriggerError::Invalid { .. })
     ));
     ada.assert_nothing_came().await;

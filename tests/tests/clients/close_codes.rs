@@ -44,7 +44,7 @@ async fn a_client_that_the_server_disconnects_does_not_reconnect() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
     let mut states = client.states();
-    server.clients()[0].disconnect();
+    server.here().clients()[0].disconnect().await;
     let closed = reach(&mut states, |state| matches!(state, ConnectionState::Closed(_))).await;
     assert!(
         matches!(

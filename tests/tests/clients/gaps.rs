@@ -204,7 +204,7 @@ async fn a_client_that_the_server_joins_on_every_connect_shows_everything_that_t
         proxy.cut();
         lost(&mut states).await;
         until("the server to notice the lost connection", || {
-            server.clients().is_empty()
+            server.here().clients().is_empty()
         })
         .await;
         for _ in 0..missed {
@@ -214,7 +214,7 @@ async fn a_client_that_the_server_joins_on_every_connect_shows_everything_that_t
                 .expect("an event");
         }
         proxy.restore();
-        until("the rejoin", || server.is_in_room("ada", "project-7")).await;
+        until("the rejoin", || server.here().is_in_room("ada", "project-7")).await;
         let delivery = server
             .trigger(Project { id: 7 }, message("live"))
             .await

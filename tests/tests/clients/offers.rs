@@ -18,7 +18,7 @@ async fn a_client_reports_the_user_and_client_id_that_the_server_gave_it() {
     let client = connect_as(&server, "ada").await;
     assert_eq!(client.user_id().expect("a user"), "ada");
     assert!(client.is_connected());
-    let on_server = server.clients();
+    let on_server = server.here().clients();
     assert_eq!(on_server.len(), 1);
     assert_eq!(client.client_id().as_ref(), Some(on_server[0].id()));
 }
@@ -99,7 +99,7 @@ async fn events_that_arrive_before_anybody_listens_wait_for_the_first_listener()
     let history = Record::default();
     let noted = history.clone();
     client.on_history(move |history| {
-        noted.note(format!("{} {}", history.room_id, history.events.len()));
+        noted.note(format!("{} {}", history.room_id, history.messages.len()));
         async {}
     });
     let booth = client.join(Booth).await.expect("the join succeeds");
@@ -209,7 +209,7 @@ async fn history_pages_skip_nothing() {
     }
     let newest = chat.history::<Message>(Page::newest(2)).await.expect("a page");
     let texts = |page: &dialogue::client::HistoryPage<Message>| {
-        page.events
+        page.messages
             .iter()
             .map(|event| event.data.text.clone())
             .collect::<Vec<_>>()
@@ -218,7 +218,7 @@ async fn history_pages_skip_nothing() {
         (texts(&newest), newest.more),
         (vec!["3".to_owned(), "2".to_owned()], true)
     );
-    let before = newest.events[1].seq.expect("a number");
+    let before = newest.messages[1].seq.expect("a number");
     let older = chat.history::<Message>(Page::before(before, 2)).await.expect("a page");
     assert_eq!((texts(&older), older.more), (vec!["1".to_owned()], false));
 }
@@ -292,7 +292,7 @@ async fn leaving_a_room_ends_its_streams_handlers_and_requests() {
     assert!(!chat.is_joined() && client.room(Chat).is_none());
     let room = "chat".into();
     assert_eq!(chat.trigger(message("hi")).await, Err(ClientError::NotJoined { room }));
-    assert!(!server.is_in_room("ada", "chat"));
+    assert!(!server.is_in_room("ada", "chat").await);
 }
 
 #[tokio::test]
@@ -331,7 +331,7 @@ async fn the_server_can_join_a_client_to_a_room_and_remove_it() {
         noted.note(room.as_str());
         async {}
     });
-    let on_server = server.clients().remove(0);
+    let on_server = server.here().clients().remove(0);
     on_server.join(Open).await.expect("the join succeeds");
     record.expect(&["open"]).await;
     let open = client.room(Open).expect("the client is in the room");
@@ -347,7 +347,7 @@ async fn the_server_can_join_a_client_to_a_room_and_remove_it() {
         .expect("the stream continues")
         .expect("an event");
     assert_eq!(event.data.text, "hi");
-    assert!(on_server.leave(Open));
+    assert!(on_server.leave(Open).await);
     left.expect(&[&format!("{:?}", Departure::Removed)]).await;
 }
 
@@ -381,7 +381,7 @@ async fn a_direct_event_is_delivered_typed_and_raw() {
         any.note(format!("{event} {data}"));
         async {}
     });
-    server.broadcast(message("all")).expect("an event");
+    server.broadcast(message("all")).await.expect("an event");
     let mut received = [record.next().await, record.next().await];
     received.sort();
     assert_eq!(received, ["all", r#"message {"text":"all"}"#]);
@@ -395,7 +395,7 @@ async fn the_connection_closes_with_its_last_handle_and_a_room_counts_as_a_handl
     drop(client);
     chat.trigger(message("still here")).await.expect("an event");
     drop(chat);
-    until("the removal of the client", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.here().clients().is_empty()).await;
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn a_client_that_disconnects_stays_closed() {
         chat.trigger(message("too late")).await,
         Err(ClientError::Closed(CloseReason::ByClient))
     );
-    until("the removal of the client", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.here().clients().is_empty()).await;
 }
 
 #[tokio::test]
@@ -422,5 +422,5 @@ async fn a_request_that_is_dropped_before_it_is_awaited_sends_nothing() {
     drop(chat.trigger(message("never")));
     drop(client.join(Open));
     assert_eq!(chat.trigger(message("first")).await.expect("an event").seq, Some(1));
-    assert!(!server.is_in_room("ada", "open"));
+    assert!(!server.is_in_room("ada", "open").await);
 }

@@ -152,7 +152,7 @@ async fn a_gap_is_reported_before_the_events_that_the_room_still_has() {
     say("1").await;
     proxy.cut();
     until("the server to notice the lost connection", || {
-        server.clients().is_empty()
+        server.here().clients().is_empty()
     })
     .await;
     say("2").await;
@@ -160,7 +160,7 @@ async fn a_gap_is_reported_before_the_events_that_the_room_still_has() {
     record.expect(&["complete"]).await;
     proxy.cut();
     until("the server to notice the lost connection", || {
-        server.clients().is_empty()
+        server.here().clients().is_empty()
     })
     .await;
     // The room keeps five events.
@@ -212,7 +212,7 @@ async fn a_client_reconnects_to_a_restarted_server_and_reports_the_gap() {
     let second = build();
     second.start(address).await.expect("the same port");
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
-    until("the rejoin", || second.is_in_room("ada", "chat")).await;
+    until("the rejoin", || second.here().is_in_room("ada", "chat")).await;
     second.trigger(Chat, message("after")).await.expect("an event");
     let gap = within("the gap", stream.next()).await.expect("the stream continues");
     assert!(
@@ -273,7 +273,7 @@ async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
         .history::<Message>(dialogue::client::Page::newest(9))
         .await
         .expect("a page");
-    let texts: Vec<_> = page.events.iter().map(|event| event.data.text.as_str()).collect();
+    let texts: Vec<_> = page.messages.iter().map(|event| event.data.text.as_str()).collect();
     assert_eq!(texts.iter().filter(|text| **text == "keyed").count(), 1, "{texts:?}");
 }
 
@@ -305,7 +305,7 @@ async fn a_room_that_denies_the_rejoin_ends_with_its_reason() {
     closed.store(true, Ordering::Relaxed);
     proxy.cut();
     until("the server to notice the lost connection", || {
-        server.clients().is_empty()
+        server.here().clients().is_empty()
     })
     .await;
     proxy.restore();
@@ -331,7 +331,7 @@ async fn leaving_a_room_while_the_connection_is_lost_needs_no_server() {
     proxy.restore();
     reach(&mut states, |state| *state == ConnectionState::Connected).await;
     client.list_rooms().await.expect("rooms");
-    assert!(!server.is_in_room("ada", "chat"));
+    assert!(!server.is_in_room("ada", "chat").await);
 }
 
 #[tokio::test]
@@ -353,7 +353,7 @@ async fn subscriptions_of_a_join_during_a_lost_connection_apply_after_the_reconn
     // The client's automatic rejoin is complete once this reply arrives.
     client.list_rooms().await.expect("rooms");
     assert_eq!(chat.subscriptions(), ["typing"]);
-    assert_eq!(server.clients()[0].subscriptions(Chat), ["typing"]);
+    assert_eq!(server.here().clients()[0].subscriptions(Chat), ["typing"]);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn the_served_documents_cover_all_sets_of_rooms_and_the_events_registered_
     let builder = Dialogue::builder()
         .rooms::<OpenRooms>()
         .rooms::<lobby::Rooms>()
-        .events([known])
+        .define_events([known])
         .base_path("/rt");
     let server = TestServer::start(builder).await;
     let types = get(&server, "/rt/client.d.ts").await;

@@ -135,7 +135,7 @@ async fn authenticate_hooks_must_name_the_same_user() {
     ada.connect(json!({ "user": "ada" })).await;
     assert_eq!(ada.connected["userId"], "ada");
     assert!(ada.connected["expiresIn"].as_u64().is_some_and(|left| left <= 60_000));
-    let client = server.clients_of("ada")[0].clone();
+    let client = server.here().clients_of("ada")[0].clone();
     assert_eq!(*client.claims(), json!({ "from": "the first" }));
     for (auth, reason) in [
         (
@@ -171,7 +171,7 @@ async fn several_sources_of_history_are_joined_without_doubles() {
         builder.load_history(old(&[1, 3])).load_history(old(&[2, 3]))
     })
     .await;
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     let page = chat.history::<Message>(0..9).await.expect("a page");
     let texts: Vec<_> = page.iter().map(|message| message.data.text.as_str()).collect();
     assert_eq!(texts, ["3", "2", "1"]);
@@ -222,7 +222,7 @@ async fn hooks_of_one_room_type_run_only_for_it_and_receive_its_fields() {
                 async { Ok(()) }
             })
             .on_room_created_of(move |room, project: Project| {
-                created.note(format!("created {} {}", project.id, room.size()));
+                created.note(format!("created {} {}", project.id, room.here().size()));
                 async { Ok(()) }
             })
             .on_room_deleted_of(move |room, project: Project| {

@@ -124,7 +124,7 @@ async fn an_authenticate_hook_that_fails_admits_nobody() {
             assert_eq!(error["code"], "UNAUTHENTICATED");
             assert!(!error.to_string().contains("the hook"), "{error}");
         }
-        assert!(server.clients().is_empty());
+        assert!(server.here().clients().is_empty());
         if !hangs {
             log.line_with(&["authenticate", fault.logged()]).await;
         }
@@ -150,7 +150,7 @@ async fn a_before_join_hook_that_fails_denies_only_that_join() {
         let error = ada.request(json!({ "type": "join", "roomId": "chat" })).await;
         assert_eq!(error["code"], "JOIN_DENIED", "{fault:?}");
         assert!(!error.to_string().contains("the hook"), "{error}");
-        assert_eq!(server.room(Chat).expect("the room").size(), 0);
+        assert_eq!(server.room(Chat).await.expect("the room").size().await, 0);
         log.line_with(&["before_join", fault.logged()]).await;
         assert_healthy(&server).await;
     }
@@ -183,7 +183,7 @@ async fn a_client_is_disconnected_with_its_close_code_even_if_its_running_hook_p
     ada.connect(json!({})).await;
     ada.send(json!({ "type": "join", "roomId": "chat" })).await;
     asked.expect(&["authenticate", "before_join"]).await;
-    server.clients()[0].disconnect();
+    server.here().clients()[0].disconnect().await;
     assert_eq!(ada.expect_close().await, 4501);
     let mut eve = server.open().await;
     eve.send(json!({ "type": "connect", "protocol": 1, "auth": { "hangs": true } }))
@@ -242,8 +242,15 @@ async fn failures_in_hooks_about_clients_are_logged_and_the_client_continues() {
             ada.join("chat").await;
             ada.close().await;
             log.line_with(&[hook, fault.logged()]).await;
-            dialogue_tests::until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
-            assert_eq!(server.room(Chat).expect("the room").size(), 0, "{hook} {fault:?}");
+            dialogue_tests::until("the removal of ada's client", || {
+                server.here().clients_of("ada").is_empty()
+            })
+            .await;
+            assert_eq!(
+                server.room(Chat).await.expect("the room").size().await,
+                0,
+                "{hook} {fault:?}"
+            );
             assert_healthy(&server).await;
         }
     }
@@ -356,7 +363,7 @@ async fn an_on_history_evicted_hook_that_fails_is_retried_and_the_loss_is_then_l
         let noted = attempts.clone();
         let (server, log) = server_with(|builder| {
             builder.on_history_evicted(move |evicted| {
-                noted.note(evicted.events[0].data["text"].to_string());
+                noted.note(evicted.messages[0].data["text"].to_string());
                 fault.at_once();
                 fault.then::<()>()
             })

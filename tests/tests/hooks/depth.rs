@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use dialogue::{Dialogue, JoinError, TriggerError};
 use dialogue_tests::{Booth, Chat, Record, TestServer, message};
+use futures_util::FutureExt;
 use serde_json::json;
 
 #[tokio::test]
@@ -19,7 +20,7 @@ async fn before_join_that_joins_endlessly_denies_the_join() {
     let mut ada = server.connect_as("ada").await;
     let join = json!({ "type": "join", "roomId": "chat" });
     assert_eq!(ada.refused(join).await, "JOIN_DENIED");
-    assert_eq!(server.room(Booth).map(|room| room.size()), Some(0));
+    assert_eq!(server.room(Booth).await.map(|room| room.here().size()), Some(0));
 }
 
 #[tokio::test]
@@ -28,7 +29,9 @@ async fn load_history_that_requests_history_is_unavailable() {
     let known = Arc::clone(&itself);
     let server = TestServer::with(|builder| {
         builder.load_history(move |query| {
-            let room = known.get().and_then(|dialogue| dialogue.room(query.room_id.as_str()));
+            let room = known
+                .get()
+                .and_then(|dialogue| dialogue.here().room(query.room_id.as_str()));
             async move { Ok(room.expect("the room").history_named(&query.event, 0..10).await?) }
         })
     })
@@ -71,8 +74,8 @@ async fn hooks_that_set_off_each_other_before_their_first_await_are_stopped() {
         builder
             .on_triggered(|_, room| {
                 // This runs before the hook returns its future.
-                for client in room.participants() {
-                    client.leave(room.clone());
+                for client in room.here().participants() {
+                    let _ = client.leave(room.clone()).now_or_never();
                 }
                 async {}
             })

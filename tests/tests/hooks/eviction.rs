@@ -18,8 +18,8 @@ async fn storing() -> (TestServer, Store, Record) {
     let server = TestServer::with(|builder| {
         builder
             .on_history_evicted(move |batch| {
-                let count = batch.events.len();
-                evicted.lock().expect("the lock is not poisoned").extend(batch.events);
+                let count = batch.messages.len();
+                evicted.lock().expect("the lock is not poisoned").extend(batch.messages);
                 noted.note(format!("{} {} {count}", batch.room_id, batch.event));
                 async { Ok(()) }
             })
@@ -118,7 +118,7 @@ async fn history_continues_in_storage_where_memory_ends_by_seq_and_by_index() {
         assert_eq!(numbers(&page), expected, "{of}");
         assert_eq!(page["more"], more, "{of}");
     }
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     let oldest = chat.history::<Message>(19..25).await.expect("a page");
     assert_eq!(
         oldest
@@ -186,7 +186,7 @@ async fn a_client_removed_while_history_loads_gets_no_history() {
     ada.send(json!({ "type": "history", "id": 1, "roomId": "chat", "event": "message" }))
         .await;
     gate.arrival().await;
-    assert!(server.clients_of("ada")[0].leave(Chat));
+    assert!(server.here().clients_of("ada")[0].leave(Chat).await);
     gate.open();
     ada.recv_type("left").await;
     assert_eq!(ada.recv_type("error").await["code"], "NOT_IN_ROOM");
@@ -236,20 +236,20 @@ async fn events_waiting_to_be_stored_are_still_in_the_history() {
 #[tokio::test]
 async fn waiting_events_without_a_seq_keep_their_place_in_the_history() {
     let (server, gate) = storing_slowly().await;
-    let push = |text: &str| {
+    let push = async |text: &str| {
         let pushed = EventMessage::new("message", "chat", json!({ "text": text }));
-        assert!(server.history().push(&pushed).is_empty());
+        assert!(server.history().push(&pushed).await.is_empty());
     };
     for text in ["old 1", "old 2", "old 3"] {
-        push(text);
+        push(text).await;
     }
     for text in ["1", "2", "3"] {
         server.trigger::<Message>(Chat, message(text)).await.expect("an event");
     }
-    push("by hand");
+    push("by hand").await;
     server.trigger(Chat, message("4")).await.expect("an event");
     gate.arrival().await;
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     let texts = async |range| {
         let page = chat.history::<Message>(range).await.expect("a page");
         page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
@@ -273,7 +273,7 @@ async fn batches_fill_up_even_if_rooms_alternate() {
             let (held, noted) = (held.clone(), noted.clone());
             async move {
                 held.pass().await;
-                noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+                noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
                 Ok(())
             }
         })
@@ -317,7 +317,7 @@ async fn stored_events_without_a_seq_are_sorted_by_time_whatever_order_the_hook_
         })
     })
     .await;
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     let texts = async |count| {
         let page = chat.history::<Message>(0..count).await.expect("a page");
         page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
@@ -340,7 +340,7 @@ async fn the_history_of_a_room_that_is_evicted_as_a_whole_is_handed_over() {
     });
     let server = TestServer::with(|builder| {
         builder.history(manager).on_history_evicted(move |batch| {
-            noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+            noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
             async { Ok(()) }
         })
     })
@@ -363,10 +363,10 @@ async fn events_evicted_by_a_direct_call_are_returned_and_not_handed_over() {
     }
     let full = EventMessage::new("typing", "chat", json!({}));
     for _ in 0..100 {
-        assert!(server.history().push(&full).is_empty());
+        assert!(server.history().push(&full).await.is_empty());
     }
-    assert_eq!(server.history().push(&full).len(), 1);
-    assert_eq!(server.history().clear_room("chat").len(), 105);
+    assert_eq!(server.history().push(&full).await.len(), 1);
+    assert_eq!(server.history().clear_room("chat").await.len(), 105);
     for _ in 0..6 {
         server.trigger(Chat, message("new")).await.expect("an event");
     }
@@ -408,7 +408,7 @@ async fn an_event_that_a_handler_triggers_during_the_drain_is_handed_over_too() 
     // The late event may be refused or handed over. An event that stays in memory is lost.
     assert_eq!(texts.first(), Some(&json!("begin")));
     assert_eq!(
-        server.history().count("chat", "message"),
+        server.history().count("chat", "message").await,
         0,
         "the drain handed over only {texts:?}"
     );
@@ -442,7 +442,7 @@ async fn waiting_events_of_a_deleted_room_are_not_shown_in_a_new_room_with_the_s
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_skips_nothing_while_events_are_evicted() {
     let (server, _store, _record) = storing().await;
-    let (dialogue, room) = (server.dialogue().clone(), server.room(Chat).expect("the room"));
+    let (dialogue, room) = (server.dialogue().clone(), server.room(Chat).await.expect("the room"));
     let writer = tokio::spawn(async move {
         for number in 1..=5_000 {
             let sent = dialogue.trigger::<Message>(Chat, message(&number.to_string())).await;
@@ -467,15 +467,15 @@ async fn more_events_than_the_queue_holds_are_still_handed_over_by_the_drain() {
     });
     let server = TestServer::with(|builder| {
         builder.history(manager).on_history_evicted(move |batch| {
-            *counted.lock().expect("the lock is not poisoned") += batch.events.len();
-            noted.note(format!("{} {}", batch.event, batch.events.len()));
+            *counted.lock().expect("the lock is not poisoned") += batch.messages.len();
+            noted.note(format!("{} {}", batch.event, batch.messages.len()));
             async { Ok(()) }
         })
     })
     .await;
     for _ in 0..COUNT / 2 {
         for name in ["message", "typing"] {
-            server.history().push(&EventMessage::new(name, "chat", json!({})));
+            server.history().push(&EventMessage::new(name, "chat", json!({}))).await;
         }
     }
     server.stop().await;
@@ -498,7 +498,7 @@ async fn histories_are_bounded_in_bytes_across_all_rooms() {
                 ..Limits::default()
             })
             .on_history_evicted(move |batch| {
-                noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+                noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
                 async { Ok(()) }
             })
     })
@@ -516,5 +516,5 @@ async fn histories_are_bounded_in_bytes_across_all_rooms() {
         server.trigger(Project { id: 7 }, long()).await.expect("an event");
     }
     record.expect(&["project-7 1"]).await;
-    assert_eq!(server.history().count("project-7", "message"), 3);
+    assert_eq!(server.history().count("project-7", "message").await, 3);
 }

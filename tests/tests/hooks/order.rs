@@ -33,16 +33,26 @@ async fn noting(record: &Record) -> TestServer {
                     "before_join {} {} {}",
                     client.user_id(),
                     room.id(),
-                    room.size()
+                    room.here().size()
                 ));
                 async { Ok(()) }
             })
             .on_joined(move |client, room, _| {
-                joined.note(format!("joined {} {} {}", client.user_id(), room.id(), room.size()));
+                joined.note(format!(
+                    "joined {} {} {}",
+                    client.user_id(),
+                    room.id(),
+                    room.here().size()
+                ));
                 async {}
             })
             .on_left(move |client, room, _| {
-                left.note(format!("left {} {} {}", client.user_id(), room.id(), room.size()));
+                left.note(format!(
+                    "left {} {} {}",
+                    client.user_id(),
+                    room.id(),
+                    room.here().size()
+                ));
                 async {}
             })
             .on_room_created(move |room| {
@@ -50,7 +60,7 @@ async fn noting(record: &Record) -> TestServer {
                 async {}
             })
             .on_room_deleted(move |room| {
-                deleted.note(format!("deleted {} {}", room.id(), room.size()));
+                deleted.note(format!("deleted {} {}", room.id(), room.here().size()));
                 async {}
             })
             .before_each(move |message, room| {
@@ -269,7 +279,7 @@ async fn an_event_is_refused_if_its_client_leaves_while_before_each_runs() {
     ada.send(json!({ "type": "trigger", "id": 1, "roomId": "chat", "event": "message", "data": { "text": "hi" } }))
         .await;
     gate.arrival().await;
-    assert!(server.clients_of("ada")[0].leave(Chat));
+    assert!(server.here().clients_of("ada")[0].leave(Chat).await);
     gate.open();
     ada.recv_type("left").await;
     assert_eq!(ada.recv_type("error").await["code"], "NOT_IN_ROOM");

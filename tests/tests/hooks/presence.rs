@@ -94,7 +94,7 @@ async fn a_connection_that_continues_an_ended_one_comes_back_to_its_rooms_only()
     let first = server.joined("ada", "chat").await;
     let connected = first.connected.clone();
     first.close().await;
-    until("the end of the connection", || server.clients().is_empty()).await;
+    until("the end of the connection", || server.here().clients().is_empty()).await;
     let mut second = resumed(&server, &connected).await;
     second.join("chat").await;
     second.join("project-7").await;
@@ -158,7 +158,7 @@ async fn a_handler_can_receive_the_room_and_the_client_that_triggered_the_event(
     ada.say("chat", "hi").await;
     ada.recv_type("event").await;
     assert_eq!(ada.recv_type("direct").await["data"]["text"], "for you alone");
-    let chat = server.room(Chat).expect("the room");
+    let chat = server.room(Chat).await.expect("the room");
     chat.trigger(message("from the server")).await.expect("an event");
     record
         .expect(&[

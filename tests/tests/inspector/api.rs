@@ -206,7 +206,7 @@ async fn a_failed_trigger_reports_the_reason() {
 #[tokio::test]
 async fn a_typed_handler_receives_an_event_that_the_inspector_triggers() {
     let server = open().await;
-    let mut events = Box::pin(server.events::<Message>(Chat));
+    let mut events = Box::pin(server.stream::<Message>(Chat));
     let sent = trigger(
         server.address(),
         "chat",

@@ -149,7 +149,7 @@ async fn the_feed_reports_rates_every_second() {
         totals.1 += count(&rates["deliveries"]);
         totals.2 += count(&rates["rooms"]["chat"]);
         assert_eq!(rates["clients"], 1);
-        assert_eq!(rates["roomCount"], server.rooms().len());
+        assert_eq!(rates["roomCount"], server.here().rooms().len());
     }
     assert_eq!(totals, (3, 3, 3));
     viewer.rates(|rates| rates["events"] == 0).await;

@@ -123,8 +123,8 @@ async fn a_client_that_fails_to_authenticate_is_refused_and_its_pipelined_comman
         );
         assert_eq!(client.expect_close().await, 4500, "{token}");
     }
-    assert_eq!(server.room("chat").expect("the room").size(), 0);
-    assert!(server.clients().is_empty());
+    assert_eq!(server.room("chat").await.expect("the room").size().await, 0);
+    assert!(server.here().clients().is_empty());
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn an_authentication_that_takes_too_long_ends_at_the_connect_deadline() {
     // Both deadlines are at the same time, so the server may notice either of them first.
     let code = client.expect_close().await;
     assert!([1008, 4500].contains(&code), "{code}");
-    assert!(server.clients().is_empty());
+    assert!(server.here().clients().is_empty());
 }
 
 #[tokio::test]
@@ -325,6 +325,9 @@ async fn a_connection_beyond_a_users_quota_is_closed_with_4502() {
     assert_eq!(second.expect_close().await, 4502);
     server.connect_as("bob").await;
     first.close().await;
-    dialogue_tests::until("the removal of ada's client", || server.clients_of("ada").is_empty()).await;
+    dialogue_tests::until("the removal of ada's client", || {
+        server.here().clients_of("ada").is_empty()
+    })
+    .await;
     server.connect_as("ada").await;
 }

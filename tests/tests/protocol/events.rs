@@ -85,7 +85,7 @@ async fn the_server_sends_and_keeps_an_event_as_its_type_serialises_it() {
         .await;
     assert_eq!(ada.recv_type("event").await["data"], json!({ "text": "hi" }));
     assert_eq!(
-        server.history().get("chat", "message", 0..1)[0].data,
+        server.history().get("chat", "message", 0..1).await[0].data,
         json!({ "text": "hi" })
     );
 }
@@ -186,14 +186,14 @@ async fn an_event_that_before_each_refuses_is_blocked_with_its_reason() {
     );
     assert_eq!(ada.say("chat", "darn").await["seq"], 1, "a refused event gets no seq");
     assert_eq!(bob.recv_type("event").await["data"]["text"], "darn");
-    assert_eq!(server.history().count("chat", "message"), 1);
+    assert_eq!(server.history().count("chat", "message").await, 1);
 }
 
 #[tokio::test]
 async fn a_direct_frame_belongs_to_no_room() {
     let server = TestServer::plain().await;
     let mut ada = server.connect_as("ada").await;
-    server.clients_of("ada")[0]
+    server.here().clients_of("ada")[0]
         .send(dialogue_tests::message("psst"))
         .expect("valid");
     assert_eq!(

@@ -251,7 +251,7 @@ async fn a_field_of_the_wrong_type_is_invalid_and_never_coerced() {
         }
         assert_eq!(runs.load(Ordering::SeqCst), 0, "{frame}");
     }
-    assert!(server.room("table-1").is_none());
+    assert!(server.room("table-1").await.is_none());
     ada.assert_nothing_came().await;
 }
 

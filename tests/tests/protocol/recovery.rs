@@ -49,7 +49,7 @@ async fn a_client_that_rejoins_gets_the_events_that_it_missed_and_none_twice() {
 #[tokio::test]
 async fn a_rejoin_that_cannot_recover_everything_gets_the_same_as_a_first_join() {
     let server = TestServer::plain().await;
-    let epoch = json!(server.room(Booth).expect("the room").epoch());
+    let epoch = json!(server.room(Booth).await.expect("the room").epoch());
     // The room keeps five events; the first two are evicted.
     say(&server, &["1", "2", "3", "4", "5", "6", "7"]).await;
     for (what, epoch, seen, recovered) in [
@@ -66,7 +66,7 @@ async fn a_rejoin_that_cannot_recover_everything_gets_the_same_as_a_first_join()
         assert_eq!(numbers(&joined), expected, "{what}");
         ada.close().await;
         until("the room to be empty", || {
-            server.room(Booth).is_some_and(|room| room.size() == 0)
+            server.here().room(Booth).is_some_and(|room| room.here().size() == 0)
         })
         .await;
     }
@@ -108,7 +108,7 @@ async fn a_rejoin_that_exceeds_the_replay_limits_is_not_recovered() {
     ];
     for limits in limits {
         let server = TestServer::limited(limits).await;
-        let epoch = json!(server.room(Booth).expect("the room").epoch());
+        let epoch = json!(server.room(Booth).await.expect("the room").epoch());
         say(&server, &["1", "2", "3"]).await;
         let mut ada = server.connect_as("ada").await;
         let joined = rejoin(&mut ada, "booth", &epoch, 0).await;
@@ -215,7 +215,7 @@ async fn resume_closes_the_users_old_connection_so_that_it_does_not_take_a_place
     assert_ne!(connected["resume"], resume, "each connection gets a new secret");
     assert_ne!(connected["clientId"], ghost.connected["clientId"]);
     assert_eq!(ghost.expect_close().await, 4501);
-    assert_eq!(server.clients_of("ada").len(), 1);
+    assert_eq!(server.here().clients_of("ada").len(), 1);
     ada.join("booth").await;
 }
 

@@ -11,7 +11,7 @@ async fn joined_has_the_rooms_name_subscriptions_and_position() {
     assert_eq!(joined["roomId"], "chat");
     assert_eq!(joined["roomName"], "Chat");
     assert_eq!(joined["subscriptions"], json!(["message", "user-joined"]));
-    assert_eq!(joined["epoch"], server.room(Chat).expect("the room").epoch());
+    assert_eq!(joined["epoch"], server.room(Chat).await.expect("the room").epoch());
     assert_eq!(joined["seq"], 0);
     assert_eq!(joined["events"], json!([]), "this room replays no history");
     assert!(joined.get("recovered").is_none(), "`since` was not sent");
@@ -39,7 +39,9 @@ async fn a_join_names_the_events_that_the_client_subscribes_to() {
     assert!(
         !server
             .room(Chat)
+            .await
             .expect("the room")
+            .here()
             .participants()
             .iter()
             .any(|there| *there.id() == *client.connected["clientId"].as_str().unwrap_or_default())
@@ -100,7 +102,7 @@ async fn joining_again_is_answered_again_and_replaces_the_subscriptions_only_if_
         "the room is full, but ada is already a member"
     );
     assert_eq!(ada.join_for("booth", &[]).await["subscriptions"], json!([]));
-    assert_eq!(server.room("booth").expect("the room").size(), 2);
+    assert_eq!(server.room("booth").await.expect("the room").size().await, 2);
     bob.say("booth", "hi").await;
     ada.assert_nothing_came().await;
 }
@@ -167,7 +169,7 @@ async fn requests_of_a_client_that_is_not_in_the_room_are_refused_with_not_in_ro
         assert_eq!(error["roomId"], "chat", "{error}");
     }
     member.assert_nothing_came().await;
-    assert_eq!(server.history().count("chat", "message"), 1);
+    assert_eq!(server.history().count("chat", "message").await, 1);
 }
 
 #[tokio::test]
@@ -279,7 +281,7 @@ async fn limits_bound_a_clients_rooms_and_subscriptions() {
         "LIMIT_EXCEEDED",
         "single subscriptions count towards the limit"
     );
-    assert_eq!(server.room("news").expect("the room").size(), 0);
+    assert_eq!(server.room("news").await.expect("the room").size().await, 0);
     ada.request(json!({ "type": "unsubscribe", "roomId": "chat", "event": "typing" }))
         .await;
     assert_eq!(ada.request(news).await["type"], "joined");
@@ -416,7 +418,7 @@ async fn clients_delete_only_rooms_that_their_own_user_created() {
         let refused = json!({ "type": "deleteRoom", "roomId": room });
         assert_eq!(bob.refused(refused).await, "PERMISSION_DENIED", "{room}");
     }
-    assert!(server.room("project-7").is_some());
+    assert!(server.room("project-7").await.is_some());
     let deleted = ada
         .request(json!({ "type": "deleteRoom", "roomId": "project-7" }))
         .await;

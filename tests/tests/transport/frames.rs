@@ -163,5 +163,5 @@ async fn a_close_is_answered_with_a_close() {
     client.send(FIN | 0x8, &1000u16.to_be_bytes()).await;
     assert_eq!(client.expect_close().await, 1000);
     assert!(client.recv().await.is_none(), "then the server ends the connection");
-    until("the removal of the client", || server.clients().is_empty()).await;
+    until("the removal of the client", || server.here().clients().is_empty()).await;
 }

@@ -23,7 +23,7 @@ async fn stop_flushes_queued_frames_closes_with_1012_and_returns() {
         assert_eq!(ada.recv().await["data"]["text"], number.to_string());
     }
     assert_eq!(silent.expect_close().await, 1012);
-    assert!(server.clients().is_empty());
+    assert!(server.here().clients().is_empty());
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn the_drain_hands_over_the_history_even_if_a_handler_does_not_finish() {
     };
     let server = TestServer::with(|builder| {
         builder.limits(limits).on_history_evicted(move |batch| {
-            noted.note(format!("{} {}", batch.room_id, batch.events.len()));
+            noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
             async { Ok(()) }
         })
     })

@@ -34,7 +34,7 @@ async fn a_silent_client_is_pinged_and_disconnected_if_it_does_not_answer() {
     assert_eq!(ping.opcode, PING);
     assert_eq!(silent.expect_close().await, 1001);
     record.expect(&["disconnected", "left"]).await;
-    assert_eq!(server.room(Chat).expect("the room").size(), 0);
+    assert_eq!(server.room(Chat).await.expect("the room").size().await, 0);
     assert!(record.rest().await.is_empty(), "hooks run once");
 }
 
@@ -52,7 +52,7 @@ async fn a_silent_client_that_answers_pings_stays_connected() {
         assert_eq!(ping.opcode, PING);
         client.send(FIN | 0xa, &ping.payload).await;
     }
-    assert_eq!(server.clients().len(), 1);
+    assert_eq!(server.here().clients().len(), 1);
 }
 
 /// A client in `chat` that stops reading.
@@ -79,9 +79,9 @@ async fn a_client_that_stops_reading_is_disconnected_with_4000_and_delays_nobody
         let server = TestServer::limited(limits).await;
         let mut stuck = stuck_reader(&server).await;
         let text = "x".repeat(1_000);
-        let chat = server.room(Chat).expect("the room");
+        let chat = server.room(Chat).await.expect("the room");
         within("the disconnect", async {
-            while chat.size() > 0 {
+            while chat.size().await > 0 {
                 server.trigger(Chat, message(&text)).await.expect("an event");
                 tokio::task::yield_now().await;
             }
@@ -108,6 +108,6 @@ async fn a_write_without_progress_is_abandoned_at_its_deadline() {
             .await
             .expect("an event");
     }
-    until("the disconnect", || server.clients().is_empty()).await;
-    assert_eq!(server.room(Chat).expect("the room").size(), 0);
+    until("the disconnect", || server.here().clients().is_empty()).await;
+    assert_eq!(server.room(Chat).await.expect("the room").size().await, 0);
 }

@@ -245,9 +245,9 @@ impl<R> Joined<R> {
     {
         let pages = self.history_named(E::NAME, page);
         Asking::new(async move {
-            let HistoryPage { events, more } = pages.await?;
-            let events = events.iter().map(decode::<E>).collect::<Result<_, _>>()?;
-            Ok(HistoryPage { events, more })
+            let HistoryPage { messages, more } = pages.await?;
+            let messages = messages.iter().map(decode::<E>).collect::<Result<_, _>>()?;
+            Ok(HistoryPage { messages, more })
         })
     }
 
@@ -261,7 +261,7 @@ impl<R> Joined<R> {
         });
         Asking::new(async move {
             match client.ask(command).await? {
-                Answer::History { events, more } => Ok(HistoryPage { events, more }),
+                Answer::History { events, more } => Ok(HistoryPage { messages: events, more }),
                 other => Err(unexpected(&other)),
             }
         })

@@ -96,7 +96,11 @@ impl Client {
 
     /// Removes the client from a room. The client receives `left` with the reason `removed`, and `on_left` runs.
     /// Returns whether the client was in the room.
-    pub fn leave(&self, room: impl RoomRef) -> bool {
+    ///
+    /// # Cancel safety
+    ///
+    /// The client leaves completely when this future is first polled, or not at all.
+    pub async fn leave(&self, room: impl RoomRef) -> bool {
         self.core
             .rooms
             .find_ref(&room)
@@ -189,7 +193,11 @@ impl Client {
     ///
     /// After this call, the client can join no room, and the server queues nothing for it. `on_disconnected` runs, then
     /// the client leaves its rooms and `on_left` runs.
-    pub fn disconnect(&self) {
+    ///
+    /// # Cancel safety
+    ///
+    /// The connection is ended when this future is first polled, or not at all.
+    pub async fn disconnect(&self) {
         expel(&self.core, &self.state, "disconnected by the server", None);
     }
 }

@@ -1,9 +1,11 @@
-//! The methods of [`Dialogue`]: triggering and listening, and looking up rooms, clients and users.
+//! The methods of [`Dialogue`]: triggering and listening, looking up rooms and users, and what the server knows of itself.
 
-use std::future::{Future, IntoFuture, Ready, ready};
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 
-use crate::delivery::TriggerError;
+use futures_util::future::{BoxFuture, lazy};
+
+use crate::delivery::{Delivery, TriggerError};
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
 use crate::hook::HookOutcome;
 use crate::id::UserId;
@@ -12,6 +14,7 @@ use crate::log::HistoryManager;
 use crate::protocol::LeftReason;
 use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
 use crate::runtime::api::client::direct_frame;
+use crate::runtime::api::here::Here;
 use crate::runtime::api::trigger::Trigger;
 use crate::runtime::api::user_rooms::UserRooms;
 use crate::runtime::build::builder::Builder;
@@ -25,6 +28,25 @@ impl Dialogue {
     /// Starts to describe a server. See [`Builder`] for its rooms, hooks and limits.
     pub fn builder() -> Builder {
         Builder::new()
+    }
+
+    /// What this node knows: its rooms, its clients, and the users of these clients. The calls of the view are synchronous.
+    ///
+    /// ```
+    /// # use dialogue::Dialogue;
+    /// # fn main() -> Result<(), dialogue::BuildError> {
+    /// # let dialogue = Dialogue::builder().build()?;
+    /// for client in dialogue.here().clients_of("ada") {
+    ///     println!("{} is in {:?}", client.id(), client.rooms());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn here(&self) -> Here {
+        Here {
+            core: Arc::clone(&self.core),
+        }
     }
 
     /// Triggers an event in a room. Every client in the room that is subscribed to the event receives it, and so do the
@@ -99,36 +121,36 @@ impl Dialogue {
         subscription::subscribe(&self.core, room.scope(), handler)
     }
 
-    /// Returns the events of a room as a stream: `dialogue.events::<Message>(Chat)`. The type selects the events as in
+    /// Returns the events of a room as a stream: `dialogue.stream::<Message>(Chat)`. The type selects the events as in
     /// [`on`](Self::on).
-    pub fn events<M: Received>(&self, room: impl Listen<M>) -> EventStream<M> {
+    pub fn stream<M: Received>(&self, room: impl Listen<M>) -> EventStream<M> {
         EventStream::new(&self.core, room.scope())
     }
 
-    /// Sends an event to every connected client, outside any room, as a `direct` frame. Returns how many clients it was
-    /// queued for.
+    /// Sends an event to every connected client, outside any room, as a `direct` frame. [`Delivery::recipients`] says
+    /// how many clients it was queued for.
     ///
     /// # Errors
     ///
     /// [`TriggerError::Invalid`] if the data does not satisfy the event's schema. [`TriggerError::LimitExceeded`] if the
     /// frame is larger than half of [`Limits::queue_bytes`].
-    pub fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<usize, TriggerError> {
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is queued for every client when this future is first polled, or for none.
+    pub async fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<Delivery, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
-        Ok(self.core.clients.broadcast(&frame, None))
+        Ok(Delivery::new(self.core.clients.broadcast(&frame, None), None))
     }
 
     /// Looks up a room; `None` if it does not exist. A [`RoomHandle`] only finds its own room, here and in every call.
     /// It never finds another room that has taken the id.
-    #[must_use]
-    pub fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
-        let room = self.core.rooms.find_ref(&room)?;
-        Some(self.core.room(&room))
-    }
-
-    /// Every room that exists, in no particular order.
-    #[must_use]
-    pub fn rooms(&self) -> Vec<RoomHandle> {
-        self.core.rooms.all().iter().map(|room| self.core.room(room)).collect()
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: looking up changes nothing.
+    pub async fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
+        self.here().room(room)
     }
 
     /// Creates a room: one of a declared family (`Project { id: 7 }`), or one that is described at run time
@@ -163,40 +185,30 @@ impl Dialogue {
             .is_some_and(|room| delete_room(&self.core, &room, None))
     }
 
-    /// The clients of a user, oldest connection first. A user may have several clients, one for each tab or device.
-    #[must_use]
-    pub fn clients_of(&self, user: &str) -> Vec<Client> {
-        let clients = self.core.clients.of_user(user);
-        clients.iter().map(|client| self.core.client(client)).collect()
-    }
-
-    /// Every connected client, in no particular order.
-    #[must_use]
-    pub fn clients(&self) -> Vec<Client> {
-        let clients = self.core.clients.all();
-        clients.iter().map(|client| self.core.client(client)).collect()
-    }
-
     /// Ends every connection of a user at once, with close code 4501. When this returns, the frames that waited for
-    /// these clients are dropped, nothing more is queued for them, and they can join no room. Returns how many clients
-    /// there were.
+    /// these clients are dropped, nothing more is queued for them, and they can join no room. [`Revoked::clients`] says
+    /// how many clients there were.
     ///
     /// `on_disconnected` and `on_left` run. As always, a client leaves its rooms when `on_disconnected` has returned,
     /// so [`is_in_room`](Self::is_in_room) may stay true for a moment.
     ///
     /// `authenticate` decides whether the user may sign in again. Make sure that it refuses the user before you call
     /// `revoke`. Otherwise, a connection that is being established at this moment survives.
-    pub fn revoke(&self, user: &str) -> usize {
+    ///
+    /// # Cancel safety
+    ///
+    /// Every connection is ended when this future is first polled, or none.
+    pub async fn revoke(&self, user: &str) -> Revoked {
         self.core.continuity.resumes.forget(user);
         let clients = self.core.clients.of_user(user);
         for client in &clients {
             expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
         }
-        clients.len()
+        Revoked { clients: clients.len() }
     }
 
-    /// The rooms that a user is in, through any of its clients.
-    #[must_use]
+    /// The rooms that a user is in, through any of its clients. Await the result to get their ids, or call
+    /// [`leave_all`](UserRooms::leave_all).
     pub fn rooms_of(&self, user: &str) -> UserRooms {
         UserRooms {
             core: Arc::clone(&self.core),
@@ -205,14 +217,12 @@ impl Dialogue {
     }
 
     /// Whether any client of a user is in a room.
-    #[must_use]
-    pub fn is_in_room(&self, user: &str, room: impl RoomRef) -> bool {
-        let Some(room) = self.core.rooms.find_ref(&room) else {
-            return false;
-        };
-        self.core
-            .clients
-            .user_has(user, |client| client.membership.lock().contains(&room.id))
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: looking up changes nothing.
+    pub async fn is_in_room(&self, user: &str, room: impl RoomRef) -> bool {
+        self.here().is_in_room(user, room)
     }
 
     /// The application's value of this type, as [`Builder::state`] received it; `None` if there is none.
@@ -267,11 +277,13 @@ impl CreateRoom {
 
 impl IntoFuture for CreateRoom {
     type Output = Result<RoomHandle, CreateRoomError>;
-    type IntoFuture = Ready<Self::Output>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let room = create::create(&self.core, self.plan, self.created_by);
-        ready(room.map(|room| self.core.room(&room)))
+        Box::pin(lazy(move |_| {
+            let room = create::create(&self.core, self.plan, self.created_by)?;
+            Ok(self.core.room(&room))
+        }))
     }
 }
 
@@ -281,4 +293,12 @@ impl std::fmt::Debug for CreateRoom {
             .field("plan", &self.plan)
             .finish_non_exhaustive()
     }
+}
+
+/// What [`Dialogue::revoke`] has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// How many clients the user had.
+    pub clients: usize,
 }

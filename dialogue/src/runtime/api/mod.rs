@@ -2,6 +2,7 @@
 
 mod client;
 pub(super) mod dialogue;
+pub(super) mod here;
 mod observe;
 pub(super) mod room;
 pub(super) mod trigger;

@@ -6,6 +6,7 @@ use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Receiv
 use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::{Allows, Listen, ListenScope, RoomRef};
+use crate::runtime::api::here::RoomHere;
 use crate::runtime::api::trigger::Trigger;
 use crate::runtime::core::{Client, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
@@ -74,27 +75,35 @@ impl RoomHandle {
         }
     }
 
-    /// How many clients are in the room. A user with two tabs counts twice.
+    /// What this node knows about the room: its clients here. The calls of the view are synchronous.
+    ///
+    /// ```
+    /// # async fn example(room: dialogue::RoomHandle) {
+    /// let (here, everywhere) = (room.here().size(), room.size().await);
+    /// assert!(here <= everywhere);
+    /// # }
+    /// ```
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.cell.lock().record.size()
+    pub fn here(&self) -> RoomHere {
+        RoomHere { room: self.clone() }
+    }
+
+    /// How many clients are in the room. A user with two tabs counts twice.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: counting changes nothing.
+    pub async fn size(&self) -> usize {
+        self.here().size()
     }
 
     /// Whether the room has reached its [`max_size`](Self::max_size).
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.cell.lock().record.is_full()
-    }
-
-    /// The clients in the room, in no particular order.
-    #[must_use]
-    pub fn participants(&self) -> Vec<Client> {
-        self.cell
-            .lock()
-            .local
-            .all()
-            .map(|client| self.core.client(client))
-            .collect()
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to drop: counting changes nothing.
+    pub async fn is_full(&self) -> bool {
+        self.here().is_full()
     }
 
     /// Triggers an event in this room; see [`Dialogue::trigger`](crate::Dialogue::trigger). The server checks at run
@@ -134,7 +143,7 @@ impl RoomHandle {
         subscription::subscribe(&self.core, ListenScope::Room(self.cell.id.clone()), handler)
     }
 
-    /// A stream of the events of the room with this id; see [`Dialogue::events`](crate::Dialogue::events).
+    /// A stream of the events of the room with this id; see [`Dialogue::stream`](crate::Dialogue::stream).
     pub fn stream<M: Received>(&self) -> EventStream<M> {
         EventStream::new(&self.core, ListenScope::Room(self.cell.id.clone()))
     }
@@ -188,7 +197,11 @@ impl RoomHandle {
     /// Deletes exactly this room. Another room that has taken its id in the meantime stays. The members leave and
     /// receive `left` with the reason `roomDeleted`, and every client receives `roomDeleted`. Returns whether the room
     /// existed.
-    pub fn delete(&self) -> bool {
+    ///
+    /// # Cancel safety
+    ///
+    /// The room is deleted completely when this future is first polled, or not at all.
+    pub async fn delete(&self) -> bool {
         delete_room(&self.core, &self.cell, None)
     }
 }

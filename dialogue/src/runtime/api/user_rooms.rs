@@ -1,45 +1,43 @@
 //! The rooms that a user is in, through any of its clients.
 
-use std::collections::BTreeSet;
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, lazy};
 
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
-use crate::runtime::core::Core;
+use crate::runtime::api::here::Here;
+use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::membership::leave::leave;
 
-/// The rooms that a user's clients on this node are in. [`Dialogue::rooms_of`](crate::Dialogue::rooms_of) returns it.
+/// The rooms that a user's clients are in. [`Dialogue::rooms_of`](crate::Dialogue::rooms_of) returns it. Await it to get
+/// the ids of the rooms at that moment: sorted, without duplicates.
 ///
 /// While `on_disconnected` runs, the client that has just disconnected still counts.
 #[derive(Clone)]
+#[must_use = "nothing is looked up until this is awaited"]
 pub struct UserRooms {
     pub(in crate::runtime) core: Arc<Core>,
     pub(in crate::runtime) user: UserId,
 }
 
 impl UserRooms {
-    /// The ids of the rooms at this moment: sorted, without duplicates.
-    #[must_use]
-    pub fn ids(&self) -> Vec<RoomId> {
-        let rooms: BTreeSet<RoomId> = self
-            .core
-            .clients
-            .of_user(&self.user)
-            .iter()
-            .flat_map(|client| client.membership.lock().rooms())
-            .collect();
-        rooms.into_iter().collect()
-    }
-
-    /// Calls `f` with the id of each room.
-    pub fn for_each(&self, f: impl FnMut(&RoomId)) {
-        self.ids().iter().for_each(f);
-    }
-
     /// Removes all of the user's clients from all their rooms. Each client receives `left` with the reason `removed`.
     /// Returns the rooms that the user left.
-    pub fn leave_all(&self) -> Vec<RoomId> {
-        self.leave_rooms(self.ids())
+    ///
+    /// # Cancel safety
+    ///
+    /// The user leaves every room when this future is first polled, or none.
+    pub async fn leave_all(&self) -> Vec<RoomId> {
+        let mut rooms = self.now();
+        rooms.retain(|room| {
+            self.core
+                .rooms
+                .find(room)
+                .is_some_and(|room| self.leave(&self.core.room(&room)))
+        });
+        rooms
     }
 
     /// The same as [`leave_all`](Self::leave_all), but runs `f` for each room first. Use it to say goodbye in a room
@@ -51,16 +49,12 @@ impl UserRooms {
     /// # struct UserLeft { username: String }
     /// # fn example(builder: dialogue::Builder) -> dialogue::Builder {
     /// builder.on_disconnected(|client, _| async move {
-    ///     let dialogue = client.dialogue();
-    ///     let username = client.user_id().to_string();
-    ///     dialogue
-    ///         .rooms_of(client.user_id())
+    ///     let rooms = client.dialogue().rooms_of(client.user_id());
+    ///     rooms
     ///         .leave_all_with(|room| {
-    ///             let (room, left) = (dialogue.room(room), UserLeft { username: username.clone() });
+    ///             let left = UserLeft { username: client.user_id().to_string() };
     ///             async move {
-    ///                 if let Some(room) = room {
-    ///                     let _ = room.trigger(left).await;
-    ///                 }
+    ///                 let _ = room.trigger(left).await;
     ///             }
     ///         })
     ///         .await;
@@ -73,30 +67,44 @@ impl UserRooms {
     /// If this future is dropped, the user stays in the rooms that `f` has not finished.
     pub async fn leave_all_with<F, Fut>(&self, mut f: F) -> Vec<RoomId>
     where
-        F: FnMut(RoomId) -> Fut,
+        F: FnMut(RoomHandle) -> Fut,
         Fut: Future<Output = ()>,
     {
         let mut left = Vec::new();
-        for room in self.ids() {
+        for id in self.now() {
+            let Some(room) = self.core.rooms.find(&id) else {
+                continue;
+            };
+            let room = self.core.room(&room);
             f(room.clone()).await;
-            left.extend(self.leave_rooms(vec![room]));
+            if self.leave(&room) {
+                left.push(id);
+            }
         }
         left
     }
 
-    fn leave_rooms(&self, mut rooms: Vec<RoomId>) -> Vec<RoomId> {
+    fn now(&self) -> Vec<RoomId> {
+        let core = Arc::clone(&self.core);
+        Here { core }.rooms_of(&self.user)
+    }
+
+    /// Removes all of the user's clients from a room. Returns whether there was one in it.
+    fn leave(&self, room: &RoomHandle) -> bool {
         let clients = self.core.clients.of_user(&self.user);
-        rooms.retain(|id| {
-            let Some(room) = self.core.rooms.find(id) else {
-                return false;
-            };
-            clients
-                .iter()
-                .filter(|client| leave(&self.core, client, &room, None, Some(LeftReason::Removed)))
-                .count()
-                > 0
-        });
-        rooms
+        let left = clients
+            .iter()
+            .filter(|client| leave(&self.core, client, &room.cell, None, Some(LeftReason::Removed)));
+        left.count() > 0
+    }
+}
+
+impl IntoFuture for UserRooms {
+    type Output = Vec<RoomId>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(lazy(move |_| self.now()))
     }
 }
 

@@ -83,7 +83,7 @@ impl Builder {
 
     /// Registers events in addition to the events of declared rooms. A room that allows any event validates the events
     /// that are registered.
-    pub fn events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
+    pub fn define_events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
         self.events.extend(events);
         self
     }

@@ -59,7 +59,7 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), HookError> {
         room_id: room.clone(),
         epoch: epoch.as_ref().to_owned(),
         event: event.clone(),
-        events: batch.events.iter().filter_map(StoredEvent::decode).collect(),
+        messages: batch.events.iter().filter_map(StoredEvent::decode).collect(),
     };
     let involved = Involved {
         event: Some(event),

@@ -57,7 +57,7 @@ async fn room() -> Dialogue {
 }
 
 async fn trigger(dialogue: &Dialogue, number: u64) {
-    let room = dialogue.room("room").expect("the room");
+    let room = dialogue.room("room").await.expect("the room");
     room.trigger(Fleeting { number }).await.expect("a delivery");
     room.trigger(Plenty { number }).await.expect("a delivery");
 }
@@ -86,7 +86,7 @@ async fn cut_at(at: usize, capacity: usize) -> (Vec<u64>, usize) {
     take_all(&mut log, peer.take_frames());
     drop(peer);
     settle().await;
-    assert_eq!(dialogue.clients(), [], "the server has disconnected the client");
+    assert_eq!(dialogue.here().clients(), [], "the server has disconnected the client");
     trigger(&dialogue, 4).await;
 
     let mut peer = Peer::connect(&dialogue, capacity).await;

@@ -34,7 +34,7 @@ async fn a_room_on_demand_does_not_exist_while_before_join_runs() {
             async move {
                 let outcome = room.trigger(Plenty { number: 1 }).await;
                 recorded.lock().push(outcome);
-                assert!(!room.delete());
+                assert!(!room.delete().await);
                 Ok(())
             }
         })

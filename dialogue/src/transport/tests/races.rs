@@ -34,7 +34,7 @@ struct Visits {
 impl Ledger {
     fn joined(&self, client: &Client, room: &RoomHandle) {
         let mut visits = self.0.lock();
-        if room.max_size().is_some_and(|max_size| room.size() > max_size) {
+        if room.max_size().is_some_and(|max_size| room.here().size() > max_size) {
             visits.faults.push(format!("a member too many in {room:?}"));
         }
         let (joined, left) = visits.counts.entry(key(client, room)).or_default();
@@ -118,7 +118,7 @@ async fn ask(peer: &mut Peer, id: u64, request: &Value) -> Option<Value> {
 
 /// Asserts that rooms and clients agree on who is a member, even while connections end.
 fn assert_agreement(dialogue: &Dialogue) {
-    for room in dialogue.rooms() {
+    for room in dialogue.here().rooms() {
         // The members of a room change only under its lock.
         let state = room.cell.lock();
         let present: BTreeSet<String> = state.local.all().map(|client| client.id.to_string()).collect();
@@ -133,9 +133,9 @@ fn assert_agreement(dialogue: &Dialogue) {
 
 async fn assert_nothing_is_left(dialogue: &Dialogue, ledger: &Ledger) {
     dialogue.core.clients.all_gone().await;
-    assert_eq!(dialogue.clients(), []);
-    for room in dialogue.rooms() {
-        assert_eq!(room.size(), 0);
+    assert_eq!(dialogue.here().clients(), []);
+    for room in dialogue.here().rooms() {
+        assert_eq!(room.size().await, 0);
     }
     dialogue.core.lifecycle.tasks.close();
     dialogue.core.lifecycle.tasks.wait().await;
@@ -176,7 +176,7 @@ async fn of_a_thousand_simultaneous_joins_exactly_as_many_succeed_as_there_are_s
         .count();
     assert_eq!((joined, full), (SEATS, CLIENTS - SEATS));
     assert_eq!(ledger.count_joined(), SEATS);
-    assert_eq!(dialogue.room("room").expect("the room").size(), SEATS);
+    assert_eq!(dialogue.room("room").await.expect("the room").size().await, SEATS);
     assert_agreement(&dialogue);
     drop(clients);
     assert_nothing_is_left(&dialogue, &ledger).await;
@@ -225,7 +225,7 @@ async fn ends_well(end: End, moment: usize, by_server: bool) {
     dialogue.create_room(room(1)).await.expect("a room");
     let mut peer = Peer::connect(&dialogue, 4096).await;
     peer.receive_type("connected").await;
-    let client = dialogue.clients().pop().expect("a client");
+    let client = dialogue.here().clients().pop().expect("a client");
     if by_server {
         let client = client.clone();
         tokio::spawn(async move { client.join("room").await.map(drop) });
@@ -240,7 +240,7 @@ async fn ends_well(end: End, moment: usize, by_server: bool) {
     let mut peer = Some(peer);
     match end {
         End::Cut => drop(peer.take()),
-        End::Kicked => client.disconnect(),
+        End::Kicked => client.disconnect().await,
         End::Removed => drop(client.leave("room")),
         End::RoomDeleted => assert!(dialogue.delete_room("room").await),
         End::RoomRecreated => {
@@ -328,14 +328,14 @@ async fn come_and_go(dialogue: Dialogue, mut dice: Dice, steps: u64) -> Peer {
 
 async fn interfere(dialogue: Dialogue, mut dice: Dice) {
     loop {
-        let clients = dialogue.clients();
+        let clients = dialogue.here().clients();
         let client = clients.get(dice.below(1 + clients.len() as u64) as usize);
         match (dice.below(5), client) {
             (0, _) => {
                 dialogue.delete_room("room").await;
                 let _ = dialogue.create_room(room(5)).await;
             }
-            (1, Some(client)) => client.disconnect(),
+            (1, Some(client)) => client.disconnect().await,
             (2, Some(client)) => drop(client.leave("room")),
             (_, Some(client)) => drop(client.join("room").await),
             _ => {}

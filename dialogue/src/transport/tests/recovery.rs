@@ -104,7 +104,7 @@ impl World {
             Step::Toggle(room) => self.toggle(room).await,
             Step::Clear(room) => {
                 let id = ROOMS[room].0;
-                for event in self.dialogue.history().clear_room(id) {
+                for event in self.dialogue.history().clear_room(id).await {
                     let room = self.model.rooms.get_mut(id).expect("a room with history");
                     room.forget(event.seq.expect("a numbered event"));
                 }
@@ -142,7 +142,7 @@ impl World {
         settle().await;
         for batch in self.evicted.lock().drain(..) {
             let room = self.model.rooms.get_mut(&*batch.room_id).expect("an existing room");
-            for event in batch.events {
+            for event in batch.messages {
                 room.forget(event.seq.expect("a numbered event"));
             }
         }
@@ -156,9 +156,9 @@ impl World {
         }
         self.players.clear();
         settle().await;
-        assert_eq!(self.dialogue.clients(), []);
-        for room in self.dialogue.rooms() {
-            assert_eq!(room.participants(), []);
+        assert_eq!(self.dialogue.here().clients(), []);
+        for room in self.dialogue.here().rooms() {
+            assert_eq!(room.here().participants(), []);
         }
     }
 
@@ -168,7 +168,7 @@ impl World {
     }
 
     async fn trigger(&mut self, id: &'static str, event: &str) {
-        let Some(room) = self.dialogue.room(id) else {
+        let Some(room) = self.dialogue.room(id).await else {
             return;
         };
         let number = self.number();

@@ -7,7 +7,7 @@ use super::{Plenty, Scarce};
 use crate::{Dialogue, RoomConfig};
 
 async fn trigger(dialogue: &Dialogue, number: u64) {
-    let room = dialogue.room("room").expect("the room");
+    let room = dialogue.room("room").await.expect("the room");
     room.trigger(Plenty { number }).await.expect("a delivery");
 }
 

@@ -29,14 +29,14 @@ async fn member(dialogue: &Dialogue, capacity: usize) -> (Peer, Client) {
     let connected = peer.receive_type("connected").await;
     peer.send(&json!({ "type": "join", "roomId": "room" })).await;
     peer.receive_type("joined").await;
-    let mut clients = dialogue.clients().into_iter();
+    let mut clients = dialogue.here().clients().into_iter();
     let client = clients.find(|client| connected["clientId"] == client.id().as_str());
     (peer, client.expect("the client"))
 }
 
 /// Triggers an event. Every test here relies on this: the event is sent at once, no matter how slowly clients read.
 fn trigger(dialogue: &Dialogue, bytes: usize) {
-    let room = dialogue.room("room").expect("the room");
+    let room = dialogue.here().room("room").expect("the room");
     let text = "x".repeat(bytes);
     let triggered = room.trigger(Bulk { text }).now_or_never();
     triggered.expect("a trigger does not wait").expect("a delivery");
@@ -63,7 +63,9 @@ async fn a_thousand_stalled_clients_share_one_copy_of_a_large_event() {
         settle().await;
     }
     let kept = readers[0].1.state.outbox.queued().pop().expect("the second event");
-    readers.iter().for_each(|(_, client)| client.disconnect());
+    for (_, client) in &readers {
+        client.disconnect().await;
+    }
     drop(readers);
     // The time that an aborted connection has to send its close.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -129,7 +131,7 @@ async fn a_client_whose_queue_is_full_can_be_disconnected() {
         trigger(&dialogue, 1_000);
     }
     assert_eq!(client.rooms().len(), 1, "the queue is exactly full");
-    client.disconnect();
+    client.disconnect().await;
     assert!(client.rooms().is_empty(), "at once");
     assert_eq!(slow.receive_close().await, 4501);
 }
