@@ -5,15 +5,17 @@ use std::time::Duration;
 use crate::duration::LONGEST;
 use crate::limit_exceeded::LimitExceeded;
 
-/// All limits of the server. You can change each of them. Durations over ten years count as ten years.
+/// All limits of the server. Each field is a limit, and the setter with its name changes it. Durations over ten years
+/// count as ten years.
 ///
 /// ```
 /// use dialogue::Limits;
 ///
-/// let limits = Limits { message_bytes: 16 * 1024, ..Limits::default() };
+/// let limits = Limits::default().with_message_bytes(16 * 1024);
 /// # assert_eq!(limits.json_depth, 32);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The maximum size of a message from a client, in bytes of JSON. Default: 64 KiB. That is enough for long texts,
     /// and one client cannot claim much memory. A larger message closes the connection with 1009.
@@ -106,6 +108,53 @@ pub struct Limits {
     /// The time that `stop()` has to flush, close and wait. Default: 30 s, which orchestrators usually allow before
     /// they kill a process.
     pub drain_deadline: Duration,
+}
+
+/// Writes a setter for each limit. A limit without a setter does not compile.
+macro_rules! setters {
+    ($($setter:ident($limit:ident: $type:ty);)*) => {
+        impl Limits {
+            $(
+                #[doc = concat!("Sets [`", stringify!($limit), "`](Self#structfield.", stringify!($limit), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $limit: $type) -> Self {
+                    self.$limit = $limit.into();
+                    self
+                }
+            )*
+        }
+
+        const _: fn(Limits) = |Limits { $($limit: _),* }| {};
+    };
+}
+
+setters! {
+    with_message_bytes(message_bytes: usize);
+    with_json_depth(json_depth: usize);
+    with_queue_frames(queue_frames: usize);
+    with_queue_bytes(queue_bytes: usize);
+    with_write_deadline(write_deadline: Duration);
+    with_ping_interval(ping_interval: Duration);
+    with_ping_timeout(ping_timeout: Duration);
+    with_connect_deadline(connect_deadline: Duration);
+    with_hook_deadline(hook_deadline: Duration);
+    with_handler_queue(handler_queue: usize);
+    with_handler_depth(handler_depth: usize);
+    with_rooms_per_client(rooms_per_client: usize);
+    with_subscriptions_per_client(subscriptions_per_client: usize);
+    with_max_rooms(max_rooms: usize);
+    with_on_demand_idle(on_demand_idle: Duration);
+    with_inbound_frames(inbound_frames: usize);
+    with_inbound_window(inbound_window: Duration);
+    with_connections_per_user(connections_per_user: impl Into<Option<usize>>);
+    with_connections_per_address(connections_per_address: impl Into<Option<usize>>);
+    with_history_bytes(history_bytes: usize);
+    with_history_page_events(history_page_events: usize);
+    with_history_page_bytes(history_page_bytes: usize);
+    with_replay_events(replay_events: usize);
+    with_replay_bytes(replay_bytes: usize);
+    with_room_page(room_page: usize);
+    with_drain_deadline(drain_deadline: Duration);
 }
 
 impl Limits {

@@ -170,13 +170,7 @@ impl Data {
 /// Panics if the server does anything that contradicts the protocol document or the model.
 pub fn run_commands(steps: &[Step]) {
     on_paused_clock(async {
-        let limits = Limits {
-            inbound_frames: 100_000,
-            rooms_per_client: 3,
-            subscriptions_per_client: 6,
-            on_demand_idle: Duration::from_secs(20),
-            ..Limits::default()
-        };
+        let limits = Limits::default().with_inbound_frames(100_000).with_rooms_per_client(3).with_subscriptions_per_client(6).with_on_demand_idle(Duration::from_secs(20));
         let dialogue = server::server(limits);
         let mut run = Run {
             slots: Default::default(),

@@ -25,11 +25,7 @@ pub fn run_frames(bytes: &[u8]) {
         return;
     };
     on_paused_clock(async {
-        let dialogue = server::server(Limits {
-            message_bytes: 4096,
-            inbound_frames: 50,
-            ..Limits::default()
-        });
+        let dialogue = server::server(Limits::default().with_message_bytes(4096).with_inbound_frames(50));
         let (ours, theirs) = tokio::io::duplex(1024);
         let (mut reading, mut writing) = tokio::io::split(ours);
         let serve = dialogue::testing::serve_stream(&dialogue, theirs);

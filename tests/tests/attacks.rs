@@ -293,13 +293,8 @@ async fn a_flood_of_commands_is_throttled_then_closed_with_4503_and_does_not_aff
 
 #[tokio::test]
 async fn a_user_cannot_create_ten_thousand_rooms_and_declared_ids_stay_reserved_for_the_server() {
-    let server = TestServer::with(|builder| {
-        builder.limits(dialogue::Limits {
-            inbound_frames: usize::MAX,
-            ..dialogue::Limits::default()
-        })
-    })
-    .await;
+    let server =
+        TestServer::with(|builder| builder.limits(dialogue::Limits::default().with_inbound_frames(usize::MAX))).await;
     let rooms = server.here().rooms().len();
     let mut ada = server.connect_as("ada").await;
     for taken in ["chat", "booth", "open"] {

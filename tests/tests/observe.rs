@@ -299,11 +299,7 @@ async fn stats_tell_what_there_is_and_what_has_happened() {
 
 #[tokio::test]
 async fn stats_count_closes_by_their_code() {
-    let server = TestServer::limited(Limits {
-        queue_frames: 8,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_queue_frames(8)).await;
     let mut kicked = server.connect_as("ada").await;
     server.here().clients_of("ada")[0].disconnect().await;
     assert_eq!(kicked.expect_close().await, 4501);
@@ -342,11 +338,7 @@ async fn stats_count_closes_by_their_code() {
 
 #[tokio::test]
 async fn stats_tell_how_far_handlers_and_streams_are_behind() {
-    let server = TestServer::limited(Limits {
-        handler_queue: 4,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_handler_queue(4)).await;
     let gate = Gate::default();
     let held = gate.clone();
     server.on(Chat, move |_: EventMessage<Message>| {

@@ -14,10 +14,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 fn idle(milliseconds: u64) -> Limits {
-    Limits {
-        on_demand_idle: Duration::from_millis(milliseconds),
-        ..Limits::default()
-    }
+    Limits::default().with_on_demand_idle(Duration::from_millis(milliseconds))
 }
 
 fn lobby(name: &str) -> Lobby {
@@ -149,11 +146,7 @@ async fn an_on_demand_room_whose_first_join_is_denied_is_never_created() {
 
 #[tokio::test]
 async fn an_on_demand_room_that_no_client_joins_is_deleted() {
-    let server = TestServer::limited(Limits {
-        rooms_per_client: 1,
-        ..idle(1)
-    })
-    .await;
+    let server = TestServer::limited(idle(1).with_rooms_per_client(1)).await;
     let mut ada = server.joined("ada", "chat").await;
     assert_eq!(
         ada.refused(json!({ "type": "join", "roomId": "lobby-x" })).await,
@@ -188,11 +181,7 @@ async fn on_demand_rooms_are_announced_and_listed_only_if_their_family_says_so()
 
 #[tokio::test]
 async fn on_demand_rooms_count_towards_max_rooms() {
-    let server = TestServer::limited(Limits {
-        max_rooms: 5,
-        ..idle(60_000)
-    })
-    .await;
+    let server = TestServer::limited(idle(60_000).with_max_rooms(5)).await;
     // Four rooms are declared.
     let mut ada = server.joined("ada", "lobby-1").await;
     assert_eq!(
@@ -210,11 +199,7 @@ async fn on_demand_rooms_count_towards_max_rooms() {
 
 #[tokio::test]
 async fn the_quota_of_created_rooms_holds_after_many_attempts() {
-    let server = TestServer::limited(Limits {
-        inbound_frames: usize::MAX,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_inbound_frames(usize::MAX)).await;
     let mut ada = server.connect_as("ada").await;
     let before = server.here().rooms().len();
     for number in 0..1_000 {
@@ -235,10 +220,7 @@ async fn only_max_size_clients_join_when_many_try_at_once() {
     let (held, counted) = (gate.clone(), Arc::clone(&joined));
     let server = TestServer::with(|builder| {
         builder
-            .limits(Limits {
-                hook_deadline: Duration::from_secs(60),
-                ..Limits::default()
-            })
+            .limits(Limits::default().with_hook_deadline(Duration::from_secs(60)))
             .before_join(move |_, _| {
                 let held = held.clone();
                 async move {
@@ -382,11 +364,11 @@ async fn two_clients_that_create_an_on_demand_room_at_once_share_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rooms_are_announced_in_the_order_of_their_creation_and_deletion() {
-    let server = TestServer::limited(Limits {
-        queue_frames: usize::MAX,
-        queue_bytes: 1 << 30,
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_queue_frames(usize::MAX)
+            .with_queue_bytes(1 << 30),
+    )
     .await;
     let mut ada = server.connect_as("ada").await;
     let busy = [(); 2].map(|()| {
@@ -434,11 +416,7 @@ async fn create_or_delete(client: &mut TestClient, number: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_never_exceeds_its_quota_of_rooms_and_every_deletion_frees_a_place() {
     const QUOTA: usize = 2;
-    let server = TestServer::limited(Limits {
-        inbound_frames: 10_000,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_inbound_frames(10_000)).await;
     let tables = || {
         (0..4)
             .filter(|number| server.here().room(Table { number: *number }).is_some())

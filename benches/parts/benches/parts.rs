@@ -105,11 +105,12 @@ fn look_up(bencher: Bencher<'_, '_>, rooms: u32) {
 /// An event is encoded and appended to the history of one of a thousand rooms, on one thread and on two at once.
 #[divan::bench(threads = [1, 2], sample_size = 500)]
 fn append_among_histories(bencher: Bencher<'_, '_>) {
-    let history = HistoryManager::new(HistoryConfig {
-        // Nothing is evicted: `push` would decode it.
-        max_events_per_type: usize::MAX,
-        max_rooms: 1_000,
-    });
+    let history = HistoryManager::new(
+        HistoryConfig::default()
+            // Nothing is evicted: `push` would decode it.
+            .with_max_events_per_type(usize::MAX)
+            .with_max_rooms(1_000),
+    );
     let messages: Vec<EventMessage> = (0..1_000).map(message_in).collect();
     let next = AtomicUsize::new(0);
     bencher

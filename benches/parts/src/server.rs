@@ -64,15 +64,15 @@ impl Server {
         let dialogue = Dialogue::builder()
             .rooms::<Rooms>()
             .logger(silent_logger())
-            .limits(Limits {
-                rooms_per_client: 1_000_000,
-                subscriptions_per_client: 1_000_000,
-                max_rooms: 1_000_000,
-                // No limit on the rate: with a longer window, the rate limiter's log of frames would dominate the
-                // measurement.
-                inbound_window: Duration::ZERO,
-                ..Limits::default()
-            })
+            .limits(
+                Limits::default()
+                    .with_rooms_per_client(1_000_000)
+                    .with_subscriptions_per_client(1_000_000)
+                    .with_max_rooms(1_000_000)
+                    // No limit on the rate: with a longer window, the rate limiter's log of frames would dominate the
+                    // measurement.
+                    .with_inbound_window(Duration::ZERO),
+            )
             .build()
             .expect("a server");
         let written = Arc::new(Written::default());

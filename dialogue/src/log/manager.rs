@@ -22,6 +22,7 @@ use crate::id::{EventName, RoomId};
 /// How much a [`HistoryManager`] keeps. A server also bounds the bytes of its manager, by
 /// [`Limits::history_bytes`](crate::Limits::history_bytes).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryConfig {
     /// How many events of one type each room keeps, unless the event has its own limit. Default: 100, which is also the
     /// size of one page of history. 0 keeps none.
@@ -29,6 +30,22 @@ pub struct HistoryConfig {
     /// How many rooms keep their events. Beyond that, the events of the least recently used room are evicted. A room
     /// is used when an event is pushed or its history is read. Default: 1,000. 0 keeps none.
     pub max_rooms: usize,
+}
+
+impl HistoryConfig {
+    /// Sets [`max_events_per_type`](Self#structfield.max_events_per_type).
+    #[must_use]
+    pub fn with_max_events_per_type(mut self, max_events_per_type: usize) -> Self {
+        self.max_events_per_type = max_events_per_type;
+        self
+    }
+
+    /// Sets [`max_rooms`](Self#structfield.max_rooms).
+    #[must_use]
+    pub fn with_max_rooms(mut self, max_rooms: usize) -> Self {
+        self.max_rooms = max_rooms;
+        self
+    }
 }
 
 impl Default for HistoryConfig {
@@ -62,7 +79,7 @@ impl Default for HistoryConfig {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), serde_json::Error> {
-/// let history = HistoryManager::new(HistoryConfig { max_events_per_type: 2, ..Default::default() });
+/// let history = HistoryManager::new(HistoryConfig::default().with_max_events_per_type(2));
 /// for text in ["one", "two", "three"] {
 ///     let message: EventMessage = serde_json::from_value(json!({
 ///         "event": "message", "roomId": "chat", "data": { "text": text }, "from": "system", "timestamp": 0,

@@ -145,14 +145,14 @@ pub fn build(trouble: &Arc<Trouble>, ledger: &Arc<Ledger>) -> Result<Dialogue, d
     Dialogue::builder()
         .rooms::<Rooms>()
         .logger(silent_logger())
-        .limits(Limits {
-            // Small limits, so that much exceeds them within a minute.
-            hook_deadline: Duration::from_millis(500),
-            write_deadline: Duration::from_secs(1),
-            queue_frames: 300,
-            drain_deadline: Duration::from_secs(20),
-            ..Limits::default()
-        })
+        // Small limits, so that much exceeds them within a minute.
+        .limits(
+            Limits::default()
+                .with_hook_deadline(Duration::from_millis(500))
+                .with_write_deadline(Duration::from_secs(1))
+                .with_queue_frames(300)
+                .with_drain_deadline(Duration::from_secs(20)),
+        )
         .authenticate(authenticate)
         .before_join(move |_, _| strike(Arc::clone(&joins), 20))
         .before_each(before_each)

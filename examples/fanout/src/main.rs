@@ -59,13 +59,13 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
-        .limits(Limits {
-            inbound_frames: 1_000_000,
-            queue_frames: 65_536,
-            queue_bytes: 64 * 1024 * 1024,
-            max_rooms: 1_000_000,
-            ..Limits::default()
-        })
+        .limits(
+            Limits::default()
+                .with_inbound_frames(1_000_000)
+                .with_queue_frames(65_536)
+                .with_queue_bytes(64 * 1024 * 1024)
+                .with_max_rooms(1_000_000),
+        )
         .build()?;
     let address = dialogue.start((Ipv4Addr::LOCALHOST, port)).await?;
     let stopped = dialogue.stop_on_signal();

@@ -136,13 +136,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
-        .limits(Limits {
-            queue_frames: 100_000,
-            // Shorter than the patience of the harness's clients.
-            ping_interval: Duration::from_secs(5),
-            queue_bytes: 64 * 1024 * 1024,
-            ..Limits::default()
-        })
+        .limits(
+            Limits::default()
+                .with_queue_frames(100_000)
+                // Shorter than the patience of the harness's clients.
+                .with_ping_interval(Duration::from_secs(5))
+                .with_queue_bytes(64 * 1024 * 1024),
+        )
         .inspector(local_only)
         .build()?;
     for id in 1..=300 {

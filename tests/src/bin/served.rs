@@ -14,12 +14,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
-        .limits(Limits {
-            connect_deadline: milliseconds("CONNECT_DEADLINE").unwrap_or(defaults.connect_deadline),
-            write_deadline: milliseconds("WRITE_DEADLINE").unwrap_or(defaults.write_deadline),
-            queue_bytes: 16 * 1024 * 1024,
-            ..defaults
-        })
+        .limits(
+            Limits::default()
+                .with_connect_deadline(milliseconds("CONNECT_DEADLINE").unwrap_or(defaults.connect_deadline))
+                .with_write_deadline(milliseconds("WRITE_DEADLINE").unwrap_or(defaults.write_deadline))
+                .with_queue_bytes(16 * 1024 * 1024),
+        )
         .build()?;
     let address = dialogue.start((Ipv4Addr::LOCALHOST, 0)).await?;
     let stopped = dialogue.stop_on_signal();

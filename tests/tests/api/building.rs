@@ -51,10 +51,7 @@ fn two_sets_of_rooms_cannot_claim_the_same_id() {
 
 #[test]
 fn a_builder_rejects_more_rooms_than_max_rooms() {
-    let limits = Limits {
-        max_rooms: 3,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_max_rooms(3);
     let built = Dialogue::builder().rooms::<Rooms>().limits(limits).build();
     assert!(matches!(built, Err(BuildError::TooManyRooms { max_rooms: 3 })));
 }
@@ -214,17 +211,17 @@ fn a_builder_rejects_inconsistent_limits() {
 
 #[tokio::test]
 async fn limits_accept_the_longest_duration() {
-    let server = TestServer::limited(Limits {
-        write_deadline: Duration::MAX,
-        ping_interval: Duration::MAX,
-        ping_timeout: Duration::MAX,
-        connect_deadline: Duration::MAX,
-        hook_deadline: Duration::MAX,
-        on_demand_idle: Duration::MAX,
-        inbound_window: Duration::MAX,
-        drain_deadline: Duration::MAX,
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_write_deadline(Duration::MAX)
+            .with_ping_interval(Duration::MAX)
+            .with_ping_timeout(Duration::MAX)
+            .with_connect_deadline(Duration::MAX)
+            .with_hook_deadline(Duration::MAX)
+            .with_on_demand_idle(Duration::MAX)
+            .with_inbound_window(Duration::MAX)
+            .with_drain_deadline(Duration::MAX),
+    )
     .await;
     let mut ada = server.joined("ada", "lobby-x").await;
     assert_eq!(ada.say("lobby-x", "hi").await["type"], "ok");

@@ -85,10 +85,7 @@ async fn the_server_can_join_a_room_on_behalf_of_a_client() {
 async fn every_reason_for_a_failed_join_has_its_own_error() {
     let server = TestServer::with(|builder| {
         builder
-            .limits(Limits {
-                rooms_per_client: 1,
-                ..Limits::default()
-            })
+            .limits(Limits::default().with_rooms_per_client(1))
             .before_join(|_, room| async move {
                 match room.id().as_str() {
                     "news" => refuse("no news for you"),

@@ -30,10 +30,7 @@ async fn the_manager_passed_to_the_builder_keeps_the_history() {
 
 #[tokio::test]
 async fn an_events_own_limit_overrides_the_managers() {
-    let manager = HistoryManager::new(HistoryConfig {
-        max_events_per_type: 2,
-        ..HistoryConfig::default()
-    });
+    let manager = HistoryManager::new(HistoryConfig::default().with_max_events_per_type(2));
     let server = TestServer::with(|builder| builder.history(manager)).await;
     let with_manager_limit = EventDefinition::new("noted")
         .history(HistorySetting::ManagerLimit)
@@ -53,10 +50,7 @@ async fn an_events_own_limit_overrides_the_managers() {
 
 #[tokio::test]
 async fn the_least_recently_used_room_is_evicted_when_there_are_too_many() {
-    let manager = HistoryManager::new(HistoryConfig {
-        max_rooms: 2,
-        ..HistoryConfig::default()
-    });
+    let manager = HistoryManager::new(HistoryConfig::default().with_max_rooms(2));
     let server = TestServer::with(|builder| builder.history(manager)).await;
     for id in 1..=3 {
         server.create_room(Project { id }).await.expect("a room");

@@ -133,11 +133,7 @@ async fn an_unsubscribed_handler_receives_nothing_more_but_others_do() {
 
 #[tokio::test]
 async fn a_slow_handler_loses_only_its_own_events_and_the_loss_is_counted() {
-    let server = TestServer::limited(Limits {
-        handler_queue: 2,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_handler_queue(2)).await;
     let (gate, slow, quick) = (Gate::default(), Record::default(), Record::default());
     let (held, noted_slow, noted_quick) = (gate.clone(), slow.clone(), quick.clone());
     let subscription = server.on(Chat, move |message: EventMessage<Message>| {
@@ -184,11 +180,7 @@ async fn a_stream_yields_events_in_order_and_ends_when_the_server_stops() {
 
 #[tokio::test]
 async fn a_stream_whose_reader_is_too_slow_reports_how_many_events_it_missed() {
-    let server = TestServer::limited(Limits {
-        handler_queue: 2,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_handler_queue(2)).await;
     let mut stream = server.room(Chat).await.expect("the room").stream::<Message>();
     for number in 1..=5 {
         server
@@ -223,11 +215,7 @@ async fn a_stream_implements_futures_stream_and_covers_families() {
 
 #[tokio::test]
 async fn a_handler_that_triggers_into_its_own_room_endlessly_is_stopped() {
-    let server = TestServer::limited(Limits {
-        handler_depth: 3,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_handler_depth(3)).await;
     let record = Record::default();
     let (noted, dialogue) = (record.clone(), server.dialogue().clone());
     server.on(Chat, move |_: EventMessage<Message>| {

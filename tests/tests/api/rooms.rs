@@ -158,11 +158,7 @@ async fn a_room_configured_without_events_is_read_only_for_clients() {
 
 #[tokio::test]
 async fn every_reason_for_a_failed_room_creation_has_its_own_error() {
-    let server = TestServer::limited(Limits {
-        max_rooms: 6,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_max_rooms(6)).await;
     server.create_room(RoomConfig::new("lounge")).await.expect("a room");
     let of = |config: RoomConfig| async { server.create_room(config).await.expect_err("refused") };
     assert_eq!(

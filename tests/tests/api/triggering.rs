@@ -107,12 +107,12 @@ async fn a_type_with_the_same_name_is_not_the_event_that_the_room_allows() {
 async fn every_reason_for_a_failed_trigger_has_its_own_error() {
     let server = TestServer::with(|builder| {
         builder
-            .limits(Limits {
-                queue_bytes: 10_000,
-                replay_bytes: 1_000,
-                history_page_bytes: 1_000,
-                ..Limits::default()
-            })
+            .limits(
+                Limits::default()
+                    .with_queue_bytes(10_000)
+                    .with_replay_bytes(1_000)
+                    .with_history_page_bytes(1_000),
+            )
             .before_each(|message, _| async move {
                 if message.data["username"] == "eve" {
                     return refuse("not her");

@@ -258,10 +258,7 @@ async fn clients_list_create_and_delete_rooms_and_other_clients_are_notified() {
 
 #[tokio::test]
 async fn every_room_is_listed_even_if_the_servers_pages_are_short() {
-    let limits = Limits {
-        room_page: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_room_page(2);
     let server = TestServer::limited(limits).await;
     let client = connect_as(&server, "ada").await;
     for id in [1, 2, 3] {

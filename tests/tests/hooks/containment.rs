@@ -70,10 +70,7 @@ impl Fault {
 /// A server with a short deadline for hooks, and its log.
 async fn server_with(configure: impl FnOnce(Builder) -> Builder) -> (TestServer, CapturedLog) {
     let log = CapturedLog::default();
-    let limits = Limits {
-        hook_deadline: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_hook_deadline(Duration::from_millis(50));
     let server = TestServer::with(|builder| configure(builder.limits(limits).logger(log.dispatch()))).await;
     (server, log)
 }
@@ -91,10 +88,7 @@ async fn assert_healthy(server: &TestServer) {
 async fn an_authenticate_hook_that_fails_admits_nobody() {
     for fault in FAULTS {
         let log = CapturedLog::default();
-        let limits = Limits {
-            connect_deadline: Duration::from_millis(300),
-            ..Limits::default()
-        };
+        let limits = Limits::default().with_connect_deadline(Duration::from_millis(300));
         let builder = Dialogue::builder()
             .rooms::<Rooms>()
             .limits(limits)

@@ -49,7 +49,7 @@ async fn hooks_that_set_off_each_other_are_stopped() {
     let server = TestServer::with(|builder| {
         builder
             .on_joined(|client, room, _| async move {
-                client.leave(room.id().as_str());
+                client.leave(room.id().as_str()).await;
             })
             .on_left(move |client, _, _| {
                 let noted = noted.clone();

@@ -334,10 +334,7 @@ async fn stored_events_without_a_seq_are_sorted_by_time_whatever_order_the_hook_
 async fn the_history_of_a_room_that_is_evicted_as_a_whole_is_handed_over() {
     let record = Record::default();
     let noted = record.clone();
-    let manager = HistoryManager::new(HistoryConfig {
-        max_rooms: 1,
-        ..HistoryConfig::default()
-    });
+    let manager = HistoryManager::new(HistoryConfig::default().with_max_rooms(1));
     let server = TestServer::with(|builder| {
         builder.history(manager).on_history_evicted(move |batch| {
             noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
@@ -461,10 +458,7 @@ async fn more_events_than_the_queue_holds_are_still_handed_over_by_the_drain() {
     const COUNT: usize = 50_100;
     let (count, batches) = (Arc::new(Mutex::new(0)), Record::default());
     let (counted, noted) = (Arc::clone(&count), batches.clone());
-    let manager = HistoryManager::new(HistoryConfig {
-        max_events_per_type: COUNT,
-        ..HistoryConfig::default()
-    });
+    let manager = HistoryManager::new(HistoryConfig::default().with_max_events_per_type(COUNT));
     let server = TestServer::with(|builder| {
         builder.history(manager).on_history_evicted(move |batch| {
             *counted.lock().expect("the lock is not poisoned") += batch.messages.len();
@@ -493,10 +487,7 @@ async fn histories_are_bounded_in_bytes_across_all_rooms() {
     let noted = record.clone();
     let server = TestServer::with(|builder| {
         builder
-            .limits(Limits {
-                history_bytes: 4_000,
-                ..Limits::default()
-            })
+            .limits(Limits::default().with_history_bytes(4_000))
             .on_history_evicted(move |batch| {
                 noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
                 async { Ok(()) }

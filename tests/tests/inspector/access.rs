@@ -55,10 +55,7 @@ async fn a_guard_that_panics_fails_or_hangs_refuses_the_request() {
     let gate = Gate::default();
     let waiting = gate.clone();
     let server = TestServer::with(|builder| {
-        let limits = Limits {
-            hook_deadline: Duration::from_millis(20),
-            ..Limits::default()
-        };
+        let limits = Limits::default().with_hook_deadline(Duration::from_millis(20));
         builder.limits(limits).inspector(move |request: Handshake| {
             let gate = waiting.clone();
             async move {

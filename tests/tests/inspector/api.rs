@@ -92,13 +92,7 @@ async fn rooms_whose_ids_are_dot_segments_can_be_inspected() {
 
 #[tokio::test]
 async fn history_is_read_newest_first_and_in_pages() {
-    let server = with(|builder| {
-        builder.limits(Limits {
-            history_page_events: 2,
-            ..Limits::default()
-        })
-    })
-    .await;
+    let server = with(|builder| builder.limits(Limits::default().with_history_page_events(2))).await;
     for text in ["one", "two", "three"] {
         server.trigger(Chat, message(text)).await.expect("the trigger succeeds");
     }

@@ -221,13 +221,8 @@ async fn the_server_drains_at_once_while_a_viewer_watches() {
 
 #[tokio::test]
 async fn a_viewer_that_never_reads_does_not_delay_the_drain() {
-    let server = with(|builder| {
-        builder.limits(Limits {
-            write_deadline: Duration::from_millis(100),
-            ..Limits::default()
-        })
-    })
-    .await;
+    let server =
+        with(|builder| builder.limits(Limits::default().with_write_deadline(Duration::from_millis(100)))).await;
     let viewer = Viewer::watch(server.address()).await;
     let large = json!({ "event": "large", "data": "x".repeat(400 * 1024) });
     // The kernel buffers a few megabytes for a viewer that reads nothing; this test sends 40.

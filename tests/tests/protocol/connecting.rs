@@ -9,11 +9,11 @@ use serde_json::json;
 
 #[tokio::test]
 async fn connected_has_everything_that_the_client_must_know() {
-    let server = TestServer::limited(Limits {
-        ping_interval: Duration::from_secs(7),
-        message_bytes: 5_000,
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_ping_interval(Duration::from_secs(7))
+            .with_message_bytes(5_000),
+    )
     .await;
     let mut client = server.open().await;
     let connected = client
@@ -201,21 +201,14 @@ async fn any_first_frame_other_than_connect_closes_with_1008() {
 
 #[tokio::test]
 async fn a_connection_without_connect_before_the_deadline_closes_with_1008() {
-    let server = TestServer::limited(Limits {
-        connect_deadline: Duration::from_millis(200),
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_connect_deadline(Duration::from_millis(200))).await;
     let mut client = server.open().await;
     assert_eq!(client.expect_close().await, 1008);
 }
 
 #[tokio::test]
 async fn an_authentication_that_takes_too_long_ends_at_the_connect_deadline() {
-    let limits = Limits {
-        connect_deadline: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_connect_deadline(Duration::from_millis(200));
     let builder = Dialogue::builder()
         .rooms::<Rooms>()
         .limits(limits)
@@ -312,11 +305,7 @@ async fn ids_of_64_bits_are_returned_unchanged() {
 
 #[tokio::test]
 async fn a_connection_beyond_a_users_quota_is_closed_with_4502() {
-    let server = TestServer::limited(Limits {
-        connections_per_user: Some(1),
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_connections_per_user(1)).await;
     let first = server.connect_as("ada").await;
     let mut second = server.open().await;
     second

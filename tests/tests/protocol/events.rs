@@ -204,11 +204,11 @@ async fn a_direct_frame_belongs_to_no_room() {
 
 #[tokio::test]
 async fn frames_over_the_rate_are_answered_with_rate_limited_and_have_no_effect() {
-    let server = TestServer::limited(Limits {
-        inbound_frames: 5,
-        inbound_window: Duration::from_secs(60),
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_inbound_frames(5)
+            .with_inbound_window(Duration::from_secs(60)),
+    )
     .await;
     // `connect` and `join` count, too, so three frames are left.
     let mut ada = server.joined("ada", "chat").await;
@@ -228,11 +228,11 @@ async fn frames_over_the_rate_are_answered_with_rate_limited_and_have_no_effect(
 
 #[tokio::test]
 async fn a_client_that_keeps_exceeding_its_rate_is_closed_with_4503() {
-    let server = TestServer::limited(Limits {
-        inbound_frames: 5,
-        inbound_window: Duration::from_secs(60),
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_inbound_frames(5)
+            .with_inbound_window(Duration::from_secs(60)),
+    )
     .await;
     let mut ada = server.connect_as("ada").await;
     for id in 0..20 {
@@ -244,11 +244,11 @@ async fn a_client_that_keeps_exceeding_its_rate_is_closed_with_4503() {
 
 #[tokio::test]
 async fn a_client_that_waits_for_retry_after_may_send_again_every_time() {
-    let server = TestServer::limited(Limits {
-        inbound_frames: 1,
-        inbound_window: Duration::from_millis(100),
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_inbound_frames(1)
+            .with_inbound_window(Duration::from_millis(100)),
+    )
     .await;
     let mut ada = server.connect_as("ada").await;
     let ping = json!({ "type": "ping" });

@@ -69,10 +69,7 @@ async fn events_in_a_page_are_envelopes_without_a_type() {
 
 #[tokio::test]
 async fn a_page_has_a_bounded_number_of_events() {
-    let limits = Limits {
-        history_page_events: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_history_page_events(2);
     let (_server, mut ada) = with_messages(limits, 5).await;
     let page = page(&mut ada, json!({ "start": 0, "end": 5 })).await;
     assert_eq!(numbers(&page), [5, 4]);
@@ -81,10 +78,7 @@ async fn a_page_has_a_bounded_number_of_events() {
 
 #[tokio::test]
 async fn a_page_is_bounded_in_bytes_but_has_at_least_one_event_if_there_is_one() {
-    let limits = Limits {
-        history_page_bytes: 10,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_history_page_bytes(10);
     let (_server, mut ada) = with_messages(limits, 3).await;
     let page = page(&mut ada, json!({})).await;
     assert_eq!(numbers(&page), [3]);

@@ -143,11 +143,7 @@ async fn json_with_32_levels_is_accepted_and_with_33_levels_refused_in_every_fie
 
 #[tokio::test]
 async fn a_hundred_thousand_levels_are_refused() {
-    let server = TestServer::limited(dialogue::Limits {
-        message_bytes: 1 << 20,
-        ..dialogue::Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(dialogue::Limits::default().with_message_bytes(1 << 20)).await;
     let mut ada = server.connect_as("ada").await;
     let nested = "[".repeat(100_000);
     assert_invalid(&mut ada, &format!(r#"{{"type":"ping","x":{nested}"#), None).await;

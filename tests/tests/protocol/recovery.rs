@@ -97,14 +97,8 @@ async fn evicted_events_that_the_client_is_not_subscribed_to_do_not_prevent_reco
 #[tokio::test]
 async fn a_rejoin_that_exceeds_the_replay_limits_is_not_recovered() {
     let limits = [
-        Limits {
-            replay_events: 2,
-            ..Limits::default()
-        },
-        Limits {
-            replay_bytes: 300,
-            ..Limits::default()
-        },
+        Limits::default().with_replay_events(2),
+        Limits::default().with_replay_bytes(300),
     ];
     for limits in limits {
         let server = TestServer::limited(limits).await;

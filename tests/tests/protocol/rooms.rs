@@ -258,11 +258,11 @@ async fn no_event_of_a_room_arrives_after_left() {
 
 #[tokio::test]
 async fn limits_bound_a_clients_rooms_and_subscriptions() {
-    let server = TestServer::limited(Limits {
-        rooms_per_client: 2,
-        subscriptions_per_client: 4,
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_rooms_per_client(2)
+            .with_subscriptions_per_client(4),
+    )
     .await;
     let mut ada = server.connect_as("ada").await;
     ada.join_for("chat", &["message", "typing", "bell"]).await;
@@ -292,11 +292,7 @@ async fn limits_bound_a_clients_rooms_and_subscriptions() {
 
 #[tokio::test]
 async fn rooms_are_listed_in_pages_with_their_public_details() {
-    let server = TestServer::limited(Limits {
-        room_page: 3,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_room_page(3)).await;
     server
         .create_room(
             RoomConfig::new("attic")
@@ -427,11 +423,7 @@ async fn clients_delete_only_rooms_that_their_own_user_created() {
 
 #[tokio::test]
 async fn the_exclusions_from_a_wildcard_count_towards_the_limit_of_subscriptions() {
-    let server = TestServer::limited(Limits {
-        subscriptions_per_client: 3,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_subscriptions_per_client(3)).await;
     let mut ada = server.joined("ada", "open").await;
     let without = |event: &str| json!({ "type": "unsubscribe", "roomId": "open", "event": event });
     for event in ["a", "b", "b"] {
@@ -444,11 +436,7 @@ async fn the_exclusions_from_a_wildcard_count_towards_the_limit_of_subscriptions
 
 #[tokio::test]
 async fn a_page_of_rooms_is_bounded_in_bytes_but_has_at_least_one_room_if_there_is_one() {
-    let server = TestServer::limited(Limits {
-        history_page_bytes: 10,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_history_page_bytes(10)).await;
     let mut ada = server.connect_as("ada").await;
     let page = ada.request(json!({ "type": "listRooms" })).await;
     assert_eq!(page["rooms"].as_array().map(Vec::len), Some(1), "{page}");

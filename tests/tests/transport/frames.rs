@@ -77,11 +77,7 @@ fn ping_of(bytes: usize) -> Vec<u8> {
 #[tokio::test]
 async fn a_message_at_the_limit_is_accepted_and_one_byte_more_closes_with_1009_whole_or_in_fragments() {
     let limit = 1_000;
-    let server = TestServer::limited(Limits {
-        message_bytes: limit,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_message_bytes(limit)).await;
     for (bytes, accepted) in [(limit, true), (limit + 1, false)] {
         let payload = ping_of(bytes);
         let (half, rest) = payload.split_at(bytes / 2);
@@ -119,11 +115,7 @@ async fn a_message_may_come_in_many_fragments_with_pings_between_them() {
 
 #[tokio::test]
 async fn endless_fragments_are_cut_off_at_a_limit() {
-    let server = TestServer::limited(Limits {
-        message_bytes: 1_000,
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_message_bytes(1_000)).await;
     // A ping between the fragments does not end the message.
     for (piece, between) in [(&b"x"[..], None), (b"", None), (b"", Some(masked(FIN | PING, b"")))] {
         let mut client = RawClient::connected(server.address()).await;

@@ -103,11 +103,11 @@ async fn hang_a_handler(server: &TestServer) -> Gate {
 
 #[tokio::test]
 async fn tasks_that_do_not_finish_are_aborted_at_the_drain_deadline() {
-    let server = TestServer::limited(Limits {
-        drain_deadline: Duration::from_millis(200),
-        hook_deadline: Duration::from_secs(3_600),
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_drain_deadline(Duration::from_millis(200))
+            .with_hook_deadline(Duration::from_secs(3_600)),
+    )
     .await;
     let _gate = hang_a_handler(&server).await;
     let stopped = within("the drain's deadline", server.dialogue().stop()).await;
@@ -187,11 +187,9 @@ async fn a_port_in_use_is_an_error_and_does_not_affect_the_other_server() {
 async fn the_drain_hands_over_the_history_even_if_a_handler_does_not_finish() {
     let record = Record::default();
     let noted = record.clone();
-    let limits = Limits {
-        drain_deadline: Duration::from_secs(1),
-        hook_deadline: Duration::from_secs(3_600),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .with_drain_deadline(Duration::from_secs(1))
+        .with_hook_deadline(Duration::from_secs(3_600));
     let server = TestServer::with(|builder| {
         builder.limits(limits).on_history_evicted(move |batch| {
             noted.note(format!("{} {}", batch.room_id, batch.messages.len()));
@@ -208,10 +206,7 @@ async fn the_drain_hands_over_the_history_even_if_a_handler_does_not_finish() {
 #[tokio::test]
 async fn history_that_is_not_stored_by_the_drain_deadline_is_logged_as_lost() {
     let log = CapturedLog::default();
-    let limits = Limits {
-        drain_deadline: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().with_drain_deadline(Duration::from_millis(200));
     let server = TestServer::with(|builder| {
         let never = |_| std::future::pending::<()>();
         builder.limits(limits).logger(log.dispatch()).on_history_evicted(never)

@@ -12,11 +12,11 @@ async fn a_silent_client_is_pinged_and_disconnected_if_it_does_not_answer() {
     let (disconnected, left) = (record.clone(), record.clone());
     let server = TestServer::with(|builder| {
         builder
-            .limits(Limits {
-                ping_interval: Duration::from_millis(50),
-                ping_timeout: Duration::from_millis(50),
-                ..Limits::default()
-            })
+            .limits(
+                Limits::default()
+                    .with_ping_interval(Duration::from_millis(50))
+                    .with_ping_timeout(Duration::from_millis(50)),
+            )
             .on_disconnected(move |_, _| {
                 disconnected.note("disconnected");
                 async {}
@@ -40,11 +40,11 @@ async fn a_silent_client_is_pinged_and_disconnected_if_it_does_not_answer() {
 
 #[tokio::test]
 async fn a_silent_client_that_answers_pings_stays_connected() {
-    let server = TestServer::limited(Limits {
-        ping_interval: Duration::from_millis(20),
-        ping_timeout: Duration::from_secs(20),
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_ping_interval(Duration::from_millis(20))
+            .with_ping_timeout(Duration::from_secs(20)),
+    )
     .await;
     let mut client = RawClient::connected(server.address()).await;
     for _ in 0..3 {
@@ -65,16 +65,11 @@ async fn stuck_reader(server: &TestServer) -> RawClient {
 
 #[tokio::test]
 async fn a_client_that_stops_reading_is_disconnected_with_4000_and_delays_nobody() {
-    let frames = Limits {
-        queue_frames: 8,
-        ..Limits::default()
-    };
-    let bytes = Limits {
-        queue_bytes: 10_000,
-        replay_bytes: 1_000,
-        history_page_bytes: 1_000,
-        ..Limits::default()
-    };
+    let frames = Limits::default().with_queue_frames(8);
+    let bytes = Limits::default()
+        .with_queue_bytes(10_000)
+        .with_replay_bytes(1_000)
+        .with_history_page_bytes(1_000);
     for limits in [frames, bytes] {
         let server = TestServer::limited(limits).await;
         let mut stuck = stuck_reader(&server).await;
@@ -93,11 +88,11 @@ async fn a_client_that_stops_reading_is_disconnected_with_4000_and_delays_nobody
 
 #[tokio::test]
 async fn a_write_without_progress_is_abandoned_at_its_deadline() {
-    let server = TestServer::limited(Limits {
-        queue_bytes: 1 << 30,
-        write_deadline: Duration::from_millis(200),
-        ..Limits::default()
-    })
+    let server = TestServer::limited(
+        Limits::default()
+            .with_queue_bytes(1 << 30)
+            .with_write_deadline(Duration::from_millis(200)),
+    )
     .await;
     let _stuck = stuck_reader(&server).await;
     // More bytes than the kernel buffers for a reader, and fewer than the queue holds.

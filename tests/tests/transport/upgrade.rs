@@ -87,11 +87,7 @@ async fn the_application_can_choose_the_base_path() {
 
 #[tokio::test]
 async fn a_connection_beyond_the_quota_of_an_address_is_answered_with_429() {
-    let server = TestServer::limited(Limits {
-        connections_per_address: Some(1),
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_connections_per_address(1)).await;
     let first = server.connect_as("ada").await;
     assert_eq!(RawClient::upgrade(server.address(), &[]).await.0, 429);
     first.close().await;
@@ -103,11 +99,7 @@ async fn a_connection_beyond_the_quota_of_an_address_is_answered_with_429() {
 
 #[tokio::test]
 async fn a_connection_that_never_finishes_its_headers_ends_at_the_connect_deadline() {
-    let server = TestServer::limited(Limits {
-        connect_deadline: Duration::from_millis(200),
-        ..Limits::default()
-    })
-    .await;
+    let server = TestServer::limited(Limits::default().with_connect_deadline(Duration::from_millis(200))).await;
     let (status, _) = RawClient::http(server.address(), "GET /dialogue/ws HTTP/1.1\r\nHost: local").await;
     assert!(status == 0 || status == 408, "{status}");
 }

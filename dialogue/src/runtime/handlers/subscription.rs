@@ -126,7 +126,7 @@ fn decode<M: Received>(message: &SharedMessage) -> Result<EventMessage<M>, Decod
     Ok(message.with_data(data))
 }
 
-/// The events of a room as a stream. [`Dialogue::events`](crate::Dialogue::events) and
+/// The events of a room as a stream. [`Dialogue::stream`](crate::Dialogue::stream) and
 /// [`RoomHandle::stream`](crate::RoomHandle::stream) return it. Dropping it ends the stream.
 ///
 /// A reader that falls more than [`Limits::handler_queue`](crate::Limits::handler_queue) events behind loses the oldest

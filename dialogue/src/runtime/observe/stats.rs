@@ -37,7 +37,7 @@ pub struct Stats {
     /// [`Limits::hook_deadline`](crate::Limits::hook_deadline). Refusals are not failures.
     pub hook_failures: u64,
     /// Events that wait now for the server's own handlers and streams ([`Dialogue::on`](crate::Dialogue::on),
-    /// [`Dialogue::events`](crate::Dialogue::events)). An event that three of them wait for counts three times.
+    /// [`Dialogue::stream`](crate::Dialogue::stream)). An event that three of them wait for counts three times.
     pub handler_lag: usize,
     /// Events that handlers, streams and `on_triggered` have lost since the start because they were too slow.
     pub handler_dropped: u64,
