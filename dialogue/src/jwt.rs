@@ -87,7 +87,9 @@ impl Jwt {
             .and_then(Value::as_f64)
             .and_then(|exp| Duration::try_from_secs_f64(exp).ok());
         match (user, expires.and_then(|expires| UNIX_EPOCH.checked_add(expires))) {
-            (Some(user), Some(expires)) => Ok(Identity::user(user).expires_at(expires).claims(Value::Object(claims))),
+            (Some(user), Some(expires)) => Ok(Identity::user(user)
+                .with_expiry(expires)
+                .with_claims(Value::Object(claims))),
             _ => Err(Refusal::new("the token is not valid").into()),
         }
     }

@@ -210,14 +210,14 @@
 //!     // The server logs a database error; the client does not learn of it.
 //!     let user = user_of(session).await?.ok_or_else(|| Refusal::new("the session has ended"))?;
 //!     Ok(Identity::user(user)
-//!         .claims(json!({ "role": "editor" }))
-//!         .expires_at(SystemTime::now() + Duration::from_secs(3600)))
+//!         .with_claims(json!({ "role": "editor" }))
+//!         .with_expiry(SystemTime::now() + Duration::from_secs(3600)))
 //! });
 //! # builder.build()?;
 //! # Ok::<(), dialogue::BuildError>(())
 //! ```
 //!
-//! A session ends at [`Identity::expires_at`], unless the client renews it with another `connect` on the same
+//! A session ends at its [expiry](Identity::with_expiry), unless the client renews it with another `connect` on the same
 //! connection. [`Dialogue::revoke`] and [`Client::disconnect`] end it at once. A user may have several clients:
 //! [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] cover all of them, and [`clients_of`](calls::Here::clients_of)
 //! lists those of this node. For demos, [`Builder::trust_client_identity`] accepts the user ids that clients claim.
@@ -662,7 +662,7 @@ pub use logger::{default_logger, silent_logger};
 pub use room::config::RoomConfig;
 pub use room::typed::{Room, RoomRef};
 #[cfg(feature = "runtime")]
-pub use runtime::{BuildError, Builder, Client, Dialogue, InvalidLimits, JoinError, RoomHandle};
+pub use runtime::{BuildError, Builder, Client, Dialogue, InvalidLimits, JoinError, RoomHandle, WeakDialogue};
 pub use schema::Violation;
 
 /// What calls of a server return: triggers and new rooms before they are awaited, and the rooms of a user.

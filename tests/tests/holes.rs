@@ -70,7 +70,7 @@ async fn a_token_appears_in_no_frame_and_in_no_log() {
         .logger(log.dispatch())
         .authenticate(|handshake| async move {
             if handshake.bearer_token() == Some("t0p-s3cret") {
-                return Ok(Identity::user("ada").claims(json!({ "secret": "t0p-s3cret" })));
+                return Ok(Identity::user("ada").with_claims(json!({ "secret": "t0p-s3cret" })));
             }
             Err(std::io::Error::other("no such token").into())
         })

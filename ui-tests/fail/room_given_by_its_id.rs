@@ -8,7 +8,7 @@ rooms! {
 
 fn trigger(dialogue: &Dialogue, message: Message) {
     let _ = dialogue.trigger("chat", message.clone());
-    let Some(room) = dialogue.room("chat") else { return };
+    let Some(room) = dialogue.here().room("chat") else { return };
     let _ = dialogue.trigger(room.id(), message);
 }
 

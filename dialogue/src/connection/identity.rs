@@ -76,7 +76,9 @@ impl fmt::Debug for Handshake {
 /// use dialogue::Identity;
 /// use serde_json::json;
 ///
-/// let identity = Identity::user("user-456").claims(json!({ "role": "editor" }));
+/// let identity = Identity::user("user-456").with_claims(json!({ "role": "editor" }));
+/// assert_eq!(identity.user_id().map(|id| id.as_str()), Some("user-456"));
+/// assert_eq!(identity.claims()["role"], "editor");
 /// ```
 #[derive(Clone)]
 #[must_use]
@@ -108,22 +110,46 @@ impl Identity {
     }
 
     /// Claims about the user. Hooks read them with `client.claims()`. They are never sent to anyone.
-    pub fn claims(mut self, claims: Value) -> Self {
+    pub fn with_claims(mut self, claims: Value) -> Self {
         self.claims = claims;
         self
     }
 
     /// When the session expires. The server then closes the connection with 4001, and the client may reconnect with a new
     /// token. By default, it never expires.
-    pub fn expires_at(mut self, time: SystemTime) -> Self {
+    pub fn with_expiry(mut self, time: SystemTime) -> Self {
         self.expires_at = Some(time);
         self
     }
 
     /// Data that the application stores with the client. Hooks read it with `client.meta()`. It is never sent to anyone.
-    pub fn meta(mut self, meta: impl Into<Value>) -> Self {
+    pub fn with_meta(mut self, meta: impl Into<Value>) -> Self {
         self.meta = meta.into();
         self
+    }
+
+    /// The user's id; `None` for a user without an account.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&UserId> {
+        self.user_id.as_ref()
+    }
+
+    /// The claims about the user; `null` by default.
+    #[must_use]
+    pub fn claims(&self) -> &Value {
+        &self.claims
+    }
+
+    /// The application's data about the client; `null` by default.
+    #[must_use]
+    pub fn meta(&self) -> &Value {
+        &self.meta
+    }
+
+    /// When the session expires; `None` if it never does.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
     }
 
     /// Joins the answers of two `authenticate` hooks: `None` if they name different users. An anonymous identity agrees
@@ -180,10 +206,25 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_shows_what_it_was_built_from() {
+        let end = SystemTime::UNIX_EPOCH;
+        let ada = Identity::user("ada")
+            .with_claims(json!("claims"))
+            .with_meta("meta")
+            .with_expiry(end);
+        assert_eq!(ada.user_id().map(|id| id.as_str()), Some("ada"));
+        assert_eq!((ada.claims(), ada.meta()), (&json!("claims"), &json!("meta")));
+        assert_eq!(ada.expires_at(), Some(end));
+        let nobody = Identity::anonymous();
+        assert_eq!((nobody.user_id(), nobody.expires_at()), (None, None));
+        assert_eq!((nobody.claims(), nobody.meta()), (&Value::Null, &Value::Null));
+    }
+
+    #[test]
     fn prints_no_secret() {
         let mut handshake = Handshake::new(json!({ "token": "t0p" }));
         handshake.headers.append("cookie", "t0p=t0p".parse().expect("a header"));
-        let identity = Identity::user("u").claims(json!("t0p"));
+        let identity = Identity::user("u").with_claims(json!("t0p"));
         assert!(!format!("{handshake:?}{identity:?}").contains("t0p"));
     }
 
@@ -191,8 +232,13 @@ mod tests {
     fn identities_agree_unless_they_name_different_users() {
         let soon = SystemTime::UNIX_EPOCH;
         let later = soon + std::time::Duration::from_secs(1);
-        let ada = || Identity::user("ada").claims(json!(1)).expires_at(later);
-        let agreed = ada().agree(Identity::anonymous().claims(json!(2)).meta(json!(3)).expires_at(soon));
+        let ada = || Identity::user("ada").with_claims(json!(1)).with_expiry(later);
+        let agreed = ada().agree(
+            Identity::anonymous()
+                .with_claims(json!(2))
+                .with_meta(json!(3))
+                .with_expiry(soon),
+        );
         let agreed = agreed.expect("an identity");
         assert_eq!(agreed.user_id.as_deref(), Some("ada"));
         assert_eq!(

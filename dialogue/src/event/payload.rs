@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::dialogue_event::DialogueEvent;
 use super::message::EventMessage;
 use super::outgoing::Outgoing;
-use crate::schema::Never;
+use crate::schema::{Never, Nothing};
 
 /// A value that can be triggered as an event: the event itself, an [`Outgoing`] event or an [`EventMessage`].
 ///
@@ -16,7 +16,7 @@ use crate::schema::Never;
     label = "expected an event, an event with a sender or an `EventMessage`",
     note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, or trigger an event instead"
 )]
-pub trait Payload<Why = ()>: Send + 'static {
+pub trait Payload: Send + 'static {
     /// The event's type.
     type Event: DialogueEvent;
 
@@ -36,11 +36,14 @@ impl<E: DialogueEvent> Payload for E {
 /// isn't an event.
 #[diagnostic::do_not_recommend]
 #[doc(hidden)]
-impl<E: DialogueEvent, Why: Never> Payload<Why> for E {
-    type Event = E;
+impl<'any, P: Payload> Payload for P
+where
+    Nothing: Never<'any>,
+{
+    type Event = P::Event;
 
-    fn into_outgoing(self) -> Outgoing<E> {
-        Outgoing::new(self)
+    fn into_outgoing(self) -> Outgoing<P::Event> {
+        P::into_outgoing(self)
     }
 }
 

@@ -75,7 +75,7 @@ pub trait Allows<E>: RoomRef {}
     message = "an id does not tell the compiler which events its room allows",
     label = "expected a room, found an id",
     note = "write the room's type, such as `Chat`, or a room of a family, such as `Project {{ id: 7 }}`",
-    note = "for a room that is known only at run time, use the `RoomHandle` that `dialogue.room(id)` returns"
+    note = "for a room that is known only at run time, use the `RoomHandle` that `dialogue.room(id).await` returns"
 )]
 #[doc(hidden)]
 pub trait RoomOf<Id> {}
@@ -135,6 +135,26 @@ pub trait Listen<M> {
     /// Returns the rooms to listen to.
     #[doc(hidden)]
     fn scope(&self) -> ListenScope;
+}
+
+#[doc(hidden)]
+impl<'a, M> Listen<M> for &'a str
+where
+    ARoom: RoomOf<&'a str>,
+{
+    fn scope(&self) -> ListenScope {
+        ListenScope::Room(self.room_id())
+    }
+}
+
+#[doc(hidden)]
+impl<'a, M> Listen<M> for &'a RoomId
+where
+    ARoom: RoomOf<&'a RoomId>,
+{
+    fn scope(&self) -> ListenScope {
+        ListenScope::Room(self.room_id())
+    }
 }
 
 /// The rooms that a subscription listens to.

@@ -31,8 +31,9 @@ use crate::room::RoomCell;
 /// this node, and its name says so: `dialogue.here().is_in_room(user, Chat)`. With one process, both give the same
 /// answer, and an `async` call waits for nothing.
 ///
-/// Hooks must not hold a clone of their own `Dialogue`: it would keep the server alive forever. A hook reaches its
-/// server through its arguments instead (`client.dialogue()`, `room.dialogue()`).
+/// Hooks and handlers must not hold a clone of their own `Dialogue`: it would keep the server alive forever. A hook
+/// reaches its server through its arguments instead (`client.dialogue()`, `room.dialogue()`), or through a
+/// [`WeakDialogue`](crate::WeakDialogue).
 ///
 /// # Panics
 ///

@@ -25,6 +25,7 @@ pub use self::api::dialogue::{CreateRoom, Revoked};
 pub use self::api::here::{Here, RoomHere};
 pub use self::api::trigger::Trigger;
 pub use self::api::user_rooms::UserRooms;
+pub use self::api::weak::WeakDialogue;
 pub use self::build::builder::Builder;
 pub use self::build::check::BuildError;
 pub use self::build::limits::InvalidLimits;

@@ -12,16 +12,24 @@ use serde::de::DeserializeOwned;
     label = "must implement `Serialize`, `Deserialize` and `JsonSchema`",
     note = "write `#[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]` on `{Self}`, and make sure that its fields implement the first three"
 )]
-pub trait EventData<Why = ()>: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
+pub trait EventData: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> EventData for T {}
 
-/// This impl only improves an error message. It applies to no type, because no type implements `Never`. If there is
-/// one impl, rustc looks into it and reports each missing derive separately. If there are two, rustc reports that
+/// This impl only improves an error message. It applies to no type, because `Nothing` never implements `Never`. If there
+/// is one impl, rustc looks into it and reports each missing derive separately. If there are two, rustc reports that
 /// `EventData` is missing.
 #[diagnostic::do_not_recommend]
 #[doc(hidden)]
-impl<T: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static, Why: Never> EventData<Why> for T {}
+impl<'any, T: EventData> EventData for T where Nothing: Never<'any> {}
 
-/// A trait that no type implements.
-pub trait Never {}
+/// A trait that no type implements. The lifetime keeps rustc from checking the bound `Nothing: Never<'_>` where it is
+/// written.
+#[doc(hidden)]
+pub trait Never<'any> {}
+
+/// The type in the bounds that never hold. It belongs to this crate, so rustc knows that no other crate implements
+/// `Never` for it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Nothing;

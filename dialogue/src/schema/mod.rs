@@ -24,6 +24,6 @@ pub(crate) mod walk;
 
 pub use compile::SchemaError;
 pub use event_data::EventData;
-pub(crate) use event_data::Never;
+pub(crate) use event_data::{Never, Nothing};
 pub(crate) use validator::EventSchema;
 pub use violation::Violation;

@@ -49,6 +49,22 @@ fn two_sets_of_rooms_cannot_claim_the_same_id() {
     assert!(matches!(renamed, Err(BuildError::DuplicateRoom { id }) if id == "project-{slug}"));
 }
 
+#[tokio::test]
+async fn a_weak_handle_reaches_its_server_and_does_not_keep_it_alive() {
+    let dialogue = Dialogue::builder().rooms::<Rooms>().build().expect("a server");
+    let weak = dialogue.downgrade();
+    // The server owns this closure, so a `Dialogue` in it would keep the server alive forever.
+    let itself = weak.clone();
+    drop(dialogue.on(Chat, move |_: EventMessage<Message>| {
+        let itself = itself.clone();
+        async move { drop(itself) }
+    }));
+    let same = weak.upgrade().expect("the server is alive");
+    assert!(same.trigger(Chat, message("hi")).await.is_ok());
+    drop((same, dialogue));
+    dialogue_tests::until("the end of the handler", || weak.upgrade().is_none()).await;
+}
+
 #[test]
 fn a_builder_rejects_more_rooms_than_max_rooms() {
     let limits = Limits::default().with_max_rooms(3);

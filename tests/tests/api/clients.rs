@@ -15,7 +15,9 @@ fn client(server: &Dialogue, user: &str) -> Client {
 async fn a_client_handle_reports_its_identity() {
     let builder = Dialogue::builder().rooms::<Rooms>().authenticate(|_| async {
         let meta = json!({ "plan": "gold" }).as_object().cloned().unwrap_or_default();
-        Ok(Identity::user("ada").claims(json!({ "role": "editor" })).meta(meta))
+        Ok(Identity::user("ada")
+            .with_claims(json!({ "role": "editor" }))
+            .with_meta(meta))
     });
     let server = TestServer::start(builder).await;
     let mut socket = server.open().await;
@@ -55,6 +57,9 @@ async fn clients_of_a_user_are_listed_in_the_order_in_which_they_connected() {
     assert_eq!(ids, expected);
     assert_eq!(server.here().clients().len(), 3);
     assert!(server.here().clients_of("eve").is_empty());
+    let oldest = &server.here().clients_of("ada")[0];
+    assert_eq!(server.here().client(oldest.id()).as_ref(), Some(oldest));
+    assert_eq!(server.here().client("nobody"), None);
     first.close().await;
     until("the removal of the first client", || {
         server.here().clients_of("ada").len() == 1

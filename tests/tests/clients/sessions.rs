@@ -25,7 +25,7 @@ async fn with_tokens(record: &Record) -> TestServer {
                 Some(0) | None => refuse("no token"),
                 Some(millis) => {
                     let end = SystemTime::now() + Duration::from_millis(millis);
-                    Ok(Identity::user("ada").expires_at(end))
+                    Ok(Identity::user("ada").with_expiry(end))
                 }
             }
         }

@@ -121,13 +121,13 @@ async fn authenticate_hooks_must_name_the_same_user() {
         .rooms::<Rooms>()
         .authenticate(|handshake| async move {
             let user = handshake.auth["user"].as_str().ok_or_else(|| Refusal::new("who?"))?;
-            Ok(Identity::user(user).claims(json!({ "from": "the first" })))
+            Ok(Identity::user(user).with_claims(json!({ "from": "the first" })))
         })
         .authenticate(move |handshake| async move {
             match handshake.auth["other"].as_str() {
                 Some("banned") => refuse("banned"),
                 Some(other) => Ok(Identity::user(other)),
-                None => Ok(Identity::anonymous().expires_at(soon).claims(json!("the second"))),
+                None => Ok(Identity::anonymous().with_expiry(soon).with_claims(json!("the second"))),
             }
         });
     let server = TestServer::start(builder).await;

@@ -96,11 +96,11 @@ fn with_tokens() -> dialogue::Builder {
             match handshake.auth["token"].as_str() {
                 Some("ada's") => Ok(Identity::user("ada")),
                 Some("bob's") => Ok(Identity::user("bob")),
-                Some("short") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_millis(300))),
-                Some("hour") => Ok(Identity::user("ada").expires_at(SystemTime::now() + Duration::from_secs(3_600))),
+                Some("short") => Ok(Identity::user("ada").with_expiry(SystemTime::now() + Duration::from_millis(300))),
+                Some("hour") => Ok(Identity::user("ada").with_expiry(SystemTime::now() + Duration::from_secs(3_600))),
                 Some("empty") => Ok(Identity::user("")),
                 Some("system") => Ok(Identity::user("system")),
-                Some("old") => Ok(Identity::user("ada").expires_at(SystemTime::now() - Duration::from_secs(1))),
+                Some("old") => Ok(Identity::user("ada").with_expiry(SystemTime::now() - Duration::from_secs(1))),
                 _ => refuse("who are you?"),
             }
         })

@@ -7,3 +7,4 @@ mod observe;
 pub(super) mod room;
 pub(super) mod trigger;
 pub(super) mod user_rooms;
+pub(super) mod weak;

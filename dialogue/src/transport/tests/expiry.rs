@@ -14,7 +14,7 @@ const FIRST: Duration = Duration::from_secs(60);
 fn signing_in() -> Builder {
     Dialogue::builder().authenticate(|handshake| async move {
         let lasts = handshake.auth["seconds"].as_u64().map_or(FIRST, Duration::from_secs);
-        Ok(Identity::user("ada").expires_at(SystemTime::now() + lasts))
+        Ok(Identity::user("ada").with_expiry(SystemTime::now() + lasts))
     })
 }
 
