@@ -1,5 +1,3 @@
-#![deny(unused_must_use)]
-
 use dialogue::prelude::*;
 use dialogue_ui_tests::Message;
 
@@ -8,12 +6,11 @@ rooms! {
     Chat = "chat" { events: [Message] }
 }
 
-async fn calls(dialogue: Dialogue, client: Client, room: RoomHandle) {
+async fn calls(dialogue: Dialogue, room: RoomHandle) {
     if dialogue.is_in_room("ada", Chat) {}
     let _: usize = room.size();
     dialogue.room(Chat).unwrap();
-    client.disconnect();
-    dialogue.rooms_of("ada");
+    for _ in dialogue.rooms_of("ada") {}
 }
 
 fn main() {}

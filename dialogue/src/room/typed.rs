@@ -137,26 +137,6 @@ pub trait Listen<M> {
     fn scope(&self) -> ListenScope;
 }
 
-#[doc(hidden)]
-impl<'a, M> Listen<M> for &'a str
-where
-    ARoom: RoomOf<&'a str>,
-{
-    fn scope(&self) -> ListenScope {
-        ListenScope::Room(self.room_id())
-    }
-}
-
-#[doc(hidden)]
-impl<'a, M> Listen<M> for &'a RoomId
-where
-    ARoom: RoomOf<&'a RoomId>,
-{
-    fn scope(&self) -> ListenScope {
-        ListenScope::Room(self.room_id())
-    }
-}
-
 /// The rooms that a subscription listens to.
 #[derive(Debug, Clone)]
 #[doc(hidden)]
