@@ -91,6 +91,19 @@ impl<'a, E> Allows<E> for &'a str where ARoom: RoomOf<&'a str> {}
 #[doc(hidden)]
 impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
 
+/// Makes the compiler complain about the id once if a program listens to an id.
+#[doc(hidden)]
+impl<'a: 'static> Room for &'a str
+where
+    ARoom: RoomOf<&'a str>,
+{
+    const DECLARATION: &'static RoomDeclaration = panic!("an id declares no room");
+
+    fn from_id(_: &str) -> Option<Self> {
+        None
+    }
+}
+
 /// A trait that nothing implements. It bounds impls that exist only for better errors: if a program passes every room
 /// of a family instead of one, the compiler complains about the rooms, not about an event.
 #[diagnostic::on_unimplemented(
