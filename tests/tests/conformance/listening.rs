@@ -1,6 +1,7 @@
 //! What the user hears: the handlers and streams of the client, noted in the form that the suite defines.
 
-use dialogue::{AnyRoom, ClientError, CloseReason, Departure, DialogueClient, Joined, Recovery, RoomStreamError};
+use dialogue::DialogueClient;
+use dialogue::client::{AnyRoom, ClientError, CloseReason, Departure, Joined, Recovery, RoomStreamError};
 use serde_json::{Map, Value, json};
 
 use super::report::{code_of, listed};

@@ -1,6 +1,6 @@
 //! The forms in which the suite writes what a call returns: rooms, results and codes of errors.
 
-use dialogue::{ClientError, RoomInfo};
+use dialogue::client::{ClientError, RoomInfo};
 use serde_json::{Map, Value, json};
 
 /// A room, as the wire writes it.

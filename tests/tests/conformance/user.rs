@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use dialogue::DialogueClient;
+use dialogue::client::{AnyRoom, ClientError, Joined, Page};
 use dialogue::prelude::*;
-use dialogue::{AnyRoom, ClientError, DialogueClient, Joined, Page};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
@@ -207,7 +208,7 @@ impl User {
             "history" => {
                 let page = Page::before(call.before.unwrap_or_default(), call.limit.unwrap_or_default());
                 let page = joined().history_named(call.event.as_str(), page).await?;
-                Ok(json!({ "events": page.events, "more": page.more }))
+                Ok(json!({ "events": page.messages, "more": page.more }))
             }
             "listRooms" => Ok(client.list_rooms().await?.rooms.iter().map(listed).collect()),
             "createRoom" => {
