@@ -51,7 +51,8 @@ pub struct Limits {
     /// dropped for that handler only, counted and logged.
     pub handler_queue: usize,
     /// How deeply hooks and handlers may trigger each other. Default: 16. Beyond it, `trigger` fails with
-    /// `TriggerError::Limited`, `join` fails with `JoinError::Limited`, and `load_history` is not called. This stops a
+    /// [`TriggerError::LimitExceeded`](crate::TriggerError::LimitExceeded), `join` fails with
+    /// [`JoinError::LimitExceeded`](crate::JoinError::LimitExceeded), and `load_history` is not called. This stops a
     /// handler that triggers the event that it handles, and a `before_join` that joins.
     pub handler_depth: usize,
     /// The maximum number of rooms that a client may be in. Default: 100, more than anybody looks at.

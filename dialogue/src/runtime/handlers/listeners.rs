@@ -1,4 +1,4 @@
-//! The register of the server's own listeners: the handlers that `on` adds and the streams that `events` returns.
+//! The register of the server's own listeners: handlers (`on`) and streams (`stream`).
 //!
 //! Owns the register and the buffer of a stream. A listener's reaction to an event is a closure that it brings along.
 
