@@ -170,10 +170,11 @@
 //! For each room, `rooms!` also generates an enum of its events (`ChatEvent`), for [handlers](#triggers-and-handlers)
 //! that match all of them. To create a room that the compiler does not know, pass a [`RoomConfig`] to
 //! [`Dialogue::create_room`]; the server then checks at run time what the compiler checks for declared rooms. To look
-//! up an existing room, call [`Dialogue::room`] with a room type or an id: it returns a [`RoomHandle`].
+//! up an existing room, await [`Dialogue::room`] with a room type or an id: it returns a [`RoomHandle`].
 //!
 //! A call that concerns all nodes of a cluster is `async`: `chat.size().await`. A synchronous call reports on this node,
-//! and its name says so: `chat.here().size()`. Today a server is one node, so both give the same answer.
+//! and its name says so: `chat.here().size()`. Today a server is one node, so both give the same answer. A [`Client`] is
+//! connected to this node, so only its calls that other nodes may have to know of are `async`, such as `join`.
 //!
 //! # Serving
 //!
@@ -218,9 +219,10 @@
 //! ```
 //!
 //! A session ends at its [expiry](Identity::with_expiry), unless the client renews it with another `connect` on the same
-//! connection. [`Dialogue::revoke`] and [`Client::disconnect`] end it at once. A user may have several clients:
-//! [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] cover all of them, and [`clients_of`](calls::Here::clients_of)
-//! lists those of this node. For demos, [`Builder::trust_client_identity`] accepts the user ids that clients claim.
+//! connection. [`Dialogue::revoke`] and [`Client::disconnect`] end it at once. A user may have several clients.
+//! [`Dialogue::rooms_of`] and [`Dialogue::is_in_room`] cover all of them; `dialogue.here()` lists the user's clients on
+//! this node ([`clients_of`](calls::Here::clients_of)). For demos, [`Builder::trust_client_identity`] accepts the user
+//! ids that clients claim.
 #![cfg_attr(
     feature = "jwt",
     doc = "[`Builder::authenticate_jwt`] signs clients in with JSON Web Tokens."
@@ -238,7 +240,7 @@
 //! | [`on_connected`](Builder::on_connected) | a client has connected; its first command waits for the hook | the failure is logged |
 //! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied; after a renewal, the client leaves the room |
 //! | [`on_joined`](Builder::on_joined) | a client has entered a room; its next command waits for the hook | the failure is logged |
-//! | [`authorize`](Builder::authorize) | before each trigger of a client | the trigger is refused |
+//! | [`authorize`](Builder::authorize) | before each trigger of a client; the hook receives the event's name and data | the trigger is refused |
 //! | [`before_each`](Builder::before_each) | before each event is sent, including the server's own | the event is blocked |
 //! | [`after_each`](Builder::after_each) | after each event is queued; synchronous | the failure is logged |
 //! | [`on_triggered`](Builder::on_triggered) | after each event is queued; asynchronous, in no order | the failure is logged |
@@ -249,16 +251,24 @@
 //! | [`load_history`](Builder::load_history) | a request for history needs events older than those in memory | the page is refused |
 //!
 //! A hook returns a `Result` whose error is a [`HookError`]. It **refuses** with [`refuse`] or a [`Refusal`]: the client
-//! receives the reason, and data if there is some. It **fails** if it returns any other error, panics, or runs longer
-//! than [`Limits::hook_deadline`]: the server logs the failure, and the client learns no more than that it could not be
-//! checked. `?` converts any error, and a refusal in it stays one. A failure affects nothing else. (The server cannot
-//! interrupt a hook that blocks its thread without awaiting, so do blocking work in `tokio::task::spawn_blocking`. A
-//! program built with `panic = "abort"` ends at the first panic.)
+//! receives the reason, and the data that the refusal carries. It **fails** if it returns any other error, panics, or
+//! runs longer than [`Limits::hook_deadline`]: the server logs the failure, and the client learns only that its request
+//! could not be checked. `?` converts any error into a `HookError`, and a refusal inside the error stays a refusal. A
+//! failure affects only the operation that called the hook. (The server cannot interrupt a hook that blocks its thread
+//! without awaiting, so do blocking work in `tokio::task::spawn_blocking`. A program built with `panic = "abort"` ends
+//! at the first panic.)
 //!
-//! Hooks of one kind add up. They run in the order in which you set them, and all of them must agree.
+//! Hooks of one kind add up: they run in the order in which you set them. If they decide something, all of them must
+//! agree, and the first refusal or failure is the answer.
+//!
+//! `on_joined` receives an [`Arrival`](hooks::Arrival). It distinguishes a new user from a second tab and from a client
+//! that reconnects. `on_left` receives a [`Left`](hooks::Left), and `on_disconnected` a
+//! [`ConnectionEnd`](hooks::ConnectionEnd): both say why.
 //!
 //! You register hooks before the server exists, so a hook gets the server from its arguments: the example below calls
-//! `client.dialogue()`. Each of these hooks runs for every room, and `room.id()` identifies the room.
+//! `client.dialogue()`. Handlers and background tasks can use a [`WeakDialogue`] from [`Dialogue::downgrade`]; a
+//! `Dialogue` in a handler would keep the server alive forever. Each of these hooks runs for every room, and
+//! `room.id()` identifies the room.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -290,8 +300,8 @@
 //! [`on_joined_of`](Builder::on_joined_of), [`on_left_of`](Builder::on_left_of),
 //! [`before_each_of`](Builder::before_each_of), [`after_each_of`](Builder::after_each_of),
 //! [`on_triggered_of`](Builder::on_triggered_of), [`on_room_created_of`](Builder::on_room_created_of) and
-//! [`on_room_deleted_of`](Builder::on_room_deleted_of). With [`require_guards`](Builder::require_guards), the server is
-//! not built until every room has a `before_join_of`, so that no room is open by mistake.
+//! [`on_room_deleted_of`](Builder::on_room_deleted_of). With [`require_guards`](Builder::require_guards), `build` fails
+//! and names each declared room that has no `before_join_of`, so no room is open by mistake.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -319,7 +329,8 @@
 //! [`Dialogue::trigger`] takes a room type, whose events the compiler checks, or a [`RoomHandle`], whose events the
 //! server checks at run time. The payload is an event, an event with a sender or metadata, or a whole [`EventMessage`].
 //! [`Dialogue::on`] registers a handler for a room's events, and [`Dialogue::stream`] returns them as a stream. Each
-//! handler runs on its own task and receives the events in order.
+//! handler runs on its own task and receives the events in order. With [`Dialogue::on_with_sender`], the handler also
+//! receives the room and the client that triggered the event.
 //!
 //! ```
 //! # use dialogue::prelude::*;
@@ -454,7 +465,7 @@
 //! [`Limits`] lists every limit with its default and the reason for it; [`Builder::limits`] changes them. The limits on
 //! connections per user and per address are off by default. For your own limits, keep a [`RateLimiter`] in
 //! [`state`](Builder::state) and ask it in [`authorize`](Builder::authorize). That hook runs only for clients'
-//! triggers; it receives the client, the room and the name of the event.
+//! triggers; it receives the client, the room, and the event's name and data.
 //!
 //! # Observing
 //!
@@ -665,16 +676,17 @@ pub use room::typed::{Room, RoomRef};
 pub use runtime::{BuildError, Builder, Client, Dialogue, InvalidLimits, JoinError, RoomHandle, WeakDialogue};
 pub use schema::Violation;
 
-/// What calls of a server return: triggers and new rooms before they are awaited, and the rooms of a user.
+/// The types that calls of a server return: a trigger or a new room before it is awaited, the rooms of a user, and the
+/// views of this node.
 ///
 /// You rarely name these types, because you await them or call their methods at once. See [`Dialogue::trigger`],
-/// [`Dialogue::create_room`] and [`Dialogue::rooms_of`].
+/// [`Dialogue::create_room`], [`Dialogue::rooms_of`] and [`Dialogue::here`].
 #[cfg(feature = "runtime")]
 pub mod calls {
     pub use crate::runtime::{CreateRoom, CreateRoomError, Here, Revoked, RoomHere, Trigger, UserRooms};
 }
 
-/// What [`Dialogue::on`] and [`Dialogue::stream`] return: a handler's registration, and a stream of a room's events.
+/// The types that [`Dialogue::on`] and [`Dialogue::stream`] return: a handler's registration, and a stream of events.
 #[cfg(feature = "runtime")]
 pub mod handlers {
     pub use crate::runtime::{EventStream, StreamError, Subscription};
@@ -690,7 +702,7 @@ pub mod history {
     pub use crate::runtime::HistoryError;
 }
 
-/// What [hooks](crate#hooks) receive, and what hooks and handlers return.
+/// The types that [hooks](crate#hooks) receive, and the types that hooks and handlers return.
 #[cfg(any(feature = "client", feature = "runtime"))]
 pub mod hooks {
     pub use crate::hook::{HookFailure, HookOutcome};
