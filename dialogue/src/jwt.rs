@@ -75,7 +75,8 @@ impl Jwt {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] if there is no token, or if it is not valid. The exact fault is logged but not sent to the client.
+    /// [`HookError::Refused`] if there is no token, or if it is not valid. The exact fault is logged but not sent to the
+    /// client.
     pub fn identify(&self, handshake: &Handshake) -> Result<Identity, HookError> {
         let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
         let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)

@@ -2,8 +2,8 @@
 //!
 //! [`DialogueClient`] speaks the same protocol as a browser and uses the rooms of the same [`rooms!`](crate::rooms)
 //! block, so put that block in a crate that server and clients share. An event that a room does not allow its clients
-//! to trigger does not compile. The repository's `docs/client-rust.md` lists the client's promises with the tests that
-//! hold them, and all settings and errors.
+//! to trigger does not compile. The repository's `docs/client-rust.md` lists the client's guarantees with the tests
+//! that check them, and all settings and errors.
 //!
 //! ```no_run
 //! use dialogue::DialogueClient;

@@ -153,7 +153,7 @@ impl Identity {
     }
 
     /// Joins the answers of two `authenticate` hooks: `None` if they name different users. An anonymous identity agrees
-    /// with every user. The claims and `meta` of `self` go before those of `other`, and the earliest expiry counts.
+    /// with every user. The claims and `meta` of `other` count only where `self` has none. The earliest expiry counts.
     pub(crate) fn agree(self, other: Self) -> Option<Self> {
         let user_id = match (self.user_id, other.user_id) {
             (Some(one), Some(another)) if one != another => return None,

@@ -38,7 +38,7 @@ pub enum HookError {
 ///
 /// # Errors
 ///
-/// Always a [`Refusal`]. To add data or a cause, return `Err(Refusal::new("…").with_data(…).into())`.
+/// Always [`HookError::Refused`]. To add data or a cause, return `Err(Refusal::new("…").with_data(…).into())`.
 pub fn refuse<T>(reason: impl Into<String>) -> Result<T, HookError> {
     Err(HookError::Refused(Refusal::new(reason)))
 }

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a hook or a handler failed. A failure says "not now": it is not a [`Refusal`](crate::Refusal).
+/// Why a hook or a handler failed. A failure is not a [`Refusal`](crate::Refusal): the hook has decided nothing, and the
+/// client does not learn the error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HookFailure {
@@ -20,7 +21,7 @@ pub enum HookFailure {
 }
 
 impl HookFailure {
-    /// What to print: the returned error, or this failure.
+    /// The error to print: the returned error, or this failure.
     pub(crate) fn root(&self) -> &(dyn Error + 'static) {
         match self {
             Self::Returned(error) => &**error,

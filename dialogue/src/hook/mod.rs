@@ -1,4 +1,4 @@
-//! What hooks and handlers return: nothing, or a `Result` whose error is a refusal or a failure.
+//! The results of hooks and handlers: nothing, or a `Result` whose error is a refusal or a failure.
 
 mod error;
 mod failure;

@@ -1,4 +1,4 @@
-//! A refusal: a hook's decision against a client, with what the client may learn about it.
+//! A refusal: a hook's decision against a client, with the reason and the data that the client receives.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A hook's decision against a client or an event: "no", and not "not now". It has a reason for the client.
+/// A hook's decision against a client or an event, with a reason for the client.
 ///
 /// `?` turns a refusal into a [`HookError`](crate::HookError), and [`refuse`](crate::refuse) returns one as the result
 /// of a hook. A refusal stays a refusal inside other errors, such as a `Box<dyn Error>` or an `anyhow::Error`. Any other

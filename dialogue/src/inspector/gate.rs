@@ -122,7 +122,7 @@ fn is_foreign(request: &Parts) -> bool {
 ///
 /// # Errors
 ///
-/// A [`Refusal`] for every other request.
+/// [`HookError::Refused`] for every other request.
 pub async fn local_only(request: Handshake) -> Result<(), HookError> {
     let Some(peer) = request.peer else {
         return refuse("the server does not know the address of the peer: serve the router with `ConnectInfo`");

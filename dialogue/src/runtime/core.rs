@@ -46,8 +46,8 @@ pub struct Dialogue {
 
 /// One connected client, such as one tab or device of a user. A handle that is cheap to clone.
 ///
-/// A client is connected to this node. Therefore the calls that concern only its connection are synchronous. `join`,
-/// `leave` and `disconnect` concern the members of rooms, which other nodes may have to know.
+/// A client is connected to this node, so calls that concern only its connection are synchronous. `join`, `leave` and
+/// `disconnect` are `async`: they change the members of rooms, and other nodes may have to know.
 ///
 /// The handle stays usable after the connection has ended. The client is then in no room, and frames that are sent to
 /// it are discarded.

@@ -76,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`JoinError`]: the room does not exist or is full, `before_join` denied the join, a limit is exceeded, or the
+    /// [`JoinError`]: the room does not exist or is full, `before_join` refused or failed, a limit is exceeded, or the
     /// client has disconnected. For a handle to an expired on-demand room, the error is [`JoinError::NoSuchRoom`]. To
     /// create a new room instead, join by id.
     ///

@@ -30,7 +30,7 @@ impl Dialogue {
         Builder::new()
     }
 
-    /// What this node knows: its rooms, its clients, and the users of these clients. The calls of the view are synchronous.
+    /// A view of this node: its rooms, its clients, and the users of these clients. Its calls are synchronous.
     ///
     /// ```
     /// # use dialogue::Dialogue;
@@ -295,7 +295,7 @@ impl std::fmt::Debug for CreateRoom {
     }
 }
 
-/// What [`Dialogue::revoke`] has done.
+/// The outcome of [`Dialogue::revoke`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revoked {

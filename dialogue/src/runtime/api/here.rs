@@ -9,7 +9,8 @@ use crate::id::RoomId;
 use crate::room::RoomRef;
 use crate::runtime::core::{Client, Core, RoomHandle};
 
-/// What this node knows. [`Dialogue::here`](crate::Dialogue::here) returns it. A handle that is cheap to clone.
+/// The view of this node: its rooms and clients. [`Dialogue::here`](crate::Dialogue::here) returns it. It is a handle
+/// that is cheap to clone.
 #[derive(Clone)]
 pub struct Here {
     pub(in crate::runtime) core: Arc<Core>,
@@ -84,7 +85,7 @@ impl std::fmt::Debug for Here {
     }
 }
 
-/// What this node knows about a room. [`RoomHandle::here`] returns it. A handle that is cheap to clone.
+/// The view of this node's part of a room. [`RoomHandle::here`] returns it. It is a handle that is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RoomHere {
     pub(in crate::runtime) room: RoomHandle,

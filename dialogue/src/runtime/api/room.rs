@@ -75,7 +75,7 @@ impl RoomHandle {
         }
     }
 
-    /// What this node knows about the room: its clients here. The calls of the view are synchronous.
+    /// A view of this node's part of the room: its clients here. The calls of the view are synchronous.
     ///
     /// ```
     /// # async fn example(room: dialogue::RoomHandle) {

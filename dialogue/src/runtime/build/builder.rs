@@ -29,14 +29,15 @@ use crate::runtime::observe::emit::Observe;
 /// is a [`HookError`](crate::HookError): `?` converts any error into it.
 ///
 /// - A *deciding* hook, such as `authenticate`, `before_join`, `authorize` or `before_each`, may refuse with a
-///   [`Refusal`](crate::Refusal), whose reason the client receives. If it fails, panics or times out, nobody is admitted
-///   either, but the client learns no more than that it could not be checked.
-/// - All other hooks are *notifications*, such as `on_joined`. An error, a panic or a timeout is logged.
+///   [`Refusal`](crate::Refusal), whose reason the client receives. If the hook fails, panics or times out, the answer is
+///   no, too. The client then learns only that its request could not be checked.
+/// - All other hooks are *notifications*, such as `on_joined`. The server logs an error, a panic or a timeout.
 ///
 /// Hooks of one kind add up: they run one after another, in the order in which you set them. Deciding hooks must all
 /// agree, and the first one that does not is the answer. A hook whose name ends in `_of`, such as
 /// [`before_join_of`](Self::before_join_of), runs only for one declared room or family, and receives the fields of the
-/// room's id. It runs in order with the others of its kind.
+/// room's id. It runs in order with the others of its kind. [`build`](Self::build) fails if the server does not have the
+/// room.
 ///
 /// Each hook times out after [`Limits::hook_deadline`]. A hook that fails harms nothing else. The notification hooks of
 /// one client run one after another, in the order of the things that they report.
@@ -108,7 +109,8 @@ impl Builder {
     }
 
     /// Stores a value of the application's own state, such as a database pool. Hooks access it with
-    /// `client.dialogue().state::<T>()`. A server may have several values, each of another type.
+    /// `client.dialogue().state::<T>()`. A server may have several values, each of another type: [`build`](Self::build)
+    /// fails if two values have one type.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         if !self.application.insert(state) {
             self.twice.get_or_insert(std::any::type_name::<T>());
@@ -117,8 +119,8 @@ impl Builder {
     }
 
     /// Demands that every declared room has a guard of its own: a [`before_join_of`](Self::before_join_of). Otherwise,
-    /// [`build`](Self::build) fails and names each room without one. A room that is declared later is then never open by
-    /// mistake. For a room that everybody may join, write the guard `|_, _: Lobby| async { Ok(()) }`.
+    /// [`build`](Self::build) fails and names each room without one. No room that you add later is then open by mistake.
+    /// For a room that everybody may join, write the guard `|_, _: Lobby| async { Ok(()) }`.
     ///
     /// A general [`before_join`](Self::before_join) runs in addition, and guards the rooms that are not declared. Without
     /// one, [`create_room`](Dialogue::create_room) creates no such room.

@@ -1,4 +1,5 @@
-//! The builder's hooks about connections, history, and every room. [`super::room_hooks`] has those of one room type.
+//! The builder's hooks about connections, history, and every room. [`super::room_hooks`] has the hooks of
+//! one room type.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl Builder {
     /// reason; a refused first `connect` ends the connection.
     ///
     /// Several of these hooks must agree: each must return the same user, or [`Identity::anonymous`], which agrees with
-    /// every user. The claims and the `meta` of the first hook that has some count, and the earliest expiry.
+    /// every user. The claims and the `meta` come from the first hook that returns some. The earliest expiry counts.
     ///
     /// The deadline of all these hooks is the rest of [`Limits::connect_deadline`]; for a fresh token, all of it.
     ///

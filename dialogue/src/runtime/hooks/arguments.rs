@@ -1,4 +1,4 @@
-//! What hooks learn besides the client and the room: how a client came, and how it left.
+//! The arguments of hooks besides the client and the room: how a client came, and how it left.
 
 use crate::connection::Close;
 use crate::protocol::CloseCode;
@@ -24,7 +24,7 @@ pub enum Arrival {
 
 impl Arrival {
     /// Whether the user was not in the room before, as far as `on_left` has reported: the counterpart of
-    /// [`Left::user_is_gone`]. Announce a user if this holds, so that a second tab or a short loss of the connection
+    /// [`Left::user_is_gone`]. Announce the user only if this is true. A second tab or a short loss of the connection then
     /// announces nobody twice.
     #[must_use]
     pub fn user_is_new(self) -> bool {
