@@ -174,7 +174,8 @@
 //!
 //! A call that concerns all nodes of a cluster is `async`: `chat.size().await`. A synchronous call reports on this node,
 //! and its name says so: `chat.here().size()`. Today a server is one node, so both give the same answer. A [`Client`] is
-//! connected to this node, so only its calls that other nodes may have to know of are `async`, such as `join`.
+//! connected to this node, so only its calls that change the members of rooms are `async`: `join`, `leave` and
+//! `disconnect`.
 //!
 //! # Serving
 //!

@@ -74,7 +74,7 @@ pub enum ClientError {
     /// The server violated the protocol.
     #[error("the server violated the protocol")]
     Protocol {
-        /// What the server did.
+        /// The violation.
         #[source]
         source: ErrorSource,
     },

@@ -70,7 +70,7 @@ pub(crate) struct Membership {
 /// The rooms that an earlier connection of a client was in when it ended.
 #[derive(Debug, Default)]
 pub(crate) struct FormerRooms {
-    /// Those that the client has not joined again.
+    /// The rooms that the client has not joined again.
     pub(crate) rooms: Vec<RoomId>,
     pub(crate) end: MembershipEnd,
 }

@@ -156,7 +156,7 @@ impl<'r> Form<'r> {
     }
 }
 
-/// Which form an object means: the one whose tag it has, or the only one that fits best.
+/// The form that the sender of an object meant: the one whose tag the object has, or the only one that fits best.
 fn of_object(forms: &[Form<'_>], fields: &Map<String, Value>, keyword: &'static str) -> Option<Reason> {
     let object = Value::Object(Map::new());
     let mut left: Vec<&Form<'_>> = forms.iter().filter(|form| form.has_type_of(&object)).collect();
@@ -229,8 +229,8 @@ fn unknown_tag(forms: &[&Form<'_>], tag: &str, given: Option<&Value>) -> Reason 
     }
 }
 
-/// Which form a string means: the only one that takes any string. If each form takes only constants, the constant is
-/// unknown.
+/// The form that the sender of a string meant: the only one that takes any string. If each form takes only
+/// constants, the constant is unknown.
 fn of_string(forms: &[Form<'_>], text: &str, keyword: &'static str) -> Option<Reason> {
     let string = Value::from(text);
     let takers: Vec<_> = forms.iter().filter(|form| form.has_type_of(&string)).collect();
@@ -241,7 +241,7 @@ fn of_string(forms: &[Form<'_>], text: &str, keyword: &'static str) -> Option<Re
     has_names.then(|| unknown_variant(forms, Some(text), keyword))
 }
 
-/// The names of all variants, each in the form in which it is written.
+/// The names of all variants, each as it is written in a value.
 fn unknown_variant(forms: &[Form<'_>], typed: Option<&str>, keyword: &'static str) -> Reason {
     let known = forms.iter().flat_map(|form| match form.variant() {
         Some(name) => vec![(name.to_owned(), format!("{{{}: …}}", Value::from(name)))],
@@ -275,7 +275,7 @@ pub(super) fn none_of(forms: usize) -> String {
     format!("value matches none of the {forms} forms that are allowed here")
 }
 
-/// Lists names as they are written. Those that resemble what the sender typed come first.
+/// Lists names as they are written. The names most like the sender's text come first.
 fn list(mut known: Vec<(String, String)>, typed: Option<&str>) -> String {
     let start = |text: &str| text.chars().take(COMPARED_CHARS).collect::<String>();
     if let Some(typed) = typed.map(start) {

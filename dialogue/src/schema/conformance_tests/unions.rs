@@ -1,4 +1,4 @@
-//! The reasons that the sender of an invalid enum receives: those of the variant that it meant.
+//! The violations that the sender of an invalid enum receives: they are about the variant that the sender meant.
 
 use proptest::prelude::*;
 use schemars::JsonSchema;
