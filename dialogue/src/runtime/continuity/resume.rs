@@ -17,8 +17,8 @@ use crate::serial::SerialQueue;
 /// How long a connection can be resumed after it has ended: longer than any backoff of a client that still tries.
 const WINDOW: Duration = Duration::from_secs(120);
 
-/// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten. A
-/// forgotten client can still connect: an anonymous one is then another user, and a user that signs in is a new arrival.
+/// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten.
+/// Their clients can still connect. An anonymous one is then another user, and a user that signs in is a new arrival.
 const MAX_ENDED: usize = 100_000;
 
 /// How many rooms are remembered of all connections that have ended.
