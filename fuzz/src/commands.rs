@@ -170,7 +170,11 @@ impl Data {
 /// Panics if the server does anything that contradicts the protocol document or the model.
 pub fn run_commands(steps: &[Step]) {
     on_paused_clock(async {
-        let limits = Limits::default().with_inbound_frames(100_000).with_rooms_per_client(3).with_subscriptions_per_client(6).with_on_demand_idle(Duration::from_secs(20));
+        let limits = Limits::default()
+            .with_inbound_frames(100_000)
+            .with_rooms_per_client(3)
+            .with_subscriptions_per_client(6)
+            .with_on_demand_idle(Duration::from_secs(20));
         let dialogue = server::server(limits);
         let mut run = Run {
             slots: Default::default(),

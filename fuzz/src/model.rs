@@ -203,7 +203,8 @@ impl Model {
                 continue;
             }
             let subscriptions = dialogue
-                .here().clients()
+                .here()
+                .clients()
                 .into_iter()
                 .find(|other| other.id().as_str() == client)
                 .map(|client| client.subscriptions(&**room))

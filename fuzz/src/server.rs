@@ -59,7 +59,10 @@ pub fn check(dialogue: &Dialogue) {
     }
     for client in dialogue.here().clients() {
         for id in client.rooms() {
-            let room = dialogue.here().room(&*id).expect("a client is in a room that does not exist");
+            let room = dialogue
+                .here()
+                .room(&*id)
+                .expect("a client is in a room that does not exist");
             assert!(
                 room.here().participants().iter().any(|other| other.id() == client.id()),
                 "{id} lost a member"
@@ -72,5 +75,8 @@ pub fn check(dialogue: &Dialogue) {
 pub async fn stop(dialogue: Dialogue) {
     dialogue.stop().await.expect("the drain finishes in time");
     assert!(dialogue.here().clients().is_empty(), "clients are left");
-    assert!(dialogue.here().rooms().iter().all(|room| room.here().size() == 0), "members are left");
+    assert!(
+        dialogue.here().rooms().iter().all(|room| room.here().size() == 0),
+        "members are left"
+    );
 }

@@ -51,14 +51,13 @@ impl Builder {
     ///
     /// ```
     /// # use dialogue::prelude::*;
-    /// # use dialogue::refuse;
     /// # rooms! { pub Rooms; pub Ticket { org: String, id: u64 } = "ticket-{org}-{id}" { events: [] } }
     /// let dialogue = Dialogue::builder()
     ///     .rooms::<Rooms>()
     ///     .before_join_of(|client: Client, ticket: Ticket| async move {
     ///         match client.claims()["org"] == ticket.org.as_str() {
     ///             true => Ok(()),
-    ///             false => refuse("this ticket is of another organisation"),
+    ///             false => refuse("this ticket belongs to another organisation"),
     ///         }
     ///     })
     ///     .build()?;
