@@ -50,8 +50,8 @@ pub enum TriggerError {
         violations: Vec<Violation>,
     },
     /// `before_each` refused the event.
-    #[error("the event was refused: {0}")]
-    Refused(Refusal),
+    #[error("the event was refused")]
+    Refused(#[source] Refusal),
     /// `before_each` failed: it returned an error that is not a refusal, panicked or timed out.
     #[error("`before_each` failed")]
     HookFailed(#[source] HookFailure),

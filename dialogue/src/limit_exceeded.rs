@@ -50,6 +50,12 @@ pub enum LimitExceeded {
         /// The maximum size, in bytes: half of `queue_bytes`.
         limit: usize,
     },
+    /// A page of history by position skips too many events for several `load_history` hooks.
+    #[error("the page skips more than {limit} events, and several `load_history` hooks keep them: page by `before`")]
+    HistorySkip {
+        /// The maximum number of events to skip.
+        limit: usize,
+    },
     /// Hooks and handlers call each other more than [`Limits::handler_depth`](crate::Limits::handler_depth) deep.
     #[error(
         "hooks and handlers call each other too deeply (handler_depth = {limit}): look for one that leads to itself"

@@ -197,7 +197,7 @@ async fn a_disconnect_says_why() {
     let mut ada = server.joined("ada", "chat").await;
     server.here().clients_of("ada")[0].disconnect().await;
     assert_eq!(ada.expect_close().await, 4501);
-    assert_eq!(watcher.kinds(3).await[2], "left chat ada 0 Disconnected");
+    assert_eq!(watcher.kinds(3).await[2], "left chat ada 0 Expelled");
     match watcher.next().await {
         Observation::Disconnected {
             code: Some(CloseCode::Disconnected),

@@ -15,4 +15,4 @@ pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Outbox, Sender};
-pub(crate) use state::{AuthSession, ClientKey, ClientState, FormerRooms, Membership, MembershipEnd};
+pub(crate) use state::{AuthSession, ClientKey, ClientState, FormerRoom, Membership, MembershipEnd};

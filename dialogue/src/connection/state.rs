@@ -61,45 +61,55 @@ pub(crate) struct Membership {
     /// The number of the client's subscriptions in each room.
     rooms: HashMap<RoomId, usize>,
     subscriptions: usize,
-    /// The earlier connection that this one continues.
-    former: FormerRooms,
+    /// The rooms of the earlier connection that this one continues, except those that the client has joined again. Once
+    /// the connection has ended, its own rooms are added, for the next one.
+    former: Vec<FormerRoom>,
     /// Set once, when the connection ends. From then on, no room accepts the client.
     ended: Option<MembershipEnd>,
 }
 
-/// The rooms that an earlier connection of a client was in when it ended.
-#[derive(Debug, Default)]
-pub(crate) struct FormerRooms {
-    /// The rooms that the client has not joined again.
-    pub(crate) rooms: Vec<RoomId>,
-    pub(crate) end: MembershipEnd,
+/// A room that an earlier connection of a client was in when it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FormerRoom {
+    pub(crate) room: RoomId,
+    /// Whether the hooks have learned that the user is gone.
+    pub(crate) was_gone: bool,
 }
 
 /// Why a client's memberships ended all at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MembershipEnd {
     /// The connection ended.
-    #[default]
     Disconnected,
+    /// The application ended the connection.
+    Expelled,
     /// A newer connection of the same client replaced the connection.
     Replaced,
 }
 
 impl Membership {
     /// The membership of a client that continues an earlier connection.
-    pub(crate) fn after(former: FormerRooms) -> Self {
+    pub(crate) fn after(former: Vec<FormerRoom>) -> Self {
         Self {
             former,
             ..Self::default()
         }
     }
 
-    /// Whether the client comes back to `room` from its earlier connection, and how that one ended. Only the first call
-    /// says so.
-    pub(crate) fn comes_back_to(&mut self, room: &RoomId) -> Option<MembershipEnd> {
-        let at = self.former.rooms.iter().position(|former| former == room)?;
-        self.former.rooms.swap_remove(at);
-        Some(self.former.end)
+    /// Takes the record of a room to which the client comes back from its earlier connection.
+    pub(crate) fn come_back_to(&mut self, room: &RoomId) -> Option<FormerRoom> {
+        let at = self.former.iter().position(|former| former.room == *room)?;
+        Some(self.former.swap_remove(at))
+    }
+
+    /// Records a room that the client has left because its connection has ended.
+    pub(crate) fn record_former(&mut self, former: FormerRoom) {
+        self.former.push(former);
+    }
+
+    /// Takes the records of all rooms for the next connection.
+    pub(crate) fn take_former(&mut self) -> Vec<FormerRoom> {
+        std::mem::take(&mut self.former)
     }
 
     /// Records that the client is in `room`. Returns false and records nothing if the client is gone.

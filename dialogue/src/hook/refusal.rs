@@ -60,7 +60,7 @@ impl Refusal {
     pub fn with_data(mut self, data: impl Serialize) -> Self {
         match serde_json::to_value(data) {
             Ok(data) => self.content.data = Some(Arc::new(data)),
-            Err(error) => self.content.cause = Some(Arc::new(error)),
+            Err(error) => drop(self.content.cause.get_or_insert(Arc::new(error))),
         }
         self
     }

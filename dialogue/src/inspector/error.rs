@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::json;
 
+use crate::containment::text_of;
 use crate::delivery::TriggerError;
 use crate::schema::Violation;
 
@@ -46,7 +47,7 @@ impl ErrorResponse {
 /// The codes are the same as in the wire protocol.
 impl From<TriggerError> for ErrorResponse {
     fn from(error: TriggerError) -> Self {
-        let message = error.to_string();
+        let message = text_of(&error);
         match error {
             TriggerError::NoSuchRoom { .. } => Self::no_such_room(),
             TriggerError::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, "EVENT_NOT_ALLOWED", message),

@@ -40,6 +40,7 @@ pub use self::observe::stats::{ByCode, HistorySize, Stats};
 pub use self::observe::stream::{Lagged, Observations};
 pub use self::rooms::create::CreateRoomError;
 
+pub(crate) use self::continuity::resume::EarlierConnection;
 pub(crate) use self::core::Core;
 pub(crate) use self::history::page::page;
 pub(crate) use self::membership::delete_room::delete_room;

@@ -7,7 +7,7 @@
 //! grow with the nesting.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -56,6 +56,8 @@ pub(super) fn reason(root: &Value, at: &str, keyword: &'static str, value: &Valu
 struct Form<'r> {
     index: usize,
     schemas: Vec<&'r Map<String, Value>>,
+    /// The required properties that must be one of some constants, with these.
+    tags: BTreeMap<&'r str, Vec<&'r Value>>,
 }
 
 impl<'r> Form<'r> {
@@ -63,10 +65,17 @@ impl<'r> Form<'r> {
         let at = format!("{union}/{index}");
         let own = root.pointer(&at).and_then(Value::as_object);
         let referred = target(root, &at).filter(|target| own.is_none_or(|own| !std::ptr::eq(own, *target)));
-        Self {
+        let mut form = Self {
             index,
             schemas: own.into_iter().chain(referred).collect(),
-        }
+            tags: BTreeMap::new(),
+        };
+        let tags = form.required().filter_map(|name| {
+            let constants = constants(form.property(name)?);
+            (!constants.is_empty()).then_some((name, constants))
+        });
+        form.tags = tags.collect();
+        form
     }
 
     fn has_type_of(&self, value: &Value) -> bool {
@@ -107,11 +116,8 @@ impl<'r> Form<'r> {
     }
 
     /// The constants that a required property must be one of. They are the form's tag.
-    fn tag(&self, name: &str) -> Vec<&'r Value> {
-        if !self.required().any(|required| required == name) {
-            return Vec::new();
-        }
-        self.property(name).map(constants).unwrap_or_default()
+    fn tag(&self, name: &str) -> &[&'r Value] {
+        self.tags.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The name of an externally tagged variant: the only property that the form allows, which is required. The form is
@@ -204,17 +210,23 @@ fn of_object(forms: &[Form<'_>], fields: &Map<String, Value>, keyword: &'static 
 
 /// The tag that most forms have; of several, one that the object has. `used` tags do not distinguish the forms.
 fn next_tag<'r>(forms: &[&Form<'r>], used: &[&str], fields: &Map<String, Value>) -> Option<&'r str> {
-    let names: BTreeSet<&str> = forms.iter().flat_map(|form| form.required()).collect();
-    let tags = names.into_iter().filter_map(|name| {
-        let count = forms.iter().filter(|form| !form.tag(name).is_empty()).count();
-        (count > 0 && !used.contains(&name)).then_some((count, fields.contains_key(name), name))
-    });
-    tags.max_by_key(|(count, is_given, _)| (*count, *is_given))
-        .map(|(.., name)| name)
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in forms.iter().flat_map(|form| form.tags.keys()) {
+        *counts.entry(name).or_default() += 1;
+    }
+    let unused = counts.into_iter().filter(|(name, _)| !used.contains(name));
+    unused
+        .max_by_key(|(name, count)| (*count, fields.contains_key(*name)))
+        .map(|(name, _)| name)
 }
 
 fn unknown_tag(forms: &[&Form<'_>], tag: &str, given: Option<&Value>) -> Reason {
-    let known: Vec<_> = forms.iter().flat_map(|form| form.tag(tag)).map(named).collect();
+    let known: Vec<_> = forms
+        .iter()
+        .flat_map(|form| form.tag(tag))
+        .copied()
+        .map(named)
+        .collect();
     match given {
         Some(given) => Reason::Here {
             step: format!("/{}", walk::escape(tag)),

@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
-use crate::connection::{AuthSession, ClientState, FormerRooms, Handshake, Identity, Membership, Outbox};
+use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
 use crate::containment::contain;
 use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
 use crate::protocol::{PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, Involved, replace};
+use crate::runtime::{Core, EarlierConnection, Involved, replace};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
@@ -91,7 +91,7 @@ async fn ask_authenticate(
         let run = contain(left(), || (hook.run)(handshake()));
         let answer = core.reported(hook.name, Involved::default(), run).await?;
         identity = identity.agree(answer).ok_or_else(|| {
-            core.log(|| tracing::error!("two `authenticate` hooks returned different users: the client is refused"));
+            core.log(|| tracing::warn!("two `authenticate` hooks returned different users: the client is refused"));
             Refusal::new("it is not clear which user this is")
         })?;
     }
@@ -126,17 +126,20 @@ pub(crate) async fn admit(
     let Authenticated { user_id, session, meta } = authenticated;
     let anonymous = user_id.is_none();
     let predecessor = resume.and_then(|secret| core.continuity.resumes.take(secret, user_id.as_ref()));
-    let mut former = FormerRooms::default();
-    if let Some(earlier) = predecessor.as_ref().and_then(|earlier| earlier.client.upgrade()) {
-        former = replace(core, &earlier);
+    let (former_user, earlier) = predecessor.map(|resume| (resume.user_id, resume.earlier)).unzip();
+    let mut former = Vec::new();
+    if let Some(EarlierConnection::Live(earlier)) = &earlier
+        && let Some(earlier) = earlier.upgrade()
+    {
+        replace(core, &earlier);
         // Another thread may have begun to end it already.
         earlier.departed.wait().await;
         earlier.hooks.idle().await;
+        former = earlier.membership.lock().take_former();
     }
-    let former_user = predecessor.map(|earlier| {
-        former.rooms.extend(earlier.rooms);
-        earlier.user_id
-    });
+    if let Some(EarlierConnection::Ended(rooms)) = earlier {
+        former = rooms;
+    }
     let user_id = user_id
         .or(former_user)
         .unwrap_or_else(|| UserId::from(format!("anonymous-{}", random_name(8))));
@@ -156,7 +159,7 @@ pub(crate) async fn admit(
     core.continuity.resumes.renew(&client);
     let frame = connected_frame(core, &client, id);
     if core.clients.add(&client, frame, &core.observe).is_err() {
-        core.continuity.resumes.ended(&client, Vec::new());
+        core.continuity.resumes.discard(&client);
         return None;
     }
     Some(client)

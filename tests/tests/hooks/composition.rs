@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dialogue::history::HistoryError;
 use dialogue::prelude::*;
 use dialogue::{BuildError, Dialogue, TriggerError};
 use dialogue_tests::{CapturedLog, Chat, Message, Project, Record, Rooms, TestServer, UserJoined, message};
@@ -159,7 +160,8 @@ async fn several_sources_of_history_are_joined_without_doubles() {
     let server = TestServer::with(|builder| {
         let old = |seqs: &'static [u64]| {
             move |query: dialogue::history::HistoryQuery| async move {
-                let events = seqs.iter().map(|seq| {
+                let seqs = seqs.iter().rev().skip(query.skip).take(query.limit);
+                let events = seqs.map(|seq| {
                     serde_json::from_value::<EventMessage>(json!({
                         "event": query.event, "roomId": query.room_id, "data": { "text": format!("{seq}") },
                         "from": "system", "timestamp": seq, "seq": seq,
@@ -175,6 +177,11 @@ async fn several_sources_of_history_are_joined_without_doubles() {
     let page = chat.history::<Message>(0..9).await.expect("a page");
     let texts: Vec<_> = page.iter().map(|message| message.data.text.as_str()).collect();
     assert_eq!(texts, ["3", "2", "1"]);
+    let page = chat.history::<Message>(1..9).await.expect("a page");
+    let texts: Vec<_> = page.iter().map(|message| message.data.text.as_str()).collect();
+    assert_eq!(texts, ["2", "1"], "no hook skips events of its own");
+    let far = chat.history::<Message>(20_000..20_001).await;
+    assert!(matches!(far, Err(HistoryError::LimitExceeded(_))), "{far:?}");
 }
 
 #[tokio::test]

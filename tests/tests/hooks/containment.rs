@@ -377,6 +377,55 @@ async fn an_on_history_evicted_hook_that_fails_is_retried_and_the_loss_is_then_l
     .await;
 }
 
+/// An error that cannot be displayed.
+#[derive(Debug)]
+struct Unprintable;
+
+impl std::fmt::Display for Unprintable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("the error broke as it was displayed")
+    }
+}
+
+impl std::error::Error for Unprintable {}
+
+#[tokio::test]
+async fn an_error_that_panics_when_displayed_stops_no_hook_for_good() {
+    let record = dialogue_tests::Record::default();
+    let noted = record.clone();
+    let (server, log) = server_with(|builder| {
+        builder
+            .before_join(|client, _| async move {
+                match client.user_id().as_str() {
+                    "ada" => Err(Unprintable)?,
+                    "eve" => Err(Refusal::because("not you", Unprintable))?,
+                    _ => Ok(()),
+                }
+            })
+            .on_history_evicted(move |evicted| {
+                noted.note(evicted.messages[0].data["text"].to_string());
+                async { Err::<(), _>(Unprintable.into()) }
+            })
+    })
+    .await;
+    for user in ["ada", "eve"] {
+        let mut client = server.connect_as(user).await;
+        let error = client.request(json!({ "type": "join", "roomId": "chat" })).await;
+        assert_eq!(error["code"], "JOIN_DENIED");
+    }
+    for number in 1..=6 {
+        server
+            .trigger(Chat, message(&number.to_string()))
+            .await
+            .expect("an event");
+    }
+    record.expect(&["\"1\""; 5]).await;
+    log.line_with(&["LOST", "cannot be displayed"]).await;
+    server.trigger(Chat, message("7")).await.expect("an event");
+    record.expect(&["\"2\""]).await;
+    assert_healthy(&server).await;
+}
+
 #[tokio::test]
 async fn a_stalled_on_triggered_hook_queues_a_bounded_number_of_events() {
     let gate = Gate::default();

@@ -39,7 +39,7 @@ async fn resumed(server: &TestServer, connected: &Value) -> dialogue_tests::Test
     client
         .send(json!({ "type": "connect", "protocol": 1, "auth": { "userId": "ada" }, "resume": resume }))
         .await;
-    client.recv_type("connected").await;
+    client.connected = client.recv_type("connected").await;
     client
 }
 
@@ -105,6 +105,74 @@ async fn a_connection_that_continues_an_ended_one_comes_back_to_its_rooms_only()
             "ada out of chat: Disconnected, gone",
             "ada in chat: Comeback { was_gone: true }, new",
             "ada in project-7: First, new",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_before_it_has_rejoined_changes_nothing() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let first = server.joined("ada", "chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+    let second = resumed(&server, &first.connected).await;
+    record
+        .expect(&[
+            "ada off: Some(Disconnected) a newer connection has replaced this one",
+            "ada out of chat: Replaced, still known",
+        ])
+        .await;
+    let connected = second.connected.clone();
+    second.close().await;
+    record.expect(&["ada off: None "]).await;
+    until("the end of the second connection", || {
+        server.here().clients().is_empty()
+    })
+    .await;
+    let mut third = resumed(&server, &connected).await;
+    third.join("chat").await;
+    record
+        .expect(&["ada in chat: Comeback { was_gone: false }, known"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_room_that_on_disconnected_leaves_is_left_for_good() {
+    let record = Record::default();
+    let (came, went) = (record.clone(), record.clone());
+    let server = TestServer::with(move |builder| {
+        builder
+            .on_joined(move |_, _, arrival| {
+                came.note(format!("new: {}", arrival.user_is_new()));
+                async { Ok(()) }
+            })
+            .on_disconnected(|client, _| async move {
+                client.dialogue().rooms_of(client.user_id()).leave_all().await;
+                Ok(())
+            })
+            .on_left(move |_, _, left| {
+                went.note(format!("gone: {}", left.user_is_gone()));
+                async { Ok(()) }
+            })
+    })
+    .await;
+    let first = server.joined("ada", "chat").await;
+    let mut second = resumed(&server, &first.connected).await;
+    second.join("chat").await;
+    record.expect(&["new: true", "gone: true", "new: true"]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_the_application_disconnects_is_expelled() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let _ada = server.joined("ada", "chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+    server.here().clients_of("ada")[0].disconnect().await;
+    record
+        .expect(&[
+            "ada off: Some(Disconnected) disconnected by the server",
+            "ada out of chat: Expelled, gone",
         ])
         .await;
 }

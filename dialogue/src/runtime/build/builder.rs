@@ -39,7 +39,8 @@ use crate::runtime::observe::emit::Observe;
 /// room's id. It runs in order with the others of its kind. [`build`](Self::build) fails if the server does not have the
 /// room.
 ///
-/// Each hook times out after [`Limits::hook_deadline`]. A hook that fails harms nothing else. The notification hooks of
+/// Each hook times out after [`Limits::hook_deadline`], so several slow hooks of one kind add up; only `authenticate` has
+/// another deadline, which its hooks share. A hook that fails harms nothing else. The notification hooks of
 /// one client run one after another, in the order of the things that they report.
 #[must_use = "call `build`"]
 pub struct Builder {

@@ -97,8 +97,8 @@ impl Builder {
     /// Decides whether a client may join a room. If the hook refuses, the client receives `JOIN_DENIED` with the reason.
     /// For an on-demand room, the hook runs before the room exists.
     ///
-    /// When a client renews its session, the hook runs again for every room that the client is in. If it refuses then,
-    /// the client leaves that room.
+    /// When a client renews its session, the hook runs again for every room that the client is in. If it refuses or
+    /// fails then, the client leaves that room.
     pub fn before_join<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -245,7 +245,8 @@ impl Builder {
     /// `seq` count as older and are sorted by `timestamp`. If some of them have the same `timestamp`, return these
     /// newest first: the server keeps their order. Store and read an [`EventMessage`] with serde.
     ///
-    /// If there are several of these hooks, the server joins what they return, each `seq` once.
+    /// If there are several of these hooks, the server asks all of them, and joins what they return, each `seq` once. It
+    /// then skips events itself, at most 10,000 for a page by position.
     pub fn load_history<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(HistoryQuery) -> Fut + Send + Sync + 'static,

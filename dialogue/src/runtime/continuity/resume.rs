@@ -1,5 +1,6 @@
 //! The `resume` secrets: a client that reconnects with one takes over from its earlier connection.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::ClientState;
-use crate::id::{RoomId, UserId};
+use crate::connection::{ClientState, FormerRoom};
+use crate::id::UserId;
 use crate::random::random_name;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
@@ -20,6 +21,9 @@ const WINDOW: Duration = Duration::from_secs(120);
 /// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten.
 /// Their clients can still connect. An anonymous one is then another user, and a user that signs in is a new arrival.
 const MAX_ENDED: usize = 100_000;
+
+/// How many of them may belong to one user, so that no user can make the server forget the connections of others.
+const MAX_ENDED_OF_USER: usize = 1_000;
 
 /// How many rooms are remembered of all connections that have ended.
 const MAX_ROOMS: usize = 1_000_000;
@@ -39,17 +43,27 @@ struct SecretTable {
     by_secret: HashMap<String, ResumableConnection>,
     /// The secrets of connections that have ended, with the time of the end, oldest first.
     ended: VecDeque<(Instant, String)>,
-    /// How many rooms all of these connections were in.
+    /// How many of these connections can still be resumed.
+    remembered: usize,
+    /// How many of them belong to each user.
+    by_user: HashMap<UserId, usize>,
+    /// How many rooms they were in.
     rooms: usize,
 }
 
 /// A connection that a new one may take over from.
 pub(crate) struct ResumableConnection {
-    pub(crate) client: Weak<ClientState>,
     pub(crate) user_id: UserId,
-    /// The rooms that the client was in when its connection ended; empty before.
-    pub(crate) rooms: Vec<RoomId>,
+    pub(crate) earlier: EarlierConnection,
     anonymous: bool,
+}
+
+/// The state of the connection that a new one may take over from.
+pub(crate) enum EarlierConnection {
+    /// It has not ended, as far as the server knows.
+    Live(Weak<ClientState>),
+    /// It has ended. The client was in these rooms.
+    Ended(Vec<FormerRoom>),
 }
 
 impl ResumeSecrets {
@@ -58,9 +72,8 @@ impl ResumeSecrets {
     pub(crate) fn renew(&self, client: &Arc<ClientState>) {
         let secret = random_name(16);
         let resume = ResumableConnection {
-            client: Arc::downgrade(client),
             user_id: client.user_id.clone(),
-            rooms: Vec::new(),
+            earlier: EarlierConnection::Live(Arc::downgrade(client)),
             anonymous: client.anonymous,
         };
         let mut state = self.state.lock();
@@ -72,19 +85,31 @@ impl ResumeSecrets {
         state.by_secret.insert(secret, resume);
     }
 
-    /// Notes that a connection has ended and its client has left these rooms. For a while, the client can come back: an
-    /// anonymous user keeps its id, and each of the rooms knows that it is a comeback.
-    pub(crate) fn ended(&self, client: &ClientState, rooms: Vec<RoomId>) {
+    /// Notes that a connection has ended and its client has left its rooms. For a while, the client can come back: an
+    /// anonymous user keeps its id, and each of the rooms knows that it is a comeback. A connection that is being replaced
+    /// is not noted, because its successor has taken the secret.
+    pub(crate) fn ended(&self, client: &ClientState) {
         let mut state = self.state.lock();
         let secret = client.resume.lock().clone();
-        if let Some(resume) = state.by_secret.get_mut(&secret) {
-            // A weak pointer to the client would keep its memory allocated.
-            resume.client = Weak::new();
-            let count = rooms.len();
-            resume.rooms = rooms;
-            state.rooms += count;
-            state.ended.push_back((Instant::now(), secret));
+        let Some(mut resume) = state.by_secret.remove(&secret) else {
+            return;
+        };
+        let of_user = state.by_user.entry(client.user_id.clone()).or_default();
+        if *of_user >= MAX_ENDED_OF_USER {
+            return;
         }
+        *of_user += 1;
+        let rooms = client.membership.lock().take_former();
+        state.remembered += 1;
+        state.rooms += rooms.len();
+        resume.earlier = EarlierConnection::Ended(rooms);
+        state.by_secret.insert(secret.clone(), resume);
+        state.ended.push_back((Instant::now(), secret));
+    }
+
+    /// Forgets the secret of a connection that was never admitted.
+    pub(crate) fn discard(&self, client: &ClientState) {
+        self.state.lock().by_secret.remove(&*client.resume.lock());
     }
 
     /// Makes sure that the secrets of ended connections are forgotten when they expire. Never waits.
@@ -126,16 +151,33 @@ impl ResumeSecrets {
     pub(crate) fn forget(&self, user: &str) {
         let mut state = self.state.lock();
         let forgotten = state.by_secret.extract_if(|_, resume| *resume.user_id == *user);
-        let rooms: usize = forgotten.map(|(_, resume)| resume.rooms.len()).sum();
-        state.rooms -= rooms;
+        let forgotten: Vec<_> = forgotten.map(|(_, resume)| resume).collect();
+        for resume in &forgotten {
+            state.discount(resume);
+        }
     }
 }
 
 impl SecretTable {
     fn remove(&mut self, secret: &str) -> Option<ResumableConnection> {
         let removed = self.by_secret.remove(secret)?;
-        self.rooms -= removed.rooms.len();
+        self.discount(&removed);
         Some(removed)
+    }
+
+    /// Takes a connection that is no longer remembered out of the counts, if it has ended.
+    fn discount(&mut self, removed: &ResumableConnection) {
+        let EarlierConnection::Ended(rooms) = &removed.earlier else {
+            return;
+        };
+        self.remembered -= 1;
+        self.rooms -= rooms.len();
+        if let Entry::Occupied(mut of_user) = self.by_user.entry(removed.user_id.clone()) {
+            *of_user.get_mut() -= 1;
+            if *of_user.get() == 0 {
+                of_user.remove();
+            }
+        }
     }
 
     /// The time when the next secret of an ended connection expires.
@@ -146,7 +188,7 @@ impl SecretTable {
     /// Forgets the secrets of connections that ended too long ago.
     fn expire(&mut self, now: Instant) {
         while let Some((at, _)) = self.ended.front() {
-            let few = self.ended.len() <= MAX_ENDED && self.rooms <= MAX_ROOMS;
+            let few = self.remembered <= MAX_ENDED && self.rooms <= MAX_ROOMS && self.ended.len() <= 2 * MAX_ENDED;
             if few && now.duration_since(*at) < WINDOW {
                 return;
             }
@@ -157,6 +199,7 @@ impl SecretTable {
         // Frees the memory that a wave of connections has taken.
         self.ended.shrink_to_fit();
         self.by_secret.shrink_to_fit();
+        self.by_user.shrink_to_fit();
     }
 }
 
@@ -186,6 +229,13 @@ mod tests {
         })
     }
 
+    fn chat() -> FormerRoom {
+        FormerRoom {
+            room: "chat".into(),
+            was_gone: true,
+        }
+    }
+
     fn secret(client: &ClientState) -> String {
         client.resume.lock().clone()
     }
@@ -195,7 +245,7 @@ mod tests {
         let (resumes, early, late) = (ResumeSecrets::default(), client("a", true), client("b", true));
         for client in [&early, &late] {
             resumes.renew(client);
-            resumes.ended(client, Vec::new());
+            resumes.ended(client);
         }
         assert_eq!(
             resumes.take(&secret(&early), None).map(|resume| resume.user_id),
@@ -216,10 +266,29 @@ mod tests {
         assert!(resumes.take(&secret(&ada), None).is_none());
         assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_some());
         resumes.renew(&ada);
-        resumes.ended(&ada, vec!["chat".into()]);
-        let earlier = resumes.take(&secret(&ada), Some(&"ada".into())).expect("a connection");
-        assert_eq!(earlier.rooms, ["chat"]);
-        assert_eq!(resumes.state.lock().rooms, 0);
+        ada.membership.lock().record_former(chat());
+        resumes.ended(&ada);
+        let resume = resumes.take(&secret(&ada), Some(&"ada".into())).expect("a connection");
+        assert!(matches!(&resume.earlier, EarlierConnection::Ended(rooms) if *rooms == [chat()]));
+        let state = resumes.state.lock();
+        assert_eq!((state.rooms, state.remembered, state.by_user.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_user_cannot_make_the_server_forget_the_connections_of_others() {
+        let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
+        resumes.renew(&ada);
+        resumes.ended(&ada);
+        for _ in 0..MAX_ENDED_OF_USER + 5 {
+            let eve = client("eve", false);
+            resumes.renew(&eve);
+            resumes.ended(&eve);
+        }
+        assert_eq!(resumes.state.lock().remembered, MAX_ENDED_OF_USER + 1);
+        assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_some());
+        resumes.forget("eve");
+        let state = resumes.state.lock();
+        assert_eq!((state.remembered, state.by_user.len()), (0, 0));
     }
 
     #[test]
@@ -228,7 +297,10 @@ mod tests {
         for _ in 0..3 {
             let ada = client("ada", false);
             resumes.renew(&ada);
-            resumes.ended(&ada, vec!["chat".into(); MAX_ROOMS / 2]);
+            for _ in 0..MAX_ROOMS / 2 {
+                ada.membership.lock().record_former(chat());
+            }
+            resumes.ended(&ada);
         }
         let mut state = resumes.state.lock();
         state.expire(Instant::now());
@@ -240,7 +312,7 @@ mod tests {
         let (resumes, ada) = (ResumeSecrets::default(), client("ada", false));
         resumes.renew(&ada);
         assert!(ada.membership.lock().end(MembershipEnd::Disconnected));
-        resumes.ended(&ada, Vec::new());
+        resumes.ended(&ada);
         let before = secret(&ada);
         // As if its session had been renewed at that moment.
         resumes.renew(&ada);

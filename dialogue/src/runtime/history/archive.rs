@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::keep::QueuedForArchive;
-use crate::containment::contain;
-use crate::hook::HookError;
+use crate::containment::{contain, text_of};
+use crate::hook::{HookError, HookFailure};
 use crate::log::archive_queue::{Batch, Series};
 use crate::log::{EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
@@ -43,9 +43,10 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchiv
 
 async fn work(core: &Core) {
     while let Some(batch) = core.history.archive.next_batch() {
-        if let Err(error) = offer(core, &batch).await {
+        if let Err(failure) = offer(core, &batch).await {
+            let error = text_of(failure.root());
             core.log(|| {
-                tracing::error!(room = %batch.series.room, event = %batch.series.event, events = batch.events.len(), %error,
+                tracing::error!(room = %batch.series.room, event = %batch.series.event, events = batch.events.len(), error,
                     "evicted history is LOST: on_history_evicted failed {ATTEMPTS} times");
             });
         }
@@ -53,7 +54,7 @@ async fn work(core: &Core) {
     }
 }
 
-async fn offer(core: &Core, batch: &Batch) -> Result<(), HookError> {
+async fn offer(core: &Core, batch: &Batch) -> Result<(), HookFailure> {
     let Series { room, epoch, event } = &batch.series;
     let history = EvictedHistory {
         room_id: room.clone(),
@@ -68,14 +69,15 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), HookError> {
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let Err(error) = call_all(core, batch.depth, involved, &history).await else {
+        let Err(failure) = call_all(core, batch.depth, involved, &history).await else {
             return Ok(());
         };
         if attempt == ATTEMPTS {
-            return Err(error);
+            return Err(failure);
         }
+        let error = text_of(failure.root());
         core.log(
-            || tracing::warn!(%room, %event, attempt, %error, "on_history_evicted failed; the server will call it again"),
+            || tracing::warn!(%room, %event, attempt, error, "on_history_evicted failed; the server will call it again"),
         );
         tokio::time::sleep(pause).await;
         pause *= 2;
@@ -89,11 +91,12 @@ async fn call_all(
     depth: usize,
     involved: Involved<'_>,
     history: &EvictedHistory,
-) -> Result<(), HookError> {
+) -> Result<(), HookFailure> {
     for hook in core.hooks.on_history_evicted.of(None) {
         let call = contain(core.limits.hook_deadline, || (hook.run)(history.clone()));
         // The hook runs one deeper, because an event that it triggers may evict others again.
-        core.measured(hook.name, involved, one_deeper(depth, call)).await?;
+        let answer = core.measured(hook.name, involved, one_deeper(depth, call)).await;
+        answer.map_err(HookError::into_failure)?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use crate::limit_exceeded::LimitExceeded;
 #[non_exhaustive]
 pub enum HistoryError {
     /// `load_history` refused.
-    #[error("loading older history was refused: {0}")]
-    Refused(Refusal),
+    #[error("loading older history was refused")]
+    Refused(#[source] Refusal),
     /// `load_history` failed: it returned an error that is not a refusal, panicked or timed out.
     #[error("`load_history` failed")]
     HookFailed(#[source] HookFailure),

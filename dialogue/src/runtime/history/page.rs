@@ -9,6 +9,7 @@ use super::error::HistoryError;
 use super::keep::History;
 use crate::event::EventMessage;
 use crate::id::EventName;
+use crate::limit_exceeded::LimitExceeded;
 use crate::log::archive_queue::Series;
 use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoredEvent};
 use crate::protocol::EventHead;
@@ -16,6 +17,9 @@ use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
 use crate::runtime::observe::emit::Involved;
+
+/// How many events may be loaded only to skip them, if there are several `load_history` hooks.
+const MAX_SKIP: usize = 10_000;
 
 /// Encodes an event from `load_history` for sending.
 fn encoded(message: &EventMessage) -> Bytes {
@@ -128,8 +132,19 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, His
         event: Some(&event),
         ..Involved::default().in_room(&room)
     };
+    let hooks = &core.hooks.load_history;
+    // Each of several hooks has only a part of the events, so none can skip for all of them.
+    let skip = if hooks.of(None).count() > 1 { query.skip } else { 0 };
+    if skip > MAX_SKIP {
+        return Err(LimitExceeded::HistorySkip { limit: MAX_SKIP }.into());
+    }
+    let query = HistoryQuery {
+        skip: query.skip - skip,
+        limit: query.limit.saturating_add(skip),
+        ..query
+    };
     let mut loaded = Vec::new();
-    for hook in core.hooks.load_history.of(None) {
+    for hook in hooks.of(None) {
         let call = || (hook.run)(query.clone());
         loaded.extend(core.run_hook(hook.name, involved, depth, call).await?);
     }
@@ -142,6 +157,7 @@ async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, His
     loaded.sort_by_key(|message| (Reverse(message.seq), Reverse(message.timestamp)));
     // Several hooks may know the same event.
     loaded.dedup_by(|later, first| first.seq.is_some() && first.seq == later.seq);
+    loaded.drain(..skip.min(loaded.len()));
     Ok(loaded)
 }
 

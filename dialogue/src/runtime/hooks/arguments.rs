@@ -48,6 +48,10 @@ pub struct Left {
 
 impl Left {
     /// Whether the user is not in the room any more: this was its last connection, and no newer one has replaced it.
+    ///
+    /// A newer connection is expected to join the room again, as both clients of Dialogue do. If it does not, no hook
+    /// reports that the user is gone. The hooks of two connections of one user run independently, so the report of one
+    /// may come before an earlier report of the other.
     #[must_use]
     pub fn user_is_gone(self) -> bool {
         self.is_last && self.reason != LeaveReason::Replaced

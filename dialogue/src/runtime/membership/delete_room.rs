@@ -1,8 +1,10 @@
 //! Deleting a room: its members leave, and then the room is removed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::leave::left;
+use crate::id::UserId;
 use crate::protocol::LeftReason;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
@@ -21,8 +23,15 @@ pub(crate) fn delete_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Opt
             return false;
         };
         // All leave at once. The last of a user's connections is the last one here.
-        for (at, client) in members.iter().enumerate() {
-            let is_last = || members[at + 1..].iter().all(|other| other.user_id != client.user_id);
+        let mut connections: HashMap<&UserId, usize> = HashMap::new();
+        for client in &members {
+            *connections.entry(&client.user_id).or_default() += 1;
+        }
+        for client in &members {
+            let is_last = connections.get_mut(&client.user_id).is_none_or(|others| {
+                *others -= 1;
+                *others == 0
+            });
             left(core, client, room, None, Some(LeftReason::RoomDeleted), 0, is_last);
         }
         // This must come before the id is free again, so that it cannot clear the history of a new room.

@@ -18,8 +18,8 @@ pub enum JoinError {
     #[error("the room is full")]
     Full,
     /// `before_join` refused.
-    #[error("the join was refused: {0}")]
-    Refused(Refusal),
+    #[error("the join was refused")]
+    Refused(#[source] Refusal),
     /// `before_join` failed: it returned an error that is not a refusal, panicked or timed out.
     #[error("`before_join` failed")]
     HookFailed(#[source] HookFailure),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::connection::{ClientState, FormerRooms, Frame, MembershipEnd};
+use crate::connection::{ClientState, FormerRoom, Frame, MembershipEnd};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
@@ -23,11 +23,8 @@ pub(crate) fn leave(
     if !state.leave(client.key) {
         return false;
     }
-    let is_last = || {
-        !core
-            .clients
-            .user_has(&client.user_id, |other| state.local.contains(other.key))
-    };
+    let is_in_room = |other: &Arc<ClientState>| state.local.contains(other.key);
+    let is_last = !core.clients.user_has(&client.user_id, is_in_room);
     left(core, client, room, id, reason, state.record.size(), is_last);
     drop(state);
     note_if_empty(core, room);
@@ -43,12 +40,23 @@ pub(in crate::runtime) fn left(
     id: Option<i64>,
     reason: Option<LeftReason>,
     size: usize,
-    is_last: impl FnOnce() -> bool,
+    is_last: bool,
 ) {
-    let end = {
+    let left = {
         let mut membership = client.membership.lock();
         membership.exit(&room.id);
-        membership.ended()
+        let end = membership.ended();
+        let left = Left {
+            reason: LeaveReason::of(reason, end),
+            is_last,
+        };
+        if end.is_some() {
+            membership.record_former(FormerRoom {
+                room: room.id.clone(),
+                was_gone: left.user_is_gone(),
+            });
+        }
+        left
     };
     let frame = ServerFrame::Left {
         id,
@@ -56,11 +64,9 @@ pub(in crate::runtime) fn left(
         reason,
     };
     client.outbox.push(Frame::Text(frame.encode()));
-    let reason = LeaveReason::of(reason, end);
-    core.observe.left(&room.id, &client.id, &client.user_id, size, reason);
+    core.observe
+        .left(&room.id, &client.id, &client.user_id, size, left.reason);
     if core.hooks.on_left.concerns(room.template.declaration) {
-        let is_last = is_last();
-        let left = Left { reason, is_last };
         core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
     }
 }
@@ -71,22 +77,13 @@ pub(crate) fn disconnect(core: &Arc<Core>, client: &Arc<ClientState>) {
     end(core, client, MembershipEnd::Disconnected);
 }
 
-/// Ends a client's connection, because a newer one of the same client replaces it. Returns the rooms that it was in.
-pub(crate) fn replace(core: &Arc<Core>, client: &Arc<ClientState>) -> FormerRooms {
-    let (rooms, ended) = {
-        let membership = client.membership.lock();
-        (membership.rooms(), membership.ended())
-    };
+/// Ends a client's connection, because a newer one of the same client replaces it.
+pub(crate) fn replace(core: &Arc<Core>, client: &Arc<ClientState>) {
     let message = "a newer connection has replaced this one";
     client
         .outbox
         .abort(CloseCode::Disconnected, message, std::iter::empty());
     end(core, client, MembershipEnd::Replaced);
-    FormerRooms {
-        rooms,
-        // Its connection may have been lost before.
-        end: ended.unwrap_or(MembershipEnd::Replaced),
-    }
 }
 
 fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
@@ -101,7 +98,7 @@ fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
             for room in rooms.iter().filter_map(|room| core.rooms.find(room)) {
                 leave(&core, &client, &room, None, None);
             }
-            core.continuity.resumes.ended(&client, rooms);
+            core.continuity.resumes.ended(&client);
             // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
             core.observe
                 .disconnected(&client.id, &client.user_id, || client.outbox.ending());
@@ -140,5 +137,5 @@ pub(crate) fn expel(core: &Arc<Core>, client: &Arc<ClientState>, message: &str, 
         Frame::Text(frame.encode())
     });
     client.outbox.abort(CloseCode::Disconnected, message, farewell);
-    disconnect(core, client);
+    end(core, client, MembershipEnd::Expelled);
 }

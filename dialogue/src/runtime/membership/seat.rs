@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::join_error::JoinError;
-use crate::connection::{ClientState, Frame, MembershipEnd};
+use crate::connection::{ClientState, Frame};
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::protocol::{LogPosition, ServerFrame};
@@ -95,9 +95,9 @@ pub(super) fn take_seat(
 fn arrival(clients: &Clients, client: &ClientState, room: &RoomCell, state: &ServedRoomState) -> Arrival {
     let is_other_in_room = |other: &Arc<ClientState>| other.key != client.key && state.local.contains(other.key);
     let has_others = clients.user_has(&client.user_id, is_other_in_room);
-    match client.membership.lock().comes_back_to(&room.id) {
-        Some(end) => Arrival::Comeback {
-            was_gone: end == MembershipEnd::Disconnected && !has_others,
+    match client.membership.lock().come_back_to(&room.id) {
+        Some(former) => Arrival::Comeback {
+            was_gone: former.was_gone && !has_others,
         },
         None if has_others => Arrival::Additional,
         None => Arrival::First,

@@ -160,6 +160,9 @@ pub enum LeaveReason {
     RoomDeleted,
     /// The client renewed its session, and `before_join` did not let it stay.
     Denied,
+    /// The application ended the client's connection: [`Client::disconnect`](crate::Client::disconnect) or
+    /// [`Dialogue::revoke`](crate::Dialogue::revoke).
+    Expelled,
     /// A newer connection of the same client replaced the connection: the client has come back, and may join again.
     Replaced,
 }
@@ -191,6 +194,7 @@ impl LeaveReason {
     pub(in crate::runtime) fn of(reason: Option<LeftReason>, end: Option<MembershipEnd>) -> Self {
         match (reason, end) {
             (None | Some(LeftReason::Revoked), Some(MembershipEnd::Disconnected)) => Self::Disconnected,
+            (None | Some(LeftReason::Revoked), Some(MembershipEnd::Expelled)) => Self::Expelled,
             (None | Some(LeftReason::Revoked), Some(MembershipEnd::Replaced)) => Self::Replaced,
             (None, None) => Self::Requested,
             (Some(LeftReason::Removed | LeftReason::Revoked), _) => Self::Removed,

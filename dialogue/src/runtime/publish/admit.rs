@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::draft::{Draft, Rejected};
 use crate::connection::ClientState;
 use crate::event::{EventDefinition, EventMessage, HistorySetting};
-use crate::hook::HookError;
 use crate::limits::Limits;
 use crate::room::{Party, RoomCell};
 use crate::runtime::clock::wall_clock;
@@ -113,17 +112,16 @@ async fn ask_before_each(
 ) -> Result<(), Rejected> {
     let Admitted { message, depth, .. } = admitted;
     for hook in core.hooks.before_each.of(room.template.declaration) {
-        let answer = core
-            .run_hook(hook.name, Involved::event(message), *depth, || {
-                (hook.run)((message.clone(), core.room(room)))
-            })
-            .await;
+        let call = async || {
+            let answer = (hook.run)((message.clone(), core.room(room))).await?;
+            if answer.event == message.event {
+                return Ok(answer);
+            }
+            let changed = answer.event;
+            Err(format!("it changed the event's name from `{}` to `{changed}`", message.event).into())
+        };
+        let answer = core.run_hook(hook.name, Involved::event(message), *depth, call).await;
         let mut answer = answer.map_err(Rejected::Blocked)?;
-        if answer.event != message.event {
-            let changed = HookError::from(format!("{} changed the event's name to `{}`", hook.name, answer.event));
-            core.log_error(hook.name, Involved::event(message), Some(&changed));
-            return Err(Rejected::Blocked(changed));
-        }
         if answer.data != message.data
             && let Some(definition) = definition
         {

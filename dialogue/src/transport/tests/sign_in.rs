@@ -96,7 +96,7 @@ async fn a_successor_waits_for_a_disconnect_that_another_thread_has_begun() {
     );
     let mut second = Peer::connect_again(&dialogue, 10_000, resume.as_str()).await;
     assert_eq!(second.drain().await, [], "the successor waits");
-    dialogue.core.continuity.resumes.ended(&client, Vec::new());
+    dialogue.core.continuity.resumes.ended(&client);
     dialogue.core.clients.remove(&client);
     client.departed.set(()).expect("once");
     second.receive_type("connected").await;
