@@ -28,10 +28,12 @@ pub(crate) fn delete_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Opt
             *connections.entry(&client.user_id).or_default() += 1;
         }
         for client in &members {
-            let is_last = connections.get_mut(&client.user_id).is_none_or(|others| {
-                *others -= 1;
-                *others == 0
-            });
+            let is_last = || {
+                connections.get_mut(&client.user_id).is_none_or(|others| {
+                    *others -= 1;
+                    *others == 0
+                })
+            };
             left(core, client, room, None, Some(LeftReason::RoomDeleted), 0, is_last);
         }
         // This must come before the id is free again, so that it cannot clear the history of a new room.

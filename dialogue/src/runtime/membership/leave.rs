@@ -24,7 +24,7 @@ pub(crate) fn leave(
         return false;
     }
     let is_in_room = |other: &Arc<ClientState>| state.local.contains(other.key);
-    let is_last = !core.clients.user_has(&client.user_id, is_in_room);
+    let is_last = || !core.clients.user_has(&client.user_id, is_in_room);
     left(core, client, room, id, reason, state.record.size(), is_last);
     drop(state);
     note_if_empty(core, room);
@@ -40,8 +40,12 @@ pub(in crate::runtime) fn left(
     id: Option<i64>,
     reason: Option<LeftReason>,
     size: usize,
-    is_last: bool,
+    is_last: impl FnOnce() -> bool,
 ) {
+    let declaration = room.template.declaration;
+    let is_reported = core.hooks.on_left.concerns(declaration);
+    // Without these hooks, nobody asks.
+    let is_last = (is_reported || core.hooks.on_joined.concerns(declaration)) && is_last();
     let left = {
         let mut membership = client.membership.lock();
         membership.exit(&room.id);
@@ -66,7 +70,7 @@ pub(in crate::runtime) fn left(
     client.outbox.push(Frame::Text(frame.encode()));
     core.observe
         .left(&room.id, &client.id, &client.user_id, size, left.reason);
-    if core.hooks.on_left.concerns(room.template.declaration) {
+    if is_reported {
         core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
     }
 }
