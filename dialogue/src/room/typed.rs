@@ -92,7 +92,6 @@ impl<'a, E> Allows<E> for &'a str where ARoom: RoomOf<&'a str> {}
 impl<'a, E> Allows<E> for &'a RoomId where ARoom: RoomOf<&'a RoomId> {}
 
 /// Makes the compiler complain about the id once if a program listens to an id.
-#[diagnostic::do_not_recommend]
 #[doc(hidden)]
 impl<'a: 'static> Room for &'a str
 where
