@@ -14,6 +14,7 @@ const all = scripts();
 const SINCE = {
   "Joins and departures by the server: a room that is deleted while the client rejoins it is forgotten":
     "it forgot such a room only when its rejoin was refused",
+  "Other requests and pushes: the data of a refusal reaches the user": "its errors had no data",
 };
 
 for (const script of all) {

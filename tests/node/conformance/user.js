@@ -40,9 +40,13 @@ export class User {
     if (method === "disconnect") return;
     calling.then(
       (ok) => this.#sees({ result: as, ok: ok ?? null }),
-      ({ code, retryAfter, violations, roomId }) => {
+      ({ code, retryAfter, violations, data, roomId }) => {
         const isOwn = code in CODES && roomId === undefined;
-        const details = { ...(retryAfter !== undefined && { retryAfter }), ...(violations?.length > 0 && { violations }) };
+        const details = {
+          ...(retryAfter !== undefined && { retryAfter }),
+          ...(violations?.length > 0 && { violations }),
+          ...(data !== undefined && { data }),
+        };
         this.#sees({ result: as, fails: isOwn ? CODES[code] : code, ...details });
       },
     );

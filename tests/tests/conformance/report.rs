@@ -26,6 +26,9 @@ pub(super) fn result_of(label: &str, error: &ClientError) -> Value {
         if !refused.violations.is_empty() {
             result["violations"] = json!(refused.violations);
         }
+        if let Some(data) = &refused.data {
+            result["data"] = data.clone();
+        }
     }
     result
 }

@@ -289,13 +289,17 @@ async fn authorize_receives_the_data_that_the_client_sent() {
 async fn a_refusal_reaches_the_client_with_its_data_and_through_other_errors() {
     let server = TestServer::with(|builder| {
         builder
-            .before_join(|client, _| async move {
+            .before_join(|client, room| async move {
                 let plan = Refusal::new("members only").with_data(json!({ "plan": "pro" }));
                 match client.user_id().as_str() {
                     "ada" => Err(plan)?,
                     "bob" => Err(Box::<dyn std::error::Error + Send + Sync>::from(plan))?,
                     "cleo" => Err(std::io::Error::other(plan))?,
                     "dan" => Err(std::io::Error::other("a password"))?,
+                    "finn" => {
+                        let username = "eve".to_owned();
+                        room.trigger(UserJoined { username }).await?;
+                    }
                     _ => {}
                 }
                 Ok(())
@@ -323,6 +327,9 @@ async fn a_refusal_reaches_the_client_with_its_data_and_through_other_errors() {
         failed["data"].is_null() && !failed.to_string().contains("password"),
         "{failed}"
     );
+    let mut finn = server.connect_as("finn").await;
+    let refused = finn.request(json!({ "type": "join", "roomId": "chat" })).await;
+    assert_eq!((&refused["message"], &refused["data"]), (&json!("no"), &json!([1, 2])));
     let username = "eve".to_owned();
     match server.trigger(Chat, UserJoined { username }).await {
         Err(TriggerError::Refused(refusal)) => assert_eq!(refusal.data(), Some(&json!([1, 2]))),
