@@ -20,6 +20,13 @@ test("a client in a program of its own passes the scripts", async () => {
   assert.equal(code, 0);
 });
 
+test("a program that ends fails", async () => {
+  const program = `console.log('{"ready":{"clock":"virtual"}}')`;
+  const { code, lines } = await runScripts("connect is the first frame", "-e", program);
+  assert.match(lines.at(-1), /^0 passed, 1 failed, 0 skipped$/, lines.join("\n"));
+  assert.equal(code, 1);
+});
+
 test("a program that does nothing fails", async () => {
   const idle = `console.log('{"ready":{"clock":"virtual"}}'); setInterval(() => {}, 1000)`;
   const program = `${idle}; process.stdin.on("data", () => console.log('{"passed":0}'))`;

@@ -10,7 +10,7 @@ use crate::schema::{Never, Nothing};
 /// A value that can be triggered as an event: the event itself, an [`Outgoing`] event or an [`EventMessage`].
 ///
 /// Triggering an `EventMessage` uses its data, sender, timestamp and metadata. The server assigns a new room and
-/// number.
+/// number. This trait is sealed: no type outside of Dialogue can implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event, so it cannot be triggered",
     label = "expected an event, an event with a sender or an `EventMessage`",

@@ -57,6 +57,9 @@ fn explain_union(
     match reason {
         Reason::Form(index) if context.get(index).is_some_and(|errors| !errors.is_empty()) => {
             for error in context.get(index).into_iter().flatten() {
+                if found.len() >= MAX_VIOLATIONS {
+                    break;
+                }
                 explain(root, error, found);
             }
         }

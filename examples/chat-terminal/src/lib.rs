@@ -45,9 +45,20 @@ async fn speak(chat: &Joined<Chat>, mut typed: mpsc::Receiver<String>, show: imp
             Err(ClientError::Refused(refused)) if !refused.violations.is_empty() => {
                 show(format!("! not sent: {}", refused.violations[0]));
             }
-            Err(error) => show(format!("! not sent: {error}")),
+            Err(error) => show(format!("! not sent: {}", with_causes(&error))),
         }
     }
+}
+
+/// The text of an error and of its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// Shows the events of the room: its history first, then new events.
@@ -65,7 +76,7 @@ async fn listen(chat: &Joined<Chat>, show: impl Fn(String)) {
             Err(RoomStreamError::Gap(_)) => {
                 show("* some messages were missed; these are the messages that the room still has".to_owned())
             }
-            Err(error) => show(format!("! {error}")),
+            Err(error) => show(format!("! {}", with_causes(&error))),
         }
     }
     show("* you are no longer in the room".to_owned());

@@ -8,6 +8,8 @@ export class FakeStage {
   #waiting = []; // opened by the client, and not accepted yet
   /** @type {FakeSocket | undefined} */
   #socket;
+  /** @type {FakeSocket[]} */
+  #earlier = [];
   #seen = [];
   #user;
 
@@ -37,6 +39,7 @@ export class FakeStage {
     await this.#clock.pass(within);
     const next = this.#waiting.shift();
     if (!next) return false;
+    if (this.#socket) this.#earlier.push(this.#socket);
     this.#socket = next;
     next.onopen?.();
     await this.#clock.pass(0);
@@ -46,6 +49,11 @@ export class FakeStage {
   async frames() {
     await this.#clock.pass(0);
     return this.#socket?.sent.splice(0) ?? [];
+  }
+
+  async strays() {
+    await this.#clock.pass(0);
+    return this.#earlier.flatMap(({ sent }) => sent.splice(0));
   }
 
   async receive(...texts) {

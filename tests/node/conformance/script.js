@@ -57,6 +57,7 @@ function inOrder(steps, setups) {
  * @property {(code: number, reason: string) => Promise<void>} close the server closes the connection
  * @property {() => Promise<void>} lose the connection ends without a close frame
  * @property {() => Promise<boolean>} hungUp whether the client has closed the connection
+ * @property {() => Promise<object[]>} strays the frames on earlier connections that no step has taken
  * @property {(ms: number) => Promise<void>} pass time passes
  * @property {(count: number) => Promise<object[]>} seen what the user saw since the last call; at least `count` are due
  * @property {() => Promise<boolean>} isIdle whether no connection waits that the script has not accepted
@@ -75,6 +76,14 @@ export async function run({ steps, bound: values }, stage) {
     const where = index < steps.length ? `step ${index + 1} ${JSON.stringify(step)}` : "after the last step";
     if (found) throw new Error(`${where}\n${found}`);
   }
+  const found = await strays(stage);
+  if (found) throw new Error(`after the last step\n${found}`);
+}
+
+/** What the client sent on a connection that has ended, and the script did not expect. */
+async function strays(stage) {
+  const frames = await stage.strays();
+  return frames.length > 0 ? `the client also sent, on an earlier connection: ${JSON.stringify(frames)}` : undefined;
 }
 
 async function take(step, bound, stage) {
@@ -85,7 +94,8 @@ async function take(step, bound, stage) {
       return stage.call(fill(argument, bound));
     case "opens":
       if (argument === false) return (await stage.isIdle()) ? undefined : "the client opened a connection";
-      return (await stage.opened(argument)) ? undefined : `the client opened no connection within ${argument} ms`;
+      if (!(await stage.opened(argument))) return `the client opened no connection within ${argument} ms`;
+      return strays(stage);
     case "sends":
       return mismatch(argument, await stage.frames(argument.length), bound);
     case "sendsInAnyOrder":

@@ -18,6 +18,8 @@ export class SocketStage {
   #waiting = []; // connections that the script has not accepted
   #socket;
   #frames = [];
+  /** @type {object[][]} */
+  #earlier = []; // the frames of earlier connections
   #changes = 0;
 
   /** Starts a server and the program with a client for it. */
@@ -28,8 +30,9 @@ export class SocketStage {
     stage.#server.on("connection", (socket) => stage.#accept(socket));
     stage.#program = spawn(command[0], command.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
     stage.#program.on("error", (error) => stage.#fail(error.message));
-    stage.#program.stdin.on("error", () => {}); // the program has ended, which the next wait reports
-    createInterface(stage.#program.stdout).on("line", (line) => stage.#hears(JSON.parse(line)));
+    stage.#program.on("exit", (code) => stage.#fail(`the program ended with ${code}`));
+    stage.#program.stdin.on("error", () => {}); // the program has ended, which `exit` reports
+    createInterface(stage.#program.stdout).on("line", (line) => stage.#hears(line));
     const url = `ws://127.0.0.1:${stage.#server.address().port}/dialogue/ws`;
     stage.#tell({ start: { url, credentials: [{ token: "t1" }], ...settings } });
     if (!(await stage.#until(() => stage.#clock))) throw new Error("the program did not say that it is ready");
@@ -37,6 +40,7 @@ export class SocketStage {
   }
 
   async end() {
+    this.#program.removeAllListeners("exit");
     this.#program.kill();
     for (const socket of this.#server.clients) socket.terminate();
     this.#server.close();
@@ -51,6 +55,7 @@ export class SocketStage {
     // A client that noticed the loss of its connection a moment late opens the next one late.
     if (!(await this.#until(() => this.#waiting.length > 0, PATIENCE_MS / 10))) await this.pass(within);
     if (!(await this.#until(() => this.#waiting.length > 0))) return false;
+    this.#earlier.push(this.#frames);
     ({ socket: this.#socket, frames: this.#frames } = this.#waiting.shift());
     return true;
   }
@@ -59,6 +64,11 @@ export class SocketStage {
     await this.#until(() => this.#frames.length >= count);
     await this.#quiet();
     return this.#frames.splice(0);
+  }
+
+  async strays() {
+    await this.#quiet();
+    return this.#earlier.flatMap((frames) => frames.splice(0));
   }
 
   async receive(...texts) {
@@ -84,9 +94,10 @@ export class SocketStage {
   async pass(ms) {
     await this.#quiet();
     if (this.#clock === "real") return new Promise((resolve) => setTimeout(resolve, ms));
-    const passed = new Promise((resolve) => (this.#passed = resolve));
+    let hasPassed = false;
+    this.#passed = () => (hasPassed = true);
     this.#tell({ passes: ms });
-    await passed;
+    if (!(await this.#until(() => hasPassed))) throw new Error(`the program did not answer that ${ms} ms have passed`);
     return this.#quiet();
   }
 
@@ -110,8 +121,15 @@ export class SocketStage {
     this.#program.stdin.write(`${JSON.stringify(line)}\n`);
   }
 
-  #hears({ ready, sees, passed }) {
+  #hears(line) {
     this.#changes += 1;
+    let told;
+    try {
+      told = JSON.parse(line);
+    } catch {
+      return this.#fail(`the program wrote a line that is not JSON: ${line}`);
+    }
+    const { ready, sees, passed } = told;
     if (ready) this.#clock = ready.clock;
     if (sees) this.#seen.push(sees);
     if (passed !== undefined) this.#passed();

@@ -83,7 +83,7 @@ async fn take_steps(script: &Script, place: &RefCell<String>) -> Result<(), Mism
     ] {
         stage.take(&step).await?;
     }
-    Ok(())
+    stage.expect_no_strays()
 }
 
 struct Stage {
@@ -100,6 +100,7 @@ impl Stage {
             Step::Opens(Opens::Within(within)) => {
                 pass(*within).await;
                 self.server.accept().await;
+                self.expect_no_strays()?;
             }
             Step::Opens(Opens::Nothing(_)) => {
                 if self.server.has_caller().await {
@@ -139,6 +140,9 @@ impl Stage {
                 self.server.lose().await;
                 self.user.notices_a_loss_after(noticed).await;
             }
+            Step::HangsUp(_) if self.server.is_lost() => {
+                return Err("the script itself has ended the connection".to_owned());
+            }
             Step::HangsUp(_) => {
                 while !self.server.has_ended() {
                     yield_now().await;
@@ -175,6 +179,13 @@ impl Stage {
         }
         turns().await;
         Ok(())
+    }
+
+    fn expect_no_strays(&self) -> Result<(), Mismatch> {
+        match &self.server.strays()[..] {
+            [] => Ok(()),
+            strays => Err(format!("the client also sent, on an earlier connection: {strays:?}")),
+        }
     }
 
     /// The frames of the client, once there are this many.

@@ -14,6 +14,8 @@ use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 pub(crate) struct Server {
     listener: TcpListener,
     connection: Option<Connection>,
+    /// What the client has sent on the connections before this one.
+    earlier: Vec<Arc<Mutex<Inbox>>>,
 }
 
 struct Connection {
@@ -36,6 +38,7 @@ impl Server {
         Self {
             listener,
             connection: None,
+            earlier: Vec::new(),
         }
     }
 
@@ -75,7 +78,21 @@ impl Server {
             }
             locked(&filled).has_ended = true;
         });
-        self.connection = Some(Connection { sink, inbox, reading });
+        let before = self.connection.replace(Connection { sink, inbox, reading });
+        self.earlier.extend(before.map(|connection| connection.inbox));
+    }
+
+    /// The frames that the script has not expected on a connection before it ended.
+    pub(crate) fn strays(&self) -> Vec<Value> {
+        self.earlier
+            .iter()
+            .flat_map(|inbox| std::mem::take(&mut locked(inbox).frames))
+            .collect()
+    }
+
+    /// Whether the script has ended the connection, so that the client cannot end it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.connection.is_none()
     }
 
     /// The frames of the client since the last call.
@@ -135,6 +152,7 @@ impl Server {
         };
         connection.reading.abort();
         let _ = connection.reading.await;
+        self.earlier.push(connection.inbox);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::chain::Chain;
 use crate::connection::Frame;
 use crate::delivery::TriggerError;
 use crate::event::DialogueEvent;
@@ -237,7 +238,7 @@ pub(in crate::runtime) fn direct_frame<E: DialogueEvent>(
         event: EventName::from(E::NAME),
         violations,
     };
-    let definition = E::try_definition().map_err(|error| invalid(vec![Violation::type_mismatch(error)]))?;
+    let definition = E::try_definition().map_err(|error| invalid(vec![Violation::type_mismatch(Chain(error))]))?;
     let data = to_json(&name, event)?;
     definition.check_outbound(&data).map_err(invalid)?;
     encode_direct(&name, &data, limits)
