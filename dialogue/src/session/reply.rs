@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::hook::HookError;
+use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
 use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, Rejected};
 use crate::schema::Violation;
@@ -32,15 +32,25 @@ impl CommandError {
         }
     }
 
-    /// A hook's refusal, with its reason and data. The client learns nothing about a failure.
+    /// A hook refused or failed.
     pub(crate) fn of_hook(code: ErrorCode, error: &HookError) -> Self {
         match error.refusal() {
-            Some(refusal) => Self {
-                data: refusal.data().cloned(),
-                ..Self::new(code, refusal.reason())
-            },
-            None => Self::new(code, "it could not be checked"),
+            Some(refusal) => Self::of_refusal(code, refusal),
+            None => Self::of_failure(code),
         }
+    }
+
+    /// A hook's refusal, with its reason and data.
+    fn of_refusal(code: ErrorCode, refusal: &Refusal) -> Self {
+        Self {
+            data: refusal.data().cloned(),
+            ..Self::new(code, refusal.reason())
+        }
+    }
+
+    /// A hook's failure, about which the client learns nothing.
+    fn of_failure(code: ErrorCode) -> Self {
+        Self::new(code, "it could not be checked")
     }
 
     pub(crate) fn no_such_room() -> Self {
@@ -93,12 +103,8 @@ impl From<JoinError> for CommandError {
         let code = match &error {
             JoinError::NoSuchRoom { .. } => return Self::no_such_room(),
             JoinError::NotInRoom => return Self::not_in_room(),
-            JoinError::Refused(refusal) => {
-                return Self::of_hook(ErrorCode::JoinDenied, &HookError::Refused(refusal.clone()));
-            }
-            JoinError::HookFailed(failure) => {
-                return Self::of_hook(ErrorCode::JoinDenied, &HookError::Failed(failure.clone()));
-            }
+            JoinError::Refused(refusal) => return Self::of_refusal(ErrorCode::JoinDenied, refusal),
+            JoinError::HookFailed(_) => return Self::of_failure(ErrorCode::JoinDenied),
             JoinError::Full => ErrorCode::RoomFull,
             JoinError::NoSuchEvent { .. } => ErrorCode::EventNotAllowed,
             JoinError::LimitExceeded(_) => ErrorCode::LimitExceeded,
@@ -110,12 +116,11 @@ impl From<JoinError> for CommandError {
 
 impl From<HistoryError> for CommandError {
     fn from(error: HistoryError) -> Self {
-        let error = match error {
-            HistoryError::Refused(refusal) => HookError::Refused(refusal),
-            HistoryError::HookFailed(failure) => HookError::Failed(failure),
-            HistoryError::LimitExceeded(exceeded) => return Self::new(ErrorCode::Unavailable, exceeded.to_string()),
-        };
-        Self::of_hook(ErrorCode::Unavailable, &error)
+        match error {
+            HistoryError::Refused(refusal) => Self::of_refusal(ErrorCode::Unavailable, &refusal),
+            HistoryError::HookFailed(_) => Self::of_failure(ErrorCode::Unavailable),
+            HistoryError::LimitExceeded(exceeded) => Self::new(ErrorCode::Unavailable, exceeded.to_string()),
+        }
     }
 }
 

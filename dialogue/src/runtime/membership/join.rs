@@ -6,7 +6,6 @@ use super::join_error::JoinError;
 use super::leave::leave;
 use super::seat::{NotSeated, SeatRequest, take_seat};
 use crate::connection::ClientState;
-use crate::limit_exceeded::LimitExceeded;
 use crate::protocol::{self, LeftReason, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
@@ -74,8 +73,7 @@ pub(crate) async fn join(
                 remove_room(core, &room, None);
                 room = find_or_prepare(&core.rooms, room_id).ok_or_else(no_such_room)?;
             }
-            let limit = core.limits.max_rooms;
-            room = make_present(core, room).map_err(|_| LimitExceeded::MaxRooms { limit })?;
+            room = make_present(core, room)?;
         }
         let seat = SeatRequest {
             approved,

@@ -52,12 +52,10 @@ impl Rejected {
                 event,
             },
             Self::Invalid(violations) => TriggerError::Invalid { event, violations },
-            Self::Blocked(HookError::Refused(refusal)) | Self::Forbidden(HookError::Refused(refusal)) => {
-                TriggerError::Refused(refusal)
-            }
-            Self::Blocked(HookError::Failed(failure)) | Self::Forbidden(HookError::Failed(failure)) => {
-                TriggerError::HookFailed(failure)
-            }
+            Self::Blocked(error) | Self::Forbidden(error) => match error {
+                HookError::Refused(refusal) => TriggerError::Refused(refusal),
+                HookError::Failed(failure) => TriggerError::HookFailed(failure),
+            },
             Self::LimitExceeded(exceeded) => exceeded.into(),
             Self::Stopped => TriggerError::Stopped,
         }
