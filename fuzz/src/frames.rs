@@ -11,7 +11,7 @@ use crate::{on_paused_clock, server};
 
 /// Close codes that the server may send here on its own. It also echoes any code that the client sends, such as 1000.
 fn is_documented(code: u16) -> bool {
-    matches!(code, 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1012 | 4000..=4002 | 4500..=4504)
+    matches!(code, 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1012 | 4000..=4003 | 4500..=4504)
 }
 
 /// Writes the bytes after the first one, then hangs up. The first byte says whether the client connects first, and how

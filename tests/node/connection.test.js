@@ -64,7 +64,7 @@ test("starts again with short waits only after a connection that lasted a minute
   assert.equal(fake.states.at(-1).delay, 500);
 });
 
-for (const code of [1000, 1001, 1005, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4002, 4499]) {
+for (const code of [1000, 1001, 1005, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4002, 4003, 4499]) {
   test(`reconnects after ${code}`, async (t) => {
     const fake = await Fake.connected(t);
     const calls = [];

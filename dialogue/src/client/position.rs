@@ -127,6 +127,7 @@ mod tests {
             room_id: "chat".into(),
             room_name: "Chat".to_owned(),
             subscriptions: SubscriptionList::default(),
+            except: Default::default(),
             epoch: epoch.to_owned(),
             seq,
             recovered,

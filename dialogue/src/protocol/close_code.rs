@@ -33,6 +33,8 @@ pub enum CloseCode {
     SessionExpired = 4001,
     /// The server lost track of the events that this client should receive. The client reconnects and recovers them.
     RecoverAgain = 4002,
+    /// The server could not sign the client in now, because `authenticate` failed. The client can reconnect and try again.
+    Unavailable = 4003,
     /// The client could not be authenticated.
     Unauthenticated = 4500,
     /// The server disconnected the client, revoked its user, or let another connection of the client take over.
@@ -48,7 +50,7 @@ pub enum CloseCode {
 impl CloseCode {
     /// Every code.
     #[cfg(feature = "runtime")]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::GoingAway,
         Self::ProtocolError,
         Self::BinaryFrame,
@@ -59,6 +61,7 @@ impl CloseCode {
         Self::SlowConsumer,
         Self::SessionExpired,
         Self::RecoverAgain,
+        Self::Unavailable,
         Self::Unauthenticated,
         Self::Disconnected,
         Self::TooManyConnections,
@@ -88,7 +91,8 @@ impl CloseCode {
             | Self::Restarting
             | Self::SlowConsumer
             | Self::SessionExpired
-            | Self::RecoverAgain => true,
+            | Self::RecoverAgain
+            | Self::Unavailable => true,
             Self::ProtocolError
             | Self::BinaryFrame
             | Self::InvalidUtf8
@@ -115,6 +119,7 @@ impl CloseCode {
             Self::SlowConsumer => "the client reads too slowly",
             Self::SessionExpired => "session expired",
             Self::RecoverAgain => "reconnect and recover",
+            Self::Unavailable => "the server could not sign the client in now",
             Self::Unauthenticated => "unauthenticated",
             Self::Disconnected => "disconnected by the server",
             Self::TooManyConnections => "too many connections",
@@ -148,6 +153,7 @@ mod tests {
             (SlowConsumer, 4000, true),
             (SessionExpired, 4001, true),
             (RecoverAgain, 4002, true),
+            (Unavailable, 4003, true),
             (Unauthenticated, 4500, false),
             (Disconnected, 4501, false),
             (TooManyConnections, 4502, false),

@@ -40,6 +40,8 @@ pub enum ErrorCode {
     LimitExceeded,
     /// The server cannot do this now, but may be able to do it later.
     Unavailable,
+    /// The server cannot tell whether an earlier attempt of this trigger was carried out, so it did not run this one.
+    OutcomeUnknown,
     /// The server failed.
     Internal,
 }
@@ -52,7 +54,7 @@ impl ErrorCode {
     }
 
     /// Every code.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::UnsupportedProtocol,
         Self::Unauthenticated,
@@ -68,6 +70,7 @@ impl ErrorCode {
         Self::PermissionDenied,
         Self::LimitExceeded,
         Self::Unavailable,
+        Self::OutcomeUnknown,
         Self::Internal,
     ];
 
@@ -90,6 +93,7 @@ impl ErrorCode {
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::Unavailable => "UNAVAILABLE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Internal => "INTERNAL",
         }
     }
@@ -130,6 +134,7 @@ mod tests {
             (PermissionDenied, "PERMISSION_DENIED"),
             (LimitExceeded, "LIMIT_EXCEEDED"),
             (Unavailable, "UNAVAILABLE"),
+            (OutcomeUnknown, "OUTCOME_UNKNOWN"),
             (Internal, "INTERNAL"),
         ] {
             assert_eq!(code.to_string(), text);

@@ -3,6 +3,8 @@
 //! The client does not trust the server. A malformed frame is an error, and everything that a client keeps is bounded
 //! here. An unknown `type` is not an error, because a later server of the same version may send one.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -80,6 +82,16 @@ pub(crate) struct Welcome {
     pub(crate) max_message_bytes: usize,
     pub(crate) expires_in: Option<u64>,
     pub(crate) fingerprint: String,
+    /// Absent if the server is older than this field.
+    pub(crate) rate: Option<WelcomeRate>,
+}
+
+/// How many frames the client may send in any window of this length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct WelcomeRate {
+    pub(crate) frames: u64,
+    /// In milliseconds.
+    pub(crate) window: u64,
 }
 
 /// The server's `joined` frame.
@@ -92,6 +104,9 @@ pub(crate) struct JoinedRoom {
     pub(crate) room_name: String,
     #[serde(deserialize_with = "subscriptions")]
     pub(crate) subscriptions: SubscriptionList,
+    /// The events that the wildcard does not cover. Empty also if the server is older than this field.
+    #[serde(default, deserialize_with = "exceptions")]
+    pub(crate) except: BTreeSet<EventName>,
     #[serde(deserialize_with = "token")]
     pub(crate) epoch: String,
     pub(crate) seq: u64,
@@ -197,6 +212,14 @@ fn subscriptions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Subscript
         }
     }
     Ok(subscriptions)
+}
+
+fn exceptions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<EventName>, D::Error> {
+    let SubscriptionList { wildcard, events } = subscriptions(deserializer)?;
+    if wildcard {
+        return Err(serde::de::Error::custom("an exception is invalid"));
+    }
+    Ok(events)
 }
 
 /// An unknown code counts as `INTERNAL`.

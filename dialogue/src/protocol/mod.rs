@@ -45,6 +45,6 @@ pub(crate) use {
     event_frame::{EventFrame, EventHead, PreparedEvent},
     header::Header,
     json::MAX_DEPTH,
-    reply::{LeftReason, RoomSummary, ServerFrame},
+    reply::{FrameRate, LeftReason, RoomSummary, ServerFrame},
     request::RejectedRequest,
 };

@@ -3,6 +3,7 @@
 //!
 //! Owns the names and the form of the fields. The caller decides their values. Durations are sent in milliseconds.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +37,7 @@ pub(crate) enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_millis")]
         expires_in: Option<Duration>,
         fingerprint: &'a str,
+        rate: FrameRate,
     },
     Joined {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,9 @@ pub(crate) enum ServerFrame<'a> {
         room_id: &'a RoomId,
         room_name: &'a str,
         subscriptions: &'a SubscriptionList,
+        /// The events that the wildcard does not cover.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        except: &'a BTreeSet<EventName>,
         epoch: &'a str,
         seq: u64,
         /// `Some` if and only if the client sent `since`.
@@ -115,6 +120,14 @@ pub(crate) enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_millis")]
         retry_after: Option<Duration>,
     },
+}
+
+/// How many frames a client may send in any window of this length.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct FrameRate {
+    pub(crate) frames: usize,
+    #[serde(serialize_with = "millis")]
+    pub(crate) window: Duration,
 }
 
 /// A room, as clients see it.

@@ -12,7 +12,7 @@ use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membershi
 use crate::containment::contain;
 use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
-use crate::protocol::{PROTOCOL, ServerFrame};
+use crate::protocol::{FrameRate, PROTOCOL, ServerFrame};
 use crate::random::random_name;
 use crate::runtime::{Core, EarlierConnection, Involved, replace};
 use crate::serial::SerialQueue;
@@ -182,6 +182,10 @@ pub(super) fn connected_frame(core: &Core, client: &ClientState, id: Option<i64>
         max_message_bytes: core.limits.message_bytes,
         expires_in,
         fingerprint: &core.contract.fingerprint,
+        rate: FrameRate {
+            frames: core.limits.inbound_frames,
+            window: core.limits.inbound_window,
+        },
     }
     .encode()
 }

@@ -11,7 +11,7 @@ async fn a_client_reconnects_after_these_codes_and_sends_its_resume_secret() {
     let script = Script::new().await;
     let url = script.url();
     let (client, mut served) = tokio::join!(connect_to(&url, "ada"), script.accept_connected());
-    for code in [1001, 1012, 4000, 4001, 4002, 4499, 1011, 1008] {
+    for code in [1001, 1012, 4000, 4001, 4002, 4003, 4499, 1011, 1008] {
         served.close(code).await;
         served = script.accept().await;
         let connect = served.expect("connect").await;

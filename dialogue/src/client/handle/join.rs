@@ -65,6 +65,7 @@ impl<R: RoomRef + Send + 'static> IntoFuture for Join<R> {
             let join = JoinCommand {
                 room_id: self.room.room_id(),
                 subscriptions: self.subscriptions,
+                except: Default::default(),
                 since: None,
             };
             match self.client.ask(Command::Join(join)).await? {

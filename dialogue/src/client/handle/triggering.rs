@@ -47,6 +47,7 @@ impl Triggering {
             data,
             meta,
             key: Some(client.next_key()),
+            repeats: None,
         });
         Self {
             client: Arc::clone(client),

@@ -40,6 +40,7 @@ impl Client {
             data: Value::Null,
             meta: None,
             key: key.map(str::to_owned),
+            repeats: None,
         }))
     }
 
@@ -133,6 +134,7 @@ async fn a_join_waits_only_for_the_rejoin_of_its_own_room() {
     let _joining = client.ask(Command::Join(crate::protocol::JoinCommand {
         room_id: "chat".into(),
         subscriptions: None,
+        except: Default::default(),
         since: None,
     }));
     assert_eq!(client.send_in(Readiness::Away), 0);
@@ -201,6 +203,7 @@ async fn limits_the_number_of_requests_and_the_bytes_in_flight() {
             data,
             meta: None,
             key: None,
+            repeats: None,
         })));
     }
     assert_eq!(outcomes.len(), 4);
@@ -222,6 +225,7 @@ async fn a_request_that_is_too_large_for_the_server_is_not_sent() {
     let join = crate::protocol::JoinCommand {
         room_id: "chat".into(),
         subscriptions: None,
+        except: Default::default(),
         since: None,
     };
     let kind = RequestKind::Rejoin("chat".into());

@@ -123,6 +123,7 @@ impl TrackedRoom {
         JoinCommand {
             room_id: id.clone(),
             subscriptions: Some(subscriptions),
+            except: BTreeSet::new(),
             since: self.position.as_ref().map(Position::since),
         }
     }

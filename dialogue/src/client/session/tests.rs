@@ -76,6 +76,7 @@ fn join() -> Command {
     Command::Join(JoinCommand {
         room_id: "chat".into(),
         subscriptions: None,
+        except: Default::default(),
         since: None,
     })
 }
@@ -167,6 +168,7 @@ async fn a_repeated_trigger_refused_before_its_key_is_looked_up_is_unknown() {
             data: json!(null),
             meta: None,
             key: Some("k".to_owned()),
+            repeats: None,
         }));
         for way_back in 0..before {
             connected.session.outgoing(connected.now);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::reply::{LeftReason, RoomSummary, ServerFrame};
+use crate::protocol::reply::{FrameRate, LeftReason, RoomSummary, ServerFrame};
 use crate::protocol::{EventHead, arbitrary};
 
 fn read(frame: &ServerFrame<'_>) -> Incoming {
@@ -61,6 +61,10 @@ fn reads_connected_as_the_server_writes_it() {
         max_message_bytes: 65_536,
         expires_in: Some(Duration::from_millis(1_500)),
         fingerprint: "f",
+        rate: FrameRate {
+            frames: 200,
+            window: Duration::from_secs(4),
+        },
     });
     let expected = Welcome {
         id: None,
@@ -71,6 +75,10 @@ fn reads_connected_as_the_server_writes_it() {
         max_message_bytes: 65_536,
         expires_in: Some(1_500),
         fingerprint: "f".to_owned(),
+        rate: Some(WelcomeRate {
+            frames: 200,
+            window: 4_000,
+        }),
     };
     assert_eq!(connected, Incoming::Connected(expected));
 }
@@ -194,6 +202,7 @@ proptest! {
         room_id in arbitrary::room_id(),
         wildcard: bool,
         events in prop::collection::btree_set(arbitrary::event_name(), 0..4),
+        except in prop::collection::btree_set(arbitrary::event_name(), 0..4),
         recovered: Option<bool>,
         seq: u64,
     ) {
@@ -208,6 +217,7 @@ proptest! {
             room_id: &room_id,
             room_name: "Chat",
             subscriptions: &subscriptions,
+            except: &except,
             epoch: "e",
             seq,
             recovered,
@@ -215,7 +225,7 @@ proptest! {
         });
         let room_name = "Chat".to_owned();
         let epoch = "e".to_owned();
-        let expected = JoinedRoom { id: Some(1), room_id: room_id.clone(), room_name, subscriptions, epoch, seq, recovered, events: messages.clone() };
+        let expected = JoinedRoom { id: Some(1), room_id: room_id.clone(), room_name, subscriptions, except, epoch, seq, recovered, events: messages.clone() };
         prop_assert_eq!(joined, Incoming::Joined(expected));
         let event = "message".into();
         let history = read(&ServerFrame::History { id: Some(2), room_id: &room_id, event: &event, more: true, events: &frames });

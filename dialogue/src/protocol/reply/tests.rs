@@ -26,10 +26,15 @@ fn writes_connected_with_durations_in_milliseconds() {
         max_message_bytes: 65_536,
         expires_in,
         fingerprint: "f",
+        rate: FrameRate {
+            frames: 200,
+            window: Duration::from_secs(4),
+        },
     };
     let mut expected = json!({
         "type": "connected", "protocol": 1, "clientId": "c1", "userId": "ada", "resume": "secret",
         "pingInterval": 25_000, "maxMessageBytes": 65_536, "fingerprint": "f",
+        "rate": { "frames": 200, "window": 4_000 },
     });
     assert_eq!(written(&connected(None, None)), expected);
     expected["id"] = json!(-3);
@@ -46,12 +51,13 @@ fn writes_joined_with_the_wildcard_before_the_names() {
         wildcard: true,
         events: ["b".into(), "a".into()].into(),
     };
-    let room_id = "chat".into();
-    let joined = |id, recovered| ServerFrame::Joined {
+    let (room_id, none) = ("chat".into(), BTreeSet::new());
+    let joined = |id, except, recovered| ServerFrame::Joined {
         id,
         room_id: &room_id,
         room_name: "Chat",
         subscriptions: &subscriptions,
+        except,
         epoch: "e",
         seq: 57,
         recovered,
@@ -61,10 +67,12 @@ fn writes_joined_with_the_wildcard_before_the_names() {
         "type": "joined", "roomId": "chat", "roomName": "Chat", "subscriptions": ["*", "a", "b"], "epoch": "e",
         "seq": 57, "events": [],
     });
-    assert_eq!(written(&joined(None, None)), expected);
+    assert_eq!(written(&joined(None, &none, None)), expected);
     expected["id"] = json!(1);
     expected["recovered"] = json!(false);
-    assert_eq!(written(&joined(Some(1), Some(false))), expected);
+    expected["except"] = json!(["c", "d"]);
+    let except = ["d".into(), "c".into()].into();
+    assert_eq!(written(&joined(Some(1), &except, Some(false))), expected);
 }
 
 #[test]
@@ -219,6 +227,7 @@ proptest! {
             room_id: &room_id,
             room_name: &epoch,
             subscriptions: &subscriptions,
+            except: &BTreeSet::new(),
             epoch: &epoch,
             seq: 0,
             recovered: None,

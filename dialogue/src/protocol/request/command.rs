@@ -1,8 +1,10 @@
 //! The requests of a client, and their commands.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use crate::id::{EventName, RoomId};
+use crate::id::{ClientId, EventName, RoomId};
 use crate::protocol::subscriptions::SubscriptionList;
 
 /// The version of the protocol that this server supports.
@@ -47,6 +49,8 @@ pub(crate) struct JoinCommand {
     pub(crate) room_id: RoomId,
     /// With `None`, a member keeps its subscriptions, and a new member gets the room's default.
     pub(crate) subscriptions: Option<SubscriptionList>,
+    /// The events that the wildcard does not cover. Empty without a wildcard.
+    pub(crate) except: BTreeSet<EventName>,
     /// The client's position when it was last in the room.
     pub(crate) since: Option<LogPosition>,
 }
@@ -67,6 +71,17 @@ pub(crate) struct TriggerCommand {
     pub(crate) meta: Option<Map<String, Value>>,
     /// An idempotency key: the server executes a repeated trigger with the same key once. 1 to 128 bytes.
     pub(crate) key: Option<String>,
+    /// Present if the client repeats a trigger whose outcome it does not know. Only with a `key`.
+    pub(crate) repeats: Option<FirstAttempt>,
+}
+
+/// The first attempt of a trigger that a client repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FirstAttempt {
+    /// The connection on which the client first sent it.
+    pub(crate) client_id: ClientId,
+    /// The room's epoch, as the client knew it then.
+    pub(crate) epoch: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]

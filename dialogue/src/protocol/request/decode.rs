@@ -4,21 +4,22 @@
 //! and event names only. Other code decides whether they exist and what the client may do.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::command::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL, Request,
-    TriggerCommand,
+    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
+    Request, TriggerCommand,
 };
 use super::fields::{Fields, Problem};
-use crate::id::RoomId;
+use crate::id::{EventName, RoomId};
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::json::{self, Entries, excerpt};
 use crate::protocol::subscriptions::{SubscriptionList, WILDCARD};
 
-/// The longest list of subscriptions in one `join`. By default, a client may have that many in all rooms together.
+/// The longest list of subscriptions, and of exceptions from the wildcard, in one `join`. By default, a client may have that many in all rooms together.
 pub(super) const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// The longest `key`, in bytes. It fits a UUID or a hash with a prefix. The server remembers every key in use.
@@ -42,7 +43,9 @@ const FIELDS: &[&str] = &[
     "data",
     "meta",
     "key",
+    "repeats",
     "subscriptions",
+    "except",
     "since",
     "protocol",
     "auth",
@@ -152,10 +155,18 @@ impl ConnectCommand {
 
 impl JoinCommand {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
+        let room_id = fields.room_id()?;
+        let since = fields.optional("since")?.map(LogPosition::from_object).transpose()?;
+        let subscriptions = subscriptions(fields)?;
+        let except = except(fields)?;
+        if except.is_some() && !subscriptions.as_ref().is_some_and(|list| list.wildcard) {
+            return Err(Problem::invalid("`except` requires `*` in `subscriptions`"));
+        }
         Ok(Self {
-            room_id: fields.room_id()?,
-            since: fields.optional("since")?.map(LogPosition::from_object).transpose()?,
-            subscriptions: subscriptions(fields)?,
+            room_id,
+            subscriptions,
+            except: except.unwrap_or_default(),
+            since,
         })
     }
 }
@@ -172,12 +183,31 @@ impl LogPosition {
 
 impl TriggerCommand {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
+        let (room_id, event) = (fields.room_id()?, fields.event()?);
+        let (data, meta) = (fields.take("data").unwrap_or_default(), fields.optional("meta")?);
+        let key = fields.short_text("key", MAX_KEY_BYTES)?;
+        let repeats = fields.optional("repeats")?.map(FirstAttempt::from_object).transpose()?;
+        if repeats.is_some() && key.is_none() {
+            return Err(Problem::invalid("`repeats` requires `key`"));
+        }
         Ok(Self {
-            room_id: fields.room_id()?,
-            event: fields.event()?,
-            data: fields.take("data").unwrap_or_default(),
-            meta: fields.optional("meta")?,
-            key: fields.short_text("key", MAX_KEY_BYTES)?,
+            room_id,
+            event,
+            data,
+            meta,
+            key,
+            repeats,
+        })
+    }
+}
+
+impl FirstAttempt {
+    fn from_object(object: Map<String, Value>) -> Result<Self, Problem> {
+        let mut fields = Fields::at("repeats.", object);
+        let client_id: String = fields.required("clientId")?;
+        Ok(Self {
+            client_id: client_id.into(),
+            epoch: fields.required("epoch")?,
         })
     }
 }
@@ -244,12 +274,7 @@ fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<SubscriptionList>, Pr
     let Some(list) = fields.optional::<Vec<Value>>("subscriptions")? else {
         return Ok(None);
     };
-    if list.len() > MAX_SUBSCRIPTIONS {
-        return Err(Problem {
-            code: ErrorCode::LimitExceeded,
-            message: format!("a request may have at most {MAX_SUBSCRIPTIONS} subscriptions"),
-        });
-    }
+    check_length(&list, "subscriptions")?;
     let mut subscriptions = SubscriptionList::default();
     for entry in list {
         let Some(name) = entry.as_str() else {
@@ -262,6 +287,34 @@ fn subscriptions(fields: &mut Fields<'_>) -> Result<Option<SubscriptionList>, Pr
         }
     }
     Ok(Some(subscriptions))
+}
+
+/// The exceptions from the wildcard. No room has an event with an invalid name, so such a name is left out: the room
+/// ignores names that it does not have.
+fn except(fields: &mut Fields<'_>) -> Result<Option<BTreeSet<EventName>>, Problem> {
+    let Some(list) = fields.optional::<Vec<Value>>("except")? else {
+        return Ok(None);
+    };
+    check_length(&list, "exceptions")?;
+    let mut events = BTreeSet::new();
+    for entry in list {
+        match entry.as_str() {
+            Some(name) if EventName::is_valid(name) => events.insert(name.into()),
+            Some(_) => continue,
+            None => return Err(fields.malformed("except", "an array of strings")),
+        };
+    }
+    Ok(Some(events))
+}
+
+fn check_length(list: &[Value], of: &str) -> Result<(), Problem> {
+    if list.len() > MAX_SUBSCRIPTIONS {
+        return Err(Problem {
+            code: ErrorCode::LimitExceeded,
+            message: format!("a request may have at most {MAX_SUBSCRIPTIONS} {of}"),
+        });
+    }
+    Ok(())
 }
 
 /// The cursor of `listRooms`. It is the id of a room that exists or existed, so an invalid id is malformed.

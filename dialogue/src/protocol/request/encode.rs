@@ -6,7 +6,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::command::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, Request, TriggerCommand,
+    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, Request,
+    TriggerCommand,
 };
 use crate::protocol::json;
 
@@ -35,10 +36,12 @@ impl Serialize for Request {
             Command::Join(JoinCommand {
                 room_id,
                 subscriptions,
+                except,
                 since,
             }) => {
                 fields.put("roomId", room_id)?;
                 fields.put_some("subscriptions", subscriptions.as_ref())?;
+                fields.put_some("except", (!except.is_empty()).then_some(except))?;
                 fields.put_some("since", since.as_ref())?;
             }
             Command::Leave { room_id } | Command::SubscribeAll { room_id } | Command::DeleteRoom { room_id } => {
@@ -54,12 +57,14 @@ impl Serialize for Request {
                 data,
                 meta,
                 key,
+                repeats,
             }) => {
                 fields.put("roomId", room_id)?;
                 fields.put("event", event)?;
                 fields.put("data", data)?;
                 fields.put_some("meta", meta.as_ref())?;
                 fields.put_some("key", key.as_ref())?;
+                fields.put_some("repeats", repeats.as_ref())?;
             }
             Command::History(HistoryCommand { room_id, event, cursor }) => {
                 fields.put("roomId", room_id)?;
@@ -112,6 +117,15 @@ impl Serialize for LogPosition {
         let mut fields = FieldWriter(serializer.serialize_map(None)?);
         fields.put("epoch", &self.epoch)?;
         fields.put("seq", &self.seq)?;
+        fields.0.end()
+    }
+}
+
+impl Serialize for FirstAttempt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = FieldWriter(serializer.serialize_map(None)?);
+        fields.put("clientId", &self.client_id)?;
+        fields.put("epoch", &self.epoch)?;
         fields.0.end()
     }
 }

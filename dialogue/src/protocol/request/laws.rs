@@ -5,6 +5,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::command::FirstAttempt;
 use super::*;
 use crate::protocol::subscriptions::SubscriptionList;
 use crate::protocol::{ErrorCode, arbitrary};
@@ -85,12 +86,25 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
     });
     let subscriptions = (any::<bool>(), prop::collection::btree_set(event(), 0..4))
         .prop_map(|(wildcard, events)| SubscriptionList { wildcard, events });
+    let subscriptions = (
+        prop::option::of(subscriptions),
+        prop::collection::btree_set(event(), 0..4),
+    )
+        .prop_map(|(list, mut except)| {
+            if !list.as_ref().is_some_and(|list| list.wildcard) {
+                except.clear();
+            }
+            (list, except)
+        });
     let since = any::<(String, u64)>().prop_map(|(epoch, seq)| LogPosition { epoch, seq });
-    let join = (room(), prop::option::of(subscriptions), prop::option::of(since)).prop_map(
-        |(room_id, subscriptions, since)| {
+    let join =
+        (room(), subscriptions, prop::option::of(since)).prop_map(|(room_id, (subscriptions, except), since)| {
             let mut fields = json!({ "type": "join", "roomId": room_id });
             if let Some(subscriptions) = &subscriptions {
                 fields["subscriptions"] = json!(subscriptions);
+            }
+            if !except.is_empty() {
+                fields["except"] = json!(except);
             }
             if let Some(since) = &since {
                 fields["since"] = json!({ "epoch": since.epoch, "seq": since.seq });
@@ -98,19 +112,24 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             let join = JoinCommand {
                 room_id,
                 subscriptions,
+                except,
                 since,
             };
             (Command::Join(join), fields)
-        },
-    );
+        });
     let trigger = (
         room(),
         event(),
         arbitrary::value(),
         prop::option::of(arbitrary::object()),
-        prop::option::of("[a-z😀]{1,32}"),
+        prop::option::of(("[a-z😀]{1,32}", prop::option::of(any::<(String, String)>()))),
     )
-        .prop_map(|(room_id, event, data, meta, key)| {
+        .prop_map(|(room_id, event, data, meta, keyed)| {
+            let (key, repeats) = keyed.unzip();
+            let repeats = repeats.flatten().map(|(client_id, epoch)| FirstAttempt {
+                client_id: client_id.into(),
+                epoch,
+            });
             let mut fields = json!({ "type": "trigger", "roomId": room_id, "event": event, "data": data });
             if let Some(meta) = &meta {
                 fields["meta"] = json!(meta);
@@ -118,12 +137,16 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             if let Some(key) = &key {
                 fields["key"] = json!(key);
             }
+            if let Some(FirstAttempt { client_id, epoch }) = &repeats {
+                fields["repeats"] = json!({ "clientId": client_id, "epoch": epoch });
+            }
             let trigger = TriggerCommand {
                 room_id,
                 event,
                 data,
                 meta,
                 key,
+                repeats,
             };
             (Command::Trigger(trigger), fields)
         });

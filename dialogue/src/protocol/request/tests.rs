@@ -1,7 +1,10 @@
 //! Example-based tests of requests: defaults, and a table of invalid requests with their errors.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
+use super::command::FirstAttempt;
 use super::decode::MAX_SUBSCRIPTIONS;
 use super::*;
 use crate::protocol::ErrorCode;
@@ -32,6 +35,7 @@ fn absent_fields_have_their_defaults() {
         Command::Join(JoinCommand {
             room_id: "chat".into(),
             subscriptions: None,
+            except: BTreeSet::new(),
             since: None,
         })
     );
@@ -43,6 +47,7 @@ fn absent_fields_have_their_defaults() {
             data: Value::Null,
             meta: None,
             key: None,
+            repeats: None,
         })
     );
     let cursor = |fields| match parse(&format!(r#"{{"type":"history","roomId":"chat","event":"m"{fields}}}"#)) {
@@ -107,6 +112,55 @@ fn a_list_of_subscriptions_is_bounded() {
     assert_eq!((refused.id, refused.code), (Some(1), ErrorCode::LimitExceeded));
 }
 
+#[test]
+fn exceptions_belong_to_a_wildcard_and_names_that_no_event_has_are_left_out() {
+    let join = |rest: &str| format!(r#"{{"type":"join","id":1,"roomId":"chat"{rest}}}"#);
+    let except = |rest: &str| match parse(&join(rest)) {
+        Command::Join(join) => join.except,
+        other => panic!("{other:?}"),
+    };
+    let wildcard = r#","subscriptions":["a","*"],"except":["b","a b","*","","c","b"]"#;
+    assert_eq!(except(wildcard), ["b".into(), "c".into()].into());
+    assert_eq!(except(r#","except":[],"subscriptions":["*"]"#), BTreeSet::new());
+    for rest in [
+        r#","except":["b"]"#,
+        r#","except":[]"#,
+        r#","except":["b"],"subscriptions":["b"]"#,
+    ] {
+        let refused = refused(&join(rest));
+        assert_eq!(
+            (refused.id, refused.code),
+            (Some(1), ErrorCode::InvalidRequest),
+            "{rest}"
+        );
+    }
+    let many = |count| {
+        join(&format!(
+            r#","subscriptions":["*"],"except":{}"#,
+            json!(vec!["m"; count])
+        ))
+    };
+    assert!(Request::parse(&many(MAX_SUBSCRIPTIONS), DEPTH).is_ok());
+    let refused = refused(&many(MAX_SUBSCRIPTIONS + 1));
+    assert_eq!((refused.id, refused.code), (Some(1), ErrorCode::LimitExceeded));
+}
+
+#[test]
+fn a_repetition_names_its_first_attempt_and_has_a_key() {
+    let trigger = |rest: &str| format!(r#"{{"type":"trigger","id":1,"roomId":"chat","event":"m"{rest}}}"#);
+    let repeats = r#","repeats":{"epoch":"e5","clientId":"c7","later":1}"#;
+    let Command::Trigger(repetition) = parse(&trigger(&format!(r#"{repeats},"key":"k""#))) else {
+        panic!("no trigger");
+    };
+    let first = FirstAttempt {
+        client_id: "c7".into(),
+        epoch: "e5".to_owned(),
+    };
+    assert_eq!(repetition.repeats, Some(first));
+    let refused = refused(&trigger(repeats));
+    assert_eq!((refused.id, refused.code), (Some(1), ErrorCode::InvalidRequest));
+}
+
 /// For each type of field, values of other types.
 const NOT_STRINGS: &[&str] = &["null", "7", "true", "{}", "[]", r#"["chat"]"#];
 const NOT_COUNTS: &[&str] = &[
@@ -147,6 +201,11 @@ fn a_malformed_field_is_an_invalid_request_that_keeps_its_id() {
         (r#""type":"connect","protocol":1"#, "resume", NOT_STRINGS),
         (r#""type":"join""#, "roomId", NOT_STRINGS),
         (r#""type":"join","roomId":"chat""#, "subscriptions", NOT_LISTS),
+        (
+            r#""type":"join","roomId":"chat","subscriptions":["*"]"#,
+            "except",
+            NOT_LISTS,
+        ),
         (r#""type":"join","roomId":"chat""#, "since", NOT_OBJECTS),
         (r#""type":"leave""#, "roomId", NOT_STRINGS),
         (r#""type":"subscribe","event":"m""#, "roomId", NOT_STRINGS),
@@ -158,6 +217,11 @@ fn a_malformed_field_is_an_invalid_request_that_keeps_its_id() {
         (r#""type":"trigger","roomId":"chat""#, "event", NOT_STRINGS),
         (r#""type":"trigger","roomId":"chat","event":"m""#, "meta", NOT_OBJECTS),
         (r#""type":"trigger","roomId":"chat","event":"m""#, "key", NOT_STRINGS),
+        (
+            r#""type":"trigger","roomId":"chat","event":"m","key":"k""#,
+            "repeats",
+            NOT_OBJECTS,
+        ),
         (r#""type":"history","event":"m""#, "roomId", NOT_STRINGS),
         (r#""type":"history","roomId":"chat""#, "event", NOT_STRINGS),
         (history, "start", NOT_COUNTS),
@@ -194,7 +258,13 @@ fn a_malformed_field_of_an_inner_object_is_named_with_its_path() {
     let room = |fields: &str| format!(r#"{{"type":"createRoom","id":1,"room":{{{fields}}}}}"#);
     let name = |bytes: usize| format!(r#""id":"r","name":"{}""#, "n".repeat(bytes));
     let description = |bytes: usize| format!(r#""id":"r","description":"{}""#, "d".repeat(bytes));
+    let repeats = |fields: &str| {
+        format!(r#"{{"type":"trigger","id":1,"roomId":"chat","event":"m","key":"k","repeats":{{{fields}}}}}"#)
+    };
     let mut cases = vec![
+        (repeats(r#""epoch":"e""#), "repeats.clientId"),
+        (repeats(r#""clientId":"c""#), "repeats.epoch"),
+        (repeats(r#""clientId":7,"epoch":"e""#), "repeats.clientId"),
         (since(r#""seq":1"#), "since.epoch"),
         (since(r#""epoch":"e""#), "since.seq"),
         (room(r#""name":"R""#), "room.id"),

@@ -3,6 +3,7 @@
 //!
 //! Calls no hook but queues `on_joined`. [`super::join`] asks `before_join` first.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -74,6 +75,7 @@ pub(super) fn take_seat(
         room_id: &room.id,
         room_name: &room.template.name,
         subscriptions: &room.subscription_names(&subscriptions),
+        except: &BTreeSet::new(),
         epoch: &room.epoch,
         seq: state.record.seq(),
         recovered,
