@@ -69,13 +69,8 @@ pub fn connect(dialogue: &Dialogue) -> crate::client::ClientBuilder {
             headers: headers.clone(),
             ..crate::Handshake::new(serde_json::Value::Null)
         };
-        let connect_by = Instant::now() + core.limits.connect_deadline;
-        let serving = transport::serve_until_stopped(
-            std::sync::Arc::clone(&core),
-            tokio::io::split(theirs),
-            Some(Box::new(presented)),
-            connect_by,
-        );
+        let opening = opened(&core.limits, Some(Box::new(presented)));
+        let serving = transport::serve_until_stopped(std::sync::Arc::clone(&core), tokio::io::split(theirs), opening);
         core.lifecycle.tasks.spawn(serving);
         ours
     }))
@@ -107,8 +102,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let core = dialogue.core.clone();
-    let connect_by = Instant::now() + core.limits.connect_deadline;
-    transport::serve(core, tokio::io::split(stream), None, connect_by).await;
+    let opening = opened(&core.limits, None);
+    transport::serve(core, tokio::io::split(stream), opening).await;
+}
+
+/// A connection without a network, which has just been opened.
+fn opened(limits: &Limits, presented: Option<Box<crate::Handshake>>) -> transport::Opening {
+    transport::Opening {
+        presented,
+        peer: None,
+        connect_by: Instant::now() + limits.connect_deadline,
+    }
 }
 
 /// A WebSocket echo at every path, for messages of up to `message_bytes`. It uses the same handshake, reader and writer

@@ -5,6 +5,7 @@
 mod close;
 mod flusher;
 mod frame;
+mod holder;
 mod identity;
 mod outbox;
 mod queue;
@@ -13,6 +14,8 @@ mod state;
 pub(crate) use close::Close;
 pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
+#[allow(unused_imports, reason = "the parts of the server that count by holder follow")]
+pub(crate) use holder::Holder;
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Outbox, Sender};
 pub(crate) use state::{AuthSession, ClientKey, ClientState, FormerRoom, Membership, MembershipEnd};

@@ -1,6 +1,7 @@
 //! The server's state of one connected client.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use super::close::Close;
+use super::holder::Holder;
 use super::outbox::Outbox;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::serial::SerialQueue;
@@ -30,6 +32,8 @@ pub(crate) struct ClientState {
     pub(crate) resume: Mutex<String>,
     /// Whether the server generated the user id. Then, only a successor may have the same id.
     pub(crate) anonymous: bool,
+    /// The address at the other end of the socket, if it is known. Behind a proxy, it is the proxy's.
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) membership: Mutex<Membership>,
     /// Set once the client has left its rooms and the server has forgotten it.
@@ -172,6 +176,12 @@ impl Membership {
 }
 
 impl ClientState {
+    /// Who holds what this client takes of things that all clients share.
+    #[allow(dead_code, reason = "the parts of the server that count by holder follow")]
+    pub(crate) fn holder(&self) -> Holder {
+        Holder::of(&self.user_id, self.anonymous, self.peer)
+    }
+
     /// Closes the connection. The queued frames are sent first if `close` says so.
     pub(crate) fn close(&self, close: Close) {
         self.outbox.close(close);

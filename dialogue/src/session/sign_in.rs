@@ -1,5 +1,6 @@
 //! Signs a client in: authenticates it, and admits it as a connected client.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -119,6 +120,7 @@ fn is_valid_user_id(id: &str) -> bool {
 pub(crate) async fn admit(
     core: &Arc<Core>,
     outbox: &Arc<Outbox>,
+    peer: Option<SocketAddr>,
     id: Option<i64>,
     authenticated: Authenticated,
     resume: Option<&str>,
@@ -151,6 +153,7 @@ pub(crate) async fn admit(
         session: Mutex::new(session),
         resume: Mutex::new(String::new()),
         anonymous,
+        peer,
         outbox: Arc::clone(outbox),
         membership: Mutex::new(Membership::after(former)),
         departed: SetOnce::new(),

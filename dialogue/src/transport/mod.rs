@@ -9,7 +9,7 @@ mod tests;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::http::echo_router;
-#[cfg(feature = "testing")]
-pub(crate) use self::socket::serve;
 #[cfg(all(feature = "testing", feature = "client"))]
 pub(crate) use self::socket::serve_until_stopped;
+#[cfg(feature = "testing")]
+pub(crate) use self::socket::{Opening, serve};

@@ -12,6 +12,16 @@ fn client(server: &Dialogue, user: &str) -> Client {
 }
 
 #[tokio::test]
+async fn a_client_handle_reports_the_address_of_its_peer_without_authenticate() {
+    let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
+    let mut socket = server.open().await;
+    socket.connect(json!({})).await;
+    let clients = server.here().clients();
+    let peer = clients[0].peer().expect("an address");
+    assert!(peer.ip().is_loopback() && peer.port() != 0, "{peer}");
+}
+
+#[tokio::test]
 async fn a_client_handle_reports_its_identity() {
     let builder = Dialogue::builder().rooms::<Rooms>().authenticate(|_| async {
         let meta = json!({ "plan": "gold" }).as_object().cloned().unwrap_or_default();

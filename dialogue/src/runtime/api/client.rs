@@ -1,5 +1,6 @@
 //! The methods of [`Client`]: its identity, rooms and subscriptions, and the events that it alone receives.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -52,6 +53,14 @@ impl Client {
     #[must_use]
     pub fn meta(&self) -> &Value {
         &self.state.meta
+    }
+
+    /// The address at the other end of the client's socket. Behind a proxy, this is the proxy's address: Dialogue does
+    /// not read `X-Forwarded-For`. It is `None` if the router is mounted in a server that does not provide
+    /// `ConnectInfo`, and for a connection without a network.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.state.peer
     }
 
     /// The server that the client is connected to.

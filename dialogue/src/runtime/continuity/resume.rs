@@ -222,6 +222,7 @@ mod tests {
             }),
             resume: Mutex::default(),
             anonymous,
+            peer: None,
             outbox: Arc::new(Outbox::new(&Limits::default())),
             membership: Mutex::new(Membership::default()),
             departed: Default::default(),

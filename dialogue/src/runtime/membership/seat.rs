@@ -210,6 +210,7 @@ mod tests {
             }),
             resume: Default::default(),
             anonymous: false,
+            peer: None,
             outbox: Arc::new(Outbox::new(&Limits::default())),
             membership: Mutex::new(Membership::default()),
             departed: Default::default(),

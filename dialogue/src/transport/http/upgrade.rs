@@ -17,7 +17,7 @@ use super::{handshake, raw};
 use crate::connection::Handshake;
 use crate::origin;
 use crate::runtime::Core;
-use crate::transport::socket;
+use crate::transport::socket::{self, Opening};
 
 /// When a connection was accepted. Headers, upgrade and authentication share one deadline. The accept loop adds it to a
 /// connection's first request. A server that the router is mounted in does not.
@@ -59,9 +59,13 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
         .get::<AcceptedAt>()
         .map_or_else(Instant::now, |accepted| accepted.0);
     let connect_by = accepted + core.limits.connect_deadline;
-    let presented = presented(&core, &request, peer);
+    let opening = Opening {
+        presented: presented(&core, &request, peer),
+        peer,
+        connect_by,
+    };
     let upgraded = hyper::upgrade::on(&mut request);
-    let task = serve_upgraded(Arc::clone(&core), upgraded, presented, connect_by, slot);
+    let task = serve_upgraded(Arc::clone(&core), upgraded, opening, slot);
     core.lifecycle.tasks.spawn(task);
     switching
 }
@@ -83,10 +87,7 @@ fn may_connect(core: &Core, headers: &HeaderMap) -> bool {
     false
 }
 
-/// The request's credentials for `authenticate`.
-///
-/// Without the hook, nothing reads them. They are boxed because a connection's future has space for them in several
-/// places.
+/// The request's credentials for `authenticate`. Without the hook, nothing reads them.
 fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option<Box<Handshake>> {
     (!core.hooks.authenticate.is_empty()).then(|| {
         Box::new(Handshake {
@@ -106,13 +107,12 @@ fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option
 fn serve_upgraded(
     core: Arc<Core>,
     upgraded: OnUpgrade,
-    presented: Option<Box<Handshake>>,
-    connect_by: Instant,
+    opening: Opening,
     slot: Option<AddressSlot>,
 ) -> impl Future<Output = ()> + Send {
     async move {
         let _slot = slot;
-        let socket = match tokio::time::timeout_at(connect_by, upgraded).await {
+        let socket = match tokio::time::timeout_at(opening.connect_by, upgraded).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(error)) => {
                 core.log(|| tracing::debug!(%error, "an upgrade failed"));
@@ -121,11 +121,11 @@ fn serve_upgraded(
             Err(_) => return,
         };
         match raw::halves(socket) {
-            Ok(halves) => socket::serve_until_stopped(core, halves, presented, connect_by).await,
+            Ok(halves) => socket::serve_until_stopped(core, halves, opening).await,
             Err(socket) => {
                 let halves = tokio::io::split(TokioIo::new(socket));
                 // Boxed, so that the future of a usual connection has no space for it.
-                Box::pin(socket::serve_until_stopped(core, halves, presented, connect_by)).await;
+                Box::pin(socket::serve_until_stopped(core, halves, opening)).await;
             }
         }
     }

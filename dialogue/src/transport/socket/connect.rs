@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::io::AsyncRead;
 use tokio::time::Instant;
 
+use super::opening::Opening;
 use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
-use crate::connection::{ClientState, Handshake};
+use crate::connection::ClientState;
 use crate::protocol::{CloseCode, Command, ConnectCommand, ErrorCode, PROTOCOL, Request};
 use crate::runtime::{Core, Involved};
 use crate::session::{CommandError, admit, authenticate, refuse};
@@ -16,8 +17,7 @@ use crate::session::{CommandError, admit, authenticate, refuse};
 pub(super) async fn await_connect<R>(
     core: &Arc<Core>,
     reader: &mut RateLimitedReader<R>,
-    presented: Option<&Handshake>,
-    connect_by: Instant,
+    opening: &Opening,
 ) -> Option<Arc<ClientState>>
 where
     R: AsyncRead + Unpin,
@@ -29,8 +29,8 @@ where
         reject(core, reader, id, error, CloseCode::UnsupportedProtocol);
         return None;
     }
-    let left = connect_by.saturating_duration_since(Instant::now());
-    let who = match authenticate(core, presented, connect.auth, left).await {
+    let left = opening.connect_by.saturating_duration_since(Instant::now());
+    let who = match authenticate(core, opening.presented.as_deref(), connect.auth, left).await {
         Ok(who) => who,
         Err(error) => {
             let error = CommandError::of_hook(ErrorCode::Unauthenticated, &error);
@@ -39,7 +39,7 @@ where
         }
     };
     let outbox = Arc::clone(reader.messages.outbox());
-    let client = admit(core, &outbox, id, who, connect.resume.as_deref()).await;
+    let client = admit(core, &outbox, opening.peer, id, who, connect.resume.as_deref()).await;
     if client.is_none() {
         reader.close(CloseCode::TooManyConnections, "the user has too many connections");
     }

@@ -9,12 +9,14 @@ mod framing;
 mod inbound_rate;
 mod interrupt;
 pub(super) mod message_reader;
+mod opening;
 pub(super) mod prefix;
 mod rate_limited_reader;
 mod sender;
 mod task;
 mod writer;
 
+pub(crate) use self::opening::Opening;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::task::serve;
 pub(crate) use self::task::serve_until_stopped;

@@ -3,37 +3,34 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::command_loop::run_commands;
 use super::connect::await_connect;
 use super::duplex;
 use super::interrupt::{drop_contained, until_closed};
+use super::opening::Opening;
 use super::rate_limited_reader::RateLimitedReader;
-use crate::connection::{ClientState, Close, Handshake};
+use crate::connection::{ClientState, Close};
 use crate::protocol::CloseCode;
 use crate::runtime::{Core, disconnect};
 use crate::session::Conversation;
 
 /// Serves one upgraded connection until it ends or the server's graceful shutdown is over.
-pub(crate) async fn serve_until_stopped<R, W>(
-    core: Arc<Core>,
-    halves: (R, W),
-    presented: Option<Box<Handshake>>,
-    connect_by: Instant,
-) where
+pub(crate) async fn serve_until_stopped<R, W>(core: Arc<Core>, halves: (R, W), opening: Opening)
+where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let stopped = core.lifecycle.stopped.clone();
     tokio::select! {
-        () = serve(core, halves, presented, connect_by) => {}
+        () = serve(core, halves, opening) => {}
         () = stopped.cancelled() => {}
     }
 }
 
-/// Serves one upgraded connection until it ends. `presented` has the credentials in its HTTP request, for `authenticate`.
-pub(crate) async fn serve<R, W>(core: Arc<Core>, halves: (R, W), presented: Option<Box<Handshake>>, connect_by: Instant)
+/// Serves one upgraded connection until it ends.
+pub(crate) async fn serve<R, W>(core: Arc<Core>, halves: (R, W), opening: Opening)
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
@@ -41,7 +38,7 @@ where
     let flusher = core.clients.assign_flusher();
     let serve = async |messages| {
         let mut reader = RateLimitedReader::new(messages, &core.limits);
-        converse(&core, &mut reader, presented, connect_by).await;
+        converse(&core, &mut reader, opening).await;
         reader.messages
     };
     let closed = |code| core.observe.closed(code);
@@ -61,22 +58,18 @@ impl Drop for DisconnectGuard<'_> {
     }
 }
 
-async fn converse<R>(
-    core: &Arc<Core>,
-    reader: &mut RateLimitedReader<R>,
-    presented: Option<Box<Handshake>>,
-    connect_by: Instant,
-) where
+async fn converse<R>(core: &Arc<Core>, reader: &mut RateLimitedReader<R>, opening: Opening)
+where
     R: AsyncRead + Unpin,
 {
-    let Some(client) = connect_in_time(core, reader, presented.as_deref(), connect_by).await else {
+    let Some(client) = connect_in_time(core, reader, &opening).await else {
         return;
     };
     let _guard = DisconnectGuard {
         core,
         client: Arc::clone(&client),
     };
-    let conversation = Conversation::new(Arc::clone(core), client, presented);
+    let conversation = Conversation::new(Arc::clone(core), client, opening.presented);
     conversation.queue_on_connected();
     if core.lifecycle.is_stopping() {
         reader.close(CloseCode::Restarting, "the server is stopping");
@@ -98,15 +91,14 @@ async fn converse<R>(
 async fn connect_in_time<R>(
     core: &Arc<Core>,
     reader: &mut RateLimitedReader<R>,
-    presented: Option<&Handshake>,
-    connect_by: Instant,
+    opening: &Opening,
 ) -> Option<Arc<ClientState>>
 where
     R: AsyncRead + Unpin,
 {
-    let mut connecting = Box::pin(await_connect(core, reader, presented, connect_by));
+    let mut connecting = Box::pin(await_connect(core, reader, opening));
     let connected = tokio::select! {
-        connected = timeout_at(connect_by, connecting.as_mut()) => Some(connected),
+        connected = timeout_at(opening.connect_by, connecting.as_mut()) => Some(connected),
         () = core.lifecycle.stopping() => None,
     };
     drop_contained(core, connecting);

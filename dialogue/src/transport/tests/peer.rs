@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::settle;
 use crate::runtime::Dialogue;
-use crate::transport::socket;
+use crate::transport::socket::{self, Opening};
 
 /// A frame that a peer reads.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,9 +32,13 @@ pub(super) struct Peer {
 /// Serves the other end of a pipe.
 fn serve(dialogue: &Dialogue, socket: DuplexStream) {
     let core = Arc::clone(&dialogue.core);
-    let connect_by = Instant::now() + core.limits.connect_deadline;
+    let opening = Opening {
+        presented: None,
+        peer: None,
+        connect_by: Instant::now() + core.limits.connect_deadline,
+    };
     let tasks = core.lifecycle.tasks.clone();
-    tasks.spawn(socket::serve(core, tokio::io::split(socket), None, connect_by));
+    tasks.spawn(socket::serve(core, tokio::io::split(socket), opening));
 }
 
 impl Peer {
