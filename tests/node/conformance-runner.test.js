@@ -9,14 +9,14 @@ const folder = fileURLToPath(new URL("conformance/", import.meta.url));
 
 /** Runs some scripts. Returns the exit code, and the lines that say what happened. */
 async function runScripts(only, ...program) {
-  const args = ["run.js", "--only", only, "--", process.execPath, ...program];
+  const args = ["run.js", "--only", only, "--client", "javascript", "--", process.execPath, ...program];
   const ended = await promisify(execFile)(process.execPath, args, { cwd: folder }).catch((error) => error);
   return { code: ended.code ?? 0, lines: ended.stdout.trim().split("\n") };
 }
 
 test("a client in a program of its own passes the scripts", async () => {
   const { code, lines } = await runScripts("Recovery", "adapter.js");
-  assert.match(lines.at(-1), /^1\d passed, 0 failed, 0 skipped$/, lines.join("\n"));
+  assert.match(lines.at(-1), /^[1-9]\d passed, 0 failed, \d+ skipped$/, lines.join("\n"));
   assert.equal(code, 0);
 });
 

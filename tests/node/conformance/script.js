@@ -8,7 +8,7 @@ const FOLDER = new URL("../../../docs/conformance/", import.meta.url);
 const SETUPS = "setups.json";
 const OTHER_FILES = [SETUPS, "schema.json"];
 const SETTINGS = ["credentials", "timeout", "maxPending"];
-const FIELDS = ["name", "about", "rule", "forEach", "steps", ...SETTINGS];
+const FIELDS = ["name", "about", "rule", "forEach", "skip", "steps", ...SETTINGS];
 
 /** @returns every script of the suite, one for each value of its `forEach` */
 export function scripts(folder = FOLDER) {
@@ -34,9 +34,15 @@ function variants(script, bound, setups, topic) {
   return options.map((option) => ({
     name: `${topic}: ${script.name}${option === undefined ? "" : ` (${option})`}`,
     settings: Object.fromEntries(SETTINGS.filter((name) => name in script).map((name) => [name, script[name]])),
+    skip: script.skip,
     steps: inOrder(script.steps, setups),
     bound: new Map([...bound, ...(option === undefined ? [] : [[`$${variable}`, option]])]),
   }));
+}
+
+/** Why one of the clients of this repository does not pass a script yet, or undefined if it passes. */
+export function reasonToSkip({ skip }, client) {
+  return skip?.clients.includes(client) ? skip.because : undefined;
 }
 
 /** The steps with those of each setup in its place. */
