@@ -37,7 +37,7 @@ export class User {
 
   call({ method, as = method, ...rest }) {
     const calling = this.#calls(method, rest);
-    if (method === "disconnect") return;
+    if (method === "disconnect" || method === "wake") return;
     calling.then(
       (ok) => this.#sees({ result: as, ok: ok ?? null }),
       ({ code, retryAfter, violations, data, roomId }) => {
@@ -63,6 +63,8 @@ export class User {
         client.disconnect();
         this.#isDisconnecting = false;
         return undefined;
+      case "wake":
+        return client.wake();
       case "join":
         return { subscriptions: (await client.join(roomId, { subscriptions })).subscriptions.sort() };
       case "listRooms":
