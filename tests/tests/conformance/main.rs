@@ -12,11 +12,21 @@ mod user;
 
 use script::Script;
 
-/// Runs every script of a topic, and reports each that failed by its name.
+/// Runs every script of a topic, and reports each that failed by its name. Says which scripts it skips: those that name
+/// this client in their field `skip`.
 fn run_topic(file: &str) {
     let scripts = script::scripts_of(file);
     assert!(!scripts.is_empty(), "{file} has no scripts");
-    let failed: Vec<String> = scripts.iter().filter_map(report).collect();
+    let (skipped, run): (Vec<_>, Vec<_>) = scripts.iter().partition(|script| script.skipped.is_some());
+    for script in &skipped {
+        println!(
+            "skipped: {} ({})",
+            script.name,
+            script.skipped.as_deref().unwrap_or_default()
+        );
+    }
+    println!("{file}: {} scripts, {} skipped", scripts.len(), skipped.len());
+    let failed: Vec<String> = run.into_iter().filter_map(report).collect();
     assert!(
         failed.is_empty(),
         "{} of {} scripts failed:\n{}",

@@ -23,6 +23,8 @@ pub(crate) struct Script {
     pub(crate) steps: Vec<Step>,
     /// The values that the script can use from its start.
     pub(crate) bound: Bound,
+    /// Why this client does not run the script yet.
+    pub(crate) skipped: Option<String>,
 }
 
 /// The settings of the client.
@@ -64,7 +66,23 @@ struct Written {
     max_pending: Option<usize>,
     #[serde(default)]
     for_each: BTreeMap<String, Vec<Value>>,
+    skip: Option<Skip>,
     steps: Vec<Step>,
+}
+
+/// The clients that do not pass a script yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Skip {
+    clients: Vec<SkippingClient>,
+    because: String,
+}
+
+#[derive(PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SkippingClient {
+    Rust,
+    Javascript,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -169,6 +187,8 @@ pub(crate) fn scripts_of(file: &str) -> Vec<Script> {
             timeout: written.timeout,
             max_pending: written.max_pending,
         };
+        let skip = written.skip.filter(|skip| skip.clients.contains(&SkippingClient::Rust));
+        let skipped = skip.map(|skip| skip.because);
         let variants = variants(&written.for_each).into_iter();
         let name = format!("{}: {}", topic.topic, written.name);
         let (rule, bound) = (written.rule, bound.clone());
@@ -185,6 +205,7 @@ pub(crate) fn scripts_of(file: &str) -> Vec<Script> {
                 settings: settings.clone(),
                 steps: steps.clone(),
                 bound,
+                skipped: skipped.clone(),
             }
         })
     });
