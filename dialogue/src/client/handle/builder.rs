@@ -58,7 +58,7 @@ impl ClientBuilder {
                 connect_timeout: Duration::from_secs(10),
                 request_timeout: Duration::from_secs(30),
                 backoff_base: Duration::from_millis(500),
-                backoff_cap: Duration::from_secs(20),
+                backoff_cap: Duration::from_secs(30),
                 max_requests: 256,
                 buffer_events: 1024,
                 buffer_bytes: 1024 * 1024,
@@ -127,7 +127,8 @@ impl ClientBuilder {
     }
 
     /// The delay before the first attempt to reconnect is random between 0 and `base` (500 ms). The upper bound doubles
-    /// with each attempt, up to `cap` (20 s). It starts again at `base` once a connection has lasted a minute.
+    /// with each attempt, up to `cap` (30 s). It starts again at `base` after a connection that lasted three times as
+    /// long as the delay before it, and at least 5 s; or a minute, however long the delay.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.config.backoff_base, self.config.backoff_cap) = (base, cap);
         self
