@@ -205,6 +205,101 @@ async fn a_dialogue_is_a_cheap_handle_to_one_server() {
 }
 
 #[test]
+#[ignore = "fails until N6"]
+fn a_server_without_a_set_of_rooms_is_an_error_that_names_the_call() {
+    let complete = || Dialogue::builder().allow_origin("https://app.example").state(7);
+    let error = complete().build().err().map(|error| error.to_string());
+    assert!(
+        error.as_ref().is_some_and(|error| error.contains("`.rooms::<…>()`")),
+        "{error:?}"
+    );
+    assert!(complete().rooms::<Rooms>().build().is_ok());
+    // A program that creates its rooms at run time says so, with or without events of its own.
+    assert!(complete().define_events([]).build().is_ok());
+}
+
+#[test]
+#[ignore = "fails until A18"]
+fn limits_that_admit_no_client_or_no_work_are_errors_that_name_the_limit() {
+    type Break = fn(Limits) -> Limits;
+    let useless: [(&str, Break); 22] = [
+        ("message_bytes", |limits| limits.with_message_bytes(30)),
+        ("json_depth", |limits| limits.with_json_depth(0)),
+        ("json_depth", |limits| limits.with_json_depth(1)),
+        ("queue_frames", |limits| limits.with_queue_frames(0)),
+        ("queue_bytes", |limits| {
+            limits
+                .with_queue_bytes(200)
+                .with_replay_bytes(0)
+                .with_history_page_bytes(0)
+        }),
+        ("write_deadline", |limits| limits.with_write_deadline(Duration::ZERO)),
+        ("ping_interval", |limits| limits.with_ping_interval(Duration::ZERO)),
+        ("ping_timeout", |limits| limits.with_ping_timeout(Duration::ZERO)),
+        ("connect_deadline", |limits| {
+            limits.with_connect_deadline(Duration::ZERO)
+        }),
+        ("hook_deadline", |limits| limits.with_hook_deadline(Duration::ZERO)),
+        ("handler_queue", |limits| limits.with_handler_queue(0)),
+        ("rooms_per_client", |limits| limits.with_rooms_per_client(0)),
+        ("subscriptions_per_client", |limits| {
+            limits.with_subscriptions_per_client(0)
+        }),
+        ("max_rooms", |limits| limits.with_max_rooms(0)),
+        ("max_rooms", |limits| limits.with_max_rooms(3)),
+        ("inbound_frames", |limits| limits.with_inbound_frames(0)),
+        ("connections_per_user", |limits| limits.with_connections_per_user(0)),
+        ("connections_per_address", |limits| {
+            limits.with_connections_per_address(0)
+        }),
+        ("history_page_events", |limits| limits.with_history_page_events(0)),
+        ("room_page", |limits| limits.with_room_page(0)),
+        ("history_page_bytes", |limits| {
+            limits.with_history_page_bytes(usize::MAX)
+        }),
+        ("replay_bytes", |limits| limits.with_replay_bytes(usize::MAX)),
+    ];
+    for (name, restrict) in useless {
+        let limits = restrict(Limits::default());
+        let built = Dialogue::builder().rooms::<Rooms>().limits(limits).build();
+        let error = built.err().map(|error| error.to_string());
+        assert!(
+            error.as_ref().is_some_and(|error| error.contains(name)),
+            "{name}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_lowest_limits_that_build_still_serve_a_client() {
+    let limits = Limits::default()
+        .with_message_bytes(128)
+        .with_json_depth(2)
+        .with_queue_frames(2)
+        .with_queue_bytes(1024)
+        .with_replay_bytes(0)
+        .with_replay_events(0)
+        .with_history_page_bytes(0)
+        .with_history_page_events(1)
+        .with_history_bytes(0)
+        .with_room_page(1)
+        .with_handler_queue(1)
+        .with_handler_depth(0)
+        .with_rooms_per_client(1)
+        .with_subscriptions_per_client(2)
+        .with_max_rooms(4)
+        .with_on_demand_idle(Duration::ZERO)
+        .with_inbound_window(Duration::ZERO)
+        .with_inbound_frames(1)
+        .with_connections_per_user(1)
+        .with_connections_per_address(1)
+        .with_drain_deadline(Duration::ZERO);
+    let server = TestServer::limited(limits).await;
+    let mut ada = server.joined("ada", "chat").await;
+    assert_eq!(ada.say("chat", "hi").await["type"], "ok");
+}
+
+#[test]
 fn a_builder_rejects_inconsistent_limits() {
     let break_limits: [fn(&mut Limits); 9] = [
         |limits| limits.json_depth = 128,
