@@ -245,6 +245,78 @@ async fn under_a_wildcard_with_exclusions_unknown_events_of_an_open_room_still_a
 }
 
 #[tokio::test]
+#[ignore = "fails until B27"]
+async fn a_join_can_carry_the_exceptions_from_its_wildcard() {
+    let server = TestServer::plain().await;
+    for (room, unknown) in [("chat", "no-such-event"), ("open", "a b")] {
+        let mut ada = server.connect_as("ada").await;
+        let join = |events: Value, except: Value| json!({ "type": "join", "roomId": room, "subscriptions": events, "except": except });
+        let joined = ada.request(join(json!(["*"]), json!(["typing", unknown]))).await;
+        assert_eq!(joined["except"], json!(["typing"]), "{room}: {joined}");
+        assert_eq!(joined["subscriptions"][0], "*");
+        let listed = joined["subscriptions"].as_array().expect("a list");
+        assert!(!listed.contains(&json!("typing")), "{room}: {joined}");
+        let mut bob = server.joined("bob", room).await;
+        let typing = json!({ "type": "trigger", "roomId": room, "event": "typing", "data": { "isTyping": true } });
+        bob.send(typing.clone()).await;
+        bob.say(room, "hello").await;
+        assert_eq!(ada.recv_type("event").await["event"], "message", "{room}");
+        let again = ada.request(json!({ "type": "join", "roomId": room })).await;
+        assert_eq!(again["except"], json!(["typing"]), "{room}: they stay");
+        ada.request(json!({ "type": "subscribe", "roomId": room, "event": "typing" }))
+            .await;
+        ada.request(json!({ "type": "unsubscribe", "roomId": room, "event": "message" }))
+            .await;
+        let again = ada.request(json!({ "type": "join", "roomId": room })).await;
+        assert_eq!(again["except"], json!(["message"]), "{room}: they change one by one");
+        bob.say(room, "hello").await;
+        bob.send(typing).await;
+        assert_eq!(ada.recv_type("event").await["event"], "typing", "{room}");
+        let replaced = ada.request(join(json!(["*"]), json!([]))).await;
+        assert!(replaced.get("except").is_none(), "{room}: {replaced}");
+    }
+}
+
+#[tokio::test]
+async fn exceptions_without_a_wildcard_are_an_invalid_request() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    for (rest, code) in [
+        (json!({ "except": ["typing"] }), "INVALID_REQUEST"),
+        (
+            json!({ "subscriptions": ["message"], "except": ["typing"] }),
+            "INVALID_REQUEST",
+        ),
+        (json!({ "subscriptions": ["*"], "except": "typing" }), "INVALID_REQUEST"),
+        (
+            json!({ "subscriptions": ["*"], "except": vec!["typing"; 1_001] }),
+            "LIMIT_EXCEEDED",
+        ),
+    ] {
+        let mut join = rest.clone();
+        join["type"] = json!("join");
+        join["roomId"] = json!("chat");
+        assert_eq!(ada.refused(join).await, code, "{rest}");
+    }
+    assert_eq!(server.room(Chat).await.expect("the room").size().await, 0);
+}
+
+#[tokio::test]
+#[ignore = "fails until B27"]
+async fn the_exceptions_of_a_join_count_towards_the_limit_of_subscriptions() {
+    let server = TestServer::limited(Limits::default().with_subscriptions_per_client(3)).await;
+    let mut ada = server.connect_as("ada").await;
+    let join = |room: &str, except: &[&str]| json!({ "type": "join", "roomId": room, "subscriptions": ["*"], "except": except });
+    assert_eq!(ada.refused(join("open", &["a", "b", "c"])).await, "LIMIT_EXCEEDED");
+    assert_eq!(ada.request(join("open", &["a"])).await["type"], "joined");
+    let closed = ada.request(join("chat", &["message", "typing", "bell"])).await;
+    assert_eq!(
+        closed["type"], "joined",
+        "those of a room with fixed events do not count: {closed}"
+    );
+}
+
+#[tokio::test]
 async fn no_event_of_a_room_arrives_after_left() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
