@@ -1,5 +1,6 @@
 //! One room of the server: its identity, its configuration, and its state behind a lock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -73,17 +74,32 @@ impl RoomCell {
         self.origin != Origin::OnDemand || self.template.family.listed
     }
 
-    /// Turns the subscriptions that a client requests into the room's own form. An error names an event that the room
-    /// does not have.
-    pub(crate) fn resolve_subscriptions(&self, names: protocol::SubscriptionList) -> Result<Subscriptions, EventName> {
+    /// Turns the subscriptions that a client requests into the room's own form. A wildcard does not cover the events in
+    /// `except`; names there that the room does not have are ignored. An error names any other event that the room does
+    /// not have.
+    pub(crate) fn resolve_subscriptions(
+        &self,
+        names: protocol::SubscriptionList,
+        mut except: BTreeSet<EventName>,
+    ) -> Result<Subscriptions, EventName> {
         if let Some(unknown) = names.events.iter().find(|name| !self.template.policy.knows(name)) {
             return Err(unknown.clone());
         }
         Ok(if names.wildcard {
-            Subscriptions::all()
+            except.retain(|name| self.template.policy.knows(name));
+            Subscriptions::All { except }
         } else {
             Subscriptions::Named(names.events)
         })
+    }
+
+    /// How many subscriptions this set counts as. In a room with fixed events, a wildcard has no more exceptions than the
+    /// room has events, and counts as one. In any other room, each exception counts too.
+    pub(crate) fn count_subscriptions(&self, subscriptions: &Subscriptions) -> usize {
+        match subscriptions {
+            Subscriptions::All { .. } if self.template.policy.closed_names().is_some() => 1,
+            _ => subscriptions.count(),
+        }
     }
 
     /// Returns the names in these subscriptions. A wildcard gives the names of the room's events that it includes.

@@ -57,25 +57,24 @@ impl Subscriptions {
         self
     }
 
-    /// Removes `event`. `room_events` are the names of the room's events, if the room allows only these: a wildcard
-    /// then becomes the other names.
-    pub(crate) fn without(self, event: &EventName, room_events: Option<&[EventName]>) -> Self {
-        match (self, room_events) {
-            (Self::Named(mut names), _) => {
+    /// Removes `event`: from the names, or as an exception from the wildcard.
+    pub(crate) fn without(mut self, event: &EventName) -> Self {
+        match &mut self {
+            Self::Named(names) => {
                 names.remove(event);
-                Self::Named(names)
             }
-            (Self::All { except }, Some(known)) => Self::Named(
-                known
-                    .iter()
-                    .filter(|name| *name != event && !except.contains(*name))
-                    .cloned()
-                    .collect(),
-            ),
-            (Self::All { mut except }, None) => {
+            Self::All { except } => {
                 except.insert(event.clone());
-                Self::All { except }
             }
+        }
+        self
+    }
+
+    /// The events that the wildcard does not include. `None` without a wildcard.
+    pub(crate) fn exceptions(&self) -> Option<&BTreeSet<EventName>> {
+        match self {
+            Self::Named(_) => None,
+            Self::All { except } => Some(except),
         }
     }
 }
@@ -89,15 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn unsubscribing_from_one_event_replaces_the_wildcard_with_the_other_events() {
-        let known = [EventName::from("a"), EventName::from("b"), EventName::from("c")];
-        assert_eq!(
-            Subscriptions::all().without(&EventName::from("b"), Some(&known)),
-            named(&["a", "c"])
-        );
-        let open = Subscriptions::all().without(&EventName::from("b"), None);
-        assert!(open.includes("anything") && !open.includes("b"));
-        assert!(open.with(&EventName::from("b")).includes("b"));
+    fn unsubscribing_from_one_event_is_an_exception_from_the_wildcard() {
+        let narrowed = Subscriptions::all().without(&EventName::from("b"));
+        assert!(narrowed.includes("anything") && !narrowed.includes("b"));
+        assert_eq!(narrowed.with(&EventName::from("b")), Subscriptions::all());
+        assert_eq!(named(&["a", "b"]).without(&EventName::from("b")), named(&["a"]));
     }
 
     #[test]

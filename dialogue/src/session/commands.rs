@@ -221,6 +221,7 @@ impl Conversation {
         let request = JoinRequest {
             id,
             wanted: command.subscriptions,
+            except: command.except,
             since: command.since,
             epoch: None,
         };

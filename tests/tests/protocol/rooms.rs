@@ -245,7 +245,6 @@ async fn under_a_wildcard_with_exclusions_unknown_events_of_an_open_room_still_a
 }
 
 #[tokio::test]
-#[ignore = "fails until B27"]
 async fn a_join_can_carry_the_exceptions_from_its_wildcard() {
     let server = TestServer::plain().await;
     for (room, unknown) in [("chat", "no-such-event"), ("open", "a b")] {
@@ -302,7 +301,6 @@ async fn exceptions_without_a_wildcard_are_an_invalid_request() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B27"]
 async fn the_exceptions_of_a_join_count_towards_the_limit_of_subscriptions() {
     let server = TestServer::limited(Limits::default().with_subscriptions_per_client(3)).await;
     let mut ada = server.connect_as("ada").await;

@@ -1,11 +1,13 @@
 //! Joining a room: `before_join` first, then a seat.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::join_error::JoinError;
 use super::leave::leave;
 use super::seat::{NotSeated, SeatRequest, take_seat};
 use crate::connection::ClientState;
+use crate::id::EventName;
 use crate::protocol::{self, LeftReason, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
@@ -21,6 +23,8 @@ pub(crate) struct JoinRequest {
     pub(crate) id: Option<i64>,
     /// The subscriptions; the room's default if `None`.
     pub(crate) wanted: Option<protocol::SubscriptionList>,
+    /// The events that a wildcard among them does not cover.
+    pub(crate) except: BTreeSet<EventName>,
     /// The client's position when it was last in the room.
     pub(crate) since: Option<LogPosition>,
     /// The incarnation of the room, if only that one is meant. No room is created on demand then.
@@ -46,7 +50,7 @@ pub(crate) async fn join(
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
     let wanted = match request.wanted {
         Some(wanted) => Some(
-            room.resolve_subscriptions(wanted)
+            room.resolve_subscriptions(wanted, request.except)
                 .map_err(|event| JoinError::NoSuchEvent { event })?,
         ),
         None => None,

@@ -70,12 +70,13 @@ pub(super) fn take_seat(
         was_member,
         request.since,
     );
+    let none = BTreeSet::new();
     let joined = ServerFrame::Joined {
         id,
         room_id: &room.id,
         room_name: &room.template.name,
         subscriptions: &room.subscription_names(&subscriptions),
-        except: &BTreeSet::new(),
+        except: subscriptions.exceptions().unwrap_or(&none),
         epoch: &room.epoch,
         seq: state.record.seq(),
         recovered,
@@ -123,11 +124,9 @@ fn enter(
         let limit = limits.rooms_per_client;
         return Err(NotSeated::Refused(LimitExceeded::RoomsPerClient { limit }.into()));
     }
-    check_subscriptions(
-        limits,
-        membership.subscriptions_besides(&room.id) + subscriptions.count(),
-    )
-    .map_err(|exceeded| NotSeated::Refused(exceeded.into()))?;
+    let count = room.count_subscriptions(subscriptions);
+    check_subscriptions(limits, membership.subscriptions_besides(&room.id) + count)
+        .map_err(|exceeded| NotSeated::Refused(exceeded.into()))?;
     state
         .join(client.key, Arc::clone(client), subscriptions.clone())
         .map_err(|no_seat| match no_seat {
@@ -135,9 +134,9 @@ fn enter(
             NoSeat::Deleted => NotSeated::RoomGone,
         })?;
     if was_member {
-        membership.set_subscriptions(&room.id, subscriptions.count());
+        membership.set_subscriptions(&room.id, count);
     } else {
-        membership.enter(&room.id, subscriptions.count());
+        membership.enter(&room.id, count);
     }
     Ok(())
 }

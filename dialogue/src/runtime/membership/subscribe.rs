@@ -23,8 +23,9 @@ fn resubscribe(
         .ok_or(JoinError::NotInRoom)?;
     let changed = change(current)?;
     let mut membership = client.membership.lock();
-    check_subscriptions(limits, membership.subscriptions_besides(&room.id) + changed.count())?;
-    membership.set_subscriptions(&room.id, changed.count());
+    let count = room.count_subscriptions(&changed);
+    check_subscriptions(limits, membership.subscriptions_besides(&room.id) + count)?;
+    membership.set_subscriptions(&room.id, count);
     state.set_subscriptions(client.key, changed);
     Ok(state.record.seq())
 }
@@ -51,7 +52,7 @@ pub(crate) fn unsubscribe(
 ) -> Result<u64, JoinError> {
     resubscribe(limits, client, room, |current| {
         known(room, event)?;
-        Ok(current.without(event, room.template.policy.closed_names()))
+        Ok(current.without(event))
     })
 }
 
