@@ -67,7 +67,9 @@ topics! {
     fn the_client_passes_the_scripts_of_joining() runs "joining.json";
     fn the_client_passes_the_scripts_of_keys() runs "keys.json";
     fn the_client_passes_the_scripts_of_limits() runs "limits.json";
+    fn the_client_passes_the_scripts_of_pacing() runs "pacing.json";
     fn the_client_passes_the_scripts_of_recovery() runs "recovery.json";
+    fn the_client_passes_the_scripts_of_rejoining() runs "rejoining.json";
     fn the_client_passes_the_scripts_of_renewal() runs "renewal.json";
     fn the_client_passes_the_scripts_of_requests() runs "requests.json";
     fn the_client_passes_the_scripts_of_resume() runs "resume.json";
