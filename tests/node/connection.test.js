@@ -51,18 +51,29 @@ test("waits a random time below a limit that doubles up to 30 s", async (t) => {
   assert.deepEqual(delays, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
 });
 
-test("starts again with short waits only after a connection that lasted a minute", async (t) => {
-  const fake = await Fake.connected(t);
-  await fake.reconnect();
-  fake.now += 59_999;
-  fake.socket.closes(1006);
-  assert.equal(fake.states.at(-1).delay, 1_000);
-  await fake.tick(1_000);
-  await fake.accept();
-  fake.now += 60_000;
-  fake.socket.closes(1006);
-  assert.equal(fake.states.at(-1).delay, 500);
-});
+for (const { waits, lasts, next } of [
+  { waits: 0, lasts: 4_999, next: 1_000 },
+  { waits: 0, lasts: 5_000, next: 500 }, // after a wait of 0.5 s
+  { waits: 2, lasts: 5_999, next: 4_000 },
+  { waits: 2, lasts: 6_000, next: 500 }, // three times its wait of 2 s
+  { waits: 6, lasts: 59_999, next: 30_000 },
+  { waits: 6, lasts: 60_000, next: 500 }, // less than three times its wait of 30 s, but a minute
+]) {
+  const name = `after ${waits} failed attempts and a connection of ${lasts} ms, the next wait is at most ${next} ms`;
+  test(name, { skip: "fails until B08" }, async (t) => {
+    const fake = await Fake.connected(t);
+    fake.socket.closes(1006);
+    for (let attempt = 0; attempt < waits; attempt += 1) {
+      await fake.tick(fake.states.at(-1).delay);
+      fake.socket.closes(1006);
+    }
+    await fake.tick(fake.states.at(-1).delay);
+    await fake.accept({ pingInterval: 120_000 });
+    await fake.tick(lasts);
+    fake.socket.closes(1006);
+    assert.equal(fake.states.at(-1).delay, next);
+  });
+}
 
 for (const code of [1000, 1001, 1005, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4002, 4003, 4499]) {
   test(`reconnects after ${code}`, async (t) => {
