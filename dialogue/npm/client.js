@@ -289,6 +289,7 @@ class Engine {
   #opening = null; // the promise that `connect` returned
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
+  #waited = 0; // before the current connection, or the current attempt
   #connectedAt = 0;
   /** @type {Timer} */
   #retryTimer;
@@ -436,13 +437,14 @@ class Engine {
       return this.#end(code, reason, refusal ?? new DialogueError({ code: "CLOSED", message, closeCode: code }));
     }
     const lasted = performance.now() - this.#connectedAt;
-    if (this.#session.connected && lasted >= STABLE_AFTER_MS) this.#attempt = 0;
+    if (this.#session.connected && isStable(lasted, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
   }
 
-  /** Waits for the next attempt. Full jitter: the clients of a server that restarts do not reconnect all at once. */
+  /** Waits for the next attempt. */
   #wait(code = 1006, reason = "") {
     const delay = backoff(this.#attempt++);
+    this.#waited = delay;
     this.#retryTimer = setTimeout(() => this.#dial(), delay);
     this.#dropLink({ state: "waiting", delay, code }, reason);
   }
@@ -1620,14 +1622,28 @@ function parseFrame(data) {
   }
 }
 
+// ==== timer.js ====
+// What the client knows about timers.
+
+/** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+
 // ==== backoff.js ====
 // How long to wait before the next attempt to connect, or before a request is tried again.
 
-const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
+const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling, however long the wait was …
+const STABLE_AFTER_WAITS = 3; // … and so does one that lasted this many times the wait before it …
+const UNSTABLE_WITHIN_MS = 5_000; // … but not one that was shorter than this
 const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
+const RETRY_AFTER_LONGEST_MS = 60_000; // a server cannot make a client wait longer
 
-/** @param {number} attempt */
+/**
+ * Full jitter: the clients of a server that restarts do not reconnect all at once.
+ *
+ * @param {number} attempt
+ */
 function backoff(attempt) {
   return Math.random() * Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** attempt);
 }
@@ -1638,16 +1654,28 @@ function backoff(attempt) {
  * @param {DialogueError} error
  * @param {number} attempt
  */
-function pause({ retryAfter }, attempt) {
-  return Math.min(retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
+function pause(error, attempt) {
+  return error.retryAfter === undefined ? backoff(attempt) : asked(error);
 }
 
-// ==== timer.js ====
-// What the client knows about timers.
+/**
+ * How long the server has asked the client to wait, with an error.
+ *
+ * @param {DialogueError} [error]
+ */
+function asked(error) {
+  return Math.min(error?.retryAfter ?? 0, RETRY_AFTER_LONGEST_MS);
+}
 
-/** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+/**
+ * Whether a connection lasted so long that the next attempts may start with short waits again.
+ *
+ * @param {number} lasted
+ * @param {number} waited the wait before it
+ */
+function isStable(lasted, waited) {
+  return lasted >= STABLE_AFTER_MS || lasted >= Math.max(UNSTABLE_WITHIN_MS, STABLE_AFTER_WAITS * waited);
+}
 
 // ==== config.js ====
 // The settings of a client: their defaults, and the address of the socket.

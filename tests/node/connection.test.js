@@ -60,7 +60,7 @@ for (const { waits, lasts, next } of [
   { waits: 6, lasts: 60_000, next: 500 }, // less than three times its wait of 30 s, but a minute
 ]) {
   const name = `after ${waits} failed attempts and a connection of ${lasts} ms, the next wait is at most ${next} ms`;
-  test(name, { skip: "fails until B08" }, async (t) => {
+  test(name, async (t) => {
     const fake = await Fake.connected(t);
     fake.socket.closes(1006);
     for (let attempt = 0; attempt < waits; attempt += 1) {

@@ -1,13 +1,19 @@
 // How long to wait before the next attempt to connect, or before a request is tried again.
 
-import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import { DialogueError } from "./error.js" */
 
-export const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling
+const STABLE_AFTER_MS = 60_000; // a connection that lasted this long resets the doubling, however long the wait was …
+const STABLE_AFTER_WAITS = 3; // … and so does one that lasted this many times the wait before it …
+const UNSTABLE_WITHIN_MS = 5_000; // … but not one that was shorter than this
 const BACKOFF_FIRST_MS = 500; // the longest wait before the first retry; it doubles with each further retry …
 const BACKOFF_LONGEST_MS = 30_000; // … up to this
+const RETRY_AFTER_LONGEST_MS = 60_000; // a server cannot make a client wait longer
 
-/** @param {number} attempt */
+/**
+ * Full jitter: the clients of a server that restarts do not reconnect all at once.
+ *
+ * @param {number} attempt
+ */
 export function backoff(attempt) {
   return Math.random() * Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** attempt);
 }
@@ -18,6 +24,25 @@ export function backoff(attempt) {
  * @param {DialogueError} error
  * @param {number} attempt
  */
-export function pause({ retryAfter }, attempt) {
-  return Math.min(retryAfter ?? backoff(attempt), LONGEST_TIMER_MS);
+export function pause(error, attempt) {
+  return error.retryAfter === undefined ? backoff(attempt) : asked(error);
+}
+
+/**
+ * How long the server has asked the client to wait, with an error.
+ *
+ * @param {DialogueError} [error]
+ */
+function asked(error) {
+  return Math.min(error?.retryAfter ?? 0, RETRY_AFTER_LONGEST_MS);
+}
+
+/**
+ * Whether a connection lasted so long that the next attempts may start with short waits again.
+ *
+ * @param {number} lasted
+ * @param {number} waited the wait before it
+ */
+export function isStable(lasted, waited) {
+  return lasted >= STABLE_AFTER_MS || lasted >= Math.max(UNSTABLE_WITHIN_MS, STABLE_AFTER_WAITS * waited);
 }

@@ -2,7 +2,7 @@
 //
 // Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
-import { STABLE_AFTER_MS, backoff } from "./backoff.js";
+import { backoff, isStable } from "./backoff.js";
 import { DialogueError, disconnected } from "./error.js";
 import { Link } from "./link.js";
 import { CONNECT_ID, Credentials, greeting, isFinalRefusal, renewal } from "./sign_in.js";
@@ -26,6 +26,7 @@ export class Engine {
   #opening = null; // the promise that `connect` returned
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
+  #waited = 0; // before the current connection, or the current attempt
   #connectedAt = 0;
   /** @type {Timer} */
   #retryTimer;
@@ -173,13 +174,14 @@ export class Engine {
       return this.#end(code, reason, refusal ?? new DialogueError({ code: "CLOSED", message, closeCode: code }));
     }
     const lasted = performance.now() - this.#connectedAt;
-    if (this.#session.connected && lasted >= STABLE_AFTER_MS) this.#attempt = 0;
+    if (this.#session.connected && isStable(lasted, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
   }
 
-  /** Waits for the next attempt. Full jitter: the clients of a server that restarts do not reconnect all at once. */
+  /** Waits for the next attempt. */
   #wait(code = 1006, reason = "") {
     const delay = backoff(this.#attempt++);
+    this.#waited = delay;
     this.#retryTimer = setTimeout(() => this.#dial(), delay);
     this.#dropLink({ state: "waiting", delay, code }, reason);
   }
