@@ -124,6 +124,49 @@ for (const code of ["UNAUTHENTICATED", "UNSUPPORTED_PROTOCOL", "INVALID_REQUEST"
   });
 }
 
+test("a sign-in that fails is tried again after `retryAfter` and the backoff", { skip: "fails until B01" }, async (t) => {
+  const fake = new Fake(t);
+  const opening = fake.client.connect();
+  for (const [retryAfter, delay] of [[1_000, 1_500], [undefined, 1_000], [3_600_000, 62_000]]) {
+    await settled();
+    fake.socket.onopen();
+    fake.socket.says({ type: "error", id: 0, code: "UNAVAILABLE", message: "try again later", retryAfter });
+    fake.socket.closes(4003);
+    assert.equal(fake.states.at(-1).delay, delay);
+    await fake.tick(delay);
+  }
+  await fake.accept();
+  await opening;
+  fake.socket.closes(1006);
+  assert.equal(fake.states.at(-1).delay, 4_000, "the server asked for a wait only then");
+});
+
+test("a sign-in that the server neither answers nor ends is tried again after `retryAfter`", { skip: "fails until B01" }, async (t) => {
+  const fake = new Fake(t);
+  fake.client.connect().catch(() => {});
+  await settled();
+  fake.socket.onopen();
+  fake.socket.says({ type: "error", id: 0, code: "UNAVAILABLE", message: "try again later", retryAfter: 1_000 });
+  await fake.tick(10_000);
+  assert.deepEqual([fake.client.state, fake.states.at(-1).delay], ["waiting", 1_500]);
+});
+
+test("a renewal that fails for now is repeated soon, until the session expires", { skip: "fails until B01" }, async (t) => {
+  const fake = await Fake.connected(t, { auth: () => "token" }, { expiresIn: 20_000 });
+  await fake.tick(18_000);
+  const refusal = { type: "error", code: "UNAVAILABLE", message: "try again later", retryAfter: 200 };
+  fake.socket.answers(refusal);
+  await settled();
+  await fake.tick(1_000);
+  fake.socket.answers(refusal);
+  await fake.tick(1_000);
+  assert.deepEqual(fake.socket.taken(), []);
+  assert.deepEqual(fake.errors.map(({ code }) => code), ["UNAVAILABLE", "UNAVAILABLE"]);
+  fake.socket.closes(4001);
+  await fake.tick(500);
+  await fake.accept();
+});
+
 test("a malformed `connect` closes the connection, although the server would wait for another one", async (t) => {
   const fake = new Fake(t, { auth: "nested too deeply" });
   const opening = codeOf(fake.client.connect());
