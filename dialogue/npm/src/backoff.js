@@ -33,7 +33,7 @@ export function pause(error, attempt) {
  *
  * @param {DialogueError} [error]
  */
-function asked(error) {
+export function asked(error) {
   return Math.min(error?.retryAfter ?? 0, RETRY_AFTER_LONGEST_MS);
 }
 

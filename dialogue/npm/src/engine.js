@@ -2,10 +2,10 @@
 //
 // Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
-import { backoff, isStable } from "./backoff.js";
+import { asked, backoff, isStable, pause } from "./backoff.js";
 import { DialogueError, disconnected } from "./error.js";
 import { Link } from "./link.js";
-import { CONNECT_ID, Credentials, greeting, isFinalRefusal, renewal } from "./sign_in.js";
+import { CONNECT_ID, Credentials, greeting, isFinalRefusal, isTemporary, renewal } from "./sign_in.js";
 import { reconnects } from "./state.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import * as Public from "../client.js" */
@@ -13,6 +13,8 @@ import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import { Frame } from "./link.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Timer } from "./timer.js" */
+
+const RENEWAL_PAUSE_MS = 1_000; // at least, between two attempts to renew a session
 
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
 export class Engine {
@@ -35,7 +37,7 @@ export class Engine {
   /** @type {string | undefined} */
   #resume; // lets the next connection replace a lost one
   /** @type {DialogueError | undefined} */
-  #refusal; // why `connect` was refused
+  #refusal; // why the server has not signed the client in on this connection
 
   /**
    * @param {Config} config
@@ -113,6 +115,7 @@ export class Engine {
     const link = /** @type {Link} */ (this.#link);
     link.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
+    this.#refusal = undefined;
     this.#renewed(connected);
     const opening = this.#opening;
     this.#opening = null;
@@ -124,7 +127,7 @@ export class Engine {
 
   /** @param {DialogueError} error */
   #onRefused(error) {
-    if (isFinalRefusal(error)) this.#refusal = error;
+    this.#refusal = error;
     // The server still waits for a valid `connect`, but the client has no other.
     if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
   }
@@ -140,12 +143,15 @@ export class Engine {
    * @param {number} delay
    * @param {number} expiresAt
    */
-  #renewIn(delay, expiresAt) {
-    this.#renewalTimer = setTimeout(() => this.#renew(expiresAt), Math.min(delay, LONGEST_TIMER_MS));
+  #renewIn(delay, expiresAt, attempt = 0) {
+    this.#renewalTimer = setTimeout(() => this.#renew(expiresAt, attempt), Math.min(delay, LONGEST_TIMER_MS));
   }
 
-  /** @param {number} expiresAt */
-  async #renew(expiresAt) {
+  /**
+   * @param {number} expiresAt
+   * @param {number} attempt
+   */
+  async #renew(expiresAt, attempt) {
     const link = this.#link;
     try {
       const auth = await this.#credentials.obtain();
@@ -156,9 +162,12 @@ export class Engine {
       if (link !== this.#link) return;
       this.#during(() => {
         this.#session.notices.report(error);
-        // The session is valid until it expires. Try again while there is time; then the server closes with 4001.
+        // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
+        // server that could not decide is asked again soon.
         const left = expiresAt - performance.now();
-        if (left > 2_000) this.#renewIn(left / 2, expiresAt);
+        const soon = error instanceof DialogueError && isTemporary(error) ? pause(error, attempt) : Infinity;
+        const delay = Math.max(Math.min(soon, left / 2), RENEWAL_PAUSE_MS);
+        if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
       });
     }
   }
@@ -169,18 +178,19 @@ export class Engine {
    */
   #onLost(code, reason) {
     const refusal = this.#refusal;
-    if (refusal || !reconnects(code)) {
+    if (refusal && isFinalRefusal(refusal)) return this.#end(code, reason, refusal);
+    if (!reconnects(code)) {
       const message = reason || `the server closed the connection with code ${code}`;
-      return this.#end(code, reason, refusal ?? new DialogueError({ code: "CLOSED", message, closeCode: code }));
+      return this.#end(code, reason, new DialogueError({ code: "CLOSED", message, closeCode: code }));
     }
     const lasted = performance.now() - this.#connectedAt;
     if (this.#session.connected && isStable(lasted, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
   }
 
-  /** Waits for the next attempt. */
+  /** Waits for the next attempt, at least as long as the server has asked for. */
   #wait(code = 1006, reason = "") {
-    const delay = backoff(this.#attempt++);
+    const delay = asked(this.#refusal) + backoff(this.#attempt++);
     this.#waited = delay;
     this.#retryTimer = setTimeout(() => this.#dial(), delay);
     this.#dropLink({ state: "waiting", delay, code }, reason);

@@ -59,6 +59,15 @@ export function renewal(auth) {
   return { type: "connect", protocol: PROTOCOL, auth };
 }
 
+/**
+ * Whether the server could not decide about the credentials.
+ *
+ * @param {DialogueError} error
+ */
+export function isTemporary(error) {
+  return error.code !== "TIMEOUT" && !FINAL_REFUSALS.includes(error.code);
+}
+
 /** @param {DialogueError} error */
 export function isFinalRefusal(error) {
   return FINAL_REFUSALS.includes(error.code);
