@@ -99,8 +99,8 @@ test("a trigger whose room is lost rejects with the reason, unless the server ma
   const waiting = codeOf(room.trigger("message", 2));
   await fake.tick(500);
   await fake.accept();
-  fake.socket.answers({ type: "error", code: "ROOM_NOT_FOUND", message: "gone" });
-  assert.deepEqual([await sent, await waiting], ["DISCONNECTED", "ROOM_NOT_FOUND"]);
+  fake.socket.answers({ type: "error", code: "JOIN_DENIED", message: "no" });
+  assert.deepEqual([await sent, await waiting], ["DISCONNECTED", "JOIN_DENIED"]);
 });
 
 for (const code of ["RATE_LIMITED", "ROOM_NOT_FOUND"]) {
