@@ -540,7 +540,10 @@ class Session {
    * @param {RequestOptions} [options]
    */
   request(frame, options = {}) {
-    if (this.state === "closed") return Promise.reject(disconnected("not connected: call `connect` first"));
+    if (this.state === "closed") {
+      options.onFailure?.();
+      return Promise.reject(disconnected("not connected: call `connect` first"));
+    }
     return this.pending.add(frame, options);
   }
 
@@ -631,6 +634,7 @@ class Session {
       }
       case "roomCreated":
         this.pending.answer(frame);
+        this.rooms.created(frame.room.id);
         return this.notices.notify("roomCreated", frame.room);
       case "roomDeleted": {
         // While the client rejoins a room, it is not a member, so no `left` tells it that the room is gone.
@@ -655,8 +659,14 @@ class Session {
 // ==== rooms.js ====
 // The rooms that a client is in: how it enters, rejoins and leaves them. `rooms/room.js` has the state of one room.
 
-const REJOIN_ATTEMPTS = 8;
-const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"]; // a leave may succeed after these
+
+/** The server has decided that the client may not rejoin. */
+const REFUSED = ["JOIN_DENIED", "EVENT_NOT_ALLOWED", "PERMISSION_DENIED", "INVALID_REQUEST"];
+
+/** The client cannot rejoin now: a server that has just started creates its rooms, and seats become free. */
+const MISSING = ["ROOM_NOT_FOUND", "ROOM_FULL", "LIMIT_EXCEEDED"];
+const MISSING_FOR_MS = 5 * 60_000; // then these are final, too
 
 /** The rooms by id. */
 class JoinedRooms {
@@ -733,12 +743,25 @@ class JoinedRooms {
     const { link } = this.#pending;
     const frame = { type: "join", roomId: room.id, ...room.rejoin() };
     const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
+    room.wasCreated = false;
     this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
       const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
-      if (!RETRYABLE.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#rejoinFailed(room, error);
-      room.retryTimer = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
+      if (isFinal(room, error)) return this.#rejoinFailed(room, error);
+      room.retryIn(room.wasCreated ? 0 : pause(error, attempt), () => isDue() && this.#rejoin(room, attempt + 1));
     });
+  }
+
+  /**
+   * A room has been created. If the client waits to rejoin it, it does so at once.
+   *
+   * @param {string} id
+   */
+  created(id) {
+    const room = this.#rooms.get(id);
+    if (!room) return;
+    room.wasCreated = true;
+    room.retry?.();
   }
 
   /**
@@ -836,6 +859,20 @@ class JoinedRooms {
     clearTimeout(this.#unwanted.get(id));
     return this.#unwanted.delete(id);
   }
+}
+
+/**
+ * Whether the client must not try to rejoin a room again after this error.
+ *
+ * @param {TrackedRoom} room
+ * @param {DialogueError} error
+ */
+function isFinal(room, { code }) {
+  if (REFUSED.includes(code)) return true;
+  if (!MISSING.includes(code)) return false;
+  if (room.serverSubscriptions) return true; // the client is in the room, so nothing has to become possible first
+  room.missingSince ??= performance.now();
+  return performance.now() - room.missingSince >= MISSING_FOR_MS;
 }
 
 // ==== pending.js ====
@@ -1105,8 +1142,13 @@ class TrackedRoom {
   mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
   serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
+  /** @type {(() => void) | undefined} */
+  retry; // set while the client waits to rejoin: rejoins at once
+  wasCreated = false; // since the latest attempt to rejoin was sent
+  /** @type {number | undefined} */
+  missingSince; // when the server first answered on this connection that the client cannot rejoin now
   /** @type {Timer} */
-  retryTimer; // for the next attempt to rejoin
+  #retryTimer; // for the next attempt to rejoin
   #notices;
   /** @type {(() => void)[]} */
   #queued = [];
@@ -1179,6 +1221,7 @@ class TrackedRoom {
     if (!subscriptions.includes("*")) this.clearExcluded();
     this.subscriptions = new Set(subscriptions.filter((name) => !this.excluded.has(name)));
     this.state = "joined";
+    this.#stopRetry();
     this.serverSubscriptions = undefined;
     this.position.hasGap = false;
   }
@@ -1237,8 +1280,31 @@ class TrackedRoom {
     return { since: this.position.since(), subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
+  /**
+   * Waits before the next attempt to rejoin.
+   *
+   * @param {number} delay
+   * @param {() => void} rejoin
+   */
+  retryIn(delay, rejoin) {
+    clearTimeout(this.#retryTimer);
+    this.retry = () => {
+      clearTimeout(this.#retryTimer);
+      this.retry = undefined;
+      rejoin();
+    };
+    if (delay === 0) this.retry();
+    else this.#retryTimer = setTimeout(this.retry, delay);
+  }
+
+  #stopRetry() {
+    clearTimeout(this.#retryTimer);
+    this.retry = undefined;
+    this.missingSince = undefined;
+  }
+
   linkLost() {
-    clearTimeout(this.retryTimer);
+    this.#stopRetry();
     const granted = this.serverSubscriptions;
     if (granted && addsEvents(this.subscriptions, granted)) this.position.hasGap = true;
     this.serverSubscriptions = undefined;
@@ -1248,7 +1314,7 @@ class TrackedRoom {
   /** @param {string} [reason] undefined if the client left by its own request: then only `onLeft` is called any more */
   left(reason) {
     if (this.state === "left") return;
-    clearTimeout(this.retryTimer);
+    this.#stopRetry();
     this.state = "left";
     this.#leftByClient = reason === undefined;
     this.#enqueue(() => this.listeners.call("left", { reason }));

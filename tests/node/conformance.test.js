@@ -4,25 +4,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeStage } from "./conformance/fake-stage.js";
 import { reasonToSkip, run, scripts } from "./conformance/script.js";
+import { sinceOld } from "./conformance/since.js";
 import { clientUrl, onlyToday } from "./support/client.js";
 
 const { CLIENT_FILE } = process.env;
 const { DialogueClient } = await import(CLIENT_FILE ? new URL(CLIENT_FILE, import.meta.url).href : clientUrl.href);
 const all = scripts();
 
-/** What the old client does differently, by the name of the script without the value of its `forEach`. */
-const SINCE = {
-  "Joins and departures by the server: a room that is deleted while the client rejoins it is forgotten":
-    "it forgot such a room only when its rejoin was refused",
-  "Other requests and pushes: the data of a refusal reaches the user": "its errors had no data",
-};
-
 /** Why a script does not run: today's client does not pass it yet, or the old one behaves differently. */
 function skipOf(script) {
   const because = reasonToSkip(script, "javascript");
-  const since = Object.keys(SINCE).find((name) => script.name === name || script.name.startsWith(`${name} (`));
+  const since = sinceOld(script);
   if (because) return { skip: because };
-  return since ? onlyToday(SINCE[since]) : {};
+  return since ? onlyToday(since) : {};
 }
 
 for (const script of all) {

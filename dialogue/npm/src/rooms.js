@@ -10,8 +10,14 @@ import { TrackedRoom } from "./rooms/room.js";
 /** @import { AnyRoom } from "./rooms/room.js" */
 /** @import { Timer } from "./timer.js" */
 
-const REJOIN_ATTEMPTS = 8;
-const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"];
+const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"]; // a leave may succeed after these
+
+/** The server has decided that the client may not rejoin. */
+const REFUSED = ["JOIN_DENIED", "EVENT_NOT_ALLOWED", "PERMISSION_DENIED", "INVALID_REQUEST"];
+
+/** The client cannot rejoin now: a server that has just started creates its rooms, and seats become free. */
+const MISSING = ["ROOM_NOT_FOUND", "ROOM_FULL", "LIMIT_EXCEEDED"];
+const MISSING_FOR_MS = 5 * 60_000; // then these are final, too
 
 /** The rooms by id. */
 export class JoinedRooms {
@@ -88,12 +94,25 @@ export class JoinedRooms {
     const { link } = this.#pending;
     const frame = { type: "join", roomId: room.id, ...room.rejoin() };
     const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
+    room.wasCreated = false;
     this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
       const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
-      if (!RETRYABLE.includes(error.code) || attempt === REJOIN_ATTEMPTS) return this.#rejoinFailed(room, error);
-      room.retryTimer = setTimeout(() => isDue() && this.#rejoin(room, attempt + 1), pause(error, attempt));
+      if (isFinal(room, error)) return this.#rejoinFailed(room, error);
+      room.retryIn(room.wasCreated ? 0 : pause(error, attempt), () => isDue() && this.#rejoin(room, attempt + 1));
     });
+  }
+
+  /**
+   * A room has been created. If the client waits to rejoin it, it does so at once.
+   *
+   * @param {string} id
+   */
+  created(id) {
+    const room = this.#rooms.get(id);
+    if (!room) return;
+    room.wasCreated = true;
+    room.retry?.();
   }
 
   /**
@@ -191,4 +210,18 @@ export class JoinedRooms {
     clearTimeout(this.#unwanted.get(id));
     return this.#unwanted.delete(id);
   }
+}
+
+/**
+ * Whether the client must not try to rejoin a room again after this error.
+ *
+ * @param {TrackedRoom} room
+ * @param {DialogueError} error
+ */
+function isFinal(room, { code }) {
+  if (REFUSED.includes(code)) return true;
+  if (!MISSING.includes(code)) return false;
+  if (room.serverSubscriptions) return true; // the client is in the room, so nothing has to become possible first
+  room.missingSince ??= performance.now();
+  return performance.now() - room.missingSince >= MISSING_FOR_MS;
 }

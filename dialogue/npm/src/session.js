@@ -43,7 +43,10 @@ export class Session {
    * @param {RequestOptions} [options]
    */
   request(frame, options = {}) {
-    if (this.state === "closed") return Promise.reject(disconnected("not connected: call `connect` first"));
+    if (this.state === "closed") {
+      options.onFailure?.();
+      return Promise.reject(disconnected("not connected: call `connect` first"));
+    }
     return this.pending.add(frame, options);
   }
 
@@ -134,6 +137,7 @@ export class Session {
       }
       case "roomCreated":
         this.pending.answer(frame);
+        this.rooms.created(frame.room.id);
         return this.notices.notify("roomCreated", frame.room);
       case "roomDeleted": {
         // While the client rejoins a room, it is not a member, so no `left` tells it that the room is gone.

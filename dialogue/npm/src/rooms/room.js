@@ -23,8 +23,13 @@ export class TrackedRoom {
   mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
   serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
+  /** @type {(() => void) | undefined} */
+  retry; // set while the client waits to rejoin: rejoins at once
+  wasCreated = false; // since the latest attempt to rejoin was sent
+  /** @type {number | undefined} */
+  missingSince; // when the server first answered on this connection that the client cannot rejoin now
   /** @type {Timer} */
-  retryTimer; // for the next attempt to rejoin
+  #retryTimer; // for the next attempt to rejoin
   #notices;
   /** @type {(() => void)[]} */
   #queued = [];
@@ -97,6 +102,7 @@ export class TrackedRoom {
     if (!subscriptions.includes("*")) this.clearExcluded();
     this.subscriptions = new Set(subscriptions.filter((name) => !this.excluded.has(name)));
     this.state = "joined";
+    this.#stopRetry();
     this.serverSubscriptions = undefined;
     this.position.hasGap = false;
   }
@@ -155,8 +161,31 @@ export class TrackedRoom {
     return { since: this.position.since(), subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
   }
 
+  /**
+   * Waits before the next attempt to rejoin.
+   *
+   * @param {number} delay
+   * @param {() => void} rejoin
+   */
+  retryIn(delay, rejoin) {
+    clearTimeout(this.#retryTimer);
+    this.retry = () => {
+      clearTimeout(this.#retryTimer);
+      this.retry = undefined;
+      rejoin();
+    };
+    if (delay === 0) this.retry();
+    else this.#retryTimer = setTimeout(this.retry, delay);
+  }
+
+  #stopRetry() {
+    clearTimeout(this.#retryTimer);
+    this.retry = undefined;
+    this.missingSince = undefined;
+  }
+
   linkLost() {
-    clearTimeout(this.retryTimer);
+    this.#stopRetry();
     const granted = this.serverSubscriptions;
     if (granted && addsEvents(this.subscriptions, granted)) this.position.hasGap = true;
     this.serverSubscriptions = undefined;
@@ -166,7 +195,7 @@ export class TrackedRoom {
   /** @param {string} [reason] undefined if the client left by its own request: then only `onLeft` is called any more */
   left(reason) {
     if (this.state === "left") return;
-    clearTimeout(this.retryTimer);
+    this.#stopRetry();
     this.state = "left";
     this.#leftByClient = reason === undefined;
     this.#enqueue(() => this.listeners.call("left", { reason }));
