@@ -41,7 +41,7 @@ test("a refusal carries the data of the server's application", async (t) => {
   await assert.rejects(triggered, { name: "DialogueError", ...error });
 });
 
-test("an unanswered trigger is sent again with its key, in order, once the room is joined again", async (t) => {
+test("an unanswered trigger is sent again with its key, in order, once the room is joined again", { skip: "fails until B04" }, async (t) => {
   const { fake, room } = await Fake.joined(t);
   const first = room.trigger("message", 1);
   const second = room.trigger("message", 2);
@@ -51,11 +51,49 @@ test("an unanswered trigger is sent again with its key, in order, once the room 
   const third = room.trigger("message", 3);
   fake.socket.answers(rejoined()); // only the join has been sent so far
   const again = fake.socket.taken();
-  assert.deepEqual(again.slice(0, 2), sent);
+  const repeats = { clientId: "c1", epoch: "e" };
+  assert.deepEqual(again.slice(0, 2), sent.map((trigger) => ({ ...trigger, repeats })));
+  assert.equal(again[2].repeats, undefined);
   assert.deepEqual(again.map(({ data }) => data), [1, 2, 3]);
   for (const { id, data } of again) fake.socket.says({ type: "ok", id, seq: 10 + data });
   assert.deepEqual(await Promise.all([first, second, third]), [{ seq: 11 }, { seq: 12 }, { seq: 13 }]);
 });
+
+test("a repetition that the server cannot recognise is unknown", { skip: "fails until B04" }, async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = room.trigger("message", 1);
+  fake.socket.taken();
+  await fake.reconnect();
+  fake.socket.answers(rejoined());
+  const refusal = { type: "error", code: "OUTCOME_UNKNOWN", message: "no", roomId: "chat", event: "message" };
+  fake.socket.answers(refusal);
+  await assert.rejects(triggered, { code: "DISCONNECTED", roomId: "chat", event: "message", message: /OUTCOME_UNKNOWN/ });
+});
+
+for (const { rate, result } of [
+  { rate: { frames: 200, window: 4_000 }, result: "the server decides" },
+  { rate: undefined, result: "the client does not repeat it" },
+]) {
+  const name = `a trigger from before a long sleep, with a server that announces ${rate ? "a" : "no"} rate: ${result}`;
+  test(name, { skip: "fails until B04" }, async (t) => {
+    let now = 1e12;
+    t.mock.method(Date, "now", () => now);
+    const { fake, room } = await Fake.joined(t);
+    const triggered = codeOf(room.trigger("message", 1));
+    fake.socket.taken();
+    now += 125_000; // the machine sleeps; its timers and its monotonic clock stand still
+    await fake.reconnect({ connected: { rate } });
+    fake.socket.answers(rejoined());
+    const repeated = fake.socket.taken();
+    if (!rate) {
+      assert.deepEqual(repeated, []);
+    } else {
+      assert.deepEqual(repeated[0].repeats, { clientId: "c1", epoch: "e" });
+      fake.socket.says({ type: "error", id: repeated[0].id, code: "OUTCOME_UNKNOWN", message: "no" });
+    }
+    assert.equal(await triggered, "DISCONNECTED");
+  });
+}
 
 test("a trigger made without a connection is sent on the next one", async (t) => {
   const { fake, room } = await Fake.joined(t);
