@@ -584,11 +584,12 @@ class Session {
    * @param {Frame} welcome
    * @param {Link} link
    */
-  welcomed({ userId, clientId, fingerprint, maxMessageBytes }, link) {
+  welcomed(welcome, link) {
+    const { userId, clientId, fingerprint } = welcome;
     const again = this.userId !== undefined;
     const anotherUser = again && this.userId !== userId;
     Object.assign(this, { userId, clientId, fingerprint });
-    this.pending.open(link, maxMessageBytes);
+    this.pending.open(link, welcome);
     if (anotherUser) this.pending.rejectTriggers("the user has changed");
     this.setState({ state: "connected" });
     this.notices.notify("connect", { userId, clientId, again });
@@ -880,6 +881,7 @@ function isFinal(room, { code }) {
 //
 // Owns the order of requests, their limits, and the rule for sending again after a lost connection.
 
+const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetitions remember keys for two minutes
 const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
@@ -902,12 +904,19 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  */
 
 /**
+ * @typedef Attempt
+ * @property {string} clientId the id of the connection
+ * @property {string | undefined} epoch the room's epoch
+ */
+
+/**
  * @typedef PendingRequest
  * @property {string} text
  * @property {RequestOptions} options
  * @property {boolean} sent whether it was sent on the current connection
- * @property {string | null} epoch the room's epoch when it was first sent
+ * @property {Attempt | undefined} first when it was first sent
  * @property {boolean} repeats whether it was already sent on an earlier connection
+ * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
  * @property {Timer} timer
  * @property {(value: any) => void} resolve
  * @property {(error: DialogueError) => void} reject
@@ -917,7 +926,9 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
 class Pending {
   /** @type {Link | undefined} */
   link; // set while the client is connected
+  #clientId = "";
   #maxBytes = Infinity;
+  #marksRepetitions = false; // whether the server decides about repetitions
   #timeout;
   #max;
   #nextId = CONNECT_ID + 1;
@@ -937,11 +948,13 @@ class Pending {
    * Requests can be sent on this link, until `linkLost`.
    *
    * @param {Link} link
-   * @param {number} maxBytes
+   * @param {Frame} welcome
    */
-  open(link, maxBytes) {
+  open(link, { clientId, maxMessageBytes, rate }) {
     this.link = link;
-    this.#maxBytes = maxBytes;
+    this.#clientId = clientId;
+    this.#maxBytes = maxMessageBytes;
+    this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
   }
 
   /**
@@ -970,7 +983,8 @@ class Pending {
       const id = this.#nextId++;
       const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const pending = { text, options, sent: false, epoch: null, repeats: false, timer, resolve, reject };
+      const madeAt = Date.now();
+      const pending = { text, options, sent: false, first: undefined, repeats: false, madeAt, timer, resolve, reject };
       this.#pending.set(id, pending);
       if (this.canSend(options.room)) this.#send(id, pending);
     });
@@ -1002,7 +1016,8 @@ class Pending {
     if (!pending) return false;
     const { room, onAnswer, toResult } = pending.options;
     if (error) {
-      const isUnknown = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
+      const saysNothing = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
+      const isUnknown = saysNothing || error.code === "OUTCOME_UNKNOWN";
       pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
     } else {
       if (frame.type === "ok") room?.position.acknowledge(frame.seq);
@@ -1066,8 +1081,8 @@ class Pending {
    * @param {TrackedRoom} [room]
    */
   rejectTriggers(why, room) {
-    for (const [id, { options, epoch }] of this.#pending) {
-      const stale = !room || (options.room === room && epoch !== null && epoch !== room.position.epoch);
+    for (const [id, { options, first }] of this.#pending) {
+      const stale = !room || (options.room === room && first && first.epoch !== room.position.epoch);
       if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
     }
   }
@@ -1077,15 +1092,19 @@ class Pending {
    * @param {PendingRequest} pending
    */
   #send(id, pending) {
+    if (pending.repeats && !this.#marksRepetitions && Date.now() - pending.madeAt > KEYS_KNOWN_FOR_MS) {
+      return this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+    }
+    const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
-    if (isLonger(pending.text, this.#maxBytes)) {
+    if (isLonger(text, this.#maxBytes)) {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       return this.#reject(id, error);
     }
     pending.sent = true;
-    pending.epoch ??= pending.options.room?.position.epoch ?? null;
-    this.link?.send(pending.text);
+    pending.first ??= { clientId: this.#clientId, epoch: pending.options.room?.position.epoch };
+    this.link?.send(text);
   }
 
   /** @param {number} id */
@@ -1111,6 +1130,15 @@ class Pending {
     clearTimeout(pending?.timer);
     return pending;
   }
+}
+
+/**
+ * A trigger that is sent again, with the mark that lets the server refuse it if it cannot recognise the key.
+ *
+ * @param {PendingRequest} pending
+ */
+function repetition({ text, first }) {
+  return `${text.slice(0, -1)},"repeats":${JSON.stringify(first)}}`;
 }
 
 /**

@@ -41,7 +41,7 @@ test("a refusal carries the data of the server's application", async (t) => {
   await assert.rejects(triggered, { name: "DialogueError", ...error });
 });
 
-test("an unanswered trigger is sent again with its key, in order, once the room is joined again", { skip: "fails until B04" }, async (t) => {
+test("an unanswered trigger is sent again with its key, in order, once the room is joined again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const first = room.trigger("message", 1);
   const second = room.trigger("message", 2);
@@ -59,7 +59,7 @@ test("an unanswered trigger is sent again with its key, in order, once the room 
   assert.deepEqual(await Promise.all([first, second, third]), [{ seq: 11 }, { seq: 12 }, { seq: 13 }]);
 });
 
-test("a repetition that the server cannot recognise is unknown", { skip: "fails until B04" }, async (t) => {
+test("a repetition that the server cannot recognise is unknown", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = room.trigger("message", 1);
   fake.socket.taken();
@@ -75,7 +75,7 @@ for (const { rate, result } of [
   { rate: undefined, result: "the client does not repeat it" },
 ]) {
   const name = `a trigger from before a long sleep, with a server that announces ${rate ? "a" : "no"} rate: ${result}`;
-  test(name, { skip: "fails until B04" }, async (t) => {
+  test(name, async (t) => {
     let now = 1e12;
     t.mock.method(Date, "now", () => now);
     const { fake, room } = await Fake.joined(t);

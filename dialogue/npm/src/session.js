@@ -87,11 +87,12 @@ export class Session {
    * @param {Frame} welcome
    * @param {Link} link
    */
-  welcomed({ userId, clientId, fingerprint, maxMessageBytes }, link) {
+  welcomed(welcome, link) {
+    const { userId, clientId, fingerprint } = welcome;
     const again = this.userId !== undefined;
     const anotherUser = again && this.userId !== userId;
     Object.assign(this, { userId, clientId, fingerprint });
-    this.pending.open(link, maxMessageBytes);
+    this.pending.open(link, welcome);
     if (anotherUser) this.pending.rejectTriggers("the user has changed");
     this.setState({ state: "connected" });
     this.notices.notify("connect", { userId, clientId, again });
