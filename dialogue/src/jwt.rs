@@ -21,7 +21,9 @@ use crate::runtime::Builder;
 /// use dialogue::Dialogue;
 /// use dialogue::jwt::Jwt;
 ///
+/// # dialogue::rooms! { pub Rooms; pub Chat = "chat" { events: [] } }
 /// let dialogue = Dialogue::builder()
+///     .rooms::<Rooms>()
 ///     .authenticate_jwt(Jwt::hs256(b"a secret of at least 32 bytes ......").audience("chat"))
 ///     .build()?;
 /// # Ok::<(), dialogue::BuildError>(())

@@ -215,7 +215,7 @@
 //!         .with_claims(json!({ "role": "editor" }))
 //!         .with_expiry(SystemTime::now() + Duration::from_secs(3600)))
 //! });
-//! # builder.build()?;
+//! # builder.define_events([]).build()?;
 //! # Ok::<(), dialogue::BuildError>(())
 //! ```
 //!
@@ -292,7 +292,7 @@
 //!         }
 //!         Ok(())
 //!     });
-//! # builder.build()?;
+//! # builder.define_events([]).build()?;
 //! # Ok::<(), dialogue::BuildError>(())
 //! ```
 //!
@@ -456,7 +456,7 @@
 //!             Ok(events)
 //!         }
 //!     });
-//! # builder.build()?;
+//! # builder.define_events([]).build()?;
 //! # Ok::<(), dialogue::BuildError>(())
 //! ```
 //!
@@ -735,7 +735,8 @@ pub mod hooks {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let dialogue = Dialogue::builder().build()?;
+/// # dialogue::rooms! { pub Rooms; pub Chat = "chat" { events: [] } }
+/// let dialogue = Dialogue::builder().rooms::<Rooms>().build()?;
 /// tokio::spawn(log(dialogue.observe()?));
 /// # Ok(())
 /// # }

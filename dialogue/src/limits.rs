@@ -6,7 +6,8 @@ use crate::duration::LONGEST;
 use crate::limit_exceeded::LimitExceeded;
 
 /// All limits of the server. Each field is a limit, and the setter with its name changes it. Durations over ten years
-/// count as ten years.
+/// count as ten years. [`Builder::build`](crate::Builder::build) rejects a value with which no client could connect or do
+/// anything ([`InvalidLimits`](crate::InvalidLimits)).
 ///
 /// ```
 /// use dialogue::Limits;
@@ -75,7 +76,7 @@ pub struct Limits {
     /// at any time since. A slow hook therefore never costs a client its connection.
     pub inbound_frames: usize,
     /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s. That is long enough for the burst of a
-    /// client that reconnects to all its rooms.
+    /// client that reconnects to all its rooms. With a window of zero, clients have no rate limit.
     pub inbound_window: Duration,
     /// The maximum number of connections of one user. `None` (the default) sets no limit. Further connections are
     /// closed with 4502. The limit does not apply to anonymous users, because each of their connections is a new user.

@@ -84,7 +84,8 @@ pub fn connect(dialogue: &Dialogue) -> crate::client::ClientBuilder {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let dialogue = Dialogue::builder().build()?;
+/// # dialogue::rooms! { pub Rooms; pub Chat = "chat" { events: [] } }
+/// let dialogue = Dialogue::builder().rooms::<Rooms>().build()?;
 /// let (client, server) = tokio::io::duplex(64 * 1024);
 /// let serving = tokio::spawn(async move { dialogue::testing::serve_stream(&dialogue, server).await });
 /// // `client` is one end of a WebSocket now; here it hangs up.

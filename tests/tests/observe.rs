@@ -5,7 +5,7 @@ use dialogue::observe::{Observation, Observations, ObserveError};
 use dialogue::prelude::*;
 use dialogue::protocol::{CloseCode, ErrorCode};
 use dialogue_tests::raw::{FIN, TEXT};
-use dialogue_tests::{Chat, Gate, Message, Project, RawClient, TestServer, message, until, within};
+use dialogue_tests::{Chat, Gate, Message, Project, RawClient, Rooms, TestServer, message, until, within};
 use serde_json::{Value, json};
 
 /// A reader of observations that must miss none.
@@ -159,7 +159,9 @@ async fn a_refusal_names_the_client_the_room_and_the_event() {
 
 #[tokio::test]
 async fn a_refused_connect_is_observed_without_a_client() {
-    let builder = Dialogue::builder().authenticate(|_| async { refuse("who are you?") });
+    let builder = Dialogue::builder()
+        .rooms::<Rooms>()
+        .authenticate(|_| async { refuse("who are you?") });
     let server = TestServer::start(builder).await;
     let mut watcher = Watcher::of(&server);
     let mut nobody = server.open().await;

@@ -116,7 +116,8 @@ fn is_foreign(request: &Parts) -> bool {
 /// ```
 /// use dialogue::Dialogue;
 ///
-/// let dialogue = Dialogue::builder().inspector(dialogue::inspector::local_only).build()?;
+/// # dialogue::rooms! { pub Rooms; pub Chat = "chat" { events: [] } }
+/// let dialogue = Dialogue::builder().rooms::<Rooms>().inspector(dialogue::inspector::local_only).build()?;
 /// # Ok::<(), dialogue::BuildError>(())
 /// ```
 ///

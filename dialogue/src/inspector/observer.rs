@@ -114,7 +114,7 @@ mod tests {
 
     /// A server, and a page that observes it for as long as the registration lives.
     fn observed() -> (Dialogue, Arc<PageObserver>, Registration) {
-        let dialogue = Dialogue::builder().build().expect("a server");
+        let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
         let page = Arc::new(PageObserver::new());
         let observer = Arc::clone(&page) as Arc<dyn Observer>;
         let place = dialogue.core.observe.observers().add(observer).expect("a place");

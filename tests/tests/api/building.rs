@@ -78,19 +78,24 @@ fn a_base_path_must_consist_of_literal_segments() {
         "", "/", "live", "/live/", "//live", "/a//b", "/.", "/a/../b", "/a b", "/a?b", "/a#b", "/ü", "/a%2fb", "/{x}",
         "/{", "/{*rest}", "/:x", "/*x", "/\n",
     ] {
-        let built = Dialogue::builder().base_path(path).build();
+        let built = Dialogue::builder().rooms::<Rooms>().base_path(path).build();
         assert!(matches!(built, Err(BuildError::BasePath { .. })), "{path:?}");
     }
     for path in ["/live", "/api/v1.2", "/~ada/chat_room-7", "/!$&'()+,;=@/..."] {
         // The router registers the routes under this path.
-        let _ = Dialogue::builder().base_path(path).build().expect(path).router();
+        let _ = Dialogue::builder()
+            .rooms::<Rooms>()
+            .base_path(path)
+            .build()
+            .expect(path)
+            .router();
     }
 }
 
 #[test]
 fn a_builder_rejects_an_invalid_origin() {
     for origin in ["example.com", "https://", "https://example.com/path", "*", "null"] {
-        let built = Dialogue::builder().allow_origin(origin).build();
+        let built = Dialogue::builder().rooms::<Rooms>().allow_origin(origin).build();
         assert!(matches!(built, Err(BuildError::Origin { .. })), "{origin}");
     }
 }
@@ -205,7 +210,6 @@ async fn a_dialogue_is_a_cheap_handle_to_one_server() {
 }
 
 #[test]
-#[ignore = "fails until N6"]
 fn a_server_without_a_set_of_rooms_is_an_error_that_names_the_call() {
     let complete = || Dialogue::builder().allow_origin("https://app.example").state(7);
     let error = complete().build().err().map(|error| error.to_string());
@@ -219,7 +223,6 @@ fn a_server_without_a_set_of_rooms_is_an_error_that_names_the_call() {
 }
 
 #[test]
-#[ignore = "fails until A18"]
 fn limits_that_admit_no_client_or_no_work_are_errors_that_name_the_limit() {
     type Break = fn(Limits) -> Limits;
     let useless: [(&str, Break); 22] = [
@@ -315,7 +318,7 @@ fn a_builder_rejects_inconsistent_limits() {
     for break_limit in break_limits {
         let mut limits = Limits::default();
         break_limit(&mut limits);
-        let built = Dialogue::builder().limits(limits.clone()).build();
+        let built = Dialogue::builder().rooms::<Rooms>().limits(limits.clone()).build();
         assert!(matches!(built, Err(BuildError::Limits { .. })), "{limits:?}");
     }
 }

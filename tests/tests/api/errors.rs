@@ -50,7 +50,11 @@ fn chain(error: &dyn Error) -> Vec<String> {
 }
 
 async fn create_room_error() -> CreateRoomError {
-    let dialogue = Dialogue::builder().logger(silent_logger()).build().expect("a server");
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .logger(silent_logger())
+        .build()
+        .expect("a server");
     let created = dialogue.create_room(RoomConfig::new("ruin").event::<Broken>()).await;
     created.expect_err("the event cannot be defined")
 }

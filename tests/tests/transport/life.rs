@@ -172,7 +172,7 @@ async fn serve_drains_on_a_signal_and_a_second_signal_ends_the_drain_at_once() {
 async fn a_port_in_use_is_an_error_and_does_not_affect_the_other_server() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "chat").await;
-    let other = Dialogue::builder().build().expect("a server");
+    let other = Dialogue::builder().define_events([]).build().expect("a server");
     let taken = other.start(server.address()).await;
     assert!(
         matches!(taken, Err(Error::Bind { address, .. }) if address == server.address()),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use dialogue::Dialogue;
 use dialogue_tests::{TestServer, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -81,7 +80,7 @@ async fn head_returns_the_length_without_a_body() {
 
 #[tokio::test]
 async fn documents_move_with_the_base_path() {
-    let server = TestServer::start(Dialogue::builder().base_path("/rooms")).await;
+    let server = TestServer::with(|builder| builder.base_path("/rooms")).await;
     let moved = ask(server.address(), "GET", "/rooms/client.js", "").await;
     assert_eq!(moved.status, "HTTP/1.1 200 OK");
     assert!(

@@ -35,7 +35,7 @@ impl Dialogue {
     /// ```
     /// # use dialogue::Dialogue;
     /// # fn main() -> Result<(), dialogue::BuildError> {
-    /// # let dialogue = Dialogue::builder().build()?;
+    /// # let dialogue = Dialogue::builder().define_events([]).build()?;
     /// for client in dialogue.here().clients_of("ada") {
     ///     println!("{} is in {:?}", client.id(), client.rooms());
     /// }

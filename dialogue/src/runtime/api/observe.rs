@@ -52,7 +52,7 @@ impl Dialogue {
     /// use dialogue::protocol::CloseCode;
     ///
     /// # fn main() -> Result<(), dialogue::BuildError> {
-    /// # let dialogue = Dialogue::builder().build()?;
+    /// # let dialogue = Dialogue::builder().define_events([]).build()?;
     /// let stats = dialogue.stats();
     /// assert_eq!((stats.connections, stats.events_in), (0, 0));
     /// assert_eq!(stats.closes.of(CloseCode::SlowConsumer), stats.slow_consumers);

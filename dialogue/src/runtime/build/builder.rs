@@ -44,6 +44,8 @@ use crate::runtime::observe::emit::Observe;
 /// one client run one after another, in the order of the things that they report.
 #[must_use = "call `build`"]
 pub struct Builder {
+    /// Whether the application has said which rooms or events there are, even if there are none.
+    is_described: bool,
     declarations: Vec<&'static RoomDeclaration>,
     events: Vec<EventDefinition>,
     pub(super) hooks: Hooks<Client, RoomHandle>,
@@ -62,6 +64,7 @@ pub struct Builder {
 impl Builder {
     pub(in crate::runtime) fn new() -> Self {
         Self {
+            is_described: false,
             declarations: Vec::new(),
             events: Vec::new(),
             hooks: Hooks::default(),
@@ -77,15 +80,22 @@ impl Builder {
         }
     }
 
-    /// Adds every room that a [`rooms!`](crate::rooms) block declares. Call it once for each block.
+    /// Adds every room that a [`rooms!`](crate::rooms) block declares. Call it once for each block. Without any call,
+    /// [`build`](Self::build) fails, unless the program calls [`define_events`](Self::define_events).
     pub fn rooms<R: RoomSet>(mut self) -> Self {
+        self.is_described = true;
         self.declarations.extend(R::declarations());
         self
     }
 
     /// Registers events in addition to the events of declared rooms. A room that allows any event validates the events
     /// that are registered.
+    ///
+    /// A program without a [`rooms!`](crate::rooms) block, which creates its rooms at run time
+    /// ([`create_room`](Dialogue::create_room)), calls this method instead of [`rooms`](Self::rooms). If its events have
+    /// no schema, it passes `[]`.
     pub fn define_events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
+        self.is_described = true;
         self.events.extend(events);
         self
     }
@@ -164,6 +174,9 @@ impl Builder {
             return Err(BuildError::DuplicateState { type_name });
         }
         check_hooks(&self.declarations, &self.hooks)?;
+        if !self.is_described {
+            return Err(BuildError::NoRooms);
+        }
         if self.require_guards {
             check_guards(&self.declarations, &self.hooks)?;
         }

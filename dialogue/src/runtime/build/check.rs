@@ -19,6 +19,12 @@ use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The server has no rooms: no call of [`rooms`](crate::Builder::rooms) has added a set.
+    #[error(
+        "the server has no rooms: add the set of a `rooms!` block with `.rooms::<…>()`; if the program only creates \
+         rooms at run time, call `.define_events([])` with their events instead"
+    )]
+    NoRooms,
     /// The definition of an event of a room is invalid.
     #[error("an event of room `{room}` cannot be defined")]
     Event {

@@ -1,27 +1,49 @@
 //! The check that `build` runs on the limits.
 
+use std::time::Duration;
+
 use crate::limits::Limits;
 use crate::protocol::MAX_DEPTH;
 
-/// A limit has an impossible value, or two limits contradict each other. Each variant is named after the limit that is
-/// wrong.
+/// The smallest useful `message_bytes`: a `connect` with a `resume` secret and an `id`, or a `join` of a room with a short
+/// id.
+const MIN_MESSAGE_BYTES: usize = 128;
+
+/// The smallest useful `json_depth`: the `auth` of a `connect` and the `since` of a `join` are objects inside of the frame.
+const MIN_JSON_DEPTH: usize = 2;
+
+/// The smallest useful `queue_bytes`: a `connected` with the longest user id.
+const MIN_QUEUE_BYTES: usize = 1024;
+
+/// A limit has an impossible value, or two limits contradict each other. The text names the limit and its lowest value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidLimits {
-    /// [`Limits::json_depth`] is 0, or deeper than the parser allows.
-    #[error("invalid limits: `json_depth` must be between 1 and {MAX_DEPTH}, not {json_depth}")]
+    /// A limit is so low that no client could connect, or that it could do nothing.
+    #[error("invalid limits: `{limit}` must be at least {minimum}, not {given}: {why}")]
+    TooLow {
+        /// The name of the limit.
+        limit: &'static str,
+        /// The value that was given.
+        given: usize,
+        /// The lowest value.
+        minimum: usize,
+        /// What a lower value would prevent.
+        why: &'static str,
+    },
+    /// A duration is zero, so that no client could connect, or that it could do nothing.
+    #[error("invalid limits: `{limit}` must not be zero: {why}")]
+    Zero {
+        /// The name of the limit.
+        limit: &'static str,
+        /// What a duration of zero would prevent.
+        why: &'static str,
+    },
+    /// [`Limits::json_depth`] is deeper than the parser allows.
+    #[error("invalid limits: `json_depth` must be at most {MAX_DEPTH}, not {json_depth}")]
     JsonDepth {
         /// The value that was given.
         json_depth: usize,
-    },
-    /// [`Limits::message_bytes`] is 0.
-    #[error("invalid limits: `message_bytes` must not be 0")]
-    MessageBytes,
-    /// [`Limits::queue_frames`] is less than 2.
-    #[error("invalid limits: `queue_frames` must be at least 2, not {queue_frames}")]
-    QueueFrames {
-        /// The value that was given.
-        queue_frames: usize,
     },
     /// [`Limits::queue_bytes`] is not greater than the largest replay or page of history.
     #[error(
@@ -36,39 +58,69 @@ pub enum InvalidLimits {
         /// The value of `history_page_bytes`.
         history_page_bytes: usize,
     },
-    /// [`Limits::handler_queue`] is 0.
-    #[error("invalid limits: `handler_queue` must not be 0")]
-    HandlerQueue,
-    /// [`Limits::history_page_events`] or [`Limits::room_page`] is 0.
-    #[error(
-        "invalid limits: `history_page_events` and `room_page` must not be 0, because a client could not page any \
-         further"
-    )]
-    EmptyPage,
-    /// [`Limits::ping_interval`] or [`Limits::ping_timeout`] is 0.
-    #[error("invalid limits: `ping_interval` and `ping_timeout` must not be 0")]
-    Ping,
 }
 
-/// Checks each limit, and that the limits do not contradict each other.
+/// Checks each limit, and that the limits do not contradict each other. A limit that is added does not compile here until
+/// somebody has decided which values are impossible.
 pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLimits> {
     let Limits {
+        message_bytes,
         json_depth,
         queue_frames,
         queue_bytes,
-        replay_bytes,
+        write_deadline,
+        ping_interval,
+        ping_timeout,
+        connect_deadline,
+        hook_deadline,
+        handler_queue,
+        // Hooks may then trigger nothing.
+        handler_depth: _,
+        rooms_per_client,
+        subscriptions_per_client,
+        max_rooms,
+        // An empty room is then removed at once.
+        on_demand_idle: _,
+        inbound_frames,
+        // A window of zero contains no frames, so that there is no limit.
+        inbound_window: _,
+        connections_per_user,
+        connections_per_address,
+        // Without it, there is no history in memory.
+        history_bytes: _,
+        history_page_events,
         history_page_bytes,
-        ..
+        // Without them, nothing is replayed.
+        replay_events: _,
+        replay_bytes,
+        room_page,
+        // `stop` then waits for nothing.
+        drain_deadline: _,
     } = *limits;
-    if !(1..=MAX_DEPTH).contains(&json_depth) {
+    let no_connect = "no client could connect";
+    let no_page = "a client could not page any further";
+    at_least(
+        MIN_MESSAGE_BYTES,
+        "message_bytes",
+        message_bytes,
+        "a client could not send `connect`",
+    )?;
+    at_least(
+        MIN_JSON_DEPTH,
+        "json_depth",
+        json_depth,
+        "a client could not send its credentials or its position",
+    )?;
+    if json_depth > MAX_DEPTH {
         return Err(InvalidLimits::JsonDepth { json_depth });
     }
-    if limits.message_bytes == 0 {
-        return Err(InvalidLimits::MessageBytes);
-    }
-    if queue_frames < 2 {
-        return Err(InvalidLimits::QueueFrames { queue_frames });
-    }
+    at_least(2, "queue_frames", queue_frames, "a client could not receive a reply")?;
+    at_least(
+        MIN_QUEUE_BYTES,
+        "queue_bytes",
+        queue_bytes,
+        "a client could not receive `connected`",
+    )?;
     if replay_bytes >= queue_bytes || history_page_bytes >= queue_bytes {
         return Err(InvalidLimits::QueueBytes {
             queue_bytes,
@@ -76,14 +128,51 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
             history_page_bytes,
         });
     }
-    if limits.handler_queue == 0 {
-        return Err(InvalidLimits::HandlerQueue);
+    not_zero(
+        "write_deadline",
+        write_deadline,
+        "no client reads so fast that it would stay",
+    )?;
+    not_zero("ping_interval", ping_interval, "the server would only ping")?;
+    not_zero("ping_timeout", ping_timeout, "no client answers so fast")?;
+    not_zero("connect_deadline", connect_deadline, no_connect)?;
+    not_zero("hook_deadline", hook_deadline, "no hook could do anything")?;
+    at_least(1, "handler_queue", handler_queue, "no handler would receive an event")?;
+    at_least(1, "rooms_per_client", rooms_per_client, "no client could join a room")?;
+    at_least(
+        1,
+        "subscriptions_per_client",
+        subscriptions_per_client,
+        "no client could receive an event of a room",
+    )?;
+    at_least(1, "max_rooms", max_rooms, "there could be no room")?;
+    at_least(1, "inbound_frames", inbound_frames, no_connect)?;
+    for (limit, quota) in [
+        ("connections_per_user", connections_per_user),
+        ("connections_per_address", connections_per_address),
+    ] {
+        let why = "no client could connect; `None` means no limit";
+        at_least(1, limit, quota.unwrap_or(1), why)?;
     }
-    if limits.history_page_events == 0 || limits.room_page == 0 {
-        return Err(InvalidLimits::EmptyPage);
+    at_least(1, "history_page_events", history_page_events, no_page)?;
+    at_least(1, "room_page", room_page, no_page)
+}
+
+fn at_least(minimum: usize, limit: &'static str, given: usize, why: &'static str) -> Result<(), InvalidLimits> {
+    if given < minimum {
+        return Err(InvalidLimits::TooLow {
+            limit,
+            given,
+            minimum,
+            why,
+        });
     }
-    if limits.ping_interval.is_zero() || limits.ping_timeout.is_zero() {
-        return Err(InvalidLimits::Ping);
+    Ok(())
+}
+
+fn not_zero(limit: &'static str, given: Duration, why: &'static str) -> Result<(), InvalidLimits> {
+    if given.is_zero() {
+        return Err(InvalidLimits::Zero { limit, why });
     }
     Ok(())
 }

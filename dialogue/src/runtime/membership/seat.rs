@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_was_removed_in_the_meantime_needs_before_join_again() {
-        let dialogue = Dialogue::builder().build().expect("a server");
+        let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
         let room = dialogue
             .create_room(RoomConfig::new("room"))
             .await

@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_threads_that_create_a_room_at_once_get_one_that_exists_or_was_deleted() {
-        let dialogue = Dialogue::builder().build().expect("a server");
+        let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
         let core = &dialogue.core;
         let template = RoomConfig::new("room").template(Arc::clone(&core.rooms.known_events));
         let template = Arc::new(template.expect("a template"));

@@ -35,7 +35,8 @@ impl Dialogue {
     /// use dialogue::Dialogue;
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let dialogue = Dialogue::builder().build()?;
+    /// # dialogue::rooms! { pub Rooms; pub Chat = "chat" { events: [] } }
+    /// let dialogue = Dialogue::builder().rooms::<Rooms>().build()?;
     /// let app = Router::new()
     ///     .route("/", get(|| async { "hello" }))
     ///     .merge(dialogue.router());

@@ -46,7 +46,7 @@ impl Log {
 }
 
 async fn room() -> Dialogue {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let config = RoomConfig::new("room")
         .event::<Plenty>()
         .event::<Fleeting>()

@@ -12,10 +12,12 @@ const FIRST: Duration = Duration::from_secs(60);
 
 /// Sessions that expire after a minute. A later `connect` renews them for the number of seconds in its `auth`.
 fn signing_in() -> Builder {
-    Dialogue::builder().authenticate(|handshake| async move {
-        let lasts = handshake.auth["seconds"].as_u64().map_or(FIRST, Duration::from_secs);
-        Ok(Identity::user("ada").with_expiry(SystemTime::now() + lasts))
-    })
+    Dialogue::builder()
+        .define_events([])
+        .authenticate(|handshake| async move {
+            let lasts = handshake.auth["seconds"].as_u64().map_or(FIRST, Duration::from_secs);
+            Ok(Identity::user("ada").with_expiry(SystemTime::now() + lasts))
+        })
 }
 
 /// Reads up to the close. Returns its code, and how long it took to arrive.

@@ -28,7 +28,7 @@ async fn ask_for_much(dialogue: &Dialogue) -> (DuplexStream, JoinHandle<()>) {
 
 #[tokio::test(start_paused = true)]
 async fn disconnects_a_client_that_reads_nothing_of_a_response_for_a_minute() {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let began = Instant::now();
     let (_ours, served) = ask_for_much(&dialogue).await;
     served.await.expect("the connection ends without a panic");
@@ -37,7 +37,7 @@ async fn disconnects_a_client_that_reads_nothing_of_a_response_for_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_a_little_now_and_then_receives_the_whole_response() {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let (mut ours, served) = ask_for_much(&dialogue).await;
     let (mut read, mut little) = (1, vec![0; LENGTH / 100]);
     while read < LENGTH {
@@ -54,7 +54,7 @@ async fn a_client_that_reads_a_little_now_and_then_receives_the_whole_response()
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_delays_a_shutdown_by_the_write_deadline_only() {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let (_ours, served) = ask_for_much(&dialogue).await;
     let began = Instant::now();
     dialogue.core.lifecycle.stopping.cancel();

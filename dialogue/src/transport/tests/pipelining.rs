@@ -19,7 +19,11 @@ async fn a_client_that_requests_more_than_its_queue_holds_receives_everything_as
         rooms_per_client: REQUESTS,
         ..Limits::default()
     };
-    let dialogue = Dialogue::builder().limits(limits).build().expect("a server");
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .limits(limits)
+        .build()
+        .expect("a server");
     for number in 0..REQUESTS {
         let config = RoomConfig::new(format!("room-{number}"))
             .event::<Plenty>()

@@ -76,6 +76,7 @@ where
 {
     let (joins, leaves) = (ledger.clone(), ledger.clone());
     Dialogue::builder()
+        .define_events([])
         .limits(Limits {
             hook_deadline: Duration::from_secs(120),
             connect_deadline: Duration::from_secs(120),

@@ -16,6 +16,7 @@ const PER_WINDOW: usize = 10;
 /// A server with a room whose `before_join` takes a long time.
 async fn server() -> Dialogue {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .limits(Limits {
             inbound_frames: PER_WINDOW,
             inbound_window: WINDOW,

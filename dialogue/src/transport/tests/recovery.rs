@@ -60,6 +60,7 @@ impl World {
         let evicted: Arc<Mutex<Vec<EvictedHistory>>> = Arc::default();
         let (refuses, takes) = (Arc::clone(&denying), Arc::clone(&evicted));
         let dialogue = Dialogue::builder()
+            .define_events([])
             .limits(Limits {
                 replay_events: REPLAY_EVENTS,
                 inbound_frames: 10_000,

@@ -35,6 +35,7 @@ async fn join_since(peer: &mut Peer, epoch: &str, seq: u64, subscriptions: &[&st
 #[tokio::test(start_paused = true)]
 async fn a_client_that_the_server_joined_to_a_room_is_not_recovered_before_its_join() {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .on_connected(|client| async move { client.join("room").await })
         .build()
         .expect("a server");
@@ -51,7 +52,7 @@ async fn a_client_that_the_server_joined_to_a_room_is_not_recovered_before_its_j
 
 #[tokio::test(start_paused = true)]
 async fn a_member_is_not_recovered_for_events_that_it_adds() {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let epoch = with_room(&dialogue).await;
     let mut peer = Peer::connect(&dialogue, 1 << 16).await;
     assert_eq!(join_since(&mut peer, &epoch, 0, &["scarce"]).await["recovered"], true);
@@ -64,7 +65,7 @@ async fn a_member_is_not_recovered_for_events_that_it_adds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_counts_from_its_beginning() {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let epoch = with_room(&dialogue).await;
     let mut peer = Peer::connect(&dialogue, 1 << 16).await;
     join_since(&mut peer, &epoch, 0, &["scarce"]).await;

@@ -16,7 +16,7 @@ use crate::{Identity, Limits};
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_a_proxy_has_used_before_can_be_upgraded() {
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let (mut ours, theirs) = tokio::io::duplex(10_000);
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
     tokio::spawn(http_connection(
@@ -55,6 +55,7 @@ async fn on_connected_runs_for_every_client_that_on_disconnected_runs_for() {
     let stopping = Arc::new(OnceLock::<CancellationToken>::new());
     let begins = Arc::clone(&stopping);
     let dialogue = Dialogue::builder()
+        .define_events([])
         .authenticate(move |_| {
             // The graceful shutdown begins at this moment.
             begins.get().expect("the server's").cancel();
@@ -80,6 +81,7 @@ async fn on_connected_runs_for_every_client_that_on_disconnected_runs_for() {
 #[tokio::test(start_paused = true)]
 async fn a_successor_waits_for_a_disconnect_that_another_thread_has_begun() {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .authenticate(|_| async { Ok(Identity::user("ada")) })
         .limits(Limits {
             connections_per_user: Some(1),

@@ -15,7 +15,11 @@ use crate::{Client, Dialogue, Limits, RoomConfig};
 const NARROW: usize = 512;
 
 async fn server(limits: Limits) -> Dialogue {
-    let dialogue = Dialogue::builder().limits(limits).build().expect("a server");
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .limits(limits)
+        .build()
+        .expect("a server");
     let config = RoomConfig::new("room")
         .event::<Bulk>()
         .event::<Plenty>()
