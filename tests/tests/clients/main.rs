@@ -2,10 +2,13 @@
 
 mod close_codes;
 mod gaps;
+mod handles;
 mod hostile;
 mod offers;
+mod pacing;
 mod proxy;
 mod recovery;
+mod rejoin;
 mod script;
 mod sessions;
 mod tls;
