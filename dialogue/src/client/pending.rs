@@ -92,7 +92,7 @@ impl Pending {
         let (mut texts, mut failed) = (Vec::new(), Vec::new());
         for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.sent) {
             if let RequestKind::Join { room, .. } = &entry.kind
-                && readiness(room) == Readiness::Away
+                && matches!(readiness(room), Readiness::Away | Readiness::Returning)
             {
                 // The rejoin restores the earlier subscriptions, so it must come before a join that replaces them.
                 continue;
@@ -101,7 +101,9 @@ impl Pending {
             match entry.kind.room().map(&readiness) {
                 None => {}
                 Some(Readiness::Here { epoch: here }) => epoch = Some(here),
-                Some(Readiness::Away) => continue,
+                // A leave follows the join that is under way. Everything else waits for its answer.
+                Some(Readiness::Returning) if matches!(entry.kind, RequestKind::Leave(_)) => {}
+                Some(Readiness::Away | Readiness::Returning) => continue,
                 Some(Readiness::Gone) => {
                     failed.push((*id, None));
                     continue;
@@ -210,6 +212,12 @@ impl Pending {
     /// Whether a request of this kind waits.
     pub(super) fn has(&self, kind: &RequestKind) -> bool {
         self.entries.values().any(|entry| entry.kind == *kind)
+    }
+
+    /// Whether the client is leaving a room.
+    pub(super) fn is_leaving(&self, room: &RoomId) -> bool {
+        let mut leaving = self.entries.values().filter(|entry| !entry.is_abandoned());
+        leaving.any(|entry| matches!(&entry.kind, RequestKind::Leave(left) if left == room))
     }
 
     /// Fails a request. Without an error, the reason is that the client is not in the request's room; but a trigger

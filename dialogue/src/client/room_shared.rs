@@ -46,7 +46,9 @@ pub(super) type RoomIndex = Arc<Mutex<HashMap<RoomId, Arc<RoomShared>>>>;
 pub(super) enum Readiness {
     /// The client is in the room, in this epoch.
     Here { epoch: String },
-    /// The client is rejoining the room.
+    /// The client is rejoining the room, and the server may have let it in already.
+    Returning,
+    /// The client is to rejoin the room later.
     Away,
     /// The client is not in the room.
     Gone,

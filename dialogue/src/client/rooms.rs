@@ -2,6 +2,7 @@
 //!
 //! Handles frames that have arrived and knows no connection. It returns the commands to send.
 
+mod retries;
 mod room;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use self::room::{Phase, TrackedRoom, adds_events};
+use super::backoff::Backoff;
 use super::buffer::BufferLimits;
 use super::error::ClientError;
 use super::events::{Departure, Recovery, RoomItem};
@@ -17,7 +19,7 @@ use super::position::Position;
 use super::room_shared::{Readiness, RoomIndex, RoomShared};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
-use crate::protocol::{Command, ErrorCode, JoinCommand, JoinedRoom};
+use crate::protocol::{Command, JoinCommand, JoinedRoom};
 
 /// How many rooms a server can add a client to by itself: as many as a client may be in by default.
 const MAX_UNASKED: usize = 100;
@@ -27,6 +29,8 @@ pub(super) struct JoinedRooms {
     rooms: HashMap<RoomId, TrackedRoom>,
     index: RoomIndex,
     bounds: BufferLimits,
+    /// How long each room waits between its rejoins.
+    backoff: Backoff,
 }
 
 /// The result of a `joined` frame.
@@ -45,11 +49,13 @@ pub(super) struct Entered {
 pub(super) struct TooManyRooms;
 
 impl JoinedRooms {
-    pub(super) fn new(index: RoomIndex, bounds: BufferLimits) -> Self {
+    /// `backoff` says how long to wait before a rejoin is repeated, if the server does not say so.
+    pub(super) fn new(index: RoomIndex, bounds: BufferLimits, backoff: Backoff) -> Self {
         Self {
             rooms: HashMap::new(),
             index,
             bounds,
+            backoff,
         }
     }
 
@@ -66,6 +72,7 @@ impl JoinedRooms {
                     .map(|position| position.epoch().to_owned())
                     .unwrap_or_default(),
             },
+            Some(room) if room.may_be_member() => Readiness::Returning,
             Some(_) => Readiness::Away,
             None => Readiness::Gone,
         }
@@ -83,7 +90,7 @@ impl JoinedRooms {
             if !asked && self.rooms.len() >= MAX_UNASKED {
                 return Err(TooManyRooms);
             }
-            let room = TrackedRoom::new(id.clone(), self.bounds);
+            let room = TrackedRoom::new(id.clone(), self.bounds, self.backoff.clone());
             self.index.lock().insert(id.clone(), Arc::clone(&room.shared));
             self.rooms.insert(id.clone(), room);
         }
@@ -210,6 +217,7 @@ impl JoinedRooms {
     pub(super) fn link_lost(&mut self) {
         for room in self.rooms.values_mut() {
             room.phase = Phase::Away(None);
+            room.retries.reset();
             let server_subscriptions = room.server_subscriptions.take();
             if server_subscriptions
                 .is_some_and(|server_subscriptions| adds_events(&room.subscriptions, &server_subscriptions))
@@ -227,22 +235,42 @@ impl JoinedRooms {
     pub(super) fn is_away(&self, id: &RoomId) -> bool {
         self.rooms
             .get(id)
-            .is_some_and(|room| matches!(room.phase, Phase::Away(_)) && room.server_subscriptions.is_none())
+            .is_some_and(|room| matches!(room.phase, Phase::Away(_)) && !room.may_be_member())
     }
 
-    /// The rejoin failed. It is tried again at this time.
-    pub(super) fn rejoin_at(&mut self, id: &RoomId, at: Instant) {
-        if let Some(room) = self.rooms.get_mut(id)
-            && room.phase == Phase::Rejoining
-        {
-            room.phase = Phase::Away(Some(at));
+    /// The rejoin failed. Returns whether it is repeated, after a wait that `random` decides, unless the server does.
+    pub(super) fn retry_rejoin(&mut self, id: &RoomId, error: &ClientError, now: Instant, random: u64) -> bool {
+        match self.rooms.get_mut(id) {
+            Some(room) if room.phase == Phase::Rejoining => match room.retries.next(error, now, random) {
+                Some(at) => {
+                    room.phase = Phase::Away(Some(at));
+                    true
+                }
+                None => false,
+            },
+            // The answer is about an earlier connection, or the client is back already.
+            _ => true,
         }
     }
 
-    /// The rejoins to send now.
-    pub(super) fn rejoins(&mut self, now: Instant) -> Vec<JoinCommand> {
+    /// This room was created, so the client can return to it at once.
+    pub(super) fn created(&mut self, id: &RoomId) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            match room.phase {
+                Phase::Here => {}
+                Phase::Away(_) => room.phase = Phase::Away(None),
+                Phase::Rejoining => room.retries.at_once(),
+            }
+        }
+    }
+
+    /// The rejoins to send now, except for rooms that the client is leaving.
+    pub(super) fn rejoins(&mut self, now: Instant, is_leaving: impl Fn(&RoomId) -> bool) -> Vec<JoinCommand> {
         let due = |phase| matches!(phase, Phase::Away(at) if at.is_none_or(|at| at <= now));
-        let due = self.rooms.iter_mut().filter(|(_, room)| due(room.phase));
+        let due = self
+            .rooms
+            .iter_mut()
+            .filter(|(id, room)| due(room.phase) && !is_leaving(id));
         due.map(|(id, room)| {
             room.phase = Phase::Rejoining;
             room.rejoin(id)
@@ -257,19 +285,6 @@ impl JoinedRooms {
             _ => None,
         });
         times.min()
-    }
-}
-
-/// Whether a refused rejoin may be tried again, and when.
-pub(super) fn retry_rejoin(error: &ClientError, now: Instant) -> Option<Instant> {
-    /// The delay if the server does not name one.
-    const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-
-    match error {
-        ClientError::Refused(refused) if matches!(refused.code, ErrorCode::RateLimited | ErrorCode::Unavailable) => {
-            Some(now + refused.retry_after.unwrap_or(PAUSE).max(PAUSE / 10).min(PAUSE * 60))
-        }
-        _ => None,
     }
 }
 

@@ -151,7 +151,8 @@ impl ClientSession {
 
     /// The frames to send now, on the live connection.
     pub(super) fn outgoing(&mut self, now: Instant) -> Vec<String> {
-        for join in self.rooms.rejoins(now) {
+        let pending = &self.pending;
+        for join in self.rooms.rejoins(now, |room| pending.is_leaving(room)) {
             let kind = RequestKind::Rejoin(join.room_id.clone());
             self.pending.add(Command::Join(join), kind, None, now);
         }
@@ -200,7 +201,7 @@ impl ClientSession {
     pub(super) fn tick(&mut self, now: Instant) {
         for (kind, error) in self.pending.expire(now) {
             match kind {
-                RequestKind::Rejoin(room) => self.rooms.rejoin_at(&room, now),
+                RequestKind::Rejoin(room) => self.rejoin_refused(&room, error, now),
                 RequestKind::Renewal => self.renewal_failed(error, now),
                 _ => {}
             }

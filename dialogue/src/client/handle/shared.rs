@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::answer::Answer;
+use crate::client::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
 use crate::client::config::Config;
 use crate::client::engine::{Engine, FirstAttempt};
@@ -50,6 +51,7 @@ impl ClientShared {
             items: config.buffer_events,
             bytes: config.buffer_bytes,
         };
+        let backoff = Backoff::new(config.backoff_base, config.backoff_cap);
         let (ops, op_receiver) = mpsc::channel(1);
         let (state_sender, states) = watch::channel(ConnectionState::Connecting);
         let closing = CancellationToken::new();
@@ -58,7 +60,7 @@ impl ClientShared {
         let rooms: RoomIndex = Arc::new(Mutex::new(HashMap::new()));
         let engine = Engine {
             session: ClientSession::new(
-                JoinedRooms::new(Arc::clone(&rooms), bounds),
+                JoinedRooms::new(Arc::clone(&rooms), bounds, backoff),
                 Pending::new(config.max_requests, config.request_timeout),
                 Arc::clone(&notices),
                 Arc::clone(&identified),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::retries::Retries;
+use crate::client::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
 use crate::client::events::{Departure, RoomItem};
 use crate::client::listeners::ListenerSet;
@@ -42,13 +44,14 @@ pub(super) struct TrackedRoom {
     /// rejoin.
     pub(super) still_sent: BTreeSet<EventName>,
     pub(super) phase: Phase,
+    pub(super) retries: Retries,
     /// The subscriptions that the server chose when it added the client by itself, before it answered the rejoin.
     pub(super) server_subscriptions: Option<SubscriptionList>,
 }
 
 impl TrackedRoom {
     /// A room whose state is still unknown.
-    pub(super) fn new(id: RoomId, bounds: BufferLimits) -> Self {
+    pub(super) fn new(id: RoomId, bounds: BufferLimits, backoff: Backoff) -> Self {
         let shared = RoomShared {
             id,
             listeners: Arc::new(ListenerSet::new(bounds, Some(BACKLOG))),
@@ -65,6 +68,7 @@ impl TrackedRoom {
             excluded: BTreeSet::new(),
             still_sent: BTreeSet::new(),
             phase: Phase::Here,
+            retries: Retries::new(backoff),
             server_subscriptions: None,
         }
     }
@@ -84,6 +88,7 @@ impl TrackedRoom {
     /// again.
     pub(super) fn confirm(&mut self, subscriptions: SubscriptionList) -> Vec<Command> {
         let was_away = std::mem::replace(&mut self.phase, Phase::Here) != Phase::Here;
+        self.retries.reset();
         self.server_subscriptions = None;
         self.subscriptions = subscriptions;
         if !self.subscriptions.wildcard {
@@ -99,6 +104,11 @@ impl TrackedRoom {
                 event: event.clone(),
             });
         unsubscribes.collect()
+    }
+
+    /// Whether the server may have the client in the room, although the rejoin has not been answered.
+    pub(super) fn may_be_member(&self) -> bool {
+        self.phase == Phase::Rejoining || self.server_subscriptions.is_some()
     }
 
     pub(super) fn deliver(&self, message: EventMessage, bytes: usize) {

@@ -1,9 +1,13 @@
 use serde_json::json;
 
+use std::time::Duration;
+
 use super::*;
 use crate::client::barrier::Queued;
 use crate::client::buffer::{ItemBuffer, NextItem};
+use crate::client::error::Refused;
 use crate::client::listeners::StartAt;
+use crate::protocol::{ErrorCode, ErrorFrame};
 
 const BOUNDS: BufferLimits = BufferLimits { items: 16, bytes: 1024 };
 
@@ -16,7 +20,11 @@ fn joined(room: &str, names: &[&str], recovered: Option<bool>) -> JoinedRoom {
 }
 
 fn rooms() -> JoinedRooms {
-    JoinedRooms::new(RoomIndex::default(), BOUNDS)
+    JoinedRooms::new(
+        RoomIndex::default(),
+        BOUNDS,
+        Backoff::new(Duration::from_secs(1), Duration::from_secs(1)),
+    )
 }
 
 async fn next(heard: &ItemBuffer<Queued<RoomItem>>) -> Option<RoomItem> {
@@ -36,15 +44,15 @@ async fn a_rejoin_restores_the_earlier_subscriptions() {
     rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
     rooms.subscribed(&"chat".into(), "c".into());
     rooms.unsubscribed(&"chat".into(), &"a".into());
-    assert!(rooms.rejoins(now).is_empty(), "the client is in the room");
+    assert!(rooms.rejoins(now, |_| false).is_empty(), "the client is in the room");
     rooms.link_lost();
     assert_eq!(rooms.readiness(&"chat".into()), Readiness::Away);
-    let rejoins = rooms.rejoins(now);
+    let rejoins = rooms.rejoins(now, |_| false);
     assert_eq!(rejoins.len(), 1);
     let names = rejoins[0].subscriptions.clone().unwrap().into_names();
     assert_eq!(names, ["b", "c"]);
     assert!(rejoins[0].since.is_some());
-    assert!(rooms.rejoins(now).is_empty(), "the rejoin was sent");
+    assert!(rooms.rejoins(now, |_| false).is_empty(), "the rejoin was sent");
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,13 +61,13 @@ async fn a_server_made_join_with_fewer_subscriptions_may_have_missed_events() {
     for (server_subscriptions, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
         rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
         rooms.link_lost();
-        rooms.rejoins(now);
+        rooms.rejoins(now, |_| false);
         rooms
             .joined(joined("chat", &server_subscriptions, None), 0, false)
             .ok()
             .unwrap();
         rooms.link_lost();
-        let rejoins = rooms.rejoins(now);
+        let rejoins = rooms.rejoins(now, |_| false);
         let since = rejoins[0].since.as_ref().unwrap();
         assert_eq!(&*since.epoch, expected);
     }
@@ -78,7 +86,7 @@ async fn a_partial_wildcard_is_restored_and_its_excluded_events_stay_out() {
     assert_eq!(shared.view().subscriptions, ["*", "b"]);
     rooms.link_lost();
     assert_eq!(
-        rooms.rejoins(Instant::now())[0]
+        rooms.rejoins(Instant::now(), |_| false)[0]
             .subscriptions
             .clone()
             .unwrap()
@@ -142,9 +150,25 @@ async fn a_rejoin_that_is_rate_limited_is_sent_later() {
     let (mut rooms, now) = (rooms(), Instant::now());
     rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap();
     rooms.link_lost();
-    rooms.rejoins(now);
+    rooms.rejoins(now, |_| false);
+    let limited = ErrorFrame {
+        id: None,
+        code: ErrorCode::RateLimited,
+        message: String::new(),
+        violations: Vec::new(),
+        data: None,
+        retry_after: Some(3_000),
+    };
+    let limited = ClientError::from(Refused::from(limited));
+    assert!(rooms.retry_rejoin(&"chat".into(), &limited, now, 0));
     let later = now + std::time::Duration::from_secs(3);
-    rooms.rejoin_at(&"chat".into(), later);
-    assert_eq!((rooms.rejoins(now).len(), rooms.next_rejoin()), (0, Some(later)));
-    assert_eq!(rooms.rejoins(later).len(), 1);
+    assert_eq!(
+        (rooms.rejoins(now, |_| false).len(), rooms.next_rejoin()),
+        (0, Some(later))
+    );
+    assert_eq!(rooms.rejoins(later, |_| true).len(), 0, "the client is leaving");
+    assert_eq!(rooms.rejoins(later, |_| false).len(), 1);
+    rooms.retry_rejoin(&"chat".into(), &limited, now, 0);
+    rooms.created(&"chat".into());
+    assert_eq!(rooms.rejoins(now, |_| false).len(), 1, "at once");
 }

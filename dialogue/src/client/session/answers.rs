@@ -8,7 +8,6 @@ use crate::client::error::{ClientError, Refused};
 use crate::client::events::Departure;
 use crate::client::notice::ClientNotice;
 use crate::client::request_kind::RequestKind;
-use crate::client::rooms::retry_rejoin;
 use crate::id::RoomId;
 use crate::protocol::{ErrorCode, Incoming};
 
@@ -30,6 +29,14 @@ impl ClientSession {
             } else {
                 Refused::from(error).into()
             };
+            // The client is not in the room, which is what the caller wants.
+            if let RequestKind::Leave(room) = &kind
+                && matches!(error.code(), Some(ErrorCode::NotInRoom | ErrorCode::RoomNotFound))
+            {
+                self.rooms.left(room, Departure::Left);
+                reply.map(|reply| reply.send(Ok(Answer::Done { seq: None })));
+                return Ok(());
+            }
             match reply {
                 Some(reply) => drop(reply.send(Err(error))),
                 None => self.refused(kind, error, now),
@@ -67,7 +74,10 @@ impl ClientSession {
                 return Ok(Answer::History { events, more });
             }
             (RequestKind::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
-            (RequestKind::CreateRoom, Incoming::RoomCreated { room, .. }) => return Ok(Answer::Room(room)),
+            (RequestKind::CreateRoom, Incoming::RoomCreated { room, .. }) => {
+                self.rooms.created(&room.id);
+                return Ok(Answer::Room(room));
+            }
             (RequestKind::Subscribe(room, event), Incoming::Ok { seq, .. }) => {
                 self.rooms.subscribed(&room, event);
                 self.acknowledged(&room, seq)
@@ -105,12 +115,18 @@ impl ClientSession {
     /// A request of the client's own was refused.
     fn refused(&mut self, kind: RequestKind, error: ClientError, now: Instant) {
         match kind {
-            RequestKind::Rejoin(room) => match retry_rejoin(&error, now) {
-                Some(at) => self.rooms.rejoin_at(&room, at),
-                None => self.rejoin_failed(&room, error),
-            },
+            RequestKind::Rejoin(room) => self.rejoin_refused(&room, error, now),
             RequestKind::Renewal => self.renewal_failed(error, now),
             _ => {}
+        }
+    }
+
+    /// The rejoin failed: it is repeated, or the client has left the room.
+    pub(super) fn rejoin_refused(&mut self, room: &RoomId, error: ClientError, now: Instant) {
+        // Without randomness, the longest wait is the safest.
+        let random = getrandom::u64().unwrap_or(u64::MAX);
+        if !self.rooms.retry_rejoin(room, &error, now, random) {
+            self.rejoin_failed(room, error);
         }
     }
 

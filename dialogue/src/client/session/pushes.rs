@@ -25,7 +25,10 @@ impl ClientSession {
                 }
             }
             Incoming::Left { room_id, reason, .. } => self.rooms.left(&room_id, Departure::of(reason)),
-            Incoming::RoomCreated { id: None, room } => self.notify(ClientNotice::RoomCreated(room.into())),
+            Incoming::RoomCreated { id: None, room } => {
+                self.rooms.created(&room.id);
+                self.notify(ClientNotice::RoomCreated(room.into()));
+            }
             Incoming::RoomDeleted { id: None, room_id } => {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
                 self.notify(ClientNotice::RoomDeleted(room_id));

@@ -2,6 +2,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::client::backoff::Backoff;
 use crate::client::barrier::Queued;
 use crate::client::buffer::{BufferLimits, ItemBuffer, NextItem};
 use crate::client::listeners::StartAt;
@@ -23,7 +24,7 @@ impl Connected {
         let (rooms, notices) = (RoomIndex::default(), Arc::new(ListenerSet::new(BOUNDS, None)));
         let (_, told) = notices.listen(StartAt::Now, |notice| !matches!(notice, ClientNotice::Connected));
         let mut session = ClientSession::new(
-            JoinedRooms::new(Arc::clone(&rooms), BOUNDS),
+            JoinedRooms::new(Arc::clone(&rooms), BOUNDS, Backoff::new(Duration::ZERO, Duration::ZERO)),
             Pending::new(8, Duration::from_secs(30)),
             notices,
             Arc::default(),
