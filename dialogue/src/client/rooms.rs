@@ -241,13 +241,13 @@ impl JoinedRooms {
     /// The rejoin failed. Returns whether it is repeated, after a wait that `random` decides, unless the server does.
     pub(super) fn retry_rejoin(&mut self, id: &RoomId, error: &ClientError, now: Instant, random: u64) -> bool {
         match self.rooms.get_mut(id) {
-            Some(room) if room.phase == Phase::Rejoining => match room.retries.next(error, now, random) {
-                Some(at) => {
-                    room.phase = Phase::Away(Some(at));
-                    true
-                }
-                None => false,
-            },
+            Some(room) if room.phase == Phase::Rejoining => {
+                // If the server itself has added the client, nothing has to become possible first.
+                let may_succeed = room.server_subscriptions.is_none() || !retries::is_about_the_room(error);
+                let next = may_succeed.then(|| room.retries.next(error, now, random)).flatten();
+                room.phase = next.map_or(room.phase, |at| Phase::Away(Some(at)));
+                next.is_some()
+            }
             // The answer is about an earlier connection, or the client is back already.
             _ => true,
         }

@@ -80,6 +80,11 @@ impl Retries {
     }
 }
 
+/// Whether this error says that the room is missing or full, or that the client is in too many rooms.
+pub(super) fn is_about_the_room(error: &ClientError) -> bool {
+    outlook(error) == Outlook::Doubtful
+}
+
 fn outlook(error: &ClientError) -> Outlook {
     let ClientError::Refused(refused) = error else {
         return Outlook::Open;
