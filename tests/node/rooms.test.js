@@ -207,8 +207,8 @@ test("a failed subscription leaves the event excluded", async (t) => {
   await unsubscribing;
   for (const again of [() => room.subscribe("message"), () => room.subscribeAll()]) {
     const subscribing = again();
-    fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slow down" });
-    assert.equal(await codeOf(subscribing), "RATE_LIMITED");
+    fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "slow down" });
+    assert.equal(await codeOf(subscribing), "UNAVAILABLE");
   }
   await fake.reconnect();
   fake.socket.answers(rejoined({ subscriptions: ["*"] }));
@@ -270,7 +270,7 @@ for (const [how, change, answers, expected] of [
     // Deliver all replies at once, as some sockets do.
     fake.socket.taken().forEach(({ id }, index) => {
       const joined = { roomId: "chat", ...JOINED, subscriptions: ["*"] };
-      fake.socket.says({ type: answers[index], id, ...(answers[index] === "joined" ? joined : { code: "RATE_LIMITED" }) });
+      fake.socket.says({ type: answers[index], id, ...(answers[index] === "joined" ? joined : { code: "UNAVAILABLE" }) });
     });
     await Promise.allSettled(changing);
     fake.socket.says({ type: "event", ...message(11) });
@@ -347,8 +347,8 @@ test("requests pending for a room are sent if leaving it fails", async (t) => {
   const leaving = codeOf(room.leave());
   const [rejoin, leave] = fake.socket.taken();
   fake.socket.says(rejoined({ id: rejoin.id }));
-  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower" });
-  assert.equal(await leaving, "RATE_LIMITED");
+  fake.socket.says({ type: "error", id: leave.id, code: "UNAVAILABLE", message: "slower" });
+  assert.equal(await leaving, "UNAVAILABLE");
   assert.deepEqual(fake.socket.taken().map(({ data }) => data), ["waiting"]);
 });
 
@@ -659,7 +659,7 @@ test("a rejoin keeps the earlier subscriptions even if the server joined with ot
   const joined = { subscriptions: ["typing"] };
   const { fake, room, rejoin } = await joinedByServer(t, joined);
   assert.deepEqual([room.state, room.subscriptions], ["rejoining", ["message"]]);
-  fake.socket.says({ type: "error", id: rejoin.id, code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
+  fake.socket.says({ type: "error", id: rejoin.id, code: "UNAVAILABLE", message: "slower", retryAfter: 3_000 });
   await settled();
   await fake.tick(3_000);
   assert.deepEqual(fake.socket.taken()[0].subscriptions, ["message"]);
@@ -747,7 +747,7 @@ test("a late reply to a timed-out join does not end a newer join", async (t) => 
 });
 
 for (const [how, fails] of [
-  ["is refused", (fake) => fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower" })],
+  ["is refused", (fake) => fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "slower" })],
   ["times out", (fake) => fake.socket.taken()],
 ]) {
   test(`when the second attempt ${how}, the room of the first attempt is left`, async (t) => {
@@ -784,7 +784,7 @@ test("leaving a room that nobody waits for is retried after a failure", async (t
   const [{ id }] = fake.socket.taken();
   await fake.tick(1_000);
   fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
-  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 3_000 });
+  fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "slower", retryAfter: 3_000 });
   await settled();
   await fake.tick(2_999);
   assert.deepEqual(fake.socket.taken(), []);
@@ -809,7 +809,7 @@ test("an earlier failed leave does not end a new join", async (t) => {
   fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
   const joining = fake.client.join("chat");
   const [leave, join] = fake.socket.taken();
-  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower", retryAfter: 10 });
+  fake.socket.says({ type: "error", id: leave.id, code: "UNAVAILABLE", message: "slower", retryAfter: 10 });
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED });
   await joining;
   await fake.tick(10);
@@ -822,7 +822,7 @@ test("a lost connection ends the retries of a failed leave", async (t) => {
   const [{ id }] = fake.socket.taken();
   await fake.tick(1_000);
   fake.socket.says({ type: "joined", id, roomId: "chat", ...JOINED });
-  fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 600 });
+  fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "slower", retryAfter: 600 });
   await settled();
   fake.socket.closes(1006);
   assert.equal(fake.timers.size, 1, "the timer of the next attempt");
@@ -923,8 +923,8 @@ test("a join with a wildcard covers every event even if the leave before it fail
   const leaving = codeOf(room.leave());
   const joining = fake.client.join("chat", { subscriptions: ["*"] });
   const [leave, join] = fake.socket.taken();
-  fake.socket.says({ type: "error", id: leave.id, code: "RATE_LIMITED", message: "slower" });
-  assert.equal(await leaving, "RATE_LIMITED");
+  fake.socket.says({ type: "error", id: leave.id, code: "UNAVAILABLE", message: "slower" });
+  assert.equal(await leaving, "UNAVAILABLE");
   fake.socket.says({ type: "joined", id: join.id, roomId: "chat", ...JOINED, subscriptions: ["*"] });
   const calls = listen(await joining);
   fake.socket.says({ type: "event", ...message(11) });
@@ -943,7 +943,7 @@ for (const [how, ends] of [
     const { fake, room } = await Fake.joined(t);
     await fake.tick(1);
     await fake.reconnect();
-    fake.socket.answers({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 1e12 });
+    fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "slower", retryAfter: 1e12 });
     await settled();
     assert.equal(fake.timers.size, 2, "one for the attempt, which is not immediate, and one for silence");
     await fake.tick(1);
@@ -958,8 +958,8 @@ test("a rejoin continues when leaving the room fails", async (t) => {
   const { fake, room } = await Fake.joined(t);
   await fake.reconnect();
   const leaving = codeOf(room.leave());
-  for (const { id } of fake.socket.taken()) fake.socket.says({ type: "error", id, code: "RATE_LIMITED", message: "slower" });
-  assert.equal(await leaving, "RATE_LIMITED");
+  for (const { id } of fake.socket.taken()) fake.socket.says({ type: "error", id, code: "UNAVAILABLE", message: "slower" });
+  assert.equal(await leaving, "UNAVAILABLE");
   fake.socket.answers(rejoined());
   assert.equal(room.state, "joined");
 });
