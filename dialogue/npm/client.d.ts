@@ -76,10 +76,15 @@ export interface ClientOptions {
    */
   timeout?: number;
   /**
-   * How many requests may wait for an answer at the same time. Further requests are rejected with `OVERLOADED`.
-   * Default: 96.
+   * How many requests may wait, to be sent or for their answers. Further requests are rejected with `OVERLOADED`.
+   * Default: 10,000.
    */
   maxPending?: number;
+  /**
+   * How many bytes of requests may wait. A request that would exceed this is rejected with `OVERLOADED`. Default:
+   * 4,194,304 (4 MiB).
+   */
+  maxPendingBytes?: number;
 }
 
 /**
@@ -212,6 +217,8 @@ export interface TriggerOptions {
 export interface Triggered {
   /** The event's number in the room, if the room keeps events of this name. */
   seq?: number;
+  /** Set for a volatile trigger that was not sent, because a newer one for the same room and event replaced it. */
+  superseded?: true;
 }
 
 /** Makes a payload optional if it may be null. */

@@ -182,8 +182,9 @@ class JoinedRoom {
   async trigger(event, data, { meta, key, volatile = false } = {}) {
     const triggerKey = key ?? (volatile ? undefined : randomKey());
     const frame = { type: "trigger", roomId: this.id, event, data, meta, key: triggerKey };
-    const { seq } = await this.#request(frame, { repeat: !volatile, isTrigger: true });
-    return seq === undefined ? {} : { seq };
+    const slot = volatile ? `${this.id} ${event}` : undefined;
+    const { seq, superseded } = await this.#request(frame, { repeat: !volatile, isTrigger: true, slot });
+    return { ...(seq !== undefined && { seq }), ...(superseded && { superseded }) };
   }
 
   /**
@@ -376,6 +377,7 @@ class Engine {
   /** @param {Frame} connected */
   #onConnected(connected) {
     const link = /** @type {Link} */ (this.#link);
+    link.setRate(rateOf(connected.rate));
     link.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
     this.#refusal = undefined;
@@ -420,7 +422,7 @@ class Engine {
       const auth = await this.#credentials.obtain();
       if (link !== this.#link) return;
       const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
-      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, onAnswer });
+      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, urgent: true, onAnswer });
     } catch (error) {
       if (link !== this.#link) return;
       this.#during(() => {
@@ -526,8 +528,8 @@ class Session {
    * @param {Config} config
    * @param {(room: TrackedRoom) => AnyRoom} toHandle
    */
-  constructor({ timeout, maxPending }, toHandle) {
-    this.pending = new Pending(timeout, maxPending);
+  constructor({ timeout, maxPending, maxPendingBytes }, toHandle) {
+    this.pending = new Pending(timeout, maxPending, maxPendingBytes);
     this.rooms = new JoinedRooms(this.notices, this.pending, toHandle);
   }
 
@@ -717,7 +719,7 @@ class JoinedRooms {
     const recovered = room.enter(frame);
     if (room.position.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
-    if (room.state !== state) this.#rejoined(room);
+    if (room.state !== state) this.#rejoined(room, frame.except);
     room.joined(frame, recovered);
     return room.handle;
   }
@@ -778,20 +780,25 @@ class JoinedRooms {
     this.#notices.report(error);
   }
 
-  /** @param {TrackedRoom} room */
-  #rejoined(room) {
-    this.#unsubscribeExcluded(room);
+  /**
+   * @param {TrackedRoom} room
+   * @param {string[]} [except]
+   */
+  #rejoined(room, except) {
+    this.#unsubscribeExcluded(room, except);
     this.#pending.sendWaiting();
   }
 
   /**
-   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events. If that
-   * fails, the client still delivers none of these events.
+   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events but those
+   * that the server took as exceptions. If that fails, the client still delivers none of these events.
    *
    * @param {TrackedRoom} room
+   * @param {string[]} [except]
    */
-  #unsubscribeExcluded(room) {
+  #unsubscribeExcluded(room, except = []) {
     for (const event of room.excluded) {
+      if (except.includes(event)) continue;
       const frame = { type: "unsubscribe", roomId: room.id, event };
       this.#pending.add(frame, { repeat: false, unbounded: true, room }).catch(() => {});
     }
@@ -879,10 +886,10 @@ function isFinal(room, { code }) {
 // ==== pending.js ====
 // Requests that wait to be sent, or for their answers.
 //
-// Owns the order of requests, their limits, and the rule for sending again after a lost connection.
+// Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
 
 const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetitions remember keys for two minutes
-const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
+const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
  * @typedef Move a join or leave that the application has requested
@@ -897,6 +904,8 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  * @property {TrackedRoom} [room] the room that must be joined before it is sent
  * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
  * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
+ * @property {boolean} [urgent] whether it is sent before all others
+ * @property {string} [slot] the room and event of a volatile trigger: a newer one for the same replaces it while it waits
  * @property {Move} [move]
  * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
  * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
@@ -913,7 +922,10 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  * @typedef PendingRequest
  * @property {string} text
  * @property {RequestOptions} options
- * @property {boolean} sent whether it was sent on the current connection
+ * @property {number} bytes the length of `text` in UTF-8
+ * @property {boolean} queued whether it is in the outbox
+ * @property {boolean} sent whether it was sent on the current connection and not refused because it came too fast
+ * @property {DialogueError | undefined} refusal the server has not run it because it came too fast
  * @property {Attempt | undefined} first when it was first sent
  * @property {boolean} repeats whether it was already sent on an earlier connection
  * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
@@ -929,8 +941,14 @@ class Pending {
   #clientId = "";
   #maxBytes = Infinity;
   #marksRepetitions = false; // whether the server decides about repetitions
+  #outbox = new Outbox(rateOf());
+  /** @type {Timer} */
+  #timer; // for the next request in the outbox
   #timeout;
   #max;
+  #maxPendingBytes;
+  #bytes = 0; // of the requests that count
+  #count = 0; // of the requests that count
   #nextId = CONNECT_ID + 1;
   /** @type {Map<number, PendingRequest>} */
   #pending = new Map();
@@ -938,10 +956,12 @@ class Pending {
   /**
    * @param {number} timeout
    * @param {number} max
+   * @param {number} maxBytes
    */
-  constructor(timeout, max) {
+  constructor(timeout, max, maxBytes) {
     this.#timeout = timeout;
     this.#max = max;
+    this.#maxPendingBytes = maxBytes;
   }
 
   /**
@@ -952,6 +972,7 @@ class Pending {
    */
   open(link, { clientId, maxMessageBytes, rate }) {
     this.link = link;
+    this.#outbox = new Outbox(rateOf(rate));
     this.#clientId = clientId;
     this.#maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
@@ -978,15 +999,19 @@ class Pending {
         options.onFailure?.();
         rejects(error);
       };
-      const refusal = this.#refusal(options);
+      const text = JSON.stringify({ ...frame, id: this.#nextId });
+      const bytes = lengthOf(text);
+      const refusal = this.#refusal(options, bytes);
       if (refusal) return reject(refusal);
       const id = this.#nextId++;
-      const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const madeAt = Date.now();
-      const pending = { text, options, sent: false, first: undefined, repeats: false, madeAt, timer, resolve, reject };
+      const state = { queued: false, sent: false, first: undefined, repeats: false, refusal: undefined };
+      const pending = { text, bytes, options, ...state, madeAt: Date.now(), timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (this.canSend(options.room)) this.#send(id, pending);
+      this.#counts(pending, 1);
+      if (!this.canSend(options.room)) return;
+      this.#enqueue(id, pending);
+      this.#flush();
     });
   }
 
@@ -994,15 +1019,29 @@ class Pending {
    * Returns the reason why a request cannot be made, if there is one.
    *
    * @param {RequestOptions} options
+   * @param {number} bytes
    */
-  #refusal({ repeat = true, room, unbounded }) {
+  #refusal({ repeat = true, room, unbounded }, bytes) {
     if (room?.leaving || room?.state === "left") return notInRoom(room.id);
     if (!repeat && !this.canSend(room)) {
       return disconnected("not connected, or not yet back in the room: try again later");
     }
-    if (unbounded || this.#pending.size < this.#max) return undefined;
-    const message = `too many unanswered requests (maxPending = ${this.#max})`;
-    return new DialogueError({ code: "OVERLOADED", message });
+    if (unbounded) return undefined;
+    let limit;
+    if (this.#count >= this.#max) limit = `maxPending = ${this.#max}`;
+    else if (this.#bytes + bytes > this.#maxPendingBytes) limit = `maxPendingBytes = ${this.#maxPendingBytes}`;
+    if (limit === undefined) return undefined;
+    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (${limit})` });
+  }
+
+  /**
+   * @param {PendingRequest} pending
+   * @param {1 | -1} change
+   */
+  #counts({ bytes, options }, change) {
+    if (options.unbounded) return;
+    this.#count += change;
+    this.#bytes += change * bytes;
   }
 
   /**
@@ -1012,6 +1051,7 @@ class Pending {
    * @param {DialogueError} [error]
    */
   answer(frame, error) {
+    if (error?.code === "RATE_LIMITED" && this.#cameTooFast(frame.id, error)) return true;
     const pending = this.#remove(frame.id);
     if (!pending) return false;
     const { room, onAnswer, toResult } = pending.options;
@@ -1028,6 +1068,31 @@ class Pending {
   }
 
   /**
+   * The server has not run a request because it came too fast. Nothing is sent for the time that the server asks for,
+   * and then this request again. Returns false if it no longer waits.
+   *
+   * @param {number | undefined} id
+   * @param {DialogueError} error
+   */
+  #cameTooFast(id = -1, error) {
+    this.link?.pause(pause(error, 0));
+    const pending = this.#pending.get(id);
+    if (!pending?.sent) return false;
+    const { slot } = pending.options;
+    if (slot !== undefined && this.#outbox.hasVolatile(slot)) this.#supersede(id);
+    else {
+      pending.sent = false;
+      pending.refusal = error;
+      if (!pending.repeats) pending.first = undefined;
+      pending.queued = true;
+      if (slot === undefined) this.#outbox.addRefused(id);
+      else this.#outbox.addVolatile(id, slot);
+    }
+    this.#flush();
+    return true;
+  }
+
+  /**
    * The latest join or leave of a room among the waiting requests.
    *
    * @param {string} roomId
@@ -1038,19 +1103,60 @@ class Pending {
   }
 
   sendWaiting() {
-    for (const [id, pending] of [...this.#pending]) {
-      if (!pending.sent && this.canSend(pending.options.room)) this.#send(id, pending);
+    for (const [id, pending] of this.#pending) {
+      if (!pending.sent && !pending.queued && this.canSend(pending.options.room)) this.#enqueue(id, pending);
+    }
+    this.#flush();
+  }
+
+  /**
+   * @param {number} id
+   * @param {PendingRequest} pending
+   */
+  #enqueue(id, pending) {
+    const { slot, urgent } = pending.options;
+    pending.queued = true;
+    if (slot === undefined) return this.#outbox.add(id, urgent);
+    const replaced = this.#outbox.addVolatile(id, slot);
+    if (replaced !== undefined) this.#supersede(replaced);
+  }
+
+  /** @param {number} id a volatile trigger; a newer one waits for the same room and event */
+  #supersede(id) {
+    this.#remove(id)?.resolve({ superseded: true });
+  }
+
+  /** Sends what the rate permits. */
+  #flush() {
+    clearTimeout(this.#timer);
+    for (;;) {
+      const now = performance.now();
+      const next = this.#outbox.next(now);
+      if (!this.link || next.at === Infinity) return;
+      const wait = Math.max(this.link.wait(now), next.at - now);
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.#flush(), Math.min(Math.ceil(wait), LONGEST_TIMER_MS));
+        return;
+      }
+      const id = Number(next.id);
+      const pending = /** @type {PendingRequest} */ (this.#pending.get(id));
+      pending.queued = false;
+      this.#outbox.delete(id, pending.options.slot);
+      if (this.#send(id, pending)) this.#outbox.sent(id, now, pending.options.slot);
     }
   }
 
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
   linkLost() {
     this.link = undefined;
+    clearTimeout(this.#timer);
+    this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
+      pending.queued = false;
       const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
-      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
+      if (isOver) this.#reject(id, pending.refusal ?? disconnected("the connection was lost before the answer"));
     }
   }
 
@@ -1088,31 +1194,50 @@ class Pending {
   }
 
   /**
+   * Sends a request, or rejects it. Returns whether it was sent.
+   *
    * @param {number} id
    * @param {PendingRequest} pending
    */
   #send(id, pending) {
     if (pending.repeats && !this.#marksRepetitions && Date.now() - pending.madeAt > KEYS_KNOWN_FOR_MS) {
-      return this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+      this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+      return false;
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
-    if (isLonger(text, this.#maxBytes)) {
+    if (pending.bytes + text.length - pending.text.length > this.#maxBytes) {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
-      return this.#reject(id, error);
+      this.#reject(id, error);
+      return false;
     }
     pending.sent = true;
+    pending.refusal = undefined;
     pending.first ??= { clientId: this.#clientId, epoch: pending.options.room?.position.epoch };
     this.link?.send(text);
+    return true;
   }
 
   /** @param {number} id */
   #expire(id) {
-    const error = this.#pending.get(id)?.sent
-      ? new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${this.#timeout} ms` })
-      : disconnected(`the request waited ${this.#timeout} ms for the connection or the room`);
-    this.#reject(id, error);
+    const pending = this.#pending.get(id);
+    if (pending) this.#reject(id, this.#lateness(pending));
+  }
+
+  /**
+   * Why a request has no answer after its time.
+   *
+   * @param {PendingRequest} pending
+   */
+  #lateness({ sent, queued, repeats, refusal }) {
+    const time = `${this.#timeout} ms`;
+    if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
+    if (repeats) return outcomeUnknown(`it could not be sent again within ${time}`, refusal);
+    if (refusal) return refusal;
+    if (!queued) return disconnected(`the request waited ${time} for the connection or the room`);
+    const message = `the request waited ${time} for its turn: the client keeps to the rate that the server accepts`;
+    return new DialogueError({ code: "OVERLOADED", message });
   }
 
   /**
@@ -1126,8 +1251,11 @@ class Pending {
   /** @param {number} id */
   #remove(id) {
     const pending = this.#pending.get(id);
+    if (!pending) return undefined;
     this.#pending.delete(id);
-    clearTimeout(pending?.timer);
+    this.#counts(pending, -1);
+    if (pending.queued) this.#outbox.delete(id, pending.options.slot);
+    clearTimeout(pending.timer);
     return pending;
   }
 }
@@ -1142,18 +1270,27 @@ function repetition({ text, first }) {
 }
 
 /**
+ * The length of a text in UTF-8. JSON has no unpaired surrogates.
+ *
  * @param {string} text
- * @param {number} bytes
  */
-function isLonger(text, bytes) {
-  // A unit of UTF-16 is at most three bytes of UTF-8.
-  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+function lengthOf(text) {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    // Both halves of a surrogate pair count two.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
 }
 
 // ==== rooms/room.js ====
 // One room that the client is in: its subscriptions, its handlers, and whether the client is in it or rejoining it.
 
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
+
+const MAX_EXCEPT = 1_000; // how many exceptions a join may have
 
 /** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
 class TrackedRoom {
@@ -1304,8 +1441,11 @@ class TrackedRoom {
 
   /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
   rejoin() {
-    const { subscriptions } = this;
-    return { since: this.position.since(), subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
+    const { subscriptions, excluded } = this;
+    const since = this.position.since();
+    if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
+    const except = excluded.size > 0 ? [...excluded].slice(0, MAX_EXCEPT) : undefined;
+    return { since, subscriptions: ["*"], except };
   }
 
   /**
@@ -1431,6 +1571,148 @@ class Position {
     // A join by the server does not have the client's position. If nothing has happened since, nothing was missed.
     return recovered ?? (!this.hasGap && seq === this.seq);
   }
+}
+
+// ==== outbox.js ====
+// Which request is sent next on a connection. Pure: time is an argument. `Pending` has the requests themselves.
+
+const VOLATILE_SHARE = 0.6; // of the rate; the rest is for requests that matter
+
+/**
+ * @typedef Next the request that is sent next
+ * @property {number} [id] absent if none waits
+ * @property {number} at when it may be sent
+ */
+
+/** The requests that could be sent now, in their order. */
+class Outbox {
+  /** @type {Set<number>} */
+  #urgent = new Set();
+  /** @type {Set<number>} */
+  #refused = new Set(); // the server has not run them because they came too fast
+  /** @type {Map<number, number>} */
+  #waiting = new Map(); // with the number of its place in the queue
+  /** @type {Map<string, { id: number, place: number }>} */
+  #volatile = new Map(); // at most one for each room and event
+  /** @type {Map<string, number>} */
+  #sentAt = new Map(); // when a volatile trigger for a room and event was last sent, earliest first
+  #places = 0;
+  #pacer;
+  #interval;
+
+  /** @param {Rate} rate */
+  constructor(rate) {
+    this.#pacer = new Pacer(rate, VOLATILE_SHARE);
+    this.#interval = rate.window / (VOLATILE_SHARE * rate.frames);
+  }
+
+  /**
+   * @param {number} id
+   * @param {boolean} [isUrgent] whether it overtakes all others
+   */
+  add(id, isUrgent) {
+    if (isUrgent) this.#urgent.add(id);
+    else this.#waiting.set(id, this.#places++);
+  }
+
+  /**
+   * The server has refused a request because it came too fast: it is sent again before all that were not sent yet.
+   *
+   * @param {number} id
+   */
+  addRefused(id) {
+    this.#refused.add(id);
+  }
+
+  /**
+   * A volatile trigger takes the place of one that waits for the same room and event. Returns the one that it replaces.
+   *
+   * @param {number} id
+   * @param {string} slot the room and the event
+   */
+  addVolatile(id, slot) {
+    const waiting = this.#volatile.get(slot);
+    this.#volatile.set(slot, { id, place: waiting?.place ?? this.#places++ });
+    return waiting?.id;
+  }
+
+  /**
+   * Whether a volatile trigger waits for this room and event.
+   *
+   * @param {string} slot
+   */
+  hasVolatile(slot) {
+    return this.#volatile.has(slot);
+  }
+
+  /**
+   * @param {number} id
+   * @param {string} [slot]
+   */
+  delete(id, slot) {
+    this.#urgent.delete(id);
+    this.#refused.delete(id);
+    this.#waiting.delete(id);
+    if (slot !== undefined && this.#volatile.get(slot)?.id === id) this.#volatile.delete(slot);
+  }
+
+  /**
+   * @param {number} now
+   * @returns {Next}
+   */
+  next(now) {
+    const [urgent = lowest(this.#refused)] = this.#urgent;
+    if (urgent !== undefined) return { id: urgent, at: now };
+    const volatile = this.#nextVolatile(now);
+    const [waiting] = this.#waiting;
+    if (!waiting) return volatile;
+    const [id, place] = waiting;
+    return volatile.at <= now && volatile.place < place ? volatile : { id, at: now };
+  }
+
+  /**
+   * Takes out a request that is being sent.
+   *
+   * @param {number} id
+   * @param {number} now
+   * @param {string} [slot] the room and the event of a volatile trigger
+   */
+  sent(id, now, slot) {
+    this.delete(id, slot);
+    if (slot === undefined) return;
+    this.#pacer.sent(now);
+    for (const [earlier, at] of this.#sentAt) {
+      if (at + this.#interval > now) break;
+      this.#sentAt.delete(earlier);
+    }
+    this.#sentAt.delete(slot);
+    this.#sentAt.set(slot, now);
+  }
+
+  /**
+   * @param {number} now
+   * @returns {Next & { place: number }}
+   */
+  #nextVolatile(now) {
+    /** @type {Next & { place: number }} */
+    let next = { at: Infinity, place: Infinity };
+    if (this.#volatile.size === 0) return next;
+    const free = now + this.#pacer.wait(now);
+    for (const [slot, { id, place }] of this.#volatile) {
+      const at = Math.max(free, (this.#sentAt.get(slot) ?? -Infinity) + this.#interval);
+      if (at < next.at) next = { id, at, place };
+      if (at <= now) break;
+    }
+    return next;
+  }
+}
+
+/**
+ * @param {Set<number>} ids
+ * @returns {number | undefined}
+ */
+function lowest(ids) {
+  return ids.size === 0 ? undefined : Math.min(...ids);
 }
 
 // ==== notice.js ====
@@ -1637,13 +1919,14 @@ function isFinalRefusal(error) {
 }
 
 // ==== link.js ====
-// One connection: a socket, its keep-alive, and the frames that it carries. The only part of the client that uses the
-// network. It does not know what the frames mean.
+// One connection: a socket, its keep-alive, its rate, and the frames that it carries. The only part of the client that
+// uses the network. It does not know what the frames mean.
 
 /** @typedef {Record<string, any>} Frame */
 
 const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const PONG_WITHIN_MS = 10_000;
+const SHARE = 0.8; // of the rate that the server accepts; the network may bring frames closer together
 
 /** A WebSocket, from its opening to its end. `onEnd` is called once, and never after `close`. */
 class Link {
@@ -1651,6 +1934,8 @@ class Link {
   #onFrame;
   #onEnd;
   #interval = 0;
+  #isPingDue = false; // it waits for the rate
+  #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
   /** @type {Timer} */
   #timer;
 
@@ -1683,8 +1968,33 @@ class Link {
     this.#startPingTimer();
   }
 
+  /** @param {Rate} rate */
+  setRate(rate) {
+    this.#pacer.setRate(rate);
+  }
+
+  /**
+   * How long to wait before the next frame is sent. A ping that is due goes first.
+   *
+   * @param {number} now
+   */
+  wait(now) {
+    if (this.#isPingDue) this.#ping();
+    return this.#pacer.wait(now);
+  }
+
+  /**
+   * Nothing is sent for a while.
+   *
+   * @param {number} ms
+   */
+  pause(ms) {
+    this.#pacer.pause(performance.now() + ms);
+  }
+
   /** @param {string} text */
   send(text) {
+    this.#pacer.sent(performance.now());
     this.#socket.send(text);
   }
 
@@ -1704,10 +2014,21 @@ class Link {
 
   #startPingTimer() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#isPingDue = false;
+    this.#timer = setTimeout(() => this.#ping(), this.#interval);
+  }
+
+  /** Sends a ping as soon as the rate permits. */
+  #ping() {
+    const wait = this.#pacer.wait(performance.now());
+    clearTimeout(this.#timer);
+    this.#isPingDue = wait > 0;
+    if (this.#isPingDue) {
+      this.#timer = setTimeout(() => this.#ping(), Math.ceil(wait));
+    } else {
       this.send(`{"type":"ping"}`);
       this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer a ping in time"), PONG_WITHIN_MS);
-    }, this.#interval);
+    }
   }
 
   /**
@@ -1741,6 +2062,81 @@ function parseFrame(data) {
 /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+
+// ==== pacer.js ====
+// How fast a client may send. Pure: time is an argument.
+
+/**
+ * @typedef Rate what a server accepts
+ * @property {number} frames how many frames …
+ * @property {number} window … in any time of this many milliseconds
+ */
+
+/** @type {Rate} */
+const UNANNOUNCED = { frames: 200, window: 4_000 }; // of servers that do not announce theirs
+
+/**
+ * The rate that a server has announced.
+ *
+ * @param {Partial<Rate>} [rate]
+ * @returns {Rate}
+ */
+function rateOf(rate) {
+  const { frames = 0, window = 0 } = rate ?? {};
+  return frames >= 1 && window > 0 ? { frames, window } : UNANNOUNCED;
+}
+
+/** A sliding window over what was sent, so that never more than a share of the rate is sent. */
+class Pacer {
+  #share;
+  #limit = 1;
+  #window = 0;
+  /** @type {number[]} */
+  #sent = []; // the times in the window, oldest first
+  #pausedUntil = -Infinity;
+
+  /**
+   * @param {Rate} rate
+   * @param {number} share between 0 and 1
+   */
+  constructor(rate, share) {
+    this.#share = share;
+    this.setRate(rate);
+  }
+
+  /** @param {Rate} rate */
+  setRate({ frames, window }) {
+    this.#limit = Math.max(1, Math.floor(frames * this.#share));
+    this.#window = window;
+  }
+
+  /**
+   * How long to wait before the next frame.
+   *
+   * @param {number} now
+   */
+  wait(now) {
+    while (this.#frees(0) <= now) this.#sent.shift();
+    const free = this.#frees(this.#sent.length - this.#limit); // a new rate may be lower, so this is not always the first
+    return Math.max(free === Infinity ? now : free, this.#pausedUntil) - now;
+  }
+
+  /** @param {number} index when the frame at this place leaves the window */
+  #frees(index) {
+    const sent = this.#sent[index];
+    return sent === undefined ? Infinity : sent + this.#window;
+  }
+
+  /** @param {number} now */
+  sent(now) {
+    this.#sent.push(now);
+  }
+
+  /** @param {number} until */
+  pause(until) {
+    this.#pausedUntil = Math.max(this.#pausedUntil, until);
+  }
+}
 
 // ==== backoff.js ====
 // How long to wait before the next attempt to connect, or before a request is tried again.
@@ -1795,17 +2191,19 @@ function isStable(lasted, waited) {
 
 const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
 const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
-const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
+const MAX_PENDING = 10_000; // about as many as the client sends in four minutes
+const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline for long does not fill the memory
 
 /** @typedef {ReturnType<typeof configOf>} Config */
 
 /** @param {Public.ClientOptions} options */
 function configOf(options) {
-  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING } = options;
+  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS } = options;
+  const { maxPending = MAX_PENDING, maxPendingBytes = MAX_PENDING_BYTES } = options;
   if (!WebSocket) {
     throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
   }
-  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending };
+  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending, maxPendingBytes };
 }
 
 /** @param {string | URL} [url] */

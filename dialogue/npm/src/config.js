@@ -4,17 +4,19 @@
 
 const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
 const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
-const MAX_PENDING = 96; // a reconnect that also rejoins a hundred rooms stays within the rate limit of 200 frames
+const MAX_PENDING = 10_000; // about as many as the client sends in four minutes
+const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline for long does not fill the memory
 
 /** @typedef {ReturnType<typeof configOf>} Config */
 
 /** @param {Public.ClientOptions} options */
 export function configOf(options) {
-  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS, maxPending = MAX_PENDING } = options;
+  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS } = options;
+  const { maxPending = MAX_PENDING, maxPendingBytes = MAX_PENDING_BYTES } = options;
   if (!WebSocket) {
     throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
   }
-  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending };
+  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending, maxPendingBytes };
 }
 
 /** @param {string | URL} [url] */

@@ -5,6 +5,7 @@
 import { asked, backoff, isStable, pause } from "./backoff.js";
 import { DialogueError, disconnected } from "./error.js";
 import { Link } from "./link.js";
+import { rateOf } from "./pacer.js";
 import { CONNECT_ID, Credentials, greeting, isFinalRefusal, isTemporary, renewal } from "./sign_in.js";
 import { reconnects } from "./state.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
@@ -113,6 +114,7 @@ export class Engine {
   /** @param {Frame} connected */
   #onConnected(connected) {
     const link = /** @type {Link} */ (this.#link);
+    link.setRate(rateOf(connected.rate));
     link.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
     this.#refusal = undefined;
@@ -157,7 +159,7 @@ export class Engine {
       const auth = await this.#credentials.obtain();
       if (link !== this.#link) return;
       const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
-      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, onAnswer });
+      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, urgent: true, onAnswer });
     } catch (error) {
       if (link !== this.#link) return;
       this.#during(() => {

@@ -1,13 +1,16 @@
-// One connection: a socket, its keep-alive, and the frames that it carries. The only part of the client that uses the
-// network. It does not know what the frames mean.
+// One connection: a socket, its keep-alive, its rate, and the frames that it carries. The only part of the client that
+// uses the network. It does not know what the frames mean.
 
+import { Pacer, rateOf } from "./pacer.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import * as Public from "../client.js" */
+/** @import { Rate } from "./pacer.js" */
 /** @import { Timer } from "./timer.js" */
 /** @typedef {Record<string, any>} Frame */
 
 const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const PONG_WITHIN_MS = 10_000;
+const SHARE = 0.8; // of the rate that the server accepts; the network may bring frames closer together
 
 /** A WebSocket, from its opening to its end. `onEnd` is called once, and never after `close`. */
 export class Link {
@@ -15,6 +18,8 @@ export class Link {
   #onFrame;
   #onEnd;
   #interval = 0;
+  #isPingDue = false; // it waits for the rate
+  #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
   /** @type {Timer} */
   #timer;
 
@@ -47,8 +52,33 @@ export class Link {
     this.#startPingTimer();
   }
 
+  /** @param {Rate} rate */
+  setRate(rate) {
+    this.#pacer.setRate(rate);
+  }
+
+  /**
+   * How long to wait before the next frame is sent. A ping that is due goes first.
+   *
+   * @param {number} now
+   */
+  wait(now) {
+    if (this.#isPingDue) this.#ping();
+    return this.#pacer.wait(now);
+  }
+
+  /**
+   * Nothing is sent for a while.
+   *
+   * @param {number} ms
+   */
+  pause(ms) {
+    this.#pacer.pause(performance.now() + ms);
+  }
+
   /** @param {string} text */
   send(text) {
+    this.#pacer.sent(performance.now());
     this.#socket.send(text);
   }
 
@@ -68,10 +98,21 @@ export class Link {
 
   #startPingTimer() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#isPingDue = false;
+    this.#timer = setTimeout(() => this.#ping(), this.#interval);
+  }
+
+  /** Sends a ping as soon as the rate permits. */
+  #ping() {
+    const wait = this.#pacer.wait(performance.now());
+    clearTimeout(this.#timer);
+    this.#isPingDue = wait > 0;
+    if (this.#isPingDue) {
+      this.#timer = setTimeout(() => this.#ping(), Math.ceil(wait));
+    } else {
       this.send(`{"type":"ping"}`);
       this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer a ping in time"), PONG_WITHIN_MS);
-    }, this.#interval);
+    }
   }
 
   /**

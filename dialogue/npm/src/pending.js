@@ -1,15 +1,19 @@
 // Requests that wait to be sent, or for their answers.
 //
-// Owns the order of requests, their limits, and the rule for sending again after a lost connection.
+// Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
 
+import { pause } from "./backoff.js";
 import { DialogueError, disconnected, notInRoom, outcomeUnknown } from "./error.js";
+import { Outbox } from "./outbox.js";
+import { rateOf } from "./pacer.js";
 import { CONNECT_ID } from "./sign_in.js";
+import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import { Frame, Link } from "./link.js" */
 /** @import { TrackedRoom } from "./rooms/room.js" */
 /** @import { Timer } from "./timer.js" */
 
 const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetitions remember keys for two minutes
-const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
+const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
  * @typedef Move a join or leave that the application has requested
@@ -24,6 +28,8 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  * @property {TrackedRoom} [room] the room that must be joined before it is sent
  * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
  * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
+ * @property {boolean} [urgent] whether it is sent before all others
+ * @property {string} [slot] the room and event of a volatile trigger: a newer one for the same replaces it while it waits
  * @property {Move} [move]
  * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
  * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
@@ -40,7 +46,10 @@ const BEFORE_KEY_LOOKUP = ["RATE_LIMITED", "ROOM_NOT_FOUND"]; // refusals of a t
  * @typedef PendingRequest
  * @property {string} text
  * @property {RequestOptions} options
- * @property {boolean} sent whether it was sent on the current connection
+ * @property {number} bytes the length of `text` in UTF-8
+ * @property {boolean} queued whether it is in the outbox
+ * @property {boolean} sent whether it was sent on the current connection and not refused because it came too fast
+ * @property {DialogueError | undefined} refusal the server has not run it because it came too fast
  * @property {Attempt | undefined} first when it was first sent
  * @property {boolean} repeats whether it was already sent on an earlier connection
  * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
@@ -56,8 +65,14 @@ export class Pending {
   #clientId = "";
   #maxBytes = Infinity;
   #marksRepetitions = false; // whether the server decides about repetitions
+  #outbox = new Outbox(rateOf());
+  /** @type {Timer} */
+  #timer; // for the next request in the outbox
   #timeout;
   #max;
+  #maxPendingBytes;
+  #bytes = 0; // of the requests that count
+  #count = 0; // of the requests that count
   #nextId = CONNECT_ID + 1;
   /** @type {Map<number, PendingRequest>} */
   #pending = new Map();
@@ -65,10 +80,12 @@ export class Pending {
   /**
    * @param {number} timeout
    * @param {number} max
+   * @param {number} maxBytes
    */
-  constructor(timeout, max) {
+  constructor(timeout, max, maxBytes) {
     this.#timeout = timeout;
     this.#max = max;
+    this.#maxPendingBytes = maxBytes;
   }
 
   /**
@@ -79,6 +96,7 @@ export class Pending {
    */
   open(link, { clientId, maxMessageBytes, rate }) {
     this.link = link;
+    this.#outbox = new Outbox(rateOf(rate));
     this.#clientId = clientId;
     this.#maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
@@ -105,15 +123,19 @@ export class Pending {
         options.onFailure?.();
         rejects(error);
       };
-      const refusal = this.#refusal(options);
+      const text = JSON.stringify({ ...frame, id: this.#nextId });
+      const bytes = lengthOf(text);
+      const refusal = this.#refusal(options, bytes);
       if (refusal) return reject(refusal);
       const id = this.#nextId++;
-      const text = JSON.stringify({ ...frame, id });
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const madeAt = Date.now();
-      const pending = { text, options, sent: false, first: undefined, repeats: false, madeAt, timer, resolve, reject };
+      const state = { queued: false, sent: false, first: undefined, repeats: false, refusal: undefined };
+      const pending = { text, bytes, options, ...state, madeAt: Date.now(), timer, resolve, reject };
       this.#pending.set(id, pending);
-      if (this.canSend(options.room)) this.#send(id, pending);
+      this.#counts(pending, 1);
+      if (!this.canSend(options.room)) return;
+      this.#enqueue(id, pending);
+      this.#flush();
     });
   }
 
@@ -121,15 +143,29 @@ export class Pending {
    * Returns the reason why a request cannot be made, if there is one.
    *
    * @param {RequestOptions} options
+   * @param {number} bytes
    */
-  #refusal({ repeat = true, room, unbounded }) {
+  #refusal({ repeat = true, room, unbounded }, bytes) {
     if (room?.leaving || room?.state === "left") return notInRoom(room.id);
     if (!repeat && !this.canSend(room)) {
       return disconnected("not connected, or not yet back in the room: try again later");
     }
-    if (unbounded || this.#pending.size < this.#max) return undefined;
-    const message = `too many unanswered requests (maxPending = ${this.#max})`;
-    return new DialogueError({ code: "OVERLOADED", message });
+    if (unbounded) return undefined;
+    let limit;
+    if (this.#count >= this.#max) limit = `maxPending = ${this.#max}`;
+    else if (this.#bytes + bytes > this.#maxPendingBytes) limit = `maxPendingBytes = ${this.#maxPendingBytes}`;
+    if (limit === undefined) return undefined;
+    return new DialogueError({ code: "OVERLOADED", message: `too many unanswered requests (${limit})` });
+  }
+
+  /**
+   * @param {PendingRequest} pending
+   * @param {1 | -1} change
+   */
+  #counts({ bytes, options }, change) {
+    if (options.unbounded) return;
+    this.#count += change;
+    this.#bytes += change * bytes;
   }
 
   /**
@@ -139,6 +175,7 @@ export class Pending {
    * @param {DialogueError} [error]
    */
   answer(frame, error) {
+    if (error?.code === "RATE_LIMITED" && this.#cameTooFast(frame.id, error)) return true;
     const pending = this.#remove(frame.id);
     if (!pending) return false;
     const { room, onAnswer, toResult } = pending.options;
@@ -155,6 +192,31 @@ export class Pending {
   }
 
   /**
+   * The server has not run a request because it came too fast. Nothing is sent for the time that the server asks for,
+   * and then this request again. Returns false if it no longer waits.
+   *
+   * @param {number | undefined} id
+   * @param {DialogueError} error
+   */
+  #cameTooFast(id = -1, error) {
+    this.link?.pause(pause(error, 0));
+    const pending = this.#pending.get(id);
+    if (!pending?.sent) return false;
+    const { slot } = pending.options;
+    if (slot !== undefined && this.#outbox.hasVolatile(slot)) this.#supersede(id);
+    else {
+      pending.sent = false;
+      pending.refusal = error;
+      if (!pending.repeats) pending.first = undefined;
+      pending.queued = true;
+      if (slot === undefined) this.#outbox.addRefused(id);
+      else this.#outbox.addVolatile(id, slot);
+    }
+    this.#flush();
+    return true;
+  }
+
+  /**
    * The latest join or leave of a room among the waiting requests.
    *
    * @param {string} roomId
@@ -165,19 +227,60 @@ export class Pending {
   }
 
   sendWaiting() {
-    for (const [id, pending] of [...this.#pending]) {
-      if (!pending.sent && this.canSend(pending.options.room)) this.#send(id, pending);
+    for (const [id, pending] of this.#pending) {
+      if (!pending.sent && !pending.queued && this.canSend(pending.options.room)) this.#enqueue(id, pending);
+    }
+    this.#flush();
+  }
+
+  /**
+   * @param {number} id
+   * @param {PendingRequest} pending
+   */
+  #enqueue(id, pending) {
+    const { slot, urgent } = pending.options;
+    pending.queued = true;
+    if (slot === undefined) return this.#outbox.add(id, urgent);
+    const replaced = this.#outbox.addVolatile(id, slot);
+    if (replaced !== undefined) this.#supersede(replaced);
+  }
+
+  /** @param {number} id a volatile trigger; a newer one waits for the same room and event */
+  #supersede(id) {
+    this.#remove(id)?.resolve({ superseded: true });
+  }
+
+  /** Sends what the rate permits. */
+  #flush() {
+    clearTimeout(this.#timer);
+    for (;;) {
+      const now = performance.now();
+      const next = this.#outbox.next(now);
+      if (!this.link || next.at === Infinity) return;
+      const wait = Math.max(this.link.wait(now), next.at - now);
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.#flush(), Math.min(Math.ceil(wait), LONGEST_TIMER_MS));
+        return;
+      }
+      const id = Number(next.id);
+      const pending = /** @type {PendingRequest} */ (this.#pending.get(id));
+      pending.queued = false;
+      this.#outbox.delete(id, pending.options.slot);
+      if (this.#send(id, pending)) this.#outbox.sent(id, now, pending.options.slot);
     }
   }
 
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
   linkLost() {
     this.link = undefined;
+    clearTimeout(this.#timer);
+    this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
+      pending.queued = false;
       const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
-      if (isOver) this.#reject(id, disconnected("the connection was lost before the answer"));
+      if (isOver) this.#reject(id, pending.refusal ?? disconnected("the connection was lost before the answer"));
     }
   }
 
@@ -215,31 +318,50 @@ export class Pending {
   }
 
   /**
+   * Sends a request, or rejects it. Returns whether it was sent.
+   *
    * @param {number} id
    * @param {PendingRequest} pending
    */
   #send(id, pending) {
     if (pending.repeats && !this.#marksRepetitions && Date.now() - pending.madeAt > KEYS_KNOWN_FOR_MS) {
-      return this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+      this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+      return false;
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
-    if (isLonger(text, this.#maxBytes)) {
+    if (pending.bytes + text.length - pending.text.length > this.#maxBytes) {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
-      return this.#reject(id, error);
+      this.#reject(id, error);
+      return false;
     }
     pending.sent = true;
+    pending.refusal = undefined;
     pending.first ??= { clientId: this.#clientId, epoch: pending.options.room?.position.epoch };
     this.link?.send(text);
+    return true;
   }
 
   /** @param {number} id */
   #expire(id) {
-    const error = this.#pending.get(id)?.sent
-      ? new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${this.#timeout} ms` })
-      : disconnected(`the request waited ${this.#timeout} ms for the connection or the room`);
-    this.#reject(id, error);
+    const pending = this.#pending.get(id);
+    if (pending) this.#reject(id, this.#lateness(pending));
+  }
+
+  /**
+   * Why a request has no answer after its time.
+   *
+   * @param {PendingRequest} pending
+   */
+  #lateness({ sent, queued, repeats, refusal }) {
+    const time = `${this.#timeout} ms`;
+    if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
+    if (repeats) return outcomeUnknown(`it could not be sent again within ${time}`, refusal);
+    if (refusal) return refusal;
+    if (!queued) return disconnected(`the request waited ${time} for the connection or the room`);
+    const message = `the request waited ${time} for its turn: the client keeps to the rate that the server accepts`;
+    return new DialogueError({ code: "OVERLOADED", message });
   }
 
   /**
@@ -253,8 +375,11 @@ export class Pending {
   /** @param {number} id */
   #remove(id) {
     const pending = this.#pending.get(id);
+    if (!pending) return undefined;
     this.#pending.delete(id);
-    clearTimeout(pending?.timer);
+    this.#counts(pending, -1);
+    if (pending.queued) this.#outbox.delete(id, pending.options.slot);
+    clearTimeout(pending.timer);
     return pending;
   }
 }
@@ -269,10 +394,17 @@ function repetition({ text, first }) {
 }
 
 /**
+ * The length of a text in UTF-8. JSON has no unpaired surrogates.
+ *
  * @param {string} text
- * @param {number} bytes
  */
-function isLonger(text, bytes) {
-  // A unit of UTF-16 is at most three bytes of UTF-8.
-  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+function lengthOf(text) {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    // Both halves of a surrogate pair count two.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
 }

@@ -67,7 +67,7 @@ export class JoinedRooms {
     const recovered = room.enter(frame);
     if (room.position.epoch !== epoch) this.#pending.rejectTriggers("the room's epoch has changed", room);
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
-    if (room.state !== state) this.#rejoined(room);
+    if (room.state !== state) this.#rejoined(room, frame.except);
     room.joined(frame, recovered);
     return room.handle;
   }
@@ -128,20 +128,25 @@ export class JoinedRooms {
     this.#notices.report(error);
   }
 
-  /** @param {TrackedRoom} room */
-  #rejoined(room) {
-    this.#unsubscribeExcluded(room);
+  /**
+   * @param {TrackedRoom} room
+   * @param {string[]} [except]
+   */
+  #rejoined(room, except) {
+    this.#unsubscribeExcluded(room, except);
     this.#pending.sendWaiting();
   }
 
   /**
-   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events. If that
-   * fails, the client still delivers none of these events.
+   * Unsubscribes from the excluded events again, because the wildcard of a new membership covers all events but those
+   * that the server took as exceptions. If that fails, the client still delivers none of these events.
    *
    * @param {TrackedRoom} room
+   * @param {string[]} [except]
    */
-  #unsubscribeExcluded(room) {
+  #unsubscribeExcluded(room, except = []) {
     for (const event of room.excluded) {
+      if (except.includes(event)) continue;
       const frame = { type: "unsubscribe", roomId: room.id, event };
       this.#pending.add(frame, { repeat: false, unbounded: true, room }).catch(() => {});
     }

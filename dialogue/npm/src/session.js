@@ -29,8 +29,8 @@ export class Session {
    * @param {Config} config
    * @param {(room: TrackedRoom) => AnyRoom} toHandle
    */
-  constructor({ timeout, maxPending }, toHandle) {
-    this.pending = new Pending(timeout, maxPending);
+  constructor({ timeout, maxPending, maxPendingBytes }, toHandle) {
+    this.pending = new Pending(timeout, maxPending, maxPendingBytes);
     this.rooms = new JoinedRooms(this.notices, this.pending, toHandle);
   }
 

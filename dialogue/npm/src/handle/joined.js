@@ -48,8 +48,9 @@ export class JoinedRoom {
   async trigger(event, data, { meta, key, volatile = false } = {}) {
     const triggerKey = key ?? (volatile ? undefined : randomKey());
     const frame = { type: "trigger", roomId: this.id, event, data, meta, key: triggerKey };
-    const { seq } = await this.#request(frame, { repeat: !volatile, isTrigger: true });
-    return seq === undefined ? {} : { seq };
+    const slot = volatile ? `${this.id} ${event}` : undefined;
+    const { seq, superseded } = await this.#request(frame, { repeat: !volatile, isTrigger: true, slot });
+    return { ...(seq !== undefined && { seq }), ...(superseded && { superseded }) };
   }
 
   /**

@@ -8,6 +8,8 @@ import { Position } from "../position.js";
 /** @import { Timer } from "../timer.js" */
 /** @typedef {Public.JoinedRoom<any>} AnyRoom */
 
+const MAX_EXCEPT = 1_000; // how many exceptions a join may have
+
 /** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
 export class TrackedRoom {
   name = "";
@@ -157,8 +159,11 @@ export class TrackedRoom {
 
   /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
   rejoin() {
-    const { subscriptions } = this;
-    return { since: this.position.since(), subscriptions: subscriptions.has("*") ? ["*"] : [...subscriptions] };
+    const { subscriptions, excluded } = this;
+    const since = this.position.since();
+    if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
+    const except = excluded.size > 0 ? [...excluded].slice(0, MAX_EXCEPT) : undefined;
+    return { since, subscriptions: ["*"], except };
   }
 
   /**
