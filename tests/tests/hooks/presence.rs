@@ -203,6 +203,190 @@ async fn a_deleted_room_takes_each_user_away_once() {
 }
 
 #[tokio::test]
+#[ignore = "fails until B24"]
+async fn a_comeback_after_the_last_other_tab_has_left_is_new_again() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let first = server.joined("ada", "chat").await;
+    let connected = first.connected.clone();
+    let mut tab = server.joined("ada", "chat").await;
+    record
+        .expect(&["ada in chat: First, new", "ada in chat: Additional, known"])
+        .await;
+    first.close().await;
+    record
+        .expect(&["ada off: None ", "ada out of chat: Disconnected, still known"])
+        .await;
+    tab.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    record.expect(&["ada out of chat: Requested, gone"]).await;
+    until("the end of the first connection", || server.here().clients().len() == 1).await;
+    let mut back = resumed(&server, &connected).await;
+    back.join("chat").await;
+    record.expect(&["ada in chat: Comeback { was_gone: true }, new"]).await;
+}
+
+#[tokio::test]
+#[ignore = "fails until B24"]
+async fn a_new_tab_is_not_new_while_a_replaced_connection_is_on_its_way_back() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let first = server.joined("ada", "chat").await;
+    let mut back = resumed(&server, &first.connected).await;
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada off: Some(Disconnected) a newer connection has replaced this one",
+            "ada out of chat: Replaced, still known",
+        ])
+        .await;
+    let mut tab = server.joined("ada", "chat").await;
+    record.expect(&["ada in chat: Additional, known"]).await;
+    // Now the tab is the only one in the room, and whoever leaves last takes the user away.
+    tab.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    record.expect(&["ada out of chat: Requested, gone"]).await;
+    back.join("chat").await;
+    record.expect(&["ada in chat: Comeback { was_gone: true }, new"]).await;
+    back.request(json!({ "type": "leave", "roomId": "chat" })).await;
+    record.expect(&["ada out of chat: Requested, gone"]).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_reloaded_comes_first_again_or_is_additional_while_the_old_one_lasts() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let first = server.joined("ada", "chat").await;
+    first.close().await;
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada off: None ",
+            "ada out of chat: Disconnected, gone",
+        ])
+        .await;
+    // A page keeps `resume` in memory only, so that a reloaded page has none.
+    let lost = server.joined("ada", "chat").await;
+    let _reloaded = server.joined("ada", "chat").await;
+    drop(lost);
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada in chat: Additional, known",
+            "ada off: None ",
+            "ada out of chat: Disconnected, still known",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn after_a_restart_everybody_is_new() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let first = server.joined("ada", "chat").await;
+    server.stop().await;
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada off: Some(Restarting) the server is restarting",
+            "ada out of chat: Disconnected, gone",
+        ])
+        .await;
+    let restarted = noting(&record).await;
+    let mut second = resumed(&restarted, &first.connected).await;
+    second.join("chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_takes_over_from_another_tab_leaves_the_user_known() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let one = server.joined("ada", "chat").await;
+    let _two = server.joined("ada", "chat").await;
+    let mut three = resumed(&server, &one.connected).await;
+    three.join("chat").await;
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada in chat: Additional, known",
+            "ada off: Some(Disconnected) a newer connection has replaced this one",
+            "ada out of chat: Replaced, still known",
+            "ada in chat: Comeback { was_gone: false }, known",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn an_anonymous_user_comes_back_with_its_secret_and_is_another_one_without() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let mut first = server.open().await;
+    first.connect(json!(null)).await;
+    first.join("chat").await;
+    let (user, secret) = (first.connected["userId"].clone(), first.connected["resume"].clone());
+    let user = user.as_str().expect("an id");
+    first.close().await;
+    record
+        .expect(&[
+            &format!("{user} in chat: First, new"),
+            &format!("{user} off: None "),
+            &format!("{user} out of chat: Disconnected, gone"),
+        ])
+        .await;
+    until("the end of the connection", || server.here().clients().is_empty()).await;
+    let mut back = server.open().await;
+    back.send(json!({ "type": "connect", "protocol": 1, "resume": secret }))
+        .await;
+    assert_eq!(back.recv_type("connected").await["userId"], user);
+    back.join("chat").await;
+    record
+        .expect(&[&format!("{user} in chat: Comeback {{ was_gone: true }}, new")])
+        .await;
+    let mut other = server.open().await;
+    other.connect(json!(null)).await;
+    other.join("chat").await;
+    let other = other.connected["userId"].as_str().expect("an id").to_owned();
+    assert_ne!(other, user);
+    record.expect(&[&format!("{other} in chat: First, new")]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_was_kicked_or_revoked_is_new_when_it_returns() {
+    let record = Record::default();
+    let server = noting(&record).await;
+    let mut ada = server.joined("ada", "chat").await;
+    server.here().clients_of("ada")[0].leave(Chat).await;
+    ada.join("chat").await;
+    record
+        .expect(&[
+            "ada in chat: First, new",
+            "ada out of chat: Removed, gone",
+            "ada in chat: First, new",
+        ])
+        .await;
+    server.here().clients_of("ada")[0].disconnect().await;
+    record
+        .expect(&[
+            "ada off: Some(Disconnected) disconnected by the server",
+            "ada out of chat: Expelled, gone",
+        ])
+        .await;
+    until("the end of the connection", || server.here().clients().is_empty()).await;
+    let mut back = resumed(&server, &ada.connected).await;
+    back.join("chat").await;
+    record.expect(&["ada in chat: Comeback { was_gone: true }, new"]).await;
+    server.revoke("ada").await;
+    record
+        .expect(&[
+            "ada off: Some(Disconnected) the session was revoked",
+            "ada out of chat: Expelled, gone",
+        ])
+        .await;
+    let mut again = resumed(&server, &back.connected).await;
+    again.join("chat").await;
+    record.expect(&["ada in chat: First, new"]).await;
+}
+
+#[tokio::test]
 async fn a_handler_can_receive_the_room_and_the_client_that_triggered_the_event() {
     let record = Record::default();
     let noted = record.clone();
