@@ -90,6 +90,33 @@ impl RawClient {
         (status.expect("a status"), client)
     }
 
+    /// Sends an HTTP request unchanged; returns the status, and the body as text.
+    pub async fn text(address: SocketAddr, request: impl AsRef<[u8]>) -> (u16, String) {
+        let mut stream = within("a TCP connection", TcpStream::connect(address))
+            .await
+            .expect("the server accepts");
+        let mut response = Vec::new();
+        within("an HTTP response", async {
+            stream.write_all(request.as_ref()).await.expect("the server reads");
+            loop {
+                let text = String::from_utf8_lossy(&response).into_owned();
+                if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                    let length: usize = length.map_or(0, |length| length.parse().expect("a length"));
+                    if body.len() >= length {
+                        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+                        return (status.expect("a status"), body.to_owned());
+                    }
+                }
+                assert!(
+                    stream.read_buf(&mut response).await.expect("a response") > 0,
+                    "the response is cut"
+                );
+            }
+        })
+        .await
+    }
+
     /// Writes bytes. It ignores a connection that the other side has closed, because the next read reports that.
     pub async fn write(&mut self, bytes: &[u8]) {
         let _ = within("space to send bytes", self.stream.write_all(bytes)).await;

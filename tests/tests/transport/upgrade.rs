@@ -7,7 +7,7 @@ use std::time::Duration;
 use dialogue::prelude::*;
 use dialogue::{Dialogue, Limits};
 use dialogue_tests::raw::{FIN, TEXT, masked};
-use dialogue_tests::{RawClient, Record, Rooms, TestClient, TestServer, within};
+use dialogue_tests::{CapturedLog, RawClient, Record, Rooms, TestClient, TestServer, within};
 use serde_json::json;
 
 #[tokio::test]
@@ -144,4 +144,135 @@ async fn the_server_reads_frames_that_arrive_with_the_upgrade_request_and_after_
     client.write(after).await;
     let joined = client.recv().await.expect("an answer");
     assert!(joined.payload.starts_with(br#"{"type":"joined""#));
+}
+
+/// An upgrade with these headers besides those of the handshake.
+fn upgrade_with(path: &str, headers: &[&str]) -> String {
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    );
+    for header in headers {
+        request.push_str(header);
+        request.push_str("\r\n");
+    }
+    request + "\r\n"
+}
+
+#[tokio::test]
+#[ignore = "fails until B15"]
+async fn a_refused_origin_is_explained_in_the_response_and_in_the_log_with_both_remedies() {
+    let log = CapturedLog::default();
+    let server = TestServer::with(|builder| builder.logger(log.dispatch())).await;
+    let address = server.address();
+    // What proxies make of the host `app.example:8443`: nginx's `$host`, Apache's default, and a missing Host.
+    for host in ["Host: app.example", "Host: 127.0.0.1:3000", "Host: app.example:443"] {
+        let request = upgrade_with("/dialogue/ws", &[host, "Origin: https://app.example:8443"]);
+        let (status, body) = RawClient::text(address, request).await;
+        assert_eq!(status, 403);
+        let host = host.trim_start_matches("Host: ");
+        let line = log.line_with(&["WARN", "https://app.example:8443", host]).await;
+        for text in [&body, &line] {
+            for part in [
+                "https://app.example:8443",
+                host,
+                "proxy_set_header Host $http_host",
+                "allow_origin(\"https://app.example:8443\")",
+            ] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+        assert!(line.contains("peer=127.0.0.1:"), "{line}");
+    }
+    let forwarded = [
+        "Host: inside:3000",
+        "X-Forwarded-Host: app.example",
+        "Origin: https://app.example",
+    ];
+    let (status, body) = RawClient::text(address, upgrade_with("/dialogue/ws", &forwarded)).await;
+    assert_eq!(status, 403, "a header that any client can send opens nothing");
+    assert!(body.contains("X-Forwarded-Host"), "{body}");
+}
+
+#[tokio::test]
+#[ignore = "fails until B15"]
+async fn an_origin_that_cannot_be_allowed_is_explained_too() {
+    let server = TestServer::plain().await;
+    let own = format!("Host: {}", server.address());
+    let long = format!("Origin: https://{}.example", "x".repeat(3_000));
+    for (origin, part) in [
+        ("Origin: null", "sandbox"),
+        ("Origin: file://", "sandbox"),
+        ("Origin: https://a.example/\u{202e}", "not a valid origin"),
+        (&long, "…"),
+    ] {
+        let (status, body) = RawClient::text(server.address(), upgrade_with("/dialogue/ws", &[&own, origin])).await;
+        assert_eq!(status, 403, "{origin}");
+        assert!(body.contains(part), "{part}: {body}");
+        assert!(!body.contains("allow_origin(\"null") && body.len() < 2_000, "{body}");
+        assert!(!body.contains('\u{202e}'), "{body:?}");
+    }
+    let own_origin = format!("Origin: http://{}", server.address());
+    let two = [&*own, &*own_origin, "Origin: https://evil.example"];
+    let (status, body) = RawClient::text(server.address(), upgrade_with("/dialogue/ws", &two)).await;
+    assert_eq!(status, 403);
+    assert!(body.contains("2 Origin headers"), "{body}");
+    let (status, body) = RawClient::text(server.address(), upgrade_with("/dialogue/ws", &[&own_origin])).await;
+    assert!(
+        (status, body.contains("no Host")) == (403, true) || status == 400,
+        "{status} {body}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "fails until B13"]
+async fn each_refused_upgrade_says_what_happened_and_what_to_do_and_is_logged() {
+    let log = CapturedLog::default();
+    let limits = Limits::default().with_connections_per_address(1);
+    let server = TestServer::with(|builder| builder.limits(limits).logger(log.dispatch())).await;
+    let address = server.address();
+    let own = format!("Host: {address}");
+    let _first = server.connect_as("ada").await;
+    let plain = format!("GET /dialogue/ws HTTP/1.1\r\n{own}\r\n\r\n");
+    let post = upgrade_with("/dialogue/ws", &[&own]).replace("GET ", "POST ");
+    let old = upgrade_with("/dialogue/ws", &[&own]).replace("Version: 13", "Version: 8");
+    let keyless = upgrade_with("/dialogue/ws", &[&own]).replace("Sec-WebSocket-Key", "X-Key");
+    for (request, status, parts) in [
+        (plain, 426, ["WebSocket client", "proxy_set_header Upgrade"]),
+        (post, 405, ["GET", "WebSocket"]),
+        (old, 426, ["version 13", "`8`"]),
+        (keyless, 400, ["Sec-WebSocket-Key", "16 bytes"]),
+        (
+            upgrade_with("/dialogue/ws", &[&own]),
+            429,
+            ["connections_per_address = 1", "127.0.0.1"],
+        ),
+        (
+            upgrade_with("/dialog/ws", &[&own]),
+            404,
+            ["`/dialog/ws`", "`/dialogue/ws`"],
+        ),
+        (upgrade_with("/", &[&own]), 404, ["`/`", "`/dialogue/ws`"]),
+    ] {
+        let (got, body) = RawClient::text(address, &request).await;
+        assert_eq!(got, status, "{request}");
+        for part in parts {
+            assert!(body.contains(part), "{part}: {body}");
+        }
+        let line = log
+            .line_with(&["INFO", &format!("status={status}"), "peer=127.0.0.1:", parts[0]])
+            .await;
+        assert!(line.contains("refused"), "{line}");
+    }
+    let lines = log.text().lines().filter(|line| line.contains("status=")).count();
+    assert_eq!(lines, 7, "each once: {}", log.text());
+    let page = format!("GET /nowhere HTTP/1.1\r\n{own}\r\n\r\n");
+    let (status, body) = RawClient::text(address, page).await;
+    assert_eq!(status, 404);
+    assert!(body.contains("`/dialogue/ws`"), "{body}");
+    assert_eq!(
+        log.text().lines().filter(|line| line.contains("status=")).count(),
+        lines,
+        "no upgrade"
+    );
 }
