@@ -102,6 +102,17 @@ impl CapturedLog {
             .into()
     }
 
+    /// The same for lines of every level.
+    pub fn everything(&self) -> Dispatch {
+        let log = self.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || log.clone())
+            .finish()
+            .into()
+    }
+
     /// Everything logged so far.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("the lock is not poisoned")).into_owned()

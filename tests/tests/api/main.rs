@@ -5,6 +5,7 @@ mod clients;
 mod errors;
 mod history;
 mod listening;
+mod logging;
 mod rooms;
 mod sessions;
 mod triggering;
