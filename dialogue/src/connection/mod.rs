@@ -18,4 +18,4 @@ pub(crate) use frame::{Frame, Written};
 pub(crate) use holder::Holder;
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Outbox, Sender};
-pub(crate) use state::{AuthSession, ClientKey, ClientState, FormerRoom, Membership, MembershipEnd};
+pub(crate) use state::{AuthSession, ClientKey, ClientState, Membership, MembershipEnd};

@@ -67,17 +67,9 @@ pub(crate) struct Membership {
     subscriptions: usize,
     /// The rooms of the earlier connection that this one continues, except those that the client has joined again. Once
     /// the connection has ended, its own rooms are added, for the next one.
-    former: Vec<FormerRoom>,
+    former: Vec<RoomId>,
     /// Set once, when the connection ends. From then on, no room accepts the client.
     ended: Option<MembershipEnd>,
-}
-
-/// A room that an earlier connection of a client was in when it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FormerRoom {
-    pub(crate) room: RoomId,
-    /// Whether the hooks have learned that the user is gone.
-    pub(crate) was_gone: bool,
 }
 
 /// Why a client's memberships ended all at once.
@@ -93,26 +85,26 @@ pub(crate) enum MembershipEnd {
 
 impl Membership {
     /// The membership of a client that continues an earlier connection.
-    pub(crate) fn after(former: Vec<FormerRoom>) -> Self {
+    pub(crate) fn after(former: Vec<RoomId>) -> Self {
         Self {
             former,
             ..Self::default()
         }
     }
 
-    /// Takes the record of a room to which the client comes back from its earlier connection.
-    pub(crate) fn come_back_to(&mut self, room: &RoomId) -> Option<FormerRoom> {
-        let at = self.former.iter().position(|former| former.room == *room)?;
-        Some(self.former.swap_remove(at))
+    /// Whether the client comes back to a room that its earlier connection was in. The record counts once.
+    pub(crate) fn come_back_to(&mut self, room: &RoomId) -> bool {
+        let at = self.former.iter().position(|former| former == room);
+        at.map(|at| self.former.swap_remove(at)).is_some()
     }
 
     /// Records a room that the client has left because its connection has ended.
-    pub(crate) fn record_former(&mut self, former: FormerRoom) {
+    pub(crate) fn record_former(&mut self, former: RoomId) {
         self.former.push(former);
     }
 
     /// Takes the records of all rooms for the next connection.
-    pub(crate) fn take_former(&mut self) -> Vec<FormerRoom> {
+    pub(crate) fn take_former(&mut self) -> Vec<RoomId> {
         std::mem::take(&mut self.former)
     }
 

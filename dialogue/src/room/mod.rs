@@ -35,6 +35,7 @@ pub(crate) mod pattern;
 mod policy;
 #[cfg(feature = "runtime")]
 mod record;
+mod returning;
 #[cfg(feature = "runtime")]
 mod state;
 #[cfg(feature = "runtime")]

@@ -1,7 +1,8 @@
-//! The state that a room's lock guards: the record and the members on this node. Both change together. Pure.
+//! The state that a room's lock guards: the record, and the members on this node. They change together. Pure.
 
 use super::local::LocalMembers;
 use super::record::{NoSeat, RoomRecord};
+use super::returning::ReturningUsers;
 use super::subscriptions::Subscriptions;
 use crate::connection::ClientKey;
 
@@ -10,6 +11,7 @@ use crate::connection::ClientKey;
 pub(crate) struct RoomState<S> {
     pub(crate) record: RoomRecord,
     pub(crate) local: LocalMembers<S>,
+    pub(crate) returning: ReturningUsers,
 }
 
 impl<S: Clone> RoomState<S> {
@@ -17,6 +19,7 @@ impl<S: Clone> RoomState<S> {
         Self {
             record: RoomRecord::new(max_size),
             local: LocalMembers::default(),
+            returning: ReturningUsers::default(),
         }
     }
 

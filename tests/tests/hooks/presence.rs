@@ -203,7 +203,6 @@ async fn a_deleted_room_takes_each_user_away_once() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B24"]
 async fn a_comeback_after_the_last_other_tab_has_left_is_new_again() {
     let record = Record::default();
     let server = noting(&record).await;
@@ -226,7 +225,6 @@ async fn a_comeback_after_the_last_other_tab_has_left_is_new_again() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B24"]
 async fn a_new_tab_is_not_new_while_a_replaced_connection_is_on_its_way_back() {
     let record = Record::default();
     let server = noting(&record).await;

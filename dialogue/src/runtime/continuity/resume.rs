@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::{ClientState, FormerRoom};
-use crate::id::UserId;
+use crate::connection::ClientState;
+use crate::id::{RoomId, UserId};
 use crate::random::random_name;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
@@ -63,7 +63,7 @@ pub(crate) enum EarlierConnection {
     /// It has not ended, as far as the server knows.
     Live(Weak<ClientState>),
     /// It has ended. The client was in these rooms.
-    Ended(Vec<FormerRoom>),
+    Ended(Vec<RoomId>),
 }
 
 impl ResumeSecrets {
@@ -230,11 +230,8 @@ mod tests {
         })
     }
 
-    fn chat() -> FormerRoom {
-        FormerRoom {
-            room: "chat".into(),
-            was_gone: true,
-        }
+    fn chat() -> RoomId {
+        "chat".into()
     }
 
     fn secret(client: &ClientState) -> String {

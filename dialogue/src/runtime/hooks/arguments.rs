@@ -10,14 +10,16 @@ use crate::runtime::observe::observation::LeaveReason;
 pub enum Arrival {
     /// No other connection of the user on this node is in the room.
     First,
-    /// Another connection of the user is in the room, such as a second tab.
+    /// Another connection of the user is in the room, such as a second tab. Or the user is about to return to it: a newer
+    /// connection has replaced the one in the room, and has not joined yet.
     Additional,
     /// The connection continues an earlier one that was in the room (`resume` in the client's `connect`): the client lost
     /// its connection and came back within two minutes.
     #[non_exhaustive]
     Comeback {
-        /// Whether `on_left` has reported that the user is gone. It has not if the new connection came before the server
-        /// noticed that the earlier one was lost, or if another connection of the user is in the room.
+        /// Whether the user is not in the room any more, as far as `on_left` has reported. It still is if the new
+        /// connection came before the server noticed that the earlier one was lost, or if another connection of the user
+        /// is in the room.
         was_gone: bool,
     },
 }
@@ -49,9 +51,9 @@ pub struct Left {
 impl Left {
     /// Whether the user is not in the room any more: this was its last connection, and no newer one has replaced it.
     ///
-    /// A newer connection is expected to join the room again, as both clients of Dialogue do. If it does not, no hook
-    /// reports that the user is gone. The hooks of two connections of one user run independently, so the report of one
-    /// may come before an earlier report of the other.
+    /// A newer connection is expected to join the room again, as both clients of Dialogue do. If it does not do so within
+    /// two minutes, the user counts as gone, but no hook reports that. The hooks of two connections of one user run
+    /// independently, so the report of one may come before an earlier report of the other.
     #[must_use]
     pub fn user_is_gone(self) -> bool {
         self.is_last && self.reason != LeaveReason::Replaced

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::connection::{ClientState, FormerRoom, Frame, MembershipEnd};
+use tokio::time::Instant;
+
+use crate::connection::{ClientState, Frame, MembershipEnd};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
@@ -25,7 +27,10 @@ pub(crate) fn leave(
     }
     let is_in_room = |other: &Arc<ClientState>| state.local.contains(other.key);
     let is_last = || !core.clients.user_has(&client.user_id, is_in_room);
-    left(core, client, room, id, reason, state.record.size(), is_last);
+    let left = left(core, client, room, id, reason, state.record.size(), is_last);
+    if left.is_last && !left.user_is_gone() {
+        state.returning.expect(&client.user_id, Instant::now());
+    }
     drop(state);
     note_if_empty(core, room);
     true
@@ -41,7 +46,7 @@ pub(in crate::runtime) fn left(
     reason: Option<LeftReason>,
     size: usize,
     is_last: impl FnOnce() -> bool,
-) {
+) -> Left {
     let declaration = room.template.declaration;
     let is_reported = core.hooks.on_left.concerns(declaration);
     // Without these hooks, nobody asks.
@@ -55,10 +60,7 @@ pub(in crate::runtime) fn left(
             is_last,
         };
         if end.is_some() {
-            membership.record_former(FormerRoom {
-                room: room.id.clone(),
-                was_gone: left.user_is_gone(),
-            });
+            membership.record_former(room.id.clone());
         }
         left
     };
@@ -73,6 +75,7 @@ pub(in crate::runtime) fn left(
     if is_reported {
         core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
     }
+    left
 }
 
 /// Ends all of a client's memberships, once. First `on_disconnected` runs, while the client is still in its rooms; then it

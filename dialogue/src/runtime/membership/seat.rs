@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::join_error::JoinError;
 use crate::connection::{ClientState, Frame};
@@ -87,7 +88,7 @@ pub(super) fn take_seat(
         let size = state.record.size();
         core.observe.joined(&room.id, &client.id, &client.user_id, size);
         if core.hooks.on_joined.concerns(room.template.declaration) {
-            let arrival = arrival(&core.clients, client, room, &state);
+            let arrival = arrival(&core.clients, client, room, &mut state);
             core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_joined, arrival);
         }
     }
@@ -95,15 +96,15 @@ pub(super) fn take_seat(
 }
 
 /// How a client has come into the room that it is in now.
-fn arrival(clients: &Clients, client: &ClientState, room: &RoomCell, state: &ServedRoomState) -> Arrival {
+fn arrival(clients: &Clients, client: &ClientState, room: &RoomCell, state: &mut ServedRoomState) -> Arrival {
     let is_other_in_room = |other: &Arc<ClientState>| other.key != client.key && state.local.contains(other.key);
     let has_others = clients.user_has(&client.user_id, is_other_in_room);
+    // From here on, whoever leaves last takes the user away, even if another connection is about to return.
+    let is_known = state.returning.take(&client.user_id, Instant::now()) || has_others;
     match client.membership.lock().come_back_to(&room.id) {
-        Some(former) => Arrival::Comeback {
-            was_gone: former.was_gone && !has_others,
-        },
-        None if has_others => Arrival::Additional,
-        None => Arrival::First,
+        true => Arrival::Comeback { was_gone: !is_known },
+        false if is_known => Arrival::Additional,
+        false => Arrival::First,
     }
 }
 
