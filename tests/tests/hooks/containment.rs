@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// The ways in which a hook goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     Panic,
     PanicAtOnce,
     Error,
@@ -18,7 +18,7 @@ enum Fault {
     PanicInDrop,
 }
 
-const FAULTS: [Fault; 5] = [
+pub(super) const FAULTS: [Fault; 5] = [
     Fault::Panic,
     Fault::PanicAtOnce,
     Fault::Error,
@@ -37,14 +37,14 @@ impl Drop for Bomb {
 
 impl Fault {
     /// Runs when the server calls the hook, before the hook returns its future.
-    fn at_once(self) {
+    pub(super) fn at_once(self) {
         if self == Self::PanicAtOnce {
             panic!("the hook broke at once");
         }
     }
 
     /// Runs as the hook's future. It never returns `Ok`.
-    async fn then<T>(self) -> Result<T, HookError> {
+    pub(super) async fn then<T>(self) -> Result<T, HookError> {
         match self {
             Self::Panic | Self::PanicAtOnce => panic!("the hook broke"),
             Self::Error => Err(std::io::Error::other("the hook failed").into()),
@@ -57,7 +57,7 @@ impl Fault {
     }
 
     /// A part of the log line for this fault.
-    fn logged(self) -> &'static str {
+    pub(super) fn logged(self) -> &'static str {
         match self {
             Self::Panic | Self::PanicAtOnce => "the hook broke",
             Self::Error => "the hook failed",

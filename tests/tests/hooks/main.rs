@@ -5,5 +5,6 @@ mod containment;
 mod depth;
 mod eviction;
 mod guards;
+mod not_now;
 mod order;
 mod presence;

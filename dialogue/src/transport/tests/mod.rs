@@ -8,6 +8,7 @@ mod cuts;
 mod expiry;
 mod http;
 mod model;
+mod not_now;
 mod on_demand;
 mod orphans;
 mod peer;
