@@ -6,6 +6,7 @@
 
 mod cuts;
 mod expiry;
+mod fairness;
 mod http;
 mod model;
 mod not_now;
@@ -42,6 +43,13 @@ struct Plenty {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Fleeting {
     number: u64,
+}
+
+/// An event of any size, with history.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[event(history = 50)]
+struct Archived {
+    text: String,
 }
 
 /// An event of any size.

@@ -1,5 +1,6 @@
 //! A client under the test's control. It decides which byte it reads last.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
@@ -30,11 +31,11 @@ pub(super) struct Peer {
 }
 
 /// Serves the other end of a pipe.
-fn serve(dialogue: &Dialogue, socket: DuplexStream) {
+fn serve(dialogue: &Dialogue, socket: DuplexStream, peer: Option<SocketAddr>) {
     let core = Arc::clone(&dialogue.core);
     let opening = Opening {
         presented: None,
-        peer: None,
+        peer,
         connect_by: Instant::now() + core.limits.connect_deadline,
     };
     let tasks = core.lifecycle.tasks.clone();
@@ -50,7 +51,7 @@ impl Peer {
     /// The same, but as the successor of another connection if `resume` has its secret.
     pub(super) async fn connect_again(dialogue: &Dialogue, capacity: usize, resume: Option<&str>) -> Self {
         let (ours, theirs) = tokio::io::duplex(capacity);
-        serve(dialogue, theirs);
+        serve(dialogue, theirs, None);
         let mut peer = Self::new(ours);
         let mut connect = json!({ "type": "connect", "protocol": 1 });
         if let Some(resume) = resume {
@@ -66,10 +67,34 @@ impl Peer {
         let (ours, mut near) = tokio::io::duplex(1_000_000);
         let (mut far, theirs) = tokio::io::duplex(window);
         tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
-        serve(dialogue, theirs);
+        serve(dialogue, theirs, None);
         let mut peer = Self::new(ours);
         peer.send(&json!({ "type": "connect", "protocol": 1 })).await;
         peer
+    }
+
+    /// Opens a connection from a network address, and sends `connect`.
+    pub(super) async fn connect_from(dialogue: &Dialogue, address: &str) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let address = SocketAddr::new(address.parse().expect("an address"), 4000);
+        serve(dialogue, theirs, Some(address));
+        let mut peer = Self::new(ours);
+        peer.send(&json!({ "type": "connect", "protocol": 1 })).await;
+        peer.receive_type("connected").await;
+        peer
+    }
+
+    /// Sends bytes, as many as the server and the pipe take without a pause. Returns how many.
+    pub(super) async fn send_what_fits(&mut self, bytes: &[u8]) -> usize {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            settle().await;
+            match self.socket.write(&bytes[sent..]).now_or_never() {
+                Some(Ok(count)) if count > 0 => sent += count,
+                _ => break,
+            }
+        }
+        sent
     }
 
     fn new(socket: DuplexStream) -> Self {
@@ -96,6 +121,11 @@ impl Peer {
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());
         let _ = self.socket.write_all(&frame).await;
+    }
+
+    /// Sends a close frame without a code.
+    pub(super) async fn send_close(&mut self) {
+        let _ = self.socket.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await;
     }
 
     /// Waits for the next frame. `None` at the end of the connection.
