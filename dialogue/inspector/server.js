@@ -57,7 +57,8 @@ export async function follow({ list, rates, state }) {
       const response = await fetch(address("feed"));
       if (!response.ok) {
         const body = await response.json().catch(() => null);
-        const refused = response.status === 403;
+        // A guard that fails has not refused: the code says so.
+        const refused = response.status === 403 && body?.code !== "UNAVAILABLE";
         state(refused ? "refused" : "lost", body?.message ?? `The server answered with status ${response.status}.`);
         if (refused) return;
       } else {

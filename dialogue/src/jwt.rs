@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Map, Value};
 
 use crate::connection::{Handshake, Identity};
-use crate::hook::{HookError, Refusal};
+use crate::hook::{HookError, HookFailure, Refusal};
 use crate::runtime::Builder;
 
 /// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and hooks can read all claims with
@@ -79,10 +80,13 @@ impl Jwt {
     ///
     /// [`HookError::Refused`] if there is no token, or if it is not valid. The exact fault is logged but not sent to the
     /// client.
+    ///
+    /// [`HookError::Failed`] if the server's own key or rules are unusable, so that no token can be checked. The client may
+    /// try again later.
     pub fn identify(&self, handshake: &Handshake) -> Result<Identity, HookError> {
         let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
         let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
-            .map_err(|error| Refusal::because("the token is not valid", error))?
+            .map_err(refused_or_failed)?
             .claims;
         let user = claims.get("sub").and_then(Value::as_str);
         let expires = claims
@@ -95,6 +99,22 @@ impl Jwt {
                 .with_claims(Value::Object(claims))),
             _ => Err(Refusal::new("the token is not valid").into()),
         }
+    }
+}
+
+/// A token that is not valid is refused. If the key or the rules of the server are at fault, nothing is known of the token.
+fn refused_or_failed(error: Error) -> HookError {
+    match error.kind() {
+        ErrorKind::InvalidEcdsaKey
+        | ErrorKind::InvalidEddsaKey
+        | ErrorKind::InvalidRsaKey(_)
+        | ErrorKind::InvalidKeyFormat
+        | ErrorKind::RsaFailedSigning
+        | ErrorKind::Signing(_)
+        | ErrorKind::UnsupportedAlgorithm
+        | ErrorKind::MissingAlgorithm
+        | ErrorKind::Provider(_) => HookError::Failed(HookFailure::returned(error)),
+        _ => Refusal::because("the token is not valid", error).into(),
     }
 }
 
@@ -133,6 +153,22 @@ mod tests {
         assert_eq!(identity.user_id.as_deref(), Some("ada"));
         assert_eq!(identity.expires_at, Some(UNIX_EPOCH + Duration::from_secs(exp)));
         assert_eq!(identity.claims["role"], "editor");
+    }
+
+    #[test]
+    fn a_key_that_cannot_check_a_token_is_a_failure_and_no_refusal() {
+        let claims = json!({ "sub": "ada", "exp": get_current_timestamp() + 60 });
+        let mut without_algorithm = Validation::default();
+        without_algorithm.algorithms.clear();
+        let jwt = Jwt::new(DecodingKey::from_secret(SECRET), without_algorithm);
+        let failed = identify(&jwt, Algorithm::HS256, SECRET, &claims).expect_err("no algorithm");
+        assert!(failed.refusal().is_none(), "{failed:?}");
+        let jwt = Jwt::new(DecodingKey::from_ec_der(b"no key"), Validation::new(Algorithm::ES256));
+        let token = json!({ "token": "eyJhbGciOiJFUzI1NiJ9.e30.AAAA" });
+        let failed = jwt.identify(&Handshake::new(token)).expect_err("no key");
+        assert!(failed.refusal().is_none(), "{failed:?}");
+        let refused = identify(&Jwt::hs256(SECRET), Algorithm::HS256, b"another", &claims).expect_err("forged");
+        assert!(refused.refusal().is_some(), "{refused:?}");
     }
 
     #[test]

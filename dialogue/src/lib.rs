@@ -235,14 +235,14 @@
 //!
 //! # Hooks
 //!
-//! | hook | when it runs | if it refuses or fails |
+//! | hook | when it runs | if it refuses ("no"); if it fails ("not now") |
 //! |---|---|---|
-//! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the server rejects the client; after a renewal that is not confirmed, the old session continues |
+//! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the client must not come back by itself; if it fails, it comes back and tries again. The old session of a renewal continues in both cases |
 //! | [`on_connected`](Builder::on_connected) | a client has connected; its first command waits for the hook | the failure is logged |
-//! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied; after a renewal, the client leaves the room |
+//! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied, and after a renewal the client leaves the room; if it fails, the client tries again, or stays while the server does |
 //! | [`on_joined`](Builder::on_joined) | a client has entered a room; its next command waits for the hook | the failure is logged |
-//! | [`authorize`](Builder::authorize) | before each trigger of a client; the hook receives the event's name and data | the trigger is refused |
-//! | [`before_each`](Builder::before_each) | before each event is sent, including the server's own | the event is blocked |
+//! | [`authorize`](Builder::authorize) | before each trigger of a client; the hook receives the event's name and data | the trigger is denied; if it fails, the client may try again |
+//! | [`before_each`](Builder::before_each) | before each event is sent, including the server's own | the event is blocked; if it fails, it is not sent, and the client may try again |
 //! | [`after_each`](Builder::after_each) | after each event is queued; synchronous | the failure is logged |
 //! | [`on_triggered`](Builder::on_triggered) | after each event is queued; asynchronous, in no order | the failure is logged |
 //! | [`on_left`](Builder::on_left) | once for each `on_joined`, however the client left | the failure is logged |
@@ -253,11 +253,12 @@
 //!
 //! A hook returns a `Result` whose error is a [`HookError`]. It **refuses** with [`refuse`] or a [`Refusal`]: the client
 //! receives the reason, and the data that the refusal carries. It **fails** if it returns any other error, panics, or
-//! runs longer than [`Limits::hook_deadline`]: the server logs the failure, and the client learns only that its request
-//! could not be checked. `?` converts any error into a `HookError`, and a refusal inside the error stays a refusal. A
-//! failure affects only the operation that called the hook. (The server cannot interrupt a hook that blocks its thread
-//! without awaiting, so do blocking work in `tokio::task::spawn_blocking`. A program built with `panic = "abort"` ends
-//! at the first panic.)
+//! runs longer than [`Limits::hook_deadline`]: the server logs the failure, and admits nobody and sends nothing. Only a
+//! refusal means "no". A failure means "not now": the client receives `UNAVAILABLE` with the time after which it may try
+//! again, and nothing that it already has is taken away. `?` converts any error into a `HookError`, and a refusal inside
+//! the error stays a refusal. A failure affects only the operation that called the hook. (The server cannot interrupt a
+//! hook that blocks its thread without awaiting, so do blocking work in `tokio::task::spawn_blocking`. A program built
+//! with `panic = "abort"` ends at the first panic.)
 //!
 //! Hooks of one kind add up: they run in the order in which you set them. If they decide something, all of them must
 //! agree, and the first refusal or failure is the answer.

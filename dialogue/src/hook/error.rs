@@ -6,7 +6,7 @@ use std::fmt;
 use super::failure::HookFailure;
 use super::refusal::Refusal;
 
-/// The error of every hook and handler: a refusal or a failure.
+/// The error of every hook and handler: a refusal ("no") or a failure ("not now").
 ///
 /// `?` converts any error into it: a [`Refusal`] stays a refusal, also inside a `Box<dyn Error + Send + Sync>` or an
 /// `anyhow::Error`. Any other error becomes a failure.
@@ -28,9 +28,10 @@ use super::refusal::Refusal;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum HookError {
-    /// The hook decided against the client or the event. The client receives the reason.
+    /// The hook decided against the client or the event. The client receives the reason, and does not try again by itself.
     Refused(Refusal),
-    /// The hook could not decide, or a handler could not do its work. The server logs it.
+    /// The hook could not decide, or a handler could not do its work. The server logs it. A client whose request was not
+    /// decided may try again.
     Failed(HookFailure),
 }
 

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a hook or a handler failed. A failure is not a [`Refusal`](crate::Refusal): the hook has decided nothing, and the
-/// client does not learn the error.
+/// Why a hook or a handler failed. A failure is not a [`Refusal`](crate::Refusal): the hook has decided nothing. The client
+/// does not learn the error, only that it may try again.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HookFailure {

@@ -11,7 +11,7 @@ use serde_json::Value;
 ///
 /// `?` turns a refusal into a [`HookError`](crate::HookError), and [`refuse`](crate::refuse) returns one as the result
 /// of a hook. A refusal stays a refusal inside other errors, such as a `Box<dyn Error>` or an `anyhow::Error`. Any other
-/// error is a failure: the client learns nothing about it.
+/// error is a failure: the client learns only that it may try again.
 ///
 /// ```
 /// use dialogue::Refusal;

@@ -31,6 +31,12 @@ impl ErrorResponse {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
     }
 
+    /// A guard failed, and so decided nothing. The request is not answered, but the code says that this is no refusal.
+    pub(super) fn not_checked() -> Self {
+        let message = "it could not be checked: try again later";
+        Self::new(StatusCode::FORBIDDEN, "UNAVAILABLE", message)
+    }
+
     pub(super) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
     }
@@ -59,9 +65,8 @@ impl From<TriggerError> for ErrorResponse {
                     "the data does not satisfy the event's schema",
                 )
             },
-            TriggerError::Refused(_) | TriggerError::HookFailed(_) => {
-                Self::new(StatusCode::FORBIDDEN, "BLOCKED", message)
-            }
+            TriggerError::Refused(_) => Self::new(StatusCode::FORBIDDEN, "BLOCKED", message),
+            TriggerError::HookFailed(_) => Self::unavailable(message),
             TriggerError::LimitExceeded(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message),
             TriggerError::Stopped => Self::unavailable(message),
         }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::error::ErrorResponse;
 use crate::connection::Handshake;
 use crate::containment::contain;
-use crate::hook::{HookError, Refusal, refuse};
+use crate::hook::{HookError, refuse};
 use crate::origin;
 use crate::runtime::{Core, Involved};
 
@@ -74,9 +74,9 @@ async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
     for guard in core.hooks.inspector.of(None) {
         let run = contain(core.limits.hook_deadline, || (guard.run)(presented.clone()));
         let answer = core.reported(guard.name, Involved::default(), run).await;
-        answer.map_err(|error| {
-            let refusal = error.refusal().map(Refusal::reason);
-            ErrorResponse::forbidden(refusal.unwrap_or("it could not be checked"))
+        answer.map_err(|error| match error.refusal() {
+            Some(refusal) => ErrorResponse::forbidden(refusal.reason()),
+            None => ErrorResponse::not_checked(),
         })?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt, lazy};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,8 +19,8 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, Involved, JoinRequest, by_client, create_for, delete_room, info, join, leave, page, recheck_rooms,
-    subscribe, subscribe_all, unsubscribe,
+    Core, Draft, Involved, JoinRequest, RoomRecheck, by_client, create_for, delete_room, info, join, leave, page,
+    recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
 
 /// The conversation with one connected client.
@@ -30,6 +31,8 @@ pub(crate) struct Conversation {
     handshake: Option<Box<Handshake>>,
     /// Notified when a later `connect` has replaced the session, and so its end.
     renewed: Notify,
+    /// The checks of the client's rooms after the last renewal. The next renewal and the end of the connection end them.
+    recheck: Mutex<Option<RoomRecheck>>,
 }
 
 /// The reply to a command that succeeded. `None` if the runtime has queued the reply already, or the client requested
@@ -43,6 +46,7 @@ impl Conversation {
             client,
             handshake,
             renewed: Notify::new(),
+            recheck: Mutex::default(),
         }
     }
 
@@ -210,11 +214,13 @@ impl Conversation {
         }
         *self.client.session.lock() = renewed.session;
         self.renewed.notify_one();
-        recheck_rooms(&self.core, &self.client).await;
         // Only now: if the connection is lost before this line, the client reconnects with the secret that it already
         // has.
         self.core.continuity.resumes.renew(&self.client);
-        Ok(Some(connected_frame(&self.core, &self.client, id)))
+        self.reply(connected_frame(&self.core, &self.client, id));
+        // After the reply, so that the client learns of the renewal before it leaves a room because of it.
+        *self.recheck.lock() = recheck_rooms(&self.core, &self.client);
+        Ok(None)
     }
 
     async fn join(&self, id: Option<i64>, command: JoinCommand) -> Result<ReplyFrame, CommandError> {

@@ -10,6 +10,10 @@ use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
 use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, Rejected};
 use crate::schema::Violation;
 
+/// How long a client waits before it repeats what could not be done now. Long enough for a short outage, and clients that
+/// all wait for the same thing add a random time of their own.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// The reason why a command failed, as the client receives it.
 #[derive(Debug)]
 pub(crate) struct CommandError {
@@ -32,11 +36,11 @@ impl CommandError {
         }
     }
 
-    /// A hook refused or failed.
+    /// The outcome of a hook that did not agree. Only a refusal has `code`: it means "no". A failure means "not now".
     pub(crate) fn of_hook(code: ErrorCode, error: &HookError) -> Self {
         match error.refusal() {
             Some(refusal) => Self::of_refusal(code, refusal),
-            None => Self::of_failure(code),
+            None => Self::not_checked(),
         }
     }
 
@@ -48,9 +52,17 @@ impl CommandError {
         }
     }
 
-    /// A hook's failure, about which the client learns nothing.
-    fn of_failure(code: ErrorCode) -> Self {
-        Self::new(code, "it could not be checked")
+    /// A hook failed, and so decided nothing. The client learns nothing about the cause.
+    pub(crate) fn not_checked() -> Self {
+        Self::unavailable("it could not be checked: try again later")
+    }
+
+    /// The server cannot do it now.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(RETRY_AFTER),
+            ..Self::new(ErrorCode::Unavailable, message)
+        }
     }
 
     pub(crate) fn no_such_room() -> Self {
@@ -104,11 +116,11 @@ impl From<JoinError> for CommandError {
             JoinError::NoSuchRoom { .. } => return Self::no_such_room(),
             JoinError::NotInRoom => return Self::not_in_room(),
             JoinError::Refused(refusal) => return Self::of_refusal(ErrorCode::JoinDenied, refusal),
-            JoinError::HookFailed(_) => return Self::of_failure(ErrorCode::JoinDenied),
+            JoinError::HookFailed(_) => return Self::not_checked(),
             JoinError::Full => ErrorCode::RoomFull,
             JoinError::NoSuchEvent { .. } => ErrorCode::EventNotAllowed,
             JoinError::LimitExceeded(_) => ErrorCode::LimitExceeded,
-            JoinError::Disconnected => ErrorCode::Unavailable,
+            JoinError::Disconnected => return Self::unavailable(error.to_string()),
         };
         Self::new(code, error.to_string())
     }
@@ -118,8 +130,8 @@ impl From<HistoryError> for CommandError {
     fn from(error: HistoryError) -> Self {
         match error {
             HistoryError::Refused(refusal) => Self::of_refusal(ErrorCode::Unavailable, &refusal),
-            HistoryError::HookFailed(_) => Self::of_failure(ErrorCode::Unavailable),
-            HistoryError::LimitExceeded(exceeded) => Self::new(ErrorCode::Unavailable, exceeded.to_string()),
+            HistoryError::HookFailed(_) => Self::not_checked(),
+            HistoryError::LimitExceeded(exceeded) => Self::unavailable(exceeded.to_string()),
         }
     }
 }
@@ -142,8 +154,9 @@ impl From<Rejected> for CommandError {
             },
             Rejected::Forbidden(error) => Self::of_hook(ErrorCode::PermissionDenied, &error),
             Rejected::Blocked(error) => Self::of_hook(ErrorCode::Blocked, &error),
+            Rejected::Renamed(_) => Self::new(ErrorCode::Blocked, "the application made another event of it"),
             Rejected::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
-            Rejected::Stopped => Self::new(ErrorCode::Unavailable, "the server is stopping"),
+            Rejected::Stopped => Self::unavailable("the server is stopping"),
         }
     }
 }

@@ -66,7 +66,6 @@ fn limits() -> Limits {
 }
 
 #[tokio::test]
-#[ignore = "fails until B01"]
 async fn a_sign_in_that_fails_is_not_refused_and_succeeds_later() {
     for second in [false, true] {
         for fault in FAULTS {
@@ -99,7 +98,6 @@ async fn a_sign_in_that_fails_is_not_refused_and_succeeds_later() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B01"]
 async fn a_renewal_that_fails_leaves_the_session_as_it_is_and_succeeds_later() {
     for fault in FAULTS {
         let context = format!("{fault:?}");
@@ -186,7 +184,6 @@ impl Deciding {
 }
 
 #[tokio::test]
-#[ignore = "fails until B02"]
 async fn a_deciding_hook_that_fails_is_no_refusal_whichever_it_is_and_however_it_fails() {
     for hook in Deciding::ALL {
         for second in [false, true] {
@@ -233,7 +230,6 @@ async fn a_deciding_hook_that_fails_is_no_refusal_whichever_it_is_and_however_it
 }
 
 #[tokio::test]
-#[ignore = "fails until B02"]
 async fn a_refusal_counts_once_every_hook_before_it_has_agreed() {
     let outage = Outage::begun();
     let fails = outage.clone();
@@ -256,7 +252,6 @@ async fn a_refusal_counts_once_every_hook_before_it_has_agreed() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B02"]
 async fn a_member_stays_while_its_check_after_a_renewal_fails() {
     let (outage, record) = (Outage::begun(), Record::default());
     outage.end();

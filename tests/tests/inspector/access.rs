@@ -77,6 +77,23 @@ async fn a_guard_that_panics_fails_or_hangs_refuses_the_request() {
 }
 
 #[tokio::test]
+async fn a_guard_that_fails_is_told_apart_from_one_that_refuses() {
+    let server = TestServer::with(|builder| {
+        builder.inspector(|request: Handshake| async move {
+            match request.query.as_deref() {
+                Some("error") => Err("no database".into()),
+                _ => refuse("not you"),
+            }
+        })
+    })
+    .await;
+    for (query, code) in [("error", "UNAVAILABLE"), ("", "FORBIDDEN")] {
+        let answer = ask(server.address(), &format!("inspect?{query}")).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (403, &json!(code)));
+    }
+}
+
+#[tokio::test]
 async fn every_response_has_headers_that_keep_its_content_from_running_as_code() {
     let server = open().await;
     for path in ["inspect", "inspect/inspector.js", "inspect/rooms", "inspect/rooms/none"] {

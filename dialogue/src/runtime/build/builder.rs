@@ -29,8 +29,8 @@ use crate::runtime::observe::emit::Observe;
 /// is a [`HookError`](crate::HookError): `?` converts any error into it.
 ///
 /// - A *deciding* hook, such as `authenticate`, `before_join`, `authorize` or `before_each`, may refuse with a
-///   [`Refusal`](crate::Refusal), whose reason the client receives. If the hook fails, panics or times out, the answer is
-///   no, too. The client then learns only that its request could not be checked.
+///   [`Refusal`](crate::Refusal), whose reason the client receives. If the hook fails, panics or times out, the client is
+///   not admitted either, but it is told to try again: it receives `UNAVAILABLE` with `retryAfter`. A member stays.
 /// - All other hooks are *notifications*, such as `on_joined`. The server logs an error, a panic or a timeout.
 ///
 /// Hooks of one kind add up: they run one after another, in the order in which you set them. Deciding hooks must all

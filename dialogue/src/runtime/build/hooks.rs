@@ -54,7 +54,12 @@ where
 impl Builder {
     /// Decides who a client is. Called once for each connection, with the [`Handshake`] that the client presents, and
     /// again when the client presents a fresh token. If the hook refuses, the client receives `UNAUTHENTICATED` with the
-    /// reason; a refused first `connect` ends the connection.
+    /// reason; a refused first `connect` ends the connection for good.
+    ///
+    /// If the hook fails, panics or times out, nobody is admitted, but nobody is refused either: the client receives
+    /// `UNAVAILABLE`, and a first `connect` ends with [`CloseCode::Unavailable`](crate::protocol::CloseCode::Unavailable),
+    /// after which clients come back by themselves. So return errors of a database with `?`, and refuse only a client
+    /// whose credentials are wrong.
     ///
     /// Several of these hooks must agree: each must return the same user, or [`Identity::anonymous`], which agrees with
     /// every user. The claims and the `meta` come from the first hook that returns some. The earliest expiry counts.
@@ -95,10 +100,12 @@ impl Builder {
     }
 
     /// Decides whether a client may join a room. If the hook refuses, the client receives `JOIN_DENIED` with the reason.
-    /// For an on-demand room, the hook runs before the room exists.
+    /// If it fails, the client receives `UNAVAILABLE` and may try again. For an on-demand room, the hook runs before the
+    /// room exists.
     ///
-    /// When a client renews its session, the hook runs again for every room that the client is in. If it refuses or
-    /// fails then, the client leaves that room.
+    /// When a client has renewed its session, the hook runs again in the background for every room that the client is in,
+    /// one after another. If it refuses then, the client leaves that room. If it fails, the client stays, and the check is
+    /// repeated until it is decided: after 1 s, then after pauses that double up to a minute.
     pub fn before_join<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(Client, RoomHandle) -> Fut + Send + Sync + 'static,
@@ -111,7 +118,7 @@ impl Builder {
 
     /// Decides whether a client may trigger an event. Called for each event that a client triggers, if the room lets
     /// clients trigger such an event at all. If the hook refuses, the client receives `PERMISSION_DENIED` with the
-    /// reason.
+    /// reason. If it fails, the event is not sent, and the client receives `UNAVAILABLE`.
     ///
     /// The data is what the client sent. The server validates it after this hook, so it may have any shape.
     pub fn authorize<F, Fut>(mut self, hook: F) -> Self
@@ -170,8 +177,9 @@ impl Builder {
 
     /// Checks each event before it is sent, whether a client or the server triggers it. The hook may change the data or
     /// the metadata, or refuse the event. If it refuses, a client receives `BLOCKED` with the reason, and a trigger by
-    /// the server fails with [`TriggerError::Refused`](crate::TriggerError::Refused). Each hook receives what the one
-    /// before it returned.
+    /// the server fails with [`TriggerError::Refused`](crate::TriggerError::Refused). If the hook fails, the event is not
+    /// sent; a client receives `UNAVAILABLE`, and a trigger by the server fails with
+    /// [`TriggerError::HookFailed`](crate::TriggerError::HookFailed). Each hook receives what the one before it returned.
     ///
     /// Changed data is validated again. The hook cannot change the event's room, sender or time: the server restores
     /// them. An event whose name the hook changes is blocked, and the server logs an error.

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::join_error::JoinError;
-use super::leave::leave;
 use super::seat::{NotSeated, SeatRequest, take_seat};
 use crate::connection::ClientState;
 use crate::id::EventName;
-use crate::protocol::{self, LeftReason, LogPosition};
+use crate::protocol::{self, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
@@ -98,24 +97,11 @@ pub(crate) async fn join(
 }
 
 /// Asks `before_join`.
-async fn ask_before_join(core: &Arc<Core>, client: &Arc<ClientState>, room: &Arc<RoomCell>) -> Result<(), JoinError> {
+pub(super) async fn ask_before_join(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room: &Arc<RoomCell>,
+) -> Result<(), JoinError> {
     let about = (core.client(client), core.room(room));
     Ok(core.ask(depth(), &core.hooks.before_join, about).await?)
-}
-
-/// Asks `before_join` again for every room of a client, as after its session was renewed. The client leaves each room where
-/// the hook refuses.
-pub(crate) async fn recheck_rooms(core: &Arc<Core>, client: &Arc<ClientState>) {
-    if core.hooks.before_join.is_empty() {
-        return;
-    }
-    let rooms = client.membership.lock().rooms();
-    for room in rooms {
-        let Some(room) = core.rooms.find(&room) else {
-            continue;
-        };
-        if ask_before_join(core, client, &room).await.is_err() {
-            leave(core, client, &room, None, Some(LeftReason::Denied));
-        }
-    }
 }

@@ -20,7 +20,7 @@ pub enum JoinError {
     /// `before_join` refused.
     #[error("the join was refused")]
     Refused(#[source] Refusal),
-    /// `before_join` failed: it returned an error that is not a refusal, panicked or timed out.
+    /// `before_join` failed: it returned an error that is not a refusal, panicked or timed out. A later join may succeed.
     #[error("`before_join` failed")]
     HookFailed(#[source] HookFailure),
     /// The client is not a member of the room.

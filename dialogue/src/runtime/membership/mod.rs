@@ -4,5 +4,6 @@ pub(super) mod delete_room;
 pub(super) mod join;
 pub(super) mod join_error;
 pub(super) mod leave;
+pub(super) mod recheck;
 mod seat;
 pub(super) mod subscribe;

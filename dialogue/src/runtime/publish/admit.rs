@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::draft::{Draft, Rejected};
 use crate::connection::ClientState;
 use crate::event::{EventDefinition, EventMessage, HistorySetting};
+use crate::hook::{HookError, HookFailure};
+use crate::id::EventName;
 use crate::limits::Limits;
 use crate::room::{Party, RoomCell};
 use crate::runtime::clock::wall_clock;
@@ -112,16 +114,12 @@ async fn ask_before_each(
 ) -> Result<(), Rejected> {
     let Admitted { message, depth, .. } = admitted;
     for hook in core.hooks.before_each.of(room.template.declaration) {
-        let call = async || {
-            let answer = (hook.run)((message.clone(), core.room(room))).await?;
-            if answer.event == message.event {
-                return Ok(answer);
-            }
-            let changed = answer.event;
-            Err(format!("it changed the event's name from `{}` to `{changed}`", message.event).into())
-        };
+        let call = || (hook.run)((message.clone(), core.room(room)));
         let answer = core.run_hook(hook.name, Involved::event(message), *depth, call).await;
         let mut answer = answer.map_err(Rejected::Blocked)?;
+        if answer.event != message.event {
+            return Err(renamed(core, hook.name, message, &answer.event));
+        }
         if answer.data != message.data
             && let Some(definition) = definition
         {
@@ -132,4 +130,14 @@ async fn ask_before_each(
         message.meta = answer.meta;
     }
     Ok(())
+}
+
+/// Reports a hook that changed an event's name. It decided, but nothing that can be done, and would decide the same again.
+fn renamed(core: &Core, hook: &'static str, message: &EventMessage, changed: &EventName) -> Rejected {
+    let text = format!("it changed the event's name from `{}` to `{changed}`", message.event);
+    let failure = HookFailure::returned(text);
+    let (involved, error) = (Involved::event(message), HookError::Failed(failure.clone()));
+    core.report(hook, involved, None, Some(&error));
+    core.log_error(hook, involved, Some(&error));
+    Rejected::Renamed(failure)
 }

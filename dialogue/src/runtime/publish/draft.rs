@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::delivery::TriggerError;
-use crate::hook::HookError;
+use crate::hook::{HookError, HookFailure};
 use crate::id::{EventName, UserId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::schema::Violation;
@@ -29,6 +29,8 @@ pub(crate) enum Rejected {
     Invalid(Vec<Violation>),
     /// `before_each` refused or failed.
     Blocked(HookError),
+    /// `before_each` changed the event's name.
+    Renamed(HookFailure),
     LimitExceeded(LimitExceeded),
     /// The client is not (or no longer) a member of the room.
     NotInRoom,
@@ -56,6 +58,7 @@ impl Rejected {
                 HookError::Refused(refusal) => TriggerError::Refused(refusal),
                 HookError::Failed(failure) => TriggerError::HookFailed(failure),
             },
+            Self::Renamed(failure) => TriggerError::HookFailed(failure),
             Self::LimitExceeded(exceeded) => exceeded.into(),
             Self::Stopped => TriggerError::Stopped,
         }

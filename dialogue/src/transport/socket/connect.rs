@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::io::AsyncRead;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::opening::Opening;
 use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
@@ -12,8 +12,8 @@ use crate::protocol::{CloseCode, Command, ConnectCommand, ErrorCode, PROTOCOL, R
 use crate::runtime::{Core, Involved};
 use crate::session::{CommandError, admit, authenticate, refuse};
 
-/// Reads up to the first `connect`, authenticates the client, and admits it. `None` if the client was not admitted. The
-/// connection has been closed then.
+/// Reads up to the first `connect`, authenticates the client, and admits it, all until `connect_by`. `None` if the client
+/// was not admitted. The connection has been closed then.
 pub(super) async fn await_connect<R>(
     core: &Arc<Core>,
     reader: &mut RateLimitedReader<R>,
@@ -22,7 +22,11 @@ pub(super) async fn await_connect<R>(
 where
     R: AsyncRead + Unpin,
 {
-    let (id, connect) = first_connect(core, reader).await?;
+    let Ok(first) = timeout_at(opening.connect_by, first_connect(core, reader)).await else {
+        reader.close(CloseCode::NoConnect, "no `connect` arrived in time");
+        return None;
+    };
+    let (id, connect) = first?;
     if connect.protocol != PROTOCOL {
         let message = format!("this server supports protocol version {PROTOCOL} only");
         let error = CommandError::new(ErrorCode::UnsupportedProtocol, message);
@@ -33,17 +37,30 @@ where
     let who = match authenticate(core, opening.presented.as_deref(), connect.auth, left).await {
         Ok(who) => who,
         Err(error) => {
+            // Without a refusal, nobody has said no: the client may come back and try again.
+            let code = match error.refusal() {
+                Some(_) => CloseCode::Unauthenticated,
+                None => CloseCode::Unavailable,
+            };
             let error = CommandError::of_hook(ErrorCode::Unauthenticated, &error);
-            reject(core, reader, id, error, CloseCode::Unauthenticated);
+            reject(core, reader, id, error, code);
             return None;
         }
     };
     let outbox = Arc::clone(reader.messages.outbox());
-    let client = admit(core, &outbox, opening.peer, id, who, connect.resume.as_deref()).await;
-    if client.is_none() {
-        reader.close(CloseCode::TooManyConnections, "the user has too many connections");
+    let admit = admit(core, &outbox, opening.peer, id, who, connect.resume.as_deref());
+    match timeout_at(opening.connect_by, admit).await {
+        Ok(Some(client)) => Some(client),
+        Ok(None) => {
+            reader.close(CloseCode::TooManyConnections, "the user has too many connections");
+            None
+        }
+        Err(_) => {
+            let error = CommandError::unavailable("the client could not be admitted in time: try again later");
+            reject(core, reader, id, error, CloseCode::Unavailable);
+            None
+        }
     }
-    client
 }
 
 /// Reads up to the first request, and answers malformed frames before it. Returns the request's `id` with the `connect`.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout_at;
 
 use super::command_loop::run_commands;
 use super::connect::await_connect;
@@ -62,7 +61,7 @@ async fn converse<R>(core: &Arc<Core>, reader: &mut RateLimitedReader<R>, openin
 where
     R: AsyncRead + Unpin,
 {
-    let Some(client) = connect_in_time(core, reader, &opening).await else {
+    let Some(client) = admitted(core, reader, &opening).await else {
         return;
     };
     let _guard = DisconnectGuard {
@@ -87,30 +86,20 @@ where
     }
 }
 
-/// Waits for the client's `connect`. `None` if the client was not admitted. The connection has been closed then.
-async fn connect_in_time<R>(
-    core: &Arc<Core>,
-    reader: &mut RateLimitedReader<R>,
-    opening: &Opening,
-) -> Option<Arc<ClientState>>
+/// Waits until the client is admitted, or the server stops. `None` if the client was not admitted. The connection has been
+/// closed then.
+async fn admitted<R>(core: &Arc<Core>, reader: &mut RateLimitedReader<R>, opening: &Opening) -> Option<Arc<ClientState>>
 where
     R: AsyncRead + Unpin,
 {
     let mut connecting = Box::pin(await_connect(core, reader, opening));
     let connected = tokio::select! {
-        connected = timeout_at(opening.connect_by, connecting.as_mut()) => Some(connected),
+        connected = connecting.as_mut() => Some(connected),
         () = core.lifecycle.stopping() => None,
     };
     drop_contained(core, connecting);
-    match connected {
-        Some(Ok(client)) => client,
-        Some(Err(_)) => {
-            reader.close(CloseCode::NoConnect, "no `connect` arrived in time");
-            None
-        }
-        None => {
-            reader.close(CloseCode::Restarting, "the server is stopping");
-            None
-        }
-    }
+    connected.unwrap_or_else(|| {
+        reader.close(CloseCode::Restarting, "the server is stopping");
+        None
+    })
 }
