@@ -149,11 +149,12 @@ function mismatchOfGroups(expected, seen, bound) {
 function groups(items, bound) {
   const groups = new Map();
   for (const item of items) {
-    const [kind, value] = Object.entries(item)[0];
+    const { handle = "", ...rest } = item;
+    const [kind, value] = Object.entries(rest)[0];
     let name = kind;
     if (kind === "result") name = `result ${value}`;
-    if (kind === "recovered") name = `recovery of ${roomOf(value, bound)}`;
-    if (["joined", "event", "gap", "left"].includes(kind)) name = `room ${roomOf(value, bound)}`;
+    if (kind === "recovered") name = `recovery of ${roomOf(value, bound)} ${handle}`;
+    if (["joined", "event", "gap", "left"].includes(kind)) name = `room ${roomOf(value, bound)} ${handle}`;
     groups.set(name, [...(groups.get(name) ?? []), item]);
   }
   return groups;

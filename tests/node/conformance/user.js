@@ -7,7 +7,8 @@ const CODES = { LIMIT_EXCEEDED: "TOO_LARGE" }; // when the client refuses a mess
 export class User {
   #report;
   #client;
-  #rooms = new Map();
+  #rooms = new Map(); // by the name of the room and the handle
+  #entered = new Set(); // the handles whose items the user sees
   #own = new Set(); // the rooms that the user is creating or deleting: their announcements count as the results
   #isDisconnecting = false;
 
@@ -29,7 +30,7 @@ export class User {
       else this.#sees({ closed: code === 1006 ? { refused: error.code } : { code } });
     });
     client.onError((error) => client.connected && this.#sees({ error: { code: error.code } }));
-    client.onJoined((room) => this.#enters(room));
+    client.onJoined((room) => this.#isEntered(room));
     client.onRoomCreated((room) => this.#own.delete(room.id) || this.#sees({ roomCreated: { room } }));
     client.onRoomDeleted(({ roomId }) => this.#own.delete(roomId) || this.#sees({ roomDeleted: { roomId } }));
     client.onDirect((direct) => this.#sees({ direct }));
@@ -52,9 +53,9 @@ export class User {
     );
   }
 
-  async #calls(method, { roomId, event, data, meta, key, volatile, subscriptions, room, ...page }) {
+  async #calls(method, { roomId, handle, event, data, meta, key, volatile, subscriptions, room, ...page }) {
     const client = this.#client;
-    const joined = this.#rooms.get(roomId);
+    const joined = this.#rooms.get(nameOf(roomId, handle));
     switch (method) {
       case "connect":
         return client.connect();
@@ -66,7 +67,7 @@ export class User {
       case "wake":
         return client.wake();
       case "join":
-        return { subscriptions: (await client.join(roomId, { subscriptions })).subscriptions.sort() };
+        return { subscriptions: this.#enters(await client.join(roomId, { subscriptions }), handle).subscriptions.sort() };
       case "listRooms":
         return client.listRooms();
       case "createRoom": {
@@ -92,20 +93,32 @@ export class User {
     }
   }
 
-  #enters(room) {
+  /** A handle that no call of the user has given by now is from the server, and has no name. */
+  async #isEntered(room) {
+    for (let turn = 0; turn < 10; turn += 1) await undefined; // until the call that waits for the handle has it
+    this.#enters(room);
+  }
+
+  #enters(room, handle) {
     const roomId = room.id;
-    this.#rooms.set(roomId, room);
-    this.#sees({ joined: { roomId } });
+    this.#rooms.set(nameOf(roomId, handle), room);
+    if (this.#entered.has(room)) return room;
+    this.#entered.add(room);
+    const sees = (item) => this.#sees({ ...item, ...(handle !== undefined && { handle }) });
+    sees({ joined: { roomId } });
     room.onHistory(({ events, gap }) => {
-      if (gap) this.#sees({ gap: { roomId } });
-      for (const event of events) this.#sees({ event });
+      if (gap) sees({ gap: { roomId } });
+      for (const event of events) sees({ event });
     });
-    room.onAny((event) => this.#sees({ event }));
-    room.onRecovered(({ recovered }) => this.#sees({ recovered: { roomId, complete: recovered } }));
-    room.onLeft(({ reason }) => this.#isDisconnecting || this.#sees({ left: { roomId, ...(reason && { reason }) } }));
+    room.onAny((event) => sees({ event }));
+    room.onRecovered(({ recovered }) => sees({ recovered: { roomId, complete: recovered } }));
+    room.onLeft(({ reason }) => this.#isDisconnecting || sees({ left: { roomId, ...(reason && { reason }) } }));
+    return room;
   }
 
   #sees(item) {
     this.#report(JSON.parse(JSON.stringify(item))); // as it is now, and without absent fields
   }
 }
+
+const nameOf = (roomId, handle = "") => `${roomId} ${handle}`;
