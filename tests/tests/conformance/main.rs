@@ -64,6 +64,7 @@ topics! {
     fn the_client_passes_the_scripts_of_closing() runs "closing.json";
     fn the_client_passes_the_scripts_of_connecting() runs "connecting.json";
     fn the_client_passes_the_scripts_of_gaps() runs "gaps.json";
+    fn the_client_passes_the_scripts_of_handles() runs "handles.json";
     fn the_client_passes_the_scripts_of_joining() runs "joining.json";
     fn the_client_passes_the_scripts_of_keys() runs "keys.json";
     fn the_client_passes_the_scripts_of_limits() runs "limits.json";
