@@ -250,6 +250,7 @@ export declare class DialogueError extends Error {
     roomId?: string;
     event?: string;
     closeCode?: number;
+    missed?: number;
     cause?: unknown;
   });
   readonly code: string;
@@ -265,6 +266,8 @@ export declare class DialogueError extends Error {
   readonly event?: string;
   /** The close code, if the connection was closed. */
   readonly closeCode?: number;
+  /** How many events were dropped, if `code` is `MISSED`. */
+  readonly missed?: number;
 }
 
 /**

@@ -28,7 +28,7 @@ export class DialogueClient {
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
     const config = configOf(options);
-    this.#session = new Session(config, (room) => new JoinedRoom(this.#session, room));
+    this.#session = new Session(config, (room, hold) => new JoinedRoom(this.#session, room, hold));
     this.#engine = new Engine(config, this.#session);
   }
 
@@ -144,14 +144,17 @@ export class DialogueClient {
 class JoinedRoom {
   #session;
   #room;
+  #hold;
 
   /**
    * @param {Session} session
    * @param {TrackedRoom} room
+   * @param {Hold} hold
    */
-  constructor(session, room) {
+  constructor(session, room, hold) {
     this.#session = session;
     this.#room = room;
+    this.#hold = hold;
   }
 
   get id() {
@@ -161,7 +164,7 @@ class JoinedRoom {
     return this.#room.name;
   }
   get state() {
-    return this.#room.state;
+    return this.#hold.isOver ? "left" : this.#room.state;
   }
   get subscriptions() {
     return [...this.#room.subscriptions];
@@ -192,23 +195,23 @@ class JoinedRoom {
    * @param {(message: any) => void} handler
    */
   on(event, handler) {
-    return this.#room.events.add(event, handler);
+    return this.#hold.on(event, handler);
   }
   /** @param {(message: any) => void} handler */
   onAny(handler) {
-    return this.#room.listeners.add("any", handler);
+    return this.#hold.listen("any", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#room.listeners.add("history", handler);
+    return this.#hold.listen("history", handler);
   }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
-    return this.#room.listeners.add("recovered", handler);
+    return this.#hold.listen("recovered", handler);
   }
   /** @param {(left: { reason: string | undefined }) => void} handler */
   onLeft(handler) {
-    return this.#room.listeners.add("left", handler);
+    return this.#hold.listen("left", handler);
   }
 
   /** @param {string} event */
@@ -224,7 +227,7 @@ class JoinedRoom {
   /** @param {string} event */
   async unsubscribe(event) {
     const onAnswer = () => this.#room.unsubscribed(event);
-    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer });
+    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer, move: { roomId: this.id } });
   }
 
   /**
@@ -241,7 +244,7 @@ class JoinedRoom {
   }
 
   async leave() {
-    await this.#session.rooms.leave(this.#room);
+    await this.#session.rooms.release(this.#room, this.#hold);
   }
 
   /**
@@ -255,14 +258,18 @@ class JoinedRoom {
     const { excluded } = this.#room;
     const included = events.filter((event) => excluded.delete(event));
     const onFailure = () => included.forEach((event) => excluded.add(event));
-    await this.#request(frame, { onAnswer, onFailure });
+    await this.#request(frame, { onAnswer, onFailure, move: { roomId: this.id } });
   }
 
   /**
    * @param {Frame} frame
    * @param {RequestOptions} [options]
    */
-  #request(frame, options) {
+  async #request(frame, options) {
+    if (this.#hold.isOver) {
+      options?.onFailure?.();
+      throw notInRoom(this.id);
+    }
     return this.#session.request(frame, { ...options, room: this.#room });
   }
 }
@@ -526,7 +533,7 @@ class Session {
 
   /**
    * @param {Config} config
-   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   * @param {(room: TrackedRoom, hold: Hold) => AnyRoom} toHandle
    */
   constructor({ timeout, maxPending, maxPendingBytes }, toHandle) {
     this.pending = new Pending(timeout, maxPending, maxPendingBytes);
@@ -546,32 +553,63 @@ class Session {
       options.onFailure?.();
       return Promise.reject(disconnected("not connected: call `connect` first"));
     }
-    return this.pending.add(frame, options);
+    const answer = this.pending.add(frame, options);
+    if (options.move) options.move.answered = answer.then(() => {}, () => {});
+    return answer;
   }
 
   /**
+   * Joins a room for one more part of the program, and returns its handle.
+   *
    * @param {string} id
-   * @param {readonly string[]} [subscriptions]
+   * @param {readonly string[]} [names] the subscriptions
+   * @returns {Promise<AnyRoom>}
    */
-  join(id, subscriptions) {
-    const room = this.rooms.get(id);
-    const isMember = room && !room.leaving && !room.mayBeLeft;
-    if (isMember && !subscriptions) return room.handle;
-    const names = subscriptions && JSON.stringify(subscriptions);
-    // History is delivered once. Calls that join at the same time share one join, so that each caller receives it. A
-    // component that is mounted twice makes such calls.
-    const last = this.pending.lastMove(id);
-    if (!isMember && last?.joining && (!names || names === last.names)) return last.joining;
-    const toResult = (/** @type {Frame} */ joined) => {
-      if (subscriptions) this.rooms.get(id)?.clearExcluded();
-      return this.rooms.joined(joined);
-    };
+  async join(id, names) {
+    this.rooms.expect(id);
+    try {
+      for (;;) {
+        const last = this.pending.lastMove(id);
+        // Only the answers say which subscriptions a join with others adds to.
+        if (last && !last.leaves && names && !covers(last, names)) await last.answered;
+        else {
+          const { room, handle } = this.#enter(id, names, last);
+          try {
+            return await handle;
+          } catch (error) {
+            // The client was removed from the room before it could be sent: it is a first join now.
+            if (room?.state !== "left" || /** @type {DialogueError} */ (error).code !== "NOT_IN_ROOM") throw error;
+          }
+        }
+      }
+    } finally {
+      this.rooms.unexpect(id);
+    }
+  }
+
+  /**
+   * Sends a join, or shares the one that is waiting for its answer: calls that join at the same time share one.
+   *
+   * @param {string} id
+   * @param {readonly string[] | undefined} names
+   * @param {Move | undefined} last
+   */
+  #enter(id, names, last) {
+    const tracked = this.rooms.get(id);
+    const room = tracked?.leaving ? undefined : tracked;
+    /** @type {(move: Move) => Promise<AnyRoom>} */
+    const take = async ({ joining, handles = 0 }) => /** @type {AnyRoom} */ ((await joining)?.[handles - 1]);
+    if (last?.joining && covers(last, names)) {
+      last.handles = (last.handles ?? 0) + 1;
+      return { room, handle: take(last) };
+    }
+    const { subscriptions, excluded } = room && names ? room.union(names) : { subscriptions: names, excluded: [] };
     /** @type {Move} */
-    const move = { roomId: id, names };
-    const options = { room: isMember ? room : undefined, move, toResult };
-    move.joining = this.request({ type: "join", roomId: id, subscriptions }, options);
-    move.joining.catch(() => this.rooms.leaveUnwanted(id));
-    return move.joining;
+    const move = { roomId: id, handles: 1, names: subscriptions, excluded: names && excluded };
+    const toResult = (/** @type {Frame} */ joined) => this.rooms.entered(joined, move);
+    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded) };
+    move.joining = this.request(frame, { room, move, toResult });
+    return { room, handle: take(move) };
   }
 
   /** @param {Public.StateChange} change */
@@ -659,10 +697,23 @@ class Session {
   }
 }
 
+/**
+ * Whether this is a join that brings these subscriptions, too. Without names, any join does.
+ *
+ * @param {Move} move
+ * @param {readonly string[] | undefined} names
+ */
+function covers({ joining, names: sent = [], excluded = [] }, names = []) {
+  if (!joining) return false;
+  const isSent = (/** @type {string} */ name) => sent.includes(name) || (sent.includes("*") && !excluded.includes(name));
+  return names.every((name) => (name === "*" ? sent.includes("*") && excluded.length === 0 : isSent(name)));
+}
+
 // ==== rooms.js ====
 // The rooms that a client is in: how it enters, rejoins and leaves them. `rooms/room.js` has the state of one room.
 
-const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"]; // a leave may succeed after these
+/** After these, the client is out of the room, or leaving it again would not help. */
+const NOT_LEFT_AGAIN = ["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND", "INVALID_REQUEST"];
 
 /** The server has decided that the client may not rejoin. */
 const REFUSED = ["JOIN_DENIED", "EVENT_NOT_ALLOWED", "PERMISSION_DENIED", "INVALID_REQUEST"];
@@ -671,12 +722,21 @@ const REFUSED = ["JOIN_DENIED", "EVENT_NOT_ALLOWED", "PERMISSION_DENIED", "INVAL
 const MISSING = ["ROOM_NOT_FOUND", "ROOM_FULL", "LIMIT_EXCEEDED"];
 const MISSING_FOR_MS = 5 * 60_000; // then these are final, too
 
+/**
+ * @typedef UnwantedRoom
+ * @property {() => void} leave tries to leave it
+ * @property {() => void} done tells the program that the client need not leave it any more
+ * @property {Timer} timer for the next attempt
+ */
+
 /** The rooms by id. */
 class JoinedRooms {
   /** @type {Map<string, TrackedRoom>} */
   #rooms = new Map();
-  /** @type {Map<string, Timer>} */
-  #unwanted = new Map(); // rooms where the server has the client as a member although the client gave up the join
+  /** @type {Map<string, number>} */
+  #expected = new Map(); // how many joins of a room have no result yet
+  /** @type {Map<string, UnwantedRoom>} */
+  #unwanted = new Map(); // rooms where the server may have the client as a member although nobody holds them
   #notices;
   #pending;
   #toHandle;
@@ -684,7 +744,7 @@ class JoinedRooms {
   /**
    * @param {Notices} notices
    * @param {Pending} pending
-   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   * @param {(room: TrackedRoom, hold: Hold) => AnyRoom} toHandle
    */
   constructor(notices, pending, toHandle) {
     this.#notices = notices;
@@ -697,23 +757,66 @@ class JoinedRooms {
     return this.#rooms.get(id);
   }
 
+  /** The oldest handle of each room. */
   handles() {
-    return [...this.#rooms.values()].map((room) => room.handle);
+    return [...this.#rooms.values()].flatMap(({ handle }) => handle ?? []);
   }
 
   // ---- Joining and rejoining --------------------------------------------------------------------------------------
 
-  /** @param {Frame} frame */
-  joined(frame) {
+  /**
+   * The program joins a room. Until `unexpect`, the client does not leave the room, whoever gives up a hold on it.
+   *
+   * @param {string} id
+   */
+  expect(id) {
+    this.#expected.set(id, (this.#expected.get(id) ?? 0) + 1);
+  }
+
+  /** @param {string} id */
+  unexpect(id) {
+    const left = (this.#expected.get(id) ?? 0) - 1;
+    if (left > 0) return this.#expected.set(id, left);
+    this.#expected.delete(id);
+    const room = this.#rooms.get(id);
+    return room ? this.#leaveUnheld(room) : this.#leaveUnwanted(id);
+  }
+
+  /**
+   * Handles the answer to a join of the program. Returns a handle for each call that it answers.
+   *
+   * @param {Frame} frame
+   * @param {Move} move
+   */
+  entered(frame, { handles, excluded }) {
+    const room = this.#rooms.get(frame.roomId);
+    if (room && excluded) room.excluded = new Set(excluded);
+    const given = this.joined(frame, handles);
+    if (room && excluded) this.#unsubscribeExcluded(room, frame.except);
+    return given;
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {number} [handles] how many new handles it gives, besides the one for a room that the server joined
+   */
+  joined(frame, handles = 0) {
     this.#forgetUnwanted(frame.roomId);
-    let room = this.#rooms.get(frame.roomId);
-    if (!room) {
-      room = new TrackedRoom(frame.roomId, this.#notices, this.#toHandle);
-      this.#rooms.set(frame.roomId, room);
-      room.begin(frame);
-      this.#notices.notify("joined", room.handle);
-      return room.handle;
+    const tracked = this.#rooms.get(frame.roomId);
+    if (tracked) {
+      this.#joinedAgain(tracked, frame);
+      return tracked.admit(frame.events, handles);
     }
+    const room = new TrackedRoom(frame.roomId, this.#notices, this.#toHandle);
+    this.#rooms.set(frame.roomId, room);
+    return room.begin(frame, Math.max(handles, 1));
+  }
+
+  /**
+   * @param {TrackedRoom} room
+   * @param {Frame} frame
+   */
+  #joinedAgain(room, frame) {
     const { state } = room;
     const { epoch } = room.position;
     const recovered = room.enter(frame);
@@ -721,7 +824,6 @@ class JoinedRooms {
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room, frame.except);
     room.joined(frame, recovered);
-    return room.handle;
   }
 
   /**
@@ -732,9 +834,11 @@ class JoinedRooms {
    * @param {Frame} frame
    */
   joinedLate(frame) {
-    if (this.#rooms.has(frame.roomId)) return this.joined(frame);
-    this.#unwanted.set(frame.roomId, undefined);
-    this.leaveUnwanted(frame.roomId);
+    const id = frame.roomId;
+    if (this.#rooms.has(id)) return void this.joined(frame);
+    const done = () => {};
+    this.#unwanted.set(id, { leave: () => this.#leave(id, done), done, timer: undefined });
+    this.#leaveUnwanted(id);
   }
 
   rejoinAll() {
@@ -811,25 +915,48 @@ class JoinedRooms {
 
   // ---- Leaving ----------------------------------------------------------------------------------------------------
 
+  /**
+   * Gives up a hold on a room. The client leaves the room when nobody has a hold on it, or waits for one.
+   *
+   * @param {TrackedRoom} room
+   * @param {Hold} hold
+   */
+  release(room, hold) {
+    if (hold.isOver) return hold.leaving;
+    room.release(hold);
+    hold.leaving = this.#leaveUnheld(room);
+    return hold.leaving;
+  }
+
   /** @param {TrackedRoom} room */
-  leave(room) {
-    if (room.state === "left") return;
+  #leaveUnheld(room) {
+    if (room.isHeld || room.state === "left" || this.#expected.has(room.id)) return undefined;
+    const onFailure = () => this.left(room, undefined, notInRoom(room.id));
     // The server forgets memberships when the connection ends.
-    if (!this.#pending.canSend()) return this.left(room, undefined, notInRoom(room.id));
-    room.leaving ??= this.#pending
-      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } })
-      .catch((error) => {
-        if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
-          room.leaving = undefined;
-          room.mayBeLeft = error.code === "TIMEOUT";
-          this.#pending.sendWaiting();
-          // A rejoin may have been dropped meanwhile, because the client was leaving.
-          if (this.#pending.canSend() && room.state === "rejoining") this.#rejoin(room);
-          throw error;
-        }
-        this.left(room, undefined, notInRoom(room.id));
-      });
+    if (!this.#pending.canSend()) return void onFailure();
+    room.leaving ??= new Promise((resolve) => {
+      const done = () => resolve(undefined);
+      this.#leave(room.id, done, { move: { roomId: room.id, leaves: true }, onFailure });
+    });
     return room.leaving;
+  }
+
+  /**
+   * Leaves a room where the server has the client as a member. Tries again until that succeeds, the connection ends, or
+   * the program joins the room.
+   *
+   * @param {string} id
+   * @param {() => void} done
+   * @param {RequestOptions} [options]
+   */
+  #leave(id, done, options, attempt = 0) {
+    const { link } = this.#pending;
+    const sending = this.#pending.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true, ...options });
+    sending.then(done, (error) => {
+      if (link !== this.#pending.link || this.#rooms.has(id) || NOT_LEFT_AGAIN.includes(error.code)) return done();
+      const leave = () => this.#leave(id, done, undefined, attempt + 1);
+      this.#unwanted.set(id, { leave, done, timer: setTimeout(() => this.#leaveUnwanted(id), pause(error, attempt)) });
+    });
   }
 
   /** @param {DialogueError} error */
@@ -849,23 +976,20 @@ class JoinedRooms {
   }
 
   /** @param {string} id */
-  leaveUnwanted(id, attempt = 0) {
-    if (this.#pending.lastMove(id)?.joining || !this.#forgetUnwanted(id)) return;
-    const { link } = this.#pending;
-    this.#pending.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }).catch((error) => {
-      if (link !== this.#pending.link || this.#rooms.has(id) || !RETRYABLE.includes(error.code)) return;
-      this.#unwanted.set(id, setTimeout(() => this.leaveUnwanted(id, attempt + 1), pause(error, attempt)));
-    });
+  #leaveUnwanted(id) {
+    const unwanted = this.#unwanted.get(id);
+    if (!unwanted || this.#expected.has(id)) return;
+    clearTimeout(unwanted.timer);
+    this.#unwanted.delete(id);
+    unwanted.leave();
   }
 
-  /**
-   * Returns whether the room was unwanted.
-   *
-   * @param {string} id
-   */
+  /** @param {string} id */
   #forgetUnwanted(id) {
-    clearTimeout(this.#unwanted.get(id));
-    return this.#unwanted.delete(id);
+    const unwanted = this.#unwanted.get(id);
+    clearTimeout(unwanted?.timer);
+    this.#unwanted.delete(id);
+    unwanted?.done();
   }
 }
 
@@ -892,10 +1016,14 @@ const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetition
 const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
- * @typedef Move a join or leave that the application has requested
+ * @typedef Move a request of the application that changes its membership of a room or its subscriptions there
  * @property {string} roomId
- * @property {string} [names] the subscriptions of a join, if it lists any
- * @property {Promise<any>} [joining] the result of a join
+ * @property {boolean} [leaves] whether it leaves the room
+ * @property {Promise<unknown>} [answered] resolves when it is answered or has failed
+ * @property {Promise<AnyRoom[]>} [joining] the handles that a join gives
+ * @property {number} [handles] how many a join gives
+ * @property {readonly string[]} [names] the subscriptions of a join, if it lists any
+ * @property {readonly string[]} [excluded] the exceptions from the wildcard of these subscriptions
  */
 
 /**
@@ -1093,7 +1221,7 @@ class Pending {
   }
 
   /**
-   * The latest join or leave of a room among the waiting requests.
+   * The latest of the waiting requests that changes the membership of a room or the subscriptions there.
    *
    * @param {string} roomId
    */
@@ -1286,13 +1414,11 @@ function lengthOf(text) {
 }
 
 // ==== rooms/room.js ====
-// One room that the client is in: its subscriptions, its handlers, and whether the client is in it or rejoining it.
-
-/** @typedef {Public.JoinedRoom<any>} AnyRoom */
+// One room that the client is in: its subscriptions, the holds on it, and whether the client is in it or rejoining it.
 
 const MAX_EXCEPT = 1_000; // how many exceptions a join may have
 
-/** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
+/** A room that the client is in, across connections. */
 class TrackedRoom {
   name = "";
   position = new Position();
@@ -1304,7 +1430,6 @@ class TrackedRoom {
   excluded = new Set(); // events that the wildcard no longer covers
   /** @type {Promise<unknown> | undefined} */
   leaving;
-  mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
   serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
   /** @type {(() => void) | undefined} */
@@ -1315,38 +1440,79 @@ class TrackedRoom {
   /** @type {Timer} */
   #retryTimer; // for the next attempt to rejoin
   #notices;
-  /** @type {(() => void)[]} */
-  #queued = [];
-  #isReady = true;
-  #leftByClient = false; // then no handlers but `onLeft` are called any more
+  #toHandle;
+  /** @type {Set<Hold>} */
+  #holds = new Set(); // those that have not left, oldest first
+  #leftByClient = false; // then the client's own handlers learn nothing more about the room
 
   /**
    * @param {string} id
    * @param {Notices} notices
-   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   * @param {(room: TrackedRoom, hold: Hold) => AnyRoom} toHandle
    */
   constructor(id, notices, toHandle) {
-    const report = (/** @type {unknown} */ error) => notices.report(error);
     this.id = id;
     this.#notices = notices;
-    this.events = new Listeners(report);
-    this.listeners = new Listeners(report);
-    this.handle = toHandle(this);
+    this.#toHandle = toHandle;
+  }
+
+  get isHeld() {
+    return this.#holds.size > 0;
+  }
+
+  /** The oldest handle that has not left. */
+  get handle() {
+    const [oldest] = this.#holds;
+    return oldest?.handle;
   }
 
   /**
-   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some
-   * sockets deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
+   * Handles the `joined` with which the client enters the room.
    *
    * @param {Frame} frame
+   * @param {number} handles
    */
-  begin(frame) {
-    this.#isReady = false;
-    queueMicrotask(() => (this.#isReady = true));
-    setTimeout(() => this.#flush(), 0);
+  begin(frame, handles) {
     this.enter(frame);
     this.position.seq = frame.seq;
-    this.#start(frame.events, false);
+    return this.admit(frame.events, handles);
+  }
+
+  /**
+   * Gives new handles, which begin with these events. Earlier handles see nothing of them.
+   *
+   * @param {Public.EventMessage[]} events
+   * @param {number} handles
+   */
+  admit(events, handles) {
+    const isFirst = !this.isHeld;
+    const toHandle = (/** @type {Hold} */ hold) => this.#toHandle(this, hold);
+    const holds = Array.from({ length: handles }, () => new Hold(this.id, this.#notices, toHandle));
+    const given = holds.map(({ handle }) => handle);
+    if (this.state === "left") holds.forEach((hold) => hold.end()); // a handler has disconnected
+    else this.#notices.queue.during(() => this.#begin(holds, events, isFirst));
+    return given;
+  }
+
+  /**
+   * @param {Hold[]} holds
+   * @param {Public.EventMessage[]} events
+   * @param {boolean} isFirst
+   */
+  #begin(holds, events, isFirst) {
+    for (const hold of holds) this.#holds.add(hold);
+    if (holds[0] && isFirst) this.#notices.notify("joined", holds[0].handle);
+    this.#start(holds, events, false, isFirst);
+  }
+
+  /**
+   * The program gives up a hold.
+   *
+   * @param {Hold} hold
+   */
+  release(hold) {
+    this.#holds.delete(hold);
+    hold.end();
   }
 
   /**
@@ -1359,7 +1525,6 @@ class TrackedRoom {
     const recovered = this.position.recovered(frame, this.#wasPresent(frame));
     this.position.epoch = frame.epoch;
     this.name = frame.roomName;
-    this.mayBeLeft = false;
     // The answer to the client's own rejoin is still to come. It restores the subscriptions.
     if (frame.id === undefined && this.state === "rejoining") this.serverSubscriptions = new Set(frame.subscriptions);
     else this.settle(frame.subscriptions);
@@ -1403,18 +1568,15 @@ class TrackedRoom {
     // If no connection was lost, everything up to this number has already arrived on this connection.
     this.position.seq = frame.seq;
     if (recovered === undefined) return;
-    if (!recovered) this.#start(frame.events, true);
-    this.#notify(() => this.listeners.call("recovered", { recovered }));
+    if (!recovered) this.#start(this.#holds, frame.events, true, true);
+    for (const hold of this.#holds) hold.offer({ kind: "recovered", argument: { recovered } });
   }
 
   /** @param {Public.EventMessage} message */
   receive(message) {
     if (!this.position.take(message.seq)) return;
     if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
-    this.#notify(() => {
-      this.events.call(message.event, message);
-      this.listeners.call("any", message);
-    });
+    for (const hold of this.#holds) hold.offer({ kind: "event", argument: message });
   }
 
   /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
@@ -1439,13 +1601,26 @@ class TrackedRoom {
     if (this.subscriptions.has("*")) this.excluded.add(event);
   }
 
+  /**
+   * What a further join asks for, if it names subscriptions: what the other handles have, and these. `*` goes alone,
+   * with the excluded events that the join does not name.
+   *
+   * @param {readonly string[]} names
+   */
+  union(names) {
+    if (!this.isHeld) return { subscriptions: names, excluded: [] };
+    const union = new Set([...this.subscriptions, ...names]);
+    if (!union.has("*")) return { subscriptions: [...union], excluded: [] };
+    const excluded = names.includes("*") ? [] : [...this.excluded].filter((name) => !names.includes(name));
+    return { subscriptions: ["*"], excluded };
+  }
+
   /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
   rejoin() {
     const { subscriptions, excluded } = this;
     const since = this.position.since();
     if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
-    const except = excluded.size > 0 ? [...excluded].slice(0, MAX_EXCEPT) : undefined;
-    return { since, subscriptions: ["*"], except };
+    return { since, subscriptions: ["*"], except: exceptOf([...excluded]) };
   }
 
   /**
@@ -1485,37 +1660,34 @@ class TrackedRoom {
     this.#stopRetry();
     this.state = "left";
     this.#leftByClient = reason === undefined;
-    this.#enqueue(() => this.listeners.call("left", { reason }));
+    for (const hold of this.#holds) hold.end(reason);
+    this.#holds.clear();
   }
 
   /**
+   * @param {Iterable<Hold>} holds
    * @param {Public.EventMessage[]} events
    * @param {boolean} gap
+   * @param {boolean} isOfClient whether the client's own handlers are called, too
    */
-  #start(events, gap) {
+  #start(holds, events, gap, isOfClient) {
     const included = events.filter(({ event }) => !this.excluded.has(event));
-    const history = { room: this.handle, roomId: this.id, events: included, gap };
-    this.#notify(() => {
-      this.listeners.call("history", history);
-      this.#notices.listeners.call("history", history);
-    });
+    const history = (/** @type {AnyRoom} */ room) => ({ room, roomId: this.id, events: [...included], gap });
+    for (const hold of holds) hold.offer({ kind: "history", argument: history(hold.handle) });
+    const { handle } = this;
+    if (!handle || !isOfClient) return;
+    const { queue, listeners } = this.#notices;
+    queue.add(() => this.#leftByClient || listeners.call("history", history(handle)));
   }
+}
 
-  /** @param {() => void} call */
-  #notify(call) {
-    this.#enqueue(() => this.#leftByClient || call());
-  }
-
-  /** @param {() => void} call */
-  #enqueue(call) {
-    this.#queued.push(call);
-    if (this.#isReady) this.#flush();
-  }
-
-  #flush() {
-    const { queue } = this.#notices;
-    queue.during(() => this.#queued.splice(0).forEach((call) => queue.add(call)));
-  }
+/**
+ * The exceptions that a join names. The server learns of any others by `unsubscribe`.
+ *
+ * @param {string[]} excluded
+ */
+function exceptOf(excluded) {
+  return excluded.length > 0 ? excluded.slice(0, MAX_EXCEPT) : undefined;
 }
 
 /**
@@ -1572,6 +1744,260 @@ class Position {
     return recovered ?? (!this.hasGap && seq === this.seq);
   }
 }
+
+// ==== rooms/hold.js ====
+// What one `join` gives to a program: the hold on a room, its handlers, and what waits for the first of them.
+
+/** @typedef {Public.JoinedRoom<any>} AnyRoom */
+
+const SET_UP_MS = 5_000; // after the first handler, for the program to attach the others
+
+/** A hold on a room. The room is left when nobody has a hold on it any more. */
+class Hold {
+  isOver = false;
+  /** @type {Promise<unknown> | undefined} */
+  leaving; // the result of leaving with this hold
+  #notices;
+  #roomId;
+  /** @type {Backlog | undefined} */
+  #backlog = new Backlog();
+  #isHandled = false; // a handler has been attached
+  #isFresh = true; // the code that awaits the join has not run yet
+  #hasReported = false; // how many events were dropped
+  #isSilent = false; // the client left by its own request: then no handlers but `onLeft` are called any more
+  /** @type {Timer} */
+  #catchUpTimer; // runs until the kept items are delivered
+  /** @type {Timer} */
+  #setUpTimer; // runs until nothing is kept any more
+
+  /**
+   * @param {string} roomId
+   * @param {Notices} notices
+   * @param {(hold: Hold) => AnyRoom} toHandle
+   */
+  constructor(roomId, notices, toHandle) {
+    const report = (/** @type {unknown} */ error) => notices.report(error);
+    this.#roomId = roomId;
+    this.#notices = notices;
+    this.events = new Listeners(report);
+    this.listeners = new Listeners(report);
+    this.handle = toHandle(this);
+    // Code that awaits the join attaches its handlers only after this call has returned, but some sockets deliver the
+    // next frame at once. What arrives until then waits for these handlers.
+    Promise.resolve().then(() => (this.#isFresh = false));
+    this.#catchUpLater();
+  }
+
+  /**
+   * Attaches a handler for events of this name.
+   *
+   * @param {string} event
+   * @param {(message: any) => unknown} handler
+   */
+  on(event, handler) {
+    return this.#attached(this.events.add(event, handler));
+  }
+
+  /**
+   * Attaches a handler for anything but events of one name.
+   *
+   * @param {"any" | "history" | "recovered" | "left"} kind
+   * @param {(argument: any) => unknown} handler
+   */
+  listen(kind, handler) {
+    return this.#attached(this.listeners.add(kind, handler));
+  }
+
+  /**
+   * Passes an item to the handlers, in the order in which things happened.
+   *
+   * @param {RoomItem} item
+   */
+  offer(item) {
+    this.#notices.queue.add(() => this.#take(item));
+  }
+
+  /** @param {string} [reason] undefined if the client left by its own request */
+  end(reason) {
+    if (this.isOver) return;
+    this.isOver = true;
+    clearTimeout(this.#setUpTimer);
+    if (reason === undefined) {
+      this.#isSilent = true;
+      clearTimeout(this.#catchUpTimer);
+      this.#catchUpTimer = undefined;
+      this.#backlog?.clear();
+    }
+    this.offer({ kind: "left", argument: { reason } });
+  }
+
+  /** @param {() => void} remove */
+  #attached(remove) {
+    const isFirst = !this.#isHandled;
+    this.#isHandled = true;
+    const backlog = this.#backlog;
+    if (!backlog) return remove;
+    if (isFirst && !this.isOver) this.#setUpTimer = setTimeout(() => this.#setUp(), SET_UP_MS);
+    // In a task of its own, so that handlers that are attached together receive everything in order.
+    if (backlog.missed > 0 || backlog.has((item) => this.#isWanted(item))) this.#catchUpLater();
+    return remove;
+  }
+
+  /** The program has attached its handlers. */
+  #setUp() {
+    this.#notices.queue.add(() => {
+      this.#catchUp();
+      this.#backlog = undefined;
+    });
+  }
+
+  #catchUpLater() {
+    this.#catchUpTimer ??= setTimeout(() => this.#notices.queue.add(() => this.#catchUp()), 0);
+  }
+
+  /** Delivers the kept items that a handler wants by now. */
+  #catchUp() {
+    clearTimeout(this.#catchUpTimer);
+    this.#catchUpTimer = undefined;
+    const backlog = this.#backlog;
+    if (!backlog) return;
+    if (this.#isHandled) this.#reportMissed(backlog.missed);
+    const isWanted = (/** @type {RoomItem} */ item) => this.#isWanted(item);
+    for (const item of backlog.take(isWanted)) this.#call(item);
+    // A handler may have attached a handler for items that were skipped before.
+    if (backlog.has(isWanted)) this.#catchUpLater();
+  }
+
+  /** @param {RoomItem} item */
+  #take(item) {
+    if (this.#isSilent && item.kind !== "left") return;
+    if (this.#catchUpTimer !== undefined && !this.#isFresh) this.#catchUp();
+    if (this.#catchUpTimer === undefined && this.#isWanted(item)) this.#call(item);
+    else this.#backlog?.keep(item);
+  }
+
+  /** @param {RoomItem} item */
+  #isWanted(item) {
+    if (item.kind !== "event") return this.listeners.has(item.kind);
+    return this.events.has(item.argument.event) || this.listeners.has("any");
+  }
+
+  /** @param {RoomItem} item */
+  #call({ kind, argument }) {
+    if (kind !== "event") return this.listeners.call(kind, argument);
+    this.events.call(argument.event, argument);
+    this.listeners.call("any", argument);
+  }
+
+  /** @param {number} missed */
+  #reportMissed(missed) {
+    if (missed === 0 || this.#hasReported) return;
+    this.#hasReported = true;
+    const roomId = this.#roomId;
+    const message = `nobody handled the events of the room ${roomId}, so the oldest ${missed} were dropped`;
+    this.#notices.report(new DialogueError({ code: "MISSED", message, missed, roomId }));
+  }
+}
+
+// ==== rooms/backlog.js ====
+// What a handle keeps until the program attaches the handlers for it. Pure.
+
+/**
+ * @typedef RoomItem what the handlers of a room are called with
+ * @property {"event" | "history" | "recovered" | "left"} kind
+ * @property {any} argument
+ */
+
+/** @typedef {{ item: RoomItem, sizes: number[] }} BacklogEntry an item with the sizes of its events */
+
+// By default, a server sends 300 events or 512 KiB to a client that joins. This is about twice as much, for the live
+// events that follow.
+const MAX_ITEMS = 600;
+const MAX_BYTES = 1024 * 1024;
+
+/** The items that no handler has received yet, oldest first. Beyond the limits, the oldest are dropped. */
+class Backlog {
+  missed = 0; // how many events were dropped
+  /** @type {Set<BacklogEntry>} */
+  #entries = new Set();
+  #count = 0;
+  #bytes = 0;
+
+  /** @param {RoomItem} item */
+  keep(item) {
+    const sizes = eventsOf(item).map(sizeOf);
+    this.#entries.add({ item, sizes });
+    this.#count += countOf(sizes);
+    this.#bytes += sum(sizes);
+    while (this.#count > MAX_ITEMS || this.#bytes > MAX_BYTES) this.#dropOldest();
+  }
+
+  /**
+   * Whether it has an item that somebody wants.
+   *
+   * @param {(item: RoomItem) => boolean} isWanted
+   */
+  has(isWanted) {
+    return [...this.#entries].some(({ item }) => isWanted(item));
+  }
+
+  /**
+   * Takes the items out, one after another, that somebody wants when it is their turn.
+   *
+   * @param {(item: RoomItem) => boolean} isWanted
+   */
+  *take(isWanted) {
+    for (const entry of this.#entries) {
+      if (!isWanted(entry.item)) continue;
+      this.#remove(entry);
+      yield entry.item;
+    }
+  }
+
+  clear() {
+    this.#entries.clear();
+    this.#count = 0;
+    this.#bytes = 0;
+  }
+
+  #dropOldest() {
+    const [oldest] = this.#entries;
+    if (!oldest) return;
+    const { item, sizes } = oldest;
+    if (item.kind === "event" || sizes.length > 0) this.missed += 1;
+    if (item.kind !== "history" || sizes.length === 0) return this.#remove(oldest);
+    this.#count -= countOf(sizes);
+    this.#bytes -= sizes.shift() ?? 0;
+    this.#count += countOf(sizes);
+    item.argument.events.shift();
+  }
+
+  /** @param {BacklogEntry} entry */
+  #remove(entry) {
+    this.#entries.delete(entry);
+    this.#count -= countOf(entry.sizes);
+    this.#bytes -= sum(entry.sizes);
+  }
+}
+
+/** @param {RoomItem} item */
+function eventsOf({ kind, argument }) {
+  if (kind === "history") return argument.events;
+  return kind === "event" ? [argument] : [];
+}
+
+/**
+ * How many items an entry counts for.
+ *
+ * @param {number[]} sizes
+ */
+const countOf = (sizes) => Math.max(1, sizes.length);
+
+/** @param {unknown} event */
+const sizeOf = (event) => JSON.stringify(event).length;
+
+/** @param {number[]} sizes */
+const sum = (sizes) => sizes.reduce((total, size) => total + size, 0);
 
 // ==== outbox.js ====
 // Which request is sent next on a connection. Pure: time is an argument. `Pending` has the requests themselves.
@@ -2219,7 +2645,7 @@ function socketUrl(url = SOCKET_PATH) {
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
-  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, cause }) {
+  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, missed, cause }) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "DialogueError";
     this.code = code;
@@ -2229,6 +2655,7 @@ export class DialogueError extends Error {
     this.roomId = roomId;
     this.event = event;
     this.closeCode = closeCode;
+    this.missed = missed;
   }
 }
 

@@ -22,7 +22,7 @@ async function late(t, joined) {
   return given;
 }
 
-test("handlers that are attached late receive everything, in order", { skip: "fails until B06" }, async (t) => {
+test("handlers that are attached late receive everything, in order", async (t) => {
   const { fake, room } = await late(t, { events: [message(9), message(10)] });
   says(fake, 11, 12);
   const calls = listen(room);
@@ -36,7 +36,7 @@ test("handlers that are attached late receive everything, in order", { skip: "fa
   assert.deepEqual(calls.slice(3), [13]);
 });
 
-test("an event that arrives before the kept ones are delivered comes after them", { skip: "fails until B06" }, async (t) => {
+test("an event that arrives before the kept ones are delivered comes after them", async (t) => {
   const { fake, room } = await late(t);
   says(fake, 11);
   const calls = listen(room);
@@ -45,7 +45,7 @@ test("an event that arrives before the kept ones are delivered comes after them"
   assert.deepEqual(calls, [{ history: [], gap: false }, 11, 12]);
 });
 
-test("a recovery and a gap are kept, too", { skip: "fails until B06" }, async (t) => {
+test("a recovery and a gap are kept, too", async (t) => {
   const { fake, room } = await late(t);
   await fake.reconnect();
   fake.socket.answers(joined({ recovered: true, seq: 12, events: [message(12)] }));
@@ -57,7 +57,7 @@ test("a recovery and a gap are kept, too", { skip: "fails until B06" }, async (t
   assert.deepEqual(calls, [{ history: [], gap: false }, 12, { recovered: true }, gap, { recovered: false }]);
 });
 
-test("the end of a membership is kept, too", { skip: "fails until B06" }, async (t) => {
+test("the end of a membership is kept, too", async (t) => {
   const { fake, room } = await late(t);
   says(fake, 11);
   fake.socket.says({ type: "left", roomId: "chat", reason: "removed" });
@@ -67,7 +67,7 @@ test("the end of a membership is kept, too", { skip: "fails until B06" }, async 
   assert.deepEqual(calls, [{ history: [], gap: false }, 11, { reason: "removed" }]);
 });
 
-test("a handle that has left by itself keeps nothing but its end", { skip: "fails until B06" }, async (t) => {
+test("a handle that has left by itself keeps nothing but its end", async (t) => {
   const { fake, room } = await late(t);
   says(fake, 11);
   room.leave();
@@ -76,7 +76,7 @@ test("a handle that has left by itself keeps nothing but its end", { skip: "fail
   assert.deepEqual(calls, [{ reason: undefined }]);
 });
 
-test("handlers that a parent and a child attach in different ticks receive their own items", { skip: "fails until B06" }, async (t) => {
+test("handlers that a parent and a child attach in different ticks receive their own items", async (t) => {
   const { fake, room } = await late(t, { events: [message(10)] });
   says(fake, 11);
   const calls = [];
@@ -89,7 +89,7 @@ test("handlers that a parent and a child attach in different ticks receive their
   assert.deepEqual(calls, [1, 11]);
 });
 
-test("5 s after the first handler, nothing is kept any more", { skip: "fails until B06" }, async (t) => {
+test("5 s after the first handler, nothing is kept any more", async (t) => {
   const { fake, room } = await late(t, { events: [message(10)] });
   await fake.tick(60_000);
   fake.socket.says({ type: "pong" });
@@ -121,7 +121,7 @@ test("what the handlers of onJoined receive, the code that awaits the join recei
   assert.deepEqual(lists, [all, all]);
 });
 
-test("each handle keeps its own items", { skip: "fails until B06" }, async (t) => {
+test("each handle keeps its own items", async (t) => {
   const { fake, room } = await late(t);
   const joining = fake.client.join("chat");
   fake.socket.answers(joined({ events: [message(10)] }));
@@ -134,7 +134,7 @@ test("each handle keeps its own items", { skip: "fails until B06" }, async (t) =
   assert.deepEqual([first, calls], [[{ history: [], gap: false }, 11], [{ history: [10], gap: false }, 11]]);
 });
 
-test("at most 600 items are kept, and the loss of older ones is reported once", { skip: "fails until B06" }, async (t) => {
+test("at most 600 items are kept, and the loss of older ones is reported once", async (t) => {
   const events = Array.from({ length: 300 }, (_, index) => message(index + 1));
   const { fake, room } = await late(t, { events, seq: 300 });
   const seqs = Array.from({ length: 400 }, (_, index) => 301 + index);
@@ -151,7 +151,7 @@ test("at most 600 items are kept, and the loss of older ones is reported once", 
   ]);
 });
 
-test("at most 1 MiB is kept", { skip: "fails until B06" }, async (t) => {
+test("at most 1 MiB is kept", async (t) => {
   const { fake, room } = await late(t);
   const text = "x".repeat(100 * 1024);
   for (let seq = 11; seq < 31; seq += 1) fake.socket.says({ type: "event", ...message(seq, text) });
@@ -170,7 +170,7 @@ test("a handle without handlers reports nothing, however much it drops", async (
   assert.deepEqual([fake.errors, room.state], [[], "left"]);
 });
 
-test("a handler that is removed before its turn receives nothing", { skip: "fails until B06" }, async (t) => {
+test("a handler that is removed before its turn receives nothing", async (t) => {
   const { fake, room } = await late(t);
   says(fake, 11);
   const calls = [];
@@ -181,7 +181,7 @@ test("a handler that is removed before its turn receives nothing", { skip: "fail
   assert.deepEqual(calls, [11]);
 });
 
-test("a handler that is attached in a handler receives what is kept for it", { skip: "fails until B06" }, async (t) => {
+test("a handler that is attached in a handler receives what is kept for it", async (t) => {
   const { fake, room } = await late(t);
   says(fake, 11);
   const calls = [];
@@ -196,7 +196,7 @@ for (const [how, ends] of [
   ["leaves", (fake, room) => room.leave()],
   ["disconnects", (fake) => fake.client.disconnect()],
 ]) {
-  test(`a handler that ${how} receives no kept items after that`, { skip: "fails until B06" }, async (t) => {
+  test(`a handler that ${how} receives no kept items after that`, async (t) => {
     const { fake, room } = await late(t);
     says(fake, 11, 12, 13);
     const calls = listen(room);

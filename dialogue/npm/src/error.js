@@ -4,7 +4,7 @@
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
-  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, cause }) {
+  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, missed, cause }) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "DialogueError";
     this.code = code;
@@ -14,6 +14,7 @@ export class DialogueError extends Error {
     this.roomId = roomId;
     this.event = event;
     this.closeCode = closeCode;
+    this.missed = missed;
   }
 }
 

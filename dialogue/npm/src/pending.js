@@ -9,6 +9,7 @@ import { rateOf } from "./pacer.js";
 import { CONNECT_ID } from "./sign_in.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import { Frame, Link } from "./link.js" */
+/** @import { AnyRoom } from "./rooms/hold.js" */
 /** @import { TrackedRoom } from "./rooms/room.js" */
 /** @import { Timer } from "./timer.js" */
 
@@ -16,10 +17,14 @@ const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetition
 const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /**
- * @typedef Move a join or leave that the application has requested
+ * @typedef Move a request of the application that changes its membership of a room or its subscriptions there
  * @property {string} roomId
- * @property {string} [names] the subscriptions of a join, if it lists any
- * @property {Promise<any>} [joining] the result of a join
+ * @property {boolean} [leaves] whether it leaves the room
+ * @property {Promise<unknown>} [answered] resolves when it is answered or has failed
+ * @property {Promise<AnyRoom[]>} [joining] the handles that a join gives
+ * @property {number} [handles] how many a join gives
+ * @property {readonly string[]} [names] the subscriptions of a join, if it lists any
+ * @property {readonly string[]} [excluded] the exceptions from the wildcard of these subscriptions
  */
 
 /**
@@ -217,7 +222,7 @@ export class Pending {
   }
 
   /**
-   * The latest join or leave of a room among the waiting requests.
+   * The latest of the waiting requests that changes the membership of a room or the subscriptions there.
    *
    * @param {string} roomId
    */

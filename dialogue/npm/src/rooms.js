@@ -6,11 +6,12 @@ import { TrackedRoom } from "./rooms/room.js";
 /** @import { DialogueError } from "./error.js" */
 /** @import { Frame } from "./link.js" */
 /** @import { Notices } from "./notice.js" */
-/** @import { Pending } from "./pending.js" */
-/** @import { AnyRoom } from "./rooms/room.js" */
+/** @import { Move, Pending, RequestOptions } from "./pending.js" */
+/** @import { AnyRoom, Hold } from "./rooms/hold.js" */
 /** @import { Timer } from "./timer.js" */
 
-const RETRYABLE = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "TIMEOUT"]; // a leave may succeed after these
+/** After these, the client is out of the room, or leaving it again would not help. */
+const NOT_LEFT_AGAIN = ["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND", "INVALID_REQUEST"];
 
 /** The server has decided that the client may not rejoin. */
 const REFUSED = ["JOIN_DENIED", "EVENT_NOT_ALLOWED", "PERMISSION_DENIED", "INVALID_REQUEST"];
@@ -19,12 +20,21 @@ const REFUSED = ["JOIN_DENIED", "EVENT_NOT_ALLOWED", "PERMISSION_DENIED", "INVAL
 const MISSING = ["ROOM_NOT_FOUND", "ROOM_FULL", "LIMIT_EXCEEDED"];
 const MISSING_FOR_MS = 5 * 60_000; // then these are final, too
 
+/**
+ * @typedef UnwantedRoom
+ * @property {() => void} leave tries to leave it
+ * @property {() => void} done tells the program that the client need not leave it any more
+ * @property {Timer} timer for the next attempt
+ */
+
 /** The rooms by id. */
 export class JoinedRooms {
   /** @type {Map<string, TrackedRoom>} */
   #rooms = new Map();
-  /** @type {Map<string, Timer>} */
-  #unwanted = new Map(); // rooms where the server has the client as a member although the client gave up the join
+  /** @type {Map<string, number>} */
+  #expected = new Map(); // how many joins of a room have no result yet
+  /** @type {Map<string, UnwantedRoom>} */
+  #unwanted = new Map(); // rooms where the server may have the client as a member although nobody holds them
   #notices;
   #pending;
   #toHandle;
@@ -32,7 +42,7 @@ export class JoinedRooms {
   /**
    * @param {Notices} notices
    * @param {Pending} pending
-   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   * @param {(room: TrackedRoom, hold: Hold) => AnyRoom} toHandle
    */
   constructor(notices, pending, toHandle) {
     this.#notices = notices;
@@ -45,23 +55,66 @@ export class JoinedRooms {
     return this.#rooms.get(id);
   }
 
+  /** The oldest handle of each room. */
   handles() {
-    return [...this.#rooms.values()].map((room) => room.handle);
+    return [...this.#rooms.values()].flatMap(({ handle }) => handle ?? []);
   }
 
   // ---- Joining and rejoining --------------------------------------------------------------------------------------
 
-  /** @param {Frame} frame */
-  joined(frame) {
+  /**
+   * The program joins a room. Until `unexpect`, the client does not leave the room, whoever gives up a hold on it.
+   *
+   * @param {string} id
+   */
+  expect(id) {
+    this.#expected.set(id, (this.#expected.get(id) ?? 0) + 1);
+  }
+
+  /** @param {string} id */
+  unexpect(id) {
+    const left = (this.#expected.get(id) ?? 0) - 1;
+    if (left > 0) return this.#expected.set(id, left);
+    this.#expected.delete(id);
+    const room = this.#rooms.get(id);
+    return room ? this.#leaveUnheld(room) : this.#leaveUnwanted(id);
+  }
+
+  /**
+   * Handles the answer to a join of the program. Returns a handle for each call that it answers.
+   *
+   * @param {Frame} frame
+   * @param {Move} move
+   */
+  entered(frame, { handles, excluded }) {
+    const room = this.#rooms.get(frame.roomId);
+    if (room && excluded) room.excluded = new Set(excluded);
+    const given = this.joined(frame, handles);
+    if (room && excluded) this.#unsubscribeExcluded(room, frame.except);
+    return given;
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {number} [handles] how many new handles it gives, besides the one for a room that the server joined
+   */
+  joined(frame, handles = 0) {
     this.#forgetUnwanted(frame.roomId);
-    let room = this.#rooms.get(frame.roomId);
-    if (!room) {
-      room = new TrackedRoom(frame.roomId, this.#notices, this.#toHandle);
-      this.#rooms.set(frame.roomId, room);
-      room.begin(frame);
-      this.#notices.notify("joined", room.handle);
-      return room.handle;
+    const tracked = this.#rooms.get(frame.roomId);
+    if (tracked) {
+      this.#joinedAgain(tracked, frame);
+      return tracked.admit(frame.events, handles);
     }
+    const room = new TrackedRoom(frame.roomId, this.#notices, this.#toHandle);
+    this.#rooms.set(frame.roomId, room);
+    return room.begin(frame, Math.max(handles, 1));
+  }
+
+  /**
+   * @param {TrackedRoom} room
+   * @param {Frame} frame
+   */
+  #joinedAgain(room, frame) {
     const { state } = room;
     const { epoch } = room.position;
     const recovered = room.enter(frame);
@@ -69,7 +122,6 @@ export class JoinedRooms {
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room, frame.except);
     room.joined(frame, recovered);
-    return room.handle;
   }
 
   /**
@@ -80,9 +132,11 @@ export class JoinedRooms {
    * @param {Frame} frame
    */
   joinedLate(frame) {
-    if (this.#rooms.has(frame.roomId)) return this.joined(frame);
-    this.#unwanted.set(frame.roomId, undefined);
-    this.leaveUnwanted(frame.roomId);
+    const id = frame.roomId;
+    if (this.#rooms.has(id)) return void this.joined(frame);
+    const done = () => {};
+    this.#unwanted.set(id, { leave: () => this.#leave(id, done), done, timer: undefined });
+    this.#leaveUnwanted(id);
   }
 
   rejoinAll() {
@@ -159,25 +213,48 @@ export class JoinedRooms {
 
   // ---- Leaving ----------------------------------------------------------------------------------------------------
 
+  /**
+   * Gives up a hold on a room. The client leaves the room when nobody has a hold on it, or waits for one.
+   *
+   * @param {TrackedRoom} room
+   * @param {Hold} hold
+   */
+  release(room, hold) {
+    if (hold.isOver) return hold.leaving;
+    room.release(hold);
+    hold.leaving = this.#leaveUnheld(room);
+    return hold.leaving;
+  }
+
   /** @param {TrackedRoom} room */
-  leave(room) {
-    if (room.state === "left") return;
+  #leaveUnheld(room) {
+    if (room.isHeld || room.state === "left" || this.#expected.has(room.id)) return undefined;
+    const onFailure = () => this.left(room, undefined, notInRoom(room.id));
     // The server forgets memberships when the connection ends.
-    if (!this.#pending.canSend()) return this.left(room, undefined, notInRoom(room.id));
-    room.leaving ??= this.#pending
-      .add({ type: "leave", roomId: room.id }, { repeat: false, unbounded: true, move: { roomId: room.id } })
-      .catch((error) => {
-        if (!["DISCONNECTED", "NOT_IN_ROOM", "ROOM_NOT_FOUND"].includes(error.code)) {
-          room.leaving = undefined;
-          room.mayBeLeft = error.code === "TIMEOUT";
-          this.#pending.sendWaiting();
-          // A rejoin may have been dropped meanwhile, because the client was leaving.
-          if (this.#pending.canSend() && room.state === "rejoining") this.#rejoin(room);
-          throw error;
-        }
-        this.left(room, undefined, notInRoom(room.id));
-      });
+    if (!this.#pending.canSend()) return void onFailure();
+    room.leaving ??= new Promise((resolve) => {
+      const done = () => resolve(undefined);
+      this.#leave(room.id, done, { move: { roomId: room.id, leaves: true }, onFailure });
+    });
     return room.leaving;
+  }
+
+  /**
+   * Leaves a room where the server has the client as a member. Tries again until that succeeds, the connection ends, or
+   * the program joins the room.
+   *
+   * @param {string} id
+   * @param {() => void} done
+   * @param {RequestOptions} [options]
+   */
+  #leave(id, done, options, attempt = 0) {
+    const { link } = this.#pending;
+    const sending = this.#pending.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true, ...options });
+    sending.then(done, (error) => {
+      if (link !== this.#pending.link || this.#rooms.has(id) || NOT_LEFT_AGAIN.includes(error.code)) return done();
+      const leave = () => this.#leave(id, done, undefined, attempt + 1);
+      this.#unwanted.set(id, { leave, done, timer: setTimeout(() => this.#leaveUnwanted(id), pause(error, attempt)) });
+    });
   }
 
   /** @param {DialogueError} error */
@@ -197,23 +274,20 @@ export class JoinedRooms {
   }
 
   /** @param {string} id */
-  leaveUnwanted(id, attempt = 0) {
-    if (this.#pending.lastMove(id)?.joining || !this.#forgetUnwanted(id)) return;
-    const { link } = this.#pending;
-    this.#pending.add({ type: "leave", roomId: id }, { repeat: false, unbounded: true }).catch((error) => {
-      if (link !== this.#pending.link || this.#rooms.has(id) || !RETRYABLE.includes(error.code)) return;
-      this.#unwanted.set(id, setTimeout(() => this.leaveUnwanted(id, attempt + 1), pause(error, attempt)));
-    });
+  #leaveUnwanted(id) {
+    const unwanted = this.#unwanted.get(id);
+    if (!unwanted || this.#expected.has(id)) return;
+    clearTimeout(unwanted.timer);
+    this.#unwanted.delete(id);
+    unwanted.leave();
   }
 
-  /**
-   * Returns whether the room was unwanted.
-   *
-   * @param {string} id
-   */
+  /** @param {string} id */
   #forgetUnwanted(id) {
-    clearTimeout(this.#unwanted.get(id));
-    return this.#unwanted.delete(id);
+    const unwanted = this.#unwanted.get(id);
+    clearTimeout(unwanted?.timer);
+    this.#unwanted.delete(id);
+    unwanted?.done();
   }
 }
 

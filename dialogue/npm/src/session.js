@@ -7,11 +7,13 @@ import { DialogueError, disconnected, notInRoom } from "./error.js";
 import { Notices } from "./notice.js";
 import { Pending } from "./pending.js";
 import { JoinedRooms } from "./rooms.js";
+import { exceptOf } from "./rooms/room.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
 /** @import { Frame, Link } from "./link.js" */
 /** @import { Move, RequestOptions } from "./pending.js" */
-/** @import { AnyRoom, TrackedRoom } from "./rooms/room.js" */
+/** @import { AnyRoom, Hold } from "./rooms/hold.js" */
+/** @import { TrackedRoom } from "./rooms/room.js" */
 
 /** Everything that outlasts a connection. */
 export class Session {
@@ -27,7 +29,7 @@ export class Session {
 
   /**
    * @param {Config} config
-   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   * @param {(room: TrackedRoom, hold: Hold) => AnyRoom} toHandle
    */
   constructor({ timeout, maxPending, maxPendingBytes }, toHandle) {
     this.pending = new Pending(timeout, maxPending, maxPendingBytes);
@@ -47,32 +49,63 @@ export class Session {
       options.onFailure?.();
       return Promise.reject(disconnected("not connected: call `connect` first"));
     }
-    return this.pending.add(frame, options);
+    const answer = this.pending.add(frame, options);
+    if (options.move) options.move.answered = answer.then(() => {}, () => {});
+    return answer;
   }
 
   /**
+   * Joins a room for one more part of the program, and returns its handle.
+   *
    * @param {string} id
-   * @param {readonly string[]} [subscriptions]
+   * @param {readonly string[]} [names] the subscriptions
+   * @returns {Promise<AnyRoom>}
    */
-  join(id, subscriptions) {
-    const room = this.rooms.get(id);
-    const isMember = room && !room.leaving && !room.mayBeLeft;
-    if (isMember && !subscriptions) return room.handle;
-    const names = subscriptions && JSON.stringify(subscriptions);
-    // History is delivered once. Calls that join at the same time share one join, so that each caller receives it. A
-    // component that is mounted twice makes such calls.
-    const last = this.pending.lastMove(id);
-    if (!isMember && last?.joining && (!names || names === last.names)) return last.joining;
-    const toResult = (/** @type {Frame} */ joined) => {
-      if (subscriptions) this.rooms.get(id)?.clearExcluded();
-      return this.rooms.joined(joined);
-    };
+  async join(id, names) {
+    this.rooms.expect(id);
+    try {
+      for (;;) {
+        const last = this.pending.lastMove(id);
+        // Only the answers say which subscriptions a join with others adds to.
+        if (last && !last.leaves && names && !covers(last, names)) await last.answered;
+        else {
+          const { room, handle } = this.#enter(id, names, last);
+          try {
+            return await handle;
+          } catch (error) {
+            // The client was removed from the room before it could be sent: it is a first join now.
+            if (room?.state !== "left" || /** @type {DialogueError} */ (error).code !== "NOT_IN_ROOM") throw error;
+          }
+        }
+      }
+    } finally {
+      this.rooms.unexpect(id);
+    }
+  }
+
+  /**
+   * Sends a join, or shares the one that is waiting for its answer: calls that join at the same time share one.
+   *
+   * @param {string} id
+   * @param {readonly string[] | undefined} names
+   * @param {Move | undefined} last
+   */
+  #enter(id, names, last) {
+    const tracked = this.rooms.get(id);
+    const room = tracked?.leaving ? undefined : tracked;
+    /** @type {(move: Move) => Promise<AnyRoom>} */
+    const take = async ({ joining, handles = 0 }) => /** @type {AnyRoom} */ ((await joining)?.[handles - 1]);
+    if (last?.joining && covers(last, names)) {
+      last.handles = (last.handles ?? 0) + 1;
+      return { room, handle: take(last) };
+    }
+    const { subscriptions, excluded } = room && names ? room.union(names) : { subscriptions: names, excluded: [] };
     /** @type {Move} */
-    const move = { roomId: id, names };
-    const options = { room: isMember ? room : undefined, move, toResult };
-    move.joining = this.request({ type: "join", roomId: id, subscriptions }, options);
-    move.joining.catch(() => this.rooms.leaveUnwanted(id));
-    return move.joining;
+    const move = { roomId: id, handles: 1, names: subscriptions, excluded: names && excluded };
+    const toResult = (/** @type {Frame} */ joined) => this.rooms.entered(joined, move);
+    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded) };
+    move.joining = this.request(frame, { room, move, toResult });
+    return { room, handle: take(move) };
   }
 
   /** @param {Public.StateChange} change */
@@ -158,4 +191,16 @@ export class Session {
         return this.pending.answer(frame);
     }
   }
+}
+
+/**
+ * Whether this is a join that brings these subscriptions, too. Without names, any join does.
+ *
+ * @param {Move} move
+ * @param {readonly string[] | undefined} names
+ */
+function covers({ joining, names: sent = [], excluded = [] }, names = []) {
+  if (!joining) return false;
+  const isSent = (/** @type {string} */ name) => sent.includes(name) || (sent.includes("*") && !excluded.includes(name));
+  return names.every((name) => (name === "*" ? sent.includes("*") && excluded.length === 0 : isSent(name)));
 }

@@ -1,4 +1,4 @@
-// What the old client (see `old-client/README.md`) does differently: the reasons, and the scripts that show it.
+// What the old client (see `old-client/README.md`) does differently: the reasons, and the scripts or topics that show it.
 
 const CHANGES = {
   "it forgot such a room only when its rejoin was refused": [
@@ -57,10 +57,16 @@ const CHANGES = {
     "Subscriptions: a rejoin names the exceptions from the wildcard",
     "Subscriptions: a client unsubscribes from exceptions that the server did not take",
   ],
+  "it had one handle for each room": [
+    "Handles",
+    "Joining: joining again adds subscriptions and replays nothing to the first handle",
+    "Recovery: a join during the rejoin comes after it",
+    "Subscriptions: a join that names the wildcard ends all exceptions",
+  ],
 };
 
 /** What the old client does differently in a script, or undefined. */
 export function sinceOld(script) {
-  const isOf = (name) => script.name === name || script.name.startsWith(`${name} (`);
+  const isOf = (name) => script.name === name || script.name.startsWith(`${name} (`) || script.name.startsWith(`${name}: `);
   return Object.keys(CHANGES).find((reason) => CHANGES[reason].some(isOf));
 }

@@ -5,7 +5,7 @@ import { Engine } from "../engine.js";
 import { Session } from "../session.js";
 import { JoinedRoom } from "./joined.js";
 /** @import * as Public from "../../client.js" */
-/** @import { AnyRoom } from "../rooms/room.js" */
+/** @import { AnyRoom } from "../rooms/hold.js" */
 
 const MAX_LISTED = 10_000;
 
@@ -17,7 +17,7 @@ export class DialogueClient {
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
     const config = configOf(options);
-    this.#session = new Session(config, (room) => new JoinedRoom(this.#session, room));
+    this.#session = new Session(config, (room, hold) => new JoinedRoom(this.#session, room, hold));
     this.#engine = new Engine(config, this.#session);
   }
 

@@ -1,8 +1,11 @@
 // The handle of a room that a client is in: the public class. It holds no state.
 
+import { notInRoom } from "../error.js";
+
 /** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
 /** @import { RequestOptions } from "../pending.js" */
+/** @import { Hold } from "../rooms/hold.js" */
 /** @import { TrackedRoom } from "../rooms/room.js" */
 /** @import { Session } from "../session.js" */
 
@@ -10,14 +13,17 @@
 export class JoinedRoom {
   #session;
   #room;
+  #hold;
 
   /**
    * @param {Session} session
    * @param {TrackedRoom} room
+   * @param {Hold} hold
    */
-  constructor(session, room) {
+  constructor(session, room, hold) {
     this.#session = session;
     this.#room = room;
+    this.#hold = hold;
   }
 
   get id() {
@@ -27,7 +33,7 @@ export class JoinedRoom {
     return this.#room.name;
   }
   get state() {
-    return this.#room.state;
+    return this.#hold.isOver ? "left" : this.#room.state;
   }
   get subscriptions() {
     return [...this.#room.subscriptions];
@@ -58,23 +64,23 @@ export class JoinedRoom {
    * @param {(message: any) => void} handler
    */
   on(event, handler) {
-    return this.#room.events.add(event, handler);
+    return this.#hold.on(event, handler);
   }
   /** @param {(message: any) => void} handler */
   onAny(handler) {
-    return this.#room.listeners.add("any", handler);
+    return this.#hold.listen("any", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#room.listeners.add("history", handler);
+    return this.#hold.listen("history", handler);
   }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
-    return this.#room.listeners.add("recovered", handler);
+    return this.#hold.listen("recovered", handler);
   }
   /** @param {(left: { reason: string | undefined }) => void} handler */
   onLeft(handler) {
-    return this.#room.listeners.add("left", handler);
+    return this.#hold.listen("left", handler);
   }
 
   /** @param {string} event */
@@ -90,7 +96,7 @@ export class JoinedRoom {
   /** @param {string} event */
   async unsubscribe(event) {
     const onAnswer = () => this.#room.unsubscribed(event);
-    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer });
+    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer, move: { roomId: this.id } });
   }
 
   /**
@@ -107,7 +113,7 @@ export class JoinedRoom {
   }
 
   async leave() {
-    await this.#session.rooms.leave(this.#room);
+    await this.#session.rooms.release(this.#room, this.#hold);
   }
 
   /**
@@ -121,14 +127,18 @@ export class JoinedRoom {
     const { excluded } = this.#room;
     const included = events.filter((event) => excluded.delete(event));
     const onFailure = () => included.forEach((event) => excluded.add(event));
-    await this.#request(frame, { onAnswer, onFailure });
+    await this.#request(frame, { onAnswer, onFailure, move: { roomId: this.id } });
   }
 
   /**
    * @param {Frame} frame
    * @param {RequestOptions} [options]
    */
-  #request(frame, options) {
+  async #request(frame, options) {
+    if (this.#hold.isOver) {
+      options?.onFailure?.();
+      throw notInRoom(this.id);
+    }
     return this.#session.request(frame, { ...options, room: this.#room });
   }
 }

@@ -1,16 +1,16 @@
-// One room that the client is in: its subscriptions, its handlers, and whether the client is in it or rejoining it.
+// One room that the client is in: its subscriptions, the holds on it, and whether the client is in it or rejoining it.
 
-import { Listeners } from "../listeners.js";
 import { Position } from "../position.js";
+import { Hold } from "./hold.js";
 /** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
 /** @import { Notices } from "../notice.js" */
 /** @import { Timer } from "../timer.js" */
-/** @typedef {Public.JoinedRoom<any>} AnyRoom */
+/** @import { AnyRoom } from "./hold.js" */
 
 const MAX_EXCEPT = 1_000; // how many exceptions a join may have
 
-/** A room that the client is in, across connections. Its handlers are called in the order in which things happened. */
+/** A room that the client is in, across connections. */
 export class TrackedRoom {
   name = "";
   position = new Position();
@@ -22,7 +22,6 @@ export class TrackedRoom {
   excluded = new Set(); // events that the wildcard no longer covers
   /** @type {Promise<unknown> | undefined} */
   leaving;
-  mayBeLeft = false; // a leave timed out and the server may still carry it out; a join that is sent now enters again
   /** @type {Set<string> | undefined} */
   serverSubscriptions; // set while the server has joined the client by itself and the client's own rejoin is unanswered
   /** @type {(() => void) | undefined} */
@@ -33,38 +32,79 @@ export class TrackedRoom {
   /** @type {Timer} */
   #retryTimer; // for the next attempt to rejoin
   #notices;
-  /** @type {(() => void)[]} */
-  #queued = [];
-  #isReady = true;
-  #leftByClient = false; // then no handlers but `onLeft` are called any more
+  #toHandle;
+  /** @type {Set<Hold>} */
+  #holds = new Set(); // those that have not left, oldest first
+  #leftByClient = false; // then the client's own handlers learn nothing more about the room
 
   /**
    * @param {string} id
    * @param {Notices} notices
-   * @param {(room: TrackedRoom) => AnyRoom} toHandle
+   * @param {(room: TrackedRoom, hold: Hold) => AnyRoom} toHandle
    */
   constructor(id, notices, toHandle) {
-    const report = (/** @type {unknown} */ error) => notices.report(error);
     this.id = id;
     this.#notices = notices;
-    this.events = new Listeners(report);
-    this.listeners = new Listeners(report);
-    this.handle = toHandle(this);
+    this.#toHandle = toHandle;
+  }
+
+  get isHeld() {
+    return this.#holds.size > 0;
+  }
+
+  /** The oldest handle that has not left. */
+  get handle() {
+    const [oldest] = this.#holds;
+    return oldest?.handle;
   }
 
   /**
-   * Handles the first join. Code that awaits it attaches its handlers only after this call has returned, but some
-   * sockets deliver the next frame at once. Events that arrive before the handlers can be attached wait for them.
+   * Handles the `joined` with which the client enters the room.
    *
    * @param {Frame} frame
+   * @param {number} handles
    */
-  begin(frame) {
-    this.#isReady = false;
-    queueMicrotask(() => (this.#isReady = true));
-    setTimeout(() => this.#flush(), 0);
+  begin(frame, handles) {
     this.enter(frame);
     this.position.seq = frame.seq;
-    this.#start(frame.events, false);
+    return this.admit(frame.events, handles);
+  }
+
+  /**
+   * Gives new handles, which begin with these events. Earlier handles see nothing of them.
+   *
+   * @param {Public.EventMessage[]} events
+   * @param {number} handles
+   */
+  admit(events, handles) {
+    const isFirst = !this.isHeld;
+    const toHandle = (/** @type {Hold} */ hold) => this.#toHandle(this, hold);
+    const holds = Array.from({ length: handles }, () => new Hold(this.id, this.#notices, toHandle));
+    const given = holds.map(({ handle }) => handle);
+    if (this.state === "left") holds.forEach((hold) => hold.end()); // a handler has disconnected
+    else this.#notices.queue.during(() => this.#begin(holds, events, isFirst));
+    return given;
+  }
+
+  /**
+   * @param {Hold[]} holds
+   * @param {Public.EventMessage[]} events
+   * @param {boolean} isFirst
+   */
+  #begin(holds, events, isFirst) {
+    for (const hold of holds) this.#holds.add(hold);
+    if (holds[0] && isFirst) this.#notices.notify("joined", holds[0].handle);
+    this.#start(holds, events, false, isFirst);
+  }
+
+  /**
+   * The program gives up a hold.
+   *
+   * @param {Hold} hold
+   */
+  release(hold) {
+    this.#holds.delete(hold);
+    hold.end();
   }
 
   /**
@@ -77,7 +117,6 @@ export class TrackedRoom {
     const recovered = this.position.recovered(frame, this.#wasPresent(frame));
     this.position.epoch = frame.epoch;
     this.name = frame.roomName;
-    this.mayBeLeft = false;
     // The answer to the client's own rejoin is still to come. It restores the subscriptions.
     if (frame.id === undefined && this.state === "rejoining") this.serverSubscriptions = new Set(frame.subscriptions);
     else this.settle(frame.subscriptions);
@@ -121,18 +160,15 @@ export class TrackedRoom {
     // If no connection was lost, everything up to this number has already arrived on this connection.
     this.position.seq = frame.seq;
     if (recovered === undefined) return;
-    if (!recovered) this.#start(frame.events, true);
-    this.#notify(() => this.listeners.call("recovered", { recovered }));
+    if (!recovered) this.#start(this.#holds, frame.events, true, true);
+    for (const hold of this.#holds) hold.offer({ kind: "recovered", argument: { recovered } });
   }
 
   /** @param {Public.EventMessage} message */
   receive(message) {
     if (!this.position.take(message.seq)) return;
     if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
-    this.#notify(() => {
-      this.events.call(message.event, message);
-      this.listeners.call("any", message);
-    });
+    for (const hold of this.#holds) hold.offer({ kind: "event", argument: message });
   }
 
   /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
@@ -157,13 +193,26 @@ export class TrackedRoom {
     if (this.subscriptions.has("*")) this.excluded.add(event);
   }
 
+  /**
+   * What a further join asks for, if it names subscriptions: what the other handles have, and these. `*` goes alone,
+   * with the excluded events that the join does not name.
+   *
+   * @param {readonly string[]} names
+   */
+  union(names) {
+    if (!this.isHeld) return { subscriptions: names, excluded: [] };
+    const union = new Set([...this.subscriptions, ...names]);
+    if (!union.has("*")) return { subscriptions: [...union], excluded: [] };
+    const excluded = names.includes("*") ? [] : [...this.excluded].filter((name) => !names.includes(name));
+    return { subscriptions: ["*"], excluded };
+  }
+
   /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
   rejoin() {
     const { subscriptions, excluded } = this;
     const since = this.position.since();
     if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
-    const except = excluded.size > 0 ? [...excluded].slice(0, MAX_EXCEPT) : undefined;
-    return { since, subscriptions: ["*"], except };
+    return { since, subscriptions: ["*"], except: exceptOf([...excluded]) };
   }
 
   /**
@@ -203,37 +252,34 @@ export class TrackedRoom {
     this.#stopRetry();
     this.state = "left";
     this.#leftByClient = reason === undefined;
-    this.#enqueue(() => this.listeners.call("left", { reason }));
+    for (const hold of this.#holds) hold.end(reason);
+    this.#holds.clear();
   }
 
   /**
+   * @param {Iterable<Hold>} holds
    * @param {Public.EventMessage[]} events
    * @param {boolean} gap
+   * @param {boolean} isOfClient whether the client's own handlers are called, too
    */
-  #start(events, gap) {
+  #start(holds, events, gap, isOfClient) {
     const included = events.filter(({ event }) => !this.excluded.has(event));
-    const history = { room: this.handle, roomId: this.id, events: included, gap };
-    this.#notify(() => {
-      this.listeners.call("history", history);
-      this.#notices.listeners.call("history", history);
-    });
+    const history = (/** @type {AnyRoom} */ room) => ({ room, roomId: this.id, events: [...included], gap });
+    for (const hold of holds) hold.offer({ kind: "history", argument: history(hold.handle) });
+    const { handle } = this;
+    if (!handle || !isOfClient) return;
+    const { queue, listeners } = this.#notices;
+    queue.add(() => this.#leftByClient || listeners.call("history", history(handle)));
   }
+}
 
-  /** @param {() => void} call */
-  #notify(call) {
-    this.#enqueue(() => this.#leftByClient || call());
-  }
-
-  /** @param {() => void} call */
-  #enqueue(call) {
-    this.#queued.push(call);
-    if (this.#isReady) this.#flush();
-  }
-
-  #flush() {
-    const { queue } = this.#notices;
-    queue.during(() => this.#queued.splice(0).forEach((call) => queue.add(call)));
-  }
+/**
+ * The exceptions that a join names. The server learns of any others by `unsubscribe`.
+ *
+ * @param {string[]} excluded
+ */
+export function exceptOf(excluded) {
+  return excluded.length > 0 ? excluded.slice(0, MAX_EXCEPT) : undefined;
 }
 
 /**
