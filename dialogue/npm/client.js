@@ -22,40 +22,38 @@ const MAX_LISTED = 10_000;
 
 /** @implements {Public.DialogueClient<any>} */
 export class DialogueClient {
-  #session;
-  #engine;
-
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
     const config = configOf(options);
-    this.#session = new Session(config, (room, hold) => new JoinedRoom(this.#session, room, hold));
-    this.#engine = new Engine(config, this.#session);
+    /** @type {Session} */
+    const session = new Session(config, (room, hold) => new JoinedRoom(session, room, hold));
+    hide(this, { session, engine: new Engine(config, session) });
   }
 
   get userId() {
-    return this.#session.userId;
+    return sessionOf(this).userId;
   }
   get clientId() {
-    return this.#session.clientId;
+    return sessionOf(this).clientId;
   }
   get fingerprint() {
-    return this.#session.fingerprint;
+    return sessionOf(this).fingerprint;
   }
   get connected() {
-    return this.#session.connected;
+    return sessionOf(this).connected;
   }
   get state() {
-    return this.#session.state;
+    return sessionOf(this).state;
   }
   get rooms() {
-    return this.#session.rooms.handles();
+    return sessionOf(this).rooms.handles();
   }
 
   connect() {
-    return this.#engine.connect();
+    return engineOf(this).connect();
   }
   disconnect() {
-    this.#engine.disconnect();
+    engineOf(this).disconnect();
   }
 
   /**
@@ -64,12 +62,12 @@ export class DialogueClient {
    * @returns {Promise<AnyRoom>}
    */
   async join(id, { subscriptions } = {}) {
-    return this.#session.join(id, subscriptions);
+    return sessionOf(this).join(id, subscriptions && [...subscriptions]);
   }
 
   /** @param {string} id */
   getRoom(id) {
-    return this.#session.rooms.get(id)?.handle;
+    return sessionOf(this).rooms.get(id)?.handle;
   }
 
   /** @returns {Promise<Public.RoomInfo[]>} */
@@ -78,7 +76,7 @@ export class DialogueClient {
     const rooms = [];
     let page;
     do {
-      page = await this.#session.request({ type: "listRooms", after: rooms.at(-1)?.id });
+      page = await sessionOf(this).request({ type: "listRooms", after: rooms.at(-1)?.id });
       rooms.push(...page.rooms);
     } while (page.more && page.rooms.length > 0 && rooms.length < limit);
     return rooms.slice(0, limit);
@@ -91,50 +89,66 @@ export class DialogueClient {
    */
   async createRoom(id, { name, description, maxSize } = {}) {
     const frame = { type: "createRoom", room: { id, name, description, maxSize } };
-    return (await this.#session.request(frame, { repeat: false })).room;
+    return (await sessionOf(this).request(frame, { repeat: false })).room;
   }
 
   /** @param {string} id */
   async deleteRoom(id) {
-    await this.#session.request({ type: "deleteRoom", roomId: id }, { repeat: false });
+    await sessionOf(this).request({ type: "deleteRoom", roomId: id }, { repeat: false });
   }
 
   /** @param {(connected: Public.Connected) => void} handler */
   onConnect(handler) {
-    return this.#session.notices.listeners.add("connect", handler);
+    return sessionOf(this).notices.listeners.add("connect", handler);
   }
   /** @param {(disconnected: Public.Disconnected) => void} handler */
   onDisconnect(handler) {
-    return this.#session.notices.listeners.add("disconnect", handler);
+    return sessionOf(this).notices.listeners.add("disconnect", handler);
   }
   /** @param {(change: Public.StateChange) => void} handler */
   onStateChange(handler) {
-    return this.#session.notices.listeners.add("state", handler);
+    return sessionOf(this).notices.listeners.add("state", handler);
   }
   /** @param {(error: unknown) => void} handler */
   onError(handler) {
-    return this.#session.notices.listeners.add("error", handler);
+    return sessionOf(this).notices.listeners.add("error", handler);
   }
   /** @param {(room: AnyRoom) => void} handler */
   onJoined(handler) {
-    return this.#session.notices.listeners.add("joined", handler);
+    return sessionOf(this).notices.listeners.add("joined", handler);
   }
   /** @param {(room: Public.RoomInfo) => void} handler */
   onRoomCreated(handler) {
-    return this.#session.notices.listeners.add("roomCreated", handler);
+    return sessionOf(this).notices.listeners.add("roomCreated", handler);
   }
   /** @param {(room: { roomId: string }) => void} handler */
   onRoomDeleted(handler) {
-    return this.#session.notices.listeners.add("roomDeleted", handler);
+    return sessionOf(this).notices.listeners.add("roomDeleted", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#session.notices.listeners.add("history", handler);
+    return sessionOf(this).notices.listeners.add("history", handler);
   }
   /** @param {(direct: { event: string, data: unknown }) => void} handler */
   onDirect(handler) {
-    return this.#session.notices.listeners.add("direct", handler);
+    return sessionOf(this).notices.listeners.add("direct", handler);
   }
+}
+
+/**
+ * @param {DialogueClient} client
+ * @returns {Session}
+ */
+function sessionOf(client) {
+  return internalsOf(client).session;
+}
+
+/**
+ * @param {DialogueClient} client
+ * @returns {Engine}
+ */
+function engineOf(client) {
+  return internalsOf(client).engine;
 }
 
 // ==== handle/joined.js ====
@@ -142,38 +156,33 @@ export class DialogueClient {
 
 /** @implements {Public.JoinedRoom<any>} */
 class JoinedRoom {
-  #session;
-  #room;
-  #hold;
-
   /**
    * @param {Session} session
    * @param {TrackedRoom} room
    * @param {Hold} hold
    */
   constructor(session, room, hold) {
-    this.#session = session;
-    this.#room = room;
-    this.#hold = hold;
+    hide(this, { session, room, hold });
   }
 
   get id() {
-    return this.#room.id;
+    return partsOf(this).room.id;
   }
   get name() {
-    return this.#room.name;
+    return partsOf(this).room.name;
   }
   get state() {
-    return this.#hold.isOver ? "left" : this.#room.state;
+    const { room, hold } = partsOf(this);
+    return hold.isOver ? "left" : room.state;
   }
   get subscriptions() {
-    return [...this.#room.subscriptions];
+    return [...partsOf(this).room.subscriptions];
   }
   get epoch() {
-    return this.#room.position.epoch;
+    return partsOf(this).room.position.epoch;
   }
   get seq() {
-    return this.#room.position.seq;
+    return partsOf(this).room.position.seq;
   }
 
   /**
@@ -186,7 +195,7 @@ class JoinedRoom {
     const triggerKey = key ?? (volatile ? undefined : randomKey());
     const frame = { type: "trigger", roomId: this.id, event, data, meta, key: triggerKey };
     const slot = volatile ? `${this.id} ${event}` : undefined;
-    const { seq, superseded } = await this.#request(frame, { repeat: !volatile, isTrigger: true, slot });
+    const { seq, superseded } = await request(this, frame, { repeat: !volatile, isTrigger: true, slot });
     return { ...(seq !== undefined && { seq }), ...(superseded && { superseded }) };
   }
 
@@ -195,39 +204,39 @@ class JoinedRoom {
    * @param {(message: any) => void} handler
    */
   on(event, handler) {
-    return this.#hold.on(event, handler);
+    return partsOf(this).hold.on(event, handler);
   }
   /** @param {(message: any) => void} handler */
   onAny(handler) {
-    return this.#hold.listen("any", handler);
+    return partsOf(this).hold.listen("any", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#hold.listen("history", handler);
+    return partsOf(this).hold.listen("history", handler);
   }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
-    return this.#hold.listen("recovered", handler);
+    return partsOf(this).hold.listen("recovered", handler);
   }
   /** @param {(left: { reason: string | undefined }) => void} handler */
   onLeft(handler) {
-    return this.#hold.listen("left", handler);
+    return partsOf(this).hold.listen("left", handler);
   }
 
   /** @param {string} event */
   async subscribe(event) {
-    const onAnswer = () => this.#room.subscribed(event);
-    await this.#subscribeTo([event], { type: "subscribe", roomId: this.id, event }, onAnswer);
+    const onAnswer = () => partsOf(this).room.subscribed(event);
+    await subscribeTo(this, [event], { type: "subscribe", roomId: this.id, event }, onAnswer);
   }
   async subscribeAll() {
-    const room = this.#room;
+    const room = partsOf(this).room;
     const onAnswer = () => room.subscribedToAll();
-    await this.#subscribeTo([...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
+    await subscribeTo(this, [...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
   }
   /** @param {string} event */
   async unsubscribe(event) {
-    const onAnswer = () => this.#room.unsubscribed(event);
-    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer, move: { roomId: this.id } });
+    const onAnswer = () => partsOf(this).room.unsubscribed(event);
+    await request(this, { type: "unsubscribe", roomId: this.id, event }, { onAnswer, move: { roomId: this.id } });
   }
 
   /**
@@ -239,45 +248,79 @@ class JoinedRoom {
   async getHistory(event, range = {}, end) {
     const { start, end: until, before, limit } = typeof range === "number" ? { start: range, end } : range;
     const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit };
-    const { events, more } = await this.#request(frame);
+    const { events, more } = await request(this, frame);
     return { events, more };
   }
 
   async leave() {
-    await this.#session.rooms.release(this.#room, this.#hold);
+    const { session, room, hold } = partsOf(this);
+    await session.rooms.release(room, hold);
   }
+}
 
-  /**
-   * Subscribes to events. They may arrive before the answer does.
-   *
-   * @param {string[]} events
-   * @param {Frame} frame
-   * @param {() => void} onAnswer
-   */
-  async #subscribeTo(events, frame, onAnswer) {
-    const { excluded } = this.#room;
-    const included = events.filter((event) => excluded.delete(event));
-    const onFailure = () => included.forEach((event) => excluded.add(event));
-    await this.#request(frame, { onAnswer, onFailure, move: { roomId: this.id } });
-  }
+/**
+ * @param {JoinedRoom} handle
+ * @returns {{ session: Session, room: TrackedRoom, hold: Hold }}
+ */
+function partsOf(handle) {
+  return internalsOf(handle);
+}
 
-  /**
-   * @param {Frame} frame
-   * @param {RequestOptions} [options]
-   */
-  async #request(frame, options) {
-    if (this.#hold.isOver) {
-      options?.onFailure?.();
-      throw notInRoom(this.id);
-    }
-    return this.#session.request(frame, { ...options, room: this.#room });
-  }
+/**
+ * Subscribes to events. They may arrive before the answer does.
+ *
+ * @param {JoinedRoom} handle
+ * @param {string[]} events
+ * @param {Frame} frame
+ * @param {() => void} onAnswer
+ */
+async function subscribeTo(handle, events, frame, onAnswer) {
+  const { excluded } = partsOf(handle).room;
+  const included = events.filter((event) => excluded.delete(event));
+  const onFailure = () => included.forEach((event) => excluded.add(event));
+  await request(handle, frame, { onAnswer, onFailure, move: { roomId: handle.id } });
+}
+
+/**
+ * @param {JoinedRoom} handle
+ * @param {Frame} frame
+ * @param {RequestOptions} [options]
+ */
+async function request(handle, frame, options) {
+  const { session, room, hold } = partsOf(handle);
+  if (!hold.isOver) return session.request(frame, { ...options, room });
+  options?.onFailure?.();
+  throw notInRoom(room.id);
 }
 
 // `crypto.randomUUID` exists only on pages that were loaded over TLS.
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// ==== handle/internals.js ====
+// Where handles keep what they hide. Frameworks with reactive state wrap each object that a program stores in a proxy,
+// and a proxy has no private fields. So a handle has one hidden function, which works with any `this`: a proxy passes
+// functions on as they are.
+
+const INTERNALS = Symbol("internals");
+
+/**
+ * @param {object} handle
+ * @param {unknown} internals
+ */
+function hide(handle, internals) {
+  Object.defineProperty(handle, INTERNALS, { value: () => internals, configurable: true });
+}
+
+/**
+ * What a handle hides, also if it is wrapped in a proxy.
+ *
+ * @param {any} handle
+ */
+function internalsOf(handle) {
+  return handle[INTERNALS]();
 }
 
 // ==== engine.js ====

@@ -3,6 +3,7 @@
 import { configOf } from "../config.js";
 import { Engine } from "../engine.js";
 import { Session } from "../session.js";
+import { hide, internalsOf } from "./internals.js";
 import { JoinedRoom } from "./joined.js";
 /** @import * as Public from "../../client.js" */
 /** @import { AnyRoom } from "../rooms/hold.js" */
@@ -11,40 +12,38 @@ const MAX_LISTED = 10_000;
 
 /** @implements {Public.DialogueClient<any>} */
 export class DialogueClient {
-  #session;
-  #engine;
-
   /** @param {Public.ClientOptions} [options] */
   constructor(options = {}) {
     const config = configOf(options);
-    this.#session = new Session(config, (room, hold) => new JoinedRoom(this.#session, room, hold));
-    this.#engine = new Engine(config, this.#session);
+    /** @type {Session} */
+    const session = new Session(config, (room, hold) => new JoinedRoom(session, room, hold));
+    hide(this, { session, engine: new Engine(config, session) });
   }
 
   get userId() {
-    return this.#session.userId;
+    return sessionOf(this).userId;
   }
   get clientId() {
-    return this.#session.clientId;
+    return sessionOf(this).clientId;
   }
   get fingerprint() {
-    return this.#session.fingerprint;
+    return sessionOf(this).fingerprint;
   }
   get connected() {
-    return this.#session.connected;
+    return sessionOf(this).connected;
   }
   get state() {
-    return this.#session.state;
+    return sessionOf(this).state;
   }
   get rooms() {
-    return this.#session.rooms.handles();
+    return sessionOf(this).rooms.handles();
   }
 
   connect() {
-    return this.#engine.connect();
+    return engineOf(this).connect();
   }
   disconnect() {
-    this.#engine.disconnect();
+    engineOf(this).disconnect();
   }
 
   /**
@@ -53,12 +52,12 @@ export class DialogueClient {
    * @returns {Promise<AnyRoom>}
    */
   async join(id, { subscriptions } = {}) {
-    return this.#session.join(id, subscriptions);
+    return sessionOf(this).join(id, subscriptions && [...subscriptions]);
   }
 
   /** @param {string} id */
   getRoom(id) {
-    return this.#session.rooms.get(id)?.handle;
+    return sessionOf(this).rooms.get(id)?.handle;
   }
 
   /** @returns {Promise<Public.RoomInfo[]>} */
@@ -67,7 +66,7 @@ export class DialogueClient {
     const rooms = [];
     let page;
     do {
-      page = await this.#session.request({ type: "listRooms", after: rooms.at(-1)?.id });
+      page = await sessionOf(this).request({ type: "listRooms", after: rooms.at(-1)?.id });
       rooms.push(...page.rooms);
     } while (page.more && page.rooms.length > 0 && rooms.length < limit);
     return rooms.slice(0, limit);
@@ -80,48 +79,64 @@ export class DialogueClient {
    */
   async createRoom(id, { name, description, maxSize } = {}) {
     const frame = { type: "createRoom", room: { id, name, description, maxSize } };
-    return (await this.#session.request(frame, { repeat: false })).room;
+    return (await sessionOf(this).request(frame, { repeat: false })).room;
   }
 
   /** @param {string} id */
   async deleteRoom(id) {
-    await this.#session.request({ type: "deleteRoom", roomId: id }, { repeat: false });
+    await sessionOf(this).request({ type: "deleteRoom", roomId: id }, { repeat: false });
   }
 
   /** @param {(connected: Public.Connected) => void} handler */
   onConnect(handler) {
-    return this.#session.notices.listeners.add("connect", handler);
+    return sessionOf(this).notices.listeners.add("connect", handler);
   }
   /** @param {(disconnected: Public.Disconnected) => void} handler */
   onDisconnect(handler) {
-    return this.#session.notices.listeners.add("disconnect", handler);
+    return sessionOf(this).notices.listeners.add("disconnect", handler);
   }
   /** @param {(change: Public.StateChange) => void} handler */
   onStateChange(handler) {
-    return this.#session.notices.listeners.add("state", handler);
+    return sessionOf(this).notices.listeners.add("state", handler);
   }
   /** @param {(error: unknown) => void} handler */
   onError(handler) {
-    return this.#session.notices.listeners.add("error", handler);
+    return sessionOf(this).notices.listeners.add("error", handler);
   }
   /** @param {(room: AnyRoom) => void} handler */
   onJoined(handler) {
-    return this.#session.notices.listeners.add("joined", handler);
+    return sessionOf(this).notices.listeners.add("joined", handler);
   }
   /** @param {(room: Public.RoomInfo) => void} handler */
   onRoomCreated(handler) {
-    return this.#session.notices.listeners.add("roomCreated", handler);
+    return sessionOf(this).notices.listeners.add("roomCreated", handler);
   }
   /** @param {(room: { roomId: string }) => void} handler */
   onRoomDeleted(handler) {
-    return this.#session.notices.listeners.add("roomDeleted", handler);
+    return sessionOf(this).notices.listeners.add("roomDeleted", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#session.notices.listeners.add("history", handler);
+    return sessionOf(this).notices.listeners.add("history", handler);
   }
   /** @param {(direct: { event: string, data: unknown }) => void} handler */
   onDirect(handler) {
-    return this.#session.notices.listeners.add("direct", handler);
+    return sessionOf(this).notices.listeners.add("direct", handler);
   }
+}
+
+/**
+ * @param {DialogueClient} client
+ * @returns {Session}
+ */
+function sessionOf(client) {
+  return internalsOf(client).session;
+}
+
+/**
+ * @param {DialogueClient} client
+ * @returns {Engine}
+ */
+function engineOf(client) {
+  return internalsOf(client).engine;
 }

@@ -1,6 +1,7 @@
 // The handle of a room that a client is in: the public class. It holds no state.
 
 import { notInRoom } from "../error.js";
+import { hide, internalsOf } from "./internals.js";
 
 /** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
@@ -11,38 +12,33 @@ import { notInRoom } from "../error.js";
 
 /** @implements {Public.JoinedRoom<any>} */
 export class JoinedRoom {
-  #session;
-  #room;
-  #hold;
-
   /**
    * @param {Session} session
    * @param {TrackedRoom} room
    * @param {Hold} hold
    */
   constructor(session, room, hold) {
-    this.#session = session;
-    this.#room = room;
-    this.#hold = hold;
+    hide(this, { session, room, hold });
   }
 
   get id() {
-    return this.#room.id;
+    return partsOf(this).room.id;
   }
   get name() {
-    return this.#room.name;
+    return partsOf(this).room.name;
   }
   get state() {
-    return this.#hold.isOver ? "left" : this.#room.state;
+    const { room, hold } = partsOf(this);
+    return hold.isOver ? "left" : room.state;
   }
   get subscriptions() {
-    return [...this.#room.subscriptions];
+    return [...partsOf(this).room.subscriptions];
   }
   get epoch() {
-    return this.#room.position.epoch;
+    return partsOf(this).room.position.epoch;
   }
   get seq() {
-    return this.#room.position.seq;
+    return partsOf(this).room.position.seq;
   }
 
   /**
@@ -55,7 +51,7 @@ export class JoinedRoom {
     const triggerKey = key ?? (volatile ? undefined : randomKey());
     const frame = { type: "trigger", roomId: this.id, event, data, meta, key: triggerKey };
     const slot = volatile ? `${this.id} ${event}` : undefined;
-    const { seq, superseded } = await this.#request(frame, { repeat: !volatile, isTrigger: true, slot });
+    const { seq, superseded } = await request(this, frame, { repeat: !volatile, isTrigger: true, slot });
     return { ...(seq !== undefined && { seq }), ...(superseded && { superseded }) };
   }
 
@@ -64,39 +60,39 @@ export class JoinedRoom {
    * @param {(message: any) => void} handler
    */
   on(event, handler) {
-    return this.#hold.on(event, handler);
+    return partsOf(this).hold.on(event, handler);
   }
   /** @param {(message: any) => void} handler */
   onAny(handler) {
-    return this.#hold.listen("any", handler);
+    return partsOf(this).hold.listen("any", handler);
   }
   /** @param {(history: Public.RoomHistory<any>) => void} handler */
   onHistory(handler) {
-    return this.#hold.listen("history", handler);
+    return partsOf(this).hold.listen("history", handler);
   }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
-    return this.#hold.listen("recovered", handler);
+    return partsOf(this).hold.listen("recovered", handler);
   }
   /** @param {(left: { reason: string | undefined }) => void} handler */
   onLeft(handler) {
-    return this.#hold.listen("left", handler);
+    return partsOf(this).hold.listen("left", handler);
   }
 
   /** @param {string} event */
   async subscribe(event) {
-    const onAnswer = () => this.#room.subscribed(event);
-    await this.#subscribeTo([event], { type: "subscribe", roomId: this.id, event }, onAnswer);
+    const onAnswer = () => partsOf(this).room.subscribed(event);
+    await subscribeTo(this, [event], { type: "subscribe", roomId: this.id, event }, onAnswer);
   }
   async subscribeAll() {
-    const room = this.#room;
+    const room = partsOf(this).room;
     const onAnswer = () => room.subscribedToAll();
-    await this.#subscribeTo([...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
+    await subscribeTo(this, [...room.excluded], { type: "subscribeAll", roomId: this.id }, onAnswer);
   }
   /** @param {string} event */
   async unsubscribe(event) {
-    const onAnswer = () => this.#room.unsubscribed(event);
-    await this.#request({ type: "unsubscribe", roomId: this.id, event }, { onAnswer, move: { roomId: this.id } });
+    const onAnswer = () => partsOf(this).room.unsubscribed(event);
+    await request(this, { type: "unsubscribe", roomId: this.id, event }, { onAnswer, move: { roomId: this.id } });
   }
 
   /**
@@ -108,39 +104,49 @@ export class JoinedRoom {
   async getHistory(event, range = {}, end) {
     const { start, end: until, before, limit } = typeof range === "number" ? { start: range, end } : range;
     const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit };
-    const { events, more } = await this.#request(frame);
+    const { events, more } = await request(this, frame);
     return { events, more };
   }
 
   async leave() {
-    await this.#session.rooms.release(this.#room, this.#hold);
+    const { session, room, hold } = partsOf(this);
+    await session.rooms.release(room, hold);
   }
+}
 
-  /**
-   * Subscribes to events. They may arrive before the answer does.
-   *
-   * @param {string[]} events
-   * @param {Frame} frame
-   * @param {() => void} onAnswer
-   */
-  async #subscribeTo(events, frame, onAnswer) {
-    const { excluded } = this.#room;
-    const included = events.filter((event) => excluded.delete(event));
-    const onFailure = () => included.forEach((event) => excluded.add(event));
-    await this.#request(frame, { onAnswer, onFailure, move: { roomId: this.id } });
-  }
+/**
+ * @param {JoinedRoom} handle
+ * @returns {{ session: Session, room: TrackedRoom, hold: Hold }}
+ */
+function partsOf(handle) {
+  return internalsOf(handle);
+}
 
-  /**
-   * @param {Frame} frame
-   * @param {RequestOptions} [options]
-   */
-  async #request(frame, options) {
-    if (this.#hold.isOver) {
-      options?.onFailure?.();
-      throw notInRoom(this.id);
-    }
-    return this.#session.request(frame, { ...options, room: this.#room });
-  }
+/**
+ * Subscribes to events. They may arrive before the answer does.
+ *
+ * @param {JoinedRoom} handle
+ * @param {string[]} events
+ * @param {Frame} frame
+ * @param {() => void} onAnswer
+ */
+async function subscribeTo(handle, events, frame, onAnswer) {
+  const { excluded } = partsOf(handle).room;
+  const included = events.filter((event) => excluded.delete(event));
+  const onFailure = () => included.forEach((event) => excluded.add(event));
+  await request(handle, frame, { onAnswer, onFailure, move: { roomId: handle.id } });
+}
+
+/**
+ * @param {JoinedRoom} handle
+ * @param {Frame} frame
+ * @param {RequestOptions} [options]
+ */
+async function request(handle, frame, options) {
+  const { session, room, hold } = partsOf(handle);
+  if (!hold.isOver) return session.request(frame, { ...options, room });
+  options?.onFailure?.();
+  throw notInRoom(room.id);
 }
 
 // `crypto.randomUUID` exists only on pages that were loaded over TLS.
