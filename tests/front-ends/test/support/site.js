@@ -1,0 +1,65 @@
+// The recipes on Vite's development server, in front of the chat example. Between the two is a network that can fail.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createServer } from "vite";
+import { Server } from "../../../browser/server.js";
+import { Proxy } from "../../../node/support/proxy.js";
+import { installClient } from "./package.js";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+const PACKAGES = [
+  "@dialogue-rs/client",
+  "react",
+  "react-dom",
+  "react-dom/client",
+  "react/jsx-dev-runtime",
+  "svelte",
+  "svelte/store",
+  "vue",
+];
+
+/** Vite's development server with the recipes' own settings, and changes to them. Returns the server and its address. */
+export async function startVite({ server, ...settings } = {}) {
+  installClient();
+  const cacheDir = mkdtempSync(join(tmpdir(), "dialogue-vite-"));
+  const vite = await createServer({
+    root: ROOT,
+    configFile: join(ROOT, "vite.config.ts"),
+    cacheDir,
+    logLevel: "silent",
+    server: { host: "127.0.0.1", port: 0, watch: null, ...server },
+    optimizeDeps: { include: PACKAGES, noDiscovery: true },
+    ...settings,
+  });
+  await vite.listen();
+  return {
+    vite,
+    url: `http://127.0.0.1:${vite.httpServer.address().port}`,
+    async close() {
+      await vite.close();
+      rmSync(cacheDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The chat, a network to it, and Vite with the recipes. */
+export class Site {
+  static async start() {
+    const site = new Site();
+    site.chat = await Server.start();
+    site.network = await Proxy.to(site.chat.url);
+    process.env.DIALOGUE_SERVER = site.network.url;
+    site.vite = await startVite();
+    site.url = site.vite.url;
+    return site;
+  }
+
+  async close() {
+    await this.vite.close();
+    this.network.close();
+    return this.chat.stop();
+  }
+}
