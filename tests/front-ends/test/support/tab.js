@@ -82,12 +82,14 @@ export class Tab {
     await this.page.clock.pauseAt((await this.page.evaluate(() => Date.now())) + 1_000);
   }
 
-  freezes() {
-    return this.cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+  async freezes() {
+    await this.page.evaluate(() => document.addEventListener("freeze", () => (document.body.dataset.frozen = "yes")));
+    await this.cdp.send("Page.setWebLifecycleState", { state: "frozen" });
   }
 
-  wakes() {
-    return this.cdp.send("Page.setWebLifecycleState", { state: "active" });
+  async wakes() {
+    await this.cdp.send("Page.setWebLifecycleState", { state: "active" });
+    assert.equal(await this.page.getAttribute("body", "data-frozen"), "yes", "the page has slept");
   }
 
   async close() {
