@@ -1,9 +1,20 @@
-import { readonly, shallowRef } from "vue";
+import { onMounted, onUnmounted, shallowRef } from "vue";
 import type { StateChange } from "@dialogue-rs/client";
 import { client } from "../dialogue";
 
-const connection = shallowRef<StateChange>({ state: "closed" });
-client.onStateChange((change) => (connection.value = change));
+const AT_FIRST: StateChange = { state: "closed" };
 
-/** The state of the connection. */
-export const useConnection = () => readonly(connection);
+let latest = AT_FIRST;
+client.onStateChange((change) => (latest = change));
+
+/** The state of the connection. Until the component is mounted, it is the state on a server, so that hydration works. */
+export function useConnection() {
+  const connection = shallowRef(AT_FIRST);
+  let stop = () => {};
+  onMounted(() => {
+    connection.value = latest;
+    stop = client.onStateChange((change) => (connection.value = change));
+  });
+  onUnmounted(() => stop());
+  return connection;
+}

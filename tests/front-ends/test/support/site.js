@@ -2,13 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 import { Server } from "../../../browser/server.js";
 import { Proxy } from "../../../node/support/proxy.js";
 import { installClient } from "./package.js";
-
-export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+import { ROOT } from "./root.js";
 
 const PACKAGES = [
   "@dialogue-rs/client",
@@ -21,7 +19,10 @@ const PACKAGES = [
   "vue",
 ];
 
-/** Vite's development server with the recipes' own settings, and changes to them. Returns the server and its address. */
+/**
+ * Vite's development server with the recipes' own settings, and changes to them. Returns the server and its address, which
+ * it does not have inside another server.
+ */
 export async function startVite({ server, ...settings } = {}) {
   installClient();
   const cacheDir = mkdtempSync(join(tmpdir(), "dialogue-vite-"));
@@ -34,10 +35,10 @@ export async function startVite({ server, ...settings } = {}) {
     optimizeDeps: { include: PACKAGES, noDiscovery: true },
     ...settings,
   });
-  await vite.listen();
+  if (vite.httpServer) await vite.listen();
   return {
     vite,
-    url: `http://127.0.0.1:${vite.httpServer.address().port}`,
+    url: vite.httpServer && `http://127.0.0.1:${vite.httpServer.address().port}`,
     async close() {
       await vite.close();
       rmSync(cacheDir, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { StrictMode } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { client } from "../dialogue";
-import { Chat } from "../react/Chat";
+import { Chat } from "./Chat";
 
 client.connect().catch(() => {}); // the server refuses the user: `useConnection` shows why
 hydrateRoot(
