@@ -26,6 +26,9 @@ for (const framework of ["react", "vue", "svelte"]) {
   // A component in React's strict mode is unmounted and mounted again at once.
   const strict = framework === "react" ? { skip: "fails until B07" } : {};
 
+  // Vue's component also keeps the client and the room in reactive proxies.
+  const late = framework === "vue" ? { skip: "fails until C4" } : { skip: "fails until B06" };
+
   describe(framework, () => {
     beforeEach(async () => {
       // Each test has its own server process, and so an empty history.
@@ -151,7 +154,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await ada.shows(["Ada: one"], "a");
     });
 
-    test("handlers that are attached late receive everything", { skip: "fails until B06" }, async () => {
+    test("handlers that are attached late receive everything", late, async () => {
       await grace.says("earlier");
       const ada = await open(`/scenarios/late-${framework}.html`);
       await grace.sees(2);
@@ -187,28 +190,28 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(2);
     });
 
-    test("the page sleeps, and its connection survives", strict, async () => {
+    test("the page sleeps", strict, async () => {
       const ada = await recipe();
       await ada.isIn();
-      await ada.freezes();
+      await ada.isFrozen();
       await grace.says("one");
       await grace.says("two");
-      await ada.wakes();
+      await ada.isActive();
       await ada.says("three");
       await ada.shows(["Grace: one", "Grace: two", "Ada: three"]);
       await grace.sees(2);
     });
 
-    test("the page sleeps, and its connection dies without a word", { skip: "fails until B18" }, async () => {
+    test("the page is hidden, and its connection dies without a word", { skip: "fails until B18" }, async () => {
       const ada = await recipe();
       await ada.isIn();
       await ada.says("zero");
       await ada.reads("Ada: zero");
-      await ada.freezes();
+      await ada.isHidden();
       site.network.hold();
       await grace.says("one");
       await grace.says("two");
-      await ada.wakes();
+      await ada.isVisible();
       // Without a probe at once, the client would notice only after 35 s, and the test does not wait so long.
       await ada.reads("Grace: two");
       await ada.says("three");

@@ -9,7 +9,6 @@ export class Tab {
     const tab = new Tab();
     tab.page = await context.newPage();
     tab.page.setDefaultTimeout(PATIENCE_MS);
-    await tab.page.clock.install();
     tab.errors = [];
     tab.page.on("pageerror", (error) => tab.errors.push(error.message));
     // Vue and React report mistakes on the console. The browser itself reports connections that fail.
@@ -79,20 +78,50 @@ export class Tab {
 
   /** Stops the page's clock: from now on, no timer runs out until the test says so. */
   async stopsTheClock() {
+    await this.page.clock.install();
     await this.page.clock.pauseAt((await this.page.evaluate(() => Date.now())) + 1_000);
   }
 
-  async freezes() {
-    await this.page.evaluate(() => document.addEventListener("freeze", () => (document.body.dataset.frozen = "yes")));
-    await this.cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+  /** The user looks at another tab. */
+  async isHidden() {
+    await this.#canBeHidden();
+    this.other ??= await this.page.context().newPage();
+    const hidden = this.page.evaluate(() => new Promise((resolve) => {
+      if (document.hidden) resolve();
+      document.addEventListener("visibilitychange", resolve, { once: true });
+    }));
+    await this.other.bringToFront();
+    await hidden;
   }
 
-  async wakes() {
+  /** The user looks at this tab again. */
+  isVisible() {
+    return this.page.bringToFront();
+  }
+
+  /** The browser stops a hidden page, and closes its connection when something arrives on it. */
+  async isFrozen() {
+    await this.#canBeHidden();
+    await this.page.evaluate(() => document.addEventListener("freeze", () => console.log("the page is frozen")));
+    const frozen = this.page.waitForEvent("console", (message) => message.text() === "the page is frozen");
+    await this.cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+    await frozen;
+  }
+
+  /** The page goes on, and the user looks at it. */
+  async isActive() {
     await this.cdp.send("Page.setWebLifecycleState", { state: "active" });
-    assert.equal(await this.page.getAttribute("body", "data-frozen"), "yes", "the page has slept");
+    await this.page.bringToFront();
+  }
+
+  /** Playwright tells the browser that all of its pages are visible, and has no public way to change that. */
+  async #canBeHidden() {
+    const { delegate } = this.page._connection.toImpl(this.page);
+    await delegate._mainFrameSession._client.send("Emulation.setFocusEmulationEnabled", { enabled: false });
   }
 
   async close() {
+    await this.other?.close();
     await this.page.close();
     assert.deepEqual(this.errors, []);
   }
