@@ -1,9 +1,9 @@
-//! The browser client and the chat example, in a real browser and in Node: today's client, and an old one against today's
-//! server. `browser/` and `node/` hold the tests themselves. This file builds the example and starts Node, so that
-//! `cargo test -- --ignored` runs them, too.
+//! The browser client, the chat example and the recipes for front ends, in a real browser and in Node: today's client, and
+//! an old one against today's server. `browser/`, `node/` and `front-ends/` hold the tests themselves. This file builds
+//! the example and starts Node, so that `cargo test -- --ignored` runs them, too.
 //!
-//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in `tests/browser` and once
-//! in `tests/node`.
+//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in each of `tests/browser`,
+//! `tests/node` and `tests/front-ends`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +15,18 @@ use dialogue_tests::TestServer;
 #[ignore = "needs Chromium and Node"]
 fn people_chat_in_a_browser() {
     run_node_tests("browser", &["chat.test.js"], "today");
+}
+
+#[test]
+#[ignore = "needs Chromium and Node"]
+fn the_recipes_for_front_ends_work_in_a_browser() {
+    run_node_tests("front-ends", &["frameworks.test.js", "serving.test.js"], "today");
+}
+
+#[test]
+#[ignore = "needs Node"]
+fn the_recipes_for_front_ends_compile_and_pass_in_jest() {
+    run_node_tests("front-ends", &["tools.test.js"], "today");
 }
 
 #[test]
@@ -102,6 +114,7 @@ fn run_node_tests(folder: &str, files: &[&str], client: &str) -> usize {
         .args(files)
         .current_dir(path)
         .env("CHAT_EXECUTABLE", chat_executable())
+        .env("SERVED_EXECUTABLE", env!("CARGO_BIN_EXE_served"))
         .env("CLIENT", client)
         .status()
         .expect("Node starts");

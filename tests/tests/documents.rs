@@ -1,4 +1,4 @@
-//! Checks that the documents name tests that exist.
+//! Checks that the documents name tests that exist, and show code that is tested.
 
 use dialogue_tests::repository;
 
@@ -28,4 +28,24 @@ fn tests_named(document: &str) -> Vec<&str> {
         .flat_map(|cell| cell.split("`, `"))
         .map(|name| name.trim_end_matches('`'))
         .collect()
+}
+
+/// The recipes are in `tests/front-ends`, where `browser.rs` runs them.
+#[test]
+fn front_ends_md_shows_the_recipes_that_are_tested() {
+    let document = repository::text("docs/front-ends.md");
+    // A path in a line of its own, followed by the content of the file.
+    let shown: Vec<(&str, &str)> = document
+        .split("\n`")
+        .filter_map(|part| part.split_once("`:\n\n```"))
+        .filter_map(|(path, block)| Some((path, block.split_once('\n')?.1.split_once("```\n")?.0)))
+        .collect();
+    assert!(shown.len() >= 20, "too few recipes: {shown:?}");
+    for (path, code) in shown {
+        let file = format!("tests/front-ends/{path}");
+        assert!(
+            code == repository::text(&file),
+            "docs/front-ends.md shows another {path} than {file}"
+        );
+    }
 }

@@ -21,7 +21,9 @@ export function useRoom(roomId: RoomId) {
       // Also after a gap: then these are the events to start again from.
       room.onHistory(({ events }) => setMessages(events.filter((message) => message.event === "message")));
       room.on("message", (message) => setMessages((messages) => [...messages, message]));
-      room.onLeft(({ reason }) => mounted && setError(`You are no longer in this room (${reason ?? "disconnected"}).`));
+      room.onLeft(({ reason = "disconnected" }) => {
+        if (mounted) setError(`You are no longer in this room (${reason}).`);
+      });
       setRoom(room);
       return room;
     });

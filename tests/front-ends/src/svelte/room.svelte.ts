@@ -21,7 +21,9 @@ export function useRoom(roomId: () => RoomId) {
       // Also after a gap: then these are the events to start again from.
       joined.onHistory(({ events }) => (messages = events.filter((message) => message.event === "message")));
       joined.on("message", (message) => (messages = [...messages, message]));
-      joined.onLeft(({ reason }) => mounted && (error = `You are no longer in this room (${reason ?? "disconnected"}).`));
+      joined.onLeft(({ reason = "disconnected" }) => {
+        if (mounted) error = `You are no longer in this room (${reason}).`;
+      });
       room = joined;
       return joined;
     });

@@ -7,7 +7,7 @@ const AT_FIRST: StateChange = { state: "closed" };
 let latest = AT_FIRST;
 client.onStateChange((change) => (latest = change));
 
-/** The state of the connection. Until the component is mounted, it is the state on a server, so that hydration works. */
+/** The state of the connection. Until the component is mounted, it is the state on a server, as hydration requires. */
 export function useConnection() {
   const connection = shallowRef(AT_FIRST);
   let stop = () => {};

@@ -23,7 +23,9 @@ export function useRoom(roomId: MaybeRefOrGetter<RoomId>) {
       // Also after a gap: then these are the events to start again from.
       joined.onHistory(({ events }) => (messages.value = events.filter((message) => message.event === "message")));
       joined.on("message", (message) => messages.value.push(message));
-      joined.onLeft(({ reason }) => mounted && (error.value = `You are no longer in this room (${reason ?? "disconnected"}).`));
+      joined.onLeft(({ reason = "disconnected" }) => {
+        if (mounted) error.value = `You are no longer in this room (${reason}).`;
+      });
       room.value = joined;
       return joined;
     });

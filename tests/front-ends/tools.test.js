@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Server } from "../../browser/server.js";
+import { Server } from "../browser/server.js";
 import { installClient } from "./support/package.js";
 import { ROOT } from "./support/root.js";
 
@@ -37,5 +37,5 @@ test("Jest runs the test of a component that imports the client", () => {
 });
 
 test("Jest runs a component that connects with the WebSocket of jsdom", () => {
-  run("jest/bin/jest.js", "test/jest", "--testEnvironmentOptions", JSON.stringify({ url: chat.url }));
+  run("jest/bin/jest.js", "jest", "--testEnvironmentOptions", JSON.stringify({ url: chat.url }));
 });

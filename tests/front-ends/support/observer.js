@@ -1,6 +1,6 @@
 // A user in the room who needs no page: speaks, and knows how many clients are in each room.
 import { WebSocket } from "ws";
-import { DialogueClient } from "../../../../dialogue/npm/client.js";
+import { DialogueClient } from "../../../dialogue/npm/client.js";
 
 export class Observer {
   static async join(address, name = "Grace") {

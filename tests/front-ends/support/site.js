@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "vite";
-import { Server } from "../../../browser/server.js";
-import { Proxy } from "../../../node/support/proxy.js";
+import { Server } from "../../browser/server.js";
+import { Proxy } from "../../node/support/proxy.js";
 import { installClient } from "./package.js";
 import { ROOT } from "./root.js";
 
@@ -19,10 +19,7 @@ const PACKAGES = [
   "vue",
 ];
 
-/**
- * Vite's development server with the recipes' own settings, and changes to them. Returns the server and its address, which
- * it does not have inside another server.
- */
+/** Vite's development server with the recipes' settings, and changes to them. Inside another server, it has no address. */
 export async function startVite({ server, ...settings } = {}) {
   installClient();
   const cacheDir = mkdtempSync(join(tmpdir(), "dialogue-vite-"));

@@ -1,8 +1,8 @@
 // The recipe in jsdom, with jsdom's own WebSocket, against the server of this page.
 import { afterAll, expect, test } from "@jest/globals";
 import { fireEvent, render, screen, waitFor } from "@testing-library/react";
-import { client } from "../../src/dialogue";
-import { Chat } from "../../src/react/Chat";
+import { client } from "../src/dialogue";
+import { Chat } from "../src/react/Chat";
 
 afterAll(() => client.disconnect());
 

@@ -1,8 +1,8 @@
-// The recipes in a real browser: each framework mounts, unmounts, loses its network, sleeps, and opens two tabs. In all of
-// these, a component shows each message exactly once and in order, and the server knows who is in the room.
+// The recipes in a real browser: components are mounted and unmounted, lose their network, sleep, and are in two tabs. In
+// each case, a component shows each message exactly once and in order, and the server knows who is in the room.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { launch } from "../../browser/person.js";
+import { launch } from "../browser/person.js";
 import { Observer } from "./support/observer.js";
 import { Site } from "./support/site.js";
 import { Tab } from "./support/tab.js";

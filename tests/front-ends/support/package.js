@@ -1,9 +1,9 @@
-// The client's package, as npm would install it: only the files that the package publishes, below `node_modules`. A link
-// would not do, because tools treat a package below `node_modules` differently. Each test run copies today's files.
+// The client's package, as npm would install it: a folder below `node_modules` with the files that the package publishes.
+// Tools treat such a folder differently than a link to another one. Each run of the tests copies today's files.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
-const SOURCE = new URL("../../../../dialogue/npm/", import.meta.url);
-const TARGET = new URL("../../node_modules/@dialogue-rs/client/", import.meta.url);
+const SOURCE = new URL("../../../dialogue/npm/", import.meta.url);
+const TARGET = new URL("../node_modules/@dialogue-rs/client/", import.meta.url);
 
 export function installClient() {
   mkdirSync(TARGET, { recursive: true });

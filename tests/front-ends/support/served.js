@@ -7,7 +7,8 @@ const SERVED = process.env.SERVED_EXECUTABLE ?? "../../target/debug/served";
 
 export class Served {
   static async start(origin) {
-    const child = spawn(SERVED, { env: { ...process.env, ALLOW_ORIGIN: origin }, stdio: ["ignore", "pipe", "inherit"] });
+    const env = { ...process.env, ALLOW_ORIGIN: origin };
+    const child = spawn(SERVED, { env, stdio: ["ignore", "pipe", "inherit"] });
     for await (const line of createInterface(child.stdout)) {
       const address = line.match(/[\d.]+:\d+/)?.[0];
       if (address) return Object.assign(new Served(), { child, url: `http://${address}` });

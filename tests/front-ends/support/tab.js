@@ -11,10 +11,11 @@ export class Tab {
     tab.page.setDefaultTimeout(PATIENCE_MS);
     tab.errors = [];
     tab.page.on("pageerror", (error) => tab.errors.push(error.message));
-    // Vue and React report mistakes on the console. The browser itself reports connections that fail.
+    // Frameworks report mistakes on the console. The browser reports connections that fail there, too.
     tab.page.on("console", (message) => {
-      const isMistake = ["error", "warning"].includes(message.type()) && !/WebSocket connection|Failed to load/.test(message.text());
-      if (isMistake) tab.errors.push(message.text());
+      const [type, text] = [message.type(), message.text()];
+      if (/^(WebSocket connection|Failed to load)/.test(text)) return;
+      if (type === "error" || type === "warning") tab.errors.push(text);
     });
     await tab.page.addInitScript((user) => localStorage.setItem("user", user), name);
     await tab.page.goto(url);

@@ -37,7 +37,10 @@ export class Rendered {
   async page(url, server, browser) {
     const { vite } = this.site;
     const { render } = await vite.ssrLoadModule(server);
-    const html = `<!doctype html><title>Chat</title><link rel="stylesheet" href="/src/page.css"><main id="root">${await render()}</main>
+    const html = `<!doctype html>
+      <title>Chat</title>
+      <link rel="stylesheet" href="/src/page.css">
+      <main id="root">${await render()}</main>
       <script type="module" src="${browser}"></script>`;
     return vite.transformIndexHtml(url, html);
   }
