@@ -284,6 +284,255 @@ test("no message is lost or duplicated by a network failure and a restart of the
   for (const person of [ada, grace]) assert.deepEqual(await person.lines(), lines);
 });
 
+test("messages sent offline stay visible as pending, and are sent in order, each once", { skip: "fails until chat" }, async (t) => {
+  const network = await Proxy.to(server.url);
+  t.after(() => network.close());
+  const ada = await Person.openChat(browser, network.url, "Ada", { interceptable: false });
+  const grace = await Person.openChat(browser, server.url, "Grace", { interceptable: false });
+  present.push(ada, grace);
+  await ada.seesNote("You joined");
+  await grace.seesNote("You joined");
+
+  network.cut();
+  await ada.sees("banner-text", "The connection is lost");
+  const texts = ["One.", "Two.", "Three."];
+  for (const text of texts) await ada.says(text);
+  assert.deepEqual(await ada.pending(), texts);
+  await ada.pendingLine("Two.").getByText("Waiting for the connection").waitFor();
+  await ada.sees("unsent", "3 messages will be sent then.");
+  await ada.page.screenshot({ path: `${ARTIFACTS}chat-pending.png` });
+  await grace.says("Meanwhile.");
+  await grace.reads("Grace", "Meanwhile.");
+  network.restore();
+  await grace.reads("Ada", "Three.");
+  await ada.hasSentAll();
+  for (const person of [ada, grace]) assert.deepEqual(await person.lines(), ["Meanwhile.", ...texts]);
+});
+
+test("a message that waits longer than a request may take is sent all the same", { skip: "fails until chat" }, async (t) => {
+  const network = await Proxy.to(server.url);
+  t.after(() => network.close());
+  const grace = await joinChat("Grace");
+  const ada = await Person.openChat(browser, network.url, "Ada", { interceptable: false });
+  present.push(ada);
+  await ada.seesNote("You joined");
+  await ada.page.clock.install();
+  await ada.page.reload();
+  await ada.page.locator(".joined").waitFor();
+  network.cut();
+  await ada.sees("banner-text", "The connection is lost");
+  await ada.says("Patience.");
+  await ada.page.clock.runFor(180_000);
+  assert.deepEqual(await ada.pending(), ["Patience."]);
+  network.restore();
+  await ada.page.clock.runFor(60_000);
+  await grace.reads("Ada", "Patience.");
+  await ada.hasSentAll();
+  assert.deepEqual(await ada.lines(), ["Patience."]);
+});
+
+test("a message that the server may have received is not repeated without being asked", { skip: "fails until chat" }, async (t) => {
+  const network = await Proxy.to(server.url);
+  t.after(() => network.close());
+  const grace = await joinChat("Grace");
+  const ada = await Person.openChat(browser, network.url, "Ada", { interceptable: false });
+  present.push(ada);
+  await ada.seesNote("You joined");
+  network.hold(); // the server receives the message, and its answer never arrives
+  await ada.says("Did it arrive?");
+  await grace.reads("Ada", "Did it arrive?");
+  network.cut();
+  await server.stop();
+  server = await server.restart(); // and has forgotten the message and its key
+  network.restore();
+  await grace.seesNote("You are back");
+  const line = ada.pendingLine("Did it arrive?");
+  await line.getByText("It may have arrived").waitFor();
+  await ada.says("Next.");
+  await grace.reads("Ada", "Next.");
+  assert.deepEqual(await grace.lines(), ["Did it arrive?", "Next."]);
+  await ada.page.screenshot({ path: `${ARTIFACTS}chat-unknown.png` });
+
+  await line.getByRole("button", { name: "Send again" }).click();
+  await ada.hasSentAll();
+  assert.deepEqual(await ada.lines(), ["Next.", "Did it arrive?"]);
+});
+
+test("a message that the server cannot take now is sent later, and keeps its place", { skip: "fails until chat" }, async () => {
+  const ada = await joinChat("Ada");
+  let refusals = 2;
+  ada.answers = (frame) => {
+    if (frame.type !== "trigger" || frame.event !== "message" || refusals === 0) return undefined;
+    refusals -= 1;
+    return { type: "error", id: frame.id, code: "UNAVAILABLE", message: "try again later", retryAfter: 10 };
+  };
+  for (const text of ["One.", "Two."]) await ada.says(text);
+  await ada.reads("Ada", "Two.");
+  await ada.hasSentAll();
+  assert.equal(refusals, 0);
+  assert.deepEqual(await ada.lines(), ["One.", "Two."]);
+});
+
+test("a message that fails stays visible, and can be sent again or removed", { skip: "fails until chat" }, async () => {
+  const ada = await joinChat("Ada");
+  ada.answers = ({ type, event, id }) =>
+    type === "trigger" && event === "message"
+      ? { type: "error", id, code: "BLOCKED", message: "no links please" }
+      : undefined;
+  for (const text of ["One.", "Two."]) {
+    await ada.says(text);
+    await ada.pendingLine(text).getByText("No links please").waitFor();
+  }
+  ada.answers = undefined;
+  await ada.pendingLine("One.").getByRole("button", { name: "Remove" }).click();
+  await ada.pendingLine("Two.").getByRole("button", { name: "Send again" }).click();
+  await ada.hasSentAll();
+  assert.deepEqual(await ada.lines(), ["Two."]);
+});
+
+test("messages for a topic that is deleted meanwhile are not lost", { skip: "fails until chat" }, async (t) => {
+  const network = await Proxy.to(server.url);
+  t.after(() => network.close());
+  const grace = await joinChat("Grace");
+  await grace.createsTopic("Short-lived");
+  const ada = await Person.openChat(browser, network.url, "Ada", { interceptable: false });
+  present.push(ada);
+  await ada.goesTo("Short-lived");
+  network.cut();
+  await ada.sees("banner-text", "The connection is lost");
+  await ada.says("My best idea.");
+  grace.page.once("dialog", (dialog) => dialog.accept());
+  await grace.page.getByRole("button", { name: "Delete" }).click();
+  await grace.seesNote("The topic “Short-lived” was deleted");
+  network.restore();
+  await ada.seesNote("You are no longer in “Short-lived”: it no longer exists.");
+  await ada.seesNote("Not sent to “Short-lived”: My best idea.");
+});
+
+test("the number of people is right at once, for everyone and in every room", { skip: "fails until chat" }, async () => {
+  const ada = await joinChat("Ada");
+  await ada.countsIn("Chat", 1);
+  const grace = await joinChat("Grace");
+  await ada.says("A."); // what follows it on a page, the page has already counted
+  for (const person of [ada, grace]) {
+    await person.reads("Ada", "A.");
+    await person.countsIn("Chat", 2);
+  }
+
+  const second = await joinChat("Grace"); // a person with two tabs is one person
+  await second.says("B.");
+  for (const person of [ada, grace, second]) {
+    await person.reads("Grace", "B.");
+    await person.countsIn("Chat", 2);
+  }
+  present.splice(present.indexOf(second), 1);
+  await second.close();
+
+  await grace.createsTopic("Garden");
+  await grace.countsIn("Garden", 1);
+  await grace.goesTo("Chat");
+  await grace.says("C.");
+  await ada.reads("Grace", "C.");
+  await ada.countsIn("Garden", 1);
+  await ada.countsIn("Chat", 2);
+
+  await grace.goesTo("Garden");
+  await grace.page.getByRole("button", { name: "Leave" }).click();
+  await grace.isIn("Chat");
+  await grace.says("D.");
+  await ada.reads("Grace", "D.");
+  await ada.countsIn("Garden", 0);
+
+  const allowReconnect = await ada.losesConnection(4000);
+  await grace.seesNote("Ada left");
+  await grace.countsIn("Chat", 1);
+  await ada.sees("room-size", "Not connected");
+  allowReconnect();
+  await grace.seesNote("Ada joined");
+  await grace.countsIn("Chat", 2);
+  await ada.sees("room-size", "2 people here");
+});
+
+test("on a phone, a room has a way back to the list of rooms", { skip: "fails until chat" }, async () => {
+  const ada = await joinChat("Ada");
+  await ada.createsTopic("Garden");
+  await ada.goesTo("Chat");
+  const linus = await joinChat("Linus", { viewport: { width: 390, height: 760 } });
+  const list = linus.page.getByRole("navigation", { name: "Rooms" });
+  const field = linus.page.getByLabel("Message", { exact: true });
+  const back = linus.page.getByRole("button", { name: "Back to the rooms" });
+  const isShown = async (shown, hidden) => {
+    await shown.waitFor();
+    await hidden.waitFor({ state: "hidden" });
+  };
+  await isShown(field, list);
+  await back.click();
+  await isShown(list, field);
+  await ada.says("Read me."); // nobody reads a room behind the list
+  await linus.roomLink("Chat").getByLabel("1 unread").waitFor();
+  await linus.roomLink("Garden").click();
+  await isShown(field, list);
+  await linus.page.getByRole("heading", { level: 1, name: "Garden" }).waitFor();
+  await back.getByLabel("1 unread").waitFor();
+  await linus.page.goBack(); // the phone's own way back
+  await isShown(list, field);
+  await linus.roomLink("Chat").click();
+  await isShown(field, list);
+  await linus.reads("Ada", "Read me.");
+  await back.getByLabel("1 unread").waitFor({ state: "hidden" });
+});
+
+test("the page says in plain words that the server is away, busy, or refuses a join", { skip: "fails until chat" }, async () => {
+  const away = await openChat("Ada", { refusesToConnect: true });
+  await away.sees("banner-text", "The server cannot be reached. Trying again");
+  await away.sees("room-size", "Not connected");
+  assert.equal(await away.page.locator(".note.error").count(), 0, "one sentence, not one for each attempt");
+
+  let isBusy = true;
+  const grace = await openChat("Grace", {
+    answers: ({ type, id }) =>
+      type === "join" && isBusy ? { type: "error", id, code: "ROOM_FULL", message: "the room is full" } : undefined,
+  });
+  await grace.sees("banner-text", "You are not in “Chat”. The room is full.");
+  await grace.says("Let me in."); // waits for the room
+  assert.deepEqual(await grace.pending(), ["Let me in."]);
+  await grace.page.screenshot({ path: `${ARTIFACTS}chat-refused.png` });
+  isBusy = false;
+  await grace.page.getByRole("button", { name: "Try again" }).click();
+  await grace.reads("Grace", "Let me in.");
+  await grace.hasSentAll();
+
+  const unknown = await openChat("Linus", {
+    answers: ({ type, id }) =>
+      type === "connect"
+        ? [{ type: "error", id, code: "UNAVAILABLE", message: "it could not be checked: try again later" }, 4003]
+        : undefined,
+  });
+  await unknown.sees("banner-text", "The server cannot sign you in at the moment. Trying again");
+});
+
+test("a person whom the server has disconnected can connect again", { skip: "fails until chat" }, async () => {
+  const ada = await joinChat("Ada");
+  await ada.losesConnection(4501).then((allow) => allow());
+  await ada.sees("banner-text", "The server ended the connection");
+  await ada.says("Still here.");
+  assert.deepEqual(await ada.pending(), ["Still here."]);
+  await ada.page.getByRole("button", { name: "Connect again" }).click();
+  await ada.hasSentAll();
+  assert.deepEqual(await ada.lines(), ["Still here."]);
+});
+
+test("the program explains a port that is in use, and one that is no port", { skip: "fails until chat" }, async () => {
+  const port = new URL(server.url).port;
+  for (const [value, remedy] of [[port, `Port ${port} is in use`], ["abc", "PORT must be a number"]]) {
+    const { code, output } = await Server.failsToStart(value);
+    assert.equal(code, 1);
+    const lines = output.trim().split("\n");
+    assert.equal(lines.length, 1, output);
+    assert.match(lines[0], new RegExp(`${remedy}.*PORT=\\d+ cargo run -p chat`));
+  }
+});
+
 const LOOKS = onlyToday("the page looks the same with every client");
 test("the page renders in light mode, in dark mode and on a phone", LOOKS, async () => {
   const ada = await joinChat("Ada", { colorScheme: "light" });

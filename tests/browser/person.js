@@ -39,10 +39,13 @@ export async function newProfile(browser, options) {
 export class Person {
   /**
    * Opens the page and signs in; `options` are those of the browser profile. Without `interceptable`, the page uses the
-   * browser's own connection, and `losesConnection` does not work.
+   * browser's own connection, and neither `losesConnection` nor `answers` works. With `refusesToConnect`, each connection
+   * fails.
    */
-  static async openChat(browser, url, name, { interceptable = true, ...options } = {}) {
-    const person = new Person(await newProfile(browser, options), name);
+  static async openChat(browser, url, name, options = {}) {
+    const { interceptable = true, refusesToConnect = false, answers, ...profile } = options;
+    const person = new Person(await newProfile(browser, profile), name);
+    Object.assign(person, { answers, refusesToConnect });
     person.page = await person.context.newPage();
     person.page.setDefaultTimeout(PATIENCE_MS);
     person.page.on("pageerror", (error) => person.errors.push(error));
@@ -54,6 +57,11 @@ export class Person {
   }
 
   errors = [];
+  /**
+   * Answers a frame of the page in place of the server: returns a frame, a frame with a close code that follows it, or
+   * undefined for the server's own answer.
+   */
+  answers;
   #socket; // the page's side of the connection
   #reconnect = Promise.resolve(); // the page's next connection waits for this
 
@@ -64,8 +72,16 @@ export class Person {
 
   async #connect(socket) {
     await this.#reconnect;
+    if (this.refusesToConnect) return socket.close({ code: 1011 });
     this.#socket = socket;
-    socket.connectToServer();
+    const server = socket.connectToServer();
+    socket.onMessage(async (text) => {
+      const answer = this.answers?.(JSON.parse(text));
+      if (answer === undefined) return server.send(text);
+      const [frame, code] = [answer].flat();
+      socket.send(JSON.stringify(frame));
+      if (code) await socket.close({ code });
+    });
   }
 
   /** Closes the connection with this code. The next connection hangs until the returned function is called. */
@@ -86,6 +102,25 @@ export class Person {
   /** The texts of the messages in the visible room, in order. */
   lines() {
     return this.page.locator(".log:not([hidden]) .text").allTextContents();
+  }
+
+  /** The texts of the messages that are not sent yet, in the visible room, in order. */
+  pending() {
+    return this.page.locator(".log:not([hidden]) .pending .text").allTextContents();
+  }
+
+  pendingLine(text) {
+    return this.page.locator(".log:not([hidden]) .pending").filter({ hasText: text });
+  }
+
+  /** Waits until no message in the visible room is pending. */
+  async hasSentAll() {
+    await this.page.locator(".log:not([hidden]) .outbox:empty").waitFor({ state: "attached" });
+  }
+
+  /** Compares what the page shows now as the number of people in a room. */
+  async countsIn(room, count) {
+    assert.equal(await this.roomLink(room).locator(".size").textContent(), String(count), `${this.name}: ${room}`);
   }
 
   /** Waits for a note in the visible room, which is a line without an author. */

@@ -16,6 +16,15 @@ export class Server {
     throw new Error(`${CHAT} exited before it listened`);
   }
 
+  /** Starts the example with a value of `PORT` that it cannot use. Returns its exit code and what it prints as errors. */
+  static async failsToStart(port) {
+    const child = spawn(CHAT, { env: { ...process.env, PORT: port }, stdio: ["ignore", "ignore", "pipe"] });
+    let output = "";
+    child.stderr.on("data", (bytes) => (output += bytes));
+    const [code] = await once(child, "close");
+    return { code, output };
+  }
+
   constructor(child, url) {
     this.child = child;
     this.url = url;
