@@ -2,6 +2,8 @@
 // The page: it shows people what happens in Dialogue's rooms, and turns their actions into requests. The texts of other
 // people enter the document only as text, never as HTML.
 import { DialogueClient, DialogueError } from "/dialogue/client.js";
+import { $, copyOf, element, fieldError, paintAvatar, showBadge } from "./elements.js";
+import { CLOSED, REASONS, STATES, people, readable } from "./words.js";
 
 const LOBBY = "chat";
 const KEPT_LINES = 500; // in each room's log; older lines are removed
@@ -13,8 +15,6 @@ const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms takes ma
 const LISTED_ROOMS = 1_000; // more than anyone looks through
 const LONGEST_SLUG = 128 - "topic-".length; // an id has at most 128 bytes; a letter of most scripts takes nine of them
 
-/** @type {(id: string) => any} */
-const $ = (id) => document.getElementById(id);
 const rooms = new Map(); // id → { id, name, size, createdById, joined, epoch, log, link, typists, unread, draft }
 let me = sessionStorage.getItem("name"); // per session, so that two tabs can have two names
 let current = null;
@@ -397,73 +397,16 @@ function renderTyping() {
   $("typing").textContent = names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing` : "";
 }
 
-// ---- Texts and elements ---------------------------------------------------------------------------------------------
-
-const REASONS = {
-  removed: "you were removed",
-  denied: "you are no longer allowed in it",
-  revoked: "your session ended",
-  ROOM_NOT_FOUND: "it no longer exists",
-  ROOM_FULL: "it is full",
-  JOIN_DENIED: "you are not allowed to join it",
-};
-const STATES = { connected: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
-const SENTENCES = {
-  DISCONNECTED: "The connection was lost. Check whether it worked before you try again.",
-  ROOM_NOT_FOUND: "This room does not exist.",
-  ROOM_FULL: "The room is full.",
-  NOT_IN_ROOM: "You are no longer in this room.",
-  RATE_LIMITED: "Too many requests. Wait a moment before you try again.",
-};
-
-const CLOSED = {
-  4502: "Too many connections are open under your name.",
-  4503: "The server ended the connection: too many requests.",
-  otherwise: "The server ended the connection. Reload the page to reconnect.",
-};
-
-/** @param {DialogueError} error */
-function readable({ code, message, violations }) {
-  if (violations.length > 0) return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
-  return SENTENCES[code] ?? `${message[0].toUpperCase()}${message.slice(1)}.`;
-}
-
-function fieldError(field, text) {
-  $(`${field}-error`).textContent = text;
-  $(field).ariaInvalid = text ? "true" : null;
-}
+// ---- Buttons and small functions ------------------------------------------------------------------------------------
 
 function attempt(request) {
   request.catch((error) => note(current, readable(error), "error"));
-}
-
-function copyOf(template) {
-  return $(template).content.firstElementChild.cloneNode(true);
-}
-
-function element(tag, className, text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
-
-function showBadge(span, count) {
-  span.hidden = count === 0;
-  span.textContent = count;
-  span.ariaLabel = `${count} unread`;
-}
-
-function paintAvatar(avatar, name) {
-  avatar.textContent = [...name][0].toUpperCase();
-  avatar.dataset.tint = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function displayName(user) {
   return user === me ? "You" : user;
-}
-
-function people(count) {
-  return count === 1 ? "1 person here" : `${count} people here`;
 }
 
 function showSidebar(shown) {

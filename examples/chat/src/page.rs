@@ -1,4 +1,4 @@
-//! The page. Its four files are compiled into the program, without a build step. Dialogue serves its client itself.
+//! The page. Its files are compiled into the program, without a build step. Dialogue serves its client itself.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -10,10 +10,12 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// The path, the content type and the text of each file.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 6] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/chat.css", CSS, include_str!("../page/chat.css")),
     ("/chat.js", JS, include_str!("../page/chat.js")),
+    ("/elements.js", JS, include_str!("../page/elements.js")),
+    ("/words.js", JS, include_str!("../page/words.js")),
     ("/icon.svg", SVG, include_str!("../page/icon.svg")),
 ];
 
