@@ -3,24 +3,29 @@
 // people enter the document only as text, never as HTML.
 import { DialogueClient, DialogueError } from "/dialogue/client.js";
 import { $, copyOf, element, fieldError, paintAvatar, showBadge } from "./elements.js";
-import { CLOSED, REASONS, STATES, people, readable } from "./words.js";
+import { Outbox } from "./outbox.js";
+import { CLOSED, LOST, REASONS, STATES, people, readable } from "./words.js";
 
 const LOBBY = "chat";
 const KEPT_LINES = 500; // in each room's log; older lines are removed
 const FOLLOWS_WITHIN_MS = 180_000; // a message this soon after another by the same person needs no name
 const TYPING_REPEAT_MS = 3_000; // how often "is typing" is sent while keys are pressed
 const TYPING_LASTS_MS = 6_000; // how long it counts, in case "stopped typing" is lost
-const ROOM_SIZES_EVERY_MS = 15_000; // the server does not push the sizes of rooms that we are not in
-const ROOMS_REST_MS = 2_000; // between two lists: a list of many rooms takes many requests, and the server limits them
 const LISTED_ROOMS = 1_000; // more than anyone looks through
+const UNAVAILABLE = 4003; // close code: the server cannot sign the client in now
 const LONGEST_SLUG = 128 - "topic-".length; // an id has at most 128 bytes; a letter of most scripts takes nine of them
 
-const rooms = new Map(); // id → { id, name, size, createdById, joined, epoch, log, link, typists, unread, draft }
+const rooms = new Map(); // id → room, see `roomOf`
+const counts = new Map(); // id → how many people are in the room; the server sends each change
+const joins = new Map(); // id → the promise of a join that is not answered yet
+const isNarrow = matchMedia("(max-width: 44rem)"); // the list of rooms and the room are separate screens, as in chat.css
 let me = sessionStorage.getItem("name"); // per session, so that two tabs can have two names
 let current = null;
 /** @type {DialogueClient | null} */
 let client = null;
-let unsent = 0; // messages that are on their way or wait for the connection
+let lost = ""; // why there is no connection; empty before the first attempt has failed
+let wasConnected = false;
+let retryAt = 0; // when the client makes its next attempt
 
 // ---- Signing in -----------------------------------------------------------------------------------------------------
 
@@ -37,11 +42,16 @@ function enter() {
   paintAvatar($("my-avatar"), me);
   client = new DialogueClient({ auth: { userId: me } });
   client.onStateChange(showState);
-  client.onJoined(attend);
   client.onRoomCreated(created);
   client.onRoomDeleted(deleted);
+  client.onDirect(({ event, data }) => {
+    if (event === "people") for (const { roomId, people } of data.rooms) counts.set(roomId, people);
+    renderRooms();
+  });
   client.onError((error) => {
     if (!(error instanceof DialogueError)) throw error;
+    // The banner says that there is no connection. The console has the cause.
+    if (!client.connected) return console.warn(error);
     note(current, readable(error), "error");
   });
   select(roomOf(LOBBY, { name: "Chat" }));
@@ -50,7 +60,9 @@ function enter() {
 
 /** Connects, or tries again at once. `onStateChange` reports the result. */
 function connect() {
-  client.connect().catch(() => {});
+  client.connect().catch((error) => {
+    if (client.state === "closed") showState({ state: "closed", code: error.closeCode, error });
+  });
 }
 
 // A reload discards everything that belongs to the old name.
@@ -66,9 +78,12 @@ $("name-form").addEventListener("submit", (event) => {
   fieldError("name", name ? "" : "Enter a name, so that others know who is talking.");
   if (!name) return;
   sessionStorage.setItem("name", (me = name));
+  // On a phone, the address without a room is the list, so that the way back leads there.
+  if (!location.hash) location.hash = LOBBY;
   enter();
 });
 $("sign-out").addEventListener("click", () => signOut());
+addEventListener("beforeunload", (event) => unsent() > 0 && event.preventDefault());
 
 // ---- Events from the server -----------------------------------------------------------------------------------------
 
@@ -78,17 +93,20 @@ $("sign-out").addEventListener("click", () => signOut());
  * @param {DialogueClient["rooms"][number]} joined
  */
 function attend(joined) {
-  const room = roomOf(joined.id, { name: joined.name, joined });
+  const room = roomOf(joined.id, { name: joined.name, joined, problem: "" });
   joined.onHistory(({ events, gap }) => {
     // In the same epoch, the history repeats the lines on the page. After a restart, the server has forgotten them, and
     // they exist only on the page.
     const replace = !gap || joined.epoch === room.epoch;
     room.epoch = joined.epoch;
-    if (replace) room.log.replaceChildren();
-    if (gap) note(room, "You are back. Messages sent in the meantime may be missing here.");
-    room.log.ariaBusy = "true"; // so that a screen reader does not read the history line by line
+    if (replace) room.lines.replaceChildren();
+    if (gap) {
+      room.gaps += 1;
+      note(room, "You are back. Messages sent in the meantime may be missing here.");
+    }
+    room.lines.ariaBusy = "true"; // so that a screen reader does not read the history line by line
     for (const message of events) showMessage(room, message, { live: !replace });
-    room.log.ariaBusy = null;
+    room.lines.ariaBusy = null;
   });
   joined.on("message", (message) => showMessage(room, message, { live: true }));
   joined.on("typing", ({ from, data }) => {
@@ -99,57 +117,103 @@ function attend(joined) {
   });
   joined.on("user-joined", ({ data }) => comeOrGo(room, data.username, "joined"));
   joined.on("user-left", ({ data }) => comeOrGo(room, data.username, "left"));
-  joined.onRecovered(refreshRooms);
-  joined.onLeft(({ reason }) => left(room, reason));
-  refreshRooms();
+  joined.onRecovered(() => resume(room));
+  joined.onLeft(({ reason }) => room.joined === joined && left(room, reason));
+  resume(room);
+}
+
+/** The client is in the room: for the first time, or again. */
+function resume(room) {
+  renderRooms();
+  renderBanner();
+  room.outbox.send();
 }
 
 function left(room, reason) {
   room.joined = null;
-  if (room === current) location.hash = LOBBY;
+  room.outbox.left();
+  const why = REASONS[reason] ?? reason;
+  if (room.id === LOBBY) room.problem = reason ? `Reason: ${why}.` : "";
+  else if (room === current) location.hash = LOBBY;
+  if (reason && reason !== "roomDeleted") note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${why}.`);
   if (reason === "ROOM_NOT_FOUND") forget(room);
-  if (reason && reason !== "roomDeleted") {
-    note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${REASONS[reason] ?? reason}.`);
-  }
-  refreshRooms();
+  renderRooms();
+  renderBanner();
 }
 
-function created(news) {
-  const room = roomOf(news.id, news);
-  note(rooms.get(LOBBY), `${displayName(news.createdById ?? "The server")} started the topic “${room.name}”.`);
+function created({ id, name, createdById }) {
+  unlisted.delete(id);
+  listedSince.add(id);
+  const room = roomOf(id, { name, createdById });
+  note(rooms.get(LOBBY), `${displayName(createdById ?? "The server")} started the topic “${room.name}”.`);
   renderRooms();
 }
 
 function deleted({ roomId }) {
+  unlisted.add(roomId);
+  listedSince.delete(roomId);
   const room = rooms.get(roomId);
   if (!room) return;
-  forget(room);
   note(rooms.get(LOBBY), `The topic “${room.name}” was deleted.`);
+  forget(room);
 }
 
 function comeOrGo(room, username, verb) {
   note(room, `${displayName(username)} ${verb}`);
   stopTyping(room, username);
-  refreshRooms();
 }
+
+// ---- The connection -------------------------------------------------------------------------------------------------
 
 function showState({ state, delay, code, error }) {
   if (error?.code === "UNAUTHENTICATED") return signOut(readable(error));
   $("state").textContent = STATES[state];
   document.body.dataset.state = state;
-  $("banner").hidden = state === "connected" || state === "connecting";
-  $("retry").hidden = state !== "waiting";
   if (state === "waiting") {
-    $("banner-text").textContent = `The connection is lost. Next attempt in ${Math.ceil(delay / 1000)} s.`;
+    retryAt = Date.now() + delay;
+    if (code === UNAVAILABLE) lost = LOST.unavailable;
+    else if (wasConnected) lost = LOST.otherwise;
+    else lost ||= LOST.never;
   }
-  if (state === "closed") $("banner-text").textContent = CLOSED[code] ?? CLOSED.otherwise;
-  if (state === "connected") openFromAddress();
-  renderUnsent();
+  if (state === "closed") lost = CLOSED[code] ?? (wasConnected || !error ? CLOSED.otherwise : readable(error));
+  if (state === "connected") {
+    [wasConnected, lost] = [true, ""];
+    counts.clear(); // the server sends them again
+    openFromAddress();
+    refreshRooms();
+  }
+  for (const room of rooms.values()) room.outbox.send();
+  renderRooms();
+  renderBanner();
 }
 
-function renderUnsent() {
-  const waiting = unsent > 0 && client.state === "waiting";
-  $("unsent").textContent = waiting ? `${unsent === 1 ? "Your message" : `${unsent} messages`} will be sent then.` : "";
+/** Says above the room why the person cannot talk in it now, and what happens next. */
+function renderBanner() {
+  const { state } = client;
+  let [text, action] = ["", ""];
+  if (state === "waiting") {
+    const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
+    [text, action] = [`${lost} Trying again in ${seconds} s.`, "Try now"];
+  } else if (state === "closed") [text, action] = [lost, "Connect again"];
+  else if (state === "connecting" && lost) text = `${lost} Trying again now…`;
+  else if (state === "connected" && current.problem && !current.joined) {
+    [text, action] = [`You are not in “${current.name}”. ${current.problem}`, "Try again"];
+  }
+  $("banner").hidden = !text;
+  $("banner-text").textContent = text;
+  $("retry").textContent = action;
+  $("retry").hidden = !action;
+  const waiting = lost && state !== "closed" ? unsent() : 0;
+  $("unsent").textContent = waiting ? `${waiting === 1 ? "Your message" : `${waiting} messages`} will be sent then.` : "";
+}
+setInterval(() => client?.state === "waiting" && renderBanner(), 1_000);
+
+$("retry").addEventListener("click", () => (client.connected ? openFromAddress() : connect()));
+addEventListener("online", () => client?.state === "waiting" && connect());
+
+/** How many messages wait to be sent, in all rooms. */
+function unsent() {
+  return [...rooms.values()].reduce((sum, room) => sum + room.outbox.waiting, 0);
 }
 
 // ---- Rooms ----------------------------------------------------------------------------------------------------------
@@ -157,20 +221,44 @@ function renderUnsent() {
 /** The room with this id, which is added if it is new. `news` updates its fields. */
 function roomOf(id, news) {
   if (!rooms.has(id)) {
-    const log = element("div", "log");
-    log.role = "log";
+    const [log, lines] = [element("div", "log"), element("div", "lines")];
+    lines.role = "log";
     log.hidden = true;
     const item = copyOf("room-template");
     const [link] = item.children;
     link.href = `#${id}`;
-    $("logs").append(log);
     $("rooms").append(item);
-    rooms.set(id, { id, name: id, size: 0, joined: null, log, link, typists: new Map(), unread: 0, draft: "" });
+    const room = {
+      id,
+      name: id,
+      createdById: undefined,
+      joined: null, // while the client is in the room
+      problem: "", // why it could not join
+      epoch: undefined, // of the lines on the page
+      gaps: 0, // how often messages may have been missed
+      log,
+      lines,
+      link,
+      typists: new Map(),
+      unread: 0,
+      draft: "",
+      outbox: /** @type {any} */ (null),
+    };
+    room.outbox = new Outbox(room, {
+      isConnected: () => client.connected,
+      sent: (message) => showMessage(room, { ...message, from: me, timestamp: Date.now() }, { live: true }),
+      refused: (text, error) => giveBack(room, text, error),
+      changed: renderBanner,
+    });
+    log.append(lines, room.outbox.element);
+    $("logs").append(log);
+    rooms.set(id, room);
   }
   return Object.assign(rooms.get(id), news);
 }
 
 function forget(room) {
+  for (const text of room.outbox.texts) note(rooms.get(LOBBY), `Not sent to “${room.name}”: ${text}`, "error");
   room.log.remove();
   room.link.parentElement.remove();
   rooms.delete(room.id);
@@ -184,15 +272,32 @@ const idInAddress = () => location.hash.slice(1) || LOBBY;
 
 async function openFromAddress() {
   const id = idInAddress();
+  if (rooms.has(id) && id !== current.id && !isListing()) select(rooms.get(id));
+  else renderScreen();
   try {
-    for (const wanted of new Set([LOBBY, id])) if (!rooms.get(wanted)?.joined) await client.join(wanted);
-    if (id === idInAddress() && id !== current.id) select(rooms.get(id));
+    await join(LOBBY);
+  } catch (error) {
+    const lobby = rooms.get(LOBBY);
+    lobby.problem = error.code === "DISCONNECTED" ? "" : readable(error); // the next connection tries again
+    if (error.retryAfter !== undefined) setTimeout(openFromAddress, error.retryAfter);
+    return renderBanner();
+  }
+  try {
+    await join(id);
+    if (id === idInAddress() && id !== current.id && !isListing()) select(rooms.get(id));
   } catch (error) {
     note(rooms.get(LOBBY), `Could not open “${rooms.get(id)?.name ?? id}”. ${readable(error)}`, "error");
-    if (error.code !== "DISCONNECTED") location.hash = LOBBY;
+    if (error.code !== "DISCONNECTED" && id === idInAddress()) location.hash = LOBBY;
   }
 }
-addEventListener("hashchange", openFromAddress);
+addEventListener("hashchange", () => client && openFromAddress());
+
+/** Joins a room, unless the client is in it or has asked for it. */
+async function join(id) {
+  if (rooms.get(id)?.joined) return;
+  if (!joins.has(id)) joins.set(id, client.join(id).then(attend).finally(() => joins.delete(id)));
+  await joins.get(id);
+}
 
 function select(room) {
   sayTyping(false);
@@ -202,62 +307,80 @@ function select(room) {
   }
   current = room;
   room.log.hidden = false;
-  room.unread = 0;
   $("text").value = room.draft;
   fieldError("text", "");
-  showSidebar(false);
-  renderRooms();
+  renderScreen();
   renderTyping();
+  renderBanner();
   $("logs").scrollTop = $("logs").scrollHeight;
-  $("text").focus();
+  if (!isNarrow.matches) $("text").focus(); // on a phone, a keyboard would cover the messages
 }
 
-let refreshing = false;
-let outdated = false;
+/** Whether the screen shows the list of rooms and no room, as on a phone without a room in its address. */
+const isListing = () => isNarrow.matches && !location.hash.slice(1);
 
-// Changes that happen at about the same time share one list. Changes during a list cause one more list.
+function renderScreen() {
+  document.body.classList.toggle("listing", isListing());
+  if (current && isRead(current)) current.unread = 0;
+  if (current) renderRooms();
+}
+isNarrow.addEventListener("change", renderScreen);
+document.addEventListener("visibilitychange", renderScreen);
+
+/** Whether the person sees what happens in the room. */
+function isRead(room) {
+  return room === current && !document.hidden && !isListing();
+}
+
+const listedSince = new Set(); // rooms that were created while a list was on its way
+const unlisted = new Set(); // rooms that were deleted in that time
+
+/** After each connect. In between, the server reports each change. */
 async function refreshRooms() {
-  outdated = true;
-  if (refreshing) return;
-  refreshing = true;
-  while (outdated) {
-    await pause(100);
-    outdated = false;
-    const listed = await client.listRooms({ limit: LISTED_ROOMS }).catch(() => null);
-    if (listed) showRooms(listed); // otherwise the next connection refreshes the list
-    await pause(ROOMS_REST_MS);
+  listedSince.clear();
+  unlisted.clear();
+  const listed = await client.listRooms({ limit: LISTED_ROOMS }).catch(() => null);
+  if (!listed) return; // the next connection asks again
+  for (const { id, name, createdById } of listed) if (!unlisted.has(id)) roomOf(id, { name, createdById });
+  const ids = new Set([LOBBY, ...listedSince, ...listed.map(({ id }) => id)]);
+  for (const room of [...rooms.values()]) {
+    if (ids.has(room.id) || room.joined?.state === "joined") continue;
+    const { joined } = room;
+    // The client would try to rejoin for minutes. Nobody but its creator brings a topic back after a restart.
+    if (joined) left(room, "ROOM_NOT_FOUND");
+    else forget(room);
+    joined?.leave().catch(() => {});
   }
-  refreshing = false;
-}
-
-function showRooms(listed) {
-  const ids = new Set([LOBBY, ...listed.map((room) => room.id)]);
-  for (const room of listed) roomOf(room.id, room);
-  for (const room of [...rooms.values()]) if (!ids.has(room.id) && !room.joined) forget(room);
   renderRooms();
 }
-setInterval(() => client && !document.hidden && refreshRooms(), ROOM_SIZES_EVERY_MS);
 
 function renderRooms() {
   let unread = 0;
   for (const room of rooms.values()) {
     const [name, count, size] = room.link.children;
-    room.log.ariaLabel = room.name;
+    room.lines.ariaLabel = room.name;
     room.link.className = room.joined ? "joined" : "";
     room.link.ariaCurrent = room === current ? "page" : null;
     name.textContent = room.name;
     showBadge(count, room.unread);
-    size.textContent = room.size;
-    size.title = people(room.size);
+    size.textContent = client.connected ? (counts.get(room.id) ?? 0) : "";
+    size.title = people(counts.get(room.id) ?? 0);
     unread += room.unread;
   }
   showBadge($("unread-total"), unread);
   document.title = `${unread ? `(${unread}) ` : ""}${current.name} · Dialogue`;
   $("room-name").textContent = current.name;
-  $("room-size").textContent = people(current.size);
+  $("room-size").textContent = present();
   $("text").placeholder = `Write to ${current.name}`;
-  $("leave").hidden = current.id === LOBBY;
+  $("leave").hidden = current.id === LOBBY || !current.joined;
   $("delete").hidden = current.id === LOBBY || current.createdById !== me;
+}
+
+/** How many people are in the current room, as far as this page can know. */
+function present() {
+  if (!client.connected) return lost ? "Not connected" : "Connecting…";
+  if (current.joined?.state !== "joined") return current.problem ? "You are not in this room" : "Joining…";
+  return people(counts.get(current.id) ?? 0);
 }
 
 $("topic-form").addEventListener("submit", async (event) => {
@@ -296,15 +419,19 @@ $("delete").addEventListener("click", () => {
 
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
-function showMessage(room, { from, data, timestamp }, { live }) {
+function showMessage(room, { from, data, timestamp, meta }, { live }) {
+  const key = from === me ? meta?.line : undefined;
+  room.outbox.arrived(key);
+  // The server may have confirmed the message before the event is handled.
+  if (key) for (const shown of room.lines.children) if (shown.dataset.key === key) shown.remove();
   const line = copyOf("message-template");
   const [avatar, byline, text] = line.children;
   const [author, time] = byline.children;
-  const before = room.log.lastElementChild;
+  const before = room.lines.lastElementChild;
   const follows = before?.dataset.from === from && timestamp - before.dataset.timestamp < FOLLOWS_WITHIN_MS;
   line.classList.toggle("mine", from === me);
   line.classList.toggle("follows", follows);
-  Object.assign(line.dataset, { from, timestamp });
+  Object.assign(line.dataset, { from, timestamp }, key && { key });
   const date = new Date(timestamp);
   const dateStyle = date.toDateString() === new Date().toDateString() ? undefined : "medium";
   line.title = date.toLocaleString();
@@ -315,7 +442,7 @@ function showMessage(room, { from, data, timestamp }, { live }) {
   paintAvatar(avatar, from);
   append(room, line, from === me);
   stopTyping(room, from);
-  if (live && from !== me && (room !== current || document.hidden)) {
+  if (live && from !== me && !isRead(room)) {
     room.unread += 1;
     renderRooms();
   }
@@ -330,37 +457,32 @@ function note(room, text, kind = "") {
 function append(room, line, follow) {
   const view = $("logs");
   const atEnd = follow || view.scrollHeight - view.scrollTop - view.clientHeight < 80;
-  room.log.append(line);
-  while (room.log.childElementCount > KEPT_LINES) room.log.firstElementChild.remove();
+  room.lines.append(line);
+  while (room.lines.childElementCount > KEPT_LINES) room.lines.firstElementChild.remove();
   if (room === current && atEnd) view.scrollTop = view.scrollHeight;
 }
 
-$("composer").addEventListener("submit", async (event) => {
+$("composer").addEventListener("submit", (event) => {
   event.preventDefault();
-  const [room, text] = [current, $("text").value.trim()];
+  const text = $("text").value.trim();
   if (!text) return;
   sayTyping(false);
   $("text").value = "";
   fieldError("text", "");
-  unsent += 1;
-  renderUnsent();
-  try {
-    if (!room.joined) throw new DialogueError({ code: "NOT_IN_ROOM", message: "not in the room" });
-    await room.joined.trigger("message", { text });
-  } catch (error) {
-    // The text isn't lost: it goes back into the field or the room's draft.
-    if (room !== current) {
-      room.draft = text;
-      note(room, readable(error), "error");
-    } else {
-      $("text").value = [text, $("text").value].filter(Boolean).join("\n");
-      fieldError("text", readable(error));
-    }
-  } finally {
-    unsent -= 1;
-    renderUnsent();
-  }
+  current.outbox.add(text);
+  $("logs").scrollTop = $("logs").scrollHeight;
 });
+
+/** Returns a message that the person can correct to the field or to the room's draft. */
+function giveBack(room, text, error) {
+  if (room === current) {
+    $("text").value = [text, $("text").value].filter(Boolean).join("\n");
+    fieldError("text", readable(error));
+  } else {
+    room.draft = [text, room.draft].filter(Boolean).join("\n");
+    note(room, readable(error), "error");
+  }
+}
 $("text").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -403,24 +525,13 @@ function attempt(request) {
   request.catch((error) => note(current, readable(error), "error"));
 }
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 function displayName(user) {
   return user === me ? "You" : user;
 }
 
-function showSidebar(shown) {
-  $("sidebar").classList.toggle("open", shown);
-  $("show-rooms").ariaExpanded = String(shown);
-}
-$("rooms").addEventListener("click", () => showSidebar(false));
-$("show-rooms").addEventListener("click", () => showSidebar(!$("sidebar").classList.contains("open")));
-$("retry").addEventListener("click", connect);
-addEventListener("online", () => client?.state === "waiting" && connect());
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden || !current) return;
-  current.unread = 0;
-  renderRooms();
+$("back").addEventListener("click", () => {
+  location.hash = "";
+  current.link.focus();
 });
 
 enter();

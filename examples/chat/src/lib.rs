@@ -34,6 +34,24 @@ pub struct UserLeft {
     pub username: String,
 }
 
+/// How many people are in some rooms. The server sends it outside of rooms: to a client that connects, with every room
+/// that somebody is in, and to every client after each change.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+pub struct People {
+    /// The rooms.
+    pub rooms: Vec<PeopleInRoom>,
+}
+
+/// How many people are in a room.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PeopleInRoom {
+    /// The room.
+    pub room_id: String,
+    /// The number of users. A user with two tabs counts once.
+    pub people: usize,
+}
+
 rooms! {
     /// Every room of this server.
     pub Rooms;
