@@ -17,10 +17,10 @@ use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
 /// prints the error, and each of its causes on a line of its own:
 ///
 /// ```text
-/// Error: cannot listen on 127.0.0.1:80
+/// Error: cannot listen on 127.0.0.1:3000: another program uses the port; stop that program, or choose another port
 ///
 /// Caused by:
-///     Permission denied (os error 13)
+///     Address already in use (os error 98)
 /// ```
 ///
 /// `Display` prints only the error, and [`source`](std::error::Error::source) returns the cause.
@@ -33,7 +33,7 @@ pub enum Error {
     Build(#[from] BuildError),
     /// The server cannot listen on the address. The address is in use, or it isn't an address of this machine.
     #[cfg(feature = "server")]
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}{}", remedy(source))]
     Bind {
         /// The address.
         address: std::net::SocketAddr,
@@ -80,6 +80,15 @@ pub enum Error {
     /// Another error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// What to do about the usual reason.
+#[cfg(feature = "server")]
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => ": another program uses the port; stop that program, or choose another port",
+        _ => "",
+    }
 }
 
 impl fmt::Debug for Error {

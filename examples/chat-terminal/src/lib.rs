@@ -51,7 +51,8 @@ async fn speak(chat: &Joined<Chat>, mut typed: mpsc::Receiver<String>, show: imp
 }
 
 /// The text of an error and of its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,21 +2,36 @@
 //! Each line that you type is sent. Ctrl-C or the end of the input leaves the chat. A second argument is the address of
 //! the server; the default is `ws://127.0.0.1:3000`.
 
-use std::error::Error;
+use std::process::ExitCode;
 
-use chat_terminal::talk;
-use dialogue::DialogueClient;
+use chat_terminal::{talk, with_causes};
+use dialogue::client::ClientError;
+use dialogue::{DialogueClient, Error};
 use serde_json::json;
 use tokio::sync::mpsc;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments
-        .next()
-        .ok_or("no name given: run `cargo run -p chat-terminal -- Ada`")?;
+    let Some(name) = arguments.next() else {
+        eprintln!("No name given: run `cargo run -p chat-terminal -- Ada`");
+        return ExitCode::FAILURE;
+    };
     let url = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:3000".to_owned());
+    let Err(error) = chat(&url, &name).await else {
+        return ExitCode::SUCCESS;
+    };
+    let remedy = match error {
+        Error::Client(ClientError::Connect { .. }) => {
+            format!(". Is the chat running at {url}? `cargo run -p chat` starts it")
+        }
+        _ => String::new(),
+    };
+    eprintln!("{}{remedy}", with_causes(&error));
+    ExitCode::FAILURE
+}
 
+async fn chat(url: &str, name: &str) -> Result<(), Error> {
     // The chat trusts this name. For a real server, pass a token with `auth_with`.
     let client = DialogueClient::connect(url).auth(json!({ "userId": name })).await?;
     tokio::select! {

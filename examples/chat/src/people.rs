@@ -15,7 +15,9 @@ pub(crate) async fn tell(client: Client) -> Result<(), HookError> {
     let _counting = COUNTING.lock().await;
     let rooms = client.dialogue().here().rooms();
     let counts = rooms.iter().map(count).filter(|counted| counted.people > 0);
-    client.send(People { rooms: counts.collect() })?;
+    client.send(People {
+        rooms: counts.collect(),
+    })?;
     Ok(())
 }
 

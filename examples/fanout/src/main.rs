@@ -40,7 +40,7 @@ rooms! {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = match std::env::var("PORT") {
-        Ok(port) => port.parse()?,
+        Ok(port) => port.parse().map_err(|_| "PORT must be a number from 0 to 65535")?,
         Err(_) => 3000,
     };
     let mut arguments = std::env::args().skip(1);

@@ -155,6 +155,14 @@ fn the_error_of_a_program_prints_its_causes_on_lines_of_their_own() {
     );
     assert_eq!(format!("{:?}", dialogue::Error::Stopped), "the server has stopped");
     assert_eq!(bind.to_string(), "cannot listen on 127.0.0.1:80");
+    let taken = dialogue::Error::Bind {
+        address: ([127, 0, 0, 1], 80).into(),
+        source: io::ErrorKind::AddrInUse.into(),
+    };
+    assert_eq!(
+        taken.to_string(),
+        "cannot listen on 127.0.0.1:80: another program uses the port; stop that program, or choose another port"
+    );
 }
 
 #[test]
