@@ -72,22 +72,35 @@ impl RawClient {
 
     /// Sends an HTTP request unchanged, with any bytes that follow it; returns the status.
     pub async fn http(address: SocketAddr, request: impl AsRef<[u8]>) -> (u16, Self) {
+        let (head, client) = Self::request(address, request.as_ref()).await;
+        if head.is_empty() {
+            return (0, client);
+        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (status.expect("a status"), client)
+    }
+
+    /// The status line and the headers of the response to an HTTP request that is sent unchanged.
+    pub async fn response_head(address: SocketAddr, request: &str) -> String {
+        Self::request(address, request.as_bytes()).await.0
+    }
+
+    /// Sends a request; returns the head of the response, which is empty if the connection ends before it is complete.
+    async fn request(address: SocketAddr, request: &[u8]) -> (String, Self) {
         let stream = within("a TCP connection", TcpStream::connect(address))
             .await
             .expect("the server accepts");
         let mut client = Self { stream };
-        client.write(request.as_ref()).await;
+        client.write(request).await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let byte = within("an HTTP response", client.stream.read_u8()).await;
             let Ok(byte) = byte else {
-                return (0, client);
+                return (String::new(), client);
             };
             head.push(byte);
         }
-        let head = String::from_utf8_lossy(&head);
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.expect("a status"), client)
+        (String::from_utf8_lossy(&head).into_owned(), client)
     }
 
     /// Sends an HTTP request unchanged; returns the status, and the body as text.

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use dialogue::prelude::*;
 use dialogue::{Dialogue, Limits};
-use dialogue_tests::{Rooms, TestServer};
+use dialogue_tests::raw::{CLOSE, FIN, TEXT, masked};
+use dialogue_tests::{RawClient, Record, Rooms, TestClient, TestServer};
 use serde_json::json;
 
 #[tokio::test]
@@ -319,4 +320,80 @@ async fn a_connection_beyond_a_users_quota_is_closed_with_4502() {
     })
     .await;
     server.connect_as("ada").await;
+}
+
+#[tokio::test]
+async fn a_client_may_close_with_any_permitted_code_and_receives_it_back() {
+    let server = TestServer::plain().await;
+    let permitted = [1000, 1001, 1002, 1003, 1007, 1011, 1014, 3000, 4000, 4501, 4999];
+    let forbidden = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535];
+    let permitted = permitted.map(|code: u16| (code, code));
+    let forbidden = forbidden.map(|code: u16| (code, 1002));
+    for (sent, received) in permitted.into_iter().chain(forbidden) {
+        let mut client = RawClient::connected(server.address()).await;
+        client.send(FIN | CLOSE, &sent.to_be_bytes()).await;
+        assert_eq!(client.expect_close().await, received, "{sent}");
+    }
+    let mut client = RawClient::connected(server.address()).await;
+    client.send(FIN | CLOSE, b"").await;
+    assert_eq!(client.expect_close().await, 1005, "an answer without a code");
+}
+
+#[tokio::test]
+async fn commands_that_arrive_before_a_close_frame_are_run() {
+    let server = TestServer::plain().await;
+    let mut bob = server.joined("bob", "chat").await;
+    let mut client = RawClient::connected(server.address()).await;
+    let mut frames = Vec::new();
+    for command in [
+        json!({ "type": "join", "roomId": "chat" }),
+        json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "good bye" } }),
+    ] {
+        frames.extend(masked(FIN | TEXT, command.to_string().as_bytes()));
+    }
+    frames.extend(masked(FIN | CLOSE, &1000_u16.to_be_bytes()));
+    client.write(&frames).await;
+    assert_eq!(bob.recv_type("event").await["data"]["text"], "good bye");
+    assert_eq!(client.expect_close().await, 1000);
+}
+
+#[tokio::test]
+async fn sign_in_receives_the_http_request_and_a_renewal_receives_it_again() {
+    let seen = Record::default();
+    let record = seen.clone();
+    let builder = Dialogue::builder().rooms::<Rooms>().authenticate(move |handshake| {
+        let cookie = handshake.cookie("session").unwrap_or("none").to_owned();
+        let query = handshake.query.clone().unwrap_or_default();
+        let from_here = handshake.peer.is_some_and(|peer| peer.ip().is_loopback());
+        record.note(format!("{cookie} {query} {} {from_here}", handshake.auth));
+        async { Ok(Identity::user("ada")) }
+    });
+    let server = TestServer::start(builder).await;
+    let mut client = TestClient::open_with(
+        server.address(),
+        "/dialogue/ws?tenant=acme",
+        &[("Cookie", "session=s1")],
+    )
+    .await;
+    client.connect(json!("first")).await;
+    client
+        .request(json!({ "type": "connect", "protocol": 1, "auth": "second", "resume": "unknown" }))
+        .await;
+    seen.expect(&["s1 tenant=acme \"first\" true", "s1 tenant=acme \"second\" true"])
+        .await;
+}
+
+#[tokio::test]
+async fn an_id_may_be_used_again_and_is_returned_each_time() {
+    let server = TestServer::plain().await;
+    let mut ada = server.connect_as("ada").await;
+    for _ in 0..2 {
+        ada.send(json!({ "type": "ping", "id": 7 })).await;
+        ada.send(json!({ "type": "leave", "id": 7, "roomId": "chat" })).await;
+        assert_eq!(ada.recv_type("pong").await["id"], 7);
+        assert_eq!(ada.recv_type("error").await["id"], 7);
+    }
+    ada.send_text(r#"{"type":"ping","id":9223372036854775808}"#).await;
+    let refused = ada.recv_type("error").await;
+    assert_eq!((&refused["code"], refused.get("id")), (&json!("INVALID_REQUEST"), None));
 }

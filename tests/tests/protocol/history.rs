@@ -99,6 +99,19 @@ async fn pages_by_seq_neither_skip_nor_repeat_events_while_new_ones_arrive() {
 }
 
 #[tokio::test]
+async fn the_newest_page_has_no_bounds_or_a_number_above_every_seq() {
+    let (_server, mut ada) = with_messages(Limits::default(), 4).await;
+    let newest = page(&mut ada, json!({})).await;
+    assert_eq!(numbers(&newest), [4, 3, 2, 1]);
+    for before in [5, (1 << 53) - 1, u64::MAX] {
+        let newest = page(&mut ada, json!({ "before": before, "limit": 2 })).await;
+        assert_eq!((numbers(&newest), &newest["more"]), (vec![4, 3], &json!(true)));
+    }
+    let none = page(&mut ada, json!({ "before": 0 })).await;
+    assert_eq!((numbers(&none), &none["more"]), (vec![], &json!(false)));
+}
+
+#[tokio::test]
 async fn paging_both_by_index_and_by_seq_or_with_only_a_limit_is_invalid() {
     let (_server, mut ada) = with_messages(Limits::default(), 1).await;
     for of in [

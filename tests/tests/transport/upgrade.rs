@@ -276,3 +276,20 @@ async fn each_refused_upgrade_says_what_happened_and_what_to_do_and_is_logged() 
         "no upgrade"
     );
 }
+
+#[tokio::test]
+async fn the_server_selects_no_subprotocol_and_no_extension() {
+    let server = TestServer::plain().await;
+    let request = format!(
+        "GET /dialogue/ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: dialogue, chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        server.address()
+    );
+    let head = RawClient::response_head(server.address(), &request)
+        .await
+        .to_lowercase();
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    assert!(!head.contains("sec-websocket-protocol"), "{head}");
+    assert!(!head.contains("sec-websocket-extensions"), "{head}");
+}
