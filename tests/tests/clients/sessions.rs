@@ -197,3 +197,90 @@ async fn a_refused_connect_is_final_even_if_no_close_follows() {
     served.expect("connect").await;
     served.say(connected()).await;
 }
+
+#[tokio::test]
+#[ignore = "fails until B13"]
+async fn a_failed_attempt_names_the_url_without_its_secrets_and_the_cause() {
+    let server = TestServer::plain().await;
+    let address = server.address();
+    for (path, header, cause) in [
+        ("/nowhere?token=hush", ("X-Nothing", ""), "HTTP 404"),
+        (
+            "/dialogue/ws?token=hush",
+            ("Origin", "https://evil.example"),
+            "HTTP 403: ",
+        ),
+    ] {
+        let connecting = DialogueClient::connect(format!("ws://ada:hush@{address}{path}")).header(header.0, header.1);
+        let error = within("an answer", connecting.into_future())
+            .await
+            .expect_err("no WebSocket");
+        let text = format!("{error}: {}", std::error::Error::source(&error).expect("a cause"));
+        let url = format!("ws://{address}{}", path.split('?').next().unwrap_or_default());
+        assert!(text.starts_with(&format!("cannot connect to {url}: ")), "{text}");
+        assert!(text.contains(cause) && !text.contains("hush"), "{text}");
+    }
+    let script = Script::new().await;
+    let connecting = DialogueClient::connect(script.url()).connect_timeout(Duration::from_millis(50));
+    let error = within("an answer", connecting.into_future())
+        .await
+        .expect_err("nobody answers");
+    assert!(error.to_string().contains(&script.url()), "{error}");
+    assert!(matches!(error, ClientError::Connect { .. }), "{error:?}");
+}
+
+#[tokio::test]
+#[ignore = "fails until B13"]
+async fn a_client_in_the_background_reports_every_failed_attempt_even_before_there_is_a_handler() {
+    let script = Script::new().await;
+    let connecting = DialogueClient::connect(script.url()).backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = connecting.in_background().expect("a URL");
+    let answer = async |text: &str| {
+        let mut stream = script.accept_raw().await;
+        let mut request = [0; 4096];
+        let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await;
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await;
+    };
+    answer("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n").await;
+    answer("HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\n\r\nwe are closed\n").await;
+    answer("HTTP/1.1 101 Switching Protocols\r\n\r\n").await;
+    let errors = Record::default();
+    let noted = errors.clone();
+    client.on_error(move |error| {
+        noted.note(format!(
+            "{error}: {}",
+            std::error::Error::source(&error).expect("a cause")
+        ));
+        async {}
+    });
+    let url = format!("{}/dialogue/ws", script.url());
+    let failed = |cause: &str| format!("cannot connect to {url}: the upgrade was answered with HTTP {cause}");
+    errors
+        .expect(&[&failed("429: Too Many Requests"), &failed("503: we are closed")])
+        .await;
+    assert!(errors.next().await.starts_with(&format!("cannot connect to {url}: ")));
+    script.accept_connected().await;
+}
+
+#[tokio::test]
+#[ignore = "fails until B01"]
+async fn a_client_waits_as_long_as_a_refused_upgrade_demands() {
+    let script = Script::new().await;
+    let connecting = DialogueClient::connect(script.url()).backoff(Duration::from_millis(1), Duration::from_millis(1));
+    let client = connecting.in_background().expect("a URL");
+    let mut stream = script.accept_raw().await;
+    let mut request = [0; 4096];
+    let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let response = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n\r\n";
+    let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, response).await;
+    let mut states = client.states();
+    reach(&mut states, |state| {
+        matches!(state, ConnectionState::Reconnecting { .. })
+    })
+    .await;
+    let _served = script.accept_connected().await;
+    assert!(began.elapsed() >= Duration::from_secs(7));
+    tokio::time::resume();
+}
