@@ -21,10 +21,17 @@ use super::notice::{ClientNotice, Disconnection};
 use super::session::{ClientSession, Op};
 use super::sign_in::{ConnectFailure, credentials_of, open};
 use super::state::{CloseReason, ConnectionState, reconnects};
+use super::wake::Wake;
 use crate::chain::Chain;
 
 /// How long the server may take to answer a ping.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// The same after the client has woken: the connection is doubtful, and a user waits.
+const PONG_AFTER_WAKE: Duration = Duration::from_secs(2);
+
+/// The longest wait before the next attempt that a server may demand.
+const LONGEST_DEMAND: Duration = Duration::from_secs(60);
 
 /// How many frames the engine takes in a row before it looks at requests and timers again.
 const FRAMES_AT_ONCE: usize = 64;
@@ -52,22 +59,22 @@ enum ConversationEnd {
 
 impl Engine {
     /// Runs until the client is closed for good.
-    pub(super) async fn run(mut self, first: FirstAttempt) {
-        let reason = self.live(first).await;
+    pub(super) async fn run(mut self, first: FirstAttempt, mut wake: Wake) {
+        let reason = self.live(first, &mut wake).await;
         let error = ClientError::Closed(reason.clone());
         self.states.send_replace(ConnectionState::Closed(reason));
         self.ops.close();
         self.session.end(&error);
     }
 
-    async fn live(&mut self, mut first: FirstAttempt) -> CloseReason {
+    async fn live(&mut self, mut first: FirstAttempt, wake: &mut Wake) -> CloseReason {
         let mut backoff = Backoff::new(self.config.backoff_base, self.config.backoff_cap);
         loop {
             let opening = open(Arc::clone(&self.config), self.session.resume());
             let Some(opened) = self.serve_requests_until(opening).await else {
                 return CloseReason::ByClient;
             };
-            let final_close = match opened {
+            let (final_close, demanded) = match opened {
                 Ok((link, welcome)) => {
                     let began = Instant::now();
                     self.session.connected(welcome, began);
@@ -75,7 +82,7 @@ impl Engine {
                     if let Some(first) = first.take() {
                         let _ = first.send(Ok(()));
                     }
-                    let ConversationEnd::Link(end) = self.converse(link).await else {
+                    let ConversationEnd::Link(end) = self.converse(link, wake).await else {
                         self.session.notify(ClientNotice::Disconnected(Disconnection {
                             code: None,
                             reason: CloseReason::ByClient.to_string(),
@@ -84,15 +91,17 @@ impl Engine {
                         return CloseReason::ByClient;
                     };
                     backoff.lasted(began.elapsed());
-                    self.lost(end)
+                    (self.lost(end), None)
                 }
                 Err(ConnectFailure { error, end }) => {
                     if let Some(first) = first.take() {
                         let _ = first.send(Err(error));
                         return end.unwrap_or(CloseReason::ByClient);
                     }
-                    self.session.notify(ClientNotice::Error(error));
-                    end
+                    let demanded = error.retry_after();
+                    let failed = ClientError::connect(self.config.destination.shown(), error);
+                    self.session.notify(ClientNotice::Error(failed));
+                    (end, demanded)
                 }
             };
             if let Some(reason) = final_close {
@@ -103,7 +112,14 @@ impl Engine {
             let Some(random) = random() else {
                 return CloseReason::ByClient;
             };
-            if self.serve_requests_until(sleep(backoff.next(random))).await.is_none() {
+            let delay = demanded.unwrap_or_default().min(LONGEST_DEMAND) + backoff.next(random);
+            let waited = self.serve_requests_until(async {
+                tokio::select! {
+                    () = sleep(delay) => {}
+                    () = wake.next() => {}
+                }
+            });
+            if waited.await.is_none() {
                 return CloseReason::ByClient;
             }
         }
@@ -141,15 +157,19 @@ impl Engine {
     }
 
     /// Runs the session over a connection until the connection ends.
-    async fn converse(&mut self, mut link: Link) -> ConversationEnd {
+    async fn converse(&mut self, mut link: Link, wake: &mut Wake) -> ConversationEnd {
         let mut last_heard = Instant::now();
-        let mut pinged = false;
+        let mut pong_within = None;
         let mut credentials: Option<Credentials> = None;
         loop {
             for text in self.session.outgoing(Instant::now()) {
                 link.send(text);
             }
-            let silence = last_heard + self.session.ping_interval() + if pinged { PONG_WITHIN } else { Duration::ZERO };
+            // A ping that has to wait for the server's rate has not been sent yet.
+            let silence = match pong_within {
+                Some(within) => self.session.pinged_at().map(|at| at + within),
+                None => Some(last_heard + self.session.ping_interval()),
+            };
             let renew_at = self.session.renew_at().filter(|_| credentials.is_none());
             let tick = self.session.next_tick();
             tokio::select! {
@@ -158,7 +178,7 @@ impl Engine {
                     return ConversationEnd::Asked;
                 }
                 received = link.next() => {
-                    (last_heard, pinged) = (Instant::now(), false);
+                    (last_heard, pong_within) = (Instant::now(), None);
                     if let Some(end) = self.take_in(received, &mut link).await {
                         if matches!(end, LinkEnd::Closed { .. } | LinkEnd::Broken(_)) {
                             // A task of its own, so that the next attempt need not wait for the closing handshake.
@@ -169,11 +189,15 @@ impl Engine {
                 }
                 Some(op) = self.ops.recv(), if self.session.has_capacity() => self.session.request(op, Instant::now()),
                 () = until(tick) => self.session.tick(Instant::now()),
-                () = sleep_until(silence) => {
-                    if pinged {
+                () = until(silence) => {
+                    if pong_within.is_some() {
                         return ConversationEnd::Link(LinkEnd::Lost("the server did not answer a ping".to_owned()));
                     }
-                    pinged = true;
+                    pong_within = Some(PONG_WITHIN);
+                    self.session.ping(Instant::now());
+                }
+                () = wake.next() => {
+                    pong_within = Some(PONG_AFTER_WAKE);
                     self.session.ping(Instant::now());
                 }
                 () = until(renew_at) => credentials = Some(Box::pin(credentials_of(Arc::clone(&self.config)))),

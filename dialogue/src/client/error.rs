@@ -23,9 +23,11 @@ pub enum ClientError {
     #[error("`{0}` is not a valid WebSocket URL, or a header is malformed")]
     InvalidUrl(String),
     /// The server cannot be reached, or does not speak the protocol at that URL.
-    #[error("cannot connect")]
+    #[error("cannot connect to {url}")]
     Connect {
-        /// The cause.
+        /// The URL, without its query and credentials.
+        url: String,
+        /// The cause. If it is the server's refusal, [`code`](Self::code) returns its code.
         #[source]
         source: ErrorSource,
     },
@@ -101,9 +103,20 @@ pub struct Refused {
 }
 
 impl ClientError {
-    pub(super) fn connect(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Connect {
-            source: Arc::from(source.into()),
+    /// An attempt to connect to this URL failed.
+    pub(super) fn connect(url: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let source = source.into();
+        // An error that names the URL already is not wrapped again.
+        match source.downcast::<Self>() {
+            Ok(error) if matches!(*error, Self::Connect { .. }) => *error,
+            Ok(error) => Self::Connect {
+                url: url.to_owned(),
+                source: Arc::new(*error),
+            },
+            Err(source) => Self::Connect {
+                url: url.to_owned(),
+                source: Arc::from(source),
+            },
         }
     }
 
@@ -119,15 +132,42 @@ impl ClientError {
         }
     }
 
-    /// The error code, if the server refused the request.
+    /// The error code, if the server refused the request or the connection.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
-        match self {
+        match self.cause() {
             Self::Refused(refused) => Some(refused.code),
             Self::Unauthenticated { .. } => Some(ErrorCode::Unauthenticated),
             _ => None,
         }
     }
+
+    /// How long to wait before trying again, if the server says so.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self.cause() {
+            Self::Refused(refused) => refused.retry_after,
+            Self::Connect { source, .. } => source.downcast_ref::<UpgradeRefused>()?.retry_after,
+            _ => None,
+        }
+    }
+
+    /// The error that made an attempt to connect fail, or the error itself.
+    fn cause(&self) -> &Self {
+        match self {
+            Self::Connect { source, .. } => source.downcast_ref().unwrap_or(self),
+            error => error,
+        }
+    }
+}
+
+/// A server, or a proxy before it, answered the upgrade with something else than a WebSocket.
+#[derive(Debug, thiserror::Error)]
+#[error("the upgrade was answered with HTTP {status}{}{text}", if text.is_empty() { "" } else { ": " })]
+pub(super) struct UpgradeRefused {
+    pub(super) status: u16,
+    /// What the server said, or what the status means.
+    pub(super) text: String,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl From<ErrorFrame> for Refused {
@@ -153,7 +193,9 @@ impl PartialEq for ClientError {
     fn eq(&self, other: &Self) -> bool {
         match self {
             Self::InvalidUrl(url) => matches!(other, Self::InvalidUrl(other) if url == other),
-            Self::Connect { source } => matches!(other, Self::Connect { source: other } if Arc::ptr_eq(source, other)),
+            Self::Connect { source, .. } => {
+                matches!(other, Self::Connect { source: other, .. } if Arc::ptr_eq(source, other))
+            }
             Self::Credentials { source } => {
                 matches!(other, Self::Credentials { source: other } if Arc::ptr_eq(source, other))
             }

@@ -1,6 +1,7 @@
 //! One connection: a socket, TLS if the URL asks for it, and the WebSocket protocol. The only part of the client that
 //! uses the network. It carries frames as text and does not know what they mean.
 
+use std::error::Error as StdError;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream, StreamExt};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, StatusCode, Uri};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -19,7 +21,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio_websockets::{ClientBuilder, CloseCode, Config, Connector, Error, Limits, Message, WebSocketStream};
 
-use super::error::ClientError;
+use super::error::UpgradeRefused;
 
 /// How many unwritten bytes may wait before reading stops. This is far more than the session ever has in flight, so
 /// only a server that sends pings but does not read the pongs reaches it.
@@ -28,12 +30,17 @@ const MAX_UNWRITTEN: usize = 1024 * 1024;
 /// The largest response to the upgrade request, in bytes: many times what any proxy sends.
 const MAX_HANDSHAKE: usize = 64 * 1024;
 
+/// How much of the response is kept, to say why the upgrade failed.
+const MAX_KEPT_RESPONSE: usize = 2 * 1024;
+
 /// How long the other side may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where to connect, and how.
 pub(super) struct Destination {
     pub(super) uri: Uri,
+    /// The URL without what may be secret.
+    pub(super) shown: String,
     pub(super) headers: HeaderMap,
     /// Certificates to trust in addition to the system's, in DER.
     pub(super) roots: Vec<Vec<u8>>,
@@ -49,6 +56,16 @@ pub(super) struct Destination {
 /// Opens a connection that needs no upgrade, as if these headers had been sent.
 #[cfg(feature = "testing")]
 pub(super) type Pipe = Box<dyn Fn(&HeaderMap) -> tokio::io::DuplexStream + Send + Sync>;
+
+/// Why a connection cannot be opened.
+type OpenError = Box<dyn StdError + Send + Sync>;
+
+impl Destination {
+    /// The URL as errors name it: without its query, which may contain credentials.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+}
 
 /// An open connection.
 #[derive(Debug)]
@@ -83,7 +100,7 @@ pub(super) enum LinkEnd {
 
 impl Link {
     /// Connects and upgrades.
-    pub(super) async fn open(destination: &Destination) -> Result<Self, ClientError> {
+    pub(super) async fn open(destination: &Destination) -> Result<Self, OpenError> {
         let mut builder = ClientBuilder::from_uri(destination.uri.clone())
             .config(Config::default().flush_threshold(MAX_UNWRITTEN))
             .limits(Limits::default().max_payload_len(Some(destination.max_message)));
@@ -92,19 +109,21 @@ impl Link {
             let socket = builder.take_over(HandshakeLimited {
                 stream: Box::new(pipe(&destination.headers)) as _,
                 handshake: None,
+                response: Arc::default(),
             });
             return Ok(Self { socket });
         }
         for (name, value) in &destination.headers {
-            builder = builder
-                .add_header(name.clone(), value.clone())
-                .map_err(ClientError::connect)?;
+            builder = builder.add_header(name.clone(), value.clone())?;
         }
+        let response = Arc::default();
         let guarded = HandshakeLimited {
             stream: dial(destination).await?,
             handshake: Some(MAX_HANDSHAKE),
+            response: Arc::clone(&response),
         };
-        let (mut socket, _) = builder.connect_on(guarded).await.map_err(ClientError::connect)?;
+        let upgraded = builder.connect_on(guarded).await;
+        let (mut socket, _) = upgraded.map_err(|error| refusal_of(error, &response.lock()))?;
         socket.get_mut().handshake = None;
         Ok(Self { socket })
     }
@@ -155,14 +174,14 @@ impl Link {
 }
 
 /// Opens the stream that carries the WebSocket.
-async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream>, ClientError> {
+async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream>, OpenError> {
     let host = destination.uri.host().unwrap_or_default();
     // The brackets around an IPv6 address belong to the URL, not to the address.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let secure = destination.uri.scheme_str() == Some("wss");
     let port = destination.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await.map_err(ClientError::connect)?;
-    stream.set_nodelay(true).map_err(ClientError::connect)?;
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
     let connector = if secure {
         Connector::Rustls(
             destination
@@ -174,8 +193,37 @@ async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream>, ClientEr
     } else {
         Connector::Plain
     };
-    let stream = connector.wrap(host, stream).await.map_err(ClientError::connect)?;
+    let stream = connector.wrap(host, stream).await?;
     Ok(Box::new(stream))
+}
+
+/// Why the upgrade failed. If the answer was an ordinary HTTP response, this is what it says.
+fn refusal_of(error: Error, response: &[u8]) -> OpenError {
+    let Error::Upgrade(tokio_websockets::upgrade::Error::DidNotSwitchProtocols(status)) = error else {
+        return error.into();
+    };
+    let response = String::from_utf8_lossy(response);
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
+    let header = |name: &str| {
+        let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+        headers.find_map(|(key, value)| key.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned()))
+    };
+    let is_text = header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
+    let said = body.lines().next().unwrap_or_default().trim();
+    let meaning = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason());
+    let text = if is_text && !said.is_empty() {
+        said
+    } else {
+        meaning.unwrap_or_default()
+    };
+    let seconds = header("retry-after").and_then(|value| value.parse().ok());
+    Box::new(UpgradeRefused {
+        status,
+        text: text.chars().filter(|char| !char.is_control()).collect(),
+        retry_after: seconds.map(Duration::from_secs),
+    })
 }
 
 fn end_of(error: &Error) -> LinkEnd {
@@ -186,20 +234,17 @@ fn end_of(error: &Error) -> LinkEnd {
 }
 
 /// TLS with the system's certificates and additional ones. The system's are files, so a blocking thread reads them.
-async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, ClientError> {
-    let native = spawn_blocking(rustls_native_certs::load_native_certs)
-        .await
-        .map_err(ClientError::connect)?;
+async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, OpenError> {
+    let native = spawn_blocking(rustls_native_certs::load_native_certs).await?;
     let mut store = RootCertStore::empty();
     // A certificate that cannot be parsed does not make the others useless.
     store.add_parsable_certificates(native.certs);
     for root in roots {
-        store.add(CertificateDer::from(root)).map_err(ClientError::connect)?;
+        store.add(CertificateDer::from(root))?;
     }
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(ClientError::connect)?
+        .with_safe_default_protocol_versions()?
         .with_root_certificates(store)
         .with_no_client_auth();
     Ok(Arc::new(config).into())
@@ -211,6 +256,8 @@ struct HandshakeLimited<S> {
     stream: S,
     /// How many more bytes the handshake may have.
     handshake: Option<usize>,
+    /// The beginning of the response to the upgrade, until it has succeeded.
+    response: Arc<Mutex<Vec<u8>>>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for HandshakeLimited<S> {
@@ -222,7 +269,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for HandshakeLimited<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let read = buffer.filled().len() - before;
-        if let Some(left) = &mut self.handshake {
+        let Self {
+            handshake, response, ..
+        } = &mut *self;
+        if let Some(left) = handshake {
+            let mut response = response.lock();
+            let space = MAX_KEPT_RESPONSE.saturating_sub(response.len());
+            response.extend(buffer.filled()[before..].iter().take(space));
             match left.checked_sub(read) {
                 Some(rest) => *left = rest,
                 None => return Poll::Ready(Err(io::Error::other("the response to the upgrade is too long"))),

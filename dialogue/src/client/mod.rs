@@ -74,7 +74,8 @@
 
 // From the inside out: `backoff`, `position`, `buffer`, `request_kind` and `pending` are pure. `barrier`, `listeners`
 // and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation with the
-// server. `link` is a connection, `sign_in` opens one, and `engine` is the task that runs a session over it. `handle`
+// server. `link` is a connection, `sign_in` opens one, `wake` says when not to wait, and `engine` is the task that runs
+// a session over a connection. `handle`
 // contains what programs hold; `state`, `events`, `notice`, `replies` and `error` contain what they receive.
 mod answer;
 mod backoff;
@@ -98,6 +99,7 @@ mod rooms;
 mod session;
 mod sign_in;
 mod state;
+mod wake;
 
 #[cfg(doc)]
 use crate::DialogueClient;

@@ -214,6 +214,12 @@ impl Pending {
         self.entries.values().any(|entry| entry.kind == *kind)
     }
 
+    /// When a request of this kind was first sent. `None` if none waits for an answer.
+    pub(super) fn sent_at(&self, kind: &RequestKind) -> Option<Instant> {
+        let mut sent = self.entries.values().filter(|entry| entry.kind == *kind);
+        sent.find_map(|entry| entry.first.as_ref().map(|first| first.at))
+    }
+
     /// Whether the client is leaving a room.
     pub(super) fn is_leaving(&self, room: &RoomId) -> bool {
         let mut leaving = self.entries.values().filter(|entry| !entry.is_abandoned());

@@ -103,7 +103,8 @@ impl ClientSession {
     }
 
     pub(super) fn notify(&self, notice: ClientNotice) {
-        self.notices.offer(&notice, false);
+        let is_kept = matches!(notice, ClientNotice::Error(_));
+        self.notices.offer(&notice, is_kept);
     }
 
     /// Whether there is space for another request.
@@ -166,9 +167,16 @@ impl ClientSession {
         sendable.texts
     }
 
-    /// Pings the server.
+    /// Pings the server, unless a ping has yet to be answered.
     pub(super) fn ping(&mut self, now: Instant) {
-        self.pending.add(Command::Ping, RequestKind::Ping, None, now);
+        if !self.pending.has(&RequestKind::Ping) {
+            self.pending.add(Command::Ping, RequestKind::Ping, None, now);
+        }
+    }
+
+    /// When the ping that has yet to be answered was sent. `None` if it was not sent, or if there is none.
+    pub(super) fn pinged_at(&self) -> Option<Instant> {
+        self.pending.sent_at(&RequestKind::Ping)
     }
 
     /// How long the server may be silent before the client pings it.

@@ -31,8 +31,9 @@ pub(super) async fn credentials_of(config: Arc<Config>) -> Result<Value, ClientE
 /// Opens a connection and signs in, within the time allowed.
 pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<(Link, Welcome), ConnectFailure> {
     let limit = config.connect_timeout;
+    let url = config.destination.shown().to_owned();
     let mut refusal = None;
-    match timeout(limit, sign_in(config, resume, &mut refusal)).await {
+    let opened = match timeout(limit, sign_in(config, resume, &mut refusal)).await {
         Ok(Ok(opened)) => Ok(opened),
         // The server's error counts for more than how the connection ended, except for a close code that forbids
         // reconnecting.
@@ -44,7 +45,17 @@ pub(super) async fn open(config: Arc<Config>, resume: Option<String>) -> Result<
             None => failure,
         }),
         Err(_) => Err(refusal.unwrap_or_else(|| ClientError::TimedOut(limit).into())),
-    }
+    };
+    opened.map_err(|failure| match failure {
+        // What stopped the client for good is the reason by itself.
+        ConnectFailure { end: Some(_), .. } => failure,
+        // The attempt failed before there was a connection.
+        ConnectFailure {
+            error: ClientError::Credentials { .. },
+            ..
+        } => failure,
+        ConnectFailure { error, end: None } => ClientError::connect(&url, error).into(),
+    })
 }
 
 /// Opens a connection and signs in. If the server sends an error, it is stored in `refusal`.
@@ -54,7 +65,8 @@ async fn sign_in(
     refusal: &mut Option<ConnectFailure>,
 ) -> Result<(Link, Welcome), ConnectFailure> {
     let auth = credentials_of(Arc::clone(&config)).await?;
-    let mut link = Link::open(&config.destination).await?;
+    let opened = Link::open(&config.destination).await;
+    let mut link = opened.map_err(|cause| ClientError::connect(config.destination.shown(), cause))?;
     let greeting = Request {
         id: None,
         command: ClientSession::greeting(resume, auth),
@@ -86,7 +98,9 @@ async fn sign_in(
                     end: (!reconnects(code)).then_some(reason),
                 });
             }
-            LinkEvent::End(LinkEnd::Lost(reason)) => return Err(ClientError::connect(reason).into()),
+            LinkEvent::End(LinkEnd::Lost(reason)) => {
+                return Err(ClientError::connect(config.destination.shown(), reason).into());
+            }
             LinkEvent::End(LinkEnd::Broken(reason)) => return Err(ClientError::protocol(reason).into()),
         }
     }

@@ -91,7 +91,14 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
         ("DecodeError", decode().into()),
         ("StreamError", StreamError::from(decode()).into()),
         ("RoomStreamError", RoomStreamError::from(decode()).into()),
-        ("ClientError", ClientError::Connect { source: cause() }.into()),
+        (
+            "ClientError",
+            ClientError::Connect {
+                url: "ws://localhost/dialogue/ws".to_owned(),
+                source: cause(),
+            }
+            .into(),
+        ),
         ("ClientError", ClientError::Credentials { source: cause() }.into()),
         ("ClientError", ClientError::Protocol { source: cause() }.into()),
         ("ClientError", ClientError::from(decode()).into()),

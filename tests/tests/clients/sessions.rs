@@ -199,7 +199,6 @@ async fn a_refused_connect_is_final_even_if_no_close_follows() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B13"]
 async fn a_failed_attempt_names_the_url_without_its_secrets_and_the_cause() {
     let server = TestServer::plain().await;
     let address = server.address();
@@ -230,7 +229,6 @@ async fn a_failed_attempt_names_the_url_without_its_secrets_and_the_cause() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B13"]
 async fn a_client_in_the_background_reports_every_failed_attempt_even_before_there_is_a_handler() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).backoff(Duration::from_millis(1), Duration::from_millis(1));
@@ -263,7 +261,6 @@ async fn a_client_in_the_background_reports_every_failed_attempt_even_before_the
 }
 
 #[tokio::test]
-#[ignore = "fails until B01"]
 async fn a_client_waits_as_long_as_a_refused_upgrade_demands() {
     let script = Script::new().await;
     let connecting = DialogueClient::connect(script.url()).backoff(Duration::from_millis(1), Duration::from_millis(1));

@@ -28,16 +28,20 @@ impl User {
             user.see(json!({ "disconnected": { "code": code, "reconnects": lost.reconnects } }));
             async {}
         });
-        let (user, it) = (self.clone(), client.clone());
+        let user = self.clone();
         client.on_error(move |error| {
             let code = code_of(&error);
-            if it.is_connected() {
-                user.see(json!({ "error": { "code": code } }));
-            } else if !matches!(error, ClientError::Protocol { .. }) {
-                let mut notes = user.notes();
-                notes.losses += 1;
-                notes.refusal = Some(code);
+            let mut notes = user.notes();
+            match error {
+                ClientError::Connect { .. } => {
+                    notes.losses += 1;
+                    notes.refusal = Some(code);
+                }
+                // The connection ends, which the user sees.
+                ClientError::Protocol { .. } => {}
+                error => notes.errors.push(error),
             }
+            drop(notes);
             async {}
         });
         let (user, it) = (self.clone(), client.clone());
@@ -131,7 +135,7 @@ impl User {
             Departure::Denied => Some("denied".to_owned()),
             Departure::Revoked => Some("revoked".to_owned()),
             Departure::NotRejoined(error) => {
-                notes.not_rejoined.push(code_of(error));
+                notes.not_rejoined.push(error.clone());
                 Some(code_of(error))
             }
             other => Some(format!("{other:?}")),

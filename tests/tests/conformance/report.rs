@@ -42,6 +42,10 @@ pub(super) fn code_of(error: &ClientError) -> String {
         ClientError::TooLarge { .. } => "TOO_LARGE",
         ClientError::Closed(_) => "CLOSED",
         ClientError::Credentials { .. } => "CREDENTIALS",
+        ClientError::Connect { source, .. } => match source.downcast_ref::<ClientError>() {
+            Some(cause) => return code_of(cause),
+            None => "CONNECT_FAILED",
+        },
         error => return error.code().map_or_else(|| error.to_string(), |code| code.to_string()),
     };
     own.to_owned()

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::yield_now;
 
 use super::matching::Mismatch;
-use super::report::{listed, result_of};
+use super::report::{code_of, listed, result_of};
 use super::script::Settings;
 
 /// The event that scripts trigger with metadata.
@@ -74,8 +74,11 @@ pub(super) struct Notes {
     pub(super) connecting: Option<String>,
     /// The error of the last attempt to connect.
     pub(super) refusal: Option<String>,
-    /// The errors of rejoins, which the client reports with the departure from the room, too.
-    pub(super) not_rejoined: Vec<String>,
+    /// The errors that belong to no call and are not in `seen` yet.
+    pub(super) errors: Vec<ClientError>,
+    /// The errors of rejoins. The client reports them as errors and with the departure from the room. The user sees the
+    /// departure.
+    pub(super) not_rejoined: Vec<ClientError>,
 }
 
 impl User {
@@ -99,13 +102,24 @@ impl User {
     /// What the user has seen since the last call.
     pub(super) fn taken(&self) -> Vec<Value> {
         let mut notes = self.notes();
-        for code in std::mem::take(&mut notes.not_rejoined) {
-            let error = json!({ "error": { "code": code } });
-            if let Some(index) = notes.seen.iter().position(|seen| *seen == error) {
-                notes.seen.remove(index);
+        let Notes {
+            errors,
+            not_rejoined,
+            seen,
+            ..
+        } = &mut *notes;
+        not_rejoined.retain(|error| match errors.iter().position(|other| other == error) {
+            Some(index) => {
+                errors.remove(index);
+                false
             }
-        }
-        std::mem::take(&mut notes.seen)
+            None => true,
+        });
+        let errors = errors
+            .drain(..)
+            .map(|error| json!({ "error": { "code": code_of(&error) } }));
+        seen.extend(errors);
+        std::mem::take(seen)
     }
 
     /// How many connections the client knows to be lost.
@@ -132,8 +146,10 @@ impl User {
         let user = self.clone();
         let client = self.client.clone().ok_or("the client is not connected")?;
         tokio::spawn(async move {
-            if call.method == "disconnect" {
-                return client.disconnect().await;
+            match call.method.as_str() {
+                "disconnect" => return client.disconnect().await,
+                "wake" => return client.wake(),
+                _ => {}
             }
             let result = match user.make(&client, call).await {
                 Ok(value) => json!({ "result": label, "ok": value }),

@@ -47,6 +47,7 @@ impl ClientBuilder {
             config: Config {
                 destination: Destination {
                     uri: Uri::default(),
+                    shown: String::new(),
                     headers: HeaderMap::new(),
                     roots: Vec::new(),
                     max_message: 4 * 1024 * 1024,
@@ -156,7 +157,8 @@ impl ClientBuilder {
     }
 
     /// Returns the client at once, while it connects in the background. If an attempt fails, the client tries again as
-    /// after a lost connection. Requests wait for the connection.
+    /// after a lost connection. Requests wait for the connection. [`DialogueClient::on_error`] reports each failed
+    /// attempt.
     ///
     /// # Errors
     ///
@@ -180,7 +182,12 @@ impl ClientBuilder {
         if parts.path_and_query.as_ref().is_none_or(|path| path.as_str() == "/") {
             parts.path_and_query = Some(http::uri::PathAndQuery::from_static(USUAL_PATH));
         }
-        self.config.destination.uri = Uri::from_parts(parts).map_err(|_| invalid())?;
+        let uri = Uri::from_parts(parts).map_err(|_| invalid())?;
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let scheme = uri.scheme_str().unwrap_or_default();
+        self.config.destination.shown = format!("{scheme}://{host}{}", uri.path());
+        self.config.destination.uri = uri;
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
             let value = HeaderValue::from_str(value).map_err(|_| invalid())?;

@@ -69,6 +69,16 @@ impl DialogueClient {
         }
     }
 
+    /// Makes the client act at once, for programs that know that the network is back or that the machine was asleep. If
+    /// the client waits before its next attempt to connect, it connects now. If it is connected, it pings the server, and
+    /// reconnects unless an answer comes within 2 s. Has an effect at most once a second.
+    ///
+    /// The client notices by itself, within about a second, that the machine was asleep: then the wall clock has run on
+    /// while timers stood still.
+    pub fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
     /// The state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {

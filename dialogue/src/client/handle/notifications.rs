@@ -48,12 +48,17 @@ impl DialogueClient {
 
     /// Runs `handler` for each error that belongs to no request: a failed attempt to connect, credentials that were not
     /// renewed, a room that did not let the client back in, or a server that violates the protocol.
+    ///
+    /// Each failed attempt is a [`ClientError::Connect`], which names the URL and the cause. The last 16 errors are kept
+    /// for the first handler, so that a client that connects [in the
+    /// background](crate::client::ClientBuilder::in_background) fails silently at no time.
     pub fn on_error<F, Fut>(&self, handler: F) -> ClientSubscription
     where
         F: Fn(ClientError) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.on(
+        self.on_from(
+            StartAt::Backlog,
             |notice| matches!(notice, ClientNotice::Error(_)),
             move |notice| match notice {
                 ClientNotice::Error(error) => Some(handler(error)),
@@ -166,8 +171,14 @@ impl DialogueClient {
         F: Fn(ClientNotice) -> Option<Fut> + Send + Sync + 'static,
         Fut: Future<Output: HookOutcome> + Send + 'static,
     {
-        self.shared
-            .notices
-            .handle(&self.shared.runtime, StartAt::Now, wants, handler)
+        self.on_from(StartAt::Now, wants, handler)
+    }
+
+    fn on_from<F, Fut>(&self, start: StartAt, wants: fn(&ClientNotice) -> bool, handler: F) -> ClientSubscription
+    where
+        F: Fn(ClientNotice) -> Option<Fut> + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.shared.notices.handle(&self.shared.runtime, start, wants, handler)
     }
 }

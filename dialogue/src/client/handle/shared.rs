@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::answer::Answer;
@@ -22,8 +22,16 @@ use crate::client::room_shared::RoomIndex;
 use crate::client::rooms::JoinedRooms;
 use crate::client::session::{ClientSession, Identified, Op};
 use crate::client::state::{CloseReason, ConnectionState};
+use crate::client::wake::Wake;
 use crate::protocol::Command;
 use crate::random::random_name;
+
+/// The errors that are kept for the first handler of errors. A client that connects in the background may fail before
+/// the program has registered one.
+const KEPT_ERRORS: BufferLimits = BufferLimits {
+    items: 16,
+    bytes: 64 * 1024,
+};
 
 /// The state that all handles of a client share. The engine holds no reference to it.
 pub(super) struct ClientShared {
@@ -34,6 +42,7 @@ pub(super) struct ClientShared {
     pub(super) identified: Arc<Mutex<Option<Identified>>>,
     pub(super) rooms: RoomIndex,
     pub(super) runtime: Handle,
+    pub(super) wake: Arc<Notify>,
     key_prefix: String,
     next_key: AtomicU64,
 }
@@ -55,8 +64,9 @@ impl ClientShared {
         let (ops, op_receiver) = mpsc::channel(1);
         let (state_sender, states) = watch::channel(ConnectionState::Connecting);
         let closing = CancellationToken::new();
-        let notices = Arc::new(ListenerSet::new(bounds, None));
+        let notices = Arc::new(ListenerSet::new(bounds, Some(KEPT_ERRORS)));
         let identified = Arc::new(Mutex::new(None));
+        let wake = Arc::new(Notify::new());
         let rooms: RoomIndex = Arc::new(Mutex::new(HashMap::new()));
         let engine = Engine {
             session: ClientSession::new(
@@ -70,7 +80,7 @@ impl ClientShared {
             closing: closing.clone(),
             states: state_sender,
         };
-        runtime.spawn(engine.run(first));
+        runtime.spawn(engine.run(first, Wake::new(Arc::clone(&wake))));
         Arc::new(Self {
             ops,
             states,
@@ -79,6 +89,7 @@ impl ClientShared {
             identified,
             rooms,
             runtime,
+            wake,
             key_prefix: random_name(16),
             next_key: AtomicU64::new(0),
         })
