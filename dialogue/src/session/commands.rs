@@ -214,8 +214,6 @@ impl Conversation {
         }
         *self.client.session.lock() = renewed.session;
         self.renewed.notify_one();
-        // Only now: if the connection is lost before this line, the client reconnects with the secret that it already
-        // has.
         self.core.continuity.resumes.renew(&self.client);
         self.reply(connected_frame(&self.core, &self.client, id));
         // After the reply, so that the client learns of the renewal before it leaves a room because of it.

@@ -41,6 +41,9 @@ pub(crate) struct ResumeSecrets {
 #[derive(Default)]
 struct SecretTable {
     by_secret: HashMap<String, ResumableConnection>,
+    /// The secret that a renewal has replaced, and its successor. It stays valid until the next renewal, because the client
+    /// may lose its connection before it receives the new one.
+    replaced: HashMap<String, String>,
     /// The secrets of connections that have ended, with the time of the end, oldest first.
     ended: VecDeque<(Instant, String)>,
     /// How many of these connections can still be resumed.
@@ -56,6 +59,8 @@ pub(crate) struct ResumableConnection {
     pub(crate) user_id: UserId,
     pub(crate) earlier: EarlierConnection,
     anonymous: bool,
+    /// The secret before the present one.
+    previous: Option<String>,
 }
 
 /// The state of the connection that a new one may take over from.
@@ -67,21 +72,25 @@ pub(crate) enum EarlierConnection {
 }
 
 impl ResumeSecrets {
-    /// Replaces a client's secret with a new one. A client that is already disconnecting gets none, because nothing
-    /// would ever forget it.
+    /// Replaces a client's secret with a new one. The present one stays valid until the next renewal. A client that is
+    /// already disconnecting gets none, because nothing would ever forget it.
     pub(crate) fn renew(&self, client: &Arc<ClientState>) {
         let secret = random_name(16);
-        let resume = ResumableConnection {
-            user_id: client.user_id.clone(),
-            earlier: EarlierConnection::Live(Arc::downgrade(client)),
-            anonymous: client.anonymous,
-        };
         let mut state = self.state.lock();
         if client.membership.lock().is_gone() {
             return;
         }
         let before = std::mem::replace(&mut *client.resume.lock(), secret.clone());
-        state.by_secret.remove(&before);
+        let previous = state.remove(&before).map(|_| before);
+        if let Some(previous) = &previous {
+            state.replaced.insert(previous.clone(), secret.clone());
+        }
+        let resume = ResumableConnection {
+            user_id: client.user_id.clone(),
+            earlier: EarlierConnection::Live(Arc::downgrade(client)),
+            anonymous: client.anonymous,
+            previous,
+        };
         state.by_secret.insert(secret, resume);
     }
 
@@ -96,6 +105,7 @@ impl ResumeSecrets {
         };
         let of_user = state.by_user.entry(client.user_id.clone()).or_default();
         if *of_user >= MAX_ENDED_OF_USER {
+            state.forget_previous(&resume);
             return;
         }
         *of_user += 1;
@@ -140,6 +150,8 @@ impl ResumeSecrets {
     /// user. A secret works once.
     pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
         let mut state = self.state.lock();
+        let successor = state.replaced.get(secret).cloned();
+        let secret = successor.as_deref().unwrap_or(secret);
         let is_theirs = state.by_secret.get(secret).is_some_and(|resume| match user {
             Some(user) => !resume.anonymous && resume.user_id == *user,
             None => resume.anonymous,
@@ -165,8 +177,15 @@ impl SecretTable {
         Some(removed)
     }
 
-    /// Takes a connection that is no longer remembered out of the counts, if it has ended.
+    fn forget_previous(&mut self, removed: &ResumableConnection) {
+        if let Some(previous) = &removed.previous {
+            self.replaced.remove(previous);
+        }
+    }
+
+    /// Takes a connection that is no longer remembered out of the counts, if it has ended, and forgets its other secret.
     fn discount(&mut self, removed: &ResumableConnection) {
+        self.forget_previous(removed);
         let EarlierConnection::Ended(rooms) = &removed.earlier else {
             return;
         };
@@ -199,6 +218,7 @@ impl SecretTable {
         // Frees the memory that a wave of connections has taken.
         self.ended.shrink_to_fit();
         self.by_secret.shrink_to_fit();
+        self.replaced.shrink_to_fit();
         self.by_user.shrink_to_fit();
     }
 }
@@ -316,6 +336,48 @@ mod tests {
         resumes.renew(&ada);
         assert_eq!(secret(&ada), before);
         assert_eq!(resumes.state.lock().by_secret.len(), 1);
+    }
+
+    #[test]
+    fn the_secret_before_a_renewal_stays_valid_until_the_next_one() {
+        let resumes = ResumeSecrets::default();
+        let renewed = |times: usize| {
+            let ada = client("ada", false);
+            let secrets: Vec<_> = (0..times)
+                .map(|_| {
+                    resumes.renew(&ada);
+                    secret(&ada)
+                })
+                .collect();
+            (ada, secrets)
+        };
+        let user = UserId::from("ada");
+        for (used, other) in [(1, 2), (2, 1)] {
+            for ends in [false, true] {
+                let (ada, secrets) = renewed(3);
+                if ends {
+                    resumes.ended(&ada);
+                }
+                assert!(resumes.take(&secrets[0], Some(&user)).is_none(), "the oldest");
+                assert!(
+                    resumes.take(&secrets[used], Some(&"eve".into())).is_none(),
+                    "of another user"
+                );
+                assert!(resumes.take(&secrets[used], Some(&user)).is_some());
+                assert!(
+                    resumes.take(&secrets[other], Some(&user)).is_none(),
+                    "one of them works, once"
+                );
+            }
+        }
+        let (_revoked, secrets) = renewed(2);
+        resumes.forget("ada");
+        assert!(resumes.take(&secrets[0], Some(&user)).is_none());
+        let state = resumes.state.lock();
+        assert_eq!(
+            (state.by_secret.len(), state.replaced.len(), state.remembered),
+            (0, 0, 0)
+        );
     }
 
     #[test]
