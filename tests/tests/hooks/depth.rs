@@ -19,7 +19,7 @@ async fn before_join_that_joins_endlessly_denies_the_join() {
     .await;
     let mut ada = server.connect_as("ada").await;
     let join = json!({ "type": "join", "roomId": "chat" });
-    assert_eq!(ada.refused(join).await, "JOIN_DENIED");
+    assert_eq!(ada.refused(join).await, "UNAVAILABLE");
     assert_eq!(server.room(Booth).await.map(|room| room.here().size()), Some(0));
 }
 
