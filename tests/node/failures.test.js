@@ -1,0 +1,224 @@
+// Attempts to connect that fail: each is reported, with the address and what to do. The test plays the server, or there
+// is none.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { test } from "node:test";
+import { WebSocket } from "ws";
+import { DialogueClient } from "../../dialogue/npm/client.js";
+import { CONNECTED, Fake, settled } from "./support/fake.js";
+
+const URL_OF_FAKE = "ws://fake/dialogue/ws";
+
+/** An HTTP server that answers each upgrade with these lines. Returns its address. */
+async function refusing(t, ...lines) {
+  const server = createServer();
+  server.on("upgrade", (request, socket) => socket.end(`${lines.join("\r\n")}\r\n\r\n`));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return `ws://127.0.0.1:${server.address().port}/dialogue/ws`;
+}
+
+for (const [status, remedy] of [
+  [403, /HTTP 403: .*`Host`.*`allow_origin`/],
+  [404, /HTTP 404: .*path/],
+  [429, /HTTP 429: .*too many connections/],
+  [502, /HTTP 502$/],
+]) {
+  test(`an upgrade refused with ${status} is reported with the address and the status`, { skip: "fails until C2" }, async (t) => {
+    const url = await refusing(t, `HTTP/1.1 ${status} No`, "Content-Length: 0");
+    const client = new DialogueClient({ url, WebSocket });
+    t.after(() => client.disconnect());
+    const reported = new Promise((resolve) => client.onError(resolve));
+    client.connect().catch(() => {});
+    const error = await reported;
+    assert.deepEqual([error.name, error.code, error.url, error.closeCode], ["DialogueError", "CONNECT_FAILED", url, 1006]);
+    assert.ok(error.message.startsWith(`cannot connect to ${url}: `), error.message);
+    assert.match(error.message, remedy);
+    assert.match(error.cause.message, new RegExp(`${status}`));
+    assert.equal(client.state, "waiting");
+  });
+}
+
+test("without a server, an attempt is reported, and `retry: false` rejects", { skip: "fails until B13" }, async (t) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `ws://127.0.0.1:${server.address().port}/dialogue/ws`;
+  server.close();
+  await once(server, "close");
+  const client = new DialogueClient({ url, WebSocket });
+  const errors = [];
+  client.onError((error) => errors.push(error));
+  await assert.rejects(client.connect({ retry: false }), { code: "CONNECT_FAILED", url, message: /no server listens there/ });
+  assert.equal(client.state, "closed");
+  assert.deepEqual(errors.map(({ code }) => code), ["CONNECT_FAILED"]);
+});
+
+test("every failed attempt is reported", { skip: "fails until B13" }, async (t) => {
+  const fake = new Fake(t);
+  fake.client.connect().catch(() => {});
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await settled();
+    fake.socket.closes(1006);
+    await fake.tick(fake.states.at(-1).delay);
+  }
+  assert.deepEqual(fake.errors.map(({ code, url }) => [code, url]), Array(3).fill(["CONNECT_FAILED", URL_OF_FAKE]));
+  assert.match(fake.errors[0].message, /does not say why/);
+});
+
+for (const [name, fails, message] of [
+  ["a close code", (socket) => (socket.onopen(), socket.closes(1012)), /closed the connection with code 1012/],
+  ["a reason", (socket) => (socket.onopen(), socket.closes(1008, "too late")), /too late/],
+  ["a lost connection", (socket) => (socket.onopen(), socket.closes(1006)), /lost before the server had answered/],
+  [
+    "a failure of the server",
+    (socket) => {
+      socket.onopen();
+      socket.says({ type: "error", id: 0, code: "UNAVAILABLE", message: "try again later", retryAfter: 1 });
+      socket.closes(4003);
+    },
+    /UNAVAILABLE \(try again later\)/,
+  ],
+]) {
+  test(`a failed attempt is reported with ${name}`, { skip: "fails until B13" }, async (t) => {
+    const fake = new Fake(t);
+    const opening = fake.client.connect({ retry: false });
+    await settled();
+    fails(fake.socket);
+    await assert.rejects(opening, { code: "CONNECT_FAILED", message });
+    assert.match(fake.errors[0].message, message);
+    assert.equal(fake.client.state, "closed");
+  });
+}
+
+test("an attempt without an answer is reported", { skip: "fails until B13" }, async (t) => {
+  const fake = new Fake(t);
+  fake.client.connect().catch(() => {});
+  await settled();
+  await fake.tick(10_000);
+  assert.match(fake.errors[0].message, /did not answer `connect` in time/);
+});
+
+test("a final refusal after a lost connection is reported, too", { skip: "fails until B13" }, async (t) => {
+  const fake = await Fake.connected(t);
+  fake.socket.closes(1006);
+  await fake.tick(500);
+  fake.socket.onopen();
+  fake.socket.says({ type: "error", id: 0, code: "UNAUTHENTICATED", message: "who?" });
+  fake.socket.closes(4500);
+  assert.equal(fake.states.at(-1).error.code, "UNAUTHENTICATED");
+  assert.match(fake.errors[0].message, /UNAUTHENTICATED \(who\?\)/);
+});
+
+test("an `error` before `open` ends the attempt at once, without a `close`", { skip: "fails until C1" }, async (t) => {
+  const fake = new Fake(t);
+  fake.client.connect().catch(() => {});
+  await settled();
+  const cause = new TypeError("Received network error or non-101 status code.");
+  fake.socket.onerror({ type: "error", error: cause, message: cause.message }); // Node's own WebSocket
+  assert.equal(fake.client.state, "waiting");
+  assert.equal(fake.errors[0].cause, cause);
+  assert.match(fake.errors[0].message, /non-101 status code/);
+  fake.socket.onclose?.({ code: 1006, reason: "" }); // one that comes anyway changes nothing
+  await fake.tick(500);
+  fake.socket.onerror({ type: "error" }); // a browser's
+  assert.match(fake.errors[1].message, /does not say why/);
+  assert.equal(fake.errors.length, 2);
+  await fake.tick(1_000);
+  assert.equal(fake.sockets.length, 3);
+});
+
+test("an `error` after `open` changes nothing, since a `close` follows", async (t) => {
+  const fake = await Fake.connected(t);
+  fake.socket.onerror({ type: "error" });
+  assert.equal(fake.client.state, "connected");
+  fake.socket.closes(1006);
+  assert.equal(fake.client.state, "waiting");
+  assert.deepEqual(fake.errors, []);
+});
+
+test("a lost connection is not a failed attempt", async (t) => {
+  const fake = await Fake.connected(t);
+  fake.socket.closes(1006);
+  await fake.tick(500);
+  await fake.accept();
+  assert.deepEqual(fake.errors, []);
+});
+
+test("with `retry: false`, a connection that is lost later is restored", { skip: "fails until B13" }, async (t) => {
+  const fake = new Fake(t);
+  const opening = fake.client.connect({ retry: false });
+  await fake.accept();
+  await opening;
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    fake.socket.closes(1006);
+    await fake.tick(fake.states.at(-1).delay);
+  }
+  await fake.accept();
+  assert.equal(fake.client.state, "connected");
+});
+
+test("with `retry: false`, a failing `auth` rejects", { skip: "fails until B13" }, async (t) => {
+  const cause = new Error("the token service is down");
+  const fake = new Fake(t, { auth: () => Promise.reject(cause) });
+  await assert.rejects(fake.client.connect({ retry: false }), { code: "CONNECT_FAILED", cause });
+  assert.deepEqual([fake.client.state, fake.errors], ["closed", [cause]]);
+});
+
+test("the `retry` of the latest call counts", { skip: "fails until B13" }, async (t) => {
+  const fake = new Fake(t);
+  const opening = fake.client.connect({ retry: false });
+  assert.equal(fake.client.connect(), opening);
+  await settled();
+  fake.socket.closes(1006);
+  assert.equal(fake.client.state, "waiting");
+  fake.client.connect({ retry: false });
+  await settled();
+  fake.socket.closes(1006);
+  await assert.rejects(opening, { code: "CONNECT_FAILED" });
+});
+
+test("without a handler, a failed attempt is a line in the console", { skip: "fails until B13" }, async (t) => {
+  const printed = t.mock.method(console, "warn", () => {});
+  const sockets = [];
+  class Socket {
+    constructor() {
+      sockets.push(this);
+    }
+    close() {}
+  }
+  const client = new DialogueClient({ url: "ws://fake", WebSocket: Socket });
+  client.connect().catch(() => {});
+  await settled();
+  sockets[0].onerror({});
+  client.disconnect();
+  assert.match(printed.mock.calls[0].arguments[0], /^cannot connect to ws:\/\/fake\//);
+});
+
+test("a socket that cannot be made is reported", { skip: "fails until B13" }, async (t) => {
+  class Socket {
+    constructor() {
+      throw new SyntaxError("an insecure address on a secure page");
+    }
+  }
+  const fake = new Fake(t, { WebSocket: Socket });
+  await assert.rejects(fake.client.connect(), { code: "CLOSED", url: URL_OF_FAKE, message: /insecure/ });
+  assert.match(fake.errors[0].message, /cannot connect to ws:\/\/fake\/dialogue\/ws: an insecure address/);
+});
+
+test("a refusal on an earlier attempt is not the cause of a later failure", { skip: "fails until B13" }, async (t) => {
+  const fake = new Fake(t);
+  const opening = fake.client.connect();
+  await settled();
+  fake.socket.onopen();
+  fake.socket.says({ type: "error", id: 0, code: "UNAVAILABLE", message: "try again later" });
+  fake.socket.closes(4003);
+  await fake.tick(500);
+  fake.socket.closes(1006);
+  assert.doesNotMatch(fake.errors[1].message, /UNAVAILABLE/);
+  await fake.tick(1_000);
+  fake.socket.onopen();
+  fake.socket.says({ ...CONNECTED, id: 0 });
+  await opening;
+});
