@@ -87,6 +87,15 @@ export interface ClientOptions {
   maxPendingBytes?: number;
 }
 
+/** The options of `connect`. */
+export interface ConnectOptions {
+  /**
+   * Whether the client keeps trying if it cannot connect. With `false`, the promise rejects after the first failed
+   * attempt, and the client stops. A connection that is lost later is restored anyway. Default: true.
+   */
+  retry?: boolean;
+}
+
 /**
  * The state of the connection.
  *
@@ -237,8 +246,11 @@ export type Unsubscribe = () => void;
  *   request;
  * - `TIMEOUT`: the answer did not arrive in time. The server may have carried out the request. If a join succeeds too
  *   late, the client leaves the room again, unless the program has asked to join it again;
- * - `OVERLOADED`: `maxPending` requests are already waiting. Nothing was sent;
- * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code.
+ * - `OVERLOADED`: `maxPending` requests or `maxPendingBytes` are already waiting, or the request had no turn in time
+ *   because the client keeps to the rate that the server accepts. Nothing was sent;
+ * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code;
+ * - `CONNECT_FAILED`: an attempt to connect failed. `url` is the address, and `message` says what to do. `cause` is the
+ *   server's error, or that of the socket; browsers do not tell it to pages.
  */
 export declare class DialogueError extends Error {
   constructor(error: {
@@ -251,6 +263,7 @@ export declare class DialogueError extends Error {
     event?: string;
     closeCode?: number;
     missed?: number;
+    url?: string;
     cause?: unknown;
   });
   readonly code: string;
@@ -268,6 +281,8 @@ export declare class DialogueError extends Error {
   readonly closeCode?: number;
   /** How many events were dropped, if `code` is `MISSED`. */
   readonly missed?: number;
+  /** The address of the server, if the client could not connect. */
+  readonly url?: string;
 }
 
 /**
@@ -300,13 +315,15 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   readonly rooms: JoinedRoom<R[keyof R & string]>[];
 
   /**
-   * Connects and signs in. While the server cannot be reached, the client keeps trying. In `waiting`, the next attempt is
-   * made at once. After the server has closed the connection for good, this call connects again and rejoins the rooms.
+   * Connects and signs in. While the server cannot be reached, or cannot sign the client in, the client keeps trying,
+   * and reports each failed attempt to `onError`. In `waiting`, the next attempt is made at once. After the server has
+   * closed the connection for good, this call connects again and rejoins the rooms.
    *
-   * Rejects with a {@link DialogueError} if the server refuses this client (`UNAUTHENTICATED`, `CLOSED`), or if
-   * `disconnect` is called.
+   * Rejects with a {@link DialogueError} if the server refuses this client (`UNAUTHENTICATED`, `CLOSED`), if
+   * `disconnect` is called (`DISCONNECTED`), or with `retry: false` after the first failed attempt (`CONNECT_FAILED`).
+   * Calls at the same time return the same promise; the `retry` of the latest counts.
    */
-  connect(): Promise<void>;
+  connect(options?: ConnectOptions): Promise<void>;
 
   /** Leaves every room and closes the connection. Requests that wait for an answer are rejected with `DISCONNECTED`. */
   disconnect(): void;
@@ -357,10 +374,10 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   /** Called at each change of `state`. */
   onStateChange(handler: (change: StateChange) => void): Unsubscribe;
   /**
-   * Called with errors that do not answer a request: an error that a handler threw, a token that could not be renewed,
-   * or an error that the server pushed. If the server joins the client to a room and the client cannot restore its
+   * Called with errors that do not answer a request: a failed attempt to connect (`CONNECT_FAILED`), an error that a
+   * handler threw, a token that could not be renewed, or an error that the server pushed. If the server joins the client to a room and the client cannot restore its
    * earlier subscriptions there, that error comes here, too. Without a handler, errors go to the global `reportError`
-   * or the console.
+   * or the console, and failed attempts are a line in the console.
    */
   onError(handler: (error: unknown) => void): Unsubscribe;
   /** Called for each room that the client has entered, by `join` or because the server joined it to the room. */

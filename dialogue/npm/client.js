@@ -49,8 +49,9 @@ export class DialogueClient {
     return sessionOf(this).rooms.handles();
   }
 
-  connect() {
-    return engineOf(this).connect();
+  /** @param {Public.ConnectOptions} [options] */
+  connect(options) {
+    return engineOf(this).connect(options);
   }
   disconnect() {
     engineOf(this).disconnect();
@@ -340,6 +341,7 @@ class Engine {
   #link = null;
   /** @type {Deferred | null} */
   #opening = null; // the promise that `connect` returned
+  #retries = true; // whether the client tries again if it cannot connect
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
   #waited = 0; // before the current connection, or the current attempt
@@ -364,9 +366,13 @@ class Engine {
     this.#credentials = new Credentials(auth);
   }
 
-  /** @returns {Promise<void>} */
-  connect() {
+  /**
+   * @param {Public.ConnectOptions} [options]
+   * @returns {Promise<void>}
+   */
+  connect({ retry = true } = {}) {
     if (this.#session.connected) return Promise.resolve();
+    this.#retries = retry;
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
     if (this.#session.state !== "connecting") this.#dial();
@@ -398,7 +404,7 @@ class Engine {
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
       return this.#during(() => {
         this.#session.notices.report(error);
-        this.#wait(1006);
+        this.#retry(connectFailed(this.#url, { code: 1006, reason: "`auth` has failed", opened: false, cause: error }));
       });
     }
     if (dial !== this.#dials) return;
@@ -408,7 +414,11 @@ class Engine {
       this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
     } catch (cause) {
       // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
-      this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), closeCode: 1006, cause }));
+      const url = this.#url;
+      this.#during(() => {
+        this.#session.notices.reportFailedAttempt(connectFailed(url, { code: 1006, reason: "", opened: false, cause }));
+        this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), url, closeCode: 1006, cause }));
+      });
     }
   }
 
@@ -431,6 +441,7 @@ class Engine {
     link.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
     this.#refusal = undefined;
+    this.#retries = true;
     this.#renewed(connected);
     const opening = this.#opening;
     this.#opening = null;
@@ -444,7 +455,7 @@ class Engine {
   #onRefused(error) {
     this.#refusal = error;
     // The server still waits for a valid `connect`, but the client has no other.
-    if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
+    if (error.code === "INVALID_REQUEST") this.#onLost({ code: 1006, reason: "", opened: true });
   }
 
   /** @param {Frame} connected */
@@ -487,20 +498,32 @@ class Engine {
     }
   }
 
-  /**
-   * @param {number} code
-   * @param {string} reason
-   */
-  #onLost(code, reason) {
+  /** @param {Failure} end */
+  #onLost(end) {
+    const { code, reason } = end;
     const refusal = this.#refusal;
-    if (refusal && isFinalRefusal(refusal)) return this.#end(code, reason, refusal);
-    if (!reconnects(code)) {
-      const message = reason || `the server closed the connection with code ${code}`;
-      return this.#end(code, reason, new DialogueError({ code: "CLOSED", message, closeCode: code }));
+    if (!this.#session.connected) {
+      const error = connectFailed(this.#url, { ...end, cause: refusal ?? end.cause });
+      return this.#during(() => {
+        this.#session.notices.reportFailedAttempt(error);
+        if (refusal && isFinalRefusal(refusal)) this.#end(code, reason, refusal);
+        else if (!reconnects(code)) this.#end(code, reason, closed(code, reason));
+        else this.#retry(error, reason);
+      });
     }
-    const lasted = performance.now() - this.#connectedAt;
-    if (this.#session.connected && isStable(lasted, this.#waited)) this.#attempt = 0;
+    if (!reconnects(code)) return this.#end(code, reason, closed(code, reason));
+    if (isStable(performance.now() - this.#connectedAt, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
+  }
+
+  /**
+   * An attempt has failed. Tries again, unless the program wants only one attempt.
+   *
+   * @param {DialogueError} error
+   */
+  #retry(error, reason = "") {
+    if (this.#retries) this.#wait(error.closeCode, reason);
+    else this.#end(1006, reason, error);
   }
 
   /** Waits for the next attempt, at least as long as the server has asked for. */
@@ -545,6 +568,17 @@ class Engine {
   #during(change) {
     this.#session.notices.queue.during(change);
   }
+}
+
+/**
+ * The error for a connection that the server has closed for good.
+ *
+ * @param {number} code
+ * @param {string} reason
+ */
+function closed(code, reason) {
+  const message = reason || `the server closed the connection with code ${code}`;
+  return new DialogueError({ code: "CLOSED", message, closeCode: code });
 }
 
 /** A promise that is settled from outside. */
@@ -2200,6 +2234,16 @@ class Notices {
     this.queue.add(() => this.listeners.call(name, argument));
   }
 
+  /**
+   * A failed attempt to connect is not an error of the program, so without a handler it is only a line in the console.
+   *
+   * @param {Error} error
+   */
+  reportFailedAttempt(error) {
+    if (!this.listeners.has("error")) console.warn(error.message);
+    else this.notify("error", error);
+  }
+
   /** @param {unknown} error */
   report(error) {
     if (!this.listeners.has("error")) reportGlobally(error);
@@ -2403,6 +2447,7 @@ class Link {
   #onFrame;
   #onEnd;
   #interval = 0;
+  #isOpen = false;
   #isPingDue = false; // it waits for the rate
   #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
   /** @type {Timer} */
@@ -2412,7 +2457,7 @@ class Link {
    * @param {Public.WebSocketLike} socket
    * @param {string} connect
    * @param {(frame: Frame) => void} onFrame
-   * @param {(code: number, reason: string) => void} onEnd
+   * @param {(end: Failure) => void} onEnd
    */
   constructor(socket, connect, onFrame, onEnd) {
     this.#socket = socket;
@@ -2420,10 +2465,14 @@ class Link {
     this.#onEnd = onEnd;
     const giveUp = () => this.#finish(1006, "the server did not answer `connect` in time");
     this.#timer = setTimeout(giveUp, CONNECTED_WITHIN_MS);
-    socket.onopen = () => this.send(connect);
+    socket.onopen = () => {
+      this.#isOpen = true;
+      this.send(connect);
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#finish(code, String(reason ?? ""));
-    socket.onerror = () => {}; // a close follows; in Node, an error without a handler would end the process
+    // After the opening, a close follows. Before it, some sockets say nothing more.
+    socket.onerror = (event) => this.#isOpen || this.#finish(1006, "", causeOf(event));
   }
 
   /**
@@ -2469,7 +2518,8 @@ class Link {
 
   close() {
     clearTimeout(this.#timer);
-    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null });
+    // In Node, an error without a handler would end the process.
+    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null, onerror: () => {} });
     this.#socket.close();
   }
 
@@ -2503,11 +2553,21 @@ class Link {
   /**
    * @param {number} code
    * @param {string} reason
+   * @param {unknown} [cause]
    */
-  #finish(code, reason) {
+  #finish(code, reason, cause) {
     this.close();
-    this.#onEnd(code, reason);
+    this.#onEnd({ code, reason, opened: this.#isOpen, cause });
   }
+}
+
+/**
+ * The error of an event, if the socket tells it. Browsers do not, so that pages cannot explore a network.
+ *
+ * @param {any} event
+ */
+function causeOf(event) {
+  return event?.error ?? (event?.message ? new Error(event.message) : undefined);
 }
 
 /**
@@ -2607,6 +2667,75 @@ class Pacer {
   }
 }
 
+// ==== failure.js ====
+// Why an attempt to connect failed, in words that say what to do.
+
+/** What to do about a status with which a server, or a proxy before it, answers the upgrade. */
+const STATUSES = {
+  401: "it wants credentials of its own",
+  403: "it does not accept this origin. Let the proxy forward `Host`, or call `allow_origin` on the server; its log says more",
+  404: "there is no Dialogue server at this path. Check the path of `url`",
+  426: "it speaks no WebSocket here. Let the proxy forward `Upgrade` and `Connection`",
+  429: "there are too many connections from this address",
+};
+
+/** @type {Record<string, string>} */
+const SYSTEM_ERRORS = {
+  ECONNREFUSED: "no server listens there",
+  ECONNRESET: "the other side closed the connection",
+  ENOTFOUND: "there is no such host",
+  EAI_AGAIN: "the name of the host cannot be resolved now",
+  ETIMEDOUT: "there is no answer",
+};
+
+const UNKNOWN =
+  "the socket does not say why. Check that the server runs, that `url` has the right path, and the server's log: it may " +
+  "not accept the page's origin";
+
+/**
+ * What is known about a failed attempt.
+ *
+ * @typedef Failure
+ * @property {number} code the close code, or 1006
+ * @property {string} reason
+ * @property {boolean} opened whether the socket was open
+ * @property {unknown} [cause] the socket's error, or the server's refusal
+ */
+
+/**
+ * The error for a failed attempt to connect.
+ *
+ * @param {string} url
+ * @param {Failure} failure
+ */
+function connectFailed(url, failure) {
+  const { code: closeCode, cause } = failure;
+  const message = `cannot connect to ${url}: ${explanation(failure)}`;
+  return new DialogueError({ code: "CONNECT_FAILED", message, url, closeCode, cause });
+}
+
+/** @param {Failure} failure */
+function explanation({ code, reason, opened, cause }) {
+  if (cause instanceof DialogueError) return `the server answered ${cause.code} (${cause.message})`;
+  if (cause !== undefined) return explained(cause);
+  if (reason) return reason;
+  if (code !== 1006) return `the server closed the connection with code ${code}`;
+  return opened ? "the connection was lost before the server had answered" : UNKNOWN;
+}
+
+/** @param {any} cause an error of a socket; Node's have a code and a message, those of browsers have neither */
+function explained(cause) {
+  const text = String(cause?.message || cause?.code || cause?.errors?.[0]?.message || "");
+  const status = Number(/Unexpected server response: (\d+)/.exec(text)?.[1]); // the package `ws`
+  if (status) {
+    const remedy = STATUSES[/** @type {keyof typeof STATUSES} */ (status)];
+    return `the server refused the upgrade with HTTP ${status}${remedy ? `: ${remedy}` : ""}`;
+  }
+  const known = SYSTEM_ERRORS[cause?.code ?? cause?.cause?.code];
+  if (known) return text.includes(cause.code) ? `${known} (${text})` : known;
+  return text || UNKNOWN;
+}
+
 // ==== backoff.js ====
 // How long to wait before the next attempt to connect, or before a request is tried again.
 
@@ -2688,7 +2817,7 @@ function socketUrl(url = SOCKET_PATH) {
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
-  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, missed, cause }) {
+  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, url, missed, cause }) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "DialogueError";
     this.code = code;
@@ -2699,6 +2828,7 @@ export class DialogueError extends Error {
     this.event = event;
     this.closeCode = closeCode;
     this.missed = missed;
+    this.url = url;
   }
 }
 

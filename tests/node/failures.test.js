@@ -26,7 +26,7 @@ for (const [status, remedy] of [
   [429, /HTTP 429: .*too many connections/],
   [502, /HTTP 502$/],
 ]) {
-  test(`an upgrade refused with ${status} is reported with the address and the status`, { skip: "fails until C2" }, async (t) => {
+  test(`an upgrade refused with ${status} is reported with the address and the status`, async (t) => {
     const url = await refusing(t, `HTTP/1.1 ${status} No`, "Content-Length: 0");
     const client = new DialogueClient({ url, WebSocket });
     t.after(() => client.disconnect());
@@ -41,7 +41,7 @@ for (const [status, remedy] of [
   });
 }
 
-test("without a server, an attempt is reported, and `retry: false` rejects", { skip: "fails until B13" }, async (t) => {
+test("without a server, an attempt is reported, and `retry: false` rejects", async (t) => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `ws://127.0.0.1:${server.address().port}/dialogue/ws`;
@@ -55,7 +55,7 @@ test("without a server, an attempt is reported, and `retry: false` rejects", { s
   assert.deepEqual(errors.map(({ code }) => code), ["CONNECT_FAILED"]);
 });
 
-test("every failed attempt is reported", { skip: "fails until B13" }, async (t) => {
+test("every failed attempt is reported", async (t) => {
   const fake = new Fake(t);
   fake.client.connect().catch(() => {});
   for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -81,7 +81,7 @@ for (const [name, fails, message] of [
     /UNAVAILABLE \(try again later\)/,
   ],
 ]) {
-  test(`a failed attempt is reported with ${name}`, { skip: "fails until B13" }, async (t) => {
+  test(`a failed attempt is reported with ${name}`, async (t) => {
     const fake = new Fake(t);
     const opening = fake.client.connect({ retry: false });
     await settled();
@@ -92,7 +92,7 @@ for (const [name, fails, message] of [
   });
 }
 
-test("an attempt without an answer is reported", { skip: "fails until B13" }, async (t) => {
+test("an attempt without an answer is reported", async (t) => {
   const fake = new Fake(t);
   fake.client.connect().catch(() => {});
   await settled();
@@ -100,7 +100,7 @@ test("an attempt without an answer is reported", { skip: "fails until B13" }, as
   assert.match(fake.errors[0].message, /did not answer `connect` in time/);
 });
 
-test("a final refusal after a lost connection is reported, too", { skip: "fails until B13" }, async (t) => {
+test("a final refusal after a lost connection is reported, too", async (t) => {
   const fake = await Fake.connected(t);
   fake.socket.closes(1006);
   await fake.tick(500);
@@ -111,7 +111,7 @@ test("a final refusal after a lost connection is reported, too", { skip: "fails 
   assert.match(fake.errors[0].message, /UNAUTHENTICATED \(who\?\)/);
 });
 
-test("an `error` before `open` ends the attempt at once, without a `close`", { skip: "fails until C1" }, async (t) => {
+test("an `error` before `open` ends the attempt at once, without a `close`", async (t) => {
   const fake = new Fake(t);
   fake.client.connect().catch(() => {});
   await settled();
@@ -146,7 +146,7 @@ test("a lost connection is not a failed attempt", async (t) => {
   assert.deepEqual(fake.errors, []);
 });
 
-test("with `retry: false`, a connection that is lost later is restored", { skip: "fails until B13" }, async (t) => {
+test("with `retry: false`, a connection that is lost later is restored", async (t) => {
   const fake = new Fake(t);
   const opening = fake.client.connect({ retry: false });
   await fake.accept();
@@ -159,14 +159,14 @@ test("with `retry: false`, a connection that is lost later is restored", { skip:
   assert.equal(fake.client.state, "connected");
 });
 
-test("with `retry: false`, a failing `auth` rejects", { skip: "fails until B13" }, async (t) => {
+test("with `retry: false`, a failing `auth` rejects", async (t) => {
   const cause = new Error("the token service is down");
   const fake = new Fake(t, { auth: () => Promise.reject(cause) });
   await assert.rejects(fake.client.connect({ retry: false }), { code: "CONNECT_FAILED", cause });
   assert.deepEqual([fake.client.state, fake.errors], ["closed", [cause]]);
 });
 
-test("the `retry` of the latest call counts", { skip: "fails until B13" }, async (t) => {
+test("the `retry` of the latest call counts", async (t) => {
   const fake = new Fake(t);
   const opening = fake.client.connect({ retry: false });
   assert.equal(fake.client.connect(), opening);
@@ -179,7 +179,7 @@ test("the `retry` of the latest call counts", { skip: "fails until B13" }, async
   await assert.rejects(opening, { code: "CONNECT_FAILED" });
 });
 
-test("without a handler, a failed attempt is a line in the console", { skip: "fails until B13" }, async (t) => {
+test("without a handler, a failed attempt is a line in the console", async (t) => {
   const printed = t.mock.method(console, "warn", () => {});
   const sockets = [];
   class Socket {
@@ -196,7 +196,7 @@ test("without a handler, a failed attempt is a line in the console", { skip: "fa
   assert.match(printed.mock.calls[0].arguments[0], /^cannot connect to ws:\/\/fake\//);
 });
 
-test("a socket that cannot be made is reported", { skip: "fails until B13" }, async (t) => {
+test("a socket that cannot be made is reported", async (t) => {
   class Socket {
     constructor() {
       throw new SyntaxError("an insecure address on a secure page");
@@ -207,7 +207,7 @@ test("a socket that cannot be made is reported", { skip: "fails until B13" }, as
   assert.match(fake.errors[0].message, /cannot connect to ws:\/\/fake\/dialogue\/ws: an insecure address/);
 });
 
-test("a refusal on an earlier attempt is not the cause of a later failure", { skip: "fails until B13" }, async (t) => {
+test("a refusal on an earlier attempt is not the cause of a later failure", async (t) => {
   const fake = new Fake(t);
   const opening = fake.client.connect();
   await settled();

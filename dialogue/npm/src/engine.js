@@ -4,6 +4,7 @@
 
 import { asked, backoff, isStable, pause } from "./backoff.js";
 import { DialogueError, disconnected } from "./error.js";
+import { connectFailed } from "./failure.js";
 import { Link } from "./link.js";
 import { rateOf } from "./pacer.js";
 import { CONNECT_ID, Credentials, greeting, isFinalRefusal, isTemporary, renewal } from "./sign_in.js";
@@ -11,6 +12,7 @@ import { reconnects } from "./state.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
+/** @import { Failure } from "./failure.js" */
 /** @import { Frame } from "./link.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Timer } from "./timer.js" */
@@ -27,6 +29,7 @@ export class Engine {
   #link = null;
   /** @type {Deferred | null} */
   #opening = null; // the promise that `connect` returned
+  #retries = true; // whether the client tries again if it cannot connect
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
   #waited = 0; // before the current connection, or the current attempt
@@ -51,9 +54,13 @@ export class Engine {
     this.#credentials = new Credentials(auth);
   }
 
-  /** @returns {Promise<void>} */
-  connect() {
+  /**
+   * @param {Public.ConnectOptions} [options]
+   * @returns {Promise<void>}
+   */
+  connect({ retry = true } = {}) {
     if (this.#session.connected) return Promise.resolve();
+    this.#retries = retry;
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
     if (this.#session.state !== "connecting") this.#dial();
@@ -85,7 +92,7 @@ export class Engine {
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
       return this.#during(() => {
         this.#session.notices.report(error);
-        this.#wait(1006);
+        this.#retry(connectFailed(this.#url, { code: 1006, reason: "`auth` has failed", opened: false, cause: error }));
       });
     }
     if (dial !== this.#dials) return;
@@ -95,7 +102,11 @@ export class Engine {
       this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
     } catch (cause) {
       // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
-      this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), closeCode: 1006, cause }));
+      const url = this.#url;
+      this.#during(() => {
+        this.#session.notices.reportFailedAttempt(connectFailed(url, { code: 1006, reason: "", opened: false, cause }));
+        this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), url, closeCode: 1006, cause }));
+      });
     }
   }
 
@@ -118,6 +129,7 @@ export class Engine {
     link.startKeepAlive(connected.pingInterval);
     this.#connectedAt = performance.now();
     this.#refusal = undefined;
+    this.#retries = true;
     this.#renewed(connected);
     const opening = this.#opening;
     this.#opening = null;
@@ -131,7 +143,7 @@ export class Engine {
   #onRefused(error) {
     this.#refusal = error;
     // The server still waits for a valid `connect`, but the client has no other.
-    if (error.code === "INVALID_REQUEST") this.#onLost(1006, "");
+    if (error.code === "INVALID_REQUEST") this.#onLost({ code: 1006, reason: "", opened: true });
   }
 
   /** @param {Frame} connected */
@@ -174,20 +186,32 @@ export class Engine {
     }
   }
 
-  /**
-   * @param {number} code
-   * @param {string} reason
-   */
-  #onLost(code, reason) {
+  /** @param {Failure} end */
+  #onLost(end) {
+    const { code, reason } = end;
     const refusal = this.#refusal;
-    if (refusal && isFinalRefusal(refusal)) return this.#end(code, reason, refusal);
-    if (!reconnects(code)) {
-      const message = reason || `the server closed the connection with code ${code}`;
-      return this.#end(code, reason, new DialogueError({ code: "CLOSED", message, closeCode: code }));
+    if (!this.#session.connected) {
+      const error = connectFailed(this.#url, { ...end, cause: refusal ?? end.cause });
+      return this.#during(() => {
+        this.#session.notices.reportFailedAttempt(error);
+        if (refusal && isFinalRefusal(refusal)) this.#end(code, reason, refusal);
+        else if (!reconnects(code)) this.#end(code, reason, closed(code, reason));
+        else this.#retry(error, reason);
+      });
     }
-    const lasted = performance.now() - this.#connectedAt;
-    if (this.#session.connected && isStable(lasted, this.#waited)) this.#attempt = 0;
+    if (!reconnects(code)) return this.#end(code, reason, closed(code, reason));
+    if (isStable(performance.now() - this.#connectedAt, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
+  }
+
+  /**
+   * An attempt has failed. Tries again, unless the program wants only one attempt.
+   *
+   * @param {DialogueError} error
+   */
+  #retry(error, reason = "") {
+    if (this.#retries) this.#wait(error.closeCode, reason);
+    else this.#end(1006, reason, error);
   }
 
   /** Waits for the next attempt, at least as long as the server has asked for. */
@@ -232,6 +256,17 @@ export class Engine {
   #during(change) {
     this.#session.notices.queue.during(change);
   }
+}
+
+/**
+ * The error for a connection that the server has closed for good.
+ *
+ * @param {number} code
+ * @param {string} reason
+ */
+function closed(code, reason) {
+  const message = reason || `the server closed the connection with code ${code}`;
+  return new DialogueError({ code: "CLOSED", message, closeCode: code });
 }
 
 /** A promise that is settled from outside. */

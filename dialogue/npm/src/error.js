@@ -4,7 +4,7 @@
 
 export class DialogueError extends Error {
   /** @param {ConstructorParameters<typeof Public.DialogueError>[0]} error */
-  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, missed, cause }) {
+  constructor({ code, message, violations = [], data, retryAfter, roomId, event, closeCode, url, missed, cause }) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "DialogueError";
     this.code = code;
@@ -15,6 +15,7 @@ export class DialogueError extends Error {
     this.event = event;
     this.closeCode = closeCode;
     this.missed = missed;
+    this.url = url;
   }
 }
 

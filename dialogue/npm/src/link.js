@@ -4,6 +4,7 @@
 import { Pacer, rateOf } from "./pacer.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import * as Public from "../client.js" */
+/** @import { Failure } from "./failure.js" */
 /** @import { Rate } from "./pacer.js" */
 /** @import { Timer } from "./timer.js" */
 /** @typedef {Record<string, any>} Frame */
@@ -18,6 +19,7 @@ export class Link {
   #onFrame;
   #onEnd;
   #interval = 0;
+  #isOpen = false;
   #isPingDue = false; // it waits for the rate
   #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
   /** @type {Timer} */
@@ -27,7 +29,7 @@ export class Link {
    * @param {Public.WebSocketLike} socket
    * @param {string} connect
    * @param {(frame: Frame) => void} onFrame
-   * @param {(code: number, reason: string) => void} onEnd
+   * @param {(end: Failure) => void} onEnd
    */
   constructor(socket, connect, onFrame, onEnd) {
     this.#socket = socket;
@@ -35,10 +37,14 @@ export class Link {
     this.#onEnd = onEnd;
     const giveUp = () => this.#finish(1006, "the server did not answer `connect` in time");
     this.#timer = setTimeout(giveUp, CONNECTED_WITHIN_MS);
-    socket.onopen = () => this.send(connect);
+    socket.onopen = () => {
+      this.#isOpen = true;
+      this.send(connect);
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#finish(code, String(reason ?? ""));
-    socket.onerror = () => {}; // a close follows; in Node, an error without a handler would end the process
+    // After the opening, a close follows. Before it, some sockets say nothing more.
+    socket.onerror = (event) => this.#isOpen || this.#finish(1006, "", causeOf(event));
   }
 
   /**
@@ -84,7 +90,8 @@ export class Link {
 
   close() {
     clearTimeout(this.#timer);
-    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null });
+    // In Node, an error without a handler would end the process.
+    Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null, onerror: () => {} });
     this.#socket.close();
   }
 
@@ -118,11 +125,21 @@ export class Link {
   /**
    * @param {number} code
    * @param {string} reason
+   * @param {unknown} [cause]
    */
-  #finish(code, reason) {
+  #finish(code, reason, cause) {
     this.close();
-    this.#onEnd(code, reason);
+    this.#onEnd({ code, reason, opened: this.#isOpen, cause });
   }
+}
+
+/**
+ * The error of an event, if the socket tells it. Browsers do not, so that pages cannot explore a network.
+ *
+ * @param {any} event
+ */
+function causeOf(event) {
+  return event?.error ?? (event?.message ? new Error(event.message) : undefined);
 }
 
 /**

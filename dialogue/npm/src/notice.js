@@ -16,6 +16,16 @@ export class Notices {
     this.queue.add(() => this.listeners.call(name, argument));
   }
 
+  /**
+   * A failed attempt to connect is not an error of the program, so without a handler it is only a line in the console.
+   *
+   * @param {Error} error
+   */
+  reportFailedAttempt(error) {
+    if (!this.listeners.has("error")) console.warn(error.message);
+    else this.notify("error", error);
+  }
+
   /** @param {unknown} error */
   report(error) {
     if (!this.listeners.has("error")) reportGlobally(error);

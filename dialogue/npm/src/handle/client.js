@@ -39,8 +39,9 @@ export class DialogueClient {
     return sessionOf(this).rooms.handles();
   }
 
-  connect() {
-    return engineOf(this).connect();
+  /** @param {Public.ConnectOptions} [options] */
+  connect(options) {
+    return engineOf(this).connect(options);
   }
   disconnect() {
     engineOf(this).disconnect();
