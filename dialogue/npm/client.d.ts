@@ -325,6 +325,17 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
    */
   connect(options?: ConnectOptions): Promise<void>;
 
+  /**
+   * Tells the client that the network may be back, or that the machine may have been asleep. In `waiting`, the next
+   * attempt is made at once. A connection is tested, and replaced unless the server answers within 2 s. The client acts
+   * on this at most once a second.
+   *
+   * In browsers, the client does this by itself: when the network is back, when the page is shown again, and when a
+   * timer shows that the machine was asleep. Call it where the environment has other signs, such as `AppState` in React
+   * Native.
+   */
+  wake(): void;
+
   /** Leaves every room and closes the connection. Requests that wait for an answer are rejected with `DISCONNECTED`. */
   disconnect(): void;
 

@@ -53,6 +53,9 @@ export class DialogueClient {
   connect(options) {
     return engineOf(this).connect(options);
   }
+  wake() {
+    engineOf(this).wake();
+  }
   disconnect() {
     engineOf(this).disconnect();
   }
@@ -329,6 +332,7 @@ function internalsOf(handle) {
 //
 // Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
+const SLOW_ATTEMPT_MS = 5_000; // an older attempt is given up for a new one when the client wakes
 const RENEWAL_PAUSE_MS = 1_000; // at least, between two attempts to renew a session
 
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
@@ -345,9 +349,11 @@ class Engine {
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
   #waited = 0; // before the current connection, or the current attempt
+  #dialedAt = 0; // by the wall clock, which goes on while a machine sleeps
   #connectedAt = 0;
-  /** @type {Timer} */
-  #retryTimer;
+  #onSleep = () => void (isHidden() || this.wake());
+  #wake = new Wake(() => this.#onWake());
+  #retryTimer = new SleepAwareTimer(this.#onSleep);
   /** @type {Timer} */
   #renewalTimer;
   /** @type {string | undefined} */
@@ -375,8 +381,30 @@ class Engine {
     this.#retries = retry;
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
-    if (this.#session.state !== "connecting") this.#dial();
+    this.#wake.start();
+    if (this.#session.state !== "connecting") this.#dialAtOnce();
     return promise;
+  }
+
+  /** The network may be back, or the machine was asleep. */
+  wake() {
+    this.#wake.now();
+  }
+
+  #onWake() {
+    const { state } = this.#session;
+    if (state === "connected") return this.#link?.probe();
+    this.#attempt = 0;
+    if (state === "waiting") return this.#dialAtOnce();
+    // The socket is probably from before the sleep, or from another network.
+    if (this.#link && Date.now() - this.#dialedAt >= SLOW_ATTEMPT_MS) this.#dialAtOnce();
+  }
+
+  #dialAtOnce() {
+    this.#waited = 0;
+    this.#link?.close();
+    this.#link = null;
+    this.#dial();
   }
 
   disconnect() {
@@ -392,9 +420,9 @@ class Engine {
 
   async #dial() {
     const dial = ++this.#dials;
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer.clear();
     this.#refusal = undefined;
-    this.#session.setState({ state: "connecting" });
+    if (this.#session.state !== "connecting") this.#session.setState({ state: "connecting" });
     if (dial !== this.#dials) return;
     let auth;
     try {
@@ -411,7 +439,8 @@ class Engine {
     try {
       const connect = greeting(auth, this.#resume);
       const socket = new this.#WebSocket(this.#url);
-      this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
+      this.#dialedAt = Date.now();
+      this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this), this.#onSleep);
     } catch (cause) {
       // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
       const url = this.#url;
@@ -438,7 +467,7 @@ class Engine {
   #onConnected(connected) {
     const link = /** @type {Link} */ (this.#link);
     link.setRate(rateOf(connected.rate));
-    link.startKeepAlive(connected.pingInterval);
+    link.startKeepAlive(connected.pingInterval, connected.rate !== undefined);
     this.#connectedAt = performance.now();
     this.#refusal = undefined;
     this.#retries = true;
@@ -530,7 +559,7 @@ class Engine {
   #wait(code = 1006, reason = "") {
     const delay = asked(this.#refusal) + backoff(this.#attempt++);
     this.#waited = delay;
-    this.#retryTimer = setTimeout(() => this.#dial(), delay);
+    this.#retryTimer.set(delay, () => this.#dial());
     this.#dropLink({ state: "waiting", delay, code }, reason);
   }
 
@@ -543,7 +572,8 @@ class Engine {
    */
   #end(code, reason, error, asked = false) {
     this.#dials += 1;
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer.clear();
+    this.#wake.stop();
     const opening = this.#opening;
     this.#opening = null;
     this.#session.pending.rejectAll(error);
@@ -2345,6 +2375,85 @@ class HandlerQueue {
   }
 }
 
+// ==== wake.js ====
+// When to look at the connection at once: the network is back, the page is shown again, or the machine was asleep.
+//
+// Owns the page's events and the rule that the client acts on them at most once a second. The engine acts.
+
+const AT_MOST_EVERY_MS = 1_000;
+const WINDOW_EVENTS = ["online", "pageshow"];
+const DOCUMENT_EVENTS = ["visibilitychange", "resume"]; // `resume` ends the freezing of a page in the background
+
+/** Calls the engine when something in the environment says that the connection may be dead, or may be possible again. */
+class Wake {
+  #act;
+  #last = -Infinity;
+  /** @type {Timer} */
+  #timer;
+  #isListening = false;
+  #onEvent = (/** @type {Event} */ { type }) => {
+    if (type !== "visibilitychange" || !isHidden()) this.now();
+  };
+
+  /** @param {() => void} act */
+  constructor(act) {
+    this.#act = act;
+  }
+
+  /** Listens to the environment, as far as it has such events, until `stop`. */
+  start() {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    for (const [target, name] of sources()) target.addEventListener(name, this.#onEvent);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isListening) return;
+    this.#isListening = false;
+    for (const [target, name] of sources()) target.removeEventListener(name, this.#onEvent);
+  }
+
+  /** Acts now, or when a second has passed since the last time: several signs of the same change come together. */
+  now() {
+    if (!this.#isListening || this.#timer !== undefined) return;
+    const wait = this.#last + AT_MOST_EVERY_MS - performance.now();
+    if (wait <= 0) return this.#fire();
+    this.#timer = setTimeout(() => this.#fire(), wait);
+  }
+
+  #fire() {
+    this.#timer = undefined;
+    this.#last = performance.now();
+    this.#act();
+  }
+}
+
+/** Whether this is a page that nobody sees. Browsers slow down its timers. */
+function isHidden() {
+  return globalThis.document?.visibilityState === "hidden";
+}
+
+/**
+ * What has events of this kind: a page has them on its window and its document, a worker on itself, and Node nowhere.
+ *
+ * @returns {[EventTarget, string][]}
+ */
+function sources() {
+  const { document } = globalThis;
+  /** @type {[EventTarget, string][]} */
+  const found = [];
+  if (isTarget(globalThis)) for (const name of WINDOW_EVENTS) found.push([globalThis, name]);
+  if (isTarget(document)) for (const name of DOCUMENT_EVENTS) found.push([document, name]);
+  return found;
+}
+
+/** @param {any} target */
+function isTarget(target) {
+  return typeof target?.addEventListener === "function" && typeof target.removeEventListener === "function";
+}
+
 // ==== state.js ====
 // Whether a client reconnects after a close code.
 
@@ -2439,6 +2548,7 @@ function isFinalRefusal(error) {
 
 const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const PONG_WITHIN_MS = 10_000;
+const PROBED_WITHIN_MS = 2_000; // when something says that the connection may be dead
 const SHARE = 0.8; // of the rate that the server accepts; the network may bring frames closer together
 
 /** A WebSocket, from its opening to its end. `onEnd` is called once, and never after `close`. */
@@ -2450,7 +2560,9 @@ class Link {
   #isOpen = false;
   #isPingDue = false; // it waits for the rate
   #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
-  /** @type {Timer} */
+  #unanswered = 0; // pings
+  #isProbing = false; // only the answers to all pings show that the connection is alive
+  #answersAtOnce = false; // whether the server answers pings also while other commands run
   #timer;
 
   /**
@@ -2458,13 +2570,15 @@ class Link {
    * @param {string} connect
    * @param {(frame: Frame) => void} onFrame
    * @param {(end: Failure) => void} onEnd
+   * @param {() => void} onSleep the machine was asleep
    */
-  constructor(socket, connect, onFrame, onEnd) {
+  constructor(socket, connect, onFrame, onEnd, onSleep) {
     this.#socket = socket;
     this.#onFrame = onFrame;
     this.#onEnd = onEnd;
+    this.#timer = new SleepAwareTimer(onSleep);
     const giveUp = () => this.#finish(1006, "the server did not answer `connect` in time");
-    this.#timer = setTimeout(giveUp, CONNECTED_WITHIN_MS);
+    this.#timer.set(CONNECTED_WITHIN_MS, giveUp);
     socket.onopen = () => {
       this.#isOpen = true;
       this.send(connect);
@@ -2480,10 +2594,18 @@ class Link {
    * Pages do not see the pings of the WebSocket itself.
    *
    * @param {number} interval
+   * @param {boolean} answersAtOnce whether the server answers pings also while other commands run
    */
-  startKeepAlive(interval) {
-    this.#interval = Math.min(interval, LONGEST_TIMER_MS);
+  startKeepAlive(interval, answersAtOnce) {
+    this.#interval = interval;
+    this.#answersAtOnce = answersAtOnce;
     this.#startPingTimer();
+  }
+
+  /** Pings at once. The connection ends if the answer does not come soon. */
+  probe() {
+    this.#isProbing = true;
+    this.#ping();
   }
 
   /** @param {Rate} rate */
@@ -2517,7 +2639,7 @@ class Link {
   }
 
   close() {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     // In Node, an error without a handler would end the process.
     Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null, onerror: () => {} });
     this.#socket.close();
@@ -2525,29 +2647,38 @@ class Link {
 
   /** @param {unknown} data */
   #receive(data) {
-    if (this.#interval > 0) this.#startPingTimer();
     const frame = parseFrame(data);
+    if (frame && this.#interval > 0 && this.#isAlive(frame)) this.#startPingTimer();
     if (frame) this.#onFrame(frame);
     else this.#finish(1006, "the server sent a message that is not a frame");
   }
 
+  /**
+   * Whether a frame shows that the connection is alive. After a sleep, frames from before it may still arrive on a
+   * connection that is dead, so only the last `pong` counts; or the refusal of a ping, which has no `id` either.
+   *
+   * @param {Frame} frame
+   */
+  #isAlive({ type, id }) {
+    if (type === "pong" || (type === "error" && id === undefined)) this.#unanswered = Math.max(0, this.#unanswered - 1);
+    return !this.#isProbing || !this.#answersAtOnce || this.#unanswered === 0;
+  }
+
   #startPingTimer() {
-    clearTimeout(this.#timer);
     this.#isPingDue = false;
-    this.#timer = setTimeout(() => this.#ping(), this.#interval);
+    this.#isProbing = false;
+    this.#timer.set(this.#interval, () => this.#ping());
   }
 
   /** Sends a ping as soon as the rate permits. */
   #ping() {
     const wait = this.#pacer.wait(performance.now());
-    clearTimeout(this.#timer);
     this.#isPingDue = wait > 0;
-    if (this.#isPingDue) {
-      this.#timer = setTimeout(() => this.#ping(), Math.ceil(wait));
-    } else {
-      this.send(`{"type":"ping"}`);
-      this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer a ping in time"), PONG_WITHIN_MS);
-    }
+    if (this.#isPingDue) return this.#timer.set(wait, () => this.#ping());
+    const giveUp = () => this.#finish(1006, "the server did not answer a ping in time");
+    this.#timer.set(this.#isProbing ? PROBED_WITHIN_MS : PONG_WITHIN_MS, giveUp);
+    this.#unanswered += 1;
+    this.send(`{"type":"ping"}`);
   }
 
   /**
@@ -2586,11 +2717,60 @@ function parseFrame(data) {
 }
 
 // ==== timer.js ====
-// What the client knows about timers.
+// What the client knows about timers, and a timer that notices when the machine was asleep.
 
 /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+
+const STEP_MS = 2_000; // a machine that wakes is noticed within this time …
+const SLEPT_MS = 5_000; // … if a step ends this much later than it should
+
+/**
+ * A timer that takes several steps. Timers and the monotonic clock stand still while a machine sleeps, but the wall clock
+ * goes on, so a step that took far too long was a sleep.
+ */
+class SleepAwareTimer {
+  #onSleep;
+  /** @type {Timer} */
+  #timer;
+
+  /** @param {() => void} onSleep may set or clear this timer */
+  constructor(onSleep) {
+    this.#onSleep = onSleep;
+  }
+
+  /**
+   * @param {number} ms
+   * @param {() => void} run
+   */
+  set(ms, run) {
+    this.#step(performance.now() + ms, run);
+  }
+
+  clear() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /**
+   * @param {number} due
+   * @param {() => void} run
+   */
+  #step(due, run) {
+    clearTimeout(this.#timer);
+    const step = Math.min(Math.max(due - performance.now(), 0), STEP_MS);
+    const endsAt = Date.now() + step;
+    const timer = setTimeout(() => {
+      if (Date.now() - endsAt > SLEPT_MS) this.#onSleep();
+      if (this.#timer !== timer) return;
+      if (due > performance.now()) return this.#step(due, run);
+      this.#timer = undefined;
+      run();
+    }, Math.ceil(step));
+    this.#timer = timer;
+  }
+}
 
 // ==== pacer.js ====
 // How fast a client may send. Pure: time is an argument.

@@ -9,7 +9,8 @@ import { Link } from "./link.js";
 import { rateOf } from "./pacer.js";
 import { CONNECT_ID, Credentials, greeting, isFinalRefusal, isTemporary, renewal } from "./sign_in.js";
 import { reconnects } from "./state.js";
-import { LONGEST_TIMER_MS } from "./timer.js";
+import { LONGEST_TIMER_MS, SleepAwareTimer } from "./timer.js";
+import { Wake, isHidden } from "./wake.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
 /** @import { Failure } from "./failure.js" */
@@ -17,6 +18,7 @@ import { LONGEST_TIMER_MS } from "./timer.js";
 /** @import { Session } from "./session.js" */
 /** @import { Timer } from "./timer.js" */
 
+const SLOW_ATTEMPT_MS = 5_000; // an older attempt is given up for a new one when the client wakes
 const RENEWAL_PAUSE_MS = 1_000; // at least, between two attempts to renew a session
 
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
@@ -33,9 +35,11 @@ export class Engine {
   #dials = 0; // distinguishes the current attempt to connect from abandoned ones
   #attempt = 0;
   #waited = 0; // before the current connection, or the current attempt
+  #dialedAt = 0; // by the wall clock, which goes on while a machine sleeps
   #connectedAt = 0;
-  /** @type {Timer} */
-  #retryTimer;
+  #onSleep = () => void (isHidden() || this.wake());
+  #wake = new Wake(() => this.#onWake());
+  #retryTimer = new SleepAwareTimer(this.#onSleep);
   /** @type {Timer} */
   #renewalTimer;
   /** @type {string | undefined} */
@@ -63,8 +67,30 @@ export class Engine {
     this.#retries = retry;
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
-    if (this.#session.state !== "connecting") this.#dial();
+    this.#wake.start();
+    if (this.#session.state !== "connecting") this.#dialAtOnce();
     return promise;
+  }
+
+  /** The network may be back, or the machine was asleep. */
+  wake() {
+    this.#wake.now();
+  }
+
+  #onWake() {
+    const { state } = this.#session;
+    if (state === "connected") return this.#link?.probe();
+    this.#attempt = 0;
+    if (state === "waiting") return this.#dialAtOnce();
+    // The socket is probably from before the sleep, or from another network.
+    if (this.#link && Date.now() - this.#dialedAt >= SLOW_ATTEMPT_MS) this.#dialAtOnce();
+  }
+
+  #dialAtOnce() {
+    this.#waited = 0;
+    this.#link?.close();
+    this.#link = null;
+    this.#dial();
   }
 
   disconnect() {
@@ -80,9 +106,9 @@ export class Engine {
 
   async #dial() {
     const dial = ++this.#dials;
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer.clear();
     this.#refusal = undefined;
-    this.#session.setState({ state: "connecting" });
+    if (this.#session.state !== "connecting") this.#session.setState({ state: "connecting" });
     if (dial !== this.#dials) return;
     let auth;
     try {
@@ -99,7 +125,8 @@ export class Engine {
     try {
       const connect = greeting(auth, this.#resume);
       const socket = new this.#WebSocket(this.#url);
-      this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this));
+      this.#dialedAt = Date.now();
+      this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this), this.#onSleep);
     } catch (cause) {
       // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
       const url = this.#url;
@@ -126,7 +153,7 @@ export class Engine {
   #onConnected(connected) {
     const link = /** @type {Link} */ (this.#link);
     link.setRate(rateOf(connected.rate));
-    link.startKeepAlive(connected.pingInterval);
+    link.startKeepAlive(connected.pingInterval, connected.rate !== undefined);
     this.#connectedAt = performance.now();
     this.#refusal = undefined;
     this.#retries = true;
@@ -218,7 +245,7 @@ export class Engine {
   #wait(code = 1006, reason = "") {
     const delay = asked(this.#refusal) + backoff(this.#attempt++);
     this.#waited = delay;
-    this.#retryTimer = setTimeout(() => this.#dial(), delay);
+    this.#retryTimer.set(delay, () => this.#dial());
     this.#dropLink({ state: "waiting", delay, code }, reason);
   }
 
@@ -231,7 +258,8 @@ export class Engine {
    */
   #end(code, reason, error, asked = false) {
     this.#dials += 1;
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer.clear();
+    this.#wake.stop();
     const opening = this.#opening;
     this.#opening = null;
     this.#session.pending.rejectAll(error);

@@ -2,15 +2,15 @@
 // uses the network. It does not know what the frames mean.
 
 import { Pacer, rateOf } from "./pacer.js";
-import { LONGEST_TIMER_MS } from "./timer.js";
+import { SleepAwareTimer } from "./timer.js";
 /** @import * as Public from "../client.js" */
 /** @import { Failure } from "./failure.js" */
 /** @import { Rate } from "./pacer.js" */
-/** @import { Timer } from "./timer.js" */
 /** @typedef {Record<string, any>} Frame */
 
 const CONNECTED_WITHIN_MS = 10_000; // the server allows no more time either
 const PONG_WITHIN_MS = 10_000;
+const PROBED_WITHIN_MS = 2_000; // when something says that the connection may be dead
 const SHARE = 0.8; // of the rate that the server accepts; the network may bring frames closer together
 
 /** A WebSocket, from its opening to its end. `onEnd` is called once, and never after `close`. */
@@ -22,7 +22,9 @@ export class Link {
   #isOpen = false;
   #isPingDue = false; // it waits for the rate
   #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
-  /** @type {Timer} */
+  #unanswered = 0; // pings
+  #isProbing = false; // only the answers to all pings show that the connection is alive
+  #answersAtOnce = false; // whether the server answers pings also while other commands run
   #timer;
 
   /**
@@ -30,13 +32,15 @@ export class Link {
    * @param {string} connect
    * @param {(frame: Frame) => void} onFrame
    * @param {(end: Failure) => void} onEnd
+   * @param {() => void} onSleep the machine was asleep
    */
-  constructor(socket, connect, onFrame, onEnd) {
+  constructor(socket, connect, onFrame, onEnd, onSleep) {
     this.#socket = socket;
     this.#onFrame = onFrame;
     this.#onEnd = onEnd;
+    this.#timer = new SleepAwareTimer(onSleep);
     const giveUp = () => this.#finish(1006, "the server did not answer `connect` in time");
-    this.#timer = setTimeout(giveUp, CONNECTED_WITHIN_MS);
+    this.#timer.set(CONNECTED_WITHIN_MS, giveUp);
     socket.onopen = () => {
       this.#isOpen = true;
       this.send(connect);
@@ -52,10 +56,18 @@ export class Link {
    * Pages do not see the pings of the WebSocket itself.
    *
    * @param {number} interval
+   * @param {boolean} answersAtOnce whether the server answers pings also while other commands run
    */
-  startKeepAlive(interval) {
-    this.#interval = Math.min(interval, LONGEST_TIMER_MS);
+  startKeepAlive(interval, answersAtOnce) {
+    this.#interval = interval;
+    this.#answersAtOnce = answersAtOnce;
     this.#startPingTimer();
+  }
+
+  /** Pings at once. The connection ends if the answer does not come soon. */
+  probe() {
+    this.#isProbing = true;
+    this.#ping();
   }
 
   /** @param {Rate} rate */
@@ -89,7 +101,7 @@ export class Link {
   }
 
   close() {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     // In Node, an error without a handler would end the process.
     Object.assign(this.#socket, { onopen: null, onmessage: null, onclose: null, onerror: () => {} });
     this.#socket.close();
@@ -97,29 +109,38 @@ export class Link {
 
   /** @param {unknown} data */
   #receive(data) {
-    if (this.#interval > 0) this.#startPingTimer();
     const frame = parseFrame(data);
+    if (frame && this.#interval > 0 && this.#isAlive(frame)) this.#startPingTimer();
     if (frame) this.#onFrame(frame);
     else this.#finish(1006, "the server sent a message that is not a frame");
   }
 
+  /**
+   * Whether a frame shows that the connection is alive. After a sleep, frames from before it may still arrive on a
+   * connection that is dead, so only the last `pong` counts; or the refusal of a ping, which has no `id` either.
+   *
+   * @param {Frame} frame
+   */
+  #isAlive({ type, id }) {
+    if (type === "pong" || (type === "error" && id === undefined)) this.#unanswered = Math.max(0, this.#unanswered - 1);
+    return !this.#isProbing || !this.#answersAtOnce || this.#unanswered === 0;
+  }
+
   #startPingTimer() {
-    clearTimeout(this.#timer);
     this.#isPingDue = false;
-    this.#timer = setTimeout(() => this.#ping(), this.#interval);
+    this.#isProbing = false;
+    this.#timer.set(this.#interval, () => this.#ping());
   }
 
   /** Sends a ping as soon as the rate permits. */
   #ping() {
     const wait = this.#pacer.wait(performance.now());
-    clearTimeout(this.#timer);
     this.#isPingDue = wait > 0;
-    if (this.#isPingDue) {
-      this.#timer = setTimeout(() => this.#ping(), Math.ceil(wait));
-    } else {
-      this.send(`{"type":"ping"}`);
-      this.#timer = setTimeout(() => this.#finish(1006, "the server did not answer a ping in time"), PONG_WITHIN_MS);
-    }
+    if (this.#isPingDue) return this.#timer.set(wait, () => this.#ping());
+    const giveUp = () => this.#finish(1006, "the server did not answer a ping in time");
+    this.#timer.set(this.#isProbing ? PROBED_WITHIN_MS : PONG_WITHIN_MS, giveUp);
+    this.#unanswered += 1;
+    this.send(`{"type":"ping"}`);
   }
 
   /**

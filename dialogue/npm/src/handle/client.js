@@ -43,6 +43,9 @@ export class DialogueClient {
   connect(options) {
     return engineOf(this).connect(options);
   }
+  wake() {
+    engineOf(this).wake();
+  }
   disconnect() {
     engineOf(this).disconnect();
   }
