@@ -328,12 +328,11 @@ function internalsOf(handle) {
 }
 
 // ==== engine.js ====
-// The engine behind a client: it connects, signs in, renews the session, and reconnects.
+// The engine behind a client: it connects, signs in, and reconnects. `Renewals` keeps the session from expiring.
 //
 // Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
 const SLOW_ATTEMPT_MS = 5_000; // an older attempt is given up for a new one when the client wakes
-const RENEWAL_PAUSE_MS = 1_000; // at least, between two attempts to renew a session
 
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
 class Engine {
@@ -341,6 +340,7 @@ class Engine {
   #url;
   #WebSocket;
   #credentials;
+  #renewals;
   /** @type {Link | null} */
   #link = null;
   /** @type {Deferred | null} */
@@ -354,8 +354,6 @@ class Engine {
   #onSleep = () => void (isHidden() || this.wake());
   #wake = new Wake(() => this.#onWake());
   #retryTimer = new SleepAwareTimer(this.#onSleep);
-  /** @type {Timer} */
-  #renewalTimer;
   /** @type {string | undefined} */
   #resume; // lets the next connection replace a lost one
   /** @type {DialogueError | undefined} */
@@ -370,6 +368,7 @@ class Engine {
     this.#url = url;
     this.#WebSocket = WebSocket;
     this.#credentials = new Credentials(auth);
+    this.#renewals = new Renewals(session, this.#credentials, (connected) => this.#renewed(connected));
   }
 
   /**
@@ -490,41 +489,7 @@ class Engine {
   /** @param {Frame} connected */
   #renewed({ resume, expiresIn }) {
     this.#resume = resume;
-    clearTimeout(this.#renewalTimer);
-    if (expiresIn !== undefined) this.#renewIn(0.9 * expiresIn, performance.now() + expiresIn);
-  }
-
-  /**
-   * @param {number} delay
-   * @param {number} expiresAt
-   */
-  #renewIn(delay, expiresAt, attempt = 0) {
-    this.#renewalTimer = setTimeout(() => this.#renew(expiresAt, attempt), Math.min(delay, LONGEST_TIMER_MS));
-  }
-
-  /**
-   * @param {number} expiresAt
-   * @param {number} attempt
-   */
-  async #renew(expiresAt, attempt) {
-    const link = this.#link;
-    try {
-      const auth = await this.#credentials.obtain();
-      if (link !== this.#link) return;
-      const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
-      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, urgent: true, onAnswer });
-    } catch (error) {
-      if (link !== this.#link) return;
-      this.#during(() => {
-        this.#session.notices.report(error);
-        // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
-        // server that could not decide is asked again soon.
-        const left = expiresAt - performance.now();
-        const soon = error instanceof DialogueError && isTemporary(error) ? pause(error, attempt) : Infinity;
-        const delay = Math.max(Math.min(soon, left / 2), RENEWAL_PAUSE_MS);
-        if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
-      });
-    }
+    this.#renewals.start(expiresIn);
   }
 
   /** @param {Failure} end */
@@ -589,7 +554,7 @@ class Engine {
   #dropLink(change, reason) {
     this.#link?.close();
     this.#link = null;
-    clearTimeout(this.#renewalTimer);
+    this.#renewals.stop();
     this.#credentials.abandon();
     this.#session.linkLost(change, reason);
   }
@@ -618,6 +583,169 @@ class Deferred {
   reject = () => {};
   /** @type {Promise<void>} */
   promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+}
+
+// ==== wake.js ====
+// When to look at the connection at once: the network is back, the page is shown again, or the machine was asleep.
+//
+// Owns the page's events and the rule that the client acts on them at most once a second. The engine acts.
+
+const AT_MOST_EVERY_MS = 1_000;
+const WINDOW_EVENTS = ["online", "pageshow"];
+const DOCUMENT_EVENTS = ["visibilitychange", "resume"]; // `resume` ends the freezing of a page in the background
+
+/** Calls the engine when something in the environment says that the connection may be dead, or may be possible again. */
+class Wake {
+  #act;
+  #last = -Infinity;
+  /** @type {Timer} */
+  #timer;
+  #isListening = false;
+  #onEvent = (/** @type {Event} */ { type }) => {
+    if (type !== "visibilitychange" || !isHidden()) this.now();
+  };
+
+  /** @param {() => void} act */
+  constructor(act) {
+    this.#act = act;
+  }
+
+  /** Listens to the environment, as far as it has such events, until `stop`. */
+  start() {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    for (const [target, name] of sources()) target.addEventListener(name, this.#onEvent);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isListening) return;
+    this.#isListening = false;
+    for (const [target, name] of sources()) target.removeEventListener(name, this.#onEvent);
+  }
+
+  /** Acts now, or when a second has passed since the last time: several signs of the same change come together. */
+  now() {
+    if (!this.#isListening || this.#timer !== undefined) return;
+    const wait = this.#last + AT_MOST_EVERY_MS - performance.now();
+    if (wait <= 0) return this.#fire();
+    this.#timer = setTimeout(() => this.#fire(), wait);
+  }
+
+  #fire() {
+    this.#timer = undefined;
+    this.#last = performance.now();
+    this.#act();
+  }
+}
+
+/** Whether this is a page that nobody sees. Browsers slow down its timers. */
+function isHidden() {
+  return globalThis.document?.visibilityState === "hidden";
+}
+
+/**
+ * What has events of this kind: a page has them on its window and its document, a worker on itself, and Node nowhere.
+ *
+ * @returns {[EventTarget, string][]}
+ */
+function sources() {
+  const { document } = globalThis;
+  /** @type {[EventTarget, string][]} */
+  const found = [];
+  if (isTarget(globalThis)) for (const name of WINDOW_EVENTS) found.push([globalThis, name]);
+  if (isTarget(document)) for (const name of DOCUMENT_EVENTS) found.push([document, name]);
+  return found;
+}
+
+/** @param {any} target */
+function isTarget(target) {
+  return typeof target?.addEventListener === "function" && typeof target.removeEventListener === "function";
+}
+
+// ==== state.js ====
+// Whether a client reconnects after a close code.
+
+const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009]; // the same fault would only happen again
+
+/**
+ * Whether a client reconnects after a close with this code. A connection that ends without a close frame has 1006.
+ *
+ * @param {number} code
+ */
+function reconnects(code) {
+  return !CLIENT_FAULT_CODES.includes(code) && (code < 4500 || code > 4999);
+}
+
+// ==== renewal.js ====
+// Renewing a session before it expires, on the connection that it belongs to.
+
+const RENEWED_AFTER = 0.9; // of the session's time
+const PAUSE_MS = 1_000; // at least, between two attempts
+
+/** Renews a session until `stop`. */
+class Renewals {
+  #session;
+  #credentials;
+  #onRenewed;
+  /** @type {Timer} */
+  #timer;
+
+  /**
+   * @param {Session} session
+   * @param {Credentials} credentials
+   * @param {(connected: Frame) => void} onRenewed
+   */
+  constructor(session, credentials, onRenewed) {
+    this.#session = session;
+    this.#credentials = credentials;
+    this.#onRenewed = onRenewed;
+  }
+
+  /** @param {number} [expiresIn] undefined if the session does not expire */
+  start(expiresIn) {
+    this.stop();
+    if (expiresIn !== undefined) this.#renewIn(RENEWED_AFTER * expiresIn, performance.now() + expiresIn);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * @param {number} delay
+   * @param {number} expiresAt
+   */
+  #renewIn(delay, expiresAt, attempt = 0) {
+    this.#timer = setTimeout(() => this.#renew(expiresAt, attempt), Math.min(delay, LONGEST_TIMER_MS));
+  }
+
+  /**
+   * @param {number} expiresAt
+   * @param {number} attempt
+   */
+  async #renew(expiresAt, attempt) {
+    const { pending, notices } = this.#session;
+    const { link } = pending;
+    try {
+      const auth = await this.#credentials.obtain();
+      if (link !== pending.link) return;
+      const options = { repeat: false, unbounded: true, urgent: true, onAnswer: this.#onRenewed };
+      await pending.add(renewal(auth), options);
+    } catch (error) {
+      if (link !== pending.link) return;
+      notices.queue.during(() => {
+        notices.report(error);
+        // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
+        // server that could not decide is asked again soon.
+        const left = expiresAt - performance.now();
+        const soon = error instanceof DialogueError && isTemporary(error) ? pause(error, attempt) : Infinity;
+        const delay = Math.max(Math.min(soon, left / 2), PAUSE_MS);
+        if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
+      });
+    }
+  }
 }
 
 // ==== session.js ====
@@ -1122,53 +1250,6 @@ function isFinal(room, { code }) {
 const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetitions remember keys for two minutes
 const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
-/**
- * @typedef Move a request of the application that changes its membership of a room or its subscriptions there
- * @property {string} roomId
- * @property {boolean} [leaves] whether it leaves the room
- * @property {Promise<unknown>} [answered] resolves when it is answered or has failed
- * @property {Promise<AnyRoom[]>} [joining] the handles that a join gives
- * @property {number} [handles] how many a join gives
- * @property {readonly string[]} [names] the subscriptions of a join, if it lists any
- * @property {readonly string[]} [excluded] the exceptions from the wildcard of these subscriptions
- */
-
-/**
- * @typedef RequestOptions
- * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost, instead of failing
- * @property {TrackedRoom} [room] the room that must be joined before it is sent
- * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
- * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
- * @property {boolean} [urgent] whether it is sent before all others
- * @property {string} [slot] the room and event of a volatile trigger: a newer one for the same replaces it while it waits
- * @property {Move} [move]
- * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
- * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
- * @property {(frame: Frame) => unknown} [toResult] is called like `onAnswer`; the request resolves with its result
- */
-
-/**
- * @typedef Attempt
- * @property {string} clientId the id of the connection
- * @property {string | undefined} epoch the room's epoch
- */
-
-/**
- * @typedef PendingRequest
- * @property {string} text
- * @property {RequestOptions} options
- * @property {number} bytes the length of `text` in UTF-8
- * @property {boolean} queued whether it is in the outbox
- * @property {boolean} sent whether it was sent on the current connection and not refused because it came too fast
- * @property {DialogueError | undefined} refusal the server has not run it because it came too fast
- * @property {Attempt | undefined} first when it was first sent
- * @property {boolean} repeats whether it was already sent on an earlier connection
- * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
- * @property {Timer} timer
- * @property {(value: any) => void} resolve
- * @property {(error: DialogueError) => void} reject
- */
-
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
 class Pending {
   /** @type {Link | undefined} */
@@ -1333,8 +1414,9 @@ class Pending {
    * @param {string} roomId
    */
   lastMove(roomId) {
-    const moves = [...this.#pending.values()].map(({ options }) => options.move);
-    return moves.filter((move) => move?.roomId === roomId).at(-1);
+    let last;
+    for (const { options } of this.#pending.values()) if (options.move?.roomId === roomId) last = options.move;
+    return last;
   }
 
   sendWaiting() {
@@ -1457,22 +1539,7 @@ class Pending {
   /** @param {number} id */
   #expire(id) {
     const pending = this.#pending.get(id);
-    if (pending) this.#reject(id, this.#lateness(pending));
-  }
-
-  /**
-   * Why a request has no answer after its time.
-   *
-   * @param {PendingRequest} pending
-   */
-  #lateness({ sent, queued, repeats, refusal }) {
-    const time = `${this.#timeout} ms`;
-    if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
-    if (repeats) return outcomeUnknown(`it could not be sent again within ${time}`, refusal);
-    if (refusal) return refusal;
-    if (!queued) return disconnected(`the request waited ${time} for the connection or the room`);
-    const message = `the request waited ${time} for its turn: the client keeps to the rate that the server accepts`;
-    return new DialogueError({ code: "OVERLOADED", message });
+    if (pending) this.#reject(id, lateness(pending, this.#timeout));
   }
 
   /**
@@ -1493,6 +1560,72 @@ class Pending {
     clearTimeout(pending.timer);
     return pending;
   }
+}
+
+// ==== pending/entry.js ====
+// One request that waits: what is known about it, the text to send, and why it is late.
+
+/**
+ * @typedef Move a request of the application that changes its membership of a room or its subscriptions there
+ * @property {string} roomId
+ * @property {boolean} [leaves] whether it leaves the room
+ * @property {Promise<unknown>} [answered] resolves when it is answered or has failed
+ * @property {Promise<AnyRoom[]>} [joining] the handles that a join gives
+ * @property {number} [handles] how many a join gives
+ * @property {readonly string[]} [names] the subscriptions of a join, if it lists any
+ * @property {readonly string[]} [excluded] the exceptions from the wildcard of these subscriptions
+ */
+
+/**
+ * @typedef RequestOptions
+ * @property {boolean} [repeat] whether it waits for a connection, and for the next if that is lost, instead of failing
+ * @property {TrackedRoom} [room] the room that must be joined before it is sent
+ * @property {boolean} [isTrigger] whether it may be sent again only if the server can recognise its key
+ * @property {boolean} [unbounded] whether the client makes it for itself, so that `maxPending` does not apply to it
+ * @property {boolean} [urgent] whether it is sent before all others
+ * @property {string} [slot] the room and event of a volatile trigger: a newer one for the same replaces it while it waits
+ * @property {Move} [move]
+ * @property {(frame: Frame) => void} [onAnswer] receives the answer before any later frame is handled
+ * @property {() => void} [onFailure] is called when the request is rejected, before any later frame is handled
+ * @property {(frame: Frame) => unknown} [toResult] is called like `onAnswer`; the request resolves with its result
+ */
+
+/**
+ * @typedef Attempt
+ * @property {string} clientId the id of the connection
+ * @property {string | undefined} epoch the room's epoch
+ */
+
+/**
+ * @typedef PendingRequest
+ * @property {string} text
+ * @property {RequestOptions} options
+ * @property {number} bytes the length of `text` in UTF-8
+ * @property {boolean} queued whether it is in the outbox
+ * @property {boolean} sent whether it was sent on the current connection and not refused because it came too fast
+ * @property {DialogueError | undefined} refusal the server has not run it because it came too fast
+ * @property {Attempt | undefined} first when it was first sent
+ * @property {boolean} repeats whether it was already sent on an earlier connection
+ * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
+ * @property {Timer} timer
+ * @property {(value: any) => void} resolve
+ * @property {(error: DialogueError) => void} reject
+ */
+
+/**
+ * Why a request has no answer after its time.
+ *
+ * @param {PendingRequest} pending
+ * @param {number} timeout
+ */
+function lateness({ sent, queued, repeats, refusal }, timeout) {
+  const time = `${timeout} ms`;
+  if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
+  if (repeats) return outcomeUnknown(`it could not be sent again within ${time}`, refusal);
+  if (refusal) return refusal;
+  if (!queued) return disconnected(`the request waited ${time} for the connection or the room`);
+  const message = `the request waited ${time} for its turn: the client keeps to the rate that the server accepts`;
+  return new DialogueError({ code: "OVERLOADED", message });
 }
 
 /**
@@ -2373,99 +2506,6 @@ class HandlerQueue {
       this.#isRunning = false;
     }
   }
-}
-
-// ==== wake.js ====
-// When to look at the connection at once: the network is back, the page is shown again, or the machine was asleep.
-//
-// Owns the page's events and the rule that the client acts on them at most once a second. The engine acts.
-
-const AT_MOST_EVERY_MS = 1_000;
-const WINDOW_EVENTS = ["online", "pageshow"];
-const DOCUMENT_EVENTS = ["visibilitychange", "resume"]; // `resume` ends the freezing of a page in the background
-
-/** Calls the engine when something in the environment says that the connection may be dead, or may be possible again. */
-class Wake {
-  #act;
-  #last = -Infinity;
-  /** @type {Timer} */
-  #timer;
-  #isListening = false;
-  #onEvent = (/** @type {Event} */ { type }) => {
-    if (type !== "visibilitychange" || !isHidden()) this.now();
-  };
-
-  /** @param {() => void} act */
-  constructor(act) {
-    this.#act = act;
-  }
-
-  /** Listens to the environment, as far as it has such events, until `stop`. */
-  start() {
-    if (this.#isListening) return;
-    this.#isListening = true;
-    for (const [target, name] of sources()) target.addEventListener(name, this.#onEvent);
-  }
-
-  stop() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (!this.#isListening) return;
-    this.#isListening = false;
-    for (const [target, name] of sources()) target.removeEventListener(name, this.#onEvent);
-  }
-
-  /** Acts now, or when a second has passed since the last time: several signs of the same change come together. */
-  now() {
-    if (!this.#isListening || this.#timer !== undefined) return;
-    const wait = this.#last + AT_MOST_EVERY_MS - performance.now();
-    if (wait <= 0) return this.#fire();
-    this.#timer = setTimeout(() => this.#fire(), wait);
-  }
-
-  #fire() {
-    this.#timer = undefined;
-    this.#last = performance.now();
-    this.#act();
-  }
-}
-
-/** Whether this is a page that nobody sees. Browsers slow down its timers. */
-function isHidden() {
-  return globalThis.document?.visibilityState === "hidden";
-}
-
-/**
- * What has events of this kind: a page has them on its window and its document, a worker on itself, and Node nowhere.
- *
- * @returns {[EventTarget, string][]}
- */
-function sources() {
-  const { document } = globalThis;
-  /** @type {[EventTarget, string][]} */
-  const found = [];
-  if (isTarget(globalThis)) for (const name of WINDOW_EVENTS) found.push([globalThis, name]);
-  if (isTarget(document)) for (const name of DOCUMENT_EVENTS) found.push([document, name]);
-  return found;
-}
-
-/** @param {any} target */
-function isTarget(target) {
-  return typeof target?.addEventListener === "function" && typeof target.removeEventListener === "function";
-}
-
-// ==== state.js ====
-// Whether a client reconnects after a close code.
-
-const CLIENT_FAULT_CODES = [1002, 1003, 1007, 1009]; // the same fault would only happen again
-
-/**
- * Whether a client reconnects after a close with this code. A connection that ends without a close frame has 1006.
- *
- * @param {number} code
- */
-function reconnects(code) {
-  return !CLIENT_FAULT_CODES.includes(code) && (code < 4500 || code > 4999);
 }
 
 // ==== sign_in.js ====

@@ -1,25 +1,24 @@
-// The engine behind a client: it connects, signs in, renews the session, and reconnects.
+// The engine behind a client: it connects, signs in, and reconnects. `Renewals` keeps the session from expiring.
 //
 // Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
-import { asked, backoff, isStable, pause } from "./backoff.js";
+import { asked, backoff, isStable } from "./backoff.js";
 import { DialogueError, disconnected } from "./error.js";
 import { connectFailed } from "./failure.js";
 import { Link } from "./link.js";
 import { rateOf } from "./pacer.js";
-import { CONNECT_ID, Credentials, greeting, isFinalRefusal, isTemporary, renewal } from "./sign_in.js";
+import { Renewals } from "./renewal.js";
+import { CONNECT_ID, Credentials, greeting, isFinalRefusal } from "./sign_in.js";
 import { reconnects } from "./state.js";
-import { LONGEST_TIMER_MS, SleepAwareTimer } from "./timer.js";
+import { SleepAwareTimer } from "./timer.js";
 import { Wake, isHidden } from "./wake.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
 /** @import { Failure } from "./failure.js" */
 /** @import { Frame } from "./link.js" */
 /** @import { Session } from "./session.js" */
-/** @import { Timer } from "./timer.js" */
 
 const SLOW_ATTEMPT_MS = 5_000; // an older attempt is given up for a new one when the client wakes
-const RENEWAL_PAUSE_MS = 1_000; // at least, between two attempts to renew a session
 
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
 export class Engine {
@@ -27,6 +26,7 @@ export class Engine {
   #url;
   #WebSocket;
   #credentials;
+  #renewals;
   /** @type {Link | null} */
   #link = null;
   /** @type {Deferred | null} */
@@ -40,8 +40,6 @@ export class Engine {
   #onSleep = () => void (isHidden() || this.wake());
   #wake = new Wake(() => this.#onWake());
   #retryTimer = new SleepAwareTimer(this.#onSleep);
-  /** @type {Timer} */
-  #renewalTimer;
   /** @type {string | undefined} */
   #resume; // lets the next connection replace a lost one
   /** @type {DialogueError | undefined} */
@@ -56,6 +54,7 @@ export class Engine {
     this.#url = url;
     this.#WebSocket = WebSocket;
     this.#credentials = new Credentials(auth);
+    this.#renewals = new Renewals(session, this.#credentials, (connected) => this.#renewed(connected));
   }
 
   /**
@@ -176,41 +175,7 @@ export class Engine {
   /** @param {Frame} connected */
   #renewed({ resume, expiresIn }) {
     this.#resume = resume;
-    clearTimeout(this.#renewalTimer);
-    if (expiresIn !== undefined) this.#renewIn(0.9 * expiresIn, performance.now() + expiresIn);
-  }
-
-  /**
-   * @param {number} delay
-   * @param {number} expiresAt
-   */
-  #renewIn(delay, expiresAt, attempt = 0) {
-    this.#renewalTimer = setTimeout(() => this.#renew(expiresAt, attempt), Math.min(delay, LONGEST_TIMER_MS));
-  }
-
-  /**
-   * @param {number} expiresAt
-   * @param {number} attempt
-   */
-  async #renew(expiresAt, attempt) {
-    const link = this.#link;
-    try {
-      const auth = await this.#credentials.obtain();
-      if (link !== this.#link) return;
-      const onAnswer = (/** @type {Frame} */ connected) => this.#renewed(connected);
-      await this.#session.pending.add(renewal(auth), { repeat: false, unbounded: true, urgent: true, onAnswer });
-    } catch (error) {
-      if (link !== this.#link) return;
-      this.#during(() => {
-        this.#session.notices.report(error);
-        // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
-        // server that could not decide is asked again soon.
-        const left = expiresAt - performance.now();
-        const soon = error instanceof DialogueError && isTemporary(error) ? pause(error, attempt) : Infinity;
-        const delay = Math.max(Math.min(soon, left / 2), RENEWAL_PAUSE_MS);
-        if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
-      });
-    }
+    this.#renewals.start(expiresIn);
   }
 
   /** @param {Failure} end */
@@ -275,7 +240,7 @@ export class Engine {
   #dropLink(change, reason) {
     this.#link?.close();
     this.#link = null;
-    clearTimeout(this.#renewalTimer);
+    this.#renewals.stop();
     this.#credentials.abandon();
     this.#session.linkLost(change, reason);
   }

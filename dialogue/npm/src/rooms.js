@@ -6,7 +6,8 @@ import { TrackedRoom } from "./rooms/room.js";
 /** @import { DialogueError } from "./error.js" */
 /** @import { Frame } from "./link.js" */
 /** @import { Notices } from "./notice.js" */
-/** @import { Move, Pending, RequestOptions } from "./pending.js" */
+/** @import { Pending } from "./pending.js" */
+/** @import { Move, RequestOptions } from "./pending/entry.js" */
 /** @import { AnyRoom, Hold } from "./rooms/hold.js" */
 /** @import { Timer } from "./timer.js" */
 

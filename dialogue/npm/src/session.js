@@ -11,7 +11,7 @@ import { exceptOf } from "./rooms/room.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
 /** @import { Frame, Link } from "./link.js" */
-/** @import { Move, RequestOptions } from "./pending.js" */
+/** @import { Move, RequestOptions } from "./pending/entry.js" */
 /** @import { AnyRoom, Hold } from "./rooms/hold.js" */
 /** @import { TrackedRoom } from "./rooms/room.js" */
 

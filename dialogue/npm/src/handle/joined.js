@@ -5,7 +5,7 @@ import { hide, internalsOf } from "./internals.js";
 
 /** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
-/** @import { RequestOptions } from "../pending.js" */
+/** @import { RequestOptions } from "../pending/entry.js" */
 /** @import { Hold } from "../rooms/hold.js" */
 /** @import { TrackedRoom } from "../rooms/room.js" */
 /** @import { Session } from "../session.js" */
