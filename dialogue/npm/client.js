@@ -740,7 +740,7 @@ class Renewals {
         // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
         // server that could not decide is asked again soon.
         const left = expiresAt - performance.now();
-        const soon = error instanceof DialogueError && isTemporary(error) ? pause(error, attempt) : Infinity;
+        const soon = error instanceof DialogueError && isTemporary(error) ? growingPause(error, attempt) : Infinity;
         const delay = Math.max(Math.min(soon, left / 2), PAUSE_MS);
         if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
       });
@@ -1090,7 +1090,7 @@ class JoinedRooms {
       const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
       if (isFinal(room, error)) return this.#rejoinFailed(room, error);
-      room.retryIn(room.wasCreated ? 0 : pause(error, attempt), () => isDue() && this.#rejoin(room, attempt + 1));
+      room.retryIn(room.wasCreated ? 0 : growingPause(error, attempt), () => isDue() && this.#rejoin(room, attempt + 1));
     });
   }
 
@@ -2983,6 +2983,16 @@ function backoff(attempt) {
  */
 function pause(error, attempt) {
   return error.retryAfter === undefined ? backoff(attempt) : asked(error);
+}
+
+/**
+ * The same for something that is tried until it succeeds: a server may ask for the same short wait each time.
+ *
+ * @param {DialogueError} error
+ * @param {number} attempt
+ */
+function growingPause(error, attempt) {
+  return Math.max(asked(error), backoff(attempt));
 }
 
 /**

@@ -29,6 +29,16 @@ export function pause(error, attempt) {
 }
 
 /**
+ * The same for something that is tried until it succeeds: a server may ask for the same short wait each time.
+ *
+ * @param {DialogueError} error
+ * @param {number} attempt
+ */
+export function growingPause(error, attempt) {
+  return Math.max(asked(error), backoff(attempt));
+}
+
+/**
  * How long the server has asked the client to wait, with an error.
  *
  * @param {DialogueError} [error]

@@ -1,6 +1,6 @@
 // Renewing a session before it expires, on the connection that it belongs to.
 
-import { pause } from "./backoff.js";
+import { growingPause } from "./backoff.js";
 import { DialogueError } from "./error.js";
 import { isTemporary, renewal } from "./sign_in.js";
 import { LONGEST_TIMER_MS } from "./timer.js";
@@ -68,7 +68,7 @@ export class Renewals {
         // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
         // server that could not decide is asked again soon.
         const left = expiresAt - performance.now();
-        const soon = error instanceof DialogueError && isTemporary(error) ? pause(error, attempt) : Infinity;
+        const soon = error instanceof DialogueError && isTemporary(error) ? growingPause(error, attempt) : Infinity;
         const delay = Math.max(Math.min(soon, left / 2), PAUSE_MS);
         if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
       });

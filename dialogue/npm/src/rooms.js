@@ -1,6 +1,6 @@
 // The rooms that a client is in: how it enters, rejoins and leaves them. `rooms/room.js` has the state of one room.
 
-import { pause } from "./backoff.js";
+import { growingPause, pause } from "./backoff.js";
 import { notInRoom } from "./error.js";
 import { TrackedRoom } from "./rooms/room.js";
 /** @import { DialogueError } from "./error.js" */
@@ -154,7 +154,7 @@ export class JoinedRooms {
       const isDue = () => link === this.#pending.link && room.state === "rejoining" && !room.leaving;
       if (!isDue()) return; // the next connection tries again
       if (isFinal(room, error)) return this.#rejoinFailed(room, error);
-      room.retryIn(room.wasCreated ? 0 : pause(error, attempt), () => isDue() && this.#rejoin(room, attempt + 1));
+      room.retryIn(room.wasCreated ? 0 : growingPause(error, attempt), () => isDue() && this.#rejoin(room, attempt + 1));
     });
   }
 
