@@ -216,8 +216,10 @@ export interface TriggerOptions {
    */
   key?: string;
   /**
-   * Whether the trigger is only useful now, such as "is typing". Then it is rejected without a connection and never sent
-   * again. Default: false.
+   * Whether the trigger is only useful now, such as "is typing" or the position of a pointer. Then it is rejected without
+   * a connection and never sent again. Triggers may come faster than the server permits: of those that wait, only the
+   * newest of each room and event is sent, and the others resolve with `superseded`. At the default rate, that is one
+   * every 34 ms. Default: false.
    */
   volatile?: boolean;
 }
@@ -288,8 +290,10 @@ export declare class DialogueError extends Error {
 /**
  * A client of a Dialogue server.
  *
- * The client reconnects automatically, after a random wait that doubles with each attempt. It rejoins every room at its
- * last position there. Requests that were made meanwhile are sent then; see `JoinedRoom.trigger`.
+ * The client reconnects automatically, after a random wait that doubles with each attempt, and at once if the network is
+ * back, the page is shown again or the machine was asleep; see `wake`. It rejoins every room at its last position there,
+ * and tries again while the server cannot decide, or for five minutes while a room is missing or full. Requests that
+ * were made meanwhile are sent then; see `JoinedRoom.trigger`.
  *
  * An error that a handler throws goes to `onError` and stops nothing else. Each `on…` returns a function that removes
  * the handler. A handler may call anything, including `disconnect`. Handlers are never called inside one another. If a
@@ -424,21 +428,24 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    * Triggers an event. Resolves when the server has passed the event on to all, and rejects with the server's error,
    * including its `violations`. A payload of `null` can be omitted.
    *
+   * The client sends at most four fifths of the frames that the server permits. A trigger beyond that waits for its turn.
+   *
    * If the connection is lost before the answer, the trigger waits. After the rejoin, it is sent again with the same
-   * `key`, so that the server does not pass the event on twice. The trigger is rejected with `DISCONNECTED` if its
-   * outcome is unknown:
+   * `key`, marked as a repetition, so that the server does not pass the event on twice. The trigger is rejected with
+   * `DISCONNECTED` if its outcome is unknown:
    *
    * - the room has another `epoch` than when the trigger was first sent, so the server may have forgotten the key;
    * - the user has changed, `timeout` is over, or the trigger is `volatile`;
    * - the client is no longer in the room when it would send the trigger again. The error's `cause` says why;
-   * - the server refuses the retry before it looks up the key. The refusal (`RATE_LIMITED`, `ROOM_NOT_FOUND`) is the
-   *   `cause`.
+   * - the server cannot tell whether it carried out the first attempt (`OUTCOME_UNKNOWN`), or refuses the repetition
+   *   before it looks up the key (`ROOM_NOT_FOUND`). The refusal is the `cause`.
    *
-   * Such a trigger may have been carried out. It is safe to try again only with the same `key`. A trigger that is made
+   * Such a trigger may have been carried out. If it must not happen twice, do not repeat it. A trigger that is made
    * without a connection waits in the same way. It was not sent before, so it is rejected with the server's own error.
    *
    * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`,
-   * `NOT_IN_ROOM`, `RATE_LIMITED`, `UNAVAILABLE`.
+   * `NOT_IN_ROOM`, `UNAVAILABLE`, `OVERLOADED`. `RATE_LIMITED` means that the server has not run the trigger: the client
+   * repeats it after `retryAfter`, and rejects with it only when `timeout` is over.
    */
   trigger<E extends keyof T["triggers"] & string>(
     event: E,

@@ -46,7 +46,8 @@ export async function known(client: DialogueClient<Rooms>, id: number) {
   const triggered = await chat.trigger("message", { text: "hi" }, { key: "k", meta: { a: 1 } });
   is<Equal<typeof triggered, Triggered>>();
   await chat.trigger("bell");
-  await chat.trigger("bell", null, { volatile: true });
+  const { superseded } = await chat.trigger("bell", null, { volatile: true });
+  is<Equal<typeof superseded, true | undefined>>();
   // @ts-expect-error only the server triggers it
   await chat.trigger("user-joined", { username: "ada" });
   // @ts-expect-error the payload is another event's
@@ -99,6 +100,11 @@ export async function known(client: DialogueClient<Rooms>, id: number) {
 export async function unknown() {
   const client = new DialogueClient({ url: "ws://127.0.0.1/dialogue/ws", auth: async () => ({ token: "t" }) });
   await client.connect();
+  await client.connect({ retry: false });
+  // @ts-expect-error an unknown option
+  await client.connect({ retries: 3 });
+  client.wake();
+  new DialogueClient({ maxPending: 10, maxPendingBytes: 1_000 });
   const room = await client.join("anywhere");
   room.on("anything", ({ data }) => is<Equal<typeof data, unknown>>());
   room.onAny(({ event, data }) => is<Equal<typeof data, unknown>>() ?? event.trim());
@@ -106,6 +112,7 @@ export async function unknown() {
   await room.trigger("anything", { any: "payload" }, { volatile: true });
   await new DialogueClient<AnyRooms>().join(String(7));
   client.onError((error) => {
+    if (error instanceof DialogueError) is<Equal<typeof error.url, string | undefined>>();
     if (error instanceof DialogueError) for (const { path, rule } of error.violations) `${path} ${rule}`.trim();
   });
   const stop: () => void = client.onStateChange(({ state, delay }) => `${state} ${delay}`.trim());
