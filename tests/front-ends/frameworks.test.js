@@ -1,5 +1,5 @@
-// The recipes in a real browser: components are mounted and unmounted, lose their network, sleep, and are in two tabs. In
-// each case, a component shows each message exactly once and in order, and the server knows who is in the room.
+// The recipes in a real browser: components are mounted, unmounted, without a network, asleep, and in two tabs. In each
+// case, a component shows each message exactly once and in order, and the server knows who is in the room.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { launch } from "../browser/person.js";

@@ -1,4 +1,4 @@
-// The client's package, as npm would install it: a folder below `node_modules` with the files that the package publishes.
+// The client's package, as npm would install it: a folder in `node_modules` with the files that the package publishes.
 // Tools treat such a folder differently than a link to another one. Each run of the tests copies today's files.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 

@@ -19,7 +19,7 @@ const PACKAGES = [
   "vue",
 ];
 
-/** Vite's development server with the recipes' settings, and changes to them. Inside another server, it has no address. */
+/** Vite's development server with the recipes' settings and changes to them. Inside another server, it has no address. */
 export async function startVite({ server, ...settings } = {}) {
   installClient();
   const cacheDir = mkdtempSync(join(tmpdir(), "dialogue-vite-"));
