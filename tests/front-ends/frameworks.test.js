@@ -23,12 +23,6 @@ after(async () => {
 });
 
 for (const framework of ["react", "vue", "svelte"]) {
-  // A component in React's strict mode is unmounted and mounted again at once.
-  const strict = framework === "react" ? { skip: "fails until B07" } : {};
-
-  // Vue's component also keeps the client and the room in reactive proxies.
-  const late = framework === "vue" ? { skip: "fails until C4" } : { skip: "fails until B06" };
-
   describe(framework, () => {
     beforeEach(async () => {
       // Each test has its own server process, and so an empty history.
@@ -55,7 +49,7 @@ for (const framework of ["react", "vue", "svelte"]) {
     const recipe = (name) => open(`/src/${framework}/index.html`, name);
     const scenario = () => open(`/scenarios/${framework}.html`);
 
-    test("a component joins, shows the history and each message once, and leaves", strict, async () => {
+    test("a component joins, shows the history and each message once, and leaves", async () => {
       await grace.says("earlier");
       const ada = await scenario();
       await ada.show(["a", "chat"]);
@@ -70,7 +64,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(1);
     });
 
-    test("of two components in one room, one is unmounted", { skip: "fails until B07" }, async () => {
+    test("of two components in one room, one is unmounted", async () => {
       await grace.says("earlier");
       const ada = await scenario();
       await ada.show(["a", "chat"]);
@@ -91,7 +85,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(1);
     });
 
-    test("two components are mounted at once", strict, async () => {
+    test("two components are mounted at once", async () => {
       await grace.says("earlier");
       const ada = await scenario();
       await ada.show(["a", "chat"], ["b", "chat"]);
@@ -102,7 +96,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(1);
     });
 
-    test("a component is mounted and unmounted quickly", { skip: "fails until B07" }, async () => {
+    test("a component is mounted and unmounted quickly", async () => {
       const ada = await scenario();
       const flicker = (last) =>
         ada.page.evaluate(async (last) => {
@@ -126,7 +120,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await ada.shows(["Grace: one", "Ada: two", "Ada: three"], "b");
     });
 
-    test("a component changes its room", strict, async () => {
+    test("a component changes its room", async () => {
       await grace.client.createRoom("topic-tea", { name: "Tea" });
       const ada = await scenario();
       await ada.show(["a", "chat"]);
@@ -154,7 +148,8 @@ for (const framework of ["react", "vue", "svelte"]) {
       await ada.shows(["Ada: one"], "a");
     });
 
-    test("handlers that are attached late receive everything", late, async () => {
+    // Vue's component also keeps the client and the room in reactive proxies.
+    test("handlers that are attached late receive everything", async () => {
       await grace.says("earlier");
       const ada = await open(`/scenarios/late-${framework}.html`);
       await grace.sees(2);
@@ -219,7 +214,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(2);
     });
 
-    test("a user has two tabs and closes one", strict, async () => {
+    test("a user has two tabs and closes one", async () => {
       const [first, second] = [await recipe(), await recipe()];
       for (const tab of [first, second]) await tab.isIn();
       await grace.sees(3);
@@ -233,7 +228,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await second.shows(["Ada: one", "Ada: two", "Grace: three"]);
     });
 
-    test("the server starts again and knows nothing", strict, async () => {
+    test("the server starts again and knows nothing", async () => {
       const ada = await recipe();
       await ada.isIn();
       await ada.says("one");
