@@ -313,3 +313,39 @@ async fn a_refused_trigger_may_be_repeated_with_its_key() {
     ada.join("chat").await;
     assert_eq!(ada.request(trigger).await["seq"], 1);
 }
+
+#[tokio::test]
+async fn a_joined_without_a_request_sets_the_position_and_earlier_ones_are_not_recovered() {
+    let builder = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .on_connected(|client| async move { client.join("booth").await.map(|_| ()).map_err(Into::into) });
+    let server = TestServer::start(builder).await;
+    let mut ada = server.connect_as("ada").await;
+    let first = ada.recv_type("joined").await;
+    assert_eq!((first.get("id"), &first["seq"]), (None, &json!(0)));
+    ada.close().await;
+    say(&server, &["one", "two"]).await;
+    let mut ada = server.connect_as("ada").await;
+    let joined = ada.recv_type("joined").await;
+    assert_eq!((joined.get("recovered"), &joined["seq"]), (None, &json!(2)));
+    for (seq, recovered) in [(0, false), (2, true)] {
+        let again = rejoin(&mut ada, "booth", &joined["epoch"], seq).await;
+        assert_eq!(again["recovered"], recovered, "since {seq}");
+    }
+}
+
+#[tokio::test]
+async fn no_message_is_longer_than_the_queue_of_its_client() {
+    let limits = Limits::default().with_queue_bytes(4_000);
+    let server = TestServer::limited(limits).await;
+    let mut ada = server.connect_as("ada").await;
+    let epoch = ada.join("booth").await["epoch"].clone();
+    ada.close().await;
+    let text = "long ".repeat(200);
+    say(&server, &[text.as_str(); 5]).await;
+    let mut ada = server.connect_as("ada").await;
+    ada.send(json!({ "type": "join", "roomId": "booth", "since": { "epoch": epoch, "seq": 0 } }))
+        .await;
+    assert_eq!(ada.expect_close().await, 4000);
+}
