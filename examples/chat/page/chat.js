@@ -2,13 +2,12 @@
 // The page: it shows people what happens in Dialogue's rooms, and turns their actions into requests. The texts of other
 // people enter the document only as text, never as HTML.
 import { DialogueClient, DialogueError } from "/dialogue/client.js";
-import { $, copyOf, element, fieldError, paintAvatar, showBadge } from "./elements.js";
+import { $, copyOf, fieldError, paintAvatar, showBadge } from "./elements.js";
+import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
-import { CLOSED, LOST, REASONS, STATES, people, readable } from "./words.js";
+import { CLOSED, LOST, REASONS, STATES, displayName, people, readable } from "./words.js";
 
 const LOBBY = "chat";
-const KEPT_LINES = 500; // in each room's log; older lines are removed
-const FOLLOWS_WITHIN_MS = 180_000; // a message this soon after another by the same person needs no name
 const TYPING_REPEAT_MS = 3_000; // how often "is typing" is sent while keys are pressed
 const TYPING_LASTS_MS = 6_000; // how long it counts, in case "stopped typing" is lost
 const LISTED_ROOMS = 1_000; // more than anyone looks through
@@ -99,14 +98,14 @@ function attend(joined) {
     // they exist only on the page.
     const replace = !gap || joined.epoch === room.epoch;
     room.epoch = joined.epoch;
-    if (replace) room.lines.replaceChildren();
+    if (replace) room.log.clear();
     if (gap) {
       room.gaps += 1;
       note(room, "You are back. Messages sent in the meantime may be missing here.");
     }
-    room.lines.ariaBusy = "true"; // so that a screen reader does not read the history line by line
+    room.log.isBusy = true;
     for (const message of events) showMessage(room, message, { live: !replace });
-    room.lines.ariaBusy = null;
+    room.log.isBusy = false;
   });
   joined.on("message", (message) => showMessage(room, message, { live: true }));
   joined.on("typing", ({ from, data }) => {
@@ -132,7 +131,7 @@ function resume(room) {
 function left(room, reason) {
   room.joined = null;
   room.outbox.left();
-  const why = REASONS[reason] ?? reason;
+  const why = REASONS[reason] ?? REASONS.otherwise;
   if (room.id === LOBBY) room.problem = reason ? `Reason: ${why}.` : "";
   else if (room === current) location.hash = LOBBY;
   if (reason && reason !== "roomDeleted") note(rooms.get(LOBBY), `You are no longer in “${room.name}”: ${why}.`);
@@ -145,7 +144,7 @@ function created({ id, name, createdById }) {
   unlisted.delete(id);
   listedSince.add(id);
   const room = roomOf(id, { name, createdById });
-  note(rooms.get(LOBBY), `${displayName(createdById ?? "The server")} started the topic “${room.name}”.`);
+  note(rooms.get(LOBBY), `${displayName(createdById ?? "The server", me)} started the topic “${room.name}”.`);
   renderRooms();
 }
 
@@ -159,7 +158,7 @@ function deleted({ roomId }) {
 }
 
 function comeOrGo(room, username, verb) {
-  note(room, `${displayName(username)} ${verb}`);
+  note(room, `${displayName(username, me)} ${verb}`);
   stopTyping(room, username);
 }
 
@@ -221,9 +220,6 @@ function unsent() {
 /** The room with this id, which is added if it is new. `news` updates its fields. */
 function roomOf(id, news) {
   if (!rooms.has(id)) {
-    const [log, lines] = [element("div", "log"), element("div", "lines")];
-    lines.role = "log";
-    log.hidden = true;
     const item = copyOf("room-template");
     const [link] = item.children;
     link.href = `#${id}`;
@@ -236,12 +232,11 @@ function roomOf(id, news) {
       problem: "", // why it could not join
       epoch: undefined, // of the lines on the page
       gaps: 0, // how often messages may have been missed
-      log,
-      lines,
       link,
       typists: new Map(),
       unread: 0,
       draft: "",
+      log: /** @type {any} */ (null),
       outbox: /** @type {any} */ (null),
     };
     room.outbox = new Outbox(room, {
@@ -250,8 +245,7 @@ function roomOf(id, news) {
       refused: (text, error) => giveBack(room, text, error),
       changed: renderBanner,
     });
-    log.append(lines, room.outbox.element);
-    $("logs").append(log);
+    room.log = new Log(room.outbox.element);
     rooms.set(id, room);
   }
   return Object.assign(rooms.get(id), news);
@@ -262,7 +256,10 @@ function forget(room) {
   room.log.remove();
   room.link.parentElement.remove();
   rooms.delete(room.id);
-  if (room === current) location.hash = LOBBY;
+  if (room === current) {
+    select(rooms.get(LOBBY)); // at once, so that nothing is written to a room that is gone
+    location.hash = LOBBY;
+  }
   renderRooms();
 }
 
@@ -303,16 +300,16 @@ function select(room) {
   sayTyping(false);
   if (current) {
     current.draft = $("text").value;
-    current.log.hidden = true;
+    current.log.isShown = false;
   }
   current = room;
-  room.log.hidden = false;
+  room.log.isShown = true;
   $("text").value = room.draft;
   fieldError("text", "");
   renderScreen();
   renderTyping();
   renderBanner();
-  $("logs").scrollTop = $("logs").scrollHeight;
+  room.log.toEnd();
   if (!isNarrow.matches) $("text").focus(); // on a phone, a keyboard would cover the messages
 }
 
@@ -358,7 +355,7 @@ function renderRooms() {
   let unread = 0;
   for (const room of rooms.values()) {
     const [name, count, size] = room.link.children;
-    room.lines.ariaLabel = room.name;
+    room.log.name = room.name;
     room.link.className = room.joined ? "joined" : "";
     room.link.ariaCurrent = room === current ? "page" : null;
     name.textContent = room.name;
@@ -419,28 +416,10 @@ $("delete").addEventListener("click", () => {
 
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
-function showMessage(room, { from, data, timestamp, meta }, { live }) {
-  const key = from === me ? meta?.line : undefined;
-  room.outbox.arrived(key);
-  // The server may have confirmed the message before the event is handled.
-  if (key) for (const shown of room.lines.children) if (shown.dataset.key === key) shown.remove();
-  const line = copyOf("message-template");
-  const [avatar, byline, text] = line.children;
-  const [author, time] = byline.children;
-  const before = room.lines.lastElementChild;
-  const follows = before?.dataset.from === from && timestamp - before.dataset.timestamp < FOLLOWS_WITHIN_MS;
-  line.classList.toggle("mine", from === me);
-  line.classList.toggle("follows", follows);
-  Object.assign(line.dataset, { from, timestamp }, key && { key });
-  const date = new Date(timestamp);
-  const dateStyle = date.toDateString() === new Date().toDateString() ? undefined : "medium";
-  line.title = date.toLocaleString();
-  time.dateTime = date.toISOString();
-  time.textContent = date.toLocaleString([], { timeStyle: "short", dateStyle });
-  author.textContent = displayName(from);
-  text.textContent = data.text;
-  paintAvatar(avatar, from);
-  append(room, line, from === me);
+function showMessage(room, message, { live }) {
+  const { from, meta } = message;
+  if (from === me) room.outbox.arrived(meta?.line);
+  room.log.message(message, me);
   stopTyping(room, from);
   if (live && from !== me && !isRead(room)) {
     room.unread += 1;
@@ -448,18 +427,9 @@ function showMessage(room, { from, data, timestamp, meta }, { live }) {
   }
 }
 
-/** Adds a line to the log that is not a message. */
+/** Adds a line to a room that is not a message. */
 function note(room, text, kind = "") {
-  append(room, element("p", `note ${kind}`, text), false);
-}
-
-// Scrolls to the new line unless the reader has scrolled back.
-function append(room, line, follow) {
-  const view = $("logs");
-  const atEnd = follow || view.scrollHeight - view.scrollTop - view.clientHeight < 80;
-  room.lines.append(line);
-  while (room.lines.childElementCount > KEPT_LINES) room.lines.firstElementChild.remove();
-  if (room === current && atEnd) view.scrollTop = view.scrollHeight;
+  room.log.note(text, kind);
 }
 
 $("composer").addEventListener("submit", (event) => {
@@ -470,7 +440,7 @@ $("composer").addEventListener("submit", (event) => {
   $("text").value = "";
   fieldError("text", "");
   current.outbox.add(text);
-  $("logs").scrollTop = $("logs").scrollHeight;
+  current.log.toEnd();
 });
 
 /** Returns a message that the person can correct to the field or to the room's draft. */
@@ -523,10 +493,6 @@ function renderTyping() {
 
 function attempt(request) {
   request.catch((error) => note(current, readable(error), "error"));
-}
-
-function displayName(user) {
-  return user === me ? "You" : user;
 }
 
 $("back").addEventListener("click", () => {

@@ -10,6 +10,7 @@ import { PENDING, readable } from "./words.js";
 const NOT_DONE = ["RATE_LIMITED", "UNAVAILABLE", "OVERLOADED"]; // the server has done nothing: try again later
 const UNKNOWN = ["DISCONNECTED", "TIMEOUT", "CLOSED"]; // the server may have sent the message
 const LONGEST_PAUSE_MS = 30_000;
+const SLOW_MS = 2_000; // most messages are sent before anyone could read that they are not
 const ATTEMPTS = 5; // to send a message of unknown outcome again
 
 export class Outbox {
@@ -66,6 +67,11 @@ export class Outbox {
     line.epoch ??= joined.epoch;
     line.gaps ??= this.#room.gaps;
     this.#isSending = true;
+    this.#render();
+    const slow = setTimeout(() => {
+      line.problem = PENDING.slow;
+      this.#render();
+    }, SLOW_MS);
     try {
       await joined.trigger("message", { text: line.text }, { key: line.key, meta: { line: line.key } });
       if (this.#lines.includes(line)) this.#hooks.sent({ data: { text: line.text }, meta: { line: line.key } });
@@ -74,6 +80,8 @@ export class Outbox {
       // The message may have arrived before the error, as an event.
       if (this.#lines.includes(line)) this.#notSent(line, error);
     }
+    clearTimeout(slow);
+    if (line.problem === PENDING.slow) line.problem = "";
     this.#isSending = false;
     this.send();
   }

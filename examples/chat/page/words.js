@@ -9,12 +9,14 @@ export const REASONS = {
   ROOM_NOT_FOUND: "it no longer exists",
   ROOM_FULL: "it is full",
   JOIN_DENIED: "you are not allowed to join it",
+  otherwise: "the server does not let you back in",
 };
 export const STATES = { connected: "Online", connecting: "Connecting…", waiting: "Reconnecting…", closed: "Offline" };
 /** Why a message is not sent. */
 export const PENDING = {
   offline: "Waiting for the connection",
   outside: "Waiting until you are in the room",
+  slow: "Sending…",
   busy: "The server is busy. Trying again…",
   unconfirmed: "The connection was lost before the server confirmed this message. It may have arrived.",
   left: "Not sent: you are no longer in this room.",
@@ -49,6 +51,10 @@ export const CLOSED = {
 export function readable({ code, message, violations }) {
   if (violations.length > 0) return `Not sent: ${violations.map((violation) => violation.message).join("; ")}.`;
   return SENTENCES[code] ?? `${message[0].toUpperCase()}${message.slice(1)}.`;
+}
+
+export function displayName(user, me) {
+  return user === me ? "You" : user;
 }
 
 export function people(count) {

@@ -10,11 +10,12 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// The path, the content type and the text of each file.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/chat.css", CSS, include_str!("../page/chat.css")),
     ("/chat.js", JS, include_str!("../page/chat.js")),
     ("/elements.js", JS, include_str!("../page/elements.js")),
+    ("/log.js", JS, include_str!("../page/log.js")),
     ("/outbox.js", JS, include_str!("../page/outbox.js")),
     ("/words.js", JS, include_str!("../page/words.js")),
     ("/icon.svg", SVG, include_str!("../page/icon.svg")),
