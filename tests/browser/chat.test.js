@@ -331,6 +331,36 @@ test("a message that waits longer than a request may take is sent all the same",
   assert.deepEqual(await ada.lines(), ["Patience."]);
 });
 
+for (const isReceived of [true, false]) {
+  const fate = isReceived ? "received" : "not received";
+  test(`a message that the server has ${fate} before a long outage arrives once`, async (t) => {
+    const network = await Proxy.to(server.url);
+    t.after(() => network.close());
+    const grace = await joinChat("Grace");
+    const ada = await Person.openChat(browser, network.url, "Ada", { interceptable: false });
+    present.push(ada);
+    await ada.seesNote("You joined");
+    await ada.page.clock.install();
+    await ada.page.reload();
+    await ada.page.locator(".joined").waitFor();
+    await ada.sees("room-size", "2 people here");
+    if (isReceived) network.hold();
+    else network.cutAfter(3, "up"); // in the middle of the frame
+    await ada.says("Long ago.");
+    if (isReceived) await grace.reads("Ada", "Long ago.");
+    network.cut();
+    await ada.sees("banner-text", "The connection is lost");
+    await ada.says("Later.");
+    await ada.page.clock.runFor(180_000); // longer than a request may take
+    assert.deepEqual(await ada.pending(), ["Long ago.", "Later."]);
+    network.restore();
+    await ada.page.clock.runFor(60_000);
+    await ada.hasSentAll();
+    await grace.reads("Ada", "Later.");
+    for (const person of [ada, grace]) assert.deepEqual(await person.lines(), ["Long ago.", "Later."]);
+  });
+}
+
 test("a message that the server may have received is not repeated without being asked", async (t) => {
   const network = await Proxy.to(server.url);
   t.after(() => network.close());
