@@ -334,18 +334,3 @@ async fn a_joined_without_a_request_sets_the_position_and_earlier_ones_are_not_r
         assert_eq!(again["recovered"], recovered, "since {seq}");
     }
 }
-
-#[tokio::test]
-async fn no_message_is_longer_than_the_queue_of_its_client() {
-    let limits = Limits::default().with_queue_bytes(4_000);
-    let server = TestServer::limited(limits).await;
-    let mut ada = server.connect_as("ada").await;
-    let epoch = ada.join("booth").await["epoch"].clone();
-    ada.close().await;
-    let text = "long ".repeat(200);
-    say(&server, &[text.as_str(); 5]).await;
-    let mut ada = server.connect_as("ada").await;
-    ada.send(json!({ "type": "join", "roomId": "booth", "since": { "epoch": epoch, "seq": 0 } }))
-        .await;
-    assert_eq!(ada.expect_close().await, 4000);
-}
