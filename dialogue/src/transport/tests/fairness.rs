@@ -47,6 +47,7 @@ async fn receive_all(peer: &mut Peer, wanted: &str, count: usize) {
 async fn a_client_that_the_server_puts_into_rooms_with_much_history_receives_it_as_it_reads() {
     const ROOMS: usize = 60;
     let dialogue = Dialogue::builder()
+        .define_events([])
         .on_connected(|client| async move {
             for number in 0..ROOMS {
                 client.join(format!("room-{number}").as_str()).await?;
@@ -67,6 +68,7 @@ async fn a_client_that_the_server_puts_into_rooms_with_much_history_receives_it_
 async fn joins_of_the_server_at_the_same_time_wait_for_each_others_replies() {
     const ROOMS: usize = 60;
     let dialogue = Dialogue::builder()
+        .define_events([])
         .on_connected(|client| async move {
             let join = async |number: usize| client.join(format!("room-{number}").as_str()).await;
             for joined in join_all((0..ROOMS).map(join)).await {
@@ -88,6 +90,7 @@ async fn joins_of_the_server_at_the_same_time_wait_for_each_others_replies() {
 async fn a_hook_of_a_client_that_reads_slowly_does_not_time_out_while_it_waits_for_the_client() {
     const ROOMS: usize = 60;
     let dialogue = Dialogue::builder()
+        .define_events([])
         .on_connected(|client| async move {
             for number in 0..ROOMS {
                 client.join(format!("room-{number}").as_str()).await?;
@@ -111,7 +114,7 @@ async fn a_join_of_the_server_that_waits_for_a_client_ends_with_the_client() {
     const ROOMS: usize = 60;
     let ended = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&ended);
-    let dialogue = Dialogue::builder().build().expect("a server");
+    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     fill_rooms(&dialogue, ROOMS).await;
     let mut peer = Peer::connect(&dialogue, 10_000).await;
     peer.receive_type("connected").await;
@@ -131,6 +134,7 @@ async fn a_join_of_the_server_that_waits_for_a_client_ends_with_the_client() {
 /// A server with eight rooms that `on_connected` joins. Each `on_joined` takes longer than it may.
 async fn stalled() -> Dialogue {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .on_connected(|client| async move {
             for number in 0..8 {
                 client.join(format!("room-{number}").as_str()).await?;
@@ -167,6 +171,7 @@ async fn a_ping_is_answered_while_hooks_run() {
 #[ignore = "fails until A2"]
 async fn a_ping_is_answered_while_on_connected_runs() {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .on_connected(|_| std::future::pending::<()>())
         .build()
         .expect("a server");
@@ -197,6 +202,7 @@ async fn a_command_does_not_wait_for_the_hooks_of_other_rooms() {
 #[tokio::test(start_paused = true)]
 async fn other_commands_keep_their_order_while_a_hook_runs() {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .before_join(|_, _| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Ok(())
@@ -251,6 +257,7 @@ async fn a_client_behind_a_stalled_hook_fills_no_more_than_the_bound() {
 #[tokio::test(start_paused = true)]
 async fn commands_that_wait_run_even_if_the_client_closes_the_connection() {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .before_join(|_, _| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Ok(())

@@ -81,7 +81,7 @@ async fn member(builder: Builder, rooms: &[&str]) -> (Dialogue, Peer) {
 /// Signs everyone in as `ada`. The server never pings, because the peer would not answer.
 fn signing_in() -> Builder {
     let limits = Limits::default().with_ping_interval(Duration::from_secs(86_400));
-    let builder = Dialogue::builder().limits(limits);
+    let builder = Dialogue::builder().define_events([]).limits(limits);
     builder.authenticate(|_| async { Ok(Identity::user("ada")) })
 }
 
@@ -105,6 +105,7 @@ fn left(frames: &[PeerFrame]) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn a_sign_in_that_hangs_ends_at_the_connect_deadline_with_a_code_that_reconnects() {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .authenticate(|_| std::future::pending())
         .build()
         .expect("a server");
@@ -242,7 +243,7 @@ async fn checks_that_fail_delay_no_shutdown() {
 async fn a_renewal_that_hangs_fails_while_the_session_lives_on() {
     let hangs = Arc::new(AtomicU8::new(AGREES));
     let asked = Arc::clone(&hangs);
-    let builder = Dialogue::builder().authenticate(move |_| {
+    let builder = Dialogue::builder().define_events([]).authenticate(move |_| {
         let hangs = asked.load(Ordering::SeqCst) == HANGS;
         async move {
             if hangs {
