@@ -3,6 +3,7 @@
 //! Owns the format of a log line, and makes sure that one event is one line, whatever text a client sends. Each module
 //! decides what it logs, and logs through `tracing`.
 
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use tracing::{Dispatch, Level};
@@ -48,6 +49,29 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
     fn make_writer(&'a self) -> Self::Writer {
         OneLineWriter(self.0.make_writer())
     }
+}
+
+/// Text that somebody else chose, for a field of a log line: it takes one line and cannot disguise it, whatever subscriber
+/// prints it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SafeText<'a>(pub(crate) &'a str);
+
+impl fmt::Display for SafeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match forges(character) {
+            true => write!(f, "{}", character.escape_default()),
+            false => f.write_char(character),
+        })
+    }
+}
+
+/// At most `max` characters of text that somebody else chose, as [`SafeText`].
+pub(crate) fn shown(text: &str, max: usize) -> String {
+    let mut shown: String = text.chars().take(max).collect();
+    if text.chars().nth(max).is_some() {
+        shown.push('…');
+    }
+    SafeText(&shown).to_string()
 }
 
 /// Writes one formatted event. The formatter passes it in one piece.

@@ -8,6 +8,8 @@ pub(crate) struct Close {
     /// The code that the client receives. `None` if the client is gone, or has received a close already.
     pub(crate) code: Option<CloseCode>,
     pub(crate) reason: String,
+    /// The code with which the client closed the connection, if it did so first. 1005 stands for a close without a code.
+    pub(crate) client_code: Option<u16>,
     /// Whether the queued frames are sent first. Otherwise, they are dropped.
     pub(crate) flush: bool,
     /// Whether the close frame is in the queue already.
@@ -20,6 +22,7 @@ impl Close {
         Self {
             code: Some(code),
             reason: reason.into(),
+            client_code: None,
             flush: true,
             queued: false,
         }
@@ -30,16 +33,31 @@ impl Close {
         Self {
             code: Some(code),
             reason: reason.into(),
+            client_code: None,
             flush: false,
             queued: false,
         }
     }
 
-    /// Closes a connection that the other side has closed or lost.
+    /// Closes a connection that the client has closed with this code.
+    pub(crate) fn by_client(code: u16) -> Self {
+        Self {
+            client_code: Some(code),
+            ..Self::quietly()
+        }
+    }
+
+    /// Whether the connection was lost: neither side has closed it.
+    pub(crate) fn is_loss(&self) -> bool {
+        self.code.is_none() && self.client_code.is_none()
+    }
+
+    /// Closes a connection that is lost, or closed already.
     pub(crate) fn quietly() -> Self {
         Self {
             code: None,
             reason: String::new(),
+            client_code: None,
             flush: true,
             queued: false,
         }

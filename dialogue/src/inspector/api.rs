@@ -83,7 +83,7 @@ pub(super) async fn history(
                 Some(seq) => LogCursor::Before { seq, limit },
                 None => LogCursor::Index { start: 0, end: limit },
             };
-            let page = page(&core, &room, &event, cursor)
+            let page = page(&core, &room, &event, cursor, None)
                 .await
                 .map_err(|error| ErrorResponse::unavailable(text_of(&error)))?;
             (page.events, page.more)

@@ -18,8 +18,9 @@ use super::error::ErrorResponse;
 use crate::connection::Handshake;
 use crate::containment::contain;
 use crate::hook::{HookError, refuse};
+use crate::logger::shown;
 use crate::origin;
-use crate::runtime::{Core, Involved};
+use crate::runtime::{Core, Involved, log_line};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -55,25 +56,39 @@ pub(super) async fn pass(State(core): State<Arc<Core>>, request: Request, next: 
 }
 
 async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
+    let peer = request
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(peer)| *peer);
     if is_foreign(request) {
-        core.log(|| {
-            let origin = request.headers.get(header::ORIGIN);
-            tracing::warn!(?origin, "refused a request to the inspector from another site");
-        });
-        return Err(ErrorResponse::forbidden("requests from other sites are refused"));
+        let value = |name| {
+            let value = request.headers.get(name).map(HeaderValue::as_bytes);
+            shown(&String::from_utf8_lossy(value.unwrap_or_default()), 200)
+        };
+        let (origin, host) = (value(header::ORIGIN), value(header::HOST));
+        let text = format!(
+            "requests from other sites are refused (Origin `{origin}`, Host `{host}`): if a proxy is in front of the \
+             server, make it forward the Host of the browser"
+        );
+        log_line!(
+            WARN,
+            *core,
+            Involved::peer(peer),
+            "",
+            { %origin, %host, },
+            "refused a request to the inspector from another site: a proxy must forward the Host of the browser"
+        );
+        return Err(ErrorResponse::forbidden(text));
     }
     let presented = Handshake {
         auth: Value::Null,
         headers: request.headers.clone(),
         query: request.uri.query().map(str::to_owned),
-        peer: request
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(peer)| *peer),
+        peer,
     };
     for guard in core.hooks.inspector.of(None) {
         let run = contain(core.limits.hook_deadline, || (guard.run)(presented.clone()));
-        let answer = core.reported(guard.name, Involved::default(), run).await;
+        let answer = core.reported(guard.name, Involved::peer(peer), run).await;
         answer.map_err(|error| match error.refusal() {
             Some(refusal) => ErrorResponse::forbidden(refusal.reason()),
             None => ErrorResponse::not_checked(),

@@ -15,6 +15,7 @@ use super::history::keep::History;
 use super::hooks::definition::Hooks;
 use super::lifecycle::Lifecycle;
 use super::observe::emit::Observe;
+use super::observe::log_line::LogLimiter;
 use super::rooms::registry::Rooms;
 use crate::connection::ClientState;
 use crate::contract::Contract;
@@ -104,6 +105,8 @@ pub(crate) struct Core {
     pub(crate) guards_required: bool,
     /// The server's own logger. Without it, the server logs to the application's subscriber.
     pub(crate) dispatch: Option<Dispatch>,
+    /// Limits the log lines that clients can cause.
+    pub(crate) log_limiter: LogLimiter,
 }
 
 /// The state of clients that outlives their connections.

@@ -49,6 +49,7 @@ pub(crate) use self::membership::leave::{disconnect, leave, replace};
 pub(crate) use self::membership::recheck::{RoomRecheck, recheck_rooms};
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 pub(crate) use self::observe::emit::Involved;
+pub(crate) use self::observe::log_line::{Names, log_line};
 pub(crate) use self::publish::draft::{Draft, Rejected};
 pub(crate) use self::publish::trigger::by_client;
 pub(crate) use self::rooms::announce::info;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::reply::{CommandError, refuse};
 use super::sign_in::{authenticate, connected_frame};
 use crate::connection::{ClientState, Frame, Handshake};
-use crate::containment::contain_panic;
+use crate::containment::{contain_panic, text_of};
 use crate::id::{EventName, RoomId};
 use crate::log::LogCursor;
 use crate::protocol::{
@@ -19,8 +19,8 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, Involved, JoinRequest, RoomRecheck, by_client, create_for, delete_room, info, join, leave, page,
-    recheck_rooms, subscribe, subscribe_all, unsubscribe,
+    Core, Draft, Involved, JoinRequest, RoomRecheck, by_client, create_for, delete_room, info, join, leave, log_line,
+    page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
 
 /// The conversation with one connected client.
@@ -107,12 +107,15 @@ impl Conversation {
     }
 
     fn reply_with_error(&self, id: Option<i64>, error: &CommandError, target: &CommandTarget) {
-        let involved = Involved {
+        self.reply(refuse(&self.core, id, error, self.involved(target)));
+    }
+
+    fn involved<'a>(&'a self, target: &'a CommandTarget) -> Involved<'a> {
+        Involved {
             room: target.room_id.as_ref(),
             event: target.event.as_ref(),
             ..Involved::client(&self.client)
-        };
-        self.reply(refuse(&self.core, id, error, involved));
+        }
     }
 
     /// Runs one command to its end and queues the reply. The future is boxed, so that it only takes the memory that
@@ -160,9 +163,8 @@ impl Conversation {
         contain_panic(outcome)
             .map(move |outcome| {
                 let outcome = outcome.unwrap_or_else(|failure| {
-                    self.core.log(|| {
-                        tracing::error!(room = ?target.room_id, event = ?target.event, error = %failure, "a command failed");
-                    });
+                    let error = text_of(&failure);
+                    log_line!(ERROR, self.core, self.involved(&target), "", { error, }, "a command failed");
                     Err(CommandError::internal())
                 });
                 match outcome {
@@ -199,6 +201,7 @@ impl Conversation {
             self.handshake.as_deref(),
             connect.auth,
             self.core.limits.connect_deadline,
+            Involved::client(&self.client),
         )
         .await
         .map_err(|error| CommandError::of_hook(ErrorCode::Unauthenticated, &error))?;
@@ -300,7 +303,7 @@ impl Conversation {
                 limit: index(limit),
             },
         };
-        let page = page(&self.core, &room, &command.event, cursor).await?;
+        let page = page(&self.core, &room, &command.event, cursor, Some(&self.client)).await?;
         // The client may have left the room while `load_history` ran.
         if !is_member(&room) {
             return Err(CommandError::not_in_room());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
-use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, Rejected};
+use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, Rejected, log_line};
 use crate::schema::Violation;
 
 /// How long a client waits before it repeats what could not be done now. Long enough for a short outage, and clients that
@@ -91,6 +91,10 @@ impl CommandError {
 /// Reports a failed command to observers, and returns the error frame for the client.
 pub(crate) fn refuse(core: &Core, id: Option<i64>, error: &CommandError, involved: Involved<'_>) -> Bytes {
     core.observe.refused(error.code, &error.message, involved);
+    // The message about a malformed frame repeats a part of it, which may be secret.
+    let reason = Some(&*error.message).filter(|_| error.code != ErrorCode::InvalidRequest);
+    let code = error.code.as_str();
+    log_line!(DEBUG, *core, involved, code, { code, reason, }, "refused a request");
     ServerFrame::Error {
         id,
         code: error.code,

@@ -15,7 +15,7 @@ use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
 use crate::protocol::{FrameRate, PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, EarlierConnection, Involved, replace};
+use crate::runtime::{Core, EarlierConnection, Involved, log_line, replace};
 use crate::serial::SerialQueue;
 
 /// The longest user id, in bytes: an e-mail address or two UUIDs.
@@ -29,12 +29,14 @@ pub(crate) struct Authenticated {
     pub(crate) meta: Value,
 }
 
-/// Authenticates a client. `request` is what the client presented with its HTTP request, if there was one.
+/// Authenticates a client. `request` is what the client presented with its HTTP request, if there was one. `involved` is
+/// what is known of the client so far, for the log.
 pub(crate) async fn authenticate(
     core: &Core,
     request: Option<&Handshake>,
     auth: Value,
     within: Duration,
+    involved: Involved<'_>,
 ) -> Result<Authenticated, HookError> {
     let auth = Arc::new(auth);
     let identity = if core.http.trust_client_identity {
@@ -44,18 +46,23 @@ pub(crate) async fn authenticate(
             auth: Value::clone(&auth),
             ..request.cloned().unwrap_or_else(|| Handshake::new(Value::Null))
         };
-        ask_authenticate(core, handshake, within).await?
+        ask_authenticate(core, handshake, within, involved).await?
     };
     let user_id = match identity.user_id {
         None => None,
         Some(id) if is_valid_user_id(&id) => Some(id),
         Some(_) => {
-            core.log(|| {
-                tracing::error!(
-                    "authenticate returned an invalid user id: use 1 to 128 bytes, without control characters, and not \
-                     `system`"
+            // A client that claims its id has made a mistake of its own.
+            if !core.http.trust_client_identity {
+                log_line!(
+                    WARN,
+                    *core,
+                    involved,
+                    "",
+                    {},
+                    "authenticate returned an invalid user id: use 1 to 128 bytes, without control characters, and not `system`"
                 );
-            });
+            }
             return refuse("the server cannot accept this user id");
         }
     };
@@ -84,15 +91,23 @@ async fn ask_authenticate(
     core: &Core,
     handshake: impl Fn() -> Handshake,
     within: Duration,
+    involved: Involved<'_>,
 ) -> Result<Identity, HookError> {
     let end = Instant::now().checked_add(within);
     let left = || end.map_or(within, |end| end.saturating_duration_since(Instant::now()));
     let mut identity = Identity::anonymous();
     for hook in core.hooks.authenticate.of(None) {
         let run = contain(left(), || (hook.run)(handshake()));
-        let answer = core.reported(hook.name, Involved::default(), run).await?;
+        let answer = core.reported(hook.name, involved, run).await?;
         identity = identity.agree(answer).ok_or_else(|| {
-            core.log(|| tracing::warn!("two `authenticate` hooks returned different users: the client is refused"));
+            log_line!(
+                WARN,
+                *core,
+                involved,
+                "",
+                {},
+                "two `authenticate` hooks returned different users: the client is refused"
+            );
             Refusal::new("it is not clear which user this is")
         })?;
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_util::Stream;
 
+use crate::connection::ClientState;
 use crate::event::{DecodeError, EventMessage, Received};
 use crate::hook::{HookError, HookOutcome};
 use crate::room::ListenScope;
@@ -71,6 +72,7 @@ where
             let job = handle(
                 Arc::clone(&core),
                 Arc::clone(event.message),
+                event.sender.cloned(),
                 waiting,
                 depth,
                 move |message| handler(message, room, sender),
@@ -90,8 +92,14 @@ where
 
 /// Runs a handler for an event. `depth` is the recursion depth of the code that triggered the event. `waiting` counts
 /// the event as waiting until the handler starts.
-async fn handle<M, F, Fut>(core: Arc<Core>, message: SharedMessage, waiting: Lagging, depth: usize, handler: F)
-where
+async fn handle<M, F, Fut>(
+    core: Arc<Core>,
+    message: SharedMessage,
+    sender: Option<Arc<ClientState>>,
+    waiting: Lagging,
+    depth: usize,
+    handler: F,
+) where
     M: Received,
     F: FnOnce(EventMessage<M>) -> Fut,
     Fut: Future<Output: HookOutcome>,
@@ -105,7 +113,8 @@ where
         }
         .map_err(|error| HookError::Failed(error.into_failure()))
     };
-    let _logged = core.run_hook("on", Involved::event(&message), depth, || handled).await;
+    let involved = Involved::event(&message).sent_by(sender.as_deref());
+    let _logged = core.run_hook("on", involved, depth, || handled).await;
 }
 
 /// Counts an event that a handler misses, and logs the loss. The caller holds the room's lock.

@@ -12,6 +12,7 @@ use crate::log::{EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::one_deeper;
 use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
 
 /// How many times the hook is called for a batch before the batch is given up.
 const ATTEMPTS: u32 = 5;
@@ -26,12 +27,14 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchiv
         return;
     };
     if dropped > 0 {
-        core.log(|| {
-            tracing::error!(
-                events = dropped,
-                "evicted history is LOST: too many events wait for on_history_evicted"
-            );
-        });
+        log_line!(
+            ERROR,
+            core,
+            Involved::default(),
+            "",
+            { events = dropped, },
+            "evicted history is LOST: too many events wait for on_history_evicted"
+        );
     }
     // One job that runs and one that waits are enough to see every queued batch.
     let worker = Arc::clone(core);
@@ -45,12 +48,24 @@ async fn work(core: &Core) {
     while let Some(batch) = core.history.archive.next_batch() {
         if let Err(failure) = offer(core, &batch).await {
             let error = text_of(failure.root());
-            core.log(|| {
-                tracing::error!(room = %batch.series.room, event = %batch.series.event, events = batch.events.len(), error,
-                    "evicted history is LOST: on_history_evicted failed {ATTEMPTS} times");
-            });
+            log_line!(
+                ERROR,
+                core,
+                involved(&batch.series),
+                "",
+                { events = batch.events.len(), attempts = ATTEMPTS, error, },
+                "evicted history is LOST: every call of on_history_evicted failed"
+            );
         }
         core.history.archive.done(&batch);
+    }
+}
+
+/// What a call for these events concerns.
+fn involved(series: &Series) -> Involved<'_> {
+    Involved {
+        event: Some(&series.event),
+        ..Involved::default().in_room(&series.room)
     }
 }
 
@@ -62,10 +77,7 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), HookFailure> {
         event: event.clone(),
         messages: batch.events.iter().filter_map(StoredEvent::decode).collect(),
     };
-    let involved = Involved {
-        event: Some(event),
-        ..Involved::default().in_room(room)
-    };
+    let involved = involved(&batch.series);
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
@@ -76,8 +88,13 @@ async fn offer(core: &Core, batch: &Batch) -> Result<(), HookFailure> {
             return Err(failure);
         }
         let error = text_of(failure.root());
-        core.log(
-            || tracing::warn!(%room, %event, attempt, error, "on_history_evicted failed; the server will call it again"),
+        log_line!(
+            WARN,
+            core,
+            involved,
+            "",
+            { attempt, error, },
+            "on_history_evicted failed; the server will call it again"
         );
         tokio::time::sleep(pause).await;
         pause *= 2;

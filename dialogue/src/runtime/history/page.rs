@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::error::HistoryError;
 use super::keep::History;
+use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::limit_exceeded::LimitExceeded;
@@ -36,12 +37,13 @@ pub(crate) struct LoadedPage {
 /// Reads a page of one event's history: from memory, then from the archive queue, then from `load_history`. A deleted
 /// room has no history.
 ///
-/// Safe to drop: reading changes nothing.
+/// Safe to drop: reading changes nothing. `asker` is the client that wants the page, if one does.
 pub(crate) async fn page(
     core: &Arc<Core>,
     room: &RoomCell,
     event: &EventName,
     cursor: LogCursor,
+    asker: Option<&ClientState>,
 ) -> Result<LoadedPage, HistoryError> {
     let bounds = core.history.page;
     let Some(local) = local_page(&core.history, room, event, cursor.at_most(bounds.events)) else {
@@ -63,7 +65,7 @@ pub(crate) async fn page(
         // If the page is already full, the hook is not called. There may be more.
         more = missing == 0;
         if missing > 0 {
-            let mut loaded = load(core, query).await?;
+            let mut loaded = load(core, query, asker).await?;
             more = loaded.len() > missing;
             loaded.truncate(missing);
             events.extend(loaded.iter().map(encoded));
@@ -125,12 +127,16 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
 }
 
 /// Loads the events that match a query with `load_history`, newest first.
-async fn load(core: &Core, query: HistoryQuery) -> Result<Vec<EventMessage>, HistoryError> {
+async fn load(
+    core: &Core,
+    query: HistoryQuery,
+    asker: Option<&ClientState>,
+) -> Result<Vec<EventMessage>, HistoryError> {
     let (room, event, before) = (query.room_id.clone(), query.event.clone(), query.before);
     let depth = checked_depth(&core.limits)?;
     let involved = Involved {
         event: Some(&event),
-        ..Involved::default().in_room(&room)
+        ..asker.map(Involved::client).unwrap_or_default().in_room(&room)
     };
     let hooks = &core.hooks.load_history;
     // Each of several hooks has only a part of the events, so none can skip for all of them.
@@ -191,7 +197,7 @@ pub(in crate::runtime) async fn messages(
         start: range.start,
         end: range.end,
     };
-    let page = page(core, room, event, cursor).await?;
+    let page = page(core, room, event, cursor, None).await?;
     Ok(page
         .events
         .iter()

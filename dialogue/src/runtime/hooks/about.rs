@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::arguments::{Arrival, ConnectionEnd, Left};
-use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::room::RoomDeclaration;
 use crate::runtime::core::{Client, RoomHandle};
@@ -79,16 +78,6 @@ impl<P: Passage> HookArguments for (Client, RoomHandle, P) {
     fn involved(&self) -> Involved<'_> {
         let (client, room, _) = self;
         client.involved().in_room(&room.cell.id)
-    }
-
-    fn declaration(&self) -> Option<&'static RoomDeclaration> {
-        self.1.declaration()
-    }
-}
-
-impl HookArguments for (Arc<EventMessage>, RoomHandle) {
-    fn involved(&self) -> Involved<'_> {
-        Involved::event(&self.0)
     }
 
     fn declaration(&self) -> Option<&'static RoomDeclaration> {

@@ -68,6 +68,17 @@ pub struct ConnectionEnd {
     pub code: Option<CloseCode>,
     /// The text of the close frame; empty if `code` is `None`.
     pub reason: String,
+    /// The code with which the client closed the connection, such as 1000 or 1001; `None` if the server closed it, or the
+    /// connection was lost. 1005 stands for a close without a code.
+    pub client_code: Option<u16>,
+}
+
+impl ConnectionEnd {
+    /// Whether the connection was lost: neither the server nor the client has closed it.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        self.code.is_none() && self.client_code.is_none()
+    }
 }
 
 impl From<Option<Close>> for ConnectionEnd {
@@ -76,6 +87,7 @@ impl From<Option<Close>> for ConnectionEnd {
         Self {
             code: close.code,
             reason: close.reason,
+            client_code: close.client_code,
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use tokio::time::Instant;
-use tracing::field::display;
 
 use super::about::{HookArguments, Passage};
 use super::definition::{AsyncHooks, Hooks};
@@ -17,6 +16,7 @@ use crate::hook::{HookError, HookFailure};
 use crate::runtime::core::{Client, Core, RoomHandle};
 use crate::runtime::hooks::recursion::{depth, one_deeper};
 use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
 use crate::serial::SerialQueue;
 
 /// Selects a chain from all hooks.
@@ -85,19 +85,17 @@ impl Core {
 
     /// Logs the failure of a hook, or the cause of its refusal. A refusal without a cause is nothing to log.
     pub(in crate::runtime) fn log_error(&self, hook: &'static str, involved: Involved<'_>, error: Option<&HookError>) {
-        let client = involved.client.map(|(client, _)| display(client));
-        let user = involved.client.map(|(_, user)| display(user));
-        let (room, event) = (involved.room.map(display), involved.event.map(display));
         match error {
             None => {}
             Some(HookError::Failed(failure)) => {
                 let error = text_of(failure.root());
-                self.log(|| tracing::error!(hook, client, user, room, event, error, "a hook failed"));
+                log_line!(ERROR, self, involved, hook, { hook, error, }, "a hook failed");
             }
             Some(HookError::Refused(refusal)) => {
                 if let Some(cause) = refusal.cause() {
                     let cause = text_of(cause);
-                    self.log(|| tracing::info!(hook, client, user, room, event, cause, "a hook refused"));
+                    let reason = refusal.reason();
+                    log_line!(INFO, self, involved, hook, { hook, reason, cause, }, "a hook refused");
                 }
             }
         }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::connection::{ClientState, Frame, MembershipEnd};
+use crate::connection::{ClientState, Close, Frame, MembershipEnd};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::arguments::{ConnectionEnd, Left};
 use crate::runtime::hooks::recursion::depth;
+use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
 use crate::runtime::observe::observation::LeaveReason;
 use crate::runtime::rooms::expiry::note_if_empty;
 
@@ -107,8 +109,9 @@ fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
             }
             core.continuity.resumes.ended(&client);
             // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
-            core.observe
-                .disconnected(&client.id, &client.user_id, || client.outbox.ending());
+            let end = client.outbox.ending().unwrap_or_else(Close::quietly);
+            core.observe.disconnected(&client.id, &client.user_id, &end);
+            log_end(&core, &client, &end);
             core.clients.remove(&client);
             let _ = client.departed.set(());
             core.continuity.resumes.expire_in_time(&core.lifecycle);
@@ -129,6 +132,27 @@ fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
             leave_all();
         }),
     );
+}
+
+/// Logs the end of a client's connection. What the client or its network has to answer for is worth a line at INFO.
+fn log_end(core: &Core, client: &ClientState, end: &Close) {
+    let involved = Involved::client(client);
+    let reason = end.reason.as_str();
+    match (end.code, end.client_code) {
+        (None, None) => log_line!(DEBUG, *core, involved, "", {}, "disconnected: the connection was lost"),
+        (None, Some(client_code)) => {
+            log_line!(DEBUG, *core, involved, "", { client_code, }, "disconnected: the client closed the connection");
+        }
+        (Some(close), _) => {
+            let (code, kind) = (close.code(), close.reason());
+            match close {
+                CloseCode::Restarting | CloseCode::SessionExpired | CloseCode::Disconnected => {
+                    log_line!(DEBUG, *core, involved, kind, { code, reason, }, "disconnected");
+                }
+                _ => log_line!(INFO, *core, involved, kind, { code, reason, }, "disconnected by the server"),
+            }
+        }
+    }
 }
 
 /// Ends a client's connection and memberships immediately, with a close code after which it does not reconnect. QueuedForArchive

@@ -15,6 +15,7 @@ pub(crate) struct Counters {
     pub(super) refusals: [Counter; ErrorCode::ALL.len()],
     pub(super) closes: [Counter; CloseCode::ALL.len()],
     pub(super) closed_by_clients: Counter,
+    pub(super) connections_lost: Counter,
     pub(super) hook_failures: Counter,
     pub(super) handler_lag: Arc<HandlerLag>,
 }
@@ -58,6 +59,7 @@ impl Counters {
             slow_consumers: closes.of(CloseCode::SlowConsumer),
             closes,
             closed_by_clients: self.closed_by_clients.value(),
+            connections_lost: self.connections_lost.value(),
             hook_failures: self.hook_failures.value(),
             handler_lag: self.handler_lag.waiting(),
             handler_dropped: self.handler_lag.dropped(),

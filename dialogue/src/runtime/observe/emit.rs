@@ -3,6 +3,7 @@
 //! A method first counts. It then builds the observation only if there is an observer; one atomic load tells.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::stream::Observations;
 use crate::connection::{ClientState, Close};
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
-use crate::protocol::{CloseCode, ErrorCode};
+use crate::protocol::ErrorCode;
 
 /// A server's counters and observers.
 #[derive(Default)]
@@ -26,10 +27,13 @@ pub(crate) struct Observe {
     observers: Arc<Observers>,
 }
 
-/// The client, the room and the event that a refusal or failure concerns, as far as they are known.
+/// The client, its user and peer, the room and the event that a refusal or failure concerns, as far as they are known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Involved<'a> {
-    pub(crate) client: Option<(&'a ClientId, &'a UserId)>,
+    pub(crate) client: Option<&'a ClientId>,
+    pub(crate) user: Option<&'a UserId>,
+    /// The address at the other end of the socket. Observers do not receive it.
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) room: Option<&'a RoomId>,
     pub(crate) event: Option<&'a EventName>,
 }
@@ -38,17 +42,37 @@ impl<'a> Involved<'a> {
     /// Only a client.
     pub(crate) fn client(client: &'a ClientState) -> Self {
         Self {
-            client: Some((&client.id, &client.user_id)),
+            client: Some(&client.id),
+            user: Some(&client.user_id),
+            peer: client.peer,
             ..Self::default()
         }
     }
 
-    /// An event, and the room that it is in.
+    /// A connection that is not a client yet.
+    pub(crate) fn peer(peer: Option<SocketAddr>) -> Self {
+        Self {
+            peer,
+            ..Self::default()
+        }
+    }
+
+    /// An event, the room that it is in, and the user that sent it.
     pub(crate) fn event(message: &'a EventMessage) -> Self {
         Self {
-            client: None,
+            user: Some(&message.from).filter(|from| **from != UserId::SYSTEM),
             room: Some(&message.room_id),
             event: Some(&message.event),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the client that sent the event, if one did.
+    pub(crate) fn sent_by(self, sender: Option<&'a ClientState>) -> Self {
+        Self {
+            client: sender.map(|sender| &sender.id),
+            peer: sender.and_then(|sender| sender.peer),
+            ..self
         }
     }
 
@@ -107,16 +131,14 @@ impl Observe {
         });
     }
 
-    /// A client's connection ended, and the client left its rooms. `close` returns the reason.
-    pub(crate) fn disconnected(&self, client: &ClientId, user: &UserId, close: impl FnOnce() -> Option<Close>) {
-        self.show(|| {
-            let close = close().unwrap_or_else(Close::quietly);
-            Observation::Disconnected {
-                client: client.clone(),
-                user: user.clone(),
-                code: close.code,
-                reason: close.reason.into(),
-            }
+    /// A client's connection ended, and the client left its rooms.
+    pub(crate) fn disconnected(&self, client: &ClientId, user: &UserId, end: &Close) {
+        self.show(|| Observation::Disconnected {
+            client: client.clone(),
+            user: user.clone(),
+            code: end.code,
+            reason: end.reason.as_str().into(),
+            client_code: end.client_code,
         });
     }
 
@@ -168,8 +190,8 @@ impl Observe {
         self.show(|| Observation::Refused {
             code,
             message: message.into(),
-            client: involved.client.map(|(client, _)| client.clone()),
-            user: involved.client.map(|(_, user)| user.clone()),
+            client: involved.client.cloned(),
+            user: involved.user.cloned(),
             room: involved.room.cloned(),
             event: involved.event.cloned(),
         });
@@ -181,8 +203,8 @@ impl Observe {
         self.show(|| Observation::HookFailed {
             hook,
             error: error().into(),
-            client: involved.client.map(|(client, _)| client.clone()),
-            user: involved.client.map(|(_, user)| user.clone()),
+            client: involved.client.cloned(),
+            user: involved.user.cloned(),
             room: involved.room.cloned(),
             event: involved.event.cloned(),
         });
@@ -211,10 +233,12 @@ impl Observe {
         }
     }
 
-    /// A WebSocket ended. `code` is the code of the server's close frame, if there was one. This only counts: observers
-    /// see the end of a client as [`disconnected`](Self::disconnected).
-    pub(crate) fn closed(&self, code: Option<CloseCode>) {
-        self.counters.closed(code);
+    /// A WebSocket ended. This only counts: observers see the end of a client as [`disconnected`](Self::disconnected).
+    pub(crate) fn closed(&self, end: &Close) {
+        self.counters.closed(end.code);
+        if end.is_loss() {
+            self.counters.connections_lost.add(1);
+        }
     }
 }
 
@@ -271,9 +295,11 @@ mod tests {
         let (client, user) = (ClientId::from("client"), UserId::from("ada"));
         let (room, event) = (RoomId::from("chat"), EventName::from("message"));
         let involved = Involved {
-            client: Some((&client, &user)),
+            client: Some(&client),
+            user: Some(&user),
             room: Some(&room),
             event: Some(&event),
+            ..Involved::default()
         };
         observe.refused(ErrorCode::Blocked, "no spam", involved);
         observe.hook_failed("authorize", || "no database".to_owned(), Involved::default());

@@ -35,6 +35,9 @@ pub enum Observation {
         code: Option<CloseCode>,
         /// The text of the close frame; empty if `code` is `None`.
         reason: Arc<str>,
+        /// The code with which the client closed the connection; `None` if the server closed it, or the connection was
+        /// lost. 1005 stands for a close without a code.
+        client_code: Option<u16>,
     },
     /// A client joined a room.
     #[non_exhaustive]

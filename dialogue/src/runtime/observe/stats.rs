@@ -30,6 +30,8 @@ pub struct Stats {
     /// WebSockets since the start that ended without a code from the server: the client closed them, or the connection was
     /// lost.
     pub closed_by_clients: u64,
+    /// The WebSockets in `closed_by_clients` that ended without any close frame: the network or the client's process failed.
+    pub connections_lost: u64,
     /// Clients that were disconnected since the start because they read too slowly: the closes with
     /// [`CloseCode::SlowConsumer`].
     pub slow_consumers: u64,

@@ -45,7 +45,7 @@ pub(super) async fn from_client(
     }
     let mut admitted = Admitted::new(&core.limits, room, draft, definition)?;
     if core.hooks.before_each.concerns(room.template.declaration) {
-        Box::pin(ask_before_each(core, room, &mut admitted, definition)).await?;
+        Box::pin(ask_before_each(core, room, Some(sender), &mut admitted, definition)).await?;
     }
     Ok(admitted)
 }
@@ -59,7 +59,7 @@ pub(super) async fn from_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: D
     }
     let mut admitted = Admitted::new(&core.limits, room, draft, definition)?;
     if core.hooks.before_each.concerns(room.template.declaration) {
-        Box::pin(ask_before_each(core, room, &mut admitted, definition)).await?;
+        Box::pin(ask_before_each(core, room, None, &mut admitted, definition)).await?;
     }
     Ok(admitted)
 }
@@ -109,16 +109,19 @@ async fn ask_authorize(
 async fn ask_before_each(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
+    sender: Option<&ClientState>,
     admitted: &mut Admitted,
     definition: Option<&EventDefinition>,
 ) -> Result<(), Rejected> {
     let Admitted { message, depth, .. } = admitted;
     for hook in core.hooks.before_each.of(room.template.declaration) {
         let call = || (hook.run)((message.clone(), core.room(room)));
-        let answer = core.run_hook(hook.name, Involved::event(message), *depth, call).await;
+        let involved = Involved::event(message).sent_by(sender);
+        let answer = core.run_hook(hook.name, involved, *depth, call).await;
         let mut answer = answer.map_err(Rejected::Blocked)?;
         if answer.event != message.event {
-            return Err(renamed(core, hook.name, message, &answer.event));
+            let involved = Involved::event(message).sent_by(sender);
+            return Err(renamed(core, hook.name, message, &answer.event, involved));
         }
         if answer.data != message.data
             && let Some(definition) = definition
@@ -133,10 +136,16 @@ async fn ask_before_each(
 }
 
 /// Reports a hook that changed an event's name. It decided, but nothing that can be done, and would decide the same again.
-fn renamed(core: &Core, hook: &'static str, message: &EventMessage, changed: &EventName) -> Rejected {
+fn renamed(
+    core: &Core,
+    hook: &'static str,
+    message: &EventMessage,
+    changed: &EventName,
+    involved: Involved<'_>,
+) -> Rejected {
     let text = format!("it changed the event's name from `{}` to `{changed}`", message.event);
     let failure = HookFailure::returned(text);
-    let (involved, error) = (Involved::event(message), HookError::Failed(failure.clone()));
+    let error = HookError::Failed(failure.clone());
     core.report(hook, involved, None, Some(&error));
     core.log_error(hook, involved, Some(&error));
     Rejected::Renamed(failure)

@@ -15,6 +15,7 @@ use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
 
 /// Publishes a client's event.
 pub(crate) async fn by_client(
@@ -55,31 +56,49 @@ fn publish(
         let frame = sequence(core, room, &mut state, from, &mut message, prepared, limit)?;
         apply(core, room, &state, sender, message, &frame)
     };
-    call_hooks(core, room, message, delivery, depth);
+    call_hooks(core, room, sender, message, delivery, depth);
     Ok(delivery)
 }
 
-fn call_hooks(core: &Arc<Core>, room: &Arc<RoomCell>, message: Arc<EventMessage>, delivery: Delivery, depth: usize) {
+fn call_hooks(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    message: Arc<EventMessage>,
+    delivery: Delivery,
+    depth: usize,
+) {
     if core.hooks.after_each.concerns(room.template.declaration) {
-        call_after_each(core, &core.room(room), &message, delivery);
+        let involved = Involved::event(&message).sent_by(sender.map(Arc::as_ref));
+        call_after_each(core, &core.room(room), involved, &message, delivery);
     }
     if !core.hooks.on_triggered.concerns(room.template.declaration) {
         return;
     }
     let Ok(permit) = Arc::clone(&core.hooks.notifications).try_acquire_owned() else {
         core.observe.handler_lag().note_dropped();
-        core.log(|| tracing::error!(hook = "on_triggered", event = %message.event, "on_triggered was not called: too many of its calls are running"));
+        log_line!(
+            ERROR,
+            core,
+            Involved::event(&message).sent_by(sender.map(Arc::as_ref)),
+            "",
+            { hook = "on_triggered", },
+            "on_triggered was not called: too many of its calls are running"
+        );
         return;
     };
-    let (core, room) = (Arc::clone(core), core.room(room));
+    let (core, room, sender) = (Arc::clone(core), core.room(room), sender.cloned());
     core.clone().lifecycle.tasks.spawn(async move {
-        core.notify(depth, &core.hooks.on_triggered, (message, room)).await;
+        let involved = Involved::event(&message).sent_by(sender.as_deref());
+        for hook in core.hooks.on_triggered.of(room.cell.template.declaration) {
+            let call = || (hook.run)((Arc::clone(&message), room.clone()));
+            let _logged = core.run_hook(hook.name, involved, depth, call).await;
+        }
         drop(permit);
     });
 }
 
-fn call_after_each(core: &Core, room: &RoomHandle, message: &EventMessage, delivery: Delivery) {
-    let involved = Involved::event(message);
+fn call_after_each(core: &Core, room: &RoomHandle, involved: Involved<'_>, message: &EventMessage, delivery: Delivery) {
     for hook in core.hooks.after_each.of(room.cell.template.declaration) {
         let started = core.start_of_hook();
         let done = contain_sync(|| (hook.run)(message, &delivery, room));

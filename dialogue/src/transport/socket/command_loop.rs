@@ -17,7 +17,7 @@ use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
 use crate::connection::{Frame, Outbox};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Request};
-use crate::runtime::Core;
+use crate::runtime::{Core, Involved};
 use crate::session::Conversation;
 
 /// A ping without payload.
@@ -140,6 +140,6 @@ async fn finish(core: &Core, outbox: &Outbox, conversation: &Conversation, mut c
     }
     // Boxed, so that the future of a connection has no space for it while its commands do not wait.
     let done = Box::pin(until_closed(outbox, conversation, command.as_mut())).await;
-    drop_contained(core, command);
+    drop_contained(core, Involved::client(conversation.client()), command);
     done
 }

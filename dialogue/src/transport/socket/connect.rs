@@ -22,7 +22,8 @@ pub(super) async fn await_connect<R>(
 where
     R: AsyncRead + Unpin,
 {
-    let Ok(first) = timeout_at(opening.connect_by, first_connect(core, reader)).await else {
+    let involved = Involved::peer(opening.peer);
+    let Ok(first) = timeout_at(opening.connect_by, first_connect(core, reader, involved)).await else {
         reader.close(CloseCode::NoConnect, "no `connect` arrived in time");
         return None;
     };
@@ -30,11 +31,11 @@ where
     if connect.protocol != PROTOCOL {
         let message = format!("this server supports protocol version {PROTOCOL} only");
         let error = CommandError::new(ErrorCode::UnsupportedProtocol, message);
-        reject(core, reader, id, error, CloseCode::UnsupportedProtocol);
+        reject(core, reader, id, error, CloseCode::UnsupportedProtocol, involved);
         return None;
     }
     let left = opening.connect_by.saturating_duration_since(Instant::now());
-    let who = match authenticate(core, opening.presented.as_deref(), connect.auth, left).await {
+    let who = match authenticate(core, opening.presented.as_deref(), connect.auth, left, involved).await {
         Ok(who) => who,
         Err(error) => {
             // Without a refusal, nobody has said no: the client may come back and try again.
@@ -43,7 +44,7 @@ where
                 None => CloseCode::Unavailable,
             };
             let error = CommandError::of_hook(ErrorCode::Unauthenticated, &error);
-            reject(core, reader, id, error, code);
+            reject(core, reader, id, error, code, involved);
             return None;
         }
     };
@@ -57,7 +58,7 @@ where
         }
         Err(_) => {
             let error = CommandError::unavailable("the client could not be admitted in time: try again later");
-            reject(core, reader, id, error, CloseCode::Unavailable);
+            reject(core, reader, id, error, CloseCode::Unavailable, involved);
             None
         }
     }
@@ -65,7 +66,11 @@ where
 
 /// Reads up to the first request, and answers malformed frames before it. Returns the request's `id` with the `connect`.
 /// `None` if the connection has ended, or if the first request was another one. The connection has been closed then.
-async fn first_connect<R>(core: &Core, reader: &mut RateLimitedReader<R>) -> Option<(Option<i64>, ConnectCommand)>
+async fn first_connect<R>(
+    core: &Core,
+    reader: &mut RateLimitedReader<R>,
+    involved: Involved<'_>,
+) -> Option<(Option<i64>, ConnectCommand)>
 where
     R: AsyncRead + Unpin,
 {
@@ -82,7 +87,7 @@ where
             Ok(request) => request,
             Err(rejected) => {
                 let id = rejected.id;
-                reader.send(refuse(core, id, &CommandError::from(rejected), Involved::default()));
+                reader.send(refuse(core, id, &CommandError::from(rejected), involved));
                 continue;
             }
         };
@@ -95,10 +100,16 @@ where
 }
 
 /// Rejects a `connect`: sends the error, and closes the connection.
-fn reject<R>(core: &Core, reader: &RateLimitedReader<R>, id: Option<i64>, error: CommandError, code: CloseCode)
-where
+fn reject<R>(
+    core: &Core,
+    reader: &RateLimitedReader<R>,
+    id: Option<i64>,
+    error: CommandError,
+    code: CloseCode,
+    involved: Involved<'_>,
+) where
     R: AsyncRead + Unpin,
 {
-    reader.send(refuse(core, id, &error, Involved::default()));
+    reader.send(refuse(core, id, &error, involved));
     reader.close(code, error.message);
 }

@@ -14,21 +14,20 @@ use super::message_reader::MessageReader;
 use super::sender::SocketSender;
 use crate::connection::{Close, FlushQueue, Outbox, Sender};
 use crate::limits::Limits;
-use crate::protocol::CloseCode;
 
 /// How long the server reads on after its close. Otherwise, the client could receive a reset instead of the close code.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Runs `serve` on the halves of an upgraded connection. When it returns, sends the queued frames and the close.
 /// `flush_queue` schedules the queued frames. A task that waits for a slow consumer is one of `tasks`. `closed` is called
-/// with the code of the close frame, or with `None` if the client closed the connection or is gone.
+/// with the end of the connection.
 pub(in crate::transport) async fn run<R, W, F>(
     (reading, writing): (R, W),
     limits: &Limits,
     tasks: &TaskTracker,
     flush_queue: Arc<FlushQueue>,
     serve: impl FnOnce(MessageReader<R>) -> F,
-    closed: impl FnOnce(Option<CloseCode>),
+    closed: impl FnOnce(&Close),
 ) where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
@@ -60,7 +59,7 @@ async fn close<R, W>(
     outbox: &Outbox,
     sender: &SocketSender<W>,
     deadline: Duration,
-    closed: impl FnOnce(Option<CloseCode>),
+    closed: impl FnOnce(&Close),
 ) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
@@ -72,6 +71,8 @@ async fn close<R, W>(
     };
     // The half must be kept until the end, because dropping it closes the socket.
     let _write_half = writer.finish(outbox, deadline).await;
-    closed(outbox.ending().and_then(|close| close.code));
+    if let Some(end) = outbox.ending() {
+        closed(&end);
+    }
     let _ = timeout(LINGER, async { while reader.next().await.is_some() {} }).await;
 }

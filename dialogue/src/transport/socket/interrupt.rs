@@ -1,9 +1,9 @@
 //! Interrupts work for a client when its connection closes or its session expires.
 
 use crate::connection::{Close, Outbox};
-use crate::containment::contain_sync;
+use crate::containment::{contain_sync, text_of};
 use crate::protocol::CloseCode;
-use crate::runtime::Core;
+use crate::runtime::{Core, Involved, log_line};
 use crate::session::Conversation;
 
 /// The reason for closing a connection whose session has expired.
@@ -24,8 +24,9 @@ pub(super) async fn until_closed(outbox: &Outbox, conversation: &Conversation, w
 
 /// Drops work that is not continued, and logs a panic. A hook's future may panic when it is dropped, and the connection
 /// must still be closed in order.
-pub(super) fn drop_contained(core: &Core, work: impl Future) {
+pub(super) fn drop_contained(core: &Core, involved: Involved<'_>, work: impl Future) {
     if let Err(failure) = contain_sync(|| drop(work)) {
-        core.log(|| tracing::error!(error = %failure, "a hook panicked when it was cancelled"));
+        let error = text_of(&failure);
+        log_line!(ERROR, *core, involved, "", { error, }, "a hook panicked when it was cancelled");
     }
 }

@@ -25,6 +25,8 @@ pub(in crate::transport) struct MessageReader<R> {
     state: ReaderState<R>,
     outbox: Arc<Outbox>,
     message_bytes: usize,
+    /// The code of the client's close frame, once it has arrived.
+    client_code: Option<u16>,
 }
 
 /// The current owner of the socket.
@@ -71,6 +73,7 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             state: ReaderState::Idle(Adapter::new(socket, Arc::clone(&outbox), budget)),
             outbox,
             message_bytes,
+            client_code: None,
         }
     }
 
@@ -104,14 +107,19 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
                         library.get_mut().message_done(message.is_text() || message.is_binary());
                     }
                     // The library answers a close with its own when it is polled again.
-                    if !message.is_close() {
-                        return Some(InboundMessage::of(message));
+                    match message.as_close() {
+                        Some((code, _)) => self.client_code = Some(code.into()),
+                        None => return Some(InboundMessage::of(message)),
                     }
                 }
                 NextMessage::Nothing => self.take_from_library(),
                 NextMessage::End(error) => {
                     if let Some(error) = error {
                         self.close_after_error(&error);
+                    }
+                    if let Some(code) = self.client_code {
+                        // Now the answer to the client's close is in the queue.
+                        self.outbox.close(Close::by_client(code));
                     }
                     return None;
                 }

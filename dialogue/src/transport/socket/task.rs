@@ -12,7 +12,7 @@ use super::opening::Opening;
 use super::rate_limited_reader::RateLimitedReader;
 use crate::connection::{ClientState, Close};
 use crate::protocol::CloseCode;
-use crate::runtime::{Core, disconnect};
+use crate::runtime::{Core, Involved, disconnect, log_line};
 use crate::session::Conversation;
 
 /// Serves one upgraded connection until it ends or the server's graceful shutdown is over.
@@ -40,7 +40,7 @@ where
         converse(&core, &mut reader, opening).await;
         reader.messages
     };
-    let closed = |code| core.observe.closed(code);
+    let closed = |end: &Close| core.observe.closed(end);
     duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, serve, closed).await;
 }
 
@@ -62,6 +62,7 @@ where
     R: AsyncRead + Unpin,
 {
     let Some(client) = admitted(core, reader, &opening).await else {
+        log_not_admitted(core, &opening, reader.messages.outbox().ending());
         return;
     };
     let _guard = DisconnectGuard {
@@ -86,6 +87,27 @@ where
     }
 }
 
+/// Logs the end of a connection whose client was not admitted.
+fn log_not_admitted(core: &Core, opening: &Opening, end: Option<Close>) {
+    let involved = Involved::peer(opening.peer);
+    match end.as_ref().and_then(|end| Some((end.code?, &*end.reason))) {
+        Some((CloseCode::Restarting, _)) | None => {
+            log_line!(
+                DEBUG,
+                *core,
+                involved,
+                "",
+                {},
+                "a connection ended before its client signed in"
+            );
+        }
+        Some((close, reason)) => {
+            let code = close.code();
+            log_line!(INFO, *core, involved, close.reason(), { code, reason, }, "refused a connection");
+        }
+    }
+}
+
 /// Waits until the client is admitted, or the server stops. `None` if the client was not admitted. The connection has been
 /// closed then.
 async fn admitted<R>(core: &Arc<Core>, reader: &mut RateLimitedReader<R>, opening: &Opening) -> Option<Arc<ClientState>>
@@ -97,7 +119,7 @@ where
         connected = connecting.as_mut() => Some(connected),
         () = core.lifecycle.stopping() => None,
     };
-    drop_contained(core, connecting);
+    drop_contained(core, Involved::peer(opening.peer), connecting);
     connected.unwrap_or_else(|| {
         reader.close(CloseCode::Restarting, "the server is stopping");
         None

@@ -8,6 +8,7 @@ mod cuts;
 mod expiry;
 mod fairness;
 mod http;
+mod log_lines;
 mod model;
 mod not_now;
 mod on_demand;
