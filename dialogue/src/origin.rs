@@ -1,5 +1,10 @@
 //! The Origin rule: which web pages may connect. Pure.
 
+use crate::logger::shown;
+
+/// How many characters of a header an explanation repeats: a scheme, the longest host name, and a port.
+const LONGEST_SHOWN: usize = 300;
+
 /// An origin as browsers send it, `scheme://host[:port]`, in lower case and without the scheme's default port. `None`
 /// if the text isn't an origin.
 pub(crate) fn normal(origin: &str) -> Option<String> {
@@ -45,6 +50,44 @@ pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &
         }
         _ => false,
     }
+}
+
+/// Why a page may not connect, and what to do about it, for the response and the log. The text repeats what the request
+/// says, cut and without characters that could disguise it.
+pub(crate) fn explain(origins: &[&[u8]], host: Option<&[u8]>, forwarded_host: Option<&[u8]>) -> String {
+    let text = |bytes: &[u8]| shown(&String::from_utf8_lossy(bytes), LONGEST_SHOWN);
+    let [origin] = origins else {
+        return format!(
+            "the request has {} Origin headers: the browser sends one, so find out what adds the others",
+            origins.len()
+        );
+    };
+    let origin = text(origin);
+    if ["null", "file://"].contains(&&*origin) {
+        return format!(
+            "the page has no origin of its own (Origin: {origin}), as in a sandboxed frame or a local file: serve the \
+             page over HTTP, without the sandbox"
+        );
+    }
+    if normal(&origin).is_none() {
+        return format!("the Origin `{origin}` is not a valid origin: it must have the form `scheme://host[:port]`");
+    }
+    let host = host.map_or_else(
+        || "the request has no Host".to_owned(),
+        |host| format!("the Host of the request is `{}`", text(host)),
+    );
+    let forwarded = forwarded_host.map_or_else(String::new, |host| {
+        format!(
+            " Its X-Forwarded-Host is `{}`, which is not trusted, because any client can send it.",
+            text(host)
+        )
+    });
+    format!(
+        "the Origin of the page is `{origin}`, but {host}.{forwarded} If a proxy changes the Host, make it forward the one \
+         of the browser (nginx: `proxy_set_header Host $http_host`; Apache: `ProxyPreserveHost On`; Vite: \
+         `changeOrigin: false`). If the page belongs to another origin, call `allow_origin(\"{origin}\")` on the builder \
+         of the server"
+    )
 }
 
 /// The host, in lower case, and the port of `host[:port]`.

@@ -160,7 +160,6 @@ fn upgrade_with(path: &str, headers: &[&str]) -> String {
 }
 
 #[tokio::test]
-#[ignore = "fails until B15"]
 async fn a_refused_origin_is_explained_in_the_response_and_in_the_log_with_both_remedies() {
     let log = CapturedLog::default();
     let server = TestServer::with(|builder| builder.logger(log.dispatch())).await;
@@ -195,7 +194,6 @@ async fn a_refused_origin_is_explained_in_the_response_and_in_the_log_with_both_
 }
 
 #[tokio::test]
-#[ignore = "fails until B15"]
 async fn an_origin_that_cannot_be_allowed_is_explained_too() {
     let server = TestServer::plain().await;
     let own = format!("Host: {}", server.address());
@@ -225,7 +223,6 @@ async fn an_origin_that_cannot_be_allowed_is_explained_too() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B13"]
 async fn each_refused_upgrade_says_what_happened_and_what_to_do_and_is_logged() {
     let log = CapturedLog::default();
     let limits = Limits::default().with_connections_per_address(1);

@@ -1,20 +1,59 @@
 //! The opening handshake of a WebSocket (RFC 6455, section 4.2): checks the request and answers it.
 
+use std::borrow::Cow;
+
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{ALLOW, CONNECTION, UPGRADE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+
+use crate::logger::shown;
 
 const KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
 const ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 
-/// The response to a request that cannot open a WebSocket.
-type HandshakeRejection = (StatusCode, HeaderMap, &'static str);
+/// The reason for refusing a plain request. The usual cause is a proxy that does not know WebSockets.
+const NO_UPGRADE: &str = "this address is a WebSocket: open it with a WebSocket client. If a WebSocket client sent this \
+    request, a proxy has dropped its headers `Upgrade` and `Connection`. Make the proxy pass them on, as nginx does with \
+    `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"`";
+
+/// The refusal of a request that cannot open a WebSocket.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// What is wrong, and what to do about it.
+    pub(super) reason: Cow<'static, str>,
+}
+
+impl Rejection {
+    pub(super) fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        let mut headers = HeaderMap::new();
+        // The reason may repeat what the request says.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Self {
+            status,
+            headers,
+            reason: reason.into(),
+        }
+    }
+
+    fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        (self.status, self.headers, self.reason).into_response()
+    }
+}
 
 /// The response that opens a WebSocket, if the request is valid.
-pub(super) fn answer(request: &Request) -> Result<Response, HandshakeRejection> {
+pub(super) fn answer(request: &Request) -> Result<Response, Rejection> {
     let accept = accept_key(request)?;
     let headers = [
         (CONNECTION, HeaderValue::from_static("upgrade")),
@@ -25,46 +64,35 @@ pub(super) fn answer(request: &Request) -> Result<Response, HandshakeRejection> 
 }
 
 /// Checks the request, and computes the answer to its key.
-fn accept_key(request: &Request) -> Result<HeaderValue, HandshakeRejection> {
-    let reject = |status, reason| Err((status, HeaderMap::new(), reason));
+fn accept_key(request: &Request) -> Result<HeaderValue, Rejection> {
     if request.method() != Method::GET {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
-        return Err((StatusCode::METHOD_NOT_ALLOWED, headers, "open a WebSocket with GET"));
+        let reason = "a WebSocket is opened with GET: use a WebSocket client";
+        return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, reason).with(ALLOW, "GET"));
     }
     if request.version() != Version::HTTP_11 {
-        return reject(StatusCode::BAD_REQUEST, "open a WebSocket over HTTP/1.1");
+        let reason = format!("open the WebSocket over HTTP/1.1, not {:?}", request.version());
+        return Err(Rejection::new(StatusCode::BAD_REQUEST, reason));
     }
     let headers = request.headers();
     if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
-        let mut headers = HeaderMap::new();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return Err((
-            StatusCode::UPGRADE_REQUIRED,
-            headers,
-            "this address is a WebSocket; send an upgrade request",
-        ));
+        return Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, NO_UPGRADE).with(UPGRADE, "websocket"));
     }
-    if headers.get(VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
-        let mut headers = HeaderMap::new();
-        headers.insert(VERSION, HeaderValue::from_static("13"));
-        return Err((
-            StatusCode::UPGRADE_REQUIRED,
-            headers,
-            "only WebSocket version 13 is supported",
-        ));
+    let version = headers.get(VERSION).map(HeaderValue::as_bytes);
+    if version != Some(b"13") {
+        let version = shown(&String::from_utf8_lossy(version.unwrap_or_default()), 20);
+        let reason = format!("only WebSocket version 13 is supported, not `{version}`: update the client");
+        return Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, reason).with(VERSION, "13"));
     }
     let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     let base64 = base64::engine::general_purpose::STANDARD;
+    let invalid_key = "Sec-WebSocket-Key must be 16 bytes in base64: use a WebSocket client";
     if base64.decode(key).map(|key| key.len()) != Ok(16) {
-        return reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64");
+        return Err(Rejection::new(StatusCode::BAD_REQUEST, invalid_key));
     }
     let mut hash = sha1_smol::Sha1::from(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    match HeaderValue::from_str(&base64.encode(hash.digest().bytes())) {
-        Ok(accept) => Ok(accept),
-        Err(_) => reject(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is invalid"),
-    }
+    HeaderValue::from_str(&base64.encode(hash.digest().bytes()))
+        .map_err(|_| Rejection::new(StatusCode::BAD_REQUEST, invalid_key))
 }
 
 /// Whether a header's comma-separated list contains a token, in any case.

@@ -4,11 +4,16 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
+use axum::response::Response;
 use axum::routing::future::RouteFuture;
+use futures_util::future::Either;
+use http::header::UPGRADE;
+use http::{StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,9 +25,10 @@ use tower_service::Service;
 
 use super::signals::Signals;
 use super::stall::{MonitoredSocket, WriteStall};
-use super::upgrade::AcceptedAt;
+use super::upgrade::{AcceptedAt, Logged, log_refused};
 use crate::error::Error;
-use crate::runtime::{Core, Dialogue};
+use crate::logger::shown;
+use crate::runtime::{Core, Dialogue, Involved, log_line};
 
 /// How long the accept loop pauses when the system has run out of file descriptors. Connected clients stay, and some may
 /// disconnect in the meantime.
@@ -48,7 +54,9 @@ impl Dialogue {
     ///
     /// If the future is dropped, the server either listens or does not. There is no state in between.
     pub async fn start(&self, address: impl Into<SocketAddr>) -> Result<SocketAddr, Error> {
-        self.start_router(address, self.router()).await
+        let base = self.core.http.base_path.clone();
+        let elsewhere = move |uri: Uri| std::future::ready((StatusCode::NOT_FOUND, nothing_at(&uri, &base)));
+        self.start_router(address, self.router().fallback(elsewhere)).await
     }
 
     /// Does the same as [`start`](Self::start) for an application with its own routes. Merge [`router()`](Self::router)
@@ -80,7 +88,8 @@ impl Dialogue {
     ///
     /// The same as [`start`](Self::start) and [`stop`](Self::stop).
     pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<(), Error> {
-        self.serve_router(address, self.router()).await
+        self.start(address).await?;
+        self.stop_on_signal().await
     }
 
     /// Does the same as [`serve`](Self::serve) for an application with its own routes. Merge [`router()`](Self::router)
@@ -165,7 +174,8 @@ async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                core.log(|| tracing::error!(%error, "accepting a connection failed; retrying"));
+                let involved = Involved::default();
+                log_line!(ERROR, *core, involved, "", { %error, }, "accepting a connection failed; retrying");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -185,7 +195,7 @@ pub(in crate::transport) async fn http_connection<S>(core: Arc<Core>, socket: S,
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(handler(peer, app));
+    let service = service_fn(handler(&core, peer, app));
     let stall = WriteStall::default();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -208,12 +218,16 @@ where
         }
     };
     if let Err(error) = served {
-        core.log(|| tracing::debug!(%error, "an HTTP connection failed"));
+        log_line!(DEBUG, *core, Involved::peer(Some(peer)), "", { %error, }, "an HTTP connection failed");
     }
 }
 
 /// Passes each request on a connection to the application, and adds what the server knows about the connection.
-fn handler(peer: SocketAddr, app: axum::Router) -> impl Fn(hyper::Request<Incoming>) -> RouteFuture<Infallible> {
+fn handler(
+    core: &Arc<Core>,
+    peer: SocketAddr,
+    app: axum::Router,
+) -> impl Fn(hyper::Request<Incoming>) -> Either<RouteFuture<Infallible>, Watched> {
     // Only the first request has the time. A proxy may upgrade a connection on which it has sent other requests for an
     // hour.
     let accepted = Cell::new(Some(AcceptedAt(Instant::now())));
@@ -222,6 +236,39 @@ fn handler(peer: SocketAddr, app: axum::Router) -> impl Fn(hyper::Request<Incomi
         if let Some(accepted) = accepted.take() {
             request.extensions_mut().insert(accepted);
         }
-        app.clone().call(request.map(axum::body::Body::new))
+        let upgrade = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
+        let answer = app.clone().call(request.map(axum::body::Body::new));
+        match upgrade {
+            None => Either::Left(answer),
+            Some(uri) => Either::Right(Box::pin(watched(Arc::clone(core), peer, uri, answer))),
+        }
     }
+}
+
+/// The answer to a request that asks for an upgrade.
+type Watched = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// Logs an upgrade that the application has refused, such as one to a wrong path. Dialogue's own refusals have been logged.
+async fn watched(
+    core: Arc<Core>,
+    peer: SocketAddr,
+    uri: Uri,
+    answer: RouteFuture<Infallible>,
+) -> Result<Response, Infallible> {
+    let response = answer.await?;
+    let status = response.status();
+    if status != StatusCode::SWITCHING_PROTOCOLS && response.extensions().get::<Logged>().is_none() {
+        let reason = match status {
+            StatusCode::NOT_FOUND => nothing_at(&uri, &core.http.base_path),
+            _ => "the application refused it".to_owned(),
+        };
+        log_refused(&core, Some(peer), status, &reason);
+    }
+    Ok(response)
+}
+
+/// The text about a path without a route.
+fn nothing_at(uri: &Uri, base: &str) -> String {
+    let path = shown(uri.path(), 100);
+    format!("there is nothing at `{path}`: the WebSocket is at `{base}/ws`, unless another server has moved it")
 }

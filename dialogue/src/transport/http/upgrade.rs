@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
@@ -13,11 +14,16 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::address_quota::{AddressQuota, AddressSlot};
-use super::{handshake, raw};
+use super::handshake::{self, Rejection};
+use super::raw;
 use crate::connection::Handshake;
 use crate::origin;
-use crate::runtime::Core;
+use crate::runtime::{Core, Involved, log_line};
 use crate::transport::socket::{self, Opening};
+
+/// Proxies name the host of the original request in it. So could any client: it opens nothing, and only helps to find a
+/// mistake.
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// When a connection was accepted. Headers, upgrade and authentication share one deadline. The accept loop adds it to a
 /// connection's first request. A server that the router is mounted in does not.
@@ -30,29 +36,20 @@ pub(super) struct RouterState {
     pub(super) addresses: Arc<AddressQuota>,
 }
 
+/// Marks a response whose refusal has been logged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Logged;
+
 /// Answers a request that opens a WebSocket, and serves the connection in its own task.
 pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Request) -> Response {
     let RouterState { core, addresses } = state;
-    let switching = match handshake::answer(&request) {
-        Ok(switching) => switching,
-        Err(rejection) => return rejection.into_response(),
-    };
-    if !may_connect(&core, request.headers()) {
-        return (StatusCode::FORBIDDEN, "this origin is not allowed to connect").into_response();
-    }
-    if core.lifecycle.is_stopping() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
-    }
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|ConnectInfo(peer)| *peer);
-    let slot = match peer {
-        Some(peer) => match AddressQuota::reserve(&addresses, peer.ip(), core.limits.connections_per_address) {
-            Some(slot) => Some(slot),
-            None => return (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address").into_response(),
-        },
-        None => None,
+    let (switching, slot) = match admit(&core, &addresses, &request, peer) {
+        Ok(admitted) => admitted,
+        Err(rejection) => return rejection.log(&core, peer),
     };
     let accepted = request
         .extensions()
@@ -70,21 +67,67 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
     switching
 }
 
-/// Whether the origin of a request may open a connection.
-fn may_connect(core: &Core, headers: &HeaderMap) -> bool {
-    let allowed = origin::may_connect(
-        headers.get(ORIGIN).map(HeaderValue::as_bytes),
-        headers.get(HOST).map(HeaderValue::as_bytes),
-        &core.http.allowed_origins,
-    );
-    // A second `Origin` header could have any value.
-    if allowed && headers.get_all(ORIGIN).iter().count() <= 1 {
-        return true;
+/// Checks a request. Returns the response that opens the WebSocket, and the connection's place in the quota of its address.
+fn admit(
+    core: &Core,
+    addresses: &Arc<AddressQuota>,
+    request: &Request,
+    peer: Option<SocketAddr>,
+) -> Result<(Response, Option<AddressSlot>), Rejection> {
+    let switching = handshake::answer(request)?;
+    may_connect(core, request.headers())?;
+    if core.lifecycle.is_stopping() {
+        let reason = "the server is stopping: reconnect after a short wait";
+        return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
-    core.log(
-        || tracing::warn!(origin = ?headers.get(ORIGIN), "rejected an upgrade from an origin that is not allowed"),
+    let quota = core.limits.connections_per_address;
+    let slot = match peer {
+        Some(peer) => Some(AddressQuota::reserve(addresses, peer.ip(), quota).ok_or_else(|| too_many(peer, quota))?),
+        None => None,
+    };
+    Ok((switching, slot))
+}
+
+fn too_many(peer: SocketAddr, quota: Option<usize>) -> Rejection {
+    let reason = format!(
+        "too many connections from {} (connections_per_address = {}): close one of them; behind a proxy, all \
+         connections come from its address, so limit them there",
+        peer.ip().to_canonical(),
+        quota.unwrap_or_default()
     );
-    false
+    Rejection::new(StatusCode::TOO_MANY_REQUESTS, reason)
+}
+
+/// Checks that the origin of a request may open a connection.
+fn may_connect(core: &Core, headers: &HeaderMap) -> Result<(), Rejection> {
+    let of = |name| headers.get(name).map(HeaderValue::as_bytes);
+    let origins: Vec<_> = headers.get_all(ORIGIN).iter().map(HeaderValue::as_bytes).collect();
+    let allowed = origin::may_connect(of(ORIGIN), of(HOST), &core.http.allowed_origins);
+    // A second `Origin` header could have any value.
+    if allowed && origins.len() <= 1 {
+        return Ok(());
+    }
+    let reason = origin::explain(&origins, of(HOST), of(FORWARDED_HOST));
+    Err(Rejection::new(StatusCode::FORBIDDEN, reason))
+}
+
+impl Rejection {
+    /// Logs the rejection, and makes the response.
+    fn log(self, core: &Core, peer: Option<SocketAddr>) -> Response {
+        log_refused(core, peer, self.status, &self.reason);
+        (self.status, Extension(Logged), self.headers, self.reason).into_response()
+    }
+}
+
+/// Logs that an upgrade was refused. A page of a foreign origin is a mistake of the operator more often than an attack.
+pub(super) fn log_refused(core: &Core, peer: Option<SocketAddr>, status: StatusCode, reason: &str) {
+    let (involved, kind) = (Involved::peer(peer), status.canonical_reason().unwrap_or_default());
+    let code = status.as_u16();
+    if status == StatusCode::FORBIDDEN {
+        log_line!(WARN, *core, involved, kind, { status = code, %reason, }, "refused an upgrade");
+    } else {
+        log_line!(INFO, *core, involved, kind, { status = code, %reason, }, "refused an upgrade");
+    }
 }
 
 /// The request's credentials for `authenticate`. Without the hook, nothing reads them.
@@ -115,7 +158,7 @@ fn serve_upgraded(
         let socket = match tokio::time::timeout_at(opening.connect_by, upgraded).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(error)) => {
-                core.log(|| tracing::debug!(%error, "an upgrade failed"));
+                log_line!(DEBUG, *core, Involved::peer(opening.peer), "", { %error, }, "an upgrade failed");
                 return;
             }
             Err(_) => return,
