@@ -3018,7 +3018,8 @@ function isStable(lasted, waited) {
 // ==== config.js ====
 // The settings of a client: their defaults, and the address of the socket.
 
-const SOCKET_PATH = "/dialogue/ws"; // a server with another base path serves this module with its own path here
+// A server replaces this line by an address relative to the module: `new URL("ws", import.meta.url)`.
+const SOCKET_URL = "/dialogue/ws";
 const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
 const MAX_PENDING = 10_000; // about as many as the client sends in four minutes
 const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline for long does not fill the memory
@@ -3036,7 +3037,7 @@ function configOf(options) {
 }
 
 /** @param {string | URL} [url] */
-function socketUrl(url = SOCKET_PATH) {
+function socketUrl(url = SOCKET_URL) {
   const absolute = new URL(url, globalThis.location?.href);
   absolute.protocol = absolute.protocol.replace("http", "ws");
   absolute.hash = "";

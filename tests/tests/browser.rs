@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use dialogue_tests::TestServer;
+use dialogue::Dialogue;
+use dialogue_tests::Rooms;
 
 #[test]
 #[ignore = "needs Chromium and Node"]
@@ -66,28 +67,56 @@ fn people_chat_in_a_browser_with_the_old_client() {
     );
 }
 
-/// The program of a page without an address. It runs the client that the server at its argument serves.
+/// The program of a page without an address. It runs the client that the server at its argument serves, as a browser
+/// would: the module knows its own address. A proxy on the way strips the prefix `/live`.
 const PAGE: &str = r#"
+    import { createServer, connect } from "node:net";
+    import { SourceTextModule } from "node:vm";
     import { WebSocket } from "ws";
-    globalThis.location = new URL("/a/page.html", process.argv[1]);
-    const module = await (await fetch(new URL("/rt/client.js", location))).text();
-    const { DialogueClient } = await import("data:text/javascript," + encodeURIComponent(module));
-    const client = new DialogueClient({ WebSocket });
-    client.onStateChange(({ state }) => state === "waiting" && process.exit(1));
-    await client.connect();
-    client.disconnect();
+
+    const server = new URL(process.argv[1]);
+    const proxy = createServer((client) => {
+      const upstream = connect(server.port, server.hostname);
+      client.once("data", (head) => {
+        upstream.write(head.toString("latin1").replace(" /live/", " /"), "latin1");
+        client.pipe(upstream).pipe(client);
+      });
+    });
+    await new Promise((listening) => proxy.listen(0, "127.0.0.1", listening));
+    globalThis.location = new URL("/a/page.html", server);
+
+    async function connects(address) {
+      const text = await (await fetch(address)).text();
+      const module = new SourceTextModule(text, { initializeImportMeta: (meta) => (meta.url = address) });
+      await module.link(() => {});
+      await module.evaluate();
+      const client = new module.namespace.DialogueClient({ WebSocket });
+      client.onStateChange(({ state }) => state === "waiting" && process.exit(1));
+      await client.connect();
+      client.disconnect();
+    }
+    await connects(`${server.origin}/app/rt/client.js?v=3`);
+    await connects(`http://127.0.0.1:${proxy.address().port}/live/app/rt/client.js`);
+    process.exit(0);
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node"]
 async fn the_client_that_a_server_serves_connects_to_that_server() {
-    let server = TestServer::with(|builder| builder.base_path("/rt")).await;
+    let builder = Dialogue::builder().rooms::<Rooms>().base_path("/rt");
+    let dialogue = builder.build().expect("a server");
+    let nested = axum::Router::new().nest("/app", dialogue.router());
+    let address = dialogue
+        .start_router(([127, 0, 0, 1], 0), nested)
+        .await
+        .expect("a free port");
     let page = Command::new("node")
         .args([
+            "--experimental-vm-modules",
             "--input-type=module",
             "--eval",
             PAGE,
-            &format!("http://{}", server.address()),
+            &format!("http://{address}"),
         ])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("node"))
         .status()

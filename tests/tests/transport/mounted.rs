@@ -49,7 +49,6 @@ async fn start_router_serves_the_applications_own_routes() {
 const RELATIVE: &str = r#"const SOCKET_URL = new URL("ws", import.meta.url);"#;
 
 #[tokio::test]
-#[ignore = "fails until B25"]
 async fn a_router_nested_under_a_path_serves_a_client_that_finds_its_socket() {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
@@ -87,7 +86,6 @@ async fn a_router_nested_under_a_path_serves_a_client_that_finds_its_socket() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B13"]
 async fn a_mounted_server_that_stops_says_when_to_come_back() {
     let dialogue = Dialogue::builder().rooms::<Rooms>().build().expect("a server");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -14,8 +14,12 @@ use crate::runtime::Dialogue;
 /// The client for browsers and Node. The npm package has the same file.
 const CLIENT_JS: &str = include_str!("../../../npm/client.js");
 
-/// The client's default path to the socket, on the origin of its page.
-const DEFAULT_SOCKET_PATH: &str = "\"/dialogue/ws\"";
+/// The line of the client with its default address of the socket: a path on the origin of its page.
+const SOCKET_LINE: &str = "const SOCKET_URL = \"/dialogue/ws\";";
+
+/// The same line in the client that a server serves. The address is relative to the module, so it is right under any base
+/// path, in a router that is nested in another, and behind a proxy that strips a prefix.
+const RELATIVE_SOCKET_LINE: &str = "const SOCKET_URL = new URL(\"ws\", import.meta.url);";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -27,7 +31,8 @@ impl Dialogue {
     /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript).
     /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi).
     /// - `GET {base}/client.js`: the client for browsers and Node. It is an ES module without dependencies, and connects
-    ///   to `{base}/ws` by default.
+    ///   to `ws` next to its own address by default. It therefore also works if the router is nested in another one, or
+    ///   behind a proxy that strips a prefix.
     /// - `{base}/inspect` and the paths below it, if the builder enabled the inspector.
     ///
     /// ```no_run
@@ -52,8 +57,7 @@ impl Dialogue {
         let base = &self.core.http.base_path;
         let contract = &self.core.contract.contract;
         let types = document("text/plain; charset=utf-8", contract::typescript(contract));
-        // A base path has no character that would end the string.
-        let client = CLIENT_JS.replace(DEFAULT_SOCKET_PATH, &format!("\"{base}/ws\""));
+        let client = CLIENT_JS.replace(SOCKET_LINE, RELATIVE_SOCKET_LINE);
         let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
         let router = axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
@@ -76,5 +80,15 @@ async fn ready(State(state): State<RouterState>) -> StatusCode {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::OK
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_has_one_line_with_its_default_address() {
+        assert_eq!(CLIENT_JS.matches(SOCKET_LINE).count(), 1);
     }
 }
