@@ -23,32 +23,36 @@ const NO_UPGRADE: &str = "this address is a WebSocket: open it with a WebSocket 
 #[derive(Debug)]
 pub(super) struct Rejection {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    header: Option<(HeaderName, &'static str)>,
     /// What is wrong, and what to do about it.
     pub(super) reason: Cow<'static, str>,
 }
 
 impl Rejection {
     pub(super) fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
-        let mut headers = HeaderMap::new();
-        // The reason may repeat what the request says.
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Self {
             status,
-            headers,
+            header: None,
             reason: reason.into(),
         }
     }
 
     fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.insert(name, HeaderValue::from_static(value));
+        self.header = Some((name, value));
         self
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        (self.status, self.headers, self.reason).into_response()
+        let mut response = (self.status, self.reason).into_response();
+        let headers = response.headers_mut();
+        // The reason may repeat what the request says.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some((name, value)) = self.header {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
     }
 }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
@@ -115,7 +114,9 @@ impl Rejection {
     /// Logs the rejection, and makes the response.
     fn log(self, core: &Core, peer: Option<SocketAddr>) -> Response {
         log_refused(core, peer, self.status, &self.reason);
-        (self.status, Extension(Logged), self.headers, self.reason).into_response()
+        let mut response = self.into_response();
+        response.extensions_mut().insert(Logged);
+        response
     }
 }
 
