@@ -15,7 +15,7 @@ use super::history::keep::History;
 use super::hooks::definition::Hooks;
 use super::lifecycle::Lifecycle;
 use super::observe::emit::Observe;
-use super::observe::log_line::LogLimiter;
+use super::observe::log_limit::LogLimiter;
 use super::rooms::registry::Rooms;
 use crate::connection::ClientState;
 use crate::contract::Contract;

@@ -19,7 +19,7 @@ use crate::runtime::history::keep::History;
 use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
-use crate::runtime::observe::log_line::LogLimiter;
+use crate::runtime::observe::log_limit::LogLimiter;
 
 /// Describes a server: its rooms, hooks and limits. [`Dialogue::builder`] returns it, and [`build`](Self::build) makes
 /// the server. Everything has a default except the rooms.

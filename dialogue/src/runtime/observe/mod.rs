@@ -8,6 +8,7 @@ pub(super) mod bounded;
 pub(super) mod counters;
 pub(super) mod emit;
 pub(super) mod lag;
+pub(super) mod log_limit;
 pub(super) mod log_line;
 pub(super) mod observation;
 pub(super) mod observers;
