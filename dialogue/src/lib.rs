@@ -189,7 +189,8 @@
 //!
 //! The WebSocket is at `/dialogue/ws`, and a readiness check is at `/dialogue/ready`; [`Builder::base_path`] moves
 //! both. Dialogue serves plain HTTP, so put TLS in front of it. It rejects web pages from another origin, unless
-//! [`Builder::allow_origin`] names that origin.
+//! [`Builder::allow_origin`] names that origin. A proxy must therefore forward the `Host` of the browser. The response to
+//! an upgrade that is refused says what to do, and so does the log.
 //!
 //! # Identity
 //!
@@ -474,6 +475,15 @@
 //! For metrics, traces and audit logs, [`Dialogue::observe`] returns a stream of everything that happens in every room
 //! and to every client. [`Dialogue::stats`] returns counters and gauges. The module [`observe`] shows an example. For
 //! the logic of your application, use [handlers](#triggers-and-handlers) and [hooks](#hooks) instead.
+//!
+//! # Logging
+//!
+//! Dialogue logs through `tracing`, to the application's subscriber or to the one that [`Builder::logger`] received.
+//! [`default_logger()`] prints lines at `INFO` and above; use it unless your program has a subscriber, because a server
+//! without one hides why a client cannot connect. Lines about hooks, refusals and ends of connections have the fields
+//! `room`, `event`, `user`, `client` and `peer`, as far as they are known. A mistake of a client is never an error.
+//! No client can flood the log: of each kind of line, the server logs ten at once and then one each second, and says how
+//! many it has left out. `docs/observing.md` in the repository lists the lines.
 //!
 //! # Testing
 //!
