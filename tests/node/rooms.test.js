@@ -440,6 +440,37 @@ test("a server that asks for a short wait each time is asked less and less often
   assert.equal(room.state, "joined");
 });
 
+test("a client that waits to rejoin does so at once when the server joins it", { skip: "fails until B17" }, async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const triggered = room.trigger("message", 1);
+  fake.socket.taken();
+  await fake.reconnect();
+  fake.socket.answers({ type: "error", code: "UNAVAILABLE", message: "no", retryAfter: 20_000 });
+  await settled();
+  fake.socket.says({ type: "joined", roomId: "chat", ...JOINED, subscriptions: [] });
+  fake.socket.answers(rejoined());
+  assert.equal(room.state, "joined");
+  fake.socket.answers({ type: "ok", seq: 11 });
+  assert.deepEqual(await triggered, { seq: 11 });
+});
+
+test("more exceptions than fit into a join are restored with `unsubscribe`", { skip: "fails until B27" }, async (t) => {
+  const names = Array.from({ length: 900 }, (_, index) => `${"e".repeat(60)}${index}`); // 57,600 bytes
+  const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
+  for (const name of names) {
+    const unsubscribing = room.unsubscribe(name);
+    fake.socket.answers({ type: "ok" });
+    await unsubscribing;
+    fake.now += 100;
+  }
+  fake.socket.closes(1006);
+  await fake.tick(500);
+  await fake.accept();
+  const { except } = fake.socket.answers(rejoined({ subscriptions: ["*"], except: names.slice(0, 450) }));
+  assert.ok(except.length > 450 && except.length < 520, `${except.length}`);
+  assert.deepEqual(fake.socket.taken().map(({ event }) => event), names.slice(450, 450 + 158));
+});
+
 test("a new connection starts the five minutes for a missing room again", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const missing = { type: "error", code: "ROOM_NOT_FOUND", message: "no", retryAfter: 30_000 };
