@@ -250,7 +250,8 @@ export type Unsubscribe = () => void;
  *   late, the client leaves the room again, unless the program has asked to join it again;
  * - `OVERLOADED`: `maxPending` requests or `maxPendingBytes` are already waiting, or the request had no turn in time
  *   because the client keeps to the rate that the server accepts. Nothing was sent;
- * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code;
+ * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code. It may have carried out a request
+ *   that it did not answer;
  * - `CONNECT_FAILED`: an attempt to connect failed. `url` is the address, and `message` says what to do. `cause` is the
  *   server's error, or that of the socket; browsers do not tell it to pages.
  */

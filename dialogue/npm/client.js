@@ -843,7 +843,7 @@ class Session {
     /** @type {Move} */
     const move = { roomId: id, handles: 1, names: subscriptions, excluded: names && excluded };
     const toResult = (/** @type {Frame} */ joined) => this.rooms.entered(joined, move);
-    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded) };
+    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded, this.pending.maxBytes) };
     move.joining = this.request(frame, { room, move, toResult });
     return { room, handle: take(move) };
   }
@@ -911,7 +911,7 @@ class Session {
       }
       case "roomCreated":
         this.pending.answer(frame);
-        this.rooms.created(frame.room.id);
+        this.rooms.created(frame.room?.id);
         return this.notices.notify("roomCreated", frame.room);
       case "roomDeleted": {
         // While the client rejoins a room, it is not a member, so no `left` tells it that the room is gone.
@@ -1060,6 +1060,8 @@ class JoinedRooms {
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room, frame.except);
     room.joined(frame, recovered);
+    // The server has joined the client by itself, so the client's own rejoin can succeed now.
+    if (room.state === "rejoining") room.retry?.();
   }
 
   /**
@@ -1084,7 +1086,7 @@ class JoinedRooms {
   /** @param {TrackedRoom} room */
   #rejoin(room, attempt = 0) {
     const { link } = this.#pending;
-    const frame = { type: "join", roomId: room.id, ...room.rejoin() };
+    const frame = { type: "join", roomId: room.id, ...room.rejoin(this.#pending.maxBytes) };
     const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
     room.wasCreated = false;
     this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {
@@ -1255,8 +1257,8 @@ const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before it
 class Pending {
   /** @type {Link | undefined} */
   link; // set while the client is connected
+  maxBytes = Infinity; // of a message
   #clientId = "";
-  #maxBytes = Infinity;
   #marksRepetitions = false; // whether the server decides about repetitions
   #outbox = new Outbox(rateOf());
   /** @type {Timer} */
@@ -1291,7 +1293,7 @@ class Pending {
     this.link = link;
     this.#outbox = new Outbox(rateOf(rate));
     this.#clientId = clientId;
-    this.#maxBytes = maxMessageBytes;
+    this.maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
   }
 
@@ -1480,7 +1482,9 @@ class Pending {
 
   /** @param {DialogueError} error */
   rejectAll(error) {
-    for (const id of this.#pending.keys()) this.#reject(id, error);
+    for (const [id, { repeats }] of this.#pending) {
+      this.#reject(id, repeats ? outcomeUnknown("the client has stopped", error) : error);
+    }
   }
 
   /**
@@ -1524,8 +1528,8 @@ class Pending {
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
-    if (pending.bytes + text.length - pending.text.length > this.#maxBytes) {
-      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
+    if (pending.bytes + text.length - pending.text.length > this.maxBytes) {
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       this.#reject(id, error);
       return false;
@@ -1657,7 +1661,8 @@ function lengthOf(text) {
 // ==== rooms/room.js ====
 // One room that the client is in: its subscriptions, the holds on it, and whether the client is in it or rejoining it.
 
-const MAX_EXCEPT = 1_000; // how many exceptions a join may have
+const MAX_EXCEPT = 1_000; // how many exceptions a join may have …
+const MAX_EXCEPT_BYTES = 32_768; // … and their bytes: half of the longest message that a server accepts by default
 
 /** A room that the client is in, across connections. */
 class TrackedRoom {
@@ -1856,12 +1861,16 @@ class TrackedRoom {
     return { subscriptions: ["*"], excluded };
   }
 
-  /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
-  rejoin() {
+  /**
+   * What a rejoin asks for. `*` goes alone, because the client does not know which names it covers.
+   *
+   * @param {number} maxBytes of a message
+   */
+  rejoin(maxBytes) {
     const { subscriptions, excluded } = this;
     const since = this.position.since();
     if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
-    return { since, subscriptions: ["*"], except: exceptOf([...excluded]) };
+    return { since, subscriptions: ["*"], except: exceptOf([...excluded], maxBytes) };
   }
 
   /**
@@ -1923,12 +1932,16 @@ class TrackedRoom {
 }
 
 /**
- * The exceptions that a join names. The server learns of any others by `unsubscribe`.
+ * The exceptions that a join names: as many as it may have, and as fit into half of a message. The server learns of the
+ * others by `unsubscribe`.
  *
  * @param {string[]} excluded
+ * @param {number} maxBytes of a message
  */
-function exceptOf(excluded) {
-  return excluded.length > 0 ? excluded.slice(0, MAX_EXCEPT) : undefined;
+function exceptOf(excluded, maxBytes) {
+  let left = Math.min(MAX_EXCEPT_BYTES, maxBytes / 2);
+  const fit = excluded.slice(0, MAX_EXCEPT).filter((name) => (left -= JSON.stringify(name).length + 1) >= 0);
+  return fit.length > 0 ? fit : undefined;
 }
 
 /**

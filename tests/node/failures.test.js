@@ -159,7 +159,7 @@ test("with `retry: false`, a connection that is lost later is restored", async (
   assert.equal(fake.client.state, "connected");
 });
 
-test("a trigger from an earlier connection is unknown when the client stops", { skip: "fails until B04" }, async (t) => {
+test("a trigger from an earlier connection is unknown when the client stops", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const sent = room.trigger("message", 1);
   fake.socket.closes(1006);

@@ -440,7 +440,7 @@ test("a server that asks for a short wait each time is asked less and less often
   assert.equal(room.state, "joined");
 });
 
-test("a client that waits to rejoin does so at once when the server joins it", { skip: "fails until B17" }, async (t) => {
+test("a client that waits to rejoin does so at once when the server joins it", async (t) => {
   const { fake, room } = await Fake.joined(t);
   const triggered = room.trigger("message", 1);
   fake.socket.taken();
@@ -454,7 +454,7 @@ test("a client that waits to rejoin does so at once when the server joins it", {
   assert.deepEqual(await triggered, { seq: 11 });
 });
 
-test("more exceptions than fit into a join are restored with `unsubscribe`", { skip: "fails until B27" }, async (t) => {
+test("more exceptions than fit into a join are restored with `unsubscribe`", async (t) => {
   const names = Array.from({ length: 900 }, (_, index) => `${"e".repeat(60)}${index}`); // 57,600 bytes
   const { fake, room } = await Fake.joined(t, {}, { subscriptions: ["*"] });
   for (const name of names) {

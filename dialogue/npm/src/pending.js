@@ -21,8 +21,8 @@ const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before it
 export class Pending {
   /** @type {Link | undefined} */
   link; // set while the client is connected
+  maxBytes = Infinity; // of a message
   #clientId = "";
-  #maxBytes = Infinity;
   #marksRepetitions = false; // whether the server decides about repetitions
   #outbox = new Outbox(rateOf());
   /** @type {Timer} */
@@ -57,7 +57,7 @@ export class Pending {
     this.link = link;
     this.#outbox = new Outbox(rateOf(rate));
     this.#clientId = clientId;
-    this.#maxBytes = maxMessageBytes;
+    this.maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
   }
 
@@ -246,7 +246,9 @@ export class Pending {
 
   /** @param {DialogueError} error */
   rejectAll(error) {
-    for (const id of this.#pending.keys()) this.#reject(id, error);
+    for (const [id, { repeats }] of this.#pending) {
+      this.#reject(id, repeats ? outcomeUnknown("the client has stopped", error) : error);
+    }
   }
 
   /**
@@ -290,8 +292,8 @@ export class Pending {
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
-    if (pending.bytes + text.length - pending.text.length > this.#maxBytes) {
-      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.#maxBytes})`;
+    if (pending.bytes + text.length - pending.text.length > this.maxBytes) {
+      const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
       const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       this.#reject(id, error);
       return false;

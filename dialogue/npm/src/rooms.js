@@ -123,6 +123,8 @@ export class JoinedRooms {
     // Before any handler is called: the requests of handlers follow the requests that were already waiting.
     if (room.state !== state) this.#rejoined(room, frame.except);
     room.joined(frame, recovered);
+    // The server has joined the client by itself, so the client's own rejoin can succeed now.
+    if (room.state === "rejoining") room.retry?.();
   }
 
   /**
@@ -147,7 +149,7 @@ export class JoinedRooms {
   /** @param {TrackedRoom} room */
   #rejoin(room, attempt = 0) {
     const { link } = this.#pending;
-    const frame = { type: "join", roomId: room.id, ...room.rejoin() };
+    const frame = { type: "join", roomId: room.id, ...room.rejoin(this.#pending.maxBytes) };
     const toResult = (/** @type {Frame} */ joined) => this.joinedLate(joined);
     room.wasCreated = false;
     this.#pending.add(frame, { repeat: false, unbounded: true, toResult }).catch((error) => {

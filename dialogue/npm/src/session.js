@@ -103,7 +103,7 @@ export class Session {
     /** @type {Move} */
     const move = { roomId: id, handles: 1, names: subscriptions, excluded: names && excluded };
     const toResult = (/** @type {Frame} */ joined) => this.rooms.entered(joined, move);
-    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded) };
+    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded, this.pending.maxBytes) };
     move.joining = this.request(frame, { room, move, toResult });
     return { room, handle: take(move) };
   }
@@ -171,7 +171,7 @@ export class Session {
       }
       case "roomCreated":
         this.pending.answer(frame);
-        this.rooms.created(frame.room.id);
+        this.rooms.created(frame.room?.id);
         return this.notices.notify("roomCreated", frame.room);
       case "roomDeleted": {
         // While the client rejoins a room, it is not a member, so no `left` tells it that the room is gone.

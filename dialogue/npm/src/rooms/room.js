@@ -8,7 +8,8 @@ import { Hold } from "./hold.js";
 /** @import { Timer } from "../timer.js" */
 /** @import { AnyRoom } from "./hold.js" */
 
-const MAX_EXCEPT = 1_000; // how many exceptions a join may have
+const MAX_EXCEPT = 1_000; // how many exceptions a join may have …
+const MAX_EXCEPT_BYTES = 32_768; // … and their bytes: half of the longest message that a server accepts by default
 
 /** A room that the client is in, across connections. */
 export class TrackedRoom {
@@ -207,12 +208,16 @@ export class TrackedRoom {
     return { subscriptions: ["*"], excluded };
   }
 
-  /** What a rejoin asks for. `*` goes alone, because the client does not know which names it covers. */
-  rejoin() {
+  /**
+   * What a rejoin asks for. `*` goes alone, because the client does not know which names it covers.
+   *
+   * @param {number} maxBytes of a message
+   */
+  rejoin(maxBytes) {
     const { subscriptions, excluded } = this;
     const since = this.position.since();
     if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
-    return { since, subscriptions: ["*"], except: exceptOf([...excluded]) };
+    return { since, subscriptions: ["*"], except: exceptOf([...excluded], maxBytes) };
   }
 
   /**
@@ -274,12 +279,16 @@ export class TrackedRoom {
 }
 
 /**
- * The exceptions that a join names. The server learns of any others by `unsubscribe`.
+ * The exceptions that a join names: as many as it may have, and as fit into half of a message. The server learns of the
+ * others by `unsubscribe`.
  *
  * @param {string[]} excluded
+ * @param {number} maxBytes of a message
  */
-export function exceptOf(excluded) {
-  return excluded.length > 0 ? excluded.slice(0, MAX_EXCEPT) : undefined;
+export function exceptOf(excluded, maxBytes) {
+  let left = Math.min(MAX_EXCEPT_BYTES, maxBytes / 2);
+  const fit = excluded.slice(0, MAX_EXCEPT).filter((name) => (left -= JSON.stringify(name).length + 1) >= 0);
+  return fit.length > 0 ? fit : undefined;
 }
 
 /**
