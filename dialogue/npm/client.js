@@ -2277,6 +2277,7 @@ class Outbox {
   /** @type {Map<string, number>} */
   #sentAt = new Map(); // when a volatile trigger for a room and event was last sent, earliest first
   #places = 0;
+  #wasVolatile = false; // the latest that was sent
   #pacer;
   #interval;
 
@@ -2347,7 +2348,9 @@ class Outbox {
     const [waiting] = this.#waiting;
     if (!waiting) return volatile;
     const [id, place] = waiting;
-    return volatile.at <= now && volatile.place < place ? volatile : { id, at: now };
+    // While many requests wait, every second frame may be a volatile trigger: it is of no use when all others are sent.
+    const isTurn = volatile.place < place || !this.#wasVolatile;
+    return volatile.at <= now && isTurn ? volatile : { id, at: now };
   }
 
   /**
@@ -2359,6 +2362,7 @@ class Outbox {
    */
   sent(id, now, slot) {
     this.delete(id, slot);
+    this.#wasVolatile = slot !== undefined;
     if (slot === undefined) return;
     this.#pacer.sent(now);
     for (const [earlier, at] of this.#sentAt) {
@@ -2715,7 +2719,7 @@ class Link {
    */
   #isAlive({ type, id }) {
     if (type === "pong" || (type === "error" && id === undefined)) this.#unanswered = Math.max(0, this.#unanswered - 1);
-    return !this.#isProbing || !this.#answersAtOnce || this.#unanswered === 0;
+    return !this.#isProbing || !this.#answersAtOnce || (this.#unanswered === 0 && !this.#isPingDue);
   }
 
   #startPingTimer() {

@@ -118,6 +118,19 @@ test("a ping that is refused because it came too fast shows that the server is a
   assert.equal(fake.client.state, "connected");
 });
 
+test("a test that waits for the rate is made later, whatever arrives meanwhile", async (t) => {
+  const fake = await Fake.connected(t, {}, { rate: RATE });
+  fake.socket.says({ type: "error", code: "RATE_LIMITED", message: "slower", retryAfter: 5_000 });
+  fake.client.wake();
+  await fake.tick(4_000);
+  fake.socket.says({ type: "direct", event: "news", data: 1 });
+  assert.deepEqual(fake.socket.taken(), []);
+  await fake.tick(1_000);
+  assert.deepEqual(fake.socket.taken(), [{ type: "ping" }]);
+  await fake.tick(2_000);
+  assert.equal(fake.client.state, "waiting");
+});
+
 test("a page that becomes hidden does nothing", async (t) => {
   const { fire, document } = page(t);
   const fake = await Fake.connected(t, {}, { rate: RATE });

@@ -123,7 +123,7 @@ export class Link {
    */
   #isAlive({ type, id }) {
     if (type === "pong" || (type === "error" && id === undefined)) this.#unanswered = Math.max(0, this.#unanswered - 1);
-    return !this.#isProbing || !this.#answersAtOnce || this.#unanswered === 0;
+    return !this.#isProbing || !this.#answersAtOnce || (this.#unanswered === 0 && !this.#isPingDue);
   }
 
   #startPingTimer() {

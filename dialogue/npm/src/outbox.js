@@ -24,6 +24,7 @@ export class Outbox {
   /** @type {Map<string, number>} */
   #sentAt = new Map(); // when a volatile trigger for a room and event was last sent, earliest first
   #places = 0;
+  #wasVolatile = false; // the latest that was sent
   #pacer;
   #interval;
 
@@ -94,7 +95,9 @@ export class Outbox {
     const [waiting] = this.#waiting;
     if (!waiting) return volatile;
     const [id, place] = waiting;
-    return volatile.at <= now && volatile.place < place ? volatile : { id, at: now };
+    // While many requests wait, every second frame may be a volatile trigger: it is of no use when all others are sent.
+    const isTurn = volatile.place < place || !this.#wasVolatile;
+    return volatile.at <= now && isTurn ? volatile : { id, at: now };
   }
 
   /**
@@ -106,6 +109,7 @@ export class Outbox {
    */
   sent(id, now, slot) {
     this.delete(id, slot);
+    this.#wasVolatile = slot !== undefined;
     if (slot === undefined) return;
     this.#pacer.sent(now);
     for (const [earlier, at] of this.#sentAt) {
