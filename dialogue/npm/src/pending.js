@@ -25,6 +25,9 @@ export class Pending {
   #clientId = "";
   #marksRepetitions = false; // whether the server decides about repetitions
   #outbox = new Outbox(rateOf());
+  #maxUnanswered = 1; // a network that has stalled delivers everything at once, and that must not exceed the rate
+  #unanswered = 0;
+  #isStalled = false; // requests wait for answers to earlier ones
   /** @type {Timer} */
   #timer; // for the next request in the outbox
   #timeout;
@@ -56,6 +59,7 @@ export class Pending {
   open(link, { clientId, maxMessageBytes, rate }) {
     this.link = link;
     this.#outbox = new Outbox(rateOf(rate));
+    this.#maxUnanswered = rateOf(rate).frames;
     this.#clientId = clientId;
     this.maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
@@ -147,6 +151,7 @@ export class Pending {
       onAnswer?.(frame);
       pending.resolve(toResult ? toResult(frame) : frame);
     }
+    if (this.#isStalled) this.#flush();
     return true;
   }
 
@@ -165,6 +170,7 @@ export class Pending {
     if (slot !== undefined && this.#outbox.hasVolatile(slot)) this.#supersede(id);
     else {
       pending.sent = false;
+      this.#unanswered -= 1;
       pending.refusal = error;
       if (!pending.repeats) pending.first = undefined;
       pending.queued = true;
@@ -217,6 +223,8 @@ export class Pending {
       const now = performance.now();
       const next = this.#outbox.next(now);
       if (!this.link || next.at === Infinity) return;
+      this.#isStalled = this.#unanswered >= this.#maxUnanswered;
+      if (this.#isStalled) return;
       const wait = Math.max(this.link.wait(now), next.at - now);
       if (wait > 0) {
         this.#timer = setTimeout(() => this.#flush(), Math.min(Math.ceil(wait), LONGEST_TIMER_MS));
@@ -233,6 +241,7 @@ export class Pending {
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
   linkLost() {
     this.link = undefined;
+    this.#unanswered = 0;
     clearTimeout(this.#timer);
     this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
@@ -299,6 +308,7 @@ export class Pending {
       return false;
     }
     pending.sent = true;
+    this.#unanswered += 1;
     pending.refusal = undefined;
     pending.first ??= { clientId: this.#clientId, epoch: pending.options.room?.position.epoch };
     this.link?.send(text);
@@ -309,6 +319,7 @@ export class Pending {
   #expire(id) {
     const pending = this.#pending.get(id);
     if (pending) this.#reject(id, lateness(pending, this.#timeout));
+    if (this.#isStalled) this.#flush();
   }
 
   /**
@@ -325,6 +336,7 @@ export class Pending {
     if (!pending) return undefined;
     this.#pending.delete(id);
     this.#counts(pending, -1);
+    if (pending.sent) this.#unanswered -= 1;
     if (pending.queued) this.#outbox.delete(id, pending.options.slot);
     clearTimeout(pending.timer);
     return pending;
