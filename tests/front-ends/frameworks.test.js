@@ -148,6 +148,52 @@ for (const framework of ["react", "vue", "svelte"]) {
       await ada.shows(["Ada: one"], "a");
     });
 
+    test("the room is deleted and created again", async () => {
+      await grace.client.createRoom("topic-tea", { name: "Tea" });
+      const ada = await scenario();
+      await ada.show(["a", "topic-tea"], ["b", "chat"]);
+      await ada.isIn("a");
+      await grace.client.deleteRoom("topic-tea");
+      await ada.alert("You are no longer in this room (roomDeleted).", "a");
+      await grace.client.createRoom("topic-tea", { name: "Tea" });
+      await ada.page.getByRole("button", { name: "Try again" }).click();
+      await ada.says("one", "a");
+      await ada.shows(["Ada: one"], "a");
+      await grace.says("two");
+      await ada.shows(["Grace: two"], "b");
+    });
+
+    test("the server refuses the user, who then signs in", async () => {
+      const ada = await open(`/src/${framework}/index.html`, "");
+      await ada.status("cannot accept this user id");
+      await ada.alert("Try again");
+      await ada.page.evaluate(() => localStorage.setItem("user", "Ada"));
+      await ada.page.getByRole("button", { name: "Try again" }).click();
+      await ada.status("connected");
+      await ada.isIn();
+      await ada.says("one");
+      await ada.shows(["Ada: one"]);
+    });
+
+    test("components are mounted and unmounted without a network", async () => {
+      const ada = await scenario();
+      await ada.show(["a", "chat"]);
+      await ada.isIn("a");
+      site.network.cut();
+      await ada.status("waiting", "a");
+      await ada.show(["b", "chat"]);
+      await ada.show(["b", "chat"], ["c", "chat"]);
+      await ada.show(["c", "chat"]);
+      await grace.says("one");
+      site.network.restore();
+      await ada.isIn("c");
+      await ada.says("two", "c");
+      await ada.shows(["Grace: one", "Ada: two"], "c");
+      await grace.sees(2);
+      await ada.show();
+      await grace.sees(1);
+    });
+
     // Vue's component also keeps the client and the room in reactive proxies.
     test("handlers that are attached late receive everything", async () => {
       await grace.says("earlier");
