@@ -41,12 +41,12 @@ for (const framework of ["react", "vue", "svelte"]) {
       }
     });
 
-    async function open(path, name) {
-      const tab = await Tab.open(context, new URL(path, site.url).href, name);
+    async function open(path, options) {
+      const tab = await Tab.open(context, new URL(path, site.url).href, options);
       tabs.push(tab);
       return tab;
     }
-    const recipe = (name) => open(`/src/${framework}/index.html`, name);
+    const recipe = (options) => open(`/src/${framework}/index.html`, options);
     const scenario = () => open(`/scenarios/${framework}.html`);
 
     test("a component joins, shows the history and each message once, and leaves", async () => {
@@ -164,7 +164,7 @@ for (const framework of ["react", "vue", "svelte"]) {
     });
 
     test("the server refuses the user, who then signs in", async () => {
-      const ada = await open(`/src/${framework}/index.html`, "");
+      const ada = await recipe({ name: "" });
       await ada.status("cannot accept this user id");
       await ada.alert("Try again");
       await ada.page.evaluate(() => localStorage.setItem("user", "Ada"));
@@ -206,8 +206,8 @@ for (const framework of ["react", "vue", "svelte"]) {
       await ada.shows(lines);
     });
 
-    test("the network fails and returns", { skip: "fails until B18" }, async () => {
-      const ada = await recipe();
+    test("the network fails and returns", async () => {
+      const ada = await recipe({ hasClock: true });
       await ada.isIn();
       await grace.says("one");
       await ada.reads("Grace: one");
@@ -231,7 +231,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(2);
     });
 
-    test("the page sleeps", { skip: "fails until B18" }, async () => {
+    test("the page sleeps", async () => {
       const ada = await recipe();
       await ada.isIn();
       await ada.isFrozen();
@@ -243,7 +243,7 @@ for (const framework of ["react", "vue", "svelte"]) {
       await grace.sees(2);
     });
 
-    test("the page is hidden, and its connection dies without a word", { skip: "fails until B18" }, async () => {
+    test("the page is hidden, and its connection dies without a word", async () => {
       const ada = await recipe();
       await ada.isIn();
       await ada.says("zero");

@@ -81,8 +81,7 @@ describe("Vite's proxy with `changeOrigin`", () => {
     const vite = await startVite(proxyTo(chat.url));
     const ada = await open(`${vite.url}/src/react/index.html`);
     await ada.status("waiting");
-    const reported = ada.errors.splice(0).join("\n");
-    assert.match(reported, /cannot connect to ws:\/\/127\.0\.0\.1:\d+\/dialogue\/ws/);
+    assert.match(ada.failures.join("\n"), /cannot connect to ws:\/\/127\.0\.0\.1:\d+\/dialogue\/ws/);
     await vite.close();
   });
 

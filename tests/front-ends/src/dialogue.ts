@@ -5,3 +5,5 @@ import type { Rooms } from "./rooms";
 export const client = new DialogueClient<Rooms>({
   auth: () => ({ userId: localStorage.getItem("user") }), // a real application sends its token here
 });
+
+client.onError((error) => console.warn(error)); // such as the reason why an attempt to connect failed

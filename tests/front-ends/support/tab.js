@@ -4,19 +4,22 @@ import assert from "node:assert/strict";
 const PATIENCE_MS = 15_000;
 
 export class Tab {
-  /** Opens a page in this browser profile, as the user `name`. */
-  static async open(context, url, name = "Ada") {
+  /** Opens a page in this browser profile, as the user `name`. With `hasClock`, the test can stop the page's clock. */
+  static async open(context, url, { name = "Ada", hasClock = false } = {}) {
     const tab = new Tab();
     tab.page = await context.newPage();
     tab.page.setDefaultTimeout(PATIENCE_MS);
     tab.errors = [];
+    tab.failures = [];
     tab.page.on("pageerror", (error) => tab.errors.push(error.message));
-    // Frameworks report mistakes on the console. The browser reports connections that fail there, too.
+    // Frameworks report mistakes on the console. The browser and the recipes report there why they cannot connect.
     tab.page.on("console", (message) => {
       const [type, text] = [message.type(), message.text()];
       if (/^(WebSocket connection|Failed to load)/.test(text)) return;
+      if (text.includes("cannot connect to")) return void tab.failures.push(text);
       if (type === "error" || type === "warning") tab.errors.push(text);
     });
+    if (hasClock) await tab.page.clock.install();
     await tab.page.addInitScript((user) => localStorage.setItem("user", user), name);
     await tab.page.goto(url);
     tab.cdp = await context.newCDPSession(tab.page);
@@ -79,7 +82,6 @@ export class Tab {
 
   /** Stops the page's clock: from now on, no timer runs out until the test says so. */
   async stopsTheClock() {
-    await this.page.clock.install();
     await this.page.clock.pauseAt((await this.page.evaluate(() => Date.now())) + 1_000);
   }
 
