@@ -19,6 +19,12 @@ const PACKAGES = [
   "vue",
 ];
 
+/** Vite's own script reloads a page that was disconnected. The tests disconnect pages to see how these recover. */
+const noReloads = {
+  name: "no-reloads",
+  transform: (code, id) => (id.includes("/vite/dist/client/") ? code.replaceAll("location.reload()", "void 0") : undefined),
+};
+
 /** Vite's development server with the recipes' settings and changes to them. Inside another server, it has no address. */
 export async function startVite({ server, ...settings } = {}) {
   installClient();
@@ -28,6 +34,7 @@ export async function startVite({ server, ...settings } = {}) {
     configFile: join(ROOT, "vite.config.ts"),
     cacheDir,
     logLevel: "silent",
+    plugins: [noReloads],
     server: { host: "127.0.0.1", port: 0, watch: null, ...server },
     optimizeDeps: { include: PACKAGES, noDiscovery: true },
     ...settings,
