@@ -13,10 +13,34 @@ use crate::protocol::ListedRoom;
 #[derive(Debug)]
 pub(super) enum Answer {
     Joined(Arc<RoomShared>),
-    Done { seq: Option<u64> },
-    History { events: Vec<EventMessage>, more: bool },
-    Rooms { rooms: Vec<ListedRoom>, more: bool },
+    Done {
+        seq: Option<u64>,
+    },
+    /// The volatile trigger was not sent, because a newer one replaced it.
+    Superseded,
+    History {
+        events: Vec<EventMessage>,
+        more: bool,
+    },
+    Rooms {
+        rooms: Vec<ListedRoom>,
+        more: bool,
+    },
     Room(ListedRoom),
+}
+
+/// Tells callers that their request was carried out.
+pub(super) fn done(replies: Vec<ReplySender>) {
+    for reply in replies {
+        let _ = reply.send(Ok(Answer::Done { seq: None }));
+    }
+}
+
+/// Tells callers that their request failed.
+pub(super) fn fail(replies: Vec<ReplySender>, error: &ClientError) {
+    for reply in replies {
+        let _ = reply.send(Err(error.clone()));
+    }
 }
 
 /// Delivers the answer to the caller that waits for it.

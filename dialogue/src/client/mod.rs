@@ -72,7 +72,7 @@
 //!
 //! `wss://` trusts the system's certificates and those that [`ClientBuilder::trust`] adds.
 
-// From the inside out: `backoff`, `position`, `buffer`, `request_kind` and `pending` are pure. `barrier`, `listeners`
+// From the inside out: `backoff`, `position`, `buffer`, `pacer`, `request_kind` and `pending` are pure. `barrier`, `listeners`
 // and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation with the
 // server. `link` is a connection, `sign_in` opens one, `wake` says when not to wait, and `engine` is the task that runs
 // a session over a connection. `handle`
@@ -90,6 +90,7 @@ mod handler;
 mod link;
 mod listeners;
 mod notice;
+mod pacer;
 mod pending;
 mod position;
 mod replies;

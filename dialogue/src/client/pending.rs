@@ -1,21 +1,24 @@
 //! Requests that wait to be sent, or for their answers. Pure: time is an argument, and the frames to send are returned.
 //!
-//! Owns the order of requests, their limits, and the rule for sending again after a lost connection: the client repeats
-//! a trigger with an idempotency key if the server still knows whether it had it.
+//! Owns the order of requests, their limits and their pace, and the rules for sending again. After a lost connection,
+//! the client repeats a trigger with an idempotency key if the server still knows whether it had it. On the same
+//! connection, it repeats what the server did not run because it came too early.
 
 mod entry;
+mod moves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use self::entry::{FirstSent, PendingRequest};
-use super::answer::ReplySender;
-use super::error::ClientError;
+use super::answer::{self, Answer, ReplySender};
+use super::error::{ClientError, Refused};
+use super::pacer::Pacer;
 use super::request_kind::RequestKind;
 use super::room_shared::Readiness;
-use crate::id::{RoomId, UserId};
+use crate::id::{ClientId, RoomId, UserId};
 use crate::protocol::{Command, Request};
 
 /// How many bytes may be sent without an answer: enough to fill a fast connection, and not more than a server reads at
@@ -31,6 +34,13 @@ pub(super) struct Sendable {
     pub(super) failed_rejoins: Vec<(RoomId, ClientError)>,
 }
 
+/// A connection on which requests are sent.
+#[derive(Debug)]
+struct Line {
+    client: Option<ClientId>,
+    pacer: Pacer,
+}
+
 /// All waiting requests, oldest first.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -39,6 +49,10 @@ pub(super) struct Pending {
     limit: usize,
     timeout: Duration,
     unanswered: usize,
+    /// `None` without a connection.
+    line: Option<Line>,
+    /// When a request that waits for its time can be sent.
+    send_at: Option<Instant>,
 }
 
 impl Pending {
@@ -50,7 +64,14 @@ impl Pending {
             limit,
             timeout,
             unanswered: 0,
+            line: None,
+            send_at: None,
         }
+    }
+
+    /// Requests can be sent as this client, at this pace, until the connection is lost.
+    pub(super) fn open(&mut self, client: Option<ClientId>, pacer: Pacer) {
+        self.line = Some(Line { client, pacer });
     }
 
     /// Whether there is space for another request. Requests that were never sent and that nobody waits for give up
@@ -66,22 +87,50 @@ impl Pending {
     /// Adds a request. The client's own requests, which nobody waits for, do not count against the limit, because there
     /// are few.
     pub(super) fn add(&mut self, command: Command, kind: RequestKind, reply: Option<ReplySender>, now: Instant) {
-        let id = self.next_id;
-        self.next_id += 1;
-        let text = Request { id: Some(id), command }.encode();
+        let mut id = self.next_id;
+        let deadline = reply.is_some().then(|| now + self.timeout);
+        let is_own = reply.is_none();
+        if let RequestKind::Trigger { volatile: Some(_), .. } = &kind {
+            if self.line.is_none() {
+                reply.map(|reply| reply.send(Err(ClientError::Disconnected)));
+                return;
+            }
+            // It takes the place of the one that waits, so that a steady stream of triggers does not wait forever.
+            let waiting = self
+                .entries
+                .iter()
+                .find(|(_, entry)| !entry.sent && entry.kind.replaces(&kind));
+            if let Some((waiting, _)) = waiting {
+                id = *waiting;
+                self.supersede(id);
+            }
+        }
+        self.next_id += i64::from(id == self.next_id);
+        let request = Request { id: Some(id), command };
         let entry = PendingRequest {
-            text,
+            text: request.encode(),
+            request,
             kind,
-            reply,
-            deadline: now + self.timeout,
+            replies: reply.into_iter().collect(),
+            is_own,
+            deadline,
             sent: false,
             first: None,
+            too_early: None,
         };
         self.entries.insert(id, entry);
     }
 
-    /// Returns what can be sent now. Requests that can never be sent fail; rejoins that can never be sent are returned
-    /// as well.
+    /// A newer volatile trigger replaces this one, which was not sent.
+    fn supersede(&mut self, id: i64) {
+        let superseded = self.remove(id).into_iter().flat_map(|entry| entry.replies);
+        for reply in superseded {
+            let _ = reply.send(Ok(Answer::Superseded));
+        }
+    }
+
+    /// Returns what can be sent now, at the pace of the connection. Requests that can never be sent fail; rejoins that
+    /// can never be sent are returned as well.
     pub(super) fn take_sendable(
         &mut self,
         now: Instant,
@@ -90,12 +139,37 @@ impl Pending {
         readiness: impl Fn(&RoomId) -> Readiness,
     ) -> Sendable {
         let (mut texts, mut failed) = (Vec::new(), Vec::new());
-        for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.sent) {
-            if let RequestKind::Join { room, .. } = &entry.kind
-                && matches!(readiness(room), Readiness::Away | Readiness::Returning)
-            {
-                // The rejoin restores the earlier subscriptions, so it must come before a join that replaces them.
+        self.send_at = None;
+        let Some(Line { client, pacer }) = &mut self.line else {
+            return Sendable::default();
+        };
+        let mut joining: HashSet<RoomId> = HashSet::new();
+        // A ping shows whether the connection is alive, so it waits for nothing but its time.
+        let mut order: Vec<i64> = Vec::new();
+        for pings in [true, false] {
+            let unsent = self.entries.iter().filter(|(_, entry)| !entry.sent);
+            let of_kind = unsent.filter(|(_, entry)| (entry.kind == RequestKind::Ping) == pings);
+            order.extend(of_kind.map(|(id, _)| *id));
+        }
+        if order.is_empty() {
+            return Sendable::default();
+        }
+        for entry in self.entries.values().filter(|entry| entry.sent) {
+            joining.extend(entry.kind.joined_room().cloned());
+        }
+        for id in order {
+            let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
+            };
+            if let Some(room) = entry.kind.joined_room()
+                && !entry.is_abandoned()
+            {
+                // The rejoin restores the earlier subscriptions, so it must come before a join that changes them. So
+                // must an earlier join.
+                let returns = matches!(readiness(room), Readiness::Away | Readiness::Returning);
+                if !joining.insert(room.clone()) || returns {
+                    continue;
+                }
             }
             let mut epoch = None;
             match entry.kind.room().map(&readiness) {
@@ -103,25 +177,50 @@ impl Pending {
                 Some(Readiness::Here { epoch: here }) => epoch = Some(here),
                 // A leave follows the join that is under way. Everything else waits for its answer.
                 Some(Readiness::Returning) if matches!(entry.kind, RequestKind::Leave(_)) => {}
-                Some(Readiness::Away | Readiness::Returning) => continue,
+                Some(Readiness::Away | Readiness::Returning) => {
+                    if entry.volatile_key().is_some() {
+                        failed.push((id, Some(ClientError::Disconnected)));
+                    }
+                    continue;
+                }
                 Some(Readiness::Gone) => {
-                    failed.push((*id, None));
+                    failed.push((id, None));
                     continue;
                 }
             }
             if let Some(error) = entry.obstacle(now, user, epoch.as_deref(), max_bytes) {
-                failed.push((*id, Some(error)));
+                failed.push((id, Some(error)));
                 continue;
             }
-            let bytes = entry.text.len();
-            if self.unanswered > 0 && self.unanswered + bytes > WINDOW {
+            let volatile = entry.volatile_key();
+            let blocked = match &volatile {
+                Some(key) => pacer.volatile_blocked_until(key, now),
+                None => pacer.blocked_until(now),
+            };
+            if let Some(until) = blocked {
+                self.send_at = Some(self.send_at.map_or(until, |at| at.min(until)));
+                // The requests behind a volatile trigger may be due already.
+                if volatile.is_some() {
+                    continue;
+                }
                 break;
+            }
+            let bytes = entry.text.len();
+            if self.unanswered > 0 && self.unanswered + bytes > WINDOW && entry.kind != RequestKind::Ping {
+                break;
+            }
+            match volatile {
+                Some(key) => pacer.sent_volatile(key, now),
+                None => pacer.sent(now),
             }
             self.unanswered += bytes;
             entry.sent = true;
+            entry.too_early = None;
+            entry.deadline.get_or_insert(now + self.timeout);
             entry.first.get_or_insert_with(|| FirstSent {
                 at: now,
                 user: user.cloned(),
+                client: client.clone(),
                 epoch,
             });
             texts.push(entry.text.clone());
@@ -136,44 +235,70 @@ impl Pending {
         Sendable { texts, failed_rejoins }
     }
 
+    /// The server did not run a request because it came too early. Nothing is sent for as long as it says. Then the
+    /// request is sent again, in its place before the later ones. Returns false if it is not repeated here.
+    pub(super) fn came_too_early(&mut self, id: i64, refused: Refused, now: Instant) -> bool {
+        if let Some(line) = &mut self.line {
+            line.pacer.pause(refused.retry_after, now);
+        }
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.sent) else {
+            return true;
+        };
+        if !entry.kind.is_repeated_if_too_early() {
+            return false;
+        }
+        self.unanswered = self.unanswered.saturating_sub(entry.text.len());
+        entry.sent = false;
+        entry.too_early = Some(refused);
+        if !entry.is_repetition() {
+            entry.first = None;
+        }
+        if entry.is_own {
+            entry.deadline = None;
+        }
+        let kind = entry.kind.clone();
+        let is_newer =
+            |(other, entry): (&i64, &PendingRequest)| *other != id && !entry.sent && entry.kind.replaces(&kind);
+        if self.entries.iter().any(is_newer) {
+            self.supersede(id);
+        }
+        true
+    }
+
     /// Removes the request that an answer belongs to, if it is still waiting.
-    pub(super) fn answered(&mut self, id: i64) -> Option<(RequestKind, Option<ReplySender>)> {
+    pub(super) fn answered(&mut self, id: i64) -> Option<(RequestKind, Vec<ReplySender>)> {
         self.entries.get(&id).filter(|entry| entry.sent)?;
-        self.remove(id).map(|entry| (entry.kind, entry.reply))
+        self.remove(id).map(|entry| (entry.kind, entry.replies))
     }
 
     /// The connection is lost. Sent requests fail unless they can be sent again, and so do the client's own requests.
     /// Returns the rooms that the client was leaving: it has left them.
-    pub(super) fn link_lost(&mut self) -> Vec<(RoomId, Option<ReplySender>)> {
+    pub(super) fn link_lost(&mut self) -> Vec<(RoomId, Vec<ReplySender>)> {
+        (self.line, self.send_at) = (None, None);
         let leaving = self
             .entries
             .extract_if(.., |_, entry| matches!(entry.kind, RequestKind::Leave(_)));
         let left = leaving.filter_map(|(_, entry)| match entry.kind {
             // It was dropped before it was sent, so it has no effect.
             RequestKind::Leave(_) if entry.first.is_none() && entry.is_abandoned() => None,
-            RequestKind::Leave(room) => Some((room, entry.reply)),
+            RequestKind::Leave(room) => Some((room, entry.replies)),
             _ => None,
         });
         let left = left.collect();
         let lost: Vec<i64> = self
             .entries
             .iter()
-            .filter(|(_, entry)| match entry.kind {
-                RequestKind::Rejoin(_) | RequestKind::Renewal | RequestKind::Ping => true,
+            .filter(|(_, entry)| match &entry.kind {
                 RequestKind::Trigger { keyed: true, .. } => false,
-                _ => entry.sent,
+                RequestKind::Trigger { volatile: Some(_), .. } => true,
+                _ => entry.sent || entry.is_own,
             })
             .map(|(id, _)| *id)
             .collect();
         for id in lost {
             self.fail(id, Some(ClientError::Disconnected));
         }
-        for entry in self.entries.values_mut() {
-            entry.sent = false;
-            if let RequestKind::Trigger { repeats, .. } = &mut entry.kind {
-                *repeats = entry.first.is_some();
-            }
-        }
+        self.entries.values_mut().for_each(PendingRequest::repeat);
         self.unanswered = 0;
         left
     }
@@ -183,28 +308,37 @@ impl Pending {
         let late: Vec<i64> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.deadline <= now)
+            .filter(|(_, entry)| entry.deadline.is_some_and(|deadline| deadline <= now))
             .map(|(id, _)| *id)
             .collect();
-        let error = ClientError::TimedOut(self.timeout);
         let mut own = Vec::new();
         for id in late {
-            let entry = self.entries.get(&id).filter(|entry| entry.reply.is_none());
-            own.extend(entry.map(|entry| (entry.kind.clone(), error.clone())));
-            self.fail(id, Some(error.clone()));
+            let Some(entry) = self.entries.get(&id) else { continue };
+            // The server has said that it did not run the request.
+            let is_unknown = entry.is_repetition();
+            let refused = entry.too_early.clone().filter(|_| !is_unknown);
+            let error = refused.map_or(ClientError::TimedOut(self.timeout), ClientError::Refused);
+            if entry.is_own {
+                own.push((entry.kind.clone(), error.clone()));
+            }
+            self.fail(id, Some(error));
         }
         own
     }
 
-    /// When [`expire`](Self::expire) next has something to do.
+    /// When [`expire`](Self::expire) or [`take_sendable`](Self::take_sendable) next has something to do by itself.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.entries.values().map(|entry| entry.deadline).min()
+        let deadlines = self.entries.values().filter_map(|entry| entry.deadline);
+        deadlines.chain(self.send_at).min()
     }
 
     /// Fails all requests.
     pub(super) fn fail_all(&mut self, error: &ClientError) {
-        for (_, entry) in std::mem::take(&mut self.entries) {
-            entry.reply.map(|reply| reply.send(Err(error.clone())));
+        for reply in std::mem::take(&mut self.entries)
+            .into_values()
+            .flat_map(|entry| entry.replies)
+        {
+            let _ = reply.send(Err(error.clone()));
         }
         self.unanswered = 0;
     }
@@ -220,12 +354,6 @@ impl Pending {
         sent.find_map(|entry| entry.first.as_ref().map(|first| first.at))
     }
 
-    /// Whether the client is leaving a room.
-    pub(super) fn is_leaving(&self, room: &RoomId) -> bool {
-        let mut leaving = self.entries.values().filter(|entry| !entry.is_abandoned());
-        leaving.any(|entry| matches!(&entry.kind, RequestKind::Leave(left) if left == room))
-    }
-
     /// Fails a request. Without an error, the reason is that the client is not in the request's room; but a trigger
     /// that was sent before may have been carried out.
     fn fail(&mut self, id: i64, error: Option<ClientError>) {
@@ -234,7 +362,7 @@ impl Pending {
             (None, Some(room)) => ClientError::NotJoined { room: room.clone() },
             _ => ClientError::Disconnected,
         });
-        entry.reply.map(|reply| reply.send(Err(error)));
+        answer::fail(entry.replies, &error);
     }
 
     /// The room that a request rejoins.

@@ -67,7 +67,17 @@ impl Position {
         let recovery = position
             .as_ref()
             .and_then(|before| before.recovery(joined, was_present, &mut events));
-        // A correct server sends a list in order and without duplicates. A wrong one must not be passed on as it is.
+        let highest = Self::keep_in_order(&mut events);
+        *position = Some(Self {
+            epoch: joined.epoch.clone(),
+            seq: joined.seq.max(highest.unwrap_or(0)),
+        });
+        Arrival { recovery, events }
+    }
+
+    /// A correct server sends a list in order and without duplicates. A wrong one must not be passed on as it is. Returns
+    /// the highest number in the list.
+    pub(super) fn keep_in_order(events: &mut Vec<EventMessage>) -> Option<u64> {
         let mut highest = None;
         events.retain(|event| match event.seq {
             Some(seq) if highest.is_some_and(|highest| seq <= highest) => false,
@@ -77,11 +87,7 @@ impl Position {
             }
             None => true,
         });
-        *position = Some(Self {
-            epoch: joined.epoch.clone(),
-            seq: joined.seq.max(highest.unwrap_or(0)),
-        });
-        Arrival { recovery, events }
+        highest
     }
 
     /// Whether events were missed since this position. Keeps in `events` those to pass on after that.

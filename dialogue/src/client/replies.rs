@@ -12,6 +12,9 @@ use crate::protocol::{HistoryCursor, ListedRoom};
 pub struct Ack {
     /// The event's number in its room. `None` for events without history.
     pub seq: Option<u64>,
+    /// Whether a newer [volatile](crate::client::Triggering::volatile) trigger replaced this one before it was sent. It
+    /// then had no effect. False for all other triggers.
+    pub superseded: bool,
 }
 
 /// A handler may return the result of a trigger as it is.

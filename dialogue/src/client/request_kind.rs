@@ -1,7 +1,9 @@
 //! The kind of a request. The session keeps it to interpret the answer.
 
+use std::collections::BTreeSet;
+
 use crate::id::{EventName, RoomId};
-use crate::protocol::Command;
+use crate::protocol::{Command, SubscriptionList, TriggerCommand};
 
 /// The kind of a request. The session still needs it after it has encoded the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,12 +11,16 @@ pub(super) enum RequestKind {
     /// A join that the application requested.
     Join {
         room: RoomId,
-        /// Whether the join names subscriptions.
-        subscribes: bool,
+        /// The subscriptions that the application names.
+        wanted: Option<SubscriptionList>,
+        /// The subscriptions and exceptions that the request names: those of the other handles, too.
+        merged: Option<(SubscriptionList, BTreeSet<EventName>)>,
     },
     /// A join that the client sends on its own, to return to a room.
     Rejoin(RoomId),
     Leave(RoomId),
+    /// Leaves a room that nobody in the program holds.
+    LeaveUnwanted(RoomId),
     Subscribe(RoomId, EventName),
     SubscribeAll(RoomId),
     Unsubscribe(RoomId, EventName),
@@ -23,6 +29,8 @@ pub(super) enum RequestKind {
         keyed: bool,
         /// Whether the client has already sent this trigger, on another connection.
         repeats: bool,
+        /// The event of a volatile trigger: a newer one of the same event replaces it until it is sent.
+        volatile: Option<EventName>,
     },
     History(RoomId),
     Rooms,
@@ -39,7 +47,8 @@ impl RequestKind {
             Command::Connect(_) => Self::Renewal,
             Command::Join(join) => Self::Join {
                 room: join.room_id.clone(),
-                subscribes: join.subscriptions.is_some(),
+                wanted: join.subscriptions.clone(),
+                merged: None,
             },
             Command::Leave { room_id } => Self::Leave(room_id.clone()),
             Command::Subscribe { room_id, event } => Self::Subscribe(room_id.clone(), event.clone()),
@@ -49,12 +58,51 @@ impl RequestKind {
                 room: trigger.room_id.clone(),
                 keyed: trigger.key.is_some(),
                 repeats: false,
+                volatile: None,
             },
             Command::History(history) => Self::History(history.room_id.clone()),
             Command::ListRooms { .. } => Self::Rooms,
             Command::CreateRoom { .. } => Self::CreateRoom,
             Command::DeleteRoom { .. } => Self::DeleteRoom,
             Command::Ping => Self::Ping,
+        }
+    }
+
+    /// The kind of a volatile trigger.
+    pub(super) fn volatile(trigger: &TriggerCommand) -> Self {
+        Self::Trigger {
+            room: trigger.room_id.clone(),
+            keyed: false,
+            repeats: false,
+            volatile: Some(trigger.event.clone()),
+        }
+    }
+
+    /// Whether a request of this kind and another one are volatile triggers of the same event, so that the newer one
+    /// replaces the other.
+    pub(super) fn replaces(&self, other: &Self) -> bool {
+        matches!(self, Self::Trigger { volatile: Some(_), .. }) && self == other
+    }
+
+    /// Whether the same request is sent again if it came too early. A rejoin names the position that the client has
+    /// then, so it is made anew. A refused ping shows as much as an answered one.
+    pub(super) fn is_repeated_if_too_early(&self) -> bool {
+        !matches!(self, Self::Rejoin(_) | Self::Ping)
+    }
+
+    /// The room that the application joins or the client leaves with this request.
+    pub(super) fn moves(&self) -> Option<&RoomId> {
+        match self {
+            Self::Join { room, .. } | Self::Leave(room) | Self::LeaveUnwanted(room) => Some(room),
+            _ => None,
+        }
+    }
+
+    /// The room that the application joins with this request.
+    pub(super) fn joined_room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Join { room, .. } => Some(room),
+            _ => None,
         }
     }
 

@@ -5,7 +5,7 @@
 mod retries;
 mod room;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -19,10 +19,13 @@ use super::position::Position;
 use super::room_shared::{Readiness, RoomIndex, RoomShared};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
-use crate::protocol::{Command, JoinCommand, JoinedRoom};
+use crate::protocol::{Command, JoinCommand, JoinedRoom, SubscriptionList};
 
 /// How many rooms a server can add a client to by itself: as many as a client may be in by default.
 const MAX_UNASKED: usize = 100;
+
+/// How many exceptions from the wildcard a join may name. The client unsubscribes from further ones one by one.
+pub(super) const MAX_EXCEPTIONS: usize = 1_000;
 
 /// Every room that the client is in, or was in when its connection was lost.
 pub(super) struct JoinedRooms {
@@ -31,11 +34,14 @@ pub(super) struct JoinedRooms {
     bounds: BufferLimits,
     /// How long each room waits between its rejoins.
     backoff: Backoff,
+    /// Whether there may be a room that no handle holds.
+    has_unheld: bool,
 }
 
 /// The result of a `joined` frame.
 pub(super) struct Entered {
-    pub(super) shared: Arc<RoomShared>,
+    /// The new handles.
+    pub(super) handles: Vec<Arc<RoomShared>>,
     /// Whether events were missed; `None` if the client was not away.
     pub(super) recovery: Option<Recovery>,
     /// The events, for handlers that want the history as a whole.
@@ -56,6 +62,7 @@ impl JoinedRooms {
             index,
             bounds,
             backoff,
+            has_unheld: false,
         }
     }
 
@@ -78,32 +85,39 @@ impl JoinedRooms {
         }
     }
 
-    /// Takes in a `joined` frame of this many bytes. `asked` says whether it answers a request that still waits.
+    /// Takes in a `joined` frame of this many bytes. `asked` says whether it answers a request that still waits. Creates
+    /// this many handles, which get the recent history. Those that exist get what the client has missed.
     pub(super) fn joined(
         &mut self,
         mut joined: JoinedRoom,
         bytes: usize,
         asked: bool,
+        handles: usize,
     ) -> Result<Entered, TooManyRooms> {
         let id = joined.room_id.clone();
-        if !self.rooms.contains_key(&id) {
+        let is_new = !self.rooms.contains_key(&id);
+        if is_new {
             if !asked && self.rooms.len() >= MAX_UNASKED {
                 return Err(TooManyRooms);
             }
             let room = TrackedRoom::new(id.clone(), self.bounds, self.backoff.clone());
-            self.index.lock().insert(id.clone(), Arc::clone(&room.shared));
             self.rooms.insert(id.clone(), room);
         }
         let Some(room) = self.rooms.get_mut(&id) else {
             return Err(TooManyRooms);
         };
         let weight = bytes / joined.events.len().max(1);
+        let mut history = if is_new || handles == 0 {
+            Vec::new()
+        } else {
+            joined.events.clone()
+        };
         let was_present = room.was_present(&joined);
         let arrival = Position::arrive(&mut room.position, &mut joined, was_present);
-        room.shared.view.lock().name = joined.room_name;
+        room.view.lock().name = joined.room_name;
         let is_answer = asked || joined.id.is_some();
         let unsubscribes = if is_answer || room.phase == Phase::Here {
-            room.confirm(joined.subscriptions)
+            room.confirm(joined.subscriptions, &joined.except)
         } else {
             // The rejoin's answer is still to come. It restores the earlier subscriptions.
             room.server_subscriptions = Some(joined.subscriptions);
@@ -112,9 +126,11 @@ impl JoinedRooms {
         if let Some(recovery) = arrival.recovery {
             if matches!(recovery, Recovery::Gap(_)) {
                 // A listener that has received nothing yet has nothing to discard.
-                room.shared.listeners.drop_backlog();
+                room.handles.iter().for_each(|handle| handle.listeners.drop_backlog());
             }
-            room.shared.listeners.offer(&RoomItem::Recovered(recovery), false);
+            for handle in &room.handles {
+                handle.listeners.offer(&RoomItem::Recovered(recovery), false);
+            }
         }
         for event in &arrival.events {
             // The replayed events may include ones that the client has unsubscribed from.
@@ -122,8 +138,23 @@ impl JoinedRooms {
                 room.deliver(event.clone(), weight);
             }
         }
+        let before = room.handles.len();
+        let handles: Vec<_> = (0..handles).map(|_| room.hold()).collect();
+        if is_new {
+            history.clone_from(&arrival.events);
+        }
+        Position::keep_in_order(&mut history);
+        for event in history.iter().filter(|event| !room.excluded.contains(&event.event)) {
+            let item = RoomItem::Event(Arc::new(event.clone()), weight);
+            for handle in &room.handles[before..] {
+                handle.listeners.offer(&item, true);
+            }
+        }
+        if let Some(oldest) = room.handles.first() {
+            self.index.lock().insert(id, Arc::clone(oldest));
+        }
         Ok(Entered {
-            shared: Arc::clone(&room.shared),
+            handles,
             recovery: arrival.recovery,
             events: arrival.events,
             unsubscribes,
@@ -165,11 +196,82 @@ impl JoinedRooms {
         }
     }
 
-    /// A join has named the subscriptions, so its wildcard excludes nothing.
-    pub(super) fn resubscribed(&mut self, id: &RoomId) {
-        if let Some(room) = self.rooms.get_mut(id) {
-            room.clear_exclusions();
+    /// A join has named these subscriptions and exceptions.
+    pub(super) fn resubscribed(&mut self, id: &RoomId, named: Option<&(SubscriptionList, BTreeSet<EventName>)>) {
+        if let (Some(room), Some((_, except))) = (self.rooms.get_mut(id), named) {
+            room.excluded.clone_from(except);
+            room.still_sent.clone_from(except);
         }
+    }
+
+    /// The subscriptions and exceptions that cover those of the room's handles and the wanted ones. `None` if there is
+    /// no handle in the room.
+    pub(super) fn merged(
+        &self,
+        id: &RoomId,
+        wanted: &SubscriptionList,
+    ) -> Option<(SubscriptionList, BTreeSet<EventName>)> {
+        let room = self.rooms.get(id).filter(|room| !room.handles.is_empty())?;
+        let mut subscriptions = room.subscriptions.clone();
+        let mut except = room.excluded.clone();
+        if wanted.wildcard {
+            except.clear();
+        }
+        subscriptions.wildcard |= wanted.wildcard;
+        subscriptions.events.extend(wanted.events.iter().cloned());
+        if subscriptions.wildcard {
+            // The wildcard covers every name.
+            subscriptions.events.clear();
+        }
+        Some((subscriptions, except))
+    }
+
+    pub(super) fn contains(&self, id: &RoomId) -> bool {
+        self.rooms.contains_key(id)
+    }
+
+    /// How many handles hold a room.
+    pub(super) fn handles(&self, id: &RoomId) -> usize {
+        self.rooms.get(id).map_or(0, |room| room.handles.len())
+    }
+
+    /// A handle gives up its hold.
+    pub(super) fn release(&mut self, handle: &Arc<RoomShared>) {
+        if let Some(room) = self.rooms.get_mut(&handle.id) {
+            room.handles.retain(|other| !Arc::ptr_eq(other, handle));
+            let mut index = self.index.lock();
+            match room.handles.first() {
+                Some(oldest) => drop(index.insert(handle.id.clone(), Arc::clone(oldest))),
+                None => {
+                    index.remove(&handle.id);
+                    self.has_unheld = true;
+                }
+            }
+        }
+        handle.depart(Departure::Left);
+    }
+
+    /// Every handle of a room gives up its hold.
+    pub(super) fn release_all(&mut self, id: &RoomId) {
+        let handles = self.rooms.get(id).map(|room| room.handles.clone());
+        for handle in handles.unwrap_or_default() {
+            self.release(&handle);
+        }
+    }
+
+    /// Forgets the rooms that no handle holds, except for those that the application is joining. Returns those where the
+    /// server may have the client.
+    pub(super) fn forget_unheld(&mut self, is_joining: impl Fn(&RoomId) -> bool) -> Vec<RoomId> {
+        if !self.has_unheld {
+            return Vec::new();
+        }
+        let forgotten = self
+            .rooms
+            .extract_if(|id, room| room.handles.is_empty() && !is_joining(id));
+        let present = forgotten.filter(|(_, room)| room.phase == Phase::Here || room.may_be_member());
+        let present = present.map(|(id, _)| id).collect();
+        self.has_unheld = self.rooms.values().any(|room| room.handles.is_empty());
+        present
     }
 
     pub(super) fn unsubscribed(&mut self, id: &RoomId, event: &EventName) {
@@ -187,14 +289,14 @@ impl JoinedRooms {
     pub(super) fn left(&mut self, id: &RoomId, departure: Departure) {
         let Some(room) = self.rooms.remove(id) else { return };
         self.index.lock().remove(id);
-        room.depart(departure);
+        room.depart(&departure);
     }
 
     /// The connection is closed for good.
     pub(super) fn leave_all(&mut self) {
         self.index.lock().clear();
         for (_, room) in self.rooms.drain() {
-            room.depart(Departure::Closed);
+            room.depart(&Departure::Closed);
         }
     }
 
@@ -206,7 +308,7 @@ impl JoinedRooms {
             Some(room) if room.phase == Phase::Here => {}
             Some(room) if room.server_subscriptions.is_some() => {
                 let subscriptions = room.server_subscriptions.take().unwrap_or_default();
-                room.confirm(subscriptions);
+                room.confirm(subscriptions, &BTreeSet::new());
             }
             Some(_) => self.left(id, Departure::NotRejoined(error)),
         }

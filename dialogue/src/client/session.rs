@@ -4,8 +4,10 @@
 //! [`ClientSession::outgoing`] returns what to send.
 
 mod answers;
+mod moves;
 mod pushes;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +15,18 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::answer::{Answer, ReplySender};
+use super::answer::{ReplySender, done};
 use super::error::ClientError;
 use super::events::{Departure, RoomHistory};
 use super::listeners::ListenerSet;
 use super::notice::ClientNotice;
+use super::pacer::Pacer;
 use super::pending::Pending;
 use super::request_kind::RequestKind;
 use super::room_shared::RoomShared;
 use super::rooms::JoinedRooms;
 use crate::id::{ClientId, RoomId, UserId};
-use crate::protocol::{Command, ConnectCommand, Incoming, JoinedRoom, PROTOCOL, Welcome};
+use crate::protocol::{Command, ConnectCommand, ErrorCode, Incoming, JoinedRoom, PROTOCOL, TriggerCommand, Welcome};
 
 /// The assumed message limit until the server announces its own.
 const USUAL_MESSAGE: usize = 65_536;
@@ -37,8 +40,18 @@ const SHORTEST_RENEWAL: Duration = Duration::from_millis(100);
 /// A request from a handle, and the receiver of its answer.
 #[derive(Debug)]
 pub(super) struct Op {
-    pub(super) command: Command,
+    pub(super) demand: Demand,
     pub(super) reply: ReplySender,
+}
+
+/// What a handle asks for.
+#[derive(Debug)]
+pub(super) enum Demand {
+    Request(Command),
+    /// A trigger that a newer one of its event may replace.
+    Volatile(TriggerCommand),
+    /// The handle of a room gives up its hold.
+    Leave(Arc<RoomShared>),
 }
 
 /// The client's identity on the server.
@@ -66,6 +79,8 @@ pub(super) struct ClientSession {
     max_bytes: usize,
     ping_interval: Duration,
     expiry: Option<Expiry>,
+    /// The rooms where the server has the client, although nobody in the program holds them, and when to leave them.
+    unwanted: BTreeMap<RoomId, Instant>,
 }
 
 impl ClientSession {
@@ -85,6 +100,7 @@ impl ClientSession {
             max_bytes: USUAL_MESSAGE,
             ping_interval: *PING_INTERVALS.end(),
             expiry: None,
+            unwanted: BTreeMap::new(),
         }
     }
 
@@ -114,31 +130,37 @@ impl ClientSession {
 
     /// Accepts a request from a handle.
     pub(super) fn request(&mut self, op: Op, now: Instant) {
-        let Op { command, reply } = op;
-        // A membership does not outlive its connection, so there is nothing to ask the server.
-        if let Command::Leave { room_id } = &command
-            && self.rooms.is_away(room_id)
-        {
-            self.rooms.left(room_id, Departure::Left);
-            let _ = reply.send(Ok(Answer::Done { seq: None }));
-            return;
+        let Op { demand, reply } = op;
+        match demand {
+            Demand::Request(Command::Join(join)) => self.join(join, reply, now),
+            Demand::Request(command) => {
+                let kind = RequestKind::of(&command);
+                self.pending.add(command, kind, Some(reply), now);
+            }
+            Demand::Volatile(trigger) => {
+                let kind = RequestKind::volatile(&trigger);
+                self.pending.add(Command::Trigger(trigger), kind, Some(reply), now);
+            }
+            Demand::Leave(handle) => self.leave(&handle, reply, now),
         }
-        let kind = RequestKind::of(&command);
-        self.pending.add(command, kind, Some(reply), now);
     }
 
     /// A connection is open and signed in.
     pub(super) fn connected(&mut self, welcome: Welcome, now: Instant) {
+        let pacer = Pacer::new(welcome.rate, now);
+        self.pending.open(Some(welcome.client_id.clone()), pacer);
         self.welcomed(welcome, now);
         self.notify(ClientNotice::Connected);
     }
 
     /// The connection is lost.
     pub(super) fn link_lost(&mut self) {
-        for (room, reply) in self.pending.link_lost() {
+        for (room, replies) in self.pending.link_lost() {
             self.rooms.left(&room, Departure::Left);
-            reply.map(|reply| reply.send(Ok(Answer::Done { seq: None })));
+            done(replies);
         }
+        self.unwanted.clear();
+        self.forget_unheld();
         self.rooms.link_lost();
         self.expiry = None;
     }
@@ -152,11 +174,13 @@ impl ClientSession {
 
     /// The frames to send now, on the live connection.
     pub(super) fn outgoing(&mut self, now: Instant) -> Vec<String> {
+        self.leave_unwanted(now);
         let pending = &self.pending;
         for join in self.rooms.rejoins(now, |room| pending.is_leaving(room)) {
             let kind = RequestKind::Rejoin(join.room_id.clone());
             self.pending.add(Command::Join(join), kind, None, now);
         }
+        self.merge_joins();
         let rooms = &self.rooms;
         let sendable = self
             .pending
@@ -211,6 +235,8 @@ impl ClientSession {
             match kind {
                 RequestKind::Rejoin(room) => self.rejoin_refused(&room, error, now),
                 RequestKind::Renewal => self.renewal_failed(error, now),
+                // The server may have the client in the room for as long as it does not say otherwise.
+                RequestKind::LeaveUnwanted(room) => self.unwanted(room, now),
                 _ => {}
             }
         }
@@ -222,6 +248,7 @@ impl ClientSession {
             .next_deadline()
             .into_iter()
             .chain(self.rooms.next_rejoin())
+            .chain(self.unwanted.values().copied())
             .min()
     }
 
@@ -232,23 +259,32 @@ impl ClientSession {
     /// The server violated the protocol, so nothing that it says can be relied on.
     pub(super) fn frame(&mut self, text: &str, now: Instant) -> Result<(), ClientError> {
         let frame = Incoming::parse(text).map_err(ClientError::protocol)?;
-        match frame.id().and_then(|id| self.pending.answered(id)) {
-            Some((kind, reply)) => self.answer(kind, reply, frame, text.len(), now),
+        let id = frame.id();
+        if let (Incoming::Error(error), Some(id)) = (&frame, id)
+            && error.code == ErrorCode::RateLimited
+            && self.came_too_early(id, error.clone().into(), now)
+        {
+            return Ok(());
+        }
+        match id.and_then(|id| self.pending.answered(id)) {
+            Some((kind, replies)) => self.answer(kind, replies, frame, text.len(), now),
             None => self.push(frame, text.len(), now),
         }
     }
 
+    /// Takes in a `joined` frame that answers a request, if `asked`. Returns this many new handles of the room.
     fn entered(
         &mut self,
         joined: JoinedRoom,
         bytes: usize,
         asked: bool,
+        handles: usize,
         now: Instant,
-    ) -> Result<Arc<RoomShared>, ClientError> {
+    ) -> Result<Vec<Arc<RoomShared>>, ClientError> {
         let room_id = joined.room_id.clone();
         let entered = self
             .rooms
-            .joined(joined, bytes, asked)
+            .joined(joined, bytes, asked, handles)
             .map_err(|_| ClientError::protocol("the server added the client to too many rooms"))?;
         for command in entered.unsubscribes {
             let kind = RequestKind::of(&command);
@@ -258,7 +294,7 @@ impl ClientSession {
             let messages = entered.events;
             self.notify(ClientNotice::History(RoomHistory { room_id, messages }, bytes));
         }
-        Ok(entered.shared)
+        Ok(entered.handles)
     }
 
     /// Records the number in an `ok`.

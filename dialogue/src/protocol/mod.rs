@@ -32,10 +32,10 @@ mod subscriptions;
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
 #[cfg(feature = "client")]
-pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome};
+pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome, WelcomeRate};
 pub(crate) use request::{
-    Command, ConnectCommand, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL, Request,
-    TriggerCommand,
+    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
+    Request, TriggerCommand,
 };
 pub(crate) use subscriptions::SubscriptionList;
 #[cfg(feature = "inspector")]

@@ -126,9 +126,11 @@ impl DialogueClient {
             .map(|known| known.fingerprint.clone())
     }
 
-    /// Joins a room: a room type, or [`AnyRoom`] for a room that is unknown at compile time. Await the result. Joining
-    /// a room again replaces the client's subscriptions if the join names some. They apply to events from then on, and
-    /// nothing is replayed.
+    /// Joins a room: a room type, or [`AnyRoom`] for a room that is unknown at compile time. Await the result.
+    ///
+    /// Each call returns its own handle, which gets the room's recent history. The client is in the room until the last
+    /// handle [leaves](Joined::leave). If a further call names subscriptions, they are added to those that the client has
+    /// for the other handles. Calls at the same time share one request. A join that the server refuses is not repeated.
     pub fn join<R: RoomRef>(&self, room: R) -> Join<R> {
         Join::new(&self.shared, room)
     }
@@ -138,7 +140,8 @@ impl DialogueClient {
         self.join(AnyRoom(id.into()))
     }
 
-    /// A room that the client is in or is rejoining, including rooms that the server added it to.
+    /// A room that the client is in or is rejoining, including rooms that the server added it to: a clone of the oldest
+    /// handle that has not left.
     #[must_use]
     pub fn room<R: RoomRef>(&self, room: R) -> Option<Joined<R>> {
         let shared = self.shared.rooms.lock().get(&room.room_id()).cloned()?;

@@ -18,7 +18,7 @@ use crate::room::RoomRef;
 /// # Cancel safety
 ///
 /// If the future is dropped before the request is sent, the request is not sent. If it is dropped later, the client
-/// still joins, and [`DialogueClient::room`](crate::DialogueClient::room) returns the room.
+/// leaves the room again, unless another handle holds it.
 #[must_use = "nothing is joined until this is awaited"]
 pub struct Join<R> {
     client: Arc<ClientShared>,

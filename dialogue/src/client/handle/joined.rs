@@ -17,6 +17,7 @@ use crate::client::handler::ClientSubscription;
 use crate::client::listeners::StartAt;
 use crate::client::replies::{HistoryPage, Page};
 use crate::client::room_shared::RoomShared;
+use crate::client::session::Demand;
 use crate::event::{DialogueEvent, EventMessage, Payload, Received};
 use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId};
@@ -41,7 +42,9 @@ impl<E: DialogueEvent> ClientAllows<E> for AnyRoom {}
 
 /// The handle of a room that a client is in, returned by a join. A cheap clone.
 ///
-/// The handle stays valid across lost connections. Dropping it does not leave the room; [`leave`](Self::leave) does.
+/// The handle stays valid across lost connections. Each join returns its own handle, with its own handlers and streams,
+/// and holds the room. Dropping a handle does not leave the room; [`leave`](Self::leave) does, once no other handle
+/// holds it. If the server ends the membership, all handles end.
 ///
 /// Events that the room sends before the first handler or stream for events are kept for it, up to 600 events and 1
 /// MiB. If there were more, the first listener learns how many were lost. Handlers are set up one after another, so
@@ -81,10 +84,10 @@ impl<R> Joined<R> {
         self.shared.view().subscriptions
     }
 
-    /// Whether the client is in the room, or rejoining it after a lost connection.
+    /// Whether this handle holds the room: the client is in it, or is rejoining it after a lost connection.
     #[must_use]
     pub fn is_joined(&self) -> bool {
-        !self.shared.view().departed
+        !self.shared.is_departed()
     }
 
     /// Triggers an event: the event itself, or one [with metadata](DialogueEvent::with_meta). Await the result. The
@@ -96,12 +99,12 @@ impl<R> Joined<R> {
         let mut outgoing = data.into_outgoing();
         let meta = outgoing.take_meta();
         let data = serde_json::to_value(&outgoing.data).map_err(Violation::type_mismatch);
-        Triggering::new(&self.client, &self.shared.id, EventName::from(E::NAME), data, meta)
+        Triggering::new(&self.client, &self.shared, EventName::from(E::NAME), data, meta)
     }
 
     /// Triggers an event by its name. Only the server checks it.
     pub fn trigger_raw(&self, event: impl Into<EventName>, data: impl Into<Value>) -> Triggering {
-        Triggering::new(&self.client, &self.shared.id, event.into(), Ok(data.into()), Ok(None))
+        Triggering::new(&self.client, &self.shared, event.into(), Ok(data.into()), Ok(None))
     }
 
     /// Runs `handler` for each event of its type: one event type, the room's event enum, or any event as [`Value`]. The
@@ -253,30 +256,30 @@ impl<R> Joined<R> {
 
     /// Asks for events by their name, as JSON.
     pub fn history_named(&self, event: impl Into<EventName>, page: Page) -> Asking<HistoryPage<Value>> {
-        let client = Arc::clone(&self.client);
+        let (client, shared) = (Arc::clone(&self.client), Arc::clone(&self.shared));
         let command = Command::History(HistoryCommand {
             room_id: self.shared.id.clone(),
             event: event.into(),
             cursor: page.cursor(),
         });
         Asking::new(async move {
-            match client.ask(command).await? {
+            match client.ask_in(&shared, Demand::Request(command)).await? {
                 Answer::History { events, more } => Ok(HistoryPage { messages: events, more }),
                 other => Err(unexpected(&other)),
             }
         })
     }
 
-    /// Leaves the room. The client receives nothing more from it, and its handlers and streams end.
+    /// Gives up this handle's hold of the room: its handlers and streams end. The client leaves the room when the last
+    /// handle leaves. Clones of a handle share one hold. Leaving twice has no effect.
     pub fn leave(&self) -> Asking<()> {
-        self.ask(Command::Leave {
-            room_id: self.shared.id.clone(),
-        })
+        let (client, shared) = (Arc::clone(&self.client), Arc::clone(&self.shared));
+        Asking::new(async move { client.leave(shared).await })
     }
 
     fn ask(&self, command: Command) -> Asking<()> {
-        let client = Arc::clone(&self.client);
-        Asking::new(async move { client.ask(command).await.map(|_| ()) })
+        let (client, shared) = (Arc::clone(&self.client), Arc::clone(&self.shared));
+        Asking::new(async move { client.ask_in(&shared, Demand::Request(command)).await.map(|_| ()) })
     }
 }
 

@@ -18,9 +18,9 @@ use crate::client::error::ClientError;
 use crate::client::listeners::ListenerSet;
 use crate::client::notice::ClientNotice;
 use crate::client::pending::Pending;
-use crate::client::room_shared::RoomIndex;
+use crate::client::room_shared::{RoomIndex, RoomShared};
 use crate::client::rooms::JoinedRooms;
-use crate::client::session::{ClientSession, Identified, Op};
+use crate::client::session::{ClientSession, Demand, Identified, Op};
 use crate::client::state::{CloseReason, ConnectionState};
 use crate::client::wake::Wake;
 use crate::protocol::Command;
@@ -97,8 +97,33 @@ impl ClientShared {
 
     /// Sends a request and waits for its answer.
     pub(super) async fn ask(&self, command: Command) -> Result<Answer, ClientError> {
+        self.demand(Demand::Request(command)).await
+    }
+
+    /// Sends a request of a room's handle and waits for its answer.
+    pub(super) async fn ask_in(&self, handle: &RoomShared, demand: Demand) -> Result<Answer, ClientError> {
+        if !handle.is_departed() {
+            return self.demand(demand).await;
+        }
+        match &*self.states.borrow() {
+            ConnectionState::Closed(reason) => Err(ClientError::Closed(reason.clone())),
+            _ => Err(ClientError::NotJoined {
+                room: handle.id.clone(),
+            }),
+        }
+    }
+
+    /// Gives up the hold of a room's handle. If it is given up already, there is nothing to do.
+    pub(super) async fn leave(&self, handle: Arc<RoomShared>) -> Result<(), ClientError> {
+        if handle.is_departed() {
+            return Ok(());
+        }
+        self.demand(Demand::Leave(handle)).await.map(|_| ())
+    }
+
+    async fn demand(&self, demand: Demand) -> Result<Answer, ClientError> {
         let (reply, answer) = oneshot::channel();
-        if self.ops.send(Op { command, reply }).await.is_err() {
+        if self.ops.send(Op { demand, reply }).await.is_err() {
             return Err(self.ended());
         }
         answer.await.unwrap_or_else(|_| Err(self.ended()))

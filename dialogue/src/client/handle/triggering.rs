@@ -11,7 +11,9 @@ use super::shared::ClientShared;
 use crate::client::answer::{Answer, unexpected};
 use crate::client::error::ClientError;
 use crate::client::replies::Ack;
-use crate::id::{EventName, RoomId};
+use crate::client::room_shared::RoomShared;
+use crate::client::session::Demand;
+use crate::id::EventName;
 use crate::protocol::{Command, TriggerCommand};
 use crate::schema::Violation;
 
@@ -19,8 +21,12 @@ use crate::schema::Violation;
 ///
 /// The server carries it out at most once. It has a random idempotency key. If the connection is lost before the
 /// answer, the client sends the trigger again once it has rejoined the room, and receives the outcome of the first one.
-/// The client does so only where the server still knows the key: within 90 seconds, in the same epoch of the room, and
-/// as the same user. Otherwise the outcome is unknown, and the error is [`ClientError::Disconnected`].
+/// The server decides whether it still knows what became of the first one. The client repeats a trigger within 90
+/// seconds, in the same epoch of the room, and as the same user. Otherwise the outcome is unknown, and the error is
+/// [`ClientError::Disconnected`].
+///
+/// The client keeps to the rate that the server announces. A trigger waits for its time, and for other requests before
+/// it.
 ///
 /// # Cancel safety
 ///
@@ -29,20 +35,22 @@ use crate::schema::Violation;
 #[must_use = "nothing is triggered until this is awaited"]
 pub struct Triggering {
     client: Arc<ClientShared>,
+    room: Arc<RoomShared>,
     draft: Result<TriggerCommand, ClientError>,
+    is_volatile: bool,
 }
 
 impl Triggering {
     pub(super) fn new(
         client: &Arc<ClientShared>,
-        room_id: &RoomId,
+        room: &Arc<RoomShared>,
         event: EventName,
         data: Result<Value, Violation>,
         meta: Result<Option<Map<String, Value>>, Violation>,
     ) -> Self {
         let draft = data.and_then(|data| Ok((data, meta?)));
         let draft = draft.map_err(ClientError::Invalid).map(|(data, meta)| TriggerCommand {
-            room_id: room_id.clone(),
+            room_id: room.id.clone(),
             event,
             data,
             meta,
@@ -51,7 +59,9 @@ impl Triggering {
         });
         Self {
             client: Arc::clone(client),
+            room: Arc::clone(room),
             draft,
+            is_volatile: false,
         }
     }
 
@@ -62,6 +72,23 @@ impl Triggering {
             draft.key = Some(key.into());
         }
         self
+    }
+
+    /// For an event that a newer one of its kind replaces, such as the position of a pointer: trigger it as often as you
+    /// like. The client sends it as often as the server's rate allows for one event of one room, about 30 times a second
+    /// by default. If a newer volatile trigger of the same event in the same room arrives before this one is sent, this
+    /// one is dropped, and its [`Ack`] says so. Its place in the order of other triggers is not defined.
+    ///
+    /// It has no key. It fails at once with [`ClientError::Disconnected`] if the client is not connected or has not yet
+    /// rejoined the room.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for the other triggers: if the future is dropped while it waits, nothing is sent. To trigger without waiting,
+    /// spawn it.
+    pub fn volatile(mut self) -> Self {
+        self.is_volatile = true;
+        self.without_key()
     }
 
     /// Sends the trigger without a key. After a lost connection it is not sent again, and fails.
@@ -79,8 +106,18 @@ impl IntoFuture for Triggering {
 
     fn into_future(self) -> Asking<Ack> {
         Asking::new(async move {
-            match self.client.ask(Command::Trigger(self.draft?)).await? {
-                Answer::Done { seq } => Ok(Ack { seq }),
+            let trigger = self.draft?;
+            let demand = if self.is_volatile {
+                Demand::Volatile(trigger)
+            } else {
+                Demand::Request(Command::Trigger(trigger))
+            };
+            match self.client.ask_in(&self.room, demand).await? {
+                Answer::Done { seq } => Ok(Ack { seq, superseded: false }),
+                Answer::Superseded => Ok(Ack {
+                    seq: None,
+                    superseded: true,
+                }),
                 other => Err(unexpected(&other)),
             }
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::MAX_EXCEPTIONS;
 use super::retries::Retries;
 use crate::client::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
@@ -35,7 +36,11 @@ pub(super) enum Phase {
 }
 
 pub(super) struct TrackedRoom {
-    pub(super) shared: Arc<RoomShared>,
+    id: RoomId,
+    /// The handles that hold the room, oldest first.
+    pub(super) handles: Vec<Arc<RoomShared>>,
+    pub(super) view: Arc<Mutex<RoomView>>,
+    bounds: BufferLimits,
     pub(super) position: Option<Position>,
     pub(super) subscriptions: SubscriptionList,
     /// The events that the wildcard no longer includes.
@@ -52,17 +57,11 @@ pub(super) struct TrackedRoom {
 impl TrackedRoom {
     /// A room whose state is still unknown.
     pub(super) fn new(id: RoomId, bounds: BufferLimits, backoff: Backoff) -> Self {
-        let shared = RoomShared {
-            id,
-            listeners: Arc::new(ListenerSet::new(bounds, Some(BACKLOG))),
-            view: Mutex::new(RoomView {
-                name: String::new(),
-                subscriptions: Vec::new(),
-                departed: false,
-            }),
-        };
         Self {
-            shared: Arc::new(shared),
+            id,
+            handles: Vec::new(),
+            view: Arc::default(),
+            bounds,
             position: None,
             subscriptions: SubscriptionList::default(),
             excluded: BTreeSet::new(),
@@ -71,6 +70,14 @@ impl TrackedRoom {
             retries: Retries::new(backoff),
             server_subscriptions: None,
         }
+    }
+
+    /// Another handle of the room.
+    pub(super) fn hold(&mut self) -> Arc<RoomShared> {
+        let listeners = ListenerSet::new(self.bounds, Some(BACKLOG));
+        let handle = Arc::new(RoomShared::new(self.id.clone(), listeners, Arc::clone(&self.view)));
+        self.handles.push(Arc::clone(&handle));
+        handle
     }
 
     /// Whether the client was already in the room at this `joined`, and the new subscriptions include no event that it
@@ -86,23 +93,22 @@ impl TrackedRoom {
 
     /// The client is in the room, with these subscriptions. Returns the commands that exclude events from the wildcard
     /// again.
-    pub(super) fn confirm(&mut self, subscriptions: SubscriptionList) -> Vec<Command> {
-        let was_away = std::mem::replace(&mut self.phase, Phase::Here) != Phase::Here;
+    ///
+    /// `except` are the exceptions in effect. A server that does not know exceptions in joins names none.
+    pub(super) fn confirm(&mut self, subscriptions: SubscriptionList, except: &BTreeSet<EventName>) -> Vec<Command> {
+        self.phase = Phase::Here;
         self.retries.reset();
         self.server_subscriptions = None;
         self.subscriptions = subscriptions;
         if !self.subscriptions.wildcard {
             self.clear_exclusions();
         }
+        self.still_sent.retain(|event| !except.contains(event));
         self.update_view();
-        let unsubscribes = self
-            .excluded
-            .iter()
-            .filter(|_| was_away)
-            .map(|event| Command::Unsubscribe {
-                room_id: self.shared.id.clone(),
-                event: event.clone(),
-            });
+        let unsubscribes = self.still_sent.iter().map(|event| Command::Unsubscribe {
+            room_id: self.id.clone(),
+            event: event.clone(),
+        });
         unsubscribes.collect()
     }
 
@@ -111,10 +117,12 @@ impl TrackedRoom {
         self.phase == Phase::Rejoining || self.server_subscriptions.is_some()
     }
 
+    /// Passes an event to every handle.
     pub(super) fn deliver(&self, message: EventMessage, bytes: usize) {
-        self.shared
-            .listeners
-            .offer(&RoomItem::Event(Arc::new(message), bytes), true);
+        let item = RoomItem::Event(Arc::new(message), bytes);
+        for handle in &self.handles {
+            handle.listeners.offer(&item, true);
+        }
     }
 
     /// The wildcard excludes nothing any more.
@@ -133,7 +141,7 @@ impl TrackedRoom {
         JoinCommand {
             room_id: id.clone(),
             subscriptions: Some(subscriptions),
-            except: BTreeSet::new(),
+            except: self.excluded.iter().take(MAX_EXCEPTIONS).cloned().collect(),
             since: self.position.as_ref().map(Position::since),
         }
     }
@@ -141,13 +149,13 @@ impl TrackedRoom {
     pub(super) fn update_view(&self) {
         let mut shown = self.subscriptions.clone();
         shown.events.retain(|event| !self.excluded.contains(event));
-        self.shared.view.lock().subscriptions = shown.into_names();
+        self.view.lock().subscriptions = shown.into_names();
     }
 
-    pub(super) fn depart(self, departure: Departure) {
-        self.shared.view.lock().departed = true;
-        self.shared.listeners.offer(&RoomItem::Departed(departure), false);
-        self.shared.listeners.end();
+    pub(super) fn depart(self, departure: &Departure) {
+        for handle in self.handles {
+            handle.depart(departure.clone());
+        }
     }
 }
 

@@ -41,7 +41,10 @@ fn event(name: &str) -> EventMessage {
 #[tokio::test(start_paused = true)]
 async fn a_rejoin_restores_the_earlier_subscriptions() {
     let (mut rooms, now) = (rooms(), Instant::now());
-    rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
+    rooms
+        .joined(joined("chat", &["a", "b"], None), 0, true, 1)
+        .ok()
+        .unwrap();
     rooms.subscribed(&"chat".into(), "c".into());
     rooms.unsubscribed(&"chat".into(), &"a".into());
     assert!(rooms.rejoins(now, |_| false).is_empty(), "the client is in the room");
@@ -59,11 +62,14 @@ async fn a_rejoin_restores_the_earlier_subscriptions() {
 async fn a_server_made_join_with_fewer_subscriptions_may_have_missed_events() {
     let (mut rooms, now) = (rooms(), Instant::now());
     for (server_subscriptions, expected) in [(["a", "b"], "e"), (["a", "c"], "")] {
-        rooms.joined(joined("chat", &["a", "b"], None), 0, true).ok().unwrap();
+        rooms
+            .joined(joined("chat", &["a", "b"], None), 0, true, 1)
+            .ok()
+            .unwrap();
         rooms.link_lost();
         rooms.rejoins(now, |_| false);
         rooms
-            .joined(joined("chat", &server_subscriptions, None), 0, false)
+            .joined(joined("chat", &server_subscriptions, None), 0, false, 1)
             .ok()
             .unwrap();
         rooms.link_lost();
@@ -77,10 +83,11 @@ async fn a_server_made_join_with_fewer_subscriptions_may_have_missed_events() {
 async fn a_partial_wildcard_is_restored_and_its_excluded_events_stay_out() {
     let mut rooms = rooms();
     let shared = rooms
-        .joined(joined("chat", &["*", "a", "b"], None), 0, true)
+        .joined(joined("chat", &["*", "a", "b"], None), 0, true, 1)
         .ok()
         .unwrap()
-        .shared;
+        .handles
+        .remove(0);
     let (_, heard) = shared.listeners.listen(StartAt::Backlog, |item| item.is_event_of(None));
     rooms.unsubscribed(&"chat".into(), &"a".into());
     assert_eq!(shared.view().subscriptions, ["*", "b"]);
@@ -94,7 +101,7 @@ async fn a_partial_wildcard_is_restored_and_its_excluded_events_stay_out() {
         ["*"]
     );
     let entered = rooms
-        .joined(joined("chat", &["*", "a", "b"], Some(true)), 0, true)
+        .joined(joined("chat", &["*", "a", "b"], Some(true)), 0, true, 1)
         .ok()
         .unwrap();
     let unsubscribe = Command::Unsubscribe {
@@ -115,10 +122,15 @@ async fn a_partial_wildcard_is_restored_and_its_excluded_events_stay_out() {
 #[tokio::test(start_paused = true)]
 async fn listeners_receive_the_gap_and_the_departure() {
     let mut rooms = rooms();
-    let shared = rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap().shared;
+    let shared = rooms
+        .joined(joined("chat", &[], None), 0, true, 1)
+        .ok()
+        .unwrap()
+        .handles
+        .remove(0);
     let (_, told) = shared.listeners.listen(StartAt::Backlog, |_| true);
     rooms.link_lost();
-    rooms.joined(joined("chat", &[], Some(false)), 0, true).ok().unwrap();
+    rooms.joined(joined("chat", &[], Some(false)), 0, true, 1).ok().unwrap();
     assert!(matches!(next(&told).await, Some(RoomItem::Recovered(Recovery::Gap(_)))));
     rooms.left(&"chat".into(), Departure::Removed);
     assert!(matches!(
@@ -126,7 +138,7 @@ async fn listeners_receive_the_gap_and_the_departure() {
         Some(RoomItem::Departed(Departure::Removed))
     ));
     assert!(next(&told).await.is_none());
-    assert!(shared.view().departed);
+    assert!(shared.is_departed());
     assert_eq!(rooms.readiness(&"chat".into()), Readiness::Gone);
 }
 
@@ -136,19 +148,19 @@ async fn a_server_cannot_add_a_client_to_unlimited_rooms() {
     for number in 0..MAX_UNASKED {
         assert!(
             rooms
-                .joined(joined(&format!("room-{number}"), &[], None), 0, false)
+                .joined(joined(&format!("room-{number}"), &[], None), 0, false, 1)
                 .is_ok()
         );
     }
-    assert!(rooms.joined(joined("another", &[], None), 0, false).is_err());
-    assert!(rooms.joined(joined("room-0", &[], None), 0, false).is_ok());
-    assert!(rooms.joined(joined("another", &[], None), 0, true).is_ok());
+    assert!(rooms.joined(joined("another", &[], None), 0, false, 1).is_err());
+    assert!(rooms.joined(joined("room-0", &[], None), 0, false, 1).is_ok());
+    assert!(rooms.joined(joined("another", &[], None), 0, true, 1).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejoin_that_is_rate_limited_is_sent_later() {
     let (mut rooms, now) = (rooms(), Instant::now());
-    rooms.joined(joined("chat", &[], None), 0, true).ok().unwrap();
+    rooms.joined(joined("chat", &[], None), 0, true, 1).ok().unwrap();
     rooms.link_lost();
     rooms.rejoins(now, |_| false);
     let limited = ErrorFrame {

@@ -3,27 +3,31 @@
 use tokio::time::Instant;
 
 use super::ClientSession;
-use crate::client::answer::{Answer, ReplySender};
+use super::moves::LEAVE_AGAIN;
+use crate::client::answer::{Answer, ReplySender, done, fail};
 use crate::client::error::{ClientError, Refused};
 use crate::client::events::Departure;
 use crate::client::notice::ClientNotice;
 use crate::client::request_kind::RequestKind;
 use crate::id::RoomId;
-use crate::protocol::{ErrorCode, Incoming};
+use crate::protocol::{ErrorCode, Incoming, JoinedRoom};
 
 impl ClientSession {
     pub(super) fn answer(
         &mut self,
         kind: RequestKind,
-        reply: Option<ReplySender>,
+        replies: Vec<ReplySender>,
         frame: Incoming,
         bytes: usize,
         now: Instant,
     ) -> Result<(), ClientError> {
         if let Incoming::Error(error) = frame {
             // The server refused before it looked up the key, so this says nothing about the first attempt.
-            let is_unknown = matches!(error.code, ErrorCode::RateLimited | ErrorCode::RoomNotFound)
-                && matches!(kind, RequestKind::Trigger { repeats: true, .. });
+            let is_unknown = match error.code {
+                ErrorCode::OutcomeUnknown => true,
+                ErrorCode::RoomNotFound => matches!(kind, RequestKind::Trigger { repeats: true, .. }),
+                _ => false,
+            };
             let error = if is_unknown {
                 ClientError::Disconnected
             } else {
@@ -34,22 +38,62 @@ impl ClientSession {
                 && matches!(error.code(), Some(ErrorCode::NotInRoom | ErrorCode::RoomNotFound))
             {
                 self.rooms.left(room, Departure::Left);
-                reply.map(|reply| reply.send(Ok(Answer::Done { seq: None })));
+                done(replies);
                 return Ok(());
             }
-            match reply {
-                Some(reply) => drop(reply.send(Err(error))),
-                None => self.refused(kind, error, now),
+            if replies.is_empty() {
+                self.refused(kind, error, now);
+            } else {
+                fail(replies, &error);
             }
             return Ok(());
+        }
+        if let (RequestKind::Join { merged, .. }, Incoming::Joined(joined)) = (&kind, &frame) {
+            self.rooms.resubscribed(&joined.room_id, merged.as_ref());
+            let Incoming::Joined(joined) = frame else {
+                return Ok(());
+            };
+            return self.joined_for(replies, joined, bytes, now);
         }
         let answer = self.carried_out(kind, frame, bytes, now);
         // If a server answers something that was not asked, the caller receives an error and the connection ends.
         let outcome = answer.as_ref().map(|_| ()).map_err(ClientError::clone);
-        if let Some(reply) = reply {
+        let mut replies = replies.into_iter();
+        if let Some(reply) = replies.next() {
+            // Only a leave has several callers.
+            done(replies.collect());
             let _ = reply.send(answer);
         }
         outcome
+    }
+
+    /// Enters a room, and gives each caller that still waits a handle.
+    fn joined_for(
+        &mut self,
+        replies: Vec<ReplySender>,
+        joined: JoinedRoom,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<(), ClientError> {
+        let waiting: Vec<_> = replies.into_iter().filter(|reply| !reply.is_closed()).collect();
+        if waiting.is_empty() && !self.rooms.contains(&joined.room_id) {
+            self.unwanted(joined.room_id, now);
+            return Ok(());
+        }
+        match self.entered(joined, bytes, true, waiting.len(), now) {
+            Ok(handles) => {
+                for (reply, handle) in waiting.into_iter().zip(handles) {
+                    if let Err(Ok(Answer::Joined(unclaimed))) = reply.send(Ok(Answer::Joined(handle))) {
+                        self.rooms.release(&unclaimed);
+                    }
+                }
+                Ok(())
+            }
+            Err(error) => {
+                fail(waiting, &error);
+                Err(error)
+            }
+        }
     }
 
     /// The result of a request that was carried out.
@@ -61,15 +105,11 @@ impl ClientSession {
         now: Instant,
     ) -> Result<Answer, ClientError> {
         let seq = match (kind, frame) {
-            (RequestKind::Join { subscribes, .. }, Incoming::Joined(joined)) => {
-                if subscribes {
-                    self.rooms.resubscribed(&joined.room_id);
-                }
-                return self.entered(joined, bytes, true, now).map(Answer::Joined);
-            }
             (RequestKind::Rejoin(_), Incoming::Joined(joined)) => {
-                return self.entered(joined, bytes, true, now).map(Answer::Joined);
+                self.entered(joined, bytes, true, 0, now)?;
+                None
             }
+            (RequestKind::LeaveUnwanted(_), Incoming::Left { .. }) => None,
             (RequestKind::History(_), Incoming::History { events, more, .. }) => {
                 return Ok(Answer::History { events, more });
             }
@@ -117,6 +157,11 @@ impl ClientSession {
         match kind {
             RequestKind::Rejoin(room) => self.rejoin_refused(&room, error, now),
             RequestKind::Renewal => self.renewal_failed(error, now),
+            RequestKind::LeaveUnwanted(room)
+                if matches!(error.code(), Some(ErrorCode::Unavailable | ErrorCode::Internal)) =>
+            {
+                self.unwanted(room, now + LEAVE_AGAIN);
+            }
             _ => {}
         }
     }

@@ -19,7 +19,13 @@ impl ClientSession {
                     .id
                     .is_none()
                     .then(|| ClientNotice::Joined(joined.room_id.clone()));
-                self.entered(joined, bytes, false, now)?;
+                let is_new = !self.rooms.contains(&joined.room_id);
+                if is_new && notice.is_none() {
+                    // Nobody holds the room, so the client leaves it.
+                    self.unwanted(joined.room_id, now);
+                    return Ok(());
+                }
+                self.entered(joined, bytes, false, usize::from(is_new), now)?;
                 if let Some(notice) = notice {
                     self.notify(notice);
                 }
