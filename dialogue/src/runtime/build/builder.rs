@@ -175,9 +175,6 @@ impl Builder {
             return Err(BuildError::DuplicateState { type_name });
         }
         check_hooks(&self.declarations, &self.hooks)?;
-        if !self.is_described {
-            return Err(BuildError::NoRooms);
-        }
         if self.require_guards {
             check_guards(&self.declarations, &self.hooks)?;
         }
@@ -190,6 +187,9 @@ impl Builder {
             .into_iter()
             .map(|origin| crate::origin::normal(&origin).ok_or(BuildError::Origin { origin }))
             .collect::<Result<_, _>>()?;
+        if !self.is_described {
+            return Err(BuildError::NoRooms);
+        }
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
         let rooms = rooms(&self.declarations, known_events, self.limits.max_rooms)?;
