@@ -22,6 +22,22 @@ pub(crate) fn contain<F: Future>(
     contain_panic(timed.map_err(move |_| HookFailure::TimedOut(deadline))).map(Result::flatten)
 }
 
+/// Does the same as [`contain`] with a deadline that may move: `expired` ends with the time that the hook had.
+#[cfg(feature = "runtime")]
+pub(crate) fn contain_until<F: Future>(
+    expired: impl Future<Output = Duration>,
+    run: impl FnOnce() -> F,
+) -> impl Future<Output = Result<F::Output, HookFailure>> {
+    let timed = async move {
+        tokio::select! {
+            biased;
+            output = lazy(|_| run()).flatten() => Ok(output),
+            deadline = expired => Err(HookFailure::TimedOut(deadline)),
+        }
+    };
+    contain_panic(timed).map(Result::flatten)
+}
+
 /// Runs a future so that a panic affects only the work at hand. The future must limit its own time.
 ///
 /// Like [`contain`], this function uses combinators instead of `async`. An `async` function would store the future

@@ -31,6 +31,10 @@ pub struct Limits {
     /// The maximum number of bytes that may wait for one reader. An event may have at most half of it, so that two
     /// events fit. Default: 1 MiB, twice the largest replay. A reader that exceeds it is disconnected with 4000.
     pub queue_bytes: usize,
+    /// The maximum number of bytes of long replies (`joined`, `history` and `rooms`) that may wait unsent for the
+    /// connections of one user, or of all anonymous users at one address. Default: 16 MiB, the queues of 16 connections
+    /// that read nothing. Beyond it, further such requests of that user wait.
+    pub reply_bytes_per_user: usize,
     /// How long a write may make no progress before the server disconnects the reader. Default: 5 s. A live mobile
     /// connection that is worth waiting for never pauses longer.
     pub write_deadline: Duration,
@@ -135,6 +139,7 @@ setters! {
     with_json_depth(json_depth: usize);
     with_queue_frames(queue_frames: usize);
     with_queue_bytes(queue_bytes: usize);
+    with_reply_bytes_per_user(reply_bytes_per_user: usize);
     with_write_deadline(write_deadline: Duration);
     with_ping_interval(ping_interval: Duration);
     with_ping_timeout(ping_timeout: Duration);
@@ -177,6 +182,11 @@ impl Limits {
         self
     }
 
+    /// The longest reply that a client can request, in bytes: about as long as one replay or page.
+    pub(crate) fn longest_reply(&self) -> usize {
+        self.replay_bytes.max(self.history_page_bytes)
+    }
+
     /// Checks whether an event of `bytes` bytes may be sent.
     pub(crate) fn check_event(&self, bytes: usize) -> Result<(), LimitExceeded> {
         let limit = self.queue_bytes / 2;
@@ -194,6 +204,7 @@ impl Default for Limits {
             json_depth: 32,
             queue_frames: 1024,
             queue_bytes: 1024 * 1024,
+            reply_bytes_per_user: 16 * 1024 * 1024,
             write_deadline: Duration::from_secs(5),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(10),

@@ -9,6 +9,8 @@ mod holder;
 mod identity;
 mod outbox;
 mod queue;
+mod reply_share;
+mod reservation;
 mod state;
 
 pub(crate) use close::Close;
@@ -18,4 +20,6 @@ pub(crate) use frame::{Frame, Written};
 pub(crate) use holder::Holder;
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Outbox, Sender};
+pub(crate) use reply_share::{ReplyShare, ReplyShares};
+pub(crate) use reservation::Reservation;
 pub(crate) use state::{AuthSession, ClientKey, ClientState, Membership, MembershipEnd};

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::close::Close;
 use super::frame::{Frame, Written};
 use super::queue::{FrameQueue, register};
+use super::reservation::{Reservation, SpaceWait};
 use crate::limits::Limits;
 use crate::protocol::CloseCode;
 
@@ -24,10 +25,10 @@ pub(crate) trait Sender: Send + Sync {
 
 /// A bounded queue of frames, and the sender that takes them.
 pub(crate) struct Outbox {
-    queue: Mutex<FrameQueue>,
+    pub(super) queue: Mutex<FrameQueue>,
     send_path: OnceLock<SendPath>,
-    max_frames: usize,
-    max_bytes: usize,
+    pub(super) max_frames: usize,
+    pub(super) max_bytes: usize,
 }
 
 /// How the queued frames reach the socket.
@@ -71,7 +72,7 @@ impl Outbox {
             queue.set_close(Close::now(CloseCode::SlowConsumer, "the client reads too slowly"));
             let wakers = queue.take_close_wakers();
             drop(queue);
-            wakers.into_iter().flatten().for_each(Waker::wake);
+            wakers.for_each(Waker::wake);
             return false;
         }
         queue.bytes += frame.bytes().len();
@@ -97,7 +98,7 @@ impl Outbox {
         }
         let wakers = queue.take_close_wakers();
         drop(queue);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        wakers.for_each(Waker::wake);
     }
 
     /// Closes the connection at once. Drops the queued frames, and sends `last_frames` instead if the client still reads.
@@ -113,7 +114,7 @@ impl Outbox {
         }
         let wakers = queue.take_close_wakers();
         drop(queue);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        wakers.for_each(Waker::wake);
     }
 
     /// Whether the connection is closing.
@@ -140,18 +141,15 @@ impl Outbox {
     }
 
     /// Waits until a reply of `bytes` fits into the queue, and the space left over is at least as large as the current
-    /// queue. Supports one waiter, which must also wait for the connection's close.
-    pub(crate) async fn wait_for_space(&self, bytes: usize) {
-        let enough = self.max_bytes.saturating_sub(bytes) / 2;
-        std::future::poll_fn(|context| {
-            let mut queue = self.queue.lock();
-            if queue.bytes <= enough && queue.frames.len() + queue.taken <= self.max_frames / 2 {
-                return Poll::Ready(());
-            }
-            register(&mut queue.space_waiter, context);
-            Poll::Pending
-        })
-        .await;
+    /// queue, or until the connection is closing. Until the reservation is dropped, no other reply gets the space. Queue
+    /// the reply, and drop the reservation.
+    pub(crate) fn reserve(&self, bytes: usize) -> impl Future<Output = Reservation<'_>> {
+        SpaceWait::new(self, Some(bytes))
+    }
+
+    /// Waits until the connection is closing. Supports any number of waiters.
+    pub(crate) async fn closing(&self) {
+        drop(SpaceWait::new(self, None).await);
     }
 
     /// Waits until the connection is closing. For the sender.
@@ -178,14 +176,14 @@ impl Outbox {
     /// aborted, nothing may be sent. For the sender.
     pub(crate) fn refill(&self, batch: &mut VecDeque<Frame>, written: Written, max: usize) -> bool {
         let mut queue = self.queue.lock();
-        let space_waiter = queue.record_written(written);
+        let space_waiters = queue.record_written(written);
         if !queue.is_aborted() && batch.is_empty() {
             queue.take(batch, max);
             queue.flushing = !batch.is_empty();
         }
         let more = !queue.is_aborted() && !batch.is_empty();
         drop(queue);
-        space_waiter.into_iter().for_each(Waker::wake);
+        space_waiters.into_iter().for_each(|(_, waker)| waker.wake());
         more
     }
 

@@ -20,8 +20,12 @@ pub(super) struct FrameQueue {
     pub(super) close: Option<Close>,
     pub(super) sender_waiter: Option<Waker>,
     pub(super) close_waiter: Option<Waker>,
-    /// Waits for space in the queue.
-    pub(super) space_waiter: Option<Waker>,
+    /// The bytes of replies that are about to be queued.
+    pub(super) reserved: usize,
+    /// The tasks that wait for space in the queue, each with a number of its own.
+    pub(super) space_waiters: Vec<(u64, Waker)>,
+    /// How many tasks have waited for space so far.
+    space_waits: u64,
 }
 
 impl FrameQueue {
@@ -29,14 +33,14 @@ impl FrameQueue {
         self.close.as_ref().is_some_and(|close| !close.flush)
     }
 
-    /// Records how much has been written. Returns the task that waits for space.
-    pub(super) fn record_written(&mut self, written: Written) -> Option<Waker> {
+    /// Records how much has been written. Returns the tasks that wait for space.
+    pub(super) fn record_written(&mut self, written: Written) -> Vec<(u64, Waker)> {
         self.taken = self.taken.saturating_sub(written.frames);
         self.bytes = self.bytes.saturating_sub(written.bytes);
         if written.frames > 0 {
-            self.space_waiter.take()
+            std::mem::take(&mut self.space_waiters)
         } else {
-            None
+            Vec::new()
         }
     }
 
@@ -59,8 +63,19 @@ impl FrameQueue {
         self.close = Some(close);
     }
 
-    pub(super) fn take_close_wakers(&mut self) -> [Option<Waker>; 2] {
-        [self.sender_waiter.take(), self.close_waiter.take()]
+    /// A number for one more task that waits for space.
+    pub(super) fn next_space_waiter(&mut self) -> u64 {
+        self.space_waits += 1;
+        self.space_waits
+    }
+
+    /// Takes the tasks that wait for the close, and those that wait for space.
+    pub(super) fn take_close_wakers(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        let of_space = std::mem::take(&mut self.space_waiters)
+            .into_iter()
+            .map(|(_, waker)| waker);
+        let of_close = [self.sender_waiter.take(), self.close_waiter.take()];
+        of_close.into_iter().flatten().chain(of_space)
     }
 }
 

@@ -169,7 +169,6 @@ impl Membership {
 
 impl ClientState {
     /// Who holds what this client takes of things that all clients share.
-    #[allow(dead_code, reason = "the parts of the server that count by holder follow")]
     pub(crate) fn holder(&self) -> Holder {
         Holder::of(&self.user_id, self.anonymous, self.peer)
     }

@@ -13,8 +13,9 @@ use parking_lot::RwLock;
 use tokio::sync::Notify;
 
 use super::observe::emit::Observe;
-use crate::connection::{ClientKey, ClientState, FlushQueue, Flushers, Frame};
+use crate::connection::{ClientKey, ClientState, FlushQueue, Flushers, Frame, ReplyShare, ReplyShares, Reservation};
 use crate::id::{ClientId, UserId};
+use crate::limits::Limits;
 
 /// Every connected client.
 pub(crate) struct Clients {
@@ -26,6 +27,8 @@ pub(crate) struct Clients {
     gone: Notify,
     /// The tasks that send what is queued for clients.
     flushers: Flushers,
+    /// The bytes of long replies that wait for each holder's clients.
+    reply_shares: Arc<ReplyShares>,
 }
 
 #[derive(Debug, Default)]
@@ -42,19 +45,49 @@ impl Connected {
     }
 }
 
+/// Space for one long reply to a client.
+#[must_use = "the space is given up when this is dropped"]
+pub(crate) struct ReplySpace<'a> {
+    client: &'a ClientState,
+    reservation: Reservation<'a>,
+    /// `None` if the connection is closing.
+    share: Option<ReplyShare>,
+}
+
+impl ReplySpace<'_> {
+    /// Queues the reply.
+    pub(crate) fn fill(self, reply: Bytes) {
+        let Self {
+            client,
+            reservation,
+            share,
+        } = self;
+        if let Some(share) = share {
+            client.outbox.push(Frame::Text(share.attach(reply)));
+        }
+        drop(reservation);
+    }
+
+    /// Gives up the space in the queue while the reply is being prepared.
+    pub(crate) fn until_prepared(self) -> Option<ReplyShare> {
+        self.share
+    }
+}
+
 /// A user has as many connections as `Limits::connections_per_user` allows.
 #[derive(Debug)]
 pub(crate) struct TooManyConnections;
 
 impl Clients {
-    /// No client yet. `per_user` is the quota of connections for each user.
-    pub(super) fn new(per_user: Option<usize>) -> Self {
+    /// No client yet.
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             connected: RwLock::default(),
             next_key: AtomicU64::new(0),
-            per_user,
+            per_user: limits.connections_per_user,
             gone: Notify::new(),
             flushers: Flushers::default(),
+            reply_shares: Arc::new(ReplyShares::new(limits.reply_bytes_per_user)),
         }
     }
 
@@ -66,6 +99,23 @@ impl Clients {
     /// The flusher for one more connection.
     pub(crate) fn assign_flusher(&self) -> Arc<FlushQueue> {
         self.flushers.assign()
+    }
+
+    /// Waits until a client's queue has space for a reply of up to `bytes`, and the client's holder is within its limit, or
+    /// until the connection is closing.
+    pub(crate) async fn reply_space<'a>(&self, client: &'a ClientState, bytes: usize) -> ReplySpace<'a> {
+        let outbox = &client.outbox;
+        let reservation = outbox.reserve(bytes).await;
+        let share = tokio::select! {
+            biased;
+            share = self.reply_shares.acquire(client.holder(), bytes) => Some(share),
+            () = outbox.closing() => None,
+        };
+        ReplySpace {
+            client,
+            reservation,
+            share,
+        }
     }
 
     /// Adds a client within its user's quota, queues its first frame before anybody else can send to it, and reports it

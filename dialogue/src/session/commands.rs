@@ -19,7 +19,7 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, Involved, JoinRequest, RoomRecheck, by_client, create_for, delete_room, info, join, leave, log_line,
+    Core, Draft, Involved, JoinRequest, ReplySpace, RoomRecheck, by_client, create_for, delete_room, info, join, leave, log_line,
     page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
 
@@ -128,7 +128,7 @@ impl Conversation {
         // `lazy`, so that commands that never wait also run when they are polled, not when this function is called.
         match command {
             Command::Connect(connect) => self.answer(id, target, self.renew_session(id, connect)),
-            Command::Join(command) => self.answer(id, target, self.once_reply_fits(self.join(id, command))),
+            Command::Join(command) => self.answer(id, target, self.join(id, command)),
             Command::Leave { room_id } => self.answer(id, target, self.leave(id, room_id)),
             Command::Subscribe { room_id, event } => {
                 self.answer(id, target, lazy(move |_| self.subscribe(id, &room_id, &event)))
@@ -140,11 +140,8 @@ impl Conversation {
                 self.answer(id, target, lazy(move |_| self.subscribe_all(id, &room_id)))
             }
             Command::Trigger(trigger) => self.answer(id, target, self.trigger(id, trigger)),
-            Command::History(command) => self.answer(id, target, self.once_reply_fits(self.history(id, command))),
-            Command::ListRooms { after } => {
-                let list = lazy(move |_| Ok(self.list_rooms(id, after.as_ref())));
-                self.answer(id, target, self.once_reply_fits(list))
-            }
+            Command::History(command) => self.answer(id, target, self.history(id, command)),
+            Command::ListRooms { after } => self.answer(id, target, self.list_rooms(id, after)),
             Command::CreateRoom { room } => self.answer(id, target, lazy(move |_| self.create_room(id, room))),
             Command::DeleteRoom { room_id } => self.answer(id, target, lazy(move |_| self.delete_room(id, &room_id))),
             Command::Ping => self.answer(id, target, lazy(move |_| Ok(Some(ServerFrame::Pong { id }.encode())))),
@@ -176,12 +173,11 @@ impl Conversation {
             .boxed()
     }
 
-    /// Runs a command with a possibly long reply once this reply fits into the queue. A client that requests a lot at
-    /// once therefore receives it as fast as it reads, and is not disconnected because of its own replies.
-    fn once_reply_fits<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        let limits = &self.core.limits;
-        let longest = limits.replay_bytes.max(limits.history_page_bytes);
-        self.client.outbox.wait_for_space(longest).then(|()| work)
+    /// Waits until a possibly long reply fits into the queue. A client that requests a lot at once therefore receives it
+    /// as fast as it reads, and is not disconnected because of its own replies.
+    fn reply_space(&self) -> impl Future<Output = ReplySpace<'_>> {
+        let longest = self.core.limits.longest_reply();
+        self.core.clients.reply_space(&self.client, longest)
     }
 
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, CommandError> {
@@ -282,6 +278,7 @@ impl Conversation {
     }
 
     async fn history(&self, id: Option<i64>, command: HistoryCommand) -> Result<ReplyFrame, CommandError> {
+        let share = self.reply_space().await.until_prepared();
         let room = self.room(&command.room_id)?;
         let is_member = |room: &RoomCell| room.lock().local.contains(self.client.key);
         if !is_member(&room) {
@@ -315,14 +312,22 @@ impl Conversation {
             more: page.more,
             events: &page.events,
         };
-        Ok(Some(frame.encode()))
+        let frame = frame.encode();
+        // Other replies may have been queued while `load_history` ran.
+        let space = self.client.outbox.reserve(frame.len()).await;
+        if let Some(share) = share {
+            self.reply(share.attach(frame));
+        }
+        drop(space);
+        Ok(None)
     }
 
-    fn list_rooms(&self, id: Option<i64>, after: Option<&RoomId>) -> ReplyFrame {
+    async fn list_rooms(&self, id: Option<i64>, after: Option<RoomId>) -> Result<ReplyFrame, CommandError> {
+        let space = self.reply_space().await;
         let (rooms, more) = self
             .core
             .rooms
-            .listed(after.map(RoomId::as_str), self.core.limits.room_page);
+            .listed(after.as_ref().map(RoomId::as_str), self.core.limits.room_page);
         // A page must fit into the queue, however long the names and descriptions are that clients gave to their rooms.
         let mut bytes_left = self.core.limits.history_page_bytes;
         let infos: Vec<_> = rooms
@@ -339,14 +344,13 @@ impl Conversation {
             .map(|(_, info)| info)
             .collect();
         let more = more || infos.len() < rooms.len();
-        Some(
-            ServerFrame::Rooms {
-                id,
-                rooms: &infos,
-                more,
-            }
-            .encode(),
-        )
+        let frame = ServerFrame::Rooms {
+            id,
+            rooms: &infos,
+            more,
+        };
+        space.fill(frame.encode());
+        Ok(None)
     }
 
     fn create_room(&self, id: Option<i64>, room: NewRoom) -> Result<ReplyFrame, CommandError> {

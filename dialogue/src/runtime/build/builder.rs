@@ -204,7 +204,7 @@ impl Builder {
             core: Arc::new(Core {
                 hooks: self.hooks,
                 rooms,
-                clients: Clients::new(limits.connections_per_user),
+                clients: Clients::new(&limits),
                 limits,
                 history,
                 listeners: Listeners::default(),

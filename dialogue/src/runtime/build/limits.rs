@@ -68,6 +68,7 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         json_depth,
         queue_frames,
         queue_bytes,
+        reply_bytes_per_user,
         write_deadline,
         ping_interval,
         ping_timeout,
@@ -128,6 +129,12 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
             history_page_bytes,
         });
     }
+    at_least(
+        1,
+        "reply_bytes_per_user",
+        reply_bytes_per_user,
+        "no client could join a room",
+    )?;
     not_zero(
         "write_deadline",
         write_deadline,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::arguments::{Arrival, ConnectionEnd, Left};
+use crate::connection::ClientState;
 use crate::id::EventName;
 use crate::room::RoomDeclaration;
 use crate::runtime::core::{Client, RoomHandle};
@@ -14,6 +15,11 @@ use crate::runtime::observe::emit::Involved;
 pub(crate) trait HookArguments: Clone {
     /// The client, room and event of the call.
     fn involved(&self) -> Involved<'_>;
+
+    /// The client that a notification is about, if it is about one.
+    fn client(&self) -> Option<&ClientState> {
+        None
+    }
 
     /// The declaration of the room, if there is a room and it is declared.
     fn declaration(&self) -> Option<&'static RoomDeclaration> {
@@ -25,11 +31,19 @@ impl HookArguments for Client {
     fn involved(&self) -> Involved<'_> {
         Involved::client(&self.state)
     }
+
+    fn client(&self) -> Option<&ClientState> {
+        Some(&self.state)
+    }
 }
 
 impl HookArguments for (Client, ConnectionEnd) {
     fn involved(&self) -> Involved<'_> {
         self.0.involved()
+    }
+
+    fn client(&self) -> Option<&ClientState> {
+        self.0.client()
     }
 }
 
@@ -78,6 +92,10 @@ impl<P: Passage> HookArguments for (Client, RoomHandle, P) {
     fn involved(&self) -> Involved<'_> {
         let (client, room, _) = self;
         client.involved().in_room(&room.cell.id)
+    }
+
+    fn client(&self) -> Option<&ClientState> {
+        self.0.client()
     }
 
     fn declaration(&self) -> Option<&'static RoomDeclaration> {

@@ -2,6 +2,7 @@
 
 pub(super) mod about;
 pub(super) mod arguments;
+pub(super) mod clock;
 pub(super) mod definition;
 pub(super) mod recursion;
 pub(super) mod run;

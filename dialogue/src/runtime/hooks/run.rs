@@ -9,9 +9,10 @@ use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::about::{HookArguments, Passage};
+use super::clock::HookClock;
 use super::definition::{AsyncHooks, Hooks};
 use crate::connection::ClientState;
-use crate::containment::{contain, text_of};
+use crate::containment::{contain, contain_until, text_of};
 use crate::hook::{HookError, HookFailure};
 use crate::runtime::core::{Client, Core, RoomHandle};
 use crate::runtime::hooks::recursion::{depth, one_deeper};
@@ -36,6 +37,27 @@ impl Core {
         F: Future<Output = Result<T, HookError>>,
     {
         let contained = one_deeper(depth, contain(self.limits.hook_deadline, run));
+        self.reported(hook, involved, contained)
+    }
+
+    /// Does the same for a notification hook about a client. The hook's time stands still while it waits for the client.
+    fn run_hook_of<'a, T, F>(
+        &'a self,
+        client: &ClientState,
+        hook: &'static str,
+        involved: Involved<'a>,
+        depth: usize,
+        run: impl FnOnce() -> F,
+    ) -> impl Future<Output = Result<T, HookError>>
+    where
+        F: Future<Output = Result<T, HookError>>,
+    {
+        let (clock, deadline) = (HookClock::start(client), self.limits.hook_deadline);
+        let expired = {
+            let clock = Arc::clone(&clock);
+            async move { clock.expired(deadline).await }
+        };
+        let contained = one_deeper(depth, clock.scope(contain_until(expired, run)));
         self.reported(hook, involved, contained)
     }
 
@@ -118,9 +140,11 @@ impl Core {
     /// Calls every notification hook of a chain that concerns these arguments, in order. A failure affects no other hook.
     pub(in crate::runtime) async fn notify<A: HookArguments>(&self, depth: usize, chain: &AsyncHooks<A>, about: A) {
         for hook in chain.of(about.declaration()) {
-            let _logged = self
-                .run_hook(hook.name, about.involved(), depth, || (hook.run)(about.clone()))
-                .await;
+            let run = || (hook.run)(about.clone());
+            let _logged = match about.client() {
+                Some(client) => self.run_hook_of(client, hook.name, about.involved(), depth, run).await,
+                None => self.run_hook(hook.name, about.involved(), depth, run).await,
+            };
         }
     }
 

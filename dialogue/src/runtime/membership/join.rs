@@ -10,6 +10,7 @@ use crate::id::EventName;
 use crate::protocol::{self, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
+use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
@@ -71,6 +72,9 @@ pub(crate) async fn join(
             }
             approved = true;
         }
+        // A client that is put into many rooms receives their histories as fast as it reads.
+        let reply_bytes = core.limits.longest_reply();
+        let space = waiting_for(client, core.clients.reply_space(client, reply_bytes)).await;
         if may_be_another(&room) {
             if room.lock().record.is_deleted() {
                 remove_room(core, &room, None);
@@ -83,7 +87,7 @@ pub(crate) async fn join(
             subscriptions: wanted.clone(),
             since: request.since.as_ref(),
         };
-        let refused = match take_seat(core, client, &room, request.id, seat) {
+        let refused = match take_seat(core, client, &room, request.id, seat, space) {
             Err(NotSeated::RoomGone) if may_be_another(&room) => continue,
             Err(NotSeated::NotApproved) => continue,
             Ok(()) => None,

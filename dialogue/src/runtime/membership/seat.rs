@@ -10,12 +10,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::join_error::JoinError;
-use crate::connection::{ClientState, Frame};
+use crate::connection::ClientState;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::protocol::{LogPosition, ServerFrame};
 use crate::room::{NoSeat, RoomCell, ServedRoomState, Subscriptions};
-use crate::runtime::clients::Clients;
+use crate::runtime::clients::{Clients, ReplySpace};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
 use crate::runtime::hooks::arguments::Arrival;
@@ -40,7 +40,7 @@ pub(super) enum NotSeated {
     Refused(JoinError),
 }
 
-/// Takes a seat, and queues the `joined` reply and the `on_joined` hook. All of it happens under the room's lock, so that
+/// Takes a seat, and queues the `joined` reply, which has `space`, and the `on_joined` hook. All of it happens under the room's lock, so that
 /// nothing comes in between.
 pub(super) fn take_seat(
     core: &Arc<Core>,
@@ -48,6 +48,7 @@ pub(super) fn take_seat(
     room: &Arc<RoomCell>,
     id: Option<i64>,
     request: SeatRequest<'_>,
+    space: ReplySpace<'_>,
 ) -> Result<(), NotSeated> {
     let mut state = room.lock();
     if state.record.is_deleted() {
@@ -83,7 +84,7 @@ pub(super) fn take_seat(
         recovered,
         events: &events,
     };
-    client.outbox.push(Frame::Text(joined.encode()));
+    space.fill(joined.encode());
     if !was_member {
         let size = state.record.size();
         core.observe.joined(&room.id, &client.id, &client.user_id, size);
@@ -183,6 +184,7 @@ pub(super) fn check_subscriptions(limits: &Limits, count: usize) -> Result<(), L
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use parking_lot::Mutex;
 
     use super::*;
@@ -222,7 +224,8 @@ mod tests {
                 subscriptions: None,
                 since: None,
             };
-            take_seat(&dialogue.core, &client, &room, None, request)
+            let space = dialogue.core.clients.reply_space(&client, 0).now_or_never();
+            take_seat(&dialogue.core, &client, &room, None, request, space.expect("space"))
         };
         assert!(matches!(take(false), Err(NotSeated::NotApproved)));
         assert!(matches!(take(true), Ok(())));
