@@ -67,8 +67,12 @@ pub struct Limits {
     /// the client may be in.
     pub subscriptions_per_client: usize,
     /// The maximum number of rooms of the server: declared, created and on demand. Default: 10,000, some tens of
-    /// megabytes. Beyond it, no further room is created.
+    /// megabytes. Beyond it, no further room is created. A tenth is kept for rooms that the server declares or creates:
+    /// beyond nine tenths, clients create none.
     pub max_rooms: usize,
+    /// The maximum number of on-demand rooms that exist because of one user, or because of all anonymous users at one
+    /// address. Default: 1,000, a tenth of [`max_rooms`](Self::max_rooms). A place is free again when the room is gone.
+    pub on_demand_rooms_per_user: usize,
     /// How long an on-demand room may stay empty before it is removed. The same time applies to a room that a client
     /// of an anonymous user created, once its creator is gone too. Default: 60 s. After a reload or a short loss of
     /// the network, a client finds the history again.
@@ -150,6 +154,7 @@ setters! {
     with_rooms_per_client(rooms_per_client: usize);
     with_subscriptions_per_client(subscriptions_per_client: usize);
     with_max_rooms(max_rooms: usize);
+    with_on_demand_rooms_per_user(on_demand_rooms_per_user: usize);
     with_on_demand_idle(on_demand_idle: Duration);
     with_inbound_frames(inbound_frames: usize);
     with_inbound_window(inbound_window: Duration);
@@ -215,6 +220,7 @@ impl Default for Limits {
             rooms_per_client: 100,
             subscriptions_per_client: 1000,
             max_rooms: 10_000,
+            on_demand_rooms_per_user: 1000,
             on_demand_idle: Duration::from_secs(60),
             inbound_frames: 200,
             inbound_window: Duration::from_secs(4),

@@ -80,6 +80,8 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         rooms_per_client,
         subscriptions_per_client,
         max_rooms,
+        // Without it, no client creates a room by joining it.
+        on_demand_rooms_per_user: _,
         // An empty room is then removed at once.
         on_demand_idle: _,
         inbound_frames,

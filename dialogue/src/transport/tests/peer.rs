@@ -84,6 +84,13 @@ impl Peer {
         peer
     }
 
+    /// Opens a connection, and sends nothing.
+    pub(super) fn open(dialogue: &Dialogue, capacity: usize) -> Self {
+        let (ours, theirs) = tokio::io::duplex(capacity);
+        serve(dialogue, theirs, None);
+        Self::new(ours)
+    }
+
     /// Sends bytes, as many as the server and the pipe take without a pause. Returns how many.
     pub(super) async fn send_what_fits(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
