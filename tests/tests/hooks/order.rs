@@ -179,7 +179,8 @@ async fn a_clients_next_command_runs_after_on_joined_and_on_left() {
         ada.send(json!({ "type": "join", "roomId": "chat" })).await;
         ada.send(json!({ "type": "leave", "roomId": "chat" })).await;
     }
-    ada.request(json!({ "type": "ping" })).await;
+    // Not a ping, which would not wait for the hooks.
+    ada.request(json!({ "type": "listRooms" })).await;
     assert_eq!(record.rest().await, ["joined", "left"].repeat(3));
 }
 

@@ -51,7 +51,7 @@ async fn keeps_to_the_rate(mut peer: Peer) {
     let count = 3 * STALL.as_millis() / apart.as_millis() / 2;
     for id in 1..=count as usize {
         tokio::time::sleep(apart).await;
-        peer.send(&ping(id)).await;
+        peer.send(&json!({ "type": "listRooms", "id": id })).await;
     }
     for id in 0..=count as usize {
         match peer.receive().await {
