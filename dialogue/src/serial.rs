@@ -19,63 +19,113 @@ pub(crate) struct SerialQueue {
 #[derive(Default)]
 struct SharedJobs {
     jobs: Mutex<Jobs>,
-    idle: Notify,
+    /// Notified when a job has ended, if somebody watches.
+    progress: Notify,
 }
 
 #[derive(Default)]
 struct Jobs {
     waiting: VecDeque<BoxFuture<'static, ()>>,
+    /// Whether there is a task for the jobs.
     running: bool,
+    /// Whether the task runs a job.
+    is_busy: bool,
+    /// How many jobs have ended.
+    ended: u64,
+    /// Whether somebody waits for progress.
+    watched: bool,
+}
+
+/// A queued job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JobTicket {
+    /// The number of jobs that will have ended when this one has.
+    number: u64,
+    /// Whether other jobs were ahead of this one when it was queued.
+    is_behind: bool,
 }
 
 impl SerialQueue {
-    /// Queues a job, unless `bound` jobs wait already. Must be called within a tokio runtime. Returns whether the job
-    /// was queued.
-    pub(crate) fn push(&self, bound: usize, tasks: &TaskTracker, job: BoxFuture<'static, ()>) -> bool {
+    /// Queues a job, unless `bound` jobs wait already. Must be called within a tokio runtime. Returns `None` if the job
+    /// was not queued.
+    pub(crate) fn push(&self, bound: usize, tasks: &TaskTracker, job: BoxFuture<'static, ()>) -> Option<JobTicket> {
         let mut jobs = self.shared.jobs.lock();
         if jobs.waiting.len() >= bound {
-            return false;
+            return None;
         }
         jobs.waiting.push_back(job);
+        let ticket = JobTicket {
+            number: jobs.ended + jobs.unended() as u64,
+            is_behind: jobs.running,
+        };
         if !jobs.running {
             jobs.running = true;
             drop(jobs);
             tasks.spawn(Arc::clone(&self.shared).run());
         }
-        true
+        Some(ticket)
     }
 
     /// Waits until no job waits or runs.
     pub(crate) async fn idle(&self) {
+        self.progressed(|jobs| !jobs.running).await;
+    }
+
+    /// Waits until a job has ended. A job that was queued behind others is not waited for, unless more than `bound` jobs
+    /// wait.
+    pub(crate) async fn ended(&self, job: JobTicket, bound: usize) {
+        self.progressed(|jobs| jobs.ended >= job.number || (job.is_behind && jobs.waiting.len() <= bound))
+            .await;
+    }
+
+    async fn progressed(&self, is_enough: impl Fn(&Jobs) -> bool) {
         loop {
-            let notified = self.shared.idle.notified();
+            let notified = self.shared.progress.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            if !self.shared.jobs.lock().running {
-                return;
+            {
+                let mut jobs = self.shared.jobs.lock();
+                if is_enough(&jobs) {
+                    return;
+                }
+                jobs.watched = true;
             }
             notified.await;
         }
     }
 }
 
+impl Jobs {
+    /// How many jobs wait or run.
+    fn unended(&self) -> usize {
+        // The job that runs is not in the queue any more. While the first job waits for its task, none runs.
+        self.waiting.len() + usize::from(self.is_busy)
+    }
+}
+
 impl SharedJobs {
     async fn run(self: Arc<Self>) {
-        loop {
-            let job = {
-                let mut jobs = self.jobs.lock();
-                match jobs.waiting.pop_front() {
-                    Some(job) => job,
-                    None => {
-                        jobs.running = false;
-                        jobs.waiting = VecDeque::new();
-                        break;
-                    }
-                }
-            };
+        while let Some(job) = self.next() {
             job.await;
         }
-        self.idle.notify_waiters();
+    }
+
+    /// Takes the next job, once the one before has ended.
+    fn next(&self) -> Option<BoxFuture<'static, ()>> {
+        let mut jobs = self.jobs.lock();
+        jobs.ended += u64::from(jobs.is_busy);
+        let job = jobs.waiting.pop_front();
+        jobs.is_busy = job.is_some();
+        if job.is_none() {
+            jobs.running = false;
+            jobs.waiting = VecDeque::new();
+        }
+        let watched = std::mem::take(&mut jobs.watched);
+        drop(jobs);
+        if watched {
+            self.progress.notify_waiters();
+        }
+        job
     }
 }
 
@@ -88,6 +138,7 @@ impl std::fmt::Debug for SerialQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
     use tokio::sync::mpsc;
 
     #[tokio::test]
@@ -116,7 +167,29 @@ mod tests {
     #[tokio::test]
     async fn refuses_a_job_above_its_limit() {
         let (queue, tasks) = (SerialQueue::default(), TaskTracker::new());
-        assert!(queue.push(1, &tasks, Box::pin(std::future::pending())));
-        assert!(!queue.push(1, &tasks, Box::pin(async {})));
+        assert!(queue.push(1, &tasks, Box::pin(std::future::pending())).is_some());
+        assert!(queue.push(1, &tasks, Box::pin(async {})).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_job_is_waited_for_unless_others_were_ahead_of_it() {
+        let (queue, tasks) = (SerialQueue::default(), TaskTracker::new());
+        let release = Arc::new(Notify::new());
+        let held = Arc::clone(&release);
+        let first = queue
+            .push(9, &tasks, Box::pin(async move { held.notified().await }))
+            .expect("queued");
+        let second = queue.push(9, &tasks, Box::pin(async {})).expect("queued");
+        tokio::task::yield_now().await;
+        assert!(queue.ended(first, 9).now_or_never().is_none());
+        assert!(queue.ended(second, 9).now_or_never().is_some());
+        assert!(queue.ended(second, 0).now_or_never().is_none(), "too many jobs wait");
+        release.notify_one();
+        queue.ended(first, 9).await;
+        queue.ended(second, 0).await;
+        queue.idle().await;
+        let third = queue.push(9, &tasks, Box::pin(async {})).expect("queued");
+        assert!(queue.ended(third, 9).now_or_never().is_none());
+        queue.ended(third, 9).await;
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use frame::{Frame, Written};
 #[allow(unused_imports, reason = "the parts of the server that count by holder follow")]
 pub(crate) use holder::Holder;
 pub use identity::{Handshake, Identity};
-pub(crate) use outbox::{FlushQueue, Outbox, Sender};
+pub(crate) use outbox::{FlushQueue, Interrupt, Outbox, Sender};
 pub(crate) use reply_share::{ReplyShare, ReplyShares};
 pub(crate) use reservation::Reservation;
 pub(crate) use state::{AuthSession, ClientKey, ClientState, Membership, MembershipEnd};

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::close::Close;
 use super::frame::{Frame, Written};
@@ -29,6 +30,15 @@ pub(crate) struct Outbox {
     send_path: OnceLock<SendPath>,
     pub(super) max_frames: usize,
     pub(super) max_bytes: usize,
+}
+
+/// What the connection's task must react to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// The connection is closing.
+    Closed,
+    /// Somebody asks whether the client is still there.
+    Probed,
 }
 
 /// How the queued frames reach the socket.
@@ -127,17 +137,50 @@ impl Outbox {
         self.queue.lock().close.clone()
     }
 
-    /// Waits until the connection is closing. Supports one waiter.
-    pub(crate) async fn closed(&self) {
+    /// Waits until the connection is closing, or somebody asks whether the client is still there. For the connection's
+    /// task: supports one waiter.
+    pub(crate) async fn interrupted(&self) -> Interrupt {
         std::future::poll_fn(|context| {
             let mut queue = self.queue.lock();
             if queue.close.is_some() {
-                return Poll::Ready(());
+                return Poll::Ready(Interrupt::Closed);
+            }
+            if std::mem::take(&mut queue.is_probed) {
+                return Poll::Ready(Interrupt::Probed);
             }
             register(&mut queue.close_waiter, context);
             Poll::Pending
         })
-        .await;
+        .await
+    }
+
+    /// Asks whether the client is still there. The receiver gets a message when the client has sent something, and is
+    /// closed when the connection is closing.
+    pub(crate) fn probe(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut queue = self.queue.lock();
+        if queue.close.is_none() {
+            queue.probes.push(sender);
+            queue.is_probed = true;
+            let task = queue.close_waiter.take();
+            drop(queue);
+            task.into_iter().for_each(Waker::wake);
+        }
+        receiver
+    }
+
+    /// Tells everybody who has asked that the client is still there. For the connection's task.
+    pub(crate) fn answer_probes(&self) {
+        let probes = std::mem::take(&mut self.queue.lock().probes);
+        for probe in probes {
+            let _ = probe.send(());
+        }
+    }
+
+    /// Whether frames wait that the socket has not accepted yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        let queue = self.queue.lock();
+        !queue.frames.is_empty() || queue.taken > 0
     }
 
     /// Waits until a reply of `bytes` fits into the queue, and the space left over is at least as large as the current

@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
+use tokio::sync::oneshot;
+
 use super::close::Close;
 use super::frame::{Frame, Written};
 
@@ -20,6 +22,10 @@ pub(super) struct FrameQueue {
     pub(super) close: Option<Close>,
     pub(super) sender_waiter: Option<Waker>,
     pub(super) close_waiter: Option<Waker>,
+    /// Those who want to know whether the client is still there.
+    pub(super) probes: Vec<oneshot::Sender<()>>,
+    /// Whether one of them has asked since the connection's task looked last.
+    pub(super) is_probed: bool,
     /// The bytes of replies that are about to be queued.
     pub(super) reserved: usize,
     /// The tasks that wait for space in the queue, each with a number of its own.
@@ -60,6 +66,7 @@ impl FrameQueue {
             self.bytes -= self.frames.iter().map(|frame| frame.bytes().len()).sum::<usize>();
             self.frames = VecDeque::new();
         }
+        self.probes = Vec::new();
         self.close = Some(close);
     }
 

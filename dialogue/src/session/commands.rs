@@ -22,6 +22,10 @@ use crate::runtime::{
     Core, Draft, Involved, JoinRequest, ReplySpace, RoomRecheck, by_client, create_for, delete_room, info, join, leave, log_line,
     page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
+use crate::serial::JobTicket;
+
+/// How many of a client's hooks may wait before its next command waits for them.
+const MAX_WAITING_HOOKS: usize = 100;
 
 /// The conversation with one connected client.
 pub(crate) struct Conversation {
@@ -33,6 +37,8 @@ pub(crate) struct Conversation {
     renewed: Notify,
     /// The checks of the client's rooms after the last renewal. The next renewal and the end of the connection end them.
     recheck: Mutex<Option<RoomRecheck>>,
+    /// The call of `on_connected`, if there is one.
+    on_connected: Option<JobTicket>,
 }
 
 /// The reply to a command that succeeded. `None` if the runtime has queued the reply already, or the client requested
@@ -47,6 +53,7 @@ impl Conversation {
             handshake,
             renewed: Notify::new(),
             recheck: Mutex::default(),
+            on_connected: None,
         }
     }
 
@@ -80,15 +87,16 @@ impl Conversation {
 
     /// Queues the `on_connected` hook. The hook runs for every admitted client, because `on_disconnected` will run for
     /// it too.
-    pub(crate) fn queue_on_connected(&self) {
+    pub(crate) fn queue_on_connected(&mut self) {
         let client = self.core.client(&self.client);
-        self.core
+        self.on_connected = self
+            .core
             .notify_in_order(&self.client.hooks, |hooks| &hooks.on_connected, client);
     }
 
     /// Waits until the `on_connected` hook has ended. The first command must run after it.
     pub(crate) async fn wait_for_on_connected(&self) {
-        self.client.hooks.idle().await;
+        self.wait_for_hook(self.on_connected).await;
     }
 
     /// Answers a frame that is not a valid request.
@@ -228,18 +236,24 @@ impl Conversation {
             since: command.since,
             epoch: None,
         };
-        join(&self.core, &self.client, &command.room_id, request).await?;
-        self.client.hooks.idle().await;
+        let seat = join(&self.core, &self.client, &command.room_id, request).await?;
+        self.wait_for_hook(seat.hook).await;
         Ok(None)
     }
 
     async fn leave(&self, id: Option<i64>, room_id: RoomId) -> Result<ReplyFrame, CommandError> {
         let room = self.room(&room_id)?;
-        if !leave(&self.core, &self.client, &room, id, None) {
-            return Err(CommandError::not_in_room());
-        }
-        self.client.hooks.idle().await;
+        let departure = leave(&self.core, &self.client, &room, id, None).ok_or_else(CommandError::not_in_room)?;
+        self.wait_for_hook(departure.hook).await;
         Ok(None)
+    }
+
+    /// Waits until the hook of a command has ended, so that the next command runs after it. If hooks of the client's other
+    /// rooms come first, the next command does not wait for them, unless too many wait.
+    async fn wait_for_hook(&self, hook: Option<JobTicket>) {
+        if let Some(hook) = hook {
+            self.client.hooks.ended(hook, MAX_WAITING_HOOKS).await;
+        }
     }
 
     fn subscribe(&self, id: Option<i64>, room_id: &RoomId, event: &EventName) -> Result<ReplyFrame, CommandError> {

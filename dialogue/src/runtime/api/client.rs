@@ -101,7 +101,7 @@ impl Client {
         let room_id = room.room_id();
         join(&self.core, &self.state, &room_id, request)
             .await
-            .map(|cell| self.core.room(&cell))
+            .map(|seat| self.core.room(&seat.room))
     }
 
     /// Removes the client from a room. The client receives `left` with the reason `removed`, and `on_left` runs.
@@ -114,7 +114,8 @@ impl Client {
         self.core
             .rooms
             .find_ref(&room)
-            .is_some_and(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
+            .and_then(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
+            .is_some()
     }
 
     /// Subscribes the client to one event of a room that it is in.

@@ -77,7 +77,10 @@ where
                 depth,
                 move |message| handler(message, room, sender),
             );
-            if !queue.push(core.limits.handler_queue, &core.lifecycle.tasks, Box::pin(job)) {
+            if queue
+                .push(core.limits.handler_queue, &core.lifecycle.tasks, Box::pin(job))
+                .is_none()
+            {
                 note_dropped(&core, event.message, &dropped);
             }
         }

@@ -18,7 +18,7 @@ use crate::runtime::core::{Client, Core, RoomHandle};
 use crate::runtime::hooks::recursion::{depth, one_deeper};
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
-use crate::serial::SerialQueue;
+use crate::serial::{JobTicket, SerialQueue};
 
 /// Selects a chain from all hooks.
 type Select<A> = fn(&Hooks<Client, RoomHandle>) -> &AsyncHooks<A>;
@@ -148,19 +148,20 @@ impl Core {
         }
     }
 
-    /// Queues the call of the notification hooks of a chain behind the earlier calls in `queue`.
+    /// Queues the call of the notification hooks of a chain behind the earlier calls in `queue`. Returns `None` if no hook
+    /// is called.
     pub(crate) fn notify_in_order<A: HookArguments + Send + Sync + 'static>(
         self: &Arc<Self>,
         queue: &SerialQueue,
         chain: Select<A>,
         about: A,
-    ) {
+    ) -> Option<JobTicket> {
         if !chain(&self.hooks).concerns(about.declaration()) {
-            return;
+            return None;
         }
         let (core, depth) = (Arc::clone(self), depth());
         let job = async move { core.notify(depth, chain(&core.hooks), about).await };
-        queue.push(usize::MAX, &self.lifecycle.tasks, Box::pin(job));
+        queue.push(usize::MAX, &self.lifecycle.tasks, Box::pin(job))
     }
 
     /// Queues the call of the notification hooks about a client and a room behind the client's earlier calls.
@@ -170,8 +171,8 @@ impl Core {
         room: &RoomHandle,
         chain: Select<(Client, RoomHandle, P)>,
         passage: P,
-    ) {
+    ) -> Option<JobTicket> {
         let about = (self.client(client), room.clone(), passage);
-        self.notify_in_order(&client.hooks, chain, about);
+        self.notify_in_order(&client.hooks, chain, about)
     }
 }

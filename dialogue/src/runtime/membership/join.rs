@@ -15,6 +15,7 @@ use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
 use crate::runtime::rooms::on_demand::{find_or_prepare, make_present};
+use crate::serial::JobTicket;
 
 /// The wishes of a client that joins a room.
 #[derive(Debug, Default)]
@@ -31,6 +32,13 @@ pub(crate) struct JoinRequest {
     pub(crate) epoch: Option<String>,
 }
 
+/// A client's seat in a room.
+pub(crate) struct Seat {
+    pub(crate) room: Arc<RoomCell>,
+    /// The call of `on_joined`, if there is one.
+    pub(crate) hook: Option<JobTicket>,
+}
+
 /// Makes a client a member of a room: `before_join`, and then the seat, the reply and live delivery in one step.
 ///
 /// Safe to drop: the client is a member with everything that belongs to it, or not a member.
@@ -39,7 +47,7 @@ pub(crate) async fn join(
     client: &Arc<ClientState>,
     room_id: &str,
     request: JoinRequest,
-) -> Result<Arc<RoomCell>, JoinError> {
+) -> Result<Seat, JoinError> {
     checked_depth(&core.limits)?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let found = match &request.epoch {
@@ -87,16 +95,16 @@ pub(crate) async fn join(
             subscriptions: wanted.clone(),
             since: request.since.as_ref(),
         };
-        let refused = match take_seat(core, client, &room, request.id, seat, space) {
+        let seated = match take_seat(core, client, &room, request.id, seat, space) {
             Err(NotSeated::RoomGone) if may_be_another(&room) => continue,
             Err(NotSeated::NotApproved) => continue,
-            Ok(()) => None,
-            Err(NotSeated::RoomGone) => Some(no_such_room()),
-            Err(NotSeated::Refused(error)) => Some(error),
+            Ok(hook) => Ok(hook),
+            Err(NotSeated::RoomGone) => Err(no_such_room()),
+            Err(NotSeated::Refused(error)) => Err(error),
         };
         // The room may have been created for this client alone.
         note_if_empty(core, &room);
-        return refused.map_or(Ok(room), Err);
+        return seated.map(|hook| Seat { room, hook });
     }
 }
 

@@ -14,32 +14,39 @@ use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 use crate::runtime::observe::observation::LeaveReason;
 use crate::runtime::rooms::expiry::note_if_empty;
+use crate::serial::JobTicket;
 
-/// Removes a client from a room. The client receives `left`, and `on_left` is queued. Returns whether it was a member.
+/// A client has left a room.
+pub(crate) struct Departure {
+    /// The call of `on_left`, if there is one.
+    pub(crate) hook: Option<JobTicket>,
+}
+
+/// Removes a client from a room. The client receives `left`, and `on_left` is queued. Returns `None` if it was no member.
 pub(crate) fn leave(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
     room: &Arc<RoomCell>,
     id: Option<i64>,
     reason: Option<LeftReason>,
-) -> bool {
+) -> Option<Departure> {
     let mut state = room.lock();
     if !state.leave(client.key) {
-        return false;
+        return None;
     }
     let is_in_room = |other: &Arc<ClientState>| state.local.contains(other.key);
     let is_last = || !core.clients.user_has(&client.user_id, is_in_room);
-    let left = left(core, client, room, id, reason, state.record.size(), is_last);
+    let (left, hook) = left(core, client, room, id, reason, state.record.size(), is_last);
     if left.is_last && !left.user_is_gone() {
         state.returning.expect(&client.user_id, Instant::now());
     }
     drop(state);
     note_if_empty(core, room);
-    true
+    Some(Departure { hook })
 }
 
 /// Finishes a departure after the room's state has removed the client: `size` members remain. `is_last` says whether none
-/// of them belongs to the client's user. Called under the room's lock.
+/// of them belongs to the client's user. Returns the call of `on_left`, if there is one. Called under the room's lock.
 pub(in crate::runtime) fn left(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
@@ -48,7 +55,7 @@ pub(in crate::runtime) fn left(
     reason: Option<LeftReason>,
     size: usize,
     is_last: impl FnOnce() -> bool,
-) -> Left {
+) -> (Left, Option<JobTicket>) {
     let declaration = room.template.declaration;
     let is_reported = core.hooks.on_left.concerns(declaration);
     // Without these hooks, nobody asks.
@@ -74,10 +81,8 @@ pub(in crate::runtime) fn left(
     client.outbox.push(Frame::Text(frame.encode()));
     core.observe
         .left(&room.id, &client.id, &client.user_id, size, left.reason);
-    if is_reported {
-        core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
-    }
-    left
+    let hook = core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
+    (left, hook)
 }
 
 /// Ends all of a client's memberships, once. First `on_disconnected` runs, while the client is still in its rooms; then it

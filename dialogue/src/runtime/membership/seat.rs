@@ -19,6 +19,7 @@ use crate::runtime::clients::{Clients, ReplySpace};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
 use crate::runtime::hooks::arguments::Arrival;
+use crate::serial::JobTicket;
 
 /// A wish for a seat.
 pub(super) struct SeatRequest<'a> {
@@ -41,7 +42,7 @@ pub(super) enum NotSeated {
 }
 
 /// Takes a seat, and queues the `joined` reply, which has `space`, and the `on_joined` hook. All of it happens under the room's lock, so that
-/// nothing comes in between.
+/// nothing comes in between. Returns the call of that hook, if there is one.
 pub(super) fn take_seat(
     core: &Arc<Core>,
     client: &Arc<ClientState>,
@@ -49,7 +50,7 @@ pub(super) fn take_seat(
     id: Option<i64>,
     request: SeatRequest<'_>,
     space: ReplySpace<'_>,
-) -> Result<(), NotSeated> {
+) -> Result<Option<JobTicket>, NotSeated> {
     let mut state = room.lock();
     if state.record.is_deleted() {
         return Err(NotSeated::RoomGone);
@@ -85,15 +86,16 @@ pub(super) fn take_seat(
         events: &events,
     };
     space.fill(joined.encode());
-    if !was_member {
-        let size = state.record.size();
-        core.observe.joined(&room.id, &client.id, &client.user_id, size);
-        if core.hooks.on_joined.concerns(room.template.declaration) {
-            let arrival = arrival(&core.clients, client, room, &mut state);
-            core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_joined, arrival);
-        }
+    if was_member {
+        return Ok(None);
     }
-    Ok(())
+    let size = state.record.size();
+    core.observe.joined(&room.id, &client.id, &client.user_id, size);
+    if !core.hooks.on_joined.concerns(room.template.declaration) {
+        return Ok(None);
+    }
+    let arrival = arrival(&core.clients, client, room, &mut state);
+    Ok(core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_joined, arrival))
 }
 
 /// How a client has come into the room that it is in now.
@@ -228,7 +230,7 @@ mod tests {
             take_seat(&dialogue.core, &client, &room, None, request, space.expect("space"))
         };
         assert!(matches!(take(false), Err(NotSeated::NotApproved)));
-        assert!(matches!(take(true), Ok(())));
-        assert!(matches!(take(false), Ok(())), "a member keeps its seat");
+        assert!(matches!(take(true), Ok(_)));
+        assert!(matches!(take(false), Ok(_)), "a member keeps its seat");
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncRead;
 use tokio_util::task::TaskTracker;
 
 use super::handshake;
@@ -35,26 +36,30 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
         let flusher = Flushers::default().assign();
         let halves = tokio::io::split(TokioIo::new(socket));
         let serve = async |mut reader: MessageReader<_>| {
-            while let Some(message) = reader.next().await {
-                if let Some(frame) = echoed(message) {
-                    reader.outbox().push(frame);
+            loop {
+                match reader.next().await {
+                    InboundMessage::End(ending) => {
+                        reader.end(&ending);
+                        return reader;
+                    }
+                    message => echo(&reader, message),
                 }
             }
-            reader
         };
         duplex::run(halves, &limits, &tasks, flusher, serve, |_| {}).await;
     });
     switching
 }
 
-/// The frame that echoes a message. `None` for pings and pongs.
-fn echoed(message: InboundMessage) -> Option<Frame> {
-    match message {
-        InboundMessage::Text(text) => Some(Frame::Text(text.into())),
+/// Sends a text or a binary message back.
+fn echo<R: AsyncRead + Unpin>(reader: &MessageReader<R>, message: InboundMessage) {
+    let frame = match message {
+        InboundMessage::Text(text) => Frame::Text(text.into()),
         InboundMessage::Binary(payload) => {
             let header = Header::new(WHOLE_BINARY, payload.len());
-            Some(Frame::Raw([header.as_slice(), &payload].concat().into()))
+            Frame::Raw([header.as_slice(), &payload].concat().into())
         }
-        InboundMessage::Control => None,
-    }
+        InboundMessage::Control | InboundMessage::End(_) => return,
+    };
+    reader.outbox().push(frame);
 }

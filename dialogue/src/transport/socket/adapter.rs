@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::fast_path;
 use super::framing::Framing;
@@ -36,6 +37,8 @@ pub(super) struct Adapter<R> {
     framing: Framing,
     /// Bytes that were read already. The library reads them again.
     prefix: Prefix,
+    /// When bytes arrived last that were not one complete, short text.
+    heard_at: Option<Instant>,
 }
 
 /// The beginning of a message.
@@ -59,6 +62,7 @@ impl<R> Adapter<R> {
             wrote_close: None,
             framing: Framing::default(),
             prefix: Prefix::default(),
+            heard_at: None,
         }
     }
 
@@ -74,6 +78,11 @@ impl<R> Adapter<R> {
         if is_data || !self.framing.is_in_message() {
             self.budget = self.full_budget;
         }
+    }
+
+    /// When bytes arrived last that were not one complete, short text.
+    pub(super) fn heard_at(&self) -> Option<Instant> {
+        self.heard_at
     }
 
     /// The code of the close frame that the library has written, or 0 if the frame has none. `None` if it has written none.
@@ -113,6 +122,9 @@ impl<R: AsyncRead + Unpin> Adapter<R> {
 
     /// Records bytes that have been read.
     fn note(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.heard_at = Some(Instant::now());
+        }
         self.framing.advance(bytes);
         self.budget = self.budget.saturating_sub(bytes.len());
     }

@@ -1,20 +1,21 @@
 //! The loop of an admitted client. It runs commands in order, pings a silent client, and closes the connection when the
-//! session expires.
+//! session expires. While a command takes long, [`super::long_command`] takes over.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep_until};
 
-use super::interrupt::{EXPIRED, drop_contained, until_closed};
+use super::interrupt::EXPIRED;
+use super::liveness::{Due, Liveness, PROBE_TIMEOUT};
+use super::long_command::finish_long;
 use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
-use crate::connection::{Frame, Outbox};
+use crate::connection::{Frame, Interrupt, Outbox};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Request};
 use crate::runtime::{Core, Involved};
@@ -24,81 +25,113 @@ use crate::session::Conversation;
 const PING: &[u8] = &[0x89, 0];
 
 /// The connection has been closed.
-struct ConnectionClosed;
+pub(super) struct ConnectionClosed;
 
-/// Runs the client's commands in order until the connection closes. Pings a silent client, and closes the connection when
-/// the session expires.
+/// Runs the client's commands in order until the connection closes, the first one when `on_connected` has ended. Pings a
+/// silent client, and closes the connection when the session expires.
 pub(super) async fn run_commands<R>(core: &Core, reader: &mut RateLimitedReader<R>, conversation: &Conversation)
 where
     R: AsyncRead + Unpin,
 {
     let limits = &core.limits;
     let outbox = Arc::clone(reader.messages.outbox());
-    let mut last_heard = Instant::now();
-    let mut pinged = false;
-    let mut alarm = pin!(sleep_until(last_heard + limits.ping_interval));
+    let mut liveness = Liveness::new(limits.ping_interval, Instant::now());
+    let on_connected = Box::pin(conversation.wait_for_on_connected());
+    if !finish(core, reader, conversation, &mut liveness, on_connected).await {
+        return;
+    }
+    let mut alarm = pin!(sleep_until(liveness.due()));
     loop {
-        let silent_until =
-            last_heard + limits.ping_interval + if pinged { limits.ping_timeout } else { Duration::ZERO };
         let expires_at = conversation.client().session.lock().expires_at;
-        let due = expires_at.map_or(silent_until, |expires_at| expires_at.min(silent_until));
+        let due = expires_at.map_or(liveness.due(), |expires_at| expires_at.min(liveness.due()));
         if due < alarm.deadline() {
             alarm.as_mut().reset(due);
         }
-        let next = tokio::select! {
+        let frame = tokio::select! {
             biased;
-            () = outbox.closed() => return,
-            next = reader.next() => next,
+            interrupt = outbox.interrupted() => match interrupt {
+                Interrupt::Closed => return,
+                Interrupt::Probed => {
+                    probe(&outbox, &mut liveness);
+                    continue;
+                }
+            },
+            frame = reader.next() => frame,
             () = alarm.as_mut() => {
                 if alarm.deadline() < due {
                     // A frame has arrived since the alarm was set. Resetting the alarm for each frame would cost more.
                     alarm.as_mut().reset(due);
                     continue;
                 }
-                let is_expired = expires_at.is_some_and(|expires_at| expires_at <= due);
-                if let Some((code, reason)) = reason_to_close(is_expired, pinged) {
-                    reader.close_now(code, reason);
+                if expires_at.is_some_and(|expires_at| expires_at <= due) {
+                    reader.close_now(CloseCode::SessionExpired, EXPIRED);
                     return;
                 }
-                outbox.push(Frame::Raw(Bytes::from_static(PING)));
-                pinged = true;
+                if look_after(limits, reader, &mut liveness).is_err() {
+                    return;
+                }
                 continue;
             }
-        };
-        let Some(frame) = next else {
-            return;
         };
         let Ok(request) = request_of(limits, reader, conversation, frame) else {
             return;
         };
         if let Some(request) = request {
             let command = conversation.run(request);
-            if !finish(core, reader.messages.outbox(), conversation, command).await {
+            if !finish(core, reader, conversation, &mut liveness, command).await {
                 return;
             }
         }
         // The time is taken after the command. A hook may have taken a while, and the client was not silent during that
         // time.
-        last_heard = Instant::now();
-        pinged = false;
+        hear(&outbox, &mut liveness);
     }
 }
 
-/// The reason to close the connection of a silent client. `None` if the server should send a ping first.
-fn reason_to_close(is_expired: bool, pinged: bool) -> Option<(CloseCode, &'static str)> {
-    if is_expired {
-        Some((CloseCode::SessionExpired, EXPIRED))
-    } else if pinged {
-        Some((CloseCode::GoingAway, "the client was silent for too long"))
-    } else {
-        None
+/// Notes that the client has sent something just now.
+pub(super) fn hear(outbox: &Outbox, liveness: &mut Liveness) {
+    if liveness.heard(Instant::now()) {
+        outbox.answer_probes();
     }
+}
+
+/// Sends a ping, because somebody wants to know whether the client is still there.
+pub(super) fn probe(outbox: &Arc<Outbox>, liveness: &mut Liveness) {
+    outbox.push(Frame::Raw(Bytes::from_static(PING)));
+    liveness.pinged(Instant::now() + PROBE_TIMEOUT);
+}
+
+/// Looks at a client that is due: sends it a ping, or closes the connection.
+pub(super) fn look_after<R>(
+    limits: &Limits,
+    reader: &RateLimitedReader<R>,
+    liveness: &mut Liveness,
+) -> Result<(), ConnectionClosed>
+where
+    R: AsyncRead + Unpin,
+{
+    let (now, outbox) = (Instant::now(), reader.messages.outbox());
+    match liveness.check(now, reader.messages.heard_at()) {
+        Due::Later => outbox.answer_probes(),
+        Due::Ping => {
+            outbox.push(Frame::Raw(Bytes::from_static(PING)));
+            liveness.pinged(now + limits.ping_timeout);
+        }
+        // The ping may wait behind other frames. As long as the client reads these, it is there: if it reads nothing, the
+        // write deadline ends the connection.
+        Due::Gone if outbox.is_behind() => liveness.wait_longer(now + limits.ping_timeout),
+        Due::Gone => {
+            reader.close_now(CloseCode::GoingAway, "the client was silent for too long");
+            return Err(ConnectionClosed);
+        }
+    }
+    Ok(())
 }
 
 /// The request in a frame. `None` if there is no request to run. A frame that needs an answer has been answered then.
 fn request_of<R>(
     limits: &Limits,
-    reader: &RateLimitedReader<R>,
+    reader: &mut RateLimitedReader<R>,
     conversation: &Conversation,
     frame: InboundFrame,
 ) -> Result<Option<Request>, ConnectionClosed>
@@ -124,13 +157,26 @@ where
                 conversation.reject_too_fast(id, retry_after);
             }
         }
+        InboundFrame::End(last) => {
+            reader.end(&last);
+            return Err(ConnectionClosed);
+        }
     }
     Ok(None)
 }
 
 /// Runs a command to completion, unless the connection closes first. Returns whether the command completed.
-async fn finish(core: &Core, outbox: &Outbox, conversation: &Conversation, mut command: BoxFuture<'_, ()>) -> bool {
-    let is_open = !outbox.is_closed() && !conversation.is_expired();
+async fn finish<R>(
+    core: &Core,
+    reader: &mut RateLimitedReader<R>,
+    conversation: &Conversation,
+    liveness: &mut Liveness,
+    mut command: BoxFuture<'_, ()>,
+) -> bool
+where
+    R: AsyncRead + Unpin,
+{
+    let is_open = !reader.messages.outbox().is_closed() && !conversation.is_expired();
     if is_open
         && poll_fn(|context| Poll::Ready(command.as_mut().poll(context)))
             .await
@@ -139,7 +185,5 @@ async fn finish(core: &Core, outbox: &Outbox, conversation: &Conversation, mut c
         return true;
     }
     // Boxed, so that the future of a connection has no space for it while its commands do not wait.
-    let done = Box::pin(until_closed(outbox, conversation, command.as_mut())).await;
-    drop_contained(core, Involved::client(conversation.client()), command);
-    done
+    Box::pin(finish_long(core, reader, conversation, liveness, command)).await
 }

@@ -75,9 +75,13 @@ where
     R: AsyncRead + Unpin,
 {
     loop {
-        let text = match reader.next().await? {
+        let text = match reader.next().await {
             InboundFrame::Text(text) => text,
             InboundFrame::Control => continue,
+            InboundFrame::End(last) => {
+                reader.end(&last);
+                return None;
+            }
             InboundFrame::TooFast { .. } => {
                 reader.close(CloseCode::NoConnect, "the first frame must be `connect`");
                 return None;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::message_reader::MessageReader;
+use super::message_reader::{Ending, InboundMessage, MessageReader};
 use super::sender::SocketSender;
 use crate::connection::{Close, FlushQueue, Outbox, Sender};
 use crate::limits::Limits;
@@ -74,5 +74,12 @@ async fn close<R, W>(
     if let Some(end) = outbox.ending() {
         closed(&end);
     }
-    let _ = timeout(LINGER, async { while reader.next().await.is_some() {} }).await;
+    let _ = timeout(LINGER, async {
+        // A client that has sent its own close may still send something.
+        while !matches!(
+            reader.next().await,
+            InboundMessage::End(Ending::Gone | Ending::Broken(_))
+        ) {}
+    })
+    .await;
 }

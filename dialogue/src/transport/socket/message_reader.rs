@@ -10,6 +10,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncRead;
+use tokio::time::Instant;
 use tokio_websockets::{Config, Error, Limits as FrameLimits, Message, ServerBuilder, WebSocketStream};
 
 use super::adapter::{Adapter, FirstRead};
@@ -25,8 +26,6 @@ pub(in crate::transport) struct MessageReader<R> {
     state: ReaderState<R>,
     outbox: Arc<Outbox>,
     message_bytes: usize,
-    /// The code of the client's close frame, once it has arrived.
-    client_code: Option<u16>,
 }
 
 /// The current owner of the socket.
@@ -45,6 +44,18 @@ pub(in crate::transport) enum InboundMessage {
     Binary(#[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only the echo reads it"))] Bytes),
     /// A ping or a pong. It needs no further answer.
     Control,
+    /// No message follows.
+    End(Ending),
+}
+
+/// Why no further message follows.
+pub(in crate::transport) enum Ending {
+    /// The stream has ended or failed.
+    Gone,
+    /// The client has sent a close frame with this code.
+    Closed(u16),
+    /// The client has made an error.
+    Broken(Error),
 }
 
 impl InboundMessage {
@@ -62,8 +73,7 @@ enum NextMessage {
     Message(Message),
     /// There is nothing, and the library waits for the beginning of a message.
     Nothing,
-    /// The stream has ended, or the client has made an error.
-    End(Option<Error>),
+    End(Ending),
 }
 
 impl<R: AsyncRead + Unpin> MessageReader<R> {
@@ -73,7 +83,6 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             state: ReaderState::Idle(Adapter::new(socket, Arc::clone(&outbox), budget)),
             outbox,
             message_bytes,
-            client_code: None,
         }
     }
 
@@ -81,49 +90,62 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         &self.outbox
     }
 
-    /// The next message. `None` at the end of the connection. If the client made an error, it receives a close with the
-    /// reason.
+    /// The next message. Call [`end`](Self::end) after the last one.
     ///
     /// Cancel safe: no message is lost.
-    pub(in crate::transport) async fn next(&mut self) -> Option<InboundMessage> {
+    pub(in crate::transport) async fn next(&mut self) -> InboundMessage {
         loop {
             let next = match &mut self.state {
                 ReaderState::Idle(adapter) => {
                     match poll_fn(|context| adapter.poll_first(context, self.message_bytes)).await {
-                        FirstRead::Text(text) => return Some(InboundMessage::Text(text)),
+                        FirstRead::Text(text) => return InboundMessage::Text(text),
                         FirstRead::Other => {
                             self.hand_to_library();
                             continue;
                         }
-                        FirstRead::End => NextMessage::End(None),
+                        FirstRead::End => NextMessage::End(Ending::Gone),
                     }
                 }
                 ReaderState::Busy(library) => next_of_library(library).await,
-                ReaderState::Ended => return None,
+                ReaderState::Ended => NextMessage::End(Ending::Gone),
             };
             match next {
                 NextMessage::Message(message) => {
                     if let ReaderState::Busy(library) = &mut self.state {
                         library.get_mut().message_done(message.is_text() || message.is_binary());
                     }
-                    // The library answers a close with its own when it is polled again.
-                    match message.as_close() {
-                        Some((code, _)) => self.client_code = Some(code.into()),
-                        None => return Some(InboundMessage::of(message)),
-                    }
+                    return match message.as_close() {
+                        Some((code, _)) => InboundMessage::End(Ending::Closed(code.into())),
+                        None => InboundMessage::of(message),
+                    };
                 }
                 NextMessage::Nothing => self.take_from_library(),
-                NextMessage::End(error) => {
-                    if let Some(error) = error {
-                        self.close_after_error(&error);
-                    }
-                    if let Some(code) = self.client_code {
-                        // Now the answer to the client's close is in the queue.
-                        self.outbox.close(Close::by_client(code));
-                    }
-                    return None;
-                }
+                NextMessage::End(ending) => return InboundMessage::End(ending),
             }
+        }
+    }
+
+    /// Ends the connection after its last message. If the client has made an error, it receives a close with the reason.
+    pub(in crate::transport) fn end(&mut self, ending: &Ending) {
+        match ending {
+            Ending::Gone => {}
+            Ending::Closed(code) => {
+                // The library answers a close with its own when it is polled again.
+                if let ReaderState::Busy(library) = &mut self.state {
+                    let _ = library.next().now_or_never();
+                }
+                self.outbox.close(Close::by_client(*code));
+            }
+            Ending::Broken(error) => self.close_after_error(error),
+        }
+    }
+
+    /// When bytes arrived last that did not complete a message at once.
+    pub(super) fn heard_at(&self) -> Option<Instant> {
+        match &self.state {
+            ReaderState::Idle(adapter) => adapter.heard_at(),
+            ReaderState::Busy(library) => library.get_ref().heard_at(),
+            ReaderState::Ended => None,
         }
     }
 
@@ -178,8 +200,8 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
 async fn next_of_library<R: AsyncRead + Unpin>(library: &mut WebSocketStream<Adapter<R>>) -> NextMessage {
     poll_fn(|context| match library.poll_next_unpin(context) {
         Poll::Ready(Some(Ok(message))) => Poll::Ready(NextMessage::Message(message)),
-        Poll::Ready(Some(Err(error))) => Poll::Ready(NextMessage::End(Some(error))),
-        Poll::Ready(None) => Poll::Ready(NextMessage::End(None)),
+        Poll::Ready(Some(Err(error))) => Poll::Ready(NextMessage::End(Ending::Broken(error))),
+        Poll::Ready(None) => Poll::Ready(NextMessage::End(Ending::Gone)),
         Poll::Pending if library.get_ref().is_at_rest() => Poll::Ready(NextMessage::Nothing),
         Poll::Pending => Poll::Pending,
     })

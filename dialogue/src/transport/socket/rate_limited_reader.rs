@@ -5,14 +5,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
-use tokio::task::coop::has_budget_remaining;
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio::time::Instant;
 
 use super::inbound_rate::InboundRate;
-use super::message_reader::{InboundMessage, MessageReader};
+use super::message_reader::{Ending, InboundMessage, MessageReader};
+use super::read_ahead::ReadAhead;
 use crate::connection::{Close, Frame};
 use crate::limits::Limits;
-use crate::protocol::CloseCode;
+use crate::protocol::{CloseCode, Command, Request};
 use crate::rate_limit::Rate;
 
 /// A connection's inbound frames, each checked against the client's rate.
@@ -22,6 +23,10 @@ pub(super) struct RateLimitedReader<R> {
     opened_at: Instant,
     /// How many frames in a row exceeded the rate.
     pub(super) refused: usize,
+    /// The messages that were read while a command ran.
+    ahead: Option<Box<ReadAhead>>,
+    limit: Rate,
+    message_bytes: usize,
 }
 
 /// A frame of the client.
@@ -34,38 +39,97 @@ pub(super) enum InboundFrame {
         text: Option<String>,
         retry_after: Duration,
     },
+    /// No frame follows.
+    End(LastFrame),
+}
+
+/// Why no further frame is read.
+pub(super) enum LastFrame {
+    Ending(Ending),
+    /// The client has sent a binary message.
+    Binary,
 }
 
 impl<R: AsyncRead + Unpin> RateLimitedReader<R> {
     pub(super) fn new(messages: MessageReader<R>, limits: &Limits) -> Self {
+        let limit = Rate {
+            max_events: limits.inbound_frames,
+            window: limits.inbound_window,
+        };
         Self {
             messages,
-            rate: InboundRate::new(Rate {
-                max_events: limits.inbound_frames,
-                window: limits.inbound_window,
-            }),
+            rate: InboundRate::new(limit),
             opened_at: Instant::now(),
             refused: 0,
+            ahead: None,
+            limit,
+            message_bytes: limits.message_bytes,
         }
     }
 
-    /// The next frame. `None` at the end of the connection. If the client made an error, it receives a close with the
-    /// reason.
+    /// The next frame. Call [`end`](Self::end) after the last one.
     ///
     /// Cancel safe: no frame is lost.
-    pub(super) async fn next(&mut self) -> Option<InboundFrame> {
-        let text = match self.receive().await? {
+    pub(super) async fn next(&mut self) -> InboundFrame {
+        let message = if self.ahead.is_some() {
+            self.next_after_ahead().await
+        } else {
+            self.receive().await
+        };
+        let text = match message {
             InboundMessage::Text(text) => Some(text),
             InboundMessage::Control => None,
-            InboundMessage::Binary(_) => {
-                self.close(CloseCode::BinaryFrame, "binary frames are not supported");
-                return None;
-            }
+            InboundMessage::Binary(_) => return InboundFrame::End(LastFrame::Binary),
+            InboundMessage::End(ending) => return InboundFrame::End(LastFrame::Ending(ending)),
         };
-        Some(self.count(text))
+        self.count(text)
     }
 
-    async fn receive(&mut self) -> Option<InboundMessage> {
+    /// Ends the connection after its last frame. If the client has made an error, it receives a close with the reason.
+    pub(super) fn end(&mut self, last: &LastFrame) {
+        match last {
+            LastFrame::Ending(ending) => self.messages.end(ending),
+            LastFrame::Binary => self.close(CloseCode::BinaryFrame, "binary frames are not supported"),
+        }
+    }
+
+    /// Whether another frame may be read while a command runs.
+    pub(super) fn may_read_ahead(&self) -> bool {
+        self.ahead.as_ref().is_none_or(|ahead| ahead.wants_more())
+    }
+
+    /// Reads a frame while a command runs, and keeps it until it is its turn. Returns the frame if it is a `ping` that must
+    /// be answered now.
+    ///
+    /// Cancel safe: no frame is lost.
+    pub(super) async fn read_ahead(&mut self, json_depth: usize) -> Option<Request> {
+        let message = self.messages.next().await;
+        let ahead = self
+            .ahead
+            .get_or_insert_with(|| Box::new(ReadAhead::new(self.message_bytes, self.limit)));
+        let request = Request::parse(ahead.push(message)?, json_depth).ok()?;
+        let is_ping = matches!(request.command, Command::Ping);
+        (is_ping && ahead.take_ping(self.opened_at.elapsed())).then_some(request)
+    }
+
+    /// Takes the next message that was read ahead, or receives one if there are no more.
+    async fn next_after_ahead(&mut self) -> InboundMessage {
+        // These messages are taken without waiting for anything.
+        consume_budget().await;
+        match self.ahead.as_mut().and_then(|ahead| ahead.pop()) {
+            Some(message) => {
+                self.rate.begin_check(self.opened_at.elapsed());
+                self.rate.end_check(false);
+                message
+            }
+            None => {
+                self.ahead = None;
+                self.receive().await
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> InboundMessage {
         let Self {
             messages,
             rate,

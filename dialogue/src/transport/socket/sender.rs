@@ -140,7 +140,7 @@ mod tests {
         let (outbox, _theirs, tasks) = connected(4);
         assert!(outbox.push(text("too much for it")));
         let started = Instant::now();
-        outbox.closed().await;
+        outbox.closing().await;
         assert!(outbox.is_aborted());
         assert_eq!(started.elapsed(), DEADLINE);
         tasks.close();

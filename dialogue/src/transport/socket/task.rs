@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::command_loop::run_commands;
 use super::connect::await_connect;
 use super::duplex;
-use super::interrupt::{drop_contained, until_closed};
+use super::interrupt::drop_contained;
 use super::opening::Opening;
 use super::rate_limited_reader::RateLimitedReader;
 use crate::connection::{ClientState, Close};
@@ -69,22 +69,13 @@ where
         core,
         client: Arc::clone(&client),
     };
-    let conversation = Conversation::new(Arc::clone(core), client, opening.presented);
+    let mut conversation = Conversation::new(Arc::clone(core), client, opening.presented);
     conversation.queue_on_connected();
     if core.lifecycle.is_stopping() {
         reader.close(CloseCode::Restarting, "the server is stopping");
         return;
     }
-    let outbox = Arc::clone(reader.messages.outbox());
-    if Box::pin(until_closed(
-        &outbox,
-        &conversation,
-        conversation.wait_for_on_connected(),
-    ))
-    .await
-    {
-        run_commands(core, reader, &conversation).await;
-    }
+    run_commands(core, reader, &conversation).await;
 }
 
 /// Logs the end of a connection whose client was not admitted.

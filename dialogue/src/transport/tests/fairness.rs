@@ -155,7 +155,6 @@ async fn stalled() -> Dialogue {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until A2"]
 async fn a_ping_is_answered_while_hooks_run() {
     let dialogue = stalled().await;
     let mut peer = Peer::connect(&dialogue, 100_000).await;
@@ -171,7 +170,6 @@ async fn a_ping_is_answered_while_hooks_run() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until A2"]
 async fn a_ping_is_answered_while_on_connected_runs() {
     let dialogue = Dialogue::builder()
         .define_events([])
@@ -188,7 +186,6 @@ async fn a_ping_is_answered_while_on_connected_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until A2"]
 async fn a_command_does_not_wait_for_the_hooks_of_other_rooms() {
     let dialogue = stalled().await;
     let mut peer = Peer::connect(&dialogue, 100_000).await;
@@ -528,7 +525,6 @@ async fn a_successor_does_not_wait_for_all_hooks_of_its_predecessor() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until S-9"]
 async fn a_long_message_over_a_slow_network_is_not_cut_off() {
     let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let mut peer = Peer::connect(&dialogue, 100_000).await;
@@ -547,7 +543,6 @@ async fn a_long_message_over_a_slow_network_is_not_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until S-9"]
 async fn a_client_that_reads_a_long_queue_slowly_is_not_cut_off_before_it_sees_the_ping() {
     let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
     let config = RoomConfig::new("room").event::<Bulk>().subscribe_to_all();

@@ -1,0 +1,80 @@
+//! A command that waits, such as for a hook. Meanwhile, the server answers pings and reads further frames up to a bound.
+//! A silent client is not pinged, because it may be waiting for the command too.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::io::AsyncRead;
+use tokio::time::sleep_until;
+
+use super::command_loop::{ConnectionClosed, hear, look_after, probe};
+use super::interrupt::{EXPIRED, drop_contained};
+use super::liveness::Liveness;
+use super::rate_limited_reader::RateLimitedReader;
+use crate::connection::{Close, Interrupt};
+use crate::protocol::CloseCode;
+use crate::runtime::{Core, Involved};
+use crate::session::Conversation;
+
+/// Runs a command to completion, unless the connection closes or the session expires first. Returns whether the command
+/// completed.
+pub(super) async fn finish_long<R>(
+    core: &Core,
+    reader: &mut RateLimitedReader<R>,
+    conversation: &Conversation,
+    liveness: &mut Liveness,
+    mut command: BoxFuture<'_, ()>,
+) -> bool
+where
+    R: AsyncRead + Unpin,
+{
+    let ended = drive(core, reader, conversation, liveness, &mut command).await;
+    drop_contained(core, Involved::client(conversation.client()), command);
+    ended.is_ok()
+}
+
+async fn drive<R>(
+    core: &Core,
+    reader: &mut RateLimitedReader<R>,
+    conversation: &Conversation,
+    liveness: &mut Liveness,
+    command: &mut BoxFuture<'_, ()>,
+) -> Result<(), ConnectionClosed>
+where
+    R: AsyncRead + Unpin,
+{
+    let outbox = Arc::clone(reader.messages.outbox());
+    // The client has just sent the command.
+    hear(&outbox, liveness);
+    let mut expired = pin!(conversation.expired());
+    let mut alarm = pin!(sleep_until(liveness.due()));
+    loop {
+        // While nothing is read, nobody can find out whether the client is still there.
+        let reads = reader.may_read_ahead();
+        if liveness.due() != alarm.deadline() {
+            alarm.as_mut().reset(liveness.due());
+        }
+        tokio::select! {
+            biased;
+            interrupt = outbox.interrupted() => match interrupt {
+                Interrupt::Closed => return Err(ConnectionClosed),
+                Interrupt::Probed if reads => probe(&outbox, liveness),
+                Interrupt::Probed => outbox.answer_probes(),
+            },
+            () = expired.as_mut() => {
+                outbox.close(Close::now(CloseCode::SessionExpired, EXPIRED));
+                return Err(ConnectionClosed);
+            }
+            () = command.as_mut() => return Ok(()),
+            ping = reader.read_ahead(core.limits.json_depth), if reads => {
+                if let Some(ping) = ping {
+                    // It completes when it is first polled.
+                    conversation.run(ping).await;
+                }
+                hear(&outbox, liveness);
+            }
+            () = alarm.as_mut(), if reads && liveness.is_pinged() => look_after(&core.limits, reader, liveness)?,
+        }
+    }
+}
