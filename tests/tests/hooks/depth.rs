@@ -128,3 +128,32 @@ async fn on_history_evicted_that_evicts_endlessly_is_stopped() {
     record.expect(&["refused"]).await;
     server.stop().await;
 }
+
+#[tokio::test]
+#[ignore = "fails until A12"]
+async fn after_each_that_triggers_endlessly_is_stopped() {
+    let record = Record::default();
+    let noted = record.clone();
+    let server = TestServer::with(|builder| {
+        builder.after_each(move |_, _| {
+            let server = known_server();
+            // This runs inside the trigger that called the hook.
+            let outcome = server.trigger(Chat, message("again")).now_or_never();
+            if let Some(Err(TriggerError::LimitExceeded(_))) = outcome {
+                noted.note("refused");
+            }
+        })
+    })
+    .await;
+    SERVER.set(server.dialogue().clone()).expect("it is set once");
+    server.trigger(Chat, message("first")).await.expect("an event");
+    record.expect(&["refused"]).await;
+    assert!(record.rest().await.is_empty());
+}
+
+/// The server of the test above.
+static SERVER: OnceLock<Dialogue> = OnceLock::new();
+
+fn known_server() -> Dialogue {
+    SERVER.get().expect("it is set before the first event").clone()
+}

@@ -290,3 +290,23 @@ async fn the_server_selects_no_subprotocol_and_no_extension() {
     assert!(!head.contains("sec-websocket-protocol"), "{head}");
     assert!(!head.contains("sec-websocket-extensions"), "{head}");
 }
+
+#[tokio::test]
+#[ignore = "fails until A10"]
+async fn an_upgrade_with_headers_over_the_limit_gets_431() {
+    let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
+    let cookie = |bytes: usize| "x".repeat(bytes);
+    let (status, _client) = RawClient::upgrade(server.address(), &[("Cookie", &cookie(31_000))]).await;
+    assert_eq!(status, 101);
+    for bytes in [33_000, 300_000] {
+        let (status, _) = RawClient::upgrade(server.address(), &[("Cookie", &cookie(bytes))]).await;
+        assert_eq!(status, 431, "{bytes}");
+    }
+    let request = format!(
+        "GET /dialogue/ws?{} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        cookie(33_000),
+        server.address()
+    );
+    assert_eq!(RawClient::http(server.address(), request).await.0, 431);
+}
