@@ -130,7 +130,6 @@ async fn on_history_evicted_that_evicts_endlessly_is_stopped() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A12"]
 async fn after_each_that_triggers_endlessly_is_stopped() {
     let record = Record::default();
     let noted = record.clone();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use tokio::task::coop::consume_budget;
 
 use crate::chain::Chain;
 use crate::connection::Frame;
@@ -81,6 +82,11 @@ impl Client {
     /// join. The client receives `joined` with the history that the room syncs. `on_joined` runs after this method
     /// returns.
     ///
+    /// If the client's queue has no space for the history, this waits until the client has read enough, or is gone. In a
+    /// hook about this client (such as `on_connected`), this time does not count towards
+    /// [`Limits::hook_deadline`](crate::Limits::hook_deadline). Elsewhere, do not join many clients one after another: one
+    /// that reads slowly would delay the others.
+    ///
     /// A client that is already in the room receives `joined` again. No hook runs, and the room counts the client only
     /// once.
     ///
@@ -99,9 +105,10 @@ impl Client {
             ..JoinRequest::default()
         };
         let room_id = room.room_id();
-        join(&self.core, &self.state, &room_id, request)
-            .await
-            .map(|seat| self.core.room(&seat.room))
+        let joined = join(&self.core, &self.state, &room_id, request).await;
+        // A loop over rooms or clients lets the tasks that send the replies run.
+        consume_budget().await;
+        joined.map(|seat| self.core.room(&seat.room))
     }
 
     /// Removes the client from a room. The client receives `left` with the reason `removed`, and `on_left` runs.
@@ -111,11 +118,10 @@ impl Client {
     ///
     /// The client leaves completely when this future is first polled, or not at all.
     pub async fn leave(&self, room: impl RoomRef) -> bool {
-        self.core
-            .rooms
-            .find_ref(&room)
-            .and_then(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)))
-            .is_some()
+        let room = self.core.rooms.find_ref(&room);
+        let left = room.and_then(|room| leave(&self.core, &self.state, &room, None, Some(LeftReason::Removed)));
+        consume_budget().await;
+        left.is_some()
     }
 
     /// Subscribes the client to one event of a room that it is in.
@@ -210,6 +216,7 @@ impl Client {
     /// The connection is ended when this future is first polled, or not at all.
     pub async fn disconnect(&self) {
         expel(&self.core, &self.state, "disconnected by the server", None);
+        consume_budget().await;
     }
 }
 

@@ -3,7 +3,8 @@
 use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, lazy};
+use futures_util::future::BoxFuture;
+use tokio::task::coop::consume_budget;
 
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
@@ -140,7 +141,10 @@ impl Dialogue {
     /// The event is queued for every client when this future is first polled, or for none.
     pub async fn broadcast<E: DialogueEvent>(&self, event: E) -> Result<Delivery, TriggerError> {
         let frame = direct_frame(&event, &self.core.limits)?;
-        Ok(Delivery::new(self.core.clients.broadcast(&frame, None), None))
+        let recipients = self.core.clients.broadcast(&frame, None);
+        // A loop of broadcasts lets the tasks that send them run.
+        consume_budget().await;
+        Ok(Delivery::new(recipients, None))
     }
 
     /// Looks up a room; `None` if it does not exist. A [`RoomHandle`] only finds its own room, here and in every call.
@@ -179,10 +183,10 @@ impl Dialogue {
     ///
     /// The room is deleted completely when this future is first polled, or not at all.
     pub async fn delete_room(&self, room: impl RoomRef) -> bool {
-        self.core
-            .rooms
-            .find_ref(&room)
-            .is_some_and(|room| delete_room(&self.core, &room, None))
+        let room = self.core.rooms.find_ref(&room);
+        let existed = room.is_some_and(|room| delete_room(&self.core, &room, None));
+        consume_budget().await;
+        existed
     }
 
     /// Ends every connection of a user at once, with close code 4501. When this returns, the frames that waited for
@@ -204,6 +208,7 @@ impl Dialogue {
         for client in &clients {
             expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
         }
+        consume_budget().await;
         Revoked { clients: clients.len() }
     }
 
@@ -280,10 +285,11 @@ impl IntoFuture for CreateRoom {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(lazy(move |_| {
-            let room = create::create(&self.core, self.plan, self.created_by)?;
-            Ok(self.core.room(&room))
-        }))
+        Box::pin(async move {
+            let created = create::create(&self.core, self.plan, self.created_by);
+            consume_budget().await;
+            Ok(self.core.room(&created?))
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::coop::consume_budget;
+
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
 use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId, UserId};
@@ -202,7 +204,9 @@ impl RoomHandle {
     ///
     /// The room is deleted completely when this future is first polled, or not at all.
     pub async fn delete(&self) -> bool {
-        delete_room(&self.core, &self.cell, None)
+        let existed = delete_room(&self.core, &self.cell, None);
+        consume_budget().await;
+        existed
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, lazy};
+use tokio::task::coop::consume_budget;
 
 use crate::id::{RoomId, UserId};
 use crate::protocol::LeftReason;
@@ -80,6 +81,7 @@ impl UserRooms {
             if self.leave(&room) {
                 left.push(id);
             }
+            consume_budget().await;
         }
         left
     }

@@ -16,6 +16,11 @@ pub(in crate::runtime) fn one_deeper<F: Future>(depth: usize, future: F) -> impl
     DEPTH.scope(depth + 1, future)
 }
 
+/// Runs a synchronous hook one level deeper than the code at `depth` that called it.
+pub(in crate::runtime) fn one_deeper_sync<T>(depth: usize, run: impl FnOnce() -> T) -> T {
+    DEPTH.sync_scope(depth + 1, run)
+}
+
 /// The depth of the running code: 0 outside of hooks and handlers.
 pub(in crate::runtime) fn depth() -> usize {
     DEPTH.try_with(|depth| *depth).unwrap_or(0)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::coop::consume_budget;
+
 use super::admit::{self, Admitted};
 use super::apply::apply;
 use super::draft::{Draft, Rejected};
@@ -14,6 +16,7 @@ use crate::hook::HookError;
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::core::{Core, RoomHandle};
+use crate::runtime::hooks::recursion::one_deeper_sync;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 
@@ -30,6 +33,8 @@ pub(crate) async fn by_client(
 
 /// Publishes the server's event.
 pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Draft) -> Result<Delivery, Rejected> {
+    // A loop of triggers waits for nothing. Without this, the tasks that send its events would not run before its end.
+    consume_budget().await;
     let admitted = admit::from_server(core, room, draft).await?;
     publish(core, room, None, admitted)
 }
@@ -70,7 +75,7 @@ fn call_hooks(
 ) {
     if core.hooks.after_each.concerns(room.template.declaration) {
         let involved = Involved::event(&message).sent_by(sender.map(Arc::as_ref));
-        call_after_each(core, &core.room(room), involved, &message, delivery);
+        call_after_each(core, &core.room(room), involved, &message, delivery, depth);
     }
     if !core.hooks.on_triggered.concerns(room.template.declaration) {
         return;
@@ -98,10 +103,17 @@ fn call_hooks(
     });
 }
 
-fn call_after_each(core: &Core, room: &RoomHandle, involved: Involved<'_>, message: &EventMessage, delivery: Delivery) {
+fn call_after_each(
+    core: &Core,
+    room: &RoomHandle,
+    involved: Involved<'_>,
+    message: &EventMessage,
+    delivery: Delivery,
+    depth: usize,
+) {
     for hook in core.hooks.after_each.of(room.cell.template.declaration) {
         let started = core.start_of_hook();
-        let done = contain_sync(|| (hook.run)(message, &delivery, room));
+        let done = one_deeper_sync(depth, || contain_sync(|| (hook.run)(message, &delivery, room)));
         let failure = match done {
             Ok(Ok(())) => None,
             // The event has been sent, so there is nothing left to refuse.

@@ -291,7 +291,6 @@ async fn commands_that_wait_run_even_if_the_client_closes_the_connection() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A6"]
 async fn a_loop_of_triggers_lets_readers_keep_up() {
     const EVENTS: u64 = 3_000;
     let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
@@ -312,7 +311,6 @@ async fn a_loop_of_triggers_lets_readers_keep_up() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A6"]
 async fn a_loop_of_broadcasts_lets_readers_keep_up() {
     const EVENTS: u64 = 3_000;
     let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
