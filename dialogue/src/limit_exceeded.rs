@@ -20,6 +20,27 @@ pub enum LimitExceeded {
         /// The maximum number of rooms.
         limit: usize,
     },
+    /// Clients have created all rooms that they may create, by `createRoom` or by joining on-demand rooms: nine tenths of
+    /// [`Limits::max_rooms`](crate::Limits::max_rooms). The rest is kept for the server.
+    #[error(
+        "clients can create no more rooms ({limit}, nine tenths of max_rooms; the rest is kept for the server): delete a \
+         room, or raise the limit"
+    )]
+    RoomsOfClients {
+        /// The maximum number of rooms that clients may create.
+        limit: usize,
+    },
+    /// As many on-demand rooms exist because of the user as
+    /// [`Limits::on_demand_rooms_per_user`](crate::Limits::on_demand_rooms_per_user) allows. All anonymous users at one
+    /// address count as one user.
+    #[error(
+        "the user has too many on-demand rooms (on_demand_rooms_per_user = {limit}): leave some of them and wait until \
+         they are gone, or raise the limit"
+    )]
+    OnDemandRoomsPerUser {
+        /// The maximum number of on-demand rooms that exist because of one user.
+        limit: usize,
+    },
     /// The client is in [`Limits::rooms_per_client`](crate::Limits::rooms_per_client) rooms.
     #[error("the client is in too many rooms (rooms_per_client = {limit}): leave a room, or raise the limit")]
     RoomsPerClient {
@@ -36,7 +57,8 @@ pub enum LimitExceeded {
         /// The maximum number of subscriptions of a client, over all its rooms.
         limit: usize,
     },
-    /// The user's clients have created as many rooms of the family as its option `client_created` allows.
+    /// The user's clients have created as many rooms of the family as its option `client_created` allows. All anonymous
+    /// users at one address count as one user.
     #[error("the user has created too many rooms of this family (client_created = {limit}): delete one of them")]
     ClientCreated {
         /// The maximum number of rooms of the family that the clients of one user may create.

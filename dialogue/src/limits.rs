@@ -42,11 +42,16 @@ pub struct Limits {
     /// has been idle for 30 s.
     pub ping_interval: Duration,
     /// How long the server waits for a sign of life after a ping before it disconnects the client. Default: 10 s,
-    /// several round trips of a bad mobile network.
+    /// several round trips of a bad mobile network. Every byte from the client counts. While frames wait before the ping,
+    /// the client has time until it has read them, and [`write_deadline`](Self::write_deadline) applies.
     pub ping_timeout: Duration,
     /// The time for headers, upgrade and authentication together. Default: 10 s. That is enough for a sign-in that
     /// calls another service, and it limits peers that only hold a socket open.
     pub connect_deadline: Duration,
+    /// The maximum size of the headers and of the target of an upgrade request, in bytes. Default: 32 KiB, several times as
+    /// much as browsers send with many cookies. The server keeps them for as long as the connection if there is an
+    /// `authenticate` hook. It answers a larger request with 431.
+    pub header_bytes: usize,
     /// The time for each run of a handler or hook, except `authenticate`. Default: 5 s. That is long for a database
     /// query and short for a person who waits. If a hook that can refuse exceeds it, the server does not carry out the
     /// request that the hook guards. The deadline ends code only while it awaits: a hook that blocks its thread keeps
@@ -86,12 +91,14 @@ pub struct Limits {
     /// The window of [`inbound_frames`](Self::inbound_frames). Default: 4 s. That is long enough for the burst of a
     /// client that reconnects to all its rooms. With a window of zero, clients have no rate limit.
     pub inbound_window: Duration,
-    /// The maximum number of connections of one user. `None` (the default) sets no limit. Further connections are
-    /// closed with 4502. The limit does not apply to anonymous users, because each of their connections is a new user.
+    /// The maximum number of connections of one user. `None` (the default) sets no limit. At the limit, the server pings
+    /// the user's connections. One that does not answer within 5 s is closed and makes room. If all answer, the further
+    /// connection is closed with 4502. The limit does not apply to anonymous users, because each of their connections is a new user.
     pub connections_per_user: Option<usize>,
     /// The maximum number of connections from one IP address, which is the address of the socket's peer. `None` (the
-    /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with
-    /// 429. Behind a proxy, all connections have the address of the proxy. If another server mounts the router and
+    /// default) sets no limit, because many users can share an address. At the limit, the server pings the connections
+    /// of the address. One that does not answer within 5 s is closed and makes room. If all answer, the server answers
+    /// the upgrade with 429. Behind a proxy, all connections have the address of the proxy. If another server mounts the router and
     /// does not provide the peer (`ConnectInfo`), connections are not counted.
     pub connections_per_address: Option<usize>,
     /// The maximum number of bytes of events that the histories of all rooms keep in memory. The same limit applies to
@@ -148,6 +155,7 @@ setters! {
     with_ping_interval(ping_interval: Duration);
     with_ping_timeout(ping_timeout: Duration);
     with_connect_deadline(connect_deadline: Duration);
+    with_header_bytes(header_bytes: usize);
     with_hook_deadline(hook_deadline: Duration);
     with_handler_queue(handler_queue: usize);
     with_handler_depth(handler_depth: usize);
@@ -214,6 +222,7 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(10),
             connect_deadline: Duration::from_secs(10),
+            header_bytes: 32 * 1024,
             hook_deadline: Duration::from_secs(5),
             handler_queue: 1024,
             handler_depth: 16,

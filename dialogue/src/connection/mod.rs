@@ -16,7 +16,6 @@ mod state;
 pub(crate) use close::Close;
 pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
-#[allow(unused_imports, reason = "the parts of the server that count by holder follow")]
 pub(crate) use holder::Holder;
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Interrupt, Outbox, Sender};

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::config::RoomTemplate;
 use super::state::RoomState;
 use super::subscriptions::Subscriptions;
-use crate::connection::ClientState;
+use crate::connection::{ClientState, Holder};
 use crate::id::{EventName, RoomId, UserId};
 use crate::protocol;
 use crate::serial::SerialQueue;
@@ -23,6 +23,8 @@ pub(crate) struct RoomCell {
     pub(crate) template: Arc<RoomTemplate>,
     pub(crate) created_by: Option<UserId>,
     pub(crate) origin: Origin,
+    /// Whose share of rooms this room takes; `None` if the server created it.
+    pub(crate) holder: Option<Holder>,
     /// Identifies this incarnation of the room. A later room with the same id has a different epoch.
     pub(crate) epoch: Arc<str>,
     /// Runs the hooks about the creation and the deletion of this room, in order.
@@ -35,7 +37,7 @@ pub(crate) struct RoomCell {
 pub(crate) enum Origin {
     /// Declared, or created by the server.
     Server,
-    /// Created by a client. It counts towards the quota of the user in `created_by`.
+    /// Created by a client of a user who has signed in.
     Client,
     /// Created by a client of an anonymous user. The server removes it when it is empty and its creator is gone.
     Anonymous,
@@ -57,9 +59,18 @@ impl RoomCell {
             template,
             created_by,
             origin,
+            holder: None,
             epoch,
             hooks: SerialQueue::default(),
             state,
+        }
+    }
+
+    /// The same room, which takes a share of a client's holder.
+    pub(crate) fn held_by(self, holder: Holder) -> Self {
+        Self {
+            holder: Some(holder),
+            ..self
         }
     }
 

@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use parking_lot::RwLock;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::observe::emit::Observe;
 use crate::connection::{ClientKey, ClientState, FlushQueue, Flushers, Frame, ReplyShare, ReplyShares, Reservation};
@@ -78,6 +82,27 @@ impl ReplySpace<'_> {
 #[derive(Debug)]
 pub(crate) struct TooManyConnections;
 
+/// How long to wait until the connections of a user have answered, or have ended because they do not answer. They have 5 s
+/// to answer.
+const GHOST_WAIT: Duration = Duration::from_secs(6);
+
+/// Asks each of these clients whether it is still there. Returns the first one whose connection ends; `None` if all answer.
+pub(crate) async fn ghost_among(clients: &[Arc<ClientState>]) -> Option<&Arc<ClientState>> {
+    let mut answers: FuturesUnordered<_> = clients
+        .iter()
+        .map(|client| client.outbox.probe().map(move |answer| answer.err().map(|_| client)))
+        .collect();
+    let first_ghost = async {
+        while let Some(answer) = answers.next().await {
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
+    };
+    timeout(GHOST_WAIT, first_ghost).await.ok().flatten()
+}
+
 impl Clients {
     /// No client yet.
     pub(super) fn new(limits: &Limits) -> Self {
@@ -128,7 +153,12 @@ impl Clients {
     ) -> Result<(), TooManyConnections> {
         let mut connected = self.connected.write();
         let of_user = connected.by_user.entry(client.user_id.clone()).or_default();
-        if self.per_user.is_some_and(|quota| of_user.len() >= quota) {
+        // A connection that is closing takes no place.
+        let open = || of_user.values().filter(|client| !client.outbox.is_closed()).count();
+        if self
+            .per_user
+            .is_some_and(|quota| of_user.len() >= quota && open() >= quota)
+        {
             if of_user.is_empty() {
                 connected.by_user.remove(&client.user_id);
             }
@@ -139,6 +169,12 @@ impl Clients {
         client.outbox.push(Frame::Text(greeting));
         observe.connected(&client.id, &client.user_id);
         Ok(())
+    }
+
+    /// Finds out whether a connection of a user is lost, although the server has not noticed yet. Returns true as soon as
+    /// one of them has ended, and false if all answer.
+    pub(crate) async fn has_ghost(&self, user: &str) -> bool {
+        ghost_among(&self.of_user(user)).await.is_some()
     }
 
     /// Removes a client whose connection has ended.

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::SetOnce;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
+use crate::connection::{AuthSession, ClientState, FormerRoom, Handshake, Identity, Membership, Outbox};
 use crate::containment::contain;
 use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
@@ -131,11 +131,12 @@ fn is_valid_user_id(id: &str) -> bool {
 /// the user has too many connections.
 ///
 /// If the client presents the `resume` secret of an earlier connection, that connection ends first. It then no longer
-/// holds seats, and an anonymous user keeps its id.
+/// holds seats, and an anonymous user keeps its id. `wait` is how long to wait for the hooks of that connection.
 pub(crate) async fn admit(
     core: &Arc<Core>,
     outbox: &Arc<Outbox>,
     peer: Option<SocketAddr>,
+    wait: Duration,
     id: Option<i64>,
     authenticated: Authenticated,
     resume: Option<&str>,
@@ -149,10 +150,21 @@ pub(crate) async fn admit(
         && let Some(earlier) = earlier.upgrade()
     {
         replace(core, &earlier);
-        // Another thread may have begun to end it already.
-        earlier.departed.wait().await;
-        earlier.hooks.idle().await;
-        former = earlier.membership.lock().take_former();
+        let ended = async {
+            // Another thread may have begun to end it already.
+            earlier.departed.wait().await;
+            earlier.hooks.idle().await;
+        };
+        // Its hooks may take far longer than this client has for its sign-in. It then leaves its rooms later.
+        let _ = timeout(wait, ended).await;
+        let mut membership = earlier.membership.lock();
+        former = membership.take_former();
+        former.extend(
+            membership
+                .rooms()
+                .into_iter()
+                .map(|room| FormerRoom { room, was_gone: false }),
+        );
     }
     if let Some(EarlierConnection::Ended(rooms)) = earlier {
         former = rooms;
@@ -176,9 +188,12 @@ pub(crate) async fn admit(
     });
     core.continuity.resumes.renew(&client);
     let frame = connected_frame(core, &client, id);
-    if core.clients.add(&client, frame, &core.observe).is_err() {
-        core.continuity.resumes.discard(&client);
-        return None;
+    while core.clients.add(&client, frame.clone(), &core.observe).is_err() {
+        // The user may have lost connections that the server still counts.
+        if !core.clients.has_ghost(&client.user_id).await {
+            core.continuity.resumes.discard(&client);
+            return None;
+        }
     }
     Some(client)
 }

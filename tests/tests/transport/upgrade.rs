@@ -292,7 +292,6 @@ async fn the_server_selects_no_subprotocol_and_no_extension() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A10"]
 async fn an_upgrade_with_headers_over_the_limit_gets_431() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>()).await;
     let cookie = |bytes: usize| "x".repeat(bytes);

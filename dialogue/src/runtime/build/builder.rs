@@ -192,7 +192,7 @@ impl Builder {
         }
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
-        let rooms = rooms(&self.declarations, known_events, self.limits.max_rooms)?;
+        let rooms = rooms(&self.declarations, known_events, &self.limits)?;
         let limits = self.limits.with_durations_bounded();
         let history = History::new(
             self.history.unwrap_or_default(),

@@ -7,6 +7,7 @@ use super::limits::InvalidLimits;
 use crate::contract::ContractError;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition};
 use crate::id::{EventName, RoomId};
+use crate::limits::Limits;
 use crate::random::random_epoch;
 use crate::room::{
     DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration,
@@ -203,7 +204,7 @@ pub(in crate::runtime) fn known_events(
 pub(in crate::runtime) fn rooms(
     declarations: &[&'static RoomDeclaration],
     known: Arc<KnownEvents>,
-    max_rooms: usize,
+    limits: &Limits,
 ) -> Result<Rooms, BuildError> {
     let mut blueprints: Vec<Blueprint> = Vec::new();
     for declaration in declarations {
@@ -220,7 +221,7 @@ pub(in crate::runtime) fn rooms(
             template: Arc::new(template(declaration, &known)?),
         });
     }
-    let rooms = Rooms::new(blueprints, known, max_rooms);
+    let rooms = Rooms::new(blueprints, known, limits);
     for (id, blueprint) in rooms.fixed() {
         let room = RoomCell::new(
             RoomId::from(id),
@@ -231,7 +232,10 @@ pub(in crate::runtime) fn rooms(
         );
         match rooms.add(Arc::new(room)) {
             Ok(()) => {}
-            Err(NotAdded::LimitExceeded(_)) => return Err(BuildError::TooManyRooms { max_rooms }),
+            Err(NotAdded::LimitExceeded(_)) => {
+                let max_rooms = limits.max_rooms;
+                return Err(BuildError::TooManyRooms { max_rooms });
+            }
             Err(NotAdded::Exists) => return Err(BuildError::DuplicateRoom { id: id.to_owned() }),
         }
     }

@@ -15,6 +15,9 @@ const MIN_JSON_DEPTH: usize = 2;
 /// The smallest useful `queue_bytes`: a `connected` with the longest user id.
 const MIN_QUEUE_BYTES: usize = 1024;
 
+/// The smallest useful `header_bytes`: the headers of an upgrade without cookies.
+const MIN_HEADER_BYTES: usize = 1024;
+
 /// A limit has an impossible value, or two limits contradict each other. The text names the limit and its lowest value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -73,6 +76,7 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         ping_interval,
         ping_timeout,
         connect_deadline,
+        header_bytes,
         hook_deadline,
         handler_queue,
         // Hooks may then trigger nothing.
@@ -145,6 +149,7 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
     not_zero("ping_interval", ping_interval, "the server would only ping")?;
     not_zero("ping_timeout", ping_timeout, "no client answers so fast")?;
     not_zero("connect_deadline", connect_deadline, no_connect)?;
+    at_least(MIN_HEADER_BYTES, "header_bytes", header_bytes, no_connect)?;
     not_zero("hook_deadline", hook_deadline, "no hook could do anything")?;
     at_least(1, "handler_queue", handler_queue, "no handler would receive an event")?;
     at_least(1, "rooms_per_client", rooms_per_client, "no client could join a room")?;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::join_error::JoinError;
 use super::seat::{NotSeated, SeatRequest, take_seat};
@@ -9,6 +12,7 @@ use crate::connection::ClientState;
 use crate::id::EventName;
 use crate::protocol::{self, LogPosition};
 use crate::room::{Origin, RoomCell};
+use crate::runtime::clients::ghost_among;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
@@ -16,6 +20,9 @@ use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
 use crate::runtime::rooms::on_demand::{find_or_prepare, make_present};
 use crate::serial::JobTicket;
+
+/// How long a client that wants a seat waits until a lost connection has left the room.
+const GHOST_LEAVES: Duration = Duration::from_secs(5);
 
 /// The wishes of a client that joins a room.
 #[derive(Debug, Default)]
@@ -41,6 +48,9 @@ pub(crate) struct Seat {
 
 /// Makes a client a member of a room: `before_join`, and then the seat, the reply and live delivery in one step.
 ///
+/// If the room is full, and a lost connection of the same user has a seat that the server still counts, the client gets
+/// that seat.
+///
 /// Safe to drop: the client is a member with everything that belongs to it, or not a member.
 pub(crate) async fn join(
     core: &Arc<Core>,
@@ -48,17 +58,50 @@ pub(crate) async fn join(
     room_id: &str,
     request: JoinRequest,
 ) -> Result<Seat, JoinError> {
+    loop {
+        match try_join(core, client, room_id, &request).await {
+            // In a box, as every step that most joins do not need.
+            Err(JoinError::Full) if Box::pin(free_seat_of_ghost(core, client, room_id)).await => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Finds out whether another connection of the client's user is lost that has a seat in a room. If so, waits until it has
+/// left, and returns true. Returns false if there is none, or if all answer.
+async fn free_seat_of_ghost(core: &Core, client: &ClientState, room_id: &str) -> bool {
+    let Some(room) = core.rooms.find(room_id) else {
+        return false;
+    };
+    let mut others = core.clients.of_user(&client.user_id);
+    {
+        let state = room.lock();
+        others.retain(|other| other.key != client.key && state.local.contains(other.key));
+    }
+    match ghost_among(&others).await {
+        // Its `on_disconnected` runs before it leaves.
+        Some(ghost) => timeout(GHOST_LEAVES, ghost.departed.wait()).await.is_ok(),
+        None => false,
+    }
+}
+
+async fn try_join(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    room_id: &str,
+    request: &JoinRequest,
+) -> Result<Seat, JoinError> {
     checked_depth(&core.limits)?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let found = match &request.epoch {
         Some(epoch) => core.rooms.find_incarnation(room_id, Some(epoch)),
-        None => find_or_prepare(&core.rooms, room_id),
+        None => find_or_prepare(&core.rooms, client, room_id),
     };
     let mut room = found.ok_or_else(no_such_room)?;
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
-    let wanted = match request.wanted {
+    let wanted = match &request.wanted {
         Some(wanted) => Some(
-            room.resolve_subscriptions(wanted, request.except)
+            room.resolve_subscriptions(wanted.clone(), request.except.clone())
                 .map_err(|event| JoinError::NoSuchEvent { event })?,
         ),
         None => None,
@@ -86,7 +129,7 @@ pub(crate) async fn join(
         if may_be_another(&room) {
             if room.lock().record.is_deleted() {
                 remove_room(core, &room, None);
-                room = find_or_prepare(&core.rooms, room_id).ok_or_else(no_such_room)?;
+                room = find_or_prepare(&core.rooms, client, room_id).ok_or_else(no_such_room)?;
             }
             room = make_present(core, room)?;
         }

@@ -153,17 +153,14 @@ pub(crate) fn create_for(
         },
         ..(**declared).clone()
     };
-    let room = Arc::new(RoomCell::new(
-        wanted.id,
-        Arc::new(template),
-        Some(creator.user_id.clone()),
-        if creator.anonymous {
-            Origin::Anonymous
-        } else {
-            Origin::Client
-        },
-        random_epoch(),
-    ));
+    let origin = if creator.anonymous {
+        Origin::Anonymous
+    } else {
+        Origin::Client
+    };
+    let user = Some(creator.user_id.clone());
+    let room = RoomCell::new(wanted.id, Arc::new(template), user, origin, random_epoch());
+    let room = Arc::new(room.held_by(creator.holder()));
     add_room(core, &room, Some((creator, id))).map_err(|not_added| match not_added {
         NotAdded::Exists => ClientCreateError::Exists,
         NotAdded::LimitExceeded(exceeded) => ClientCreateError::LimitExceeded(exceeded),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::announce::add_room;
 use super::registry::{NotAdded, Rooms};
+use crate::connection::ClientState;
 use crate::id::RoomId;
 use crate::limit_exceeded::LimitExceeded;
 use crate::random::random_epoch;
@@ -11,20 +12,16 @@ use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
-/// to be added.
-pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, room_id: &str) -> Option<Arc<RoomCell>> {
+/// to be added. It takes a share of the client's holder.
+pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, client: &ClientState, room_id: &str) -> Option<Arc<RoomCell>> {
     rooms.find(room_id).or_else(|| {
         let blueprint = rooms.blueprint(room_id)?;
         if !blueprint.template.family.on_demand || !RoomId::is_valid(room_id) {
             return None;
         }
-        Some(Arc::new(RoomCell::new(
-            room_id.into(),
-            Arc::clone(&blueprint.template),
-            None,
-            Origin::OnDemand,
-            random_epoch(),
-        )))
+        let template = Arc::clone(&blueprint.template);
+        let room = RoomCell::new(room_id.into(), template, None, Origin::OnDemand, random_epoch());
+        Some(Arc::new(room.held_by(client.holder())))
     })
 }
 

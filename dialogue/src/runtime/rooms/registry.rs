@@ -1,6 +1,6 @@
 //! The register of a server's rooms: the rooms that exist, and the declarations for creating more.
 //!
-//! Owns the maps by id, the limit on all rooms, and each user's quota of created rooms. It makes sure that additions
+//! Owns the maps by id, the limits on all rooms, and the quotas of each holder. It makes sure that additions
 //! and removals are announced in order. [`super::create`] and [`super::expiry`] decide which rooms come and go.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,8 +10,10 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::idle::IdleRooms;
-use crate::id::{RoomId, UserId};
+use crate::connection::Holder;
+use crate::id::RoomId;
 use crate::limit_exceeded::LimitExceeded;
+use crate::limits::Limits;
 use crate::room::{IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
 
 /// A declared room or family, and the template for its rooms.
@@ -28,6 +30,7 @@ pub(crate) struct Rooms {
     /// Every registered event, by its name.
     pub(crate) known_events: Arc<KnownEvents>,
     max_rooms: usize,
+    on_demand_per_holder: usize,
     present: RwLock<Present>,
     /// Held while a room is added or removed and announced, so that announcements have the same order as changes.
     announcing: Mutex<()>,
@@ -40,16 +43,30 @@ struct Present {
     by_id: HashMap<RoomId, Arc<RoomCell>>,
     /// The rooms that clients may see, in the order of their ids.
     listed: BTreeMap<RoomId, Arc<RoomCell>>,
-    /// How many rooms of each family a user's clients have created. The family is its index in `families`.
-    created: HashMap<(usize, UserId), usize>,
+    /// How many rooms each account has.
+    held: HashMap<Account, usize>,
+    /// How many rooms there are because of clients.
+    of_clients: usize,
 }
+
+/// What a room that exists because of a client counts against.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Account {
+    /// The rooms of a family that a holder's clients have created. The family is its index in `families`.
+    Created(usize, Holder),
+    /// The on-demand rooms that a holder's clients have joined first.
+    OnDemand(Holder),
+}
+
+/// The part of all rooms, as its divisor, that is kept for the server. Clients alone can then never take all rooms.
+const RESERVE: usize = 10;
 
 /// Why a room cannot be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotAdded {
     /// A room with this id already exists.
     Exists,
-    /// The server has the maximum number of rooms, or the user's clients have created the maximum number for a user.
+    /// The server has the maximum number of rooms, or rooms of clients have reached a limit.
     LimitExceeded(LimitExceeded),
 }
 
@@ -57,7 +74,7 @@ impl Rooms {
     pub(in crate::runtime) fn new(
         blueprints: impl IntoIterator<Item = Blueprint>,
         known_events: Arc<KnownEvents>,
-        max_rooms: usize,
+        limits: &Limits,
     ) -> Self {
         let (mut fixed, mut families) = (HashMap::new(), Vec::new());
         for blueprint in blueprints {
@@ -72,7 +89,8 @@ impl Rooms {
             fixed,
             families,
             known_events,
-            max_rooms,
+            max_rooms: limits.max_rooms,
+            on_demand_per_holder: limits.on_demand_rooms_per_user,
             present: RwLock::default(),
             announcing: Mutex::default(),
             idle: IdleRooms::default(),
@@ -134,12 +152,8 @@ impl Rooms {
             return Err(NotAdded::LimitExceeded(LimitExceeded::MaxRooms { limit }));
         }
         if let Some(account) = account {
-            let limit = room.template.family.client_created.unwrap_or(0);
-            let created = present.created.entry(account).or_default();
-            if *created >= limit {
-                return Err(NotAdded::LimitExceeded(LimitExceeded::ClientCreated { limit }));
-            }
-            *created += 1;
+            self.charge(&mut present, &room, account)
+                .map_err(NotAdded::LimitExceeded)?;
         }
         if room.is_listed() {
             present.listed.insert(room.id.clone(), Arc::clone(&room));
@@ -178,20 +192,49 @@ impl Rooms {
         present.by_id.remove(&room.id);
         present.listed.remove(&room.id);
         if let Some(account) = self.account(room)
-            && let Some(created) = present.created.get_mut(&account)
+            && let Some(held) = present.held.get_mut(&account)
         {
-            *created -= 1;
-            if *created == 0 {
-                present.created.remove(&account);
+            *held -= 1;
+            if *held == 0 {
+                present.held.remove(&account);
             }
+            present.of_clients -= 1;
         }
         true
     }
 
-    /// The quota that a room counts against, if a client created it: the family's index and the user.
-    fn account(&self, room: &RoomCell) -> Option<(usize, UserId)> {
-        match (room.origin, &room.created_by) {
-            (Origin::Client | Origin::Anonymous, Some(user)) => {
+    /// Counts a room that exists because of a client, unless a limit forbids it.
+    fn charge(&self, present: &mut Present, room: &RoomCell, account: Account) -> Result<(), LimitExceeded> {
+        let limit = self.max_rooms - self.max_rooms / RESERVE;
+        if present.of_clients >= limit {
+            return Err(LimitExceeded::RoomsOfClients { limit });
+        }
+        let (limit, exceeded) = match &account {
+            Account::Created(..) => {
+                let limit = room.template.family.client_created.unwrap_or(0);
+                (limit, LimitExceeded::ClientCreated { limit })
+            }
+            Account::OnDemand(_) => {
+                let limit = self.on_demand_per_holder;
+                (limit, LimitExceeded::OnDemandRoomsPerUser { limit })
+            }
+        };
+        // No entry is added for an account that may have no room.
+        if present.held.get(&account).copied().unwrap_or(0) >= limit {
+            return Err(exceeded);
+        }
+        *present.held.entry(account).or_default() += 1;
+        present.of_clients += 1;
+        Ok(())
+    }
+
+    /// What a room counts against, if it exists because of a client.
+    fn account(&self, room: &RoomCell) -> Option<Account> {
+        let holder = room.holder.clone()?;
+        match room.origin {
+            Origin::Server => None,
+            Origin::OnDemand => Some(Account::OnDemand(holder)),
+            Origin::Client | Origin::Anonymous => {
                 let declared = room.template.declaration?;
                 // Finds the family by its declaration, because parsing the id would run the application's code under a
                 // lock.
@@ -199,9 +242,8 @@ impl Rooms {
                     .families
                     .iter()
                     .position(|family| std::ptr::eq(family.declaration, declared))?;
-                Some((place, user.clone()))
+                Some(Account::Created(place, holder))
             }
-            _ => None,
         }
     }
 

@@ -46,9 +46,17 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|ConnectInfo(peer)| *peer);
-    let (switching, slot) = match admit(&core, &addresses, &request, peer) {
-        Ok(admitted) => admitted,
+    let switching = match check(&core, &request) {
+        Ok(switching) => switching,
         Err(rejection) => return rejection.log(&core, peer),
+    };
+    let quota = core.limits.connections_per_address;
+    let slot = match peer {
+        Some(peer) => match addresses.reserve(&core.clients, peer.ip(), quota).await {
+            Some(slot) => Some(slot),
+            None => return too_many(peer, quota).log(&core, Some(peer)),
+        },
+        None => None,
     };
     let accepted = request
         .extensions()
@@ -66,25 +74,23 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
     switching
 }
 
-/// Checks a request. Returns the response that opens the WebSocket, and the connection's place in the quota of its address.
-fn admit(
-    core: &Core,
-    addresses: &Arc<AddressQuota>,
-    request: &Request,
-    peer: Option<SocketAddr>,
-) -> Result<(Response, Option<AddressSlot>), Rejection> {
+/// Checks a request. Returns the response that opens the WebSocket.
+fn check(core: &Core, request: &Request) -> Result<Response, Rejection> {
     let switching = handshake::answer(request)?;
+    let limit = core.limits.header_bytes;
+    if header_bytes(request) > limit {
+        let reason = format!(
+            "the headers of the upgrade are too large (header_bytes = {limit}): send fewer or shorter cookies, or raise \
+             the limit"
+        );
+        return Err(Rejection::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason));
+    }
     may_connect(core, request.headers())?;
     if core.lifecycle.is_stopping() {
         let reason = "the server is stopping: reconnect after a short wait";
         return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
-    let quota = core.limits.connections_per_address;
-    let slot = match peer {
-        Some(peer) => Some(AddressQuota::reserve(addresses, peer.ip(), quota).ok_or_else(|| too_many(peer, quota))?),
-        None => None,
-    };
-    Ok((switching, slot))
+    Ok(switching)
 }
 
 fn too_many(peer: SocketAddr, quota: Option<usize>) -> Rejection {
@@ -129,6 +135,14 @@ pub(super) fn log_refused(core: &Core, peer: Option<SocketAddr>, status: StatusC
     } else {
         log_line!(INFO, *core, involved, kind, { status = code, %reason, }, "refused an upgrade");
     }
+}
+
+/// The size of a request's headers and of its target, about as on the wire.
+fn header_bytes(request: &Request) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    target + headers.sum::<usize>()
 }
 
 /// The request's credentials for `authenticate`. Without the hook, nothing reads them.

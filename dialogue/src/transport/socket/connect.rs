@@ -48,8 +48,10 @@ where
             return None;
         }
     };
+    // The other half is for a `connect` that has to find a place among the user's connections.
+    let wait = opening.connect_by.saturating_duration_since(Instant::now()) / 2;
     let outbox = Arc::clone(reader.messages.outbox());
-    let admit = admit(core, &outbox, opening.peer, id, who, connect.resume.as_deref());
+    let admit = admit(core, &outbox, opening.peer, wait, id, who, connect.resume.as_deref());
     match timeout_at(opening.connect_by, admit).await {
         Ok(Some(client)) => Some(client),
         Ok(None) => {
