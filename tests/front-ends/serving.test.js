@@ -77,7 +77,7 @@ const proxyTo = (target, port = 0) => ({
 });
 
 describe("Vite's proxy with `changeOrigin`", () => {
-  test("is refused, and the page reports why it cannot connect", { skip: "fails until B13" }, async () => {
+  test("is refused, and the page reports why it cannot connect", async () => {
     const vite = await startVite(proxyTo(chat.url));
     const ada = await open(`${vite.url}/src/react/index.html`);
     await ada.status("waiting");
