@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::{Instant, timeout};
 
-use crate::connection::{AuthSession, ClientState, FormerRoom, Handshake, Identity, Membership, Outbox};
+use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
 use crate::containment::contain;
 use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
@@ -159,12 +159,7 @@ pub(crate) async fn admit(
         let _ = timeout(wait, ended).await;
         let mut membership = earlier.membership.lock();
         former = membership.take_former();
-        former.extend(
-            membership
-                .rooms()
-                .into_iter()
-                .map(|room| FormerRoom { room, was_gone: false }),
-        );
+        former.extend(membership.rooms());
     }
     if let Some(EarlierConnection::Ended(rooms)) = earlier {
         former = rooms;

@@ -18,7 +18,7 @@ use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
 use crate::connection::{Frame, Interrupt, Outbox};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Request};
-use crate::runtime::{Core, Involved};
+use crate::runtime::Core;
 use crate::session::Conversation;
 
 /// A ping without payload.

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn reads_nothing_behind_the_last_message() {
         let mut ahead = ahead();
-        ahead.push(InboundMessage::End(super::super::message_reader::Ending::Closed));
+        ahead.push(InboundMessage::End(super::super::message_reader::Ending::Closed(1000)));
         assert!(!ahead.wants_more());
     }
 
