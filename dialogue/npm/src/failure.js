@@ -5,7 +5,7 @@ import { DialogueError } from "./error.js";
 /** What to do about a status with which a server, or a proxy before it, answers the upgrade. */
 const STATUSES = {
   401: "it wants credentials of its own",
-  403: "it does not accept this origin. Let the proxy forward `Host`, or call `allow_origin` on the server; its log says more",
+  403: "it does not accept this origin. Let the proxy forward `Host`, or call `allow_origin`. The server's log says more",
   404: "there is no Dialogue server at this path. Check the path of `url`",
   426: "it speaks no WebSocket here. Let the proxy forward `Upgrade` and `Connection`",
   429: "there are too many connections from this address",
@@ -21,8 +21,8 @@ const SYSTEM_ERRORS = {
 };
 
 const UNKNOWN =
-  "the socket does not say why. Check that the server runs, that `url` has the right path, and the server's log: it may " +
-  "not accept the page's origin";
+  "the socket does not say why. Check that the server runs, that `url` has the right path, and the server's log: it " +
+  "may not accept the page's origin";
 
 /**
  * What is known about a failed attempt.
