@@ -298,10 +298,19 @@ async function request(handle, frame, options) {
   throw notInRoom(room.id);
 }
 
-// `crypto.randomUUID` exists only on pages that were loaded over TLS.
+let keys = 0;
+
+/** A key that no other trigger has. Nobody has to be unable to guess it: keys of different users are never mixed up. */
 function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  // `crypto.randomUUID` exists only on pages that were loaded over TLS, and some environments have no `crypto` at all.
+  /** @type {Partial<Crypto> | undefined} */
+  const crypto = globalThis.crypto;
+  const bytes = new Uint8Array(16);
+  if (crypto?.getRandomValues) crypto.getRandomValues(bytes);
+  else bytes.forEach((_, index) => (bytes[index] = Math.random() * 256));
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  keys += 1;
+  return crypto?.getRandomValues ? random : `${random}-${Date.now().toString(16)}-${keys}`;
 }
 
 // ==== handle/internals.js ====
@@ -338,7 +347,9 @@ const SLOW_ATTEMPT_MS = 5_000; // an older attempt is given up for a new one whe
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
 class Engine {
   #session;
-  #url;
+  #config;
+  #url = "";
+  /** @type {Endpoint["WebSocket"] | undefined} */
   #WebSocket;
   #credentials;
   #renewals;
@@ -364,11 +375,10 @@ class Engine {
    * @param {Config} config
    * @param {Session} session
    */
-  constructor({ url, auth, WebSocket }, session) {
+  constructor(config, session) {
     this.#session = session;
-    this.#url = url;
-    this.#WebSocket = WebSocket;
-    this.#credentials = new Credentials(auth);
+    this.#config = config;
+    this.#credentials = new Credentials(config.auth);
     this.#renewals = new Renewals(session, this.#credentials, (connected) => this.#renewed(connected));
   }
 
@@ -378,6 +388,11 @@ class Engine {
    */
   connect({ retry = true } = {}) {
     if (this.#session.connected) return Promise.resolve();
+    try {
+      ({ url: this.#url, WebSocket: this.#WebSocket } = endpointOf(this.#config));
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#retries = retry;
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
@@ -438,7 +453,8 @@ class Engine {
     if (dial !== this.#dials) return;
     try {
       const connect = greeting(auth, this.#resume);
-      const socket = new this.#WebSocket(this.#url);
+      const WebSocket = /** @type {Endpoint["WebSocket"]} */ (this.#WebSocket);
+      const socket = new WebSocket(this.#url);
       this.#dialedAt = Date.now();
       this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this), this.#onSleep);
     } catch (cause) {
@@ -468,7 +484,7 @@ class Engine {
     const link = /** @type {Link} */ (this.#link);
     link.setRate(rateOf(connected.rate));
     link.startKeepAlive(connected.pingInterval, connected.rate !== undefined);
-    this.#connectedAt = performance.now();
+    this.#connectedAt = monotonicTime();
     this.#refusal = undefined;
     this.#retries = true;
     this.#renewed(connected);
@@ -507,7 +523,7 @@ class Engine {
       });
     }
     if (!reconnects(code)) return this.#end(code, reason, closed(code, reason));
-    if (isStable(performance.now() - this.#connectedAt, this.#waited)) this.#attempt = 0;
+    if (isStable(monotonicTime() - this.#connectedAt, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
   }
 
@@ -629,14 +645,14 @@ class Wake {
   /** Acts now, or when a second has passed since the last time: several signs of the same change come together. */
   now() {
     if (!this.#isListening || this.#timer !== undefined) return;
-    const wait = this.#last + AT_MOST_EVERY_MS - performance.now();
+    const wait = this.#last + AT_MOST_EVERY_MS - monotonicTime();
     if (wait <= 0) return this.#fire();
     this.#timer = setTimeout(() => this.#fire(), wait);
   }
 
   #fire() {
     this.#timer = undefined;
-    this.#last = performance.now();
+    this.#last = monotonicTime();
     this.#act();
   }
 }
@@ -707,7 +723,7 @@ class Renewals {
   /** @param {number} [expiresIn] undefined if the session does not expire */
   start(expiresIn) {
     this.stop();
-    if (expiresIn !== undefined) this.#renewIn(RENEWED_AFTER * expiresIn, performance.now() + expiresIn);
+    if (expiresIn !== undefined) this.#renewIn(RENEWED_AFTER * expiresIn, monotonicTime() + expiresIn);
   }
 
   stop() {
@@ -740,7 +756,7 @@ class Renewals {
         notices.report(error);
         // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
         // server that could not decide is asked again soon.
-        const left = expiresAt - performance.now();
+        const left = expiresAt - monotonicTime();
         const soon = error instanceof DialogueError && isTemporary(error) ? growingPause(error, attempt) : Infinity;
         const delay = Math.max(Math.min(soon, left / 2), PAUSE_MS);
         if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);
@@ -1241,8 +1257,8 @@ function isFinal(room, { code }) {
   if (REFUSED.includes(code)) return true;
   if (!MISSING.includes(code)) return false;
   if (room.serverSubscriptions) return true; // the client is in the room, so nothing has to become possible first
-  room.missingSince ??= performance.now();
-  return performance.now() - room.missingSince >= MISSING_FOR_MS;
+  room.missingSince ??= monotonicTime();
+  return monotonicTime() - room.missingSince >= MISSING_FOR_MS;
 }
 
 // ==== pending.js ====
@@ -1456,7 +1472,7 @@ class Pending {
   #flush() {
     clearTimeout(this.#timer);
     for (;;) {
-      const now = performance.now();
+      const now = monotonicTime();
       const next = this.#outbox.next(now);
       if (!this.link || next.at === Infinity) return;
       this.#isStalled = this.#unanswered >= this.#maxUnanswered;
@@ -2699,12 +2715,12 @@ class Link {
    * @param {number} ms
    */
   pause(ms) {
-    this.#pacer.pause(performance.now() + ms);
+    this.#pacer.pause(monotonicTime() + ms);
   }
 
   /** @param {string} text */
   send(text) {
-    this.#pacer.sent(performance.now());
+    this.#pacer.sent(monotonicTime());
     this.#socket.send(text);
   }
 
@@ -2742,7 +2758,7 @@ class Link {
 
   /** Sends a ping as soon as the rate permits. */
   #ping() {
-    const wait = this.#pacer.wait(performance.now());
+    const wait = this.#pacer.wait(monotonicTime());
     this.#isPingDue = wait > 0;
     if (this.#isPingDue) return this.#timer.set(wait, () => this.#ping());
     const giveUp = () => this.#finish(1006, "the server did not answer a ping in time");
@@ -2815,7 +2831,7 @@ class SleepAwareTimer {
    * @param {() => void} run
    */
   set(ms, run) {
-    this.#step(performance.now() + ms, run);
+    this.#step(monotonicTime() + ms, run);
   }
 
   clear() {
@@ -2829,17 +2845,22 @@ class SleepAwareTimer {
    */
   #step(due, run) {
     clearTimeout(this.#timer);
-    const step = Math.min(Math.max(due - performance.now(), 0), STEP_MS);
+    const step = Math.min(Math.max(due - monotonicTime(), 0), STEP_MS);
     const endsAt = Date.now() + step;
     const timer = setTimeout(() => {
       if (Date.now() - endsAt > SLEPT_MS) this.#onSleep();
       if (this.#timer !== timer) return;
-      if (due > performance.now()) return this.#step(due, run);
+      if (due > monotonicTime()) return this.#step(due, run);
       this.#timer = undefined;
       run();
     }, Math.ceil(step));
     this.#timer = timer;
   }
+}
+
+/** The time in milliseconds, to measure how long something takes. Some environments have only the wall clock. */
+function monotonicTime() {
+  return (globalThis.performance ?? Date).now();
 }
 
 // ==== pacer.js ====
@@ -2986,6 +3007,65 @@ function explained(cause) {
   return text || UNKNOWN;
 }
 
+// ==== endpoint.js ====
+// Where a client connects to: the address of the socket, and the class that opens it.
+
+// A server replaces this line by an address relative to the module. Only then does the module know its own address:
+// packages are read by tools that do not understand how a module would ask for it.
+const SOCKET_URL = "/dialogue/ws";
+
+// Some environments have a `URL` that cannot be read or changed, so an absolute address is taken apart here.
+const ABSOLUTE = /^(ws|http)(s?):\/\/([^/?#\s]+)(\/[^?#]*)?(\?[^#]*)?(#.*)?$/i;
+const HOST_ALONE = /^[\w.-]+:\d+/;
+
+/**
+ * @typedef Endpoint
+ * @property {string} url
+ * @property {new (url: string) => Public.WebSocketLike} WebSocket
+ */
+
+/**
+ * Throws a `DialogueError` if the environment cannot connect with these settings.
+ *
+ * @param {Config} config
+ * @returns {Endpoint}
+ */
+function endpointOf({ url, WebSocket = globalThis.WebSocket }) {
+  if (WebSocket) return { url: socketUrl(url), WebSocket };
+  const message = "no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`";
+  throw new DialogueError({ code: "NO_WEBSOCKET", message });
+}
+
+/** @param {string | { readonly href: string } | null} [url] */
+function socketUrl(url) {
+  const given = (typeof url === "string" ? url : url?.href)?.trim() || String(SOCKET_URL);
+  const [, scheme, secure = "", host, path = "/", query = ""] = resolved(given).match(ABSOLUTE) ?? [];
+  if (!scheme) throw new DialogueError({ code: "INVALID_URL", message: `cannot connect to "${given}": ${remedy(given)}` });
+  return `ws${secure.toLowerCase()}://${host}${path === "/" ? `/dialogue/ws` : path}${query}`;
+}
+
+/**
+ * The absolute address, if it is absolute or there is a page that it is relative to.
+ *
+ * @param {string} url
+ */
+function resolved(url) {
+  if (ABSOLUTE.test(url)) return url;
+  const { location, document } = globalThis;
+  const base = [location?.href, document?.baseURI, location?.origin].find((base) => base?.startsWith("http"));
+  try {
+    return new URL(url, base).href;
+  } catch {
+    return url;
+  }
+}
+
+/** @param {string} url */
+function remedy(url) {
+  if (HOST_ALONE.test(url)) return `write "ws://${url}" or "wss://${url}"`;
+  return 'pass an absolute `url`, such as "wss://chat.example.com/dialogue/ws"';
+}
+
 // ==== backoff.js ====
 // How long to wait before the next attempt to connect, or before a request is tried again.
 
@@ -3045,10 +3125,9 @@ function isStable(lasted, waited) {
 }
 
 // ==== config.js ====
-// The settings of a client: their defaults, and the address of the socket.
+// The settings of a client and their defaults. Making a client touches nothing of its environment, so that a program may
+// do so anywhere: on a server that renders pages, too.
 
-// A server replaces this line by an address relative to the module: `new URL("ws", import.meta.url)`.
-const SOCKET_URL = "/dialogue/ws";
 const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
 const MAX_PENDING = 10_000; // about as many as the client sends in four minutes
 const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline for long does not fill the memory
@@ -3057,20 +3136,9 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline f
 
 /** @param {Public.ClientOptions} options */
 function configOf(options) {
-  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS } = options;
+  const { url, auth, WebSocket, timeout = TIMEOUT_MS } = options;
   const { maxPending = MAX_PENDING, maxPendingBytes = MAX_PENDING_BYTES } = options;
-  if (!WebSocket) {
-    throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
-  }
-  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending, maxPendingBytes };
-}
-
-/** @param {string | URL} [url] */
-function socketUrl(url = SOCKET_URL) {
-  const absolute = new URL(url, globalThis.location?.href);
-  absolute.protocol = absolute.protocol.replace("http", "ws");
-  absolute.hash = "";
-  return absolute.href;
+  return { url, auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending, maxPendingBytes };
 }
 
 // ==== error.js ====

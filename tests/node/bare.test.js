@@ -90,7 +90,7 @@ function load(globals) {
 const errorOf = (promise) => promise.then(() => assert.fail("expected a rejection"), (error) => error);
 
 for (const [name, globals] of Object.entries(ENVIRONMENTS)) {
-  test(`the client works with an absolute URL where there is ${name}`, { skip: "fails until C8" }, async () => {
+  test(`the client works with an absolute URL where there is ${name}`, async () => {
     const { DialogueClient } = load({ ...globals, WebSocket });
     const client = new DialogueClient({ url: `${proxy.url}/dialogue/ws`, auth: { userId: "Ada" } });
     await client.connect();
@@ -114,14 +114,14 @@ for (const [name, globals] of Object.entries(ENVIRONMENTS)) {
     client.disconnect();
   });
 
-  test(`a URL without a path means the server's socket where there is ${name}`, { skip: "fails until B13" }, async () => {
+  test(`a URL without a path means the server's socket where there is ${name}`, async () => {
     const { DialogueClient } = load({ ...globals, WebSocket });
     const client = new DialogueClient({ url: server.url, auth: { userId: "Ada" } });
     await client.connect();
     client.disconnect();
   });
 
-  test(`a client without an absolute URL says so where there is ${name}`, { skip: "fails until C8" }, async () => {
+  test(`a client without an absolute URL says so where there is ${name}`, async () => {
     const { DialogueClient, DialogueError } = load({ ...globals, WebSocket });
     for (const options of [{}, { url: "/dialogue/ws" }, { url: "chat.example.com" }]) {
       const client = new DialogueClient(options);
@@ -134,7 +134,7 @@ for (const [name, globals] of Object.entries(ENVIRONMENTS)) {
   });
 }
 
-test("a client without a WebSocket says so when it connects", { skip: "fails until C8" }, async () => {
+test("a client without a WebSocket says so when it connects", async () => {
   const { DialogueClient } = load({ URL: ReadOnlyUrl });
   const client = new DialogueClient({ url: `${proxy.url}/dialogue/ws` });
   assert.equal((await errorOf(client.connect())).code, "NO_WEBSOCKET");

@@ -19,14 +19,6 @@ test("connects with the user's auth and reports its identity", async (t) => {
   assert.deepEqual(calls, [{ userId: "ada", clientId: "c1", again: false }]);
 });
 
-test("without a WebSocket or an address it reports what is missing", (t) => {
-  const original = Object.getOwnPropertyDescriptor(globalThis, "WebSocket"); // from Node 22 on
-  delete globalThis.WebSocket;
-  t.after(() => original && Object.defineProperty(globalThis, "WebSocket", original));
-  assert.throws(() => new DialogueClient({ url: "ws://fake/" }), /no global WebSocket/);
-  assert.throws(() => new DialogueClient({ WebSocket: class {} }), TypeError);
-});
-
 test("an address that no socket can open is reported at once", async (t) => {
   class WebSocket {
     constructor() {

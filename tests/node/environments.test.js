@@ -80,7 +80,7 @@ for (const [name, globals] of [
   ["with React Native's URL", { URL: NativeURL, window: {}, navigator: { product: "ReactNative" } }],
   ["with a `crypto` that has no random values", { crypto: {} }],
 ]) {
-  test(`a client works in an environment ${name}`, { skip: "fails until C8" }, async () => {
+  test(`a client works in an environment ${name}`, async () => {
     const { DialogueClient } = load(globals);
     const client = new DialogueClient({ url: "https://chat.example/dialogue/ws", WebSocket: FakeSocket });
     const opening = client.connect();
@@ -106,7 +106,7 @@ for (const [name, globals] of [
   });
 }
 
-test("constructing a client touches nothing of its environment", { skip: "fails until C8" }, () => {
+test("constructing a client touches nothing of its environment", () => {
   const context = { setTimeout, clearTimeout };
   for (const name of ["location", "WebSocket", "crypto", "document", "navigator", "window", "URL", "performance"]) {
     Object.defineProperty(context, name, { get: () => assert.fail(name) });
@@ -117,7 +117,7 @@ test("constructing a client touches nothing of its environment", { skip: "fails 
   assert.equal(new DialogueClient({ url: "/relative", auth: () => ({}) }).connected, false);
 });
 
-test("without a WebSocket, connect says what to pass", { skip: "fails until C8" }, async () => {
+test("without a WebSocket, connect says what to pass", async () => {
   const { DialogueClient, DialogueError } = load();
   const client = new DialogueClient({ url: "wss://chat.example" });
   for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -156,7 +156,7 @@ for (const [url, expected, globals] of [
   [undefined, "wss://chat.example/dialogue/ws", BLOB],
 ]) {
   const where = globals === undefined ? "" : ` on ${globals.location}`;
-  test(`the address ${url}${where} means ${expected}`, { skip: "fails until C8" }, async () => {
+  test(`the address ${url}${where} means ${expected}`, async () => {
     assert.equal(await addressOf(url, globals), expected);
   });
 }
@@ -175,14 +175,14 @@ for (const [url, remedy, globals] of [
   ["/rt/ws", /pass an absolute `url`/, { URL: NativeURL, location: undefined }],
 ]) {
   const where = globals?.location === undefined ? "without a page" : `on ${globals.location.href}`;
-  test(`the address ${url} ${where} is refused with a remedy`, { skip: "fails until C8" }, async () => {
+  test(`the address ${url} ${where} is refused with a remedy`, async () => {
     const error = await addressOf(url, globals);
     assert.equal(error.code, "INVALID_URL");
     assert.match(error.message, remedy);
   });
 }
 
-test("an address that is refused leaves the client closed, and does not ask for credentials", { skip: "fails until C8" }, async () => {
+test("an address that is refused leaves the client closed, and does not ask for credentials", async () => {
   const { DialogueClient } = load();
   const states = [];
   const client = new DialogueClient({ url: "/relative", WebSocket: FakeSocket, auth: () => assert.fail() });
@@ -192,13 +192,13 @@ test("an address that is refused leaves the client closed, and does not ask for 
   assert.deepEqual([states, client.state], [[], "closed"]);
 });
 
-test("the module has the line that servers replace, and no `import.meta`", { skip: "fails until C8" }, () => {
+test("the module has the line that servers replace, and no `import.meta`", () => {
   assert.equal(CODE.split("\n").filter((line) => line === 'const SOCKET_URL = "/dialogue/ws";').length, 1);
   assert.equal(CODE.split('"/dialogue/ws"').length, 2);
   assert.doesNotMatch(CODE, /import\.meta/);
 });
 
-test("a module that a server serves connects relative to itself", { skip: "fails until C8" }, async () => {
+test("a module that a server serves connects relative to itself", async () => {
   const served = (text) => {
     const line = `const SOCKET_URL = ${text};`;
     const code = CODE.replace('const SOCKET_URL = "/dialogue/ws";', line).replace(/^export /gm, "");

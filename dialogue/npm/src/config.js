@@ -1,9 +1,8 @@
-// The settings of a client: their defaults, and the address of the socket.
+// The settings of a client and their defaults. Making a client touches nothing of its environment, so that a program may
+// do so anywhere: on a server that renders pages, too.
 
 /** @import * as Public from "../client.js" */
 
-// A server replaces this line by an address relative to the module: `new URL("ws", import.meta.url)`.
-const SOCKET_URL = "/dialogue/ws";
 const TIMEOUT_MS = 60_000; // plus the 35 s until silence is noticed: below the 120 s for which servers remember keys
 const MAX_PENDING = 10_000; // about as many as the client sends in four minutes
 const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline for long does not fill the memory
@@ -12,18 +11,7 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024; // so that a client that is offline f
 
 /** @param {Public.ClientOptions} options */
 export function configOf(options) {
-  const { url, auth, WebSocket = globalThis.WebSocket, timeout = TIMEOUT_MS } = options;
+  const { url, auth, WebSocket, timeout = TIMEOUT_MS } = options;
   const { maxPending = MAX_PENDING, maxPendingBytes = MAX_PENDING_BYTES } = options;
-  if (!WebSocket) {
-    throw new TypeError("no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`");
-  }
-  return { url: socketUrl(url), auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending, maxPendingBytes };
-}
-
-/** @param {string | URL} [url] */
-function socketUrl(url = SOCKET_URL) {
-  const absolute = new URL(url, globalThis.location?.href);
-  absolute.protocol = absolute.protocol.replace("http", "ws");
-  absolute.hash = "";
-  return absolute.href;
+  return { url, auth, WebSocket, timeout: Math.min(timeout, TIMEOUT_MS), maxPending, maxPendingBytes };
 }

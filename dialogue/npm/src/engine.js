@@ -3,6 +3,7 @@
 // Owns the link, its timers, and the promise of `connect`. The session reacts to frames and to a lost connection.
 
 import { asked, backoff, isStable } from "./backoff.js";
+import { endpointOf } from "./endpoint.js";
 import { DialogueError, disconnected } from "./error.js";
 import { connectFailed } from "./failure.js";
 import { Link } from "./link.js";
@@ -10,10 +11,11 @@ import { rateOf } from "./pacer.js";
 import { Renewals } from "./renewal.js";
 import { CONNECT_ID, Credentials, greeting, isFinalRefusal } from "./sign_in.js";
 import { reconnects } from "./state.js";
-import { SleepAwareTimer } from "./timer.js";
+import { SleepAwareTimer, monotonicTime } from "./timer.js";
 import { Wake, isHidden } from "./wake.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
+/** @import { Endpoint } from "./endpoint.js" */
 /** @import { Failure } from "./failure.js" */
 /** @import { Frame } from "./link.js" */
 /** @import { Session } from "./session.js" */
@@ -23,7 +25,9 @@ const SLOW_ATTEMPT_MS = 5_000; // an older attempt is given up for a new one whe
 /** Keeps a session connected from `connect` to `disconnect`, over any number of connections. */
 export class Engine {
   #session;
-  #url;
+  #config;
+  #url = "";
+  /** @type {Endpoint["WebSocket"] | undefined} */
   #WebSocket;
   #credentials;
   #renewals;
@@ -49,11 +53,10 @@ export class Engine {
    * @param {Config} config
    * @param {Session} session
    */
-  constructor({ url, auth, WebSocket }, session) {
+  constructor(config, session) {
     this.#session = session;
-    this.#url = url;
-    this.#WebSocket = WebSocket;
-    this.#credentials = new Credentials(auth);
+    this.#config = config;
+    this.#credentials = new Credentials(config.auth);
     this.#renewals = new Renewals(session, this.#credentials, (connected) => this.#renewed(connected));
   }
 
@@ -63,6 +66,11 @@ export class Engine {
    */
   connect({ retry = true } = {}) {
     if (this.#session.connected) return Promise.resolve();
+    try {
+      ({ url: this.#url, WebSocket: this.#WebSocket } = endpointOf(this.#config));
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#retries = retry;
     this.#opening ??= new Deferred();
     const { promise } = this.#opening;
@@ -123,7 +131,8 @@ export class Engine {
     if (dial !== this.#dials) return;
     try {
       const connect = greeting(auth, this.#resume);
-      const socket = new this.#WebSocket(this.#url);
+      const WebSocket = /** @type {Endpoint["WebSocket"]} */ (this.#WebSocket);
+      const socket = new WebSocket(this.#url);
       this.#dialedAt = Date.now();
       this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this), this.#onSleep);
     } catch (cause) {
@@ -153,7 +162,7 @@ export class Engine {
     const link = /** @type {Link} */ (this.#link);
     link.setRate(rateOf(connected.rate));
     link.startKeepAlive(connected.pingInterval, connected.rate !== undefined);
-    this.#connectedAt = performance.now();
+    this.#connectedAt = monotonicTime();
     this.#refusal = undefined;
     this.#retries = true;
     this.#renewed(connected);
@@ -192,7 +201,7 @@ export class Engine {
       });
     }
     if (!reconnects(code)) return this.#end(code, reason, closed(code, reason));
-    if (isStable(performance.now() - this.#connectedAt, this.#waited)) this.#attempt = 0;
+    if (isStable(monotonicTime() - this.#connectedAt, this.#waited)) this.#attempt = 0;
     this.#wait(code, reason);
   }
 

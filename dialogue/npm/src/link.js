@@ -2,7 +2,7 @@
 // uses the network. It does not know what the frames mean.
 
 import { Pacer, rateOf } from "./pacer.js";
-import { SleepAwareTimer } from "./timer.js";
+import { SleepAwareTimer, monotonicTime } from "./timer.js";
 /** @import * as Public from "../client.js" */
 /** @import { Failure } from "./failure.js" */
 /** @import { Rate } from "./pacer.js" */
@@ -91,12 +91,12 @@ export class Link {
    * @param {number} ms
    */
   pause(ms) {
-    this.#pacer.pause(performance.now() + ms);
+    this.#pacer.pause(monotonicTime() + ms);
   }
 
   /** @param {string} text */
   send(text) {
-    this.#pacer.sent(performance.now());
+    this.#pacer.sent(monotonicTime());
     this.#socket.send(text);
   }
 
@@ -134,7 +134,7 @@ export class Link {
 
   /** Sends a ping as soon as the rate permits. */
   #ping() {
-    const wait = this.#pacer.wait(performance.now());
+    const wait = this.#pacer.wait(monotonicTime());
     this.#isPingDue = wait > 0;
     if (this.#isPingDue) return this.#timer.set(wait, () => this.#ping());
     const giveUp = () => this.#finish(1006, "the server did not answer a ping in time");

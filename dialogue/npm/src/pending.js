@@ -8,7 +8,7 @@ import { Outbox } from "./outbox.js";
 import { rateOf } from "./pacer.js";
 import { lateness, lengthOf, repetition } from "./pending/entry.js";
 import { CONNECT_ID } from "./sign_in.js";
-import { LONGEST_TIMER_MS } from "./timer.js";
+import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
 /** @import { Frame, Link } from "./link.js" */
 /** @import { PendingRequest, RequestOptions } from "./pending/entry.js" */
 /** @import { TrackedRoom } from "./rooms/room.js" */
@@ -220,7 +220,7 @@ export class Pending {
   #flush() {
     clearTimeout(this.#timer);
     for (;;) {
-      const now = performance.now();
+      const now = monotonicTime();
       const next = this.#outbox.next(now);
       if (!this.link || next.at === Infinity) return;
       this.#isStalled = this.#unanswered >= this.#maxUnanswered;

@@ -3,7 +3,7 @@
 import { growingPause } from "./backoff.js";
 import { DialogueError } from "./error.js";
 import { isTemporary, renewal } from "./sign_in.js";
-import { LONGEST_TIMER_MS } from "./timer.js";
+import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
 /** @import { Frame } from "./link.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Credentials } from "./sign_in.js" */
@@ -34,7 +34,7 @@ export class Renewals {
   /** @param {number} [expiresIn] undefined if the session does not expire */
   start(expiresIn) {
     this.stop();
-    if (expiresIn !== undefined) this.#renewIn(RENEWED_AFTER * expiresIn, performance.now() + expiresIn);
+    if (expiresIn !== undefined) this.#renewIn(RENEWED_AFTER * expiresIn, monotonicTime() + expiresIn);
   }
 
   stop() {
@@ -67,7 +67,7 @@ export class Renewals {
         notices.report(error);
         // The session is valid until it expires. Try again while there is time; then the server closes with 4001. A
         // server that could not decide is asked again soon.
-        const left = expiresAt - performance.now();
+        const left = expiresAt - monotonicTime();
         const soon = error instanceof DialogueError && isTemporary(error) ? growingPause(error, attempt) : Infinity;
         const delay = Math.max(Math.min(soon, left / 2), PAUSE_MS);
         if (delay < left) this.#renewIn(delay, expiresAt, attempt + 1);

@@ -3,6 +3,7 @@
 import { growingPause, pause } from "./backoff.js";
 import { notInRoom } from "./error.js";
 import { TrackedRoom } from "./rooms/room.js";
+import { monotonicTime } from "./timer.js";
 /** @import { DialogueError } from "./error.js" */
 /** @import { Frame } from "./link.js" */
 /** @import { Notices } from "./notice.js" */
@@ -304,6 +305,6 @@ function isFinal(room, { code }) {
   if (REFUSED.includes(code)) return true;
   if (!MISSING.includes(code)) return false;
   if (room.serverSubscriptions) return true; // the client is in the room, so nothing has to become possible first
-  room.missingSince ??= performance.now();
-  return performance.now() - room.missingSince >= MISSING_FOR_MS;
+  room.missingSince ??= monotonicTime();
+  return monotonicTime() - room.missingSince >= MISSING_FOR_MS;
 }

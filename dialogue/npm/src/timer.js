@@ -26,7 +26,7 @@ export class SleepAwareTimer {
    * @param {() => void} run
    */
   set(ms, run) {
-    this.#step(performance.now() + ms, run);
+    this.#step(monotonicTime() + ms, run);
   }
 
   clear() {
@@ -40,15 +40,20 @@ export class SleepAwareTimer {
    */
   #step(due, run) {
     clearTimeout(this.#timer);
-    const step = Math.min(Math.max(due - performance.now(), 0), STEP_MS);
+    const step = Math.min(Math.max(due - monotonicTime(), 0), STEP_MS);
     const endsAt = Date.now() + step;
     const timer = setTimeout(() => {
       if (Date.now() - endsAt > SLEPT_MS) this.#onSleep();
       if (this.#timer !== timer) return;
-      if (due > performance.now()) return this.#step(due, run);
+      if (due > monotonicTime()) return this.#step(due, run);
       this.#timer = undefined;
       run();
     }, Math.ceil(step));
     this.#timer = timer;
   }
+}
+
+/** The time in milliseconds, to measure how long something takes. Some environments have only the wall clock. */
+export function monotonicTime() {
+  return (globalThis.performance ?? Date).now();
 }

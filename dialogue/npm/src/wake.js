@@ -2,6 +2,7 @@
 //
 // Owns the page's events and the rule that the client acts on them at most once a second. The engine acts.
 
+import { monotonicTime } from "./timer.js";
 /** @import { Timer } from "./timer.js" */
 
 const AT_MOST_EVERY_MS = 1_000;
@@ -42,14 +43,14 @@ export class Wake {
   /** Acts now, or when a second has passed since the last time: several signs of the same change come together. */
   now() {
     if (!this.#isListening || this.#timer !== undefined) return;
-    const wait = this.#last + AT_MOST_EVERY_MS - performance.now();
+    const wait = this.#last + AT_MOST_EVERY_MS - monotonicTime();
     if (wait <= 0) return this.#fire();
     this.#timer = setTimeout(() => this.#fire(), wait);
   }
 
   #fire() {
     this.#timer = undefined;
-    this.#last = performance.now();
+    this.#last = monotonicTime();
     this.#act();
   }
 }

@@ -149,8 +149,17 @@ async function request(handle, frame, options) {
   throw notInRoom(room.id);
 }
 
-// `crypto.randomUUID` exists only on pages that were loaded over TLS.
+let keys = 0;
+
+/** A key that no other trigger has. Nobody has to be unable to guess it: keys of different users are never mixed up. */
 function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  // `crypto.randomUUID` exists only on pages that were loaded over TLS, and some environments have no `crypto` at all.
+  /** @type {Partial<Crypto> | undefined} */
+  const crypto = globalThis.crypto;
+  const bytes = new Uint8Array(16);
+  if (crypto?.getRandomValues) crypto.getRandomValues(bytes);
+  else bytes.forEach((_, index) => (bytes[index] = Math.random() * 256));
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  keys += 1;
+  return crypto?.getRandomValues ? random : `${random}-${Date.now().toString(16)}-${keys}`;
 }
