@@ -59,7 +59,7 @@ export interface ClientOptions {
    * served this module, or `/dialogue/ws` if the module is from the package. Outside browsers there is no default. Set
    * the address if a proxy gives the server another path, or if the router is nested in another router.
    */
-  url?: string | URL;
+  url?: string | { readonly href: string } | undefined;
   /**
    * The credentials that the server signs the user in with, or a function that returns them or a promise of them. The
    * client calls the function for each connection and before a session expires, so that it can return a fresh token. If
@@ -69,22 +69,22 @@ export interface ClientOptions {
    */
   auth?: Auth | (() => Auth | Promise<Auth>);
   /** The socket's class. Default: the global `WebSocket`. Node before 22 has none: pass the class of the package `ws`. */
-  WebSocket?: new (url: string) => WebSocketLike;
+  WebSocket?: (new (url: string) => WebSocketLike) | undefined;
   /**
    * How long a request may take before it is rejected, including the wait for a lost connection. Default: 60,000, which
    * is also the maximum.
    */
-  timeout?: number;
+  timeout?: number | undefined;
   /**
    * How many requests may wait, to be sent or for their answers. Further requests are rejected with `OVERLOADED`.
    * Default: 10,000.
    */
-  maxPending?: number;
+  maxPending?: number | undefined;
   /**
    * How many bytes of requests may wait. A request that would exceed this is rejected with `OVERLOADED`. Default:
    * 4,194,304 (4 MiB).
    */
-  maxPendingBytes?: number;
+  maxPendingBytes?: number | undefined;
 }
 
 /** The options of `connect`. */
@@ -93,7 +93,7 @@ export interface ConnectOptions {
    * Whether the client keeps trying if it cannot connect. With `false`, the promise rejects after the first failed
    * attempt, and the client stops. A connection that is lost later is restored anyway. Default: true.
    */
-  retry?: boolean;
+  retry?: boolean | undefined;
 }
 
 /**
@@ -110,11 +110,11 @@ export type ConnectionState = "closed" | "connecting" | "connected" | "waiting";
 export interface StateChange {
   state: ConnectionState;
   /** In `waiting`: milliseconds until the next attempt. */
-  delay?: number;
+  delay?: number | undefined;
   /** In `waiting` and `closed`: the close code, or 1006 if there was none. */
-  code?: number;
+  code?: number | undefined;
   /** In `closed`, unless `disconnect` was called: why the client does not try again. */
-  error?: DialogueError;
+  error?: DialogueError | undefined;
 }
 
 /** The identity of this client on a connection. */
@@ -195,8 +195,8 @@ export interface Violation {
 
 /** The range of a page of history: either the events before a number, or positions, where 0 is the newest event. */
 export type HistoryRange =
-  | { before: number; limit?: number; start?: never; end?: never }
-  | { start?: number; end?: number; before?: never; limit?: never };
+  | { before: number; limit?: number | undefined; start?: undefined; end?: undefined }
+  | { start?: number | undefined; end?: number | undefined; before?: undefined; limit?: undefined };
 
 /** Past events of one name. */
 export interface HistoryPage<Message = EventMessage> {
@@ -209,19 +209,19 @@ export interface HistoryPage<Message = EventMessage> {
 /** The options of a trigger. */
 export interface TriggerOptions {
   /** Metadata besides the payload. The server passes it on unchanged. */
-  meta?: Record<string, unknown>;
+  meta?: Record<string, unknown> | undefined;
   /**
    * The idempotency key: 1 to 128 bytes. It lets the server recognise a repeated trigger. Default: a new random key.
    * Set your own to repeat a trigger yourself, such as after a reload of the page.
    */
-  key?: string;
+  key?: string | undefined;
   /**
    * Whether the trigger is only useful now, such as "is typing" or the position of a pointer. Then it is rejected without
    * a connection and never sent again. Triggers may come faster than the server permits: of those that wait, only the
    * newest of each room and event is sent, and the others resolve with `superseded`. At the default rate, that is one
    * every 34 ms. Default: false.
    */
-  volatile?: boolean;
+  volatile?: boolean | undefined;
 }
 
 /** The result of a trigger. */
@@ -233,7 +233,9 @@ export interface Triggered {
 }
 
 /** Makes a payload optional if it may be null. */
-type Payload<Data, Rest extends unknown[]> = null extends Data ? [data?: Data, ...rest: Rest] : [data: Data, ...rest: Rest];
+type Payload<Data, Rest extends unknown[]> = null extends Data
+  ? [data?: Data | undefined, ...rest: Rest]
+  : [data: Data, ...rest: Rest];
 
 /** Removes the handler, so that it is no longer called. */
 export type Unsubscribe = () => void;
@@ -259,14 +261,14 @@ export declare class DialogueError extends Error {
   constructor(error: {
     code: string;
     message: string;
-    violations?: Violation[];
+    violations?: Violation[] | undefined;
     data?: unknown;
-    retryAfter?: number;
-    roomId?: string;
-    event?: string;
-    closeCode?: number;
-    missed?: number;
-    url?: string;
+    retryAfter?: number | undefined;
+    roomId?: string | undefined;
+    event?: string | undefined;
+    closeCode?: number | undefined;
+    missed?: number | undefined;
+    url?: string | undefined;
     cause?: unknown;
   });
   readonly code: string;
@@ -275,17 +277,17 @@ export declare class DialogueError extends Error {
   /** Data that the server's application added to its refusal, for programs. */
   readonly data?: unknown;
   /** How many milliseconds to wait before trying again. */
-  readonly retryAfter?: number;
+  readonly retryAfter?: number | undefined;
   /** The room that the request was about. */
-  readonly roomId?: string;
+  readonly roomId?: string | undefined;
   /** The event that the request was about. */
-  readonly event?: string;
+  readonly event?: string | undefined;
   /** The close code, if the connection was closed. */
-  readonly closeCode?: number;
+  readonly closeCode?: number | undefined;
   /** How many events were dropped, if `code` is `MISSED`. */
-  readonly missed?: number;
+  readonly missed?: number | undefined;
   /** The address of the server, if the client could not connect. */
-  readonly url?: string;
+  readonly url?: string | undefined;
 }
 
 /**
@@ -356,14 +358,14 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
    */
   join<Id extends keyof R & string>(
     id: Id,
-    options?: { subscriptions?: readonly ("*" | (keyof R[Id]["events"] & string))[] },
+    options?: { subscriptions?: readonly ("*" | (keyof R[Id]["events"] & string))[] | undefined },
   ): Promise<JoinedRoom<R[Id]>>;
 
   /** The room with this id, if the client is in it. */
   getRoom<Id extends keyof R & string>(id: Id): JoinedRoom<R[Id]> | undefined;
 
   /** The rooms that the server lists, at most `limit` (default: 10,000). */
-  listRooms(options?: { limit?: number }): Promise<RoomInfo[]>;
+  listRooms(options?: { limit?: number | undefined }): Promise<RoomInfo[]>;
 
   /**
    * Creates a room, if the server allows clients to do so. The client does not join it.
@@ -373,7 +375,7 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
    */
   createRoom(
     id: keyof R & string,
-    options?: { name?: string; description?: string; maxSize?: number },
+    options?: { name?: string | undefined; description?: string | undefined; maxSize?: number | undefined },
   ): Promise<RoomInfo>;
 
   /**
@@ -450,7 +452,7 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    */
   trigger<E extends keyof T["triggers"] & string>(
     event: E,
-    ...payload: Payload<T["triggers"][E], [options?: TriggerOptions]>
+    ...payload: Payload<T["triggers"][E], [options?: TriggerOptions | undefined]>
   ): Promise<Triggered>;
 
   /**

@@ -129,6 +129,11 @@ test("without a WebSocket, connect says what to pass", async () => {
   assert.equal(client.state, "closed");
 });
 
+test("a server that renders pages learns that it needs an address", async () => {
+  const { DialogueClient } = load();
+  await assert.rejects(new DialogueClient().connect(), { code: "INVALID_URL", message: /pass an absolute `url`/ });
+});
+
 const PAGE = { URL, location: new URL("https://chat.example/app/room?id=7#top") };
 const SRCDOC = { URL, location: new URL("about:srcdoc"), document: { baseURI: "https://chat.example/app/" } };
 const BLOB = { URL, location: new URL("blob:https://chat.example/0f5e") };

@@ -25,7 +25,8 @@ const HOST_ALONE = /^[\w.-]+:\d+/;
  * @returns {Endpoint}
  */
 export function endpointOf({ url, WebSocket = globalThis.WebSocket }) {
-  if (WebSocket) return { url: socketUrl(url), WebSocket };
+  const endpoint = { url: socketUrl(url), WebSocket };
+  if (WebSocket) return endpoint;
   const message = "no global WebSocket: pass the option `WebSocket`, such as the class of the package `ws`";
   throw new DialogueError({ code: "NO_WEBSOCKET", message });
 }

@@ -11,7 +11,7 @@ export async function optional({ address, limit }: Settings) {
   // A value that may be undefined can be passed on to any option.
   const options: ClientOptions = { url: address, auth: undefined, WebSocket: undefined, timeout: limit, maxPending: limit };
   const client = new DialogueClient(options);
-  await client.connect();
+  await client.connect({ retry: limit === undefined ? undefined : false });
   const subscriptions = limit === undefined ? undefined : ["message"];
   const room: JoinedRoom = await client.join("chat", { subscriptions });
   const key = limit?.toString();
