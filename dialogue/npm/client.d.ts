@@ -54,10 +54,10 @@ export interface WebSocketLike {
 /** The options of a client. Durations are in milliseconds. */
 export interface ClientOptions {
   /**
-   * The address of the server's socket. `http:` and `https:` mean the same as `ws:` and `wss:`. In a browser, the
-   * address may be relative to the page. The default is on the page's origin: the socket's path on the server that
-   * served this module, or `/dialogue/ws` if the module is from the package. Outside browsers there is no default. Set
-   * the address if a proxy gives the server another path, or if the router is nested in another router.
+   * The address of the server's socket. `http:` and `https:` mean the same as `ws:` and `wss:`, and an address without
+   * a path means `/dialogue/ws`. In a browser, the address may be relative to the page. The default is `ws` next to this
+   * module if a server has served it, and otherwise `/dialogue/ws` on the page's origin. Outside browsers there is no
+   * default: `connect` rejects with `INVALID_URL`. The address is read when the client connects.
    */
   url?: string | { readonly href: string } | undefined;
   /**
@@ -68,7 +68,10 @@ export interface ClientOptions {
    * closes.
    */
   auth?: Auth | (() => Auth | Promise<Auth>);
-  /** The socket's class. Default: the global `WebSocket`. Node before 22 has none: pass the class of the package `ws`. */
+  /**
+   * The socket's class. Default: the global `WebSocket` when the client connects. Node before 22 has none: pass the class
+   * of the package `ws`.
+   */
   WebSocket?: (new (url: string) => WebSocketLike) | undefined;
   /**
    * How long a request may take before it is rejected, including the wait for a lost connection. Default: 60,000, which
@@ -211,8 +214,8 @@ export interface TriggerOptions {
   /** Metadata besides the payload. The server passes it on unchanged. */
   meta?: Record<string, unknown> | undefined;
   /**
-   * The idempotency key: 1 to 128 bytes. It lets the server recognise a repeated trigger. Default: a new random key.
-   * Set your own to repeat a trigger yourself, such as after a reload of the page.
+   * The idempotency key: 1 to 128 bytes. It lets the server recognise a repeated trigger. It must differ from the user's
+   * other keys, but it is no secret. Default: a new random key. Set your own to repeat a trigger yourself, such as after a reload of the page.
    */
   key?: string | undefined;
   /**
@@ -255,7 +258,11 @@ export type Unsubscribe = () => void;
  * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code. It may have carried out a request
  *   that it did not answer;
  * - `CONNECT_FAILED`: an attempt to connect failed. `url` is the address, and `message` says what to do. `cause` is the
- *   server's error, or that of the socket; browsers do not tell it to pages.
+ *   server's error, or that of the socket; browsers do not tell it to pages;
+ * - `INVALID_URL`: the client cannot connect to the option `url`, or there is none and no page that it is relative to;
+ * - `NO_WEBSOCKET`: the environment has no `WebSocket`, and the options have none;
+ * - `MISSED`, only in `onError`: a room had no handlers for so long that its oldest events were dropped. `missed` says
+ *   how many.
  */
 export declare class DialogueError extends Error {
   constructor(error: {
@@ -306,7 +313,10 @@ export declare class DialogueError extends Error {
  * `R` is the type of the server's rooms; see {@link Rooms}.
  */
 export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
-  /** @throws TypeError if there is no `WebSocket`, or if `url` is missing outside a page. */
+  /**
+   * Creates a client. It does nothing until `connect`, so a program may do this anywhere: in a module that a server
+   * imports to render pages, too.
+   */
   constructor(options?: ClientOptions);
 
   /** The id of the user, as authenticated by the server. Undefined before the first connection and after `disconnect`. */
@@ -318,7 +328,7 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   /** Whether `state` is `connected`. */
   readonly connected: boolean;
   readonly state: ConnectionState;
-  /** The rooms that the client is in or will rejoin after a lost connection. */
+  /** The rooms that the client is in or will rejoin after a lost connection: the oldest handle of each. */
   readonly rooms: JoinedRoom<R[keyof R & string]>[];
 
   /**
@@ -347,21 +357,24 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   disconnect(): void;
 
   /**
-   * Joins a room. `subscriptions` are the events that the client receives; `"*"` means all. Without them, the room's
-   * default subscriptions apply. In a room that the client is already in, a join only changes the subscriptions.
+   * Joins a room. Each call returns a handle of its own, for one part of the program: it has its own handlers, its own
+   * history and its own `leave`. The client leaves the room when the last of these handles has left. A call in a room
+   * that the client is already in sends a join, too, so that `onHistory` is called for the new handle. Calls at the same
+   * time share one request.
    *
-   * Joins of one room at the same time give the same room. A join with the same subscriptions as the previous one, or
-   * with none, shares its request: `onHistory` is called for each part of the program that awaits one of these joins. A
-   * join with other subscriptions follows the previous one, and changes the subscriptions.
+   * `subscriptions` are the events that the client receives; `"*"` means all. Without them, the room's default
+   * subscriptions apply. The handles of a room share its subscriptions: if there is another handle, a call adds to the
+   * subscriptions and takes none away. A call waits for an earlier one with other subscriptions.
    *
-   * Rejects with `ROOM_NOT_FOUND`, `ROOM_FULL`, `JOIN_DENIED`, `EVENT_NOT_ALLOWED`, `LIMIT_EXCEEDED`.
+   * A join is not repeated after an error. Rejects with `ROOM_NOT_FOUND`, `ROOM_FULL`, `JOIN_DENIED`,
+   * `EVENT_NOT_ALLOWED`, `LIMIT_EXCEEDED`, `UNAVAILABLE`.
    */
   join<Id extends keyof R & string>(
     id: Id,
     options?: { subscriptions?: readonly ("*" | (keyof R[Id]["events"] & string))[] | undefined },
   ): Promise<JoinedRoom<R[Id]>>;
 
-  /** The room with this id, if the client is in it. */
+  /** The oldest handle of the room with this id that has not left, if the client is in the room. */
   getRoom<Id extends keyof R & string>(id: Id): JoinedRoom<R[Id]> | undefined;
 
   /** The rooms that the server lists, at most `limit` (default: 10,000). */
@@ -398,27 +411,46 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
    * or the console, and failed attempts are a line in the console.
    */
   onError(handler: (error: unknown) => void): Unsubscribe;
-  /** Called for each room that the client has entered, by `join` or because the server joined it to the room. */
+  /**
+   * Called for each room that the client has entered, by `join` or because the server joined it to the room: with the
+   * first handle. Further handles of the room are not reported. A room that the server joined has only this handle.
+   *
+   * The client keeps nothing for handlers of its own that are attached late: attach them before `connect`.
+   */
   onJoined(handler: (room: JoinedRoom<R[keyof R & string]>) => void): Unsubscribe;
   /** Called when a room has been created, by this client or anyone else. */
   onRoomCreated(handler: (room: RoomInfo) => void): Unsubscribe;
   /** Called when a room has been deleted, by this client or anyone else. */
   onRoomDeleted(handler: (room: { roomId: string }) => void): Unsubscribe;
-  /** Called with a room's latest events after a first join and after a gap: `JoinedRoom.onHistory` for all rooms. */
+  /**
+   * Called with a room's latest events when the client has entered it and after a gap: `JoinedRoom.onHistory` for all
+   * rooms, once for each room however many handles it has.
+   */
   onHistory(handler: (history: RoomHistory<R[keyof R & string]>) => void): Unsubscribe;
   /** Called with each event that the server sends outside any room, to this client or to all clients. */
   onDirect(handler: (direct: { event: string; data: unknown }) => void): Unsubscribe;
 }
 
 /**
- * A room that the client is in. It remains the same object after a reconnect. When its state is `left`, it is of no
- * further use, and a new `join` gives a new object.
+ * A handle of a room that the client is in. It remains valid after a reconnect. When its state is `left`, it is of no
+ * further use, and a new `join` gives a new handle.
+ *
+ * Handlers may be attached late, as by a component that renders later. Until the first one is attached, the handle
+ * keeps what its handlers would receive, at most 600 events and 1 MiB. Beyond that, the oldest are dropped, and `onError`
+ * receives `MISSED` once. For 5 s after the first handler, the handle keeps what no handler has received, for further
+ * handlers. Kept items are delivered in order, in a task of their own: handlers that are attached together receive them
+ * together.
+ *
+ * Clients and handles work behind proxies, such as those of `ref` and `reactive` in Vue.
  */
 export interface JoinedRoom<T extends { triggers: object; events: object } = RoomTypes> {
   readonly id: string;
   /** The room's name for people. */
   readonly name: string;
-  /** `joined`; `rejoining` while the connection is lost and until the client's own rejoin is answered; or `left`. */
+  /**
+   * `joined`; `rejoining` while the connection is lost and until the client's own rejoin is answered; or `left`, when
+   * this handle has left or the client is no longer in the room.
+   */
   readonly state: "joined" | "rejoining" | "left";
   /** The events that the client receives, or in `rejoining` the events that it asks for again. A wildcard `"*"` is first. */
   readonly subscriptions: readonly string[];
@@ -463,10 +495,10 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   /** The same for every event. */
   onAny(handler: (message: AnyEventMessage<T>) => void): Unsubscribe;
   /**
-   * Called with the room's latest events to begin with: once after the join that entered the room, and with `gap` when
-   * some missed events could not be recovered. After the first join, the list is empty unless the room sends its
-   * history to clients that join. The handler is not called when the server joins the client to a room that it is
-   * already in. A part of the program that joins later, when the client is already in the room, uses `getHistory`.
+   * Called with the room's latest events to begin with: once after the join that gave this handle, and with `gap` when
+   * some missed events could not be recovered. After the join, the list is empty unless the room sends its history to
+   * clients that join. The handler is not called for the joins of other handles, or when the server joins the client to
+   * a room that it is already in.
    */
   onHistory(handler: (history: RoomHistory<T>) => void): Unsubscribe;
   /**
@@ -477,8 +509,8 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    */
   onRecovered(handler: (recovery: { recovered: boolean }) => void): Unsubscribe;
   /**
-   * Called once when the client is no longer in the room. `reason` is undefined after `leave` and `disconnect`. It is
-   * `removed`, `roomDeleted`, `denied` or `revoked` if the server removed the client, or the error code of a failed
+   * Called once when this handle has left or the client is no longer in the room. `reason` is undefined after `leave`
+   * and `disconnect`. It is `removed`, `roomDeleted`, `denied` or `revoked` if the server removed the client, or the error code of a failed
    * rejoin.
    */
   onLeft(handler: (left: { reason: string | undefined }) => void): Unsubscribe;
@@ -510,8 +542,12 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   ): Promise<HistoryPage<EventMessage<T["events"][E], E>>>;
 
   /**
-   * Leaves the room for all parts of a program that have joined it, because a client is in a room only once. Later
-   * requests in the room are rejected with `NOT_IN_ROOM`.
+   * Leaves with this handle. Its handlers are removed at once, and `onLeft` is called. Later requests with this handle
+   * are rejected with `NOT_IN_ROOM`. Other handles of the room are not affected.
+   *
+   * With the last handle, the client leaves the room, unless a join of the room is still unanswered. If the server cannot
+   * carry out the leave now, the client tries again. Resolves when that has succeeded, the connection is lost, or the
+   * program has joined the room again; at once for other handles. Never rejects. A second call has no further effect.
    */
   leave(): Promise<void>;
 }
