@@ -35,11 +35,12 @@ class FakeSocket {
   }
 }
 
+const SCRIPT = `(() => { ${CODE.replace(/^export /gm, "")}\nreturn { DialogueClient, DialogueError }; })()`;
+
 /** The classes of the client in a context with these globals. */
 function load(globals = {}) {
   const context = vm.createContext({ setTimeout, clearTimeout, console, ...globals });
-  const script = `(() => { ${CODE.replace(/^export /gm, "")}\nreturn { DialogueClient, DialogueError }; })()`;
-  return vm.runInContext(script, context);
+  return vm.runInContext(SCRIPT, context);
 }
 
 /** The address that a client connects to, or the code and message of the error. */
@@ -107,12 +108,11 @@ for (const [name, globals] of [
 }
 
 test("constructing a client touches nothing of its environment", () => {
-  const context = { setTimeout, clearTimeout };
-  for (const name of ["location", "WebSocket", "crypto", "document", "navigator", "window", "URL", "performance"]) {
+  const context = {};
+  for (const name of ["setTimeout", "location", "WebSocket", "crypto", "document", "navigator", "window", "URL", "performance"]) {
     Object.defineProperty(context, name, { get: () => assert.fail(name) });
   }
-  const script = `(() => { ${CODE.replace(/^export /gm, "")}\nreturn DialogueClient; })()`;
-  const DialogueClient = vm.runInContext(script, vm.createContext(context));
+  const { DialogueClient } = vm.runInContext(SCRIPT, vm.createContext(context));
   assert.equal(new DialogueClient().state, "closed");
   assert.equal(new DialogueClient({ url: "/relative", auth: () => ({}) }).connected, false);
 });
@@ -195,6 +195,13 @@ test("an address that is refused leaves the client closed, and does not ask for 
   assert.equal(await codeOf(client.connect()), "INVALID_URL");
   assert.equal(await codeOf(client.join("chat")), "DISCONNECTED");
   assert.deepEqual([states, client.state], [[], "closed"]);
+});
+
+test("an environment where `location` cannot be read has no page", async () => {
+  const globals = { URL, get location() { throw new ReferenceError("run again with --location"); } };
+  const context = vm.createContext(Object.defineProperties({ setTimeout, clearTimeout }, Object.getOwnPropertyDescriptors(globals)));
+  const { DialogueClient } = vm.runInContext(SCRIPT, context);
+  assert.equal(await codeOf(new DialogueClient({ WebSocket: FakeSocket }).connect()), "INVALID_URL");
 });
 
 test("the module has the line that servers replace, and no `import.meta`", () => {

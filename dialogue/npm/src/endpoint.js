@@ -46,9 +46,9 @@ function socketUrl(url) {
  */
 function resolved(url) {
   if (ABSOLUTE.test(url)) return url;
-  const { location, document } = globalThis;
-  const base = [location?.href, document?.baseURI, location?.origin].find((base) => base?.startsWith("http"));
   try {
+    const { location, document } = globalThis; // in some environments, even reading them fails
+    const base = [location?.href, document?.baseURI, location?.origin].find((base) => base?.startsWith("http"));
     return new URL(url, base).href;
   } catch {
     return url;
