@@ -406,9 +406,10 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
   onStateChange(handler: (change: StateChange) => void): Unsubscribe;
   /**
    * Called with errors that do not answer a request: a failed attempt to connect (`CONNECT_FAILED`), an error that a
-   * handler threw, a token that could not be renewed, or an error that the server pushed. If the server joins the client to a room and the client cannot restore its
-   * earlier subscriptions there, that error comes here, too. Without a handler, errors go to the global `reportError`
-   * or the console, and failed attempts are a line in the console.
+   * handler threw, events that a room without handlers dropped (`MISSED`), a token that could not be renewed, or an error
+   * that the server pushed. If the server joins the client to a room and the client cannot restore its earlier
+   * subscriptions there, that error comes here, too. Without a handler, errors go to the global `reportError` or the
+   * console, and failed attempts are a line in the console.
    */
   onError(handler: (error: unknown) => void): Unsubscribe;
   /**
