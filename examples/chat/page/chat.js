@@ -43,10 +43,7 @@ function enter() {
   client.onStateChange(showState);
   client.onRoomCreated(created);
   client.onRoomDeleted(deleted);
-  client.onDirect(({ event, data }) => {
-    if (event === "people") for (const { roomId, people } of data.rooms) counts.set(roomId, people);
-    renderRooms();
-  });
+  client.onDirect(countPeople);
   client.onError((error) => {
     if (!(error instanceof DialogueError)) throw error;
     // The banner says that there is no connection. The console has the cause.
@@ -140,6 +137,14 @@ function left(room, reason) {
   renderBanner();
 }
 
+/** @param {any} direct */
+function countPeople({ event, data }) {
+  if (event !== "people") return;
+  for (const { roomId, people } of data.rooms) counts.set(roomId, people);
+  renderRooms();
+}
+
+/** @param {import("/dialogue/client.js").RoomInfo} created */
 function created({ id, name, createdById }) {
   unlisted.delete(id);
   listedSince.add(id);
@@ -164,7 +169,8 @@ function comeOrGo(room, username, verb) {
 
 // ---- The connection -------------------------------------------------------------------------------------------------
 
-function showState({ state, delay, code, error }) {
+/** @param {import("/dialogue/client.js").StateChange} change */
+function showState({ state, delay = 0, code = 0, error }) {
   if (error?.code === "UNAUTHENTICATED") return signOut(readable(error));
   $("state").textContent = STATES[state];
   document.body.dataset.state = state;
