@@ -154,7 +154,7 @@ export class Outbox {
       const hasFailed = line.state === "failed";
       text.textContent = line.problem || obstacle;
       again.hidden = remove.hidden = !hasFailed;
-      line.element.dataset.state = line.state;
+      line.element.dataset.state = obstacle && line.state === "sending" ? "waiting" : line.state;
     }
     this.#hooks.changed();
   }
