@@ -36,9 +36,12 @@ fn front_ends_md_shows_the_recipes_that_are_tested() {
     let document = repository::text("docs/front-ends.md");
     // A path in a line of its own, followed by the content of the file.
     let shown: Vec<(&str, &str)> = document
-        .split("\n`")
-        .filter_map(|part| part.split_once("`:\n\n```"))
-        .filter_map(|(path, block)| Some((path, block.split_once('\n')?.1.split_once("```\n")?.0)))
+        .match_indices("`:\n\n```")
+        .filter_map(|(at, marker)| {
+            let path = document[..at].rsplit_once("\n`")?.1;
+            let block = &document[at + marker.len()..];
+            Some((path, block.split_once('\n')?.1.split_once("```\n")?.0))
+        })
         .collect();
     assert!(shown.len() >= 20, "too few recipes: {shown:?}");
     for (path, code) in shown {
