@@ -224,6 +224,20 @@ mod tests {
     }
 
     #[tokio::test]
+    #[ignore = "fails until B05"]
+    async fn the_keys_of_other_users_do_not_make_the_server_forget_a_key() {
+        let (keys, here) = (IdempotencyKeys::default(), room("a"));
+        assert_eq!(delivers(&keys, "ada", &here, 1).await, Some(1));
+        for user in ["eve", "mallory"] {
+            for number in 0..MAX_KEYS {
+                let run = async { Ok::<_, ()>(Delivery::new(0, Some(2))) };
+                let _delivered = keys.run_once(&user.into(), &here, number.to_string(), run).await;
+            }
+        }
+        assert_eq!(delivers(&keys, "ada", &here, 3).await, Some(1));
+    }
+
+    #[tokio::test]
     async fn two_triggers_with_one_key_at_the_same_time_are_delivered_once() {
         let (keys, here) = (IdempotencyKeys::default(), room("a"));
         let slow = async {

@@ -19,6 +19,7 @@ mod races;
 mod rate;
 mod recovery;
 mod rejoin;
+mod repeats;
 mod sign_in;
 mod slow_readers;
 

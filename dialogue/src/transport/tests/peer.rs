@@ -73,6 +73,16 @@ impl Peer {
         peer
     }
 
+    /// Opens a connection and sends `connect` with this `auth`.
+    pub(super) async fn new_as(dialogue: &Dialogue, auth: Value) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        serve(dialogue, theirs, None);
+        let mut peer = Self::new(ours);
+        let connect = json!({ "type": "connect", "protocol": 1, "auth": auth });
+        peer.send(&connect).await;
+        peer
+    }
+
     /// Opens a connection from a network address, and sends `connect`.
     pub(super) async fn connect_from(dialogue: &Dialogue, address: &str) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
