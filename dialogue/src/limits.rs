@@ -125,6 +125,13 @@ pub struct Limits {
     /// The time that `stop()` has to flush, close and wait. Default: 30 s, which orchestrators usually allow before
     /// they kill a process.
     pub drain_deadline: Duration,
+    /// The maximum number of idempotency keys that the server remembers. Default: 100,000, which take about 30 MB. Beyond
+    /// it, the holder with the most keys loses its oldest. A holder is a user, or for anonymous users the address of
+    /// their peer. The server refuses a repetition that it may have forgotten, with `OUTCOME_UNKNOWN`.
+    pub keys: usize,
+    /// The maximum number of idempotency keys of one holder. Default: 10,000, so that ten holders that trigger as fast as
+    /// they may take nothing from others. Beyond it, the holder loses its oldest key.
+    pub keys_per_user: usize,
 }
 
 /// Writes a setter for each limit. A limit without a setter does not compile.
@@ -175,6 +182,8 @@ setters! {
     with_replay_bytes(replay_bytes: usize);
     with_room_page(room_page: usize);
     with_drain_deadline(drain_deadline: Duration);
+    with_keys(keys: usize);
+    with_keys_per_user(keys_per_user: usize);
 }
 
 impl Limits {
@@ -242,6 +251,8 @@ impl Default for Limits {
             replay_bytes: 512 * 1024,
             room_page: 100,
             drain_deadline: Duration::from_secs(30),
+            keys: 100_000,
+            keys_per_user: 10_000,
         }
     }
 }

@@ -110,12 +110,20 @@ pub(crate) struct Core {
 }
 
 /// The state of clients that outlives their connections.
-#[derive(Default)]
 pub(crate) struct Continuity {
     /// The secrets that let a new connection take over from an earlier one.
     pub(crate) resumes: ResumeSecrets,
     /// The idempotency keys, which identify repeated triggers.
     pub(crate) keys: IdempotencyKeys,
+}
+
+impl Continuity {
+    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
+        Self {
+            resumes: ResumeSecrets::default(),
+            keys: IdempotencyKeys::new(limits),
+        }
+    }
 }
 
 /// The rules for HTTP requests, which apply before a client exists.

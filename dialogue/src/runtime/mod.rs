@@ -41,6 +41,7 @@ pub use self::observe::stream::{Lagged, Observations};
 pub use self::rooms::create::CreateRoomError;
 
 pub(crate) use self::clients::{Clients, ReplySpace, ghost_among};
+pub(crate) use self::continuity::idempotency::{KeyedTrigger, NotRun};
 pub(crate) use self::continuity::resume::EarlierConnection;
 pub(crate) use self::core::Core;
 pub(crate) use self::history::page::page;

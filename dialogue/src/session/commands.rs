@@ -19,8 +19,8 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, Involved, JoinRequest, ReplySpace, RoomRecheck, by_client, create_for, delete_room, info, join, leave, log_line,
-    page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
+    Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_room,
+    info, join, leave, log_line, page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
 use crate::serial::JobTicket;
 
@@ -272,7 +272,11 @@ impl Conversation {
     }
 
     async fn trigger(&self, id: Option<i64>, trigger: TriggerCommand) -> Result<ReplyFrame, CommandError> {
-        let room = self.room(&trigger.room_id)?;
+        let room = match self.room(&trigger.room_id) {
+            // The incarnation of the room in which it was first sent has gone, with its keys.
+            Err(_) if trigger.repeats.is_some() => return Err(CommandError::outcome_unknown()),
+            room => room?,
+        };
         let draft = Draft {
             event: trigger.event,
             data: trigger.data,
@@ -281,11 +285,19 @@ impl Conversation {
             timestamp: None,
         };
         let delivery = match trigger.key {
-            None => by_client(&self.core, &room, &self.client, draft).await?,
+            None => by_client(&self.core, &room, &self.client, draft, None).await?,
             Some(key) => {
-                let run = by_client(&self.core, &room, &self.client, draft);
-                let keys = &self.core.continuity.keys;
-                Box::pin(keys.run_once(&self.client.user_id, &room, key, run)).await?
+                let keyed = KeyedTrigger {
+                    user: self.client.user_id.clone(),
+                    holder: self.client.holder(),
+                    connection: self.client.id.clone(),
+                    epoch: Arc::clone(&room.epoch),
+                    key,
+                    repeats: trigger.repeats,
+                };
+                let (core, room, client) = (&self.core, &room, &self.client);
+                let run = |receipt| async move { by_client(core, room, client, draft, Some(&receipt)).await };
+                Box::pin(core.continuity.keys.run_once(keyed, run)).await?
             }
         };
         Ok(ok(id, delivery.seq))

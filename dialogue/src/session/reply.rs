@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
-use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, Rejected, log_line};
+use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, log_line};
 use crate::schema::Violation;
 
 /// How long a client waits before it repeats what could not be done now. Long enough for a short outage, and clients that
@@ -63,6 +63,13 @@ impl CommandError {
             retry_after: Some(RETRY_AFTER),
             ..Self::new(ErrorCode::Unavailable, message)
         }
+    }
+
+    pub(crate) fn outcome_unknown() -> Self {
+        Self::new(
+            ErrorCode::OutcomeUnknown,
+            "the server cannot tell whether an earlier attempt was carried out",
+        )
     }
 
     pub(crate) fn no_such_room() -> Self {
@@ -161,6 +168,15 @@ impl From<Rejected> for CommandError {
             Rejected::Renamed(_) => Self::new(ErrorCode::Blocked, "the application made another event of it"),
             Rejected::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
             Rejected::Stopped => Self::unavailable("the server is stopping"),
+        }
+    }
+}
+
+impl From<NotRun<Rejected>> for CommandError {
+    fn from(not_run: NotRun<Rejected>) -> Self {
+        match not_run {
+            NotRun::OutcomeUnknown => Self::outcome_unknown(),
+            NotRun::Failed(rejected) => rejected.into(),
         }
     }
 }

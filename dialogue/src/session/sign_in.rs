@@ -181,16 +181,20 @@ pub(crate) async fn admit(
         departed: SetOnce::new(),
         hooks: SerialQueue::default(),
     });
-    core.continuity.resumes.renew(&client);
-    let frame = connected_frame(core, &client, id);
-    while core.clients.add(&client, frame.clone(), &core.observe).is_err() {
+    loop {
+        core.continuity.resumes.renew(&client);
+        core.continuity.keys.connected(&client);
+        let frame = connected_frame(core, &client, id);
+        if core.clients.add(&client, frame, &core.observe).is_ok() {
+            return Some(client);
+        }
+        core.continuity.resumes.discard(&client);
+        core.continuity.keys.discard(&client);
         // The user may have lost connections that the server still counts.
         if !core.clients.has_ghost(&client.user_id).await {
-            core.continuity.resumes.discard(&client);
             return None;
         }
     }
-    Some(client)
 }
 
 /// Encodes the `connected` frame, which a client receives when it is connected, and after each renewal of its session.

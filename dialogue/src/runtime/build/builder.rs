@@ -200,6 +200,7 @@ impl Builder {
             !self.hooks.on_history_evicted.is_empty(),
             !self.hooks.load_history.is_empty(),
         );
+        let continuity = Continuity::new(&limits);
         Ok(Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
@@ -208,7 +209,7 @@ impl Builder {
                 limits,
                 history,
                 listeners: Listeners::default(),
-                continuity: Continuity::default(),
+                continuity,
                 http: HttpPolicy {
                     base_path: self.base_path,
                     allowed_origins,

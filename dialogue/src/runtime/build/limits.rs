@@ -103,6 +103,9 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         room_page,
         // `stop` then waits for nothing.
         drain_deadline: _,
+        // Every repetition that says so is then refused.
+        keys: _,
+        keys_per_user: _,
     } = *limits;
     let no_connect = "no client could connect";
     let no_page = "a client could not page any further";

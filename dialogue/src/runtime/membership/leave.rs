@@ -113,6 +113,7 @@ fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
                 leave(&core, &client, &room, None, None);
             }
             core.continuity.resumes.ended(&client);
+            core.continuity.keys.ended(&client, &core.lifecycle);
             // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
             let end = client.outbox.ending().unwrap_or_else(Close::quietly);
             core.observe.disconnected(&client.id, &client.user_id, &end);

@@ -15,20 +15,22 @@ use crate::event::EventMessage;
 use crate::hook::HookError;
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
+use crate::runtime::continuity::idempotency::Receipt;
 use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::recursion::one_deeper_sync;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 
-/// Publishes a client's event.
+/// Publishes a client's event. `receipt` is for the key that the client gave it.
 pub(crate) async fn by_client(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     sender: &Arc<ClientState>,
     draft: Draft,
+    receipt: Option<&Receipt>,
 ) -> Result<Delivery, Rejected> {
     let admitted = admit::from_client(core, room, sender, draft).await?;
-    publish(core, room, Some(sender), admitted)
+    publish(core, room, Some(sender), admitted, receipt)
 }
 
 /// Publishes the server's event.
@@ -36,7 +38,7 @@ pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Dra
     // A loop of triggers waits for nothing. Without this, the tasks that send its events would not run before its end.
     consume_budget().await;
     let admitted = admit::from_server(core, room, draft).await?;
-    publish(core, room, None, admitted)
+    publish(core, room, None, admitted, None)
 }
 
 /// Sequences and applies an event in one critical section, then calls the hooks that learn of it.
@@ -45,6 +47,7 @@ fn publish(
     room: &Arc<RoomCell>,
     sender: Option<&Arc<ClientState>>,
     admitted: Admitted,
+    receipt: Option<&Receipt>,
 ) -> Result<Delivery, Rejected> {
     let Admitted {
         mut message,
@@ -59,7 +62,11 @@ fn publish(
         let mut state = room.lock();
         let from = sender.map(Arc::as_ref);
         let frame = sequence(core, room, &mut state, from, &mut message, prepared, limit)?;
-        apply(core, room, &state, sender, message, &frame)
+        // Nothing may run the trigger again, even if something fails from here on.
+        receipt.inspect(|receipt| receipt.sequenced());
+        let (message, delivery) = apply(core, room, &state, sender, message, &frame);
+        receipt.inspect(|receipt| receipt.delivered(delivery));
+        (message, delivery)
     };
     call_hooks(core, room, sender, message, delivery, depth);
     Ok(delivery)

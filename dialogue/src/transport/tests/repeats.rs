@@ -11,6 +11,7 @@ use crate::{Dialogue, Identity, Limits, RoomConfig};
 /// A server with a room. Each client says who it is, and is never pinged.
 async fn server(limits: Limits) -> Dialogue {
     let dialogue = Dialogue::builder()
+        .define_events([])
         .limits(limits.with_ping_interval(Duration::from_secs(1_000_000)))
         .authenticate(|handshake| async move {
             let user = handshake.auth.as_str().unwrap_or("ada").to_owned();
@@ -76,7 +77,6 @@ async fn pass(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B04"]
 async fn a_repetition_gets_the_first_outcome_for_two_minutes_after_its_connection_ended() {
     let dialogue = server(Limits::default()).await;
     let mut first = member(&dialogue).await;
@@ -91,7 +91,6 @@ async fn a_repetition_gets_the_first_outcome_for_two_minutes_after_its_connectio
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B04"]
 async fn a_repetition_after_that_is_refused_whether_or_not_the_first_attempt_arrived() {
     let dialogue = server(Limits::default()).await;
     let mut first = member(&dialogue).await;
@@ -121,7 +120,6 @@ async fn a_repetition_of_an_attempt_that_did_not_arrive_is_delivered_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B04"]
 async fn a_repetition_of_an_old_trigger_is_not_delivered_again_while_its_connection_lives() {
     let dialogue = server(Limits::default()).await;
     let mut first = member(&dialogue).await;
@@ -139,7 +137,6 @@ async fn a_repetition_of_an_old_trigger_is_not_delivered_again_while_its_connect
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B04"]
 async fn a_repetition_of_another_users_connection_or_of_another_room_is_refused() {
     let dialogue = server(Limits::default()).await;
     let mut first = member(&dialogue).await;
@@ -164,7 +161,6 @@ async fn a_repetition_of_another_users_connection_or_of_another_room_is_refused(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until C6"]
 async fn a_repetition_after_a_restart_is_refused() {
     let mut attempts = Vec::new();
     for restarted in [false, true] {
@@ -183,6 +179,7 @@ async fn a_repetition_after_a_restart_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_repetition_waits_for_the_first_attempt_that_still_runs() {
     let slow = Dialogue::builder()
+        .define_events([])
         .authenticate(|_| async { Ok(Identity::user("ada")) })
         .before_each(|message, _| async move {
             tokio::time::sleep(Duration::from_secs(3)).await;

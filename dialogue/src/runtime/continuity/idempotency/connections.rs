@@ -1,0 +1,163 @@
+//! The connections whose triggers may be repeated: those that live, and those that have ended a short time ago.
+//!
+//! A record says what the server has forgotten of a connection's triggers, so that it can refuse a repetition that it
+//! would not recognise. Pure: the caller passes the time.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::table::{Key, WINDOW};
+use crate::connection::Holder;
+use crate::id::{ClientId, UserId};
+
+/// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten, and the server
+/// refuses their repetitions.
+const MAX_ENDED: usize = 100_000;
+
+/// How many of them may belong to one holder.
+const MAX_ENDED_OF_HOLDER: usize = 1_000;
+
+/// How many fingerprints of old keys a connection keeps: 16 KiB. A client that repeats a trigger after that many others
+/// is told that the outcome is unknown.
+const MAX_OLD: usize = 4_096;
+
+/// What the server remembers of a connection.
+pub(super) struct ConnectionRecord {
+    user: UserId,
+    holder: Holder,
+    /// The fingerprints of the keys that it has sent and that are too old to be remembered as a whole.
+    old: Vec<u32>,
+    /// Whether a key was forgotten too early, and without a fingerprint.
+    has_gaps: bool,
+    has_ended: bool,
+    /// The keys that are remembered for as long as this record.
+    kept: Vec<Arc<Key>>,
+}
+
+impl ConnectionRecord {
+    pub(super) fn is_of(&self, user: &UserId) -> bool {
+        self.user == *user
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Whether the connection may have sent a key with this fingerprint that the server has forgotten.
+    pub(super) fn may_have_sent(&self, fingerprint: u32) -> bool {
+        self.has_gaps || self.old.contains(&fingerprint)
+    }
+
+    /// Notes a key that is forgotten because it is old.
+    pub(super) fn note_old(&mut self, fingerprint: u32) {
+        if self.has_gaps {
+            return;
+        }
+        if self.old.len() >= MAX_OLD {
+            return self.note_gap();
+        }
+        self.old.push(fingerprint);
+    }
+
+    /// Notes a key that is forgotten too early.
+    pub(super) fn note_gap(&mut self) {
+        self.has_gaps = true;
+        self.old = Vec::new();
+    }
+
+    /// Keeps a key for as long as this record.
+    pub(super) fn keep(&mut self, key: Arc<Key>) {
+        self.kept.push(key);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Connections {
+    records: HashMap<ClientId, ConnectionRecord>,
+    /// Those that have ended, the oldest first.
+    ended: VecDeque<(Instant, ClientId)>,
+    ended_of_holder: HashMap<Holder, usize>,
+}
+
+impl Connections {
+    pub(super) fn add(&mut self, id: &ClientId, user: &UserId, holder: Holder) {
+        let record = ConnectionRecord {
+            user: user.clone(),
+            holder,
+            old: Vec::new(),
+            has_gaps: false,
+            has_ended: false,
+            kept: Vec::new(),
+        };
+        self.records.insert(id.clone(), record);
+    }
+
+    pub(super) fn get(&self, id: &ClientId) -> Option<&ConnectionRecord> {
+        self.records.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &ClientId) -> Option<&mut ConnectionRecord> {
+        self.records.get_mut(id)
+    }
+
+    /// Forgets a connection. Its keys are still known, but not as its own.
+    pub(super) fn remove(&mut self, id: &ClientId) {
+        self.records.remove(id);
+    }
+
+    pub(super) fn end(&mut self, id: &ClientId, now: Instant) {
+        let Some(record) = self.records.get_mut(id) else {
+            return;
+        };
+        let of_holder = self.ended_of_holder.entry(record.holder.clone()).or_default();
+        if *of_holder >= MAX_ENDED_OF_HOLDER {
+            self.records.remove(id);
+            return;
+        }
+        *of_holder += 1;
+        record.has_ended = true;
+        record.old.shrink_to_fit();
+        self.ended.push_back((now, id.clone()));
+    }
+
+    /// When the next record expires.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.ended.front().map(|(at, _)| *at + WINDOW)
+    }
+
+    /// Forgets the oldest connection that has ended, if there are too many or it ended too long ago. Returns the keys that
+    /// were remembered with it.
+    pub(super) fn forget_one(&mut self, now: Option<Instant>) -> Option<Vec<Arc<Key>>> {
+        let (at, _) = self.ended.front()?;
+        let is_due = now.is_some_and(|now| now.duration_since(*at) >= WINDOW);
+        if !is_due && self.ended.len() <= MAX_ENDED {
+            return None;
+        }
+        let (_, id) = self.ended.pop_front()?;
+        let Some(record) = self.records.remove(&id) else {
+            return Some(Vec::new());
+        };
+        if let Entry::Occupied(mut of_holder) = self.ended_of_holder.entry(record.holder) {
+            *of_holder.get_mut() -= 1;
+            if *of_holder.get() == 0 {
+                of_holder.remove();
+            }
+        }
+        Some(record.kept)
+    }
+
+    /// Frees the memory that a wave of connections has taken.
+    pub(super) fn shrink(&mut self) {
+        self.records.shrink_to_fit();
+        self.ended.shrink_to_fit();
+        self.ended_of_holder.shrink_to_fit();
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.records.len() + self.ended.len() + self.ended_of_holder.len()
+    }
+}

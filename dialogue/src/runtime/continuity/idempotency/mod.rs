@@ -1,0 +1,240 @@
+//! Idempotency keys: a trigger that a client repeats with the same key is delivered once.
+//!
+//! A repetition that says so is never delivered twice: if the server may have forgotten the first attempt, it refuses the
+//! repetition. [`table`] has the rules of remembering and forgetting.
+
+mod connections;
+mod table;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::TaskTracker;
+
+use self::table::{Key, KeyTable, Owner};
+use crate::connection::{ClientState, Holder};
+use crate::delivery::Delivery;
+use crate::id::{ClientId, UserId};
+use crate::limits::Limits;
+use crate::protocol::FirstAttempt;
+use crate::runtime::lifecycle::Lifecycle;
+use crate::serial::SerialQueue;
+
+/// How much longer than due the worker waits, so that it forgets many keys at once.
+const BATCH: Duration = Duration::from_secs(1);
+
+/// The keys of recent triggers, and the connections that sent them.
+pub(crate) struct IdempotencyKeys {
+    state: Arc<Mutex<KeyTable>>,
+    /// Forgets what has expired.
+    worker: SerialQueue,
+    /// The worker's task. The graceful shutdown does not wait for it.
+    tasks: TaskTracker,
+}
+
+/// A trigger with a key. The key belongs to one user and to one incarnation of a room.
+pub(crate) struct KeyedTrigger {
+    pub(crate) user: UserId,
+    pub(crate) holder: Holder,
+    /// The connection that sends it now.
+    pub(crate) connection: ClientId,
+    pub(crate) epoch: Arc<str>,
+    pub(crate) key: String,
+    /// The first attempt, if the client says that this is a repetition.
+    pub(crate) repeats: Option<FirstAttempt>,
+}
+
+/// Why a trigger with a key was not delivered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotRun<E> {
+    /// It is a repetition, and the server cannot tell whether an earlier attempt was delivered.
+    OutcomeUnknown,
+    /// It ran and failed.
+    Failed(E),
+}
+
+/// What has happened to the trigger of a key.
+#[derive(Default)]
+pub(crate) struct KeyedOutcome {
+    /// Held while the trigger runs, so that a repetition waits for its outcome.
+    running: tokio::sync::Mutex<()>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default, Clone)]
+struct Progress {
+    /// Who has sent it, from the moment when it has its place in the room.
+    owner: Option<Owner>,
+    delivery: Option<Delivery>,
+}
+
+impl KeyedOutcome {
+    /// The event has its place in the room: from now on, the key stays, whatever happens to the trigger.
+    fn sequenced_by(&self, owner: &Owner) {
+        self.progress.lock().owner.get_or_insert_with(|| owner.clone());
+    }
+
+    fn delivered(&self, delivery: Delivery) {
+        self.progress.lock().delivery = Some(delivery);
+    }
+}
+
+/// What a trigger that runs with a key reports, at the moment when it happens: its future may be dropped right after.
+pub(crate) struct Receipt {
+    outcome: Arc<KeyedOutcome>,
+    owner: Owner,
+}
+
+impl Receipt {
+    /// The event has its place in the room.
+    pub(in crate::runtime) fn sequenced(&self) {
+        self.outcome.sequenced_by(&self.owner);
+    }
+
+    /// The event is in the queue of each recipient.
+    pub(in crate::runtime) fn delivered(&self, delivery: Delivery) {
+        self.outcome.delivered(delivery);
+    }
+}
+
+impl IdempotencyKeys {
+    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(KeyTable::new(limits.keys, limits.keys_per_user))),
+            worker: SerialQueue::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Runs a trigger, unless a trigger with the same key has been delivered. In that case, returns the earlier
+    /// delivery. A trigger that fails has delivered nothing, so its key can be used again.
+    ///
+    /// Safe to drop: the key can be used again if, and only if, the event did not get its place in the room.
+    pub(crate) async fn run_once<E, F>(
+        &self,
+        trigger: KeyedTrigger,
+        run: impl FnOnce(Receipt) -> F,
+    ) -> Result<Delivery, NotRun<E>>
+    where
+        F: Future<Output = Result<Delivery, E>>,
+    {
+        let KeyedTrigger {
+            user,
+            holder,
+            connection,
+            epoch,
+            key,
+            repeats,
+        } = trigger;
+        // Declared before the outcome, so that the outcome is released before the guard checks for other users of it.
+        let guard = KeyGuard::new(self, Key { user, epoch, key });
+        let outcome = guard.outcome();
+        let _running = outcome.running.lock().await;
+        let progress = outcome.progress.lock().clone();
+        if let Some(delivery) = progress.delivery {
+            return Ok(delivery);
+        }
+        let may_run = match &repeats {
+            _ if progress.owner.is_some() => false,
+            Some(first) => self.state.lock().may_run(&guard.key, first, Instant::now()),
+            None => true,
+        };
+        if !may_run {
+            return Err(NotRun::OutcomeUnknown);
+        }
+        let owner = Owner {
+            holder,
+            connection: repeats.map_or(connection, |first| first.client_id),
+        };
+        let receipt = Receipt {
+            outcome: Arc::clone(&outcome),
+            owner: owner.clone(),
+        };
+        let delivery = run(receipt).await.map_err(NotRun::Failed)?;
+        outcome.sequenced_by(&owner);
+        outcome.delivered(delivery);
+        Ok(delivery)
+    }
+
+    /// Notes a connection whose triggers may be repeated later.
+    pub(crate) fn connected(&self, client: &ClientState) {
+        let mut state = self.state.lock();
+        state.expire(Instant::now());
+        state.connections.add(&client.id, &client.user_id, client.holder());
+    }
+
+    /// Forgets a connection that was never admitted.
+    pub(crate) fn discard(&self, client: &ClientState) {
+        self.state.lock().connections.remove(&client.id);
+    }
+
+    /// Notes that a connection has ended. It and its keys are remembered for a while.
+    pub(in crate::runtime) fn ended(&self, client: &ClientState, lifecycle: &Lifecycle) {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        state.expire(now);
+        state.connections.end(&client.id, now);
+        state.forget_excess();
+        if state.next_due().is_none() || lifecycle.is_stopping() {
+            return;
+        }
+        drop(state);
+        // It keeps nothing else alive meanwhile, and nothing waits for it.
+        let (state, stopping) = (Arc::downgrade(&self.state), lifecycle.stopping.clone());
+        let forget = async move {
+            while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
+                tokio::select! {
+                    () = stopping.cancelled() => return,
+                    () = sleep_until(due + BATCH) => {}
+                }
+                if let Some(state) = state.upgrade() {
+                    state.lock().expire(Instant::now());
+                }
+            }
+        };
+        self.worker.push(1, &self.tasks, Box::pin(forget));
+    }
+}
+
+/// One trigger that runs with a key, or waits for another trigger with the same key. Cleans up when it ends.
+struct KeyGuard<'a> {
+    keys: &'a IdempotencyKeys,
+    key: Arc<Key>,
+    outcome: Option<Arc<KeyedOutcome>>,
+}
+
+impl<'a> KeyGuard<'a> {
+    fn new(keys: &'a IdempotencyKeys, key: Key) -> Self {
+        let mut state = keys.state.lock();
+        state.expire(Instant::now());
+        let (key, outcome) = state.slot(key);
+        drop(state);
+        Self {
+            keys,
+            key,
+            outcome: Some(outcome),
+        }
+    }
+
+    /// The outcome that all triggers with this key share.
+    fn outcome(&self) -> Arc<KeyedOutcome> {
+        self.outcome.clone().unwrap_or_default()
+    }
+}
+
+impl Drop for KeyGuard<'_> {
+    /// Remembers the key if its event was published. Forgets it if it was not, and no other trigger uses it.
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.keys.state.lock().release(&self.key, outcome, Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
