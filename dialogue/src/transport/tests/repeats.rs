@@ -19,7 +19,10 @@ async fn server(limits: Limits) -> Dialogue {
         })
         .build()
         .expect("a server");
-    dialogue.create_room(RoomConfig::new("room")).await.expect("a room");
+    dialogue
+        .create_room(RoomConfig::new("room").any_event())
+        .await
+        .expect("a room");
     dialogue
 }
 
@@ -148,7 +151,10 @@ async fn a_repetition_of_another_users_connection_or_of_another_room_is_refused(
         assert_eq!(first.trigger("k", Some(&attempt)).await, "OUTCOME_UNKNOWN");
     }
     assert!(dialogue.delete_room("room").await);
-    dialogue.create_room(RoomConfig::new("room")).await.expect("a room");
+    dialogue
+        .create_room(RoomConfig::new("room").any_event())
+        .await
+        .expect("a room");
     let mut second = member(&dialogue).await;
     assert_eq!(
         second.trigger("k", Some(&own)).await,
@@ -186,7 +192,10 @@ async fn a_repetition_waits_for_the_first_attempt_that_still_runs() {
             Ok(message)
         });
     let dialogue = slow.build().expect("a server");
-    dialogue.create_room(RoomConfig::new("room")).await.expect("a room");
+    dialogue
+        .create_room(RoomConfig::new("room").any_event())
+        .await
+        .expect("a room");
     let (mut first, mut second) = (member(&dialogue).await, member(&dialogue).await);
     let attempt = first.first_attempt();
     let outcomes = tokio::join!(first.trigger("k", None), second.trigger("k", Some(&attempt)));
