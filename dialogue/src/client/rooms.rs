@@ -22,7 +22,7 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, JoinCommand, JoinedRoom, SubscriptionList};
 
 /// How many rooms a server can add a client to by itself: as many as a client may be in by default.
-const MAX_UNASKED: usize = 100;
+pub(super) const MAX_UNASKED: usize = 100;
 
 /// How many exceptions from the wildcard a join may name. The client unsubscribes from further ones one by one.
 pub(super) const MAX_EXCEPTIONS: usize = 1_000;
@@ -161,12 +161,18 @@ impl JoinedRooms {
         })
     }
 
-    /// Takes in a live event of this many bytes.
-    pub(super) fn event(&mut self, message: EventMessage, bytes: usize) {
+    /// Takes in a live event of this many bytes. `is_wanted` says whether the application is subscribing to it again: it
+    /// may arrive before the answer does.
+    pub(super) fn event(
+        &mut self,
+        message: EventMessage,
+        bytes: usize,
+        is_wanted: impl Fn(&RoomId, &EventName) -> bool,
+    ) {
         if let Some(room) = self.rooms.get_mut(&message.room_id)
             && let Some(position) = &mut room.position
             && position.take(message.seq)
-            && !room.still_sent.contains(&message.event)
+            && (!room.still_sent.contains(&message.event) || is_wanted(&message.room_id, &message.event))
         {
             room.deliver(message, bytes);
         }
@@ -226,6 +232,11 @@ impl JoinedRooms {
         Some((subscriptions, except))
     }
 
+    /// How many rooms there are.
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
     pub(super) fn contains(&self, id: &RoomId) -> bool {
         self.rooms.contains_key(id)
     }
@@ -277,7 +288,6 @@ impl JoinedRooms {
     pub(super) fn unsubscribed(&mut self, id: &RoomId, event: &EventName) {
         if let Some(room) = self.rooms.get_mut(id) {
             room.subscriptions.events.remove(event);
-            room.still_sent.remove(event);
             if room.subscriptions.wildcard {
                 room.excluded.insert(event.clone());
             }

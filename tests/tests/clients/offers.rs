@@ -177,13 +177,13 @@ async fn subscriptions_change_one_by_one_and_all_at_once() {
 }
 
 #[tokio::test]
-async fn a_join_with_subscriptions_replaces_the_earlier_ones_and_restores_a_full_wildcard() {
+async fn a_join_with_subscriptions_restores_a_full_wildcard_and_is_exact_without_other_handles() {
     let server = TestServer::plain().await;
     let client = connect_as(&server, "ada").await;
     let open = client.join(Open).await.expect("the join succeeds");
     let mut stream = open.stream::<Value>();
     open.unsubscribe_from("bell").await.expect("a subscription");
-    client.join(Open).subscribe_all().await.expect("the join succeeds");
+    let also = client.join(Open).subscribe_all().await.expect("the join succeeds");
     open.trigger_raw("bell", json!(null)).await.expect("an event");
     let event = within("an event", stream.next())
         .await
@@ -191,7 +191,11 @@ async fn a_join_with_subscriptions_replaces_the_earlier_ones_and_restores_a_full
         .expect("an event");
     assert_eq!(event.event.as_str(), "bell");
     assert_eq!(open.subscriptions()[0], "*");
-    client
+    let room = client.room(Open);
+    within("the departure", open.leave()).await.expect("left");
+    assert!(room.expect("the oldest handle").leave().await.is_ok());
+    also.leave().await.expect("left");
+    let open = client
         .join(Open)
         .subscriptions(["typing"])
         .await

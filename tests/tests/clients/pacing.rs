@@ -59,7 +59,6 @@ async fn join_all(client: &dialogue::DialogueClient, rooms: u64) -> Vec<Joined<B
 }
 
 #[tokio::test]
-#[ignore = "fails until B27"]
 async fn a_client_in_many_rooms_with_exceptions_rejoins_within_the_rate() {
     let server = boards().await;
     let proxy = Proxy::to(server.address()).await;
@@ -97,7 +96,6 @@ async fn a_client_in_many_rooms_with_exceptions_rejoins_within_the_rate() {
 }
 
 #[tokio::test]
-#[ignore = "fails until C7"]
 async fn joins_and_triggers_that_start_at_once_are_all_carried_out() {
     let server = boards().await;
     let client = connect_to(&format!("ws://{}", server.address()), "ada").await;
@@ -118,14 +116,13 @@ async fn joins_and_triggers_that_start_at_once_are_all_carried_out() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B19"]
 async fn a_flood_of_volatile_triggers_loses_old_ones_and_delivers_the_newest() {
     let server = boards().await;
     let client = connect_to(&format!("ws://{}", server.address()), "ada").await;
     let board = client.join(Board { number: 1 }).await.expect("a room");
     let mut events = board.stream::<Pointer>();
     let triggers: Vec<_> = (1..=2_000)
-        .map(|number| tokio::spawn(board.trigger(Pointer { number }).without_key().into_future()))
+        .map(|number| tokio::spawn(board.trigger(Pointer { number }).volatile().into_future()))
         .collect();
     for trigger in triggers {
         within("an answer", trigger)

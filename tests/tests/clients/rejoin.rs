@@ -13,7 +13,6 @@ use super::script::{Script, connected};
 use super::{connect_to, lost, reach};
 
 #[tokio::test]
-#[ignore = "fails until B02"]
 async fn a_failing_check_of_the_rejoin_is_repeated_until_it_decides() {
     let checks = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&checks);
@@ -44,6 +43,7 @@ async fn a_failing_check_of_the_rejoin_is_repeated_until_it_decides() {
         async {}
     });
     proxy.cut();
+    until("the lost connection", || !client.is_connected()).await;
     proxy.restore();
     record.expect(&["true"]).await;
     assert!(noted.rest().await.is_empty());

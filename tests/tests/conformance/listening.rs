@@ -47,7 +47,7 @@ impl User {
         let (user, it) = (self.clone(), client.clone());
         client.on_joined(move |room| {
             if let Some(joined) = it.room(AnyRoom(room)) {
-                user.enter(&joined);
+                user.enter(&joined, "");
             }
             async {}
         });
@@ -88,44 +88,46 @@ impl User {
         });
     }
 
-    /// The user has a room, and listens to it.
-    pub(super) fn enter(&self, joined: &Joined<AnyRoom>) {
+    /// The user has a handle of a room, and listens with it.
+    pub(super) fn enter(&self, joined: &Joined<AnyRoom>, name: &str) {
         let room_id = joined.id().to_string();
-        let is_new = {
-            let mut notes = self.notes();
-            notes.rooms.insert(room_id.clone(), joined.clone());
-            notes.present.insert(room_id.clone())
-        };
-        if !is_new {
-            return;
-        }
-        self.see(json!({ "joined": { "roomId": room_id } }));
-        let (user, id) = (self.clone(), room_id.clone());
+        let named = (room_id.clone(), name.to_owned());
+        self.notes().rooms.insert(named, joined.clone());
+        let name = name.to_owned();
+        self.see_with(&name, json!({ "joined": { "roomId": room_id } }));
+        let (user, id, handle) = (self.clone(), room_id.clone(), name.clone());
         joined.on_recovered(move |recovery| {
             let complete = recovery == Recovery::Complete;
-            user.see(json!({ "recovered": { "roomId": id, "complete": complete } }));
+            user.see_with(&handle, json!({ "recovered": { "roomId": id, "complete": complete } }));
             async {}
         });
-        let (user, id) = (self.clone(), room_id.clone());
+        let (user, id, handle) = (self.clone(), room_id.clone(), name.clone());
         joined.on_left(move |departure| {
-            user.departs(&id, &departure);
+            user.departs(&id, &handle, &departure);
             async {}
         });
         let (user, mut stream) = (self.clone(), joined.stream::<Value>());
         tokio::spawn(async move {
             while let Some(item) = stream.next().await {
-                user.see(match item {
+                let item = match item {
                     Ok(event) => json!({ "event": event }),
                     Err(RoomStreamError::Gap(_)) => json!({ "gap": { "roomId": room_id } }),
                     Err(error) => json!({ "failed": error.to_string() }),
-                });
+                };
+                user.see_with(&name, item);
             }
         });
     }
 
-    fn departs(&self, room_id: &str, departure: &Departure) {
-        let mut notes = self.notes();
-        notes.present.remove(room_id);
+    /// The user sees this with a handle.
+    fn see_with(&self, handle: &str, mut seen: Value) {
+        if !handle.is_empty() {
+            seen["handle"] = json!(handle);
+        }
+        self.see(seen);
+    }
+
+    fn departs(&self, room_id: &str, handle: &str, departure: &Departure) {
         let reason = match departure {
             // The end of the connection is reported as `closed`.
             Departure::Closed => return,
@@ -135,13 +137,16 @@ impl User {
             Departure::Denied => Some("denied".to_owned()),
             Departure::Revoked => Some("revoked".to_owned()),
             Departure::NotRejoined(error) => {
-                notes.not_rejoined.push(error.clone());
+                let mut notes = self.notes();
+                if !notes.not_rejoined.contains(error) {
+                    notes.not_rejoined.push(error.clone());
+                }
                 Some(code_of(error))
             }
             other => Some(format!("{other:?}")),
         };
         let mut left = Map::from_iter([("roomId".to_owned(), json!(room_id))]);
         left.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
-        notes.seen.push(json!({ "left": left }));
+        self.see_with(handle, json!({ "left": left }));
     }
 }

@@ -103,10 +103,11 @@ fn groups(items: &[Value], bound: &Bound) -> Result<BTreeMap<String, Vec<Value>>
         let kind = ["result", "recovered", "joined", "event", "gap", "left"]
             .into_iter()
             .find(|kind| fields.contains_key(*kind));
+        let handle = fields.get("handle").and_then(Value::as_str).unwrap_or_default();
         let group = match kind {
             Some("result") => format!("result {}", fields["result"]),
-            Some("recovered") => format!("recovery of {}", room_of(&fields["recovered"], bound)?),
-            Some(kind) => format!("room {}", room_of(&fields[kind], bound)?),
+            Some("recovered") => format!("recovery of {} {handle}", room_of(&fields["recovered"], bound)?),
+            Some(kind) => format!("room {} {handle}", room_of(&fields[kind], bound)?),
             None => fields.keys().next().cloned().unwrap_or_default(),
         };
         groups.entry(group).or_default().push(item.clone());

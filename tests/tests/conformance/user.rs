@@ -1,6 +1,6 @@
 //! The user's side of a script: makes the calls, and keeps what the user sees, until the script asks for it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,6 +31,9 @@ struct Call {
     room_id: String,
     #[serde(default)]
     event: String,
+    /// The name of the handle, if the user has several of the room.
+    #[serde(default)]
+    handle: String,
     subscriptions: Option<Vec<String>>,
     #[serde(default)]
     data: Value,
@@ -65,9 +68,8 @@ pub(super) struct User {
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) seen: Vec<Value>,
-    pub(super) rooms: HashMap<String, Joined<AnyRoom>>,
-    /// The rooms that the user is in.
-    pub(super) present: HashSet<String>,
+    /// The handles by their room and name.
+    pub(super) rooms: HashMap<(String, String), Joined<AnyRoom>>,
     /// How many connections were lost, and attempts to connect failed.
     pub(super) losses: usize,
     /// The name of the call `connect`, until it has a result.
@@ -183,7 +185,8 @@ impl User {
     }
 
     async fn make(&self, client: &DialogueClient, call: Call) -> Result<Value, ClientError> {
-        let joined = self.notes().rooms.get(&call.room_id).cloned();
+        let named = (call.room_id.clone(), call.handle.clone());
+        let joined = self.notes().rooms.get(&named).cloned();
         let joined = || joined.unwrap_or_else(|| panic!("the user never was in {}", call.room_id));
         match call.method.as_str() {
             "join" => {
@@ -192,7 +195,7 @@ impl User {
                     join = join.subscriptions(subscriptions);
                 }
                 let joined = join.await?;
-                self.enter(&joined);
+                self.enter(&joined, &call.handle);
                 let mut subscriptions = joined.subscriptions();
                 subscriptions.sort();
                 Ok(json!({ "subscriptions": subscriptions }))
@@ -209,11 +212,15 @@ impl User {
                 };
                 let triggering = match call.key {
                     Some(key) => triggering.key(key),
-                    None if call.volatile => triggering.without_key(),
+                    None if call.volatile => triggering.volatile(),
                     None => triggering,
                 };
-                let seq = triggering.await?.seq;
-                Ok(seq.map_or_else(|| json!({}), |seq| json!({ "seq": seq })))
+                let ack = triggering.await?;
+                Ok(match ack.seq {
+                    _ if ack.superseded => json!({ "superseded": true }),
+                    Some(seq) => json!({ "seq": seq }),
+                    None => json!({}),
+                })
             }
             "subscribe" => joined().subscribe_to(call.event.as_str()).await.map(|()| Value::Null),
             "subscribeAll" => joined().subscribe_all().await.map(|()| Value::Null),

@@ -50,6 +50,24 @@ impl Pending {
         }
     }
 
+    /// How many rooms the client leaves because nobody holds them.
+    pub(in crate::client) fn unwanted(&self) -> usize {
+        let kinds = self.entries.values().map(|entry| &entry.kind);
+        kinds
+            .filter(|kind| matches!(kind, RequestKind::LeaveUnwanted(_)))
+            .count()
+    }
+
+    /// Whether the application subscribes to an event of a room, or to all.
+    pub(in crate::client) fn is_subscribing(&self, room: &RoomId, event: &EventName) -> bool {
+        let mut sent = self.entries.values().filter(|entry| entry.sent);
+        sent.any(|entry| match &entry.kind {
+            RequestKind::Subscribe(of, subscribed) => of == room && subscribed == event,
+            RequestKind::SubscribeAll(of) => of == room,
+            _ => false,
+        })
+    }
+
     /// Whether the application joins a room.
     pub(in crate::client) fn is_joining(&self, room: &RoomId) -> bool {
         let mut waiting = self.entries.values().filter(|entry| !entry.is_abandoned());

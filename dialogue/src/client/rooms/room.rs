@@ -45,8 +45,8 @@ pub(super) struct TrackedRoom {
     pub(super) subscriptions: SubscriptionList,
     /// The events that the wildcard no longer includes.
     pub(super) excluded: BTreeSet<EventName>,
-    /// The excluded events that the server may still send, because it has not confirmed their exclusion since the
-    /// rejoin.
+    /// The excluded events that the server did not leave out of the last join. The client unsubscribes from them one by
+    /// one, and passes none of them on.
     pub(super) still_sent: BTreeSet<EventName>,
     pub(super) phase: Phase,
     pub(super) retries: Retries,

@@ -77,8 +77,7 @@ impl ClientSession {
     ) -> Result<(), ClientError> {
         let waiting: Vec<_> = replies.into_iter().filter(|reply| !reply.is_closed()).collect();
         if waiting.is_empty() && !self.rooms.contains(&joined.room_id) {
-            self.unwanted(joined.room_id, now);
-            return Ok(());
+            return self.not_wanted(joined.room_id, now);
         }
         match self.entered(joined, bytes, true, waiting.len(), now) {
             Ok(handles) => {

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::ClientSession;
 use crate::client::answer::{ReplySender, done};
-use crate::client::error::Refused;
+use crate::client::error::{ClientError, Refused};
 use crate::client::events::Departure;
 use crate::client::request_kind::RequestKind;
 use crate::client::room_shared::RoomShared;
+use crate::client::rooms::MAX_UNASKED;
 use crate::id::RoomId;
 use crate::protocol::{Command, JoinCommand};
 
@@ -63,6 +64,19 @@ impl ClientSession {
             return true;
         }
         self.pending.came_too_early(id, refused, now)
+    }
+
+    /// The server has let the client into a room that nobody holds, so the client leaves it.
+    ///
+    /// # Errors
+    ///
+    /// There are too many such rooms. Only a broken server causes that.
+    pub(super) fn not_wanted(&mut self, room: RoomId, now: Instant) -> Result<(), ClientError> {
+        if self.unwanted.len() + self.rooms.len() + self.pending.unwanted() >= MAX_UNASKED {
+            return Err(ClientError::protocol("the server added the client to too many rooms"));
+        }
+        self.unwanted(room, now);
+        Ok(())
     }
 
     /// The server has the client in a room that nobody holds, so the client leaves it at this time.

@@ -6,13 +6,18 @@ use super::ClientSession;
 use crate::client::error::{ClientError, Refused};
 use crate::client::events::Departure;
 use crate::client::notice::ClientNotice;
+use crate::id::{EventName, RoomId};
 use crate::protocol::Incoming;
 
 impl ClientSession {
     /// Takes in a frame that answers no waiting request.
     pub(super) fn push(&mut self, frame: Incoming, bytes: usize, now: Instant) -> Result<(), ClientError> {
         match frame {
-            Incoming::Event(message) => self.rooms.event(message, bytes),
+            Incoming::Event(message) => {
+                let pending = &self.pending;
+                let is_wanted = |room: &RoomId, event: &EventName| pending.is_subscribing(room, event);
+                self.rooms.event(message, bytes, is_wanted);
+            }
             Incoming::Joined(joined) => {
                 // A frame with an id answers a join that nobody waits for any more.
                 let notice = joined
@@ -22,11 +27,10 @@ impl ClientSession {
                 let is_new = !self.rooms.contains(&joined.room_id);
                 if is_new && notice.is_none() {
                     // Nobody holds the room, so the client leaves it.
-                    self.unwanted(joined.room_id, now);
-                    return Ok(());
+                    return self.not_wanted(joined.room_id, now);
                 }
                 self.entered(joined, bytes, false, usize::from(is_new), now)?;
-                if let Some(notice) = notice {
+                if let Some(notice) = notice.filter(|_| is_new) {
                     self.notify(notice);
                 }
             }
