@@ -167,7 +167,7 @@ impl Engine {
             }
             // A ping that has to wait for the server's rate has not been sent yet.
             let silence = match pong_within {
-                Some(within) => self.session.pinged_at().map(|at| at + within),
+                Some((asked, within)) => self.session.pinged_at().map(|at| at.max(asked) + within),
                 None => Some(last_heard + self.session.ping_interval()),
             };
             let renew_at = self.session.renew_at().filter(|_| credentials.is_none());
@@ -193,11 +193,11 @@ impl Engine {
                     if pong_within.is_some() {
                         return ConversationEnd::Link(LinkEnd::Lost("the server did not answer a ping".to_owned()));
                     }
-                    pong_within = Some(PONG_WITHIN);
+                    pong_within = Some((Instant::now(), PONG_WITHIN));
                     self.session.ping(Instant::now());
                 }
                 () = wake.next() => {
-                    pong_within = Some(PONG_AFTER_WAKE);
+                    pong_within = Some((Instant::now(), PONG_AFTER_WAKE));
                     self.session.ping(Instant::now());
                 }
                 () = until(renew_at) => credentials = Some(Box::pin(credentials_of(Arc::clone(&self.config)))),

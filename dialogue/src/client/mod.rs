@@ -36,7 +36,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | connect, renew credentials, disconnect | [`connect`](DialogueClient::connect), [`auth_with`](ClientBuilder::auth_with), [`disconnect`](DialogueClient::disconnect), [`closed`](DialogueClient::closed) |
+//! | connect, renew credentials, disconnect | [`connect`](DialogueClient::connect), [`auth_with`](ClientBuilder::auth_with), [`disconnect`](DialogueClient::disconnect), [`closed`](DialogueClient::closed), [`wake`](DialogueClient::wake) |
 //! | watch the connection | [`state`](DialogueClient::state), [`states`](DialogueClient::states), [`on_connect`](DialogueClient::on_connect), [`on_disconnect`](DialogueClient::on_disconnect), [`on_error`](DialogueClient::on_error), [`user_id`](DialogueClient::user_id) |
 //! | rooms | [`join`](DialogueClient::join), [`room`](DialogueClient::room), [`list_rooms`](DialogueClient::list_rooms), [`create_room`](DialogueClient::create_room), [`delete_room`](DialogueClient::delete_room), [`on_room_created`](DialogueClient::on_room_created), [`on_room_deleted`](DialogueClient::on_room_deleted) |
 //! | in a room | [`trigger`](Joined::trigger), [`on`](Joined::on), [`on_any`](Joined::on_any), [`stream`](Joined::stream), [`subscribe`](Joined::subscribe), [`subscribe_all`](Joined::subscribe_all), [`unsubscribe`](Joined::unsubscribe), [`history`](Joined::history), [`leave`](Joined::leave) |
@@ -49,7 +49,8 @@
 //! ([`ClientBuilder::backoff`]). It rejoins its rooms and tells the server which event it saw last. Events with history
 //! arrive once and in order. If some of them are gone, [`Joined::on_recovered`] and the room's streams report the gap
 //! before they continue ([`Recovery::Gap`], [`RoomStreamError::Gap`]). Events without history are not replayed. If a
-//! room does not let the client back in, the membership ends with [`Departure::NotRejoined`].
+//! room refuses to let the client back in, the membership ends with [`Departure::NotRejoined`]. A server that cannot
+//! decide is asked again.
 //!
 //! A request whose answer is outstanding when the connection is lost fails with [`ClientError::Disconnected`]: the
 //! server may or may not have carried it out. Triggers are sent again instead, with an idempotency key by which the
@@ -59,6 +60,14 @@
 //! A server can say that reconnecting is pointless, for example because of bad credentials or a revoked user. It says
 //! so with certain close codes ([`CloseCode`](crate::protocol::CloseCode)), or by refusing to connect. Then the client
 //! is [closed](ConnectionState::Closed) for good, and reports which code or refusal it was.
+//!
+//! A machine that was asleep is noticed within about a second: the client then connects at once, or tests its connection.
+//! [`wake`](DialogueClient::wake) does the same.
+//!
+//! # Rate
+//!
+//! The client keeps to the rate that the server announces, whatever the program does: what is over the rate waits in
+//! order. For events that a newer one replaces, such as the position of a pointer, use [`Triggering::volatile`].
 //!
 //! # Limits
 //!

@@ -216,7 +216,10 @@ impl Pending {
             self.unanswered += bytes;
             entry.sent = true;
             entry.too_early = None;
-            entry.deadline.get_or_insert(now + self.timeout);
+            // The engine decides how long it waits for a pong.
+            if entry.kind != RequestKind::Ping {
+                entry.deadline.get_or_insert(now + self.timeout);
+            }
             entry.first.get_or_insert_with(|| FirstSent {
                 at: now,
                 user: user.cloned(),

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, SubscriptionList, TriggerCommand};
 
+/// How many exceptions from the wildcard a join may name. The client unsubscribes from further ones one by one.
+pub(super) const MAX_EXCEPTIONS: usize = 1_000;
+
 /// The kind of a request. The session still needs it after it has encoded the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RequestKind {

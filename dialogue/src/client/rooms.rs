@@ -24,9 +24,6 @@ use crate::protocol::{Command, JoinCommand, JoinedRoom, SubscriptionList};
 /// How many rooms a server can add a client to by itself: as many as a client may be in by default.
 pub(super) const MAX_UNASKED: usize = 100;
 
-/// How many exceptions from the wildcard a join may name. The client unsubscribes from further ones one by one.
-pub(super) const MAX_EXCEPTIONS: usize = 1_000;
-
 /// Every room that the client is in, or was in when its connection was lost.
 pub(super) struct JoinedRooms {
     rooms: HashMap<RoomId, TrackedRoom>,

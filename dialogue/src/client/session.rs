@@ -191,11 +191,10 @@ impl ClientSession {
         sendable.texts
     }
 
-    /// Pings the server, unless a ping has yet to be answered.
+    /// Pings the server. An earlier ping counts no more.
     pub(super) fn ping(&mut self, now: Instant) {
-        if !self.pending.has(&RequestKind::Ping) {
-            self.pending.add(Command::Ping, RequestKind::Ping, None, now);
-        }
+        self.pending.withdraw_all(&RequestKind::Ping);
+        self.pending.add(Command::Ping, RequestKind::Ping, None, now);
     }
 
     /// When the ping that has yet to be answered was sent. `None` if it was not sent, or if there is none.

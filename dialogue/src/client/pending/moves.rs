@@ -2,36 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use tokio::time::Instant;
-
 use super::Pending;
 use super::entry::PendingRequest;
 use crate::client::answer::ReplySender;
-use crate::client::request_kind::RequestKind;
+use crate::client::request_kind::{MAX_EXCEPTIONS, RequestKind};
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, JoinCommand, SubscriptionList};
 
 impl Pending {
     /// Lets a call that joins share the request that is already waiting, if nothing but the caller differs. Returns the
     /// caller otherwise.
-    pub(in crate::client) fn share_join(
-        &mut self,
-        join: &JoinCommand,
-        reply: ReplySender,
-        now: Instant,
-    ) -> Option<ReplySender> {
-        let deadline = now + self.timeout;
+    pub(in crate::client) fn share_join(&mut self, join: &JoinCommand, reply: ReplySender) -> Option<ReplySender> {
         let moves = self.entries.values_mut().rev().filter(|entry| !entry.is_abandoned());
         let mut moves = moves.filter(|entry| entry.kind.moves() == Some(&join.room_id));
         match moves.next() {
             Some(PendingRequest {
                 kind: RequestKind::Join { wanted, .. },
                 replies,
-                deadline: until,
                 ..
             }) if join.subscriptions.is_none() || *wanted == join.subscriptions => {
                 replies.push(reply);
-                *until = Some(deadline);
                 None
             }
             _ => Some(reply),
@@ -96,6 +86,14 @@ impl Pending {
         self.remove(id).map(|entry| (entry.kind, entry.replies))
     }
 
+    /// Takes back the client's own requests of a kind.
+    pub(in crate::client) fn withdraw_all(&mut self, kind: &RequestKind) {
+        let entries = self.entries.iter().filter(|(_, entry)| entry.kind == *kind);
+        for id in entries.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.remove(id);
+        }
+    }
+
     /// The joins that name their subscriptions and were not sent: their ids, rooms and subscriptions.
     pub(in crate::client) fn joins_to_merge(&self) -> Vec<(i64, RoomId, SubscriptionList)> {
         let unsent = self.entries.iter().filter(|(_, entry)| !entry.sent);
@@ -129,7 +127,7 @@ impl Pending {
         if let (Command::Join(join), Some((subscriptions, except))) = (entry.request.command.clone(), wanted) {
             entry.change(Command::Join(JoinCommand {
                 subscriptions: Some(subscriptions),
-                except: except.into_iter().take(super::super::rooms::MAX_EXCEPTIONS).collect(),
+                except: except.into_iter().take(MAX_EXCEPTIONS).collect(),
                 ..join
             }));
         }

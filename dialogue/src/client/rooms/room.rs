@@ -6,13 +6,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::MAX_EXCEPTIONS;
 use super::retries::Retries;
 use crate::client::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
 use crate::client::events::{Departure, RoomItem};
 use crate::client::listeners::ListenerSet;
 use crate::client::position::Position;
+use crate::client::request_kind::MAX_EXCEPTIONS;
 use crate::client::room_shared::{RoomShared, RoomView};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};

@@ -22,7 +22,7 @@ impl ClientSession {
     /// Joins a room for another handle. Calls that join at the same time share a request, unless they name different
     /// subscriptions.
     pub(super) fn join(&mut self, join: JoinCommand, reply: ReplySender, now: Instant) {
-        if let Some(reply) = self.pending.share_join(&join, reply, now) {
+        if let Some(reply) = self.pending.share_join(&join, reply) {
             let command = Command::Join(join);
             let kind = RequestKind::of(&command);
             self.pending.add(command, kind, Some(reply), now);
