@@ -85,6 +85,7 @@ impl ReadAhead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::socket::message_reader::Ending;
 
     const PING: &str = r#"{"type":"ping","id":1}"#;
 
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn reads_nothing_behind_the_last_message() {
         let mut ahead = ahead();
-        ahead.push(InboundMessage::End(super::super::message_reader::Ending::Closed(1000)));
+        ahead.push(InboundMessage::End(Ending::Closed(1000)));
         assert!(!ahead.wants_more());
     }
 

@@ -571,10 +571,10 @@ async fn a_peer_that_trickles_its_first_frame_has_the_connect_deadline() {
 }
 
 /// Opens a connection over HTTP from an address, and signs in if the server upgrades it. Returns the status.
-async fn upgrade(dialogue: &Dialogue, address: [u8; 4]) -> (String, DuplexStream) {
+async fn upgrade(dialogue: &Dialogue, app: &axum::Router, address: [u8; 4]) -> (String, DuplexStream) {
     let (mut ours, theirs) = tokio::io::duplex(100_000);
     let (core, peer) = (Arc::clone(&dialogue.core), SocketAddr::from((address, 1)));
-    tokio::spawn(http_connection(core, theirs, peer, dialogue.router()));
+    tokio::spawn(http_connection(core, theirs, peer, app.clone()));
     let request = "GET /dialogue/ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     ours.write_all(request.as_bytes()).await.expect("the server reads");
@@ -595,9 +595,10 @@ async fn a_lost_connection_of_an_address_makes_room_for_the_next() {
         .limits(limits)
         .build()
         .expect("a server");
-    let (first, _ghost) = upgrade(&dialogue, [10, 0, 0, 1]).await;
+    let app = dialogue.router();
+    let (first, _ghost) = upgrade(&dialogue, &app, [10, 0, 0, 1]).await;
     assert_eq!(first, "101");
-    let (next, mut alive) = upgrade(&dialogue, [10, 0, 0, 1]).await;
+    let (next, mut alive) = upgrade(&dialogue, &app, [10, 0, 0, 1]).await;
     assert_eq!(next, "101", "the ghost does not answer");
     let answer = async {
         let mut frames = [0; 4096];
@@ -606,7 +607,7 @@ async fn a_lost_connection_of_an_address_makes_room_for_the_next() {
         }
     };
     let more = tokio::select! {
-        more = upgrade(&dialogue, [10, 0, 0, 1]) => more.0,
+        more = upgrade(&dialogue, &app, [10, 0, 0, 1]) => more.0,
         () = answer => panic!("it stays connected"),
     };
     assert_eq!(more, "429");
