@@ -23,6 +23,7 @@ let browser;
 let chat;
 let context;
 let tabs;
+let grace;
 
 before(async () => {
   browser = await launch();
@@ -35,6 +36,7 @@ beforeEach(async () => {
   tabs = [];
 });
 afterEach(async () => {
+  grace?.close();
   try {
     for (const tab of tabs) await tab.close();
   } finally {
@@ -51,16 +53,15 @@ async function open(url) {
 
 /** Opens the page and has a conversation there. */
 async function converse(url) {
-  const grace = await Observer.join(chat.url);
+  grace = await Observer.join(chat.url);
   await grace.says("earlier");
   const ada = await open(url);
   await ada.isIn();
   await ada.status("connected");
   await grace.sees(2);
-  await ada.says("one");
-  await grace.says("two");
-  await ada.shows(["Grace: earlier", "Ada: one", "Grace: two"]);
-  grace.close();
+  await grace.says("one");
+  await ada.says("two");
+  await ada.shows(["Grace: earlier", "Grace: one", "Ada: two"]);
 }
 
 /** A port that nobody uses. A server has to know the origin of its pages before they are served. */

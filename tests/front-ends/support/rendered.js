@@ -9,6 +9,9 @@ const ENTRIES = {
   svelte: ["/src/svelte/server.ts", "/src/svelte/hydrate.ts"],
 };
 
+/** React's plugin would also change the components of Vue, for updates in the browser. A server has no such updates. */
+const noRefresh = { name: "no-refresh", enforce: "post", config: () => ({ oxc: { jsx: { refresh: false } } }) };
+
 export class Rendered {
   /** Starts the web server, with Vite inside it. `/react`, `/vue` and `/svelte` are the recipes. */
   static async start() {
@@ -17,7 +20,8 @@ export class Rendered {
     rendered.http = http;
     rendered.site = await startVite({
       appType: "custom",
-      server: { middlewareMode: { server: http }, hmr: { server: http } },
+      plugins: [noRefresh],
+      server: { middlewareMode: { server: http }, ws: { server: http } },
     });
     const { vite } = rendered.site;
     http.on("request", (request, response) => {

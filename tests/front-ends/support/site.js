@@ -26,7 +26,7 @@ const noReloads = {
 };
 
 /** Vite's development server with the recipes' settings and changes to them. Inside another server, it has no address. */
-export async function startVite({ server, ...settings } = {}) {
+export async function startVite({ server, plugins = [], ...settings } = {}) {
   installClient();
   const cacheDir = mkdtempSync(join(tmpdir(), "dialogue-vite-"));
   const vite = await createServer({
@@ -34,7 +34,7 @@ export async function startVite({ server, ...settings } = {}) {
     configFile: join(ROOT, "vite.config.ts"),
     cacheDir,
     logLevel: "silent",
-    plugins: [noReloads],
+    plugins: [noReloads, ...plugins],
     server: { host: "127.0.0.1", port: 0, watch: null, ...server },
     optimizeDeps: { include: PACKAGES, noDiscovery: true },
     ...settings,
