@@ -155,8 +155,10 @@ for (const framework of ["react", "vue", "svelte"]) {
       await ada.isIn("a");
       await grace.client.deleteRoom("topic-tea");
       await ada.alert("You are no longer in this room (roomDeleted).", "a");
+      await ada.isOut("a");
       await grace.client.createRoom("topic-tea", { name: "Tea" });
       await ada.page.getByRole("button", { name: "Try again" }).click();
+      await ada.isIn("a");
       await ada.says("one", "a");
       await ada.shows(["Ada: one"], "a");
       await grace.says("two");

@@ -41,6 +41,11 @@ export class Tab {
     await this.#in(panel).getByRole("button", { name: "Send", disabled: false }).waitFor();
   }
 
+  /** Waits until the component is in no room. */
+  async isOut(panel) {
+    await this.#in(panel).getByRole("button", { name: "Send", disabled: true }).waitFor();
+  }
+
   async says(text, panel) {
     await this.#in(panel).getByLabel("Message").fill(text);
     await this.page.keyboard.press("Enter");

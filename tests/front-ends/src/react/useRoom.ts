@@ -22,7 +22,9 @@ export function useRoom(roomId: RoomId) {
       room.onHistory(({ events }) => setMessages(events.filter((message) => message.event === "message")));
       room.on("message", (message) => setMessages((messages) => [...messages, message]));
       room.onLeft(({ reason = "disconnected" }) => {
-        if (mounted) setError(`You are no longer in this room (${reason}).`);
+        if (!mounted) return;
+        setRoom(undefined);
+        setError(`You are no longer in this room (${reason}).`);
       });
       setRoom(room);
       return room;

@@ -22,7 +22,9 @@ export function useRoom(roomId: () => RoomId) {
       joined.onHistory(({ events }) => (messages = events.filter((message) => message.event === "message")));
       joined.on("message", (message) => (messages = [...messages, message]));
       joined.onLeft(({ reason = "disconnected" }) => {
-        if (mounted) error = `You are no longer in this room (${reason}).`;
+        if (!mounted) return;
+        room = undefined;
+        error = `You are no longer in this room (${reason}).`;
       });
       room = joined;
       return joined;

@@ -24,7 +24,9 @@ export function useRoom(roomId: MaybeRefOrGetter<RoomId>) {
       joined.onHistory(({ events }) => (messages.value = events.filter((message) => message.event === "message")));
       joined.on("message", (message) => messages.value.push(message));
       joined.onLeft(({ reason = "disconnected" }) => {
-        if (mounted) error.value = `You are no longer in this room (${reason}).`;
+        if (!mounted) return;
+        room.value = undefined;
+        error.value = `You are no longer in this room (${reason}).`;
       });
       room.value = joined;
       return joined;
