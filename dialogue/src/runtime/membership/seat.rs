@@ -230,7 +230,7 @@ mod tests {
             take_seat(&dialogue.core, &client, &room, None, request, space.expect("space"))
         };
         assert!(matches!(take(false), Err(NotSeated::NotApproved)));
-        assert!(matches!(take(true), Ok(_)));
-        assert!(matches!(take(false), Ok(_)), "a member keeps its seat");
+        assert!(take(true).is_ok());
+        assert!(take(false).is_ok(), "a member keeps its seat");
     }
 }
