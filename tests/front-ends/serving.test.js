@@ -100,7 +100,7 @@ describe("Vite's proxy with `changeOrigin`", () => {
   });
 });
 
-describe("rendered on a server", { skip: "fails until C8" }, () => {
+describe("rendered on a server", () => {
   let rendered;
   before(async () => {
     rendered = await Rendered.start();
