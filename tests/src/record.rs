@@ -1,7 +1,7 @@
 //! Tools for tests of hooks and handlers: a record of what ran, a gate that holds it up, and a captured log.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tokio::sync::{Semaphore, mpsc};
 use tracing::Dispatch;
@@ -91,9 +91,20 @@ impl Gate {
 #[derive(Clone, Default)]
 pub struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
+/// Another dispatcher, which wants every line and lasts as long as the process. While a process has a single dispatcher,
+/// `tracing` disables a line for good if a thread without it comes to the line first, such as that of another test.
+static COMPANION: LazyLock<Dispatch> = LazyLock::new(|| {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(std::io::sink)
+        .finish()
+        .into()
+});
+
 impl CapturedLog {
     /// The dispatcher to pass to `Dialogue::builder().logger(…)`.
     pub fn dispatch(&self) -> Dispatch {
+        LazyLock::force(&COMPANION);
         let log = self.clone();
         tracing_subscriber::fmt()
             .with_ansi(false)
@@ -104,6 +115,7 @@ impl CapturedLog {
 
     /// The same for lines of every level.
     pub fn everything(&self) -> Dispatch {
+        LazyLock::force(&COMPANION);
         let log = self.clone();
         tracing_subscriber::fmt()
             .with_ansi(false)
