@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::table::{Key, WINDOW};
+use super::key::{Key, WINDOW};
 use crate::connection::Holder;
 use crate::id::{ClientId, UserId};
 

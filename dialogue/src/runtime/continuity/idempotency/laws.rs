@@ -220,7 +220,7 @@ impl World {
         for connection in self.connections.iter().filter(|connection| connection.lives) {
             self.keys.state.lock().connections.end(&connection.id, Instant::now());
         }
-        tokio::time::advance(table::WINDOW).await;
+        tokio::time::advance(key::WINDOW).await;
         let mut state = self.keys.state.lock();
         state.expire(Instant::now());
         state.len()

@@ -4,6 +4,8 @@
 //! repetition. [`table`] has the rules of remembering and forgetting.
 
 mod connections;
+mod key;
+mod outcome;
 mod table;
 
 use std::future::Future;
@@ -14,7 +16,10 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use self::table::{Key, KeyTable, Owner};
+use self::key::{Key, Owner};
+use self::outcome::KeyedOutcome;
+pub(crate) use self::outcome::Receipt;
+use self::table::KeyTable;
 use crate::connection::{ClientState, Holder};
 use crate::delivery::Delivery;
 use crate::id::{ClientId, UserId};
@@ -54,50 +59,6 @@ pub(crate) enum NotRun<E> {
     OutcomeUnknown,
     /// It ran and failed.
     Failed(E),
-}
-
-/// What has happened to the trigger of a key.
-#[derive(Default)]
-pub(crate) struct KeyedOutcome {
-    /// Held while the trigger runs, so that a repetition waits for its outcome.
-    running: tokio::sync::Mutex<()>,
-    progress: Mutex<Progress>,
-}
-
-#[derive(Default, Clone)]
-struct Progress {
-    /// Who has sent it, from the moment when it has its place in the room.
-    owner: Option<Owner>,
-    delivery: Option<Delivery>,
-}
-
-impl KeyedOutcome {
-    /// The event has its place in the room: from now on, the key stays, whatever happens to the trigger.
-    fn sequenced_by(&self, owner: &Owner) {
-        self.progress.lock().owner.get_or_insert_with(|| owner.clone());
-    }
-
-    fn delivered(&self, delivery: Delivery) {
-        self.progress.lock().delivery = Some(delivery);
-    }
-}
-
-/// What a trigger that runs with a key reports, at the moment when it happens: its future may be dropped right after.
-pub(crate) struct Receipt {
-    outcome: Arc<KeyedOutcome>,
-    owner: Owner,
-}
-
-impl Receipt {
-    /// The event has its place in the room.
-    pub(in crate::runtime) fn sequenced(&self) {
-        self.outcome.sequenced_by(&self.owner);
-    }
-
-    /// The event is in the queue of each recipient.
-    pub(in crate::runtime) fn delivered(&self, delivery: Delivery) {
-        self.outcome.delivered(delivery);
-    }
 }
 
 impl IdempotencyKeys {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::table::WINDOW;
+use super::key::WINDOW;
 use super::*;
 use crate::room::{EventPolicy, Origin, RoomCell, RoomTemplate, Subscriptions, SyncHistory};
 
@@ -142,7 +142,7 @@ async fn the_keys_of_other_users_do_not_make_the_server_forget_a_key() {
     assert_eq!(counts.iter().sum::<usize>(), 100);
     assert!(counts[1..].iter().all(|count| (24..=40).contains(count)), "{counts:?}");
     state.len();
-    state.expire(Instant::now() + table::WINDOW);
+    state.expire(Instant::now() + key::WINDOW);
     assert_eq!(state.len(), 0);
 }
 

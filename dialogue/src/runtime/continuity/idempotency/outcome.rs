@@ -1,0 +1,52 @@
+//! What has happened to a trigger with a key, and how the trigger reports it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::key::Owner;
+use crate::delivery::Delivery;
+
+/// What has happened to the trigger of a key.
+#[derive(Default)]
+pub(crate) struct KeyedOutcome {
+    /// Held while the trigger runs, so that a repetition waits for its outcome.
+    pub(super) running: tokio::sync::Mutex<()>,
+    pub(super) progress: Mutex<Progress>,
+}
+
+#[derive(Default, Clone)]
+pub(super) struct Progress {
+    /// Who has sent it, from the moment when it has its place in the room.
+    pub(super) owner: Option<Owner>,
+    pub(super) delivery: Option<Delivery>,
+}
+
+impl KeyedOutcome {
+    /// The event has its place in the room: from now on, the key stays, whatever happens to the trigger.
+    pub(super) fn sequenced_by(&self, owner: &Owner) {
+        self.progress.lock().owner.get_or_insert_with(|| owner.clone());
+    }
+
+    pub(super) fn delivered(&self, delivery: Delivery) {
+        self.progress.lock().delivery = Some(delivery);
+    }
+}
+
+/// What a trigger that runs with a key reports, at the moment when it happens: its future may be dropped right after.
+pub(crate) struct Receipt {
+    pub(super) outcome: Arc<KeyedOutcome>,
+    pub(super) owner: Owner,
+}
+
+impl Receipt {
+    /// The event has its place in the room.
+    pub(in crate::runtime) fn sequenced(&self) {
+        self.outcome.sequenced_by(&self.owner);
+    }
+
+    /// The event is in the queue of each recipient.
+    pub(in crate::runtime) fn delivered(&self, delivery: Delivery) {
+        self.outcome.delivered(delivery);
+    }
+}
