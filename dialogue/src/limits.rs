@@ -96,9 +96,8 @@ pub struct Limits {
     /// connection is closed with 4502. The limit does not apply to anonymous users, because each of their connections is a new user.
     pub connections_per_user: Option<usize>,
     /// The maximum number of connections from one IP address, which is the address of the socket's peer. `None` (the
-    /// default) sets no limit, because many users can share an address. At the limit, the server pings the connections
-    /// of the address. One that does not answer within 5 s is closed and makes room. If all answer, the server answers
-    /// the upgrade with 429. Behind a proxy, all connections have the address of the proxy. If another server mounts the router and
+    /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with
+    /// 429. Behind a proxy, all connections have the address of the proxy. If another server mounts the router and
     /// does not provide the peer (`ConnectInfo`), connections are not counted.
     pub connections_per_address: Option<usize>,
     /// The maximum number of bytes of events that the histories of all rooms keep in memory. The same limit applies to

@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 use super::close::Close;
 use super::frame::{Frame, Written};
 use super::queue::{FrameQueue, register};
-use super::reservation::{Reservation, SpaceWait};
 use crate::limits::Limits;
 use crate::protocol::CloseCode;
 
@@ -181,18 +180,6 @@ impl Outbox {
     pub(crate) fn is_behind(&self) -> bool {
         let queue = self.queue.lock();
         !queue.frames.is_empty() || queue.taken > 0
-    }
-
-    /// Waits until a reply of `bytes` fits into the queue, and the space left over is at least as large as the current
-    /// queue, or until the connection is closing. Until the reservation is dropped, no other reply gets the space. Queue
-    /// the reply, and drop the reservation.
-    pub(crate) fn reserve(&self, bytes: usize) -> impl Future<Output = Reservation<'_>> {
-        SpaceWait::new(self, Some(bytes))
-    }
-
-    /// Waits until the connection is closing. Supports any number of waiters.
-    pub(crate) async fn closing(&self) {
-        drop(SpaceWait::new(self, None).await);
     }
 
     /// Waits until the connection is closing. For the sender.

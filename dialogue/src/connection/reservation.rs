@@ -9,6 +9,20 @@ use std::task::{Context, Poll};
 
 use super::outbox::Outbox;
 
+impl Outbox {
+    /// Waits until a reply of `bytes` fits into the queue, and the space left over is at least as large as the current
+    /// queue, or until the connection is closing. Until the reservation is dropped, no other reply gets the space. Queue
+    /// the reply, and drop the reservation.
+    pub(crate) fn reserve(&self, bytes: usize) -> impl Future<Output = Reservation<'_>> {
+        SpaceWait::new(self, Some(bytes))
+    }
+
+    /// Waits until the connection is closing. Supports any number of waiters.
+    pub(crate) async fn closing(&self) {
+        drop(SpaceWait::new(self, None).await);
+    }
+}
+
 /// Space for one reply. No other reply gets it until this is dropped.
 #[must_use = "the space is given up when this is dropped"]
 pub(crate) struct Reservation<'a> {

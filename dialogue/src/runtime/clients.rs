@@ -87,7 +87,7 @@ pub(crate) struct TooManyConnections;
 const GHOST_WAIT: Duration = Duration::from_secs(6);
 
 /// Asks each of these clients whether it is still there. Returns the first one whose connection ends; `None` if all answer.
-pub(crate) async fn ghost_among(clients: &[Arc<ClientState>]) -> Option<&Arc<ClientState>> {
+pub(in crate::runtime) async fn ghost_among(clients: &[Arc<ClientState>]) -> Option<&Arc<ClientState>> {
     let mut answers: FuturesUnordered<_> = clients
         .iter()
         .map(|client| client.outbox.probe().map(move |answer| answer.err().map(|_| client)))

@@ -40,7 +40,7 @@ pub use self::observe::stats::{ByCode, HistorySize, Stats};
 pub use self::observe::stream::{Lagged, Observations};
 pub use self::rooms::create::CreateRoomError;
 
-pub(crate) use self::clients::{Clients, ReplySpace, ghost_among};
+pub(crate) use self::clients::ReplySpace;
 pub(crate) use self::continuity::idempotency::{KeyedTrigger, NotRun};
 pub(crate) use self::continuity::resume::EarlierConnection;
 pub(crate) use self::core::Core;

@@ -52,7 +52,7 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
     };
     let quota = core.limits.connections_per_address;
     let slot = match peer {
-        Some(peer) => match addresses.reserve(&core.clients, peer.ip(), quota).await {
+        Some(peer) => match AddressQuota::reserve(&addresses, peer.ip(), quota) {
             Some(slot) => Some(slot),
             None => return too_many(peer, quota).log(&core, Some(peer)),
         },

@@ -6,26 +6,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep_until};
 
+use super::heartbeat::{ConnectionClosed, hear, look_after, probe};
 use super::interrupt::EXPIRED;
-use super::liveness::{Due, Liveness, PROBE_TIMEOUT};
+use super::liveness::Liveness;
 use super::long_command::finish_long;
 use super::rate_limited_reader::{InboundFrame, RateLimitedReader};
-use crate::connection::{Frame, Interrupt, Outbox};
+use crate::connection::Interrupt;
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, Request};
 use crate::runtime::Core;
 use crate::session::Conversation;
-
-/// A ping without payload.
-const PING: &[u8] = &[0x89, 0];
-
-/// The connection has been closed.
-pub(super) struct ConnectionClosed;
 
 /// Runs the client's commands in order until the connection closes, the first one when `on_connected` has ended. Pings a
 /// silent client, and closes the connection when the session expires.
@@ -86,46 +80,6 @@ where
         // time.
         hear(&outbox, &mut liveness);
     }
-}
-
-/// Notes that the client has sent something just now.
-pub(super) fn hear(outbox: &Outbox, liveness: &mut Liveness) {
-    if liveness.heard(Instant::now()) {
-        outbox.answer_probes();
-    }
-}
-
-/// Sends a ping, because somebody wants to know whether the client is still there.
-pub(super) fn probe(outbox: &Arc<Outbox>, liveness: &mut Liveness) {
-    outbox.push(Frame::Raw(Bytes::from_static(PING)));
-    liveness.pinged(Instant::now() + PROBE_TIMEOUT);
-}
-
-/// Looks at a client that is due: sends it a ping, or closes the connection.
-pub(super) fn look_after<R>(
-    limits: &Limits,
-    reader: &RateLimitedReader<R>,
-    liveness: &mut Liveness,
-) -> Result<(), ConnectionClosed>
-where
-    R: AsyncRead + Unpin,
-{
-    let (now, outbox) = (Instant::now(), reader.messages.outbox());
-    match liveness.check(now, reader.messages.heard_at()) {
-        Due::Later => outbox.answer_probes(),
-        Due::Ping => {
-            outbox.push(Frame::Raw(Bytes::from_static(PING)));
-            liveness.pinged(now + limits.ping_timeout);
-        }
-        // The ping may wait behind other frames. As long as the client reads these, it is there: if it reads nothing, the
-        // write deadline ends the connection.
-        Due::Gone if outbox.is_behind() => liveness.wait_longer(now + limits.ping_timeout),
-        Due::Gone => {
-            reader.close_now(CloseCode::GoingAway, "the client was silent for too long");
-            return Err(ConnectionClosed);
-        }
-    }
-    Ok(())
 }
 
 /// The request in a frame. `None` if there is no request to run. A frame that needs an answer has been answered then.

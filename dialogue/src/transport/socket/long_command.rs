@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::AsyncRead;
 use tokio::time::sleep_until;
 
-use super::command_loop::{ConnectionClosed, hear, look_after, probe};
+use super::heartbeat::{ConnectionClosed, hear, look_after, probe};
 use super::interrupt::{EXPIRED, drop_contained};
 use super::liveness::Liveness;
 use super::rate_limited_reader::RateLimitedReader;

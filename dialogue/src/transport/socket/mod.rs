@@ -6,6 +6,7 @@ mod connect;
 pub(super) mod duplex;
 mod fast_path;
 mod framing;
+mod heartbeat;
 mod inbound_rate;
 mod interrupt;
 mod liveness;

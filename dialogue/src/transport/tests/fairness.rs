@@ -1,18 +1,15 @@
 //! No party can block another: neither a slow hook, nor a full queue, nor a greedy client.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
 use super::peer::{Peer, PeerFrame};
 use super::*;
 use crate::room::SyncHistory;
-use crate::transport::http::http_connection;
 use crate::{Limits, RoomConfig};
 
 /// A room that sends all its history to a client that joins.
@@ -568,47 +565,4 @@ async fn a_peer_that_trickles_its_first_frame_has_the_connect_deadline() {
     let _ = tokio::time::timeout(Duration::from_secs(12), trickle).await;
     assert_eq!(peer.receive_close().await, 1008);
     assert!(begun.elapsed() < Duration::from_secs(13));
-}
-
-/// Opens a connection over HTTP from an address, and signs in if the server upgrades it. Returns the status.
-async fn upgrade(dialogue: &Dialogue, app: &axum::Router, address: [u8; 4]) -> (String, DuplexStream) {
-    let (mut ours, theirs) = tokio::io::duplex(100_000);
-    let (core, peer) = (Arc::clone(&dialogue.core), SocketAddr::from((address, 1)));
-    tokio::spawn(http_connection(core, theirs, peer, app.clone()));
-    let request = "GET /dialogue/ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    ours.write_all(request.as_bytes()).await.expect("the server reads");
-    let mut answer = [0; 4096];
-    let count = ours.read(&mut answer).await.expect("an answer");
-    let mut frame = vec![0x81, 0x80 | 31, 0, 0, 0, 0];
-    frame.extend(br#"{"type":"connect","protocol":1}"#);
-    let _ = ours.write_all(&frame).await;
-    settle().await;
-    (String::from_utf8_lossy(&answer[9..count.min(12)]).into_owned(), ours)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_connection_of_an_address_makes_room_for_the_next() {
-    let limits = Limits::default().with_connections_per_address(1);
-    let dialogue = Dialogue::builder()
-        .define_events([])
-        .limits(limits)
-        .build()
-        .expect("a server");
-    let app = dialogue.router();
-    let (first, _ghost) = upgrade(&dialogue, &app, [10, 0, 0, 1]).await;
-    assert_eq!(first, "101");
-    let (next, mut alive) = upgrade(&dialogue, &app, [10, 0, 0, 1]).await;
-    assert_eq!(next, "101", "the ghost does not answer");
-    let answer = async {
-        let mut frames = [0; 4096];
-        while alive.read(&mut frames).await.is_ok_and(|count| count > 0) {
-            let _ = alive.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await;
-        }
-    };
-    let more = tokio::select! {
-        more = upgrade(&dialogue, &app, [10, 0, 0, 1]) => more.0,
-        () = answer => panic!("it stays connected"),
-    };
-    assert_eq!(more, "429");
 }
