@@ -3,8 +3,9 @@
 //! A record says what the server has forgotten of a connection's triggers, so that it can refuse a repetition that it
 //! would not recognise. Pure: the caller passes the time.
 
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::id::{ClientId, UserId};
 const MAX_ENDED: usize = 100_000;
 
 /// How many of them may belong to one holder.
-const MAX_ENDED_OF_HOLDER: usize = 1_000;
+const MAX_ENDED_OF_HOLDER: u32 = 1_000;
 
 /// How many fingerprints of old keys a connection keeps: 16 KiB. A client that repeats a trigger after that many others
 /// is told that the outcome is unknown.
@@ -26,29 +27,36 @@ const MAX_OLD: usize = 4_096;
 
 /// What the server remembers of a connection.
 pub(super) struct ConnectionRecord {
-    user: UserId,
-    holder: Holder,
-    /// The fingerprints of the keys that it has sent and that are too old to be remembered as a whole.
-    old: Vec<u32>,
+    user: Digest,
+    holder: Digest,
     /// Whether a key was forgotten too early, and without a fingerprint.
     has_gaps: bool,
     has_ended: bool,
-    /// The keys that are remembered for as long as this record.
+    /// Most connections send no key, so that they need no memory for them.
+    keys: Option<Box<SentKeys>>,
+}
+
+/// What is left of the keys that a connection has sent.
+#[derive(Default)]
+struct SentKeys {
+    /// The fingerprints of those that are too old to be remembered as a whole.
+    old: Vec<u32>,
+    /// Those that are remembered for as long as the connection's record.
     kept: Vec<Arc<Key>>,
 }
 
-impl ConnectionRecord {
-    pub(super) fn is_of(&self, user: &UserId) -> bool {
-        self.user == *user
-    }
+/// Stands for an id. Nobody can choose two ids with the same digest, because the hash is keyed at random. An ended
+/// connection thus keeps no text alive, and a hundred thousand of them stay small.
+type Digest = u64;
 
+impl ConnectionRecord {
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
     /// Whether the connection may have sent a key with this fingerprint that the server has forgotten.
     pub(super) fn may_have_sent(&self, fingerprint: u32) -> bool {
-        self.has_gaps || self.old.contains(&fingerprint)
+        self.has_gaps || self.keys.as_ref().is_some_and(|keys| keys.old.contains(&fingerprint))
     }
 
     /// Notes a key that is forgotten because it is old.
@@ -56,71 +64,83 @@ impl ConnectionRecord {
         if self.has_gaps {
             return;
         }
-        if self.old.len() >= MAX_OLD {
+        let old = &mut self.keys.get_or_insert_default().old;
+        if old.len() >= MAX_OLD {
             return self.note_gap();
         }
-        self.old.push(fingerprint);
+        old.push(fingerprint);
     }
 
     /// Notes a key that is forgotten too early.
     pub(super) fn note_gap(&mut self) {
         self.has_gaps = true;
-        self.old = Vec::new();
+        if let Some(keys) = &mut self.keys {
+            keys.old = Vec::new();
+        }
     }
 
     /// Keeps a key for as long as this record.
     pub(super) fn keep(&mut self, key: Arc<Key>) {
-        self.kept.push(key);
+        self.keys.get_or_insert_default().kept.push(key);
     }
 }
 
 #[derive(Default)]
 pub(super) struct Connections {
-    records: HashMap<ClientId, ConnectionRecord>,
+    digests: RandomState,
+    records: HashMap<Digest, ConnectionRecord>,
     /// Those that have ended, the oldest first.
-    ended: VecDeque<(Instant, ClientId)>,
-    ended_of_holder: HashMap<Holder, usize>,
+    ended: VecDeque<(Instant, Digest)>,
+    ended_of_holder: HashMap<Digest, u32>,
 }
 
 impl Connections {
-    pub(super) fn add(&mut self, id: &ClientId, user: &UserId, holder: Holder) {
+    pub(super) fn add(&mut self, id: &ClientId, user: &UserId, holder: &Holder) {
         let record = ConnectionRecord {
-            user: user.clone(),
-            holder,
-            old: Vec::new(),
+            user: self.digest(user),
+            holder: self.digest(holder),
             has_gaps: false,
             has_ended: false,
-            kept: Vec::new(),
+            keys: None,
         };
-        self.records.insert(id.clone(), record);
+        self.records.insert(self.digest(id), record);
     }
 
-    pub(super) fn get(&self, id: &ClientId) -> Option<&ConnectionRecord> {
-        self.records.get(id)
+    /// The record of a user's connection.
+    pub(super) fn of_user(&self, id: &ClientId, user: &UserId) -> Option<&ConnectionRecord> {
+        let user = self.digest(user);
+        self.records.get(&self.digest(id)).filter(|record| record.user == user)
     }
 
     pub(super) fn get_mut(&mut self, id: &ClientId) -> Option<&mut ConnectionRecord> {
-        self.records.get_mut(id)
+        self.records.get_mut(&self.digests.hash_one(id))
+    }
+
+    fn digest(&self, id: impl Hash) -> Digest {
+        self.digests.hash_one(id)
     }
 
     /// Forgets a connection. Its keys are still known, but not as its own.
     pub(super) fn remove(&mut self, id: &ClientId) {
-        self.records.remove(id);
+        self.records.remove(&self.digest(id));
     }
 
     pub(super) fn end(&mut self, id: &ClientId, now: Instant) {
-        let Some(record) = self.records.get_mut(id) else {
+        let id = self.digest(id);
+        let Some(record) = self.records.get_mut(&id) else {
             return;
         };
-        let of_holder = self.ended_of_holder.entry(record.holder.clone()).or_default();
+        let of_holder = self.ended_of_holder.entry(record.holder).or_default();
         if *of_holder >= MAX_ENDED_OF_HOLDER {
-            self.records.remove(id);
+            self.records.remove(&id);
             return;
         }
         *of_holder += 1;
         record.has_ended = true;
-        record.old.shrink_to_fit();
-        self.ended.push_back((now, id.clone()));
+        if let Some(keys) = &mut record.keys {
+            keys.old.shrink_to_fit();
+        }
+        self.ended.push_back((now, id));
     }
 
     /// When the next record expires.
@@ -146,7 +166,7 @@ impl Connections {
                 of_holder.remove();
             }
         }
-        Some(record.kept)
+        Some(record.keys.map(|keys| keys.kept).unwrap_or_default())
     }
 
     /// Frees the memory that a wave of connections has taken.

@@ -165,7 +165,7 @@ impl World {
             Step::Connect { user } => {
                 let id = ClientId::from(format!("c{}", self.connections.len()));
                 let (name, holder) = (Self::user(user), Self::holder(user));
-                self.keys.state.lock().connections.add(&id, &name, holder);
+                self.keys.state.lock().connections.add(&id, &name, &holder);
                 self.connections.push(Connection { id, user, lives: true });
             }
             Step::Disconnect { connection } => {

@@ -124,7 +124,7 @@ impl IdempotencyKeys {
     pub(crate) fn connected(&self, client: &ClientState) {
         let mut state = self.state.lock();
         state.expire(Instant::now());
-        state.connections.add(&client.id, &client.user_id, client.holder());
+        state.connections.add(&client.id, &client.user_id, &client.holder());
     }
 
     /// Forgets a connection that was never admitted.

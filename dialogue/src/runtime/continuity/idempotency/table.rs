@@ -84,9 +84,8 @@ impl KeyTable {
     pub(super) fn may_run(&mut self, key: &Key, first: &FirstAttempt, now: Instant) -> bool {
         self.expire(now);
         let fingerprint = self.fingerprint(key);
-        let record = self.connections.get(&first.client_id);
-        *first.epoch == *key.epoch
-            && record.is_some_and(|record| record.is_of(&key.user) && !record.may_have_sent(fingerprint))
+        let record = self.connections.of_user(&first.client_id, &key.user);
+        *first.epoch == *key.epoch && record.is_some_and(|record| !record.may_have_sent(fingerprint))
     }
 
     /// A trigger has ended, with this outcome. Its key stays if its event was published.
