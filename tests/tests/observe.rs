@@ -223,7 +223,7 @@ async fn failures_of_hooks_and_handlers_are_observed_with_what_they_are_about_an
     });
     let mut watcher = Watcher::of(&server);
     let mut ada = server.joined("ada", "chat").await;
-    assert_eq!(ada.say("chat", "hi").await["code"], "PERMISSION_DENIED");
+    assert_eq!(ada.say("chat", "hi").await["code"], "UNAVAILABLE");
     server.trigger(Chat, message("hi")).await.expect("an event");
     assert_eq!(watcher.kinds(2).await, ["connected ada", "joined chat ada 1"]);
     match watcher.next().await {
@@ -246,7 +246,7 @@ async fn failures_of_hooks_and_handlers_are_observed_with_what_they_are_about_an
             "timed on_joined",
             "failed authorize: no rights table",
             "timed authorize",
-            "refused PERMISSION_DENIED",
+            "refused UNAVAILABLE",
         ]
     );
     assert_eq!(watcher.kinds(1).await, ["event message Some(1)"]);
