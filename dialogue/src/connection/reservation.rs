@@ -41,7 +41,7 @@ impl Drop for Reservation<'_> {
 }
 
 /// Waits for space, or until the connection is closing.
-pub(super) struct SpaceWait<'a> {
+struct SpaceWait<'a> {
     outbox: &'a Outbox,
     /// The space that is wanted; `None` to wait for the close only.
     bytes: Option<usize>,
@@ -50,7 +50,7 @@ pub(super) struct SpaceWait<'a> {
 }
 
 impl<'a> SpaceWait<'a> {
-    pub(super) fn new(outbox: &'a Outbox, bytes: Option<usize>) -> Self {
+    fn new(outbox: &'a Outbox, bytes: Option<usize>) -> Self {
         Self {
             outbox,
             bytes,
