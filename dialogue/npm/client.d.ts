@@ -215,7 +215,8 @@ export interface TriggerOptions {
   meta?: Record<string, unknown> | undefined;
   /**
    * The idempotency key: 1 to 128 bytes. It lets the server recognise a repeated trigger. It must differ from the user's
-   * other keys, but it is no secret. Default: a new random key. Set your own to repeat a trigger yourself, such as after a reload of the page.
+   * other keys, but it is not a secret. Default: a new random key. Set your own to repeat a trigger yourself, such as
+   * after a reload of the page.
    */
   key?: string | undefined;
   /**
@@ -511,8 +512,8 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   onRecovered(handler: (recovery: { recovered: boolean }) => void): Unsubscribe;
   /**
    * Called once when this handle has left or the client is no longer in the room. `reason` is undefined after `leave`
-   * and `disconnect`. It is `removed`, `roomDeleted`, `denied` or `revoked` if the server removed the client, or the error code of a failed
-   * rejoin.
+   * and `disconnect`. It is `removed`, `roomDeleted`, `denied` or `revoked` if the server removed the client, or the
+   * error code of a failed rejoin.
    */
   onLeft(handler: (left: { reason: string | undefined }) => void): Unsubscribe;
 

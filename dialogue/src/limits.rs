@@ -93,7 +93,8 @@ pub struct Limits {
     pub inbound_window: Duration,
     /// The maximum number of connections of one user. `None` (the default) sets no limit. At the limit, the server pings
     /// the user's connections. One that does not answer within 5 s is closed and makes room. If all answer, the further
-    /// connection is closed with 4502. The limit does not apply to anonymous users, because each of their connections is a new user.
+    /// connection is closed with 4502. The limit does not apply to anonymous users, because each of their connections is
+    /// a new user.
     pub connections_per_user: Option<usize>,
     /// The maximum number of connections from one IP address, which is the address of the socket's peer. `None` (the
     /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with

@@ -66,7 +66,7 @@
 //!
 //! # Rate
 //!
-//! The client keeps to the rate that the server announces, whatever the program does: what is over the rate waits in
+//! The client keeps to the rate that the server announces, whatever the program does: frames over the rate wait in
 //! order. For events that a newer one replaces, such as the position of a pointer, use [`Triggering::volatile`].
 //!
 //! # Limits
@@ -81,11 +81,11 @@
 //!
 //! `wss://` trusts the system's certificates and those that [`ClientBuilder::trust`] adds.
 
-// From the inside out: `backoff`, `position`, `buffer`, `pacer`, `request_kind` and `pending` are pure. `barrier`, `listeners`
-// and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation with the
-// server. `link` is a connection, `sign_in` opens one, `wake` says when not to wait, and `engine` is the task that runs
-// a session over a connection. `handle`
-// contains what programs hold; `state`, `events`, `notice`, `replies` and `error` contain what they receive.
+// From the inside out: `backoff`, `position`, `buffer`, `pacer`, `request_kind` and `pending` are pure. `barrier`,
+// `listeners` and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation
+// with the server. `link` is a connection, `sign_in` opens one, `wake` says when not to wait, and `engine` is the task
+// that runs a session over a connection. `handle` contains what programs hold; `state`, `events`, `notice`, `replies`
+// and `error` contain what they receive.
 mod answer;
 mod backoff;
 mod barrier;

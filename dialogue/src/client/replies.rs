@@ -6,7 +6,7 @@ use crate::hook::{HookError, HookOutcome};
 use crate::id::{RoomId, UserId};
 use crate::protocol::{HistoryCursor, ListedRoom};
 
-/// The server's confirmation that it carried out a trigger.
+/// The server's confirmation that it carried out a trigger, unless it was [`superseded`](Self::superseded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ack {

@@ -19,7 +19,8 @@ use crate::protocol::error_code::ErrorCode;
 use crate::protocol::json::{self, Entries, excerpt};
 use crate::protocol::subscriptions::{SubscriptionList, WILDCARD};
 
-/// The longest list of subscriptions, and of exceptions from the wildcard, in one `join`. By default, a client may have that many in all rooms together.
+/// The longest list of subscriptions, and of exceptions from the wildcard, in one `join`. By default, a client may have
+/// that many in all rooms together.
 pub(super) const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 /// The longest `key`, in bytes. It fits a UUID or a hash with a prefix. The server remembers every key in use.

@@ -161,7 +161,7 @@ fn log_end(core: &Core, client: &ClientState, end: &Close) {
     }
 }
 
-/// Ends a client's connection and memberships immediately, with a close code after which it does not reconnect. QueuedForArchive
+/// Ends a client's connection and memberships immediately, with a close code after which it does not reconnect. Queued
 /// frames are dropped. If there is a `reason`, the client receives `left` with it for each of its rooms.
 pub(crate) fn expel(core: &Arc<Core>, client: &Arc<ClientState>, message: &str, reason: Option<LeftReason>) {
     let rooms = client.membership.lock().rooms();

@@ -41,8 +41,8 @@ pub(super) enum NotSeated {
     Refused(JoinError),
 }
 
-/// Takes a seat, and queues the `joined` reply, which has `space`, and the `on_joined` hook. All of it happens under the room's lock, so that
-/// nothing comes in between. Returns the call of that hook, if there is one.
+/// Takes a seat, and queues the `joined` reply, which has `space`, and the `on_joined` hook. All of it happens under the
+/// room's lock, so that nothing comes in between. Returns the call of that hook, if there is one.
 pub(super) fn take_seat(
     core: &Arc<Core>,
     client: &Arc<ClientState>,

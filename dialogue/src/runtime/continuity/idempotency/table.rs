@@ -5,7 +5,7 @@
 //! - A holder has a limited number of keys. If all holders together have too many, the holder with the most keys loses its
 //!   oldest. A connection that loses a key this way is marked.
 //!
-//! Pure: the caller passes the time.
+//! Reads no clock: the caller passes the time.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
