@@ -1,11 +1,12 @@
-use serde_json::json;
-
 use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
 
 use super::*;
 use crate::client::barrier::Queued;
 use crate::client::buffer::{ItemBuffer, NextItem};
-use crate::client::error::Refused;
+use crate::client::error::{ClientError, Refused};
 use crate::client::listeners::StartAt;
 use crate::protocol::{ErrorCode, ErrorFrame};
 
