@@ -1,38 +1,24 @@
 //! Requests that wait to be sent, or for their answers. Pure: time is an argument, and the frames to send are returned.
 //!
-//! Owns the order of requests, their limits and their pace, and the rules for sending again. After a lost connection,
-//! the client repeats a trigger with an idempotency key if the server still knows whether it had it. On the same
-//! connection, it repeats what the server did not run because it came too early.
+//! Owns the requests, their limits, and the rules for sending again. After a lost connection, the client repeats a
+//! trigger with an idempotency key if the server still knows whether it had it. [`sending`] has the order and the pace.
 
 mod entry;
 mod moves;
+mod sending;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::entry::{FirstSent, PendingRequest};
+use self::entry::PendingRequest;
 use super::answer::{self, Answer, ReplySender};
-use super::error::{ClientError, Refused};
+use super::error::ClientError;
 use super::pacer::Pacer;
 use super::request_kind::RequestKind;
-use super::room_shared::Readiness;
-use crate::id::{ClientId, RoomId, UserId};
+use crate::id::{ClientId, RoomId};
 use crate::protocol::{Command, Request};
-
-/// How many bytes may be sent without an answer: enough to fill a fast connection, and not more than a server reads at
-/// once.
-const WINDOW: usize = 256 * 1024;
-
-/// The result of [`Pending::take_sendable`].
-#[derive(Debug, Default)]
-pub(super) struct Sendable {
-    /// Frames to send, in order.
-    pub(super) texts: Vec<String>,
-    /// Rooms whose rejoin can never be sent.
-    pub(super) failed_rejoins: Vec<(RoomId, ClientError)>,
-}
 
 /// A connection on which requests are sent.
 #[derive(Debug)]
@@ -127,145 +113,6 @@ impl Pending {
         for reply in superseded {
             let _ = reply.send(Ok(Answer::Superseded));
         }
-    }
-
-    /// Returns what can be sent now, at the pace of the connection. Requests that can never be sent fail; rejoins that
-    /// can never be sent are returned as well.
-    pub(super) fn take_sendable(
-        &mut self,
-        now: Instant,
-        user: Option<&UserId>,
-        max_bytes: usize,
-        readiness: impl Fn(&RoomId) -> Readiness,
-    ) -> Sendable {
-        let (mut texts, mut failed) = (Vec::new(), Vec::new());
-        self.send_at = None;
-        let Some(Line { client, pacer }) = &mut self.line else {
-            return Sendable::default();
-        };
-        let mut joining: HashSet<RoomId> = HashSet::new();
-        // A ping shows whether the connection is alive, so it waits for nothing but its time.
-        let mut order: Vec<i64> = Vec::new();
-        for pings in [true, false] {
-            let unsent = self.entries.iter().filter(|(_, entry)| !entry.sent);
-            let of_kind = unsent.filter(|(_, entry)| (entry.kind == RequestKind::Ping) == pings);
-            order.extend(of_kind.map(|(id, _)| *id));
-        }
-        if order.is_empty() {
-            return Sendable::default();
-        }
-        for entry in self.entries.values().filter(|entry| entry.sent) {
-            joining.extend(entry.kind.joined_room().cloned());
-        }
-        for id in order {
-            let Some(entry) = self.entries.get_mut(&id) else {
-                continue;
-            };
-            if let Some(room) = entry.kind.joined_room()
-                && !entry.is_abandoned()
-            {
-                // The rejoin restores the earlier subscriptions, so it must come before a join that changes them. So
-                // must an earlier join.
-                let returns = matches!(readiness(room), Readiness::Away | Readiness::Returning);
-                if !joining.insert(room.clone()) || returns {
-                    continue;
-                }
-            }
-            let mut epoch = None;
-            match entry.kind.room().map(&readiness) {
-                None => {}
-                Some(Readiness::Here { epoch: here }) => epoch = Some(here),
-                // A leave follows the join that is under way. Everything else waits for its answer.
-                Some(Readiness::Returning) if matches!(entry.kind, RequestKind::Leave(_)) => {}
-                Some(Readiness::Away | Readiness::Returning) => {
-                    if entry.volatile_key().is_some() {
-                        failed.push((id, Some(ClientError::Disconnected)));
-                    }
-                    continue;
-                }
-                Some(Readiness::Gone) => {
-                    failed.push((id, None));
-                    continue;
-                }
-            }
-            if let Some(error) = entry.obstacle(now, user, epoch.as_deref(), max_bytes) {
-                failed.push((id, Some(error)));
-                continue;
-            }
-            let volatile = entry.volatile_key();
-            let blocked = match &volatile {
-                Some(key) => pacer.volatile_blocked_until(key, now),
-                None => pacer.blocked_until(now),
-            };
-            if let Some(until) = blocked {
-                self.send_at = Some(self.send_at.map_or(until, |at| at.min(until)));
-                // The requests behind a volatile trigger may be due already.
-                if volatile.is_some() {
-                    continue;
-                }
-                break;
-            }
-            let bytes = entry.text.len();
-            if self.unanswered > 0 && self.unanswered + bytes > WINDOW && entry.kind != RequestKind::Ping {
-                break;
-            }
-            match volatile {
-                Some(key) => pacer.sent_volatile(key, now),
-                None => pacer.sent(now),
-            }
-            self.unanswered += bytes;
-            entry.sent = true;
-            entry.too_early = None;
-            // The engine decides how long it waits for a pong.
-            if entry.kind != RequestKind::Ping {
-                entry.deadline.get_or_insert(now + self.timeout);
-            }
-            entry.first.get_or_insert_with(|| FirstSent {
-                at: now,
-                user: user.cloned(),
-                client: client.clone(),
-                epoch,
-            });
-            texts.push(entry.text.clone());
-        }
-        let mut failed_rejoins = Vec::new();
-        for (id, error) in failed {
-            if let (Some(error), Some(room)) = (&error, self.rejoined_room(id)) {
-                failed_rejoins.push((room, error.clone()));
-            }
-            self.fail(id, error);
-        }
-        Sendable { texts, failed_rejoins }
-    }
-
-    /// The server did not run a request because it came too early. Nothing is sent for as long as it says. Then the
-    /// request is sent again, in its place before the later ones. Returns false if it is not repeated here.
-    pub(super) fn came_too_early(&mut self, id: i64, refused: Refused, now: Instant) -> bool {
-        if let Some(line) = &mut self.line {
-            line.pacer.pause(refused.retry_after, now);
-        }
-        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.sent) else {
-            return true;
-        };
-        if !entry.kind.is_repeated_if_too_early() {
-            return false;
-        }
-        self.unanswered = self.unanswered.saturating_sub(entry.text.len());
-        entry.sent = false;
-        entry.too_early = Some(refused);
-        if !entry.is_repetition() {
-            entry.first = None;
-        }
-        if entry.is_own {
-            entry.deadline = None;
-        }
-        let kind = entry.kind.clone();
-        let is_newer =
-            |(other, entry): (&i64, &PendingRequest)| *other != id && !entry.sent && entry.kind.replaces(&kind);
-        if self.entries.iter().any(is_newer) {
-            self.supersede(id);
-        }
-        true
     }
 
     /// Removes the request that an answer belongs to, if it is still waiting.
@@ -366,14 +213,6 @@ impl Pending {
             _ => ClientError::Disconnected,
         });
         answer::fail(entry.replies, &error);
-    }
-
-    /// The room that a request rejoins.
-    fn rejoined_room(&self, id: i64) -> Option<RoomId> {
-        match &self.entries.get(&id)?.kind {
-            RequestKind::Rejoin(room) => Some(room.clone()),
-            _ => None,
-        }
     }
 
     fn remove(&mut self, id: i64) -> Option<PendingRequest> {

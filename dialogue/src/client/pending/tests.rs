@@ -3,8 +3,12 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::entry::RESEND_WITHIN;
+use super::sending::{Sendable, WINDOW};
 use super::*;
 use crate::client::answer::Answer;
+use crate::client::error::Refused;
+use crate::client::room_shared::Readiness;
+use crate::id::UserId;
 use crate::protocol::{ErrorCode, TriggerCommand, WelcomeRate};
 
 const MAX: usize = 65_536;
