@@ -318,3 +318,27 @@ test("an environment with half of a page is enough", async (t) => {
   fake.client.disconnect();
   assert.equal(fake.client.state, "closed");
 });
+
+test("a test of the connection ends in time, however often the client wakes", { skip: "fails until B18" }, async (t) => {
+  const fake = await Fake.connected(t, {}, { rate: RATE });
+  for (let second = 0; second < 3; second += 1) {
+    fake.client.wake();
+    await fake.tick(1_000);
+  }
+  assert.deepEqual(fake.states.map(({ state }) => state), ["connecting", "connected", "waiting", "connecting"]);
+});
+
+test("a test of the connection that a sleep interrupted has more time", async (t) => {
+  const clock = wallClock(t);
+  const fake = await Fake.connected(t, {}, { rate: RATE });
+  clock.of(fake);
+  fake.client.wake();
+  await pass(fake, 1_000);
+  clock.slept += 60_000;
+  await pass(fake, 1_000); // the sleep is noticed when the step ends
+  assert.deepEqual([fake.client.state, fake.socket.taken()], ["connected", [{ type: "ping" }, { type: "ping" }]]);
+  await pass(fake, 1_500);
+  for (let pong = 0; pong < 2; pong += 1) fake.socket.says({ type: "pong" });
+  await pass(fake, 20_000);
+  assert.equal(fake.client.state, "connected");
+});
