@@ -2649,6 +2649,7 @@ class Link {
   #pacer = new Pacer(rateOf(), SHARE); // counts everything that is sent
   #unanswered = 0; // pings
   #isProbing = false; // only the answers to all pings show that the connection is alive
+  #probedAt = 0; // by the wall clock, which goes on while a machine sleeps
   #answersAtOnce = false; // whether the server answers pings also while other commands run
   #timer;
 
@@ -2689,8 +2690,10 @@ class Link {
     this.#startPingTimer();
   }
 
-  /** Pings at once. The connection ends if the answer does not come soon. */
+  /** Pings at once. The connection ends if the answer does not come soon, however often it is asked for. */
   probe() {
+    const isUnderWay = this.#isProbing && !this.#isPingDue;
+    if (isUnderWay && Date.now() - this.#probedAt < PROBED_WITHIN_MS + SLEPT_MS) return;
     this.#isProbing = true;
     this.#ping();
   }
@@ -2763,6 +2766,7 @@ class Link {
     this.#isPingDue = wait > 0;
     if (this.#isPingDue) return this.#timer.set(wait, () => this.#ping());
     const giveUp = () => this.#finish(1006, "the server did not answer a ping in time");
+    this.#probedAt = Date.now();
     this.#timer.set(this.#isProbing ? PROBED_WITHIN_MS : PONG_WITHIN_MS, giveUp);
     this.#unanswered += 1;
     this.send(`{"type":"ping"}`);

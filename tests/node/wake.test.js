@@ -319,7 +319,7 @@ test("an environment with half of a page is enough", async (t) => {
   assert.equal(fake.client.state, "closed");
 });
 
-test("a test of the connection ends in time, however often the client wakes", { skip: "fails until B18" }, async (t) => {
+test("a test of the connection ends in time, however often the client wakes", async (t) => {
   const fake = await Fake.connected(t, {}, { rate: RATE });
   for (let second = 0; second < 3; second += 1) {
     fake.client.wake();

@@ -5,7 +5,7 @@
 export const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
 
 const STEP_MS = 2_000; // a machine that wakes is noticed within this time …
-const SLEPT_MS = 5_000; // … if a step ends this much later than it should
+export const SLEPT_MS = 5_000; // … if a step ends this much later than it should
 
 /**
  * A timer that takes several steps. Timers and the monotonic clock stand still while a machine sleeps, but the wall clock
