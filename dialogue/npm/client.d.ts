@@ -258,8 +258,8 @@ export type Unsubscribe = () => void;
  *   because the client keeps to the rate that the server accepts. Nothing was sent;
  * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code. It may have carried out a request
  *   that it did not answer;
- * - `CONNECT_FAILED`: an attempt to connect failed. `url` is the address, and `message` says what to do. `cause` is the
- *   server's error, or that of the socket; browsers do not tell it to pages;
+ * - `CONNECT_FAILED`: an attempt to connect failed. `url` is the address without its query, and `message` says what to do.
+ *   `cause` is the server's error, or that of the socket; browsers do not tell it to pages;
  * - `INVALID_URL`: the client cannot connect to the option `url`, or there is none and no page that it is relative to;
  * - `NO_WEBSOCKET`: the environment has no `WebSocket`, and the options have none;
  * - `MISSED`, only in `onError`: a room had no handlers for so long that its oldest events were dropped. `missed` says
@@ -294,7 +294,7 @@ export declare class DialogueError extends Error {
   readonly closeCode?: number | undefined;
   /** How many events were dropped, if `code` is `MISSED`. */
   readonly missed?: number | undefined;
-  /** The address of the server, if the client could not connect. */
+  /** The address of the server, if the client could not connect. It has no query and no password, so it may be logged. */
   readonly url?: string | undefined;
 }
 

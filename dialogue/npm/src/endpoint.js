@@ -1,6 +1,7 @@
 // Where a client connects to: the address of the socket, and the class that opens it.
 
 import { DialogueError } from "./error.js";
+import { withoutSecrets } from "./failure.js";
 /** @import * as Public from "../client.js" */
 /** @import { Config } from "./config.js" */
 
@@ -35,7 +36,10 @@ export function endpointOf({ url, WebSocket = globalThis.WebSocket }) {
 function socketUrl(url) {
   const given = (typeof url === "string" ? url : url?.href)?.trim() || String(SOCKET_URL);
   const [, scheme, secure = "", host, path = "/", query = ""] = resolved(given).match(ABSOLUTE) ?? [];
-  if (!scheme) throw new DialogueError({ code: "INVALID_URL", message: `cannot connect to "${given}": ${remedy(given)}` });
+  if (!scheme) {
+    const shown = withoutSecrets(given);
+    throw new DialogueError({ code: "INVALID_URL", message: `cannot connect to "${shown}": ${remedy(shown)}` });
+  }
   return `ws${secure.toLowerCase()}://${host}${path === "/" ? `/dialogue/ws` : path}${query}`;
 }
 

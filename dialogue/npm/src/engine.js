@@ -5,7 +5,7 @@
 import { asked, backoff, isStable } from "./backoff.js";
 import { endpointOf } from "./endpoint.js";
 import { DialogueError, disconnected } from "./error.js";
-import { connectFailed } from "./failure.js";
+import { connectFailed, withoutSecrets } from "./failure.js";
 import { Link } from "./link.js";
 import { rateOf } from "./pacer.js";
 import { Renewals } from "./renewal.js";
@@ -137,10 +137,12 @@ export class Engine {
       this.#link = new Link(socket, connect, this.#onFrame.bind(this), this.#onLost.bind(this), this.#onSleep);
     } catch (cause) {
       // No socket can be opened at this address, or `auth` isn't JSON. The next attempt would fail, too.
-      const url = this.#url;
+      const url = withoutSecrets(this.#url);
+      const message = String(cause).split(this.#url).join(url);
+      const failed = connectFailed(this.#url, { code: 1006, reason: "", opened: false, cause });
       this.#during(() => {
-        this.#session.notices.reportFailedAttempt(connectFailed(url, { code: 1006, reason: "", opened: false, cause }));
-        this.#end(1006, "", new DialogueError({ code: "CLOSED", message: String(cause), url, closeCode: 1006, cause }));
+        this.#session.notices.reportFailedAttempt(failed);
+        this.#end(1006, "", new DialogueError({ code: "CLOSED", message, url, closeCode: 1006, cause }));
       });
     }
   }

@@ -2,13 +2,26 @@
 
 import { DialogueError } from "./error.js";
 
+const NO_SERVER = "there is no Dialogue server, or a proxy does not forward `Upgrade` and `Connection`";
+const REDIRECTS = "it redirects, which sockets do not follow. Use the address to which it redirects";
+const NO_ANSWER = "a proxy does not reach the server. Check that the server runs";
+
 /** What to do about a status with which a server, or a proxy before it, answers the upgrade. */
 const STATUSES = {
+  200: NO_SERVER,
+  301: REDIRECTS,
+  302: REDIRECTS,
+  307: REDIRECTS,
+  308: REDIRECTS,
+  400: "a proxy may have changed the request. Let it forward `Upgrade` and `Connection`",
   401: "it wants credentials of its own",
   403: "it does not accept this origin. Let the proxy forward `Host`, or call `allow_origin`. The server's log says more",
   404: "there is no Dialogue server at this path. Check the path of `url`",
   426: "it speaks no WebSocket here. Let the proxy forward `Upgrade` and `Connection`",
   429: "there are too many connections from this address",
+  502: NO_ANSWER,
+  503: NO_ANSWER,
+  504: NO_ANSWER,
 };
 
 /** @type {Record<string, string>} */
@@ -18,11 +31,11 @@ const SYSTEM_ERRORS = {
   ENOTFOUND: "there is no such host",
   EAI_AGAIN: "the name of the host cannot be resolved now",
   ETIMEDOUT: "there is no answer",
+  EPROTO: "there is no TLS, or not of this version. A server without TLS needs `ws:`",
 };
 
-const UNKNOWN =
-  "the socket does not say why. Check that the server runs, that `url` has the right path, and the server's log: it " +
-  "may not accept the page's origin";
+const CHECK =
+  "Check that the server runs, that `url` has the right path, and the server's log: it may not accept the page's origin";
 
 /**
  * What is known about a failed attempt.
@@ -42,8 +55,18 @@ const UNKNOWN =
  */
 export function connectFailed(url, failure) {
   const { code: closeCode, cause } = failure;
-  const message = `cannot connect to ${url}: ${explanation(failure)}`;
-  return new DialogueError({ code: "CONNECT_FAILED", message, url, closeCode, cause });
+  const shown = withoutSecrets(url);
+  const message = `cannot connect to ${shown}: ${explanation(failure).split(url).join(shown)}`;
+  return new DialogueError({ code: "CONNECT_FAILED", message, url: shown, closeCode, cause });
+}
+
+/**
+ * An address as errors name it: without its query and its password, since errors end up in logs.
+ *
+ * @param {string} url
+ */
+export function withoutSecrets(url) {
+  return url.replace(/\?.*$/s, "").replace(/^(\w+:\/\/)[^/]*@/, "$1");
 }
 
 /** @param {Failure} failure */
@@ -52,12 +75,12 @@ function explanation({ code, reason, opened, cause }) {
   if (cause !== undefined) return explained(cause);
   if (reason) return reason;
   if (code !== 1006) return `the server closed the connection with code ${code}`;
-  return opened ? "the connection was lost before the server had answered" : UNKNOWN;
+  return opened ? "the connection was lost before the server had answered" : `the socket does not say why. ${CHECK}`;
 }
 
 /** @param {any} cause an error of a socket; Node's have a code and a message, those of browsers have neither */
 function explained(cause) {
-  const text = String(cause?.message || cause?.code || cause?.errors?.[0]?.message || "");
+  const text = String(cause?.message || cause?.code || cause?.errors?.[0]?.message || "the socket does not say why").trim();
   const status = Number(/Unexpected server response: (\d+)/.exec(text)?.[1]); // the package `ws`
   if (status) {
     const remedy = STATUSES[/** @type {keyof typeof STATUSES} */ (status)];
@@ -65,5 +88,5 @@ function explained(cause) {
   }
   const known = SYSTEM_ERRORS[cause?.code ?? cause?.cause?.code];
   if (known) return text.includes(cause.code) ? `${known} (${text})` : known;
-  return text || UNKNOWN;
+  return `${text.replace(/\.$/, "")}. ${CHECK}`;
 }
