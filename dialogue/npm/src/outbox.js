@@ -4,6 +4,8 @@ import { Pacer } from "./pacer.js";
 /** @import { Rate } from "./pacer.js" */
 
 const VOLATILE_SHARE = 0.6; // of the rate; the rest is for requests that matter
+const OTHERS_SHARE = 0.6; // of the rate, while the program also uses volatile triggers …
+const KEPT_SHARE = 0.2; // … which have this share then: they are of no use when all others are sent
 
 /**
  * @typedef Next the request that is sent next
@@ -24,14 +26,20 @@ export class Outbox {
   /** @type {Map<string, number>} */
   #sentAt = new Map(); // when a volatile trigger for a room and event was last sent, earliest first
   #places = 0;
-  #wasVolatile = false; // the latest that was sent
+  #lastVolatile = -Infinity; // when the latest volatile trigger was sent
   #pacer;
-  #interval;
+  #others; // counts what is not volatile
+  #window;
+  #interval; // between two volatile triggers for the same room and event …
+  #keptInterval; // … and between any two while other requests wait
 
   /** @param {Rate} rate */
   constructor(rate) {
     this.#pacer = new Pacer(rate, VOLATILE_SHARE);
+    this.#others = new Pacer(rate, OTHERS_SHARE);
+    this.#window = rate.window;
     this.#interval = rate.window / (VOLATILE_SHARE * rate.frames);
+    this.#keptInterval = rate.window / (KEPT_SHARE * rate.frames);
   }
 
   /**
@@ -92,12 +100,14 @@ export class Outbox {
     const [urgent = lowest(this.#refused)] = this.#urgent;
     if (urgent !== undefined) return { id: urgent, at: now };
     const volatile = this.#nextVolatile(now);
+    const held = this.#others.wait(now);
     const [waiting] = this.#waiting;
     if (!waiting) return volatile;
     const [id, place] = waiting;
-    // While many requests wait, every second frame may be a volatile trigger: it is of no use when all others are sent.
-    const isTurn = volatile.place < place || !this.#wasVolatile;
-    return volatile.at <= now && isTurn ? volatile : { id, at: now };
+    const usesVolatile = this.#volatile.size > 0 || now < this.#lastVolatile + this.#window;
+    const other = { id, at: usesVolatile ? now + held : now };
+    const at = volatile.place < place ? volatile.at : Math.max(volatile.at, this.#lastVolatile + this.#keptInterval);
+    return at <= Math.max(now, other.at) ? { ...volatile, at } : other;
   }
 
   /**
@@ -109,9 +119,9 @@ export class Outbox {
    */
   sent(id, now, slot) {
     this.delete(id, slot);
-    this.#wasVolatile = slot !== undefined;
-    if (slot === undefined) return;
+    if (slot === undefined) return this.#others.sent(now);
     this.#pacer.sent(now);
+    this.#lastVolatile = now;
     for (const [earlier, at] of this.#sentAt) {
       if (at + this.#interval > now) break;
       this.#sentAt.delete(earlier);
