@@ -448,7 +448,7 @@ class Engine {
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
       return this.#during(() => {
         this.#session.notices.report(error);
-        this.#retry(connectFailed(this.#url, { code: 1006, reason: "`auth` has failed", opened: false, cause: error }));
+        this.#retry(connectFailed(this.#url, { code: 1006, reason: "", opened: false, cause: error, isOfAuth: true }));
       });
     }
     if (dial !== this.#dials) return;
@@ -1539,7 +1539,7 @@ class Pending {
   rejectTriggers(why, room) {
     for (const [id, { options, first }] of this.#pending) {
       const stale = !room || (options.room === room && first && first.epoch !== room.position.epoch);
-      if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
+      if (options.isTrigger && stale) this.#reject(id, first ? outcomeUnknown(why) : disconnected(why));
     }
   }
 
@@ -3063,7 +3063,8 @@ const CHECK =
  * @property {number} code the close code, or 1006
  * @property {string} reason
  * @property {boolean} opened whether the socket was open
- * @property {unknown} [cause] the socket's error, or the server's refusal
+ * @property {unknown} [cause] the socket's error, the server's refusal, or why `auth` has failed
+ * @property {boolean} [isOfAuth] whether the function `auth` has failed
  */
 
 /**
@@ -3089,7 +3090,8 @@ function withoutSecrets(url) {
 }
 
 /** @param {Failure} failure */
-function explanation({ code, reason, opened, cause }) {
+function explanation({ code, reason, opened, cause, isOfAuth }) {
+  if (isOfAuth) return `\`auth\` has failed${cause === undefined ? "" : ` (${/** @type {any} */ (cause)?.message ?? cause})`}`;
   if (cause instanceof DialogueError) return `the server answered ${cause.code} (${cause.message})`;
   if (cause !== undefined) return explained(cause);
   if (reason) return reason;

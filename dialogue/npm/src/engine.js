@@ -125,7 +125,7 @@ export class Engine {
       if (error instanceof DialogueError && error.code === "UNAUTHENTICATED") return this.#end(1000, "", error);
       return this.#during(() => {
         this.#session.notices.report(error);
-        this.#retry(connectFailed(this.#url, { code: 1006, reason: "`auth` has failed", opened: false, cause: error }));
+        this.#retry(connectFailed(this.#url, { code: 1006, reason: "", opened: false, cause: error, isOfAuth: true }));
       });
     }
     if (dial !== this.#dials) return;

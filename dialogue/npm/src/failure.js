@@ -44,7 +44,8 @@ const CHECK =
  * @property {number} code the close code, or 1006
  * @property {string} reason
  * @property {boolean} opened whether the socket was open
- * @property {unknown} [cause] the socket's error, or the server's refusal
+ * @property {unknown} [cause] the socket's error, the server's refusal, or why `auth` has failed
+ * @property {boolean} [isOfAuth] whether the function `auth` has failed
  */
 
 /**
@@ -70,7 +71,8 @@ export function withoutSecrets(url) {
 }
 
 /** @param {Failure} failure */
-function explanation({ code, reason, opened, cause }) {
+function explanation({ code, reason, opened, cause, isOfAuth }) {
+  if (isOfAuth) return `\`auth\` has failed${cause === undefined ? "" : ` (${/** @type {any} */ (cause)?.message ?? cause})`}`;
   if (cause instanceof DialogueError) return `the server answered ${cause.code} (${cause.message})`;
   if (cause !== undefined) return explained(cause);
   if (reason) return reason;

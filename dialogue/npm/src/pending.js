@@ -284,7 +284,7 @@ export class Pending {
   rejectTriggers(why, room) {
     for (const [id, { options, first }] of this.#pending) {
       const stale = !room || (options.room === room && first && first.epoch !== room.position.epoch);
-      if (options.isTrigger && stale) this.#reject(id, outcomeUnknown(why));
+      if (options.isTrigger && stale) this.#reject(id, first ? outcomeUnknown(why) : disconnected(why));
     }
   }
 
