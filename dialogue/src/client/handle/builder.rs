@@ -250,6 +250,13 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "fails until B13"]
+    fn a_url_with_a_query_alone_gets_the_default_path() {
+        assert_eq!(uri("ws://a.example?x=1").unwrap(), "ws://a.example/dialogue/ws?x=1");
+        assert_eq!(uri("ws://a.example/?x=1").unwrap(), "ws://a.example/dialogue/ws?x=1");
+    }
+
+    #[test]
     fn refuses_what_is_not_a_websocket_url() {
         for url in [
             "",
