@@ -179,8 +179,11 @@ impl ClientBuilder {
         if !is_websocket || parts.authority.is_none() {
             return Err(invalid());
         }
-        if parts.path_and_query.as_ref().is_none_or(|path| path.as_str() == "/") {
-            parts.path_and_query = Some(http::uri::PathAndQuery::from_static(USUAL_PATH));
+        let path = parts.path_and_query.as_ref();
+        if path.is_none_or(|path| path.path() == "/") {
+            let query = path.and_then(http::uri::PathAndQuery::query);
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            parts.path_and_query = Some(format!("{USUAL_PATH}{query}").parse().map_err(|_| invalid())?);
         }
         let uri = Uri::from_parts(parts).map_err(|_| invalid())?;
         let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -250,7 +253,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "fails until B13"]
     fn a_url_with_a_query_alone_gets_the_default_path() {
         assert_eq!(uri("ws://a.example?x=1").unwrap(), "ws://a.example/dialogue/ws?x=1");
         assert_eq!(uri("ws://a.example/?x=1").unwrap(), "ws://a.example/dialogue/ws?x=1");
