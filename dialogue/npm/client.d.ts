@@ -126,7 +126,7 @@ export interface Connected {
   userId: string;
   /** The id of this connection. The next connection has another id. */
   clientId: string;
-  /** Whether there was an earlier connection since `connect` was called. */
+  /** Whether there was an earlier connection since the first `connect`, or since `disconnect`. */
   again: boolean;
 }
 
