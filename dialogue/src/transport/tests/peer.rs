@@ -145,6 +145,11 @@ impl Peer {
         let _ = self.socket.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await;
     }
 
+    /// Sends no more bytes, as if the other direction were still open.
+    pub(super) async fn end_of_input(&mut self) {
+        let _ = self.socket.shutdown().await;
+    }
+
     /// Waits for the next frame. `None` at the end of the connection.
     pub(super) async fn receive(&mut self) -> Option<PeerFrame> {
         loop {
