@@ -19,6 +19,9 @@ use super::outcome::KeyedOutcome;
 use crate::connection::Holder;
 use crate::protocol::FirstAttempt;
 
+/// The length up to which the queue of delivered keys is not searched for forgotten ones.
+const MIN_DELIVERED: usize = 64;
+
 pub(super) struct KeyTable {
     max: usize,
     max_of_holder: usize,
@@ -111,6 +114,11 @@ impl KeyTable {
 
     /// Counts a delivered key, and forgets others if there are too many.
     fn remember(&mut self, key: &Arc<Key>, holder: Holder, now: Instant) {
+        // Otherwise, the keys that are forgotten early would stay here for two minutes.
+        if self.delivered.len() >= self.max.saturating_mul(2).max(MIN_DELIVERED) {
+            let slots = &self.slots;
+            self.delivered.retain(|(_, key)| Self::has(slots, key));
+        }
         self.delivered.push_back((now, Arc::clone(key)));
         self.count += 1;
         let next = &mut self.next_holder;

@@ -195,7 +195,6 @@ async fn two_triggers_with_one_key_at_the_same_time_are_delivered_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B05"]
 async fn forgotten_keys_take_no_memory() {
     let (keys, here) = (limited(10, 5), room("a"));
     for number in 0..1_000 {
