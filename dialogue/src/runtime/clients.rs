@@ -130,11 +130,22 @@ impl Clients {
     /// until the connection is closing.
     pub(crate) async fn reply_space<'a>(&self, client: &'a ClientState, bytes: usize) -> ReplySpace<'a> {
         let outbox = &client.outbox;
-        let reservation = outbox.reserve(bytes).await;
-        let share = tokio::select! {
-            biased;
-            share = self.reply_shares.acquire(client.holder(), bytes) => Some(share),
-            () = outbox.closing() => None,
+        let mut reservation = outbox.reserve(bytes).await;
+        let acquire = self.reply_shares.acquire(client.holder(), bytes);
+        let mut acquire = pin!(acquire);
+        let share = match acquire.as_mut().now_or_never() {
+            Some(share) => Some(share),
+            None => {
+                // Whoever has a share may wait for this space.
+                drop(reservation);
+                let share = tokio::select! {
+                    biased;
+                    share = acquire => Some(share),
+                    () = outbox.closing() => None,
+                };
+                reservation = outbox.reserve(bytes).await;
+                share
+            }
         };
         ReplySpace {
             client,

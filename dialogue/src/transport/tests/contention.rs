@@ -31,7 +31,6 @@ async fn room(dialogue: &Dialogue, id: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until A1"]
 async fn a_page_of_history_and_a_join_of_the_server_do_not_wait_for_each_other() {
     let dialogue = Dialogue::builder()
         .define_events([])
