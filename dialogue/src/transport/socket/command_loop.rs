@@ -78,7 +78,7 @@ where
         }
         // The time is taken after the command. A hook may have taken a while, and the client was not silent during that
         // time.
-        hear(&outbox, &mut liveness);
+        hear(reader, &mut liveness);
     }
 }
 

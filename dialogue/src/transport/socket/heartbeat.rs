@@ -18,10 +18,14 @@ const PING: &[u8] = &[0x89, 0];
 /// The connection has been closed.
 pub(super) struct ConnectionClosed;
 
-/// Notes that the client has sent something just now.
-pub(super) fn hear(outbox: &Outbox, liveness: &mut Liveness) {
-    if liveness.heard(Instant::now()) {
-        outbox.answer_probes();
+/// Notes that the client has sent something just now, unless its connection has ended: then its commands only wait for
+/// their turn.
+pub(super) fn hear<R>(reader: &RateLimitedReader<R>, liveness: &mut Liveness)
+where
+    R: AsyncRead + Unpin,
+{
+    if !reader.is_at_end() && liveness.heard(Instant::now()) {
+        reader.messages.outbox().answer_probes();
     }
 }
 
@@ -41,7 +45,8 @@ where
     R: AsyncRead + Unpin,
 {
     let (now, outbox) = (Instant::now(), reader.messages.outbox());
-    match liveness.check(now, reader.messages.heard_at()) {
+    let part_at = reader.messages.heard_at().filter(|_| !reader.is_at_end());
+    match liveness.check(now, part_at) {
         Due::Later => outbox.answer_probes(),
         Due::Ping => {
             outbox.push(Frame::Raw(Bytes::from_static(PING)));

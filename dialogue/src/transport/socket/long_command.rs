@@ -46,12 +46,14 @@ where
 {
     let outbox = Arc::clone(reader.messages.outbox());
     // The client has just sent the command.
-    hear(&outbox, liveness);
+    hear(reader, liveness);
     let mut expired = pin!(conversation.expired());
     let mut alarm = pin!(sleep_until(liveness.due()));
     loop {
         // While nothing is read, nobody can find out whether the client is still there.
         let reads = reader.may_read_ahead();
+        // A connection that has ended does not answer, so somebody who needs its place does not wait for all its commands.
+        let can_be_asked = reads || reader.is_at_end();
         if liveness.due() != alarm.deadline() {
             alarm.as_mut().reset(liveness.due());
         }
@@ -59,7 +61,7 @@ where
             biased;
             interrupt = outbox.interrupted() => match interrupt {
                 Interrupt::Closed => return Err(ConnectionClosed),
-                Interrupt::Probed if reads => probe(&outbox, liveness),
+                Interrupt::Probed if can_be_asked => probe(&outbox, liveness),
                 Interrupt::Probed => outbox.answer_probes(),
             },
             () = expired.as_mut() => {
@@ -72,9 +74,9 @@ where
                     // It completes when it is first polled.
                     conversation.run(ping).await;
                 }
-                hear(&outbox, liveness);
+                hear(reader, liveness);
             }
-            () = alarm.as_mut(), if reads && liveness.is_pinged() => look_after(&core.limits, reader, liveness)?,
+            () = alarm.as_mut(), if can_be_asked && liveness.is_pinged() => look_after(&core.limits, reader, liveness)?,
         }
     }
 }

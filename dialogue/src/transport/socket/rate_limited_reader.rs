@@ -98,6 +98,11 @@ impl<R: AsyncRead + Unpin> RateLimitedReader<R> {
         self.ahead.as_ref().is_none_or(|ahead| ahead.wants_more())
     }
 
+    /// Whether the last frame has been read, and waits for its turn: nothing more will arrive.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| ahead.is_at_end())
+    }
+
     /// Reads a frame while a command runs, and keeps it until it is its turn. Returns the frame if it is a `ping` that must
     /// be answered now.
     ///

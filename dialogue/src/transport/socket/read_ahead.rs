@@ -43,6 +43,11 @@ impl ReadAhead {
         !self.is_at_end && self.bytes < self.enough && self.messages.len() < MAX_MESSAGES
     }
 
+    /// Whether the last message has been read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
     /// Keeps a message until it is its turn. Returns the text of a message that may be a ping to be answered now.
     pub(super) fn push(&mut self, message: InboundMessage) -> Option<&str> {
         self.is_at_end = matches!(message, InboundMessage::End(_));

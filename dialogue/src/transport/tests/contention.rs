@@ -61,7 +61,6 @@ async fn a_page_of_history_and_a_join_of_the_server_do_not_wait_for_each_other()
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until A2"]
 async fn a_lost_connection_whose_hook_hangs_takes_no_place() {
     for closes in [true, false] {
         let dialogue = Dialogue::builder()
