@@ -278,3 +278,229 @@ async fn a_server_with_the_highest_limits_serves_clients() {
         .expect("a page");
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn renewals_that_overlap_end_with_the_newest_answer() {
+    let answers = Arc::new(parking_lot::Mutex::new(std::collections::HashMap::new()));
+    let asked = Arc::clone(&answers);
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .authenticate(|handshake| async move {
+            if handshake.auth["slow"] == true {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+            if handshake.auth["fails"] == true {
+                return Err("no database".into());
+            }
+            Ok(Identity::user("ada"))
+        })
+        .before_join(move |_, room| {
+            let answer = asked.lock().get(room.id().as_str()).copied().unwrap_or("agrees");
+            async move {
+                match answer {
+                    "agrees" => Ok(()),
+                    "refuses" => refuse("no"),
+                    "hangs" => std::future::pending().await,
+                    _ => Err("no database".into()),
+                }
+            }
+        })
+        .limits(silent(Limits::default()))
+        .build()
+        .expect("a server");
+    let mut peer = Peer::new_as(&dialogue, json!({})).await;
+    for id in ["one", "two", "three"] {
+        room(&dialogue, id).await;
+        peer.send(&json!({ "type": "join", "roomId": id })).await;
+        peer.receive_type("joined").await;
+    }
+    *answers.lock() = [("one", "fails"), ("two", "hangs"), ("three", "refuses")].into();
+    let renew = |auth| json!({ "type": "connect", "id": 5, "protocol": 1, "auth": auth });
+    peer.send(&renew(json!({}))).await;
+    peer.receive_type("connected").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // This renewal takes its time, and the check of the first one decides meanwhile.
+    for _ in 0..3 {
+        peer.send(&renew(json!({ "slow": true }))).await;
+    }
+    assert_eq!(peer.receive_type("connected").await["type"], "connected");
+    peer.receive_type("connected").await;
+    peer.receive_type("connected").await;
+    assert_eq!(peer.receive_type("left").await["roomId"], "three");
+    // A renewal that fails ends neither the session nor the checks.
+    peer.send(&renew(json!({ "fails": true }))).await;
+    assert_eq!(peer.receive_type("error").await["code"], "UNAVAILABLE");
+    answers.lock().insert("one", "refuses");
+    assert_eq!(peer.receive_type("left").await["roomId"], "one");
+    assert!(dialogue.here().is_in_room("ada", "two"));
+    answers.lock().insert("two", "agrees");
+    tokio::time::sleep(Duration::from_secs(130)).await;
+    assert!(dialogue.here().is_in_room("ada", "two"));
+    assert_eq!(dialogue.core.lifecycle.tasks.len(), 1, "only the connection");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_that_fails_uses_up_no_resume_secret() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let failing = Arc::clone(&fails);
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .authenticate(move |_| {
+            let fails = failing.load(Ordering::SeqCst);
+            async move {
+                match fails {
+                    0 => Ok(Identity::anonymous()),
+                    1 => Err("no database".into()),
+                    2 => panic!("a bug"),
+                    _ => std::future::pending().await,
+                }
+            }
+        })
+        .limits(silent(Limits::default()))
+        .build()
+        .expect("a server");
+    let mut first = Peer::connect(&dialogue, 100_000).await;
+    let connected = first.receive_type("connected").await;
+    let resume = connected["resume"].as_str();
+    for kind in 1..=3 {
+        fails.store(kind, Ordering::SeqCst);
+        let mut failing = Peer::connect_again(&dialogue, 100_000, resume).await;
+        let error = failing.receive_type("error").await;
+        assert_eq!(error["code"], "UNAVAILABLE");
+        assert_eq!(failing.receive_close().await, 4003);
+        // The first connection is still there.
+        first.send(&json!({ "type": "ping", "id": 1 })).await;
+        first.receive_type("pong").await;
+    }
+    drop(first);
+    settle().await;
+    fails.store(0, Ordering::SeqCst);
+    let mut again = Peer::connect_again(&dialogue, 100_000, resume).await;
+    assert_eq!(again.receive_type("connected").await["userId"], connected["userId"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_waits_behind_a_hook_ends_with_the_session() {
+    let delivered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&delivered);
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .authenticate(|_| async {
+            Ok(Identity::user("ada").with_expiry(std::time::SystemTime::now() + Duration::from_secs(2)))
+        })
+        .before_join(|_, _| std::future::pending::<Result<(), HookError>>())
+        .after_each(move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .limits(silent(Limits::default()))
+        .build()
+        .expect("a server");
+    room(&dialogue, "one").await;
+    let mut peer = Peer::connect(&dialogue, 1_000_000).await;
+    peer.receive_type("connected").await;
+    peer.send(&json!({ "type": "join", "roomId": "one" })).await;
+    for id in 0..400 {
+        let trigger =
+            json!({ "type": "trigger", "id": id, "roomId": "one", "event": "archived", "data": { "text": "x" } });
+        peer.send(&trigger).await;
+    }
+    assert_eq!(peer.receive_close().await, 4001);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(delivered.load(Ordering::SeqCst), 0);
+    assert_eq!(dialogue.core.lifecycle.tasks.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_behind_a_hook_is_bounded_and_answered_within_the_rate() {
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .before_join(|_, _| async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            Ok(())
+        })
+        .limits(silent(Limits::default()))
+        .build()
+        .expect("a server");
+    room(&dialogue, "one").await;
+    let mut peer = Peer::connect(&dialogue, 1_000_000).await;
+    peer.receive_type("connected").await;
+    peer.send(&json!({ "type": "join", "roomId": "one" })).await;
+    for id in 0..2_000 {
+        peer.send(&json!({ "type": "ping", "id": id })).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let pongs = peer.drain().await.len();
+    assert_eq!(pongs, 200);
+    assert_eq!(peer.receive_close().await, 4503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_client_that_stops_reading_delays_its_holder_only_until_the_write_deadline() {
+    let limits = silent(Limits::default()).with_reply_bytes_per_user(1_000_000);
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .limits(limits)
+        .build()
+        .expect("a server");
+    for number in 0..8 {
+        let config = RoomConfig::new(format!("room-{number}"))
+            .event::<Archived>()
+            .sync_history_on_join(crate::room::SyncHistory::All)
+            .subscribe_to_all();
+        let room = dialogue.create_room(config).await.expect("a room");
+        let text = "x".repeat(200_000);
+        room.trigger(Archived { text }).await.expect("a delivery");
+    }
+    // They share an address.
+    let mut stalled = Peer::connect_from(&dialogue, "10.0.0.1").await;
+    let mut other = Peer::connect_from(&dialogue, "10.0.0.1").await;
+    for number in 0..8 {
+        stalled
+            .send(&json!({ "type": "join", "roomId": format!("room-{number}") }))
+            .await;
+    }
+    settle().await;
+    let begun = Instant::now();
+    for number in 0..8 {
+        other
+            .send(&json!({ "type": "join", "roomId": format!("room-{number}") }))
+            .await;
+        other.receive_type("joined").await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until A5"]
+async fn a_client_that_comes_back_again_and_again_leaves_a_bounded_record() {
+    let limits = silent(Limits::default()).with_rooms_per_client(3);
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .limits(limits)
+        .build()
+        .expect("a server");
+    let mut resume = None;
+    for round in 0..10 {
+        let mut peer = Peer::connect_again(&dialogue, 100_000, resume.as_deref()).await;
+        resume = peer.receive_type("connected").await["resume"]
+            .as_str()
+            .map(str::to_owned);
+        for number in 0..3 {
+            let id = format!("room-{round}-{number}");
+            room(&dialogue, &id).await;
+            peer.send(&json!({ "type": "join", "roomId": id })).await;
+            peer.receive_type("joined").await;
+        }
+        if round % 2 == 0 {
+            drop(peer);
+            settle().await;
+        }
+    }
+    let mut peer = Peer::connect_again(&dialogue, 100_000, resume.as_deref()).await;
+    peer.receive_type("connected").await;
+    let client = dialogue.core.clients.all().remove(0);
+    let former = client.membership.lock().take_former();
+    assert!(former.len() <= 3, "{} rooms", former.len());
+    assert!(former.iter().all(|room| room.starts_with("room-9-")), "{former:?}");
+}

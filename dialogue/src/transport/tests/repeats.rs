@@ -202,3 +202,31 @@ async fn a_repetition_waits_for_the_first_attempt_that_still_runs() {
     assert_eq!(outcomes, ("ok".to_owned(), "ok".to_owned()));
     assert_eq!(delivered(&dialogue), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_runs_if_the_connection_of_the_first_attempt_ends_while_that_runs() {
+    let slow = Dialogue::builder()
+        .define_events([])
+        .authenticate(|_| async { Ok(Identity::user("ada")) })
+        .before_each(|message, _| async move {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            Ok(message)
+        });
+    let dialogue = slow.build().expect("a server");
+    dialogue
+        .create_room(RoomConfig::new("room").any_event())
+        .await
+        .expect("a room");
+    let (mut first, mut second) = (member(&dialogue).await, member(&dialogue).await);
+    let (attempt, stranger) = (first.first_attempt(), second.first_attempt());
+    // The second connection waits for the first attempt, which never ends.
+    let lost = async {
+        let _ = tokio::time::timeout(Duration::from_secs(1), first.trigger("k", None)).await;
+        first.leave().await;
+    };
+    let (outcome, ()) = tokio::join!(second.trigger("k", Some(&attempt)), lost);
+    assert_eq!(outcome, "ok");
+    // From now on, the key is known, whichever connection a repetition names.
+    assert_eq!(second.trigger("k", Some(&stranger)).await, "ok");
+    assert_eq!(delivered(&dialogue), 1);
+}
