@@ -164,6 +164,9 @@ pub(crate) async fn admit(
     if let Some(EarlierConnection::Ended(rooms)) = earlier {
         former = rooms;
     }
+    // A client that reconnects before it is back in its rooms passes on the records of all of them. The oldest are dropped,
+    // so that it cannot collect them without end.
+    former.drain(..former.len().saturating_sub(core.limits.rooms_per_client));
     let user_id = user_id
         .or(former_user)
         .unwrap_or_else(|| UserId::from(format!("anonymous-{}", random_name(8))));

@@ -1,7 +1,7 @@
 //! Checks a client's frames against its rate, no matter when the server reads them. Pure: times are relative to an origin
 //! that the caller chooses.
 //!
-//! While a command runs, the server reads nothing. It cannot know when the client sent the frames that wait here or on
+//! While a command runs, the server counts nothing. It cannot know when the client sent the frames that wait here or on
 //! the network. Therefore, each frame counts as sent at the earliest possible time. Only frames that the client cannot
 //! have sent within its rate are rejected.
 

@@ -472,7 +472,6 @@ async fn one_client_that_stops_reading_delays_its_holder_only_until_the_write_de
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until A5"]
 async fn a_client_that_comes_back_again_and_again_leaves_a_bounded_record() {
     let limits = silent(Limits::default()).with_rooms_per_client(3);
     let dialogue = Dialogue::builder()
