@@ -301,6 +301,14 @@ async fn an_upgrade_with_headers_over_the_limit_gets_431() {
         let (status, _) = RawClient::upgrade(server.address(), &[("Cookie", &cookie(bytes))]).await;
         assert_eq!(status, 431, "{bytes}");
     }
+    // Many small ones count as well, by their bytes and by their number.
+    for (count, bytes) in [(80, 450), (99, 350), (1_000, 1), (5_000, 1)] {
+        let names: Vec<_> = (0..count).map(|number| format!("x-{number}")).collect();
+        let value = cookie(bytes);
+        let headers: Vec<_> = names.iter().map(|name| (name.as_str(), value.as_str())).collect();
+        let (status, _) = RawClient::upgrade(server.address(), &headers).await;
+        assert_eq!(status, 431, "{count} headers of {bytes} bytes");
+    }
     let request = format!(
         "GET /dialogue/ws?{} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",

@@ -4,11 +4,13 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde_json::json;
 use tokio::time::Instant;
 use tracing::{Dispatch, Level};
 
 use super::peer::Peer;
 use super::*;
+use crate::RoomConfig;
 
 /// Every line that a server logs, of any level.
 #[derive(Clone, Default)]
@@ -78,4 +80,63 @@ async fn clients_cannot_flood_the_log() {
     );
     assert!(more[logged].contains("suppressed="), "{}", more[logged]);
     assert!(!more[logged + 1].contains("suppressed="), "{}", more[logged + 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_clients_that_make_every_mistake_cause_few_lines_and_no_error() {
+    let lines = Lines::default();
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .logger(lines.dispatch())
+        .authenticate(|handshake| async move {
+            match handshake.auth.as_str() {
+                Some("") => Err(Refusal::because("bad token", std::io::Error::other("expired")).into()),
+                Some(user) => Ok(Identity::user(user)),
+                None => Ok(Identity::anonymous()),
+            }
+        })
+        .before_join(|_, _| async { refuse("not you") })
+        .build()
+        .expect("a server");
+    let config = RoomConfig::new("room").event::<Plenty>();
+    dialogue.create_room(config).await.expect("a room");
+    for number in 0..100 {
+        let mut refused = Peer::new_as(&dialogue, json!("")).await;
+        assert_eq!(refused.receive_close().await, 4500);
+        let long = Peer::new_as(&dialogue, json!("\u{7}system\n"))
+            .await
+            .receive_close()
+            .await;
+        assert_eq!(long, 4500);
+        let mut peer = Peer::new_as(&dialogue, json!(format!("user-{number}\u{202e}"))).await;
+        peer.receive_type("connected").await;
+        for frame in [
+            json!({ "type": "nothing" }),
+            json!([]),
+            json!({ "type": "join", "roomId": "\n ERROR forged" }),
+            json!({ "type": "join", "roomId": "room" }),
+            json!({ "type": "leave", "roomId": "room" }),
+            json!({ "type": "trigger", "roomId": "room", "event": "plenty", "data": { "number": -1 } }),
+            json!({ "type": "trigger", "roomId": "room", "event": "none", "data": 1, "repeats": 1 }),
+            json!({ "type": "history", "roomId": "room", "event": "plenty", "before": 1, "limit": 1 }),
+            json!({ "type": "createRoom", "room": { "id": "any" } }),
+            json!({ "type": "connect", "protocol": 2 }),
+            json!({ "type": "connect", "protocol": 1, "auth": "another" }),
+        ] {
+            peer.send(&frame).await;
+            peer.receive_type("error").await;
+        }
+        let binary = [0x82, 0x80, 0, 0, 0, 0];
+        let reserved = [0xf3, 0x80, 0, 0, 0, 0];
+        peer.send_what_fits(if number % 2 == 0 { &binary } else { &reserved })
+            .await;
+        peer.receive_close().await;
+    }
+    settle().await;
+    let of = |level: &str| lines.with(&format!("Z {level:>5} ")).len();
+    assert_eq!((of("ERROR"), lines.with("\u{202e}").len()), (0, 0));
+    // The authentication of a hundred clients returned an id with control characters: the operator's mistake.
+    assert!(of("WARN") <= 11, "{}", of("WARN"));
+    let all = lines.with(" ").len();
+    assert!(all <= 150, "{all} lines");
 }
