@@ -503,3 +503,28 @@ async fn a_client_that_comes_back_again_and_again_leaves_a_bounded_record() {
     assert!(former.len() <= 3, "{} rooms", former.len());
     assert!(former.iter().all(|room| room.starts_with("room-9-")), "{former:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_ghosts_make_room_for_two_connections_at_once() {
+    let limits = silent(Limits::default()).with_connections_per_user(2);
+    let dialogue = Dialogue::builder()
+        .define_events([])
+        .authenticate(|_| async { Ok(Identity::user("ada")) })
+        .limits(limits)
+        .build()
+        .expect("a server");
+    let mut ghosts = Vec::new();
+    for _ in 0..2 {
+        let mut ghost = Peer::connect(&dialogue, 100_000).await;
+        ghost.receive_type("connected").await;
+        ghosts.push(ghost);
+    }
+    let next = async || {
+        let mut peer = Peer::connect(&dialogue, 100_000).await;
+        peer.receive_type("connected").await;
+        peer
+    };
+    let _both = tokio::join!(next(), next());
+    settle().await;
+    assert_eq!(dialogue.here().clients().len(), 2);
+}
