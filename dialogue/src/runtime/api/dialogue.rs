@@ -23,7 +23,6 @@ use crate::runtime::core::{Client, Core, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
 use crate::runtime::membership::delete_room::delete_room;
 use crate::runtime::membership::leave::expel;
-use crate::runtime::publish::trigger::yield_for;
 use crate::runtime::rooms::create::{self, CreateRoomError};
 
 impl Dialogue {
@@ -145,7 +144,6 @@ impl Dialogue {
         let recipients = self.core.clients.broadcast(&frame, None);
         // A loop of broadcasts lets the tasks that send them run.
         consume_budget().await;
-        yield_for(&self.core.limits, frame.len()).await;
         Ok(Delivery::new(recipients, None))
     }
 

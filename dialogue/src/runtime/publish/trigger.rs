@@ -13,7 +13,6 @@ use crate::containment::contain_sync;
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::hook::HookError;
-use crate::limits::Limits;
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::continuity::idempotency::Receipt;
@@ -21,9 +20,6 @@ use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::recursion::one_deeper_sync;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
-
-/// How many units of budget the events of one full queue use up: two polls of a task.
-const UNITS_OF_QUEUE: usize = 256;
 
 /// Publishes a client's event. `receipt` is for the key that the client gave it.
 pub(crate) async fn by_client(
@@ -34,7 +30,7 @@ pub(crate) async fn by_client(
     receipt: Option<&Receipt>,
 ) -> Result<Delivery, Rejected> {
     let admitted = admit::from_client(core, room, sender, draft).await?;
-    Ok(publish(core, room, Some(sender), admitted, receipt)?.0)
+    publish(core, room, Some(sender), admitted, receipt)
 }
 
 /// Publishes the server's event.
@@ -42,37 +38,24 @@ pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Dra
     // A loop of triggers waits for nothing. Without this, the tasks that send its events would not run before its end.
     consume_budget().await;
     let admitted = admit::from_server(core, room, draft).await?;
-    let (delivery, bytes) = publish(core, room, None, admitted, None)?;
-    yield_for(&core.limits, bytes).await;
-    Ok(delivery)
+    publish(core, room, None, admitted, None)
 }
 
-/// Uses up more of the task's budget after a large event, so that a loop of them yields before it fills the queue of a
-/// client that reads fast. A task has 128 units, and each call has used one.
-pub(in crate::runtime) async fn yield_for(limits: &Limits, bytes: usize) {
-    let of_bytes = bytes.saturating_mul(UNITS_OF_QUEUE) / limits.queue_bytes.max(1);
-    for _ in 0..of_bytes.saturating_add(UNITS_OF_QUEUE / limits.queue_frames.max(1)) {
-        consume_budget().await;
-    }
-}
-
-/// Sequences and applies an event in one critical section, then calls the hooks that learn of it. Also returns the length
-/// of the event.
+/// Sequences and applies an event in one critical section, then calls the hooks that learn of it.
 fn publish(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     sender: Option<&Arc<ClientState>>,
     admitted: Admitted,
     receipt: Option<&Receipt>,
-) -> Result<(Delivery, usize), Rejected> {
+) -> Result<Delivery, Rejected> {
     let Admitted {
         mut message,
         history,
         depth,
     } = admitted;
     let prepared = EventHead::of(&message).prepare();
-    let bytes = prepared.len();
-    core.limits.check_event(bytes)?;
+    core.limits.check_event(prepared.len())?;
     let limit = history.limit(core.history.log.config().max_events_per_type);
     let (message, delivery) = {
         // Nothing waits from here on: number, history and queues change as one.
@@ -86,7 +69,7 @@ fn publish(
         (message, delivery)
     };
     call_hooks(core, room, sender, message, delivery, depth);
-    Ok((delivery, bytes))
+    Ok(delivery)
 }
 
 fn call_hooks(
