@@ -86,7 +86,7 @@ impl Jwt {
     pub fn identify(&self, handshake: &Handshake) -> Result<Identity, HookError> {
         let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
         let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
-            .map_err(refused_or_failed)?
+            .map_err(|error| self.refused_or_failed(error))?
             .claims;
         let user = claims.get("sub").and_then(Value::as_str);
         let expires = claims
@@ -100,21 +100,26 @@ impl Jwt {
             _ => Err(Refusal::new("the token is not valid").into()),
         }
     }
-}
 
-/// A token that is not valid is refused. If the key or the rules of the server are at fault, nothing is known of the token.
-fn refused_or_failed(error: Error) -> HookError {
-    match error.kind() {
-        ErrorKind::InvalidEcdsaKey
-        | ErrorKind::InvalidEddsaKey
-        | ErrorKind::InvalidRsaKey(_)
-        | ErrorKind::InvalidKeyFormat
-        | ErrorKind::RsaFailedSigning
-        | ErrorKind::Signing(_)
-        | ErrorKind::UnsupportedAlgorithm
-        | ErrorKind::MissingAlgorithm
-        | ErrorKind::Provider(_) => HookError::Failed(HookFailure::returned(error)),
-        _ => Refusal::because("the token is not valid", error).into(),
+    /// A token that is not valid is refused. If the key or the rules of the server are at fault, nothing is known of the
+    /// token.
+    fn refused_or_failed(&self, error: Error) -> HookError {
+        let is_servers_fault = matches!(
+            error.kind(),
+            ErrorKind::InvalidEcdsaKey
+                | ErrorKind::InvalidEddsaKey
+                | ErrorKind::InvalidRsaKey(_)
+                | ErrorKind::InvalidKeyFormat
+                | ErrorKind::RsaFailedSigning
+                | ErrorKind::Signing(_)
+                | ErrorKind::UnsupportedAlgorithm
+                | ErrorKind::MissingAlgorithm
+                | ErrorKind::Provider(_)
+        );
+        if is_servers_fault || self.validation.algorithms.is_empty() {
+            return HookError::Failed(HookFailure::returned(error));
+        }
+        Refusal::because("the token is not valid", error).into()
     }
 }
 
