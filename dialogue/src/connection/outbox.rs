@@ -213,7 +213,9 @@ impl Outbox {
         }
         let more = !queue.is_aborted() && !batch.is_empty();
         drop(queue);
-        space_waiters.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in space_waiters.into_iter().flatten() {
+            waker.wake();
+        }
         more
     }
 

@@ -39,15 +39,12 @@ impl FrameQueue {
         self.close.as_ref().is_some_and(|close| !close.flush)
     }
 
-    /// Records how much has been written. Returns the tasks that wait for space.
-    pub(super) fn record_written(&mut self, written: Written) -> Vec<(u64, Waker)> {
+    /// Records how much has been written. Returns the tasks that wait for space, if there are any.
+    pub(super) fn record_written(&mut self, written: Written) -> Option<Vec<(u64, Waker)>> {
         self.taken = self.taken.saturating_sub(written.frames);
         self.bytes = self.bytes.saturating_sub(written.bytes);
-        if written.frames > 0 {
-            std::mem::take(&mut self.space_waiters)
-        } else {
-            Vec::new()
-        }
+        let are_waiting = written.frames > 0 && !self.space_waiters.is_empty();
+        are_waiting.then(|| std::mem::take(&mut self.space_waiters))
     }
 
     pub(super) fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
