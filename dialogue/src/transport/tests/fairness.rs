@@ -327,28 +327,6 @@ async fn a_loop_of_broadcasts_lets_readers_keep_up() {
     reader.await.expect("every event");
 }
 
-#[tokio::test]
-#[ignore = "fails until A6"]
-async fn a_loop_of_large_events_lets_readers_keep_up() {
-    const EVENTS: usize = 300;
-    let dialogue = Dialogue::builder().define_events([]).build().expect("a server");
-    let config = RoomConfig::new("room").event::<Bulk>().subscribe_to_all();
-    let room = dialogue.create_room(config).await.expect("a room");
-    let mut peer = Peer::connect(&dialogue, 1 << 20).await;
-    peer.send(&json!({ "type": "join", "roomId": "room" })).await;
-    peer.receive_type("joined").await;
-    let reader = tokio::spawn(async move {
-        for _ in 0..EVENTS {
-            peer.receive_type("event").await;
-        }
-    });
-    for _ in 0..EVENTS {
-        let text = "x".repeat(20_000);
-        room.trigger(Bulk { text }).await.expect("a delivery");
-    }
-    reader.await.expect("every event");
-}
-
 rooms! {
     /// The rooms of these tests.
     Rooms;
