@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::close::Close;
@@ -206,15 +206,14 @@ impl Outbox {
     /// aborted, nothing may be sent. For the sender.
     pub(crate) fn refill(&self, batch: &mut VecDeque<Frame>, written: Written, max: usize) -> bool {
         let mut queue = self.queue.lock();
-        let space_waiters = queue.record_written(written);
+        let is_space_wanted = queue.record_written(written);
         if !queue.is_aborted() && batch.is_empty() {
             queue.take(batch, max);
             queue.flushing = !batch.is_empty();
         }
         let more = !queue.is_aborted() && !batch.is_empty();
-        drop(queue);
-        for (_, waker) in space_waiters.into_iter().flatten() {
-            waker.wake();
+        if is_space_wanted {
+            wake_space_waiters(queue);
         }
         more
     }
@@ -239,6 +238,14 @@ impl Outbox {
     pub(crate) fn queued(&self) -> Vec<Frame> {
         self.queue.lock().frames.iter().cloned().collect()
     }
+}
+
+/// Rare, so that it stays out of the code that sends every frame.
+#[cold]
+fn wake_space_waiters(mut queue: MutexGuard<'_, FrameQueue>) {
+    let waiters = std::mem::take(&mut queue.space_waiters);
+    drop(queue);
+    waiters.into_iter().for_each(|(_, waker)| waker.wake());
 }
 
 impl std::fmt::Debug for Outbox {

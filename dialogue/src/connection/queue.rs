@@ -39,12 +39,11 @@ impl FrameQueue {
         self.close.as_ref().is_some_and(|close| !close.flush)
     }
 
-    /// Records how much has been written. Returns the tasks that wait for space, if there are any.
-    pub(super) fn record_written(&mut self, written: Written) -> Option<Vec<(u64, Waker)>> {
+    /// Records how much has been written. Returns whether tasks wait for the space.
+    pub(super) fn record_written(&mut self, written: Written) -> bool {
         self.taken = self.taken.saturating_sub(written.frames);
         self.bytes = self.bytes.saturating_sub(written.bytes);
-        let are_waiting = written.frames > 0 && !self.space_waiters.is_empty();
-        are_waiting.then(|| std::mem::take(&mut self.space_waiters))
+        written.frames > 0 && !self.space_waiters.is_empty()
     }
 
     pub(super) fn take(&mut self, batch: &mut VecDeque<Frame>, max: usize) {
