@@ -410,6 +410,23 @@ async fn a_volatile_trigger_that_came_too_early_gives_way_to_a_newer_one() {
     assert!(new.try_recv().is_err());
 }
 
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until B19"]
+async fn a_volatile_trigger_is_sent_although_many_requests_wait_before_it() {
+    let mut client = Client::new();
+    client.open_at(10);
+    let _requests: Vec<_> = (0..100).map(|_| client.trigger(Some("k"))).collect();
+    client.send();
+    let _pointer = client.volatile("pointer");
+    client.now += Duration::from_secs(1);
+    let user = client.user.clone();
+    let texts = client
+        .pending
+        .take_sendable(client.now, Some(&user), MAX, |_| here("e"))
+        .texts;
+    assert!(texts.iter().any(|text| text.contains("pointer")), "{texts:?}");
+}
+
 proptest! {
     /// A program that triggers a volatile event 120 times a second, and does other things meanwhile, never exceeds the
     /// server's rate, and the newest position is sent in the end.
