@@ -26,6 +26,11 @@ const WINDOWS: std::ops::RangeInclusive<u64> = 1..=3_600_000;
 const USED: u64 = 80;
 const VOLATILE: u64 = 60;
 
+/// How much of the rate all other frames may use while the program also uses volatile triggers, in percent. The rest is
+/// for volatile triggers: they are of no use when all others are sent.
+const OTHERS: u64 = 60;
+const KEPT: u64 = USED - OTHERS;
+
 /// How long the client pauses if the server refuses a frame as too early and does not say how long to wait.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,11 +46,15 @@ pub(super) struct Pacer {
     window: Duration,
     most: usize,
     most_volatile: usize,
+    most_others: usize,
     /// The least time between two triggers of one volatile event in one room.
     spacing: Duration,
+    /// The least time between two volatile triggers while other frames wait.
+    kept_spacing: Duration,
     /// When frames were sent, oldest first.
     sent: VecDeque<Instant>,
     volatile_sent: VecDeque<Instant>,
+    others_sent: VecDeque<Instant>,
     /// When each volatile event was last sent.
     last: HashMap<VolatileKey, Instant>,
     paused_until: Option<Instant>,
@@ -62,9 +71,12 @@ impl Pacer {
             window,
             most: share(USED),
             most_volatile: share(VOLATILE),
+            most_others: share(OTHERS),
             spacing: window.mul_f64(100.0 / (VOLATILE * frames) as f64),
+            kept_spacing: window.mul_f64(100.0 / (KEPT * frames) as f64),
             sent: VecDeque::from([now]),
             volatile_sent: VecDeque::new(),
+            others_sent: VecDeque::new(),
             last: HashMap::new(),
             paused_until: None,
         }
@@ -76,24 +88,45 @@ impl Pacer {
         self.paused_until.max(full).filter(|until| *until > now)
     }
 
-    /// When the next volatile trigger of this event may be sent, if not now.
-    pub(super) fn volatile_blocked_until(&mut self, key: &VolatileKey, now: Instant) -> Option<Instant> {
+    /// When the next request that is not volatile may be sent, if not now. `volatile_waits` says whether a volatile
+    /// trigger waits, too.
+    pub(super) fn request_blocked_until(&mut self, volatile_waits: bool, now: Instant) -> Option<Instant> {
+        let full = full_until(&mut self.others_sent, self.most_others, self.window, now);
+        let last = self.volatile_sent.back();
+        let uses_volatile = volatile_waits || last.is_some_and(|last| *last + self.window > now);
+        let full = full.filter(|_| uses_volatile);
+        self.blocked_until(now).max(full).filter(|until| *until > now)
+    }
+
+    /// When the next volatile trigger of this event may be sent, if not now. `is_behind` says whether other requests wait
+    /// before it.
+    pub(super) fn volatile_blocked_until(
+        &mut self,
+        key: &VolatileKey,
+        is_behind: bool,
+        now: Instant,
+    ) -> Option<Instant> {
         let full = full_until(&mut self.volatile_sent, self.most_volatile, self.window, now);
         let early = self.last.get(key).map(|last| *last + self.spacing);
+        let last = self.volatile_sent.back().filter(|_| is_behind);
+        let shared = last.map(|last| *last + self.kept_spacing);
         self.blocked_until(now)
             .max(full)
             .max(early)
+            .max(shared)
             .filter(|until| *until > now)
     }
 
-    /// A frame was sent.
+    /// A frame that is no volatile trigger was sent.
     pub(super) fn sent(&mut self, now: Instant) {
         self.sent.push_back(now);
+        forget(&mut self.others_sent, self.window, now);
+        self.others_sent.push_back(now);
     }
 
     /// A volatile trigger was sent.
     pub(super) fn sent_volatile(&mut self, key: VolatileKey, now: Instant) {
-        self.sent(now);
+        self.sent.push_back(now);
         self.volatile_sent.push_back(now);
         let spacing = self.spacing;
         self.last.retain(|_, last| *last + spacing > now);
@@ -109,11 +142,16 @@ impl Pacer {
 
 /// When a window that is full has space again, if it is full.
 fn full_until(sent: &mut VecDeque<Instant>, most: usize, window: Duration, now: Instant) -> Option<Instant> {
+    forget(sent, window, now);
+    let oldest = sent.len().checked_sub(most)?;
+    sent.get(oldest).map(|oldest| *oldest + window)
+}
+
+/// Forgets what has left the window.
+fn forget(sent: &mut VecDeque<Instant>, window: Duration, now: Instant) {
     while sent.front().is_some_and(|oldest| *oldest + window <= now) {
         sent.pop_front();
     }
-    let oldest = sent.len().checked_sub(most)?;
-    sent.get(oldest).map(|oldest| *oldest + window)
 }
 
 #[cfg(test)]
@@ -170,8 +208,33 @@ mod tests {
         pacer.pause(Some(MS * 1_500), later);
         pacer.pause(None, later);
         assert_eq!(pacer.blocked_until(later), Some(later + MS * 1_500));
-        assert_eq!(pacer.volatile_blocked_until(&key("a"), later), Some(later + MS * 1_500));
+        assert_eq!(
+            pacer.volatile_blocked_until(&key("a"), false, later),
+            Some(later + MS * 1_500)
+        );
         assert_eq!(pacer.blocked_until(later + MS * 1_500), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn volatile_triggers_have_a_fifth_of_the_rate_evenly_while_requests_wait() {
+        let mut now = Instant::now();
+        let mut pacer = pacer(200, 4_000, now);
+        let (mut requests, mut volatile) = (0, Vec::new());
+        for _ in 0..20_000 {
+            while pacer.request_blocked_until(true, now).is_none() {
+                pacer.sent(now);
+                requests += 1;
+            }
+            if pacer.volatile_blocked_until(&key("pointer"), true, now).is_none() {
+                pacer.sent_volatile(key("pointer"), now);
+                volatile.push(now);
+            }
+            now += MS;
+        }
+        assert_eq!(requests, 5 * 120);
+        assert!((195..=201).contains(&volatile.len()), "{}", volatile.len());
+        // `connect` takes one place of the first window.
+        assert!(volatile.windows(2).all(|pair| pair[1] - pair[0] <= MS * 202));
     }
 
     #[derive(Debug, Clone)]
@@ -218,14 +281,14 @@ mod tests {
                     },
                     Step::SendsVolatile(event) => {
                         let key = key(&event.to_string());
-                        match pacer.volatile_blocked_until(&key, now) {
+                        match pacer.volatile_blocked_until(&key, false, now) {
                             None => {
                                 prop_assert!(now >= paused);
                                 pacer.sent_volatile(key, now);
                                 sent.push(now);
                                 volatile.push((event, now));
                             }
-                            Some(until) => prop_assert_eq!(pacer.clone().volatile_blocked_until(&key, until), None),
+                            Some(until) => prop_assert_eq!(pacer.clone().volatile_blocked_until(&key, false, until), None),
                         }
                     }
                 }

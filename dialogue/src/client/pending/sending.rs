@@ -55,10 +55,17 @@ impl Pending {
         for entry in self.entries.values().filter(|entry| entry.sent) {
             joining.extend(entry.kind.joined_room().cloned());
         }
+        let is_volatile = |id: &i64| self.entries.get(id).is_some_and(|entry| entry.volatile_key().is_some());
+        let volatile_waits = order.iter().any(is_volatile);
+        // Requests keep their order. Volatile triggers have a share of the rate of their own, so they may overtake.
+        let mut held = false;
         for id in order {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
+            if held && entry.volatile_key().is_none() {
+                continue;
+            }
             if let Some(room) = entry.kind.joined_room()
                 && !entry.is_abandoned()
             {
@@ -92,16 +99,15 @@ impl Pending {
             }
             let volatile = entry.volatile_key();
             let blocked = match &volatile {
-                Some(key) => pacer.volatile_blocked_until(key, now),
-                None => pacer.blocked_until(now),
+                Some(key) => pacer.volatile_blocked_until(key, held, now),
+                None if entry.kind == RequestKind::Ping => pacer.blocked_until(now),
+                None => pacer.request_blocked_until(volatile_waits, now),
             };
             if let Some(until) = blocked {
                 self.send_at = Some(self.send_at.map_or(until, |at| at.min(until)));
                 // The requests behind a volatile trigger may be due already.
-                if volatile.is_some() {
-                    continue;
-                }
-                break;
+                held |= volatile.is_none();
+                continue;
             }
             let bytes = entry.text.len();
             if self.unanswered > 0 && self.unanswered + bytes > WINDOW && entry.kind != RequestKind::Ping {

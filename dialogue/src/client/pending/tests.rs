@@ -411,7 +411,6 @@ async fn a_volatile_trigger_that_came_too_early_gives_way_to_a_newer_one() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B19"]
 async fn a_volatile_trigger_is_sent_although_many_requests_wait_before_it() {
     let mut client = Client::new();
     client.open_at(10);
