@@ -47,6 +47,7 @@ pub(super) struct Pacer {
     most: usize,
     most_volatile: usize,
     most_others: usize,
+    most_unanswered: usize,
     /// The least time between two triggers of one volatile event in one room.
     spacing: Duration,
     /// The least time between two volatile triggers while other frames wait.
@@ -72,6 +73,7 @@ impl Pacer {
             most: share(USED),
             most_volatile: share(VOLATILE),
             most_others: share(OTHERS),
+            most_unanswered: share(100),
             spacing: window.mul_f64(100.0 / (VOLATILE * frames) as f64),
             kept_spacing: window.mul_f64(100.0 / (KEPT * frames) as f64),
             sent: VecDeque::from([now]),
@@ -115,6 +117,11 @@ impl Pacer {
             .max(early)
             .max(shared)
             .filter(|until| *until > now)
+    }
+
+    /// How many requests may be without an answer: a network that has stalled delivers all of them at once.
+    pub(super) fn most_unanswered(&self) -> usize {
+        self.most_unanswered
     }
 
     /// A frame that is no volatile trigger was sent.

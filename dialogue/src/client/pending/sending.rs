@@ -52,7 +52,9 @@ impl Pending {
         if order.is_empty() {
             return Sendable::default();
         }
+        let mut unanswered = 0;
         for entry in self.entries.values().filter(|entry| entry.sent) {
+            unanswered += 1;
             joining.extend(entry.kind.joined_room().cloned());
         }
         let is_volatile = |id: &i64| self.entries.get(id).is_some_and(|entry| entry.volatile_key().is_some());
@@ -110,9 +112,12 @@ impl Pending {
                 continue;
             }
             let bytes = entry.text.len();
-            if self.unanswered > 0 && self.unanswered + bytes > WINDOW && entry.kind != RequestKind::Ping {
+            let is_stalled =
+                unanswered >= pacer.most_unanswered() || (self.unanswered > 0 && self.unanswered + bytes > WINDOW);
+            if is_stalled && entry.kind != RequestKind::Ping {
                 break;
             }
+            unanswered += 1;
             match volatile {
                 Some(key) => pacer.sent_volatile(key, now),
                 None => pacer.sent(now),

@@ -411,11 +411,33 @@ async fn a_volatile_trigger_that_came_too_early_gives_way_to_a_newer_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_requests_are_unanswered_than_the_rate_has_frames() {
+    let mut client = Client::new();
+    client.open_at(10);
+    let _requests: Vec<_> = (0..100).map(|_| client.trigger(Some("k"))).collect();
+    let mut sent = 0;
+    for _ in 0..20 {
+        sent += client.send();
+        client.now += Duration::from_secs(1);
+    }
+    assert_eq!(sent, 10, "the network may have stalled");
+    assert!(client.pending.answered(1).is_some());
+    assert_eq!(client.send(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_volatile_trigger_is_sent_although_many_requests_wait_before_it() {
     let mut client = Client::new();
     client.open_at(10);
     let _requests: Vec<_> = (0..100).map(|_| client.trigger(Some("k"))).collect();
-    client.send();
+    for id in 1..=client.send() {
+        assert!(
+            client
+                .pending
+                .answered(i64::try_from(id).expect("a small number"))
+                .is_some()
+        );
+    }
     let _pointer = client.volatile("pointer");
     client.now += Duration::from_secs(1);
     let user = client.user.clone();
