@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
 use chat::{Rooms, UserJoined, UserLeft};
+use dialogue::observe::LeaveReason;
 use dialogue::prelude::*;
 use dialogue::{Error, default_logger};
 
@@ -50,7 +51,8 @@ async fn serve(port: u16) -> Result<(), Error> {
         })
         .on_left(|client, room, left| async move {
             people::tell_everyone(&room).await?;
-            if left.user_is_gone() {
+            // Nobody is left to tell in a room that was deleted.
+            if left.user_is_gone() && left.reason != LeaveReason::RoomDeleted {
                 let username = client.user_id().to_string();
                 room.trigger(UserLeft { username }).await?;
             }
