@@ -98,7 +98,8 @@ pub struct Limits {
     pub connections_per_user: Option<usize>,
     /// The maximum number of connections from one IP address, which is the address of the socket's peer. `None` (the
     /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with
-    /// 429. Behind a proxy, all connections have the address of the proxy. If another server mounts the router and
+    /// 429. Of an IPv6 address, only the first 64 bits count, because its subscriber chooses the others. Behind a proxy,
+    /// all connections have the address of the proxy. If another server mounts the router and
     /// does not provide the peer (`ConnectInfo`), connections are not counted.
     pub connections_per_address: Option<usize>,
     /// The maximum number of bytes of events that the histories of all rooms keep in memory. The same limit applies to

@@ -31,7 +31,7 @@ impl Holder {
 }
 
 /// The part of an address that identifies one subscriber of a network.
-fn subscriber(address: IpAddr) -> IpAddr {
+pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - SUBSCRIBER_BITS))).into(),
         address => address,

@@ -16,7 +16,7 @@ mod state;
 pub(crate) use close::Close;
 pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
-pub(crate) use holder::Holder;
+pub(crate) use holder::{Holder, subscriber};
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Interrupt, Outbox, Sender};
 pub(crate) use reply_share::{ReplyShare, ReplyShares};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::connection::subscriber;
+
 /// The number of connections of each address.
 #[derive(Debug, Default)]
 pub(super) struct AddressQuota(Mutex<HashMap<IpAddr, usize>>);
@@ -18,7 +20,7 @@ pub(super) struct AddressSlot {
 
 impl AddressQuota {
     pub(super) fn reserve(addresses: &Arc<Self>, address: IpAddr, quota: Option<usize>) -> Option<AddressSlot> {
-        let address = address.to_canonical();
+        let address = subscriber(address);
         let mut counts = addresses.0.lock();
         let count = counts.get(&address).copied().unwrap_or(0);
         if quota.is_some_and(|quota| count >= quota) {
@@ -41,5 +43,21 @@ impl Drop for AddressSlot {
                 counts.remove(&self.address);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_subscriber_share_a_quota() {
+        let addresses = Arc::<AddressQuota>::default();
+        let reserve = |address: &str| AddressQuota::reserve(&addresses, address.parse().expect("an address"), Some(1));
+        let slot = reserve("2001:db8::1");
+        assert!(slot.is_some() && reserve("2001:db8::2").is_none());
+        assert!(reserve("2001:db8:0:1::1").is_some() && reserve("10.0.0.1").is_some());
+        drop(slot);
+        assert!(reserve("2001:db8::2").is_some());
     }
 }
