@@ -18,6 +18,7 @@ const CHANGES = {
     "Close codes and keep-alive: a client that wakes tests its connection",
     "Close codes and keep-alive: a connection that answers a client that wakes stays",
     "Close codes and keep-alive: a client that is woken often tests its connection once",
+    "Close codes and keep-alive: a client that is woken every second still gives a dead connection up",
   ],
   "it gave up a room sooner": [
     "Rejoining: a rejoin that may succeed later is repeated with backoff",
