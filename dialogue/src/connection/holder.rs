@@ -2,7 +2,7 @@
 //!
 //! Owns no share. The part of the server that gives one out counts it by its holder.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::id::UserId;
 
@@ -22,9 +22,9 @@ pub(crate) enum Holder {
 impl Holder {
     /// The holder of what a connection of this user takes. Without the address of its peer, an anonymous user is a holder
     /// of its own.
-    pub(crate) fn of(user_id: &UserId, anonymous: bool, peer: Option<SocketAddr>) -> Self {
+    pub(crate) fn of(user_id: &UserId, anonymous: bool, peer: Option<IpAddr>) -> Self {
         match peer {
-            Some(peer) if anonymous => Self::Address(subscriber(peer.ip())),
+            Some(peer) if anonymous => Self::Address(subscriber(peer)),
             _ => Self::User(user_id.clone()),
         }
     }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn holder(user: &str, anonymous: bool, peer: Option<&str>) -> Holder {
-        let peer = peer.map(|address| SocketAddr::new(address.parse().expect("an address"), 4000));
+        let peer = peer.map(|address| address.parse().expect("an address"));
         Holder::of(&user.into(), anonymous, peer)
     }
 

@@ -170,7 +170,7 @@ impl Membership {
 impl ClientState {
     /// Who holds what this client takes of things that all clients share.
     pub(crate) fn holder(&self) -> Holder {
-        Holder::of(&self.user_id, self.anonymous, self.peer)
+        Holder::of(&self.user_id, self.anonymous, self.peer.map(|peer| peer.ip()))
     }
 
     /// Closes the connection. The queued frames are sent first if `close` says so.

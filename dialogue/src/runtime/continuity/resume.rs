@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::ClientState;
+use crate::connection::{ClientState, Holder};
 use crate::id::{RoomId, UserId};
 use crate::random::random_name;
 use crate::runtime::lifecycle::Lifecycle;
@@ -22,8 +23,10 @@ const WINDOW: Duration = Duration::from_secs(120);
 /// Their clients can still connect. An anonymous one is then another user, and a user that signs in is a new arrival.
 const MAX_ENDED: usize = 100_000;
 
-/// How many of them may belong to one user, so that no user can make the server forget the connections of others.
+/// How many of them may belong to one holder, so that nobody can make the server forget the connections of others. Many
+/// anonymous users may share an address, such as that of a proxy.
 const MAX_ENDED_OF_USER: usize = 1_000;
+const MAX_ENDED_OF_ADDRESS: usize = MAX_ENDED / 2;
 
 /// How many rooms are remembered of all connections that have ended.
 const MAX_ROOMS: usize = 1_000_000;
@@ -48,8 +51,8 @@ struct SecretTable {
     ended: VecDeque<(Instant, String)>,
     /// How many of these connections can still be resumed.
     remembered: usize,
-    /// How many of them belong to each user.
-    by_user: HashMap<UserId, usize>,
+    /// How many of them belong to each holder.
+    by_holder: HashMap<Holder, usize>,
     /// How many rooms they were in.
     rooms: usize,
 }
@@ -59,6 +62,7 @@ pub(crate) struct ResumableConnection {
     pub(crate) user_id: UserId,
     pub(crate) earlier: EarlierConnection,
     anonymous: bool,
+    peer: Option<IpAddr>,
     /// The secret before the present one.
     previous: Option<String>,
 }
@@ -69,6 +73,12 @@ pub(crate) enum EarlierConnection {
     Live(Weak<ClientState>),
     /// It has ended. The client was in these rooms.
     Ended(Vec<RoomId>),
+}
+
+impl ResumableConnection {
+    fn holder(&self) -> Holder {
+        Holder::of(&self.user_id, self.anonymous, self.peer)
+    }
 }
 
 impl ResumeSecrets {
@@ -89,6 +99,7 @@ impl ResumeSecrets {
             user_id: client.user_id.clone(),
             earlier: EarlierConnection::Live(Arc::downgrade(client)),
             anonymous: client.anonymous,
+            peer: client.peer.map(|peer| peer.ip()),
             previous,
         };
         state.by_secret.insert(secret, resume);
@@ -103,12 +114,17 @@ impl ResumeSecrets {
         let Some(mut resume) = state.by_secret.remove(&secret) else {
             return;
         };
-        let of_user = state.by_user.entry(client.user_id.clone()).or_default();
-        if *of_user >= MAX_ENDED_OF_USER {
+        let holder = client.holder();
+        let most = match holder {
+            Holder::User(_) => MAX_ENDED_OF_USER,
+            Holder::Address(_) => MAX_ENDED_OF_ADDRESS,
+        };
+        let of_holder = state.by_holder.entry(holder).or_default();
+        if *of_holder >= most {
             state.forget_previous(&resume);
             return;
         }
-        *of_user += 1;
+        *of_holder += 1;
         let rooms = client.membership.lock().take_former();
         state.remembered += 1;
         state.rooms += rooms.len();
@@ -191,10 +207,10 @@ impl SecretTable {
         };
         self.remembered -= 1;
         self.rooms -= rooms.len();
-        if let Entry::Occupied(mut of_user) = self.by_user.entry(removed.user_id.clone()) {
-            *of_user.get_mut() -= 1;
-            if *of_user.get() == 0 {
-                of_user.remove();
+        if let Entry::Occupied(mut of_holder) = self.by_holder.entry(removed.holder()) {
+            *of_holder.get_mut() -= 1;
+            if *of_holder.get() == 0 {
+                of_holder.remove();
             }
         }
     }
@@ -219,7 +235,7 @@ impl SecretTable {
         self.ended.shrink_to_fit();
         self.by_secret.shrink_to_fit();
         self.replaced.shrink_to_fit();
-        self.by_user.shrink_to_fit();
+        self.by_holder.shrink_to_fit();
     }
 }
 
@@ -289,7 +305,7 @@ mod tests {
         let resume = resumes.take(&secret(&ada), Some(&"ada".into())).expect("a connection");
         assert!(matches!(&resume.earlier, EarlierConnection::Ended(rooms) if *rooms == [chat()]));
         let state = resumes.state.lock();
-        assert_eq!((state.rooms, state.remembered, state.by_user.len()), (0, 0, 0));
+        assert_eq!((state.rooms, state.remembered, state.by_holder.len()), (0, 0, 0));
     }
 
     #[test]
@@ -306,7 +322,26 @@ mod tests {
         assert!(resumes.take(&secret(&ada), Some(&"ada".into())).is_some());
         resumes.forget("eve");
         let state = resumes.state.lock();
-        assert_eq!((state.remembered, state.by_user.len()), (0, 0));
+        assert_eq!((state.remembered, state.by_holder.len()), (0, 0));
+    }
+
+    #[test]
+    fn anonymous_users_at_one_address_cannot_make_the_server_forget_the_connections_of_others() {
+        let (resumes, grace) = (ResumeSecrets::default(), client("anonymous-grace", true));
+        let eve = |number: usize| {
+            let mut eve = client(&format!("anonymous-{number}"), true);
+            Arc::get_mut(&mut eve).expect("one owner").peer = Some(([10, 0, 0, 1], 1).into());
+            eve
+        };
+        resumes.renew(&grace);
+        resumes.ended(&grace);
+        for number in 0..MAX_ENDED_OF_ADDRESS + 5 {
+            let eve = eve(number);
+            resumes.renew(&eve);
+            resumes.ended(&eve);
+        }
+        assert_eq!(resumes.state.lock().remembered, MAX_ENDED_OF_ADDRESS + 1);
+        assert!(resumes.take(&secret(&grace), None).is_some());
     }
 
     #[test]

@@ -18,8 +18,9 @@ use crate::id::{ClientId, UserId};
 /// refuses their repetitions.
 const MAX_ENDED: usize = 100_000;
 
-/// How many of them may belong to one holder.
-const MAX_ENDED_OF_HOLDER: u32 = 1_000;
+/// How many of them may belong to one holder. Many anonymous users may share an address, such as that of a proxy.
+const MAX_ENDED_OF_USER: u32 = 1_000;
+const MAX_ENDED_OF_ADDRESS: u32 = 50_000;
 
 /// How many fingerprints of old keys a connection keeps: 16 KiB. A client that repeats a trigger after that many others
 /// is told that the outcome is unknown.
@@ -29,6 +30,8 @@ const MAX_OLD: usize = 4_096;
 pub(super) struct ConnectionRecord {
     user: Digest,
     holder: Digest,
+    /// Whether the holder is an address.
+    is_of_address: bool,
     /// Whether a key was forgotten too early, and without a fingerprint.
     has_gaps: bool,
     has_ended: bool,
@@ -99,6 +102,7 @@ impl Connections {
         let record = ConnectionRecord {
             user: self.digest(user),
             holder: self.digest(holder),
+            is_of_address: matches!(holder, Holder::Address(_)),
             has_gaps: false,
             has_ended: false,
             keys: None,
@@ -131,7 +135,12 @@ impl Connections {
             return;
         };
         let of_holder = self.ended_of_holder.entry(record.holder).or_default();
-        if *of_holder >= MAX_ENDED_OF_HOLDER {
+        let most = if record.is_of_address {
+            MAX_ENDED_OF_ADDRESS
+        } else {
+            MAX_ENDED_OF_USER
+        };
+        if *of_holder >= most {
             self.records.remove(&id);
             return;
         }
