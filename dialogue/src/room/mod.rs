@@ -35,6 +35,7 @@ pub(crate) mod pattern;
 mod policy;
 #[cfg(feature = "runtime")]
 mod record;
+#[cfg(feature = "runtime")]
 mod returning;
 #[cfg(feature = "runtime")]
 mod state;
