@@ -352,7 +352,7 @@ impl Run {
         self.settle(Some((slot, request))).await;
     }
 
-    /// Reads the frames for each client, up to the answer to a `ping`. Then checks them and the state of the server.
+    /// Reads the frames for each client, up to the answer to a command that changes nothing. Then checks them and the state of the server.
     async fn settle(&mut self, sent: Option<(usize, Value)>) {
         // The client that sent the request comes first. Only after its command is done can the frames for the others be
         // complete.
@@ -403,19 +403,21 @@ impl Run {
         self.model.check(&self.dialogue);
     }
 
-    /// The frames for a client up to the answer to a `ping`, or the code with which its connection ends.
+    /// The frames for a client up to the answer to a command that changes nothing, or the code with which its connection
+    /// ends. A `ping` would not do, because its answer may overtake others.
     async fn frames_for(&mut self, slot: usize) -> Result<Vec<Value>, Option<u16>> {
         let Some(connection) = &mut self.slots[slot] else {
             return Ok(Vec::new());
         };
         // A connection that is closing reads nothing more, so a failed write is ignored.
-        let _ = connection.socket.write_all(&text(r#"{"type":"ping","id":-1}"#)).await;
+        let barrier = text(r#"{"type":"leave","id":-1,"roomId":"nowhere"}"#);
+        let _ = connection.socket.write_all(&barrier).await;
         let mut frames = Vec::new();
         loop {
             let received = timeout(Duration::from_secs(60), receive(&mut connection.socket)).await;
-            match received.expect("an answer to a ping") {
+            match received.expect("an answer to a leave") {
                 Some(Received::Text(frame)) if frame["id"] == -1 => {
-                    assert_eq!(frame["type"], "pong", "{frame}");
+                    assert_eq!(frame["code"], "ROOM_NOT_FOUND", "{frame}");
                     return Ok(frames);
                 }
                 Some(Received::Text(frame)) => frames.push(frame),
