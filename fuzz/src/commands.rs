@@ -368,7 +368,8 @@ impl Run {
             match self.frames_for(slot).await {
                 Ok(frames) => received[slot] = frames,
                 Err(code) => {
-                    assert_eq!(code, Some(4501), "unexpected close code");
+                    // 1001: another connection of this user wanted into a full room while this one did not answer.
+                    assert!(matches!(code, Some(4501 | 1001)), "unexpected close code {code:?}");
                     self.hang_up(slot).await;
                 }
             }
