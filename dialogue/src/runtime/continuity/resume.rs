@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::ended::{MAX_ENDED, most_ended};
 use crate::connection::{ClientState, Holder};
 use crate::id::{RoomId, UserId};
 use crate::random::random_name;
@@ -18,15 +19,6 @@ use crate::serial::SerialQueue;
 
 /// How long a connection can be resumed after it has ended: longer than any backoff of a client that still tries.
 const WINDOW: Duration = Duration::from_secs(120);
-
-/// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten.
-/// Their clients can still connect. An anonymous one is then another user, and a user that signs in is a new arrival.
-const MAX_ENDED: usize = 100_000;
-
-/// How many of them may belong to one holder, so that nobody can make the server forget the connections of others. Many
-/// anonymous users may share an address, such as that of a proxy.
-const MAX_ENDED_OF_USER: usize = 1_000;
-const MAX_ENDED_OF_ADDRESS: usize = MAX_ENDED / 2;
 
 /// How many rooms are remembered of all connections that have ended.
 const MAX_ROOMS: usize = 1_000_000;
@@ -115,10 +107,7 @@ impl ResumeSecrets {
             return;
         };
         let holder = client.holder();
-        let most = match holder {
-            Holder::User(_) => MAX_ENDED_OF_USER,
-            Holder::Address(_) => MAX_ENDED_OF_ADDRESS,
-        };
+        let most = most_ended(&holder);
         let of_holder = state.by_holder.entry(holder).or_default();
         if *of_holder >= most {
             state.forget_previous(&resume);
@@ -241,6 +230,7 @@ impl SecretTable {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ended::{MAX_ENDED_OF_ADDRESS, MAX_ENDED_OF_USER};
     use super::*;
     use crate::connection::{AuthSession, ClientKey, Membership, MembershipEnd, Outbox};
     use crate::limits::Limits;

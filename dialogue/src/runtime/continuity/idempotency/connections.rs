@@ -13,14 +13,7 @@ use tokio::time::Instant;
 use super::key::{Key, WINDOW};
 use crate::connection::Holder;
 use crate::id::{ClientId, UserId};
-
-/// How many connections are remembered after they have ended. Beyond that, the oldest are forgotten, and the server
-/// refuses their repetitions.
-const MAX_ENDED: usize = 100_000;
-
-/// How many of them may belong to one holder. Many anonymous users may share an address, such as that of a proxy.
-const MAX_ENDED_OF_USER: u32 = 1_000;
-const MAX_ENDED_OF_ADDRESS: u32 = 50_000;
+use crate::runtime::continuity::ended::{MAX_ENDED, most_ended};
 
 /// How many fingerprints of old keys a connection keeps: 16 KiB. A client that repeats a trigger after that many others
 /// is told that the outcome is unknown.
@@ -30,8 +23,8 @@ const MAX_OLD: usize = 4_096;
 pub(super) struct ConnectionRecord {
     user: Digest,
     holder: Digest,
-    /// Whether the holder is an address.
-    is_of_address: bool,
+    /// How many connections of the holder are remembered after they have ended.
+    most_ended: u32,
     /// Whether a key was forgotten too early, and without a fingerprint.
     has_gaps: bool,
     has_ended: bool,
@@ -102,7 +95,7 @@ impl Connections {
         let record = ConnectionRecord {
             user: self.digest(user),
             holder: self.digest(holder),
-            is_of_address: matches!(holder, Holder::Address(_)),
+            most_ended: u32::try_from(most_ended(holder)).unwrap_or(u32::MAX),
             has_gaps: false,
             has_ended: false,
             keys: None,
@@ -135,12 +128,7 @@ impl Connections {
             return;
         };
         let of_holder = self.ended_of_holder.entry(record.holder).or_default();
-        let most = if record.is_of_address {
-            MAX_ENDED_OF_ADDRESS
-        } else {
-            MAX_ENDED_OF_USER
-        };
-        if *of_holder >= most {
+        if *of_holder >= record.most_ended {
             self.records.remove(&id);
             return;
         }
