@@ -55,3 +55,14 @@ pub fn until(awaited: &str, mut holds: impl FnMut() -> bool) -> impl Future<Outp
         }
     })
 }
+
+/// Compiles the programs in the documents, and runs the tests in them.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../docs/client-rust.md")]
+    mod client_rust {}
+    #[doc = include_str!("../../docs/sign-in.md")]
+    mod sign_in {}
+    #[doc = include_str!("../../docs/testing.md")]
+    mod testing {}
+}
