@@ -52,3 +52,28 @@ fn front_ends_md_shows_the_recipes_that_are_tested() {
         );
     }
 }
+
+/// Whoever copies the block gets versions that the program in the README compiles with.
+#[test]
+fn the_dependencies_in_the_readme_are_those_of_the_workspace() {
+    let readme = repository::text("README.md");
+    let block = readme.split_once("```toml\n[dependencies]\n").expect("a block to copy").1;
+    let block = block.split_once("```").expect("the end of the block").0;
+    let workspace = repository::text("Cargo.toml");
+    let mut names = Vec::new();
+    for line in block.lines() {
+        let (name, _) = line.split_once(" = ").expect("a dependency in each line");
+        let entry = workspace.lines().find(|entry| entry.starts_with(&format!("{name} = ")));
+        let entry = entry.unwrap_or_else(|| panic!("{name} is a dependency of the workspace"));
+        let version = |entry| quoted(entry).find(|text| text.starts_with(|first: char| first.is_ascii_digit()));
+        let (copied, tested) = (version(line).expect("a version"), version(entry).expect("a version"));
+        assert!(tested.starts_with(copied), "{name}: {copied} in the README, {tested} in the workspace");
+        names.push(name);
+    }
+    assert_eq!(names, ["dialogue", "schemars", "serde", "serde_json", "tokio"]);
+}
+
+/// The texts in quotes.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('"').skip(1).step_by(2)
+}
