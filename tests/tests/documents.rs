@@ -57,7 +57,10 @@ fn front_ends_md_shows_the_recipes_that_are_tested() {
 #[test]
 fn the_dependencies_in_the_readme_are_those_of_the_workspace() {
     let readme = repository::text("README.md");
-    let block = readme.split_once("```toml\n[dependencies]\n").expect("a block to copy").1;
+    let block = readme
+        .split_once("```toml\n[dependencies]\n")
+        .expect("a block to copy")
+        .1;
     let block = block.split_once("```").expect("the end of the block").0;
     let workspace = repository::text("Cargo.toml");
     let mut names = Vec::new();
@@ -67,7 +70,10 @@ fn the_dependencies_in_the_readme_are_those_of_the_workspace() {
         let entry = entry.unwrap_or_else(|| panic!("{name} is a dependency of the workspace"));
         let version = |entry| quoted(entry).find(|text| text.starts_with(|first: char| first.is_ascii_digit()));
         let (copied, tested) = (version(line).expect("a version"), version(entry).expect("a version"));
-        assert!(tested.starts_with(copied), "{name}: {copied} in the README, {tested} in the workspace");
+        assert!(
+            tested.starts_with(copied),
+            "{name}: {copied} in the README, {tested} in the workspace"
+        );
         names.push(name);
     }
     assert_eq!(names, ["dialogue", "schemars", "serde", "serde_json", "tokio"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::link::Destination;
+use super::dial::Destination;
 
 /// The future of the application's credentials.
 type CredentialsFuture = BoxFuture<'static, Result<Value, Box<dyn Error + Send + Sync>>>;

@@ -1,7 +1,5 @@
-//! One connection: a socket, TLS if the URL asks for it, and the WebSocket protocol. The only part of the client that
-//! uses the network. It carries frames as text and does not know what they mean.
+//! One connection: the WebSocket protocol over a stream. It carries frames as text and does not know what they mean.
 
-use std::error::Error as StdError;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,18 +7,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream, StreamExt};
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tokio_websockets::{ClientBuilder, CloseCode, Config, Connector, Error, Limits, Message, WebSocketStream};
+use tokio_websockets::{ClientBuilder, CloseCode, Config, Error, Limits, Message, WebSocketStream};
 
+use super::dial::{ByteStream, Destination, OpenError, dial};
 use super::error::UpgradeRefused;
 
 /// How many unwritten bytes may wait before reading stops. This is far more than the session ever has in flight, so
@@ -36,47 +29,11 @@ const MAX_KEPT_RESPONSE: usize = 2 * 1024;
 /// How long the other side may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where to connect, and how.
-pub(super) struct Destination {
-    pub(super) uri: Uri,
-    /// The URL without what may be secret.
-    pub(super) shown: String,
-    pub(super) headers: HeaderMap,
-    /// Certificates to trust in addition to the system's, in DER.
-    pub(super) roots: Vec<Vec<u8>>,
-    /// The largest message to accept, in bytes.
-    pub(super) max_message: usize,
-    /// Created for the first connection that needs it, because reading the system's certificates takes a while.
-    pub(super) tls: OnceCell<TlsConnector>,
-    /// Connects to a server in the same program instead of using the network.
-    #[cfg(feature = "testing")]
-    pub(super) pipe: Option<Pipe>,
-}
-
-/// Opens a connection that needs no upgrade, as if these headers had been sent.
-#[cfg(feature = "testing")]
-pub(super) type Pipe = Box<dyn Fn(&HeaderMap) -> tokio::io::DuplexStream + Send + Sync>;
-
-/// Why a connection cannot be opened.
-type OpenError = Box<dyn StdError + Send + Sync>;
-
-impl Destination {
-    /// The URL as errors name it: without its query, which may contain credentials.
-    pub(super) fn shown(&self) -> &str {
-        &self.shown
-    }
-}
-
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link {
     socket: WebSocketStream<HandshakeLimited<Box<dyn ByteStream>>>,
 }
-
-/// The stream under the WebSocket: TCP, TLS over TCP, or a pipe.
-trait ByteStream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> ByteStream for S {}
 
 /// Something that a connection receives.
 #[derive(Debug)]
@@ -173,30 +130,6 @@ impl Link {
     }
 }
 
-/// Opens the stream that carries the WebSocket.
-async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream>, OpenError> {
-    let host = destination.uri.host().unwrap_or_default();
-    // The brackets around an IPv6 address belong to the URL, not to the address.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let secure = destination.uri.scheme_str() == Some("wss");
-    let port = destination.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    let connector = if secure {
-        Connector::Rustls(
-            destination
-                .tls
-                .get_or_try_init(|| tls(destination.roots.clone()))
-                .await?
-                .clone(),
-        )
-    } else {
-        Connector::Plain
-    };
-    let stream = connector.wrap(host, stream).await?;
-    Ok(Box::new(stream))
-}
-
 /// Why the upgrade failed. If the answer was an ordinary HTTP response, this is what it says.
 fn refusal_of(error: Error, response: &[u8]) -> OpenError {
     let Error::Upgrade(tokio_websockets::upgrade::Error::DidNotSwitchProtocols(status)) = error else {
@@ -231,23 +164,6 @@ fn end_of(error: &Error) -> LinkEnd {
         Error::Io(_) | Error::AlreadyClosed => LinkEnd::Lost(error.to_string()),
         _ => LinkEnd::Broken(error.to_string()),
     }
-}
-
-/// TLS with the system's certificates and additional ones. The system's are files, so a blocking thread reads them.
-async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, OpenError> {
-    let native = spawn_blocking(rustls_native_certs::load_native_certs).await?;
-    let mut store = RootCertStore::empty();
-    // A certificate that cannot be parsed does not make the others useless.
-    store.add_parsable_certificates(native.certs);
-    for root in roots {
-        store.add(CertificateDer::from(root))?;
-    }
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
 }
 
 /// A stream that fails if the handshake is too long. The library would read a response of any length.

@@ -12,10 +12,10 @@ use tokio::sync::{OnceCell, oneshot};
 
 use super::client::DialogueClient;
 use crate::client::config::Config;
-use crate::client::error::ClientError;
-use crate::client::link::Destination;
+use crate::client::dial::Destination;
 #[cfg(feature = "testing")]
-use crate::client::link::Pipe;
+use crate::client::dial::Pipe;
+use crate::client::error::ClientError;
 use crate::duration::LONGEST;
 
 /// The path of the WebSocket if the URL has none.
