@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio_websockets::Connector;
+
+use super::first_address::first_to_answer;
 
 /// Where to connect, and how.
 pub(super) struct Destination {
@@ -57,7 +59,8 @@ pub(super) async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let secure = destination.uri.scheme_str() == Some("wss");
     let port = destination.uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
+    let addresses = lookup_host((host, port)).await?;
+    let stream = first_to_answer(addresses, TcpStream::connect).await?;
     stream.set_nodelay(true)?;
     let connector = if secure {
         Connector::Rustls(

@@ -22,6 +22,13 @@ pub enum ClientError {
     /// The URL is not a WebSocket URL such as `ws://host:port/dialogue/ws` or `wss://…`, or a header is malformed.
     #[error("`{0}` is not a valid WebSocket URL, or a header is malformed")]
     InvalidUrl(String),
+    /// A certificate given to [`ClientBuilder::trust`](crate::client::ClientBuilder::trust) cannot be read.
+    #[error("a certificate given to `trust` cannot be read: give one in PEM or DER")]
+    InvalidCertificate {
+        /// The cause.
+        #[source]
+        source: ErrorSource,
+    },
     /// The server cannot be reached, or does not speak the protocol at that URL.
     #[error("cannot connect to {url}")]
     Connect {
@@ -193,6 +200,9 @@ impl PartialEq for ClientError {
     fn eq(&self, other: &Self) -> bool {
         match self {
             Self::InvalidUrl(url) => matches!(other, Self::InvalidUrl(other) if url == other),
+            Self::InvalidCertificate { source } => {
+                matches!(other, Self::InvalidCertificate { source: other } if Arc::ptr_eq(source, other))
+            }
             Self::Connect { source, .. } => {
                 matches!(other, Self::Connect { source: other, .. } if Arc::ptr_eq(source, other))
             }
