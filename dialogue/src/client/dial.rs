@@ -22,8 +22,8 @@ pub(super) struct Destination {
     /// The URL without what may be secret.
     pub(super) shown: String,
     pub(super) headers: HeaderMap,
-    /// Certificates to trust in addition to the system's, in DER.
-    pub(super) roots: Vec<Vec<u8>>,
+    /// Certificates to trust in addition to the system's.
+    pub(super) roots: Vec<CertificateDer<'static>>,
     /// The largest message to accept, in bytes.
     pub(super) max_message: usize,
     /// Created for the first connection that needs it, because reading the system's certificates takes a while.
@@ -66,7 +66,7 @@ pub(super) async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream
         Connector::Rustls(
             destination
                 .tls
-                .get_or_try_init(|| tls(destination.roots.clone()))
+                .get_or_try_init(|| tls(&destination.roots))
                 .await?
                 .clone(),
         )
@@ -78,18 +78,25 @@ pub(super) async fn dial(destination: &Destination) -> Result<Box<dyn ByteStream
 }
 
 /// TLS with the system's certificates and additional ones. The system's are files, so a blocking thread reads them.
-async fn tls(roots: Vec<Vec<u8>>) -> Result<TlsConnector, OpenError> {
+async fn tls(roots: &[CertificateDer<'static>]) -> Result<TlsConnector, OpenError> {
     let native = spawn_blocking(rustls_native_certs::load_native_certs).await?;
     let mut store = RootCertStore::empty();
     // A certificate that cannot be parsed does not make the others useless.
     store.add_parsable_certificates(native.certs);
     for root in roots {
-        store.add(CertificateDer::from(root))?;
+        store.add(root.clone())?;
+    }
+    if store.is_empty() {
+        return Err(
+            "the system has no certificates to trust: install its package `ca-certificates`, or call `trust`".into(),
+        );
     }
     let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store)
         .with_no_client_auth();
+    // A proxy that also speaks HTTP/2 must not choose it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config).into())
 }

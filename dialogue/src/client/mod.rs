@@ -83,13 +83,14 @@
 
 // From the inside out: `backoff`, `position`, `buffer`, `pacer`, `request_kind` and `pending` are pure. `barrier`,
 // `listeners` and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation
-// with the server. `first_address` and `dial` open a stream, `link` is a connection over it, `sign_in` opens one, `wake` says when not to wait, and `engine` is the task
+// with the server. `certificates`, `first_address` and `dial` open a stream, `link` is a connection over it, `sign_in` opens one, `wake` says when not to wait, and `engine` is the task
 // that runs a session over a connection. `handle` contains what programs hold; `state`, `events`, `notice`, `replies`
 // and `error` contain what they receive.
 mod answer;
 mod backoff;
 mod barrier;
 mod buffer;
+mod certificates;
 mod config;
 mod dial;
 mod engine;

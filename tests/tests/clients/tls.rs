@@ -66,7 +66,6 @@ fn connect(url: &str) -> ClientBuilder {
 }
 
 #[tokio::test]
-#[ignore = "fails until CERTS"]
 async fn tls_connections_succeed_only_with_a_trusted_certificate() {
     let (server, key) = (TestServer::plain().await, self_signed());
     let url = with_tls(&server, &key).await;
@@ -79,7 +78,6 @@ async fn tls_connections_succeed_only_with_a_trusted_certificate() {
 }
 
 #[tokio::test]
-#[ignore = "fails until CERTS"]
 async fn trusts_all_certificates_of_a_pem_file() {
     let (server, key) = (TestServer::plain().await, self_signed());
     let url = with_tls(&server, &key).await;
@@ -90,7 +88,6 @@ async fn trusts_all_certificates_of_a_pem_file() {
 }
 
 #[tokio::test]
-#[ignore = "fails until CERTS"]
 async fn a_certificate_that_cannot_be_read_is_reported_before_any_attempt() {
     let broken = pem(&self_signed()).replace("MII", "!!!");
     for unreadable in ["", "no certificate", &broken] {

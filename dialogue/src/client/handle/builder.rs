@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::client::DialogueClient;
+use crate::client::certificates::certificates;
 use crate::client::config::Config;
 use crate::client::dial::Destination;
 #[cfg(feature = "testing")]
@@ -28,6 +29,8 @@ const USUAL_PATH: &str = "/dialogue/ws";
 pub struct ClientBuilder {
     url: String,
     headers: Vec<(String, String)>,
+    /// Each in PEM or DER.
+    certificates: Vec<Vec<u8>>,
     config: Config,
 }
 
@@ -44,6 +47,7 @@ impl ClientBuilder {
         Self {
             url: url.to_owned(),
             headers: Vec::new(),
+            certificates: Vec::new(),
             config: Config {
                 destination: Destination {
                     uri: Uri::default(),
@@ -109,9 +113,12 @@ impl ClientBuilder {
         self
     }
 
-    /// For `wss://`: trusts this certificate (in DER) in addition to the system's.
-    pub fn trust(mut self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.config.destination.roots.push(certificate.into());
+    /// For `wss://`: trusts these certificates in addition to the system's: one in DER, or any number in PEM, such as the
+    /// content of a file with the authorities of your company.
+    ///
+    /// If they cannot be read, connecting fails at once with [`ClientError::InvalidCertificate`].
+    pub fn trust(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.certificates.push(certificates.into());
         self
     }
 
@@ -162,7 +169,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ClientError::InvalidUrl`], also if a header is malformed.
+    /// [`ClientError::InvalidUrl`], also if a header is malformed. [`ClientError::InvalidCertificate`].
     ///
     /// # Panics
     ///
@@ -195,6 +202,9 @@ impl ClientBuilder {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
             let value = HeaderValue::from_str(value).map_err(|_| invalid())?;
             self.config.destination.headers.insert(name, value);
+        }
+        for text in &self.certificates {
+            self.config.destination.roots.extend(certificates(text)?);
         }
         Ok(self.config)
     }
