@@ -9,6 +9,7 @@ mod cuts;
 mod expiry;
 mod fairness;
 mod http;
+mod keep_alive;
 mod log_lines;
 mod model;
 mod not_now;
