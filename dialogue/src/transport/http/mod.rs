@@ -7,6 +7,7 @@ mod documents;
 #[cfg(feature = "testing")]
 mod echo;
 mod handshake;
+mod http_socket;
 mod raw;
 mod router;
 mod serve;

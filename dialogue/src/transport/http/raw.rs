@@ -13,13 +13,13 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::stall::MonitoredSocket;
+use super::http_socket::HttpSocket;
 use crate::transport::socket::prefix::Prefix;
 
 /// The halves of the socket, if this server accepted it. If the router is mounted in another server, the socket has
 /// another type.
 pub(super) fn halves(upgraded: Upgraded) -> Result<(RawReader, OwnedWriteHalf), Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<MonitoredSocket<TcpStream>>>()?;
+    let parts = upgraded.downcast::<TokioIo<HttpSocket<TcpStream>>>()?;
     let (socket, writing) = parts.io.into_inner().into_inner().into_split();
     let prefix = Prefix::new(parts.read_buf);
     Ok((RawReader { prefix, socket }, writing))

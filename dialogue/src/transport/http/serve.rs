@@ -23,8 +23,9 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
+use super::http_socket::HttpSocket;
 use super::signals::Signals;
-use super::stall::{MonitoredSocket, WriteStall};
+use super::stall::WriteStall;
 use super::upgrade::{AcceptedAt, Logged, log_refused};
 use crate::error::Error;
 use crate::logger::shown;
@@ -200,7 +201,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(core.limits.connect_deadline)
-        .serve_connection(TokioIo::new(MonitoredSocket::new(socket, stall.clone())), service)
+        .serve_connection(TokioIo::new(HttpSocket::new(socket, stall.clone())), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {

@@ -131,7 +131,10 @@ async fn the_first_request_of_a_connection_has_the_time_for_headers_from_the_beg
         sleep(Duration::from_secs(6)).await;
         connection.send(sent).await;
         let lasted = connection.lasts().await;
-        assert!(about(lasted, HEADERS - Duration::from_secs(6)), "{lasted:?} after {sent:?}");
+        assert!(
+            about(lasted, HEADERS - Duration::from_secs(6)),
+            "{lasted:?} after {sent:?}"
+        );
     }
 }
 
@@ -171,7 +174,10 @@ async fn an_unfinished_request_behind_another_one_has_the_time_for_headers() {
                 connection.answer().await;
             }
             let lasted = connection.lasts().await;
-            assert!(about(lasted, HEADERS), "{lasted:?} after {requests:?} and {unfinished:?}");
+            assert!(
+                about(lasted, HEADERS),
+                "{lasted:?} after {requests:?} and {unfinished:?}"
+            );
         }
     }
 }
