@@ -19,3 +19,5 @@ mod upgrade;
 pub(crate) use self::echo::router as echo_router;
 #[cfg(test)]
 pub(super) use self::serve::{HTTP_WRITE_DEADLINE, http_connection};
+#[cfg(test)]
+pub(super) use self::signals::{StopSignal, StopSignals};

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
 use super::http_socket::HttpSocket;
-use super::signals::Signals;
+use super::signals::{ProcessSignals, StopSignals};
 use super::stall::WriteStall;
 use super::upgrade::{AcceptedAt, Logged, log_refused};
 use crate::error::Error;
@@ -125,19 +125,19 @@ impl Dialogue {
     ///
     /// The same as [`stop`](Self::stop), and [`Error::Io`] if the signals cannot be registered.
     pub fn stop_on_signal(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
-        let (dialogue, signals) = (self.clone(), Signals::new());
+        let (dialogue, signals) = (self.clone(), ProcessSignals::new());
         async move { dialogue.stop_at_next(signals?).await }
     }
 
-    async fn stop_at_next(&self, mut signals: Signals) -> Result<(), Error> {
+    pub(in crate::transport) async fn stop_at_next(&self, mut signals: impl StopSignals) -> Result<(), Error> {
         tokio::select! {
-            () = signals.next() => {}
+            _ = signals.next() => {}
             // The application stops the server.
             () = self.core.lifecycle.stopping() => {}
         }
         tokio::select! {
             drained = self.stop() => drained,
-            () = signals.next() => {
+            _ = signals.next() => {
                 self.core.lifecycle.stopped.cancel();
                 Ok(())
             }
