@@ -23,6 +23,7 @@ mod recovery;
 mod rejoin;
 mod repeats;
 mod sign_in;
+mod signals;
 mod slow_readers;
 
 use std::time::Duration;
