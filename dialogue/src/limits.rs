@@ -46,8 +46,14 @@ pub struct Limits {
     /// the client has time until it has read them, and [`write_deadline`](Self::write_deadline) applies.
     pub ping_timeout: Duration,
     /// The time for headers, upgrade and authentication together. Default: 10 s. That is enough for a sign-in that
-    /// calls another service, and it limits peers that only hold a socket open.
+    /// calls another service, and it limits peers that only hold a socket open. It begins when the connection is
+    /// accepted, and for a later request on the same connection, with the request's first byte.
     pub connect_deadline: Duration,
+    /// How long an HTTP connection may be idle after a response, until the next request begins. Default: 75 s. Proxies keep
+    /// idle connections for up to 60 s, and a request that they send while the server closes the connection is lost. With
+    /// zero, the server closes each connection after its response. WebSockets have [`ping_interval`](Self::ping_interval)
+    /// instead. The limit does not apply if another server mounts the router.
+    pub keep_alive: Duration,
     /// The maximum size of the headers and of the target of an upgrade request, in bytes. Default: 32 KiB, several times as
     /// much as browsers send with many cookies. The server keeps them for as long as the connection if there is an
     /// `authenticate` hook. It answers a larger request with 431.
@@ -168,6 +174,7 @@ setters! {
     with_handler_queue(handler_queue: usize);
     with_handler_depth(handler_depth: usize);
     with_rooms_per_client(rooms_per_client: usize);
+    with_keep_alive(keep_alive: Duration);
     with_subscriptions_per_client(subscriptions_per_client: usize);
     with_max_rooms(max_rooms: usize);
     with_on_demand_rooms_per_user(on_demand_rooms_per_user: usize);
@@ -201,6 +208,7 @@ impl Limits {
             &mut self.drain_deadline,
         ] {
             *duration = LONGEST.min(*duration);
+            &mut self.keep_alive,
         }
         self
     }
@@ -239,6 +247,7 @@ impl Default for Limits {
             rooms_per_client: 100,
             subscriptions_per_client: 1000,
             max_rooms: 10_000,
+            keep_alive: Duration::from_secs(75),
             on_demand_rooms_per_user: 1000,
             on_demand_idle: Duration::from_secs(60),
             inbound_frames: 200,

@@ -76,6 +76,8 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         ping_interval,
         ping_timeout,
         connect_deadline,
+        // Each connection then ends after its response.
+        keep_alive: _,
         header_bytes,
         hook_deadline,
         handler_queue,

@@ -9,6 +9,8 @@ mod echo;
 mod handshake;
 mod http_socket;
 mod raw;
+mod request_clock;
+mod request_framing;
 mod router;
 mod serve;
 mod signals;

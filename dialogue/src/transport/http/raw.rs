@@ -20,8 +20,10 @@ use crate::transport::socket::prefix::Prefix;
 /// another type.
 pub(super) fn halves(upgraded: Upgraded) -> Result<(RawReader, OwnedWriteHalf), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<HttpSocket<TcpStream>>>()?;
-    let (socket, writing) = parts.io.into_inner().into_inner().into_split();
-    let prefix = Prefix::new(parts.read_buf);
+    let (socket, held_back) = parts.io.into_inner().into_parts();
+    let (socket, writing) = socket.into_split();
+    let mut prefix = Prefix::new(held_back);
+    prefix.put_back(&parts.read_buf);
     Ok((RawReader { prefix, socket }, writing))
 }
 

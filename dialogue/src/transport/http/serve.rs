@@ -1,6 +1,5 @@
 //! Listens on an address, accepts connections, serves HTTP on them, and stops on a signal.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -14,19 +13,19 @@ use axum::routing::future::RouteFuture;
 use futures_util::future::Either;
 use http::header::UPGRADE;
 use http::{StatusCode, Uri};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tower_service::Service;
 
 use super::http_socket::HttpSocket;
 use super::signals::{ProcessSignals, StopSignals};
 use super::stall::WriteStall;
-use super::upgrade::{AcceptedAt, Logged, log_refused};
+use super::upgrade::{BeganAt, Logged, log_refused};
 use crate::error::Error;
 use crate::logger::shown;
 use crate::runtime::{Core, Dialogue, Involved, log_line};
@@ -196,12 +195,15 @@ pub(in crate::transport) async fn http_connection<S>(core: Arc<Core>, socket: S,
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(handler(&core, peer, app));
-    let stall = WriteStall::default();
+    let (stall, requests) = (WriteStall::default(), RequestClock::new(&core.limits));
+    let service = service_fn(handler(&core, peer, app, requests.clone()));
+    let socket = HttpSocket::new(socket, stall.clone(), requests.clone());
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .keep_alive(!core.limits.keep_alive.is_zero())
+        .timer(requests.clone())
+        // The timer decides how long it really is.
         .header_read_timeout(core.limits.connect_deadline)
-        .serve_connection(TokioIo::new(HttpSocket::new(socket, stall.clone())), service)
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
@@ -218,7 +220,9 @@ where
             }
         }
     };
-    if let Err(error) = served {
+    if let Err(error) = served
+        && !requests.is_idle()
+    {
         log_line!(DEBUG, *core, Involved::peer(Some(peer)), "", { %error, }, "an HTTP connection failed");
     }
 }
@@ -229,14 +233,9 @@ fn handler(
     peer: SocketAddr,
     app: axum::Router,
 ) -> impl Fn(hyper::Request<Incoming>) -> Either<RouteFuture<Infallible>, Watched> {
-    // Only the first request has the time. A proxy may upgrade a connection on which it has sent other requests for an
-    // hour.
-    let accepted = Cell::new(Some(AcceptedAt(Instant::now())));
     move |mut request| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        if let Some(accepted) = accepted.take() {
-            request.extensions_mut().insert(accepted);
-        }
+        request.extensions_mut().insert(BeganAt(began));
         let upgrade = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
         let answer = app.clone().call(request.map(axum::body::Body::new));
         match upgrade {
@@ -255,11 +254,13 @@ async fn watched(
     peer: SocketAddr,
     uri: Uri,
     answer: RouteFuture<Infallible>,
+    requests: RequestClock,
 ) -> Result<Response, Infallible> {
     let response = answer.await?;
     let status = response.status();
     if status != StatusCode::SWITCHING_PROTOCOLS && response.extensions().get::<Logged>().is_none() {
         let reason = match status {
+        let began = requests.head_was_read(framing_of(request.body()));
             StatusCode::NOT_FOUND => nothing_at(&uri, &core.http.base_path),
             _ => "the application refused it".to_owned(),
         };
@@ -273,3 +274,10 @@ fn nothing_at(uri: &Uri, base: &str) -> String {
     let path = shown(uri.path(), 100);
     format!("there is nothing at `{path}`: the WebSocket is at `{base}/ws`, unless another server has moved it")
 }
+fn framing_of(body: &Incoming) -> BodyFraming {
+    match body.size_hint().exact() {
+        Some(length) => BodyFraming::Sized(length),
+        None => BodyFraming::Chunked,
+    }
+}
+

@@ -24,10 +24,10 @@ use crate::transport::socket::{self, Opening};
 /// mistake.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// When a connection was accepted. Headers, upgrade and authentication share one deadline. The accept loop adds it to a
-/// connection's first request. A server that the router is mounted in does not.
+/// When a request began: with its first byte, or for the first one, when its connection was accepted. Headers, upgrade and
+/// authentication share one deadline. A server that the router is mounted in does not say when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AcceptedAt(pub(super) Instant);
+pub(super) struct BeganAt(pub(super) Instant);
 
 #[derive(Clone)]
 pub(super) struct RouterState {
@@ -58,11 +58,11 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
         },
         None => None,
     };
-    let accepted = request
+    let began = request
         .extensions()
-        .get::<AcceptedAt>()
-        .map_or_else(Instant::now, |accepted| accepted.0);
-    let connect_by = accepted + core.limits.connect_deadline;
+        .get::<BeganAt>()
+        .map_or_else(Instant::now, |began| began.0);
+    let connect_by = began + core.limits.connect_deadline;
     let opening = Opening {
         presented: presented(&core, &request, peer),
         peer,

@@ -29,6 +29,18 @@ impl Prefix {
         true
     }
 
+    /// Puts bytes that were read back in front of the others.
+    pub(in crate::transport) fn put_back(&mut self, bytes: &[u8]) {
+        self.0 = match self.is_empty() {
+            true => Bytes::copy_from_slice(bytes),
+            false => [bytes, &self.0].concat().into(),
+        };
+    }
+
+    pub(in crate::transport) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
     /// An empty slice would keep the whole allocation.
     fn release_if_empty(&mut self) {
         if self.is_empty() {

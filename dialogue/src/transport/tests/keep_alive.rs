@@ -86,7 +86,7 @@ fn about(lasted: Duration, expected: Duration) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B14"]
+
 async fn an_idle_connection_lasts_for_its_own_limit() {
     let mut connection = Connection::open();
     for _ in 0..3 {
@@ -99,7 +99,7 @@ async fn an_idle_connection_lasts_for_its_own_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B14"]
+
 async fn the_end_of_a_body_begins_the_idle_time() {
     let chunked = "POST /whole HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
     for request in [
@@ -139,7 +139,7 @@ async fn the_first_request_of_a_connection_has_the_time_for_headers_from_the_beg
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until B14"]
+
 async fn the_headers_of_a_later_request_have_their_time_from_their_first_byte() {
     let mut connection = Connection::open();
     connection.exchange(REQUEST).await;
