@@ -560,10 +560,13 @@
 //!
 //! # Graceful shutdown
 //!
-//! [`serve`](Dialogue::serve) calls [`Dialogue::stop`] on SIGTERM or Ctrl-C. `stop` refuses new connections, sends the
+//! [`serve`](Dialogue::serve) calls [`Dialogue::stop`] on SIGTERM or Ctrl-C. After SIGTERM, it first lets the server
+//! continue for [`Limits::ready_delay`] (3 s by default) while the route `ready` answers 503, so that a load balancer sends
+//! no further clients. `stop` refuses new connections, sends the
 //! waiting frames and closes each connection with 1012; clients then reconnect after a random pause. It lets hooks and
 //! handlers finish, and passes the history in memory to `on_history_evicted`. It returns when every task has ended, or
-//! with an error at [`Limits::drain_deadline`]. A second signal ends the shutdown at once.
+//! with an error at [`Limits::drain_deadline`]. A second signal ends the server at once. An orchestrator must allow both
+//! times together, 33 s by default, before it kills the process (in Kubernetes, `terminationGracePeriodSeconds`).
 //!
 //! [`EventDefinition::inbound_schema`]: event::EventDefinition::inbound_schema
 //! [`EventDefinition::new`]: event::EventDefinition::new

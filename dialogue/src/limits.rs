@@ -129,6 +129,11 @@ pub struct Limits {
     /// The maximum number of rooms in one page of `listRooms`. `history_page_bytes` limits such a page too. Default:
     /// 100, as in a page of history.
     pub room_page: usize,
+    /// How long the server continues after SIGTERM, while `{base}/ready` answers 503: it accepts clients, and connected ones
+    /// stay. Then the shutdown begins. Default: 3 s, in which a load balancer or an orchestrator notices that it must send
+    /// no further clients. Without this time, clients that it still sends would be refused. Ctrl-C and `stop()` skip it. A
+    /// process that receives SIGTERM needs this time and [`drain_deadline`](Self::drain_deadline) together.
+    pub ready_delay: Duration,
     /// The time that `stop()` has to flush, close and wait. Default: 30 s, which orchestrators usually allow before
     /// they kill a process.
     pub drain_deadline: Duration,
@@ -169,12 +174,12 @@ setters! {
     with_ping_interval(ping_interval: Duration);
     with_ping_timeout(ping_timeout: Duration);
     with_connect_deadline(connect_deadline: Duration);
+    with_keep_alive(keep_alive: Duration);
     with_header_bytes(header_bytes: usize);
     with_hook_deadline(hook_deadline: Duration);
     with_handler_queue(handler_queue: usize);
     with_handler_depth(handler_depth: usize);
     with_rooms_per_client(rooms_per_client: usize);
-    with_keep_alive(keep_alive: Duration);
     with_subscriptions_per_client(subscriptions_per_client: usize);
     with_max_rooms(max_rooms: usize);
     with_on_demand_rooms_per_user(on_demand_rooms_per_user: usize);
@@ -189,6 +194,7 @@ setters! {
     with_replay_events(replay_events: usize);
     with_replay_bytes(replay_bytes: usize);
     with_room_page(room_page: usize);
+    with_ready_delay(ready_delay: Duration);
     with_drain_deadline(drain_deadline: Duration);
     with_keys(keys: usize);
     with_keys_per_user(keys_per_user: usize);
@@ -202,13 +208,14 @@ impl Limits {
             &mut self.ping_interval,
             &mut self.ping_timeout,
             &mut self.connect_deadline,
+            &mut self.keep_alive,
             &mut self.hook_deadline,
             &mut self.on_demand_idle,
             &mut self.inbound_window,
+            &mut self.ready_delay,
             &mut self.drain_deadline,
         ] {
             *duration = LONGEST.min(*duration);
-            &mut self.keep_alive,
         }
         self
     }
@@ -240,6 +247,7 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(10),
             connect_deadline: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
             header_bytes: 32 * 1024,
             hook_deadline: Duration::from_secs(5),
             handler_queue: 1024,
@@ -247,7 +255,6 @@ impl Default for Limits {
             rooms_per_client: 100,
             subscriptions_per_client: 1000,
             max_rooms: 10_000,
-            keep_alive: Duration::from_secs(75),
             on_demand_rooms_per_user: 1000,
             on_demand_idle: Duration::from_secs(60),
             inbound_frames: 200,
@@ -260,6 +267,7 @@ impl Default for Limits {
             replay_events: 300,
             replay_bytes: 512 * 1024,
             room_page: 100,
+            ready_delay: Duration::from_secs(3),
             drain_deadline: Duration::from_secs(30),
             keys: 100_000,
             keys_per_user: 10_000,

@@ -2,6 +2,8 @@
 //!
 //! Owns no connection and no room. [`super::stop`] uses it for the graceful shutdown.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 
@@ -14,9 +16,32 @@ pub(crate) struct Lifecycle {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the graceful shutdown is over: every task that still runs ends.
     pub(crate) stopped: CancellationToken,
+    /// How many futures have received SIGTERM and let the server continue for a moment.
+    departures: AtomicUsize,
+}
+
+/// A shutdown that begins soon. Until it is dropped, the server is not ready for new clients, but accepts them.
+#[must_use = "the server is ready again when this is dropped"]
+pub(crate) struct Departure<'a>(&'a Lifecycle);
+
+impl Drop for Departure<'_> {
+    fn drop(&mut self) {
+        self.0.departures.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Lifecycle {
+    /// Whether a load balancer may send clients.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_stopping() && self.departures.load(Ordering::Relaxed) == 0
+    }
+
+    /// Announces a shutdown that begins soon.
+    pub(crate) fn announce_departure(&self) -> Departure<'_> {
+        self.departures.fetch_add(1, Ordering::Relaxed);
+        Departure(self)
+    }
+
     /// Whether the graceful shutdown has begun.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()

@@ -103,6 +103,8 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         replay_events: _,
         replay_bytes,
         room_page,
+        // The shutdown then begins with the signal.
+        ready_delay: _,
         // `stop` then waits for nothing.
         drain_deadline: _,
         // Every repetition that says so is then refused.

@@ -27,7 +27,8 @@ impl Dialogue {
     /// The routes of this server. Serve them alone, or merge them into the application's own `axum::Router`:
     ///
     /// - `GET {base}/ws`: the WebSocket, by default `/dialogue/ws`.
-    /// - `GET {base}/ready`: 200 while the server accepts connections, and 503 once it is stopping.
+    /// - `GET {base}/ready`: 200 while a load balancer may send clients. 503 from SIGTERM on
+    ///   ([`Limits::ready_delay`](crate::Limits::ready_delay) before the shutdown), and once the server is stopping.
     /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript).
     /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi).
     /// - `GET {base}/client.js`: the client for browsers and Node. It is an ES module without dependencies, and connects
@@ -76,10 +77,10 @@ impl Dialogue {
 }
 
 async fn ready(State(state): State<RouterState>) -> StatusCode {
-    if state.core.lifecycle.is_stopping() {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
+    if state.core.lifecycle.is_ready() {
         StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     }
 }
 

@@ -23,12 +23,14 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 use super::http_socket::HttpSocket;
-use super::signals::{ProcessSignals, StopSignals};
+use super::request_clock::RequestClock;
+use super::request_framing::BodyFraming;
+use super::signals::{ProcessSignals, StopSignal, StopSignals};
 use super::stall::WriteStall;
 use super::upgrade::{BeganAt, Logged, log_refused};
 use crate::error::Error;
 use crate::logger::shown;
-use crate::runtime::{Core, Dialogue, Involved, log_line};
+use crate::runtime::{Core, Dialogue, Involved, Lifecycle, log_line};
 
 /// How long the accept loop pauses when the system has run out of file descriptors. Connected clients stay, and some may
 /// disconnect in the meantime.
@@ -81,8 +83,9 @@ impl Dialogue {
         Ok(bound)
     }
 
-    /// Listens on an address until SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. A second
-    /// signal ends the shutdown at once.
+    /// Listens on an address until SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. After
+    /// SIGTERM, the server continues for [`Limits::ready_delay`](crate::Limits::ready_delay) (3 s by default) before the
+    /// shutdown, while `{base}/ready` answers 503. A second signal ends the server at once.
     ///
     /// # Errors
     ///
@@ -103,8 +106,10 @@ impl Dialogue {
         self.stop_on_signal().await
     }
 
-    /// Waits for SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. A second signal ends the
-    /// shutdown at once. [`serve`](Self::serve) calls it after [`start`](Self::start).
+    /// Waits for SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. After SIGTERM, the server
+    /// continues for [`Limits::ready_delay`](crate::Limits::ready_delay) (3 s by default) before the shutdown, while
+    /// `{base}/ready` answers 503. A second signal ends the server at once. [`serve`](Self::serve) does the same after
+    /// [`start`](Self::start).
     ///
     /// The call itself registers for the signals, which no longer end the process from then on. On systems other than
     /// Unix, the first poll of the future does. Therefore, call it before you announce that the server is running, and
@@ -129,18 +134,40 @@ impl Dialogue {
     }
 
     pub(in crate::transport) async fn stop_at_next(&self, mut signals: impl StopSignals) -> Result<(), Error> {
-        tokio::select! {
-            _ = signals.next() => {}
+        let Lifecycle { stopping, stopped, .. } = &self.core.lifecycle;
+        let signal = tokio::select! {
+            signal = signals.next() => Some(signal),
             // The application stops the server.
-            () = self.core.lifecycle.stopping() => {}
+            () = stopping.cancelled() => None,
+        };
+        // Kept until the shutdown has begun. If this future is dropped before, the server continues.
+        let mut departure = None;
+        let mut is_urgent = false;
+        let delay = self.core.limits.ready_delay;
+        if signal == Some(StopSignal::Terminate) && !delay.is_zero() {
+            departure = Some(self.core.lifecycle.announce_departure());
+            self.core
+                .log(|| tracing::info!(?delay, "received SIGTERM; the shutdown begins after the delay"));
+            is_urgent = tokio::select! {
+                () = sleep(delay) => false,
+                () = stopping.cancelled() => false,
+                _ = signals.next() => true,
+            };
         }
-        tokio::select! {
+        let drained = tokio::select! {
+            biased;
             drained = self.stop() => drained,
-            _ = signals.next() => {
-                self.core.lifecycle.stopped.cancel();
+            () = std::future::ready(()), if is_urgent => {
+                stopped.cancel();
                 Ok(())
             }
-        }
+            _ = signals.next() => {
+                stopped.cancel();
+                Ok(())
+            }
+        };
+        drop(departure);
+        drained
     }
 }
 
@@ -232,8 +259,10 @@ fn handler(
     core: &Arc<Core>,
     peer: SocketAddr,
     app: axum::Router,
+    requests: RequestClock,
 ) -> impl Fn(hyper::Request<Incoming>) -> Either<RouteFuture<Infallible>, Watched> {
     move |mut request| {
+        let began = requests.head_was_read(framing_of(request.body()));
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(BeganAt(began));
         let upgrade = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
@@ -242,6 +271,13 @@ fn handler(
             None => Either::Left(answer),
             Some(uri) => Either::Right(Box::pin(watched(Arc::clone(core), peer, uri, answer))),
         }
+    }
+}
+
+fn framing_of(body: &Incoming) -> BodyFraming {
+    match body.size_hint().exact() {
+        Some(length) => BodyFraming::Sized(length),
+        None => BodyFraming::Chunked,
     }
 }
 
@@ -254,13 +290,11 @@ async fn watched(
     peer: SocketAddr,
     uri: Uri,
     answer: RouteFuture<Infallible>,
-    requests: RequestClock,
 ) -> Result<Response, Infallible> {
     let response = answer.await?;
     let status = response.status();
     if status != StatusCode::SWITCHING_PROTOCOLS && response.extensions().get::<Logged>().is_none() {
         let reason = match status {
-        let began = requests.head_was_read(framing_of(request.body()));
             StatusCode::NOT_FOUND => nothing_at(&uri, &core.http.base_path),
             _ => "the application refused it".to_owned(),
         };
@@ -274,10 +308,3 @@ fn nothing_at(uri: &Uri, base: &str) -> String {
     let path = shown(uri.path(), 100);
     format!("there is nothing at `{path}`: the WebSocket is at `{base}/ws`, unless another server has moved it")
 }
-fn framing_of(body: &Incoming) -> BodyFraming {
-    match body.size_hint().exact() {
-        Some(length) => BodyFraming::Sized(length),
-        None => BodyFraming::Chunked,
-    }
-}
-

@@ -77,7 +77,6 @@ async fn connected(dialogue: &Dialogue) -> Peer {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until READY"]
 async fn after_sigterm_a_server_is_not_ready_for_a_while_and_still_accepts_clients() {
     let waiting = waiting();
     let mut before = connected(&waiting.dialogue).await;
@@ -129,7 +128,6 @@ async fn a_second_signal_ends_the_server_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until READY"]
 async fn a_server_whose_wait_for_signals_is_given_up_is_ready_again() {
     let waiting = waiting();
     waiting.send(Terminate).await;
