@@ -2,7 +2,7 @@
 // rooms in them.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -22,12 +22,13 @@ const compilerOptions = {
   moduleResolution: "bundler",
   lib: ["es2024", "dom", "dom.iterable"],
   types: [],
-  paths: { "/dialogue/client.js": ["./client.d.ts"] },
+  // The page and the served types, as if they were in one folder.
+  rootDirs: [PAGE, "."],
 };
 
 // Mistakes that a page with these rooms could make: each line under `@ts-expect-error` must be an error.
 const MISTAKES = `
-import { DialogueClient } from "/dialogue/client.js";
+import { DialogueClient } from "./dialogue/client.js";
 
 const client = new DialogueClient();
 const chat = await client.join("chat");
@@ -50,7 +51,8 @@ before(async () => {
   const server = await Server.start();
   const served = await fetch(new URL("/dialogue/client.d.ts", server.url));
   assert.equal(served.status, 200);
-  writeFileSync(join(folder, "client.d.ts"), await served.text());
+  mkdirSync(join(folder, "dialogue"));
+  writeFileSync(join(folder, "dialogue", "client.d.ts"), await served.text());
   assert.equal(await server.stop(), 0);
 });
 after(() => rmSync(folder, { recursive: true }));

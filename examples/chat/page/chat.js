@@ -1,7 +1,7 @@
 // @ts-check
 // The page: it shows people what happens in Dialogue's rooms, and turns their actions into requests. The texts of other
 // people enter the document only as text, never as HTML.
-import { DialogueClient, DialogueError } from "/dialogue/client.js";
+import { DialogueClient, DialogueError } from "./dialogue/client.js";
 import { $, copyOf, fieldError, paintAvatar, showBadge } from "./elements.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -144,7 +144,7 @@ function countPeople({ event, data }) {
   renderRooms();
 }
 
-/** @param {import("/dialogue/client.js").RoomInfo} created */
+/** @param {import("./dialogue/client.js").RoomInfo} created */
 function created({ id, name, createdById }) {
   unlisted.delete(id);
   listedSince.add(id);
@@ -169,7 +169,7 @@ function comeOrGo(room, username, verb) {
 
 // ---- The connection -------------------------------------------------------------------------------------------------
 
-/** @param {import("/dialogue/client.js").StateChange} change */
+/** @param {import("./dialogue/client.js").StateChange} change */
 function showState({ state, delay = 0, code = 0, error }) {
   if (error?.code === "UNAUTHENTICATED") return signOut(readable(error));
   $("state").textContent = STATES[state];

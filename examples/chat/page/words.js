@@ -1,6 +1,6 @@
 // @ts-check
 // The sentences that the page shows to people.
-/** @import { DialogueError } from "/dialogue/client.js" */
+/** @import { DialogueError } from "./dialogue/client.js" */
 
 export const REASONS = {
   removed: "you were removed",
