@@ -4,13 +4,16 @@
 //! - `people N`: N clients join the chat;
 //! - `burst N`: trigger N messages in the chat, as fast as possible;
 //! - `hum`: trigger a mix of events, again and again.
+//!
+//! Two variables are for tests behind proxies. `PING_INTERVAL` is that limit, in milliseconds. With `SESSION`, the inspector
+//! admits the browsers with this cookie `session`, instead of those on this machine.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use dialogue::inspector::local_only;
-use dialogue::{Dialogue, Limits, prelude::*};
+use dialogue::{Dialogue, Handshake, Limits, prelude::*};
 use dialogue_tests::RawClient;
 use dialogue_tests::raw::{FIN, PING, PONG, TEXT};
 use serde_json::json;
@@ -140,10 +143,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Limits::default()
                 .with_queue_frames(100_000)
                 // Shorter than the patience of the harness's clients.
-                .with_ping_interval(Duration::from_secs(5))
+                .with_ping_interval(ping_interval()?)
                 .with_queue_bytes(64 * 1024 * 1024),
         )
-        .inspector(local_only)
+        .inspector(guard)
         .build()?;
     for id in 1..=300 {
         dialogue.create_room(Project { id }).created_by("ada").await?;
@@ -158,6 +161,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn port() -> Result<u16, std::num::ParseIntError> {
     std::env::var("PORT").map_or(Ok(0), |port| port.parse())
+}
+
+fn ping_interval() -> Result<Duration, std::num::ParseIntError> {
+    let milliseconds = std::env::var("PING_INTERVAL").map_or(Ok(5_000), |milliseconds| milliseconds.parse());
+    milliseconds.map(Duration::from_millis)
+}
+
+async fn guard(request: Handshake) -> Result<(), HookError> {
+    match std::env::var("SESSION") {
+        Err(_) => local_only(request).await,
+        Ok(session) if request.cookie("session") == Some(&session) => Ok(()),
+        Ok(_) => refuse("this is for staff"),
+    }
 }
 
 async fn run_commands(dialogue: Dialogue, address: SocketAddr) {
