@@ -7,9 +7,9 @@ const INSPECTED = process.env.INSPECTED_EXECUTABLE ?? "../../target/debug/inspec
 const PATIENCE_MS = 15_000;
 
 export class Inspected {
-  /** Starts the server and waits until it listens. */
-  static async start(port = 0) {
-    const env = { ...process.env, PORT: String(port) };
+  /** Starts the server and waits until it listens. `inspected.rs` lists the variables. */
+  static async start(port = 0, variables = {}) {
+    const env = { ...process.env, ...variables, PORT: String(port) };
     const child = spawn(INSPECTED, { env, stdio: ["pipe", "pipe", "inherit"] });
     for await (const line of createInterface(child.stdout)) {
       if (line.startsWith("http://")) return new Inspected(child, line);

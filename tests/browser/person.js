@@ -6,7 +6,8 @@ import { clientUrl, isOld } from "../node/support/client.js";
 
 const PATIENCE_MS = 15_000;
 
-export function launch() {
+/** Starts Chromium, with further arguments. */
+export function launch(...further) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -17,6 +18,7 @@ export function launch() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...further,
     ],
   });
 }

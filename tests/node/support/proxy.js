@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 export class Proxy {
+  /** The number of connections so far. */
+  connections = 0;
   #listener;
   #connections = new Set();
   #isCut = false;
@@ -48,6 +50,7 @@ export class Proxy {
   }
 
   #accept(client, server) {
+    this.connections += 1;
     const connection = { server, up: Infinity, down: Infinity };
     connection.cut = () => {
       this.#connections.delete(connection);

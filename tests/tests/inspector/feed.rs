@@ -79,6 +79,21 @@ impl Viewer {
 }
 
 #[tokio::test]
+#[ignore = "fails until PROXY"]
+async fn proxies_are_asked_not_to_buffer_the_feed() {
+    let server = open().await;
+    let mut viewer = Viewer::open(server.address()).await;
+    let mut headers = Vec::new();
+    while headers.last().is_none_or(|line: &String| !line.trim().is_empty()) {
+        headers.push(viewer.line().await.to_ascii_lowercase());
+    }
+    assert!(
+        headers.iter().any(|line| line.trim() == "x-accel-buffering: no"),
+        "{headers:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_feed_shows_what_happens_in_every_room_as_it_happens() {
     let server = open().await;
     let mut viewer = Viewer::watch(server.address()).await;

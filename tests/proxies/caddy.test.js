@@ -1,0 +1,4 @@
+// caddy with the configuration of docs/proxies.md.
+import { suite } from "./suite.js";
+
+suite("caddy");

@@ -1,0 +1,4 @@
+// nginx with the configuration of docs/proxies.md.
+import { suite } from "./suite.js";
+
+suite("nginx");
