@@ -19,12 +19,13 @@ use super::payload_types::PayloadTypes;
 use super::typescript;
 use crate::event::EventDefinition;
 use crate::room::{IdPattern, Segment};
+use crate::schema::publish::is_impossible;
 
 /// The document.
 pub(crate) fn asyncapi(contract: &Contract) -> Value {
     let types = PayloadTypes::of(contract, typescript::reserved());
     let mut names = Names::besides([]);
-    let mut untyped = Names::besides(types.schemas.keys().cloned());
+    let mut of_messages = Names::besides([]).and(types.schemas.keys());
     let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
     for room in &contract.rooms {
         // Two room sets may contain types with the same name.
@@ -35,7 +36,7 @@ pub(crate) fn asyncapi(contract: &Contract) -> Value {
             (Direction::Outbound, "send", contract.received(room)),
         ] {
             let mut of_operation = Vec::new();
-            for (name, message) in describe(&room_events, &types, &mut untyped, direction) {
+            for (name, message) in describe(&room_events, &types, &mut of_messages, direction) {
                 in_channel.insert(name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }));
                 of_operation.push(json!({ "$ref": format!("#/channels/{key}/messages/{name}") }));
                 messages.insert(name, message);
@@ -108,12 +109,11 @@ fn operation(action: &str, channel: &str, room: &ContractRoom, messages: Vec<Val
     })
 }
 
-/// The messages of a room in one direction, by their keys. Rooms that have the same event share its message. If the
-/// payload of an event can be anything, it has no type. Its key is then the name that a type would have.
+/// The messages of a room in one direction, by their keys. Rooms that have the same event share its message.
 fn describe(
     room_events: &RoomEvents<'_>,
     types: &PayloadTypes,
-    untyped: &mut Names,
+    names: &mut Names,
     direction: Direction,
 ) -> Vec<(String, Value)> {
     let mut messages: Vec<_> = room_events
@@ -125,27 +125,24 @@ fn describe(
             if direction == Direction::Inbound && !needs_no_data(event) {
                 require(&mut frame, "data");
             }
-            let key = match name {
-                Some(name) => key(direction, name),
-                None => key(direction, &untyped.name(event.name(), "Event", event.name()).name),
-            };
+            let key = key(names, direction, event.name(), name.unwrap_or(event.name()));
             (key, message(Some(event), &frame, direction))
         })
         .collect();
     if room_events.open {
-        let frame = frame(event_name(), Value::Bool(true), direction);
-        messages.push((key(direction, "any"), message(None, &frame, direction)));
+        let frame = frame(event_name(), json!({}), direction);
+        messages.push((key(names, direction, "any", "*"), message(None, &frame, direction)));
     }
     messages
 }
 
-/// The name of a type starts with a capital, so no event has the key `any`.
-fn key(direction: Direction, name: &str) -> String {
+/// The key of an event's message. Events with the same name and other payloads have keys of their own.
+fn key(names: &mut Names, direction: Direction, event: &str, payload: &str) -> String {
     let kind = match direction {
         Direction::Inbound => "trigger",
         Direction::Outbound => "event",
     };
-    format!("{kind}.{name}")
+    names.name(&format!("{event}-{kind}"), "", payload).name
 }
 
 fn message(event: Option<&EventDefinition>, frame: &Value, direction: Direction) -> Value {
@@ -212,6 +209,7 @@ fn require(frame: &mut Value, property: &str) {
 }
 
 /// Translates a schema from draft 2020-12 to draft-07. References lead to the place where AsyncAPI keeps schemas.
+/// A property that nothing satisfies is left out: generators would make a type for it.
 fn as_draft_07(schema: &Value) -> Value {
     let Value::Object(schema) = schema else {
         return schema.clone();
@@ -221,6 +219,7 @@ fn as_draft_07(schema: &Value) -> Value {
         let value = match (keyword.as_str(), value) {
             ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(schemas)) => schemas
                 .iter()
+                .filter(|(_, schema)| keyword != "properties" || !is_impossible(schema))
                 .map(|(name, schema)| (name.clone(), as_draft_07(schema)))
                 .collect(),
             ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(schemas)) => {
@@ -314,6 +313,10 @@ mod tests {
                 json!({ "properties": { "unevaluatedProperties": {} } }),
             ),
             (json!({ "contains": {}, "minContains": 0 }), json!({})),
+            (
+                json!({ "properties": { "a": {}, "b": { "not": {} } } }),
+                json!({ "properties": { "a": {} } }),
+            ),
         ] {
             assert_eq!(as_draft_07(&newer), older, "{newer}");
         }

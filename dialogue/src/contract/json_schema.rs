@@ -1,13 +1,14 @@
 //! The contract as one JSON Schema (draft 2020-12) of the events that clients receive.
 //!
-//! `$defs` contains each payload type under its name. For each room, it also contains `{id}/events`, the envelopes
-//! that clients receive there, and `{id}/triggers`, the name and data of the events that clients may trigger. The
-//! schema itself accepts any envelope of any room.
+//! `$defs` contains each payload type under its name. For a room whose type is `Chat`, it also contains `ChatEvents`, the
+//! envelopes that clients receive there, and `ChatTriggers`, the name and data of the events that clients may trigger.
+//! The schema itself accepts any envelope of any room.
 
 use serde_json::{Map, Value, json};
 
 use super::direction::Direction;
 use super::model::{Contract, ContractRoom, RoomEvents, needs_no_data};
+use super::names::Names;
 use super::payload_types::PayloadTypes;
 use super::typescript;
 use crate::event::EventDefinition;
@@ -16,10 +17,16 @@ use crate::room::Segment;
 /// The document.
 pub(crate) fn json_schema(contract: &Contract) -> Value {
     let types = PayloadTypes::of(contract, typescript::reserved());
+    let mut names = Names::besides([]).and(types.schemas.keys());
     let mut definitions: Map<String, Value> = Map::new();
     let mut all = Vec::new();
     for room in &contract.rooms {
-        let id = room.pattern();
+        let mut name = |what: &str| {
+            names
+                .name(&format!("{}{what}", room.declaration.type_name), "", &room.pattern())
+                .name
+        };
+        let (events, triggered_events) = (name("Events"), name("Triggers"));
         let room_id = room_id(room);
         let received = alternatives(
             &contract.received(room),
@@ -28,9 +35,15 @@ pub(crate) fn json_schema(contract: &Contract) -> Value {
             |name, data, _| envelope(&room_id, name, data),
         );
         let triggers = alternatives(&contract.triggers(room), &types, Direction::Inbound, triggered);
-        all.push(json!({ "$ref": format!("#/$defs/{}", escaped(&format!("{id}/events"))) }));
-        definitions.insert(format!("{id}/events"), titled(received, room, "received"));
-        definitions.insert(format!("{id}/triggers"), titled(triggers, room, "triggered"));
+        all.push(payload(Some(&events)));
+        let about = [
+            (events, received, "receive"),
+            (triggered_events, triggers, "may trigger"),
+        ];
+        definitions.extend(about.map(|(name, alternatives, what)| {
+            let schema = titled(&name, alternatives, room, what);
+            (name, schema)
+        }));
     }
     definitions.extend(types.schemas);
     let mut document = json!({
@@ -40,9 +53,10 @@ pub(crate) fn json_schema(contract: &Contract) -> Value {
         "anyOf": all,
         "$defs": definitions,
     });
-    if contract.rooms.is_empty() {
+    if let (true, Value::Object(keywords)) = (contract.rooms.is_empty(), &mut document) {
         // `anyOf` needs at least one alternative.
-        document["anyOf"] = json!([false]);
+        keywords.remove("anyOf");
+        keywords.insert("not".to_owned(), json!({}));
     }
     document.sort_all_objects();
     document
@@ -93,7 +107,7 @@ pub(super) fn envelope(room_id: &Value, event: Value, data: Value) -> Value {
 
 /// A reference to a payload type by its name. Without a name, any payload is allowed.
 pub(super) fn payload(name: Option<&str>) -> Value {
-    name.map_or(Value::Bool(true), |name| json!({ "$ref": format!("#/$defs/{name}") }))
+    name.map_or_else(|| json!({}), |name| json!({ "$ref": format!("#/$defs/{name}") }))
 }
 
 /// The schema of an event's name and data, in the form that clients trigger.
@@ -135,33 +149,25 @@ fn alternatives(
     if room_events.open {
         let mut other = event_name();
         other["not"] = json!({ "enum": names });
-        alternatives.push(holder(other, Value::Bool(true), None));
+        alternatives.push(holder(other, json!({}), None));
     }
     alternatives
 }
 
-fn titled(alternatives: Vec<Value>, room: &ContractRoom, what: &str) -> Value {
+fn titled(name: &str, alternatives: Vec<Value>, room: &ContractRoom, what: &str) -> Value {
     let mut schema = if alternatives.is_empty() {
         // `oneOf` needs at least one alternative. This schema accepts nothing.
         json!({ "not": {} })
     } else {
         json!({ "oneOf": alternatives })
     };
-    schema["title"] = format!("{}: events that are {what}", room.declaration.name).into();
-    if let Some(description) = room.declaration.description {
-        schema["description"] = description.into();
-    }
+    schema["title"] = name.into();
+    let about = format!("An event that clients {what} in {}.", room.declaration.name);
+    schema["description"] = match room.declaration.description {
+        Some(description) => format!("{about}\n\n{description}").into(),
+        None => about.into(),
+    };
     schema
-}
-
-/// Escapes a name for use in a reference: `~` and `/` for the JSON Pointer, and the characters that a URI fragment
-/// cannot contain.
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0")
-        .replace('/', "~1")
-        .replace('%', "%25")
-        .replace('{', "%7B")
-        .replace('}', "%7D")
 }
 
 #[cfg(test)]
@@ -230,15 +236,15 @@ mod tests {
 
     #[test]
     fn triggers_may_omit_defaults_and_null_data() {
-        let chat = validator("#/$defs/chat.room~1triggers");
+        let chat = validator("#/$defs/ChatTriggers");
         assert!(chat.is_valid(&json!({ "event": "message", "data": { "text": "hi" } })));
         assert!(!chat.is_valid(&json!({ "event": "message" })));
         assert!(
             !chat.is_valid(&json!({ "event": "bell" })),
             "only the server may trigger it"
         );
-        assert!(validator("#/$defs/project-%7Bid%7D~1triggers").is_valid(&json!({ "event": "bell" })));
-        assert!(!validator("#/$defs/wall~1triggers").is_valid(&json!({ "event": "bell" })));
+        assert!(validator("#/$defs/ProjectTriggers").is_valid(&json!({ "event": "bell" })));
+        assert!(!validator("#/$defs/WallTriggers").is_valid(&json!({ "event": "bell" })));
     }
 
     #[test]

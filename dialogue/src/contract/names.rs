@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 /// Assigns each name once.
 #[derive(Debug)]
 pub(super) struct Names {
+    reserved: HashSet<String>,
+    /// The assigned names in lower case: tools write each type to a file, and some file systems ignore the case.
     taken: HashSet<String>,
     given: HashMap<(String, String), String>,
 }
@@ -14,9 +16,17 @@ impl Names {
     /// Assigns any names except `reserved`.
     pub(super) fn besides(reserved: impl IntoIterator<Item = String>) -> Self {
         Self {
-            taken: reserved.into_iter().collect(),
+            reserved: reserved.into_iter().collect(),
+            taken: HashSet::new(),
             given: HashMap::new(),
         }
+    }
+
+    /// Assigns none of these names either. Their case does not matter.
+    pub(super) fn and<'n>(mut self, taken: impl IntoIterator<Item = &'n String>) -> Self {
+        self.taken
+            .extend(taken.into_iter().map(|name| name.to_ascii_lowercase()));
+        self
     }
 
     /// The name of the item with this `identity`. Other items may want the same name. If the wanted name is taken,
@@ -31,17 +41,14 @@ impl Names {
         }
         let plain = pascal_case(wanted);
         let suffixed = format!("{plain}{suffix}");
-        let mut name = if self.taken.contains(&plain) {
-            suffixed.clone()
-        } else {
-            plain
-        };
+        let is_free = |name: &str| !self.reserved.contains(name) && !self.taken.contains(&name.to_ascii_lowercase());
+        let mut name = if is_free(&plain) { plain } else { suffixed.clone() };
         let mut number = 2;
-        while self.taken.contains(&name) {
+        while !is_free(&name) {
             name = format!("{suffixed}{number}");
             number += 1;
         }
-        self.taken.insert(name.clone());
+        self.taken.insert(name.to_ascii_lowercase());
         self.given.insert(key, name.clone());
         GivenName { name, is_new: true }
     }
@@ -99,5 +106,6 @@ mod tests {
         );
         assert_eq!(name("b"), "AuthorInput");
         assert_eq!(names.name("room", "Data", "").name, "RoomData");
+        assert_eq!(names.name("AUTHOR", "Data", "").name, "AUTHORData");
     }
 }

@@ -14,6 +14,7 @@ use super::model::Contract;
 use super::names::Names;
 use super::reference::{redirected, references};
 use crate::event::EventDefinition;
+use crate::schema::publish::rewrite;
 use crate::schema::walk;
 
 /// The named schemas of a contract. They refer to each other as `#/$defs/Name`.
@@ -82,10 +83,19 @@ impl PayloadTypes {
             }
         }
         for (name, schema) in new {
-            self.schemas.insert(name, redirected(schema, &root, &renamed));
+            let schema = redirected(schema, &root, &renamed);
+            self.insert(name, schema);
         }
         let schema = redirected(&document.body, &root, &renamed);
-        self.schemas.insert(root, schema);
+        self.insert(root, schema);
+    }
+
+    /// Adds a type. Its title is its name, because many tools name a type after its title.
+    fn insert(&mut self, name: String, mut schema: Value) {
+        if let Value::Object(keywords) = &mut schema {
+            keywords.insert("title".to_owned(), name.clone().into());
+        }
+        self.schemas.insert(name, schema);
     }
 }
 
@@ -95,6 +105,41 @@ fn suffix(direction: Direction) -> &'static str {
         Direction::Inbound => "Input",
         Direction::Outbound => "Data",
     }
+}
+
+/// Removes the definitions that allow any value, and the references to them. A type without any keyword tells nobody
+/// anything, and some tools take it for an object.
+fn inline_anything(body: &mut Value, definitions: &mut BTreeMap<String, Value>) {
+    loop {
+        let of_anything: Vec<String> = definitions
+            .iter()
+            .filter(|(_, schema)| is_anything(schema))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if of_anything.is_empty() {
+            return;
+        }
+        definitions.retain(|name, _| !of_anything.contains(name));
+        for schema in definitions.values_mut().chain([&mut *body]) {
+            *schema = rewrite(schema, &mut |mut schema| {
+                let target = walk::reference(&schema).and_then(|target| walk::definition(&target));
+                if let (Some(target), Value::Object(keywords)) = (target, &mut schema)
+                    && of_anything.contains(&target)
+                {
+                    keywords.remove("$ref");
+                }
+                schema
+            });
+        }
+    }
+}
+
+/// Whether a schema allows any value: it has only texts for people.
+fn is_anything(schema: &Value) -> bool {
+    const TEXTS: [&str; 6] = ["$comment", "title", "description", "default", "deprecated", "examples"];
+    schema
+        .as_object()
+        .is_some_and(|keywords| keywords.keys().all(|keyword| TEXTS.contains(&keyword.as_str())))
 }
 
 /// The parts of a payload's schema.
@@ -122,6 +167,10 @@ impl PayloadSchema {
             if let Some(Value::Object(found)) = root.remove("$defs") {
                 definitions.extend(found);
             }
+        }
+        inline_anything(&mut body, &mut definitions);
+        if is_anything(&body) {
+            return None;
         }
         Some(Self {
             text,

@@ -39,8 +39,8 @@ pub trait RoomSet {
     }
 
     /// One JSON Schema (draft 2020-12) of the envelopes of all events that clients receive in these rooms. Its `$defs`
-    /// contain each payload type. For a room `chat`, they also contain the events that clients receive there
-    /// (`chat/events`) and the events that clients may trigger (`chat/triggers`).
+    /// contain each payload type. For a room whose type is `Chat`, they also contain the events that clients receive
+    /// there (`ChatEvents`) and the events that clients may trigger (`ChatTriggers`).
     ///
     /// # Errors
     ///

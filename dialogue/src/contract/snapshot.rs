@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::model::{Contract, ContractRoom};
 use crate::event::{EventDefinition, HistorySetting};
 use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
+use crate::schema::publish::{is_impossible, rewrite};
 use crate::schema::walk;
 
 /// The version of the format.
@@ -235,5 +236,9 @@ fn bare(schema: Option<&Value>) -> Value {
             }
         }
     }
-    bare
+    rewrite(&bare, &mut |schema| match schema {
+        Value::Object(keywords) if keywords.is_empty() => Value::Bool(true),
+        schema if is_impossible(&schema) => Value::Bool(false),
+        schema => schema,
+    })
 }

@@ -13,6 +13,7 @@ mod event_data;
 mod explain;
 pub(crate) mod generate;
 mod probe;
+pub(crate) mod publish;
 mod report;
 mod rust_limits;
 mod sample;

@@ -1,4 +1,4 @@
-//! A published schema together with the validator that enforces it.
+//! A schema together with the validator that enforces it.
 
 use std::sync::OnceLock;
 
@@ -7,11 +7,13 @@ use serde_json::Value;
 use super::compile::{SchemaError, compile};
 use super::subschemas::SubschemaValidators;
 use super::violation::Violation;
-use super::{decode_cost, explain, report};
+use super::{decode_cost, explain, publish, report};
 
-/// A published schema with the validator compiled from it.
+/// A schema with the validator compiled from it.
 pub(crate) struct EventSchema {
-    published: Value,
+    enforced: Value,
+    /// The form for tools. It is made when first needed.
+    published: OnceLock<Value>,
     validator: jsonschema::Validator,
     /// The validators of its parts, if it is recursive. They are built when first needed.
     subschemas: OnceLock<Option<SubschemaValidators>>,
@@ -20,18 +22,20 @@ pub(crate) struct EventSchema {
 }
 
 impl EventSchema {
-    pub(crate) fn compile(published: Value) -> Result<Self, SchemaError> {
-        let validator = compile(&published)?;
+    pub(crate) fn compile(schema: Value) -> Result<Self, SchemaError> {
+        let validator = compile(&schema)?;
         Ok(Self {
-            published,
+            enforced: schema,
+            published: OnceLock::new(),
             validator,
             subschemas: OnceLock::new(),
             has_choices: OnceLock::new(),
         })
     }
 
+    /// The schema as tools read it.
     pub(crate) fn published(&self) -> &Value {
-        &self.published
+        self.published.get_or_init(|| publish::published(&self.enforced))
     }
 
     pub(super) fn accepts(&self, data: &Value) -> bool {
@@ -43,27 +47,27 @@ impl EventSchema {
         if self.accepts(data) {
             return Ok(());
         }
-        let takes_long = |_: &&SubschemaValidators| explain::takes_long(&self.published, data);
+        let takes_long = |_: &&SubschemaValidators| explain::takes_long(&self.enforced, data);
         if let Some(subschemas) = self.subschemas().filter(takes_long) {
-            return Err(explain::violations(subschemas, &self.published, data));
+            return Err(explain::violations(subschemas, &self.enforced, data));
         }
-        Err(report::violations(&self.published, self.validator.iter_errors(data)))
+        Err(report::violations(&self.enforced, self.validator.iter_errors(data)))
     }
 
     /// Refuses valid data that its type would take too long to read.
     pub(crate) fn check_decode_cost(&self, data: &Value) -> Result<(), Vec<Violation>> {
         let has_choices = *self
             .has_choices
-            .get_or_init(|| decode_cost::has_choices(&self.published));
+            .get_or_init(|| decode_cost::has_choices(&self.enforced));
         match has_choices.then(|| self.subschemas()).flatten() {
-            Some(subschemas) => decode_cost::check(subschemas, &self.published, data),
+            Some(subschemas) => decode_cost::check(subschemas, &self.enforced, data),
             None => Ok(()),
         }
     }
 
     fn subschemas(&self) -> Option<&SubschemaValidators> {
         self.subschemas
-            .get_or_init(|| SubschemaValidators::of_recursive(&self.published))
+            .get_or_init(|| SubschemaValidators::of_recursive(&self.enforced))
             .as_ref()
     }
 }

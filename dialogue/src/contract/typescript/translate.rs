@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::comment::{INDENT, tsdoc};
 use super::expression::{Expression, intersection, literal, property_name, reference, union};
 use crate::contract::reference::referred;
+use crate::schema::publish::is_impossible;
 
 /// Arrays of a fixed length up to this become tuples. Longer ones stay arrays.
 const LONGEST_TUPLE: u64 = 16;
@@ -27,9 +28,11 @@ pub(super) fn declaration(name: &str, schema: &Value) -> String {
 
 /// The type of a schema's instances. Lines after the first are indented by `indent`.
 fn expression(schema: &Value, indent: usize) -> Expression {
+    if is_never(schema) {
+        return Expression::atom("never");
+    }
     let schema = match schema {
         Value::Object(schema) => schema,
-        Value::Bool(false) => return Expression::atom("never"),
         _ => return Expression::atom("unknown"),
     };
     if let Some(constant) = schema.get("const") {
@@ -83,7 +86,7 @@ fn array(schema: &Map<String, Value>, indent: usize) -> Expression {
         .get("prefixItems")
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice);
-    let items = schema.get("items").unwrap_or(&Value::Bool(true));
+    let items = schema.get("items").unwrap_or(&Value::Null);
     let least = limit("minItems").unwrap_or(0);
     let most = limit("maxItems").unwrap_or(u64::MAX);
     let length = prefix.len() as u64;
@@ -111,7 +114,7 @@ fn array(schema: &Map<String, Value>, indent: usize) -> Expression {
             format!("{}?", item.into_operand())
         });
     }
-    if most > listed && *items != Value::Bool(false) {
+    if most > listed && !is_never(items) {
         elements.push(format!("...{}[]", expression(items, indent).into_operand()));
     }
     Expression::atom(format!("[{}]", elements.join(", ")))
@@ -138,7 +141,7 @@ fn object(schema: &Map<String, Value>, indent: usize) -> Expression {
         .map(|(name, schema)| (name.as_str(), schema))
         .chain(undeclared)
         // A property that must be absent is not declared. Nobody wants to read a list of absent properties.
-        .filter(|(name, schema)| **schema != Value::Bool(false) || required.contains(name))
+        .filter(|(name, schema)| !is_never(schema) || required.contains(name))
         .collect();
     let mut body = String::new();
     let mut types = Vec::new();
@@ -189,8 +192,13 @@ fn undeclared_properties(schema: &Map<String, Value>) -> Vec<&Value> {
         .into_iter()
         .filter_map(|keyword| schema.get(keyword))
         .chain(patterns)
-        .filter(|schema| **schema != Value::Bool(false))
+        .filter(|schema| !is_never(schema))
         .collect()
+}
+
+/// Whether a schema has no instances.
+fn is_never(schema: &Value) -> bool {
+    *schema == Value::Bool(false) || is_impossible(schema)
 }
 
 /// The texts of a schema for people: its description, and a tag if it is deprecated.
@@ -224,6 +232,7 @@ mod tests {
         reads(json!(true), "unknown");
         reads(json!({}), "unknown");
         reads(json!(false), "never");
+        reads(json!({ "title": "Never", "not": {} }), "never");
         reads(json!({ "type": "integer", "format": "uint8" }), "number");
         reads(json!({ "type": ["string", "null"] }), "string | null");
         reads(json!({ "type": "string", "enum": ["a", "b\"c"] }), r#""a" | "b\"c""#);
@@ -289,7 +298,7 @@ mod tests {
             json!({ "type": "object", "required": ["a-b", "ghost"], "properties": {
                 "a-b": { "type": "string", "description": "Ends */ here." },
                 "c": { "type": "integer", "default": 3, "deprecated": true },
-                "2": false,
+                "2": { "not": {} },
             } }),
             "{\n  /** Ends *\\/ here. */\n  \"a-b\": string;\n  /**\n   * @deprecated\n   * @defaultValue `3`\n   */\n  c?: number;\n  ghost: unknown;\n}",
         );
