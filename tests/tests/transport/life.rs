@@ -168,6 +168,63 @@ async fn serve_drains_on_a_signal_and_a_second_signal_ends_the_drain_at_once() {
         .expect("cutting the drain short is not an error");
 }
 
+/// An address of this machine whose port only the caller uses, if `host` is its own.
+fn free_address(host: &str) -> std::net::SocketAddr {
+    let probe = std::net::TcpListener::bind((host, 0)).expect("a port");
+    probe.local_addr().expect("an address")
+}
+
+#[tokio::test]
+#[ignore = "fails until SERVE"]
+async fn a_dropped_serve_leaves_nothing_behind_and_the_server_can_serve_again() {
+    let dialogue = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .build()
+        .expect("a server");
+    let address = free_address("127.0.0.78");
+    let other = dialogue.start(([127, 0, 0, 1], 0)).await.expect("a port");
+    let mut bob = TestClient::connect_as(other, "bob").await;
+    for _ in 0..3 {
+        let mut serving = Box::pin(dialogue.serve(address));
+        let mut ada = within("a client", async {
+            tokio::select! {
+                served = &mut serving => panic!("the server has ended: {served:?}"),
+                ada = TestClient::connect_as(address, "ada") => ada,
+            }
+        })
+        .await;
+        ada.join("chat").await;
+        let mut silent = TestClient::open(address).await;
+        let mut idle = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("the server listens");
+        drop(serving);
+        assert!(
+            tokio::net::TcpStream::connect(address).await.is_err(),
+            "nothing listens"
+        );
+        assert_eq!(ada.expect_close().await, 1012);
+        assert_eq!(silent.expect_close().await, 1012);
+        let mut nothing = Vec::new();
+        let _ = within("the end of an HTTP connection", {
+            tokio::io::AsyncReadExt::read_to_end(&mut idle, &mut nothing)
+        })
+        .await;
+        assert!(nothing.is_empty());
+        until("the end of the client", || dialogue.here().clients().len() == 1).await;
+    }
+    assert_eq!(bob.say("chat", "I am not in it").await["type"], "error");
+    dialogue
+        .trigger(Chat, message("hi"))
+        .await
+        .expect("the server lives on");
+    within("the end of the drain", dialogue.stop())
+        .await
+        .expect("the drain finishes in time");
+    assert_eq!(bob.expect_close().await, 1012);
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_an_error_and_does_not_affect_the_other_server() {
     let server = TestServer::plain().await;

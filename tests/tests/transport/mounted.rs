@@ -1,7 +1,7 @@
 //! The router inside another application.
 
 use axum::routing::get;
-use dialogue::Dialogue;
+use dialogue::{Dialogue, Limits};
 use dialogue_tests::{RawClient, Rooms, TestClient, within};
 
 #[tokio::test]
@@ -101,4 +101,36 @@ async fn a_mounted_server_that_stops_says_when_to_come_back() {
     let (status, body) = RawClient::text(address, request).await;
     assert_eq!(status, 503);
     assert!(body.contains("stopping") && body.contains("reconnect"), "{body}");
+}
+
+#[tokio::test]
+#[ignore = "fails until QUOTA"]
+async fn all_routers_and_addresses_of_a_server_share_its_quotas() {
+    let dialogue = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .limits(Limits::default().with_connections_per_address(1))
+        .build()
+        .expect("a server");
+    let app = axum::Router::new()
+        .nest("/one", dialogue.router())
+        .nest("/two", dialogue.router());
+    let mounted = dialogue.start_router(([127, 0, 0, 1], 0), app).await.expect("a port");
+    let alone = dialogue.start(([127, 0, 0, 1], 0)).await.expect("a port");
+    let request = |path: &str| {
+        format!(
+            "GET {path}/dialogue/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+    };
+    let (status, client) = RawClient::http(mounted, request("/one")).await;
+    assert_eq!(status, 101);
+    for (address, path) in [(mounted, "/one"), (mounted, "/two"), (alone, "")] {
+        assert_eq!(RawClient::http(address, request(path)).await.0, 429, "{path}");
+    }
+    drop(client);
+    within("a free place", async {
+        while RawClient::http(mounted, request("/two")).await.0 != 101 {}
+    })
+    .await;
 }
