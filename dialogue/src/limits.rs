@@ -102,7 +102,8 @@ pub struct Limits {
     /// connection is closed with 4502. The limit does not apply to anonymous users, because each of their connections is
     /// a new user.
     pub connections_per_user: Option<usize>,
-    /// The maximum number of connections from one IP address, which is the address of the socket's peer. `None` (the
+    /// The maximum number of connections from one IP address, which is the address of the socket's peer, over all routers
+    /// and addresses of the server. `None` (the
     /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with
     /// 429. Of an IPv6 address, only the first 64 bits count, because its subscriber chooses the others. Behind a proxy,
     /// all connections have the address of the proxy. If another server mounts the router and

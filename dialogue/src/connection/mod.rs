@@ -2,6 +2,7 @@
 //!
 //! Owns a client's identity and its outbox. It knows rooms only by their ids, and no sockets.
 
+mod address_quota;
 mod close;
 mod flusher;
 mod frame;
@@ -13,10 +14,11 @@ mod reply_share;
 mod reservation;
 mod state;
 
+pub(crate) use address_quota::{AddressQuota, AddressSlot};
 pub(crate) use close::Close;
 pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
-pub(crate) use holder::{Holder, subscriber};
+pub(crate) use holder::Holder;
 pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Interrupt, Outbox, Sender};
 pub(crate) use reply_share::{ReplyShare, ReplyShares};

@@ -1,6 +1,6 @@
 //! The clients that are connected to this server.
 //!
-//! Owns the maps by id and by user, the quota of connections per user, and the tasks that send queued frames. Knows no
+//! Owns the maps by id and by user, the quotas of connections per user and per address, and the tasks that send queued frames. Knows no
 //! room: [`super::membership`] puts clients into rooms.
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::observe::emit::Observe;
-use crate::connection::{ClientKey, ClientState, FlushQueue, Flushers, Frame, ReplyShare, ReplyShares, Reservation};
+use crate::connection::{AddressQuota, ClientKey, ClientState, FlushQueue, Flushers, Frame, ReplyShare, ReplyShares, Reservation};
 use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
 
@@ -27,6 +27,8 @@ pub(crate) struct Clients {
     next_key: AtomicU64,
     /// How many connections a user may have, if that is bounded.
     per_user: Option<usize>,
+    /// The connections of each network address.
+    pub(crate) addresses: Arc<AddressQuota>,
     /// Notified whenever the last client has gone.
     gone: Notify,
     /// The tasks that send what is queued for clients.
@@ -110,6 +112,7 @@ impl Clients {
             connected: RwLock::default(),
             next_key: AtomicU64::new(0),
             per_user: limits.connections_per_user,
+            addresses: Arc::new(AddressQuota::new(limits.connections_per_address)),
             gone: Notify::new(),
             flushers: Flushers::default(),
             reply_shares: Arc::new(ReplyShares::new(limits.reply_bytes_per_user)),

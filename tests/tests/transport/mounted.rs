@@ -104,7 +104,6 @@ async fn a_mounted_server_that_stops_says_when_to_come_back() {
 }
 
 #[tokio::test]
-#[ignore = "fails until QUOTA"]
 async fn all_routers_and_addresses_of_a_server_share_its_quotas() {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()

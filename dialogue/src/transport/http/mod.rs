@@ -1,6 +1,5 @@
 //! HTTP: the accept loop, the router, the WebSocket handshake, and the published documents.
 
-mod address_quota;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documents;

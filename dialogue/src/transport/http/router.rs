@@ -7,9 +7,9 @@ use axum::routing::{any, get};
 use http::StatusCode;
 
 use super::documents::document;
-use super::upgrade::{RouterState, upgrade};
+use super::upgrade::upgrade;
 use crate::contract;
-use crate::runtime::Dialogue;
+use crate::runtime::{Core, Dialogue};
 
 /// The client for browsers and Node. The npm package has the same file.
 const CLIENT_JS: &str = include_str!("../../../npm/client.js");
@@ -66,18 +66,15 @@ impl Dialogue {
             .route(&format!("{base}/client.d.ts"), types)
             .route(&format!("{base}/asyncapi.json"), asyncapi)
             .route(&format!("{base}/client.js"), document(JAVASCRIPT, client))
-            .with_state(RouterState {
-                core: Arc::clone(&self.core),
-                addresses: Arc::default(),
-            });
+            .with_state(Arc::clone(&self.core));
         #[cfg(feature = "inspector")]
         let router = router.merge(crate::inspector::routes(&self.core));
         router
     }
 }
 
-async fn ready(State(state): State<RouterState>) -> StatusCode {
-    if state.core.lifecycle.is_ready() {
+async fn ready(State(core): State<Arc<Core>>) -> StatusCode {
+    if core.lifecycle.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

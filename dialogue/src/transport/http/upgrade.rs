@@ -12,10 +12,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::address_quota::{AddressQuota, AddressSlot};
 use super::handshake::{self, Rejection};
 use super::raw;
-use crate::connection::Handshake;
+use crate::connection::{AddressSlot, Handshake};
 use crate::origin;
 use crate::runtime::{Core, Involved, log_line};
 use crate::transport::socket::{self, Opening};
@@ -29,19 +28,12 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BeganAt(pub(super) Instant);
 
-#[derive(Clone)]
-pub(super) struct RouterState {
-    pub(super) core: Arc<Core>,
-    pub(super) addresses: Arc<AddressQuota>,
-}
-
 /// Marks a response whose refusal has been logged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Logged;
 
 /// Answers a request that opens a WebSocket, and serves the connection in its own task.
-pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Request) -> Response {
-    let RouterState { core, addresses } = state;
+pub(super) async fn upgrade(State(core): State<Arc<Core>>, mut request: Request) -> Response {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
@@ -50,11 +42,10 @@ pub(super) async fn upgrade(State(state): State<RouterState>, mut request: Reque
         Ok(switching) => switching,
         Err(rejection) => return rejection.log(&core, peer),
     };
-    let quota = core.limits.connections_per_address;
     let slot = match peer {
-        Some(peer) => match AddressQuota::reserve(&addresses, peer.ip(), quota) {
+        Some(peer) => match core.clients.addresses.reserve(peer.ip()) {
             Some(slot) => Some(slot),
-            None => return too_many(peer, quota).log(&core, Some(peer)),
+            None => return too_many(peer, core.limits.connections_per_address).log(&core, Some(peer)),
         },
         None => None,
     };

@@ -6,29 +6,42 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::connection::subscriber;
+use super::holder::subscriber;
 
-/// The number of connections of each address.
-#[derive(Debug, Default)]
-pub(super) struct AddressQuota(Mutex<HashMap<IpAddr, usize>>);
+/// The number of connections of each address. A server has one, however many routers and addresses it has.
+#[derive(Debug)]
+pub(crate) struct AddressQuota {
+    /// How many connections an address may have, if that is bounded.
+    quota: Option<usize>,
+    counts: Mutex<HashMap<IpAddr, usize>>,
+}
 
 /// One connection in the count of its address. Dropping it frees the place.
-pub(super) struct AddressSlot {
+#[derive(Debug)]
+pub(crate) struct AddressSlot {
     addresses: Arc<AddressQuota>,
     address: IpAddr,
 }
 
 impl AddressQuota {
-    pub(super) fn reserve(addresses: &Arc<Self>, address: IpAddr, quota: Option<usize>) -> Option<AddressSlot> {
+    pub(crate) fn new(quota: Option<usize>) -> Self {
+        Self {
+            quota,
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Counts one more connection of an address. `None` if it has as many as it may have.
+    pub(crate) fn reserve(self: &Arc<Self>, address: IpAddr) -> Option<AddressSlot> {
         let address = subscriber(address);
-        let mut counts = addresses.0.lock();
+        let mut counts = self.counts.lock();
         let count = counts.get(&address).copied().unwrap_or(0);
-        if quota.is_some_and(|quota| count >= quota) {
+        if self.quota.is_some_and(|quota| count >= quota) {
             return None;
         }
         counts.insert(address, count + 1);
         Some(AddressSlot {
-            addresses: Arc::clone(addresses),
+            addresses: Arc::clone(self),
             address,
         })
     }
@@ -36,7 +49,7 @@ impl AddressQuota {
 
 impl Drop for AddressSlot {
     fn drop(&mut self) {
-        let mut counts = self.addresses.0.lock();
+        let mut counts = self.addresses.counts.lock();
         if let Some(count) = counts.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -52,8 +65,8 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_subscriber_share_a_quota() {
-        let addresses = Arc::<AddressQuota>::default();
-        let reserve = |address: &str| AddressQuota::reserve(&addresses, address.parse().expect("an address"), Some(1));
+        let addresses = Arc::new(AddressQuota::new(Some(1)));
+        let reserve = |address: &str| addresses.reserve(address.parse().expect("an address"));
         let slot = reserve("2001:db8::1");
         assert!(slot.is_some() && reserve("2001:db8::2").is_none());
         assert!(reserve("2001:db8:0:1::1").is_some() && reserve("10.0.0.1").is_some());
