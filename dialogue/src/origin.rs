@@ -1,5 +1,8 @@
 //! The Origin rule: which web pages may connect. Pure.
 
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Uri};
+
 use crate::logger::shown;
 
 /// How many characters of a header an explanation repeats: a scheme, the longest host name, and a port.
@@ -50,6 +53,25 @@ pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &
         }
         _ => false,
     }
+}
+
+/// The host of a request, as the page knows it: the authority of the target, which every target of HTTP/2 has, or else the
+/// `Host`.
+pub(crate) fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => headers.get(HOST).map(HeaderValue::as_bytes),
+    }
+}
+
+/// The headers of a request for the application. Their `Host` is the [host](host_of) in every version of HTTP.
+pub(crate) fn with_host(mut headers: HeaderMap, uri: &Uri) -> HeaderMap {
+    if let Some(authority) = uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        headers.insert(HOST, host);
+    }
+    headers
 }
 
 /// Why a page may not connect, and what to do about it, for the response and the log. The text repeats what the request

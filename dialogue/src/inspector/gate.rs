@@ -65,7 +65,8 @@ async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
             let value = request.headers.get(name).map(HeaderValue::as_bytes);
             shown(&String::from_utf8_lossy(value.unwrap_or_default()), 200)
         };
-        let (origin, host) = (value(header::ORIGIN), value(header::HOST));
+        let host = origin::host_of(&request.uri, &request.headers).unwrap_or_default();
+        let (origin, host) = (value(header::ORIGIN), shown(&String::from_utf8_lossy(host), 200));
         let text = format!(
             "requests from other sites are refused (Origin `{origin}`, Host `{host}`): if a proxy is in front of the \
              server, make it forward the Host of the browser"
@@ -82,7 +83,7 @@ async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
     }
     let presented = Handshake {
         auth: Value::Null,
-        headers: request.headers.clone(),
+        headers: origin::with_host(request.headers.clone(), &request.uri),
         query: request.uri.query().map(str::to_owned),
         peer,
     };
@@ -103,7 +104,7 @@ async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
 fn is_foreign(request: &Parts) -> bool {
     let headers = &request.headers;
     let value = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    let same_origin = origin::may_connect(value(&header::ORIGIN), value(&header::HOST), &[]);
+    let same_origin = origin::may_connect(value(&header::ORIGIN), origin::host_of(&request.uri, headers), &[]);
     if !same_origin || headers.get_all(header::ORIGIN).iter().count() > 1 {
         return true;
     }

@@ -161,7 +161,6 @@ impl Client {
 }
 
 #[tokio::test]
-#[ignore = "fails until B22"]
 async fn clients_chat_over_one_http2_connection() {
     let dialogue = builder().build().expect("a server");
     let mut connection = Connection::open(serve(&dialogue).await).await;
@@ -187,7 +186,6 @@ async fn clients_chat_over_one_http2_connection() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B22"]
 async fn a_client_that_closes_its_stream_is_gone_and_the_others_stay() {
     let dialogue = builder().build().expect("a server");
     let mut connection = Connection::open(serve(&dialogue).await).await;
@@ -201,7 +199,6 @@ async fn a_client_that_closes_its_stream_is_gone_and_the_others_stay() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B22"]
 async fn a_connect_is_checked_like_an_upgrade() {
     let log = CapturedLog::default();
     let dialogue = builder().logger(log.dispatch()).build().expect("a server");
@@ -242,7 +239,6 @@ async fn a_connect_is_checked_like_an_upgrade() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B22"]
 async fn a_stream_of_http2_counts_for_its_address_and_authenticates() {
     let record = Record::default();
     let noted = record.clone();
@@ -274,7 +270,6 @@ async fn a_stream_of_http2_counts_for_its_address_and_authenticates() {
 }
 
 #[tokio::test]
-#[ignore = "fails until B22"]
 async fn the_inspector_answers_pages_of_its_own_origin_over_http2() {
     let dialogue = builder()
         .inspector(dialogue::inspector::local_only)

@@ -1,4 +1,5 @@
-//! The opening handshake of a WebSocket (RFC 6455, section 4.2): checks the request and answers it.
+//! The opening handshake of a WebSocket over HTTP/1.1 (RFC 6455, section 4.2) and over HTTP/2 (RFC 8441): checks the
+//! request and answers it.
 
 use std::borrow::Cow;
 
@@ -18,6 +19,10 @@ const ACCEPT: HeaderName = HeaderName::from_static("sec-websocket-accept");
 const NO_UPGRADE: &str = "this address is a WebSocket: open it with a WebSocket client. If a WebSocket client sent this \
     request, a proxy has dropped its headers `Upgrade` and `Connection`. Make the proxy pass them on, as nginx does with \
     `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"`";
+
+/// The reason for refusing a plain request over HTTP/2.
+const NO_CONNECT: &str = "over HTTP/2, a WebSocket is opened with an extended CONNECT (RFC 8441), not with GET: open it \
+    with a WebSocket client. If a proxy sent this request, make it use HTTP/1.1 towards this server";
 
 /// The refusal of a request that cannot open a WebSocket.
 #[derive(Debug)]
@@ -58,6 +63,10 @@ impl IntoResponse for Rejection {
 
 /// The response that opens a WebSocket, if the request is valid.
 pub(super) fn answer(request: &Request) -> Result<Response, Rejection> {
+    if request.version() == Version::HTTP_2 {
+        check_connect(request)?;
+        return Ok(StatusCode::OK.into_response());
+    }
     let accept = accept_key(request)?;
     let headers = [
         (CONNECTION, HeaderValue::from_static("upgrade")),
@@ -67,6 +76,16 @@ pub(super) fn answer(request: &Request) -> Result<Response, Rejection> {
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }
 
+/// Checks a request over HTTP/2. A CONNECT that has a path is an extended one, because a plain one has none. The HTTP
+/// library knows the protocol that it is for, but shows it only to programs that enable its HTTP/2. The version of
+/// WebSocket shows it too.
+fn check_connect(request: &Request) -> Result<(), Rejection> {
+    if request.method() != Method::CONNECT || request.uri().path().is_empty() {
+        return Err(Rejection::new(StatusCode::BAD_REQUEST, NO_CONNECT));
+    }
+    check_version(request.headers())
+}
+
 /// Checks the request, and computes the answer to its key.
 fn accept_key(request: &Request) -> Result<HeaderValue, Rejection> {
     if request.method() != Method::GET {
@@ -74,19 +93,14 @@ fn accept_key(request: &Request) -> Result<HeaderValue, Rejection> {
         return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, reason).with(ALLOW, "GET"));
     }
     if request.version() != Version::HTTP_11 {
-        let reason = format!("open the WebSocket over HTTP/1.1, not {:?}", request.version());
+        let reason = format!("open the WebSocket over HTTP/1.1 or HTTP/2, not {:?}", request.version());
         return Err(Rejection::new(StatusCode::BAD_REQUEST, reason));
     }
     let headers = request.headers();
     if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
         return Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, NO_UPGRADE).with(UPGRADE, "websocket"));
     }
-    let version = headers.get(VERSION).map(HeaderValue::as_bytes);
-    if version != Some(b"13") {
-        let version = shown(&String::from_utf8_lossy(version.unwrap_or_default()), 20);
-        let reason = format!("only WebSocket version 13 is supported, not `{version}`: update the client");
-        return Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, reason).with(VERSION, "13"));
-    }
+    check_version(headers)?;
     let key = headers.get(KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     let base64 = base64::engine::general_purpose::STANDARD;
     let invalid_key = "Sec-WebSocket-Key must be 16 bytes in base64: use a WebSocket client";
@@ -97,6 +111,16 @@ fn accept_key(request: &Request) -> Result<HeaderValue, Rejection> {
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     HeaderValue::from_str(&base64.encode(hash.digest().bytes()))
         .map_err(|_| Rejection::new(StatusCode::BAD_REQUEST, invalid_key))
+}
+
+fn check_version(headers: &HeaderMap) -> Result<(), Rejection> {
+    let version = headers.get(VERSION).map(HeaderValue::as_bytes);
+    if version == Some(b"13") {
+        return Ok(());
+    }
+    let version = shown(&String::from_utf8_lossy(version.unwrap_or_default()), 20);
+    let reason = format!("only WebSocket version 13 is supported, not `{version}`: update the client");
+    Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, reason).with(VERSION, "13"))
 }
 
 /// Whether a header's comma-separated list contains a token, in any case.

@@ -54,6 +54,10 @@ impl Dialogue {
     /// With `axum::serve`, use `into_make_service_with_connect_info::<SocketAddr>()`, so that `authenticate` receives the
     /// peer's address. Also call [`stop`](Dialogue::stop) before the process ends.
     /// [`serve_router`](Dialogue::serve_router) does both, and adds the deadline for headers that `axum::serve` lacks.
+    ///
+    /// With the feature `http2` of axum, clients can also open WebSockets over HTTP/2 (an extended CONNECT, RFC 8441).
+    /// `axum::serve` permits that. With a server that you build from hyper, call `enable_connect_protocol` on its HTTP/2
+    /// settings.
     pub fn router(&self) -> axum::Router {
         let base = &self.core.http.base_path;
         let contract = &self.core.contract.contract;

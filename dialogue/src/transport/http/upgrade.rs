@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{HOST, ORIGIN};
+use http::header::ORIGIN;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -76,7 +76,7 @@ fn check(core: &Core, request: &Request) -> Result<Response, Rejection> {
         );
         return Err(Rejection::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason));
     }
-    may_connect(core, request.headers())?;
+    may_connect(core, request)?;
     if core.lifecycle.is_stopping() {
         let reason = "the server is stopping: reconnect after a short wait";
         return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, reason));
@@ -95,15 +95,17 @@ fn too_many(peer: SocketAddr, quota: Option<usize>) -> Rejection {
 }
 
 /// Checks that the origin of a request may open a connection.
-fn may_connect(core: &Core, headers: &HeaderMap) -> Result<(), Rejection> {
-    let of = |name| headers.get(name).map(HeaderValue::as_bytes);
+fn may_connect(core: &Core, request: &Request) -> Result<(), Rejection> {
+    let headers = request.headers();
+    let host = origin::host_of(request.uri(), headers);
     let origins: Vec<_> = headers.get_all(ORIGIN).iter().map(HeaderValue::as_bytes).collect();
-    let allowed = origin::may_connect(of(ORIGIN), of(HOST), &core.http.allowed_origins);
+    let allowed = origin::may_connect(origins.first().copied(), host, &core.http.allowed_origins);
     // A second `Origin` header could have any value.
     if allowed && origins.len() <= 1 {
         return Ok(());
     }
-    let reason = origin::explain(&origins, of(HOST), of(FORWARDED_HOST));
+    let forwarded_host = headers.get(FORWARDED_HOST).map(HeaderValue::as_bytes);
+    let reason = origin::explain(&origins, host, forwarded_host);
     Err(Rejection::new(StatusCode::FORBIDDEN, reason))
 }
 
@@ -130,7 +132,9 @@ pub(super) fn log_refused(core: &Core, peer: Option<SocketAddr>, status: StatusC
 
 /// The size of a request's headers and of its target, about as on the wire.
 fn header_bytes(request: &Request) -> usize {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let target = target + uri.authority().map_or(0, |authority| authority.as_str().len());
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     target + headers.sum::<usize>()
@@ -140,7 +144,7 @@ fn header_bytes(request: &Request) -> usize {
 fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option<Box<Handshake>> {
     (!core.hooks.authenticate.is_empty()).then(|| {
         Box::new(Handshake {
-            headers: detached(request.headers()),
+            headers: origin::with_host(detached(request.headers()), request.uri()),
             query: request.uri().query().map(str::to_owned),
             peer,
             ..Handshake::new(Value::Null)
