@@ -238,6 +238,7 @@
 //!
 //! | hook | when it runs | if it refuses ("no"); if it fails ("not now") |
 //! |---|---|---|
+//! | [`check_origin`](Builder::check_origin) | a page of an origin that is not allowed wants to connect | the upgrade is answered with 403; if it fails, with 503, and the client tries again |
 //! | [`authenticate`](Builder::authenticate) | a client connects, or renews its session | the client must not come back by itself; if it fails, it comes back and tries again. The old session of a renewal continues in both cases |
 //! | [`on_connected`](Builder::on_connected) | a client has connected; its first command waits for the hook | the failure is logged |
 //! | [`before_join`](Builder::before_join) | before a client enters a room, and for each of its rooms after a renewal | the join is denied, and after a renewal the client leaves the room; if it fails, the client tries again, or stays while the server does |
@@ -722,7 +723,7 @@ pub mod history {
 pub mod hooks {
     pub use crate::hook::{HookFailure, HookOutcome};
     #[cfg(feature = "runtime")]
-    pub use crate::runtime::{Arrival, ConnectionEnd, Left};
+    pub use crate::runtime::{Arrival, ConnectionEnd, Left, WebOrigin};
 }
 
 /// Observe a server from within the program: the stream of [`Dialogue::observe`] and the numbers of

@@ -27,17 +27,62 @@ pub(crate) fn normal(origin: &str) -> Option<String> {
     }
 }
 
+/// An entry in the list of origins that may connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AllowedOrigin {
+    /// One [normal](normal) origin.
+    Exact(String),
+    /// The origins of all subdomains of a host.
+    Subdomains {
+        /// What they begin with, such as `https://`.
+        scheme: String,
+        /// What they end with, such as `.example.com:8443`.
+        parent: String,
+    },
+}
+
+impl AllowedOrigin {
+    /// Parses an origin, or a pattern such as `https://*.example.com`. `None` if the text is neither.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let Some((scheme, parent)) = text.split_once("://*.") else {
+            return normal(text).map(Self::Exact);
+        };
+        let parent = normal(&format!("{scheme}://{parent}"))?;
+        let (scheme, parent) = parent.split_once("://")?;
+        let (host, _) = split_port(parent)?;
+        let is_named = host.split('.').all(|label| !label.is_empty() && !label.starts_with('['));
+        // A host whose last label is a number is an address, which has no subdomains.
+        let last = host.rsplit('.').next().unwrap_or_default();
+        let is_address = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+        (is_named && !is_address).then(|| Self::Subdomains {
+            scheme: format!("{scheme}://"),
+            parent: format!(".{parent}"),
+        })
+    }
+
+    /// Whether a [normal](normal) origin is meant.
+    fn allows(&self, origin: &str) -> bool {
+        match self {
+            Self::Exact(allowed) => origin == allowed,
+            Self::Subdomains { scheme, parent } => origin
+                .strip_prefix(&**scheme)
+                .and_then(|rest| rest.strip_suffix(&**parent))
+                .is_some_and(|labels| labels.split('.').all(|label| !label.is_empty())),
+        }
+    }
+}
+
 /// Whether a page of `origin` may connect to a server that the page knows as `host`. A request without an Origin may
 /// connect, because it doesn't come from a page. Otherwise the page needs the same host and port, or an entry in the
-/// list. The entries are [`normal`].
-pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &[String]) -> bool {
+/// list.
+pub(crate) fn may_connect(origin: Option<&[u8]>, host: Option<&[u8]>, allowed: &[AllowedOrigin]) -> bool {
     let Some(origin) = origin else {
         return true;
     };
     let Some(origin) = std::str::from_utf8(origin).ok().and_then(normal) else {
         return false;
     };
-    if allowed.contains(&origin) {
+    if allowed.iter().any(|allowed| allowed.allows(&origin)) {
         return true;
     }
     let Some((scheme, authority)) = origin.split_once("://") else {
@@ -108,7 +153,7 @@ pub(crate) fn explain(origins: &[&[u8]], host: Option<&[u8]>, forwarded_host: Op
         "the Origin of the page is `{origin}`, but {host}.{forwarded} If a proxy changes the Host, make it forward the one \
          of the browser (nginx: `proxy_set_header Host $http_host`; Apache: `ProxyPreserveHost On`; Vite: \
          `changeOrigin: false`). If the page belongs to another origin, call `allow_origin(\"{origin}\")` on the builder \
-         of the server"
+         of the server; `check_origin` decides about origins that are not known in advance"
     )
 }
 
@@ -138,8 +183,42 @@ mod tests {
     use super::*;
 
     fn may(origin: &str, host: &str) -> bool {
-        let allowed = [normal("https://good.example").expect("an origin")];
+        let allowed = ["https://good.example", "https://*.Apps.example", "http://*.localhost:3000"];
+        let allowed = allowed.map(|allowed| AllowedOrigin::parse(allowed).expect("an origin"));
         may_connect(Some(origin.as_bytes()), Some(host.as_bytes()), &allowed)
+    }
+
+    #[test]
+    fn a_pattern_stands_for_one_or_more_whole_labels() {
+        for origin in [
+            "https://a.apps.example",
+            "https://A.b-c.APPS.example:443",
+            "https://x.y.z.apps.example",
+            "http://app.localhost:3000",
+        ] {
+            assert!(may(origin, "api.example"), "{origin}");
+        }
+        for origin in [
+            "https://apps.example",
+            "https://.apps.example",
+            "https://a..apps.example",
+            "https://evilapps.example",
+            "https://a.apps.example.evil.example",
+            "https://a.apps.example.",
+            "https://a.apps.example:8443",
+            "https://evil.example:443.apps.example",
+            "https://evil.example/.apps.example",
+            "https://evil.example#.apps.example",
+            "https://evil.example?.apps.example",
+            "https://a@b.apps.example",
+            "https://[::1].apps.example",
+            "https://*.apps.example",
+            "http://a.apps.example",
+            "http://app.localhost",
+            "http://localhost:3000",
+        ] {
+            assert!(!may(origin, "api.example"), "{origin}");
+        }
     }
 
     #[test]

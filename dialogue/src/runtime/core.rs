@@ -20,6 +20,7 @@ use super::rooms::registry::Rooms;
 use crate::connection::ClientState;
 use crate::contract::Contract;
 use crate::limits::Limits;
+use crate::origin::AllowedOrigin;
 use crate::room::RoomCell;
 
 /// A server of typed real-time rooms. Build one with [`Dialogue::builder`](crate::Dialogue::builder).
@@ -131,8 +132,8 @@ impl Continuity {
 pub(crate) struct HttpPolicy {
     /// The path before all routes, such as `/dialogue`.
     pub(crate) base_path: String,
-    /// The origins that may connect in addition to the server's own, normalised.
-    pub(crate) allowed_origins: Vec<String>,
+    /// The origins that may connect in addition to the server's own.
+    pub(crate) allowed_origins: Vec<AllowedOrigin>,
     /// Whether the server trusts a client's `auth.userId` as its user id. For demos and tests.
     pub(crate) trust_client_identity: bool,
 }

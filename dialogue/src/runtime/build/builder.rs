@@ -10,6 +10,7 @@ use crate::contract::{Contract, RoomSet};
 use crate::event::EventDefinition;
 use crate::limits::Limits;
 use crate::log::HistoryManager;
+use crate::origin::AllowedOrigin;
 use crate::room::RoomDeclaration;
 use crate::runtime::application::ApplicationState;
 use crate::runtime::clients::Clients;
@@ -148,8 +149,14 @@ impl Builder {
         self
     }
 
-    /// Lets pages of another origin connect, in addition to pages of the server's own origin. The origin must match
-    /// exactly: `https://app.example.com`. Call it once for each origin.
+    /// Lets pages of another origin connect, in addition to pages of the server's own origin. Call it once for each origin.
+    ///
+    /// An origin such as `https://app.example.com` must match exactly. A pattern such as `https://*.example.com` allows
+    /// every subdomain, `https://a.b.example.com` too, but not `https://example.com` itself. The scheme and the port must
+    /// match. Everybody who can put a page on one of these subdomains can then connect with the cookies of your users.
+    /// `*` stands at the beginning of the host, and for nothing else: [`build`](Self::build) rejects every other pattern.
+    ///
+    /// For origins that only a database knows, see [`check_origin`](Self::check_origin).
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.allowed_origins.push(origin.into());
         self
@@ -185,7 +192,7 @@ impl Builder {
         let allowed_origins = self
             .allowed_origins
             .into_iter()
-            .map(|origin| crate::origin::normal(&origin).ok_or(BuildError::Origin { origin }))
+            .map(|origin| AllowedOrigin::parse(&origin).ok_or(BuildError::Origin { origin }))
             .collect::<Result<_, _>>()?;
         if !self.is_described {
             return Err(BuildError::NoRooms);

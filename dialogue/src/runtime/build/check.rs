@@ -66,8 +66,11 @@ pub enum BuildError {
         /// The path that was given.
         path: String,
     },
-    /// An allowed origin does not have the form `scheme://host[:port]`.
-    #[error("invalid origin `{origin}`: write `https://example.com` or `https://example.com:8443`")]
+    /// An allowed origin does not have the form `scheme://host[:port]` or `scheme://*.host[:port]`.
+    #[error(
+        "invalid origin `{origin}`: write `https://example.com` or `https://example.com:8443`; `https://*.example.com` \
+         allows the subdomains of a host"
+    )]
     Origin {
         /// The origin that was given.
         origin: String,

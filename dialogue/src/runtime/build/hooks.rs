@@ -17,7 +17,7 @@ use crate::id::EventName;
 use crate::limits::Limits;
 use crate::log::{EvictedHistory, HistoryQuery};
 use crate::runtime::core::{Client, RoomHandle};
-use crate::runtime::hooks::arguments::{Arrival, ConnectionEnd, Left};
+use crate::runtime::hooks::arguments::{Arrival, ConnectionEnd, Left, WebOrigin};
 use crate::runtime::hooks::definition::Hook;
 
 /// Boxes a deciding hook of one argument.
@@ -52,6 +52,38 @@ where
 }
 
 impl Builder {
+    /// Decides whether a page of this origin may connect. Asked only about origins that are neither the server's own nor
+    /// allowed by [`allow_origin`](Self::allow_origin), such as the domains of customers in a database. Without this hook,
+    /// their pages receive 403.
+    ///
+    /// `Ok(())` lets the page connect; [`authenticate`](Self::authenticate) still follows. If the hook refuses, the
+    /// upgrade is answered with 403 and the reason. If it fails, panics or times out, the answer is 503 with
+    /// `Retry-After`, and clients try again. Several of these hooks must all agree.
+    ///
+    /// The hook is not asked about requests without `Origin`, which do not come from pages, nor about pages without an
+    /// origin of their own (`Origin: null`), which always receive 403. The inspector has its own rule. Each hook has
+    /// [`Limits::hook_deadline`], within the rest of [`Limits::connect_deadline`].
+    ///
+    /// ```
+    /// # use dialogue::{Dialogue, refuse};
+    /// # async fn belongs_to_a_customer(host: &str) -> std::io::Result<bool> { Ok(!host.is_empty()) }
+    /// let builder = Dialogue::builder().check_origin(|origin| async move {
+    ///     match origin.scheme() == "https" && belongs_to_a_customer(origin.host()).await? {
+    ///         true => Ok(()),
+    ///         false => refuse("this site is not registered"),
+    ///     }
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn check_origin<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(WebOrigin) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), HookError>> + Send + 'static,
+    {
+        self.hooks.check_origin.add("check_origin", deciding(hook));
+        self
+    }
+
     /// Decides who a client is. Called once for each connection, with the [`Handshake`] that the client presents, and
     /// again when the client presents a fresh token. If the hook refuses, the client receives `UNAUTHENTICATED` with the
     /// reason; a refused first `connect` ends the connection for good.

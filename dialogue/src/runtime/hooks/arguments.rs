@@ -1,8 +1,63 @@
-//! The arguments of hooks besides the client and the room: how a client came, and how it left.
+//! The arguments of hooks besides the client and the room: where a page comes from, how a client came, and how it left.
 
-use crate::connection::Close;
+use std::fmt;
+
+use crate::connection::{Close, Handshake};
+use crate::origin::split_port;
 use crate::protocol::CloseCode;
 use crate::runtime::observe::observation::LeaveReason;
+
+/// The origin of a page that wants to connect. [`check_origin`](crate::Builder::check_origin) receives it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct WebOrigin {
+    /// `scheme://host[:port]`, in lower case and without the scheme's default port.
+    pub(crate) text: String,
+    /// The request that opens the WebSocket, with its headers, cookies, query and peer. `auth` is `null`, because it comes
+    /// later. The `Host` is the name by which the page knows this server.
+    pub request: Handshake,
+}
+
+impl WebOrigin {
+    /// The whole origin, such as `https://shop.example:8443`: in lower case, and without the port if it is the default of
+    /// the scheme.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The scheme, such as `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The host without the port, such as `shop.example`. An IPv6 address is in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let (_, authority) = self.parts();
+        match self.port() {
+            Some(_) => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+            None => authority,
+        }
+    }
+
+    /// The port; `None` if it is the default of the scheme.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        split_port(self.parts().1)?.1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.text.split_once("://").unwrap_or_default()
+    }
+}
+
+impl fmt::Display for WebOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
 
 /// How a client came into a room. [`on_joined`](crate::Builder::on_joined) receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

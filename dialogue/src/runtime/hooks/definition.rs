@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::arguments::{Arrival, ConnectionEnd, Left};
+use super::arguments::{Arrival, ConnectionEnd, Left, WebOrigin};
 use crate::connection::{Handshake, Identity};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
@@ -99,6 +99,7 @@ impl<H> Default for HookChain<H> {
 
 /// All hooks of an application. `C` is the handle to a client, `R` the handle to a room.
 pub(crate) struct Hooks<C, R> {
+    pub(crate) check_origin: AsyncHooks<WebOrigin>,
     pub(crate) authenticate: AsyncHooks<Handshake, Identity>,
     pub(crate) on_connected: AsyncHooks<C>,
     pub(crate) on_disconnected: AsyncHooks<(C, ConnectionEnd)>,
@@ -135,6 +136,7 @@ impl<C, R> Hooks<C, R> {
 impl<C, R> Default for Hooks<C, R> {
     fn default() -> Self {
         Self {
+            check_origin: HookChain::default(),
             authenticate: HookChain::default(),
             on_connected: HookChain::default(),
             on_disconnected: HookChain::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::ORIGIN;
+use http::header::{ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -15,8 +15,9 @@ use tokio::time::Instant;
 use super::handshake::{self, Rejection};
 use super::raw;
 use crate::connection::{AddressSlot, Handshake};
+use crate::containment::contain;
 use crate::origin;
-use crate::runtime::{Core, Involved, log_line};
+use crate::runtime::{Core, Involved, WebOrigin, log_line};
 use crate::transport::socket::{self, Opening};
 
 /// Proxies name the host of the original request in it. So could any client: it opens nothing, and only helps to find a
@@ -33,39 +34,40 @@ pub(super) struct BeganAt(pub(super) Instant);
 pub(super) struct Logged;
 
 /// Answers a request that opens a WebSocket, and serves the connection in its own task.
-pub(super) async fn upgrade(State(core): State<Arc<Core>>, mut request: Request) -> Response {
+pub(super) async fn upgrade(State(core): State<Arc<Core>>, request: Request) -> Response {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|ConnectInfo(peer)| *peer);
-    let switching = match check(&core, &request) {
-        Ok(switching) => switching,
-        Err(rejection) => return rejection.log(&core, peer),
-    };
-    let slot = match peer {
-        Some(peer) => match core.clients.addresses.reserve(peer.ip()) {
-            Some(slot) => Some(slot),
-            None => return too_many(peer, core.limits.connections_per_address).log(&core, Some(peer)),
-        },
-        None => None,
-    };
-    let began = request
-        .extensions()
-        .get::<BeganAt>()
-        .map_or_else(Instant::now, |began| began.0);
-    let connect_by = began + core.limits.connect_deadline;
+    open(&core, request, peer)
+        .await
+        .unwrap_or_else(|rejection| rejection.log(&core, peer))
+}
+
+/// Checks a request, and starts the connection. Returns the response that opens the WebSocket.
+async fn open(core: &Arc<Core>, mut request: Request, peer: Option<SocketAddr>) -> Result<Response, Rejection> {
+    let began = request.extensions().get::<BeganAt>();
+    let connect_by = began.map_or_else(Instant::now, |began| began.0) + core.limits.connect_deadline;
+    let switching = check(core, &request)?;
+    let unknown = check_origin(core, &request, peer)?;
+    check_stopping(core)?;
+    let slot = peer.map(|peer| reserve(core, peer)).transpose()?;
+    if let Some(origin) = unknown {
+        Box::pin(ask_about(core, origin, connect_by)).await?;
+        check_stopping(core)?;
+    }
     let opening = Opening {
-        presented: presented(&core, &request, peer),
+        presented: (!core.hooks.authenticate.is_empty()).then(|| Box::new(presented(&request, peer))),
         peer,
         connect_by,
     };
     let upgraded = hyper::upgrade::on(&mut request);
-    let task = serve_upgraded(Arc::clone(&core), upgraded, opening, slot);
+    let task = serve_upgraded(Arc::clone(core), upgraded, opening, slot);
     core.lifecycle.tasks.spawn(task);
-    switching
+    Ok(switching)
 }
 
-/// Checks a request. Returns the response that opens the WebSocket.
+/// Checks everything about a request but its origin. Returns the response that opens the WebSocket.
 fn check(core: &Core, request: &Request) -> Result<Response, Rejection> {
     let switching = handshake::answer(request)?;
     let limit = core.limits.header_bytes;
@@ -76,12 +78,21 @@ fn check(core: &Core, request: &Request) -> Result<Response, Rejection> {
         );
         return Err(Rejection::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason));
     }
-    may_connect(core, request)?;
+    Ok(switching)
+}
+
+fn check_stopping(core: &Core) -> Result<(), Rejection> {
     if core.lifecycle.is_stopping() {
         let reason = "the server is stopping: reconnect after a short wait";
         return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
-    Ok(switching)
+    Ok(())
+}
+
+/// Counts one more connection of an address.
+fn reserve(core: &Core, peer: SocketAddr) -> Result<AddressSlot, Rejection> {
+    let slot = core.clients.addresses.reserve(peer.ip());
+    slot.ok_or_else(|| too_many(peer, core.limits.connections_per_address))
 }
 
 fn too_many(peer: SocketAddr, quota: Option<usize>) -> Rejection {
@@ -94,19 +105,47 @@ fn too_many(peer: SocketAddr, quota: Option<usize>) -> Rejection {
     Rejection::new(StatusCode::TOO_MANY_REQUESTS, reason)
 }
 
-/// Checks that the origin of a request may open a connection.
-fn may_connect(core: &Core, request: &Request) -> Result<(), Rejection> {
+/// Checks that the origin of a request may open a connection. Returns an origin that the application decides about.
+fn check_origin(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Result<Option<WebOrigin>, Rejection> {
     let headers = request.headers();
     let host = origin::host_of(request.uri(), headers);
     let origins: Vec<_> = headers.get_all(ORIGIN).iter().map(HeaderValue::as_bytes).collect();
     let allowed = origin::may_connect(origins.first().copied(), host, &core.http.allowed_origins);
     // A second `Origin` header could have any value.
     if allowed && origins.len() <= 1 {
-        return Ok(());
+        return Ok(None);
+    }
+    if let [origin] = origins[..]
+        && !core.hooks.check_origin.is_empty()
+        && let Some(text) = std::str::from_utf8(origin).ok().and_then(origin::normal)
+    {
+        let request = presented(request, peer);
+        return Ok(Some(WebOrigin { text, request }));
     }
     let forwarded_host = headers.get(FORWARDED_HOST).map(HeaderValue::as_bytes);
     let reason = origin::explain(&origins, host, forwarded_host);
     Err(Rejection::new(StatusCode::FORBIDDEN, reason))
+}
+
+/// Asks the application whether a page of this origin may connect.
+async fn ask_about(core: &Core, origin: WebOrigin, connect_by: Instant) -> Result<(), Rejection> {
+    let involved = Involved::peer(origin.request.peer);
+    for hook in core.hooks.check_origin.of(None) {
+        let left = connect_by.saturating_duration_since(Instant::now());
+        let run = contain(core.limits.hook_deadline.min(left), || (hook.run)(origin.clone()));
+        let answer = core.reported(hook.name, involved, run).await;
+        answer.map_err(|error| match error.refusal() {
+            Some(refusal) => {
+                let reason = format!("pages of `{origin}` may not connect: {}", refusal.reason());
+                Rejection::new(StatusCode::FORBIDDEN, reason)
+            }
+            None => {
+                let reason = format!("whether pages of `{origin}` may connect could not be checked: try again later");
+                Rejection::new(StatusCode::SERVICE_UNAVAILABLE, reason).with(RETRY_AFTER, "1")
+            }
+        })?;
+    }
+    Ok(())
 }
 
 impl Rejection {
@@ -140,16 +179,14 @@ fn header_bytes(request: &Request) -> usize {
     target + headers.sum::<usize>()
 }
 
-/// The request's credentials for `authenticate`. Without the hook, nothing reads them.
-fn presented(core: &Core, request: &Request, peer: Option<SocketAddr>) -> Option<Box<Handshake>> {
-    (!core.hooks.authenticate.is_empty()).then(|| {
-        Box::new(Handshake {
-            headers: origin::with_host(detached(request.headers()), request.uri()),
-            query: request.uri().query().map(str::to_owned),
-            peer,
-            ..Handshake::new(Value::Null)
-        })
-    })
+/// What a request presents to hooks.
+fn presented(request: &Request, peer: Option<SocketAddr>) -> Handshake {
+    Handshake {
+        headers: origin::with_host(detached(request.headers()), request.uri()),
+        query: request.uri().query().map(str::to_owned),
+        peer,
+        ..Handshake::new(Value::Null)
+    }
 }
 
 /// Serves the connection once it is upgraded. Holds `slot` until the connection has ended.

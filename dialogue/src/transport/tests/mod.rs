@@ -14,6 +14,7 @@ mod log_lines;
 mod model;
 mod not_now;
 mod on_demand;
+mod origin;
 mod orphans;
 mod peer;
 mod pipelining;
