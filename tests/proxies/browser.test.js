@@ -3,11 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Person, launch } from "../browser/person.js";
 import { Server } from "../browser/server.js";
+import { defer } from "./defer.js";
 import { KINDS } from "./kinds.js";
 import { Running } from "./running.js";
-
-/** The proxies that pass on a WebSocket of an HTTP/2 connection. With the others, browsers open another connection. */
-const HTTP2 = ["haproxy"];
 
 let browser;
 before(async () => (browser = await launch("--host-resolver-rules=MAP chat.example 127.0.0.1")));
@@ -25,16 +23,17 @@ async function openChat(url, name) {
   return { person, status: response.status };
 }
 
-for (const kind of Object.values(KINDS)) {
-  const { whole, prefix } = kind.blocks;
+for (const [name, status] of [["nginx", 101], ["caddy", 101], ["haproxy", 200], ["apache", 101], ["apache", 200]]) {
+  const { blocks, ...kind } = KINDS[name];
+  let config = kind.prefix(blocks.whole, blocks.prefix);
+  if (name === "apache" && status === 200) config = kind.http2(config);
 
-  test(`${kind.name}: people chat in a browser, also under a prefix`, async (t) => {
+  test(`${name}: people chat in a browser, with WebSockets over HTTP/${status === 200 ? "2" : "1.1"}`, async (t) => {
     const server = await Server.start();
-    t.after(async () => assert.equal(await server.stop(), 0));
-    const proxy = await Running.start(t, kind, kind.prefix(whole, prefix), [server.url]);
+    defer(t, async () => assert.equal(await server.stop(), 0));
+    const proxy = await Running.start(t, kind, config, [server.url]);
     const ada = await openChat(`${proxy.origin}/`, "Ada");
     const grace = await openChat(`${proxy.origin}/live/`, "Grace");
-    const status = HTTP2.includes(kind.name) ? 200 : 101;
     assert.deepEqual([ada.status, grace.status], [status, status]);
     await ada.person.says("Good morning!");
     await grace.person.reads("Ada", "Good morning!");

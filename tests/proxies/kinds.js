@@ -1,12 +1,14 @@
-// The proxies: how each is started as a foreground process without privileges, and how the tests vary its configuration.
+// The proxies: how each is started as a foreground process without privileges, and how tests vary its configuration.
 // Each kind has:
 //
 // - `arguments(file, folder)`: its command line;
 // - `complete(config, { folder, http, https })`: a whole file around the configuration of the page;
 // - `plain(config)`: without TLS;
 // - `prefix(config, block)`, `two(config, block)`: with another block of the page;
-// - `impatient(config)`: with timeouts of one second;
-// - `host(config)`: with a mistake, so that the server receives another Host than the browser's.
+// - `impatient(config)`: with timeouts of two seconds;
+// - `host(config)`: with a mistake, so that the server receives another Host than the browser's;
+// - `deaf(config)`: with a mistake, so that it drops upgrades, if it can make this mistake;
+// - `http2(config)`: with WebSockets over HTTP/2, if it has an option for them.
 import { blocks, insert, replace } from "./page.js";
 
 const nginx = {
@@ -21,8 +23,9 @@ const nginx = {
   plain: (config) => replace(config.replaceAll(/^ *ssl_.*\n/gm, ""), " ssl http2", ""),
   prefix: (config, block) => insert(config, block, "    location / {"),
   two: (config, block) => replace(config, /^upstream .*?^}\n/ms, block),
-  impatient: (config) => replace(config, "proxy_read_timeout 60s", "proxy_read_timeout 1s"),
+  impatient: (config) => replace(config, "proxy_read_timeout 60s", "proxy_read_timeout 2s"),
   host: (config) => replace(config, "$http_host", "$host"),
+  deaf: (config) => replace(config, /^ *proxy_http_version .*\n.* Upgrade .*\n.* Connection .*\n/m, ""),
 };
 
 const caddy = {
@@ -38,7 +41,7 @@ const caddy = {
   plain: (config) => replace(replace(config, /^ *tls .*\n/m, ""), "\nchat.example {", "\nhttp://chat.example:443 {"),
   prefix: (config, block) => insert(config, block, "    import dialogue"),
   two: (config, block) => replace(config, /^\(dialogue\) .*?^}\n/ms, block),
-  impatient: (config) => replace(config, "keepalive 60s", "keepalive 60s\nread_timeout 1s\nwrite_timeout 1s"),
+  impatient: (config) => replace(config, "keepalive 60s", "keepalive 60s\nread_timeout 2s\nwrite_timeout 2s"),
   host: (config) => replace(config, "transport http", "header_up Host {upstream_hostport}\ntransport http"),
 };
 
@@ -48,10 +51,10 @@ const haproxy = {
   arguments: (file) => ["-db", "-q", "-f", file],
   complete: (config) => `global\n    maxconn 1000\n\n${config}`,
   plain: (config) => replace(replace(config, / ssl crt .*/, ""), /^ *http-request redirect .*\n/m, ""),
-  prefix: (config, block) => insert(config, block, "    option forwardfor"),
+  prefix: (config, block) => insert(config, block, "    server one"),
   two: (config, block) => replace(config, /^backend dialogue\n(?: .*\n)*/m, block),
-  impatient: (config) => config.replaceAll(/timeout (client|server|tunnel) 60s/g, "timeout $1 1s"),
-  host: (config) => insert(config, "    http-request set-header Host 127.0.0.1:3000\n", "    option forwardfor"),
+  impatient: (config) => config.replaceAll(/timeout (client|server|tunnel) 60s/g, "timeout $1 2s"),
+  host: (config) => insert(config, "    http-request set-header Host 127.0.0.1:3000\n", "    default_backend"),
 };
 
 const APACHE_MODULES = [
@@ -80,8 +83,10 @@ ${config}`;
   plain: (config) => replace(config.replaceAll(/^ *SSL.*\n/gm, ""), /^ *Protocols .*\n/m, ""),
   prefix: (config, block) => insert(config, block, '    ProxyPass "/"'),
   two: (config, block) => replace(config, /^ *ProxyPass "\/" .*\n/m, block),
-  impatient: (config) => replace(config, "Timeout 60", "Timeout 1"),
+  impatient: (config) => replace(config, "Timeout 60", "Timeout 2"),
   host: (config) => replace(config, /^ *ProxyPreserveHost On\n/m, ""),
+  deaf: (config) => replace(config, " upgrade=websocket", ""),
+  http2: (config) => insert(config, "    H2WebSockets on\n", "    Protocols"),
 };
 
 /** The kinds by their names, each with its `blocks` of the page. */

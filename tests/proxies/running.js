@@ -6,6 +6,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { defer } from "./defer.js";
 
 /** Debian installs servers here, where other users than root do not search. */
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
@@ -13,16 +14,17 @@ const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 /** Proxies drop the privileges of root in ways of their own. So they never have them. */
 const NOBODY = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
 
-/** The certificate of chat.example, signed by itself. All tests of a file share it. */
-const certificate = (() => {
-  let made;
-  return () => (made ??= makeCertificate());
-})();
+/** The running proxies. They end even if a test does not reach its end. */
+const children = new Set();
+process.once("exit", () => children.forEach((child) => child.kill()));
+
+/** The certificate of chat.example, signed by itself. */
+const CERTIFICATE = makeCertificate();
 
 function makeCertificate() {
-  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const subject = ["-subj", "/CN=chat.example", "-addext", "subjectAltName=DNS:chat.example"];
-  const { status, stdout, stderr } = spawnSync("openssl", [...request, ...subject, "-keyout", "-"], { encoding: "utf8" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "-"];
+  const subject = ["-subj", "/CN=chat.example", "-addext", "subjectAltName=DNS:chat.example", "-days", "2"];
+  const { status, stdout, stderr } = spawnSync("openssl", ["req", "-x509", ...key, ...subject], { encoding: "utf8" });
   if (status !== 0) throw new Error(`openssl failed: ${stderr}`);
   const part = (kind) => stdout.match(new RegExp(`-----BEGIN ${kind}-----.*?-----END ${kind}-----\n`, "s"))[0];
   return { cert: part("CERTIFICATE"), key: part("PRIVATE KEY") };
@@ -45,7 +47,7 @@ export class Running {
   static async start(t, kind, config, [one, two = one]) {
     const folder = mkdtempSync(join(tmpdir(), `dialogue-${kind.name}-`));
     const [http, https] = await freePorts(2);
-    const { cert, key } = certificate();
+    const { cert, key } = CERTIFICATE;
     const files = { "chat.example.pem": cert, "chat.example.key": key, "chat.example.both.pem": cert + key };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     config = kind
@@ -53,15 +55,16 @@ export class Running {
       .replaceAll("127.0.0.1:3000", new URL(one).host)
       .replaceAll("127.0.0.1:3001", new URL(two).host)
       .replaceAll("/etc/ssl", folder)
-      .replaceAll(/(?<=listen )(80|443)\b/g, (port) => `127.0.0.1:${port}`)
-      .replaceAll(/(?<=bind ):(80|443)\b/g, (port) => `127.0.0.1:${port.replace(":","")}`)
+      .replaceAll(/(?<=listen |bind ):?(?=(?:80|443)\b)/g, "127.0.0.1:")
       .replaceAll(/(?<=:)80\b/g, http)
       .replaceAll(/(?<=:)443\b/g, https);
     const file = join(folder, "config");
     writeFileSync(file, config);
-    if (NOBODY.uid) for (const path of ["", ...readdirSync(folder)]) chownSync(join(folder, path), NOBODY.uid, NOBODY.gid);
+    if (NOBODY.uid) {
+      for (const path of ["", ...readdirSync(folder)]) chownSync(join(folder, path), NOBODY.uid, NOBODY.gid);
+    }
     const running = new Running(kind, { folder, http, https, cert });
-    t.after(() => running.stop());
+    defer(t, () => running.stop());
     await running.#launch(file, config);
     return running;
   }
@@ -73,9 +76,9 @@ export class Running {
 
   async #launch(file, config) {
     const stdio = ["ignore", "pipe", "pipe"];
-    // In a process group of its own, with the processes that it starts.
-    const options = { ...NOBODY, env: { ...env, HOME: this.folder }, stdio, cwd: this.folder, detached: true };
+    const options = { ...NOBODY, env: { ...env, HOME: this.folder }, stdio, cwd: this.folder };
     this.child = spawn(this.kind.command, this.kind.arguments(file, this.folder), options);
+    children.add(this.child);
     this.child.once("error", (error) => (this.error = error));
     this.exited = new Promise((resolve) => this.child.once("close", resolve));
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (text) => (this.output += text));
@@ -95,12 +98,11 @@ export class Running {
     return this.output + (existsSync(file) ? readFileSync(file, "utf8") : "");
   }
 
-  /** Stops the proxy and the processes that it has started. */
+  /** Stops the proxy, which then stops the processes that it has started. */
   async stop() {
-    if (this.child?.pid && this.child.exitCode === null && this.child.signalCode === null) {
-      process.kill(-this.child.pid, "SIGKILL");
-      await this.exited;
-    }
+    this.child?.kill();
+    if (this.child?.pid) await this.exited;
+    children.delete(this.child);
     if (existsSync(this.folder)) rmSync(this.folder, { recursive: true });
   }
 }

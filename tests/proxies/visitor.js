@@ -4,6 +4,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { WebSocket } from "ws";
 import { DialogueClient } from "../../dialogue/npm/client.js";
+import { defer } from "./defer.js";
 
 const PATIENCE_MS = 15_000;
 
@@ -26,8 +27,8 @@ export class Visitor {
   /** A visitor of this origin, which has this certificate. */
   constructor(t, origin, ca) {
     Object.assign(this, { origin, ca });
-    t.after(() => {
-      for (const client of this.#clients) client.disconnect?.() ?? client.terminate?.();
+    defer(t, () => {
+      for (const client of this.#clients) client instanceof WebSocket ? client.terminate() : client.disconnect();
     });
   }
 
@@ -35,7 +36,7 @@ export class Visitor {
   async open(path, { body, ...options } = {}) {
     const url = new URL(path, this.origin);
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-    const request = send(url, { lookup, ca: this.ca, agent: false, ...options });
+    const request = send(url, { lookup, ca: this.ca, servername: url.hostname, agent: false, ...options });
     request.end(body);
     const [response] = await within(`the response to ${path}`, once(request, "response"));
     return response.setEncoding("utf8");

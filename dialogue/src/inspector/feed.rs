@@ -17,7 +17,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::header;
+use http::header::{self, HeaderName};
 use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
@@ -34,6 +34,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// The most rooms in one `rates`; the busiest ones are chosen. A screen shows fewer.
 const RATED_ROOMS: usize = 200;
+
+/// A proxy that collects a response before it sends it, as nginx does, must not do so here.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, ErrorResponse> {
     if core.lifecycle.is_stopping() {
@@ -56,7 +59,8 @@ pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Erro
         stage: Stage::Opening,
     };
     let body = Body::from_stream(stream::unfold(feed, Feed::next));
-    Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (BUFFERING, "no")];
+    Ok((headers, body).into_response())
 }
 
 /// One viewer's feed.

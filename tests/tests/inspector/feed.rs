@@ -79,7 +79,6 @@ impl Viewer {
 }
 
 #[tokio::test]
-#[ignore = "fails until PROXY"]
 async fn proxies_are_asked_not_to_buffer_the_feed() {
     let server = open().await;
     let mut viewer = Viewer::open(server.address()).await;
