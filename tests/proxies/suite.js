@@ -155,6 +155,17 @@ function declare(kind) {
     }
   });
 
+  if (kind.deaf) {
+    const skip = kind.name === "nginx" && "fails until PROXY";
+    test("without the upgrade, the answer says what to do", { skip }, async (t) => {
+      const server = await serve(t);
+      const visitor = await visit(t, kind.deaf(whole), server.url);
+      const { status, text } = await visitor.refusal();
+      assert.equal(status, 426);
+      assert.match(text, /a proxy has dropped its headers/);
+    });
+  }
+
   test("with another Host, the answer says what to do", async (t) => {
     const server = await serve(t);
     const visitor = await visit(t, kind.host(whole), server.url);
