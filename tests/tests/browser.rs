@@ -1,9 +1,9 @@
-//! The browser client, the chat example and the recipes for front ends, in a real browser and in Node: today's client, and
-//! an old one against today's server. `browser/`, `node/` and `front-ends/` hold the tests themselves. This file builds
-//! the example and starts Node, so that `cargo test -- --ignored` runs them, too.
+//! The browser client, the chat example, the recipes for front ends and the proxies, in a real browser and in Node: today's
+//! client, and an old one against today's server. `browser/`, `node/`, `front-ends/` and `proxies/` hold the tests
+//! themselves. This file builds the example and starts Node, so that `cargo test -- --ignored` runs them, too.
 //!
-//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in each of `tests/browser`,
-//! `tests/node` and `tests/front-ends`.
+//! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in each of these folders. The
+//! proxies must be installed, too: nginx, Caddy, HAProxy and Apache, and OpenSSL's command.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -28,6 +28,13 @@ fn the_recipes_for_front_ends_work_in_a_browser() {
 #[ignore = "needs Node"]
 fn the_recipes_for_front_ends_compile_and_pass_in_jest() {
     run_node_tests("front-ends", &["tools.test.js"], "today");
+}
+
+#[test]
+#[ignore = "needs Chromium, Node, nginx, Caddy, HAProxy and Apache"]
+fn the_configurations_for_proxies_work() {
+    // No file names: Node runs every test file in the folder.
+    run_node_tests("proxies", &[], "today");
 }
 
 #[test]
@@ -143,6 +150,7 @@ fn run_node_tests(folder: &str, files: &[&str], client: &str) -> usize {
         .args(files)
         .current_dir(path)
         .env("CHAT_EXECUTABLE", chat_executable())
+        .env("INSPECTED_EXECUTABLE", env!("CARGO_BIN_EXE_inspected"))
         .env("SERVED_EXECUTABLE", env!("CARGO_BIN_EXE_served"))
         .env("CLIENT", client)
         .status()
