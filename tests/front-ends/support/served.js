@@ -17,7 +17,7 @@ export class Served {
   }
 
   async stop() {
-    this.child.kill("SIGTERM");
+    this.child.kill("SIGINT"); // without the delay after a SIGTERM
     const [code] = await once(this.child, "exit");
     return code;
   }
