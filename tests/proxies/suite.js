@@ -156,8 +156,7 @@ function declare(kind) {
   });
 
   if (kind.deaf) {
-    const skip = kind.name === "nginx" && "fails until PROXY";
-    test("without the upgrade, the answer says what to do", { skip }, async (t) => {
+    test("without the upgrade, the answer says what to do", async (t) => {
       const server = await serve(t);
       const visitor = await visit(t, kind.deaf(whole), server.url);
       const { status, text } = await visitor.refusal();

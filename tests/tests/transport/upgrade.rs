@@ -367,8 +367,10 @@ async fn each_refused_upgrade_says_what_happened_and_what_to_do_and_is_logged() 
     let post = upgrade_with("/dialogue/ws", &[&own]).replace("GET ", "POST ");
     let old = upgrade_with("/dialogue/ws", &[&own]).replace("Version: 13", "Version: 8");
     let keyless = upgrade_with("/dialogue/ws", &[&own]).replace("Sec-WebSocket-Key", "X-Key");
+    let outdated = upgrade_with("/dialogue/ws", &[&own]).replace("HTTP/1.1", "HTTP/1.0");
     for (request, status, parts) in [
         (plain, 426, ["WebSocket client", "proxy_set_header Upgrade"]),
+        (outdated, 426, ["WebSocket client", "proxy_http_version 1.1"]),
         (post, 405, ["GET", "WebSocket"]),
         (old, 426, ["version 13", "`8`"]),
         (keyless, 400, ["Sec-WebSocket-Key", "16 bytes"]),

@@ -92,6 +92,10 @@ fn accept_key(request: &Request) -> Result<HeaderValue, Rejection> {
         let reason = "a WebSocket is opened with GET: use a WebSocket client";
         return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, reason).with(ALLOW, "GET"));
     }
+    // nginx speaks HTTP/1.0 to servers, unless `proxy_http_version` says otherwise.
+    if request.version() < Version::HTTP_11 {
+        return Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, NO_UPGRADE).with(UPGRADE, "websocket"));
+    }
     if request.version() != Version::HTTP_11 {
         let reason = format!("open the WebSocket over HTTP/1.1 or HTTP/2, not {:?}", request.version());
         return Err(Rejection::new(StatusCode::BAD_REQUEST, reason));
