@@ -8,12 +8,16 @@
 // - `impatient(config)`: with timeouts of two seconds;
 // - `host(config)`: with a mistake, so that the server receives another Host than the browser's;
 // - `deaf(config)`: with a mistake, so that it drops upgrades, if it can make this mistake;
+// - `checks`: whether it asks servers if they are ready;
+// - `keeps`: whether it keeps idle connections to a server as long as it may;
 // - `http2(config)`: with WebSockets over HTTP/2, if it has an option for them.
 import { blocks, insert, replace } from "./page.js";
 
 const nginx = {
   command: "nginx",
   language: "nginx",
+  checks: false,
+  keeps: true,
   arguments: (file, folder) => ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"],
   complete: (config, { folder }) => {
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -31,6 +35,8 @@ const nginx = {
 const caddy = {
   command: "caddy",
   language: "caddyfile",
+  checks: true,
+  keeps: true,
   arguments: (file) => ["run", "--adapter", "caddyfile", "--config", file],
   complete: (config, { folder, http, https }) => {
     const options = ["admin off", "skip_install_trust", "default_bind 127.0.0.1"];
@@ -48,6 +54,8 @@ const caddy = {
 const haproxy = {
   command: "haproxy",
   language: "haproxy",
+  checks: true,
+  keeps: false,
   arguments: (file) => ["-db", "-q", "-f", file],
   complete: (config) => `global\n    maxconn 1000\n\n${config}`,
   plain: (config) => replace(replace(config, / ssl crt .*/, ""), /^ *http-request redirect .*\n/m, ""),
@@ -65,6 +73,8 @@ const APACHE_MODULES = [
 const apache = {
   command: "apache2",
   language: "apache",
+  checks: true,
+  keeps: true,
   arguments: (file, folder) => ["-DFOREGROUND", "-d", folder, "-f", file],
   complete: (config, { folder, http, https }) => {
     const modules = APACHE_MODULES.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so\n`);

@@ -16,7 +16,7 @@ const NOBODY = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 /** The running proxies. They end even if a test does not reach its end. */
 const children = new Set();
-process.once("exit", () => children.forEach((child) => child.kill()));
+process.once("exit", () => children.forEach(kill));
 
 /** The certificate of chat.example, signed by itself. */
 const CERTIFICATE = makeCertificate();
@@ -76,7 +76,8 @@ export class Running {
 
   async #launch(file, config) {
     const stdio = ["ignore", "pipe", "pipe"];
-    const options = { ...NOBODY, env: { ...env, HOME: this.folder }, stdio, cwd: this.folder };
+    // In a process group of its own, with the processes that it starts.
+    const options = { ...NOBODY, env: { ...env, HOME: this.folder }, stdio, cwd: this.folder, detached: true };
     this.child = spawn(this.kind.command, this.kind.arguments(file, this.folder), options);
     children.add(this.child);
     this.child.once("error", (error) => (this.error = error));
@@ -98,13 +99,22 @@ export class Running {
     return this.output + (existsSync(file) ? readFileSync(file, "utf8") : "");
   }
 
-  /** Stops the proxy, which then stops the processes that it has started. */
+  /** Stops the proxy. Apache would wait ten seconds for its connections. */
   async stop() {
-    this.child?.kill();
-    if (this.child?.pid) await this.exited;
+    if (this.child?.pid) {
+      this.child.kill();
+      const timer = setTimeout(kill, 500, this.child);
+      await this.exited;
+      clearTimeout(timer);
+    }
     children.delete(this.child);
     if (existsSync(this.folder)) rmSync(this.folder, { recursive: true });
   }
+}
+
+/** Ends a proxy at once, with the processes that it has started. */
+function kill({ pid, exitCode, signalCode }) {
+  if (pid && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL");
 }
 
 /** Whether somebody listens at a port. */

@@ -3,10 +3,11 @@
 //!
 //! - `people N`: N clients join the chat;
 //! - `burst N`: trigger N messages in the chat, as fast as possible;
-//! - `hum`: trigger a mix of events, again and again.
+//! - `hum`: trigger a mix of events, again and again;
+//! - `stop`: stop the server gracefully, as the program itself would.
 //!
-//! Two variables are for tests behind proxies. `PING_INTERVAL` is that limit, in milliseconds. With `SESSION`, the inspector
-//! admits the browsers with this cookie `session`, instead of those on this machine.
+//! Some variables are for tests behind proxies. `PING_INTERVAL`, `CONNECT_DEADLINE` and `READY_DELAY` are these limits, in
+//! milliseconds. With `SESSION`, the inspector admits browsers with this cookie `session`, instead of those on this machine.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -136,6 +137,7 @@ rooms! {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let defaults = Limits::default();
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
@@ -143,7 +145,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Limits::default()
                 .with_queue_frames(100_000)
                 // Shorter than the patience of the harness's clients.
-                .with_ping_interval(ping_interval()?)
+                .with_ping_interval(milliseconds("PING_INTERVAL").unwrap_or(Duration::from_secs(5)))
+                .with_connect_deadline(milliseconds("CONNECT_DEADLINE").unwrap_or(defaults.connect_deadline))
+                .with_ready_delay(milliseconds("READY_DELAY").unwrap_or(defaults.ready_delay))
                 .with_queue_bytes(64 * 1024 * 1024),
         )
         .inspector(guard)
@@ -163,9 +167,8 @@ fn port() -> Result<u16, std::num::ParseIntError> {
     std::env::var("PORT").map_or(Ok(0), |port| port.parse())
 }
 
-fn ping_interval() -> Result<Duration, std::num::ParseIntError> {
-    let milliseconds = std::env::var("PING_INTERVAL").map_or(Ok(5_000), |milliseconds| milliseconds.parse());
-    milliseconds.map(Duration::from_millis)
+fn milliseconds(variable: &str) -> Option<Duration> {
+    std::env::var(variable).ok()?.parse().ok().map(Duration::from_millis)
 }
 
 async fn guard(request: Handshake) -> Result<(), HookError> {
@@ -192,6 +195,7 @@ async fn run_commands(dialogue: Dialogue, address: SocketAddr) {
             "people" => people(address, count).await,
             "burst" => burst(&dialogue, count).await,
             "hum" => drop(tokio::spawn(hum(dialogue.clone()))),
+            "stop" => drop(dialogue.stop().await),
             _ => eprintln!("unknown command `{line}`"),
         }
     }
