@@ -1,5 +1,6 @@
 //! The contract of rooms as clients and their tools see it. `contract-node` has the part that needs Node.
 
+mod asyncapi;
 mod documents;
 mod forms;
 mod node;
