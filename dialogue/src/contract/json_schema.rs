@@ -96,11 +96,17 @@ pub(super) fn envelope(room_id: &Value, event: Value, data: Value) -> Value {
             "from": { "type": "string", "description": "The user who triggered it, or `system` for the server." },
             "timestamp": {
                 "type": "integer",
+                "format": "int64",
                 "minimum": 0,
                 "description": "When the server accepted it, in milliseconds since the Unix epoch.",
             },
             "meta": { "type": "object", "description": "Metadata from the sender." },
-            "seq": { "type": "integer", "minimum": 0, "description": "Its number in the room, if the room keeps such events." },
+            "seq": {
+                "type": "integer",
+                "format": "int64",
+                "minimum": 0,
+                "description": "Its number in the room, if the room keeps such events.",
+            },
         },
     })
 }

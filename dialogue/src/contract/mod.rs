@@ -2,7 +2,7 @@
 //! detects changes to it.
 //!
 //! Dialogue derives everything here from the declarations in [`rooms!`](crate::rooms), without a server. See
-//! [`RoomSet::typescript`], [`RoomSet::json_schema`] and [`RoomSet::asyncapi`]. Call [`check_lock`] in a test: it
+//! [`RoomSet::typescript`], [`RoomSet::json_schema`] and [`AsyncApi`]. Call [`check_lock`] in a test: it
 //! fails if a change would break deployed clients.
 //!
 //! ```
@@ -37,10 +37,11 @@ pub(crate) mod room_set;
 mod snapshot;
 mod typescript;
 
+pub use asyncapi::{AsyncApi, View};
 pub use lock::{Change, Impact, Lock, LockError, check_lock};
 pub use model::ContractError;
 
+#[cfg(feature = "runtime")]
+pub(crate) use {asyncapi::ServerUrl, model::Contract, room_set::RoomSet};
 #[cfg(feature = "server")]
 pub(crate) use {asyncapi::asyncapi, typescript::typescript};
-#[cfg(feature = "runtime")]
-pub(crate) use {model::Contract, room_set::RoomSet};

@@ -9,7 +9,7 @@ use crate::id::EventName;
 use crate::room::{DeclaredEvents, IdPattern, RoomDeclaration, Segment};
 
 /// The reason why a contract cannot be described.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractError {
     /// An event of a room cannot be defined. A server with this room cannot be built either.
@@ -19,6 +19,12 @@ pub enum ContractError {
         room: &'static str,
         /// The reason.
         source: &'static DefinitionError,
+    },
+    /// The URL of a server isn't the URL of a WebSocket, or has a query, a fragment or credentials.
+    #[error("`{url}` is not the URL of a WebSocket: write `wss://chat.example/dialogue/ws`")]
+    ServerUrl {
+        /// The URL that was given.
+        url: String,
     },
 }
 

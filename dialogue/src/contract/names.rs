@@ -39,6 +39,13 @@ impl Names {
                 is_new: false,
             };
         }
+        let name = self.fresh(wanted, suffix);
+        self.given.insert(key, name.clone());
+        GivenName { name, is_new: true }
+    }
+
+    /// A name for an item that has no name yet.
+    pub(super) fn fresh(&mut self, wanted: &str, suffix: &str) -> String {
         let plain = pascal_case(wanted);
         let suffixed = format!("{plain}{suffix}");
         let is_free = |name: &str| !self.reserved.contains(name) && !self.taken.contains(&name.to_ascii_lowercase());
@@ -49,8 +56,7 @@ impl Names {
             number += 1;
         }
         self.taken.insert(name.to_ascii_lowercase());
-        self.given.insert(key, name.clone());
-        GivenName { name, is_new: true }
+        name
     }
 }
 

@@ -1,6 +1,6 @@
 //! The trait of a set of rooms. `rooms!` implements it for each block.
 
-use super::asyncapi::asyncapi;
+use super::asyncapi::{View, asyncapi};
 use super::json_schema::json_schema;
 use super::model::{Contract, ContractError};
 use super::typescript::typescript;
@@ -49,16 +49,17 @@ pub trait RoomSet {
         Ok(json_schema(&Contract::of(Self::declarations(), &[])?))
     }
 
-    /// An AsyncAPI 3.0 document of these rooms, from the server's side. Each room is a channel. Its `receive`
-    /// operation contains the events that clients may trigger, and its `send` operation the events that clients
-    /// receive. A server serves the document as `/dialogue/asyncapi.json`.
+    /// An AsyncAPI 3.0 document of these rooms, from the client's side: generators of clients can use it. Each room is a
+    /// channel. Its `send` operation contains the events that clients may trigger, and its `receive` operation the events
+    /// that clients receive. One more channel, `connection`, contains the other frames of the protocol. A server serves
+    /// the document as `/dialogue/asyncapi.json`.
     ///
-    /// The document contains no servers. Add them, and any further information, before you publish it elsewhere.
+    /// The document contains no servers. [`AsyncApi`](super::AsyncApi) can add one, and can describe the server's side.
     ///
     /// # Errors
     ///
     /// As [`typescript`](Self::typescript).
     fn asyncapi() -> Result<serde_json::Value, ContractError> {
-        Ok(asyncapi(&Contract::of(Self::declarations(), &[])?))
+        Ok(asyncapi(&Contract::of(Self::declarations(), &[])?, View::Client, None))
     }
 }

@@ -108,7 +108,7 @@ impl EventSnapshot {
         self.outbound.as_ref().unwrap_or(&self.inbound)
     }
 
-    fn of(definition: &EventDefinition) -> Self {
+    pub(super) fn of(definition: &EventDefinition) -> Self {
         let inbound = bare(definition.inbound_schema());
         let outbound = bare(definition.outbound_schema());
         Self {

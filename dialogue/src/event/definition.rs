@@ -195,6 +195,23 @@ impl EventDefinition {
         self.inner.schemas.as_ref().map(|schemas| schemas.outbound.published())
     }
 
+    /// Data that clients may send, as an example. `None` if none is found.
+    pub(crate) fn inbound_example(&self) -> Option<Value> {
+        self.example(|schemas| &schemas.inbound)
+    }
+
+    /// Data that clients may receive, as an example. `None` if none is found.
+    pub(crate) fn outbound_example(&self) -> Option<Value> {
+        self.example(|schemas| &schemas.outbound)
+    }
+
+    fn example(&self, of: impl Fn(&Schemas) -> &Arc<EventSchema>) -> Option<Value> {
+        match &self.inner.schemas {
+            Some(schemas) => of(schemas).example(),
+            None => Some(serde_json::json!({ "any": "data" })),
+        }
+    }
+
     /// Converts data from a client into the form that other clients receive. The data must satisfy the inbound schema.
     /// The result is the form that the type serialises, so it contains no field that the type does not declare.
     pub(crate) fn accept(&self, data: Value) -> Result<Value, Vec<Violation>> {

@@ -18,7 +18,7 @@ use super::observe::emit::Observe;
 use super::observe::log_limit::LogLimiter;
 use super::rooms::registry::Rooms;
 use crate::connection::ClientState;
-use crate::contract::Contract;
+use crate::contract::{Contract, ServerUrl};
 use crate::limits::Limits;
 use crate::origin::AllowedOrigin;
 use crate::room::RoomCell;
@@ -142,6 +142,12 @@ pub(crate) struct HttpPolicy {
 pub(crate) struct PublishedContract {
     pub(crate) contract: Contract,
     pub(crate) fingerprint: String,
+    /// Where clients reach the server, if the application has said so.
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(dead_code, reason = "only the documents over HTTP contain it")
+    )]
+    pub(crate) public_url: Option<ServerUrl>,
 }
 
 impl Core {

@@ -75,6 +75,7 @@ pub(crate) fn rewrite(schema: &Value, change: &mut dyn FnMut(Value) -> Value) ->
             }
             (
                 "items"
+                | "additionalItems"
                 | "additionalProperties"
                 | "unevaluatedProperties"
                 | "unevaluatedItems"

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::compile::{SchemaError, compile};
+use super::sample::Sampler;
 use super::subschemas::SubschemaValidators;
 use super::violation::Violation;
 use super::{decode_cost, explain, publish, report};
@@ -36,6 +37,22 @@ impl EventSchema {
     /// The schema as tools read it.
     pub(crate) fn published(&self) -> &Value {
         self.published.get_or_init(|| publish::published(&self.enforced))
+    }
+
+    /// Data that satisfies the schema, if some is found: an example from the schema itself, or a sample.
+    pub(crate) fn example(&self) -> Option<Value> {
+        let given = self
+            .enforced
+            .get("examples")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .cloned();
+        let sampler = Sampler::new(&self.enforced);
+        let samples = [sampler.full(&self.enforced), sampler.least(&self.enforced)];
+        given
+            .chain(samples.into_iter().flatten())
+            .find(|data| self.accepts(data))
     }
 
     pub(super) fn accepts(&self, data: &Value) -> bool {

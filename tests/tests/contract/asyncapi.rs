@@ -2,7 +2,7 @@
 //! satisfies the payload of its message.
 
 use dialogue::{Dialogue, RoomSet};
-use dialogue_tests::TestServer;
+use dialogue_tests::{RawClient, TestServer};
 use serde_json::{Value, json};
 
 use super::rooms::{AlikeRooms, OpenRooms, Rooms};
@@ -73,7 +73,6 @@ fn capital(text: &str) -> String {
 }
 
 #[test]
-#[ignore = "fails until F9"]
 fn every_frame_of_protocol_md_satisfies_the_document() {
     let document = chat::Rooms::asyncapi().expect("the document");
     let mut found = std::collections::BTreeSet::new();
@@ -93,7 +92,6 @@ fn every_frame_of_protocol_md_satisfies_the_document() {
 }
 
 #[test]
-#[ignore = "fails until F9"]
 fn a_client_sends_commands_and_triggers_and_receives_replies_and_events() {
     let document = Rooms::asyncapi().expect("the document");
     assert_eq!(document["operations"]["sendInChat"]["action"], "send");
@@ -127,7 +125,6 @@ fn a_client_sends_commands_and_triggers_and_receives_replies_and_events() {
 }
 
 #[test]
-#[ignore = "fails until F9"]
 fn every_message_has_a_title_and_an_example_that_satisfies_its_payload() {
     for document in [Rooms::asyncapi(), OpenRooms::asyncapi(), AlikeRooms::asyncapi()] {
         let document = document.expect("the document");
@@ -144,7 +141,6 @@ fn every_message_has_a_title_and_an_example_that_satisfies_its_payload() {
 }
 
 #[tokio::test]
-#[ignore = "fails until F9"]
 async fn the_frames_of_a_real_conversation_satisfy_the_document() {
     let server = TestServer::start(Dialogue::builder().rooms::<Rooms>().trust_client_identity()).await;
     let document = Rooms::asyncapi().expect("the document");
@@ -198,4 +194,40 @@ async fn the_frames_of_a_real_conversation_satisfy_the_document() {
         "RoomsFrame",
     ];
     assert_eq!(received.iter().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_server_with_a_public_url_says_where_it_is() {
+    let builder = Dialogue::builder()
+        .rooms::<Rooms>()
+        .base_path("/rt")
+        .public_url("wss://chat.example:8443");
+    let server = TestServer::start(builder).await;
+    let get = async |path: &str| -> Value {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: dialogue\r\nConnection: close\r\n\r\n");
+        let (status, body) = RawClient::text(server.address(), request).await;
+        assert_eq!(status, 200, "{path}");
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let client = get("/rt/asyncapi.json").await;
+    let place = &client["servers"]["public"];
+    assert_eq!(
+        [&place["protocol"], &place["host"], &place["pathname"]],
+        ["wss", "chat.example:8443", "/rt/ws"]
+    );
+    assert_eq!(client["operations"]["sendInChat"]["action"], "send");
+    let other_side = get("/rt/asyncapi-server.json").await;
+    assert_eq!(other_side["servers"], client["servers"]);
+    assert_eq!(other_side["operations"]["receiveInChat"]["action"], "receive");
+    assert_eq!(
+        other_side["operations"]["receiveJoin"]["reply"],
+        client["operations"]["sendJoin"]["reply"]
+    );
+    assert!(
+        Dialogue::builder()
+            .rooms::<Rooms>()
+            .public_url("https://chat.example")
+            .build()
+            .is_err()
+    );
 }

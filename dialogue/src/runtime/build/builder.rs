@@ -6,7 +6,7 @@ use tracing::Dispatch;
 
 use super::check::{BuildError, check_guards, check_hooks, is_base_path, known_events, rooms};
 use super::limits::check_limits;
-use crate::contract::{Contract, RoomSet};
+use crate::contract::{Contract, RoomSet, ServerUrl};
 use crate::event::EventDefinition;
 use crate::limits::Limits;
 use crate::log::HistoryManager;
@@ -61,6 +61,7 @@ pub struct Builder {
     require_guards: bool,
     allowed_origins: Vec<String>,
     base_path: String,
+    public_url: Option<String>,
 }
 
 impl Builder {
@@ -79,6 +80,7 @@ impl Builder {
             require_guards: false,
             allowed_origins: Vec::new(),
             base_path: "/dialogue".to_owned(),
+            public_url: None,
         }
     }
 
@@ -169,6 +171,14 @@ impl Builder {
         self
     }
 
+    /// Sets the URL at which clients reach the server's WebSocket, such as `wss://chat.example/dialogue/ws`. The AsyncAPI
+    /// documents that the server serves then say where it is. A URL without a path means the server's own path: `ws` below
+    /// [`base_path`](Self::base_path). By default, the documents do not say it, because a server cannot know the URL.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
     /// Checks the description and makes the server. The server does not listen yet: call `serve`, or mount its router.
     ///
     /// # Errors
@@ -188,6 +198,13 @@ impl Builder {
         if !is_base_path(&self.base_path) {
             return Err(BuildError::BasePath { path: self.base_path });
         }
+        let public_url = match self.public_url {
+            None => None,
+            Some(url) => match ServerUrl::parse(&url, &format!("{}/ws", self.base_path)) {
+                Some(parsed) => Some(parsed),
+                None => return Err(BuildError::PublicUrl { url }),
+            },
+        };
         check_limits(&self.limits)?;
         let allowed_origins = self
             .allowed_origins
@@ -225,6 +242,7 @@ impl Builder {
                 lifecycle: Lifecycle::default(),
                 observe: Observe::default(),
                 contract: PublishedContract {
+                    public_url,
                     fingerprint: contract.fingerprint(),
                     contract,
                 },

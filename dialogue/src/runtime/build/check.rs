@@ -66,6 +66,12 @@ pub enum BuildError {
         /// The path that was given.
         path: String,
     },
+    /// The public URL isn't the URL of a WebSocket, or has a query, a fragment or credentials.
+    #[error("`{url}` is not the public URL of a WebSocket: write `wss://chat.example/dialogue/ws`")]
+    PublicUrl {
+        /// The URL that was given.
+        url: String,
+    },
     /// An allowed origin does not have the form `scheme://host[:port]` or `scheme://*.host[:port]`.
     #[error(
         "invalid origin `{origin}`: write `https://example.com` or `https://example.com:8443`; `https://*.example.com` \
@@ -107,6 +113,7 @@ impl From<ContractError> for BuildError {
     fn from(error: ContractError) -> Self {
         match error {
             ContractError::Event { room, source } => Self::Event { room, source },
+            ContractError::ServerUrl { url } => Self::PublicUrl { url },
         }
     }
 }

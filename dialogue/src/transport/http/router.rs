@@ -30,7 +30,8 @@ impl Dialogue {
     /// - `GET {base}/ready`: 200 while a load balancer may send clients. 503 from SIGTERM on
     ///   ([`Limits::ready_delay`](crate::Limits::ready_delay) before the shutdown), and once the server is stopping.
     /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript).
-    /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi).
+    /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi), from the client's side.
+    ///   `GET {base}/asyncapi-server.json` is the same from the server's side.
     /// - `GET {base}/client.js`: the client for browsers and Node. It is an ES module without dependencies, and connects
     ///   to `ws` next to its own address by default. It therefore also works if the router is nested in another one, or
     ///   behind a proxy that strips a prefix.
@@ -60,15 +61,23 @@ impl Dialogue {
     /// settings.
     pub fn router(&self) -> axum::Router {
         let base = &self.core.http.base_path;
-        let contract = &self.core.contract.contract;
+        let published = &self.core.contract;
+        let contract = &published.contract;
         let types = document("text/plain; charset=utf-8", contract::typescript(contract));
         let client = CLIENT_JS.replace(SOCKET_LINE, RELATIVE_SOCKET_LINE);
-        let asyncapi = document("application/json", format!("{:#}", contract::asyncapi(contract)));
+        let asyncapi = |view| {
+            let described = contract::asyncapi(contract, view, published.public_url.as_ref());
+            document("application/json", format!("{described:#}"))
+        };
         let router = axum::Router::new()
             .route(&format!("{base}/ws"), any(upgrade))
             .route(&format!("{base}/ready"), get(ready))
             .route(&format!("{base}/client.d.ts"), types)
-            .route(&format!("{base}/asyncapi.json"), asyncapi)
+            .route(&format!("{base}/asyncapi.json"), asyncapi(contract::View::Client))
+            .route(
+                &format!("{base}/asyncapi-server.json"),
+                asyncapi(contract::View::Server),
+            )
             .route(&format!("{base}/client.js"), document(JAVASCRIPT, client))
             .with_state(Arc::clone(&self.core));
         #[cfg(feature = "inspector")]

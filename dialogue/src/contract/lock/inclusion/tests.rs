@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Mismatch, compatible};
 use crate::contract::direction::Direction;
+use crate::contract::snapshot::EventSnapshot;
 use crate::event::DialogueEvent;
 use crate::schema::walk;
 
@@ -447,12 +448,11 @@ fn remarked(schema: &Value) -> Value {
 
 #[test]
 fn understands_every_form_that_serde_derives() {
-    let everything = forms::Everything::definition();
-    for (direction, schema) in [
-        (Direction::Inbound, everything.inbound_schema()),
-        (Direction::Outbound, everything.outbound_schema()),
+    let everything = EventSnapshot::of(forms::Everything::definition());
+    for (direction, old) in [
+        (Direction::Inbound, everything.inbound()),
+        (Direction::Outbound, everything.outbound()),
     ] {
-        let old = schema.unwrap();
         let mut new = remarked(old);
         assert_eq!(compatible(direction, old, &new), Ok(()), "{direction:?}: {old:#}");
         new["properties"]["one_more"] = json!({ "type": "string" });
