@@ -21,7 +21,7 @@ for (const set of ["rooms", "open", "alike"]) {
   });
 }
 
-test("a room is a channel, and the server receives what clients trigger", async () => {
+test("a room is a channel, and the client sends what clients trigger", async () => {
   const { document } = await new Parser().parse(text("rooms", "asyncapi.json"));
   const project = document.channels().get("Project");
   assert.equal(project.address(), "project-{org}-{id}");
@@ -30,17 +30,28 @@ test("a room is a channel, and the server receives what clients trigger", async 
     ["id", "org"],
   );
   const names = (operation) => document.operations().get(operation).messages().all().map((message) => message.name()).sort();
-  assert.ok(document.operations().get("receiveChat").isReceive());
-  assert.deepEqual(names("receiveChat"), ["bell", "message"]);
-  assert.ok(document.operations().get("sendChat").isSend());
-  assert.deepEqual(names("sendChat"), ["bell", "error", "message", "user-joined"]);
-  assert.equal(document.operations().get("receiveNews"), undefined);
-  const [payload] = document.operations().get("receiveProject").messages().all();
+  assert.ok(document.operations().get("sendInChat").isSend());
+  assert.deepEqual(names("sendInChat"), ["bell", "message"]);
+  assert.ok(document.operations().get("receiveInChat").isReceive());
+  assert.deepEqual(names("receiveInChat"), ["bell", "error", "message", "user-joined"]);
+  assert.equal(document.operations().get("sendInNews"), undefined);
+  const [payload] = document.operations().get("sendInProject").messages().all();
   assert.deepEqual(payload.payload().json("required"), ["roomId", "event", "type", "data"]);
 });
 
-test("every schema of the AsyncAPI document is in the JSON Schema", () => {
+test("a client connects and joins with the messages of the connection", async () => {
+  const { document } = await new Parser().parse(text("rooms", "asyncapi.json"));
+  const connect = document.operations().get("sendConnect");
+  assert.equal(connect.channels().all()[0].id(), "connection");
+  const replies = connect.reply().messages().all().map((message) => message.name());
+  assert.deepEqual(replies, ["connected", "error"]);
+});
+
+test("every payload in the AsyncAPI document is a type of the JSON Schema or a frame", () => {
   const names = Object.keys(json("rooms", "asyncapi.json").components.schemas);
   const { $defs } = json("rooms", "schema.json");
-  assert.deepEqual(names.filter((name) => !(name in $defs)), []);
+  const isFrame = (name) => /(Frame|Trigger|Event)\d*$/.test(name) || ["Envelope", "Position", "RoomInfo", "Violation"].includes(name);
+  assert.deepEqual(names.filter((name) => !(name in $defs) && !isFrame(name)), []);
+  const types = Object.keys($defs).filter((name) => !/(Events|Triggers)$/.test(name));
+  assert.deepEqual(types.filter((name) => !names.includes(name)), []);
 });

@@ -34,6 +34,7 @@ pub(crate) fn without_booleans(schema: &Value) -> Value {
             if keywords.get("not").is_some_and(is_impossible) {
                 keywords.remove("not");
             }
+            name_keys(&mut keywords);
             Value::Object(keywords)
         }
         other => other,
@@ -55,6 +56,23 @@ fn limit_items(keywords: &mut Map<String, Value>) {
     if most.is_none_or(|most| most > listed as f64) {
         keywords.insert("maxItems".to_owned(), listed.into());
     }
+}
+
+/// Says with `propertyNames` which keys a map has. Many tools ignore `patternProperties`.
+fn name_keys(keywords: &mut Map<String, Value>) {
+    let is_closed = keywords.get("additionalProperties") == Some(&Value::Bool(false));
+    let names_none = !keywords.contains_key("properties") && !keywords.contains_key("propertyNames");
+    let Some(Value::Object(patterns)) = keywords.get("patternProperties").filter(|_| is_closed && names_none) else {
+        return;
+    };
+    let mut patterns = patterns.iter();
+    let (Some((pattern, schema)), None) = (patterns.next(), patterns.next()) else {
+        return;
+    };
+    let (pattern, schema) = (pattern.clone(), schema.clone());
+    keywords.remove("patternProperties");
+    keywords.insert("propertyNames".to_owned(), json!({ "pattern": pattern }));
+    keywords.insert("additionalProperties".to_owned(), schema);
 }
 
 /// A copy of a schema in which `change` has replaced each subschema, inner ones first, and then the schema itself.
@@ -192,6 +210,18 @@ mod tests {
             json!({ "const": { "items": false }, "examples": [true] }),
             json!({ "const": { "items": false }, "examples": [true] }),
         );
+    }
+
+    #[test]
+    fn the_keys_of_a_map_have_a_schema() {
+        becomes(
+            json!({ "patternProperties": { "^[0-9]+$": { "type": "string" } }, "additionalProperties": false }),
+            json!({ "propertyNames": { "pattern": "^[0-9]+$" }, "additionalProperties": { "type": "string" } }),
+        );
+        let with_names = json!({
+            "properties": { "a": {} }, "patternProperties": { "^b": {} }, "additionalProperties": false,
+        });
+        becomes(with_names.clone(), with_names);
     }
 
     #[test]
