@@ -5,13 +5,16 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
-use tokio_util::task::TaskTracker;
+
+use crate::serial::Tasks;
 
 /// The tasks of a server, and whether it is stopping.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lifecycle {
     /// Connections, and everything that they start.
-    pub(crate) tasks: TaskTracker,
+    pub(crate) tasks: Tasks,
+    /// Tasks that only wait to forget something. The graceful shutdown does not wait for them.
+    pub(in crate::runtime) background: Tasks,
     /// Cancelled when the graceful shutdown begins: from then on the server accepts nothing new.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the graceful shutdown is over: every task that still runs ends.
@@ -27,6 +30,19 @@ pub(crate) struct Departure<'a>(&'a Lifecycle);
 impl Drop for Departure<'_> {
     fn drop(&mut self) {
         self.0.departures.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        let tasks = Tasks::default();
+        Self {
+            background: tasks.separate(),
+            tasks,
+            stopping: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            departures: AtomicUsize::new(0),
+        }
     }
 }
 

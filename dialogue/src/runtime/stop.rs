@@ -31,6 +31,8 @@ pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
     let Lifecycle { tasks, stopping, .. } = &core.lifecycle;
     let deadline = Instant::now() + core.limits.drain_deadline;
     let soft_deadline = deadline - FORCED_END.min(core.limits.drain_deadline / 2);
+    // What has lost its runtime ends in this one.
+    tasks.note_runtime();
     stopping.cancel();
     for client in core.clients.all() {
         client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));

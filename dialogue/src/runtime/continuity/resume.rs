@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use super::ended::{MAX_ENDED, most_ended};
 use crate::connection::{ClientState, Holder};
@@ -29,8 +29,6 @@ pub(crate) struct ResumeSecrets {
     state: Arc<Mutex<SecretTable>>,
     /// Forgets secrets that have expired.
     worker: SerialQueue,
-    /// The worker's task. The graceful shutdown does not wait for it.
-    tasks: TaskTracker,
 }
 
 #[derive(Default)]
@@ -137,18 +135,22 @@ impl ResumeSecrets {
         drop(state);
         // The task runs for two minutes. It keeps nothing else alive meanwhile, and nothing waits for it.
         let (state, stopping) = (Arc::downgrade(&self.state), lifecycle.stopping.clone());
-        let forget = async move {
-            while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
-                tokio::select! {
-                    () = stopping.cancelled() => return,
-                    () = tokio::time::sleep_until(due) => {}
-                }
-                if let Some(state) = state.upgrade() {
-                    state.lock().expire(Instant::now());
+        let forget = move || {
+            let (state, stopping) = (Weak::clone(&state), stopping.clone());
+            async move {
+                while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
+                    tokio::select! {
+                        () = stopping.cancelled() => return,
+                        () = tokio::time::sleep_until(due) => {}
+                    }
+                    if let Some(state) = state.upgrade() {
+                        state.lock().expire(Instant::now());
+                    }
                 }
             }
+            .boxed()
         };
-        self.worker.push(1, &self.tasks, Box::pin(forget));
+        self.worker.push_again(&lifecycle.background, forget);
     }
 
     /// Takes the connection that a secret resumes, if the secret belongs to this user; `None` stands for an anonymous

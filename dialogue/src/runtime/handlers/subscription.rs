@@ -60,6 +60,7 @@ where
     F: Fn(EventMessage<M>, RoomHandle, Option<Client>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: HookOutcome> + Send + 'static,
 {
+    core.lifecycle.tasks.note_runtime();
     let (queue, handler) = (SerialQueue::default(), Arc::new(handler));
     let dropped = Arc::new(AtomicU64::new(0));
     let sink = {

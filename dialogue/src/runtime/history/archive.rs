@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::keep::QueuedForArchive;
 use crate::containment::{contain, text_of};
 use crate::hook::{HookError, HookFailure};
@@ -36,12 +38,12 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchiv
             "evicted history is LOST: too many events wait for on_history_evicted"
         );
     }
-    // One job that runs and one that waits are enough to see every queued batch.
     let worker = Arc::clone(core);
-    core.history
-        .archive
-        .worker
-        .push(1, &core.lifecycle.tasks, Box::pin(async move { work(&worker).await }));
+    let offer_all = move || {
+        let core = Arc::clone(&worker);
+        async move { work(&core).await }.boxed()
+    };
+    core.history.archive.worker.push_again(&core.lifecycle.tasks, offer_all);
 }
 
 async fn work(core: &Core) {

@@ -1,6 +1,7 @@
 //! Leaving rooms: on request, by removal, or because the connection has ended.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
@@ -105,39 +106,67 @@ fn end(core: &Arc<Core>, client: &Arc<ClientState>, why: MembershipEnd) {
     if !client.membership.lock().end(why) {
         return;
     }
-    let leave_all = {
-        let (core, client) = (Arc::clone(core), Arc::clone(client));
-        move || {
-            let rooms = client.membership.lock().rooms();
-            for room in rooms.iter().filter_map(|room| core.rooms.find(room)) {
-                leave(&core, &client, &room, None, None);
-            }
-            core.continuity.resumes.ended(&client);
-            core.continuity.keys.ended(&client, &core.lifecycle);
-            // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
-            let end = client.outbox.ending().unwrap_or_else(Close::quietly);
-            core.observe.disconnected(&client.id, &client.user_id, &end);
-            log_end(&core, &client, &end);
-            core.clients.remove(&client);
-            let _ = client.departed.set(());
-            core.continuity.resumes.expire_in_time(&core.lifecycle);
-        }
-    };
     if core.hooks.on_disconnected.is_empty() {
-        leave_all();
+        leave_all(core, client);
         return;
     }
     let about = (core.client(client), ConnectionEnd::from(client.outbox.ending()));
-    let (core, depth) = (Arc::clone(core), depth());
-    let tasks = core.lifecycle.tasks.clone();
-    client.hooks.push(
-        usize::MAX,
-        &tasks,
-        Box::pin(async move {
-            core.notify(depth, &core.hooks.on_disconnected, about).await;
-            leave_all();
-        }),
-    );
+    let departing = Arc::new(Departing {
+        core: Arc::clone(core),
+        client: Arc::clone(client),
+        has_left: AtomicBool::new(false),
+    });
+    let (worker, depth) = (Arc::clone(core), depth());
+    let after_hook = LeaveOnDrop(Arc::clone(&departing));
+    let hook = async move {
+        worker.notify(depth, &worker.hooks.on_disconnected, about).await;
+        drop(after_hook);
+    };
+    // Without a runtime that could run the hook, the client must not keep its seats until there is one.
+    client
+        .hooks
+        .push_last(&core.lifecycle.tasks, Box::pin(hook), move || departing.leave_all());
+}
+
+/// A client that leaves its rooms once its `on_disconnected` has ended, or if it cannot run now.
+struct Departing {
+    core: Arc<Core>,
+    client: Arc<ClientState>,
+    has_left: AtomicBool,
+}
+
+impl Departing {
+    fn leave_all(&self) {
+        if !self.has_left.swap(true, Ordering::Relaxed) {
+            leave_all(&self.core, &self.client);
+        }
+    }
+}
+
+/// Makes the client leave when the hook has ended, however it ended.
+struct LeaveOnDrop(Arc<Departing>);
+
+impl Drop for LeaveOnDrop {
+    fn drop(&mut self) {
+        self.0.leave_all();
+    }
+}
+
+/// Removes a client that has ended from its rooms, and forgets it.
+fn leave_all(core: &Arc<Core>, client: &Arc<ClientState>) {
+    let rooms = client.membership.lock().rooms();
+    for room in rooms.iter().filter_map(|room| core.rooms.find(room)) {
+        leave(core, client, &room, None, None);
+    }
+    core.continuity.resumes.ended(client);
+    core.continuity.keys.ended(client, &core.lifecycle);
+    // Before the graceful shutdown can go on, which waits for the last client and then ends the observing.
+    let end = client.outbox.ending().unwrap_or_else(Close::quietly);
+    core.observe.disconnected(&client.id, &client.user_id, &end);
+    log_end(core, client, &end);
+    core.clients.remove(client);
+    let _ = client.departed.set(());
+    core.continuity.resumes.expire_in_time(&core.lifecycle);
 }
 
 /// Logs the end of a client's connection. What the client or its network has to answer for is worth a line at INFO.

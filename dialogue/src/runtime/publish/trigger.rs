@@ -20,6 +20,7 @@ use crate::runtime::core::{Core, RoomHandle};
 use crate::runtime::hooks::recursion::one_deeper_sync;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
+use crate::serial::spawn_job;
 
 /// Publishes a client's event. `receipt` is for the key that the client gave it.
 pub(crate) async fn by_client(
@@ -100,7 +101,8 @@ fn call_hooks(
         return;
     };
     let (core, room, sender) = (Arc::clone(core), core.room(room), sender.cloned());
-    core.clone().lifecycle.tasks.spawn(async move {
+    let tasks = core.lifecycle.tasks.clone();
+    spawn_job(&tasks, move || async move {
         let involved = Involved::event(&message).sent_by(sender.as_deref());
         for hook in core.hooks.on_triggered.of(room.cell.template.declaration) {
             let call = || (hook.run)((Arc::clone(&message), room.clone()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::announce::remove_room;
@@ -29,12 +30,12 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
         joins,
         creator_gone: false,
     });
-    // One job that runs and one that waits are enough to see every queued room.
     let worker = Arc::clone(core);
-    core.rooms
-        .idle
-        .worker
-        .push(1, &core.lifecycle.tasks, Box::pin(async move { work(&worker).await }));
+    let expire_all = move || {
+        let core = Arc::clone(&worker);
+        async move { work(&core).await }.boxed()
+    };
+    core.rooms.idle.worker.push_again(&core.lifecycle.tasks, expire_all);
 }
 
 /// Removes rooms that have been empty for long enough, until the queue is empty.

@@ -34,6 +34,7 @@ where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
+    core.lifecycle.tasks.note_runtime();
     let flusher = core.clients.assign_flusher();
     let serve = async |messages| {
         let mut reader = RateLimitedReader::new(messages, &core.limits);

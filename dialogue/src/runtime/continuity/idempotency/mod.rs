@@ -9,12 +9,12 @@ mod outcome;
 mod table;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::task::TaskTracker;
 
 use self::key::{Key, Owner};
 use self::outcome::KeyedOutcome;
@@ -36,8 +36,6 @@ pub(crate) struct IdempotencyKeys {
     state: Arc<Mutex<KeyTable>>,
     /// Forgets what has expired.
     worker: SerialQueue,
-    /// The worker's task. The graceful shutdown does not wait for it.
-    tasks: TaskTracker,
 }
 
 /// A trigger with a key. The key belongs to one user and to one incarnation of a room.
@@ -66,7 +64,6 @@ impl IdempotencyKeys {
         Self {
             state: Arc::new(Mutex::new(KeyTable::new(limits.keys, limits.keys_per_user))),
             worker: SerialQueue::default(),
-            tasks: TaskTracker::new(),
         }
     }
 
@@ -145,18 +142,22 @@ impl IdempotencyKeys {
         drop(state);
         // It keeps nothing else alive meanwhile, and nothing waits for it.
         let (state, stopping) = (Arc::downgrade(&self.state), lifecycle.stopping.clone());
-        let forget = async move {
-            while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
-                tokio::select! {
-                    () = stopping.cancelled() => return,
-                    () = sleep_until(due + BATCH) => {}
-                }
-                if let Some(state) = state.upgrade() {
-                    state.lock().expire(Instant::now());
+        let forget = move || {
+            let (state, stopping) = (Weak::clone(&state), stopping.clone());
+            async move {
+                while let Some(due) = state.upgrade().and_then(|state| state.lock().next_due()) {
+                    tokio::select! {
+                        () = stopping.cancelled() => return,
+                        () = sleep_until(due + BATCH) => {}
+                    }
+                    if let Some(state) = state.upgrade() {
+                        state.lock().expire(Instant::now());
+                    }
                 }
             }
+            .boxed()
         };
-        self.worker.push(1, &self.tasks, Box::pin(forget));
+        self.worker.push_again(&lifecycle.background, forget);
     }
 }
 
