@@ -50,7 +50,9 @@ impl AllowedOrigin {
         let parent = normal(&format!("{scheme}://{parent}"))?;
         let (scheme, parent) = parent.split_once("://")?;
         let (host, _) = split_port(parent)?;
-        let is_named = host.split('.').all(|label| !label.is_empty() && !label.starts_with('['));
+        let is_named = host
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('['));
         // A host whose last label is a number is an address, which has no subdomains.
         let last = host.rsplit('.').next().unwrap_or_default();
         let is_address = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
@@ -183,7 +185,11 @@ mod tests {
     use super::*;
 
     fn may(origin: &str, host: &str) -> bool {
-        let allowed = ["https://good.example", "https://*.Apps.example", "http://*.localhost:3000"];
+        let allowed = [
+            "https://good.example",
+            "https://*.Apps.example",
+            "http://*.localhost:3000",
+        ];
         let allowed = allowed.map(|allowed| AllowedOrigin::parse(allowed).expect("an origin"));
         may_connect(Some(origin.as_bytes()), Some(host.as_bytes()), &allowed)
     }

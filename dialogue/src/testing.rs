@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::protocol::ErrorCode;
 use crate::protocol::{EventHead, Request};
+use crate::runtime::Core;
 use crate::{Dialogue, EventMessage, Limits, transport};
 
 /// How many bytes a pipe holds in each direction: about as many as a socket.
@@ -69,7 +70,7 @@ pub fn connect(dialogue: &Dialogue) -> crate::client::ClientBuilder {
             headers: headers.clone(),
             ..crate::Handshake::new(serde_json::Value::Null)
         };
-        let opening = opened(&core.limits, Some(Box::new(presented)));
+        let opening = opened(&core, Some(Box::new(presented)));
         let serving = transport::serve_until_stopped(std::sync::Arc::clone(&core), tokio::io::split(theirs), opening);
         core.lifecycle.tasks.spawn(serving);
         ours
@@ -103,16 +104,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let core = dialogue.core.clone();
-    let opening = opened(&core.limits, None);
+    let opening = opened(&core, None);
     transport::serve(core, tokio::io::split(stream), opening).await;
 }
 
 /// A connection without a network, which has just been opened.
-fn opened(limits: &Limits, presented: Option<Box<crate::Handshake>>) -> transport::Opening {
+fn opened(core: &Core, presented: Option<Box<crate::Handshake>>) -> transport::Opening {
     transport::Opening {
         presented,
         peer: None,
-        connect_by: Instant::now() + limits.connect_deadline,
+        connect_by: Instant::now() + core.limits.connect_deadline,
+        closing: core.lifecycle.stopping.clone(),
     }
 }
 

@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{self, HeaderName};
 use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::error::ErrorResponse;
 use super::observer::PageObserver;
@@ -38,8 +39,9 @@ const RATED_ROOMS: usize = 200;
 /// A proxy that collects a response before it sends it, as nginx does, must not do so here.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, ErrorResponse> {
-    if core.lifecycle.is_stopping() {
+pub(super) async fn feed(State(core): State<Arc<Core>>, request: Request) -> Result<Response, ErrorResponse> {
+    let closing = core.lifecycle.end_of(request.extensions());
+    if closing.is_cancelled() {
         return Err(ErrorResponse::unavailable("the server is stopping"));
     }
     let observer = Arc::new(PageObserver::new());
@@ -52,6 +54,7 @@ pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Erro
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
         core,
+        closing,
         observer,
         _place: place,
         tick,
@@ -66,6 +69,8 @@ pub(super) async fn feed(State(core): State<Arc<Core>>) -> Result<Response, Erro
 /// One viewer's feed.
 struct Feed {
     core: Arc<Core>,
+    /// Announces the end of the viewer's connection.
+    closing: CancellationToken,
     observer: Arc<PageObserver>,
     _place: Registration,
     tick: Interval,
@@ -102,7 +107,7 @@ impl Feed {
         };
         tokio::select! {
             biased;
-            () = self.core.lifecycle.stopping() => {
+            () = self.closing.cancelled() => {
                 self.stage = Stage::Ended;
                 b"event: end\ndata: {\"reason\":\"stopping\"}\n\n".to_vec()
             }

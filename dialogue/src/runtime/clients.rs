@@ -17,7 +17,9 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::observe::emit::Observe;
-use crate::connection::{AddressQuota, ClientKey, ClientState, FlushQueue, Flushers, Frame, ReplyShare, ReplyShares, Reservation};
+use crate::connection::{
+    AddressQuota, ClientKey, ClientState, FlushQueue, Flushers, Frame, ReplyShare, ReplyShares, Reservation,
+};
 use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
 

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Extensions;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::serial::Tasks;
@@ -22,6 +23,10 @@ pub(crate) struct Lifecycle {
     /// How many futures have received SIGTERM and let the server continue for a moment.
     departures: AtomicUsize,
 }
+
+/// Announces the end of one listener to what came through it. Its requests have it as an extension.
+#[derive(Debug, Clone)]
+pub(crate) struct ListenerEnd(pub(crate) CancellationToken);
 
 /// A shutdown that begins soon. Until it is dropped, the server is not ready for new clients, but accepts them.
 #[must_use = "the server is ready again when this is dropped"]
@@ -56,6 +61,14 @@ impl Lifecycle {
     pub(crate) fn announce_departure(&self) -> Departure<'_> {
         self.departures.fetch_add(1, Ordering::Relaxed);
         Departure(self)
+    }
+
+    /// What announces the end of a request's listener, or of the server if another server listens.
+    pub(crate) fn end_of(&self, request: &Extensions) -> CancellationToken {
+        match request.get() {
+            Some(ListenerEnd(end)) => end.clone(),
+            None => self.stopping.clone(),
+        }
     }
 
     /// Whether the graceful shutdown has begun.

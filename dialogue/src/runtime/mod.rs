@@ -46,7 +46,7 @@ pub(crate) use self::continuity::resume::EarlierConnection;
 pub(crate) use self::core::Core;
 pub(crate) use self::history::page::page;
 #[cfg(feature = "server")]
-pub(crate) use self::lifecycle::Lifecycle;
+pub(crate) use self::lifecycle::{Lifecycle, ListenerEnd};
 pub(crate) use self::membership::delete_room::delete_room;
 pub(crate) use self::membership::join::{JoinRequest, join};
 pub(crate) use self::membership::leave::{disconnect, leave, replace};

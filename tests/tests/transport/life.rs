@@ -175,7 +175,6 @@ fn free_address(host: &str) -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-#[ignore = "fails until SERVE"]
 async fn a_dropped_serve_leaves_nothing_behind_and_the_server_can_serve_again() {
     let dialogue = Dialogue::builder()
         .rooms::<Rooms>()

@@ -123,7 +123,10 @@ async fn check_origin_decides_about_origins_that_are_not_allowed() {
         assert_eq!(ask(origin).await.0, status, "{origin}");
     }
     assert_eq!(RawClient::upgrade(address, &[]).await.0, 101);
-    let two = [("Origin", "https://customer.example"), ("Origin", "https://customer.example")];
+    let two = [
+        ("Origin", "https://customer.example"),
+        ("Origin", "https://customer.example"),
+    ];
     assert_eq!(RawClient::upgrade(address, &two).await.0, 403);
     assert_eq!(asked.rest().await, [""; 0]);
     for (origin, status, part) in [

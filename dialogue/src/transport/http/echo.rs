@@ -1,5 +1,7 @@
 //! A WebSocket that echoes every message. Conformance suites use it to test the transport without Dialogue's protocol.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -8,7 +10,7 @@ use tokio::io::AsyncRead;
 use tokio_util::task::TaskTracker;
 
 use super::handshake;
-use crate::connection::{Flushers, Frame};
+use crate::connection::{Flushers, Frame, Outbox};
 use crate::limits::Limits;
 use crate::protocol::Header;
 use crate::transport::socket::duplex;
@@ -46,7 +48,8 @@ async fn upgrade(State(limits): State<Limits>, mut request: Request) -> Response
                 }
             }
         };
-        duplex::run(halves, &limits, &tasks, flusher, serve, |_| {}).await;
+        let outbox = Arc::new(Outbox::new(&limits));
+        duplex::run(halves, &limits, &tasks, (outbox, flusher), serve, |_| {}).await;
     });
     switching
 }

@@ -97,7 +97,10 @@ fn accept_key(request: &Request) -> Result<HeaderValue, Rejection> {
         return Err(Rejection::new(StatusCode::UPGRADE_REQUIRED, NO_UPGRADE).with(UPGRADE, "websocket"));
     }
     if request.version() != Version::HTTP_11 {
-        let reason = format!("open the WebSocket over HTTP/1.1 or HTTP/2, not {:?}", request.version());
+        let reason = format!(
+            "open the WebSocket over HTTP/1.1 or HTTP/2, not {:?}",
+            request.version()
+        );
         return Err(Rejection::new(StatusCode::BAD_REQUEST, reason));
     }
     let headers = request.headers();

@@ -1,52 +1,20 @@
-//! Listens on an address, accepts connections, serves HTTP on them, and stops on a signal.
+//! The methods that serve a program until a signal.
 
-use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::ConnectInfo;
-use axum::response::Response;
-use axum::routing::future::RouteFuture;
-use futures_util::future::Either;
-use http::header::UPGRADE;
 use http::{StatusCode, Uri};
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
-use tower_service::Service;
 
-use super::http_socket::HttpSocket;
-use super::request_clock::RequestClock;
-use super::request_framing::BodyFraming;
+use super::connection::nothing_at;
+use super::listener::OpenListener;
 use super::signals::{ProcessSignals, StopSignal, StopSignals};
-use super::stall::WriteStall;
-use super::upgrade::{BeganAt, Logged, log_refused};
 use crate::error::Error;
-use crate::logger::shown;
-use crate::runtime::{Core, Dialogue, Involved, Lifecycle, log_line};
-
-/// How long the accept loop pauses when the system has run out of file descriptors. Connected clients stay, and some may
-/// disconnect in the meantime.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How many connections may wait to be accepted. When a server restarts, all its clients reconnect within a second or
-/// two. A client that finds the backlog full retries only after a second. The system may have a lower limit.
-const BACKLOG: u32 = 4096;
-
-/// How long a response waits for a client that does not read, unless the server is stopping. A browser also stops reading
-/// while the media that it plays is paused.
-pub(in crate::transport) const HTTP_WRITE_DEADLINE: Duration = Duration::from_secs(60);
+use crate::runtime::{Dialogue, Lifecycle};
 
 impl Dialogue {
-    /// Listens on an address in the background. Returns the bound address, which has the actual port if port 0 was
-    /// requested.
+    /// Listens on an address in the background, until [`stop`](Self::stop). Returns the bound address, which has the actual
+    /// port if port 0 was requested. A server that listens lives on even if the program drops every [`Dialogue`].
     ///
     /// # Errors
     ///
@@ -56,9 +24,7 @@ impl Dialogue {
     ///
     /// If the future is dropped, the server either listens or does not. There is no state in between.
     pub async fn start(&self, address: impl Into<SocketAddr>) -> Result<SocketAddr, Error> {
-        let base = self.core.http.base_path.clone();
-        let elsewhere = move |uri: Uri| std::future::ready((StatusCode::NOT_FOUND, nothing_at(&uri, &base)));
-        self.start_router(address, self.router().fallback(elsewhere)).await
+        self.start_router(address, self.default_app()).await
     }
 
     /// Does the same as [`start`](Self::start) for an application with its own routes. Merge [`router()`](Self::router)
@@ -68,19 +34,28 @@ impl Dialogue {
     ///
     /// The same as [`start`](Self::start).
     pub async fn start_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<SocketAddr, Error> {
+        let (bound, listener) = self.listen(address.into(), app)?;
+        listener.keep_open();
+        Ok(bound)
+    }
+
+    /// Listens until the returned value is dropped.
+    fn listen(&self, address: SocketAddr, app: axum::Router) -> Result<(SocketAddr, OpenListener), Error> {
         if self.core.lifecycle.is_stopping() {
             return Err(Error::Stopped);
         }
-        let address = address.into();
         let bind = |source| Error::Bind { address, source };
-        let listener = listen(address).map_err(bind)?;
-        let bound = listener.local_addr().map_err(bind)?;
-        self.core
-            .lifecycle
-            .tasks
-            .spawn(accept(Arc::clone(&self.core), listener, app));
+        let (bound, listener) = OpenListener::bind(address, &self.core.lifecycle).map_err(bind)?;
+        let accepting = listener.accept(Arc::clone(&self.core), app);
+        self.core.lifecycle.tasks.spawn(accepting);
         self.core.log(|| tracing::info!(address = %bound, "listening"));
-        Ok(bound)
+        Ok((bound, listener))
+    }
+
+    fn default_app(&self) -> axum::Router {
+        let base = self.core.http.base_path.clone();
+        let elsewhere = move |uri: Uri| std::future::ready((StatusCode::NOT_FOUND, nothing_at(&uri, &base)));
+        self.router().fallback(elsewhere)
     }
 
     /// Listens on an address until SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. After
@@ -90,9 +65,14 @@ impl Dialogue {
     /// # Errors
     ///
     /// The same as [`start`](Self::start) and [`stop`](Self::stop).
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped, nothing listens on the address any more. The connections that came through it are closed
+    /// with 1012, and their clients reconnect. The server lives on, and can serve again. If the shutdown has begun, it
+    /// continues, but it does not force an end at the deadline.
     pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<(), Error> {
-        self.start(address).await?;
-        self.stop_on_signal().await
+        self.serve_router(address, self.default_app()).await
     }
 
     /// Does the same as [`serve`](Self::serve) for an application with its own routes. Merge [`router()`](Self::router)
@@ -101,8 +81,14 @@ impl Dialogue {
     /// # Errors
     ///
     /// The same as [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// The same as [`serve`](Self::serve). A response of one of your own routes has
+    /// [`Limits::drain_deadline`](crate::Limits::drain_deadline) to end.
     pub async fn serve_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<(), Error> {
-        self.start_router(address, app).await?;
+        // Closed when this future is dropped.
+        let (_, _listener) = self.listen(address.into(), app)?;
         self.stop_on_signal().await
     }
 
@@ -128,6 +114,11 @@ impl Dialogue {
     /// # Errors
     ///
     /// The same as [`stop`](Self::stop), and [`Error::Io`] if the signals cannot be registered.
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped before the shutdown has begun, the server continues, and is ready again. If it has begun,
+    /// it continues, but it does not force an end at the deadline. In both cases, the signals still do not end the process.
     pub fn stop_on_signal(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
         let (dialogue, signals) = (self.clone(), ProcessSignals::new());
         async move { dialogue.stop_at_next(signals?).await }
@@ -169,142 +160,4 @@ impl Dialogue {
         drop(departure);
         drained
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A restarted server need not wait until the system forgets the connections of the last run. On other systems, the
-    // option would let two servers share the address.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    #[cfg(target_os = "linux")]
-    super::descriptors::make_room(&socket);
-    socket.listen(BACKLOG)
-}
-
-async fn accept(core: Arc<Core>, listener: TcpListener, app: axum::Router) {
-    loop {
-        let accepted = tokio::select! {
-            () = core.lifecycle.stopping() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, peer)) => {
-                // Each frame is a complete message, so waiting for more data would only delay it.
-                let _ = socket.set_nodelay(true);
-                let task = http_connection(Arc::clone(&core), socket, peer, app.clone());
-                core.lifecycle.tasks.spawn(task);
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                let involved = Involved::default();
-                log_line!(ERROR, *core, involved, "", { %error, }, "accepting a connection failed; retrying");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Whether an error of `accept` concerns only the connection that would have been accepted, and not the next one.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-    )
-}
-
-/// Serves the requests on one HTTP connection until it ends or is upgraded.
-pub(in crate::transport) async fn http_connection<S>(core: Arc<Core>, socket: S, peer: SocketAddr, app: axum::Router)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (stall, requests) = (WriteStall::default(), RequestClock::new(&core.limits));
-    let service = service_fn(handler(&core, peer, app, requests.clone()));
-    let socket = HttpSocket::new(socket, stall.clone(), requests.clone());
-    let connection = http1::Builder::new()
-        .keep_alive(!core.limits.keep_alive.is_zero())
-        .timer(requests.clone())
-        // The timer decides how long it really is.
-        .header_read_timeout(core.limits.connect_deadline)
-        .serve_connection(TokioIo::new(socket), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let served = tokio::select! {
-        biased;
-        served = connection.as_mut() => served,
-        () = stall.exceeds(HTTP_WRITE_DEADLINE) => return,
-        () = core.lifecycle.stopping() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                biased;
-                served = connection.as_mut() => served,
-                () = stall.exceeds(core.limits.write_deadline) => return,
-                () = core.lifecycle.stopped() => return,
-            }
-        }
-    };
-    if let Err(error) = served
-        && !requests.is_idle()
-    {
-        log_line!(DEBUG, *core, Involved::peer(Some(peer)), "", { %error, }, "an HTTP connection failed");
-    }
-}
-
-/// Passes each request on a connection to the application, and adds what the server knows about the connection.
-fn handler(
-    core: &Arc<Core>,
-    peer: SocketAddr,
-    app: axum::Router,
-    requests: RequestClock,
-) -> impl Fn(hyper::Request<Incoming>) -> Either<RouteFuture<Infallible>, Watched> {
-    move |mut request| {
-        let began = requests.head_was_read(framing_of(request.body()));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(BeganAt(began));
-        let upgrade = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
-        let answer = app.clone().call(request.map(axum::body::Body::new));
-        match upgrade {
-            None => Either::Left(answer),
-            Some(uri) => Either::Right(Box::pin(watched(Arc::clone(core), peer, uri, answer))),
-        }
-    }
-}
-
-fn framing_of(body: &Incoming) -> BodyFraming {
-    match body.size_hint().exact() {
-        Some(length) => BodyFraming::Sized(length),
-        None => BodyFraming::Chunked,
-    }
-}
-
-/// The answer to a request that asks for an upgrade.
-type Watched = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-/// Logs an upgrade that the application has refused, such as one to a wrong path. Dialogue's own refusals have been logged.
-async fn watched(
-    core: Arc<Core>,
-    peer: SocketAddr,
-    uri: Uri,
-    answer: RouteFuture<Infallible>,
-) -> Result<Response, Infallible> {
-    let response = answer.await?;
-    let status = response.status();
-    if status != StatusCode::SWITCHING_PROTOCOLS && response.extensions().get::<Logged>().is_none() {
-        let reason = match status {
-            StatusCode::NOT_FOUND => nothing_at(&uri, &core.http.base_path),
-            _ => "the application refused it".to_owned(),
-        };
-        log_refused(&core, Some(peer), status, &reason);
-    }
-    Ok(response)
-}
-
-/// The text about a path without a route.
-fn nothing_at(uri: &Uri, base: &str) -> String {
-    let path = shown(uri.path(), 100);
-    format!("there is nothing at `{path}`: the WebSocket is at `{base}/ws`, unless another server has moved it")
 }

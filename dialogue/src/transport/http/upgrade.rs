@@ -11,6 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::handshake::{self, Rejection};
 use super::raw;
@@ -48,18 +49,20 @@ pub(super) async fn upgrade(State(core): State<Arc<Core>>, request: Request) -> 
 async fn open(core: &Arc<Core>, mut request: Request, peer: Option<SocketAddr>) -> Result<Response, Rejection> {
     let began = request.extensions().get::<BeganAt>();
     let connect_by = began.map_or_else(Instant::now, |began| began.0) + core.limits.connect_deadline;
+    let closing = core.lifecycle.end_of(request.extensions());
     let switching = check(core, &request)?;
     let unknown = check_origin(core, &request, peer)?;
-    check_stopping(core)?;
+    check_closing(&closing)?;
     let slot = peer.map(|peer| reserve(core, peer)).transpose()?;
     if let Some(origin) = unknown {
         Box::pin(ask_about(core, origin, connect_by)).await?;
-        check_stopping(core)?;
+        check_closing(&closing)?;
     }
     let opening = Opening {
         presented: (!core.hooks.authenticate.is_empty()).then(|| Box::new(presented(&request, peer))),
         peer,
         connect_by,
+        closing,
     };
     let upgraded = hyper::upgrade::on(&mut request);
     let task = serve_upgraded(Arc::clone(core), upgraded, opening, slot);
@@ -81,8 +84,8 @@ fn check(core: &Core, request: &Request) -> Result<Response, Rejection> {
     Ok(switching)
 }
 
-fn check_stopping(core: &Core) -> Result<(), Rejection> {
-    if core.lifecycle.is_stopping() {
+fn check_closing(closing: &CancellationToken) -> Result<(), Rejection> {
+    if closing.is_cancelled() {
         let reason = "the server is stopping: reconnect after a short wait";
         return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }

@@ -18,14 +18,14 @@ use crate::limits::Limits;
 /// How long the server reads on after its close. Otherwise, the client could receive a reset instead of the close code.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Runs `serve` on the halves of an upgraded connection. When it returns, sends the queued frames and the close.
-/// `flush_queue` schedules the queued frames. A task that waits for a slow consumer is one of `tasks`. `closed` is called
+/// Runs `serve` on the halves of an upgraded connection. When it returns, sends the frames that are queued in the outbox,
+/// and the close. The flush queue schedules the queued frames. A task that waits for a slow consumer is one of `tasks`. `closed` is called
 /// with the end of the connection.
 pub(in crate::transport) async fn run<R, W, F>(
     (reading, writing): (R, W),
     limits: &Limits,
     tasks: &TaskTracker,
-    flush_queue: Arc<FlushQueue>,
+    (outbox, flush_queue): (Arc<Outbox>, Arc<FlushQueue>),
     serve: impl FnOnce(MessageReader<R>) -> F,
     closed: impl FnOnce(&Close),
 ) where
@@ -33,7 +33,6 @@ pub(in crate::transport) async fn run<R, W, F>(
     W: AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = MessageReader<R>>,
 {
-    let outbox = Arc::new(Outbox::new(limits));
     let sender = DetachOnDrop(Arc::new(SocketSender::new(
         writing,
         limits.write_deadline,

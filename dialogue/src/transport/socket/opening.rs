@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::connection::Handshake;
 
@@ -15,4 +16,6 @@ pub(crate) struct Opening {
     pub(crate) peer: Option<SocketAddr>,
     /// The end of the time for headers, upgrade and authentication together.
     pub(crate) connect_by: Instant,
+    /// Announces the end of the listener that the connection came through, or of the server.
+    pub(crate) closing: CancellationToken,
 }

@@ -1,5 +1,6 @@
 //! The task of one connection: admits the client, runs its commands, and disconnects it at the end.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,26 +11,44 @@ use super::duplex;
 use super::interrupt::drop_contained;
 use super::opening::Opening;
 use super::rate_limited_reader::RateLimitedReader;
-use crate::connection::{ClientState, Close};
+use crate::connection::{ClientState, Close, Outbox};
 use crate::protocol::CloseCode;
 use crate::runtime::{Core, Involved, disconnect, log_line};
 use crate::session::Conversation;
 
-/// Serves one upgraded connection until it ends or the server's graceful shutdown is over.
+/// Serves one upgraded connection until it ends or the server's graceful shutdown is over. Closes it when its listener is
+/// closed.
 pub(crate) async fn serve_until_stopped<R, W>(core: Arc<Core>, halves: (R, W), opening: Opening)
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let stopped = core.lifecycle.stopped.clone();
+    let (closing, stopped) = (opening.closing.clone(), core.lifecycle.stopped.clone());
+    let outbox = Arc::new(Outbox::new(&core.limits));
+    let mut serving = pin!(serve_with(core, halves, opening, Arc::clone(&outbox)));
     tokio::select! {
-        () = serve(core, halves, opening) => {}
+        () = serving.as_mut() => return,
+        () = closing.cancelled() => {}
+    }
+    outbox.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
+    tokio::select! {
+        () = serving => {}
         () = stopped.cancelled() => {}
     }
 }
 
 /// Serves one upgraded connection until it ends.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) async fn serve<R, W>(core: Arc<Core>, halves: (R, W), opening: Opening)
+where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let outbox = Arc::new(Outbox::new(&core.limits));
+    serve_with(core, halves, opening, outbox).await;
+}
+
+async fn serve_with<R, W>(core: Arc<Core>, halves: (R, W), opening: Opening, outbox: Arc<Outbox>)
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
@@ -42,7 +61,15 @@ where
         reader.messages
     };
     let closed = |end: &Close| core.observe.closed(end);
-    duplex::run(halves, &core.limits, &core.lifecycle.tasks, flusher, serve, closed).await;
+    duplex::run(
+        halves,
+        &core.limits,
+        &core.lifecycle.tasks,
+        (outbox, flusher),
+        serve,
+        closed,
+    )
+    .await;
 }
 
 /// Disconnects a client from all rooms when its task ends, in whichever way.
@@ -72,7 +99,7 @@ where
     };
     let mut conversation = Conversation::new(Arc::clone(core), client, opening.presented);
     conversation.queue_on_connected();
-    if core.lifecycle.is_stopping() {
+    if opening.closing.is_cancelled() {
         reader.close(CloseCode::Restarting, "the server is stopping");
         return;
     }
@@ -109,7 +136,7 @@ where
     let mut connecting = Box::pin(await_connect(core, reader, opening));
     let connected = tokio::select! {
         connected = connecting.as_mut() => Some(connected),
-        () = core.lifecycle.stopping() => None,
+        () = opening.closing.cancelled() => None,
     };
     drop_contained(core, Involved::peer(opening.peer), connecting);
     connected.unwrap_or_else(|| {

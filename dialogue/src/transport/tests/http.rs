@@ -19,7 +19,13 @@ async fn ask_for_much(dialogue: &Dialogue) -> (DuplexStream, JoinHandle<()>) {
     let app = dialogue.router().route("/much", get(|| async { "x".repeat(LENGTH) }));
     let (mut ours, theirs) = tokio::io::duplex(LENGTH / 1000);
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    let served = tokio::spawn(http_connection(Arc::clone(&dialogue.core), theirs, peer, app));
+    let served = tokio::spawn(http_connection(
+        Arc::clone(&dialogue.core),
+        theirs,
+        peer,
+        app,
+        dialogue.core.lifecycle.stopping.clone(),
+    ));
     let request = b"GET /much HTTP/1.1\r\nhost: localhost\r\n\r\n";
     ours.write_all(request).await.expect("the server reads");
     ours.read_u8().await.expect("the server answers");
@@ -60,4 +66,40 @@ async fn a_client_that_reads_nothing_delays_a_shutdown_by_the_write_deadline_onl
     dialogue.core.lifecycle.stopping.cancel();
     served.await.expect("the connection ends without a panic");
     assert_eq!(began.elapsed().as_secs(), dialogue.core.limits.write_deadline.as_secs());
+}
+
+#[cfg(feature = "inspector")]
+#[tokio::test(start_paused = true)]
+async fn a_viewer_and_a_slow_response_end_with_their_listener() {
+    let builder = Dialogue::builder().define_events([]).inspector(|_| async { Ok(()) });
+    let dialogue = builder.build().expect("a server");
+    let app = dialogue
+        .router()
+        .route("/never", get(|| std::future::pending::<&'static str>()));
+    let closing = dialogue.core.lifecycle.stopping.child_token();
+    let open = |path: &str| {
+        let (mut ours, theirs) = tokio::io::duplex(100_000);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let serving = http_connection(Arc::clone(&dialogue.core), theirs, peer, app.clone(), closing.clone());
+        let served = tokio::spawn(serving);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        async move {
+            ours.write_all(request.as_bytes()).await.expect("the server reads");
+            (ours, served)
+        }
+    };
+    let (mut viewer, feed) = open("/dialogue/inspect/feed").await;
+    let (_ours, slow) = open("/never").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!feed.is_finished() && !slow.is_finished());
+    let began = Instant::now();
+    closing.cancel();
+    feed.await.expect("the connection ends without a panic");
+    assert_eq!(began.elapsed().as_secs(), 0);
+    let mut text = String::new();
+    viewer.read_to_string(&mut text).await.expect("the whole response");
+    assert!(text.contains("event: end"), "{text}");
+    slow.await.expect("the connection ends without a panic");
+    assert_eq!(began.elapsed(), dialogue.core.limits.drain_deadline);
+    assert!(!dialogue.core.lifecycle.is_stopping());
 }

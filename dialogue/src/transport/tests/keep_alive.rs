@@ -44,7 +44,13 @@ impl Connection {
             .route("/whole", post(|body: Bytes| async move { body.len().to_string() }));
         let (socket, theirs) = tokio::io::duplex(100_000);
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        tokio::spawn(http_connection(Arc::clone(&dialogue.core), theirs, peer, app));
+        tokio::spawn(http_connection(
+            Arc::clone(&dialogue.core),
+            theirs,
+            peer,
+            app,
+            dialogue.core.lifecycle.stopping.clone(),
+        ));
         Self { socket }
     }
 

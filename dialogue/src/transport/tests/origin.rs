@@ -24,6 +24,7 @@ async fn ask(dialogue: &Dialogue) -> DuplexStream {
         theirs,
         peer,
         dialogue.router(),
+        dialogue.core.lifecycle.stopping.clone(),
     ));
     ours.write_all(UPGRADE.as_bytes()).await.expect("the server reads");
     ours

@@ -37,6 +37,7 @@ fn serve(dialogue: &Dialogue, socket: DuplexStream, peer: Option<SocketAddr>) {
         presented: None,
         peer,
         connect_by: Instant::now() + core.limits.connect_deadline,
+        closing: core.lifecycle.stopping.clone(),
     };
     let tasks = core.lifecycle.tasks.clone();
     tasks.spawn(socket::serve(core, tokio::io::split(socket), opening));

@@ -24,6 +24,7 @@ async fn a_connection_that_a_proxy_has_used_before_can_be_upgraded() {
         theirs,
         peer,
         dialogue.router(),
+        dialogue.core.lifecycle.stopping.clone(),
     ));
     let pause = dialogue.core.limits.connect_deadline / 2;
     let mut answer = [0; 4096];
