@@ -188,6 +188,7 @@ async fn a_dropped_serve_leaves_nothing_behind_and_the_server_can_serve_again() 
         let mut serving = Box::pin(dialogue.serve(address));
         let mut ada = within("a client", async {
             tokio::select! {
+                biased;
                 served = &mut serving => panic!("the server has ended: {served:?}"),
                 ada = TestClient::connect_as(address, "ada") => ada,
             }

@@ -400,7 +400,7 @@ async fn each_refused_upgrade_says_what_happened_and_what_to_do_and_is_logged() 
         assert!(line.contains("refused"), "{line}");
     }
     let lines = log.text().lines().filter(|line| line.contains("status=")).count();
-    assert_eq!(lines, 7, "each once: {}", log.text());
+    assert_eq!(lines, 8, "each once: {}", log.text());
     let page = format!("GET /nowhere HTTP/1.1\r\n{own}\r\n\r\n");
     let (status, body) = RawClient::text(address, page).await;
     assert_eq!(status, 404);
