@@ -216,3 +216,36 @@ async fn a_slow_response_does_not_cost_the_next_request_its_time() {
     sleep(HEADERS - Duration::from_secs(1)).await;
     connection.exchange(second).await;
 }
+
+#[cfg(feature = "inspector")]
+#[tokio::test(start_paused = true)]
+async fn requests_to_the_inspector_reuse_a_connection_and_its_feed_lasts() {
+    let builder = || Dialogue::builder().inspector(|_| async { Ok(()) });
+    let rooms = "GET /dialogue/inspect/rooms HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut connection = Connection::to(builder());
+    for _ in 0..3 {
+        connection.exchange(rooms).await;
+        sleep(KEEP_ALIVE - Duration::from_secs(1)).await;
+    }
+    connection.exchange(rooms).await;
+    let mut viewer = Connection::to(builder());
+    viewer
+        .send("GET /dialogue/inspect/feed HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    let until = Instant::now() + KEEP_ALIVE * 3;
+    let mut part = [0; 10_000];
+    while Instant::now() < until {
+        assert!(viewer.socket.read(&mut part).await.expect("the feed lasts") > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_idle_time_each_response_ends_its_connection() {
+    let limits = crate::Limits::default().with_keep_alive(Duration::ZERO);
+    let mut connection = Connection::to(Dialogue::builder().limits(limits));
+    connection.send(REQUEST).await;
+    let mut response = String::new();
+    let read = connection.socket.read_to_string(&mut response).await;
+    read.expect("the connection ends in order");
+    assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
+}
