@@ -189,6 +189,20 @@ function declare(kind) {
     assert.match(inspector.text, /forward the Host of the browser/);
   });
 
+  test("a server that is back after a pause receives the next request", async (t) => {
+    const first = await serve(t);
+    const visitor = await visit(t, whole, first.url);
+    const ada = await visitor.client("ada");
+    const back = new Promise((resolve) => ada.onConnect(resolve));
+    await first.stop();
+    const { status } = await visitor.ask("/dialogue/ready");
+    assert.ok([502, 503].includes(status), `${status} without a server`);
+    const second = await Inspected.start(new URL(first.url).port, SESSION);
+    defer(t, () => second.stop());
+    assert.equal((await visitor.ask("/dialogue/ready")).status, 200);
+    await within("the client", back);
+  });
+
   test("visitors move to the second server before the first one stops, and clients when it does", async (t) => {
     const [first, second] = [await serve(t, { ...SESSION, READY_DELAY: "600000" }), await serve(t)];
     second.command("people 3"); // tells the two apart
