@@ -87,7 +87,8 @@ ErrorLog ${folder}/log
 LogLevel error
 Listen 127.0.0.1:${http}
 Listen 127.0.0.1:${https} http
-RequestReadTimeout header=1,MinRate=500 body=1,MinRate=500
+KeepAliveTimeout 60
+RequestReadTimeout header=20 body=2
 ${config}`;
   },
   plain: (config) => replace(config.replaceAll(/^ *SSL.*\n/gm, ""), /^ *Protocols .*\n/m, ""),

@@ -97,7 +97,7 @@ function declare(kind) {
 
   test("requests and WebSockets reuse the connections to the server, also after a pause", async (t) => {
     // Shorter than the pause. The headers of a request have this time, but not the pause between two requests.
-    const server = await serve(t, { ...SESSION, PING_INTERVAL, CONNECT_DEADLINE: "1000" });
+    const server = await serve(t, { ...SESSION, PING_INTERVAL, CONNECT_DEADLINE: "2000" });
     const relay = await Relay.to(server.url);
     defer(t, () => relay.close());
     const visitor = await visit(t, whole, relay.url);
@@ -153,6 +153,8 @@ function declare(kind) {
       }
       feed.destroy();
     }
+    const page = { ...staff, origin: visitor.origin };
+    assert.equal(await visitor.askHttp2("/dialogue/inspect/rooms", page), 200, "over HTTP/2, with the page's origin");
   });
 
   test("the guard `local_only` admits nobody", async (t) => {

@@ -1,6 +1,7 @@
 // Requests and sockets of a visitor who looks at the site of a running proxy.
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { WebSocket } from "ws";
 import { DialogueClient } from "../../dialogue/npm/client.js";
@@ -48,6 +49,15 @@ export class Visitor {
     let text = "";
     for await (const part of response) text += part;
     return { status: response.statusCode, headers: response.headers, text };
+  }
+
+  /** Sends a request over HTTP/2, and returns the status. */
+  async askHttp2(path, headers) {
+    const session = connect(this.origin, { lookup, ca: this.ca });
+    const stream = session.request({ ":path": path, ...headers }).resume();
+    const [response] = await within(`the response to ${path}`, once(stream, "response"));
+    session.destroy();
+    return response[":status"];
   }
 
   /** A class of WebSockets that a page of this origin opens. */
