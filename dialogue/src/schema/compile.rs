@@ -4,6 +4,7 @@ use std::error::Error;
 
 use serde_json::Value;
 
+use super::pattern::{self, Rewritten, WrittenPatterns};
 use super::violation::{Violation, list};
 
 /// The reason why a schema cannot be enforced. Places are JSON Pointers into the schema, written as fragments
@@ -11,13 +12,23 @@ use super::violation::{Violation, list};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// The schema does not compile. It is malformed, contains a reference that leads outside, or contains a pattern
-    /// that needs backtracking.
+    /// The schema does not compile. It is malformed, or contains a reference that leads outside.
     #[error("the schema does not compile at `#{at}`")]
     Invalid {
         /// Where in the schema.
         at: String,
         /// The error of the compiler.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// JavaScript rejects a pattern of the schema (`new RegExp(pattern, "u")`), or the pattern needs lookaround or
+    /// backreferences, which cannot be matched in linear time.
+    #[error("the pattern at `#{at}` cannot be used because of `{part}`")]
+    Pattern {
+        /// Where in the schema.
+        at: String,
+        /// The part of the pattern that is wrong.
+        part: String,
+        /// What is wrong with it, and what to write instead.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A pattern of the schema compiles to more memory than the validator allows.
@@ -72,33 +83,46 @@ pub enum SchemaError {
     },
 }
 
-/// Compiles a schema into a validator.
-pub(super) fn compile(schema: &Value) -> Result<jsonschema::Validator, SchemaError> {
-    options().build(schema).map_err(|error| invalid(schema, &error))
+/// Compiles a schema into a validator. Its errors name patterns in the engine's form.
+pub(super) fn compile(schema: &Value) -> Result<(jsonschema::Validator, WrittenPatterns), SchemaError> {
+    let Rewritten { schema, patterns } = Rewritten::of(schema)?;
+    match options().build(&schema) {
+        Ok(validator) => Ok((validator, patterns)),
+        Err(error) => Err(invalid(&schema, &patterns, &error)),
+    }
+}
+
+/// Compiles each part of a schema into a validator. The places are those of the rewritten schema.
+pub(super) fn compile_parts(schema: &Value) -> Result<(jsonschema::ValidatorMap, WrittenPatterns), SchemaError> {
+    let Rewritten { schema, patterns } = Rewritten::of(schema)?;
+    match options().build_map(&schema) {
+        Ok(validators) => Ok((validators, patterns)),
+        Err(error) => Err(invalid(&schema, &patterns, &error)),
+    }
 }
 
 /// The options with which all schemas are compiled.
-pub(super) fn options() -> jsonschema::ValidationOptions<'static> {
+fn options() -> jsonschema::ValidationOptions<'static> {
     jsonschema::options()
         .should_validate_formats(true)
+        .with_format("regex", pattern::is_valid)
         .with_pattern_options(jsonschema::PatternOptions::regex())
         // Never fetch a schema, even if another crate in the build enables that feature of the validator.
         .offline()
 }
 
-fn invalid(schema: &Value, error: &jsonschema::ValidationError<'_>) -> SchemaError {
-    let at = error.instance_path().to_string();
-    let pattern = schema
-        .pointer(&at)
-        .and_then(Value::as_str)
-        .filter(|_| at.ends_with("/pattern"));
-    let reason = match pattern.map(regex_syntax::parse) {
-        // The parser names the unsupported part of the pattern. The validator only says that the pattern is invalid.
-        Some(Err(regex_syntax::Error::Parse(error))) => error.kind().to_string(),
-        Some(Err(regex_syntax::Error::Translate(error))) => error.kind().to_string(),
-        Some(Ok(_)) => return SchemaError::PatternTooLarge { at },
-        _ => error.to_string(),
+fn invalid(schema: &Value, patterns: &WrittenPatterns, error: &jsonschema::ValidationError<'_>) -> SchemaError {
+    let place = error.instance_path().to_string();
+    let at = patterns.published_place(&place).into_owned();
+    let is_pattern = match place.rsplit_once('/') {
+        Some((_, "pattern")) => schema.pointer(&place).is_some_and(Value::is_string),
+        Some((parent, _)) => parent.ends_with("/patternProperties") && error.instance().is_string(),
+        None => false,
     };
-    let source = reason.into();
+    // The engine accepts every pattern that was rewritten, unless it is too large.
+    if is_pattern {
+        return SchemaError::PatternTooLarge { at };
+    }
+    let source = error.to_string().into();
     SchemaError::Invalid { at, source }
 }

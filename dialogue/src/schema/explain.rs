@@ -53,7 +53,7 @@ impl Descent<'_> {
         let Some(validator) = self.subschemas.at(&here.at) else {
             return vec![here.violation("type", "value does not have the form that is allowed here".to_owned())];
         };
-        report::violations(self.root, validator.iter_errors(here.value))
+        report::violations(self.root, self.subschemas.patterns(), validator.iter_errors(here.value))
             .into_iter()
             .map(|below| Violation::new(format!("{}{}", here.path, below.path), &below.rule, below.message))
             .collect()

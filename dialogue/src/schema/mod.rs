@@ -12,6 +12,7 @@ mod decode_cost;
 mod event_data;
 mod explain;
 pub(crate) mod generate;
+mod pattern;
 mod probe;
 pub(crate) mod publish;
 mod report;

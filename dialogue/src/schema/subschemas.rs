@@ -5,25 +5,32 @@ use std::collections::HashSet;
 use jsonschema::{Validator, ValidatorMap};
 use serde_json::{Map, Value};
 
-use super::compile::options;
+use super::compile::compile_parts;
+use super::pattern::WrittenPatterns;
 use super::walk::{self, Edge};
 
 /// The validators of all parts of a recursive schema.
 pub(super) struct SubschemaValidators {
     validators: ValidatorMap,
+    patterns: WrittenPatterns,
 }
 
 impl SubschemaValidators {
     /// `None` for a schema that does not contain itself. Its nesting is limited, so the number of errors is too.
     pub(super) fn of_recursive(root: &Value) -> Option<Self> {
         walk::cycle(root, |_| true)?;
-        let validators = options().build_map(root).ok()?;
-        Some(Self { validators })
+        let (validators, patterns) = compile_parts(root).ok()?;
+        Some(Self { validators, patterns })
     }
 
     /// The validator of the schema at `at`.
     pub(super) fn at(&self, at: &str) -> Option<&Validator> {
-        self.validators.get(&format!("#{at}"))
+        self.validators.get(&format!("#{}", self.patterns.rewritten_place(at)))
+    }
+
+    /// The patterns that the errors of the validators name.
+    pub(super) fn patterns(&self) -> &WrittenPatterns {
+        &self.patterns
     }
 
     pub(super) fn accepts(&self, at: &str, value: &Value) -> bool {

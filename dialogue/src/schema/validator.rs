@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::compile::{SchemaError, compile};
+use super::pattern::WrittenPatterns;
 use super::sample::Sampler;
 use super::subschemas::SubschemaValidators;
 use super::violation::Violation;
@@ -16,6 +17,8 @@ pub(crate) struct EventSchema {
     /// The form for tools. It is made when first needed.
     published: OnceLock<Value>,
     validator: jsonschema::Validator,
+    /// The patterns that the errors of the validator name.
+    patterns: WrittenPatterns,
     /// The validators of its parts, if it is recursive. They are built when first needed.
     subschemas: OnceLock<Option<SubschemaValidators>>,
     /// Whether its type may read a value more than once.
@@ -24,11 +27,12 @@ pub(crate) struct EventSchema {
 
 impl EventSchema {
     pub(crate) fn compile(schema: Value) -> Result<Self, SchemaError> {
-        let validator = compile(&schema)?;
+        let (validator, patterns) = compile(&schema)?;
         Ok(Self {
             enforced: schema,
             published: OnceLock::new(),
             validator,
+            patterns,
             subschemas: OnceLock::new(),
             has_choices: OnceLock::new(),
         })
@@ -68,7 +72,8 @@ impl EventSchema {
         if let Some(subschemas) = self.subschemas().filter(takes_long) {
             return Err(explain::violations(subschemas, &self.enforced, data));
         }
-        Err(report::violations(&self.enforced, self.validator.iter_errors(data)))
+        let errors = self.validator.iter_errors(data);
+        Err(report::violations(&self.enforced, &self.patterns, errors))
     }
 
     /// Refuses valid data that its type would take too long to read.

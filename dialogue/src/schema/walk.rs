@@ -41,17 +41,22 @@ pub(crate) fn children(schema: &Value) -> Vec<(Edge, String)> {
             ("patternProperties", Value::Object(map)) => {
                 named(&mut found, keyword, map, |pattern| Edge::Pattern(pattern.clone()));
             }
-            ("$defs" | "definitions" | "dependentSchemas", Value::Object(map)) => {
+            ("$defs" | "definitions" | "dependentSchemas" | "dependencies", Value::Object(map)) => {
                 named(&mut found, keyword, map, |_| Edge::Aside);
             }
             ("prefixItems", Value::Array(list)) => listed(&mut found, keyword, list, Edge::Prefix),
             ("anyOf" | "oneOf", Value::Array(list)) => listed(&mut found, keyword, list, |_| Edge::Same),
             ("allOf", Value::Array(list)) => listed(&mut found, keyword, list, |_| Edge::All),
+            // Before draft 2020-12, `items` could be what `prefixItems` is now.
+            ("items", Value::Array(list)) => listed(&mut found, keyword, list, Edge::Prefix),
             ("items", _) => found.push((Edge::Item, "/items".to_owned())),
             ("additionalProperties" | "unevaluatedProperties", _) => {
                 found.push((Edge::Additional, format!("/{keyword}")));
             }
-            ("contains" | "not" | "if" | "then" | "else" | "propertyNames" | "unevaluatedItems", _) => {
+            (
+                "contains" | "not" | "if" | "then" | "else" | "propertyNames" | "unevaluatedItems" | "additionalItems",
+                _,
+            ) => {
                 found.push((Edge::Aside, format!("/{keyword}")));
             }
             _ => {}

@@ -2,6 +2,7 @@
 //! published inbound schema accepts, and the data that it writes satisfies the outbound schema.
 
 mod gaps;
+mod javascript;
 mod patterns;
 mod reasons;
 mod refusals;

@@ -2,6 +2,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use crate::schema::pattern::translate;
+
 /// The maximum length of a sample text. Longer repetitions only cost time and memory.
 const MAX_LENGTH: usize = 100_000;
 
@@ -9,7 +11,8 @@ const MAX_LENGTH: usize = 100_000;
 /// ones. `None` if the pattern does not parse or needs too long a text. Assertions are not checked.
 pub(super) fn example(pattern: &str, more: u32) -> Option<String> {
     let mut text = String::new();
-    write(&regex_syntax::parse(pattern).ok()?, more, &mut text)?;
+    let pattern = translate(pattern).ok()?;
+    write(&regex_syntax::parse(&pattern).ok()?, more, &mut text)?;
     Some(text)
 }
 
