@@ -32,6 +32,8 @@ mod lock;
 mod model;
 mod names;
 mod payload_types;
+#[cfg(test)]
+mod random_schemas;
 mod reference;
 pub(crate) mod room_set;
 mod snapshot;
