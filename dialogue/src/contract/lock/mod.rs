@@ -7,6 +7,8 @@ mod contract_lock;
 mod diff;
 mod inclusion;
 #[cfg(test)]
+mod invisible;
+#[cfg(test)]
 mod tests;
 
 pub use check::check_lock;
