@@ -5,6 +5,12 @@ export const MAX_DEPTH = 8;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Whether a schema allows any value. */
+const saysNothing = (schema) => !isObject(schema) || Object.keys(schema).length === 0;
+
+/** Whether a schema allows no value: such a property must be absent. */
+const isNever = (schema) => isObject(schema?.not) && Object.keys(schema.not).length === 0;
+
 /** A schema with its references resolved and its `allOf` merged. References are looked up in `root`. */
 export function resolve(schema, root) {
   let current = isObject(schema) ? schema : {};
@@ -37,7 +43,6 @@ function merge(one, other) {
 export function shapeOf(given, root) {
   const schema = resolve(given, root);
   const of = (kind, rest) => ({ kind, schema, ...rest });
-  if (given === false) return of("any");
   if ("const" in schema) return of("constant", { value: schema.const });
   if (Array.isArray(schema.enum)) return choice(schema.enum.map((value) => ({ value })), of);
   const alternatives = schema.oneOf ?? schema.anyOf;
@@ -85,7 +90,7 @@ function union(schema, alternatives, root, of) {
   const shaped = alternatives.map((alternative) => {
     const resolved = resolve(alternative, root);
     const whole = base.properties || base.type === "object" ? merge(base, resolved) : resolved;
-    return { schema: whole, shape: shapeOf(whole, root) };
+    return { schema: whole, shape: shapeOf(whole, root), title: alternative.title };
   });
   const some = shaped.filter(({ shape }) => shape.kind !== "null");
   if (some.length < shaped.length) {
@@ -102,17 +107,18 @@ function alternativesOf(shaped, of) {
     return shape.kind === "choice" ? shape.options : [null];
   });
   if (constants.every(Boolean)) return of("choice", { options: constants });
-  const variants = shaped.map(({ schema, shape }, index) => ({ name: variantName(schema, shape, index), shape }));
+  const variants = shaped.map((variant, index) => ({ name: variantName(variant, index), shape: variant.shape }));
   return of("variants", { variants });
 }
 
-/** The name of a variant: its title, its tag, or its kind. */
-function variantName(schema, shape, index) {
-  if (schema.title) return schema.title;
+/** The name of a variant: its own title, its tag, the name of its type, or its kind. */
+function variantName({ schema, shape, title }, index) {
+  if (title) return title;
   if (shape.kind === "constant") return String(shape.value);
   if (shape.kind === "object") {
     const tag = shape.fields.find(({ schema }) => typeof schema?.const === "string");
     if (tag) return tag.schema.const;
+    if (schema.title) return schema.title;
     const required = shape.fields.filter((field) => field.required);
     if (required.length === 1) return required[0].name;
   }
@@ -121,18 +127,19 @@ function variantName(schema, shape, index) {
 
 function array(schema, of) {
   if (Array.isArray(schema.prefixItems)) return of("tuple", { items: schema.prefixItems });
-  if (schema.items === undefined || schema.items === true) return of("any");
+  if (saysNothing(schema.items)) return of("any");
   return of("list", { item: schema.items, min: schema.minItems ?? 0, max: schema.maxItems ?? Infinity });
 }
 
 function object(schema, of) {
   const required = new Set(schema.required ?? []);
   // Required fields come in the order of their declaration. The properties may have lost that order on the way.
-  const names = new Set([...required, ...Object.keys(schema.properties ?? {})]);
+  const possible = Object.keys(schema.properties ?? {}).filter((name) => !isNever(schema.properties[name]));
+  const names = new Set([...required, ...possible]);
   const fields = [...names].map((name) => ({ name, schema: schema.properties?.[name] ?? {}, required: required.has(name) }));
   if (fields.length > 0) return of("object", { fields });
   const values = Object.values(schema.patternProperties ?? {})[0] ?? schema.additionalProperties;
-  if (isObject(values)) return of("map", { item: values });
+  if (isObject(values) && !saysNothing(values)) return of("map", { item: values });
   return schema.additionalProperties === false ? of("object", { fields }) : of("any");
 }
 
