@@ -5,7 +5,7 @@
 //! trigger has the same type if its schema is the same. Otherwise its type is named `MessageInput`. Equal definitions
 //! of different events become one type. Different definitions with the same name become several types.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -21,8 +21,8 @@ use crate::schema::walk;
 #[derive(Debug)]
 pub(super) struct PayloadTypes {
     pub(super) schemas: BTreeMap<String, Value>,
-    /// The name of each payload type, by event and schema.
-    payloads: HashMap<(String, String), String>,
+    /// The name of each payload type, by the address of the event's definition.
+    payloads: HashMap<(usize, Direction), String>,
 }
 
 impl PayloadTypes {
@@ -30,18 +30,18 @@ impl PayloadTypes {
     pub(super) fn of(contract: &Contract, reserved: impl IntoIterator<Item = String>) -> Self {
         let mut names = Names::besides(reserved);
         let mut roots = Vec::new();
+        let mut seen = HashSet::new();
         for direction in [Direction::Outbound, Direction::Inbound] {
             for room in &contract.rooms {
                 let room_events = match direction {
                     Direction::Outbound => contract.received(room),
                     Direction::Inbound => contract.triggers(room),
                 };
-                roots.extend(
-                    room_events
-                        .known
-                        .into_iter()
-                        .filter_map(|event| Some((direction, event, PayloadSchema::of(event, direction)?))),
-                );
+                let new = room_events
+                    .known
+                    .into_iter()
+                    .filter(|event| seen.insert((event.address(), direction)));
+                roots.extend(new.filter_map(|event| Some((direction, event, PayloadSchema::of(event, direction)?))));
             }
         }
         let mut types = Self {
@@ -52,9 +52,8 @@ impl PayloadTypes {
         // know the events' names.
         let mut named = Vec::new();
         for (direction, event, document) in roots {
-            let payload = (event.name().to_string(), document.text.clone());
             let name = names.name(event.name(), suffix(direction), &document.closure(None));
-            types.payloads.insert(payload, name.name.clone());
+            types.payloads.insert((event.address(), direction), name.name.clone());
             if name.is_new {
                 named.push((direction, name.name, document));
             }
@@ -67,8 +66,7 @@ impl PayloadTypes {
 
     /// The name of an event's payload type; `None` if the payload can be anything.
     pub(super) fn payload(&self, event: &EventDefinition, direction: Direction) -> Option<&str> {
-        let text = PayloadSchema::of(event, direction)?.text;
-        self.payloads.get(&(event.name().to_string(), text)).map(String::as_str)
+        self.payloads.get(&(event.address(), direction)).map(String::as_str)
     }
 
     /// Adds the type of a schema, and a type for each definition in its `$defs`.
@@ -144,8 +142,6 @@ fn is_anything(schema: &Value) -> bool {
 
 /// The parts of a payload's schema.
 struct PayloadSchema {
-    /// The whole schema with sorted keys, so that the text does not depend on the features of the JSON library.
-    text: String,
     body: Value,
     definitions: BTreeMap<String, Value>,
 }
@@ -157,8 +153,8 @@ impl PayloadSchema {
             Direction::Outbound => event.outbound_schema(),
         }?
         .clone();
+        // The order of keys does not depend on the features of the JSON library.
         body.sort_all_objects();
-        let text = body.to_string();
         let mut definitions = BTreeMap::new();
         if let Value::Object(root) = &mut body {
             root.remove("$schema");
@@ -172,11 +168,7 @@ impl PayloadSchema {
         if is_anything(&body) {
             return None;
         }
-        Some(Self {
-            text,
-            body,
-            definitions,
-        })
+        Some(Self { body, definitions })
     }
 
     /// A text that identifies the definition `of`, or the root if `of` is `None`. Two texts are equal exactly if the

@@ -60,11 +60,13 @@ impl<'t> Document<'t> {
         self.schemas.insert(name, schema);
     }
 
+    /// Whether the document already has a message, from another room with the same event.
+    pub(super) fn has_message(&self, name: &str) -> bool {
+        self.messages.contains_key(name)
+    }
+
     /// Adds a message whose payload has this schema, under the name of the schema.
     pub(super) fn message(&mut self, name: &str, mut message: Value, payload: &Value) {
-        if self.messages.contains_key(name) {
-            return;
-        }
         message["contentType"] = "application/json".into();
         message["payload"] = json!({ "$ref": format!("#/components/schemas/{name}") });
         self.messages.insert(name.to_owned(), message);

@@ -79,20 +79,24 @@ fn messages(
     let mut names = Vec::new();
     for event in &room_events.known {
         let of_data = document.types.payload(event, direction).map(str::to_owned);
-        let mut frame = frame(json!({ "const": event.name() }), payload(of_data.as_deref()), direction);
-        if direction == Direction::Inbound && !needs_no_data(event) {
-            require(&mut frame, "data");
-        }
         // Events with the same name and other payloads have messages of their own.
         let identity = format!("{} {}", event.name(), of_data.as_deref().unwrap_or_default());
         let name = name(document, event.name(), &identity, direction);
-        document.message(&name, message(room, Some(event), direction), &frame);
+        if !document.has_message(&name) {
+            let mut frame = frame(json!({ "const": event.name() }), payload(of_data.as_deref()), direction);
+            if direction == Direction::Inbound && !needs_no_data(event) {
+                require(&mut frame, "data");
+            }
+            document.message(&name, message(room, Some(event), direction), &frame);
+        }
         names.push(name);
     }
     if room_events.open {
-        let frame = frame(event_name(), json!({}), direction);
         let name = name(document, "any", "", direction);
-        document.message(&name, message(room, None, direction), &frame);
+        if !document.has_message(&name) {
+            let frame = frame(event_name(), json!({}), direction);
+            document.message(&name, message(room, None, direction), &frame);
+        }
         names.push(name);
     }
     names
