@@ -250,6 +250,11 @@ impl EventDefinition {
         }
     }
 
+    /// A number that clones of one definition share, and no other definition has while one of them lives.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
+    }
+
     /// Whether both describe the same event: the same type, the same run-time definition, or two equal run-time
     /// definitions.
     pub(crate) fn is_same_event(&self, other: &Self) -> bool {
