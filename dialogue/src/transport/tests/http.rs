@@ -75,7 +75,7 @@ async fn a_viewer_and_a_slow_response_end_with_their_listener() {
     let dialogue = builder.build().expect("a server");
     let app = dialogue
         .router()
-        .route("/never", get(|| std::future::pending::<&'static str>()));
+        .route("/never", get(std::future::pending::<&'static str>));
     let closing = dialogue.core.lifecycle.stopping.child_token();
     let open = |path: &str| {
         let (mut ours, theirs) = tokio::io::duplex(100_000);
