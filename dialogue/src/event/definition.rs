@@ -303,7 +303,10 @@ impl EventDefinitionBuilder {
     ///
     /// References are resolved only within the schema; nothing is fetched. The formats that the validator knows are
     /// asserted: `email`, `uri`, `uuid`, `date-time` and the others of the draft, but not the internationalised ones.
-    /// Patterns are matched in linear time, so they cannot contain lookaround or backreferences.
+    ///
+    /// A pattern means what `new RegExp(pattern, "u").test(text)` means in JavaScript. What JavaScript rejects, such as
+    /// `(?i)`, `\A` or `\pL`, is an error. Patterns are matched in linear time, so they cannot contain lookaround or
+    /// backreferences.
     pub fn schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
         self

@@ -38,7 +38,7 @@ pub trait DialogueEvent: EventData {
     /// # Errors
     ///
     /// Returns a [`DefinitionError`] if the type's schema cannot be enforced, for example because it contains a
-    /// 128-bit integer or a `regex` that does not compile. `Dialogue::builder()…build()` reports the same error.
+    /// 128-bit integer or a `regex` that JavaScript rejects. `Dialogue::builder()…build()` reports the same error.
     fn try_definition() -> Result<&'static EventDefinition, &'static DefinitionError>;
 
     /// The event's name, description, schemas and history setting.

@@ -30,8 +30,8 @@
 //! second variant of a flattened enum.
 //!
 //! The formats that the validator knows are asserted (`email`, `uri`, `uuid`, `date-time`, …). Other formats,
-//! including Rust's own (`int32`, `double`), have no effect. A whole float is an integer, as in JSON Schema. Patterns
-//! are matched in linear time, so lookaround and backreferences are refused. Nothing is ever fetched.
+//! including Rust's own (`int32`, `double`), have no effect. A whole float is an integer, as in JSON Schema. A pattern
+//! means what it means in JavaScript (`pattern`), without lookaround and backreferences. Nothing is ever fetched.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;

@@ -27,6 +27,9 @@ const SPACE: &[(u32, u32)] = &[
 /// The characters that `.` does not match.
 const LINE_ENDS: &[(u32, u32)] = &[(0x0a, 0x0a), (0x0d, 0x0d), (0x2028, 0x2029)];
 
+/// The properties that the engine has no table of.
+const UNSUPPORTED: [&str; 2] = ["CWKCF", "Changes_When_NFKC_Casefolded"];
+
 const MAX_CODE_POINT: u32 = 0x10_ffff;
 
 /// The text of a node of `pattern`.
@@ -51,7 +54,7 @@ impl Writer<'_> {
             Node::Literal(char) => self.literal(*char),
             Node::LoneSurrogate => self.set(&[], false),
             Node::Dot => self.set(LINE_ENDS, true),
-            Node::Class(class) => self.class(class),
+            Node::Class(class) => self.class(class)?,
             Node::Start => self.text.push('^'),
             Node::End => self.text.push('$'),
             Node::WordBoundary { negated: false } => self.text.push_str(r"(?-u:\b)"),
@@ -115,14 +118,14 @@ impl Writer<'_> {
         }
     }
 
-    fn class(&mut self, class: &Class) {
+    fn class(&mut self, class: &Class) -> Result<(), PatternError> {
         let start = self.text.len();
         self.text.push_str(if class.negated { "[^" } else { "[" });
         let opened = self.text.len();
         for item in &class.items {
             match item {
                 ClassItem::Range(least, most) => self.range(*least, *most),
-                ClassItem::Set(set) => self.named(set),
+                ClassItem::Set(set) => self.named(set)?,
             }
         }
         if self.text.len() == opened {
@@ -131,17 +134,24 @@ impl Writer<'_> {
         } else {
             self.text.push(']');
         }
+        Ok(())
     }
 
     /// A set in a class.
-    fn named(&mut self, set: &NamedSet) {
+    fn named(&mut self, set: &NamedSet) -> Result<(), PatternError> {
         let ranges = match &set.name {
             SetName::Digit => DIGITS,
             SetName::Space => SPACE,
             SetName::Word => WORD,
             SetName::Property(name) => {
                 let letter = if set.negated { 'P' } else { 'p' };
-                return self.property(letter, name);
+                if UNSUPPORTED.contains(&name.as_str()) {
+                    let part = format!(r"\{letter}{{{name}}}");
+                    let problem = Problem::UnsupportedProperty;
+                    return Err(PatternError { part, problem });
+                }
+                self.property(letter, name);
+                return Ok(());
             }
         };
         if set.negated {
@@ -149,6 +159,7 @@ impl Writer<'_> {
         } else {
             self.ranges(ranges);
         }
+        Ok(())
     }
 
     fn property(&mut self, letter: char, name: &str) {

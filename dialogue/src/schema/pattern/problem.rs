@@ -48,6 +48,8 @@ pub(in crate::schema) enum Problem {
     BareProperty,
     UnclosedProperty,
     UnknownProperty(Option<String>),
+    /// JavaScript knows the property, and the engine does not.
+    UnsupportedProperty,
     GroupName,
     DuplicateGroupName,
     NoSuchGroup,
@@ -113,6 +115,9 @@ impl fmt::Display for Problem {
                     Some(nearest) => write!(f, ": write `{nearest}`"),
                     None => f.write_str(": write one such as `\\p{L}` or `\\p{Script=Greek}`"),
                 }
+            }
+            Self::UnsupportedProperty => {
+                f.write_str("this server does not have the characters of this Unicode property: use another property")
             }
             Self::GroupName => f.write_str(
                 "a group's name must be letters, digits, `_` or `$`, without a digit at the start: write another name",
