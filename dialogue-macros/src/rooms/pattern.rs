@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::overlap::Part;
+
 /// A part of an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
@@ -14,11 +16,20 @@ pub(super) enum Segment {
     Field(String),
 }
 
+/// The segments as the check for overlaps reads them.
+pub(super) fn parts(segments: &[Segment]) -> Vec<Part<'_>> {
+    let parts = segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => Part::Literal(text.as_str()),
+        Segment::Field(_) => Part::Field,
+    });
+    parts.collect()
+}
+
 /// The maximum length of an id, in bytes.
 const MAX_BYTES: usize = 128;
 
 /// Returns whether an id may contain `char`.
-pub(super) fn allowed(char: char) -> bool {
+fn allowed(char: char) -> bool {
     char.is_ascii_alphanumeric() || "_.:=@,;%-".contains(char)
 }
 

@@ -30,6 +30,8 @@ pub(crate) mod config;
 pub(crate) mod declaration;
 #[cfg(feature = "runtime")]
 mod local;
+#[cfg(feature = "runtime")]
+pub(crate) mod overlap;
 pub(crate) mod pattern;
 #[cfg(feature = "runtime")]
 mod policy;

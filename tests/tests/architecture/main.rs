@@ -120,3 +120,13 @@ fn is_file(name: &str) -> bool {
         .iter()
         .any(|folder| repository::root().join(folder).join(name).exists())
 }
+
+/// A crate of macros cannot share code with `dialogue`.
+#[test]
+fn the_macro_and_the_runtime_compare_ids_with_the_same_code() {
+    let read = |file: &str| std::fs::read_to_string(repository::root().join(file)).expect("the file");
+    assert!(
+        read("dialogue-macros/src/rooms/overlap.rs") == read("dialogue/src/room/overlap.rs"),
+        "copy the changed `overlap.rs` over the other"
+    );
+}

@@ -11,8 +11,8 @@ use syn::ext::IdentExt;
 use syn::{Attribute, parse_quote};
 
 use super::model::{Room, RoomSet};
-use super::overlap::overlap;
-use super::pattern::Segment;
+use super::overlap::shared_id;
+use super::pattern::{self, Segment};
 use super::syntax;
 use crate::diagnostics::{Diagnostics, first_at};
 use crate::keys::{Slot, is_cfg};
@@ -100,10 +100,13 @@ fn without_cfg(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<Attr
 fn refuse_overlaps(rooms: &[syntax::Room], diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(&syntax::Room, Vec<Segment>)> = Vec::new();
     for room in rooms {
-        let Ok(segments) = super::pattern::parse(&room.id.value()) else {
+        let Ok(segments) = pattern::parse(&room.id.value()) else {
             continue;
         };
-        if let Some((first, _)) = seen.iter().find(|(_, others)| overlap(others, &segments)) {
+        if let Some((first, _)) = seen
+            .iter()
+            .find(|(_, others)| shared_id(&pattern::parts(others), &pattern::parts(&segments)).is_some())
+        {
             let message = if first.id.value() == room.id.value() {
                 format!(
                     "{} is already the id of `{}`: give `{}` another id",

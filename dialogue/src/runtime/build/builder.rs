@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Dispatch;
 
 use super::check::{BuildError, check_guards, check_hooks, is_base_path, known_events, rooms};
+use super::ids::check_ids;
 use super::limits::check_limits;
 use crate::contract::{Contract, RoomSet, ServerUrl};
 use crate::event::EventDefinition;
@@ -49,6 +50,8 @@ pub struct Builder {
     /// Whether the application has said which rooms or events there are, even if there are none.
     is_described: bool,
     declarations: Vec<&'static RoomDeclaration>,
+    /// The name of the room set of each declaration.
+    sets: Vec<&'static str>,
     events: Vec<EventDefinition>,
     pub(super) hooks: Hooks<Client, RoomHandle>,
     limits: Limits,
@@ -69,6 +72,7 @@ impl Builder {
         Self {
             is_described: false,
             declarations: Vec::new(),
+            sets: Vec::new(),
             events: Vec::new(),
             hooks: Hooks::default(),
             limits: Limits::default(),
@@ -89,6 +93,7 @@ impl Builder {
     pub fn rooms<R: RoomSet>(mut self) -> Self {
         self.is_described = true;
         self.declarations.extend(R::declarations());
+        self.sets.resize(self.declarations.len(), std::any::type_name::<R>());
         self
     }
 
@@ -214,6 +219,7 @@ impl Builder {
         if !self.is_described {
             return Err(BuildError::NoRooms);
         }
+        check_ids(&self.declarations, &self.sets)?;
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
         let rooms = rooms(&self.declarations, known_events, &self.limits)?;

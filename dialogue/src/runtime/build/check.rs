@@ -10,8 +10,8 @@ use crate::id::{EventName, RoomId};
 use crate::limits::Limits;
 use crate::random::random_epoch;
 use crate::room::{
-    DeclaredEvents, DefaultSubscriptions, EventPolicy, IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration,
-    RoomTemplate, Segment, Subscriptions,
+    DeclaredEvents, DefaultSubscriptions, EventPolicy, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomTemplate,
+    Subscriptions,
 };
 use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
@@ -34,11 +34,28 @@ pub enum BuildError {
         /// The mistake in the definition.
         source: &'static DefinitionError,
     },
-    /// Two declared rooms or families share an id. They may come from two room sets.
-    #[error("`{id}` overlaps with the ids of another declared room: give one of them another id")]
+    /// Two declared rooms or families can have the same id. They come from two room sets, or a set was added twice. As
+    /// within one set, the types of fields do not count: `report-{year}` overlaps with `report-latest`.
+    #[error(
+        "room `{room}` (`{id}`) of `{set}` and room `{other_room}` (`{other_id}`) of `{other_set}` can have the same id, \
+         such as `{shared_id}`: {}",
+        remedy(set, room, other_set, other_room)
+    )]
     DuplicateRoom {
-        /// The id, or the id pattern of a family.
+        /// The id of the later room, or the id pattern of a family.
         id: String,
+        /// The type of the later room.
+        room: &'static str,
+        /// The room set of the later room.
+        set: &'static str,
+        /// The id of the earlier room, or the id pattern of a family.
+        other_id: String,
+        /// The type of the earlier room.
+        other_room: &'static str,
+        /// The room set of the earlier room.
+        other_set: &'static str,
+        /// An id that both declarations match.
+        shared_id: String,
     },
     /// A room allows any event, and one event name has two different definitions.
     #[error(
@@ -126,6 +143,15 @@ pub(in crate::runtime) fn is_base_path(path: &str) -> bool {
         path.split('/')
             .all(|segment| !["", ".", ".."].contains(&segment) && segment.bytes().all(stands_for_itself))
     })
+}
+
+/// What to do about two rooms that can have the same id.
+fn remedy(set: &str, room: &str, other_set: &str, other_room: &str) -> &'static str {
+    if (set, room) == (other_set, other_room) {
+        "call `.rooms::<…>()` once for each set"
+    } else {
+        "start one of the two ids differently"
+    }
 }
 
 /// The names, each in backticks.
@@ -218,14 +244,6 @@ pub(in crate::runtime) fn rooms(
 ) -> Result<Rooms, BuildError> {
     let mut blueprints: Vec<Blueprint> = Vec::new();
     for declaration in declarations {
-        if blueprints
-            .iter()
-            .any(|earlier| overlap(earlier.declaration, declaration))
-        {
-            return Err(BuildError::DuplicateRoom {
-                id: declaration.id.to_string(),
-            });
-        }
         blueprints.push(Blueprint {
             declaration,
             template: Arc::new(template(declaration, &known)?),
@@ -241,33 +259,15 @@ pub(in crate::runtime) fn rooms(
             random_epoch(),
         );
         match rooms.add(Arc::new(room)) {
-            Ok(()) => {}
+            // Two rooms with one id are refused above.
+            Ok(()) | Err(NotAdded::Exists) => {}
             Err(NotAdded::LimitExceeded(_)) => {
                 let max_rooms = limits.max_rooms;
                 return Err(BuildError::TooManyRooms { max_rooms });
             }
-            Err(NotAdded::Exists) => return Err(BuildError::DuplicateRoom { id: id.to_owned() }),
         }
     }
     Ok(rooms)
-}
-
-/// Whether two declarations of different room sets share an id. Within one set, the macro has already checked this.
-fn overlap(a: &RoomDeclaration, b: &RoomDeclaration) -> bool {
-    match (&a.id, &b.id) {
-        (IdPattern::Fixed(a), IdPattern::Fixed(b)) => a == b,
-        (IdPattern::Fixed(id), IdPattern::Family { recognises, .. })
-        | (IdPattern::Family { recognises, .. }, IdPattern::Fixed(id)) => recognises(id),
-        (IdPattern::Family { segments: a, .. }, IdPattern::Family { segments: b, .. }) => {
-            // The names of the fields do not appear in the ids.
-            a.len() == b.len()
-                && a.iter().zip(*b).all(|pair| match pair {
-                    (Segment::Literal(a), Segment::Literal(b)) => a == b,
-                    (Segment::Field(_), Segment::Field(_)) => true,
-                    _ => false,
-                })
-        }
-    }
 }
 
 fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> Result<RoomTemplate, BuildError> {

@@ -3,5 +3,6 @@
 pub(super) mod builder;
 pub(super) mod check;
 mod hooks;
+mod ids;
 pub(super) mod limits;
 mod room_hooks;
