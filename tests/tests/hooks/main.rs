@@ -8,3 +8,5 @@ mod guards;
 mod not_now;
 mod order;
 mod presence;
+mod stop;
+mod values;
