@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+/// How many causes are printed. An error that names itself as its source would otherwise have no end.
+const LONGEST: usize = 20;
+
 /// An error and its causes on one line: `cannot listen on 127.0.0.1:80: permission denied`. Errors do not print their
 /// own causes, so logs and panics use this.
 pub(crate) struct Chain<'e>(pub(crate) &'e (dyn Error + 'static));
@@ -14,9 +17,9 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// The causes of an error, without the error itself. The last one is the first that happened.
+/// The causes of an error, without the error itself. The last one is the first that happened, unless there are too many.
 pub(crate) fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| cause.source())
+    std::iter::successors(error.source(), |&cause| cause.source()).take(LONGEST)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, TryFutureExt, lazy};
 
 use crate::chain::Chain;
-use crate::hook::HookFailure;
+use crate::hook::{HookFailure, drop_contained};
 
 /// Runs a hook or handler so that a panic or a hang affects only the work at hand. This includes a panic in the
 /// closure `run`. At the deadline, the function drops the future. It also catches a panic in that drop.
@@ -44,21 +44,29 @@ pub(crate) fn contain_until<F: Future>(
 /// twice: once as its argument, and once while it awaits the future. These futures are large, and every command needs
 /// one.
 pub(crate) fn contain_panic<F: Future>(future: F) -> impl Future<Output = Result<F::Output, HookFailure>> {
-    AssertUnwindSafe(future)
+    // The outer of the two catches a panic in the drop of a future that has panicked.
+    let caught = AssertUnwindSafe(future).catch_unwind().map_err(panicked);
+    AssertUnwindSafe(caught)
         .catch_unwind()
-        .map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
+        .map(|twice| twice.unwrap_or_else(|panic| Err(panicked(panic))))
 }
 
 /// Runs synchronous code so that a panic affects only the work at hand.
-#[cfg(feature = "runtime")]
 pub(crate) fn contain_sync<T>(run: impl FnOnce() -> T) -> Result<T, HookFailure> {
-    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| HookFailure::Panicked(panic_message(&*panic)))
+    std::panic::catch_unwind(AssertUnwindSafe(run)).map_err(panicked)
 }
 
 /// The text of an error and of its causes. An error of the application runs its code, which may panic.
 pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
-    let text = || Chain(error).to_string();
-    std::panic::catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|_| "an error that cannot be displayed".to_owned())
+    let text = contain_sync(|| Chain(error).to_string());
+    text.unwrap_or_else(|_| "an error that cannot be displayed".to_owned())
+}
+
+/// The failure that a panic is.
+fn panicked(panic: Box<dyn Any + Send>) -> HookFailure {
+    let failure = HookFailure::Panicked(panic_message(&*panic));
+    drop_contained(panic);
+    failure
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -202,7 +202,6 @@ fn failed<T>(bad: Bad) -> Result<T, HookError> {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_refusal_reaches_the_client_whatever_its_cause_does() {
     for bad in BAD {
         let server = TestServer::start(
@@ -249,7 +248,6 @@ async fn a_refusal_reaches_the_client_whatever_its_cause_does() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_failure_harms_nothing_else_whatever_its_error_does() {
     for bad in BAD {
         let record = Record::default();
@@ -284,7 +282,6 @@ async fn a_failure_harms_nothing_else_whatever_its_error_does() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_panic_whose_payload_panics_when_dropped_is_like_any_other() {
     let builder = Dialogue::builder().rooms::<Rooms>().trust_client_identity();
     let builder = builder.before_join(|_, _| async { std::panic::panic_any(Bomb(Bad::Drop)) });
@@ -296,7 +293,6 @@ async fn a_panic_whose_payload_panics_when_dropped_is_like_any_other() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn values_that_panic_when_dropped_disturb_no_shutdown() {
     let (state, kept) = (Bomb(Bad::Drop), Arc::new(Bomb(Bad::Drop)));
     let of_hook = Arc::clone(&kept);
@@ -412,13 +408,11 @@ async fn make_it_log(logger: tracing::Dispatch, started: impl FnOnce(&Dialogue))
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_subscriber_that_panics_breaks_nothing() {
     within("the end", make_it_log(reacting(|| panic!("in the subscriber")), |_| {})).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "fails until A3c"]
 async fn a_subscriber_may_call_the_server() {
     let server = Arc::new(OnceLock::<WeakDialogue>::new());
     let locked_out = Arc::new(AtomicBool::new(false));
@@ -450,7 +444,6 @@ async fn a_subscriber_may_call_the_server() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_rust_client_survives_bad_errors_and_subscribers() {
     let dialogue = Dialogue::builder().rooms::<Rooms>().build().expect("it builds");
     let record = Record::default();

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::barrier::{BarrierRole, Queued};
 use super::buffer::{NextItem, Weighed};
 use super::listeners::{ListenerSet, StartAt};
-use crate::containment::{contain, text_of};
+use crate::containment::{contain, contain_sync, text_of};
 use crate::hook::HookOutcome;
 
 impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
@@ -35,7 +35,10 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
                     NextItem::Item(Queued { item, role }) => take(role, &handler, item).await,
                     NextItem::Dropped(number) => {
                         let dropped = counted.fetch_add(number, Ordering::Relaxed) + number;
-                        tracing::warn!(dropped, "a handler is too slow, so events were dropped for it");
+                        // A panic in the program's subscriber affects nothing else.
+                        let _contained = contain_sync(|| {
+                            tracing::warn!(dropped, "a handler is too slow, so events were dropped for it");
+                        });
                     }
                     NextItem::End => break,
                 }
@@ -90,7 +93,8 @@ where
         Ok(Err(error)) => error.into_failure(),
         Err(failure) => failure,
     };
-    tracing::error!(error = text_of(failure.root()), "a handler failed");
+    let error = text_of(failure.root());
+    let _contained = contain_sync(|| tracing::error!(error, "a handler failed"));
 }
 
 /// A running handler of a client, returned by `on` and similar methods. Dropping it does not stop the handler. The

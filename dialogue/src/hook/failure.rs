@@ -4,6 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::disposal::drop_contained;
+
 /// Why a hook or a handler failed. A failure is not a [`Refusal`](crate::Refusal): the hook has decided nothing. The client
 /// does not learn the error, only that it may try again.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -19,6 +21,21 @@ pub enum HookFailure {
     #[error("it took longer than {0:?}")]
     TimedOut(Duration),
 }
+
+/// The error is the application's, and its `Drop` may panic.
+impl Drop for HookFailure {
+    fn drop(&mut self) {
+        if let Self::Returned(error) = self {
+            let nothing: Arc<dyn Error + Send + Sync> = Arc::new(Dropped);
+            drop_contained(std::mem::replace(error, nothing));
+        }
+    }
+}
+
+/// Takes the place of an error that is dropped.
+#[derive(Debug, thiserror::Error)]
+#[error("dropped")]
+struct Dropped;
 
 impl HookFailure {
     /// The error to print: the returned error, or this failure.

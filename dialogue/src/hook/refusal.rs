@@ -7,6 +7,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::disposal::drop_contained;
+
+/// How many errors of a chain are searched.
+const LONGEST_CHAIN: usize = 100;
+
 /// A hook's decision against a client or an event, with a reason for the client.
 ///
 /// `?` turns a refusal into a [`HookError`](crate::HookError), and [`refuse`](crate::refuse) returns one as the result
@@ -32,7 +37,19 @@ pub struct Refusal {
 struct RefusalContent {
     reason: Arc<str>,
     data: Option<Arc<Value>>,
-    cause: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
+}
+
+/// The cause of a refusal. It is the application's, and its `Drop` may panic.
+#[derive(Clone, Default)]
+struct Cause(Option<Arc<dyn Error + Send + Sync>>);
+
+impl Drop for Cause {
+    fn drop(&mut self) {
+        if let Some(cause) = self.0.take() {
+            drop_contained(cause);
+        }
+    }
 }
 
 impl Refusal {
@@ -42,7 +59,7 @@ impl Refusal {
             content: RefusalContent {
                 reason: reason.into().into(),
                 data: None,
-                cause: None,
+                cause: Cause::default(),
             },
         }
     }
@@ -50,7 +67,7 @@ impl Refusal {
     /// Refuses with a reason that the client receives, and a cause that only the log contains.
     pub fn because(reason: impl Into<String>, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let mut refusal = Self::new(reason);
-        refusal.content.cause = Some(Arc::from(cause.into()));
+        refusal.content.cause = Cause(Some(Arc::from(cause.into())));
         refusal
     }
 
@@ -60,7 +77,7 @@ impl Refusal {
     pub fn with_data(mut self, data: impl Serialize) -> Self {
         match serde_json::to_value(data) {
             Ok(data) => self.content.data = Some(Arc::new(data)),
-            Err(error) => drop(self.content.cause.get_or_insert(Arc::new(error))),
+            Err(error) => drop(self.content.cause.0.get_or_insert(Arc::new(error))),
         }
         self
     }
@@ -80,13 +97,15 @@ impl Refusal {
     /// The cause. The server logs it and never sends it to the client.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.content.cause.as_deref()
+        self.content.cause.0.as_deref()
     }
 
     /// Finds a refusal in an error or in its chain of sources.
     pub(super) fn find_in(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
-        while let Some(error) = next {
+        // An error of the application may name itself as its source.
+        for _ in 0..LONGEST_CHAIN {
+            let error = next?;
             if let Some(refusal) = error.downcast_ref::<Self>() {
                 return Some(refusal.clone());
             }
@@ -125,7 +144,7 @@ impl Error for Refusal {
 /// Prints the cause.
 impl fmt::Display for RefusalContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
+        match &self.cause.0 {
             Some(cause) => cause.fmt(f),
             None => f.write_str("refused by a hook"),
         }
@@ -140,6 +159,6 @@ impl fmt::Debug for RefusalContent {
 
 impl Error for RefusalContent {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_ref()?.source()
+        self.cause.0.as_ref()?.source()
     }
 }

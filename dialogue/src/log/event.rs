@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::containment::contain_sync;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -35,7 +36,11 @@ impl StoredEvent {
     /// is nested too deep (see [`HistoryManager::push`](super::HistoryManager::push)).
     pub(crate) fn decode(&self) -> Option<EventMessage> {
         serde_json::from_slice(&self.body)
-            .inspect_err(|error| tracing::error!(event = %self.event, %error, "cannot read a kept event"))
+            .inspect_err(|error| {
+                // A panic in the application's subscriber affects nothing else.
+                let _contained =
+                    contain_sync(|| tracing::error!(event = %self.event, %error, "cannot read a kept event"));
+            })
             .ok()
     }
 }

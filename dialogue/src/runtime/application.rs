@@ -4,9 +4,18 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::hook::drop_contained;
+
 /// The values that `Builder::state` received.
 #[derive(Default)]
 pub(crate) struct ApplicationState(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+/// The values are the application's, and their `Drop` may panic.
+impl Drop for ApplicationState {
+    fn drop(&mut self) {
+        self.0.drain().for_each(drop_contained);
+    }
+}
 
 impl ApplicationState {
     /// Adds a value. Returns false, and adds nothing, if there is one of this type.

@@ -18,7 +18,9 @@ use super::observe::emit::Observe;
 use super::observe::log_limit::LogLimiter;
 use super::rooms::registry::Rooms;
 use crate::connection::ClientState;
+use crate::containment::contain_sync;
 use crate::contract::{Contract, ServerUrl};
+use crate::hook::drop_contained;
 use crate::limits::Limits;
 use crate::origin::AllowedOrigin;
 use crate::room::RoomCell;
@@ -37,10 +39,11 @@ use crate::room::RoomCell;
 /// reaches its server through its arguments instead (`client.dialogue()`, `room.dialogue()`), or through a
 /// [`WeakDialogue`](crate::WeakDialogue).
 ///
-/// # Panics
+/// # Runtimes
 ///
-/// Use a `Dialogue` inside a tokio runtime with time and IO enabled, as `#[tokio::main]` does. A method that may run a
-/// hook or a handler, such as `disconnect` or `leave`, spawns a task and panics outside a runtime.
+/// Use a `Dialogue` inside a tokio runtime with time and IO enabled, as `#[tokio::main]` does. Hooks and handlers run in
+/// tasks. If no runtime can run them, because a method such as `disconnect` is called outside of one, or because the
+/// runtime has ended, they wait for the next use of the server in a runtime.
 #[derive(Clone)]
 pub struct Dialogue {
     pub(crate) core: Arc<Core>,
@@ -105,9 +108,18 @@ pub(crate) struct Core {
     /// Whether every room that clients may join needs a guard.
     pub(crate) guards_required: bool,
     /// The server's own logger. Without it, the server logs to the application's subscriber.
-    pub(crate) dispatch: Option<Dispatch>,
+    pub(crate) logger: ServerLogger,
     /// Limits the log lines that clients can cause.
     pub(crate) log_limiter: LogLimiter,
+}
+
+/// The dispatcher that the application has given.
+pub(crate) struct ServerLogger(pub(in crate::runtime) Option<Dispatch>);
+
+impl Drop for ServerLogger {
+    fn drop(&mut self) {
+        drop_contained(self.0.take());
+    }
 }
 
 /// The state of clients that outlives their connections.
@@ -151,12 +163,13 @@ pub(crate) struct PublishedContract {
 }
 
 impl Core {
-    /// Runs code that logs, with the server's own logger if it has one.
-    pub(crate) fn log<T>(&self, logs: impl FnOnce() -> T) -> T {
-        match &self.dispatch {
+    /// Runs code that logs, with the server's own logger if it has one. The subscriber may be the application's, and may call
+    /// the server: call this under no lock. A panic in it affects nothing else.
+    pub(crate) fn log(&self, logs: impl FnOnce()) {
+        let _contained = contain_sync(|| match &self.logger.0 {
             Some(dispatch) => tracing::dispatcher::with_default(dispatch, logs),
             None => logs(),
-        }
+        });
     }
 
     /// Makes a handle to a client.

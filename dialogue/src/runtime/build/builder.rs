@@ -15,7 +15,9 @@ use crate::origin::AllowedOrigin;
 use crate::room::RoomDeclaration;
 use crate::runtime::application::ApplicationState;
 use crate::runtime::clients::Clients;
-use crate::runtime::core::{Client, Continuity, Core, Dialogue, HttpPolicy, PublishedContract, RoomHandle};
+use crate::runtime::core::{
+    Client, Continuity, Core, Dialogue, HttpPolicy, PublishedContract, RoomHandle, ServerLogger,
+};
 use crate::runtime::handlers::listeners::Listeners;
 use crate::runtime::history::keep::History;
 use crate::runtime::hooks::definition::Hooks;
@@ -254,7 +256,7 @@ impl Builder {
                 },
                 application: self.application,
                 guards_required: self.require_guards,
-                dispatch: self.dispatch,
+                logger: ServerLogger(self.dispatch),
                 log_limiter: LogLimiter::default(),
             }),
         })

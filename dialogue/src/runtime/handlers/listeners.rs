@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::connection::ClientState;
 use crate::event::EventMessage;
+use crate::hook::drop_contained;
 use crate::id::RoomId;
 use crate::room::{ListenScope, RoomCell, RoomDeclaration};
 use crate::runtime::observe::lag::{HandlerLag, Lagging};
@@ -51,6 +52,12 @@ struct Register {
     rooms: HashMap<RoomId, Vec<Listener>>,
     families: Vec<(&'static RoomDeclaration, Listener)>,
     closed: bool,
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 impl Listeners {
@@ -99,7 +106,9 @@ impl Listeners {
                 ..Register::default()
             },
         );
-        drop(register);
+        // A handler owns values of the application, whose `Drop` may panic.
+        register.rooms.into_values().flatten().for_each(drop_contained);
+        register.families.into_iter().for_each(drop_contained);
     }
 
     /// Whether no listener is registered.

@@ -18,7 +18,7 @@ use crate::runtime::handlers::listeners::{AppliedEvent, ListenerKey, Next, Share
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::lag::Lagging;
-use crate::serial::SerialQueue;
+use crate::serial::{SerialQueue, spawn_job};
 
 /// A registered handler. [`Dialogue::on`](crate::Dialogue::on) and [`RoomHandle::on`](crate::RoomHandle::on) return it.
 ///
@@ -122,14 +122,18 @@ async fn handle<M, F, Fut>(
 }
 
 /// Counts an event that a handler misses, and logs the loss. The caller holds the room's lock.
-fn note_dropped(core: &Core, message: &EventMessage, dropped: &AtomicU64) {
+fn note_dropped(core: &Arc<Core>, message: &SharedMessage, dropped: &AtomicU64) {
     core.observe.handler_lag().note_dropped();
     let dropped = dropped.fetch_add(1, Ordering::Relaxed) + 1;
     // Logs only when the count reaches a power of two, so that the loss is visible but does not flood the log.
     if dropped.is_power_of_two() {
-        core.log(|| {
-            tracing::error!(room = %message.room_id, event = %message.event, dropped,
-                "a handler is too slow and misses events");
+        // In a task, because the subscriber of `tracing` may call the server.
+        let (logging, message) = (Arc::clone(core), Arc::clone(message));
+        spawn_job(&core.lifecycle.tasks, move || async move {
+            logging.log(|| {
+                tracing::error!(room = %message.room_id, event = %message.event, dropped,
+                    "a handler is too slow and misses events");
+            });
         });
     }
 }

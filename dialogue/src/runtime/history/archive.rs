@@ -22,8 +22,8 @@ const ATTEMPTS: u32 = 5;
 /// The pause after the first failure. It doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Makes sure that `on_history_evicted` is called for the queued events. Never waits. The caller must hold no lock of
-/// the log.
+/// Makes sure that `on_history_evicted` is called for the queued events. Never waits. The caller must hold no lock,
+/// because this may log.
 pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchive>) {
     let Some(QueuedForArchive { dropped }) = queued else {
         return;

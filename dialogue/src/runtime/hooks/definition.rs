@@ -12,7 +12,7 @@ use super::arguments::{Arrival, ConnectionEnd, Left, WebOrigin};
 use crate::connection::{Handshake, Identity};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
-use crate::hook::HookError;
+use crate::hook::{HookError, drop_contained};
 use crate::id::EventName;
 use crate::log::{EvictedHistory, HistoryQuery};
 use crate::room::RoomDeclaration;
@@ -88,6 +88,13 @@ impl<H> HookChain<H> {
     /// Whether a hook runs for a room with this declaration.
     pub(crate) fn concerns(&self, declaration: Option<&'static RoomDeclaration>) -> bool {
         self.of(declaration).next().is_some()
+    }
+}
+
+/// Hooks own values of the application, whose `Drop` may panic.
+impl<H> Drop for HookChain<H> {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(drop_contained);
     }
 }
 

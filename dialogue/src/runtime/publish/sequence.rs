@@ -3,8 +3,6 @@
 //! The log in memory is the authority: an event is accepted once it is numbered and stored there. Runs under the room's lock
 //! and never waits.
 
-use std::sync::Arc;
-
 use super::draft::Rejected;
 use crate::connection::ClientState;
 use crate::event::EventMessage;
@@ -12,19 +10,19 @@ use crate::log::StoredEvent;
 use crate::protocol::{EventFrame, PreparedEvent};
 use crate::room::{Origin, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
-use crate::runtime::history::archive;
+use crate::runtime::history::keep::QueuedForArchive;
 
-/// Numbers an event and stores it, if its type has history; `limit` is how many of its type are kept then. Returns its frame.
-/// Rejects it if the room or the sender's membership has ended since it was admitted.
+/// Numbers an event and stores it, if its type has history; `limit` is how many of its type are kept then. Returns its frame,
+/// and whether events are queued for the archive. Rejects it if the room or the sender's membership has ended since it was admitted.
 pub(super) fn sequence(
-    core: &Arc<Core>,
+    core: &Core,
     room: &RoomCell,
     state: &mut ServedRoomState,
     sender: Option<&ClientState>,
     message: &mut EventMessage,
     prepared: PreparedEvent,
     limit: Option<usize>,
-) -> Result<EventFrame, Rejected> {
+) -> Result<(EventFrame, Option<QueuedForArchive>), Rejected> {
     if core.lifecycle.is_stopped() {
         return Err(Rejected::Stopped);
     }
@@ -45,7 +43,7 @@ pub(super) fn sequence(
             body: frame.text.clone(),
         };
         let queued = core.history.keep(&core.rooms, &core.observe, room, kept, limit);
-        archive::start(core, queued);
+        return Ok((frame, queued));
     }
-    Ok(frame)
+    Ok((frame, None))
 }

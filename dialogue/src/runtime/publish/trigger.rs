@@ -17,6 +17,7 @@ use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::continuity::idempotency::Receipt;
 use crate::runtime::core::{Core, RoomHandle};
+use crate::runtime::history::archive;
 use crate::runtime::hooks::recursion::one_deeper_sync;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
@@ -58,17 +59,18 @@ fn publish(
     let prepared = EventHead::of(&message).prepare();
     core.limits.check_event(prepared.len())?;
     let limit = history.limit(core.history.log.config().max_events_per_type);
-    let (message, delivery) = {
+    let (message, delivery, queued) = {
         // Nothing waits from here on: number, history and queues change as one.
         let mut state = room.lock();
         let from = sender.map(Arc::as_ref);
-        let frame = sequence(core, room, &mut state, from, &mut message, prepared, limit)?;
+        let (frame, queued) = sequence(core, room, &mut state, from, &mut message, prepared, limit)?;
         // Nothing may run the trigger again, even if something fails from here on.
         receipt.inspect(|receipt| receipt.sequenced());
         let (message, delivery) = apply(core, room, &state, sender, message, &frame);
         receipt.inspect(|receipt| receipt.delivered(delivery));
-        (message, delivery)
+        (message, delivery, queued)
     };
+    archive::start(core, queued);
     call_hooks(core, room, sender, message, delivery, depth);
     Ok(delivery)
 }
@@ -122,7 +124,9 @@ fn call_after_each(
 ) {
     for hook in core.hooks.after_each.of(room.cell.template.declaration) {
         let started = core.start_of_hook();
-        let done = one_deeper_sync(depth, || contain_sync(|| (hook.run)(message, &delivery, room)));
+        let done = one_deeper_sync(depth, || {
+            contain_sync(|| (hook.run)(message, &delivery, room))
+        });
         let failure = match done {
             Ok(Ok(())) => None,
             // The event has been sent, so there is nothing left to refuse.

@@ -81,12 +81,13 @@ fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &E
 
 /// Removes a room and archives its history, if the room has been empty since the number of joins was `joins`.
 fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
-    {
+    let queued = {
         let mut state = room.lock();
         if !state.record.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
-        archive::start(core, core.history.archive_room(&core.rooms, &core.observe, room));
-    }
+        core.history.archive_room(&core.rooms, &core.observe, room)
+    };
+    archive::start(core, queued);
     remove_room(core, room, None);
 }
