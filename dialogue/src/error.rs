@@ -44,6 +44,14 @@ pub enum Error {
     #[cfg(feature = "server")]
     #[error("the server has stopped")]
     Stopped,
+    /// Code that the server waits for when it stops cannot itself wait for the end of the server: a hook, a handler, or a
+    /// route of the server. Nothing has been stopped.
+    #[cfg(feature = "runtime")]
+    #[error(
+        "a hook, a handler or a route of a server cannot wait until that server has stopped: stop it in a task of its own \
+         (tokio::spawn), and return"
+    )]
+    StopInHook,
     /// The graceful shutdown did not finish before its deadline. The server then ended the remaining tasks by force.
     #[cfg(feature = "runtime")]
     #[error("the graceful shutdown exceeded its deadline (drain_deadline); {remaining} tasks were left")]

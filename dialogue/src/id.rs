@@ -132,6 +132,10 @@ impl UserId {
     /// The sender of events that the server triggers without naming a user. No client can have this id.
     pub const SYSTEM: &'static str = "system";
 
+    /// The longest user id, in bytes: an e-mail address or two UUIDs.
+    #[cfg(feature = "runtime")]
+    pub(crate) const MAX_BYTES: usize = 128;
+
     pub(crate) fn system() -> Self {
         Self::from(Self::SYSTEM)
     }

@@ -63,6 +63,10 @@ pub struct Limits {
     /// request that the hook guards. The deadline ends code only while it awaits: a hook that blocks its thread keeps
     /// running.
     pub hook_deadline: Duration,
+    /// The maximum size of a refusal, in bytes of JSON: its reason and its data. Default: 4 KiB, so that the answers to all
+    /// requests that a client may send in one [`inbound_window`](Self::inbound_window) fit into its queue. A hook that
+    /// refuses with more has failed.
+    pub refusal_bytes: usize,
     /// The maximum number of events that may wait for one handler or stream. Default: 1,024. Further events are
     /// dropped for that handler only, counted and logged.
     pub handler_queue: usize,
@@ -178,6 +182,7 @@ setters! {
     with_keep_alive(keep_alive: Duration);
     with_header_bytes(header_bytes: usize);
     with_hook_deadline(hook_deadline: Duration);
+    with_refusal_bytes(refusal_bytes: usize);
     with_handler_queue(handler_queue: usize);
     with_handler_depth(handler_depth: usize);
     with_rooms_per_client(rooms_per_client: usize);
@@ -251,6 +256,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             header_bytes: 32 * 1024,
             hook_deadline: Duration::from_secs(5),
+            refusal_bytes: 4096,
             handler_queue: 1024,
             handler_depth: 16,
             rooms_per_client: 100,

@@ -95,7 +95,7 @@ pub struct Identity {
 
 impl Identity {
     /// The user with this id. An id has 1–128 bytes without control characters, and is not `system`. With any other id,
-    /// the server refuses the client as if authentication had failed.
+    /// the hook has failed: the client is not admitted, and the server logs why.
     pub fn user(id: impl Into<UserId>) -> Self {
         Self {
             user_id: Some(id.into()),
@@ -120,7 +120,8 @@ impl Identity {
     }
 
     /// When the session expires. The server then closes the connection with 4001, and the client may reconnect with a new
-    /// token. By default, it never expires.
+    /// token. By default, and with a time more than ten years
+    /// away, it never expires.
     pub fn with_expiry(mut self, time: SystemTime) -> Self {
         self.expires_at = Some(time);
         self

@@ -16,7 +16,6 @@ use serde_json::Value;
 
 use super::error::ErrorResponse;
 use crate::connection::Handshake;
-use crate::containment::contain;
 use crate::hook::{HookError, refuse};
 use crate::logger::shown;
 use crate::origin;
@@ -88,7 +87,7 @@ async fn check(core: &Core, request: &Parts) -> Result<(), ErrorResponse> {
         peer,
     };
     for guard in core.hooks.inspector.of(None) {
-        let run = contain(core.limits.hook_deadline, || (guard.run)(presented.clone()));
+        let run = core.contain_hook(core.limits.hook_deadline, || (guard.run)(presented.clone()));
         let answer = core.reported(guard.name, Involved::peer(peer), run).await;
         answer.map_err(|error| match error.refusal() {
             Some(refusal) => ErrorResponse::forbidden(refusal.reason()),

@@ -2,16 +2,28 @@
 //!
 //! Owns no connection and no room. [`super::stop`] uses it for the graceful shutdown.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use http::Extensions;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::serial::Tasks;
 
+/// Tells the servers of a process apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServerId(u64);
+
+impl ServerId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// The tasks of a server, and whether it is stopping.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
+    pub(crate) server: ServerId,
     /// Connections, and everything that they start.
     pub(crate) tasks: Tasks,
     /// Tasks that only wait to forget something. The graceful shutdown does not wait for them.
@@ -42,6 +54,7 @@ impl Default for Lifecycle {
     fn default() -> Self {
         let tasks = Tasks::default();
         Self {
+            server: ServerId::next(),
             background: tasks.separate(),
             tasks,
             stopping: CancellationToken::new(),

@@ -4,22 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::TryFutureExt;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::{Instant, timeout};
 
 use crate::connection::{AuthSession, ClientState, Handshake, Identity, Membership, Outbox};
-use crate::containment::contain;
+use crate::duration::LONGEST;
 use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
 use crate::protocol::{FrameRate, PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, EarlierConnection, Involved, log_line, replace};
+use crate::runtime::{Core, EarlierConnection, HookValueError, Involved, log_line, replace};
 use crate::serial::SerialQueue;
-
-/// The longest user id, in bytes: an e-mail address or two UUIDs.
-const MAX_USER_ID_BYTES: usize = 128;
 
 /// The result of authentication: the user and the session.
 pub(crate) struct Authenticated {
@@ -51,26 +49,16 @@ pub(crate) async fn authenticate(
     let user_id = match identity.user_id {
         None => None,
         Some(id) if is_valid_user_id(&id) => Some(id),
-        Some(_) => {
-            // A client that claims its id has made a mistake of its own.
-            if !core.http.trust_client_identity {
-                log_line!(
-                    WARN,
-                    *core,
-                    involved,
-                    "",
-                    {},
-                    "authenticate returned an invalid user id: use 1 to 128 bytes, without control characters, and not `system`"
-                );
-            }
-            return refuse("the server cannot accept this user id");
-        }
+        // The client has claimed it. An `authenticate` hook that returns such an id has failed.
+        Some(_) => return refuse("the server cannot accept this user id"),
     };
     let expires_at = match identity.expires_at {
         None => None,
         Some(time) => match time.duration_since(SystemTime::now()) {
-            // A time that is too far away to represent means that the session never expires.
-            Ok(left) => Instant::now().checked_add(left),
+            // A time that is too far away means that the session never expires.
+            Ok(left) => Some(left)
+                .filter(|left| *left <= LONGEST)
+                .map(|left| Instant::now() + left),
             Err(_) => return refuse("the session has expired"),
         },
     };
@@ -97,7 +85,8 @@ async fn ask_authenticate(
     let left = || end.map_or(within, |end| end.saturating_duration_since(Instant::now()));
     let mut identity = Identity::anonymous();
     for hook in core.hooks.authenticate.of(None) {
-        let run = contain(left(), || (hook.run)(handshake()));
+        let run = core.contain_hook(left(), || (hook.run)(handshake()));
+        let run = run.map_ok(|answer| answer.and_then(within_limits));
         let answer = core.reported(hook.name, involved, run).await?;
         identity = identity.agree(answer).ok_or_else(|| {
             log_line!(
@@ -114,6 +103,14 @@ async fn ask_authenticate(
     Ok(identity)
 }
 
+/// The identity that a hook has returned, if a user may have its id.
+fn within_limits(identity: Identity) -> Result<Identity, HookError> {
+    match &identity.user_id {
+        Some(id) if !is_valid_user_id(id) => Err(HookError::from(HookValueError::UserId)),
+        _ => Ok(identity),
+    }
+}
+
 /// Returns the identity that a client claims, for servers that trust these claims.
 fn claimed_identity(auth: &Value) -> Result<Identity, HookError> {
     match auth.get("userId") {
@@ -124,7 +121,7 @@ fn claimed_identity(auth: &Value) -> Result<Identity, HookError> {
 }
 
 fn is_valid_user_id(id: &str) -> bool {
-    !id.trim().is_empty() && id.len() <= MAX_USER_ID_BYTES && id != UserId::SYSTEM && !id.chars().any(char::is_control)
+    !id.trim().is_empty() && id.len() <= UserId::MAX_BYTES && id != UserId::SYSTEM && !id.chars().any(char::is_control)
 }
 
 /// Admits an authenticated connection as a client, which receives `connected` before anything else. Returns `None` if

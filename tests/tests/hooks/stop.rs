@@ -110,7 +110,6 @@ fn configured(stopper: &Stopper) -> Builder {
 }
 
 #[tokio::test]
-#[ignore = "fails until A8"]
 async fn stop_fails_at_once_in_every_hook_and_handler_and_stops_nothing() {
     let stopper = Stopper::default();
     let server = TestServer::start(configured(&stopper)).await;
@@ -143,7 +142,6 @@ async fn stop_fails_at_once_in_every_hook_and_handler_and_stops_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A8"]
 async fn stop_fails_at_once_in_a_route_of_the_same_server() {
     let dialogue = Dialogue::builder().rooms::<Rooms>().build().expect("it builds");
     let stopper = Stopper::default();
@@ -166,7 +164,6 @@ async fn stop_fails_at_once_in_a_route_of_the_same_server() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A8"]
 async fn serving_until_a_signal_fails_at_once_in_a_hook() {
     let record = Record::default();
     let noted = record.clone();
@@ -211,7 +208,6 @@ async fn a_handler_may_stop_its_server_in_a_task_of_its_own() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A8"]
 async fn a_hook_may_stop_another_server_unless_it_is_called_by_it() {
     let stopper = Stopper::default();
     let other = TestServer::plain().await;

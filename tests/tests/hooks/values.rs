@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use dialogue::prelude::*;
-use dialogue::{Builder, Dialogue, TriggerError};
+use dialogue::{Builder, Dialogue, Limits, TriggerError};
 use dialogue_tests::{CapturedLog, Chat, Open, Rooms, TestServer, message};
 use serde_json::{Map, Value, json};
 
@@ -26,7 +26,6 @@ fn trusting(configure: impl FnOnce(Builder) -> Builder) -> impl FnOnce(Builder) 
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
 async fn an_invalid_user_id_is_a_failure_of_authenticate_and_no_refusal() {
     for id in [
         String::new(),
@@ -54,7 +53,6 @@ async fn an_invalid_user_id_is_a_failure_of_authenticate_and_no_refusal() {
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
 async fn a_session_that_ends_in_a_million_years_never_expires() {
     let (server, _) = server_with(|builder| {
         builder.authenticate(|_| async {
@@ -68,7 +66,6 @@ async fn a_session_that_ends_in_a_million_years_never_expires() {
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
 async fn before_each_cannot_nest_data_or_metadata_deeper_than_clients_may() {
     for in_meta in [false, true] {
         for (depth, is_accepted) in [(30, true), (33, false), (200, false)] {
@@ -106,7 +103,6 @@ async fn before_each_cannot_nest_data_or_metadata_deeper_than_clients_may() {
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
 async fn before_each_cannot_make_an_event_too_large() {
     let (server, log) = server_with(trusting(|builder| {
         builder.before_each(|mut event, _| async {
@@ -125,7 +121,6 @@ async fn before_each_cannot_make_an_event_too_large() {
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
 async fn a_refusal_that_is_too_long_or_too_deep_is_a_failure() {
     type MakeRefusal = fn() -> Refusal;
     let cases: [(MakeRefusal, Option<&str>); 6] = [
@@ -157,7 +152,21 @@ async fn a_refusal_that_is_too_long_or_too_deep_is_a_failure() {
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
+async fn a_limit_for_refusals_can_be_raised() {
+    let (server, _) = server_with(trusting(|builder| {
+        builder
+            .limits(Limits::default().with_refusal_bytes(8_192))
+            .before_join(|_, _| async { dialogue::refuse("x".repeat(8_192)) })
+    }))
+    .await;
+    let mut ada = server.connect_as("ada").await;
+    assert_eq!(
+        ada.refused(json!({ "type": "join", "roomId": "chat" })).await,
+        "JOIN_DENIED"
+    );
+}
+
+#[tokio::test]
 async fn loaded_history_obeys_the_limits_of_events() {
     for (data, limit) in [
         (json!({ "text": "x".repeat(600_000) }), "half of queue_bytes"),

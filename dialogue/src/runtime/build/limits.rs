@@ -80,6 +80,8 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         keep_alive: _,
         header_bytes,
         hook_deadline,
+        // Hooks can then refuse only without a reason.
+        refusal_bytes: _,
         handler_queue,
         // Hooks may then trigger nothing.
         handler_depth: _,

@@ -114,7 +114,9 @@ async fn call_all(
     for hook in core.hooks.on_history_evicted.of(None) {
         let call = contain(core.limits.hook_deadline, || (hook.run)(history.clone()));
         // The hook runs one deeper, because an event that it triggers may evict others again.
-        let answer = core.measured(hook.name, involved, one_deeper(depth, call)).await;
+        let answer = core
+            .measured(hook.name, involved, one_deeper(core.lifecycle.server, depth, call))
+            .await;
         answer.map_err(HookError::into_failure)?;
     }
     Ok(())

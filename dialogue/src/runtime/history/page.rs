@@ -11,12 +11,14 @@ use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::limit_exceeded::LimitExceeded;
+use crate::limits::Limits;
 use crate::log::archive_queue::Series;
 use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoredEvent};
 use crate::protocol::EventHead;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
+use crate::runtime::hooks::values::{HookValueError, check_depth, check_meta};
 use crate::runtime::observe::emit::Involved;
 
 /// How many events may be loaded only to skip them, if there are several `load_history` hooks.
@@ -25,6 +27,21 @@ const MAX_SKIP: usize = 10_000;
 /// Encodes an event from `load_history` for sending.
 fn encoded(message: &EventMessage) -> Bytes {
     EventHead::of(message).prepare().finish(message.seq).text
+}
+
+/// Checks an event from `load_history`, of `bytes` bytes.
+fn check_loaded(limits: &Limits, message: &EventMessage, bytes: usize) -> Result<(), HookValueError> {
+    check_depth(limits, &message.data)?;
+    check_meta(limits, message.meta.as_ref())?;
+    limits.check_event(bytes).map_err(HookValueError::Event)
+}
+
+/// What a request for a page concerns.
+fn asked_for<'a>(asker: Option<&'a ClientState>, room: &'a RoomCell, event: &'a EventName) -> Involved<'a> {
+    Involved {
+        event: Some(event),
+        ..asker.map(Involved::client).unwrap_or_default().in_room(&room.id)
+    }
 }
 
 /// A page of history, newest first.
@@ -68,7 +85,13 @@ pub(crate) async fn page(
             let mut loaded = load(core, query, asker).await?;
             more = loaded.len() > missing;
             loaded.truncate(missing);
-            events.extend(loaded.iter().map(encoded));
+            for message in &loaded {
+                let event = encoded(message);
+                check_loaded(&core.limits, message, event.len())
+                    .map_err(|mistake| core.returned("load_history", asked_for(asker, room, &message.event), mistake))
+                    .map_err(HistoryError::HookFailed)?;
+                events.push(event);
+            }
         }
     }
     Ok(truncate(events, more, bounds.bytes))

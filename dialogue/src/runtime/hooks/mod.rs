@@ -6,3 +6,4 @@ pub(super) mod clock;
 pub(super) mod definition;
 pub(super) mod recursion;
 pub(super) mod run;
+pub(super) mod values;

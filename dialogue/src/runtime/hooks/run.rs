@@ -3,7 +3,9 @@
 //! Owns the one place where a failure of the application's code is counted, timed and logged. The caller of a hook decides
 //! what a refusal or a failure means.
 
+use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::time::Instant;
@@ -11,6 +13,7 @@ use tokio::time::Instant;
 use super::about::{HookArguments, Passage};
 use super::clock::HookClock;
 use super::definition::{AsyncHooks, Hooks};
+use super::values::check_refusal;
 use crate::connection::ClientState;
 use crate::containment::{contain, contain_until, text_of};
 use crate::hook::{HookError, HookFailure};
@@ -36,8 +39,17 @@ impl Core {
     where
         F: Future<Output = Result<T, HookError>>,
     {
-        let contained = one_deeper(depth, contain(self.limits.hook_deadline, run));
+        let contained = one_deeper(self.lifecycle.server, depth, contain(self.limits.hook_deadline, run));
         self.reported(hook, involved, contained)
+    }
+
+    /// Contains a hook that decides about a request before there is a client, until `deadline`.
+    pub(crate) fn contain_hook<F: Future>(
+        &self,
+        deadline: Duration,
+        run: impl FnOnce() -> F,
+    ) -> impl Future<Output = Result<F::Output, HookFailure>> {
+        one_deeper(self.lifecycle.server, depth(), contain(deadline, run))
     }
 
     /// Does the same for a notification hook about a client. The hook's time stands still while it waits for the client.
@@ -57,7 +69,7 @@ impl Core {
             let clock = Arc::clone(&clock);
             async move { clock.expired(deadline).await }
         };
-        let contained = one_deeper(depth, clock.scope(contain_until(expired, run)));
+        let contained = one_deeper(self.lifecycle.server, depth, clock.scope(contain_until(expired, run)));
         self.reported(hook, involved, contained)
     }
 
@@ -81,6 +93,7 @@ impl Core {
     ) -> impl Future<Output = Result<T, HookError>> {
         let started = self.start_of_hook();
         run.map(|answer| answer.unwrap_or_else(|failure| Err(HookError::Failed(failure))))
+            .map(|answer| answer.map_err(|error| self.within_limits(error)))
             .inspect(move |answer| self.report(hook, involved, started, answer.as_ref().err()))
     }
 
@@ -103,6 +116,28 @@ impl Core {
         if let Some(started) = started {
             self.observe.hook_timed(hook, started.elapsed());
         }
+    }
+
+    /// The error of a hook, if the client may receive it. A refusal that exceeds a limit is a failure.
+    fn within_limits(&self, error: HookError) -> HookError {
+        match error.refusal().map(|refusal| check_refusal(&self.limits, refusal)) {
+            Some(Err(exceeded)) => HookError::Failed(HookFailure::returned(exceeded)),
+            _ => error,
+        }
+    }
+
+    /// Reports a hook that has returned what it may not return. Returns the failure.
+    pub(in crate::runtime) fn returned(
+        &self,
+        hook: &'static str,
+        involved: Involved<'_>,
+        mistake: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> HookFailure {
+        let failure = HookFailure::returned(mistake);
+        let error = HookError::Failed(failure.clone());
+        self.report(hook, involved, None, Some(&error));
+        self.log_error(hook, involved, Some(&error));
+        failure
     }
 
     /// Logs the failure of a hook, or the cause of its refusal. A refusal without a cause is nothing to log.

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use super::draft::{Draft, Rejected};
 use crate::connection::ClientState;
 use crate::event::{EventDefinition, EventMessage, HistorySetting};
-use crate::hook::{HookError, HookFailure};
+use crate::hook::HookError;
 use crate::id::EventName;
+use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::room::{Party, RoomCell};
 use crate::runtime::clock::wall_clock;
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
+use crate::runtime::hooks::values::{HookValueError, check_depth, check_meta};
 use crate::runtime::observe::emit::Involved;
 
 /// An event that every check has passed.
@@ -22,6 +24,8 @@ pub(super) struct Admitted {
     pub(super) history: HistorySetting,
     /// How many hooks and handlers have led to it.
     pub(super) depth: usize,
+    /// The hook that has changed it, if one has.
+    pub(super) changed_by: Option<&'static str>,
 }
 
 /// Admits a client's event: it is a member, its room allows the event, `authorize` agrees, and the data is valid.
@@ -74,6 +78,7 @@ impl Admitted {
     ) -> Result<Self, Rejected> {
         Ok(Self {
             depth: checked_depth(limits)?,
+            changed_by: None,
             history: definition.map_or(HistorySetting::Off, EventDefinition::history),
             message: EventMessage {
                 event: draft.event,
@@ -113,20 +118,32 @@ async fn ask_before_each(
     admitted: &mut Admitted,
     definition: Option<&EventDefinition>,
 ) -> Result<(), Rejected> {
-    let Admitted { message, depth, .. } = admitted;
+    let Admitted {
+        message,
+        depth,
+        changed_by,
+        ..
+    } = admitted;
     for hook in core.hooks.before_each.of(room.template.declaration) {
         let call = || (hook.run)((message.clone(), core.room(room)));
         let involved = Involved::event(message).sent_by(sender);
         let answer = core.run_hook(hook.name, involved, *depth, call).await;
         let mut answer = answer.map_err(Rejected::Blocked)?;
         if answer.event != message.event {
-            let involved = Involved::event(message).sent_by(sender);
-            return Err(renamed(core, hook.name, message, &answer.event, involved));
+            return Err(renamed(core, hook.name, message, sender, &answer.event));
         }
-        if answer.data != message.data
-            && let Some(definition) = definition
-        {
-            answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
+        if answer.data != message.data {
+            *changed_by = Some(hook.name);
+            let depth = check_depth(&core.limits, &answer.data);
+            depth.map_err(|mistake| faulty(core, hook.name, message, sender, mistake))?;
+            if let Some(definition) = definition {
+                answer.data = definition.accept_changed(answer.data).map_err(Rejected::Invalid)?;
+            }
+        }
+        if answer.meta != message.meta {
+            *changed_by = Some(hook.name);
+            let depth = check_meta(&core.limits, answer.meta.as_ref());
+            depth.map_err(|mistake| faulty(core, hook.name, message, sender, mistake))?;
         }
         // The hook may change the data and the metadata, but not the room, the time or the sender.
         message.data = answer.data;
@@ -140,13 +157,36 @@ fn renamed(
     core: &Core,
     hook: &'static str,
     message: &EventMessage,
+    sender: Option<&ClientState>,
     changed: &EventName,
-    involved: Involved<'_>,
 ) -> Rejected {
     let text = format!("it changed the event's name from `{}` to `{changed}`", message.event);
-    let failure = HookFailure::returned(text);
-    let error = HookError::Failed(failure.clone());
-    core.report(hook, involved, None, Some(&error));
-    core.log_error(hook, involved, Some(&error));
-    Rejected::Renamed(failure)
+    Rejected::Renamed(core.returned(hook, Involved::event(message).sent_by(sender), text))
+}
+
+/// Reports a hook that changed an event beyond the limits.
+fn faulty(
+    core: &Core,
+    hook: &'static str,
+    message: &EventMessage,
+    sender: Option<&ClientState>,
+    mistake: HookValueError,
+) -> Rejected {
+    let failure = core.returned(hook, Involved::event(message).sent_by(sender), mistake);
+    Rejected::Blocked(HookError::Failed(failure))
+}
+
+/// Rejects an event that is too large. If a hook has changed it, the hook has failed.
+#[cold]
+pub(super) fn too_large(
+    core: &Core,
+    sender: Option<&ClientState>,
+    message: &EventMessage,
+    changed_by: Option<&'static str>,
+    exceeded: LimitExceeded,
+) -> Rejected {
+    match changed_by {
+        Some(hook) => faulty(core, hook, message, sender, HookValueError::Event(exceeded)),
+        None => exceeded.into(),
+    }
 }

@@ -55,9 +55,13 @@ fn publish(
         mut message,
         history,
         depth,
+        changed_by,
     } = admitted;
     let prepared = EventHead::of(&message).prepare();
-    core.limits.check_event(prepared.len())?;
+    if let Err(exceeded) = core.limits.check_event(prepared.len()) {
+        let sender = sender.map(Arc::as_ref);
+        return Err(admit::too_large(core, sender, &message, changed_by, exceeded));
+    }
     let limit = history.limit(core.history.log.config().max_events_per_type);
     let (message, delivery, queued) = {
         // Nothing waits from here on: number, history and queues change as one.
@@ -124,7 +128,7 @@ fn call_after_each(
 ) {
     for hook in core.hooks.after_each.of(room.cell.template.declaration) {
         let started = core.start_of_hook();
-        let done = one_deeper_sync(depth, || {
+        let done = one_deeper_sync(core.lifecycle.server, depth, || {
             contain_sync(|| (hook.run)(message, &delivery, room))
         });
         let failure = match done {

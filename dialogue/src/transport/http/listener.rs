@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::http_connection;
-use crate::runtime::{Core, Involved, Lifecycle, log_line};
+use crate::runtime::{Core, Involved, Lifecycle, as_task_of, log_line};
 
 /// How long the accept loop pauses when the system has run out of file descriptors. Connected clients stay, and some may
 /// disconnect in the meantime.
@@ -99,7 +99,8 @@ impl Listener {
                     let _ = socket.set_nodelay(true);
                     let closing = self.closing.clone();
                     let task = http_connection(Arc::clone(core), socket, peer, app.clone(), closing);
-                    core.lifecycle.tasks.spawn(task);
+                    // It runs the routes of the application.
+                    core.lifecycle.tasks.spawn(as_task_of(core.lifecycle.server, task));
                 }
                 Ok(None) => return,
                 Err(error) if is_of_one_connection(&error) => {}

@@ -47,6 +47,7 @@ impl Dialogue {
         let bind = |source| Error::Bind { address, source };
         let (bound, listener) = OpenListener::bind(address, &self.core.lifecycle).map_err(bind)?;
         let accepting = listener.accept(Arc::clone(&self.core), app);
+        self.core.lifecycle.tasks.note_runtime();
         self.core.lifecycle.tasks.spawn(accepting);
         self.core.log(|| tracing::info!(address = %bound, "listening"));
         Ok((bound, listener))
@@ -87,6 +88,7 @@ impl Dialogue {
     /// The same as [`serve`](Self::serve). A response of one of your own routes has
     /// [`Limits::drain_deadline`](crate::Limits::drain_deadline) to end.
     pub async fn serve_router(&self, address: impl Into<SocketAddr>, app: axum::Router) -> Result<(), Error> {
+        self.must_be_outside()?;
         // Closed when this future is dropped.
         let (_, _listener) = self.listen(address.into(), app)?;
         self.stop_on_signal().await
@@ -125,6 +127,7 @@ impl Dialogue {
     }
 
     pub(in crate::transport) async fn stop_at_next(&self, mut signals: impl StopSignals) -> Result<(), Error> {
+        self.must_be_outside()?;
         let Lifecycle { stopping, stopped, .. } = &self.core.lifecycle;
         let signal = tokio::select! {
             signal = signals.next() => Some(signal),

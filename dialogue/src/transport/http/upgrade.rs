@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::handshake::{self, Rejection};
 use super::raw;
 use crate::connection::{AddressSlot, Handshake};
-use crate::containment::contain;
 use crate::origin;
 use crate::runtime::{Core, Involved, WebOrigin, log_line};
 use crate::transport::socket::{self, Opening};
@@ -135,7 +134,7 @@ async fn ask_about(core: &Core, origin: WebOrigin, connect_by: Instant) -> Resul
     let involved = Involved::peer(origin.request.peer);
     for hook in core.hooks.check_origin.of(None) {
         let left = connect_by.saturating_duration_since(Instant::now());
-        let run = contain(core.limits.hook_deadline.min(left), || (hook.run)(origin.clone()));
+        let run = core.contain_hook(core.limits.hook_deadline.min(left), || (hook.run)(origin.clone()));
         let answer = core.reported(hook.name, involved, run).await;
         answer.map_err(|error| match error.refusal() {
             Some(refusal) => {
