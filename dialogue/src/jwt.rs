@@ -1,15 +1,17 @@
 //! Authentication by JSON Web Tokens, with the `jsonwebtoken` crate (feature `jwt`).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
+use jsonwebtoken::crypto::rust_crypto;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Map, Value};
 
 use crate::connection::{Handshake, Identity};
+use crate::containment::contain_sync;
 use crate::hook::{HookError, HookFailure, Refusal};
-use crate::runtime::Builder;
+use crate::runtime::{BuildError, Builder};
 
 /// How a token becomes an identity: `sub` is the user id, `exp` ends the session, and hooks can read all claims with
 /// `client.claims()`.
@@ -17,6 +19,10 @@ use crate::runtime::Builder;
 /// The token comes from `auth.token` of the `connect` frame, or else from `Authorization: Bearer …`. Browsers can only
 /// set `auth.token`, and a renewed session brings its next token there. `sub` and `exp` are required. For the
 /// algorithms, see [`jsonwebtoken`](https://docs.rs/jsonwebtoken).
+///
+/// `jsonwebtoken` has two crypto backends, `rust_crypto` and `aws_lc_rs`. Dialogue enables `rust_crypto`. If the program
+/// enables the other one too, `jsonwebtoken` cannot choose, so the first `Jwt` of the process chooses `rust_crypto`. To use
+/// another provider, call `CryptoProvider::install_default` before you make a `Jwt`.
 ///
 /// ```
 /// use dialogue::Dialogue;
@@ -54,6 +60,7 @@ impl Jwt {
             validation.required_spec_claims.insert(claim.to_owned());
         }
         validation.validate_exp = true;
+        choose_provider();
         Self {
             key: Arc::new(key),
             validation,
@@ -85,7 +92,10 @@ impl Jwt {
     /// try again later.
     pub fn identify(&self, handshake: &Handshake) -> Result<Identity, HookError> {
         let token = handshake.bearer_token().ok_or_else(|| Refusal::new("no token"))?;
-        let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
+        // Without a crypto provider, `jsonwebtoken` panics.
+        let decoded = contain_sync(|| decode::<Map<String, Value>>(token, &self.key, &self.validation));
+        let claims = decoded
+            .map_err(HookError::Failed)?
             .map_err(|error| self.refused_or_failed(error))?
             .claims;
         let user = claims.get("sub").and_then(Value::as_str);
@@ -132,10 +142,30 @@ impl std::fmt::Debug for Jwt {
 
 impl Builder {
     /// Identifies clients by their JSON Web Tokens: [`authenticate`](Self::authenticate) for the common case.
+    ///
+    /// [`build`](Self::build) fails with [`BuildError::NoCryptoProvider`] if `jsonwebtoken` can check no token in this
+    /// program.
     pub fn authenticate_jwt(self, jwt: Jwt) -> Self {
-        self.authenticate(move |handshake| std::future::ready(jwt.identify(&handshake)))
+        let checked = match *HAS_PROVIDER {
+            true => self,
+            false => self.failing(BuildError::NoCryptoProvider),
+        };
+        checked.authenticate(move |handshake| std::future::ready(jwt.identify(&handshake)))
     }
 }
+
+/// Chooses the crypto backend that Dialogue enables, unless the program has chosen one.
+fn choose_provider() {
+    let _chosen_before = rust_crypto::DEFAULT_PROVIDER.install_default();
+}
+
+/// Whether `jsonwebtoken` can check tokens. It cannot if it was used before there was a provider, with both backends.
+static HAS_PROVIDER: LazyLock<bool> = LazyLock::new(|| {
+    choose_provider();
+    let token = "eyJhbGciOiJIUzI1NiJ9.e30.AAAA";
+    let key = DecodingKey::from_secret(b"any");
+    contain_sync(|| decode::<Value>(token, &key, &Validation::default())).is_ok()
+});
 
 #[cfg(test)]
 mod tests {

@@ -61,6 +61,8 @@ pub struct Builder {
     application: ApplicationState,
     /// The first type of application state that was given twice.
     twice: Option<&'static str>,
+    /// The error that `build` returns in any case.
+    fault: Option<BuildError>,
     dispatch: Option<Dispatch>,
     trust_client_identity: bool,
     require_guards: bool,
@@ -81,6 +83,7 @@ impl Builder {
             history: None,
             application: ApplicationState::default(),
             twice: None,
+            fault: None,
             dispatch: None,
             trust_client_identity: false,
             require_guards: false,
@@ -186,6 +189,13 @@ impl Builder {
         self
     }
 
+    /// Makes `build` fail.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn failing(mut self, fault: BuildError) -> Self {
+        self.fault.get_or_insert(fault);
+        self
+    }
+
     /// Checks the description and makes the server. The server does not listen yet: call `serve`, or mount its router.
     ///
     /// # Errors
@@ -194,6 +204,9 @@ impl Builder {
     pub fn build(self) -> Result<Dialogue, BuildError> {
         if self.trust_client_identity && !self.hooks.authenticate.is_empty() {
             return Err(BuildError::TwoIdentities);
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
         }
         if let Some(type_name) = self.twice {
             return Err(BuildError::DuplicateState { type_name });

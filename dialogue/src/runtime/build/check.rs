@@ -107,6 +107,14 @@ pub enum BuildError {
         /// The type.
         type_name: &'static str,
     },
+    /// [`authenticate_jwt`](crate::Builder::authenticate_jwt) cannot check any token. The program has both crypto backends of
+    /// `jsonwebtoken`, and has used it before it, or a [`Jwt`](crate::jwt::Jwt), had chosen one of them.
+    #[cfg(feature = "jwt")]
+    #[error(
+        "`jsonwebtoken` can check no token: it has two crypto backends here, and was used before one of them was chosen; \
+         call `CryptoProvider::install_default` of `jsonwebtoken`, or make the `Jwt`, before you use `jsonwebtoken`"
+    )]
+    NoCryptoProvider,
     /// A hook is for a room type that the server does not have, so it would never run.
     #[error("`{hook}` is for room `{room}`, which the server does not have: add its set with `.rooms::<…>()`")]
     UnknownRoom {
