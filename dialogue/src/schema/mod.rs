@@ -7,6 +7,8 @@ mod accepted_names;
 mod compile;
 #[cfg(test)]
 mod conformance_tests;
+#[cfg(test)]
+mod cost;
 pub(crate) mod decode;
 mod decode_cost;
 mod event_data;

@@ -1,6 +1,7 @@
 //! The published schema is the enforced one, tested on many derived types. An event accepts exactly the data that its
 //! published inbound schema accepts, and the data that it writes satisfies the outbound schema.
 
+mod costs;
 mod gaps;
 mod javascript;
 mod patterns;

@@ -19,7 +19,11 @@ pub(in crate::schema) fn refine<E: EventData>(
     mut inbound: Value,
     outbound: Option<Value>,
 ) -> Result<Value, SchemaError> {
-    let reshape: Reshape<'_> = &|data: &Value| decode::reshape::<E>(data.clone());
+    let reshape: Reshape<'_> = &|data: &Value| {
+        #[cfg(test)]
+        crate::schema::cost::read(data);
+        decode::reshape::<E>(data.clone())
+    };
     bound_integer_keys(&mut inbound, reshape)?;
     let names = names_read::<E>(&inbound);
     bound_text_keys(&mut inbound, &names, reshape);

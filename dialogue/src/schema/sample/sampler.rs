@@ -147,6 +147,8 @@ impl<'s> Sampler<'s> {
 
     fn instance(&self, schema: &Value, depth: usize, full: bool, references: usize) -> Option<Value> {
         let depth = depth.checked_sub(1)?;
+        #[cfg(test)]
+        crate::schema::cost::visit_schema();
         let schema = match schema {
             Value::Object(schema) => schema,
             Value::Bool(true) => return Some(Value::Null),
