@@ -62,15 +62,9 @@ struct Schemas {
 
 impl Schemas {
     fn of<E: EventData>() -> Result<Self, SchemaError> {
-        let inbound = generate::inbound::<E>()?;
-        let outbound = generate::outbound::<E>()?;
-        let same = inbound == outbound;
-        let inbound = Arc::new(EventSchema::compile(inbound)?);
-        let outbound = if same {
-            Arc::clone(&inbound)
-        } else {
-            Arc::new(EventSchema::compile(outbound)?)
-        };
+        let schemas = generate::schemas::<E>()?;
+        let inbound = Arc::new(schemas.inbound);
+        let outbound = schemas.outbound.map_or_else(|| Arc::clone(&inbound), Arc::new);
         Ok(Self { inbound, outbound })
     }
 

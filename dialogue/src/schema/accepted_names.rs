@@ -1,41 +1,133 @@
-//! The names that a type accepts: the fields and variants for which it asks its deserializer. They include aliases,
-//! which no schema mentions.
+//! The names that a type accepts at each place: the fields and variants for which it asks its deserializer. They include
+//! aliases, which no schema mentions.
 //!
 //! Names that serde reads through its own buffer (below a `flatten`, in untagged and internally tagged enums) cannot
 //! be observed.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 use serde_json::Value;
 
-type NameSet = RefCell<BTreeSet<&'static str>>;
+use super::walk;
 
-/// The names of the fields and variants for which `E` asks when it reads `data`.
-pub(super) fn accepted_names<E: DeserializeOwned>(data: &Value) -> BTreeSet<&'static str> {
-    let names = NameSet::default();
-    // Only the names matter, so it makes no difference whether `E` can read the data.
-    let _ = E::deserialize(NameRecorder {
-        inner: data,
-        names: &names,
-    });
-    names.into_inner()
+/// The names for which a type asks. Each place is a JSON Pointer into the data.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The fields of the struct, or the variants of the enum, at a place.
+    at: HashMap<String, BTreeSet<&'static str>>,
+    /// The variants of the enum that the keys of the map at a place are.
+    keys: HashMap<String, BTreeSet<&'static str>>,
+}
+
+impl Names {
+    /// Adds the names for which `E` asks when it reads `data`. If `E` refuses the data, returns the place that it
+    /// refuses, and the names are those for which it asks before.
+    pub(super) fn add<E: DeserializeOwned>(&mut self, data: &Value) -> Result<(), String> {
+        let reading = RefCell::new(Reading {
+            names: std::mem::take(self),
+            path: String::new(),
+            refused: None,
+            value: Some(data),
+            in_key: false,
+        });
+        let read = E::deserialize(NameRecorder {
+            inner: data,
+            reading: &reading,
+        });
+        let reading = reading.into_inner();
+        *self = reading.names;
+        read.map(drop).map_err(|_| reading.refused.unwrap_or_default())
+    }
+
+    /// The fields and variants for which the type asks at a place.
+    pub(super) fn at(&self, path: &str) -> BTreeSet<&'static str> {
+        self.at.get(path).cloned().unwrap_or_default()
+    }
+
+    /// The variants for which the type asks when it reads a key of the map at a place. If none is known, because serde
+    /// buffers the map, these are all names.
+    pub(super) fn of_keys(&self, path: &str) -> BTreeSet<&'static str> {
+        match self.keys.get(path) {
+            Some(names) => names.clone(),
+            None => self.at.values().chain(self.keys.values()).flatten().copied().collect(),
+        }
+    }
+}
+
+/// Where a type is in its data.
+struct Reading<'de> {
+    names: Names,
+    path: String,
+    /// The innermost place that the type refuses.
+    refused: Option<String>,
+    value: Option<&'de Value>,
+    in_key: bool,
 }
 
 /// A wrapper around any of serde's traits for reading. It records the names for which it is asked.
-struct NameRecorder<'n, T> {
+struct NameRecorder<'n, 'de, T> {
     inner: T,
-    names: &'n NameSet,
+    reading: &'n RefCell<Reading<'de>>,
 }
 
-impl<'n, T> NameRecorder<'n, T> {
-    fn wrap<U>(&self, inner: U) -> NameRecorder<'n, U> {
+impl<'n, 'de, T> NameRecorder<'n, 'de, T> {
+    fn wrap<U>(&self, inner: U) -> NameRecorder<'n, 'de, U> {
         NameRecorder {
             inner,
-            names: self.names,
+            reading: self.reading,
+        }
+    }
+
+    fn record(&self, asked: &'static [&'static str]) {
+        let mut reading = self.reading.borrow_mut();
+        let Reading {
+            names, path, in_key, ..
+        } = &mut *reading;
+        let places = if *in_key { &mut names.keys } else { &mut names.at };
+        places.entry(path.clone()).or_default().extend(asked);
+    }
+
+    /// Reads a part of the current value.
+    fn within<R, E>(&self, step: &str, part: Option<&'de Value>, read: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        let mut reading = self.reading.borrow_mut();
+        let length = reading.path.len();
+        reading.path.push('/');
+        reading.path.push_str(&walk::escape(step));
+        let outer = std::mem::replace(&mut reading.value, part);
+        drop(reading);
+        let read = read();
+        let mut reading = self.reading.borrow_mut();
+        if read.is_err() && reading.refused.is_none() {
+            reading.refused = Some(reading.path.clone());
+        }
+        reading.path.truncate(length);
+        reading.value = outer;
+        read
+    }
+}
+
+/// The parts of an array or object while it is read.
+struct Parts<'n, 'de, T> {
+    recorder: NameRecorder<'n, 'de, T>,
+    value: Option<&'de Value>,
+    keys: Option<serde_json::map::Keys<'de>>,
+    key: Option<&'de String>,
+    index: usize,
+}
+
+impl<'n, 'de, T> Parts<'n, 'de, T> {
+    fn new(recorder: NameRecorder<'n, 'de, T>) -> Self {
+        let value = recorder.reading.borrow().value;
+        Self {
+            recorder,
+            value,
+            keys: value.and_then(Value::as_object).map(serde_json::Map::keys),
+            key: None,
+            index: 0,
         }
     }
 }
@@ -49,7 +141,7 @@ macro_rules! forward_deserialize {
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for NameRecorder<'_, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for NameRecorder<'_, 'de, D> {
     type Error = D::Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -58,7 +150,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for NameRecorder<'_, D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.names.borrow_mut().extend(fields);
+        self.record(fields);
         let visitor = self.wrap(visitor);
         self.inner.deserialize_struct(name, fields, visitor)
     }
@@ -69,7 +161,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for NameRecorder<'_, D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.names.borrow_mut().extend(variants);
+        self.record(variants);
         let visitor = self.wrap(visitor);
         self.inner.deserialize_enum(name, variants, visitor)
     }
@@ -97,7 +189,7 @@ macro_rules! forward_visit {
     };
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for NameRecorder<'_, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for NameRecorder<'_, 'de, V> {
     type Value = V::Value;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -129,12 +221,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for NameRecorder<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        let items = self.wrap(items);
+        let items = Parts::new(self.wrap(items));
         self.inner.visit_seq(items)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        let entries = self.wrap(entries);
+        let entries = Parts::new(self.wrap(entries));
         self.inner.visit_map(entries)
     }
 
@@ -144,7 +236,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for NameRecorder<'_, V> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for NameRecorder<'_, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for NameRecorder<'_, 'de, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -153,50 +245,75 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for NameRecorder<'_, S> 
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for NameRecorder<'_, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Parts<'_, 'de, A> {
     type Error = A::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        let seed = self.wrap(seed);
-        self.inner.next_element_seed(seed)
+        let seed = self.recorder.wrap(seed);
+        let recorder = self.recorder.wrap(());
+        let item = self.value.and_then(|value| value.get(self.index));
+        let step = self.index.to_string();
+        self.index += 1;
+        recorder.within(&step, item, || self.recorder.inner.next_element_seed(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
+        self.recorder.inner.size_hint()
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for NameRecorder<'_, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Parts<'_, 'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let seed = self.wrap(seed);
-        self.inner.next_key_seed(seed)
+        let seed = self.recorder.wrap(seed);
+        self.key = self.keys.as_mut().and_then(Iterator::next);
+        let reading = self.recorder.reading;
+        let outer = std::mem::replace(&mut reading.borrow_mut().in_key, true);
+        let key = self.recorder.inner.next_key_seed(seed);
+        reading.borrow_mut().in_key = outer;
+        key
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        let seed = self.wrap(seed);
-        self.inner.next_value_seed(seed)
+        let seed = self.recorder.wrap(seed);
+        let recorder = self.recorder.wrap(());
+        let key = self.key.map_or("", String::as_str);
+        let value = self.value.and_then(|value| value.get(key));
+        recorder.within(key, value, || self.recorder.inner.next_value_seed(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
+        self.recorder.inner.size_hint()
     }
 }
 
-impl<'de, 'n, A: EnumAccess<'de>> EnumAccess<'de> for NameRecorder<'n, A> {
+impl<'n, 'de, A: EnumAccess<'de>> EnumAccess<'de> for NameRecorder<'n, 'de, A> {
     type Error = A::Error;
-    type Variant = NameRecorder<'n, A::Variant>;
+    type Variant = NameRecorder<'n, 'de, A::Variant>;
 
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self::Variant), A::Error> {
-        let names = self.names;
+        let recorder = self.wrap(());
         let seed = self.wrap(seed);
         let (name, content) = self.inner.variant_seed(seed)?;
-        Ok((name, NameRecorder { inner: content, names }))
+        Ok((name, recorder.wrap(content)))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for NameRecorder<'_, A> {
+impl<'de, A> NameRecorder<'_, 'de, A> {
+    /// Reads the content of a variant, which is the only property of an object.
+    fn content<R, E>(self, read: impl FnOnce(A) -> Result<R, E>) -> Result<R, E> {
+        let value = self.reading.borrow().value;
+        let variant = value.and_then(Value::as_object).and_then(|object| object.iter().next());
+        let (recorder, inner) = (self.wrap(()), self.inner);
+        match variant {
+            Some((name, content)) => recorder.within(name, Some(content), || read(inner)),
+            None => read(inner),
+        }
+    }
+}
+
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for NameRecorder<'_, 'de, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -205,12 +322,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for NameRecorder<'_, A> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
         let seed = self.wrap(seed);
-        self.inner.newtype_variant_seed(seed)
+        self.content(|inner| inner.newtype_variant_seed(seed))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, A::Error> {
         let visitor = self.wrap(visitor);
-        self.inner.tuple_variant(length, visitor)
+        self.content(|inner| inner.tuple_variant(length, visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -218,9 +335,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for NameRecorder<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.names.borrow_mut().extend(fields);
+        let recorder = self.wrap(());
         let visitor = self.wrap(visitor);
-        self.inner.struct_variant(fields, visitor)
+        self.content(|inner| {
+            recorder.record(fields);
+            inner.struct_variant(fields, visitor)
+        })
     }
 }
 
@@ -252,11 +372,31 @@ mod tests {
     }
 
     #[test]
-    fn records_fields_variants_and_aliases_at_every_depth() {
-        let names = accepted_names::<Outer>(&json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } }));
-        assert_eq!(
-            names.into_iter().collect::<Vec<_>>(),
-            ["One", "Two", "field", "first", "keyed", "legacy", "new", "old"]
-        );
+    fn records_fields_variants_and_aliases_where_the_type_asks_for_them() {
+        let mut names = Names::default();
+        let data = json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } });
+        assert_eq!(names.add::<Outer>(&data), Ok(()));
+        let sorted = |names: BTreeSet<&'static str>| names.into_iter().collect::<Vec<_>>();
+        assert_eq!(sorted(names.at("")), ["keyed", "new", "old"]);
+        assert_eq!(sorted(names.at("/new/0")), ["One", "Two", "first"]);
+        assert_eq!(sorted(names.at("/new/0/Two")), ["field", "legacy"]);
+        assert_eq!(sorted(names.of_keys("/keyed")), ["One", "Two", "first"]);
+        assert_eq!(names.at("/keyed/One"), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_refusal_has_the_innermost_place() {
+        for (data, place) in [
+            (
+                json!({ "new": [{ "Two": { "field": "a" } }], "keyed": {} }),
+                "/new/0/Two/field",
+            ),
+            (json!({ "new": [{ "Two": {} }], "keyed": {} }), "/new/0/Two"),
+            (json!({ "new": ["Three"], "keyed": {} }), "/new/0"),
+            (json!({ "keyed": { "One": [1], "Three": [1] } }), "/keyed"),
+            (json!({}), ""),
+        ] {
+            assert_eq!(Names::default().add::<Outer>(&data), Err(place.to_owned()), "{data}");
+        }
     }
 }

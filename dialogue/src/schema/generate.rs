@@ -38,31 +38,35 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::compile::SchemaError;
+use super::probe::{self, Refined};
 use super::walk::{self, Edge};
-use super::{EventData, probe, rust_limits};
+use super::{EventData, rust_limits};
 
-/// The schema of the data that clients may send. [`EventDefinition::accept`](super::EventDefinition) accepts exactly
-/// this data.
-pub(crate) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
-    let generated = generate::<E>(SchemaSettings::draft2020_12().for_deserialize());
+/// The schema of the data that clients may send, and the schema of the data that clients receive. The second is `None`
+/// if the type is read in the same form as it is written. [`EventDefinition::accept`](super::EventDefinition) accepts
+/// exactly the data that the first one allows.
+pub(crate) fn schemas<E: EventData>() -> Result<Refined, SchemaError> {
+    let inbound = generate::<E>(SchemaSettings::draft2020_12().for_deserialize());
     let outbound = generate::<E>(SchemaSettings::draft2020_12().for_serialize());
-    let outbound = if outbound == generated {
+    let outbound = if outbound == inbound {
         None
     } else {
         Some(with_rust_limits(outbound)?)
     };
-    probe::refine::<E>(with_rust_limits(generated)?, outbound)
+    probe::refine::<E>(with_rust_limits(inbound)?, outbound)
 }
 
-/// The schema of the data that clients receive. It equals [`inbound`] for a type that is read in the same form as it
-/// is written.
-pub(crate) fn outbound<E: EventData>() -> Result<Value, SchemaError> {
-    let generated = generate::<E>(SchemaSettings::draft2020_12().for_serialize());
-    if generated == generate::<E>(SchemaSettings::draft2020_12().for_deserialize()) {
-        inbound::<E>()
-    } else {
-        with_rust_limits(generated)
-    }
+/// The enforced inbound schema.
+#[cfg(test)]
+pub(super) fn inbound<E: EventData>() -> Result<Value, SchemaError> {
+    Ok(schemas::<E>()?.inbound.enforced().clone())
+}
+
+/// The enforced outbound schema.
+#[cfg(test)]
+pub(super) fn outbound<E: EventData>() -> Result<Value, SchemaError> {
+    let Refined { inbound, outbound } = schemas::<E>()?;
+    Ok(outbound.unwrap_or(inbound).enforced().clone())
 }
 
 fn generate<E: JsonSchema>(settings: SchemaSettings) -> Value {

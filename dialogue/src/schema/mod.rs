@@ -14,6 +14,7 @@ mod decode_cost;
 mod event_data;
 mod explain;
 pub(crate) mod generate;
+mod graph;
 mod pattern;
 mod probe;
 pub(crate) mod publish;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::compile::{SchemaError, compile};
+use super::graph::ROOT;
 use super::pattern::WrittenPatterns;
 use super::sample::Sampler;
 use super::subschemas::SubschemaValidators;
@@ -43,6 +44,11 @@ impl EventSchema {
         self.published.get_or_init(|| publish::published(&self.enforced))
     }
 
+    /// The schema that the validator enforces.
+    pub(super) fn enforced(&self) -> &Value {
+        &self.enforced
+    }
+
     /// Data that satisfies the schema, if some is found: an example from the schema itself, or a sample.
     pub(crate) fn example(&self) -> Option<Value> {
         let given = self
@@ -53,7 +59,7 @@ impl EventSchema {
             .flatten()
             .cloned();
         let sampler = Sampler::new(&self.enforced);
-        let samples = [sampler.full(&self.enforced), sampler.least(&self.enforced)];
+        let samples = [sampler.detailed(), sampler.least(ROOT)];
         given
             .chain(samples.into_iter().flatten())
             .find(|data| self.accepts(data))

@@ -118,7 +118,6 @@ fn grows_by(most: f64, costs: [usize; 3]) {
 }
 
 #[test]
-#[ignore = "fails until F1"]
 fn structs_side_by_side_cost_linear_time() {
     let costs = costs![Ten, Twenty, Forty];
     is_linear(costs.map(|cost| cost.schemas));
@@ -126,7 +125,6 @@ fn structs_side_by_side_cost_linear_time() {
 }
 
 #[test]
-#[ignore = "fails until F1"]
 fn structs_that_contain_the_next_one_cost_linear_time() {
     let costs = costs![R31, R21, R1];
     is_linear(costs.map(|cost| cost.schemas));
@@ -135,7 +133,6 @@ fn structs_that_contain_the_next_one_cost_linear_time() {
 
 /// Only the whole type can be read. So a sample that ends at one of the types has all types that lead to it.
 #[test]
-#[ignore = "fails until F1"]
 fn structs_that_may_contain_the_next_one_visit_each_schema_a_few_times() {
     for costs in [costs![O31, O21, O1], costs![D31, D21, D1]] {
         is_linear(costs.map(|cost| cost.schemas));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::compile::SchemaError;
 use super::generate;
-use super::sample::Sampler;
+use super::sample::{Content, Sampler, Trial};
 use super::validator::EventSchema;
 use super::{EventData, decode, violation};
 
@@ -286,15 +286,13 @@ fn apply(data: &mut Value, at: &prop::sample::Index, change: &Change) {
 /// Payloads that contain, at every place of the schema, instances at the limits of that place.
 fn samples(schema: &Value) -> Vec<Value> {
     let sampler = Sampler::new(schema);
-    let mut samples: Vec<Value> = sampler.variants(schema);
-    for step in sampler.steps() {
-        let held = schema.pointer(&step.to).unwrap();
-        samples.extend(
-            sampler
-                .variants(held)
-                .into_iter()
-                .filter_map(|variant| sampler.through(step, variant)),
-        );
+    let mut samples = Vec::new();
+    for step in sampler.places() {
+        let node = sampler.target(step);
+        let instances = sampler.variants(node).into_iter().map(Content::Exactly);
+        let contents = instances.chain(sampler.contents(node));
+        let trials = contents.map(|content| Trial { step, content });
+        samples.extend(trials.filter_map(|trial| sampler.payload(&[&trial])));
     }
     samples
 }

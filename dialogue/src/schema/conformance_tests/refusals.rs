@@ -129,7 +129,7 @@ fn a_type_that_asks_more_than_its_schema_says_is_refused_with_an_example() {
         ),
         (
             why::<SocketKeys>(),
-            "refuses `{\"map\":{\"key\":1}}`, which its schema allows at `#`",
+            "refuses `{\"map\":{\"key\":1}}`, which its schema allows at `#/properties/map`",
             "invalid socket address syntax",
         ),
         (

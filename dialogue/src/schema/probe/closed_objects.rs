@@ -1,39 +1,52 @@
 //! The properties that an object must not have. The probe shows the type objects with additional properties.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::schema::compile::SchemaError;
+use super::search::{Search, Verdict};
+use crate::schema::accepted_names::Names;
 use crate::schema::decode::Reshape;
-use crate::schema::sample::{SampleStep, Sampler};
+use crate::schema::graph::{NodeId, ROOT, Step, StepId, StepKind};
+use crate::schema::sample::{Content, Sampler, Trial};
 use crate::schema::validator::EventSchema;
 use crate::schema::walk;
 
-/// Forbids properties in the schema of each object that allows them although the type refuses them.
-pub(super) fn close_objects(
-    schema: &mut Value,
-    names: &BTreeSet<&'static str>,
-    reshape: Reshape<'_>,
-) -> Result<(), SchemaError> {
-    let steps = Sampler::new(schema).steps().to_vec();
-    let mut objects = std::iter::once(None).chain(steps.iter().map(Some));
-    // After each addition, the validator is compiled again, and the search continues with the next object.
-    loop {
-        let validator = EventSchema::compile(schema.clone())?;
-        let sampler = Sampler::new(schema);
-        let found = objects.find_map(|step| {
-            let additions = missing_refusals(schema, &sampler, step, names, &validator, reshape);
-            (!additions.is_empty()).then_some((step, additions))
-        });
-        let Some((step, additions)) = found else {
-            break;
-        };
-        additions.into_iter().for_each(|addition| add(schema, step, addition));
+/// A property that no type has.
+const UNKNOWN: &str = "dialogue: no such property";
+
+/// The schema with properties forbidden in each object that allows them although the type refuses them. `None` if there
+/// is no such object.
+pub(super) fn close_objects(schema: &EventSchema, names: &Names, reshape: Reshape<'_>) -> Option<Value> {
+    let sampler = Sampler::new(schema.enforced());
+    let judge = |payload: &Value| match (schema.accepts(payload), reshape(payload).is_ok()) {
+        (false, _) => Verdict::Excluded,
+        (true, true) => Verdict::Agreed,
+        (true, false) => Verdict::Disagreed(()),
+    };
+    let objects = Objects {
+        search: Search {
+            sampler: &sampler,
+            judge: &judge,
+        },
+        sampler: &sampler,
+        reads: &|payload| reshape(payload).is_ok(),
+    };
+    let closed = objects.closed();
+    let mut additions = objects.of_alternatives();
+    additions.extend(objects.aliases(names, &closed));
+    additions.extend(closed.into_iter().map(|node| (node, Addition::Closed)));
+    if additions.is_empty() {
+        return None;
     }
-    Ok(())
+    let mut schema = schema.enforced().clone();
+    for (node, addition) in additions {
+        add(&mut schema, &sampler, node, addition);
+    }
+    Some(schema)
 }
 
+#[derive(PartialEq)]
 enum Addition {
     /// Only the declared properties are allowed.
     Closed,
@@ -41,12 +54,13 @@ enum Addition {
     Null(String),
     /// This property must be absent. It is an alias: the type reads it instead of a declared property.
     Absent(String),
-    /// No property of another alternative is allowed. Otherwise a flattened enum would have more than one variant.
+    /// The addition is to a union: no alternative allows a property of another alternative. Otherwise a flattened enum
+    /// would have more than one variant.
     Exclusive,
 }
 
-fn add(schema: &mut Value, step: Option<&SampleStep>, addition: Addition) {
-    let at = step.map(|step| step.to.as_str()).unwrap_or_default();
+fn add(schema: &mut Value, sampler: &Sampler<'_>, node: NodeId, addition: Addition) {
+    let at = sampler.graph().at(node);
     match addition {
         Addition::Closed => {
             if let Some(Value::Object(object)) = schema.pointer_mut(at) {
@@ -65,22 +79,13 @@ fn add(schema: &mut Value, step: Option<&SampleStep>, addition: Addition) {
         Addition::Absent(name) => declare(schema, at, name, Value::Bool(false)),
         Addition::Null(name) => declare(schema, at, name, json!({ "type": "null" })),
         Addition::Exclusive => {
-            let names = properties_of_alternatives(schema, step);
-            let places = walk::pointers(schema);
-            let from = step.map(|step| step.from.as_str()).unwrap_or_default();
-            let alternatives = ["anyOf", "oneOf"].map(|keyword| format!("{from}/{keyword}/"));
-            for at in places {
-                let alternative = alternatives.iter().find_map(|prefix| at.strip_prefix(prefix.as_str()));
-                if alternative.is_none_or(|index| index.contains('/')) {
+            let names = Properties::of(sampler, node).counts;
+            for (_, step) in alternatives(sampler, node) {
+                let Some(object) = sampler.graph().keywords(step.to) else {
                     continue;
-                }
-                for name in &names {
-                    let Some(Value::Object(object)) = schema.pointer(&at) else {
-                        continue;
-                    };
-                    if !declares(schema, object, name) {
-                        declare(schema, &at, name.clone(), Value::Bool(false));
-                    }
+                };
+                for name in names.keys().filter(|name| !declares(sampler, object, name)) {
+                    declare(schema, sampler.graph().at(step.to), (*name).clone(), Value::Bool(false));
                 }
             }
         }
@@ -95,97 +100,251 @@ fn declare(schema: &mut Value, at: &str, name: String, property: Value) {
     }
 }
 
-fn missing_refusals(
-    schema: &Value,
-    sampler: &Sampler<'_>,
-    step: Option<&SampleStep>,
-    names: &BTreeSet<&'static str>,
-    validator: &EventSchema,
-    reshape: Reshape<'_>,
-) -> Vec<Addition> {
-    let at = step.map(|step| step.to.as_str()).unwrap_or_default();
-    let Some(Value::Object(object)) = schema.pointer(at) else {
-        return Vec::new();
-    };
-    let closed_or_open = ["additionalProperties", "unevaluatedProperties"]
-        .iter()
-        .any(|keyword| object.contains_key(*keyword));
-    // A reference or union has nothing to close, but its targets do.
-    if closed_or_open || !walk::has_type(object, "object") {
-        return Vec::new();
-    }
-    let bases = schema
-        .pointer(at)
-        .map_or([None, None], |schema| [sampler.least(schema), sampler.full(schema)]);
-    let payload = |base: &Map<String, Value>, extra: Option<(&str, Value)>| {
-        let mut instance = base.clone();
-        instance.extend(extra.map(|(name, value)| (name.to_owned(), value)));
-        match step {
-            Some(step) => sampler.through(step, Value::Object(instance)),
-            None => Some(Value::Object(instance)),
-        }
-    };
-    let reads = |payload: &Value| reshape(payload).is_ok();
-    let lets_pass = |payload: &Value| validator.accepts(payload);
-    let good = |base: &Map<String, Value>| payload(base, None).is_some_and(|data| lets_pass(&data) && reads(&data));
-    let bases: Vec<Map<String, Value>> = bases
-        .into_iter()
-        .filter_map(|base| match base {
-            Some(Value::Object(base)) => Some(base),
-            _ => None,
-        })
-        .filter(|base| good(base))
-        .collect();
-    let disputed = |name: &str, values: &[Value]| {
-        bases.iter().filter(|base| !base.contains_key(name)).any(|base| {
-            let mut payloads = values
-                .iter()
-                .filter_map(|value| payload(base, Some((name, value.clone()))));
-            payloads.any(|data| lets_pass(&data) && !reads(&data))
-        })
-    };
-    let mut additions = Vec::new();
-    if disputed("dialogue: no such property", &[Value::Bool(true)]) {
-        additions.push(Addition::Closed);
-    }
-    let siblings = properties_of_alternatives(schema, step);
-    let others = names
-        .iter()
-        .map(|name| (*name).to_owned())
-        .filter(|name| !siblings.contains(name));
-    let values = [json!(1), json!("a"), json!(true), json!([]), json!({})];
-    for name in siblings.iter().cloned().chain(others) {
-        if declares(schema, object, &name) || !disputed(&name, &values) {
-            continue;
-        }
-        let null = bases
-            .iter()
-            .any(|base| payload(base, Some((&name, Value::Null))).is_some_and(|data| reads(&data)));
-        additions.push(match (siblings.contains(&name), null) {
-            (true, true) => Addition::Null(name),
-            (true, false) => Addition::Exclusive,
-            (false, _) => Addition::Absent(name),
-        });
-    }
-    additions
+/// The objects of a schema that allow undeclared properties.
+struct Objects<'a, 's> {
+    search: Search<'a, 's, ()>,
+    sampler: &'a Sampler<'s>,
+    reads: &'a dyn Fn(&Value) -> bool,
 }
 
-/// The properties of all alternatives of the union from which `step` leads to one alternative.
-fn properties_of_alternatives(schema: &Value, step: Option<&SampleStep>) -> BTreeSet<String> {
-    let holder = step.and_then(|step| schema.pointer(&step.from));
-    let alternatives = ["anyOf", "oneOf"]
-        .into_iter()
-        .filter_map(|keyword| holder?.get(keyword)?.as_array())
-        .flatten();
-    let properties = alternatives.filter_map(|one| one.get("properties")?.as_object());
-    properties.flat_map(|properties| properties.keys().cloned()).collect()
+impl Objects<'_, '_> {
+    /// The keywords of the schema to which a step leads, if it is an object that allows undeclared properties.
+    fn open(&self, step: Option<StepId>) -> Option<&Map<String, Value>> {
+        let object = self.sampler.graph().keywords(self.sampler.target(step))?;
+        let closed_or_open = ["additionalProperties", "unevaluatedProperties"]
+            .iter()
+            .any(|keyword| object.contains_key(*keyword));
+        // A reference or union has nothing to close, but its targets do.
+        (!closed_or_open && walk::has_type(object, "object")).then_some(object)
+    }
+
+    /// The objects in which the type refuses any undeclared property.
+    fn closed(&self) -> BTreeSet<NodeId> {
+        let open = self.sampler.places().filter(|step| self.open(*step).is_some());
+        let trials = open.map(|step| extended(step, [UNKNOWN], &Value::Bool(true)));
+        let found = self.search.all(trials.collect());
+        let places: Vec<_> = found.into_iter().map(|(trial, ())| trial.step).collect();
+        let disputed = places
+            .into_iter()
+            .filter(|step| self.disputes(*step, UNKNOWN, &[Value::Bool(true)]));
+        let disputed: Vec<_> = disputed.collect();
+        let nodes: HashSet<_> = disputed.iter().map(|step| self.sampler.target(*step)).collect();
+        // What an outer schema of the same object forbids need not be forbidden again.
+        let outermost = disputed.into_iter().filter(|step| !self.is_whole_of(*step, &nodes));
+        outermost.map(|step| self.sampler.target(step)).collect()
+    }
+
+    /// Whether the object at a place is also the instance of one of these schemas, further out.
+    fn is_whole_of(&self, step: Option<StepId>, outer: &HashSet<NodeId>) -> bool {
+        let graph = self.sampler.graph();
+        let mut last = step.and_then(|id| graph.step(id));
+        while let Some(step) = last.filter(|step| step.kind != StepKind::Part) {
+            if outer.contains(&step.from) {
+                return true;
+            }
+            last = graph.way(step.from).and_then(|id| graph.step(id));
+        }
+        false
+    }
+
+    /// Whether the type refuses one of the values for a property that the schema allows. Only objects that the type
+    /// reads without this property can show it.
+    fn disputes(&self, step: Option<StepId>, name: &str, values: &[Value]) -> bool {
+        let bases = self.bases(step);
+        let mut objects = bases
+            .iter()
+            .filter(|base| !base.contains_key(name))
+            .flat_map(|base| values.iter().map(move |value| with(base, name, value.clone())));
+        objects.any(|object| matches!(self.judge(step, object), Some(Verdict::Disagreed(()))))
+    }
+
+    /// The smallest and the full object at a place, if the type reads them.
+    fn bases(&self, step: Option<StepId>) -> Vec<Map<String, Value>> {
+        let node = self.sampler.target(step);
+        let instances = [self.sampler.least(node), self.sampler.full(node)];
+        let objects = instances.into_iter().filter_map(|instance| match instance {
+            Some(Value::Object(object)) => Some(object),
+            _ => None,
+        });
+        objects
+            .filter(|object| matches!(self.judge(step, object.clone()), Some(Verdict::Agreed)))
+            .collect()
+    }
+
+    fn judge(&self, step: Option<StepId>, object: Map<String, Value>) -> Option<Verdict<()>> {
+        let payload = self.sampler.through(step, Value::Object(object))?;
+        Some((self.search.judge)(&payload))
+    }
+
+    /// The properties that an alternative of a union must not have because they belong to other alternatives.
+    fn of_alternatives(&self) -> Vec<(NodeId, Addition)> {
+        let (mut trials, mut unions) = (Vec::new(), BTreeMap::new());
+        for union in (0..self.sampler.graph().len()).filter(|node| is_union(self.sampler, *node)) {
+            let properties = Properties::of(self.sampler, union);
+            for (index, id) in properties.alternatives.iter().enumerate() {
+                let Some(object) = self.open(Some(*id)) else {
+                    continue;
+                };
+                let names = properties.most_telling(index);
+                let names: Vec<_> = names.filter(|name| !declares(self.sampler, object, name)).collect();
+                let values = [json!(1), json!("a"), json!({})];
+                trials.extend(
+                    values
+                        .iter()
+                        .map(|value| extended(Some(*id), names.iter().copied(), value)),
+                );
+            }
+            unions.insert(union, properties);
+        }
+        let found = self.search.all(trials).into_iter().filter_map(|(trial, ())| trial.step);
+        let mut additions = Vec::new();
+        let mut exclusive = BTreeSet::new();
+        for id in found.collect::<BTreeSet<_>>() {
+            let union = self.sampler.graph().step(id).map(|step| step.from);
+            let (Some(union), Some(object)) = (union, self.open(Some(id))) else {
+                continue;
+            };
+            for name in unions
+                .get(&union)
+                .into_iter()
+                .flat_map(|properties| properties.counts.keys())
+            {
+                if exclusive.contains(&union) {
+                    break;
+                }
+                if declares(self.sampler, object, name) || !self.disputes(Some(id), name, &values()) {
+                    continue;
+                }
+                if self.reads_null(Some(id), name) {
+                    additions.push((self.sampler.target(Some(id)), Addition::Null((*name).clone())));
+                } else {
+                    exclusive.insert(union);
+                }
+            }
+        }
+        let exclusive = exclusive.into_iter().map(|union| (union, Addition::Exclusive));
+        additions.into_iter().chain(exclusive).collect()
+    }
+
+    fn reads_null(&self, step: Option<StepId>, name: &str) -> bool {
+        let objects = self.bases(step).into_iter().map(|base| with(&base, name, Value::Null));
+        let mut payloads = objects.filter_map(|object| self.sampler.through(step, Value::Object(object)));
+        payloads.any(|payload| (self.reads)(&payload))
+    }
+
+    /// The names for which the type asks in an object although the schema does not declare them.
+    fn aliases(&self, names: &Names, closed: &BTreeSet<NodeId>) -> Vec<(NodeId, Addition)> {
+        let mut found = Vec::new();
+        for step in self.sampler.places() {
+            let node = self.sampler.target(step);
+            let Some(object) = self.open(step).filter(|_| !closed.contains(&node)) else {
+                continue;
+            };
+            let mut asked = names.at(&self.sampler.path(step));
+            asked.retain(|name| !declares(self.sampler, object, name));
+            if asked.is_empty() {
+                continue;
+            }
+            let outer = step.and_then(|id| self.sampler.graph().step(id)).map(|step| step.from);
+            let of_alternatives = outer.map(|outer| Properties::of(self.sampler, outer).counts);
+            for name in asked.into_iter().map(str::to_owned) {
+                let is_of_alternative = of_alternatives.as_ref().is_some_and(|names| names.contains_key(&name));
+                let disputed = !is_of_alternative && self.disputes(step, &name, &values());
+                let addition = (node, Addition::Absent(name));
+                if disputed && !found.contains(&addition) {
+                    found.push(addition);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Values of several types. A property that the type reads refuses at least one of them.
+fn values() -> [Value; 5] {
+    [json!(1), json!("a"), json!(true), json!([]), json!({})]
+}
+
+fn with(object: &Map<String, Value>, name: &str, value: Value) -> Map<String, Value> {
+    let mut object = object.clone();
+    object.insert(name.to_owned(), value);
+    object
+}
+
+fn extended<'n>(step: Option<StepId>, names: impl IntoIterator<Item = &'n str>, value: &Value) -> Trial {
+    let properties = names.into_iter().map(|name| (name.to_owned(), value.clone()));
+    Trial {
+        step,
+        content: Content::With(properties.collect()),
+    }
+}
+
+fn is_union(sampler: &Sampler<'_>, node: NodeId) -> bool {
+    alternatives(sampler, node).next().is_some()
+}
+
+/// The steps to the alternatives of a union.
+fn alternatives<'a>(sampler: &'a Sampler<'_>, node: NodeId) -> impl Iterator<Item = (StepId, &'a Step)> {
+    let steps = sampler.graph().steps_from(node);
+    steps.filter(|(_, step)| matches!(step.kind, StepKind::AnyOf | StepKind::OneOf))
+}
+
+/// The properties that the alternatives of a union declare.
+struct Properties<'s> {
+    alternatives: Vec<StepId>,
+    /// The names of each alternative.
+    names: Vec<Vec<&'s String>>,
+    /// How many alternatives have a property of each name.
+    counts: BTreeMap<&'s String, usize>,
+    /// The names that most alternatives have.
+    frequent: Vec<&'s String>,
+}
+
+impl<'s> Properties<'s> {
+    /// The maximum number of names that each alternative is tried with at first: all of nearly every union.
+    const MOST_NAMES: usize = 64;
+
+    fn of(sampler: &Sampler<'s>, union: NodeId) -> Self {
+        let graph = sampler.graph();
+        let names_of = |node| {
+            graph
+                .keywords(node)
+                .and_then(|schema| schema.get("properties")?.as_object())
+        };
+        let (alternatives, names): (Vec<_>, Vec<Vec<_>>) = alternatives(sampler, union)
+            .map(|(id, step)| (id, names_of(step.to).into_iter().flat_map(Map::keys).collect()))
+            .unzip();
+        let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+        for name in names.iter().flatten() {
+            *counts.entry(name).or_default() += 1;
+        }
+        let mut frequent: Vec<_> = counts.keys().copied().collect();
+        frequent.sort_by_key(|name| std::cmp::Reverse(counts.get(name)));
+        frequent.truncate(Self::MOST_NAMES);
+        Self {
+            alternatives,
+            names,
+            counts,
+            frequent,
+        }
+    }
+
+    /// Those of the next alternative and those that most alternatives have. If a type refuses a property of another
+    /// alternative, one of these shows it.
+    fn most_telling(&self, index: usize) -> impl Iterator<Item = &'s str> {
+        let next = self.names.get(index + 1).or_else(|| self.names.first());
+        let next = next.into_iter().flatten().take(Self::MOST_NAMES);
+        next.chain(&self.frequent).map(|name| name.as_str())
+    }
 }
 
 /// Whether an object, or the target of its reference, declares a property.
-fn declares(schema: &Value, object: &Map<String, Value>, name: &str) -> bool {
-    let here = object
-        .get("properties")
-        .is_some_and(|properties| properties.get(name).is_some());
-    let target = walk::reference_in(object).and_then(|target| schema.pointer(&target));
-    here || target.and_then(|target| target.get("properties")?.get(name)).is_some()
+fn declares(sampler: &Sampler<'_>, object: &Map<String, Value>, name: &str) -> bool {
+    let declared = |object: &Map<String, Value>| {
+        let properties = object.get("properties");
+        properties.is_some_and(|properties| properties.get(name).is_some())
+    };
+    let root = sampler.graph().schema(ROOT);
+    let target = walk::reference_in(object).and_then(|target| root.pointer(&target)?.as_object());
+    declared(object) || target.is_some_and(declared)
 }

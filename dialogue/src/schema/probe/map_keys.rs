@@ -1,51 +1,61 @@
 //! The keys of maps. The probe shows the type maps with each kind of key.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::integer_keys::IntegerKeys;
+use crate::schema::accepted_names::Names;
 use crate::schema::compile::SchemaError;
 use crate::schema::decode::Reshape;
 use crate::schema::sample::Sampler;
-use crate::schema::walk;
+use crate::schema::walk::Edge;
 
 /// Finds out which keys the type reads in maps whose schema allows any text: variants of an enum, characters, booleans
 /// or addresses. Other kinds of keys are left for `verify` to refuse.
-pub(super) fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>, reshape: Reshape<'_>) {
-    for at in walk::pointers(schema) {
-        let Some(Value::Object(map)) = schema.pointer(&at) else {
+pub(super) fn bound_text_keys(schema: &mut Value, names: &Names, reshape: Reshape<'_>) {
+    let sampler = Sampler::new(schema);
+    let graph = sampler.graph();
+    let mut found = Vec::new();
+    for node in 0..graph.len() {
+        let Some(map) = graph.keywords(node) else {
             continue;
         };
         let restricted = ["properties", "patternProperties", "propertyNames"]
             .iter()
             .any(|keyword| map.contains_key(*keyword));
-        let Some(values) = map.get("additionalProperties").filter(|_| !restricted) else {
+        let values = map.contains_key("additionalProperties") && !restricted;
+        let mut values = graph
+            .steps_from(node)
+            .filter(|(_, step)| values && step.edge == Edge::Additional);
+        let Some(value) = values.next().and_then(|(_, step)| sampler.least(step.to)) else {
             continue;
         };
-        let sampler = Sampler::new(schema);
-        let Some(value) = sampler.least(values) else {
-            continue;
+        let reads_map = |map: Value| {
+            sampler
+                .carry(node, map)
+                .is_some_and(|payload| reshape(&payload).is_ok())
         };
-        let reads_map = |map: Value| sampler.carry(&at, map).is_some_and(|payload| reshape(&payload).is_ok());
         let reads = |key: &str| reads_map(json!({ key: value }));
         if reads("no such key") || !reads_map(json!({})) {
             continue;
         }
-        let listed: Vec<&str> = names
-            .iter()
-            .copied()
+        let asked = names.of_keys(&sampler.path(graph.way(node)));
+        let listed: Vec<&str> = asked
+            .into_iter()
             .chain(["false", "true"])
             .filter(|name| reads(name))
             .collect();
-        let keys = match (reads("a") && reads("é"), reads("127.0.0.1"), reads("::1")) {
-            (true, ..) => json!({ "minLength": 1, "maxLength": 1 }),
-            (_, true, true) => json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }),
-            (_, true, _) => json!({ "format": "ipv4" }),
-            (_, _, true) => json!({ "format": "ipv6" }),
-            _ if !listed.is_empty() => json!({ "enum": listed }),
+        let (keys, example) = match (reads("a") && reads("é"), reads("127.0.0.1"), reads("::1"), &listed[..]) {
+            (true, ..) => (json!({ "minLength": 1, "maxLength": 1 }), "a"),
+            (_, true, true, _) => (json!({ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }), "::1"),
+            (_, true, ..) => (json!({ "format": "ipv4" }), "127.0.0.1"),
+            (_, _, true, _) => (json!({ "format": "ipv6" }), "::1"),
+            (.., [first, ..]) => (json!({ "enum": listed }), *first),
             _ => continue,
         };
+        sampler.use_key(node, example);
+        found.push((graph.at(node).to_owned(), keys));
+    }
+    for (at, keys) in found {
         if let Some(Value::Object(map)) = schema.pointer_mut(&at) {
             map.insert("propertyNames".to_owned(), keys);
         }
@@ -54,49 +64,40 @@ pub(super) fn bound_text_keys(schema: &mut Value, names: &BTreeSet<&'static str>
 
 /// Finds out which integers the type reads as keys, where schemars says only that they are integers.
 pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
-    let mut seen = BTreeSet::new();
-    // One map at a time, outer maps first. An inner map is reached through a key of the outer map, and that key
-    // changes.
-    while let Some((at, pattern, widest)) = integer_keyed_map(schema, &seen) {
-        seen.insert((at.clone(), pattern.clone()));
-        let sampler = Sampler::new(schema);
-        let map = format!("{at}/patternProperties");
-        let Some(value) = schema.pointer(&map).and_then(|map| sampler.least(map.get(&pattern)?)) else {
+    let sampler = Sampler::new(schema);
+    let graph = sampler.graph();
+    let mut found = Vec::new();
+    for step in graph.steps() {
+        let Edge::Pattern(pattern) = &step.edge else {
+            continue;
+        };
+        let value = sampler.least(step.to);
+        let (Some(widest), Some(value)) = (IntegerKeys::of_pattern(pattern), value) else {
             continue;
         };
         let reads = |key: &str| {
-            let payload = sampler.carry(&at, json!({ key: value }));
+            let payload = sampler.carry(step.from, json!({ key: value }));
             payload.is_some_and(|payload| reshape(&payload).is_ok())
         };
         // The keys are texts that look like integers, because the application declared such a pattern.
         if reads("007") {
             continue;
         }
-        let keys = integer_keys(widest, reads).ok_or(SchemaError::IntegerKeys { at })?;
-        if let Some(Value::Object(map)) = schema.pointer_mut(&map)
+        let at = graph.at(step.from).to_owned();
+        match integer_keys(widest, reads) {
+            Some(keys) => found.push((at, pattern.clone(), keys)),
+            None => return Err(SchemaError::IntegerKeys { at }),
+        }
+    }
+    // The pointer of an inner map contains the pattern of the outer one, which is found before it.
+    for (at, pattern, keys) in found.into_iter().rev() {
+        if let Some(Value::Object(map)) = schema.pointer_mut(&format!("{at}/patternProperties"))
             && let Some(value) = map.remove(&pattern)
         {
             map.insert(keys.pattern(), value);
         }
     }
     Ok(())
-}
-
-/// The outermost map with integer keys that is not in `seen`: its place, the pattern of its keys, and the widest keys
-/// that the pattern may mean.
-fn integer_keyed_map(schema: &Value, seen: &BTreeSet<(String, String)>) -> Option<(String, String, IntegerKeys)> {
-    walk::pointers(schema).into_iter().find_map(|at| {
-        let patterns = schema
-            .pointer(&at)?
-            .get("patternProperties")?
-            .as_object()?
-            .keys()
-            .cloned();
-        let mut new = patterns
-            .map(|pattern| (at.clone(), pattern))
-            .filter(|map| !seen.contains(map));
-        new.find_map(|(at, pattern)| IntegerKeys::of_pattern(&pattern).map(|widest| (at, pattern, widest)))
-    })
 }
 
 fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<IntegerKeys> {

@@ -1,48 +1,74 @@
 //! The steps of a probe, one after the other.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
 
 use serde_json::Value;
 
 use super::closed_objects::close_objects;
 use super::map_keys::{bound_integer_keys, bound_text_keys};
+use super::search::{Search, Verdict};
 use super::verify::verify;
-use crate::schema::accepted_names::accepted_names;
+use crate::schema::accepted_names::Names;
 use crate::schema::compile::SchemaError;
 use crate::schema::decode::{self, Reshape};
 use crate::schema::event_data::EventData;
-use crate::schema::sample::Sampler;
+use crate::schema::graph::StepId;
+use crate::schema::sample::{Content, Sampler, Trial};
+use crate::schema::validator::EventSchema;
+use crate::schema::walk::{self, Edge};
 
-/// The inbound schema of `E`, with all rules added that the type turns out to have. `outbound` is the schema of the
-/// data that the type writes, if it differs.
+/// The schemas of a type, with all rules added that the type turns out to have.
+pub(crate) struct Refined {
+    pub(crate) inbound: EventSchema,
+    /// The schema of the data that the type writes, if it differs.
+    pub(crate) outbound: Option<EventSchema>,
+}
+
+/// Adds to the inbound schema of `E` all rules that the type turns out to have.
 pub(in crate::schema) fn refine<E: EventData>(
     mut inbound: Value,
     outbound: Option<Value>,
-) -> Result<Value, SchemaError> {
+) -> Result<Refined, SchemaError> {
     let reshape: Reshape<'_> = &|data: &Value| {
         #[cfg(test)]
         crate::schema::cost::read(data);
         decode::reshape::<E>(data.clone())
     };
     bound_integer_keys(&mut inbound, reshape)?;
-    let names = names_read::<E>(&inbound);
+    let names = names_read::<E>(&Sampler::new(&inbound));
     bound_text_keys(&mut inbound, &names, reshape);
-    close_objects(&mut inbound, &names, reshape)?;
-    verify(&inbound, outbound, reshape)?;
-    Ok(inbound)
+    let validator = EventSchema::compile(inbound)?;
+    let inbound = match close_objects(&validator, &names, reshape) {
+        Some(closed) => EventSchema::compile(closed)?,
+        None => validator,
+    };
+    let outbound = outbound.map(EventSchema::compile).transpose()?;
+    let refused_at = |data: &Value| Names::default().add::<E>(data).err();
+    verify(&inbound, outbound.as_ref(), reshape, &refused_at)?;
+    Ok(Refined { inbound, outbound })
 }
 
 /// All names of fields and variants that the type reads, including aliases, as far as they can be observed.
-fn names_read<E: EventData>(schema: &Value) -> BTreeSet<&'static str> {
-    let sampler = Sampler::new(schema);
-    let held = sampler
-        .steps()
-        .iter()
-        .filter_map(|step| sampler.through(step, sampler.full(schema.pointer(&step.to)?)?));
-    sampler
-        .full(schema)
-        .into_iter()
-        .chain(held)
-        .flat_map(|payload| accepted_names::<E>(&payload))
-        .collect()
+fn names_read<E: EventData>(sampler: &Sampler<'_>) -> Names {
+    let names = RefCell::new(Names::default());
+    // A type stops reading at the first value that it refuses, so the changes of a refused sample are tried separately.
+    let judge = |payload: &Value| match names.borrow_mut().add::<E>(payload) {
+        Ok(()) => Verdict::Agreed,
+        Err(_) => Verdict::Disagreed(()),
+    };
+    let graph = sampler.graph();
+    let is_named = |step: &Option<StepId>| {
+        let object = graph.keywords(sampler.target(*step));
+        object.is_some_and(|object| walk::has_type(object, "object"))
+            || step
+                .and_then(|id| graph.step(id))
+                .is_some_and(|step| step.edge == Edge::Additional)
+    };
+    let places = sampler.places().filter(is_named).map(|step| Trial {
+        step,
+        content: Content::Any,
+    });
+    let search = Search { sampler, judge: &judge };
+    search.all(places.collect());
+    names.into_inner()
 }

@@ -1,8 +1,87 @@
-//! Numbers and strings for samples.
+//! Numbers, strings and keys for samples, and what single keywords say about an instance.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
 use super::pattern;
+use crate::schema::subschemas::types_of;
+use crate::schema::walk;
+
+/// The type of the instance to make: the first type of the schema, or the type that its keywords imply.
+pub(super) fn first_type(schema: &Map<String, Value>) -> Option<&str> {
+    match schema.get("type") {
+        Some(Value::String(only)) => Some(only),
+        Some(Value::Array(several)) => several.first()?.as_str(),
+        _ if schema.contains_key("properties") || schema.contains_key("additionalProperties") => Some("object"),
+        _ if schema.contains_key("format") || schema.contains_key("pattern") => Some("string"),
+        _ => None,
+    }
+}
+
+/// Whether there is a text or number for a schema whose first type is `kind`.
+pub(super) fn is_possible(schema: &Map<String, Value>, kind: Option<&str>) -> bool {
+    kind != Some("string") || !strings(schema).is_empty()
+}
+
+/// The names of the required properties.
+pub(super) fn required(schema: &Map<String, Value>) -> HashSet<&str> {
+    let names = schema.get("required").and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Whether the common keywords of a schema allow a value. It may be `true` for a value that the schema does not allow.
+pub(super) fn may_fit(schema: &Map<String, Value>, value: &Value) -> bool {
+    let is_type = !schema.contains_key("type")
+        || types_of(value)
+            .iter()
+            .any(|kind| walk::has_type(schema, kind) && (*kind != "integer" || is_whole(value)));
+    let listed = schema.get("enum").and_then(Value::as_array);
+    let compared = |keyword: &str| schema.get(keyword).and_then(|limit| compare(value, limit));
+    let is_within = compared("minimum").is_none_or(Ordering::is_ge)
+        && compared("maximum").is_none_or(Ordering::is_le)
+        && compared("exclusiveMinimum").is_none_or(Ordering::is_gt)
+        && compared("exclusiveMaximum").is_none_or(Ordering::is_lt);
+    is_type && is_within && listed.is_none_or(|listed| listed.contains(value))
+}
+
+/// Compares two numbers, integers exactly.
+fn compare(number: &Value, limit: &Value) -> Option<Ordering> {
+    let integer = |number: &Value| match number.as_i64().map(i128::from).or(number.as_u64().map(i128::from)) {
+        Some(integer) => Some(integer),
+        // All floats in this range are exact.
+        None => number
+            .as_f64()
+            .filter(|float| float.fract() == 0.0 && float.abs() < 1e30)
+            .map(|float| float as i128),
+    };
+    match (integer(number), integer(limit)) {
+        (Some(number), Some(limit)) => Some(number.cmp(&limit)),
+        _ => number.as_f64()?.partial_cmp(&limit.as_f64()?),
+    }
+}
+
+fn is_whole(value: &Value) -> bool {
+    value.as_f64().is_some_and(|number| number.fract() == 0.0)
+}
+
+/// A text that a schema allows, as a key of a map.
+pub(super) fn text(root: &Value, schema: &Value) -> Option<String> {
+    let target = walk::reference(schema).and_then(|target| root.pointer(&target));
+    let keywords = target.unwrap_or(schema).as_object()?;
+    let listed = keywords.get("enum").and_then(Value::as_array);
+    if let Some(text) = keywords.get("const").or_else(|| listed?.first()) {
+        return text.as_str().map(str::to_owned);
+    }
+    let forms = ["anyOf", "oneOf"]
+        .into_iter()
+        .find_map(|keyword| keywords.get(keyword)?.as_array());
+    match forms {
+        Some(forms) => forms.iter().find_map(|form| text(root, form)),
+        None => strings(keywords).first()?.as_str().map(str::to_owned),
+    }
+}
 
 /// Numbers around the limits of a schema, the most ordinary first.
 pub(super) fn numbers(schema: &Map<String, Value>) -> Vec<Value> {
