@@ -49,13 +49,13 @@ pub enum BuildError {
         /// The room set of the later room.
         set: &'static str,
         /// The id of the earlier room, or the id pattern of a family.
-        other_id: String,
+        other_id: Box<str>,
         /// The type of the earlier room.
         other_room: &'static str,
         /// The room set of the earlier room.
         other_set: &'static str,
         /// An id that both declarations match.
-        shared_id: String,
+        shared_id: Box<str>,
     },
     /// A room allows any event, and one event name has two different definitions.
     #[error(

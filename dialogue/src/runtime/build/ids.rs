@@ -22,10 +22,10 @@ pub(in crate::runtime) fn check_ids(
                     id: later.id.to_string(),
                     room: later.type_name,
                     set,
-                    other_id: earlier.id.to_string(),
+                    other_id: earlier.id.to_string().into(),
                     other_room: earlier.type_name,
                     other_set,
-                    shared_id,
+                    shared_id: shared_id.into(),
                 });
             }
         }
