@@ -272,6 +272,7 @@ fn text_that_looks_like_a_pattern_but_is_none_is_left_alone() {
 #[test]
 fn violations_and_published_schemas_show_patterns_as_written() {
     let part = json!({
+        "title": "Part",
         "patternProperties": {
             r"^\d\b": { "oneOf": [{ "const": "x" }, { "type": "object", "required": ["a"], "properties": { "a": { "pattern": r"^\w\0\b" } } }] },
             r"^[0-9]\b": { "type": "object" },
