@@ -49,7 +49,13 @@ pub fn rust_files(folder: &Path) -> Vec<(String, String)> {
 pub fn functions() -> HashSet<String> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let mut functions = HashSet::new();
-    for folder in ["dialogue/src", "dialogue-macros/src", "tests/tests", "ui-tests/tests"] {
+    for folder in [
+        "dialogue/src",
+        "dialogue-macros/src",
+        "tests/tests",
+        "tests/jwt-backends/tests",
+        "ui-tests/tests",
+    ] {
         for (_, text) in rust_files(&root().join(folder)) {
             let names = text.split("fn ").skip(1);
             functions
