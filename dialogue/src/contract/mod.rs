@@ -26,8 +26,10 @@
 //! ```
 
 mod asyncapi;
+mod canonical;
 mod direction;
 mod json_schema;
+mod local_references;
 mod lock;
 mod model;
 mod names;

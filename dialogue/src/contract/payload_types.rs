@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::direction::Direction;
+use super::local_references::with_local_references;
 use super::model::Contract;
 use super::names::Names;
 use super::reference::{redirected, references};
@@ -148,11 +149,10 @@ struct PayloadSchema {
 
 impl PayloadSchema {
     fn of(event: &EventDefinition, direction: Direction) -> Option<Self> {
-        let mut body = match direction {
+        let mut body = with_local_references(match direction {
             Direction::Inbound => event.inbound_schema(),
             Direction::Outbound => event.outbound_schema(),
-        }?
-        .clone();
+        }?);
         // The order of keys does not depend on the features of the JSON library.
         body.sort_all_objects();
         let mut definitions = BTreeMap::new();

@@ -1,19 +1,21 @@
 //! The contract as plain data, in one canonical form. A lock file contains this form, and the fingerprint is its hash.
 //! It contains only properties that clients can observe: names for people and descriptions are left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::canonical::canonical;
 use super::model::{Contract, ContractRoom};
 use crate::event::{EventDefinition, HistorySetting};
 use crate::room::{DeclaredEvents, DefaultSubscriptions, Segment, SyncHistory};
-use crate::schema::publish::{is_impossible, rewrite};
-use crate::schema::walk;
 
 /// The version of the format.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+
+/// The version whose schemas had the form in which they were published.
+pub(super) const AS_PUBLISHED: u32 = 1;
 
 /// The whole contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,16 +111,35 @@ impl EventSnapshot {
     }
 
     pub(super) fn of(definition: &EventDefinition) -> Self {
-        let inbound = bare(definition.inbound_schema());
-        let outbound = bare(definition.outbound_schema());
+        let form = |schema: Option<&Value>| schema.map_or(Value::Bool(true), canonical);
+        let inbound = form(definition.inbound_schema());
+        let outbound = match (definition.inbound_schema(), definition.outbound_schema()) {
+            (inbound, outbound) if inbound == outbound => None,
+            (_, outbound) => Some(form(outbound)).filter(|outbound| *outbound != inbound),
+        };
         Self {
             history: match definition.history() {
                 HistorySetting::Off => None,
                 HistorySetting::ManagerLimit => Some(HistoryAmount::All(true)),
                 HistorySetting::Limit(limit) => Some(HistoryAmount::Last(limit)),
             },
-            outbound: (outbound != inbound).then_some(outbound),
             inbound,
+            outbound,
+        }
+    }
+
+    /// The same event, if its schemas have the form in which they were published.
+    fn upgraded(&self) -> Self {
+        let inbound = canonical(&self.inbound);
+        let outbound = self
+            .outbound
+            .as_ref()
+            .map(canonical)
+            .filter(|outbound| *outbound != inbound);
+        Self {
+            history: self.history,
+            inbound,
+            outbound,
         }
     }
 }
@@ -133,22 +154,75 @@ impl Contract {
 
 impl Snapshot {
     pub(super) fn of(contract: &Contract) -> Self {
+        let listed = contract.rooms.iter().flat_map(ContractRoom::listed);
+        // A room for any event also knows the events that no room lists.
+        let definitions = listed.chain(contract.known_in_open_rooms());
+        let definitions: Vec<&EventDefinition> = definitions.collect();
+        let mut snapshots: HashMap<usize, EventSnapshot> = HashMap::new();
+        for definition in &definitions {
+            let snapshot = || EventSnapshot::of(definition);
+            snapshots.entry(definition.address()).or_insert_with(snapshot);
+        }
+        let named = definitions
+            .iter()
+            .filter_map(|event| Some((event.name().as_str(), snapshots.get(&event.address())?)));
+        let mut file = Self::of_events(named);
+        for room in &contract.rooms {
+            let locked = file.room(room, &snapshots);
+            file.rooms.insert(id(room), locked);
+        }
+        file.signed()
+    }
+
+    /// A snapshot without rooms.
+    fn of_events<'s>(events: impl IntoIterator<Item = (&'s str, &'s EventSnapshot)>) -> Self {
         let mut file = Self {
             version: VERSION,
             fingerprint: String::new(),
             rooms: BTreeMap::new(),
             events: BTreeMap::new(),
         };
-        for room in &contract.rooms {
-            let locked = file.room(room);
-            file.rooms.insert(id(room), locked);
+        // The numbers of events with the same name must not depend on the order of the declarations.
+        let mut by_name: BTreeMap<&str, BTreeMap<String, &EventSnapshot>> = BTreeMap::new();
+        for (name, event) in events {
+            let text = serde_json::to_string(event).unwrap_or_default();
+            by_name.entry(name).or_default().insert(text, event);
         }
-        // A room for any event also knows the events that no room lists.
-        for event in contract.known_in_open_rooms() {
-            file.key(event.name(), EventSnapshot::of(event));
+        for (name, versions) in by_name {
+            for event in versions.into_values() {
+                file.key(name, event);
+            }
         }
-        file.fingerprint = sha1_smol::Sha1::from(file.text()).digest().to_string();
         file
+    }
+
+    /// The same snapshot, with its fingerprint.
+    fn signed(mut self) -> Self {
+        self.fingerprint = String::new();
+        self.fingerprint = sha1_smol::Sha1::from(self.text()).digest().to_string();
+        self
+    }
+
+    /// The same contract as this version of Dialogue writes it, if an earlier one has written it.
+    pub(super) fn upgraded(&self) -> Self {
+        let events: BTreeMap<&String, EventSnapshot> =
+            self.events.iter().map(|(key, event)| (key, event.upgraded())).collect();
+        let mut file = Self::of_events(events.iter().map(|(key, event)| (name_of(key), event)));
+        let mut renamed = |keys: &BTreeSet<String>| -> BTreeSet<String> {
+            let known = keys.iter().filter_map(|key| Some((name_of(key), events.get(key)?)));
+            known.map(|(name, event)| file.key(name, event)).collect()
+        };
+        let mut rooms = BTreeMap::new();
+        for (id, room) in &self.rooms {
+            let mut room = room.clone();
+            room.server_events = renamed(&room.server_events);
+            if let EventKeys::Only(keys) = &mut room.events {
+                *keys = renamed(keys);
+            }
+            rooms.insert(id.clone(), room);
+        }
+        file.rooms = rooms;
+        file.signed()
     }
 
     pub(super) fn text(&self) -> String {
@@ -158,14 +232,20 @@ impl Snapshot {
         format!("{value:#}\n")
     }
 
-    fn room(&mut self, room: &ContractRoom) -> RoomSnapshot {
+    fn room(&mut self, room: &ContractRoom, snapshots: &HashMap<usize, EventSnapshot>) -> RoomSnapshot {
         let declaration = room.declaration;
+        let mut keys = |events: &[EventDefinition]| -> BTreeSet<String> {
+            let known = events
+                .iter()
+                .filter_map(|event| Some((event.name(), snapshots.get(&event.address())?)));
+            known.map(|(name, snapshot)| self.key(name, snapshot)).collect()
+        };
         RoomSnapshot {
             events: match declaration.events {
                 DeclaredEvents::Any => EventKeys::ANY,
-                DeclaredEvents::Only(_) => EventKeys::Only(self.keys(&room.events)),
+                DeclaredEvents::Only(_) => EventKeys::Only(keys(&room.events)),
             },
-            server_events: self.keys(&room.server_events),
+            server_events: keys(&room.server_events),
             default_subscriptions: match declaration.default_subscriptions {
                 DefaultSubscriptions::All => EventKeys::ANY,
                 DefaultSubscriptions::Only(names) => {
@@ -184,22 +264,15 @@ impl Snapshot {
         }
     }
 
-    /// The keys of events. Events that are not in the snapshot yet are added.
-    fn keys(&mut self, events: &[EventDefinition]) -> BTreeSet<String> {
-        events
-            .iter()
-            .map(|event| self.key(event.name(), EventSnapshot::of(event)))
-            .collect()
-    }
-
-    fn key(&mut self, name: &str, event: EventSnapshot) -> String {
+    /// The key of an event. An event that is not in the snapshot yet is added.
+    fn key(&mut self, name: &str, event: &EventSnapshot) -> String {
         let keys = std::iter::once(name.to_owned()).chain((2..).map(|number: u32| format!("{name}~{number}")));
         for key in keys {
             match self.events.get(&key) {
-                Some(found) if *found != event => {}
+                Some(found) if found != event => {}
                 Some(_) => return key,
                 None => {
-                    self.events.insert(key.clone(), event);
+                    self.events.insert(key.clone(), event.clone());
                     return key;
                 }
             }
@@ -221,24 +294,4 @@ fn id(room: &ContractRoom) -> String {
 /// The name of the event with this key.
 pub(super) fn name_of(key: &str) -> &str {
     key.split_once('~').map_or(key, |(name, _)| name)
-}
-
-/// The schema without its texts for people.
-fn bare(schema: Option<&Value>) -> Value {
-    let Some(schema) = schema else {
-        return Value::Bool(true);
-    };
-    let mut bare = schema.clone();
-    for at in walk::pointers(schema) {
-        if let Some(Value::Object(keywords)) = bare.pointer_mut(&at) {
-            for remark in ["$schema", "$comment", "title", "description", "examples", "deprecated"] {
-                keywords.remove(remark);
-            }
-        }
-    }
-    rewrite(&bare, &mut |schema| match schema {
-        Value::Object(keywords) if keywords.is_empty() => Value::Bool(true),
-        schema if is_impossible(&schema) => Value::Bool(false),
-        schema => schema,
-    })
 }

@@ -116,6 +116,13 @@ pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<
         path: path.to_owned(),
         source,
     })?;
+    // An earlier version of Dialogue has written the same contract in another form.
+    if locked.text() == now.text() {
+        return match allowed {
+            Some(_) => write(),
+            None => Ok(()),
+        };
+    }
     let changes = locked.changes_to(&now);
     let impact = changes
         .iter()
@@ -129,7 +136,7 @@ pub(super) fn check<R: RoomSet>(path: &Path, allowed: Option<Impact>) -> Result<
         path: path.to_owned(),
         impact,
         changes,
-        diff: diff::lines(&text, now.text()),
+        diff: diff::lines(locked.text(), now.text()),
     })
 }
 

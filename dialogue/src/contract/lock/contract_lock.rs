@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::compare::{Change, changes};
 use crate::contract::model::{Contract, ContractError};
 use crate::contract::room_set::RoomSet;
-use crate::contract::snapshot::{Snapshot, VERSION};
+use crate::contract::snapshot::{AS_PUBLISHED, Snapshot, VERSION};
 
 /// The contract of some rooms in the form of a lock file. Its canonical text is the same on every machine.
 #[derive(Debug, Clone)]
@@ -29,14 +29,18 @@ impl Lock {
     }
 
     fn of_contract(contract: &Contract) -> Self {
-        let snapshot = Snapshot::of(contract);
+        Self::of_snapshot(Snapshot::of(contract))
+    }
+
+    fn of_snapshot(snapshot: Snapshot) -> Self {
         let text = snapshot.text();
         // Parsing the text again gives numbers the same form as in a lock that was read from a file.
         let snapshot = serde_json::from_str(&text).unwrap_or(snapshot);
         Self { text, snapshot }
     }
 
-    /// Parses the text of a lock file.
+    /// Parses the text of a lock file. A file of version 1, which earlier versions of Dialogue wrote, becomes the same
+    /// contract in the current version: its text and fingerprint are new.
     ///
     /// # Errors
     ///
@@ -48,13 +52,17 @@ impl Lock {
             version: u32,
         }
         let Versioned { version } = serde_json::from_str(text)?;
-        if version != VERSION {
-            return Err(LockError::Version { version });
+        match version {
+            VERSION => Ok(Self {
+                text: text.to_owned(),
+                snapshot: serde_json::from_str(text)?,
+            }),
+            AS_PUBLISHED => {
+                let snapshot: Snapshot = serde_json::from_str(text)?;
+                Ok(Self::of_snapshot(snapshot.upgraded()))
+            }
+            version => Err(LockError::Version { version }),
         }
-        Ok(Self {
-            text: text.to_owned(),
-            snapshot: serde_json::from_str(text)?,
-        })
     }
 
     /// The fingerprint of the contract. A server with exactly these rooms sends it to its clients in `connected`.
@@ -93,7 +101,7 @@ pub enum LockError {
     #[error("this is not a lock file of Dialogue")]
     Syntax(#[from] serde_json::Error),
     /// The file has a version that this version of Dialogue cannot read.
-    #[error("the lock file has version {version}, but this version of Dialogue only reads version {known}", known = VERSION)]
+    #[error("the lock file has version {version}, but this version of Dialogue only reads versions up to {known}", known = VERSION)]
     Version {
         /// The file's version.
         version: u32,

@@ -237,12 +237,69 @@ fn a_lock_is_read_as_it_was_written() {
     assert_eq!(lock.changes_to(&read), []);
 }
 
+/// The contract of `before`, as the first version of Dialogue wrote it.
+const VERSION_1: &str = r##"{
+  "events": {
+    "message": {
+      "history": 50,
+      "inbound": {
+        "properties": { "text": { "maxLength": 100, "type": "string" } },
+        "required": ["text"],
+        "type": "object"
+      }
+    },
+    "typing": {
+      "inbound": { "$ref": "#/$defs/T", "$defs": { "T": {
+        "properties": { "is_typing": { "type": "boolean" }, "unused": false },
+        "required": ["is_typing"],
+        "type": ["object"]
+      } } }
+    }
+  },
+  "fingerprint": "0123456789",
+  "rooms": {
+    "chat": {
+      "defaultSubscriptions": ["message"],
+      "events": ["message", "typing"],
+      "maxSize": 10,
+      "serverEvents": []
+    },
+    "project-*": { "clientCreated": 5, "defaultSubscriptions": [], "events": ["message"], "serverEvents": [] }
+  },
+  "version": 1
+}"##;
+
+#[test]
+fn a_file_of_version_1_is_still_read() {
+    let version_1 = VERSION_1.replace(", \"unused\": false", "");
+    let (old, now) = (Lock::parse(&version_1).unwrap(), Lock::of::<before::Rooms>().unwrap());
+    assert_eq!(old.changes_to(&now), []);
+    assert_eq!(old.fingerprint(), now.fingerprint());
+    assert_eq!(
+        old.changes_to(&Lock::of::<more::Rooms>().unwrap()),
+        now.changes_to(&Lock::of::<more::Rooms>().unwrap())
+    );
+    let other = Lock::parse(VERSION_1).unwrap();
+    assert_ne!(other.changes_to(&now), []);
+
+    let path = file("version-1.json");
+    std::fs::write(&path, &version_1).unwrap();
+    check::<before::Rooms>(&path, None).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        version_1,
+        "nothing was written"
+    );
+    check::<before::Rooms>(&path, Some(Impact::Additive)).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), now.to_string());
+}
+
 #[test]
 fn distinguishes_a_text_that_is_not_a_lock_from_a_later_version() {
     assert!(matches!(Lock::parse("{}"), Err(LockError::Syntax(_))));
     assert!(matches!(
-        Lock::parse(r#"{ "version": 2, "more": [] }"#),
-        Err(LockError::Version { version: 2 })
+        Lock::parse(r#"{ "version": 3, "more": [] }"#),
+        Err(LockError::Version { version: 3 })
     ));
 }
 
