@@ -131,7 +131,8 @@ fn schemas_with_the_same_form_accept_the_same_data() {
         let dice = &mut Dice(seed | 1);
         let old = document(dice);
         let new = mutated(dice, &old);
-        if is_endless(&old) || is_endless(&new) {
+        let is_valid = |schema: &Value| !is_endless(schema) && EventSchema::compile(schema.clone()).is_ok();
+        if !is_valid(&old) || !is_valid(&new) {
             return Ok(());
         }
         let form = canonical(&old);
@@ -161,7 +162,7 @@ fn schemas_with_the_same_form_accept_the_same_data() {
         Ok(())
     };
     TestRunner::new(config(500)).run(&any::<u64>(), law).unwrap();
-    assert!(equal.get() > 500 && tried.get() > 5000, "{equal:?} {tried:?}");
+    assert!(equal.get() > 300 && tried.get() > 5000, "{equal:?} {tried:?}");
 }
 
 #[test]
@@ -212,6 +213,14 @@ fn ways_to_say_the_same_have_one_form() {
             json!(false),
             json!({ "not": {} }),
             json!({ "enum": ["a"], "type": "null" }),
+        ],
+        vec![
+            json!({ "type": "array", "maxItems": 0 }),
+            json!({ "type": "array", "items": { "$ref": "#/$defs/Never" }, "$defs": { "Never": false } }),
+        ],
+        vec![
+            json!({ "patternProperties": { "^a": {} }, "additionalProperties": false }),
+            json!({ "patternProperties": { "^a": {} }, "additionalProperties": { "$ref": "#/$defs/Never" }, "$defs": { "Never": false } }),
         ],
         vec![
             json!({ "allOf": [{ "$ref": "#/$defs/A" }, { "required": ["a"] }], "$defs": { "A": { "properties": { "a": {} } } } }),

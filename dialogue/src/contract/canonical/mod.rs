@@ -33,7 +33,7 @@ pub(super) fn canonical(schema: &Value) -> Value {
         Some(mut graph) => {
             graph.normalise();
             let (schema, is_final) = write::schema(&graph);
-            // Alternatives that turned out to be equal have become one, which may be written in another way.
+            // Alternatives that turned out to be equal have become one, for example, which is written in another way.
             if is_final { schema } else { canonical(&schema) }
         }
         None => {

@@ -245,7 +245,14 @@ impl Graph {
 
     /// Writes arrays of a short, fixed length like tuples, and leaves out the schemas of items beyond the maximum.
     fn items(&mut self, id: usize) {
+        // An item without instances ends the array before it.
+        let end = self.nodes[id].prefix.iter().position(|item| self.nodes[*item].is_never);
         let node = &mut self.nodes[id];
+        if let Some(end) = end {
+            let limit = node.words.get("maxItems").and_then(Value::as_u64);
+            let most = limit.map_or(end as u64, |limit| limit.min(end as u64));
+            node.words.insert("maxItems".to_owned(), json!(most));
+        }
         let limit = |word: &str| node.words.get(word).and_then(Value::as_u64);
         let (least, most) = (limit("minItems").unwrap_or(0), limit("maxItems"));
         let Some(most) = most else {

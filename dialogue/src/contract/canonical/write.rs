@@ -8,7 +8,7 @@ use super::graph::{Graph, Node};
 use super::ranks::{ranks, steps};
 use super::tidy::is_of_types;
 
-/// The schema of a graph, and whether it has as many parts as the graph. A part with parts of its own becomes a definition
+/// The schema of a graph, and whether its form is final. A part with parts of its own becomes a definition
 /// if it occurs several times.
 pub(super) fn schema(graph: &Graph) -> (Value, bool) {
     let ranks = ranks(graph);
@@ -60,7 +60,7 @@ struct Writer<'w> {
     /// The numbers of the definitions so far.
     numbers: BTreeMap<usize, usize>,
     definitions: Map<String, Value>,
-    /// Whether no list has become shorter.
+    /// Whether the reader would read the written schema as the same graph.
     is_final: bool,
 }
 
@@ -107,6 +107,13 @@ impl Writer<'_> {
         }
         for ((keyword, name), to) in &node.parts {
             let part = self.part(*to);
+            // The reader writes these in another way. It could not see them through a reference.
+            self.is_final &= !match keyword.as_str() {
+                "items" => part == false,
+                "not" => part.is_boolean(),
+                "additionalProperties" => part == false && has_only_pattern(node),
+                _ => false,
+            };
             if matches!(
                 keyword.as_str(),
                 "properties" | "patternProperties" | "dependentSchemas"
@@ -117,8 +124,9 @@ impl Writer<'_> {
             }
         }
         if !node.prefix.is_empty() {
-            let items = node.prefix.iter().map(|to| self.part(*to)).collect();
-            keywords.insert("prefixItems".to_owned(), items);
+            let items: Vec<Value> = node.prefix.iter().map(|to| self.part(*to)).collect();
+            self.is_final &= !items.contains(&Value::Bool(false));
+            keywords.insert("prefixItems".to_owned(), items.into());
         }
         let all_of = Some(&node.all_of).filter(|all| !all.is_empty());
         for (keyword, group) in [
@@ -140,6 +148,12 @@ impl Writer<'_> {
         }
         Value::Object(keywords)
     }
+}
+
+/// Whether a node describes a map whose keys match one pattern.
+fn has_only_pattern(node: &Node) -> bool {
+    let of = |wanted: &str| node.parts.keys().filter(|(keyword, _)| keyword == wanted).count();
+    of("patternProperties") == 1 && of("properties") == 0 && of("propertyNames") == 0
 }
 
 /// The keywords of alternatives that differ in their type only, as one list of types.
