@@ -64,8 +64,8 @@ pub struct Limits {
     /// running.
     pub hook_deadline: Duration,
     /// The maximum size of a refusal, in bytes of JSON: its reason and its data. Default: 4 KiB, so that the answers to all
-    /// requests that a client may send in one [`inbound_window`](Self::inbound_window) fit into its queue. A hook that
-    /// refuses with more has failed.
+    /// requests that a client may send in one [`inbound_window`](Self::inbound_window) fit into its queue. Of a
+    /// larger refusal, the client receives a shorter reason and no data.
     pub refusal_bytes: usize,
     /// The maximum number of events that may wait for one handler or stream. Default: 1,024. Further events are
     /// dropped for that handler only, counted and logged.

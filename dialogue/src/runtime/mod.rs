@@ -48,7 +48,6 @@ pub(crate) use self::history::page::page;
 #[cfg(feature = "server")]
 pub(crate) use self::hooks::recursion::as_task_of;
 pub(crate) use self::hooks::recursion::is_inside;
-pub(crate) use self::hooks::values::HookValueError;
 #[cfg(feature = "server")]
 pub(crate) use self::lifecycle::{Lifecycle, ListenerEnd};
 pub(crate) use self::membership::delete_room::delete_room;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::TryFutureExt;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::SetOnce;
@@ -16,7 +15,7 @@ use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
 use crate::protocol::{FrameRate, PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, EarlierConnection, HookValueError, Involved, log_line, replace};
+use crate::runtime::{Core, EarlierConnection, Involved, log_line, replace};
 use crate::serial::SerialQueue;
 
 /// The result of authentication: the user and the session.
@@ -49,8 +48,20 @@ pub(crate) async fn authenticate(
     let user_id = match identity.user_id {
         None => None,
         Some(id) if is_valid_user_id(&id) => Some(id),
-        // The client has claimed it. An `authenticate` hook that returns such an id has failed.
-        Some(_) => return refuse("the server cannot accept this user id"),
+        Some(_) => {
+            // A client that claims its id has made a mistake of its own.
+            if !core.http.trust_client_identity {
+                log_line!(
+                    WARN,
+                    *core,
+                    involved,
+                    "",
+                    {},
+                    "authenticate returned an invalid user id: use 1 to 128 bytes, without control characters, and not `system`"
+                );
+            }
+            return refuse("the server cannot accept this user id");
+        }
     };
     let expires_at = match identity.expires_at {
         None => None,
@@ -86,7 +97,6 @@ async fn ask_authenticate(
     let mut identity = Identity::anonymous();
     for hook in core.hooks.authenticate.of(None) {
         let run = core.contain_hook(left(), || (hook.run)(handshake()));
-        let run = run.map_ok(|answer| answer.and_then(within_limits));
         let answer = core.reported(hook.name, involved, run).await?;
         identity = identity.agree(answer).ok_or_else(|| {
             log_line!(
@@ -101,14 +111,6 @@ async fn ask_authenticate(
         })?;
     }
     Ok(identity)
-}
-
-/// The identity that a hook has returned, if a user may have its id.
-fn within_limits(identity: Identity) -> Result<Identity, HookError> {
-    match &identity.user_id {
-        Some(id) if !is_valid_user_id(id) => Err(HookError::from(HookValueError::UserId)),
-        _ => Ok(identity),
-    }
 }
 
 /// Returns the identity that a client claims, for servers that trust these claims.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::about::{HookArguments, Passage};
 use super::clock::HookClock;
 use super::definition::{AsyncHooks, Hooks};
-use super::values::check_refusal;
+use super::values::shortened;
 use crate::connection::ClientState;
 use crate::containment::{contain, contain_until, text_of};
 use crate::hook::{HookError, HookFailure};
@@ -118,11 +118,11 @@ impl Core {
         }
     }
 
-    /// The error of a hook, if the client may receive it. A refusal that exceeds a limit is a failure.
+    /// The error of a hook, in a form that the client may receive.
     fn within_limits(&self, error: HookError) -> HookError {
-        match error.refusal().map(|refusal| check_refusal(&self.limits, refusal)) {
-            Some(Err(exceeded)) => HookError::Failed(HookFailure::returned(exceeded)),
-            _ => error,
+        match error.refusal().and_then(|refusal| shortened(&self.limits, refusal)) {
+            Some(shortened) => shortened.into(),
+            None => error,
         }
     }
 

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use crate::hook::Refusal;
-use crate::id::UserId;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 
@@ -11,12 +10,8 @@ use crate::limits::Limits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HookValueError {
     #[error(
-        "it returned an invalid user id: use 1 to {} bytes, without control characters, and not `system`",
-        UserId::MAX_BYTES
-    )]
-    UserId,
-    #[error(
-        "it returned a refusal of {bytes} bytes, but its reason and data may have {limit} (refusal_bytes = {limit})"
+        "the refusal has {bytes} bytes, but its reason and data may have {limit} (refusal_bytes = {limit}): the data is left \
+         out, and the reason is cut"
     )]
     Refusal { bytes: usize, limit: usize },
     #[error("it returned data that is nested deeper than the data of a client may be (json_depth = {limit})")]
@@ -25,8 +20,22 @@ pub(crate) enum HookValueError {
     Event(LimitExceeded),
 }
 
+/// A refusal that says as much as a client may receive, if the hook's refusal exceeds a limit. It remains a refusal: a
+/// client that must not enter must not be told to try again.
+pub(super) fn shortened(limits: &Limits, refusal: &Refusal) -> Option<Refusal> {
+    let exceeded = check_refusal(limits, refusal).err()?;
+    let mut left = limits.refusal_bytes;
+    let fits = |char: &char| {
+        let rest = left.checked_sub(json_bytes(&char).saturating_sub(2));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    let reason: String = refusal.reason().chars().take_while(fits).collect();
+    Some(Refusal::because(reason, exceeded))
+}
+
 /// Checks a refusal, which the client receives in an `error` frame.
-pub(super) fn check_refusal(limits: &Limits, refusal: &Refusal) -> Result<(), HookValueError> {
+fn check_refusal(limits: &Limits, refusal: &Refusal) -> Result<(), HookValueError> {
     if let Some(data) = refusal.data() {
         check_depth(limits, data)?;
     }
