@@ -3,6 +3,7 @@
 mod composition;
 mod containment;
 mod depth;
+mod each_kind;
 mod eviction;
 mod guards;
 mod not_now;
