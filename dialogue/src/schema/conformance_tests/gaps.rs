@@ -247,3 +247,73 @@ fn refuses_data_that_its_type_would_read_too_often() {
         ("", "anyOf")
     );
 }
+
+mod durations {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+    pub(super) struct Alone {
+        wait: Duration,
+    }
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+    pub(super) struct BesideOthers {
+        wait: Duration,
+        color: String,
+        #[serde(alias = "hue")]
+        shade: Option<u8>,
+        #[serde(flatten)]
+        alone: Alone2,
+    }
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+    pub(super) struct Alone2 {
+        longest: Option<Duration>,
+    }
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+    pub(super) enum InEachForm {
+        Newtype(Duration),
+        Pair(Duration, String),
+        Struct {
+            waits: Vec<Duration>,
+            by_name: BTreeMap<String, Duration>,
+            color: String,
+        },
+        Boxed(Box<Duration>),
+    }
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+    #[serde(tag = "kind")]
+    pub(super) enum InTagged {
+        Wait { wait: Duration, color: String },
+        Twice { first: Duration, second: Duration },
+    }
+
+    #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    pub(super) enum InUntagged {
+        Wait(Duration),
+        Text { text: String },
+    }
+}
+
+#[test]
+fn a_duration_has_one_schema_wherever_it_is() {
+    let definition = |inbound: Result<Value, _>| inbound.map(|schema| schema["$defs"]["Duration"].clone()).unwrap();
+    let alone = definition(generate::inbound::<durations::Alone>());
+    let names: Vec<_> = alone["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["nanos", "secs"]);
+    for elsewhere in [
+        generate::inbound::<durations::BesideOthers>(),
+        generate::inbound::<durations::InEachForm>(),
+        generate::inbound::<durations::InTagged>(),
+        generate::inbound::<durations::InUntagged>(),
+    ] {
+        assert_eq!(definition(elsewhere), alone);
+    }
+}
