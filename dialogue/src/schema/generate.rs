@@ -39,7 +39,6 @@ use serde_json::Value;
 
 use super::compile::SchemaError;
 use super::probe::{self, Refined};
-use super::walk::{self, Edge};
 use super::{EventData, rust_limits};
 
 /// The schema of the data that clients may send, and the schema of the data that clients receive. The second is `None`
@@ -74,17 +73,6 @@ fn generate<E: JsonSchema>(settings: SchemaSettings) -> Value {
 }
 
 fn with_rust_limits(mut schema: Value) -> Result<Value, SchemaError> {
-    refuse_endless(&schema)?;
     rust_limits::apply(&mut schema)?;
     Ok(schema)
-}
-
-/// Refuses a schema that refers directly to itself. A type may be itself or something else, such as an untagged `enum
-/// E { Again(Box<E>), … }`. Its data is the data of the something else alone. With any other data, serde would try the
-/// first variant endlessly.
-fn refuse_endless(schema: &Value) -> Result<(), SchemaError> {
-    match walk::cycle(schema, |edge| matches!(edge, Edge::Same | Edge::All)) {
-        None => Ok(()),
-        Some(at) => Err(SchemaError::Endless { at }),
-    }
 }

@@ -139,6 +139,34 @@ impl<'s> SchemaGraph<'s> {
     pub(super) fn is_way(&self, id: StepId) -> bool {
         self.step(id).is_some_and(|step| self.way(step.to) == Some(id))
     }
+
+    /// A schema that leads back to itself along steps that are the whole instance, if there is one.
+    pub(super) fn endless(&self) -> Option<&str> {
+        let mut seen = vec![Seen::No; self.len()];
+        (0..self.len()).find_map(|node| self.leads_back(node, &mut seen))
+    }
+
+    fn leads_back(&self, node: NodeId, seen: &mut [Seen]) -> Option<&str> {
+        match seen.get_mut(node)? {
+            Seen::Done => return None,
+            Seen::OnPath => return Some(self.at(node)),
+            no => *no = Seen::OnPath,
+        }
+        let wholes = self.steps_from(node).filter(|(_, step)| step.kind != StepKind::Part);
+        let found = wholes.map(|(_, step)| step.to).find_map(|to| self.leads_back(to, seen));
+        if let Some(seen) = seen.get_mut(node) {
+            *seen = Seen::Done;
+        }
+        found
+    }
+}
+
+/// Whether a search has seen a schema.
+#[derive(Clone, Copy)]
+enum Seen {
+    No,
+    OnPath,
+    Done,
 }
 
 /// The schemas that the schema at `at` contains, each with its JSON Pointer.

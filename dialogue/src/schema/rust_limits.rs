@@ -11,12 +11,9 @@ use super::walk;
 
 /// Adds the limits that the keywords of each schema in `root` imply about its Rust type.
 pub(super) fn apply(root: &mut Value) -> Result<(), SchemaError> {
-    for at in walk::pointers(root) {
-        let Some(Value::Object(schema)) = root.pointer_mut(&at) else {
-            continue;
-        };
+    walk::change_each(root, "", &mut |schema, at| {
         if walk::has_type(schema, "integer") {
-            bound_integer(schema, &at)?;
+            bound_integer(schema, at)?;
         }
         if walk::has_type(schema, "number") && has_format(schema, "float") {
             bound_single_float(schema);
@@ -25,8 +22,8 @@ pub(super) fn apply(root: &mut Value) -> Result<(), SchemaError> {
             split_ip_format(schema);
         }
         bound_std_time(schema);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn has_format(schema: &Map<String, Value>, format: &str) -> bool {

@@ -81,15 +81,33 @@ fn listed(found: &mut Vec<(Edge, String)>, keyword: &str, schemas: &[Value], edg
 
 /// The JSON Pointers of all schemas in `root`, including `root` itself, outer ones first.
 pub(crate) fn pointers(root: &Value) -> Vec<String> {
-    let mut all = vec![String::new()];
+    let mut all = vec![(String::new(), root)];
     let mut next = 0;
-    while let Some(at) = all.get(next).cloned() {
+    while let Some((at, schema)) = all.get(next) {
         next += 1;
-        if let Some(schema) = root.pointer(&at) {
-            all.extend(children(schema).into_iter().map(|(_, step)| format!("{at}{step}")));
+        let parts = children(schema).into_iter();
+        let parts = parts.filter_map(|(_, step)| Some((format!("{at}{step}"), schema.pointer(&step)?)));
+        let parts: Vec<_> = parts.collect();
+        all.extend(parts);
+    }
+    all.into_iter().map(|(at, _)| at).collect()
+}
+
+/// Changes the keywords of each schema in `schema`, outer ones first. `at` is its JSON Pointer.
+pub(super) fn change_each<E>(
+    schema: &mut Value,
+    at: &str,
+    change: &mut dyn FnMut(&mut Map<String, Value>, &str) -> Result<(), E>,
+) -> Result<(), E> {
+    if let Value::Object(keywords) = schema {
+        change(keywords, at)?;
+    }
+    for (_, step) in children(schema) {
+        if let Some(part) = schema.pointer_mut(&step) {
+            change_each(part, &format!("{at}{step}"), change)?;
         }
     }
-    all
+    Ok(())
 }
 
 /// The JSON Pointer to which a schema's `$ref` leads, if the target is in the same document.

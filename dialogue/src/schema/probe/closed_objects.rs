@@ -17,19 +17,20 @@ const UNKNOWN: &str = "dialogue: no such property";
 
 /// The schema with properties forbidden in each object that allows them although the type refuses them. `None` if there
 /// is no such object.
-pub(super) fn close_objects(schema: &EventSchema, names: &Names, reshape: Reshape<'_>) -> Option<Value> {
-    let sampler = Sampler::new(schema.enforced());
+pub(super) fn close_objects(
+    schema: &EventSchema,
+    sampler: &Sampler<'_>,
+    names: &Names,
+    reshape: Reshape<'_>,
+) -> Option<Value> {
     let judge = |payload: &Value| match (schema.accepts(payload), reshape(payload).is_ok()) {
         (false, _) => Verdict::Excluded,
         (true, true) => Verdict::Agreed,
         (true, false) => Verdict::Disagreed(()),
     };
     let objects = Objects {
-        search: Search {
-            sampler: &sampler,
-            judge: &judge,
-        },
-        sampler: &sampler,
+        search: Search { sampler, judge: &judge },
+        sampler,
         reads: &|payload| reshape(payload).is_ok(),
     };
     let closed = objects.closed();
@@ -41,7 +42,7 @@ pub(super) fn close_objects(schema: &EventSchema, names: &Names, reshape: Reshap
     }
     let mut schema = schema.enforced().clone();
     for (node, addition) in additions {
-        add(&mut schema, &sampler, node, addition);
+        add(&mut schema, sampler, node, addition);
     }
     Some(schema)
 }

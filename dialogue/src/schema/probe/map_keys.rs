@@ -6,13 +6,14 @@ use super::integer_keys::IntegerKeys;
 use crate::schema::accepted_names::Names;
 use crate::schema::compile::SchemaError;
 use crate::schema::decode::Reshape;
+use crate::schema::graph::ROOT;
 use crate::schema::sample::Sampler;
 use crate::schema::walk::Edge;
 
 /// Finds out which keys the type reads in maps whose schema allows any text: variants of an enum, characters, booleans
 /// or addresses. Other kinds of keys are left for `verify` to refuse.
-pub(super) fn bound_text_keys(schema: &mut Value, names: &Names, reshape: Reshape<'_>) {
-    let sampler = Sampler::new(schema);
+/// Returns the schema that says so, if there is such a map.
+pub(super) fn bound_text_keys(sampler: &Sampler<'_>, names: &Names, reshape: Reshape<'_>) -> Option<Value> {
     let graph = sampler.graph();
     let mut found = Vec::new();
     for node in 0..graph.len() {
@@ -55,16 +56,21 @@ pub(super) fn bound_text_keys(schema: &mut Value, names: &Names, reshape: Reshap
         sampler.use_key(node, example);
         found.push((graph.at(node).to_owned(), keys));
     }
+    if found.is_empty() {
+        return None;
+    }
+    let mut schema = graph.schema(ROOT).clone();
     for (at, keys) in found {
         if let Some(Value::Object(map)) = schema.pointer_mut(&at) {
             map.insert("propertyNames".to_owned(), keys);
         }
     }
+    Some(schema)
 }
 
-/// Finds out which integers the type reads as keys, where schemars says only that they are integers.
-pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Result<(), SchemaError> {
-    let sampler = Sampler::new(schema);
+/// Finds out which integers the type reads as keys, where schemars says only that they are integers. Returns the schema
+/// that says so, if there is such a map.
+pub(super) fn bound_integer_keys(sampler: &Sampler<'_>, reshape: Reshape<'_>) -> Result<Option<Value>, SchemaError> {
     let graph = sampler.graph();
     let mut found = Vec::new();
     for step in graph.steps() {
@@ -89,6 +95,10 @@ pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Re
             None => return Err(SchemaError::IntegerKeys { at }),
         }
     }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut schema = graph.schema(ROOT).clone();
     // The pointer of an inner map contains the pattern of the outer one, which is found before it.
     for (at, pattern, keys) in found.into_iter().rev() {
         if let Some(Value::Object(map)) = schema.pointer_mut(&format!("{at}/patternProperties"))
@@ -97,7 +107,7 @@ pub(super) fn bound_integer_keys(schema: &mut Value, reshape: Reshape<'_>) -> Re
             map.insert(keys.pattern(), value);
         }
     }
-    Ok(())
+    Ok(Some(schema))
 }
 
 fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<IntegerKeys> {

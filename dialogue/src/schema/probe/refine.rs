@@ -25,27 +25,43 @@ pub(crate) struct Refined {
 }
 
 /// Adds to the inbound schema of `E` all rules that the type turns out to have.
-pub(in crate::schema) fn refine<E: EventData>(
-    mut inbound: Value,
-    outbound: Option<Value>,
-) -> Result<Refined, SchemaError> {
+pub(in crate::schema) fn refine<E: EventData>(inbound: Value, outbound: Option<Value>) -> Result<Refined, SchemaError> {
     let reshape: Reshape<'_> = &|data: &Value| {
         #[cfg(test)]
         crate::schema::cost::read(data);
         decode::reshape::<E>(data.clone())
     };
-    bound_integer_keys(&mut inbound, reshape)?;
-    let names = names_read::<E>(&Sampler::new(&inbound));
-    bound_text_keys(&mut inbound, &names, reshape);
-    let validator = EventSchema::compile(inbound)?;
-    let inbound = match close_objects(&validator, &names, reshape) {
-        Some(closed) => EventSchema::compile(closed)?,
-        None => validator,
-    };
+    let sampler = Sampler::new(&inbound);
+    refuse_endless(&sampler)?;
+    let with_integers = bound_integer_keys(&sampler, reshape)?;
+    let sampler = with_integers.as_ref().map_or(sampler, Sampler::new);
+    let names = names_read::<E>(&sampler);
+    let with_texts = bound_text_keys(&sampler, &names, reshape);
+    let inbound = EventSchema::compile(with_texts.or(with_integers).unwrap_or(inbound))?;
+    let sampler = Sampler::new(inbound.enforced());
+    let closed = close_objects(&inbound, &sampler, &names, reshape);
+    let closed = closed.map(EventSchema::compile).transpose()?;
     let outbound = outbound.map(EventSchema::compile).transpose()?;
     let refused_at = |data: &Value| Names::default().add::<E>(data).err();
-    verify(&inbound, outbound.as_ref(), reshape, &refused_at)?;
+    let verify = |inbound: &EventSchema, sampler: &Sampler<'_>| {
+        verify(inbound, outbound.as_ref(), sampler, reshape, &refused_at)
+    };
+    match &closed {
+        Some(closed) => verify(closed, &Sampler::new(closed.enforced()))?,
+        None => verify(&inbound, &sampler)?,
+    }
+    let inbound = closed.unwrap_or(inbound);
     Ok(Refined { inbound, outbound })
+}
+
+/// Refuses a schema that refers directly to itself. A type may be itself or something else, such as an untagged `enum
+/// E { Again(Box<E>), … }`. Its data is the data of the something else alone. With any other data, serde would try the
+/// first variant endlessly.
+fn refuse_endless(sampler: &Sampler<'_>) -> Result<(), SchemaError> {
+    match sampler.graph().endless() {
+        None => Ok(()),
+        Some(at) => Err(SchemaError::Endless { at: at.to_owned() }),
+    }
 }
 
 /// All names of fields and variants that the type reads, including aliases, as far as they can be observed.

@@ -20,6 +20,7 @@ enum Disagreement {
 pub(super) fn verify(
     inbound: &EventSchema,
     outbound: Option<&EventSchema>,
+    sampler: &Sampler<'_>,
     reshape: Reshape<'_>,
     refused_at: &dyn Fn(&Value) -> Option<String>,
 ) -> Result<(), SchemaError> {
@@ -34,22 +35,18 @@ pub(super) fn verify(
             Err(violation) => Verdict::Disagreed(Disagreement::Refused(violation)),
         }
     };
-    let sampler = Sampler::new(inbound.enforced());
-    let search = Search {
-        sampler: &sampler,
-        judge: &judge,
-    };
+    let search = Search { sampler, judge: &judge };
     let smallest = Trial {
         step: None,
         content: Content::Any,
     };
     // The other samples contain most of the smallest one.
-    let found = search.first(vec![smallest]).or_else(|| search.first(trials(&sampler)));
+    let found = search.first(vec![smallest]).or_else(|| search.first(trials(sampler)));
     let Some((trial, disagreement)) = found else {
         return Ok(());
     };
     let payload = sampler.payload(&[&trial]).unwrap_or_default();
-    let node = place(&sampler, trial.step, refused_at(&payload));
+    let node = place(sampler, trial.step, refused_at(&payload));
     let at = sampler.graph().at(node).to_owned();
     let data = payload.to_string().chars().take(200).collect();
     Err(match disagreement {

@@ -1,11 +1,9 @@
 //! A sample with changes at some places. Everything else in it is as small as possible.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::{Map, Value};
 
 use super::sampler::Sampler;
-use super::scalar::{first_type, numbers, required, strings};
+use super::scalar::{first_type, numbers, strings};
 use super::trial::{Content, Trial};
 use crate::schema::graph::{NodeId, ROOT, Step, StepId, StepKind};
 use crate::schema::walk::Edge;
@@ -13,9 +11,11 @@ use crate::schema::walk::Edge;
 /// A sample to be made.
 pub(super) struct Assembly<'a, 's> {
     sampler: &'a Sampler<'s>,
-    changes: HashMap<Option<StepId>, &'a Content>,
+    whole: Option<&'a Content>,
+    /// The changes at the ends of steps.
+    changes: Vec<Option<&'a Content>>,
     /// The steps on the paths to the changes.
-    on_path: HashSet<StepId>,
+    on_path: Vec<bool>,
 }
 
 impl<'a, 's> Assembly<'a, 's> {
@@ -23,50 +23,54 @@ impl<'a, 's> Assembly<'a, 's> {
     pub(super) fn default_of(sampler: &'a Sampler<'s>) -> Self {
         Self {
             sampler,
-            changes: HashMap::new(),
-            on_path: HashSet::new(),
+            whole: None,
+            changes: Vec::new(),
+            on_path: Vec::new(),
         }
     }
 
     pub(super) fn of(sampler: &'a Sampler<'s>, trials: &[&'a Trial]) -> Self {
-        let mut assembly = Self::default_of(sampler);
+        let graph = sampler.graph();
+        let mut assembly = Self {
+            sampler,
+            whole: None,
+            changes: vec![None; graph.steps().len()],
+            on_path: vec![false; graph.steps().len()],
+        };
         for trial in trials {
-            assembly.changes.insert(trial.step, &trial.content);
+            let change = match trial.step {
+                Some(id) => assembly.changes.get_mut(id),
+                None => Some(&mut assembly.whole),
+            };
+            if let Some(change) = change {
+                *change = Some(&trial.content);
+            }
             let mut last = trial.step;
-            while let Some(id) = last.filter(|id| assembly.on_path.insert(*id)) {
-                last = sampler.graph().step(id).and_then(|step| sampler.graph().way(step.from));
+            while let Some(id) = last
+                && let Some(on_path @ false) = assembly.on_path.get_mut(id)
+            {
+                *on_path = true;
+                last = graph.step(id).and_then(|step| graph.way(step.from));
             }
         }
         assembly
     }
 
-    pub(super) fn payload(&self) -> Option<Value> {
-        self.changed(None, || self.instance(ROOT, false))
+    fn is_on_path(&self, step: StepId) -> bool {
+        self.on_path.get(step).copied().unwrap_or_default()
     }
 
-    fn changed(&self, step: Option<StepId>, instance: impl FnOnce() -> Option<Value>) -> Option<Value> {
-        match self.changes.get(&step) {
-            Some(Content::Exactly(value)) => Some(value.clone()),
-            Some(Content::With(properties)) => match instance() {
-                Some(Value::Object(mut object)) => {
-                    for (name, value) in properties {
-                        object.entry(name).or_insert_with(|| value.clone());
-                    }
-                    Some(Value::Object(object))
-                }
-                _ => None,
-            },
-            Some(Content::Bare | Content::Any) | None => instance(),
-        }
+    pub(super) fn payload(&self) -> Option<Value> {
+        changed(self.whole, || self.instance(ROOT, false))
     }
 
     /// What is at the end of a step. Changes further down apply only where a schema is nearest to the root.
     fn part(&self, id: StepId, step: &Step, full: bool) -> Option<Value> {
-        if !self.on_path.contains(&id) && !full {
+        if !self.is_on_path(id) && !full {
             return self.sampler.least(step.to);
         }
-        self.changed(Some(id), || {
-            if self.on_path.contains(&id) && self.sampler.graph().is_way(id) {
+        changed(self.changes.get(id).copied().flatten(), || {
+            if self.is_on_path(id) && self.sampler.graph().is_way(id) {
                 self.instance(step.to, false)
             } else if full && step.kind != StepKind::Part {
                 self.instance(step.to, true)
@@ -97,7 +101,7 @@ impl<'a, 's> Assembly<'a, 's> {
         }
         let steps: Vec<_> = graph.steps_from(node).collect();
         let mut instance = match self.kind(schema, &steps) {
-            Some("object") => Some(self.object(schema, &steps, full)?),
+            Some("object") => Some(self.object(&steps, full)?),
             Some("array") => Some(self.array(node, schema, &steps, full)?),
             Some("string") => Some(strings(schema).into_iter().next()?),
             Some("integer" | "number") => Some(numbers(schema).into_iter().next()?),
@@ -120,7 +124,7 @@ impl<'a, 's> Assembly<'a, 's> {
 
     /// The type of the instance. A change in a part decides among several types.
     fn kind<'t>(&self, schema: &'t Map<String, Value>, steps: &[(StepId, &Step)]) -> Option<&'t str> {
-        let mut changed = steps.iter().filter(|(id, _)| self.on_path.contains(id));
+        let mut changed = steps.iter().filter(|(id, _)| self.is_on_path(*id));
         let of_changed = changed.find_map(|(_, step)| match step.edge {
             Edge::Property(_) | Edge::Pattern(_) | Edge::Additional => Some("object"),
             Edge::Item | Edge::Prefix(_) => Some("array"),
@@ -134,16 +138,15 @@ impl<'a, 's> Assembly<'a, 's> {
         let mut alternatives = steps.iter().filter(|(_, step)| step.kind == kind);
         let mut smallest = alternatives.clone();
         alternatives
-            .find(|(id, _)| self.on_path.contains(id))
+            .find(|(id, _)| self.is_on_path(*id))
             .or_else(|| smallest.find(|(id, _)| self.sampler.chooses(*id)))
     }
 
-    fn object(&self, schema: &Map<String, Value>, steps: &[(StepId, &Step)], full: bool) -> Option<Value> {
-        let required = required(schema);
+    fn object(&self, steps: &[(StepId, &Step)], full: bool) -> Option<Value> {
         let mut object = Map::new();
         for (id, step) in steps {
-            let is_needed = matches!(&step.edge, Edge::Property(name) if required.contains(name.as_str()));
-            if step.kind != StepKind::Part || !(is_needed || full || self.on_path.contains(id)) {
+            let is_needed = self.sampler.requires(*id);
+            if step.kind != StepKind::Part || !(is_needed || full || self.is_on_path(*id)) {
                 continue;
             }
             let Some(key) = self.sampler.key(step) else {
@@ -171,7 +174,7 @@ impl<'a, 's> Assembly<'a, 's> {
             Edge::Item => Some(prefix),
             _ => None,
         };
-        let changed = steps.iter().filter(|(id, _)| self.on_path.contains(id));
+        let changed = steps.iter().filter(|(id, _)| self.is_on_path(*id));
         let changed = changed
             .filter_map(|(_, step)| place(step))
             .max()
@@ -204,6 +207,23 @@ impl<'a, 's> Assembly<'a, 's> {
             }
         }
         Some(Value::Array(items))
+    }
+}
+
+/// A changed instance.
+fn changed(change: Option<&Content>, instance: impl FnOnce() -> Option<Value>) -> Option<Value> {
+    match change {
+        Some(Content::Exactly(value)) => Some(value.clone()),
+        Some(Content::With(properties)) => match instance() {
+            Some(Value::Object(mut object)) => {
+                for (name, value) in properties {
+                    object.entry(name).or_insert_with(|| value.clone());
+                }
+                Some(Value::Object(object))
+            }
+            _ => None,
+        },
+        Some(Content::Bare | Content::Any) | None => instance(),
     }
 }
 
