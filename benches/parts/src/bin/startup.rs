@@ -182,6 +182,11 @@ struct OptionalChain {
     first: Option<Optional1>,
 }
 
+rooms! {
+    Nested;
+    Large = "large" { events: [Flat, Chain, OptionalChain] }
+}
+
 fn main() {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     println!("The {profile} profile. Each part runs once:");
@@ -194,6 +199,12 @@ fn main() {
     });
     measure("the same, each one optional", || {
         defined(OptionalChain::try_definition())
+    });
+    measure("the documents and the lock file of these three events", || {
+        black_box(Nested::typescript().expect("it is valid"));
+        black_box(Nested::json_schema().expect("it is valid"));
+        black_box(Nested::asyncapi().expect("it is valid"));
+        black_box(Lock::of::<Nested>().expect("it is valid").to_string());
     });
     measure("a server with 100 events in 20 rooms", || {
         drop(black_box(

@@ -9,6 +9,7 @@
 //! if the type refuses a sample, its changes are tried separately. So a type of many parts takes few samples, and the
 //! cost of a definition grows with the size of the schema, and not with its square.
 
+mod alternatives;
 mod closed_objects;
 mod integer_keys;
 mod map_keys;
