@@ -6,6 +6,7 @@
 //! happen with [`within`], which panics with the name of the awaited thing.
 
 mod client;
+mod executable;
 mod fixture;
 pub mod raw;
 mod record;
@@ -13,6 +14,7 @@ pub mod repository;
 mod server;
 
 pub use client::TestClient;
+pub use executable::chat_executable;
 pub use fixture::*;
 pub use raw::RawClient;
 pub use record::{CapturedLog, Gate, Record};

@@ -5,12 +5,12 @@
 //! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in each of these folders. The
 //! proxies must be installed, too: nginx, Caddy, HAProxy and Apache, and OpenSSL's command.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use dialogue::Dialogue;
-use dialogue_tests::Rooms;
+use dialogue_tests::{Rooms, chat_executable};
 
 #[test]
 #[ignore = "needs Chromium and Node"]
@@ -162,20 +162,4 @@ fn run_node_tests(folder: &str, files: &[&str], client: &str) -> usize {
         .find_map(|line| line.strip_prefix("# pass "))
         .expect("the report has a total");
     passed.parse().expect("the total is a number")
-}
-
-/// Builds the chat example and returns the path of its executable.
-fn chat_executable() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--package", "chat", "--message-format", "json"])
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("Cargo starts");
-    assert!(output.status.success(), "the chat example does not build");
-    String::from_utf8(output.stdout)
-        .expect("Cargo prints UTF-8")
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("Cargo prints the executable's path")
 }
