@@ -40,6 +40,7 @@ mod reference;
 pub(crate) mod room_set;
 mod snapshot;
 mod typescript;
+mod variants;
 
 pub use asyncapi::{AsyncApi, View};
 pub use lock::{Change, Impact, Lock, LockError, check_lock};

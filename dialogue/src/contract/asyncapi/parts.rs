@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::draft_07::as_draft_07;
-use super::generators::{for_generators, with_plain_variants};
+use super::generators::for_generators;
 use super::titles::title_parts;
 use super::view::View;
 use crate::contract::names::Names;
 use crate::contract::payload_types::PayloadTypes;
+use crate::contract::variants::with_plain_variants;
 
 /// The channel of the frames that belong to no room. Other channels start with a capital.
 pub(super) const CONNECTION: &str = "connection";
