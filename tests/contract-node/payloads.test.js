@@ -8,7 +8,7 @@ import { compile as translate } from "json-schema-to-typescript";
 import { compile } from "./compiler.js";
 import { json, text } from "./documents.js";
 
-for (const set of ["rooms", "open"]) {
+for (const set of ["rooms", "open", "every"]) {
   test(`the payloads of ${set} match the output of json-schema-to-typescript`, async () => {
     const { components } = json(set, "asyncapi.json");
     const names = Object.keys(components.schemas);

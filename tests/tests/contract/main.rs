@@ -2,6 +2,7 @@
 
 mod asyncapi;
 mod documents;
+mod every_shape;
 mod forms;
 mod node;
 mod rooms;

@@ -1,39 +1,76 @@
-//! The documents as other tools read them: `tsc`, json-schema-to-typescript and the AsyncAPI parser. The expectations
-//! are in `contract-node/*.test.js`. This file writes the documents and starts Node, so that `cargo test -- --ignored`
-//! runs those tests, too.
+//! The documents as other tools read them: compilers, parsers and code generators. The expectations are in
+//! `contract-node/*.test.js`. This file writes the documents and starts Node, so that `cargo test -- --ignored` runs
+//! those tests, too.
 //!
-//! Needs Node and `npm ci` once in `tests/contract-node`.
+//! Needs Node, `npm ci` once in `tests/contract-node`, the Python packages that `.ci/contract-python` installs, a Java
+//! compiler and Jackson for Java.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dialogue::RoomSet;
+use dialogue_tests::chat_executable;
 
+use super::every_shape::{EveryShape, converse};
 use super::rooms::{AlikeRooms, OpenRooms, Rooms};
 
 #[test]
 #[ignore = "needs Node"]
 fn compilers_and_parsers_accept_the_documents_and_reject_wrong_programs() {
-    let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract-node");
-    assert!(
-        node.join("node_modules").is_dir(),
-        "the npm packages of the contract test are not installed: run `npm ci` in tests/contract-node"
+    let documents = documents("contract");
+    run_node_tests(
+        &["asyncapi.test.js", "payloads.test.js", "programs.test.js"],
+        &documents,
+        &[],
     );
-    let documents = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract");
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python and Java"]
+async fn generated_code_compiles_and_reads_the_frames_of_a_server() {
+    let documents = documents("generated");
+    let frames = serde_json::to_string(&converse().await).expect("JSON");
+    fs::write(documents.join("every/frames.json"), frames).expect("a file can be written");
+    run_node_tests(
+        &["quicktype.test.js", "modelina.test.js", "datamodel.test.js"],
+        &documents,
+        &[("CONTRACT_PYTHON", python().as_path())],
+    );
+}
+
+#[test]
+#[ignore = "needs Node and Python"]
+fn a_client_that_asyncapi_generates_chats() {
+    let documents = documents("client");
+    run_node_tests(
+        &["client.test.js"],
+        &documents,
+        &[
+            ("CONTRACT_PYTHON", python().as_path()),
+            ("CHAT_EXECUTABLE", chat_executable().as_path()),
+        ],
+    );
+}
+
+/// The Python with the packages that read and write generated code.
+fn python() -> PathBuf {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../contract-python/bin/python");
+    assert!(
+        python.exists(),
+        "the Python packages of the contract tests are not installed: run .ci/contract-python"
+    );
+    python
+}
+
+/// Writes the documents of all sets of rooms to a folder.
+fn documents(name: &str) -> PathBuf {
+    let documents = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     write::<Rooms>(&documents.join("rooms"));
     write::<OpenRooms>(&documents.join("open"));
     write::<AlikeRooms>(&documents.join("alike"));
-    let status = Command::new("node")
-        .args(["--test", "--test-reporter=spec"])
-        .current_dir(node)
-        .env("CONTRACT_DOCUMENTS", &documents)
-        .status()
-        .expect("Node starts");
-    assert!(
-        status.success(),
-        "the contract test failed; see the output of Node above"
-    );
+    write::<EveryShape>(&documents.join("every"));
+    documents
 }
 
 fn write<R: RoomSet>(folder: &Path) {
@@ -42,4 +79,24 @@ fn write<R: RoomSet>(folder: &Path) {
     write("client.d.ts", R::typescript().expect("the types"));
     write("asyncapi.json", R::asyncapi().expect("the document").to_string());
     write("schema.json", R::json_schema().expect("the schema").to_string());
+}
+
+fn run_node_tests(files: &[&str], documents: &Path, environment: &[(&str, &Path)]) {
+    let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract-node");
+    assert!(
+        node.join("node_modules").is_dir(),
+        "the npm packages of the contract tests are not installed: run `npm ci` in tests/contract-node"
+    );
+    let status = Command::new("node")
+        .args(["--test", "--test-reporter=spec"])
+        .args(files)
+        .current_dir(node)
+        .env("CONTRACT_DOCUMENTS", documents)
+        .envs(environment.iter().copied())
+        .status()
+        .expect("Node starts");
+    assert!(
+        status.success(),
+        "the contract tests failed; see the output of Node above"
+    );
 }
