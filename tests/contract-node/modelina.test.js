@@ -50,7 +50,7 @@ test("every frame is a value of its TypeScript type", async () => {
   assert.deepEqual(compile({ ...files, "program.ts": program.join("\n") }), []);
 });
 
-test("Java reads and writes every frame", { skip: "fails until F9" }, async () => {
+test("Java reads and writes every frame", async () => {
   const folder = empty("modelina-java");
   const generator = new JavaFileGenerator({
     collectionType: "List",

@@ -11,6 +11,7 @@ use super::model::{Contract, ContractRoom, RoomEvents, needs_no_data};
 use super::names::Names;
 use super::payload_types::PayloadTypes;
 use super::typescript;
+use super::variants::with_plain_variants;
 use crate::event::EventDefinition;
 use crate::room::Segment;
 
@@ -45,7 +46,8 @@ pub(crate) fn json_schema(contract: &Contract) -> Value {
             (name, schema)
         }));
     }
-    definitions.extend(types.schemas);
+    let plain = |(name, schema): (&String, &Value)| (name.clone(), with_plain_variants(schema, &types.schemas));
+    definitions.extend(types.schemas.iter().map(plain));
     let mut document = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Rooms",

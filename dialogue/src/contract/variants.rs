@@ -25,31 +25,114 @@ pub(super) fn with_plain_variants(schema: &Value, types: &BTreeMap<String, Value
     })
 }
 
+/// Moves the properties next to a union with a tag into each of its variants. Generators read each variant by its tag, so
+/// a variant must be complete.
+pub(super) fn with_complete_variants(schema: &Value) -> Value {
+    rewrite(schema, &mut |schema| match schema {
+        Value::Object(mut keywords) => {
+            spread_properties(&mut keywords);
+            Value::Object(keywords)
+        }
+        other => other,
+    })
+}
+
+/// The keywords of an object that say only which properties it has, and what it is about.
+const PLAIN: [&str; 6] = ["type", "title", "description", "properties", "required", "deprecated"];
+
+fn is_plain_object(schema: &Value) -> bool {
+    schema.as_object().is_some_and(|keywords| {
+        keywords.get("type") == Some(&json!("object"))
+            && keywords.keys().all(|keyword| PLAIN.contains(&keyword.as_str()))
+    })
+}
+
 /// Adds the properties of the referenced type to a variant, if that type is a plain object.
 fn merge_reference(variant: &mut Value, types: &BTreeMap<String, Value>) {
-    const PLAIN: [&str; 6] = ["type", "title", "description", "properties", "required", "deprecated"];
     let target = variant.as_object().and_then(referred).and_then(|name| types.get(name));
-    let (Some(Value::Object(target)), Value::Object(own)) = (target, variant) else {
+    if let (Some(target), Value::Object(own)) = (target.filter(|target| is_plain_object(target)), variant)
+        && has_other_properties(own, target)
+    {
+        own.remove("$ref");
+        add_properties(own, target);
+    }
+}
+
+/// Moves the properties next to a union into its variants, if all of them are plain objects with a tag.
+fn spread_properties(keywords: &mut Map<String, Value>) {
+    let Some((union, Value::Array(mut variants))) = ["oneOf", "anyOf"]
+        .into_iter()
+        .find_map(|union| Some((union, keywords.get(union)?.clone())))
+    else {
         return;
     };
-    let is_plain = target.keys().all(|keyword| PLAIN.contains(&keyword.as_str()));
-    let properties = |keywords: &Map<String, Value>| match keywords.get("properties") {
-        Some(Value::Object(properties)) => properties.clone(),
-        _ => Map::new(),
+    let mut beside = keywords.clone();
+    beside.remove(union);
+    // The first of these covers the properties of the variants, too. The others describe the union.
+    for outside in [
+        "unevaluatedProperties",
+        "title",
+        "description",
+        "deprecated",
+        "examples",
+    ] {
+        beside.remove(outside);
+    }
+    let beside = Value::Object(beside);
+    let fits = |variant: &Value| {
+        let own = variant.as_object().filter(|_| tags(variant).next().is_some());
+        own.is_some_and(|own| is_plain_object(variant) && has_other_properties(own, &beside))
     };
-    let (mut merged, more) = (properties(own), properties(target));
-    if !is_plain || target.get("type") != Some(&json!("object")) || more.keys().any(|name| merged.contains_key(name)) {
+    if !is_plain_object(&beside) || beside.get("properties").is_none() || !variants.iter().all(fits) {
         return;
     }
-    merged.extend(more);
-    let required = |keywords: &Map<String, Value>| match keywords.get("required") {
-        Some(Value::Array(names)) => names.clone(),
-        _ => Vec::new(),
+    for variant in variants.iter_mut().filter_map(Value::as_object_mut) {
+        add_properties(variant, &beside);
+    }
+    for moved in ["type", "properties", "required"] {
+        keywords.remove(moved);
+    }
+    keywords.insert(union.to_owned(), variants.into());
+}
+
+/// Whether an object has no property that the other one has.
+fn has_other_properties(own: &Map<String, Value>, other: &Value) -> bool {
+    let names = |schema: Option<&Value>| -> Vec<String> {
+        let properties = schema.and_then(Value::as_object);
+        properties.map_or(Vec::new(), |properties| properties.keys().cloned().collect())
     };
-    let names = [required(own), required(target)].concat();
-    own.remove("$ref");
-    own.insert("properties".to_owned(), merged.into());
-    own.insert("required".to_owned(), names.into());
+    let own = names(own.get("properties"));
+    names(other.get("properties")).iter().all(|name| !own.contains(name))
+}
+
+/// Adds the properties of another object to an object.
+fn add_properties(own: &mut Map<String, Value>, other: &Value) {
+    let mut properties = own
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    properties.extend(
+        other
+            .get("properties")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default(),
+    );
+    let mut required = own
+        .get("required")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    required.extend(
+        other
+            .get("required")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default(),
+    );
+    own.insert("properties".to_owned(), properties.into());
+    own.insert("required".to_owned(), required.into());
 }
 
 /// The properties that must have one certain text, with that text.
@@ -87,5 +170,40 @@ mod tests {
                 { "type": "object", "properties": { "t": { "const": "a" }, "name": {} }, "required": ["t", "name"] },
             ] })
         );
+    }
+
+    #[test]
+    fn a_variant_with_a_tag_gets_the_properties_next_to_the_union() {
+        let variant = |tag: &str, properties: Value, required: Value| {
+            let mut properties = properties;
+            properties["t"] = json!({ "const": tag });
+            json!({ "type": "object", "properties": properties, "required": required })
+        };
+        let flat = json!({
+            "type": "object", "description": "Flat.", "properties": { "own": {} }, "required": ["own"],
+            "oneOf": [variant("a", json!({}), json!(["t"])), variant("b", json!({ "c": {} }), json!(["t", "c"]))],
+        });
+        assert_eq!(
+            with_complete_variants(&flat),
+            json!({
+                "description": "Flat.",
+                "oneOf": [
+                    variant("a", json!({ "own": {} }), json!(["t", "own"])),
+                    variant("b", json!({ "c": {}, "own": {} }), json!(["t", "c", "own"])),
+                ],
+            })
+        );
+        for (keyword, value) in [
+            ("additionalProperties", json!(false)),
+            ("oneOf", json!([variant("a", json!({ "own": {} }), json!(["t"]))])),
+            (
+                "oneOf",
+                json!([{ "type": "object", "properties": { "Say": {} }, "required": ["Say"] }]),
+            ),
+        ] {
+            let mut other = flat.clone();
+            other[keyword] = value;
+            assert_eq!(with_complete_variants(&other), other);
+        }
     }
 }

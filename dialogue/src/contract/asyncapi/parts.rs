@@ -10,7 +10,7 @@ use super::titles::title_parts;
 use super::view::View;
 use crate::contract::names::Names;
 use crate::contract::payload_types::PayloadTypes;
-use crate::contract::variants::with_plain_variants;
+use crate::contract::variants::{with_complete_variants, with_plain_variants};
 
 /// The channel of the frames that belong to no room. Other channels start with a capital.
 pub(super) const CONNECTION: &str = "connection";
@@ -52,7 +52,7 @@ impl<'t> Document<'t> {
 
     /// Adds a type in the form that generators read.
     pub(super) fn schema(&mut self, name: String, schema: &Value) {
-        let plain = with_plain_variants(schema, &self.types.schemas);
+        let plain = with_complete_variants(&with_plain_variants(schema, &self.types.schemas));
         let mut schema = for_generators(&as_draft_07(&plain));
         title_parts(&name, &mut schema, &mut self.names);
         if let Value::Object(keywords) = &mut schema {
