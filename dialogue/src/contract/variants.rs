@@ -25,8 +25,8 @@ pub(super) fn with_plain_variants(schema: &Value, types: &BTreeMap<String, Value
     })
 }
 
-/// Moves the properties next to a union with a tag into each of its variants. Generators read each variant by its tag, so
-/// a variant must be complete.
+/// Moves the properties next to a union of objects into each of its variants. Generators read a variant by its tag, or
+/// ignore what is next to a union, so a variant must be complete.
 pub(super) fn with_complete_variants(schema: &Value) -> Value {
     rewrite(schema, &mut |schema| match schema {
         Value::Object(mut keywords) => {
@@ -58,7 +58,7 @@ fn merge_reference(variant: &mut Value, types: &BTreeMap<String, Value>) {
     }
 }
 
-/// Moves the properties next to a union into its variants, if all of them are plain objects with a tag.
+/// Moves the properties next to a union into its variants, if all of them are plain objects.
 fn spread_properties(keywords: &mut Map<String, Value>) {
     let Some((union, Value::Array(mut variants))) = ["oneOf", "anyOf"]
         .into_iter()
@@ -80,8 +80,8 @@ fn spread_properties(keywords: &mut Map<String, Value>) {
     }
     let beside = Value::Object(beside);
     let fits = |variant: &Value| {
-        let own = variant.as_object().filter(|_| tags(variant).next().is_some());
-        own.is_some_and(|own| is_plain_object(variant) && has_other_properties(own, &beside))
+        let own = variant.as_object().filter(|_| is_plain_object(variant));
+        own.is_some_and(|own| has_other_properties(own, &beside))
     };
     if !is_plain_object(&beside) || beside.get("properties").is_none() || !variants.iter().all(fits) {
         return;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_with_a_tag_gets_the_properties_next_to_the_union() {
+    fn a_variant_gets_the_properties_next_to_the_union() {
         let variant = |tag: &str, properties: Value, required: Value| {
             let mut properties = properties;
             properties["t"] = json!({ "const": tag });
@@ -196,10 +196,7 @@ mod tests {
         for (keyword, value) in [
             ("additionalProperties", json!(false)),
             ("oneOf", json!([variant("a", json!({ "own": {} }), json!(["t"]))])),
-            (
-                "oneOf",
-                json!([{ "type": "object", "properties": { "Say": {} }, "required": ["Say"] }]),
-            ),
+            ("oneOf", json!([{ "$ref": "#/$defs/A" }])),
         ] {
             let mut other = flat.clone();
             other[keyword] = value;
