@@ -19,7 +19,9 @@
 //! [history and recovery](#history-and-recovery) ·
 //! [limits](#limits) ·
 //! [observing](#observing) ·
+//! [logging](#logging) ·
 //! [testing](#testing) ·
+//! [the contract](#the-contract) ·
 //! [features](#features) ·
 //! [modules](#modules) ·
 //! [graceful shutdown](#graceful-shutdown)
@@ -188,9 +190,14 @@
 //! | mount Dialogue in your own server | [`Dialogue::router`], and [`Dialogue::stop`] when your server ends |
 //!
 //! The WebSocket is at `/dialogue/ws`, and a readiness check is at `/dialogue/ready`; [`Builder::base_path`] moves
-//! both. Dialogue serves plain HTTP, so put TLS in front of it. It rejects web pages from another origin, unless
-//! [`Builder::allow_origin`] names that origin. A proxy must therefore forward the `Host` of the browser. The response to
-//! an upgrade that is refused says what to do, and so does the log.
+//! both. Dialogue serves plain HTTP, so put a proxy with TLS in front of it: `docs/proxies.md` in the repository has tested
+//! configurations. The server rejects web pages from another origin. A proxy must therefore forward the `Host` of the
+//! browser. [`Builder::allow_origin`] allows a further origin, or all that match a pattern such as `https://*.example.com`.
+//! The hook [`check_origin`](Builder::check_origin) decides about any other. The response to an upgrade that is refused says
+//! what to do, and so does the log.
+//!
+//! If the future of `serve` is dropped, its address is free again, and the connections that came through it are closed. The
+//! server lives on, and can serve again.
 //!
 //! # Identity
 //!
@@ -264,6 +271,10 @@
 //!
 //! Hooks of one kind add up: they run in the order in which you set them. If they decide something, all of them must
 //! agree, and the first refusal or failure is the answer.
+//!
+//! The values that hooks return have limits too: user ids, the data and metadata of events, and refusals
+//! ([`Limits::refusal_bytes`]). A hook that returns more has failed, and the log names the limit. A hook or handler cannot
+//! wait for [`Dialogue::stop`], which waits for it: the call fails at once with [`Error::StopInHook`].
 //!
 //! `on_joined` receives an [`Arrival`](hooks::Arrival). It distinguishes a new user from a second tab and from a client
 //! that reconnects. `on_left` receives a [`Left`](hooks::Left), and `on_disconnected` a
@@ -521,6 +532,14 @@
 //! # }
 //! ```
 //!
+//! # The contract
+//!
+//! The declarations are also the contract with programs in other languages. `Rooms::typescript()` returns TypeScript types
+//! with a typed client, `Rooms::json_schema()` JSON Schemas, and `Rooms::asyncapi()` an AsyncAPI document. A server serves
+//! the first and the last at `/dialogue/client.d.ts` and `/dialogue/asyncapi.json`. The AsyncAPI document says where the
+//! server is if you set [`Builder::public_url`]. [`contract::check_lock`] in a test fails if a change would break deployed
+//! clients. See the module [`contract`], and `docs/contract.md` in the repository.
+//!
 //! # Features
 //!
 //! | feature | what it adds | default |
@@ -563,11 +582,11 @@
 //!
 //! [`serve`](Dialogue::serve) calls [`Dialogue::stop`] on SIGTERM or Ctrl-C. After SIGTERM, it first lets the server
 //! continue for [`Limits::ready_delay`] (3 s by default) while the route `ready` answers 503, so that a load balancer sends
-//! no further clients. `stop` refuses new connections, sends the
-//! waiting frames and closes each connection with 1012; clients then reconnect after a random pause. It lets hooks and
-//! handlers finish, and passes the history in memory to `on_history_evicted`. It returns when every task has ended, or
-//! with an error at [`Limits::drain_deadline`]. A second signal ends the server at once. An orchestrator must allow both
-//! times together, 33 s by default, before it kills the process (in Kubernetes, `terminationGracePeriodSeconds`).
+//! no further clients. `stop` refuses new connections, sends the waiting frames and closes each connection with 1012;
+//! clients then reconnect after a random pause. It lets hooks and handlers finish, and passes the history in memory to
+//! `on_history_evicted`. It returns when every task has ended, or with an error at [`Limits::drain_deadline`] (30 s). A
+//! second signal ends the server at once. An orchestrator must allow both times together, 33 s by default, before it kills
+//! the process (in Kubernetes, `terminationGracePeriodSeconds`).
 //!
 //! [`EventDefinition::inbound_schema`]: event::EventDefinition::inbound_schema
 //! [`EventDefinition::new`]: event::EventDefinition::new
@@ -577,7 +596,7 @@
 extern crate self as dialogue;
 
 /// Compiles the programs in the README.
-#[cfg(all(doctest, feature = "macros", feature = "server", feature = "client"))]
+#[cfg(all(doctest, feature = "macros", feature = "server"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 

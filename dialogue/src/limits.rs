@@ -106,12 +106,11 @@ pub struct Limits {
     /// connection is closed with 4502. The limit does not apply to anonymous users, because each of their connections is
     /// a new user.
     pub connections_per_user: Option<usize>,
-    /// The maximum number of connections from one IP address, which is the address of the socket's peer, over all routers
-    /// and addresses of the server. `None` (the
-    /// default) sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with
-    /// 429. Of an IPv6 address, only the first 64 bits count, because its subscriber chooses the others. Behind a proxy,
-    /// all connections have the address of the proxy. If another server mounts the router and
-    /// does not provide the peer (`ConnectInfo`), connections are not counted.
+    /// The maximum number of connections from one IP address, over all routers and addresses of the server. The IP address
+    /// is that of the socket's peer; behind a proxy, all connections have the address of the proxy. `None` (the default)
+    /// sets no limit, because many users can share an address. Beyond it, the server answers the upgrade with 429. Of an
+    /// IPv6 address, only the first 64 bits count, because its subscriber chooses the others. If another server mounts the
+    /// router and does not provide the peer (`ConnectInfo`), connections are not counted.
     pub connections_per_address: Option<usize>,
     /// The maximum number of bytes of events that the histories of all rooms keep in memory. The same limit applies to
     /// the events that wait for `on_history_evicted`. Default: 256 MiB, the texts of a million chat lines. Beyond it,
@@ -135,8 +134,8 @@ pub struct Limits {
     /// 100, as in a page of history.
     pub room_page: usize,
     /// How long the server continues after SIGTERM, while `{base}/ready` answers 503: it accepts clients, and connected ones
-    /// stay. Then the shutdown begins. Default: 3 s, in which a load balancer or an orchestrator notices that it must send
-    /// no further clients. Without this time, clients that it still sends would be refused. Ctrl-C and `stop()` skip it. A
+    /// stay. Then the shutdown begins. Default: 3 s, enough for a load balancer or an orchestrator that checks every second.
+    /// Without this time, clients that it still sends would be refused. Ctrl-C and `stop()` skip it. A
     /// process that receives SIGTERM needs this time and [`drain_deadline`](Self::drain_deadline) together.
     pub ready_delay: Duration,
     /// The time that `stop()` has to flush, close and wait. Default: 30 s, which orchestrators usually allow before

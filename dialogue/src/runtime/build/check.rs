@@ -107,8 +107,9 @@ pub enum BuildError {
         /// The type.
         type_name: &'static str,
     },
-    /// [`authenticate_jwt`](crate::Builder::authenticate_jwt) cannot check any token. The program has both crypto backends of
-    /// `jsonwebtoken`, and has used it before it, or a [`Jwt`](crate::jwt::Jwt), had chosen one of them.
+    /// [`authenticate_jwt`](crate::Builder::authenticate_jwt) cannot check any token. The program contains both crypto
+    /// backends of `jsonwebtoken`, and has used that crate before anything chose one of them: the program, or its first
+    /// [`Jwt`](crate::jwt::Jwt).
     #[cfg(feature = "jwt")]
     #[error(
         "`jsonwebtoken` can check no token: it has two crypto backends here, and was used before one of them was chosen; \
