@@ -116,7 +116,7 @@ impl DialogueClient {
             .map(|known| known.client_id.clone())
     }
 
-    /// A value that changes whenever the server's declared rooms or events change; `None` before the first connection.
+    /// A value that changes with the server's [contract](crate::contract); `None` before the first connection.
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {
         self.shared
