@@ -272,9 +272,9 @@
 //! Hooks of one kind add up: they run in the order in which you set them. If they decide something, all of them must
 //! agree, and the first refusal or failure is the answer.
 //!
-//! The values that hooks return have limits too: user ids, the data and metadata of events, and refusals
-//! ([`Limits::refusal_bytes`]). A hook that returns more has failed, and the log names the limit. A hook or handler cannot
-//! wait for [`Dialogue::stop`], which waits for it: the call fails at once with [`Error::StopInHook`].
+//! The values that hooks return have limits too. A hook that returns an event over a limit has failed, and the log names
+//! the limit. A refusal over [`Limits::refusal_bytes`] is shortened. A hook or handler cannot wait for
+//! [`Dialogue::stop`], which waits for it: the call fails at once with [`Error::StopInHook`].
 //!
 //! `on_joined` receives an [`Arrival`](hooks::Arrival). It distinguishes a new user from a second tab and from a client
 //! that reconnects. `on_left` receives a [`Left`](hooks::Left), and `on_disconnected` a
