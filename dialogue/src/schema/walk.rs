@@ -93,12 +93,11 @@ pub(crate) fn pointers(root: &Value) -> Vec<String> {
     all.into_iter().map(|(at, _)| at).collect()
 }
 
+/// Changes the keywords of the schema at a JSON Pointer.
+type Change<'c, E> = dyn FnMut(&mut Map<String, Value>, &str) -> Result<(), E> + 'c;
+
 /// Changes the keywords of each schema in `schema`, outer ones first. `at` is its JSON Pointer.
-pub(super) fn change_each<E>(
-    schema: &mut Value,
-    at: &str,
-    change: &mut dyn FnMut(&mut Map<String, Value>, &str) -> Result<(), E>,
-) -> Result<(), E> {
+pub(super) fn change_each<E>(schema: &mut Value, at: &str, change: &mut Change<'_, E>) -> Result<(), E> {
     if let Value::Object(keywords) = schema {
         change(keywords, at)?;
     }

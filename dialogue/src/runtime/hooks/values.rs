@@ -26,7 +26,7 @@ pub(super) fn shortened(limits: &Limits, refusal: &Refusal) -> Option<Refusal> {
     let exceeded = check_refusal(limits, refusal).err()?;
     let mut left = limits.refusal_bytes;
     let fits = |char: &char| {
-        let rest = left.checked_sub(json_bytes(&char).saturating_sub(2));
+        let rest = left.checked_sub(json_bytes(char).saturating_sub(2));
         left = rest.unwrap_or(left);
         rest.is_some()
     };
