@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::error_code::ErrorCode;
+use super::json;
 use super::subscriptions::{SubscriptionList, WILDCARD};
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
@@ -150,7 +151,7 @@ impl Incoming {
         if !text.trim_start().starts_with('{') {
             return Err(MalformedFrame::NotAnObject);
         }
-        Ok(serde_json::from_str(text)?)
+        Ok(json::from_text(text)?)
     }
 
     /// The id of the request that the frame answers, if it answers one.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 
+use super::plain_numbers::to_value;
 use super::violation::Violation;
 
 /// Converts data into a type and back. The result is the data in the form that the type writes.
@@ -31,7 +32,7 @@ pub(crate) fn reshape<E: DeserializeOwned + Serialize>(data: Value) -> Result<Va
         // There would be no second attempt, so the type can take the data itself instead of a copy.
         E::deserialize(data).map_err(Violation::type_mismatch)?
     };
-    serde_json::to_value(read).map_err(Violation::type_mismatch)
+    to_value(read).map_err(Violation::type_mismatch)
 }
 
 /// Whether the data contains a number that [`write_integers`] would replace.

@@ -16,6 +16,7 @@ mod explain;
 pub(crate) mod generate;
 mod graph;
 mod pattern;
+pub(crate) mod plain_numbers;
 mod probe;
 pub(crate) mod publish;
 mod report;

@@ -184,7 +184,7 @@ mod tests {
         let schema = with_rust_limits(json!({ "type": "number", "format": "float" }));
         assert_eq!(
             (&schema["minimum"], &schema["maximum"]),
-            (&json!(f32::MIN), &json!(f32::MAX))
+            (&json!(f64::from(f32::MIN)), &json!(f64::from(f32::MAX)))
         );
         for limit in [0.1, -0.1, 0.7, 0.5, 1e-50, 16777217.0] {
             let schema =
@@ -198,7 +198,7 @@ mod tests {
             with_rust_limits(json!({ "type": "number", "format": "float", "minimum": -1e300, "maximum": 1e300 }));
         assert_eq!(
             (&schema["minimum"], &schema["maximum"]),
-            (&json!(f32::MIN), &json!(f32::MAX))
+            (&json!(f64::from(f32::MIN)), &json!(f64::from(f32::MAX)))
         );
     }
 

@@ -24,6 +24,7 @@ use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, HistoryCommand};
 use crate::room::{Allows, ClientAllows, RoomRef};
 use crate::schema::Violation;
+use crate::schema::plain_numbers::to_value;
 
 /// A room that is known by its id alone. The server checks at run time what the room allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -98,7 +99,7 @@ impl<R> Joined<R> {
     {
         let mut outgoing = data.into_outgoing();
         let meta = outgoing.take_meta();
-        let data = serde_json::to_value(&outgoing.data).map_err(Violation::type_mismatch);
+        let data = to_value(&outgoing.data).map_err(Violation::type_mismatch);
         Triggering::new(&self.client, &self.shared, EventName::from(E::NAME), data, meta)
     }
 

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "runtime")]
 mod excerpt;
+#[cfg(any(feature = "client", feature = "runtime"))]
+mod number;
 #[cfg(feature = "runtime")]
 mod object;
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod write;
 
 #[cfg(feature = "runtime")]
 pub(crate) use excerpt::excerpt;
+#[cfg(feature = "client")]
+pub(crate) use number::from_text;
 #[cfg(feature = "runtime")]
 pub(crate) use object::{Entries, EntryValue, parse_object};
 #[cfg(feature = "runtime")]

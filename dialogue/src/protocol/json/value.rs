@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map};
 
 use super::excerpt::excerpt;
+use super::number::number;
 
 /// The deepest nesting that [`parse`] can allow. serde_json protects the stack with a limit of 128 levels.
 pub(crate) const MAX_DEPTH: usize = 127;
@@ -101,9 +102,17 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let inner = self.descend()?;
         let mut object = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
+        let mut next = entries.next_key::<String>()?;
+        if next.as_deref() == Some(PRIVATE_KEY) {
+            match entries.next_value_seed(AfterPrivateKey(self))? {
+                AfterKey::Number(number) => return Ok(number),
+                AfterKey::Value(value) => drop(object.insert(PRIVATE_KEY.to_owned(), value)),
+            }
+            next = entries.next_key()?;
+        }
+        let inner = self.descend()?;
+        while let Some(key) = next {
             match object.entry(key) {
                 map::Entry::Vacant(entry) => {
                     entry.insert(entries.next_value_seed(inner)?);
@@ -112,7 +121,77 @@ impl<'de> Visitor<'de> for Strict {
                     return Err(duplicate(entry.key()));
                 }
             }
+            next = entries.next_key()?;
         }
         Ok(Value::Object(object))
+    }
+}
+
+/// The key with which serde_json passes a number as a map, if it has the feature `arbitrary_precision`.
+const PRIVATE_KEY: &str = "$serde_json::private::Number";
+
+/// The value after the private key.
+enum AfterKey {
+    /// The key stands for this number.
+    Number(Value),
+    /// Somebody has sent an object with this key.
+    Value(Value),
+}
+
+/// Parses the value after the private key. Only serde_json itself passes an owned text; a text of the document is
+/// borrowed.
+struct AfterPrivateKey(Strict);
+
+impl<'de> DeserializeSeed<'de> for AfterPrivateKey {
+    type Value = AfterKey;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<AfterKey, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AfterPrivateKey {
+    type Value = AfterKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<AfterKey, E> {
+        number(&text)
+            .map(|number| AfterKey::Number(Value::Number(number)))
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<AfterKey, E> {
+        self.0.descend()?.visit_unit().map(AfterKey::Value)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<AfterKey, E> {
+        self.0.descend()?.visit_bool(value).map(AfterKey::Value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<AfterKey, E> {
+        self.0.descend()?.visit_u64(value).map(AfterKey::Value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<AfterKey, E> {
+        self.0.descend()?.visit_i64(value).map(AfterKey::Value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<AfterKey, E> {
+        self.0.descend()?.visit_f64(value).map(AfterKey::Value)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<AfterKey, E> {
+        self.0.descend()?.visit_str(value).map(AfterKey::Value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<AfterKey, A::Error> {
+        self.0.descend()?.visit_seq(elements).map(AfterKey::Value)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<AfterKey, A::Error> {
+        self.0.descend()?.visit_map(entries).map(AfterKey::Value)
     }
 }

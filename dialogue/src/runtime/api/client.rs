@@ -22,6 +22,7 @@ use crate::runtime::membership::join_error::JoinError;
 use crate::runtime::membership::leave::{expel, leave};
 use crate::runtime::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 use crate::schema::Violation;
+use crate::schema::plain_numbers::to_value;
 
 impl Client {
     /// The id of this connection. The server generates it and never reuses it.
@@ -262,7 +263,7 @@ pub(in crate::runtime) fn direct_frame<E: DialogueEvent>(
 }
 
 fn to_json(event: &EventName, data: &impl Serialize) -> Result<Value, TriggerError> {
-    serde_json::to_value(data).map_err(|error| TriggerError::Invalid {
+    to_value(data).map_err(|error| TriggerError::Invalid {
         event: event.clone(),
         violations: vec![Violation::type_mismatch(error)],
     })

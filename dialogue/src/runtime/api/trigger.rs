@@ -15,6 +15,7 @@ use crate::runtime::core::Core;
 use crate::runtime::publish::draft::Draft;
 use crate::runtime::publish::trigger::by_server;
 use crate::schema::Violation;
+use crate::schema::plain_numbers::to_value;
 
 /// A trigger that runs when you await it. [`Dialogue::trigger`](crate::Dialogue::trigger) and
 /// [`RoomHandle::trigger`](crate::RoomHandle::trigger) return it.
@@ -53,7 +54,7 @@ impl Trigger {
             if definition.is_some_and(|definition| !definition.is_of::<E>()) {
                 return Err(TriggerError::NotAllowed { room: room_id, event });
             }
-            let data = serde_json::to_value(&outgoing.data).map_err(|error| TriggerError::Invalid {
+            let data = to_value(&outgoing.data).map_err(|error| TriggerError::Invalid {
                 event: event.clone(),
                 violations: vec![Violation::type_mismatch(error)],
             })?;
