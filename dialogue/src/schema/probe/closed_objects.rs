@@ -268,9 +268,10 @@ fn values() -> [Value; 5] {
 }
 
 fn with(object: &Map<String, Value>, name: &str, value: Value) -> Map<String, Value> {
-    let mut object = object.clone();
-    object.insert(name.to_owned(), value);
-    object
+    // The new property comes first, as in `Content::With`.
+    let others = object.iter().filter(|(other, _)| *other != name);
+    let others = others.map(|(name, value)| (name.clone(), value.clone()));
+    std::iter::once((name.to_owned(), value)).chain(others).collect()
 }
 
 fn extended<'n>(step: Option<StepId>, names: impl IntoIterator<Item = &'n str>, value: &Value) -> Trial {

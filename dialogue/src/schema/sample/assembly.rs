@@ -215,11 +215,13 @@ fn changed(change: Option<&Content>, instance: impl FnOnce() -> Option<Value>) -
     match change {
         Some(Content::Exactly(value)) => Some(value.clone()),
         Some(Content::With(properties)) => match instance() {
-            Some(Value::Object(mut object)) => {
-                for (name, value) in properties {
-                    object.entry(name).or_insert_with(|| value.clone());
-                }
-                Some(Value::Object(object))
+            Some(Value::Object(object)) => {
+                // If maps keep their order (serde_json's feature `preserve_order`), a flattened enum reads the first name
+                // that it knows.
+                let added = properties.iter().filter(|(name, _)| !object.contains_key(*name));
+                let mut whole: Map<_, _> = added.map(|(name, value)| (name.clone(), value.clone())).collect();
+                whole.extend(object);
+                Some(Value::Object(whole))
             }
             _ => None,
         },
