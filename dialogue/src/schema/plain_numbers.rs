@@ -3,6 +3,8 @@
 //! A crate of the application may enable that feature. Then serde_json writes an `f32` with fewer digits than the same
 //! number as an `f64`, so it could fall outside of limits that are exact. Here, each `f32` is written as an `f64`.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
@@ -21,8 +23,10 @@ pub(crate) fn to_value<T: Serialize>(value: T) -> serde_json::Result<Value> {
 
 /// Whether serde_json keeps the digits of an `f32`.
 fn has_short_floats() -> bool {
-    static ANSWER: std::sync::LazyLock<bool> =
-        std::sync::LazyLock::new(|| Value::from(0.1_f32) != Value::from(f64::from(0.1_f32)));
+    static ANSWER: LazyLock<bool> = LazyLock::new(|| {
+        let [short, long] = [Value::from(0.1_f32), Value::from(f64::from(0.1_f32))];
+        short != long
+    });
     *ANSWER
 }
 

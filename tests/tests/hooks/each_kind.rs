@@ -6,9 +6,9 @@ use serde_json::json;
 
 /// A hook with these arguments that notes its name.
 macro_rules! noting {
-    ($record:ident, $name:literal, |$($argument:pat_param),*|) => {{
+    ($record:ident, $name:literal, |$($argument:tt $(: $type:ty)?),*|) => {{
         let record = $record.clone();
-        move |$($argument),*| {
+        move |$($argument $(: $type)?),*| {
             record.note($name);
             async { Ok(()) }
         }
