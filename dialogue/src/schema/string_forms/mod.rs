@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub(super) use numbers::IntegerKeys;
 
 /// A form of strings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct StringForm {
     /// The keywords that describe it.
     pub(super) keywords: Map<String, Value>,
@@ -40,6 +40,12 @@ impl StringForm {
         }
     }
 
+    /// One of these texts. `None` if there are none.
+    pub(super) fn one_of(texts: &[&str]) -> Option<Self> {
+        let form = || Self::new(json!({ "enum": texts }), texts.iter().copied(), ["", "no such text"]);
+        (!texts.is_empty()).then(form)
+    }
+
     fn pattern<'t>(
         pattern: &str,
         inside: impl IntoIterator<Item = &'t str>,
@@ -50,7 +56,7 @@ impl StringForm {
 }
 
 /// Why a string schema may be wider than its type, and with it the forms to try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Family {
     /// Nothing says what the texts are.
     Open,
