@@ -89,12 +89,12 @@ mod tests {
             panic!("in the future")
         }
         let failure = contain(DEADLINE, panics).await;
-        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "in the future"));
+        assert!(matches!(failure, Err(HookFailure::Panicked(ref text)) if text == "in the future"));
         let failure = contain(DEADLINE, || -> std::future::Ready<()> {
             panic!("in the {}", "closure")
         })
         .await;
-        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "in the closure"));
+        assert!(matches!(failure, Err(HookFailure::Panicked(ref text)) if text == "in the closure"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -116,13 +116,13 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let failure = contain(DEADLINE, || hangs).await;
-        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "in the drop"));
+        assert!(matches!(failure, Err(HookFailure::Panicked(ref text)) if text == "in the drop"));
     }
 
     #[test]
     fn catches_a_panic_in_synchronous_code() {
         let failure: Result<(), _> = contain_sync(|| panic!("now"));
-        assert!(matches!(failure, Err(HookFailure::Panicked(text)) if text == "now"));
+        assert!(matches!(failure, Err(HookFailure::Panicked(ref text)) if text == "now"));
     }
 
     #[test]

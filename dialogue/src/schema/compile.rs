@@ -57,12 +57,19 @@ pub enum SchemaError {
         at: String,
     },
     /// The type refuses data that its schema accepts. The published schema would therefore not be the enforced one.
-    #[error("the type refuses `{data}`, which its schema allows at `#{at}`: describe this rule with `#[schemars(…)]`")]
+    /// The [page about types](https://github.com/dialogue-rs/dialogue/blob/main/docs/types.md) has examples.
+    #[error("the type refuses `{data}`, which its schema allows at {}: {remedy}", written(at, field, *in_keys))]
     RefusedByType {
         /// Where in the schema.
         at: String,
-        /// A payload, as JSON, that the type refuses. At most 200 characters.
+        /// The same place as people write it, such as `Order.items[].price`. `*` is any key of a map.
+        field: String,
+        /// Whether the type refuses a key of the map at this place.
+        in_keys: bool,
+        /// The refused value or key, as JSON. At most 200 characters.
         data: String,
+        /// What to write: the attribute to add, and where.
+        remedy: String,
         /// The type's error about the payload.
         source: Box<Violation>,
     },
@@ -81,6 +88,16 @@ pub enum SchemaError {
         /// The faults in the form in which the type writes the payload.
         violations: Vec<Violation>,
     },
+}
+
+/// A place in a schema, for people.
+fn written(at: &str, field: &str, in_keys: bool) -> String {
+    let keys = if in_keys { "the keys of " } else { "" };
+    if at.is_empty() {
+        format!("{keys}`#`")
+    } else {
+        format!("{keys}`{field}` (`#{at}`)")
+    }
 }
 
 /// Compiles a schema into a validator. Its errors name patterns in the engine's form.

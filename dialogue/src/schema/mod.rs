@@ -22,7 +22,6 @@ pub(crate) mod publish;
 mod report;
 mod rust_limits;
 mod sample;
-#[cfg_attr(not(test), expect(dead_code, reason = "the probe uses it next"))]
 mod string_forms;
 mod subschemas;
 mod union;

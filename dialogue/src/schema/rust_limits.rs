@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::compile::SchemaError;
-use super::walk;
+use super::{string_forms, walk};
 
 /// Adds the limits that the keywords of each schema in `root` imply about its Rust type.
 pub(super) fn apply(root: &mut Value) -> Result<(), SchemaError> {
@@ -18,8 +18,11 @@ pub(super) fn apply(root: &mut Value) -> Result<(), SchemaError> {
         if walk::has_type(schema, "number") && has_format(schema, "float") {
             bound_single_float(schema);
         }
-        if walk::has_type(schema, "string") && has_format(schema, "ip") {
-            split_ip_format(schema);
+        if walk::has_type(schema, "string") {
+            if has_format(schema, "ip") {
+                split_ip_format(schema);
+            }
+            add_pattern_of_format(schema);
         }
         bound_std_time(schema);
         Ok(())
@@ -107,6 +110,16 @@ fn split_ip_format(schema: &mut Map<String, Value>) {
         all.push(halves);
     } else {
         schema.insert("allOf".to_owned(), json!([halves]));
+    }
+}
+
+/// Adds the pattern of a format that schemars uses and no validator knows.
+fn add_pattern_of_format(schema: &mut Map<String, Value>) {
+    let format = schema.get("format").and_then(Value::as_str);
+    if let Some(pattern) = format.and_then(string_forms::pattern_of_format)
+        && !schema.contains_key("pattern")
+    {
+        schema.insert("pattern".to_owned(), pattern.into());
     }
 }
 

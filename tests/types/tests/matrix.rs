@@ -270,7 +270,7 @@ mod of_std {
         ranges: RangeInclusive<u8>, [{ "start": 1, "end": 2 }], [{ "start": 1 }];
         bounds: Bound<u8>, [{ "Included": 1 }, "Unbounded"], ["bounded"];
         #[ignore = "fails until B11"]
-        maps: BTreeMap<u8, SocketAddr>, [{ "1": "127.0.0.1:80" }, {}], [{ "256": "127.0.0.1:80" }, { "1": "a" }];
+        maps: BTreeMap<char, SocketAddr>, [{ "é": "127.0.0.1:80" }, {}], [{ "ab": "127.0.0.1:80" }, { "a": "a" }];
         #[ignore = "fails until B11"]
         maps_from_addresses_to_addresses: BTreeMap<SocketAddr, SocketAddr>,
             [{ "127.0.0.1:80": "[::1]:80" }, {}],

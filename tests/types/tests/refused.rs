@@ -119,6 +119,13 @@ struct Coded {
     codes: std::collections::BTreeMap<String, (u8, Code)>,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+struct Extended {
+    own: u8,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<Code, Vec<u8>>,
+}
+
 #[test]
 #[ignore = "fails until B10"]
 fn names_the_map_whose_keys_are_refused() {
@@ -131,6 +138,10 @@ fn names_the_map_whose_keys_are_refused() {
             "a code has two capital letters",
             r#"#[schemars(extend("propertyNames" = "#,
         ],
+    );
+    contains(
+        &why::<Extended>(),
+        &["the keys of `#`", "`\"key\"`", "a code has two capital letters"],
     );
     contains(
         &why::<Coded>(),
@@ -265,7 +276,11 @@ fn chooses_the_attribute_by_what_is_refused() {
     );
     contains(
         &why::<Pairs>(),
-        &["`Pairs.pairs[]`", "`[]`", "not two", r#"extend("minItems" = …)"#],
+        &[
+            "`Pairs.pairs[]`",
+            "not two",
+            r#"extend("minItems" = …, "maxItems" = …)"#,
+        ],
     );
 }
 

@@ -11,6 +11,17 @@ use std::collections::{BTreeSet, HashMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// The innermost place that a type refuses, as far as it can be observed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Refusal {
+    /// A JSON Pointer into the data.
+    pub(super) path: String,
+    /// Whether the type refuses a key of the map there.
+    pub(super) in_key: bool,
+    /// The variants for which the type asks when it reads a key there.
+    pub(super) names: Vec<&'static str>,
+}
+
 /// The names for which a type asks. Each place is a JSON Pointer into the data.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -23,7 +34,7 @@ pub(super) struct Names {
 impl Names {
     /// Adds the names for which `E` asks when it reads `data`. If `E` refuses the data, returns the place that it
     /// refuses, and the names are those for which it asks before.
-    pub(in crate::schema) fn add<E: DeserializeOwned>(&mut self, data: &Value) -> Result<(), String> {
+    pub(in crate::schema) fn add<E: DeserializeOwned>(&mut self, data: &Value) -> Result<(), Refusal> {
         recorder::read::<E>(self, data)
     }
 
@@ -73,7 +84,7 @@ mod tests {
     fn records_fields_variants_and_aliases_where_the_type_asks_for_them() {
         let mut names = Names::default();
         let data = json!({ "new": [{ "Two": { "field": 1 } }], "keyed": { "One": [1] } });
-        assert_eq!(names.add::<Outer>(&data), Ok(()));
+        assert!(names.add::<Outer>(&data).is_ok());
         let sorted = |names: BTreeSet<&'static str>| names.into_iter().collect::<Vec<_>>();
         assert_eq!(sorted(names.at("")), ["keyed", "new", "old"]);
         assert_eq!(sorted(names.at("/new/0")), ["One", "Two", "first"]);
@@ -94,7 +105,8 @@ mod tests {
             (json!({ "keyed": { "One": [1], "Three": [1] } }), "/keyed"),
             (json!({}), ""),
         ] {
-            assert_eq!(Names::default().add::<Outer>(&data), Err(place.to_owned()), "{data}");
+            let refusal = Names::default().add::<Outer>(&data).unwrap_err();
+            assert_eq!(refusal.path, place, "{data}");
         }
     }
 }

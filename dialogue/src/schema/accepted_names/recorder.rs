@@ -7,11 +7,11 @@ use serde::de::{
 };
 use serde_json::Value;
 
-use super::Names;
+use super::{Names, Refusal};
 use crate::schema::walk;
 
 /// Adds the names for which `E` asks when it reads `data`. If `E` refuses the data, returns the place that it refuses.
-pub(super) fn read<E: DeserializeOwned>(names: &mut Names, data: &Value) -> Result<(), String> {
+pub(super) fn read<E: DeserializeOwned>(names: &mut Names, data: &Value) -> Result<(), Refusal> {
     let reading = RefCell::new(Reading {
         names: std::mem::take(names),
         path: String::new(),
@@ -25,7 +25,11 @@ pub(super) fn read<E: DeserializeOwned>(names: &mut Names, data: &Value) -> Resu
     });
     let reading = reading.into_inner();
     *names = reading.names;
-    read.map(drop).map_err(|_| reading.refused.unwrap_or_default())
+    read.map(drop).map_err(|_| {
+        let refused = reading.refused.unwrap_or_default();
+        let names = names.of_keys(&refused.path).into_iter().collect();
+        Refusal { names, ..refused }
+    })
 }
 
 /// Where a type is in its data.
@@ -33,9 +37,21 @@ struct Reading<'de> {
     names: Names,
     path: String,
     /// The innermost place that the type refuses.
-    refused: Option<String>,
+    refused: Option<Refusal>,
     value: Option<&'de Value>,
     in_key: bool,
+}
+
+impl Reading<'_> {
+    /// Notes that the type refuses the current value, or a key in it. Only the innermost refusal counts.
+    fn refuse(&mut self, in_key: bool) {
+        let path = &self.path;
+        self.refused.get_or_insert_with(|| Refusal {
+            path: path.clone(),
+            in_key,
+            names: Vec::new(),
+        });
+    }
 }
 
 /// A wrapper around any of serde's traits for reading. It records the names for which it is asked.
@@ -71,8 +87,8 @@ impl<'n, 'de, T> NameRecorder<'n, 'de, T> {
         drop(reading);
         let read = read();
         let mut reading = self.reading.borrow_mut();
-        if read.is_err() && reading.refused.is_none() {
-            reading.refused = Some(reading.path.clone());
+        if read.is_err() {
+            reading.refuse(false);
         }
         reading.path.truncate(length);
         reading.value = outer;
@@ -241,7 +257,11 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Parts<'_, 'de, A> {
         let reading = self.recorder.reading;
         let outer = std::mem::replace(&mut reading.borrow_mut().in_key, true);
         let key = self.recorder.inner.next_key_seed(seed);
-        reading.borrow_mut().in_key = outer;
+        let mut reading = reading.borrow_mut();
+        reading.in_key = outer;
+        if key.is_err() {
+            reading.refuse(true);
+        }
         key
     }
 

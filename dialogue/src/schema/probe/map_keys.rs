@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::integer_keys::IntegerKeys;
 use crate::schema::accepted_names::Names;
 use crate::schema::compile::SchemaError;
 use crate::schema::decode::Reshape;
 use crate::schema::graph::ROOT;
 use crate::schema::sample::Sampler;
+use crate::schema::string_forms::IntegerKeys;
 use crate::schema::walk::Edge;
 
 /// Finds out which keys the type reads in maps whose schema allows any text: variants of an enum, characters, booleans
@@ -111,22 +111,17 @@ pub(super) fn bound_integer_keys(sampler: &Sampler<'_>, reshape: Reshape<'_>) ->
 }
 
 fn integer_keys(widest: IntegerKeys, reads: impl Fn(&str) -> bool) -> Option<IntegerKeys> {
-    const ABOVE: [u64; 8] = [
-        u64::MAX,
-        i64::MAX as u64,
-        u32::MAX as u64,
-        i32::MAX as u64,
-        u16::MAX as u64,
-        i16::MAX as u64,
-        u8::MAX as u64,
-        i8::MAX as u64,
+    const ABOVE: [u128; 8] = [
+        u64::MAX as u128,
+        i64::MAX as u128,
+        u32::MAX as u128,
+        i32::MAX as u128,
+        u16::MAX as u128,
+        i16::MAX as u128,
+        u8::MAX as u128,
+        i8::MAX as u128,
     ];
-    const BELOW: [u64; 4] = [
-        i64::MIN.unsigned_abs(),
-        i32::MIN.unsigned_abs() as u64,
-        i16::MIN.unsigned_abs() as u64,
-        i8::MIN.unsigned_abs() as u64,
-    ];
+    const BELOW: [u128; 4] = [1 << 63, 1 << 31, 1 << 15, 1 << 7];
     let mut below = BELOW.into_iter().filter(|limit| *limit <= widest.below);
     Some(IntegerKeys {
         above: ABOVE.into_iter().find(|limit| reads(&limit.to_string()))?,

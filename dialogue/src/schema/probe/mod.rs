@@ -2,8 +2,8 @@
 //! samples of the schema.
 //!
 //! The probe learns rules from the samples that the type refuses. It adds each rule to the schema if a keyword can
-//! express it: the integers that are keys of a map, that an object has no further properties, that a variant has no
-//! content. If type and schema still disagree, the definition is refused, with a sample that shows it.
+//! express it: the form of a string, the integers that are keys of a map, that an object has no further properties, that a
+//! variant has no content. If type and schema still disagree, the definition is refused, with a sample that shows it.
 //!
 //! Only the whole type can be read, so a sample has many changes at once, as far as they do not exclude each other. Only
 //! if the type refuses a sample, its changes are tried separately. So a type of many parts takes few samples, and the
@@ -11,10 +11,15 @@
 
 mod alternatives;
 mod closed_objects;
-mod integer_keys;
+mod culprit;
 mod map_keys;
+mod narrow;
+mod place;
 mod refine;
+mod refused;
+mod remedy;
 mod search;
+mod strings;
 mod verify;
 
 pub(super) use refine::{Refined, refine};

@@ -18,6 +18,8 @@ pub(super) struct Refused<'a> {
     pub(super) value: &'a Value,
     /// The type's error.
     pub(super) message: &'a str,
+    /// Maximum lengths that other values of the type have.
+    pub(super) lengths: Vec<usize>,
     /// Whether the type reads another value at the same place.
     pub(super) reads: &'a dyn Fn(Value) -> bool,
 }
@@ -39,7 +41,8 @@ impl Refused<'_> {
         let family = Family::of(self.keywords)?;
         let length = text.chars().count();
         let reads = |length: usize| (self.reads)(Value::String("a".repeat(length)));
-        let mut named = numbers_in(self.message).filter(|number| (1..length).contains(number));
+        let named = numbers_in(self.message).chain(self.lengths.iter().copied());
+        let mut named = named.filter(|number| (1..length).contains(number));
         let most = named.find(|most| reads(*most) && !reads(most + 1))?;
         Some((family, Map::from_iter([("maxLength".to_owned(), json!(most))])))
     }
@@ -88,6 +91,7 @@ mod tests {
             keywords: schema.as_object().unwrap(),
             value: &value,
             message,
+            lengths: Vec::new(),
             reads: &reads,
         };
         refused.narrower().map(|(_, keywords)| Value::Object(keywords))
@@ -110,8 +114,14 @@ mod tests {
     fn a_rule_between_two_values_is_not_taken_for_a_limit() {
         let end_is_5 = |value: Value| value.as_i64().is_some_and(|start| start <= 5);
         let integer = json!({ "type": "integer" });
-        assert_eq!(narrower(integer, json!(255), "start 255 is after end 5", end_is_5), None);
+        assert_eq!(
+            narrower(integer, json!(255), "start 255 is after end 5", end_is_5),
+            None
+        );
         let longer = |value: Value| value.as_str().is_some_and(|text| text.len() >= 8);
-        assert_eq!(narrower(json!({ "type": "string" }), json!("a"), "too short", longer), None);
+        assert_eq!(
+            narrower(json!({ "type": "string" }), json!("a"), "too short", longer),
+            None
+        );
     }
 }

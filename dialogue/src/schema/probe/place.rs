@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::schema::graph::{NodeId, ROOT, SchemaGraph, StepKind};
-use crate::schema::subschemas::could_be;
+use crate::schema::subschemas::{could_be, types_of};
 use crate::schema::walk::{self, Edge};
 
 /// A place in a sample.
@@ -44,7 +44,11 @@ pub(super) fn place(graph: &SchemaGraph<'_>, payload: &Value, pointer: &str) -> 
 pub(super) fn part(graph: &SchemaGraph<'_>, nodes: &[NodeId], value: &Value, name: &str) -> (Vec<NodeId>, String) {
     let index = name.parse::<usize>().ok().filter(|_| value.is_array());
     let (mut declared, mut others) = (Vec::new(), Vec::new());
-    for (edge, to) in nodes.iter().flat_map(|node| graph.steps_from(*node)).map(|(_, step)| (&step.edge, step.to)) {
+    for (edge, to) in nodes
+        .iter()
+        .flat_map(|node| graph.steps_from(*node))
+        .map(|(_, step)| (&step.edge, step.to))
+    {
         match (edge, index) {
             (Edge::Property(property), None) if property == name => declared.push(to),
             (Edge::Prefix(place), Some(index)) if *place == index => declared.push(to),
@@ -81,12 +85,12 @@ pub(super) fn closure(graph: &SchemaGraph<'_>, mut nodes: Vec<NodeId>, value: &V
     nodes
 }
 
-/// The innermost of the schemas of a value that says something about its type.
-pub(super) fn innermost(graph: &SchemaGraph<'_>, nodes: &[NodeId]) -> NodeId {
+/// The innermost of the schemas of a value that has its type.
+pub(super) fn innermost(graph: &SchemaGraph<'_>, nodes: &[NodeId], value: &Value) -> NodeId {
     let typed = nodes.iter().rev().find(|node| {
         graph
             .keywords(**node)
-            .is_some_and(|keywords| keywords.contains_key("type"))
+            .is_some_and(|keywords| types_of(value).iter().any(|kind| walk::has_type(keywords, kind)))
     });
     typed.or(nodes.first()).copied().unwrap_or(ROOT)
 }
@@ -99,11 +103,6 @@ pub(super) fn written(graph: &SchemaGraph<'_>, field: &str) -> String {
         (title, field) if field.starts_with('[') => format!("{title}{field}"),
         (title, field) => format!("{title}.{field}"),
     }
-}
-
-/// A JSON Pointer without its last step.
-pub(super) fn parent(pointer: &str) -> &str {
-    pointer.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// Whether a pointer leads to `inner` or to something that contains it.

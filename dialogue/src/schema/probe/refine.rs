@@ -1,12 +1,15 @@
 //! The steps of a probe, one after the other.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::closed_objects::close_objects;
 use super::map_keys::{bound_integer_keys, bound_text_keys};
+use super::refused::{Change, Narrower};
 use super::search::{Search, Verdict};
+use super::strings::{Read, describe, describe_keys, describe_strings, widen_written};
 use super::verify::verify;
 use crate::schema::accepted_names::Names;
 use crate::schema::compile::SchemaError;
@@ -31,27 +34,61 @@ pub(in crate::schema) fn refine<E: EventData>(inbound: Value, outbound: Option<V
         crate::schema::cost::read(data);
         decode::reshape::<E>(data.clone())
     };
+    let read: Read<'_> = &|data: &Value| {
+        #[cfg(test)]
+        crate::schema::cost::read(data);
+        Names::default().add::<E>(data)
+    };
     let sampler = Sampler::new(&inbound);
     refuse_endless(&sampler)?;
+    let (with_forms, forms) = describe_strings(&sampler, read, reshape);
+    let sampler = with_forms.as_ref().map_or(sampler, Sampler::new);
     let with_integers = bound_integer_keys(&sampler, reshape)?;
     let sampler = with_integers.as_ref().map_or(sampler, Sampler::new);
     let names = names_read::<E>(&sampler);
     let with_texts = bound_text_keys(&sampler, &names, reshape);
-    let inbound = EventSchema::compile(with_texts.or(with_integers).unwrap_or(inbound))?;
+    let inbound = EventSchema::compile(with_texts.or(with_integers).or(with_forms).unwrap_or(inbound))?;
     let sampler = Sampler::new(inbound.enforced());
     let closed = close_objects(&inbound, &sampler, &names, reshape);
     let closed = closed.map(EventSchema::compile).transpose()?;
-    let outbound = outbound.map(EventSchema::compile).transpose()?;
-    let refused_at = |data: &Value| Names::default().add::<E>(data).err();
-    let verify = |inbound: &EventSchema, sampler: &Sampler<'_>| {
-        verify(inbound, outbound.as_ref(), sampler, reshape, &refused_at)
+    let outbound = outbound.map(|outbound| EventSchema::compile(widen_written(outbound, &forms)));
+    let outbound = outbound.transpose()?;
+    let verify = |inbound: &EventSchema, sampler: &Sampler<'_>, seen: &BTreeSet<String>| {
+        verify(inbound, outbound.as_ref(), sampler, reshape, read, seen)
     };
-    match &closed {
-        Some(closed) => verify(closed, &Sampler::new(closed.enforced()))?,
-        None => verify(&inbound, &sampler)?,
-    }
-    let inbound = closed.unwrap_or(inbound);
+    let found = match &closed {
+        Some(closed) => verify(closed, &Sampler::new(closed.enforced()), &BTreeSet::new())?,
+        None => verify(&inbound, &sampler, &BTreeSet::new())?,
+    };
+    let inbound = narrowed(closed.unwrap_or(inbound), found, &verify)?;
     Ok(Refined { inbound, outbound })
+}
+
+/// Looks for limits of a type that its schema does not mention.
+type Verify<'a> = dyn Fn(&EventSchema, &Sampler<'_>, &BTreeSet<String>) -> Result<Vec<Narrower>, SchemaError> + 'a;
+
+/// The schema with each limit that was found, and those that are found then.
+fn narrowed(
+    mut schema: EventSchema,
+    mut found: Vec<Narrower>,
+    verify: &Verify<'_>,
+) -> Result<EventSchema, SchemaError> {
+    let mut seen = BTreeSet::new();
+    while !found.is_empty() {
+        let mut narrower = schema.enforced().clone();
+        for Narrower { at, change, keywords } in found {
+            if let Some(Value::Object(known)) = narrower.pointer_mut(&at) {
+                match change {
+                    Change::Keys => describe_keys(known, keywords),
+                    Change::Value(family) => describe(known, family, keywords),
+                }
+            }
+            seen.insert(at);
+        }
+        schema = EventSchema::compile(narrower)?;
+        found = verify(&schema, &Sampler::new(schema.enforced()), &seen)?;
+    }
+    Ok(schema)
 }
 
 /// Refuses a schema that refers directly to itself. A type may be itself or something else, such as an untagged `enum

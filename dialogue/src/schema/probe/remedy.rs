@@ -29,8 +29,7 @@ pub(super) fn remedy(value: &Value, message: &str, target: Target) -> String {
             ("range(min = …)", r#""minimum" = …"#)
         }
         Value::Number(_) => ("range(max = …)", r#""maximum" = …"#),
-        Value::Array(items) if items.is_empty() => ("length(min = …)", r#""minItems" = …"#),
-        Value::Array(_) => ("length(max = …)", r#""maxItems" = …"#),
+        Value::Array(_) => ("length(min = …, max = …)", r#""minItems" = …, "maxItems" = …"#),
         _ => return "describe this rule with `#[schemars(…)]`, or check it in a hook".to_owned(),
     };
     let is_form = matches!(value, Value::String(text) if !text.is_empty() && text.len() < LONG);
@@ -63,14 +62,26 @@ mod tests {
     #[test]
     fn each_kind_of_value_has_its_attribute() {
         for (value, target, attribute) in [
-            (json!("a"), Target::Field, r#"#[schemars(regex(pattern = "…"))]` to the field"#),
-            (json!("a"), Target::Type, r#"#[schemars(extend("pattern" = "…"))]` to the type"#),
-            (json!("a"), Target::Map, r#"extend("propertyNames" = { "pattern": "…" })"#),
+            (
+                json!("a"),
+                Target::Field,
+                r#"#[schemars(regex(pattern = "…"))]` to the field"#,
+            ),
+            (
+                json!("a"),
+                Target::Type,
+                r#"#[schemars(extend("pattern" = "…"))]` to the type"#,
+            ),
+            (
+                json!("a"),
+                Target::Map,
+                r#"extend("propertyNames" = { "pattern": "…" })"#,
+            ),
             (json!(""), Target::Field, "length(min = 1)"),
             (json!("a".repeat(1000)), Target::Type, r#"extend("maxLength" = …)"#),
             (json!(-1), Target::Field, "range(min = …)"),
             (json!(255), Target::Type, r#"extend("maximum" = …)"#),
-            (json!([]), Target::Type, r#"extend("minItems" = …)"#),
+            (json!([]), Target::Type, r#"extend("minItems" = …, "maxItems" = …)"#),
             (json!({}), Target::Type, "#[schemars(…)]"),
         ] {
             let text = remedy(&value, "no", target);

@@ -11,9 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::place::{self, Place};
 use crate::schema::accepted_names::Refusal;
-use crate::schema::graph::NodeId;
+use crate::schema::compile::compile;
+use crate::schema::decode::Reshape;
+use crate::schema::graph::{NodeId, ROOT};
 use crate::schema::sample::{Content, Sampler, Trial, rounds};
-use crate::schema::string_forms::{Family, StringForm};
+use crate::schema::string_forms::{DECIMAL_WRITTEN, Family, StringForm, scientific};
 use crate::schema::walk::{self, Edge};
 
 /// Reads a sample as the type does. An error is the place that the type refuses.
@@ -29,43 +31,83 @@ enum Open {
     Text(NodeId),
 }
 
-/// Adds to a schema the form of each string, and of each key of a map, for which the type turns out to have one.
-/// Returns the forms of decimal numbers and durations that it found, which the outbound schema needs too.
-pub(super) fn describe_strings(schema: &mut Value, read: Read<'_>) -> BTreeSet<Family> {
-    let sampler = Sampler::new(schema);
+/// Finds the form of each string, and of each key of a map, for which the type turns out to have one. Returns the schema
+/// with the forms, if there are any, and the forms.
+pub(super) fn describe_strings(
+    sampler: &Sampler<'_>,
+    read: Read<'_>,
+    reshape: Reshape<'_>,
+) -> (Option<Value>, Vec<StringForm>) {
     let mut strings = Strings {
-        sampler: &sampler,
+        sampler,
         read,
-        found: BTreeMap::new(),
+        reshape,
+        settled: BTreeMap::new(),
         given_up: BTreeSet::new(),
         recent: Vec::new(),
         attempts: Cell::new(0),
     };
     strings.settle_refused();
-    strings.choose_in_families();
-    let mut wide = BTreeSet::new();
-    let mut found = Vec::new();
-    for (open, (family, form)) in strings.found {
-        if form.is_widest {
-            wide.insert(family);
-        }
-        let (Open::Key(node) | Open::Text(node)) = open;
-        found.push((sampler.graph().at(node).to_owned(), open, family, form));
+    let found = strings.forms();
+    if found.is_empty() {
+        return (None, Vec::new());
     }
-    for (at, open, family, form) in found {
-        if let Some(Value::Object(keywords)) = schema.pointer_mut(&at) {
+    let mut schema = sampler.graph().schema(ROOT).clone();
+    let mut forms = Vec::new();
+    for (open, family, form) in found {
+        let (Open::Key(node) | Open::Text(node)) = open;
+        if let Some(Value::Object(keywords)) = schema.pointer_mut(sampler.graph().at(node)) {
             match open {
-                Open::Key(_) => describe_keys(keywords, form.keywords),
-                Open::Text(_) => describe(keywords, family, form.keywords),
+                Open::Key(_) => describe_keys(keywords, form.keywords.clone()),
+                Open::Text(_) => describe(keywords, family, form.keywords.clone()),
             }
         }
+        forms.push(form);
     }
-    wide
+    (Some(schema), forms)
+}
+
+/// Changes the outbound schema where a type writes more than schemars says: signs and fractions of durations, and
+/// exponents of decimal numbers. `forms` are those that the type reads.
+pub(super) fn widen_written(mut schema: Value, forms: &[StringForm]) -> Value {
+    let of_family = |family: Family| {
+        let mut all = family.forms().into_iter();
+        all.find(|form| forms.iter().any(|found| found.keywords == form.keywords))
+    };
+    let duration = of_family(Family::Duration);
+    // Only the widest form has more than schemars' pattern.
+    let scientific = of_family(Family::Decimal).filter(|form| form.keywords == scientific().keywords);
+    for at in walk::pointers(&schema) {
+        let Some(Value::Object(keywords)) = schema.pointer_mut(&at) else {
+            continue;
+        };
+        let form = match Family::of(keywords).filter(|_| walk::has_type(keywords, "string")) {
+            Some(Family::Duration) => duration.as_ref().map(|form| (Family::Duration, form)),
+            Some(Family::Decimal) => scientific.as_ref().map(|form| (Family::Decimal, form)),
+            _ => None,
+        };
+        if let Some((family, form)) = form {
+            describe(keywords, family, form.keywords.clone());
+        }
+        let pattern = scientific
+            .as_ref()
+            .and_then(|form| form.keywords.get("pattern")?.as_str());
+        if let Some(Value::Object(patterns)) = keywords.get_mut("patternProperties")
+            && let Some(pattern) = pattern
+            && let Some(values) = patterns.remove(DECIMAL_WRITTEN)
+        {
+            patterns.insert(pattern.to_owned(), values);
+        }
+    }
+    schema
 }
 
 /// Adds keywords to those of a string.
 pub(super) fn describe(keywords: &mut Map<String, Value>, family: Family, form: Map<String, Value>) {
-    family.replaced().iter().for_each(|keyword| drop(keywords.remove(*keyword)));
+    family
+        .replaced()
+        .iter()
+        .for_each(|keyword| drop(keywords.remove(*keyword)));
     let is_free = |(keyword, value): (&String, &Value)| keywords.get(keyword).is_none_or(|known| known == value);
     if form.iter().all(is_free) {
         keywords.extend(form);
@@ -89,32 +131,45 @@ pub(super) fn describe_keys(map: &mut Map<String, Value>, form: Map<String, Valu
 struct Strings<'a, 's> {
     sampler: &'a Sampler<'s>,
     read: Read<'a>,
-    found: BTreeMap<Open, (Family, StringForm)>,
+    reshape: Reshape<'a>,
+    /// What has a text that the type reads, with the names for which the type asks in keys.
+    settled: BTreeMap<Open, Vec<&'static str>>,
     given_up: BTreeSet<Open>,
-    /// The first texts of forms that were found, the last one first: other strings often have the same form.
+    /// Texts that settled something, the last one last: other strings often have the same form.
     recent: Vec<String>,
     attempts: Cell<usize>,
 }
 
 impl Strings<'_, '_> {
-    /// Finds the form of each string and key without which the type cannot read a sample.
+    /// Finds a text for each string and key without which the type cannot read a sample.
     fn settle_refused(&mut self) {
         let places = self.sampler.places().map(|step| Trial {
             step,
             content: Content::Any,
         });
         for round in rounds(self.sampler, places.collect()) {
-            let trials: Vec<&Trial> = round.iter().collect();
-            while let Some(payload) = self.sampler.payload(&trials)
-                && let Err(refusal) = (self.read)(&payload)
-            {
-                let suspects = self.suspects(&payload, &refusal);
-                self.attempts.set(0);
-                if suspects.is_empty() || !self.settle(&trials, &refusal, &suspects) {
-                    self.given_up.extend(suspects);
-                    break;
-                }
+            self.settle_in(&round.iter().collect::<Vec<_>>());
+        }
+    }
+
+    fn settle_in(&mut self, trials: &[&Trial]) {
+        while let Some(payload) = self.sampler.payload(trials)
+            && let Err(refusal) = (self.read)(&payload)
+        {
+            let suspects = self.suspects(&payload, &refusal);
+            self.attempts.set(0);
+            if !suspects.is_empty() && self.settle(trials, &refusal, &suspects) {
+                continue;
             }
+            self.given_up.extend(suspects);
+            // The type reads nothing behind this place, so the parts of the sample are tried separately.
+            if let (first, second @ [_, ..]) = trials.split_at(trials.len() / 2)
+                && !first.is_empty()
+            {
+                self.settle_in(first);
+                self.settle_in(second);
+            }
+            break;
         }
     }
 
@@ -127,12 +182,17 @@ impl Strings<'_, '_> {
         let mut suspects = BTreeSet::new();
         match payload.pointer(&refusal.path) {
             Some(Value::Object(_)) if refusal.in_key => {
-                suspects.extend(nodes.into_iter().filter(|node| self.has_open_keys(*node)).map(Open::Key));
+                suspects.extend(
+                    nodes
+                        .into_iter()
+                        .filter(|node| self.has_open_keys(*node))
+                        .map(Open::Key),
+                );
             }
             Some(value) => self.add_open(value, &nodes, &mut suspects),
             None => {}
         }
-        let is_new = |open: &Open| !self.found.contains_key(open) && !self.given_up.contains(open);
+        let is_new = |open: &Open| !self.settled.contains_key(open) && !self.given_up.contains(open);
         suspects.into_iter().filter(is_new).collect()
     }
 
@@ -143,8 +203,8 @@ impl Strings<'_, '_> {
                 nodes
                     .iter()
                     .copied()
-                    .filter(|node| self.family(*node).is_some())
-                    .map(Open::Text),
+                    .map(Open::Text)
+                    .filter(|open| self.family(*open).is_some()),
             ),
             Value::Object(fields) => {
                 for (name, field) in fields {
@@ -169,11 +229,6 @@ impl Strings<'_, '_> {
         }
     }
 
-    fn family(&self, node: NodeId) -> Option<Family> {
-        let keywords = self.sampler.graph().keywords(node)?;
-        walk::has_type(keywords, "string").then(|| Family::of(keywords))?
-    }
-
     /// Whether a schema is of maps whose keys may be any text.
     fn has_open_keys(&self, node: NodeId) -> bool {
         let graph = self.sampler.graph();
@@ -188,8 +243,21 @@ impl Strings<'_, '_> {
                 .any(|(_, step)| step.edge == Edge::Additional && graph.schema(step.to) != &Value::Bool(false))
     }
 
-    /// Finds texts for suspects with which the type reads on, and the forms of these texts. Returns whether it does.
+    /// Finds texts for suspects with which the type reads on. Returns whether there are any.
     fn settle(&mut self, trials: &[&Trial], refusal: &Refusal, suspects: &[Open]) -> bool {
+        // A sample with little more than the refused place shows the same, and costs less.
+        let small = suspects.first().map(|open| self.any(*open));
+        let small: Vec<&Trial> = small.iter().collect();
+        let is_same = |other: Refusal| other.path == refusal.path && other.in_key == refusal.in_key;
+        let refused = self
+            .sampler
+            .payload(&small)
+            .and_then(|payload| (self.read)(&payload).err());
+        let trials = if refused.is_some_and(is_same) {
+            &small[..]
+        } else {
+            trials
+        };
         let attempt = |texts: &[(Open, &str)]| {
             if self.attempts.replace(self.attempts.get() + 1) >= MOST_ATTEMPTS {
                 return false;
@@ -203,63 +271,57 @@ impl Strings<'_, '_> {
                 None => false,
             }
         };
-        let forms: Vec<Vec<(Family, StringForm)>> = suspects
+        let texts: Vec<Vec<String>> = suspects
             .iter()
             .map(|open| {
-                let reads = |name: &&&'static str| attempt(&[(*open, **name)]);
-                let names: Vec<&str> = match open {
-                    Open::Key(_) => refusal.names.iter().filter(reads).copied().collect(),
-                    Open::Text(_) => Vec::new(),
+                let names: &[&str] = match open {
+                    Open::Key(_) => &refusal.names,
+                    Open::Text(_) => &[],
                 };
-                self.forms(*open, &names)
+                let forms = self.family(*open).into_iter().flat_map(Family::forms);
+                let firsts = forms.filter_map(|form| form.inside.into_iter().next());
+                let all = self.recent.iter().rev().cloned().chain(firsts);
+                let all = all.chain(names.iter().map(|name| (*name).to_owned()));
+                let mut seen = BTreeSet::new();
+                all.filter(|text| seen.insert(text.clone())).collect()
             })
             .collect();
-        let firsts = |index: usize| -> Vec<String> {
-            let of_forms = forms.get(index).into_iter().flatten();
-            let firsts = of_forms.filter_map(|(_, form)| form.inside.first().cloned());
-            let mut seen = BTreeSet::new();
-            let all = self.recent.iter().rev().cloned().chain(firsts);
-            all.filter(|text| seen.insert(text.clone())).collect()
-        };
-        let Some(texts) = assignment(suspects, &firsts, &attempt) else {
+        let Some(texts) = assignment(suspects, &texts, &attempt) else {
             return false;
         };
-        let with = |open: Open, text: &str| {
-            let mut changed: Vec<(Open, &str)> = texts.iter().map(|(open, text)| (*open, text.as_str())).collect();
-            if let Some((_, changed)) = changed.iter_mut().find(|(other, _)| *other == open) {
-                *changed = text;
-            }
-            attempt(&changed)
-        };
-        self.attempts.set(0);
-        let mut settled = Vec::new();
-        for (open, text) in &texts {
-            let of_open = suspects.iter().position(|other| other == open).and_then(|index| forms.get(index));
-            let form = of_open.into_iter().flatten().find(|(_, form)| {
-                form.inside.iter().all(|text| with(*open, text)) && !form.outside.iter().any(|text| with(*open, text))
-            });
-            settled.push((*open, text.clone(), form.cloned()));
-        }
-        for (open, text, form) in settled {
+        for (open, text) in texts {
             self.put(open, Some(&text));
-            match form {
-                Some(form) => {
-                    self.recent.push(text);
-                    self.found.insert(open, form);
-                }
-                None => drop(self.given_up.insert(open)),
-            }
+            self.recent.push(text);
+            self.settled.insert(open, refusal.names.clone());
         }
         true
     }
 
-    fn forms(&self, open: Open, names: &[&str]) -> Vec<(Family, StringForm)> {
-        let family = match open {
-            Open::Key(_) => Some(Family::Open),
-            Open::Text(node) => self.family(node),
+    /// A sample that contains a string, or an entry of a map.
+    fn any(&self, open: Open) -> Trial {
+        let graph = self.sampler.graph();
+        let step = match open {
+            Open::Text(node) => graph.way(node),
+            Open::Key(node) => {
+                let mut steps = graph.steps_from(node);
+                let entry = steps.find(|(_, step)| step.edge == Edge::Additional);
+                entry.map(|(id, _)| id)
+            }
         };
-        let all = StringForm::one_of(names).into_iter().chain(family.into_iter().flat_map(Family::forms));
-        all.map(|form| (family.unwrap_or(Family::Open), form)).collect()
+        Trial {
+            step,
+            content: Content::Any,
+        }
+    }
+
+    fn family(&self, open: Open) -> Option<Family> {
+        match open {
+            Open::Key(_) => Some(Family::Open),
+            Open::Text(node) => {
+                let keywords = self.sampler.graph().keywords(node)?;
+                walk::has_type(keywords, "string").then(|| Family::of(keywords))?
+            }
+        }
     }
 
     /// Puts a text into all following samples, or takes it away.
@@ -270,33 +332,87 @@ impl Strings<'_, '_> {
         }
     }
 
-    /// Chooses among the forms of the formats and patterns that leave something open, even if the type reads the usual
-    /// texts.
-    fn choose_in_families(&mut self) {
-        let graph = self.sampler.graph();
-        for node in 0..graph.len() {
-            let open = Open::Text(node);
-            let Some(family) = self.family(node).filter(|family| *family != Family::Open) else {
+    /// The forms of all strings and keys that have one. A format or pattern that leaves something open has one even if
+    /// the type reads the usual texts.
+    fn forms(&self) -> Vec<(Open, Family, StringForm)> {
+        let is_given = |open: &Open| self.family(*open).is_some_and(|family| family != Family::Open);
+        let given = (0..self.sampler.graph().len()).map(Open::Text).filter(is_given);
+        let all: BTreeSet<Open> = self.settled.keys().copied().chain(given).collect();
+        let mut found: Vec<(Open, Family, StringForm)> = Vec::new();
+        for open in all {
+            let Some(family) = self.family(open) else {
                 continue;
             };
-            if self.found.contains_key(&open) {
-                continue;
-            }
-            let path = self.sampler.path(graph.way(node));
-            let reads = |text: &str| {
-                let payload = self.sampler.carry(node, json!(text));
-                payload.is_some_and(|payload| match (self.read)(&payload) {
-                    Ok(()) => true,
-                    Err(refusal) => !place::contains(&refusal.path, &path),
-                })
+            let reads = |text: &str| self.writes(open, text).is_some();
+            let names: Vec<&str> = match open {
+                Open::Key(_) => self
+                    .settled
+                    .get(&open)
+                    .into_iter()
+                    .flatten()
+                    .copied()
+                    .filter(|name| reads(name))
+                    .collect(),
+                Open::Text(_) => Vec::new(),
             };
-            let form = family.forms().into_iter().find(|form| {
-                form.inside.iter().all(|text| reads(text)) && !form.outside.iter().any(|text| reads(text))
-            });
-            if let Some(form) = form {
-                self.found.insert(open, (family, form));
+            let known = found.iter().rev().filter(|(_, other, _)| *other == family);
+            let known: Vec<StringForm> = known.map(|(.., form)| form.clone()).take(3).collect();
+            let mut forms = known
+                .into_iter()
+                .chain(StringForm::one_of(&names))
+                .chain(family.forms());
+            if let Some(form) = forms.find(|form| self.has_form(open, form)) {
+                found.push((open, family, form));
             }
         }
+        found
+    }
+
+    /// Whether the type reads all texts inside of a form, writes them in this form too, and refuses texts outside.
+    fn has_form(&self, open: Open, form: &StringForm) -> bool {
+        let mut written = Vec::new();
+        for text in &form.inside {
+            match self.writes(open, text) {
+                Some(text) => written.extend(text),
+                None => return false,
+            }
+        }
+        let is_outside = form.outside.iter().all(|text| self.writes(open, text).is_none());
+        is_outside
+            && compile(&Value::Object(form.keywords.clone()))
+                .is_ok_and(|(validator, _)| written.iter().all(|text| validator.is_valid(&json!(text))))
+    }
+
+    /// What the type writes where it reads a text. `None` if it refuses the text, and `Some(None)` if it writes no text
+    /// in the same place.
+    fn writes(&self, open: Open, text: &str) -> Option<Option<String>> {
+        let payload = match open {
+            Open::Text(node) => self.sampler.carry(node, json!(text))?,
+            Open::Key(node) => {
+                let before = self.sampler.map_key(node);
+                self.put(open, Some(text));
+                let payload = self.sampler.payload(&[&self.any(open)]);
+                self.put(open, before.as_deref());
+                payload?
+            }
+        };
+        let written = (self.reshape)(&payload).ok()?;
+        let graph = self.sampler.graph();
+        Some(match open {
+            Open::Text(node) => {
+                let place = written.pointer(&self.sampler.path(graph.way(node)));
+                place.and_then(Value::as_str).map(str::to_owned)
+            }
+            Open::Key(node) => {
+                let map = written.pointer(&self.sampler.path(graph.way(node)));
+                let is_declared = |key: &String| {
+                    let declared = graph.keywords(node).and_then(|map| map.get("properties"));
+                    declared.is_some_and(|declared| declared.get(key).is_some())
+                };
+                let mut keys = map.and_then(Value::as_object).into_iter().flat_map(Map::keys);
+                keys.find(|key| !is_declared(key)).cloned()
+            }
+        })
     }
 }
 
@@ -309,14 +425,14 @@ fn goes_further(next: &Refusal, last: &Refusal) -> bool {
 }
 
 /// Texts for some of the suspects with which `attempt` succeeds: for one of them, one text for all, or texts for two.
+/// `texts` are those to try for each.
 fn assignment(
     suspects: &[Open],
-    firsts: &dyn Fn(usize) -> Vec<String>,
+    texts: &[Vec<String>],
     attempt: &dyn Fn(&[(Open, &str)]) -> bool,
 ) -> Option<Vec<(Open, String)>> {
-    let texts: Vec<Vec<String>> = (0..suspects.len()).map(firsts).collect();
     let own = |texts: &[(Open, &str)]| texts.iter().map(|(open, text)| (*open, (*text).to_owned())).collect();
-    for (open, texts) in suspects.iter().zip(&texts) {
+    for (open, texts) in suspects.iter().zip(texts) {
         if let Some(text) = texts.iter().find(|text| attempt(&[(*open, text.as_str())])) {
             return Some(own(&[(*open, text.as_str())]));
         }
@@ -327,8 +443,8 @@ fn assignment(
             return Some(own(&all));
         }
     }
-    for (index, (first, first_texts)) in suspects.iter().zip(&texts).enumerate() {
-        for (second, second_texts) in suspects.iter().zip(&texts).skip(index + 1) {
+    for (index, (first, first_texts)) in suspects.iter().zip(texts).enumerate() {
+        for (second, second_texts) in suspects.iter().zip(texts).skip(index + 1) {
             for one in first_texts {
                 for other in second_texts {
                     let both = [(*first, one.as_str()), (*second, other.as_str())];

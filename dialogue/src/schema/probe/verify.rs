@@ -1,11 +1,14 @@
 //! The last step of the probe: whether the type and its schemas agree about every sample.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use super::refused::{Narrower, Refused, shortened};
 use super::search::{Search, Verdict};
+use super::strings::Read;
 use crate::schema::compile::SchemaError;
 use crate::schema::decode::Reshape;
-use crate::schema::graph::{NodeId, StepId};
 use crate::schema::sample::{Content, Sampler, Trial};
 use crate::schema::validator::EventSchema;
 use crate::schema::violation::Violation;
@@ -16,14 +19,16 @@ enum Disagreement {
 }
 
 /// Refuses a type that cannot read data that its schema accepts, or that writes it in a form that its outbound schema
-/// does not allow.
+/// does not allow. Returns keywords to add if they would make the type and the schema agree. The schemas at the places
+/// `seen` already have such keywords.
 pub(super) fn verify(
     inbound: &EventSchema,
     outbound: Option<&EventSchema>,
     sampler: &Sampler<'_>,
     reshape: Reshape<'_>,
-    refused_at: &dyn Fn(&Value) -> Option<String>,
-) -> Result<(), SchemaError> {
+    read: Read<'_>,
+    seen: &BTreeSet<String>,
+) -> Result<Vec<Narrower>, SchemaError> {
     let outbound = outbound.unwrap_or(inbound);
     let judge = |payload: &Value| {
         if !inbound.accepts(payload) {
@@ -41,32 +46,42 @@ pub(super) fn verify(
         content: Content::Any,
     };
     // The other samples contain most of the smallest one.
-    let found = search.first(vec![smallest]).or_else(|| search.first(trials(sampler)));
-    let Some((trial, disagreement)) = found else {
-        return Ok(());
-    };
-    let payload = sampler.payload(&[&trial]).unwrap_or_default();
-    let node = place(sampler, trial.step, refused_at(&payload));
-    let at = sampler.graph().at(node).to_owned();
-    let data = payload.to_string().chars().take(200).collect();
-    Err(match disagreement {
-        Disagreement::Refused(source) => SchemaError::RefusedByType {
-            at,
-            data,
-            source: Box::new(source),
-        },
-        Disagreement::WrittenDifferently(violations) => SchemaError::WrittenDifferently { at, data, violations },
-    })
-}
-
-/// The schema of what the type refuses. `step` leads to the changed part of the sample. It is as good as the place that
-/// the type refuses, if serde buffers data there.
-fn place(sampler: &Sampler<'_>, step: Option<StepId>, refused_at: Option<String>) -> NodeId {
-    let changed = sampler.path(step);
-    let refused = refused_at.filter(|refused| !changed.starts_with(refused.as_str()));
-    let places = sampler.places();
-    let mut refused = places.filter(|step| Some(sampler.path(*step)) == refused);
-    sampler.target(refused.next().unwrap_or(step))
+    let mut found: Vec<_> = search.first(vec![smallest]).into_iter().collect();
+    if found.is_empty() {
+        found = search.all(trials(sampler));
+    }
+    // Undeclared properties explain less than the values of declared ones.
+    found.sort_by_key(|(trial, _)| matches!(trial.content, Content::With(_)));
+    let mut narrower: Vec<Narrower> = Vec::new();
+    let mut first = None;
+    for (trial, disagreement) in found {
+        let payload = sampler.payload(&[&trial]).unwrap_or_default();
+        let narrow = match disagreement {
+            Disagreement::Refused(violation) => Refused {
+                sampler,
+                trial: &trial,
+                payload: &payload,
+                violation: &violation,
+                reshape,
+                known: &narrower,
+            }
+            .narrower(read, seen),
+            Disagreement::WrittenDifferently(violations) => Err(SchemaError::WrittenDifferently {
+                at: sampler.graph().at(sampler.target(trial.step)).to_owned(),
+                data: shortened(&payload),
+                violations,
+            }),
+        };
+        match narrow {
+            Ok(added) if narrower.iter().any(|known| known.at == added.at) => {}
+            Ok(added) => narrower.push(added),
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    match first {
+        Some(error) if narrower.is_empty() => Err(error),
+        _ => Ok(narrower),
+    }
 }
 
 /// All samples of each schema, at each place where it occurs.

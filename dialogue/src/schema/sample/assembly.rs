@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::sampler::Sampler;
-use super::scalar::{first_type, numbers, strings};
+use super::scalar::{first_type, numbers};
 use super::trial::{Content, Trial};
 use crate::schema::graph::{NodeId, ROOT, Step, StepId, StepKind};
 use crate::schema::walk::Edge;
@@ -103,7 +103,7 @@ impl<'a, 's> Assembly<'a, 's> {
         let mut instance = match self.kind(schema, &steps) {
             Some("object") => Some(self.object(&steps, full)?),
             Some("array") => Some(self.array(node, schema, &steps, full)?),
-            Some("string") => Some(strings(schema).into_iter().next()?),
+            Some("string") => Some(self.sampler.text(node)?),
             Some("integer" | "number") => Some(numbers(schema).into_iter().next()?),
             Some("boolean") => Some(Value::Bool(false)),
             _ => None,

@@ -11,7 +11,7 @@ use super::assembly::Assembly;
 use super::least::Least;
 use super::pattern;
 use super::rounds::rounds;
-use super::scalar::{may_fit, numbers, strings, text};
+use super::scalar::{LONG, may_fit, numbers, strings, text};
 use super::trial::{Content, Trial};
 use crate::schema::graph::{NodeId, ROOT, SchemaGraph, Step, StepId, StepKind};
 use crate::schema::walk::{self, Edge};
@@ -24,6 +24,8 @@ pub(in crate::schema) struct Sampler<'s> {
     least: RefCell<Vec<Option<Value>>>,
     /// The keys to use in maps whose schemas do not say which keys they have.
     keys: RefCell<HashMap<NodeId, String>>,
+    /// The texts to use for strings whose schemas do not say which texts they are.
+    texts: RefCell<HashMap<NodeId, String>>,
 }
 
 impl<'s> Sampler<'s> {
@@ -33,6 +35,7 @@ impl<'s> Sampler<'s> {
             sizes: Least::of(&graph),
             least: RefCell::new(vec![None; graph.len()]),
             keys: RefCell::default(),
+            texts: RefCell::default(),
             graph,
         }
     }
@@ -103,6 +106,31 @@ impl<'s> Sampler<'s> {
 
     pub(super) fn chooses(&self, step: StepId) -> bool {
         self.sizes.chooses(step)
+    }
+
+    /// Sets the key of the entries of a map in samples, or takes it back.
+    pub(in crate::schema) fn put_key(&self, map: NodeId, key: Option<&str>) {
+        put(&self.keys, map, key);
+        self.least.borrow_mut().fill(None);
+    }
+
+    /// The key that was set for a map.
+    pub(in crate::schema) fn map_key(&self, map: NodeId) -> Option<String> {
+        self.keys.borrow().get(&map).cloned()
+    }
+
+    /// Sets the text of a string in samples, or takes it back.
+    pub(in crate::schema) fn put_text(&self, string: NodeId, text: Option<&str>) {
+        put(&self.texts, string, text);
+        self.least.borrow_mut().fill(None);
+    }
+
+    /// The smallest text of a string.
+    pub(super) fn text(&self, string: NodeId) -> Option<Value> {
+        if let Some(text) = self.texts.borrow().get(&string) {
+            return Some(json!(text));
+        }
+        strings(self.graph.keywords(string)?).into_iter().next()
     }
 
     /// Sets the key of the entries of a map in samples.
@@ -207,8 +235,16 @@ impl<'s> Sampler<'s> {
             Some((_, step)) => self.least(step.to).unwrap_or(Value::Null),
             None => Value::Bool(true),
         };
-        let keys = ["key", "", "1", "é", "two words"];
-        keys.map(|key| Map::from_iter([(key.to_owned(), value.clone())])).into()
+        let keys = ["key", "", "1", "é", "two words"].map(str::to_owned);
+        let keys = keys.into_iter().chain(["a".repeat(LONG)]);
+        keys.map(|key| Map::from_iter([(key, value.clone())])).collect()
+    }
+}
+
+fn put(texts: &RefCell<HashMap<NodeId, String>>, node: NodeId, text: Option<&str>) {
+    match text {
+        Some(text) => drop(texts.borrow_mut().insert(node, text.to_owned())),
+        None => drop(texts.borrow_mut().remove(&node)),
     }
 }
 

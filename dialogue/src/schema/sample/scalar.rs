@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::pattern;
+use crate::schema::compile::compile;
+use crate::schema::string_forms;
 use crate::schema::subschemas::types_of;
 use crate::schema::walk;
 
@@ -102,29 +104,49 @@ pub(super) fn numbers(schema: &Map<String, Value>) -> Vec<Value> {
     ordinary
 }
 
+/// The length of a long text. Types that limit the length of a text usually allow less.
+pub(super) const LONG: usize = 1_000;
+
 /// Strings that match a schema, the most ordinary first.
 pub(super) fn strings(schema: &Map<String, Value>) -> Vec<Value> {
     let limit = |keyword| schema.get(keyword).and_then(Value::as_u64);
     let least = limit("minLength").unwrap_or(0);
     let most = limit("maxLength").unwrap_or(u64::MAX);
     let fits = |text: &String| (least..=most).contains(&(text.chars().count() as u64));
+    let format = schema.get("format").and_then(Value::as_str);
+    // Few texts of their patterns name a time zone that exists.
+    let formatted = string_forms::examples_of_format(format.unwrap_or_default());
+    if !formatted.is_empty() {
+        return formatted.iter().map(|&text| json!(text)).collect();
+    }
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+        if let Some(format @ [_, ..]) = format.map(examples_of_format)
+            && let Ok((validator, _)) = compile(&Value::Object(schema.clone()))
+        {
+            let of_format = format.iter().map(|&text| json!(text));
+            let of_pattern = [0, 1].into_iter().filter_map(|more| pattern::example(pattern, more));
+            let all = of_format.chain(of_pattern.map(Value::String));
+            return all.filter(|text| validator.is_valid(text)).collect();
+        }
         let examples = [0, 1, 3, 10, 40]
             .into_iter()
             .filter_map(|more| pattern::example(pattern, more));
         return examples.filter(fits).map(Value::String).collect();
     }
-    let formats = match schema.get("format") {
-        Some(Value::String(format)) => examples_of_format(format),
-        _ => &[],
-    };
+    let formats = examples_of_format(format.unwrap_or_default());
     if !formats.is_empty() {
         return formats.iter().map(|&text| json!(text)).collect();
     }
     // A minimum length in the millions is not tried.
     let shortest = "a".repeat(usize::try_from(least.clamp(1, 100_000)).unwrap_or(1));
     let texts = [shortest.as_str(), "", "key", "é", "\0", "0", "two words"].map(str::to_owned);
-    texts.into_iter().filter(fits).map(Value::String).collect()
+    let long = "a".repeat(LONG);
+    texts
+        .into_iter()
+        .chain([long])
+        .filter(fits)
+        .map(Value::String)
+        .collect()
 }
 
 /// Texts in a format that JSON Schema defines.
