@@ -7,8 +7,8 @@
 //! 1. schemars generates the schema (draft 2020-12, `for_deserialize` and `for_serialize`).
 //! 2. `rust_limits` adds keywords for implicit rules: the limits of integer types and `f32`, and the two formats of
 //!    `ip`.
-//! 3. `probe` shows samples of the schema to the type. It learns the width of integer map keys, and closes objects
-//!    that the type reads strictly. If type and schema still disagree, the definition is refused.
+//! 3. `probe` shows samples of the schema to the type. It learns the form of strings and keys (`string_forms`) and the
+//!    width of integer map keys, and closes objects that the type reads strictly. If type and schema still disagree, the definition is refused.
 //!
 //! Samples cannot prove agreement. The following rules are not detected. Data that breaks one of them is refused when
 //! it arrives, as a violation of `type`:

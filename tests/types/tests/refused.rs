@@ -71,7 +71,6 @@ struct Order {
 }
 
 #[test]
-#[ignore = "fails until B11"]
 fn names_the_field_of_a_newtype_and_the_attribute_to_add() {
     contains(
         &why::<Order>(),
@@ -95,7 +94,6 @@ struct Displayed {
 }
 
 #[test]
-#[ignore = "fails until B11"]
 fn names_a_field_that_is_read_with_from_str() {
     contains(
         &why::<Displayed>(),
@@ -127,7 +125,6 @@ struct Extended {
 }
 
 #[test]
-#[ignore = "fails until B10"]
 fn names_the_map_whose_keys_are_refused() {
     contains(
         &why::<Priced>(),
@@ -181,7 +178,6 @@ struct Flat {
 }
 
 #[test]
-#[ignore = "fails until B11"]
 fn names_a_field_that_serde_reads_through_a_buffer() {
     contains(
         &why::<Payment>(),
@@ -264,7 +260,6 @@ struct Pairs {
 }
 
 #[test]
-#[ignore = "fails until B11"]
 fn chooses_the_attribute_by_what_is_refused() {
     contains(
         &why::<Progress>(),
@@ -300,7 +295,6 @@ fn optional<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 #[test]
-#[ignore = "fails until B11"]
 fn names_a_field_that_must_not_be_left_out() {
     contains(
         &why::<Missing>(),
@@ -400,7 +394,6 @@ struct Known {
 }
 
 #[test]
-#[ignore = "fails until B11"]
 fn finds_the_form_of_strings_that_from_str_reads() {
     let definition = Known::try_definition().unwrap_or_else(|error| panic!("{error}: {:?}", error.source()));
     let good = json!({
