@@ -63,13 +63,13 @@ pub enum SchemaError {
         /// Where in the schema.
         at: String,
         /// The same place as people write it, such as `Order.items[].price`. `*` is any key of a map.
-        field: String,
+        field: Box<str>,
         /// Whether the type refuses a key of the map at this place.
         in_keys: bool,
         /// The refused value or key, as JSON. At most 200 characters.
         data: String,
         /// What to write: the attribute to add, and where.
-        remedy: String,
+        remedy: Box<str>,
         /// The type's error about the payload.
         source: Box<Violation>,
     },

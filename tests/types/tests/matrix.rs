@@ -154,9 +154,9 @@ fn agree<E: DialogueEvent>(good: bool, payload: &Value) {
         jsonschema::draft202012::options()
             .should_validate_formats(true)
             .build(schema)
-            .unwrap()
+            .expect("it compiles")
     };
-    let published = definition.inbound_schema().unwrap();
+    let published = definition.inbound_schema().expect("it has a schema");
     let accepted = validate_event_data(definition, payload);
     assert_eq!(accepted.is_ok(), good, "{payload}: {accepted:?} by {published:#}");
     assert_eq!(
@@ -165,7 +165,7 @@ fn agree<E: DialogueEvent>(good: bool, payload: &Value) {
         "{payload} by {published:#}"
     );
     if let Ok(written) = accepted {
-        let outbound = definition.outbound_schema().unwrap();
+        let outbound = definition.outbound_schema().expect("it has a schema");
         assert!(
             validator(outbound).is_valid(&written),
             "{payload} is written as {written} by {outbound:#}"

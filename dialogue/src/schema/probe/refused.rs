@@ -105,7 +105,9 @@ impl Refused<'_, '_> {
         }
         let with = |value: Value| {
             let mut payload = self.payload.clone();
-            payload.pointer_mut(path).map(|place| *place = value);
+            if let Some(place) = payload.pointer_mut(path) {
+                *place = value;
+            }
             (self.reshape)(&payload).err().map(|violation| violation.message)
         };
         let values = [Value::Null, true.into(), 1.into(), "a".into(), Value::Array(Vec::new())];
@@ -236,10 +238,10 @@ impl Refused<'_, '_> {
     fn error(&self, at: String, field: &str, in_keys: bool, value: &Value, target: Target) -> SchemaError {
         SchemaError::RefusedByType {
             at,
-            field: place::written(self.sampler.graph(), field),
+            field: place::written(self.sampler.graph(), field).into(),
             in_keys,
             data: shortened(value),
-            remedy: remedy(value, &self.violation.message, target),
+            remedy: remedy(value, &self.violation.message, target).into(),
             source: Box::new(self.violation.clone()),
         }
     }

@@ -128,6 +128,9 @@ pub(super) fn describe_keys(map: &mut Map<String, Value>, form: Map<String, Valu
     map.insert("propertyNames".to_owned(), names);
 }
 
+/// Whether the type reads on with these texts.
+type Attempt<'a> = dyn Fn(&[(Open, &str)]) -> bool + 'a;
+
 struct Strings<'a, 's> {
     sampler: &'a Sampler<'s>,
     read: Read<'a>,
@@ -426,11 +429,7 @@ fn goes_further(next: &Refusal, last: &Refusal) -> bool {
 
 /// Texts for some of the suspects with which `attempt` succeeds: for one of them, one text for all, or texts for two.
 /// `texts` are those to try for each.
-fn assignment(
-    suspects: &[Open],
-    texts: &[Vec<String>],
-    attempt: &dyn Fn(&[(Open, &str)]) -> bool,
-) -> Option<Vec<(Open, String)>> {
+fn assignment(suspects: &[Open], texts: &[Vec<String>], attempt: &Attempt<'_>) -> Option<Vec<(Open, String)>> {
     let own = |texts: &[(Open, &str)]| texts.iter().map(|(open, text)| (*open, (*text).to_owned())).collect();
     for (open, texts) in suspects.iter().zip(texts) {
         if let Some(text) = texts.iter().find(|text| attempt(&[(*open, text.as_str())])) {
