@@ -113,14 +113,13 @@ const DECIMAL_READ: &str = r"^-?\d+(\.\d+)?([eE]\d+)?$";
 /// schemars' pattern for a decimal number that clients receive.
 pub(super) const DECIMAL_WRITTEN: &str = r"^-?\d+(\.\d+)?$";
 
-/// The formats that a validator asserts.
+/// The formats that the validator asserts. Those of internationalized names are not among them.
 const KNOWN_FORMATS: &[&str] = &[
     "date",
     "date-time",
     "duration",
     "email",
     "hostname",
-    "idn-hostname",
     "ipv4",
     "ipv6",
     "iri",
