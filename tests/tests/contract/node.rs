@@ -15,15 +15,24 @@ use dialogue_tests::chat_executable;
 use super::every_shape::{EveryShape, converse};
 use super::rooms::{AlikeRooms, OpenRooms, Rooms};
 
+/// The tests of generated code.
+const GENERATED: [&str; 3] = ["quicktype.test.js", "modelina.test.js", "datamodel.test.js"];
+
+/// The tests of a generated client.
+const CLIENT: [&str; 1] = ["client.test.js"];
+
 #[test]
 #[ignore = "needs Node"]
 fn compilers_and_parsers_accept_the_documents_and_reject_wrong_programs() {
     let documents = documents("contract");
-    run_node_tests(
-        &["asyncapi.test.js", "payloads.test.js", "programs.test.js"],
-        &documents,
-        &[],
-    );
+    // All other files, so that none is forgotten.
+    let files = fs::read_dir(node_folder()).expect("the folder of the tests");
+    let files: Vec<String> = files
+        .map(|file| file.expect("a file").file_name().into_string().expect("a name"))
+        .filter(|name| name.ends_with(".test.js") && !GENERATED.iter().chain(&CLIENT).any(|other| other == name))
+        .collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    run_node_tests(&files, &documents, &[]);
 }
 
 #[tokio::test]
@@ -32,11 +41,7 @@ async fn generated_code_compiles_and_reads_the_frames_of_a_server() {
     let documents = documents("generated");
     let frames = serde_json::to_string(&converse().await).expect("JSON");
     fs::write(documents.join("every/frames.json"), frames).expect("a file can be written");
-    run_node_tests(
-        &["quicktype.test.js", "modelina.test.js", "datamodel.test.js"],
-        &documents,
-        &[("CONTRACT_PYTHON", python().as_path())],
-    );
+    run_node_tests(&GENERATED, &documents, &[("CONTRACT_PYTHON", python().as_path())]);
 }
 
 #[test]
@@ -44,7 +49,7 @@ async fn generated_code_compiles_and_reads_the_frames_of_a_server() {
 fn a_client_that_asyncapi_generates_chats() {
     let documents = documents("client");
     run_node_tests(
-        &["client.test.js"],
+        &CLIENT,
         &documents,
         &[
             ("CONTRACT_PYTHON", python().as_path()),
@@ -82,7 +87,7 @@ fn write<R: RoomSet>(folder: &Path) {
 }
 
 fn run_node_tests(files: &[&str], documents: &Path, environment: &[(&str, &Path)]) {
-    let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract-node");
+    let node = node_folder();
     assert!(
         node.join("node_modules").is_dir(),
         "the npm packages of the contract tests are not installed: run `npm ci` in tests/contract-node"
@@ -99,4 +104,8 @@ fn run_node_tests(files: &[&str], documents: &Path, environment: &[(&str, &Path)
         status.success(),
         "the contract tests failed; see the output of Node above"
     );
+}
+
+fn node_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("contract-node")
 }
