@@ -113,8 +113,8 @@ impl ClientBuilder {
         self
     }
 
-    /// For `wss://`: trusts these certificates in addition to the system's: one in DER, or any number in PEM, such as the
-    /// content of a file with the authorities of your company.
+    /// For `wss://`: trusts these certificates in addition to the system's. Pass one certificate in DER, or any number in
+    /// PEM, such as the content of the file with your company's certificate authorities.
     ///
     /// If they cannot be read, connecting fails at once with [`ClientError::InvalidCertificate`].
     pub fn trust(mut self, certificates: impl Into<Vec<u8>>) -> Self {
