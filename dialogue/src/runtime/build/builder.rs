@@ -167,6 +167,7 @@ impl Builder {
     /// every subdomain, `https://a.b.example.com` too, but not `https://example.com` itself. The scheme and the port must
     /// match. Everybody who can put a page on one of these subdomains can then connect with the cookies of your users.
     /// `*` stands at the beginning of the host, and for nothing else: [`build`](Self::build) rejects every other pattern.
+    /// Write international names in ASCII, as browsers send them: `https://xn--mnchen-3ya.example`.
     ///
     /// For origins that only a database knows, see [`check_origin`](Self::check_origin).
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
