@@ -44,8 +44,8 @@ pub enum Error {
     #[cfg(feature = "server")]
     #[error("the server has stopped")]
     Stopped,
-    /// Code that the server waits for when it stops cannot itself wait for the end of the server: a hook, a handler, or a
-    /// route of the server. Nothing has been stopped.
+    /// A hook, a handler or a route of a server waits until that server has stopped. This never happens, because the
+    /// shutdown waits for this code. Nothing has been stopped.
     #[cfg(feature = "runtime")]
     #[error(
         "a hook, a handler or a route of a server cannot wait until that server has stopped: stop it in a task of its own \

@@ -44,7 +44,7 @@ impl AsyncApi {
         }
     }
 
-    /// Sets the side from which the document describes the connection.
+    /// Sets the side of the connection that the document describes. The default is the client's side.
     pub fn view(mut self, view: View) -> Self {
         self.view = view;
         self

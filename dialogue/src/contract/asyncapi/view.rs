@@ -1,6 +1,6 @@
 //! The two sides of a connection.
 
-/// The side from which an AsyncAPI document describes a connection.
+/// The side of a connection that an AsyncAPI document describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum View {
     /// The client's side, for generators of clients: the client sends commands and triggers, and receives replies and
