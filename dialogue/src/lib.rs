@@ -128,6 +128,9 @@
 //! own triggers against [`outbound_schema`](event::EventDefinition::outbound_schema). If the data is invalid, the
 //! caller receives a list of [`Violation`]s.
 //!
+//! The fields may have any type with the derives of serde and schemars. `docs/types.md` in the repository has the types of
+//! other crates, such as chrono and uuid, and says what to write if `build` refuses a type.
+//!
 //! To describe an event that has no Rust type, use [`EventDefinition::new`] at run time. Then register the definition
 //! with [`Builder::define_events`], or add it to a [`RoomConfig`].
 //!
