@@ -295,12 +295,12 @@ fn a_connection_may_end_outside_of_any_runtime() {
     let record = Record::default();
     let dialogue = server(noting_ends(&record));
     let serving_runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let serving = serving_runtime.block_on(async {
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let mut serving = Box::pin({
-            let dialogue = dialogue.clone();
-            async move { testing::serve_stream(&dialogue, theirs).await }
-        });
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let mut serving = Box::pin({
+        let dialogue = dialogue.clone();
+        async move { testing::serve_stream(&dialogue, theirs).await }
+    });
+    serving_runtime.block_on(async {
         let mut peer = tokio_websockets::ClientBuilder::new().take_over(ours);
         use futures_util::{SinkExt, StreamExt};
         let connect = json!({ "type": "connect", "protocol": 1, "auth": { "user": "ada" } });
@@ -313,7 +313,6 @@ fn a_connection_may_end_outside_of_any_runtime() {
             () = serving.as_mut() => panic!("it goes on"),
             answer = conversation => assert!(answer.as_text().is_some_and(|text| text.contains("connected"))),
         }
-        serving
     });
     drop(serving);
     // Nothing runs in that runtime any more, but only now does the server know.
