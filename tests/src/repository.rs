@@ -54,6 +54,7 @@ pub fn functions() -> HashSet<String> {
         "dialogue-macros/src",
         "tests/tests",
         "tests/jwt-backends/tests",
+        "tests/types/tests",
         "ui-tests/tests",
     ] {
         for (_, text) in rust_files(&root().join(folder)) {

@@ -4,58 +4,14 @@
 //! for each form, the keywords that describe it, texts in the form, and texts that miss it narrowly. A type has a form
 //! if it reads all of the former and none of the latter. Owns no search: the probe shows the texts to the type.
 
+mod form;
 mod numbers;
 mod patterns;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use form::StringForm;
 pub(super) use numbers::IntegerKeys;
-
-/// A form of strings.
-#[derive(Debug, Clone)]
-pub(super) struct StringForm {
-    /// The keywords that describe it.
-    pub(super) keywords: Map<String, Value>,
-    /// Texts in this form, among them the longest and the least usual. A type of this form reads all of them.
-    pub(super) inside: Vec<String>,
-    /// Texts that miss the form narrowly. A type of this form refuses all of them. They prevent that a type with
-    /// another rule, such as a minimum length, gets this form because it happens to read the texts above.
-    pub(super) outside: Vec<String>,
-}
-
-impl StringForm {
-    fn new<'t>(
-        keywords: Value,
-        inside: impl IntoIterator<Item = &'t str>,
-        outside: impl IntoIterator<Item = &'t str>,
-    ) -> Self {
-        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
-        Self {
-            keywords: match keywords {
-                Value::Object(keywords) => keywords,
-                _ => Map::new(),
-            },
-            inside: owned(inside.into_iter().collect()),
-            outside: owned(outside.into_iter().collect()),
-        }
-    }
-
-    /// One of these texts. `None` if there are none.
-    pub(super) fn one_of(texts: &[&str]) -> Option<Self> {
-        let others = ["", "a", "b", "é", "0", "1", "no such text"];
-        let others = others.into_iter().filter(|text| !texts.contains(text));
-        let form = || Self::new(json!({ "enum": texts }), texts.iter().copied(), others);
-        (!texts.is_empty()).then(form)
-    }
-
-    fn pattern<'t>(
-        pattern: &str,
-        inside: impl IntoIterator<Item = &'t str>,
-        outside: impl IntoIterator<Item = &'t str>,
-    ) -> Self {
-        Self::new(json!({ "pattern": pattern }), inside, outside)
-    }
-}
 
 /// Why a string schema may be wider than its type, and with it the forms to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

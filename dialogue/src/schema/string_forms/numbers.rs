@@ -1,6 +1,6 @@
 //! Integers as text: which integers a text or the key of a map may be, and their pattern.
 
-use super::StringForm;
+use super::form::StringForm;
 
 /// A range of integers around zero, in the decimal form that serde reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
