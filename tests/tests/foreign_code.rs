@@ -12,6 +12,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use dialogue::hooks::HookFailure;
 use dialogue::prelude::*;
 use dialogue::{Limits, WeakDialogue, testing};
 use dialogue_tests::{CapturedLog, Gate, Message, Record, TestServer, message, until, within};
@@ -279,6 +280,41 @@ async fn a_failure_harms_nothing_else_whatever_its_error_does() {
         until("the client to be gone", || server.here().clients().is_empty()).await;
         server.stop().await;
     }
+}
+
+#[tokio::test]
+#[ignore = "fails until A3c"]
+async fn a_failure_that_a_hook_builds_itself_is_like_one_that_the_server_builds() {
+    let failed = || HookError::Failed(HookFailure::Returned(Arc::new(Bomb(Bad::Drop))));
+    let log = CapturedLog::default();
+    let record = Record::default();
+    let second = record.clone();
+    let builder = Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .logger(log.dispatch())
+        .before_join(move |client, _| async move {
+            match client.user_id().as_str() {
+                "eve" => Err(failed()),
+                _ => Ok(()),
+            }
+        })
+        .on_disconnected(move |_, _| async move { Err(failed()) })
+        .on_disconnected(move |_, _| {
+            second.note("the second hook");
+            async {}
+        })
+        .after_each(move |_, _| Err(failed()));
+    let server = TestServer::start(builder).await;
+    let mut eve = server.connect_as("eve").await;
+    let join = json!({ "type": "join", "roomId": "shelf" });
+    assert_eq!(eve.refused(join).await, "UNAVAILABLE");
+    let state = "whole".to_owned();
+    server.trigger(Shelf, Vase { state }).await.expect("an event");
+    eve.close().await;
+    record.expect(&["the second hook"]).await;
+    log.line_with(&["before_join", "a bomb"]).await;
+    server.stop().await;
 }
 
 #[tokio::test]

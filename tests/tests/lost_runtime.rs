@@ -339,3 +339,34 @@ async fn requests_of_a_client_whose_runtime_is_lost_fail() {
     until("the client to be gone", || server.here().clients().is_empty()).await;
     stop(&server).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "fails until A3a"]
+async fn work_does_not_wait_in_a_runtime_that_runs_only_while_a_thread_blocks_on_it() {
+    let record = Record::default();
+    let (of_hook, of_handler) = (record.clone(), record.clone());
+    let dialogue = server(|builder| {
+        builder.on_triggered(move |_, _| {
+            of_hook.note("on_triggered");
+            async {}
+        })
+    });
+    dialogue.on(Booth, move |said: EventMessage<Message>| {
+        of_handler.note(said.data.text);
+        async {}
+    });
+    let server = dialogue.clone();
+    // A part of the program that is not asynchronous, and keeps a runtime for its calls.
+    let calls = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let triggered = runtime.block_on(async { server.trigger(Booth, message("on")).await });
+        triggered.expect("an event");
+        runtime
+    });
+    let runtime = calls.join().expect("it triggers");
+    let mut seen = [record.next().await, record.next().await];
+    seen.sort();
+    assert_eq!(seen, ["on", "on_triggered"]);
+    stop(&dialogue).await;
+    runtime.shutdown_background();
+}

@@ -183,3 +183,34 @@ async fn loaded_history_obeys_the_limits_of_events() {
         log.line_with(&["a hook failed", "load_history", limit]).await;
     }
 }
+
+#[tokio::test]
+#[ignore = "fails until HOOKVALUES"]
+async fn loaded_history_has_only_numbers_that_every_client_can_read() {
+    const LARGEST: u64 = 9_007_199_254_740_991;
+    for (seq, timestamp, is_accepted) in [
+        (Some(LARGEST), LARGEST, true),
+        (Some(LARGEST + 1), 0, false),
+        (None, LARGEST + 1, false),
+        (Some(u64::MAX), u64::MAX, false),
+    ] {
+        let (server, log) = server_with(trusting(|builder| {
+            builder.load_history(move |query| {
+                let mut event = EventMessage::new("message", query.room_id, json!({ "text": "old" }));
+                (event.seq, event.timestamp) = (seq, timestamp);
+                async move { Ok(vec![event]) }
+            })
+        }))
+        .await;
+        let mut ada = server.joined("ada", "chat").await;
+        let history = json!({ "type": "history", "roomId": "chat", "event": "message", "start": 0, "end": 5 });
+        let reply = ada.request(history).await;
+        if is_accepted {
+            assert_eq!(reply["events"][0]["seq"], json!(seq), "{reply}");
+            continue;
+        }
+        assert_eq!(reply["code"], "UNAVAILABLE", "{seq:?} at {timestamp}: {reply}");
+        log.line_with(&["a hook failed", "load_history", "9007199254740991"])
+            .await;
+    }
+}
