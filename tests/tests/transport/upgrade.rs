@@ -215,7 +215,6 @@ async fn a_request_that_is_not_a_websocket_handshake_is_not_upgraded() {
 }
 
 #[tokio::test]
-#[ignore = "fails until READY"]
 async fn a_request_that_offers_another_protocol_is_answered_and_is_no_refused_websocket() {
     let log = CapturedLog::default();
     let server = TestServer::with(|builder| builder.logger(log.everything())).await;

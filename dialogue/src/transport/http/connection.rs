@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
+use super::handshake::has_token;
 use super::http_socket::HttpSocket;
 use super::request_clock::RequestClock;
 use super::request_framing::BodyFraming;
@@ -91,7 +92,7 @@ fn handler(
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(BeganAt(began));
         request.extensions_mut().insert(ListenerEnd(closing.clone()));
-        let upgrade = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
+        let upgrade = has_token(request.headers(), &UPGRADE, "websocket").then(|| request.uri().clone());
         let answer = app.clone().call(request.map(axum::body::Body::new));
         match upgrade {
             None => Either::Left(answer),
@@ -107,7 +108,7 @@ fn framing_of(body: &Incoming) -> BodyFraming {
     }
 }
 
-/// The answer to a request that asks for an upgrade.
+/// The answer to a request that asks for a WebSocket.
 type Watched = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// Logs an upgrade that the application has refused, such as one to a wrong path. Dialogue's own refusals have been logged.

@@ -131,7 +131,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Rejection> {
 }
 
 /// Whether a header's comma-separated list contains a token, in any case.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
         .iter()
