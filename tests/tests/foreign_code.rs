@@ -283,7 +283,6 @@ async fn a_failure_harms_nothing_else_whatever_its_error_does() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_failure_that_a_hook_builds_itself_is_like_one_that_the_server_builds() {
     let failed = || HookError::Failed(HookFailure::Returned(Arc::new(Bomb(Bad::Drop))));
     let log = CapturedLog::default();

@@ -58,7 +58,16 @@ impl HookError {
     pub(crate) fn into_failure(self) -> HookFailure {
         match self {
             Self::Refused(refusal) => HookFailure::returned(refusal),
-            Self::Failed(failure) => failure,
+            Self::Failed(failure) => failure.contained(),
+        }
+    }
+
+    /// The same error. If the application has built the failure, its error is contained from now on.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn contained(self) -> Self {
+        match self {
+            Self::Failed(failure) => Self::Failed(failure.contained()),
+            refused @ Self::Refused(_) => refused,
         }
     }
 }

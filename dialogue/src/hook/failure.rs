@@ -47,6 +47,14 @@ impl HookFailure {
         self.source().unwrap_or(self)
     }
 
+    /// The same failure. If the application has built it, its error is contained from now on.
+    pub(crate) fn contained(self) -> Self {
+        match self {
+            Self::Returned(error) if !error.is::<ReturnedError>() => Self::returned(error),
+            other => other,
+        }
+    }
+
     pub(crate) fn returned(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Returned(Arc::new(ReturnedError(Some(error.into()))))
     }
@@ -55,7 +63,10 @@ impl HookFailure {
 /// The application's own error.
 fn returned_error<'e>(error: &'e (dyn Error + Send + Sync + 'static)) -> &'e (dyn Error + 'static) {
     match error.downcast_ref::<ReturnedError>() {
-        Some(ReturnedError(Some(error))) => &**error,
+        Some(ReturnedError(Some(error))) => match error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+            Some(shared) => &**shared,
+            None => &**error,
+        },
         _ => error,
     }
 }

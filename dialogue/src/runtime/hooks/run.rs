@@ -122,7 +122,7 @@ impl Core {
     fn within_limits(&self, error: HookError) -> HookError {
         match error.refusal().and_then(|refusal| shortened(&self.limits, refusal)) {
             Some(shortened) => shortened.into(),
-            None => error,
+            None => error.contained(),
         }
     }
 
