@@ -185,7 +185,6 @@ async fn loaded_history_obeys_the_limits_of_events() {
 }
 
 #[tokio::test]
-#[ignore = "fails until HOOKVALUES"]
 async fn loaded_history_has_only_numbers_that_every_client_can_read() {
     const LARGEST: u64 = 9_007_199_254_740_991;
     for (seq, timestamp, is_accepted) in [

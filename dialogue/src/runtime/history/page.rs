@@ -18,7 +18,7 @@ use crate::protocol::EventHead;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
-use crate::runtime::hooks::values::{HookValueError, check_depth, check_meta};
+use crate::runtime::hooks::values::{HookValueError, check_depth, check_meta, check_numbers};
 use crate::runtime::observe::emit::Involved;
 
 /// How many events may be loaded only to skip them, if there are several `load_history` hooks.
@@ -31,6 +31,7 @@ fn encoded(message: &EventMessage) -> Bytes {
 
 /// Checks an event from `load_history`, of `bytes` bytes.
 fn check_loaded(limits: &Limits, message: &EventMessage, bytes: usize) -> Result<(), HookValueError> {
+    check_numbers(message)?;
     check_depth(limits, &message.data)?;
     check_meta(limits, message.meta.as_ref())?;
     limits.check_event(bytes).map_err(HookValueError::Event)

@@ -2,9 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use crate::event::EventMessage;
 use crate::hook::Refusal;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
+
+/// The largest integer that JavaScript represents exactly, like all below it.
+const LARGEST_NUMBER: u64 = (1 << 53) - 1;
 
 /// What a hook has returned, but may not return.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +20,10 @@ pub(crate) enum HookValueError {
     Refusal { bytes: usize, limit: usize },
     #[error("it returned data that is nested deeper than the data of a client may be (json_depth = {limit})")]
     Depth { limit: usize },
+    #[error(
+        "it returned an event whose {field} is {number}, above the largest that every client can read ({LARGEST_NUMBER})"
+    )]
+    Number { field: &'static str, number: u64 },
     #[error("it returned an event that is too large: {0}")]
     Event(LimitExceeded),
 }
@@ -69,6 +77,17 @@ pub(in crate::runtime) fn check_meta(limits: &Limits, meta: Option<&Map<String, 
             limit: limits.json_depth,
         }),
     }
+}
+
+/// Checks the numbers in the envelope of an event, which the server sets in all others.
+pub(in crate::runtime) fn check_numbers(message: &EventMessage) -> Result<(), HookValueError> {
+    let numbers = [("timestamp", Some(message.timestamp)), ("seq", message.seq)];
+    for (field, number) in numbers {
+        if let Some(number) = number.filter(|number| *number > LARGEST_NUMBER) {
+            return Err(HookValueError::Number { field, number });
+        }
+    }
+    Ok(())
 }
 
 /// Whether objects and arrays are nested at most `levels` deep. Looks no deeper.
