@@ -341,7 +341,6 @@ async fn requests_of_a_client_whose_runtime_is_lost_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-#[ignore = "fails until A3a"]
 async fn work_does_not_wait_in_a_runtime_that_runs_only_while_a_thread_blocks_on_it() {
     let record = Record::default();
     let (of_hook, of_handler) = (record.clone(), record.clone());

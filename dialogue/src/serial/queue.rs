@@ -177,9 +177,9 @@ impl SharedJobs {
     /// Starts a task, in the current runtime or in another one that is known. The caller has claimed the jobs. Returns false
     /// if every runtime has ended. The jobs are stranded then. Runs no job, so it may be called under a lock.
     fn start(self: &Arc<Self>, tasks: &Tasks) -> bool {
-        let Ok(current) = Handle::try_current() else {
+        let Some(current) = tasks.current() else {
             self.lose(None);
-            return self.start_elsewhere(tasks);
+            return self.start_elsewhere(tasks) || self.start_here_after_all(tasks);
         };
         if self.start_in(&current, tasks) {
             tasks.rescue();
@@ -187,6 +187,15 @@ impl SharedJobs {
         }
         tasks.forget(current.id());
         self.start_elsewhere(tasks)
+    }
+
+    /// Starts a task in the current runtime, if every better one has turned out to have ended.
+    #[cold]
+    fn start_here_after_all(self: &Arc<Self>, tasks: &Tasks) -> bool {
+        if tasks.current().is_some() {
+            tasks.rescue();
+        }
+        !self.is_stranded()
     }
 
     /// Starts a task in this runtime. Returns false if the runtime has ended, and jobs still wait.
@@ -372,9 +381,9 @@ where
             job().await;
         }
     };
-    match Handle::try_current() {
-        Ok(current) => drop(tasks.spawn_on(task, &current)),
-        Err(_) => drop(task),
+    match tasks.current() {
+        Some(current) => drop(tasks.spawn_on(task, &current)),
+        None => drop(task),
     }
 }
 

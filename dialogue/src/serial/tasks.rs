@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use tokio::runtime::{self, Handle};
+use tokio::runtime::{self, Handle, RuntimeFlavor};
 use tokio_util::task::TaskTracker;
 
 /// How many runtimes are remembered: more than a program has at once.
@@ -43,7 +43,7 @@ struct RuntimesState {
 
 /// The known runtimes at one time.
 pub(super) struct KnownRuntimes {
-    /// The latest first.
+    /// Those with threads of their own first, and the latest of them before the others.
     pub(super) handles: Vec<Handle>,
     added: u64,
 }
@@ -98,11 +98,25 @@ impl Tasks {
         }
     }
 
+    /// The current runtime, if work should start in it. A runtime without threads of its own stands still whenever no
+    /// thread blocks on it. If it is not one of the server's, work starts in one that has threads, if there is one.
+    pub(super) fn current(&self) -> Option<Handle> {
+        let current = Handle::try_current().ok()?;
+        if has_threads(&current) {
+            return Some(current);
+        }
+        let state = self.runtimes.state.lock();
+        let is_known = state.known.iter().any(|known| known.id() == current.id());
+        (is_known || !state.known.iter().any(has_threads)).then_some(current)
+    }
+
     /// The runtimes in which the server was used.
     pub(super) fn known(&self) -> KnownRuntimes {
         let state = self.runtimes.state.lock();
+        let mut handles: Vec<_> = state.known.iter().rev().cloned().collect();
+        handles.sort_by_key(|known| !has_threads(known));
         KnownRuntimes {
-            handles: state.known.iter().rev().cloned().collect(),
+            handles,
             added: state.added,
         }
     }
@@ -123,6 +137,11 @@ impl Tasks {
         self.runtimes.is_stranded.store(true, Ordering::Release);
         Ok(())
     }
+}
+
+/// Whether a runtime runs its tasks also while no thread blocks on it.
+fn has_threads(runtime: &Handle) -> bool {
+    runtime.runtime_flavor() != RuntimeFlavor::CurrentThread
 }
 
 impl std::fmt::Debug for Tasks {
