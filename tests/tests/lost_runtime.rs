@@ -369,3 +369,66 @@ async fn work_does_not_wait_in_a_runtime_that_runs_only_while_a_thread_blocks_on
     stop(&dialogue).await;
     runtime.shutdown_background();
 }
+
+/// Panics when it is dropped, with a value that panics in turn.
+struct Bomb {
+    panics: u32,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if let Some(panics) = self.panics.checked_sub(1) {
+            std::panic::panic_any(Self { panics });
+        }
+    }
+}
+
+#[test]
+#[ignore = "fails until A3a"]
+fn hooks_run_although_the_lost_runtime_was_running_one_whose_values_panic_when_dropped() {
+    for hook in ["on_joined", "before_join"] {
+        for panics in [1, 2, 3] {
+            let record = Record::default();
+            let closed = Gate::default();
+            let held = closed.clone();
+            let wait = move |here: bool| {
+                let held = held.clone();
+                async move {
+                    if here {
+                        let _bomb = Bomb { panics };
+                        held.pass().await;
+                    }
+                }
+            };
+            let before = wait.clone();
+            let dialogue = server(|builder| {
+                noting_ends(&record)(builder)
+                    .on_joined(move |_, _, _| wait(hook == "on_joined"))
+                    .before_join(move |_, _| {
+                        let waiting = before(hook == "before_join");
+                        async move {
+                            waiting.await;
+                            Ok(())
+                        }
+                    })
+            });
+            let lost = other_runtime();
+            let _ada = lost.block_on(async {
+                let client = client(&dialogue, "ada").await;
+                let joining = client.join(Booth).into_future();
+                tokio::spawn(joining);
+                closed.arrival().await;
+                client
+            });
+            lost.shutdown_timeout(PATIENCE);
+            assert_eq!(size(&dialogue), 0);
+            assert!(dialogue.here().clients_of("ada").is_empty());
+            other_runtime().block_on(async {
+                stop(&dialogue).await;
+                let left = (hook == "on_joined").then_some("left ada");
+                let expected: Vec<_> = std::iter::once("end ada of 0").chain(left).collect();
+                assert_eq!(record.rest().await, expected, "{hook}, {panics} panics");
+            });
+        }
+    }
+}
