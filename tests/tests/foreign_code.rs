@@ -16,6 +16,7 @@ use dialogue::hooks::HookFailure;
 use dialogue::prelude::*;
 use dialogue::{Limits, WeakDialogue, testing};
 use dialogue_tests::{CapturedLog, Gate, Message, Record, TestServer, message, until, within};
+use futures_util::FutureExt;
 use serde_json::json;
 use tracing::span;
 
@@ -476,6 +477,41 @@ async fn a_subscriber_may_call_the_server() {
     let started = |dialogue: &Dialogue| assert!(server.set(dialogue.downgrade()).is_ok());
     make_it_log(reacting(calls), started).await;
     assert!(!locked_out.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+#[ignore = "fails until A3c"]
+async fn a_subscriber_whose_call_makes_the_server_log_causes_no_panic() {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.to_string().contains("already borrowed") {
+            PANICKED.store(true, Ordering::SeqCst);
+        }
+        before(panic);
+    }));
+    let server = Arc::new(OnceLock::<WeakDialogue>::new());
+    let (known, calls) = (Arc::clone(&server), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&calls);
+    let logger = reacting(move || {
+        if let Some(dialogue) = known.get().and_then(WeakDialogue::upgrade)
+            && counted.fetch_add(1, Ordering::SeqCst) < 10
+        {
+            let state = "whole".to_owned();
+            let triggered = dialogue.trigger(Shelf, Vase { state }).into_future().now_or_never();
+            assert!(triggered.is_some_and(|outcome| outcome.is_ok()));
+        }
+    });
+    let builder = Dialogue::builder().rooms::<Rooms>().logger(logger);
+    let dialogue = builder
+        .after_each(|_, _| failed(Bad::Circle))
+        .build()
+        .expect("it builds");
+    assert!(server.set(dialogue.downgrade()).is_ok());
+    let state = "whole".to_owned();
+    dialogue.trigger(Shelf, Vase { state }).await.expect("an event");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    assert!(!PANICKED.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
