@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::tasks::Tasks;
+use crate::hook::drop_contained;
 
 thread_local! {
     /// Whether this thread is spawning the task of a queue. If the runtime has ended, it drops the task at once.
@@ -347,7 +348,7 @@ impl Worker {
     /// Drops the job, which may contain values of the application. Returns the job to start again, if it does.
     fn drop_job(&mut self) -> Option<Job> {
         let RunningJob { future, again } = self.current.take()?;
-        let _caught = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        drop_contained(future);
         again
     }
 }
