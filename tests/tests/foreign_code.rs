@@ -480,7 +480,6 @@ async fn a_subscriber_may_call_the_server() {
 }
 
 #[tokio::test]
-#[ignore = "fails until A3c"]
 async fn a_subscriber_whose_call_makes_the_server_log_causes_no_panic() {
     static PANICKED: AtomicBool = AtomicBool::new(false);
     let before = std::panic::take_hook();

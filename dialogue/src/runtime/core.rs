@@ -2,6 +2,7 @@
 //!
 //! Owns no behaviour: each part has its own, and the modules next to this one work with the parts.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use tracing::Dispatch;
@@ -24,6 +25,11 @@ use crate::hook::drop_contained;
 use crate::limits::Limits;
 use crate::origin::AllowedOrigin;
 use crate::room::RoomCell;
+
+thread_local! {
+    /// Whether this thread is logging.
+    static IS_LOGGING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A server of typed real-time rooms. Build one with [`Dialogue::builder`](crate::Dialogue::builder).
 ///
@@ -163,13 +169,18 @@ pub(crate) struct PublishedContract {
 }
 
 impl Core {
-    /// Runs code that logs, with the server's own logger if it has one. The subscriber may be the application's, and may call
+    /// Runs code that logs, unless a subscriber that receives a line has caused it: `tracing` has no place for such lines.
+    /// Runs it with the server's own logger if it has one. The subscriber may be the application's, and may call
     /// the server: call this under no lock. A panic in it affects nothing else.
     pub(crate) fn log(&self, logs: impl FnOnce()) {
+        if IS_LOGGING.replace(true) {
+            return;
+        }
         let _contained = contain_sync(|| match &self.logger.0 {
             Some(dispatch) => tracing::dispatcher::with_default(dispatch, logs),
             None => logs(),
         });
+        IS_LOGGING.set(false);
     }
 
     /// Makes a handle to a client.
