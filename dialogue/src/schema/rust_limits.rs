@@ -123,10 +123,10 @@ fn add_pattern_of_format(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `Duration` and `SystemTime` add the whole seconds of their nanoseconds (up to four in a `u32`) to their seconds.
-/// The sum must fit.
+/// `Duration` and `SystemTime` are always written with less than a second of nanoseconds. They also read more, and add the
+/// whole seconds of it to their seconds, which could overflow. So only the form in which they are written is allowed.
 fn bound_std_time(schema: &mut Map<String, Value>) {
-    const CARRY: u64 = u32::MAX as u64 / 1_000_000_000;
+    const BELOW_A_SECOND: u64 = 999_999_999;
     let Some(Value::Object(properties)) = schema.get_mut("properties") else {
         return;
     };
@@ -137,11 +137,12 @@ fn bound_std_time(schema: &mut Map<String, Value>) {
         ("secs", "nanos", u64::MAX),
         ("secs_since_epoch", "nanos_since_epoch", i64::MAX as u64),
     ] {
-        if properties.contains_key(nanoseconds)
-            && let Some(Value::Object(seconds)) = properties.get_mut(seconds)
-            && has_format(seconds, "uint64")
-        {
-            lower_maximum(seconds, most - CARRY);
+        for (name, format, most) in [(seconds, "uint64", most), (nanoseconds, "uint32", BELOW_A_SECOND)] {
+            if let Some(Value::Object(property)) = properties.get_mut(name)
+                && has_format(property, format)
+            {
+                lower_maximum(property, most);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 fn text(path: &str) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    std::fs::read_to_string(format!("{root}/{path}")).unwrap()
+    std::fs::read_to_string(format!("{root}/{path}")).expect("a file of the repository")
 }
 
 /// The features of schemars that these tests enable are those that the page's table names.
