@@ -7,29 +7,32 @@ use serde::de::{
 };
 use serde_json::Value;
 
-use super::{Names, Refusal};
+use super::names::{Names, Refusal};
 use crate::schema::walk;
 
-/// Adds the names for which `E` asks when it reads `data`. If `E` refuses the data, returns the place that it refuses.
-pub(super) fn read<E: DeserializeOwned>(names: &mut Names, data: &Value) -> Result<(), Refusal> {
-    let reading = RefCell::new(Reading {
-        names: std::mem::take(names),
-        path: String::new(),
-        refused: None,
-        value: Some(data),
-        in_key: false,
-    });
-    let read = E::deserialize(NameRecorder {
-        inner: data,
-        reading: &reading,
-    });
-    let reading = reading.into_inner();
-    *names = reading.names;
-    read.map(drop).map_err(|_| {
-        let refused = reading.refused.unwrap_or_default();
-        let names = names.of_keys(&refused.path).into_iter().collect();
-        Refusal { names, ..refused }
-    })
+impl Names {
+    /// Adds the names for which `E` asks when it reads `data`. If `E` refuses the data, returns the place that it
+    /// refuses, and the names are those for which it asks before.
+    pub(in crate::schema) fn add<E: DeserializeOwned>(&mut self, data: &Value) -> Result<(), Refusal> {
+        let reading = RefCell::new(Reading {
+            names: std::mem::take(self),
+            path: String::new(),
+            refused: None,
+            value: Some(data),
+            in_key: false,
+        });
+        let read = E::deserialize(NameRecorder {
+            inner: data,
+            reading: &reading,
+        });
+        let reading = reading.into_inner();
+        *self = reading.names;
+        read.map(drop).map_err(|_| {
+            let refused = reading.refused.unwrap_or_default();
+            let names = self.of_keys(&refused.path).into_iter().collect();
+            Refusal { names, ..refused }
+        })
+    }
 }
 
 /// Where a type is in its data.

@@ -8,8 +8,44 @@ use super::trial::{Content, Trial};
 use crate::schema::graph::{NodeId, ROOT, Step, StepId, StepKind};
 use crate::schema::walk::Edge;
 
+impl Sampler<'_> {
+    /// The smallest instance of a schema; `None` if there is none of a reasonable size.
+    pub(in crate::schema) fn least(&self, node: NodeId) -> Option<Value> {
+        if !self.has_least(node) {
+            return None;
+        }
+        if let Some(known) = self.known_least(node) {
+            return Some(known);
+        }
+        let least = Assembly::default_of(self).instance(node, false)?;
+        self.keep_least(node, &least);
+        Some(least)
+    }
+
+    /// An instance with all properties, an item in an array, and an entry in a map. Its parts are small.
+    pub(in crate::schema) fn full(&self, node: NodeId) -> Option<Value> {
+        Assembly::default_of(self).instance(node, true)
+    }
+
+    /// A payload that contains `instance` at the end of `step`. Without a step, it is the instance.
+    pub(in crate::schema) fn through(&self, step: Option<StepId>, instance: Value) -> Option<Value> {
+        let content = Content::Exactly(instance);
+        self.payload(&[&Trial { step, content }])
+    }
+
+    /// A payload that contains `instance` at the nearest place of a schema.
+    pub(in crate::schema) fn carry(&self, node: NodeId, instance: Value) -> Option<Value> {
+        self.through(self.graph().way(node), instance)
+    }
+
+    /// A payload with several changes, each at its place. They must not exclude each other (see [`super::rounds`]).
+    pub(in crate::schema) fn payload(&self, trials: &[&Trial]) -> Option<Value> {
+        Assembly::of(self, trials).payload()
+    }
+}
+
 /// A sample to be made.
-pub(super) struct Assembly<'a, 's> {
+struct Assembly<'a, 's> {
     sampler: &'a Sampler<'s>,
     whole: Option<&'a Content>,
     /// The changes at the ends of steps.

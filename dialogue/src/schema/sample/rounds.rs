@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use super::sampler::Sampler;
 use super::trial::{Content, Trial};
 use crate::schema::graph::{ROOT, StepId, StepKind};
@@ -24,6 +26,18 @@ pub(in crate::schema) fn rounds(sampler: &Sampler<'_>, trials: Vec<Trial>) -> Ve
         rounds.push(round);
     }
     rounds
+}
+
+impl Sampler<'_> {
+    /// A payload with all parts of each schema, once.
+    pub(in crate::schema) fn detailed(&self) -> Option<Value> {
+        let everywhere = self.places().map(|step| Trial {
+            step,
+            content: Content::Any,
+        });
+        let round = rounds(self, everywhere.collect()).into_iter().next()?;
+        self.payload(&round.iter().collect::<Vec<_>>())
+    }
 }
 
 /// The changes that are in no sample yet.

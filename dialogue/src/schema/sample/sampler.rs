@@ -1,4 +1,4 @@
-//! Instances of the schemas in a document, and payloads that contain an instance at a given place.
+//! What is known of the samples of one document, and what to try out in them. `assembly` makes the samples.
 //!
 //! Samples are usually valid, but need not be. Check a sample with the validator before you use it.
 
@@ -7,12 +7,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::assembly::Assembly;
 use super::least::Least;
 use super::pattern;
-use super::rounds::rounds;
 use super::scalar::{LONG, may_fit, numbers, strings, text};
-use super::trial::{Content, Trial};
+use super::trial::Content;
 use crate::schema::graph::{NodeId, ROOT, SchemaGraph, Step, StepId, StepKind};
 use crate::schema::walk::{self, Edge};
 
@@ -54,50 +52,20 @@ impl<'s> Sampler<'s> {
         std::iter::once(None).chain((0..self.graph.steps().len()).map(Some))
     }
 
-    /// The smallest instance of a schema; `None` if there is none of a reasonable size.
-    pub(in crate::schema) fn least(&self, node: NodeId) -> Option<Value> {
-        if !self.sizes.exists(node) {
-            return None;
-        }
-        if let Some(Some(known)) = self.least.borrow().get(node) {
-            return Some(known.clone());
-        }
-        let least = Assembly::default_of(self).instance(node, false)?;
+    /// Whether a schema has an instance of a reasonable size.
+    pub(super) fn has_least(&self, node: NodeId) -> bool {
+        self.sizes.exists(node)
+    }
+
+    /// The smallest instance of a schema, if it was made before.
+    pub(super) fn known_least(&self, node: NodeId) -> Option<Value> {
+        self.least.borrow().get(node).cloned().flatten()
+    }
+
+    pub(super) fn keep_least(&self, node: NodeId, least: &Value) {
         if let Some(place) = self.least.borrow_mut().get_mut(node) {
             *place = Some(least.clone());
         }
-        Some(least)
-    }
-
-    /// An instance with all properties, an item in an array, and an entry in a map. Its parts are small.
-    pub(in crate::schema) fn full(&self, node: NodeId) -> Option<Value> {
-        Assembly::default_of(self).instance(node, true)
-    }
-
-    /// A payload with all parts of each schema, once.
-    pub(in crate::schema) fn detailed(&self) -> Option<Value> {
-        let everywhere = self.places().map(|step| Trial {
-            step,
-            content: Content::Any,
-        });
-        let round = rounds(self, everywhere.collect()).into_iter().next()?;
-        self.payload(&round.iter().collect::<Vec<_>>())
-    }
-
-    /// A payload that contains `instance` at the end of `step`. Without a step, it is the instance.
-    pub(in crate::schema) fn through(&self, step: Option<StepId>, instance: Value) -> Option<Value> {
-        let content = Content::Exactly(instance);
-        self.payload(&[&Trial { step, content }])
-    }
-
-    /// A payload that contains `instance` at the nearest place of a schema.
-    pub(in crate::schema) fn carry(&self, node: NodeId, instance: Value) -> Option<Value> {
-        self.through(self.graph.way(node), instance)
-    }
-
-    /// A payload with several changes, each at its place. They must not exclude each other (see [`super::rounds`]).
-    pub(in crate::schema) fn payload(&self, trials: &[&Trial]) -> Option<Value> {
-        Assembly::of(self, trials).payload()
     }
 
     pub(super) fn requires(&self, step: StepId) -> bool {
