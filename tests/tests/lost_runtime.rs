@@ -384,9 +384,10 @@ impl Drop for Bomb {
 }
 
 #[test]
+#[ignore = "fails until A3a"]
 fn hooks_run_although_the_lost_runtime_was_running_one_whose_values_panic_when_dropped() {
     for hook in ["on_joined", "before_join"] {
-        for panics in [1, 2] {
+        for panics in [1, 2, 3] {
             let record = Record::default();
             let closed = Gate::default();
             let held = closed.clone();
