@@ -384,7 +384,6 @@ impl Drop for Bomb {
 }
 
 #[test]
-#[ignore = "fails until A3a"]
 fn hooks_run_although_the_lost_runtime_was_running_one_whose_values_panic_when_dropped() {
     for hook in ["on_joined", "before_join"] {
         for panics in [1, 2, 3] {

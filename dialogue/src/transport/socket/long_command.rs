@@ -9,7 +9,7 @@ use tokio::io::AsyncRead;
 use tokio::time::sleep_until;
 
 use super::heartbeat::{ConnectionClosed, hear, look_after, probe};
-use super::interrupt::{EXPIRED, drop_contained};
+use super::interrupt::{EXPIRED, Work};
 use super::liveness::Liveness;
 use super::rate_limited_reader::RateLimitedReader;
 use crate::connection::{Close, Interrupt};
@@ -24,13 +24,14 @@ pub(super) async fn finish_long<R>(
     reader: &mut RateLimitedReader<R>,
     conversation: &Conversation,
     liveness: &mut Liveness,
-    mut command: BoxFuture<'_, ()>,
+    command: BoxFuture<'_, ()>,
 ) -> bool
 where
     R: AsyncRead + Unpin,
 {
+    let mut command = Work::new(command);
     let ended = drive(core, reader, conversation, liveness, &mut command).await;
-    drop_contained(core, Involved::client(conversation.client()), command);
+    command.end(core, Involved::client(conversation.client()));
     ended.is_ok()
 }
 
@@ -39,7 +40,7 @@ async fn drive<R>(
     reader: &mut RateLimitedReader<R>,
     conversation: &Conversation,
     liveness: &mut Liveness,
-    command: &mut BoxFuture<'_, ()>,
+    command: &mut Work<BoxFuture<'_, ()>>,
 ) -> Result<(), ConnectionClosed>
 where
     R: AsyncRead + Unpin,
@@ -49,6 +50,7 @@ where
     hear(reader, liveness);
     let mut expired = pin!(conversation.expired());
     let mut alarm = pin!(sleep_until(liveness.due()));
+    let mut command = pin!(command.run());
     loop {
         // While nothing is read, nobody can find out whether the client is still there.
         let reads = reader.may_read_ahead();

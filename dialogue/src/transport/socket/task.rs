@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::command_loop::run_commands;
 use super::connect::await_connect;
 use super::duplex;
-use super::interrupt::drop_contained;
+use super::interrupt::Work;
 use super::opening::Opening;
 use super::rate_limited_reader::RateLimitedReader;
 use crate::connection::{ClientState, Close, Outbox};
@@ -133,12 +133,12 @@ async fn admitted<R>(core: &Arc<Core>, reader: &mut RateLimitedReader<R>, openin
 where
     R: AsyncRead + Unpin,
 {
-    let mut connecting = Box::pin(await_connect(core, reader, opening));
+    let mut connecting = Work::new(Box::pin(await_connect(core, reader, opening)));
     let connected = tokio::select! {
-        connected = connecting.as_mut() => Some(connected),
+        connected = connecting.run() => Some(connected),
         () = opening.closing.cancelled() => None,
     };
-    drop_contained(core, Involved::peer(opening.peer), connecting);
+    connecting.end(core, Involved::peer(opening.peer));
     connected.unwrap_or_else(|| {
         reader.close(CloseCode::Restarting, "the server is stopping");
         None
