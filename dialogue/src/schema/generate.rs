@@ -37,7 +37,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::compile::SchemaError;
+use super::error::SchemaError;
 use super::probe::{self, Refined};
 use super::{EventData, rust_limits};
 

@@ -11,6 +11,7 @@ mod conformance_tests;
 mod cost;
 pub(crate) mod decode;
 mod decode_cost;
+mod error;
 mod event_data;
 mod explain;
 pub(crate) mod generate;
@@ -29,7 +30,7 @@ mod validator;
 pub(crate) mod violation;
 pub(crate) mod walk;
 
-pub use compile::SchemaError;
+pub use error::SchemaError;
 pub use event_data::EventData;
 pub(crate) use event_data::{Never, Nothing};
 pub(crate) use validator::EventSchema;

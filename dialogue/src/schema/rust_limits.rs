@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::compile::SchemaError;
+use super::error::SchemaError;
 use super::{string_forms, walk};
 
 /// Adds the limits that the keywords of each schema in `root` imply about its Rust type.

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::compile::{SchemaError, compile};
+use super::compile::compile;
+use super::error::SchemaError;
 use super::graph::ROOT;
 use super::pattern::WrittenPatterns;
 use super::sample::Sampler;

@@ -13,7 +13,7 @@ mod unions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::compile::SchemaError;
+use super::error::SchemaError;
 use super::generate;
 use super::sample::{Content, Sampler, Trial};
 use super::validator::EventSchema;

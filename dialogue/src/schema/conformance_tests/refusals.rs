@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::chain::Chain;
 use crate::schema::EventData;
-use crate::schema::compile::SchemaError;
+use crate::schema::error::SchemaError;
 use crate::schema::generate;
 use crate::schema::validator::EventSchema;
 

@@ -1,7 +1,7 @@
 //! Classes: `[a-z\d]`, `[^]`.
 
+use super::cursor::{Cursor, Parsed};
 use super::escape::{self, Escape};
-use super::parse::{Cursor, Parsed};
 use super::problem::Problem;
 use super::tree::{Class, ClassItem, NamedSet};
 

@@ -1,6 +1,6 @@
 //! What a backslash begins, inside and outside of classes, and the names of groups.
 
-use super::parse::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
 use super::problem::Problem;
 use super::property;
 use super::tree::{NamedSet, SetName};

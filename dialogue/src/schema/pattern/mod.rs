@@ -8,6 +8,7 @@
 //! The engine matches in linear time, so lookaround and backreferences are refused.
 
 mod class;
+mod cursor;
 mod engine_text;
 mod escape;
 mod parse;

@@ -5,7 +5,7 @@
 
 use regex_syntax::hir::{Class, HirKind};
 
-use super::parse::{Cursor, Parsed};
+use super::cursor::{Cursor, Parsed};
 use super::problem::Problem;
 use super::property_names::{BINARY, GENERAL_CATEGORIES, SCRIPTS};
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::translate;
-use crate::schema::compile::SchemaError;
+use crate::schema::error::SchemaError;
 use crate::schema::walk;
 
 /// A schema with the patterns that the engine reads.

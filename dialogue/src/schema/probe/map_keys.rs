@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::schema::accepted_names::Names;
-use crate::schema::compile::SchemaError;
 use crate::schema::decode::Reshape;
+use crate::schema::error::SchemaError;
 use crate::schema::graph::ROOT;
 use crate::schema::sample::Sampler;
 use crate::schema::string_forms::IntegerKeys;
