@@ -53,7 +53,7 @@ impl PayloadTypes {
         // know the events' names.
         let mut named = Vec::new();
         for (direction, event, document) in roots {
-            let name = names.name(event.name(), suffix(direction), &document.closure(None));
+            let name = names.name(event.name(), suffix(direction), &document.identity(None));
             types.payloads.insert((event.address(), direction), name.name.clone());
             if name.is_new {
                 named.push((direction, name.name, document));
@@ -75,7 +75,7 @@ impl PayloadTypes {
         let mut renamed = BTreeMap::new();
         let mut new = Vec::new();
         for (definition, schema) in &document.definitions {
-            let name = names.name(definition, suffix(direction), &document.closure(Some(definition)));
+            let name = names.name(definition, suffix(direction), &document.identity(Some(definition)));
             renamed.insert(definition.clone(), name.name.clone());
             if name.is_new {
                 new.push((name.name, schema));
@@ -145,6 +145,14 @@ fn is_anything(schema: &Value) -> bool {
 struct PayloadSchema {
     body: Value,
     definitions: BTreeMap<String, Value>,
+    /// What each definition refers to, and the root as `None`.
+    links: BTreeMap<Option<String>, Links>,
+}
+
+/// What a part of a schema says, and the parts that it refers to.
+struct Links {
+    digest: String,
+    targets: Vec<Option<String>>,
 }
 
 impl PayloadSchema {
@@ -168,31 +176,45 @@ impl PayloadSchema {
         if is_anything(&body) {
             return None;
         }
-        Some(Self { body, definitions })
+        let links =
+            std::iter::once((None, &body)).chain(definitions.iter().map(|(name, part)| (Some(name.clone()), part)));
+        let links = links
+            .map(|(name, part)| (name, Links::of(part, &definitions)))
+            .collect();
+        Some(Self {
+            body,
+            definitions,
+            links,
+        })
     }
 
     /// A text that identifies the definition `of`, or the root if `of` is `None`. Two texts are equal exactly if the
     /// two schemas are equal, and all schemas that they refer to are equal too.
-    fn closure(&self, of: Option<&str>) -> String {
-        let body = match of {
-            Some(name) => self.definitions.get(name).unwrap_or(&Value::Null),
-            None => &self.body,
-        };
+    fn identity(&self, of: Option<&str>) -> String {
         let mut reached = BTreeMap::new();
-        let mut refers_to_root = false;
-        let mut open = vec![body];
-        while let Some(schema) = open.pop() {
-            for reference in references(schema) {
-                let definition = walk::definition(&reference);
-                open.extend(
-                    match definition.and_then(|name| self.definitions.get_key_value(&name)) {
-                        Some((name, target)) => reached.insert(name, target).is_none().then_some(target),
-                        None => (!std::mem::replace(&mut refers_to_root, true)).then_some(&self.body),
-                    },
-                );
+        let Some(first) = self.links.get(&of.map(str::to_owned)) else {
+            return String::new();
+        };
+        let mut open: Vec<_> = first.targets.iter().collect();
+        while let Some(name) = open.pop() {
+            if let Some(links) = self.links.get(name)
+                && reached.insert(name, &links.digest).is_none()
+            {
+                open.extend(&links.targets);
             }
         }
-        let root = refers_to_root.then_some(&self.body);
-        serde_json::json!([body, reached, root]).to_string()
+        serde_json::json!([first.digest, reached.into_iter().collect::<Vec<_>>()]).to_string()
+    }
+}
+
+impl Links {
+    fn of(part: &Value, definitions: &BTreeMap<String, Value>) -> Self {
+        let targets = references(part).into_iter();
+        // Every other reference leads into the root.
+        let targets = targets.map(|target| walk::definition(&target).filter(|name| definitions.contains_key(name)));
+        Self {
+            digest: sha1_smol::Sha1::from(part.to_string()).digest().to_string(),
+            targets: targets.collect(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Which nodes of a graph cannot be told apart, and an order of the others that depends only on what they say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, Node};
 
@@ -33,7 +33,8 @@ pub(super) fn steps(node: &Node) -> Vec<(Step<'_>, usize)> {
 /// The ranks of two nodes compare as what they say does, whatever else is in the graph.
 pub(super) fn ranks(graph: &Graph) -> BTreeMap<usize, usize> {
     let reached = reached(graph);
-    let steps: Vec<_> = reached.iter().map(|id| steps(&graph.nodes[*id])).collect();
+    let places: BTreeMap<usize, usize> = reached.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let steps = numbered_steps(graph, &reached, &places);
     let labels = reached.iter().map(|id| {
         let node = &graph.nodes[*id];
         let words: Vec<(&String, String)> = node
@@ -44,22 +45,43 @@ pub(super) fn ranks(graph: &Graph) -> BTreeMap<usize, usize> {
         let groups = [&node.any_of, &node.one_of].map(Option::is_some);
         (node.is_never, words, groups)
     });
-    let mut ranks = numbered(&reached, labels);
+    let mut ranks = numbered(labels);
     loop {
-        let refined = reached.iter().zip(&steps).map(|(id, steps)| {
-            let mut seen: Vec<(Step<'_>, usize)> = steps.iter().map(|(step, to)| (*step, ranks[to])).collect();
-            seen.sort_unstable();
+        let refined = steps.iter().zip(&ranks).map(|(steps, rank)| {
+            let mut seen: Vec<_> = steps.iter().map(|step| (step.number, ranks[step.to], step)).collect();
+            seen.sort_unstable_by_key(|(number, to, _)| (*number, *to));
             // A repeated alternative means something only in `oneOf`.
-            seen.dedup_by(|one, other| one == other && one.0.0 != "oneOf");
-            (ranks[id], seen)
+            seen.dedup_by(|one, other| (one.0, one.1) == (other.0, other.1) && !one.2.may_repeat);
+            let seen: Vec<_> = seen.into_iter().map(|(number, to, _)| (number, to)).collect();
+            (*rank, seen)
         });
-        let refined = numbered(&reached, refined.collect::<Vec<_>>());
-        let count = |ranks: &BTreeMap<usize, usize>| ranks.values().max().copied();
-        if count(&refined) == count(&ranks) {
-            return ranks;
+        let refined = numbered(refined);
+        if refined.iter().max() == ranks.iter().max() {
+            return reached.into_iter().zip(ranks).collect();
         }
         ranks = refined;
     }
+}
+
+/// A step in a form that compares fast.
+struct NumberedStep {
+    /// Numbers compare as the steps do.
+    number: usize,
+    may_repeat: bool,
+    /// The place of the target among the reached nodes.
+    to: usize,
+}
+
+fn numbered_steps(graph: &Graph, reached: &[usize], places: &BTreeMap<usize, usize>) -> Vec<Vec<NumberedStep>> {
+    let steps: Vec<_> = reached.iter().map(|id| steps(&graph.nodes[*id])).collect();
+    let all: BTreeSet<Step<'_>> = steps.iter().flatten().map(|(step, _)| *step).collect();
+    let numbers: BTreeMap<Step<'_>, usize> = all.into_iter().zip(0..).collect();
+    let numbered = |(step, to): &(Step<'_>, usize)| NumberedStep {
+        number: numbers[step],
+        may_repeat: step.0 == "oneOf",
+        to: places[to],
+    };
+    steps.iter().map(|steps| steps.iter().map(numbered).collect()).collect()
 }
 
 /// The nodes that the first node reaches.
@@ -79,18 +101,18 @@ fn reached(graph: &Graph) -> Vec<usize> {
     found
 }
 
-/// Numbers the nodes in the order of their keys. Nodes with equal keys have the same number.
-fn numbered<K: Ord>(nodes: &[usize], keys: impl IntoIterator<Item = K>) -> BTreeMap<usize, usize> {
-    let mut keyed: Vec<(K, usize)> = keys.into_iter().zip(nodes.iter().copied()).collect();
+/// A number for each key, in their order. Equal keys have the same number.
+fn numbered<K: Ord>(keys: impl IntoIterator<Item = K>) -> Vec<usize> {
+    let mut keyed: Vec<(K, usize)> = keys.into_iter().zip(0..).collect();
     keyed.sort_unstable();
-    let mut numbers = BTreeMap::new();
+    let mut numbers = vec![0; keyed.len()];
     let (mut number, mut before): (usize, Option<&K>) = (0, None);
-    for (key, node) in &keyed {
+    for (key, place) in &keyed {
         if before.is_some_and(|before| before != key) {
             number += 1;
         }
         before = Some(key);
-        numbers.insert(*node, number);
+        numbers[*place] = number;
     }
     numbers
 }
