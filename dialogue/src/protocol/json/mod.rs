@@ -5,6 +5,8 @@
 
 #[cfg(feature = "runtime")]
 mod excerpt;
+#[cfg(feature = "client")]
+mod from_text;
 #[cfg(any(feature = "client", feature = "runtime"))]
 mod number;
 #[cfg(feature = "runtime")]
@@ -19,7 +21,7 @@ mod write;
 #[cfg(feature = "runtime")]
 pub(crate) use excerpt::excerpt;
 #[cfg(feature = "client")]
-pub(crate) use number::from_text;
+pub(crate) use from_text::from_text;
 #[cfg(feature = "runtime")]
 pub(crate) use object::{Entries, EntryValue, parse_object};
 #[cfg(feature = "runtime")]
