@@ -1,6 +1,9 @@
 //! Prints how long it takes to define events, to build a server and to make its documents: `cargo run -p parts --bin
 //! startup`. A program pays this once, when it starts, most often in the debug profile.
 
+// The documentation of 40 structs in one another lists their traits, which the compiler looks up one level at a time.
+#![recursion_limit = "256"]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
