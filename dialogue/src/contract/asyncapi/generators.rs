@@ -6,7 +6,7 @@
 //!   constants, and for defaults.
 //! - A union of texts becomes one `enum`.
 //! - An item or map value that may be `null` becomes a union. As a property, a list of types is understood.
-//! - Rust's integer formats become `int32` or `int64`, by which generators choose the width of a number.
+//! - Rust's integer formats become `int32` or `int64`. Generators choose the width of a number by them.
 
 use serde_json::{Map, Value, json};
 

@@ -74,7 +74,7 @@ impl<'t> Document<'t> {
         self.schema(name.to_owned(), payload);
     }
 
-    /// The word for what the described side does with a message.
+    /// Whether the described side sends or receives a message, in AsyncAPI's word.
     fn action(&self, is_from_client: bool) -> &'static str {
         match (self.view, is_from_client) {
             (View::Client, true) | (View::Server, false) => "send",
@@ -112,7 +112,7 @@ impl<'t> Document<'t> {
     }
 }
 
-/// What an operation is about.
+/// An operation of the document, without its messages.
 pub(super) struct Operation<'o> {
     /// Its name after the action: `Join`, `InChat`.
     pub(super) name: &'o str,
@@ -123,7 +123,7 @@ pub(super) struct Operation<'o> {
     pub(super) signs_in: bool,
 }
 
-/// The id by which a reply belongs to its request.
+/// Says that a reply has the id of its request.
 pub(super) fn correlation() -> Value {
     json!({ "description": "The reply has the same id.", "location": "$message.payload#/id" })
 }

@@ -11,8 +11,8 @@ use crate::schema::walk;
 #[derive(Debug)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
-    /// Whether some node says which properties or items are left over. What counts as left over depends on alternatives
-    /// that accept anything, too.
+    /// Whether some node has a rule for properties or items that no other keyword covers. Alternatives that accept
+    /// anything cover them too.
     pub(super) has_leftovers: bool,
 }
 
@@ -73,7 +73,7 @@ impl Node {
         *self == Self::default()
     }
 
-    /// All nodes to which this one leads.
+    /// All nodes that this one leads to.
     pub(super) fn targets(&self) -> impl Iterator<Item = usize> {
         let groups = [&self.any_of, &self.one_of].into_iter().flatten().flatten();
         let all = self
