@@ -736,7 +736,7 @@ pub mod handlers {
 /// and [`RoomHandle::history`].
 #[cfg(feature = "runtime")]
 pub mod history {
-    pub use crate::log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery};
+    pub use crate::log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery, StoreFailure};
     pub use crate::runtime::HistoryError;
 }
 

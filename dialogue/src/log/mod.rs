@@ -5,6 +5,7 @@
 //!
 //! - [`store`] is the trait that every store of logs implements. A new store is a module next to [`memory`].
 //! - [`memory`] is the store that keeps everything in this process.
+//! - [`durable`] is the seam to a store that outlives the process.
 //! - [`room_log`] is the log of one room. It is pure, like [`event`], [`bounds`], [`page`] and [`replay`].
 //! - [`manager`] is the public handle, which holds the store.
 //! - [`archive`] and [`archive_queue`] are for applications that store evicted events themselves.
@@ -12,6 +13,8 @@
 mod archive;
 pub(crate) mod archive_queue;
 mod bounds;
+#[allow(dead_code, reason = "the runtime and the stores that use it follow")]
+pub(crate) mod durable;
 mod event;
 mod manager;
 mod memory;
@@ -24,6 +27,7 @@ mod tests;
 
 pub use archive::{EvictedHistory, HistoryQuery};
 pub(crate) use bounds::LogBounds;
+pub use durable::StoreFailure;
 pub(crate) use event::{Evicted, StoredEvent};
 pub use manager::{HistoryConfig, HistoryManager};
 pub(crate) use page::{LogCursor, LogPage, Reach};

@@ -1,0 +1,303 @@
+//! The seam between the runtime and a log that outlives the process: what the runtime asks, and what a store answers.
+//!
+//! The authority over a room's log is either the memory log, under the room's lock, or one [`DurableLog`]. Owns no
+//! storage: [`sqlite`](super::sqlite) implements the trait.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use futures_util::future::BoxFuture;
+
+use super::bounds::LogBounds;
+use super::event::StoredEvent;
+use super::page::LogPage;
+use super::replay::Replay;
+use crate::id::{ClientId, EventName, RoomId, UserId};
+use crate::protocol::{EventFrame, PreparedEvent};
+
+/// The answer to a read, or to a change that no other change of the room has to follow.
+pub(crate) type Answer<T> = BoxFuture<'static, Result<T, StoreFailure>>;
+
+/// Called once with the outcome of a change, on the store's own thread, in the order of the log. It must not wait.
+pub(crate) type Done<T> = Box<dyn FnOnce(T) + Send>;
+
+/// Which events a read wants.
+pub(crate) type Wanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// How many events of each type a read wants.
+pub(crate) type PerType = Arc<dyn Fn(&str) -> usize + Send + Sync>;
+
+/// Called with why the store fails, or with `None` when it works again.
+pub(crate) type Watch = Box<dyn Fn(Option<&StoreFailure>) + Send + Sync>;
+
+/// A log that outlives the process. One process uses it at a time.
+///
+/// **Changes** (`append`, `create_room`, `delete_room`, …) take effect in the order of the calls. Each is stored
+/// when its outcome is known. No change of a room is stored after its deletion.
+///
+/// **Reads** see every change whose outcome is known. They wait for no change.
+pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
+    /// Numbers an event and stores it, with its key. `append.done` is called exactly once, whatever happens.
+    fn append(&self, append: Append);
+
+    /// Stores a new room, or the return of a deleted one. Returns its epoch.
+    fn create_room(&self, room: NewRoom) -> Answer<Result<Arc<str>, RoomExists>>;
+
+    /// Deletes exactly this incarnation of a room, with its events and keys. The next incarnation has another epoch.
+    /// `stays_deleted` says that there is none until `create_room`. Reports whether the incarnation existed.
+    fn delete_room(&self, room: RoomKey, stays_deleted: bool, done: Done<Result<bool, StoreFailure>>);
+
+    /// The rooms that the store knows by id: those that were created, and declared rooms that were deleted. Read once, when
+    /// the server is built.
+    fn index(&self) -> Result<Vec<IndexedRoom>, StoreFailure>;
+
+    /// The present incarnation of a room. A room that the store does not know has an epoch too, always the same one.
+    fn room(&self, id: &RoomId) -> Answer<StoredRoom>;
+
+    /// The same for several rooms, in their order.
+    fn rooms(&self, ids: Vec<RoomId>) -> Answer<Vec<StoredRoom>>;
+
+    /// The epoch of a room that the store does not know. Reads nothing.
+    fn first_epoch(&self, id: &str) -> Arc<str>;
+
+    /// The newest events of each type, to begin the window with.
+    fn window(&self, room: RoomKey, per_type: PerType, bounds: LogBounds) -> Answer<StoredWindow>;
+
+    /// All events of the wanted types with a number above `after`, up to `through`.
+    fn since(&self, room: RoomKey, after: u64, through: u64, wanted: Wanted, bounds: LogBounds) -> Answer<Replay>;
+
+    /// The newest events up to the number `through`, oldest first. If the bounds do not allow all of them, the oldest
+    /// are left out.
+    fn newest(&self, room: RoomKey, through: u64, per_type: PerType, bounds: LogBounds) -> Answer<Vec<StoredEvent>>;
+
+    /// At most `limit` events of a type with numbers below `before`, newest first.
+    fn page(&self, room: RoomKey, event: EventName, before: u64, limit: usize, bounds: LogBounds) -> Answer<LogPage>;
+
+    /// The outcome of a trigger with this key, if it was stored within the last two minutes of use.
+    fn outcome_of(&self, room: RoomKey, user: UserId, key: String) -> Answer<Option<u64>>;
+
+    /// The oldest events that retention no longer keeps, each room's in order.
+    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>>;
+
+    /// Deletes events that retention no longer keeps. Recovery never again claims to have them.
+    fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()>;
+
+    /// What the store does now.
+    fn health(&self) -> StoreHealth;
+
+    /// Calls `watch` on the store's own thread, each time that the store begins to fail or works again.
+    fn watch(&self, watch: Watch);
+
+    /// Finishes every change that was handed over, and notes that nothing was lost. Later changes are refused.
+    fn close(&self) -> Answer<()>;
+}
+
+/// One incarnation of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RoomKey {
+    pub(crate) id: RoomId,
+    /// As clients know it.
+    pub(crate) epoch: Arc<str>,
+}
+
+/// An event that is handed over to the store.
+pub(crate) struct Append {
+    pub(crate) room: RoomKey,
+    pub(crate) event: EventName,
+    pub(crate) from: UserId,
+    /// The event's text, which gets its number in the store.
+    pub(crate) prepared: PreparedEvent,
+    pub(crate) key: Option<AppendKey>,
+    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) done: Done<Appended>,
+}
+
+/// The idempotency key of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AppendKey {
+    pub(crate) user: UserId,
+    pub(crate) key: String,
+    /// The connection that sent it first.
+    pub(crate) connection: ClientId,
+}
+
+/// The outcome of an append.
+#[derive(Debug)]
+pub(crate) enum Appended {
+    /// It is stored under this number.
+    Stored { seq: u64, frame: EventFrame },
+    /// An event with the same key was stored before, under this number.
+    Repeated { seq: u64 },
+    /// This incarnation of the room does not exist any more. Nothing is stored.
+    NoSuchRoom,
+    /// Nothing is stored.
+    Refused(StoreFailure),
+    /// It may be stored.
+    Unknown(StoreFailure),
+}
+
+/// Decides who ends an append: its deadline, while it waits, or the store, once it has begun.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket(AtomicU8);
+
+impl Ticket {
+    const WAITING: u8 = 0;
+    const BEGUN: u8 = 1;
+    const WITHDRAWN: u8 = 2;
+
+    /// The store begins. Returns false if the append was withdrawn.
+    pub(crate) fn begin(&self) -> bool {
+        self.leave_queue(Self::BEGUN)
+    }
+
+    /// The append does not wait any longer. Returns false if the store has begun: the outcome is then unknown.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.leave_queue(Self::WITHDRAWN)
+    }
+
+    fn leave_queue(&self, next: u8) -> bool {
+        self.0
+            .compare_exchange(Self::WAITING, next, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
+/// How a stored room came into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Creator {
+    /// The server created it.
+    Server,
+    /// A client of a user who had signed in.
+    Client,
+    /// A client of an anonymous user.
+    Anonymous,
+}
+
+/// A room that is created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewRoom {
+    pub(crate) id: RoomId,
+    pub(crate) creator: Creator,
+    pub(crate) created_by: Option<UserId>,
+    /// Whose share of rooms it takes, as the runtime writes it.
+    pub(crate) holder: Option<String>,
+    /// The room's configuration, as the runtime writes it. `None` for a room that is as declared.
+    pub(crate) config: Option<String>,
+}
+
+/// A room with this id exists already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoomExists;
+
+/// What the store knows of a room without loading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IndexedRoom {
+    pub(crate) id: RoomId,
+    pub(crate) state: IndexedState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IndexedState {
+    /// It was created, and exists.
+    Created { creator: Creator, holder: Option<String> },
+    /// It was deleted, and stays deleted until it is created.
+    Deleted,
+}
+
+/// A room's present incarnation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredRoom {
+    pub(crate) key: RoomKey,
+    /// `Some` if it was created.
+    pub(crate) created: Option<NewRoom>,
+    /// It stays deleted until it is created.
+    pub(crate) is_deleted: bool,
+}
+
+/// The newest events of a room, and how far back each type goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct StoredWindow {
+    /// The highest number that the room has used.
+    pub(crate) top: u64,
+    pub(crate) types: Vec<StoredType>,
+}
+
+/// The newest events of one type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredType {
+    pub(crate) event: EventName,
+    /// The highest number of this type that is not among `events`. 0 if there is none.
+    pub(crate) mark: u64,
+    /// Whether the store has older events of this type.
+    pub(crate) has_older: bool,
+    /// Oldest first.
+    pub(crate) events: Vec<StoredEvent>,
+}
+
+/// An event that retention no longer keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExpiredEvent {
+    /// The event's place in the store.
+    pub(crate) row: i64,
+    pub(crate) room: RoomKey,
+    pub(crate) event: StoredEvent,
+}
+
+/// What a store does now.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoreHealth {
+    /// Why the last change failed, if none has succeeded since.
+    pub(crate) failing: Option<StoreFailure>,
+    /// Changes that wait.
+    pub(crate) waiting: usize,
+    /// Their bytes.
+    pub(crate) waiting_bytes: usize,
+    /// Appends that were refused because of a failure, since the start.
+    pub(crate) refused: u64,
+    /// Appends whose outcome is unknown, since the start.
+    pub(crate) unknown: u64,
+    /// The bytes of the events that are kept.
+    pub(crate) bytes: u64,
+}
+
+/// Why a store could not store or read something. It tries again with the next call, so a temporary failure ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreFailure {
+    /// The disk is full, or the file has reached its size limit.
+    #[error("the store's disk is full: free some space")]
+    Full,
+    /// The file or its folder is read-only.
+    #[error("the store's file is read-only: make it and its folder writable for this user")]
+    ReadOnly,
+    /// Too much waits for the store already.
+    #[error("too many events wait for the store (store_queue_bytes = {limit})")]
+    Overloaded {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The store did not answer in time.
+    #[error("the store did not answer within {seconds} s (append_deadline)")]
+    TimedOut {
+        /// The limit, in seconds.
+        seconds: u64,
+    },
+    /// The file is damaged.
+    #[error(
+        "the store's file is damaged: {reason}; stop the server and restore a backup, or recover it with `sqlite3 FILE .recover`"
+    )]
+    Corrupt {
+        /// What the database reports.
+        reason: String,
+    },
+    /// The store is closed, because the server has stopped.
+    #[error("the store is closed")]
+    Closed,
+    /// Another failure.
+    #[error("the store failed: {reason}")]
+    Failed {
+        /// What the database or the operating system reports.
+        reason: String,
+    },
+}
