@@ -553,9 +553,10 @@
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a web page that shows live rooms, events and rates, and triggers events | no |
 //! | `jwt` | sign-in with JSON Web Tokens, built on the `jsonwebtoken` crate | no |
+//! | `sqlite` | [`sqlite`]: rooms and their history in a file, which outlives the process | no |
 //! | `testing` | for tests: clients without a network (with `client`), connections over any stream, and a WebSocket echo server for conformance suites | no |
 //!
-//! `server` and `jwt` enable `runtime`; `inspector` and `testing` enable `server`. A program that is only a client needs
+//! `server`, `jwt` and `sqlite` enable `runtime`; `inspector` and `testing` enable `server`. A program that is only a client needs
 //! `client` and `macros`, and compiles none of the server. Without features, the crate has events, schemas, room types
 //! and the [`contract`]: enough for a crate that server and clients share.
 //!
@@ -579,6 +580,7 @@
 //! | [`protocol`] | the error codes and close codes of the wire | `client` or `runtime` |
 //! | [`rate_limit`] | your own rate limits | `runtime` |
 //! | [`room`] | traits of rooms for generic code, and settings of rooms | none |
+//! | [`sqlite`] | rooms and their history in a file | `sqlite` |
 //! | [`testing`] | tests of your own server | `testing` |
 //!
 //! # Graceful shutdown
@@ -783,6 +785,14 @@ pub mod observe {
     pub use crate::runtime::{
         ByCode, HistorySize, Lagged, LeaveReason, Observation, Observations, ObserveError, ObservedEvent, Stats,
     };
+}
+
+/// Rooms and their history in a file: the store, its settings, and why it does not open.
+///
+/// See [`Sqlite`](sqlite::Sqlite).
+#[cfg(feature = "sqlite")]
+pub mod sqlite {
+    pub use crate::log::sqlite::{Durability, Retention, Sqlite, SqliteError};
 }
 
 /// The names that most programs with Dialogue need in scope.

@@ -8,6 +8,7 @@
 //! - [`durable`] is the seam to a store that outlives the process.
 //! - [`room_log`] is the log of one room. It is pure, like [`event`], [`bounds`], [`page`] and [`replay`].
 //! - [`manager`] is the public handle, which holds the store.
+//! - [`sqlite`] is the store in a file.
 //! - [`archive`] and [`archive_queue`] are for applications that store evicted events themselves.
 
 mod archive;
@@ -21,6 +22,9 @@ mod memory;
 mod page;
 mod replay;
 mod room_log;
+#[cfg(feature = "sqlite")]
+#[allow(dead_code, reason = "opening, reading and writing follow")]
+pub(crate) mod sqlite;
 mod store;
 #[cfg(test)]
 mod tests;
