@@ -32,14 +32,17 @@ CREATE TABLE meta (
     -- When the last run began, in ms since 1970.
     opened_at INTEGER NOT NULL,
     -- Until when `keys` may lack keys, because there were too many: the `at` of the youngest one that was dropped.
-    keys_gap_at INTEGER
+    keys_gap_at INTEGER,
+    -- Empty. A server whose disk is full writes some bytes here, to learn when it works again.
+    probe BLOB
 ) STRICT;
 
 -- Rooms that have stored an event, that were created at run time, or that were deleted.
 CREATE TABLE rooms (
     id INTEGER PRIMARY KEY,
-    -- The room's id as clients know it, such as 'ticket-acme-7'.
-    name TEXT NOT NULL UNIQUE,
+    -- The room's id as clients know it, such as 'ticket-acme-7'. NULL if this incarnation was deleted, and its rows in
+    -- other tables still have to be deleted.
+    name TEXT UNIQUE,
     -- The room's own part of its epoch. Clients see `<epoch>.<meta.generation>`.
     epoch TEXT NOT NULL,
     -- 1 if it was created at run time. The following four columns are about such rooms.
@@ -53,11 +56,15 @@ CREATE TABLE rooms (
     -- The room's configuration, as JSON. NULL if the room is as declared.
     config TEXT,
     -- 1 if it was deleted, and stays deleted until it is created.
-    deleted INTEGER NOT NULL DEFAULT 0
+    deleted INTEGER NOT NULL DEFAULT 0,
+    -- 1 if the id had an earlier incarnation. The row then stays when the room is deleted, so that the epoch does not
+    -- return.
+    reused INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The rooms that a server must know before the first client. The index has all that it reads of them.
-CREATE INDEX rooms_indexed ON rooms (id, name, created, creator, holder, deleted) WHERE created = 1 OR deleted = 1;
+CREATE INDEX rooms_indexed ON rooms (id, name, created, creator, holder, deleted)
+    WHERE name IS NOT NULL AND (created = 1 OR deleted = 1);
 
 -- The types of events, and how much is kept of each.
 CREATE TABLE types (
@@ -111,10 +118,17 @@ CREATE TABLE keys (
     connection TEXT NOT NULL,
     -- The event's number.
     seq INTEGER NOT NULL,
-    -- When it was stored, in ms since 1970.
+    -- When it was stored, in ms since 1970 of a clock that never goes back.
     at INTEGER NOT NULL,
     PRIMARY KEY (room, user, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX keys_by_age ON keys (at);
+
+-- The users that were revoked during the last two runs.
+CREATE TABLE revocations (
+    user TEXT NOT NULL PRIMARY KEY,
+    -- `meta.run` at that time.
+    run INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
