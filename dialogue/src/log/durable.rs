@@ -74,14 +74,21 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// At most `limit` events of a type with numbers below `before`, newest first.
     fn page(&self, room: RoomKey, event: EventName, before: u64, limit: usize, bounds: LogBounds) -> Answer<LogPage>;
 
-    /// The outcome of a trigger with this key, if it was stored within the last two minutes of use.
-    fn outcome_of(&self, room: RoomKey, user: UserId, key: String) -> Answer<Option<u64>>;
+    /// The number of the event that was stored with this key, if the key [counts](AppendKey) still.
+    fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<Option<u64>>;
 
     /// The oldest events that retention no longer keeps, each room's in order.
     fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>>;
 
     /// Deletes events that retention no longer keeps. Recovery never again claims to have them.
     fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()>;
+
+    /// This run of the server, and what the store remembers of earlier ones. Read when the store is opened.
+    fn run(&self) -> StoreRun;
+
+    /// Notes that a user was revoked, `at` this time of this run. Only the last revocation of a user counts. It is kept for as
+    /// long as keys of this run count.
+    fn revoke(&self, user: UserId, at: u64) -> Answer<()>;
 
     /// What the store does now.
     fn health(&self) -> StoreHealth;
@@ -114,12 +121,21 @@ pub(crate) struct Append {
 }
 
 /// The idempotency key of an append.
+///
+/// A key of this run counts for two minutes after it was stored. A key of an earlier run counts for two minutes after this run
+/// began, if it counted when that run ended. A key that does not count is replaced.
+///
+/// For a repetition of an earlier run, each key counts that the store still has. It forgets the oldest keys if there are too
+/// many, but remembers the connections that have lost keys. Ten minutes after a run began, it forgets all earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AppendKey {
     pub(crate) user: UserId,
     pub(crate) key: String,
     /// The connection that sent it first.
     pub(crate) connection: ClientId,
+    /// The run of that connection, if this is a repetition of an earlier run. Without its key, it is stored only if the store has
+    /// forgotten no key of this connection, and not that run.
+    pub(crate) repeats: Option<u64>,
 }
 
 /// The outcome of an append.
@@ -129,6 +145,8 @@ pub(crate) enum Appended {
     Stored { seq: u64, frame: EventFrame },
     /// An event with the same key was stored before, under this number.
     Repeated { seq: u64 },
+    /// It repeats an event of an earlier run, and the store may have forgotten the key. Nothing is stored.
+    Forgotten,
     /// This incarnation of the room does not exist any more. Nothing is stored.
     NoSuchRoom,
     /// Nothing is stored.
@@ -242,6 +260,40 @@ pub(crate) struct ExpiredEvent {
     pub(crate) row: i64,
     pub(crate) room: RoomKey,
     pub(crate) event: StoredEvent,
+}
+
+/// A run: the time from one opening of the store to the next. A store counts them.
+#[derive(Clone)]
+pub(crate) struct StoreRun {
+    pub(crate) run: u64,
+    /// The oldest run that the store has not forgotten. `run` if there is no earlier one.
+    pub(crate) oldest: u64,
+    /// The second part of all epochs. It changes if events may have been lost, and if the store was copied.
+    pub(crate) generation: Arc<str>,
+    /// The key of everything that clients keep for the server. The same in all runs.
+    pub(crate) secret: [u8; 32],
+    /// The users who were revoked in earlier runs.
+    pub(crate) revoked: Vec<Revocation>,
+}
+
+/// Omits the secret.
+impl fmt::Debug for StoreRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreRun")
+            .field("run", &self.run)
+            .field("oldest", &self.oldest)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The last time that a user was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Revocation {
+    pub(crate) user: UserId,
+    pub(crate) run: u64,
+    /// The time in that run, as the runtime counts it.
+    pub(crate) at: u64,
 }
 
 /// What a store does now.
