@@ -74,8 +74,8 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// At most `limit` events of a type with numbers below `before`, newest first.
     fn page(&self, room: RoomKey, event: EventName, before: u64, limit: usize, bounds: LogBounds) -> Answer<LogPage>;
 
-    /// The number of the event that was stored with this key, if the key [counts](AppendKey) still.
-    fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<Option<u64>>;
+    /// The outcome of an append with this key, as another append with it would find it.
+    fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome>;
 
     /// The oldest events that retention no longer keeps, each room's in order.
     fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>>;
@@ -136,6 +136,17 @@ pub(crate) struct AppendKey {
     /// The run of that connection, if this is a repetition of an earlier run. Without its key, it is stored only if the store has
     /// forgotten no key of this connection, and not that run.
     pub(crate) repeats: Option<u64>,
+}
+
+/// What a store knows of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyOutcome {
+    /// An event was stored with it, under this number.
+    Stored { seq: u64 },
+    /// No key counts.
+    NotStored,
+    /// The store may have forgotten it.
+    Forgotten,
 }
 
 /// The outcome of an append.

@@ -108,8 +108,10 @@ impl IdempotencyKeys {
             connection: repeats.map_or(connection, |first| first.client_id),
         };
         let receipt = Receipt {
+            key: Arc::clone(&guard.key),
             outcome: Arc::clone(&outcome),
             owner: owner.clone(),
+            earlier_run: None,
         };
         let delivery = run(receipt).await.map_err(NotRun::Failed)?;
         outcome.sequenced_by(&owner);

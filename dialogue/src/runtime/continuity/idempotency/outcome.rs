@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::key::Owner;
+use super::key::{Key, Owner};
 use crate::delivery::Delivery;
+use crate::log::durable::AppendKey;
 
 /// What has happened to the trigger of a key.
 #[derive(Default)]
@@ -35,11 +36,25 @@ impl KeyedOutcome {
 
 /// What a trigger that runs with a key reports, at the moment when it happens: its future may be dropped right after.
 pub(crate) struct Receipt {
+    pub(super) key: Arc<Key>,
     pub(super) outcome: Arc<KeyedOutcome>,
     pub(super) owner: Owner,
+    /// The run of the first attempt, if that was an earlier one.
+    pub(super) earlier_run: Option<u64>,
 }
 
 impl Receipt {
+    /// The key, as a store needs it.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the runtime uses it once there is a store"))]
+    pub(in crate::runtime) fn append_key(&self) -> AppendKey {
+        AppendKey {
+            user: self.key.user.clone(),
+            key: self.key.key.clone(),
+            connection: self.owner.connection.clone(),
+            repeats: self.earlier_run,
+        }
+    }
+
     /// The event has its place in the room.
     pub(in crate::runtime) fn sequenced(&self) {
         self.outcome.sequenced_by(&self.owner);
