@@ -45,7 +45,7 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     /// The key, as a store needs it.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the runtime uses it once there is a store"))]
+    #[allow(dead_code, reason = "the runtime uses it once there is a store")]
     pub(in crate::runtime) fn append_key(&self) -> AppendKey {
         AppendKey {
             user: self.key.user.clone(),
