@@ -31,6 +31,16 @@ pub struct EventMessage<T = Value> {
     /// Its number in the room's history. Events without history have no number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// Whether the event was erased: its data and its metadata are gone, and everything else stays. Only plain JSON shows
+    /// such an event, with the data `null`. Typed readers receive no event instead, but
+    /// [`Unreadable::Erased`](crate::event::Unreadable::Erased).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub erased: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl<T> EventMessage<T> {
@@ -45,6 +55,7 @@ impl<T> EventMessage<T> {
             timestamp: 0,
             meta: None,
             seq: None,
+            erased: false,
         }
     }
 
@@ -59,6 +70,7 @@ impl<T> EventMessage<T> {
             timestamp: self.timestamp,
             meta: self.meta.clone(),
             seq: self.seq,
+            erased: self.erased,
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod message;
 mod outgoing;
 mod payload;
 mod received;
+mod unreadable;
 
 pub(crate) use definition::DefinitionResult;
 pub use definition::{
@@ -32,6 +33,10 @@ pub use definition::{
 pub use outgoing::Outgoing;
 pub use payload::Payload;
 pub use received::{DecodeError, Received};
+pub use unreadable::Unreadable;
+#[cfg(any(feature = "client", feature = "runtime"))]
+#[allow(unused_imports, reason = "the readers that use it follow")]
+pub(crate) use unreadable::read;
 
 pub use crate::schema::{EventData, SchemaError};
 

@@ -90,6 +90,16 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// long as keys of this run count.
     fn revoke(&self, user: UserId, at: u64) -> Answer<()>;
 
+    /// The events of a user that are not erased, in the order in which they were stored: those after the event in the row
+    /// `after`, at most `limit`. A store may read all its events for this.
+    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>>;
+
+    /// Erases the data of these events: each text becomes what [`erased`](crate::protocol::erased) makes of it. `done` gets
+    /// those that were erased now, in the order of the log. It does not get those that do not exist, or were erased
+    /// before. Once the outcome is known, the file contains the data no longer, unless a reader still uses it; then the
+    /// store overwrites it later. Call it for a few hundred events at a time: no other change happens meanwhile.
+    fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>);
+
     /// What the store does now.
     fn health(&self) -> StoreHealth;
 
@@ -305,6 +315,23 @@ pub(crate) struct Revocation {
     pub(crate) run: u64,
     /// The time in that run, as the runtime counts it.
     pub(crate) at: u64,
+}
+
+/// Where a store keeps an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredPlace {
+    /// The event's place in the store.
+    pub(crate) row: i64,
+    pub(crate) place: ErasedPlace,
+}
+
+/// An event that is erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ErasedPlace {
+    pub(crate) room: RoomKey,
+    /// The event's type. `None` in a request, if the caller does not know it; always known in the answer.
+    pub(crate) event: Option<EventName>,
+    pub(crate) seq: u64,
 }
 
 /// What a store does now.

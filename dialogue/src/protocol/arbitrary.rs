@@ -54,5 +54,6 @@ pub(super) fn message() -> impl Strategy<Value = EventMessage> {
         timestamp,
         meta,
         seq,
+        erased: false,
     })
 }

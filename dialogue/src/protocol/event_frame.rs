@@ -14,7 +14,7 @@ use crate::id::{EventName, RoomId, UserId};
 
 /// How a live frame begins, before the fields of the `EventMessage`. No `EventMessage` begins like this, because its
 /// first field is `event`.
-const OPENING: &[u8] = br#"{"type":"event","#;
+pub(super) const OPENING: &[u8] = br#"{"type":"event","#;
 
 /// The most bytes that [`PreparedEvent::finish`] appends: `,"seq":`, the 20 digits of the highest number, and `}`.
 const CLOSING_BYTES: usize = 28;

@@ -56,6 +56,12 @@ pub(crate) enum Incoming {
         id: Option<i64>,
         room_id: RoomId,
     },
+    /// The data of an event has been erased.
+    Erased {
+        #[serde(deserialize_with = "room_id")]
+        room_id: RoomId,
+        seq: u64,
+    },
     Pong {
         id: Option<i64>,
     },
@@ -167,7 +173,7 @@ impl Incoming {
             | Self::RoomDeleted { id, .. }
             | Self::Pong { id }
             | Self::Error(ErrorFrame { id, .. }) => *id,
-            Self::Event(_) | Self::Direct { .. } | Self::Unknown => None,
+            Self::Event(_) | Self::Direct { .. } | Self::Erased { .. } | Self::Unknown => None,
         }
     }
 }

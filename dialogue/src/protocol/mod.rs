@@ -16,6 +16,9 @@ mod close_code;
 #[cfg(test)]
 #[cfg(feature = "runtime")]
 mod document;
+#[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the logs that use it follow")]
+mod erasure;
 mod error_code;
 #[cfg(feature = "runtime")]
 mod event_frame;
@@ -38,13 +41,15 @@ pub(crate) use request::{
     Request, TriggerCommand,
 };
 pub(crate) use subscriptions::SubscriptionList;
-#[cfg(feature = "inspector")]
-pub(crate) use {event_frame::write_message as write_event_message, json::parse as parse_json};
 #[cfg(feature = "runtime")]
+#[allow(unused_imports, reason = "the logs that use it follow")]
 pub(crate) use {
+    erasure::{erased, is_unerased_of},
     event_frame::{EventFrame, EventHead, PreparedEvent},
     header::Header,
     json::MAX_DEPTH,
     reply::{FrameRate, LeftReason, RoomSummary, ServerFrame},
     request::RejectedRequest,
 };
+#[cfg(feature = "inspector")]
+pub(crate) use {event_frame::write_message as write_event_message, json::parse as parse_json};

@@ -96,6 +96,12 @@ pub(crate) enum ServerFrame<'a> {
         id: Option<i64>,
         room_id: &'a RoomId,
     },
+    /// The data of an event has been erased.
+    #[allow(dead_code, reason = "the runtime sends it soon")]
+    Erased {
+        room_id: &'a RoomId,
+        seq: u64,
+    },
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<i64>,

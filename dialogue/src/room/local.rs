@@ -27,6 +27,8 @@ struct LocalMember<S> {
     subscriptions: Subscriptions,
     /// The member has received every event after this number that it is subscribed to.
     complete_since: u64,
+    /// The member wants to learn which events are erased.
+    wants_erasures: bool,
 }
 
 impl<S> Default for LocalMembers<S> {
@@ -49,6 +51,7 @@ impl<S: Clone> LocalMembers<S> {
                 sink,
                 subscriptions,
                 complete_since: seq,
+                wants_erasures: false,
             },
         );
     }
@@ -131,6 +134,20 @@ impl<S: Clone> LocalMembers<S> {
 
     pub(crate) fn contains(&self, key: ClientKey) -> bool {
         self.members.contains_key(&key)
+    }
+
+    /// Notes whether a member wants to learn which events are erased.
+    pub(crate) fn set_wants_erasures(&mut self, key: ClientKey, wanted: bool) {
+        if let Some(member) = self.members.get_mut(&key) {
+            member.wants_erasures = wanted;
+        }
+    }
+
+    #[allow(dead_code, reason = "the runtime uses it soon")]
+    /// Returns the members that want to learn which events are erased.
+    pub(crate) fn informed_of_erasures(&self) -> impl Iterator<Item = &S> {
+        let members = self.members.values().filter(|member| member.wants_erasures);
+        members.map(|member| &member.sink)
     }
 
     /// Returns the members, in no order.

@@ -234,6 +234,7 @@ impl Conversation {
             wanted: command.subscriptions,
             except: command.except,
             since: command.since,
+            erasures: command.erasures,
             epoch: None,
         };
         let seat = join(&self.core, &self.client, &command.room_id, request).await?;

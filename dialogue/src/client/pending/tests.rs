@@ -175,6 +175,7 @@ async fn a_join_waits_only_for_the_rejoin_of_its_own_room() {
         subscriptions: None,
         except: Default::default(),
         since: None,
+        erasures: None,
     }));
     assert_eq!(client.send_in(Readiness::Away), 0);
     assert_eq!(client.send_in(Readiness::Gone), 1);
@@ -266,6 +267,7 @@ async fn a_request_that_is_too_large_for_the_server_is_not_sent() {
         subscriptions: None,
         except: Default::default(),
         since: None,
+        erasures: None,
     };
     let kind = RequestKind::Rejoin("chat".into());
     client.pending.add(Command::Join(join), kind, None, client.now);

@@ -143,6 +143,7 @@ impl TrackedRoom {
             subscriptions: Some(subscriptions),
             except: self.excluded.iter().take(MAX_EXCEPTIONS).cloned().collect(),
             since: self.position.as_ref().map(Position::since),
+            erasures: None,
         }
     }
 

@@ -89,6 +89,7 @@ fn join() -> Command {
         subscriptions: None,
         except: Default::default(),
         since: None,
+        erasures: None,
     })
 }
 

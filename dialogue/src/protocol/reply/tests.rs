@@ -113,6 +113,18 @@ fn writes_the_short_replies() {
 }
 
 #[test]
+fn writes_which_event_was_erased() {
+    let room_id = "chat".into();
+    assert_eq!(
+        written(&ServerFrame::Erased {
+            room_id: &room_id,
+            seq: 58
+        }),
+        json!({ "type": "erased", "roomId": "chat", "seq": 58 })
+    );
+}
+
+#[test]
 fn writes_rooms_with_the_fields_that_are_known() {
     let (chat, own, ada) = ("chat".into(), "own".into(), "ada".into());
     let bare = RoomSummary {

@@ -53,6 +53,9 @@ pub(crate) struct JoinCommand {
     pub(crate) except: BTreeSet<EventName>,
     /// The client's position when it was last in the room.
     pub(crate) since: Option<LogPosition>,
+    /// Whether the client wants to learn which events are erased. With `None`, a member keeps what it has asked for, and a
+    /// new member does not learn it.
+    pub(crate) erasures: Option<bool>,
 }
 
 /// A position in a room's log.

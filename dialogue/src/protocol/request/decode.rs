@@ -48,6 +48,7 @@ const FIELDS: &[&str] = &[
     "subscriptions",
     "except",
     "since",
+    "erasures",
     "protocol",
     "auth",
     "resume",
@@ -168,6 +169,7 @@ impl JoinCommand {
             subscriptions,
             except: except.unwrap_or_default(),
             since,
+            erasures: fields.optional("erasures")?,
         })
     }
 }

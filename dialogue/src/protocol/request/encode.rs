@@ -38,11 +38,13 @@ impl Serialize for Request {
                 subscriptions,
                 except,
                 since,
+                erasures,
             }) => {
                 fields.put("roomId", room_id)?;
                 fields.put_some("subscriptions", subscriptions.as_ref())?;
                 fields.put_some("except", (!except.is_empty()).then_some(except))?;
                 fields.put_some("since", since.as_ref())?;
+                fields.put_some("erasures", erasures.as_ref())?;
             }
             Command::Leave { room_id } | Command::SubscribeAll { room_id } | Command::DeleteRoom { room_id } => {
                 fields.put("roomId", room_id)?;

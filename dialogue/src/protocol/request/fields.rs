@@ -182,6 +182,17 @@ impl<'t> Field<'t> for String {
     }
 }
 
+impl Field<'_> for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn from_entry(entry: EntryValue<'_>) -> Option<Self> {
+        match entry {
+            EntryValue::Other(Value::Bool(flag)) => Some(flag),
+            _ => None,
+        }
+    }
+}
+
 impl Field<'_> for Map<String, Value> {
     const EXPECTED: &'static str = "an object";
 

@@ -97,8 +97,8 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             (list, except)
         });
     let since = any::<(String, u64)>().prop_map(|(epoch, seq)| LogPosition { epoch, seq });
-    let join =
-        (room(), subscriptions, prop::option::of(since)).prop_map(|(room_id, (subscriptions, except), since)| {
+    let join = (room(), subscriptions, prop::option::of(since), any::<Option<bool>>()).prop_map(
+        |(room_id, (subscriptions, except), since, erasures)| {
             let mut fields = json!({ "type": "join", "roomId": room_id });
             if let Some(subscriptions) = &subscriptions {
                 fields["subscriptions"] = json!(subscriptions);
@@ -109,14 +109,19 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             if let Some(since) = &since {
                 fields["since"] = json!({ "epoch": since.epoch, "seq": since.seq });
             }
+            if let Some(erasures) = erasures {
+                fields["erasures"] = json!(erasures);
+            }
             let join = JoinCommand {
                 room_id,
                 subscriptions,
                 except,
                 since,
+                erasures,
             };
             (Command::Join(join), fields)
-        });
+        },
+    );
     let trigger = (
         room(),
         event(),

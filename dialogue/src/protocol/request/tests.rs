@@ -37,6 +37,7 @@ fn absent_fields_have_their_defaults() {
             subscriptions: None,
             except: BTreeSet::new(),
             since: None,
+            erasures: None,
         })
     );
     assert_eq!(

@@ -35,6 +35,8 @@ pub(crate) struct JoinRequest {
     pub(crate) except: BTreeSet<EventName>,
     /// The client's position when it was last in the room.
     pub(crate) since: Option<LogPosition>,
+    /// Whether the client wants to learn which events are erased. `None` leaves that as it is.
+    pub(crate) erasures: Option<bool>,
     /// The incarnation of the room, if only that one is meant. No room is created on demand then.
     pub(crate) epoch: Option<String>,
 }
@@ -137,6 +139,7 @@ async fn try_join(
             approved,
             subscriptions: wanted.clone(),
             since: request.since.as_ref(),
+            erasures: request.erasures,
         };
         let seated = match take_seat(core, client, &room, request.id, seat, space) {
             Err(NotSeated::RoomGone) if may_be_another(&room) => continue,

@@ -29,6 +29,8 @@ pub(super) struct SeatRequest<'a> {
     pub(super) subscriptions: Option<Subscriptions>,
     /// The client's position in the room, if it has been there before.
     pub(super) since: Option<&'a LogPosition>,
+    /// Whether the client wants to learn which events are erased, if it says so.
+    pub(super) erasures: Option<bool>,
 }
 
 /// Why a client has no seat.
@@ -64,6 +66,9 @@ pub(super) fn take_seat(
         .or_else(|| state.local.subscriptions(client.key).cloned())
         .unwrap_or_else(|| room.template.default_subscriptions.clone());
     enter(&core.limits, client, room, &mut state, &subscriptions)?;
+    if let Some(wanted) = request.erasures {
+        state.local.set_wants_erasures(client.key, wanted);
+    }
     let (recovered, events) = replay(
         &core.history,
         client,
@@ -225,6 +230,7 @@ mod tests {
                 approved,
                 subscriptions: None,
                 since: None,
+                erasures: None,
             };
             let space = dialogue.core.clients.reply_space(&client, 0).now_or_never();
             take_seat(&dialogue.core, &client, &room, None, request, space.expect("space"))

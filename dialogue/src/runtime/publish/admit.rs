@@ -88,6 +88,7 @@ impl Admitted {
                 timestamp: draft.timestamp.unwrap_or_else(wall_clock),
                 meta: draft.meta,
                 seq: None,
+                erased: false,
             },
         })
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Frame, count, list, reference, text, with};
+use super::{Frame, count, flag, list, reference, text, with};
 
 /// The frames that clients send, besides `trigger`.
 pub(in super::super) fn from_client() -> Vec<Frame> {
@@ -31,6 +31,7 @@ pub(in super::super) fn from_client() -> Vec<Frame> {
                 "subscriptions": list(text("An event's name, or `*` for every event."), "Absent: the room's default subscriptions."),
                 "except": list(text("An event's name."), "Events that the wildcard `*` does not cover."),
                 "since": reference("Position"),
+                "erasures": flag("Whether the server tells this client which events of the room are erased."),
             })),
             example: json!({ "id": 1, "roomId": "chat", "subscriptions": ["*"] }),
         },

@@ -149,6 +149,14 @@ pub(in super::super) fn from_server() -> Vec<Frame> {
             example: json!({ "id": 10, "roomId": "table-7" }),
         },
         Frame {
+            name: "erased",
+            kind: "erased",
+            summary: "The data of an event was erased. Only for clients that ask for it in `join`.",
+            required: &["roomId", "seq"],
+            fields: of_room(json!({ "seq": count("The number of the event.") })),
+            example: json!({ "roomId": "chat", "seq": 57 }),
+        },
+        Frame {
             name: "pong",
             kind: "pong",
             summary: "The server is there.",

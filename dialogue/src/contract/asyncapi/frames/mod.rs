@@ -50,7 +50,15 @@ pub(super) const COMMANDS: [Command; 11] = [
 ];
 
 /// The frames that the server sends without a request.
-pub(super) const NOTICES: [&str; 6] = ["joined", "left", "room-created", "room-deleted", "direct", "error"];
+pub(super) const NOTICES: [&str; 7] = [
+    "joined",
+    "left",
+    "erased",
+    "room-created",
+    "room-deleted",
+    "direct",
+    "error",
+];
 
 const fn command(name: &'static str, replies: &'static [&'static str]) -> Command {
     Command { name, replies }
@@ -101,6 +109,7 @@ pub(super) fn shared() -> [(&'static str, Value); 4] {
                     "timestamp": count("When the server accepted it, in milliseconds since the Unix epoch."),
                     "meta": { "type": "object", "description": "Metadata from the sender." },
                     "seq": count("Its number in the room, if the room keeps such events."),
+                    "erased": flag("Present and true if the event was erased: `data` is null then, whatever its type is."),
                 }),
             ),
         ),
