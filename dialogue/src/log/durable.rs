@@ -195,6 +195,11 @@ impl Ticket {
         self.leave_queue(Self::WITHDRAWN)
     }
 
+    /// Whether the append does not wait any longer.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::WITHDRAWN
+    }
+
     fn leave_queue(&self, next: u8) -> bool {
         self.0
             .compare_exchange(Self::WAITING, next, Ordering::Relaxed, Ordering::Relaxed)

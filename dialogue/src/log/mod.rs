@@ -27,7 +27,7 @@ mod room_log;
 pub(crate) mod sqlite;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use archive::{EvictedHistory, HistoryQuery};
 pub(crate) use bounds::LogBounds;

@@ -1,10 +1,11 @@
 //! One room of the server: its identity, its configuration, and its state behind a lock.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::apply_queue::ApplyQueue;
 use super::config::RoomTemplate;
 use super::state::RoomState;
 use super::subscriptions::Subscriptions;
@@ -29,6 +30,8 @@ pub(crate) struct RoomCell {
     pub(crate) epoch: Arc<str>,
     /// Runs the hooks about the creation and the deletion of this room, in order.
     pub(crate) hooks: SerialQueue,
+    /// The changes of the log that wait to be applied. Empty without a store.
+    applying: OnceLock<Box<ApplyQueue>>,
     state: Mutex<ServedRoomState>,
 }
 
@@ -62,6 +65,7 @@ impl RoomCell {
             holder: None,
             epoch,
             hooks: SerialQueue::default(),
+            applying: OnceLock::new(),
             state,
         }
     }
@@ -78,6 +82,12 @@ impl RoomCell {
     /// application.
     pub(crate) fn lock(&self) -> MutexGuard<'_, ServedRoomState> {
         self.state.lock()
+    }
+
+    /// The changes of the log that a store has made, and that wait to be applied here.
+    #[allow(dead_code, reason = "the runtime uses it once there is a store")]
+    pub(crate) fn applying(&self) -> &ApplyQueue {
+        self.applying.get_or_init(Box::default)
     }
 
     /// Whether the server announces the room to clients and includes it in the list of rooms.

@@ -24,6 +24,9 @@
 // runtime.
 
 #[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the runtime uses it once there is a store")]
+mod apply_queue;
+#[cfg(feature = "runtime")]
 mod cell;
 #[cfg(feature = "runtime")]
 pub(crate) mod config;
@@ -36,6 +39,7 @@ pub(crate) mod pattern;
 #[cfg(feature = "runtime")]
 mod policy;
 #[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "the runtime uses all of it once there is a store")]
 mod record;
 #[cfg(feature = "runtime")]
 mod returning;
@@ -55,6 +59,7 @@ pub(crate) use declaration::{DeclaredEvents, DefaultSubscriptions, IdPattern, Ro
 pub(crate) use typed::RoomRef;
 #[cfg(feature = "runtime")]
 pub(crate) use {
+    apply_queue::LogEntry,
     cell::{Origin, RoomCell, ServedRoomState},
     config::{RoomPlan, RoomTemplate},
     policy::{EventPolicy, KnownEvents, Party},

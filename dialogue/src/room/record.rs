@@ -17,6 +17,8 @@ pub(crate) struct RoomRecord {
     /// The value of `joins` when the room was last noted as empty, to expire later.
     noted_empty: Option<u64>,
     deleted: bool,
+    /// How many changes of the log have been handed over to a store and are not applied yet.
+    appending: usize,
 }
 
 /// The reason why a room does not accept a new member.
@@ -37,6 +39,7 @@ impl RoomRecord {
             joins: 0,
             noted_empty: None,
             deleted: false,
+            appending: 0,
         }
     }
 
@@ -100,6 +103,26 @@ impl RoomRecord {
     /// The number of the last event with history; 0 before the first.
     pub(crate) fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The log has reached this number in the store, and the event is being applied. Numbers only rise.
+    pub(crate) fn reach(&mut self, seq: u64) {
+        self.seq = self.seq.max(seq);
+    }
+
+    /// A change of the log is handed over to a store. Until it is applied, the room must stay.
+    pub(crate) fn begin_append(&mut self) {
+        self.appending += 1;
+    }
+
+    /// A change that was handed over has been applied, or has failed.
+    pub(crate) fn end_append(&mut self) {
+        self.appending -= 1;
+    }
+
+    /// Whether a change of the log is on its way.
+    pub(crate) fn is_appending(&self) -> bool {
+        self.appending > 0
     }
 
     /// Advances to the number of the next event, and returns it.

@@ -2,6 +2,8 @@
 //! lock.
 
 mod concurrency;
+#[allow(dead_code, reason = "the tests that use all of it follow")]
+pub(crate) mod fake_store;
 mod laws;
 mod manager;
 mod model;

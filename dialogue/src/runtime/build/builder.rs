@@ -11,6 +11,7 @@ use crate::contract::{Contract, RoomSet, ServerUrl};
 use crate::event::EventDefinition;
 use crate::limits::Limits;
 use crate::log::HistoryManager;
+use crate::log::durable::DurableLog;
 use crate::origin::AllowedOrigin;
 use crate::room::RoomDeclaration;
 use crate::runtime::application::ApplicationState;
@@ -58,6 +59,7 @@ pub struct Builder {
     pub(super) hooks: Hooks<Client, RoomHandle>,
     limits: Limits,
     history: Option<HistoryManager>,
+    durable: Option<Arc<dyn DurableLog>>,
     application: ApplicationState,
     /// The first type of application state that was given twice.
     twice: Option<&'static str>,
@@ -81,6 +83,7 @@ impl Builder {
             hooks: Hooks::default(),
             limits: Limits::default(),
             history: None,
+            durable: None,
             application: ApplicationState::default(),
             twice: None,
             fault: None,
@@ -111,6 +114,13 @@ impl Builder {
     pub fn define_events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
         self.is_described = true;
         self.events.extend(events);
+        self
+    }
+
+    /// Keeps the rooms' logs in this store, which is open already.
+    #[cfg(test)]
+    pub(crate) fn durable(mut self, store: Arc<dyn DurableLog>) -> Self {
+        self.durable = Some(store);
         self
     }
 
@@ -242,6 +252,7 @@ impl Builder {
         let limits = self.limits.with_durations_bounded();
         let history = History::new(
             self.history.unwrap_or_default(),
+            self.durable,
             &limits,
             !self.hooks.on_history_evicted.is_empty(),
             !self.hooks.load_history.is_empty(),

@@ -3,10 +3,13 @@
 //! Owns the log in memory, the queue of evicted events, and the bounds on one reply. Calls no hook: [`super::page`] and
 //! [`super::archive`] do.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::limits::Limits;
 use crate::log::archive_queue::{ArchiveQueue, MAX_WAITING, Series};
+use crate::log::durable::DurableLog;
 use crate::log::{Evicted, HistoryManager, LogBounds, Replay, StoredEvent};
 use crate::protocol::LogPosition;
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
@@ -16,7 +19,11 @@ use crate::runtime::rooms::registry::Rooms;
 
 /// The histories of a server's rooms.
 pub(crate) struct History {
+    /// The log without a store. With a store, the window: the newest events of the rooms in use.
     pub(crate) log: HistoryManager,
+    /// The store, if the logs outlive the process.
+    #[allow(dead_code, reason = "the parts of the runtime that use it follow")]
+    pub(crate) durable: Option<Arc<dyn DurableLog>>,
     /// Evicted events that `on_history_evicted` has not yet taken.
     pub(crate) archive: ArchiveQueue,
     /// Whether there is an `on_history_evicted` hook. Without it, evicted events are dropped.
@@ -41,11 +48,20 @@ pub(in crate::runtime) struct QueuedForArchive {
 }
 
 impl History {
-    /// Uses the histories in `log`, within these limits.
-    pub(in crate::runtime) fn new(log: HistoryManager, limits: &Limits, archives: bool, loads: bool) -> Self {
+    /// Uses the histories in `log`, within these limits. With a store, `log` is the window, and what it evicts is in the
+    /// store.
+    pub(in crate::runtime) fn new(
+        log: HistoryManager,
+        durable: Option<Arc<dyn DurableLog>>,
+        limits: &Limits,
+        archives: bool,
+        loads: bool,
+    ) -> Self {
         log.bound_bytes(limits.history_bytes);
+        let archives = archives && durable.is_none();
         Self {
             log,
+            durable,
             archive: ArchiveQueue::default(),
             archives,
             loads,
@@ -125,7 +141,7 @@ impl History {
             return;
         }
         // The events of one room are next to each other, so one lookup serves them all.
-        let mut latest: Option<std::sync::Arc<RoomCell>> = None;
+        let mut latest: Option<Arc<RoomCell>> = None;
         let by_series = evicted.into_iter().filter_map(|Evicted { room, entry }| {
             if latest.as_ref().is_none_or(|latest| latest.id != room) {
                 latest = rooms.find(&room);

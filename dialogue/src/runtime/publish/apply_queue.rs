@@ -1,0 +1,97 @@
+//! Applies the changes of a room's log that a store has made: one after another, in the order of the log.
+//!
+//! A change is queued on the store's own thread, and applied in a task. If the task is lost with its runtime, another one
+//! continues.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::task::coop::consume_budget;
+
+use crate::containment::contain_sync;
+use crate::room::{LogEntry, RoomCell};
+use crate::runtime::core::Core;
+
+/// Applies a change of a room's log when every earlier one has been applied, and every event up to the number `after`. Call
+/// it for each change, in the order of the log: in `done`. Never waits, and takes no lock of a room.
+pub(in crate::runtime) fn apply_in_order(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    after: u64,
+    apply: impl FnOnce(&Arc<Core>, &Arc<RoomCell>) + Send + 'static,
+) {
+    let queue = room.applying();
+    let (for_entry, of_entry) = (Arc::clone(core), Arc::clone(room));
+    queue.push(LogEntry {
+        after,
+        apply: Box::new(move || apply(&for_entry, &of_entry)),
+    });
+    let of_worker = Arc::clone(room);
+    let apply_all = move || {
+        let room = Arc::clone(&of_worker);
+        async move { work(&room).await }.boxed()
+    };
+    queue.worker.push_again(&core.lifecycle.tasks, apply_all);
+}
+
+async fn work(room: &Arc<RoomCell>) {
+    let queue = room.applying();
+    while let Some(LogEntry { apply, .. }) = queue.pop() {
+        // A change that panics ends only itself.
+        let _contained = contain_sync(apply);
+        queue.note_progress();
+        // A busy room must not keep other tasks from running.
+        consume_budget().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::log::tests::fake_store::FakeStore;
+    use crate::{Dialogue, RoomConfig};
+
+    async fn room() -> (Arc<Core>, Arc<RoomCell>) {
+        let builder = Dialogue::builder().define_events([]).durable(FakeStore::new());
+        let dialogue = builder.build().expect("a server");
+        let room = dialogue
+            .create_room(RoomConfig::new("room"))
+            .await
+            .expect("a room")
+            .cell;
+        (dialogue.core, room)
+    }
+
+    #[tokio::test]
+    async fn changes_are_applied_in_order_although_one_panics() {
+        let (core, room) = room().await;
+        let applied = Arc::new(Mutex::new(Vec::new()));
+        for number in 0..5 {
+            let applied = Arc::clone(&applied);
+            apply_in_order(&core, &room, 0, move |_, _| {
+                assert_ne!(number, 2, "this change panics");
+                applied.lock().push(number);
+            });
+        }
+        assert!(
+            applied.lock().is_empty(),
+            "nothing is applied by the code that queues it"
+        );
+        room.applying().worker.idle().await;
+        assert_eq!(*applied.lock(), [0, 1, 3, 4]);
+    }
+
+    #[test]
+    fn changes_that_a_thread_without_a_runtime_queues_are_applied_in_a_runtime_of_the_server() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (core, room) = runtime.block_on(room());
+        runtime.block_on(async { core.lifecycle.tasks.note_runtime() });
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        apply_in_order(&core, &room, 0, move |_, _| {
+            let _ = sender.send(tokio::runtime::Handle::try_current().is_ok());
+        });
+        assert_eq!(runtime.block_on(receiver), Ok(true));
+    }
+}
