@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::id::{EventName, RoomId, UserId};
+use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::log::bounds::{Budget, LogBounds};
 use crate::log::durable::{
-    Append, Appended, ExpiredEvent, IndexedRoom, IndexedState, NewRoom, RoomExists, RoomKey, StoredRoom, StoredType,
-    StoredWindow,
+    Append, AppendKey, Appended, Done, ErasedPlace, ExpiredEvent, IndexedRoom, IndexedState, KeyOutcome, NewRoom,
+    Revocation, RoomExists, RoomKey, StoreRun, StoredPlace, StoredRoom, StoredType, StoredWindow,
 };
 use crate::log::{LogCursor, LogPage, Replay, StoredEvent};
+use crate::protocol::{erased, is_unerased_of};
 
 #[derive(Debug, Default)]
 pub(super) struct Data {
     generation: u64,
+    /// How often the store has been opened again.
+    pub(super) run: u64,
+    /// Keys of earlier runs are forgotten.
+    oldest: u64,
+    revoked: Vec<Revocation>,
     /// Counts everything that needs another name than all before.
     latest: u64,
     rooms: BTreeMap<RoomId, RoomData>,
@@ -41,6 +47,7 @@ struct KeyData {
     room: RoomId,
     user: UserId,
     key: String,
+    connection: ClientId,
     seq: u64,
 }
 
@@ -121,7 +128,7 @@ impl Data {
         self.rooms.get_mut(&key.id)
     }
 
-    pub(super) fn append(&mut self, append: Append) -> (Appended, crate::log::durable::Done<Appended>) {
+    pub(super) fn append(&mut self, append: Append) -> (Appended, Done<Appended>) {
         let Append {
             room,
             event,
@@ -134,12 +141,10 @@ impl Data {
         if self.present_or_new(&room).is_none() {
             return (Appended::NoSuchRoom, done);
         }
-        let same = |known: &&KeyData| {
-            key.as_ref()
-                .is_some_and(|key| known.room == room.id && known.user == key.user && known.key == key.key)
-        };
-        if let Some(known) = self.keys.iter().find(same) {
-            return (Appended::Repeated { seq: known.seq }, done);
+        match key.as_ref().map(|key| self.outcome_of(&room, key)) {
+            Some(KeyOutcome::Stored { seq }) => return (Appended::Repeated { seq }, done),
+            Some(KeyOutcome::Forgotten) => return (Appended::Forgotten, done),
+            Some(KeyOutcome::NotStored) | None => {}
         }
         let Some(data) = self.rooms.get_mut(&room.id) else {
             return (Appended::NoSuchRoom, done);
@@ -160,6 +165,7 @@ impl Data {
                 room: room.id,
                 user: key.user,
                 key: key.key,
+                connection: key.connection,
                 seq,
             });
         }
@@ -316,15 +322,78 @@ impl Data {
         LogPage::of(of_type.filter(|stored| stored.event == *event), cursor, bounds)
     }
 
-    pub(super) fn outcome_of(&self, room: &RoomKey, user: &UserId, key: &str) -> Option<u64> {
-        self.present(room)?;
-        let is_it = |known: &&KeyData| known.room == room.id && known.user == *user && known.key == key;
-        self.keys.iter().find(is_it).map(|known| known.seq)
+    /// Every key counts, until [`forget_keys`](Self::forget_keys).
+    pub(super) fn outcome_of(&self, room: &RoomKey, key: &AppendKey) -> KeyOutcome {
+        let is_it = |known: &&KeyData| known.room == room.id && known.user == key.user && known.key == key.key;
+        match self.keys.iter().find(is_it) {
+            Some(known) if self.key_of(&room.id) == *room => KeyOutcome::Stored { seq: known.seq },
+            _ if key.repeats.is_some_and(|run| run < self.oldest) => KeyOutcome::Forgotten,
+            _ => KeyOutcome::NotStored,
+        }
     }
 
-    /// Forgets the keys, as time does.
+    /// Forgets the keys and the earlier runs, as time does.
     pub(super) fn forget_keys(&mut self) {
         self.keys.clear();
+        self.oldest = self.run;
+    }
+
+    pub(super) fn describe_run(&self) -> StoreRun {
+        StoreRun {
+            run: self.run,
+            oldest: self.oldest,
+            generation: self.generation.to_string().into(),
+            secret: [7; 32],
+            revoked: self.revoked.clone(),
+        }
+    }
+
+    pub(super) fn revoke(&mut self, user: UserId, at: u64) {
+        self.revoked.retain(|earlier| earlier.user != user);
+        let run = self.run;
+        self.revoked.push(Revocation { user, run, at });
+    }
+
+    pub(super) fn events_of(&self, user: &UserId, after: i64, limit: usize) -> Vec<StoredPlace> {
+        let all = self.rooms.iter().flat_map(|(id, room)| {
+            let of_user = |(_, stored): &&(i64, StoredEvent)| is_unerased_of(&stored.body, user);
+            room.events
+                .iter()
+                .filter(of_user)
+                .map(move |(row, stored)| StoredPlace {
+                    row: *row,
+                    place: ErasedPlace {
+                        room: self.key_of(id),
+                        event: Some(stored.event.clone()),
+                        seq: number(stored),
+                    },
+                })
+        });
+        let mut places: Vec<_> = all.filter(|place| place.row > after).collect();
+        places.sort_by_key(|place| place.row);
+        places.truncate(limit);
+        places
+    }
+
+    /// Erases these events. Returns those that were erased now.
+    pub(super) fn erase(&mut self, events: Vec<ErasedPlace>) -> Vec<ErasedPlace> {
+        let mut done = Vec::new();
+        for place in events {
+            if self.present(&place.room).is_none() {
+                continue;
+            }
+            let room = self.rooms.get_mut(&place.room.id).into_iter();
+            let mut of_room = room.flat_map(|room| &mut room.events);
+            let Some((_, stored)) = of_room.find(|(_, stored)| number(stored) == place.seq) else {
+                continue;
+            };
+            if let Ok(Some(body)) = erased(&stored.body) {
+                stored.body = body;
+                let event = Some(stored.event.clone());
+                done.push(ErasedPlace { event, ..place });
+            }
+        }
+        done
     }
 
     /// Lets a room's events up to this number expire.

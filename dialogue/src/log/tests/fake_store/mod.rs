@@ -16,8 +16,9 @@ use tokio::sync::{oneshot, watch};
 use self::data::Data;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, Appended, Done, DurableLog, ExpiredEvent, IndexedRoom, NewRoom, PerType, RoomExists, RoomKey,
-    StoreFailure, StoreHealth, StoredRoom, StoredWindow, Wanted, Watch,
+    Answer, Append, AppendKey, Appended, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
+    PerType, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted,
+    Watch,
 };
 use crate::log::{LogBounds, LogPage, Replay, StoredEvent};
 
@@ -52,6 +53,7 @@ enum Change {
         oneshot::Sender<Result<Result<Arc<str>, RoomExists>, StoreFailure>>,
     ),
     Delete(RoomKey, bool, Done<Result<bool, StoreFailure>>),
+    Erase(Vec<ErasedPlace>, Done<Result<Vec<ErasedPlace>, StoreFailure>>),
 }
 
 /// What happens to a change.
@@ -106,6 +108,7 @@ impl FakeStore {
         };
         drop(lost);
         let is_manual = self.control.lock().is_manual;
+        self.data.lock().run += 1;
         Self::of(Arc::clone(&self.data), is_manual)
     }
 
@@ -250,6 +253,17 @@ impl FakeStore {
                 };
                 done(outcome);
             }
+            Change::Erase(events, done) => {
+                let outcome = match verdict {
+                    Verdict::Commit => Ok(self.data.lock().erase(events)),
+                    Verdict::Hide(failure) => {
+                        self.data.lock().erase(events);
+                        Err(failure)
+                    }
+                    Verdict::Refuse(failure) | Verdict::Lose(failure) => Err(failure),
+                };
+                done(outcome);
+            }
         }
     }
 
@@ -291,7 +305,7 @@ impl FakeStore {
         self.control.lock().limit = Some(limit);
     }
 
-    /// Forgets the keys, as time does.
+    /// Forgets the keys and the earlier runs, as time does.
     pub(crate) fn forget_keys(&self) {
         self.data.lock().forget_keys();
     }
@@ -328,7 +342,7 @@ impl FakeStore {
 fn bytes_of(change: &Change) -> usize {
     match change {
         Change::Append(append) => append.prepared.len(),
-        Change::Create(..) | Change::Delete(..) => 0,
+        Change::Create(..) | Change::Delete(..) | Change::Erase(..) => 0,
     }
 }
 
@@ -390,8 +404,24 @@ impl DurableLog for FakeStore {
         self.read(move |data| data.page(&room, &event, before, limit, bounds))
     }
 
-    fn outcome_of(&self, room: RoomKey, user: UserId, key: String) -> Answer<Option<u64>> {
-        self.read(move |data| data.outcome_of(&room, &user, &key))
+    fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome> {
+        self.read(move |data| data.outcome_of(&room, &key))
+    }
+
+    fn run(&self) -> StoreRun {
+        self.data.lock().describe_run()
+    }
+
+    fn revoke(&self, user: UserId, at: u64) -> Answer<()> {
+        self.read(move |data| data.revoke(user, at))
+    }
+
+    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>> {
+        self.read(move |data| data.events_of(&user, after, limit))
+    }
+
+    fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {
+        self.submit(Change::Erase(events, done));
     }
 
     fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
