@@ -1,5 +1,7 @@
 //! Events as logs keep them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::containment::contain_sync;
@@ -22,6 +24,9 @@ pub(crate) struct StoredEvent {
 pub(crate) struct Evicted {
     /// The room whose log kept it.
     pub(crate) room: RoomId,
+    /// The incarnation of the room, if the log knows it: see
+    /// [`HistoryManager::retire_room`](super::HistoryManager::retire_room).
+    pub(crate) epoch: Option<Arc<str>>,
     /// The event itself.
     pub(crate) entry: StoredEvent,
 }

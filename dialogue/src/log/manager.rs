@@ -15,7 +15,7 @@ use super::event::{Evicted, StoredEvent};
 use super::memory::MemoryStore;
 use super::page::{LogCursor, LogPage, Reach};
 use super::replay::Replay;
-use super::store::{LogSize, LogStore};
+use super::store::{LogSize, LogStore, Remembered};
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 
@@ -222,6 +222,17 @@ impl HistoryManager {
     /// incarnation of the room and is not above its last number.
     pub(crate) fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
         self.store.since(room, seq, wanted, bounds)
+    }
+
+    /// Remembers a room that is idle from now on. Its numbers and events stay, within the bounds. Events that are evicted from
+    /// now on name its incarnation.
+    pub(crate) fn retire_room(&self, room: &RoomId, idle: Remembered) {
+        self.store.retire(room, idle);
+    }
+
+    /// What is remembered of a room that has been idle. `None` if it never was, or if it was forgotten.
+    pub(crate) fn remembered(&self, room: &str) -> Option<Remembered> {
+        self.store.remembered(room)
     }
 
     /// Forgets a room that is being deleted, and returns its events, oldest first.

@@ -36,4 +36,4 @@ pub(crate) use event::{Evicted, StoredEvent};
 pub use manager::{HistoryConfig, HistoryManager};
 pub(crate) use page::{LogCursor, LogPage, Reach};
 pub(crate) use replay::Replay;
-pub(crate) use store::LogSize;
+pub(crate) use store::{LogSize, Remembered};

@@ -78,6 +78,14 @@ impl RoomLog {
         }
     }
 
+    /// Notes that the room has used the numbers up to `top`. If the log did not know that, their events are lost.
+    pub(super) fn advance_to(&mut self, top: u64) {
+        if self.top < top {
+            self.missing = top;
+            self.top = top;
+        }
+    }
+
     /// Evicts the oldest event, of any type.
     pub(super) fn evict_oldest(&mut self) -> Option<StoredEvent> {
         let oldest = |ring: &&mut Ring| ring.kept.front().map(|kept| kept.arrival);

@@ -2,6 +2,8 @@
 //!
 //! `tests/laws.rs` compares stores with a model. Test a new store by adding it there.
 
+use std::sync::Arc;
+
 use super::bounds::LogBounds;
 use super::event::{Evicted, StoredEvent};
 use super::page::{LogCursor, LogPage, Reach};
@@ -60,11 +62,26 @@ pub(super) trait LogStore {
     /// Evicts a room's events, returns them, oldest first, and forgets the room. The next append may have any number.
     fn forget(&self, room: &str) -> Vec<Evicted>;
 
+    /// Remembers a room that is idle from now on. Its log stays as it is, until the store has to forget the room.
+    fn retire(&self, room: &RoomId, idle: Remembered);
+
+    /// The incarnation of a room that has been idle, and its last number.
+    fn remembered(&self, room: &str) -> Option<Remembered>;
+
     /// Evicts all events, the least recently used room first.
     fn drain(&self, take: impl FnMut(Vec<Evicted>));
 
     /// How much the store keeps now.
     fn size(&self) -> LogSize;
+}
+
+/// What a store remembers of an idle room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// The room's incarnation.
+    pub(crate) epoch: Arc<str>,
+    /// The highest number that the room has used. 0 if it has used none.
+    pub(crate) top: u64,
 }
 
 /// How much a store keeps.

@@ -78,6 +78,15 @@ impl RoomCell {
         }
     }
 
+    /// The same room in another incarnation, without members.
+    pub(crate) fn in_epoch(&self, epoch: Arc<str>) -> Self {
+        let (id, template) = (self.id.clone(), Arc::clone(&self.template));
+        Self {
+            holder: self.holder.clone(),
+            ..Self::new(id, template, self.created_by.clone(), self.origin, epoch)
+        }
+    }
+
     /// Locks the state for as long as the guard lives. While you hold it, await nothing and run no code of the
     /// application.
     pub(crate) fn lock(&self) -> MutexGuard<'_, ServedRoomState> {

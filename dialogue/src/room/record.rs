@@ -19,6 +19,8 @@ pub(crate) struct RoomRecord {
     deleted: bool,
     /// How many changes of the log have been handed over to a store and are not applied yet.
     appending: usize,
+    /// Whether the room goes on with the numbers of an idle room.
+    continues: bool,
 }
 
 /// The reason why a room does not accept a new member.
@@ -40,6 +42,7 @@ impl RoomRecord {
             noted_empty: None,
             deleted: false,
             appending: 0,
+            continues: false,
         }
     }
 
@@ -129,5 +132,15 @@ impl RoomRecord {
     pub(crate) fn advance(&mut self) -> u64 {
         self.seq += 1;
         self.seq
+    }
+    /// Goes on with the numbers of an idle room, whose last one is `seq`.
+    pub(crate) fn resume_at(&mut self, seq: u64) {
+        self.seq = seq;
+        self.continues = true;
+    }
+
+    /// Whether the room goes on with the numbers of an idle room.
+    pub(crate) fn is_continuation(&self) -> bool {
+        self.continues
     }
 }

@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 
 use super::meter::{Amount, Meter};
 use super::order::Order;
-use super::slot::{LockedSlot, RoomSlot, SlotPhase};
+use super::slot::{LockedSlot, RoomSlot, SlotPhase, SlotState};
 use super::slots::Slots;
 use crate::id::RoomId;
 use crate::log::event::{Evicted, StoredEvent};
 use crate::log::room_log::RoomLog;
+use crate::log::store::Remembered;
 
 /// All rooms that the memory store knows.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct MemoryRooms {
     pub(super) meter: Meter,
     /// Live rooms, by their last use.
     live: Mutex<Order>,
-    /// Emptied rooms, by the tick when they were emptied.
+    /// Emptied rooms, by the tick when they were emptied, or became idle later.
     emptied: Mutex<Order>,
     /// The most emptied rooms to remember.
     max_remembered: usize,
@@ -99,8 +100,12 @@ impl MemoryRooms {
     pub(super) fn append(&self, locked: &mut LockedSlot<'_>, event: StoredEvent, limit: usize) -> Vec<Evicted> {
         let came = Amount::of(&event);
         let (mut left, mut evicted) = (Amount::default(), Vec::new());
-        let log = &mut locked.state.log;
-        log.append(event, limit, &mut leaving(&locked.slot.room, &mut left, &mut evicted));
+        let SlotState { log, epoch, .. } = &mut *locked.state;
+        log.append(
+            event,
+            limit,
+            &mut leaving(&locked.slot.room, epoch.as_ref(), &mut left, &mut evicted),
+        );
         self.meter.count(came, left);
         evicted
     }
@@ -114,31 +119,57 @@ impl MemoryRooms {
             self.meter.count(Amount::default(), Amount::of(&entry));
             evicted.push(Evicted {
                 room: locked.slot.room.clone(),
+                epoch: locked.state.epoch.clone(),
                 entry,
             });
         }
         evicted
     }
 
-    /// Evicts all events of a room, if it is live. The store then remembers the room, unless it has lost no numbered
-    /// event.
+    /// Evicts all events of a room, if it is live. The store then remembers the room, unless there is nothing to remember.
     pub(super) fn empty(&self, locked: &mut LockedSlot<'_>) -> Vec<Evicted> {
         let (mut left, mut evicted) = (Amount::default(), Vec::new());
         if locked.state.phase != SlotPhase::Live {
             return evicted;
         }
-        let log = &mut locked.state.log;
-        log.evict_all(&mut leaving(&locked.slot.room, &mut left, &mut evicted));
+        let SlotState { log, epoch, .. } = &mut *locked.state;
+        log.evict_all(&mut leaving(&locked.slot.room, epoch.as_ref(), &mut left, &mut evicted));
         self.meter.count(Amount::default(), left);
         self.meter.room_emptied();
         self.live.lock().remove(locked.slot);
-        locked.state.phase = SlotPhase::Emptied;
-        let tick = self.meter.next_tick();
-        self.emptied.lock().add(Arc::clone(locked.slot), tick);
-        if locked.state.log.is_blank() {
+        self.remember(locked);
+        if locked.state.log.is_blank() && locked.state.epoch.is_none() {
             self.remove(locked);
         }
         evicted
+    }
+
+    /// Remembers a room that is idle from now on. The caller must not hold the lock of a log.
+    pub(super) fn retire(&self, room: &RoomId, idle: Remembered) {
+        loop {
+            let slot = self.slots.find_or_add(room, || self.unknown_log());
+            let mut locked = slot.lock();
+            match locked.state.phase {
+                SlotPhase::Live => {}
+                SlotPhase::New => self.remember(&mut locked),
+                SlotPhase::Emptied => {
+                    self.emptied.lock().remove(locked.slot);
+                    self.remember(&mut locked);
+                }
+                SlotPhase::Removed => continue,
+            }
+            locked.state.log.advance_to(idle.top);
+            locked.state.epoch = Some(idle.epoch);
+            break;
+        }
+        self.bound_memory();
+    }
+
+    /// Makes a room without events the last one to be forgotten.
+    fn remember(&self, locked: &mut LockedSlot<'_>) {
+        locked.state.phase = SlotPhase::Emptied;
+        let tick = self.meter.next_tick();
+        self.emptied.lock().add(Arc::clone(locked.slot), tick);
     }
 
     /// Forgets a room that is not live.
@@ -178,11 +209,17 @@ impl MemoryRooms {
 }
 
 /// Counts and collects the events that leave a room.
-fn leaving(room: &RoomId, left: &mut Amount, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
-    |entry| {
+fn leaving(
+    room: &RoomId,
+    epoch: Option<&Arc<str>>,
+    left: &mut Amount,
+    evicted: &mut Vec<Evicted>,
+) -> impl FnMut(StoredEvent) {
+    move |entry| {
         left.add(&entry);
         evicted.push(Evicted {
             room: room.clone(),
+            epoch: epoch.cloned(),
             entry,
         });
     }

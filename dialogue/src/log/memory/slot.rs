@@ -23,6 +23,8 @@ pub(super) struct RoomSlot {
 #[derive(Debug)]
 pub(super) struct SlotState {
     pub(super) log: RoomLog,
+    /// The room's incarnation, once it has been idle.
+    pub(super) epoch: Option<Arc<str>>,
     pub(super) phase: SlotPhase,
 }
 
@@ -33,7 +35,8 @@ pub(super) enum SlotPhase {
     New,
     /// The store keeps the room's events.
     Live,
-    /// The room's events were evicted. Its log still knows how far each type was forgotten.
+    /// The store keeps no events of the room. Its log still knows how far each type was forgotten, and the slot the
+    /// epoch of an idle room.
     Emptied,
     /// The store no longer knows the room. A thread that finds this slot looks the room up again.
     Removed,
@@ -52,7 +55,11 @@ impl RoomSlot {
             room,
             used: AtomicU64::new(0),
             place: AtomicU64::new(0),
-            state: Mutex::new(SlotState { log, phase }),
+            state: Mutex::new(SlotState {
+                log,
+                epoch: None,
+                phase,
+            }),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::log::event::{Evicted, StoredEvent};
 use crate::log::page::{LogCursor, LogPage, Reach};
 use crate::log::replay::Replay;
 use crate::log::room_log::RoomLog;
-use crate::log::store::{LogSize, LogStore};
+use crate::log::store::{LogSize, LogStore, Remembered};
 
 /// The most emptied rooms to remember, so that recovery in them stays exact. This is more than the 100,000 rooms that
 /// one node is built for. Each takes a few hundred bytes.
@@ -127,6 +127,19 @@ impl LogStore for MemoryStore {
             let evicted = self.rooms.empty(locked);
             self.rooms.remove(locked);
             evicted
+        })
+    }
+
+    fn retire(&self, room: &RoomId, idle: Remembered) {
+        self.rooms.retire(room, idle);
+    }
+
+    fn remembered(&self, room: &str) -> Option<Remembered> {
+        self.rooms.enter(room, |locked| {
+            let state = &locked?.state;
+            let epoch = state.epoch.clone()?;
+            let top = state.log.top();
+            Some(Remembered { epoch, top })
         })
     }
 

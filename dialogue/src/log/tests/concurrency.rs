@@ -36,7 +36,7 @@ struct Archive(Mutex<BTreeMap<RoomId, BTreeSet<u64>>>);
 impl Archive {
     fn take(&self, evicted: Vec<Evicted>) {
         let mut rooms = self.0.lock();
-        for Evicted { room, entry } in evicted {
+        for Evicted { room, entry, .. } in evicted {
             let number = entry.seq.expect("a numbered event");
             let is_new = rooms.entry(room.clone()).or_default().insert(number);
             assert!(is_new, "event {number} of {room} was evicted twice");

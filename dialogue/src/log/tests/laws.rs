@@ -8,7 +8,7 @@ use super::{append_to, drain, page_of};
 use crate::id::RoomId;
 use crate::log::memory::MemoryStore;
 use crate::log::store::{LogSize, LogStore};
-use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Replay, StoredEvent};
+use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Remembered, Replay, StoredEvent};
 
 /// Appends the next event of a room to the store and to the model, and compares the evicted events.
 fn append(store: &MemoryStore, model: &mut Model, room: &'static str, kind: usize, size: usize) {
@@ -26,6 +26,13 @@ enum Answer {
     Page(LogPage, usize, Option<u64>),
     Events(Vec<StoredEvent>),
     Replay(Replay),
+    Remembered(Option<Remembered>),
+}
+
+/// What is known of a room whose last number is `top` when it becomes idle.
+fn idle(room: &str, top: u64) -> Remembered {
+    let epoch = room.into();
+    Remembered { epoch, top }
 }
 
 /// Takes a step. `tops` are the last numbers of the rooms.
@@ -67,6 +74,11 @@ fn answer(store: &impl LogStore, step: &Step, tops: &mut [u64; ROOMS.len()]) -> 
             tops[room] = 0;
             Answer::Evicted(store.forget(ROOMS[room]))
         }
+        Step::Retire { room } => {
+            store.retire(&ROOMS[room].into(), idle(ROOMS[room], tops[room]));
+            Answer::Remembered(None)
+        }
+        Step::Remembered { room } => Answer::Remembered(store.remembered(ROOMS[room])),
     }
 }
 
@@ -110,6 +122,13 @@ proptest! {
                 }
                 Step::Clear { room } => prop_assert_eq!(store.clear(ROOMS[room]), model.clear(ROOMS[room])),
                 Step::Forget { room } => prop_assert_eq!(store.forget(ROOMS[room]), model.forget(ROOMS[room])),
+                Step::Retire { room } => {
+                    store.retire(&ROOMS[room].into(), idle(ROOMS[room], model.next_seq(ROOMS[room]) - 1));
+                    model.retire(ROOMS[room]);
+                }
+                Step::Remembered { room } => {
+                    prop_assert_eq!(store.remembered(ROOMS[room]), model.remembered(ROOMS[room]));
+                }
             }
         }
         let kept: Vec<_> = model.used.clone().into_iter().flat_map(|room| model.clear(room)).collect();
@@ -218,7 +237,14 @@ fn a_number_that_does_not_rise_starts_a_new_incarnation() {
     let (old, new) = (stored("plain", Some(1), "old"), stored("plain", Some(1), "new"));
     append_to(&store, &room, old.clone(), 9);
     let evicted = append_to(&store, &room, new.clone(), 9);
-    assert_eq!(evicted, vec![Evicted { room, entry: old }]);
+    assert_eq!(
+        evicted,
+        vec![Evicted {
+            room,
+            epoch: None,
+            entry: old
+        }]
+    );
     assert_eq!(
         store.since("a", 0, &|_| true, LogBounds::NONE),
         Replay::Complete(vec![new])
@@ -282,4 +308,19 @@ fn a_new_room_recovers_from_its_start_after_others_were_forgotten() {
         store.since("c", 0, &|_| true, LogBounds::NONE),
         Replay::Complete(vec![event])
     );
+}
+
+#[test]
+fn a_room_that_is_idle_again_after_it_was_forgotten_goes_on_with_its_numbers_and_has_lost_its_events() {
+    let store = MemoryStore::with_memory(1, 0);
+    let (room, other) = (RoomId::from("a"), RoomId::from("b"));
+    append_to(&store, &room, stored("plain", Some(1), "1"), 9);
+    append_to(&store, &other, stored("plain", Some(1), "1"), 9);
+    append_to(&store, &room, stored("plain", None, "by hand"), 9);
+    store.retire(&room, idle("a", 1));
+    assert_eq!(store.remembered("a"), Some(idle("a", 1)));
+    assert_eq!(store.since("a", 0, &|_| true, LogBounds::NONE), Replay::Lost);
+    append_to(&store, &room, stored("plain", Some(2), "2"), 9);
+    let two = vec![stored("plain", Some(2), "2")];
+    assert_eq!(store.since("a", 1, &|_| true, LogBounds::NONE), Replay::Complete(two));
 }

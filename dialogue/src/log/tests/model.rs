@@ -1,11 +1,12 @@
 //! A model that remembers every event and marks the evicted ones, and the steps to take on model and store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Replay, StoredEvent};
+use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Remembered, Replay, StoredEvent};
 
 pub(super) const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 /// Event types and how many events of each a room keeps.
@@ -47,6 +48,13 @@ pub(super) enum Step {
     Forget {
         room: usize,
     },
+    /// The room is idle.
+    Retire {
+        room: usize,
+    },
+    Remembered {
+        room: usize,
+    },
 }
 
 pub(super) fn any_step() -> impl Strategy<Value = Step> {
@@ -67,7 +75,9 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         6 => (room.clone(), 0_u64..30, 0_u8..8, any_bounds())
             .prop_map(|(room, seq, wanted, bounds)| Step::Since { room, seq, wanted, bounds }),
         1 => room.clone().prop_map(|room| Step::Clear { room }),
-        1 => room.prop_map(|room| Step::Forget { room }),
+        1 => room.clone().prop_map(|room| Step::Forget { room }),
+        2 => room.clone().prop_map(|room| Step::Retire { room }),
+        2 => room.prop_map(|room| Step::Remembered { room }),
     ]
 }
 
@@ -82,6 +92,8 @@ pub(super) fn any_bounds() -> impl Strategy<Value = LogBounds> {
 pub(super) struct Model {
     max_bytes: usize,
     rooms: BTreeMap<&'static str, Vec<(StoredEvent, bool)>>,
+    /// The rooms that have been idle. Their epochs are their ids.
+    retired: BTreeSet<&'static str>,
     /// The live rooms, the least recently used first.
     pub(super) used: Vec<&'static str>,
 }
@@ -97,6 +109,7 @@ impl Model {
         Self {
             max_bytes,
             rooms: BTreeMap::new(),
+            retired: BTreeSet::new(),
             used: Vec::new(),
         }
     }
@@ -135,7 +148,7 @@ impl Model {
             self.used.push(room);
         }
         self.touch(room);
-        let mut evicted = Vec::new();
+        let (mut evicted, epoch) = (Vec::new(), self.epoch(room));
         let log = self.rooms.entry(room).or_default();
         while log.iter().filter(|(event, kept)| *kept && event.event == name).count() > limit {
             let oldest = log
@@ -145,6 +158,7 @@ impl Model {
             oldest.1 = false;
             evicted.push(Evicted {
                 room: room.into(),
+                epoch: epoch.clone(),
                 entry: oldest.0.clone(),
             });
         }
@@ -157,6 +171,7 @@ impl Model {
             oldest.1 = false;
             evicted.push(Evicted {
                 room: room.into(),
+                epoch: epoch.clone(),
                 entry: oldest.0.clone(),
             });
         }
@@ -165,6 +180,7 @@ impl Model {
 
     pub(super) fn clear(&mut self, room: &'static str) -> Vec<Evicted> {
         self.used.retain(|used| *used != room);
+        let epoch = self.epoch(room);
         let log = self.rooms.entry(room).or_default();
         log.iter_mut()
             .filter(|(_, kept)| *kept)
@@ -172,6 +188,7 @@ impl Model {
                 *kept = false;
                 Evicted {
                     room: room.into(),
+                    epoch: epoch.clone(),
                     entry: event.clone(),
                 }
             })
@@ -181,7 +198,21 @@ impl Model {
     pub(super) fn forget(&mut self, room: &'static str) -> Vec<Evicted> {
         let evicted = self.clear(room);
         self.rooms.remove(room);
+        self.retired.remove(room);
         evicted
+    }
+
+    pub(super) fn retire(&mut self, room: &'static str) {
+        self.retired.insert(room);
+    }
+
+    pub(super) fn remembered(&self, room: &str) -> Option<Remembered> {
+        let (epoch, top) = (self.epoch(room)?, self.next_seq(room) - 1);
+        Some(Remembered { epoch, top })
+    }
+
+    fn epoch(&self, room: &str) -> Option<Arc<str>> {
+        self.retired.contains(room).then(|| Arc::from(room))
     }
 
     pub(super) fn page(&self, room: &str, name: &str, cursor: LogCursor, bounds: LogBounds) -> LogPage {

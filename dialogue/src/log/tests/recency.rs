@@ -46,6 +46,11 @@ impl<V> Recency<V> {
         self.slots.get(room).map(|slot| &slot.value)
     }
 
+    /// The same, to change it.
+    pub(super) fn peek_mut(&mut self, room: &str) -> Option<&mut V> {
+        self.slots.get_mut(room).map(|slot| &mut slot.value)
+    }
+
     /// Makes the room the most recently used one.
     pub(super) fn touch(&mut self, room: &str) -> Option<&mut V> {
         let slot = self.slots.get_mut(room)?;

@@ -1,11 +1,14 @@
 //! The reference: a simple store with a single lock, which evicts everything in one step.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use super::recency::Recency;
 use crate::id::{EventName, RoomId};
 use crate::log::room_log::RoomLog;
-use crate::log::store::{LogSize, LogStore};
+use crate::log::store::{LogSize, LogStore, Remembered};
 use crate::log::{Evicted, LogBounds, LogCursor, LogPage, Reach, Replay, StoredEvent};
 
 /// The logs of all rooms, behind one lock.
@@ -74,6 +77,14 @@ impl LogStore for Reference {
         self.0.lock().forget(room)
     }
 
+    fn retire(&self, room: &RoomId, idle: Remembered) {
+        self.0.lock().retire(room, idle);
+    }
+
+    fn remembered(&self, room: &str) -> Option<Remembered> {
+        self.0.lock().remembered(room)
+    }
+
     fn drain(&self, mut take: impl FnMut(Vec<Evicted>)) {
         take(self.0.lock().drain());
     }
@@ -95,6 +106,8 @@ struct Store {
     live: Recency<RoomLog>,
     /// Rooms whose events were all evicted. Their logs are empty, but know how far each type was forgotten.
     emptied: Recency<RoomLog>,
+    /// The incarnations of rooms that have been idle, as long as one of the two above has the room.
+    epochs: HashMap<RoomId, Arc<str>>,
     /// The highest number in any emptied room that was forgotten. The store cannot tell such a room from one that never
     /// had an event, so it refuses recovery from below this number in both.
     forgotten: u64,
@@ -109,6 +122,7 @@ impl Store {
             bytes: 0,
             live: Recency::default(),
             emptied: Recency::default(),
+            epochs: HashMap::new(),
             forgotten: 0,
         }
     }
@@ -131,7 +145,11 @@ impl Store {
                 self.live.insert(room.clone(), log)
             }
         };
-        log.append(stored, limit, &mut leaving(&mut self.bytes, room, &mut evicted));
+        log.append(
+            stored,
+            limit,
+            &mut leaving(&mut self.bytes, room, self.epochs.get(room), &mut evicted),
+        );
         while (self.live.len() > self.max_rooms || (self.bytes > self.max_bytes && self.live.len() > 1))
             && let Some((room, log)) = self.live.pop_oldest()
         {
@@ -140,7 +158,7 @@ impl Store {
         while self.bytes > self.max_bytes
             && let Some(entry) = self.live.touch(room).and_then(RoomLog::evict_oldest)
         {
-            leaving(&mut self.bytes, room, &mut evicted)(entry);
+            leaving(&mut self.bytes, room, self.epochs.get(room), &mut evicted)(entry);
         }
         evicted
     }
@@ -158,10 +176,36 @@ impl Store {
     fn forget(&mut self, room: &str) -> Vec<Evicted> {
         let mut evicted = Vec::new();
         if let Some((room, mut log)) = self.live.remove(room) {
-            log.evict_all(&mut leaving(&mut self.bytes, &room, &mut evicted));
+            log.evict_all(&mut leaving(
+                &mut self.bytes,
+                &room,
+                self.epochs.get(&room),
+                &mut evicted,
+            ));
         }
         self.emptied.remove(room);
+        self.epochs.remove(room);
         evicted
+    }
+
+    /// Remembers a room that is idle from now on.
+    fn retire(&mut self, room: &RoomId, idle: Remembered) {
+        self.epochs.insert(room.clone(), idle.epoch);
+        if let Some(log) = self.live.peek_mut(room) {
+            log.advance_to(idle.top);
+            return;
+        }
+        let emptied = self.emptied.remove(room).map(|(_, log)| log);
+        let mut log = emptied.unwrap_or_else(|| RoomLog::beginning_after(self.forgotten));
+        log.advance_to(idle.top);
+        self.remember(room.clone(), log);
+    }
+
+    fn remembered(&self, room: &str) -> Option<Remembered> {
+        let epoch = Arc::clone(self.epochs.get(room)?);
+        let log = self.live.peek(room).or_else(|| self.emptied.peek(room))?;
+        let top = log.top();
+        Some(Remembered { epoch, top })
     }
 
     /// Evicts all events, the least recently used room first.
@@ -205,25 +249,35 @@ impl Store {
     }
 
     fn empty(&mut self, room: RoomId, mut log: RoomLog, evicted: &mut Vec<Evicted>) {
-        log.evict_all(&mut leaving(&mut self.bytes, &room, evicted));
-        if log.is_blank() {
-            return;
+        log.evict_all(&mut leaving(&mut self.bytes, &room, self.epochs.get(&room), evicted));
+        if !log.is_blank() || self.epochs.contains_key(&room) {
+            self.remember(room, log);
         }
+    }
+
+    fn remember(&mut self, room: RoomId, log: RoomLog) {
         self.emptied.insert(room, log);
         while self.emptied.len() > self.max_remembered
-            && let Some((_, log)) = self.emptied.pop_oldest()
+            && let Some((room, log)) = self.emptied.pop_oldest()
         {
+            self.epochs.remove(&room);
             self.forgotten = self.forgotten.max(log.top());
         }
     }
 }
 
 /// Counts and collects the events that leave a room.
-fn leaving(bytes: &mut usize, room: &RoomId, evicted: &mut Vec<Evicted>) -> impl FnMut(StoredEvent) {
-    |entry| {
+fn leaving(
+    bytes: &mut usize,
+    room: &RoomId,
+    epoch: Option<&Arc<str>>,
+    evicted: &mut Vec<Evicted>,
+) -> impl FnMut(StoredEvent) {
+    move |entry| {
         *bytes -= entry.body.len();
         evicted.push(Evicted {
             room: room.clone(),
+            epoch: epoch.cloned(),
             entry,
         });
     }

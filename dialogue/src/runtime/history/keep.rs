@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::id::RoomId;
 use crate::limits::Limits;
 use crate::log::archive_queue::{ArchiveQueue, MAX_WAITING, Series};
 use crate::log::durable::DurableLog;
-use crate::log::{Evicted, HistoryManager, LogBounds, Replay, StoredEvent};
+use crate::log::{Evicted, HistoryManager, LogBounds, Remembered, Replay, StoredEvent};
 use crate::protocol::LogPosition;
 use crate::room::{RoomCell, Subscriptions, SyncHistory};
 use crate::runtime::hooks::recursion::depth;
@@ -101,6 +102,33 @@ impl History {
         self.log.forget_room(&room.id);
     }
 
+    /// Keeps the numbers and the history of an on-demand room that is idle: the next room with its id continues them.
+    /// `top` is its last number. Called under the room's lock.
+    pub(in crate::runtime) fn retire(&self, room: &RoomCell, top: u64) {
+        let epoch = Arc::clone(&room.epoch);
+        self.log.retire_room(&room.id, Remembered { epoch, top });
+    }
+
+    /// What memory remembers of an idle on-demand room.
+    pub(in crate::runtime) fn remembered(&self, room: &str) -> Option<Remembered> {
+        self.log.remembered(room)
+    }
+
+    /// Forgets the history of an idle room, because a room with its id is created, and queues it for the archive.
+    pub(in crate::runtime) fn archive_idle(
+        &self,
+        rooms: &Rooms,
+        observe: &Observe,
+        room: &str,
+    ) -> Option<QueuedForArchive> {
+        let mut queued = None;
+        if self.log.remembered(room).is_some() {
+            let evicted = self.log.forget_room(room);
+            self.evict(self.waiting, rooms, observe, evicted, &mut queued);
+        }
+        queued
+    }
+
     /// Forgets the history of a room that has expired, and queues it for the archive. Called under the room's lock.
     pub(in crate::runtime) fn archive_room(
         &self,
@@ -141,13 +169,15 @@ impl History {
             return;
         }
         // The events of one room are next to each other, so one lookup serves them all.
-        let mut latest: Option<Arc<RoomCell>> = None;
-        let by_series = evicted.into_iter().filter_map(|Evicted { room, entry }| {
-            if latest.as_ref().is_none_or(|latest| latest.id != room) {
-                latest = rooms.find(&room);
+        let mut latest: Option<(RoomId, Arc<str>)> = None;
+        let by_series = evicted.into_iter().filter_map(|Evicted { room, epoch, entry }| {
+            if latest.as_ref().is_none_or(|(latest, _)| *latest != room) {
+                // An idle room is not among the rooms.
+                let epoch = epoch.or_else(|| Some(Arc::clone(&rooms.find(&room)?.epoch)));
+                latest = epoch.map(|epoch| (room, epoch));
             }
-            let latest = latest.as_ref()?;
-            Some((Series::of(&latest.id, &latest.epoch, &entry.event), entry))
+            let (room, epoch) = latest.as_ref()?;
+            Some((Series::of(room, epoch, &entry.event), entry))
         });
         let dropped = self.archive.push(by_series, depth(), bounds);
         queued.get_or_insert_default().dropped += dropped;

@@ -97,7 +97,7 @@ async fn try_join(
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let found = match &request.epoch {
         Some(epoch) => core.rooms.find_incarnation(room_id, Some(epoch)),
-        None => find_or_prepare(&core.rooms, client, room_id),
+        None => find_or_prepare(&core.rooms, &core.history, client, room_id),
     };
     let mut room = found.ok_or_else(no_such_room)?;
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
@@ -131,7 +131,7 @@ async fn try_join(
         if may_be_another(&room) {
             if room.lock().record.is_deleted() {
                 remove_room(core, &room, None);
-                room = find_or_prepare(&core.rooms, client, room_id).ok_or_else(no_such_room)?;
+                room = find_or_prepare(&core.rooms, &core.history, client, room_id).ok_or_else(no_such_room)?;
             }
             room = make_present(core, room)?;
         }

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use super::registry::NotAdded;
 use crate::connection::ClientState;
 use crate::protocol::{RoomSummary, ServerFrame};
+use crate::random::random_epoch;
 use crate::room::RoomCell;
 use crate::runtime::clients::Clients;
 use crate::runtime::core::Core;
+use crate::runtime::history::archive;
 
 /// A client that requested the change, and the id of its request. It receives a reply instead of the announcement.
 pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
@@ -20,16 +22,52 @@ pub(in crate::runtime) fn add_room(
     room: &Arc<RoomCell>,
     creator: Option<Requester<'_>>,
 ) -> Result<(), NotAdded> {
-    core.rooms.add_and(room, || {
-        if room.is_listed() {
-            announce(&core.clients, creator, |id| {
-                ServerFrame::RoomCreated { id, room: info(room) }.encode()
-            });
-        }
-        core.observe
-            .room_created(&room.id, &room.template.name, room.template.max_size);
-        core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_created, core.room(room));
+    let queued = core.rooms.in_order(|| {
+        // The room gets no event before the log of an idle room with its id is gone.
+        let state = room.lock();
+        core.rooms.add(Arc::clone(room))?;
+        let queued = core.history.archive_idle(&core.rooms, &core.observe, &room.id);
+        drop(state);
+        announce_added(core, room, creator);
+        Ok(queued)
+    })?;
+    archive::start(core, queued);
+    Ok(())
+}
+
+/// Adds and announces an on-demand room. It continues the idle room with its id, if memory remembers one: the room that is
+/// returned may therefore have another epoch than `room`.
+pub(super) fn add_on_demand(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Arc<RoomCell>, NotAdded> {
+    core.rooms.in_order(|| {
+        // No other room can come or go here, so nothing is appended to this log.
+        let room = match core.history.remembered(&room.id) {
+            Some(idle) if idle.epoch == room.epoch => {
+                room.lock().record.resume_at(idle.top);
+                Arc::clone(room)
+            }
+            Some(idle) => {
+                let other = room.in_epoch(idle.epoch);
+                other.lock().record.resume_at(idle.top);
+                Arc::new(other)
+            }
+            None if room.lock().record.is_continuation() => Arc::new(room.in_epoch(random_epoch())),
+            None => Arc::clone(room),
+        };
+        core.rooms.add(Arc::clone(&room))?;
+        announce_added(core, &room, None);
+        Ok(room)
     })
+}
+
+fn announce_added(core: &Arc<Core>, room: &Arc<RoomCell>, creator: Option<Requester<'_>>) {
+    if room.is_listed() {
+        announce(&core.clients, creator, |id| {
+            ServerFrame::RoomCreated { id, room: info(room) }.encode()
+        });
+    }
+    core.observe
+        .room_created(&room.id, &room.template.name, room.template.max_size);
+    core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_created, core.room(room));
 }
 
 /// Removes a deleted room and announces that to every client. `requester` receives a reply instead. Does nothing if the

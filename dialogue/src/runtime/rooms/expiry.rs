@@ -79,14 +79,20 @@ fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &E
     })
 }
 
-/// Removes a room and archives its history, if the room has been empty since the number of joins was `joins`.
+/// Removes a room, if it has been empty since the number of joins was `joins`. An on-demand room is only idle: memory keeps
+/// its numbers and its history. The history of another room is archived.
 fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     let queued = {
         let mut state = room.lock();
         if !state.record.is_empty_since(joins) || state.delete().is_none() {
             return;
         }
-        core.history.archive_room(&core.rooms, &core.observe, room)
+        if room.origin == Origin::OnDemand {
+            core.history.retire(room, state.record.seq());
+            None
+        } else {
+            core.history.archive_room(&core.rooms, &core.observe, room)
+        }
     };
     archive::start(core, queued);
     remove_room(core, room, None);

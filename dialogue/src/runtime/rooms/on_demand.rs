@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::announce::add_room;
+use super::announce::add_on_demand;
 use super::registry::{NotAdded, Rooms};
 use crate::connection::ClientState;
 use crate::id::RoomId;
@@ -10,18 +10,29 @@ use crate::limit_exceeded::LimitExceeded;
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
+use crate::runtime::history::keep::History;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder.
-pub(in crate::runtime) fn find_or_prepare(rooms: &Rooms, client: &ClientState, room_id: &str) -> Option<Arc<RoomCell>> {
+pub(in crate::runtime) fn find_or_prepare(
+    rooms: &Rooms,
+    history: &History,
+    client: &ClientState,
+    room_id: &str,
+) -> Option<Arc<RoomCell>> {
     rooms.find(room_id).or_else(|| {
         let blueprint = rooms.blueprint(room_id)?;
         if !blueprint.template.family.on_demand || !RoomId::is_valid(room_id) {
             return None;
         }
         let template = Arc::clone(&blueprint.template);
-        let room = RoomCell::new(room_id.into(), template, None, Origin::OnDemand, random_epoch());
-        Some(Arc::new(room.held_by(client.holder())))
+        let idle = history.remembered(room_id);
+        let epoch = idle.as_ref().map_or_else(random_epoch, |idle| Arc::clone(&idle.epoch));
+        let room = RoomCell::new(room_id.into(), template, None, Origin::OnDemand, epoch).held_by(client.holder());
+        if let Some(idle) = idle {
+            room.lock().record.resume_at(idle.top);
+        }
+        Some(Arc::new(room))
     })
 }
 
@@ -31,8 +42,8 @@ pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) ->
         if let Some(there) = core.rooms.find(&room.id) {
             return Ok(there);
         }
-        match add_room(core, &room, None) {
-            Ok(()) => return Ok(room),
+        match add_on_demand(core, &room) {
+            Ok(added) => return Ok(added),
             // Another client was faster, and its room may have expired again.
             Err(NotAdded::Exists) => {}
             Err(NotAdded::LimitExceeded(exceeded)) => return Err(exceeded),

@@ -162,12 +162,10 @@ impl Rooms {
         Ok(())
     }
 
-    /// Adds a room and then announces it. No other room is added or removed in between.
-    pub(super) fn add_and(&self, room: &Arc<RoomCell>, announce: impl FnOnce()) -> Result<(), NotAdded> {
+    /// Adds a room and announces it in `change`. No other room is added or removed meanwhile.
+    pub(super) fn in_order<T>(&self, change: impl FnOnce() -> T) -> T {
         let _in_order = self.announcing.lock();
-        self.add(Arc::clone(room))?;
-        announce();
-        Ok(())
+        change()
     }
 
     /// Removes exactly this room, if it is still registered, and then announces its removal. No other room is added or

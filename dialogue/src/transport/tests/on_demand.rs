@@ -97,7 +97,6 @@ async fn page(peer: &mut Peer, before: u64, limit: u64) -> (Vec<u64>, bool) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until N2"]
 async fn an_idle_room_on_demand_keeps_its_epoch_numbers_and_events() {
     let dialogue = lobbies().build().expect("a server");
     let mut peer = Peer::connect(&dialogue, 1 << 16).await;
@@ -118,7 +117,6 @@ async fn an_idle_room_on_demand_keeps_its_epoch_numbers_and_events() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until N2"]
 async fn a_client_that_comes_back_to_an_idle_room_without_events_missed_nothing() {
     let dialogue = lobbies().build().expect("a server");
     let mut peer = Peer::connect(&dialogue, 1 << 16).await;
@@ -165,7 +163,6 @@ async fn a_room_that_is_created_where_an_idle_one_was_is_another_incarnation() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until N2"]
 async fn the_events_of_an_idle_room_are_archived_under_its_epoch() {
     let archived: Arc<Mutex<Vec<(String, Vec<u64>)>>> = Arc::default();
     let recorded = Arc::clone(&archived);
