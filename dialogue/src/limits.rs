@@ -89,8 +89,8 @@ pub struct Limits {
     /// address. Default: 1,000, a tenth of [`max_rooms`](Self::max_rooms). A place is free again when the room is gone.
     pub on_demand_rooms_per_user: usize,
     /// How long an on-demand room may stay empty before it is removed. The same time applies to a room that a client
-    /// of an anonymous user created, once its creator is gone too. Default: 60 s. After a reload or a short loss of
-    /// the network, a client finds the history again.
+    /// of an anonymous user created, once its creator is gone too. Default: 60 s. Memory keeps the
+    /// history and the numbers of an on-demand room, within its bounds, for the next client that joins it.
     pub on_demand_idle: Duration,
     /// The maximum number of frames that a client may send in any [`inbound_window`](Self::inbound_window). Default:
     /// 200. The server answers further frames with `RATE_LIMITED` and does not run them. If more than the same number

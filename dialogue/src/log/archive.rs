@@ -10,8 +10,9 @@ use crate::id::{EventName, RoomId};
 pub struct EvictedHistory {
     /// The room in which the events were sent.
     pub room_id: RoomId,
-    /// The incarnation of the room that numbered the events. A room that is created again has another epoch and numbers
-    /// from 1 again. So does every room after a restart of the server.
+    /// The incarnation of the room that numbered the events. A room that is deleted and created again has another epoch
+    /// and numbers from 1 again. So does every room after a restart of the server. An on-demand room that was only empty
+    /// for a while continues.
     pub epoch: String,
     /// The type of all the events.
     pub event: EventName,

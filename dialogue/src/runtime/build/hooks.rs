@@ -260,8 +260,8 @@ impl Builder {
     /// At most 50,000 events and [`Limits::history_bytes`] bytes wait for the hook. Beyond that, the server gives up
     /// the oldest events and logs it. No such bound applies to the events that are left when the server stops.
     ///
-    /// The hook also receives the events in memory when the server stops, and the history of a room that expires. It
-    /// does not receive the history of a room that is deleted. Nor does it receive the events that
+    /// The hook also receives the events in memory when the server stops, and the history of an anonymous user's
+    /// room that expires. It does not receive the history of a room that is deleted. Nor does it receive the events that
     /// [`HistoryManager::push`] and [`HistoryManager::clear_room`] evict: they return these to their caller.
     ///
     /// [`HistoryManager::push`]: crate::history::HistoryManager::push
