@@ -272,36 +272,51 @@ impl Conversation {
         Ok(ok(id, Some(seq)))
     }
 
-    async fn trigger(&self, id: Option<i64>, trigger: TriggerCommand) -> Result<ReplyFrame, CommandError> {
-        let room = match self.room(&trigger.room_id) {
-            // The incarnation of the room in which it was first sent has gone, with its keys.
-            Err(_) if trigger.repeats.is_some() => return Err(CommandError::outcome_unknown()),
-            room => room?,
-        };
-        let draft = Draft {
-            event: trigger.event,
-            data: trigger.data,
-            from: self.client.user_id.clone(),
-            meta: trigger.meta,
-            timestamp: None,
-        };
-        let delivery = match trigger.key {
-            None => by_client(&self.core, &room, &self.client, draft, None).await?,
-            Some(key) => {
-                let keyed = KeyedTrigger {
-                    user: self.client.user_id.clone(),
-                    holder: self.client.holder(),
-                    connection: self.client.id.clone(),
-                    epoch: Arc::clone(&room.epoch),
-                    key,
-                    repeats: trigger.repeats,
-                };
-                let (core, room, client) = (&self.core, &room, &self.client);
-                let run = |receipt| async move { by_client(core, room, client, draft, Some(&receipt)).await };
-                Box::pin(core.continuity.keys.run_once(keyed, run)).await?
-            }
-        };
-        Ok(ok(id, delivery.seq))
+    /// Not an `async` function, which would store the command twice. Futures above a kilobyte take the allocator longer.
+    fn trigger(
+        &self,
+        id: Option<i64>,
+        command: TriggerCommand,
+    ) -> impl Future<Output = Result<ReplyFrame, CommandError>> + Send {
+        let TriggerCommand {
+            room_id,
+            event,
+            data,
+            meta,
+            key,
+            repeats,
+        } = command;
+        async move {
+            let room = match self.room(&room_id) {
+                // The incarnation of the room in which it was first sent has gone, with its keys.
+                Err(_) if repeats.is_some() => return Err(CommandError::outcome_unknown()),
+                room => room?,
+            };
+            let draft = Draft {
+                event,
+                data,
+                from: self.client.user_id.clone(),
+                meta,
+                timestamp: None,
+            };
+            let delivery = match key {
+                None => by_client(&self.core, &room, &self.client, draft, None).await?,
+                Some(key) => {
+                    let keyed = KeyedTrigger {
+                        user: self.client.user_id.clone(),
+                        holder: self.client.holder(),
+                        connection: self.client.id.clone(),
+                        epoch: Arc::clone(&room.epoch),
+                        key,
+                        repeats,
+                    };
+                    let (core, room, client) = (&self.core, &room, &self.client);
+                    let run = |receipt| async move { by_client(core, room, client, draft, Some(&receipt)).await };
+                    Box::pin(core.continuity.keys.run_once(keyed, run)).await?
+                }
+            };
+            Ok(ok(id, delivery.seq))
+        }
     }
 
     async fn history(&self, id: Option<i64>, command: HistoryCommand) -> Result<ReplyFrame, CommandError> {
