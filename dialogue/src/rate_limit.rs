@@ -165,6 +165,9 @@ impl KeyedWindows {
     }
 }
 
+/// How many events a log has space for if it has held one only. An owner with rare events keeps this memory.
+const SMALL_LOG: usize = 4;
+
 /// A sliding log of the events that were allowed within the last window. Holds no heap memory while it is empty.
 ///
 /// `now` is the time since an origin that the caller chooses. A `now` before the last allowed event counts as the time
@@ -186,7 +189,10 @@ impl SlidingWindow {
 
     /// Counts an event, or returns how long to wait until one is allowed.
     pub(crate) fn allow(&mut self, now: Duration) -> Result<(), Duration> {
-        self.expire(now);
+        self.drop_expired(now);
+        if self.allowed.is_empty() && self.allowed.capacity() > SMALL_LOG {
+            self.allowed = VecDeque::new();
+        }
         if self.allowed.len() >= self.rate.max_events {
             return Err(self.retry_after(now));
         }
@@ -218,6 +224,14 @@ impl SlidingWindow {
     /// Drops the events that have left the window, and returns whether the log is now empty. An idle owner calls it to
     /// free the memory.
     pub(crate) fn expire(&mut self, now: Duration) -> bool {
+        self.drop_expired(now);
+        if self.allowed.is_empty() {
+            self.allowed = VecDeque::new();
+        }
+        self.allowed.is_empty()
+    }
+
+    fn drop_expired(&mut self, now: Duration) {
         let (now, window) = (nanos(now), nanos(self.rate.window));
         // Usually none or one event has expired. A binary search would take longer for that.
         while let Some(oldest) = self.allowed.front()
@@ -225,10 +239,6 @@ impl SlidingWindow {
         {
             self.allowed.pop_front();
         }
-        if self.allowed.is_empty() {
-            self.allowed = VecDeque::new();
-        }
-        self.allowed.is_empty()
     }
 
     fn expired(&self, now: Duration) -> usize {
@@ -351,6 +361,18 @@ mod tests {
         assert!(!sliding.expire(ms(999)));
         assert!(sliding.expire(SECOND));
         assert_eq!(sliding.allowed.capacity(), 0);
+    }
+
+    #[test]
+    fn rare_events_keep_little_memory_after_a_burst() {
+        let mut sliding = window_of(200, SECOND);
+        for _ in 0..200 {
+            assert_eq!(sliding.allow(ms(0)), Ok(()));
+        }
+        for second in 1..3 {
+            assert_eq!(sliding.allow(second * SECOND), Ok(()));
+            assert_eq!(sliding.allowed.capacity(), SMALL_LOG);
+        }
     }
 
     #[test]
