@@ -3,6 +3,7 @@
 //! Owns a client's identity and its outbox. It knows rooms only by their ids, and no sockets.
 
 mod address_quota;
+mod client_key;
 mod close;
 mod flusher;
 mod frame;
@@ -15,6 +16,7 @@ mod reservation;
 mod state;
 
 pub(crate) use address_quota::{AddressQuota, AddressSlot};
+pub(crate) use client_key::{ClientKey, ClientMap};
 pub(crate) use close::Close;
 pub(crate) use flusher::Flushers;
 pub(crate) use frame::{Frame, Written};
@@ -23,4 +25,4 @@ pub use identity::{Handshake, Identity};
 pub(crate) use outbox::{FlushQueue, Interrupt, Outbox, Sender};
 pub(crate) use reply_share::{ReplyShare, ReplyShares};
 pub(crate) use reservation::Reservation;
-pub(crate) use state::{AuthSession, ClientKey, ClientState, Membership, MembershipEnd};
+pub(crate) use state::{AuthSession, ClientState, Membership, MembershipEnd};

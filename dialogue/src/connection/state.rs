@@ -9,16 +9,12 @@ use serde_json::Value;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
+use super::client_key::ClientKey;
 use super::close::Close;
 use super::holder::Holder;
 use super::outbox::Outbox;
 use crate::id::{ClientId, RoomId, UserId};
 use crate::serial::SerialQueue;
-
-/// Identifies a client within this process. Rooms use it as a key because hashing it is cheaper than hashing the client's
-/// id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClientKey(pub(crate) u64);
 
 /// One connected client. Rooms send to it, and the application's handles point to it.
 #[derive(Debug)]

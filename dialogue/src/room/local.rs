@@ -5,20 +5,18 @@
 
 use std::collections::HashMap;
 
-use indexmap::IndexMap;
-
 use super::subscriptions::Subscriptions;
-use crate::connection::ClientKey;
+use crate::connection::{ClientKey, ClientMap};
 use crate::id::EventName;
 
 /// The members of a room on this node.
 #[derive(Debug)]
 pub(crate) struct LocalMembers<S> {
-    members: IndexMap<ClientKey, LocalMember<S>>,
+    members: ClientMap<LocalMember<S>>,
     /// For each event, the members that subscribed to it by name.
-    by_event: HashMap<EventName, IndexMap<ClientKey, S>>,
+    by_event: HashMap<EventName, ClientMap<S>>,
     /// The members that subscribed with the wildcard.
-    to_everything: IndexMap<ClientKey, S>,
+    to_everything: ClientMap<S>,
 }
 
 #[derive(Debug)]
@@ -34,9 +32,9 @@ struct LocalMember<S> {
 impl<S> Default for LocalMembers<S> {
     fn default() -> Self {
         Self {
-            members: IndexMap::new(),
+            members: ClientMap::default(),
             by_event: HashMap::new(),
-            to_everything: IndexMap::new(),
+            to_everything: ClientMap::default(),
         }
     }
 }
@@ -119,7 +117,7 @@ impl<S: Clone> LocalMembers<S> {
 
     /// Returns every member that is subscribed to `event`, each once.
     pub(crate) fn subscribers<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a S> {
-        let by_name = self.by_event.get(event).into_iter().flat_map(IndexMap::values);
+        let by_name = self.by_event.get(event).into_iter().flat_map(ClientMap::values);
         let to_everything = self
             .to_everything
             .iter()
