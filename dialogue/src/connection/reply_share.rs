@@ -4,6 +4,7 @@
 //! this limit, many connections that request much and read nothing would take as much memory as they like.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -85,11 +86,10 @@ impl Drop for ReplyShare {
         self.permit = None;
         let mut by_holder = self.shares.by_holder.lock();
         // Whoever waits or has a share also points to it.
-        if by_holder
-            .get(&self.holder)
-            .is_some_and(|semaphore| Arc::strong_count(semaphore) == 1)
+        if let Entry::Occupied(entry) = by_holder.entry(self.holder.clone())
+            && Arc::strong_count(entry.get()) == 1
         {
-            by_holder.remove(&self.holder);
+            entry.remove();
         }
     }
 }
