@@ -1,6 +1,6 @@
 //! The policy of a room: the events that it allows, and whether clients or only the server may trigger them. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::event::EventDefinition;
@@ -14,7 +14,8 @@ pub(crate) type KnownEvents = HashMap<EventName, EventDefinition>;
 pub(crate) struct EventPolicy {
     /// The events listed for the room, in the order of their declaration.
     names: Vec<EventName>,
-    listed: HashMap<EventName, ListedEvent>,
+    /// Few, so that comparing their names takes less time than hashing one.
+    listed: BTreeMap<EventName, ListedEvent>,
     /// Whether clients may trigger events that are not listed.
     open_to_clients: bool,
     /// Whether the server may trigger events that are not listed.
@@ -59,7 +60,7 @@ impl EventPolicy {
     ) -> Self {
         let mut policy = Self {
             names: Vec::new(),
-            listed: HashMap::new(),
+            listed: BTreeMap::new(),
             open_to_clients: false,
             open_to_server: false,
             known,
