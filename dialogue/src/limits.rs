@@ -148,6 +148,13 @@ pub struct Limits {
     /// The maximum number of idempotency keys of one holder. Default: 10,000, so that ten holders that trigger as fast as
     /// they may take nothing from others. Beyond it, the holder loses its oldest key.
     pub keys_per_user: usize,
+    /// How long an event may wait for a [store](crate::Builder::store). Default: 10 s, longer than a disk pauses that works.
+    /// If it has not begun to be stored by then, it is withdrawn, and the trigger fails. Otherwise it may still be
+    /// stored, and the outcome is unknown. Only servers with a store have this limit and the next one.
+    pub append_deadline: Duration,
+    /// The maximum number of bytes of events that may wait for a store, all rooms together. Default: 16 MiB, more than a
+    /// slow disk stores in a second. Beyond it, triggers of events with history fail at once.
+    pub store_queue_bytes: usize,
 }
 
 /// Writes a setter for each limit. A limit without a setter does not compile.
@@ -203,6 +210,8 @@ setters! {
     with_drain_deadline(drain_deadline: Duration);
     with_keys(keys: usize);
     with_keys_per_user(keys_per_user: usize);
+    with_append_deadline(append_deadline: Duration);
+    with_store_queue_bytes(store_queue_bytes: usize);
 }
 
 impl Limits {
@@ -219,6 +228,7 @@ impl Limits {
             &mut self.inbound_window,
             &mut self.ready_delay,
             &mut self.drain_deadline,
+            &mut self.append_deadline,
         ] {
             *duration = LONGEST.min(*duration);
         }
@@ -277,6 +287,8 @@ impl Default for Limits {
             drain_deadline: Duration::from_secs(30),
             keys: 100_000,
             keys_per_user: 10_000,
+            append_deadline: Duration::from_secs(10),
+            store_queue_bytes: 16 * 1024 * 1024,
         }
     }
 }

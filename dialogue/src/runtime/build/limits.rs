@@ -112,6 +112,8 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         // Every repetition that says so is then refused.
         keys: _,
         keys_per_user: _,
+        append_deadline,
+        store_queue_bytes,
     } = *limits;
     let no_connect = "no client could connect";
     let no_page = "a client could not page any further";
@@ -178,7 +180,10 @@ pub(in crate::runtime) fn check_limits(limits: &Limits) -> Result<(), InvalidLim
         at_least(1, limit, quota.unwrap_or(1), why)?;
     }
     at_least(1, "history_page_events", history_page_events, no_page)?;
-    at_least(1, "room_page", room_page, no_page)
+    at_least(1, "room_page", room_page, no_page)?;
+    let not_stored = "no event could be stored";
+    not_zero("append_deadline", append_deadline, not_stored)?;
+    at_least(1, "store_queue_bytes", store_queue_bytes, not_stored)
 }
 
 fn at_least(minimum: usize, limit: &'static str, given: usize, why: &'static str) -> Result<(), InvalidLimits> {
