@@ -7,9 +7,7 @@
 /// Panics if the operating system has no randomness. Nothing safe can be done then.
 pub(crate) fn random_name(bytes: usize) -> String {
     let mut random = vec![0; bytes];
-    if let Err(error) = getrandom::fill(&mut random) {
-        panic!("the operating system has no random numbers: {error}");
-    }
+    fill(&mut random);
     let mut name = String::with_capacity(2 * bytes);
     for nibble in random.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]) {
         name.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
@@ -21,6 +19,24 @@ pub(crate) fn random_name(bytes: usize) -> String {
 #[cfg(feature = "runtime")]
 pub(crate) fn random_epoch() -> std::sync::Arc<str> {
     random_name(8).into()
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Panics
+///
+/// Panics if the operating system has no randomness.
+#[cfg(feature = "sqlite")]
+pub(crate) fn random_bytes<const BYTES: usize>() -> [u8; BYTES] {
+    let mut random = [0; BYTES];
+    fill(&mut random);
+    random
+}
+
+fn fill(random: &mut [u8]) {
+    if let Err(error) = getrandom::fill(random) {
+        panic!("the operating system has no random numbers: {error}");
+    }
 }
 
 #[cfg(test)]

@@ -30,10 +30,12 @@ impl Budget {
     /// Spends what one more event needs. Returns `false` if too little is left. After that no event fits, however
     /// small it is: an answer has no holes.
     pub(super) fn spend(&mut self, stored: &StoredEvent) -> bool {
-        let left = (
-            self.0.events.checked_sub(1),
-            self.0.bytes.checked_sub(stored.body.len()),
-        );
+        self.spend_bytes(stored.body.len())
+    }
+
+    /// The same for an event whose text has `bytes` bytes.
+    pub(super) fn spend_bytes(&mut self, bytes: usize) -> bool {
+        let left = (self.0.events.checked_sub(1), self.0.bytes.checked_sub(bytes));
         match left {
             (Some(events), Some(bytes)) => {
                 self.0 = LogBounds { events, bytes };

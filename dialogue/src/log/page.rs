@@ -88,17 +88,31 @@ impl LogPage {
         let due = newest_first
             .skip(cursor.skipped())
             .filter(|stored| below.is_none_or(|below| stored.seq.is_some_and(|seq| seq < below)));
-        let (mut page, mut budget) = (Self::default(), Budget::new(bounds));
-        for stored in due {
-            let fits = budget.spend(stored) || page.events.is_empty();
-            if page.events.len() == cursor.span() || !fits {
-                page.more = true;
-                break;
-            }
-            page.events.push(stored.clone());
+        let (events, more) = take_page(due, cursor.span(), bounds, |stored| stored.body.len());
+        Self {
+            events: events.into_iter().cloned().collect(),
+            more,
         }
-        page
     }
+}
+
+/// Takes at most `span` events within the bounds, but at least one if there is one and `span` is not 0. Says whether
+/// there are more.
+pub(super) fn take_page<T>(
+    due: impl Iterator<Item = T>,
+    span: usize,
+    bounds: LogBounds,
+    bytes: impl Fn(&T) -> usize,
+) -> (Vec<T>, bool) {
+    let (mut page, mut budget) = (Vec::new(), Budget::new(bounds));
+    for event in due {
+        let fits = budget.spend_bytes(bytes(&event)) || page.is_empty();
+        if page.len() == span || !fits {
+            return (page, true);
+        }
+        page.push(event);
+    }
+    (page, false)
 }
 
 /// How far back some events of one type go.
