@@ -23,7 +23,7 @@ mod page;
 mod replay;
 mod room_log;
 #[cfg(feature = "sqlite")]
-#[allow(dead_code, reason = "opening, reading and writing follow")]
+#[allow(dead_code, reason = "the writer follows")]
 pub(crate) mod sqlite;
 mod store;
 #[cfg(test)]

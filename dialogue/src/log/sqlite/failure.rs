@@ -11,6 +11,9 @@ pub(super) fn failure(error: &rusqlite::Error) -> StoreFailure {
         Some(ErrorCode::DiskFull) => StoreFailure::Full,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreFailure::ReadOnly,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreFailure::Corrupt { reason },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreFailure::Failed {
+            reason: "another program has locked the store's file".to_owned(),
+        },
         _ => StoreFailure::Failed { reason },
     }
 }

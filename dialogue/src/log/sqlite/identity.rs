@@ -16,9 +16,9 @@ pub(super) struct Identity {
     /// The key of first epochs and of `resume` tokens.
     pub(super) secret: [u8; 32],
     /// The second part of all epochs.
-    pub(super) generation: String,
+    pub(super) generation: Arc<str>,
     /// Counts the times that the file was opened.
-    pub(super) run: i64,
+    pub(super) run: u64,
 }
 
 impl Identity {

@@ -4,15 +4,27 @@
 //!
 //! - [`settings`] is the public builder, and [`error`] says why a file does not open.
 //! - [`schema`] has the tables, each with what its columns mean.
+//! - [`open`] opens a file, with [`location`] (its path and lock), [`meta`] (its row about itself) and [`migrations`].
 //! - [`identity`] makes epochs.
-//! - [`store`] is the opened file. It hands changes to [`writer`].
+//! - [`store`] is the opened file. Its reads are in [`read`], on the connections of [`readers`]. Changes go to
+//!   [`writer`].
 
+mod connection;
 mod error;
 mod failure;
 mod identity;
+mod location;
+mod meta;
+mod migrations;
+mod open;
+mod read;
+mod readers;
 mod schema;
 mod settings;
 mod store;
+mod system;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use error::SqliteError;

@@ -31,8 +31,10 @@ CREATE TABLE meta (
     run INTEGER NOT NULL,
     -- When the last run began, in ms since 1970.
     opened_at INTEGER NOT NULL,
-    -- Until when `keys` may lack keys, because there were too many: the `at` of the youngest one that was dropped.
-    keys_gap_at INTEGER,
+    -- The oldest run whose keys are still here. Ten minutes after a start, earlier runs are forgotten.
+    oldest_run INTEGER NOT NULL DEFAULT 1,
+    -- The last run in which too many keys were dropped to note whose they were. Normally NULL.
+    keys_gap_run INTEGER,
     -- Empty. A server whose disk is full writes some bytes here, to learn when it works again.
     probe BLOB
 ) STRICT;
@@ -90,6 +92,8 @@ CREATE TABLE events (
     at INTEGER NOT NULL,
     -- The user who sent it.
     sender TEXT NOT NULL,
+    -- 1 if its data was erased.
+    erased INTEGER NOT NULL DEFAULT 0,
     -- The frame that clients receive, as JSON: {\"type\":\"event\",...,\"seq\":7}
     body TEXT NOT NULL
 ) STRICT;
@@ -108,7 +112,7 @@ CREATE TABLE marks (
     PRIMARY KEY (room, type)
 ) STRICT, WITHOUT ROWID;
 
--- The idempotency keys of the last two minutes.
+-- The newest idempotency keys of this run and of the ones before.
 CREATE TABLE keys (
     room INTEGER NOT NULL,
     -- The user who sent the event, and the key that identifies a repetition.
@@ -118,17 +122,27 @@ CREATE TABLE keys (
     connection TEXT NOT NULL,
     -- The event's number.
     seq INTEGER NOT NULL,
-    -- When it was stored, in ms since 1970 of a clock that never goes back.
+    -- When it was stored, in ms of a clock that only advances while a server runs.
     at INTEGER NOT NULL,
     PRIMARY KEY (room, user, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX keys_by_age ON keys (at);
 
--- The users that were revoked during the last two runs.
+-- The connections that have lost keys, because there were too many.
+CREATE TABLE forgotten (
+    -- A client id.
+    connection TEXT NOT NULL PRIMARY KEY,
+    -- `meta.run` at that time.
+    run INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The users that were revoked in this run and in the ones before, until earlier runs are forgotten.
 CREATE TABLE revocations (
     user TEXT NOT NULL PRIMARY KEY,
     -- `meta.run` at that time.
-    run INTEGER NOT NULL
+    run INTEGER NOT NULL,
+    -- The time in that run.
+    at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";

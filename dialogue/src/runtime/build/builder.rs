@@ -60,6 +60,8 @@ pub struct Builder {
     limits: Limits,
     history: Option<HistoryManager>,
     durable: Option<Arc<dyn DurableLog>>,
+    #[cfg(feature = "sqlite")]
+    store: Option<crate::log::sqlite::Sqlite>,
     application: ApplicationState,
     /// The first type of application state that was given twice.
     twice: Option<&'static str>,
@@ -84,6 +86,8 @@ impl Builder {
             limits: Limits::default(),
             history: None,
             durable: None,
+            #[cfg(feature = "sqlite")]
+            store: None,
             application: ApplicationState::default(),
             twice: None,
             fault: None,
@@ -114,6 +118,16 @@ impl Builder {
     pub fn define_events(mut self, events: impl IntoIterator<Item = EventDefinition>) -> Self {
         self.is_described = true;
         self.events.extend(events);
+        self
+    }
+
+    /// Keeps rooms and their history in a file, so that they survive a restart: see [`Sqlite`](crate::sqlite::Sqlite).
+    /// Without a store, the server keeps them in memory. The last call applies.
+    ///
+    /// [`build`](Self::build) opens the file, and waits for the disk meanwhile.
+    #[cfg(feature = "sqlite")]
+    pub fn store(mut self, store: crate::log::sqlite::Sqlite) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -250,9 +264,16 @@ impl Builder {
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
         let rooms = rooms(&self.declarations, known_events, &self.limits)?;
         let limits = self.limits.with_durations_bounded();
+        #[cfg_attr(not(feature = "sqlite"), expect(unused_mut, reason = "no file is opened"))]
+        let mut durable = self.durable;
+        // Last, so that no mistake in the declarations leaves a new file.
+        #[cfg(feature = "sqlite")]
+        if let Some(store) = self.store {
+            durable = Some(Arc::new(store.start(limits.store_queue_bytes)?));
+        }
         let history = History::new(
             self.history.unwrap_or_default(),
-            self.durable,
+            durable,
             &limits,
             !self.hooks.on_history_evicted.is_empty(),
             !self.hooks.load_history.is_empty(),

@@ -133,6 +133,10 @@ pub enum BuildError {
     /// The builder has both `authenticate` and `trust_client_identity`.
     #[error("`authenticate` and `trust_client_identity` cannot be combined: remove one of them")]
     TwoIdentities,
+    /// The file of the [store](crate::Builder::store) does not open.
+    #[cfg(feature = "sqlite")]
+    #[error(transparent)]
+    Store(#[from] crate::log::sqlite::SqliteError),
 }
 
 impl From<ContractError> for BuildError {

@@ -1,0 +1,87 @@
+//! Connections to a file, with their settings.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::SqliteError;
+use super::location::io_error;
+use super::settings::Durability;
+
+/// How long a connection waits for a lock that somebody else's connection holds, such as that of the program `sqlite3`.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// How many statements a connection keeps compiled: all that Dialogue has.
+const STATEMENTS: usize = 64;
+
+/// Opens the connection that changes the file. Creates no file.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, SqliteError> {
+    let opened = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| sqlite_error(path, &error))?;
+    match opened.is_readonly(rusqlite::MAIN_DB) {
+        Ok(false) => Ok(opened),
+        Ok(true) => Err(SqliteError::ReadOnly { path: path.to_owned() }),
+        Err(error) => Err(sqlite_error(path, &error)),
+    }
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // Each connection is used by one thread at a time, so that it needs no lock of its own.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // No table refers to another one, and the text of views and triggers in a file is not ours.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// Sets when a commit waits for the disk.
+pub(super) fn set_synchronous(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let level = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", level)
+}
+
+/// Moves everything from the write-ahead log into the file and empties the log. Returns false if another connection
+/// reads, so that the log stays.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get(0).map(|busy: i64| busy == 0)
+    })
+}
+
+/// Translates a failure to open a file.
+pub(super) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> SqliteError {
+    let reason = error.to_string();
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => SqliteError::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => SqliteError::Corrupt { path, reason },
+        Some(ErrorCode::DiskFull) => SqliteError::Full { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => SqliteError::ReadOnly { path },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqliteError::InUse { path },
+        // SQLite does not say why. If the folder accepts no file, this is the reason.
+        Some(ErrorCode::CannotOpen) => match probe(&path) {
+            Ok(()) => SqliteError::Failed { path, reason },
+            Err(source) => io_error(&path, source),
+        },
+        _ => SqliteError::Failed { path, reason },
+    }
+}
+
+/// Whether files can be created next to the file.
+fn probe(path: &Path) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push("-probe");
+    let probe = path.with_file_name(name);
+    std::fs::File::create(&probe)?;
+    std::fs::remove_file(probe)
+}

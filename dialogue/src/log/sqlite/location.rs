@@ -1,0 +1,165 @@
+//! Where a file is: its canonical path, its lock, and what tells it from a copy.
+//!
+//! Never opens an existing database file itself: closing it would release the locks that SQLite holds on it in this
+//! process.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::error::SqliteError;
+
+/// A file that exists, and that no other process may use until this is dropped.
+#[derive(Debug)]
+pub(super) struct Location {
+    /// Without symbolic links.
+    pub(super) path: PathBuf,
+    /// Locked. The file itself stays: if it were removed, two processes could each lock one of that name.
+    pub(super) lock: Lock,
+}
+
+/// The lock of a file. Ends when it is dropped, or with the process.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "dropping the file releases the lock")] File);
+
+/// What tells a file from its copies. `None` if the file system does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct FileId {
+    pub(super) device: Option<i64>,
+    pub(super) inode: Option<i64>,
+    /// The time of its creation, in nanoseconds since 1970: an inode that is free again may be used for a copy.
+    pub(super) born: Option<i64>,
+}
+
+impl Location {
+    /// Locks the file at `given`. Creates an empty one if there is none and `creates` says so.
+    pub(super) fn lock(given: &Path, creates: bool) -> Result<Self, SqliteError> {
+        let path = canonical(given)?;
+        let found = match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => return Err(SqliteError::NotAFile { path }),
+            Ok(_) => true,
+            Err(error) if error.kind() == ErrorKind::NotFound && creates => false,
+            Err(error) => return Err(io_error(&path, error)),
+        };
+        let lock = Lock::of(&path)?;
+        if !found {
+            create(&path)?;
+        }
+        if has_several_names(&path) {
+            return Err(SqliteError::SeveralNames { path });
+        }
+        Ok(Self { path, lock })
+    }
+
+    /// What tells the file from its copies.
+    pub(super) fn file_id(&self) -> Result<FileId, SqliteError> {
+        let metadata = fs::metadata(&self.path).map_err(|error| io_error(&self.path, error))?;
+        let born = metadata
+            .created()
+            .ok()
+            .and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let (device, inode) = device_and_inode(&metadata);
+        Ok(FileId {
+            device,
+            inode,
+            born: born.and_then(|born| i64::try_from(born.as_nanos()).ok()),
+        })
+    }
+}
+
+impl Lock {
+    fn of(path: &Path) -> Result<Self, SqliteError> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push("-lock");
+        let file = private()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.with_file_name(name))
+            .map_err(|error| io_error(path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(SqliteError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(io_error(path, error)),
+        }
+    }
+}
+
+impl FileId {
+    /// Whether it may be a file other than `stored`. What either of them does not know does not count.
+    pub(super) fn differs(self, stored: Self) -> bool {
+        let differ = |one: Option<i64>, other: Option<i64>| one.zip(other).is_some_and(|(one, other)| one != other);
+        differ(self.device, stored.device) || differ(self.inode, stored.inode) || differ(self.born, stored.born)
+    }
+}
+
+/// The path without symbolic links. The file need not exist, but its folder must.
+fn canonical(given: &Path) -> Result<PathBuf, SqliteError> {
+    match fs::canonicalize(given) {
+        Ok(path) => return Ok(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(io_error(given, error)),
+    }
+    let Some(name) = given.file_name() else {
+        return Err(SqliteError::NotAFile { path: given.to_owned() });
+    };
+    let folder = match given.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = fs::canonicalize(folder).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => SqliteError::NoFolder {
+            folder: folder.to_owned(),
+        },
+        _ => io_error(given, error),
+    })?;
+    Ok(folder.join(name))
+}
+
+fn create(path: &Path) -> Result<(), SqliteError> {
+    match private().write(true).create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(io_error(path, error)),
+    }
+}
+
+/// How files are created: only the user of the process may read them.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(unix)]
+fn has_several_names(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata) > 1)
+}
+
+#[cfg(not(unix))]
+fn has_several_names(_path: &Path) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn device_and_inode(metadata: &fs::Metadata) -> (Option<i64>, Option<i64>) {
+    use std::os::unix::fs::MetadataExt;
+    (Some(metadata.dev().cast_signed()), Some(metadata.ino().cast_signed()))
+}
+
+#[cfg(not(unix))]
+fn device_and_inode(_metadata: &fs::Metadata) -> (Option<i64>, Option<i64>) {
+    (None, None)
+}
+
+/// Translates a failure of the operating system.
+pub(super) fn io_error(path: &Path, source: io::Error) -> SqliteError {
+    let path = path.to_owned();
+    match source.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => SqliteError::ReadOnly { path },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SqliteError::Full { path },
+        _ => SqliteError::Io { path, source },
+    }
+}
