@@ -124,10 +124,18 @@ impl PreparedEvent {
     /// may keep this text. Allocates no memory and copies no text.
     pub(crate) fn finish(mut self, seq: Option<u64>) -> EventFrame {
         if let Some(seq) = seq {
-            self.0.extend_from_slice(br#","seq":"#);
-            json::write(&mut self.0, &seq);
+            self.write_number(seq);
         }
         self.0.push(b'}');
+        self.into_frame()
+    }
+
+    fn write_number(&mut self, seq: u64) {
+        self.0.extend_from_slice(br#","seq":"#);
+        json::write(&mut self.0, &seq);
+    }
+
+    fn into_frame(mut self) -> EventFrame {
         let header = Header::of_text(self.len());
         let begin = MAX_HEADER - header.as_slice().len();
         self.0[begin..MAX_HEADER].copy_from_slice(header.as_slice());
@@ -136,6 +144,42 @@ impl PreparedEvent {
             wire: all.slice(begin..),
             text: all.slice(MAX_HEADER..),
         }
+    }
+}
+
+/// An event's frame whose number can still change. A store numbers an event in a transaction, which may have to begin
+/// again.
+#[cfg(feature = "sqlite")]
+#[derive(Debug)]
+pub(crate) struct NumberedEvent {
+    event: PreparedEvent,
+    /// Where the number begins.
+    unnumbered: usize,
+}
+
+#[cfg(feature = "sqlite")]
+impl NumberedEvent {
+    pub(crate) fn new(event: PreparedEvent) -> Self {
+        let unnumbered = event.0.len();
+        Self { event, unnumbered }
+    }
+
+    /// The length of the text without its number, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.unnumbered - MAX_HEADER
+    }
+
+    /// The text of the live frame with this number. Replaces an earlier number.
+    pub(crate) fn number(&mut self, seq: u64) -> &[u8] {
+        self.event.0.truncate(self.unnumbered);
+        self.event.write_number(seq);
+        self.event.0.push(b'}');
+        &self.event.0[MAX_HEADER..]
+    }
+
+    /// The live frame with its last number.
+    pub(crate) fn finish(self) -> EventFrame {
+        self.event.into_frame()
     }
 }
 
@@ -186,6 +230,19 @@ mod tests {
             let filled = prepared.0.len();
             assert!(prepared.0.capacity() <= filled + filled / 4 + CLOSING_BYTES, "{length}");
         }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_number_can_change_until_the_frame_is_finished() {
+        let data = json!("x".repeat(200));
+        let mut numbered = NumberedEvent::new(prepared(&data));
+        for seq in [u64::MAX, 1, 20] {
+            let whole = prepared(&data).finish(Some(seq)).text;
+            assert_eq!(numbered.number(seq), whole.as_ref());
+        }
+        assert_eq!(numbered.len(), prepared(&data).len());
+        assert_eq!(numbered.finish(), prepared(&data).finish(Some(20)));
     }
 
     proptest! {

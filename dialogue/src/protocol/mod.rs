@@ -34,6 +34,8 @@ mod subscriptions;
 
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
+#[cfg(feature = "sqlite")]
+pub(crate) use event_frame::NumberedEvent;
 #[cfg(feature = "client")]
 pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome, WelcomeRate};
 pub(crate) use request::{
