@@ -793,6 +793,9 @@ pub mod observe {
 #[cfg(feature = "sqlite")]
 pub mod sqlite {
     pub use crate::log::sqlite::{Durability, Retention, Sqlite, SqliteError};
+    /// For tests of programs whose store fails. Nothing here belongs in a production program.
+    #[doc(hidden)]
+    pub use crate::log::sqlite::{StoreError, StoreFault, StoreFaults};
 }
 
 /// The names that most programs with Dialogue need in scope.

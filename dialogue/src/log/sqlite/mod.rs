@@ -29,3 +29,4 @@ mod writer;
 
 pub use error::SqliteError;
 pub use settings::{Durability, Retention, Sqlite};
+pub use writer::{StoreError, StoreFault, StoreFaults};

@@ -66,6 +66,7 @@ impl Sqlite {
             identity: Arc::clone(&identity),
             queue_bytes,
             lock: location.lock,
+            faults: self.faults,
         };
         let writer = Writer::start(connection, settings).map_err(|error| io_error(&path, error))?;
         Ok(SqliteLog::new(path, identity, self.retention, run, writer))

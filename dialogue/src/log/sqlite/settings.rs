@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::writer::StoreFaults;
 use crate::event::dialogue_event::DialogueEvent;
 use crate::id::EventName;
 
@@ -35,6 +36,7 @@ pub struct Sqlite {
     pub(super) retention: RetentionPolicy,
     /// `None` asks the operating system.
     pub(super) boot_id: Option<Option<String>>,
+    pub(super) faults: StoreFaults,
 }
 
 /// What survives. Both levels survive the end of the process, however it ends.
@@ -78,6 +80,7 @@ impl Sqlite {
             durability: Durability::default(),
             retention: RetentionPolicy::default(),
             boot_id: None,
+            faults: StoreFaults::default(),
         }
     }
 
@@ -105,6 +108,13 @@ impl Sqlite {
     #[doc(hidden)]
     pub fn with_boot_id(mut self, boot_id: Option<String>) -> Self {
         self.boot_id = Some(boot_id);
+        self
+    }
+
+    /// Lets a test make the store fail, and see how it batches.
+    #[doc(hidden)]
+    pub fn with_faults(mut self, faults: &StoreFaults) -> Self {
+        self.faults = faults.clone();
         self
     }
 }

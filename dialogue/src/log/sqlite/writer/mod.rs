@@ -1,17 +1,59 @@
 //! The writer: a thread that has the only connection that changes the file.
+//!
+//! Owns the order of changes, their numbers, and which of them are stored, refused or unknown.
+//!
+//! - [`queue`] has the changes that wait, [`job`] what they are, and [`reply`] where their outcomes go.
+//! - [`thread`] takes a batch, stores it, and answers. [`transaction`] is all or nothing, and [`failure`] says what an
+//!   error means.
+//! - [`append`], [`rooms`], [`removal`], [`erase`] and [`keys`] are what a transaction does. [`ledger`] is what the thread
+//!   remembers between transactions, and [`clock`] its time.
+//! - [`status`] is what others see of the thread, and [`fault`] what tests do to it.
+
+mod append;
+mod clock;
+mod erase;
+mod failure;
+mod fault;
+mod job;
+mod keys;
+mod ledger;
+mod queue;
+mod removal;
+mod reply;
+mod rooms;
+mod status;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod transaction;
 
 use std::io;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use parking_lot::Mutex;
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
+pub use self::fault::{StoreError, StoreFault, StoreFaults};
+
+use self::clock::KeyClock;
+use self::job::{Answered, Job};
+use self::ledger::Ledger;
+use self::queue::Queue;
+use self::reply::Reply;
+use self::status::Status;
+use self::thread::Thread;
 use super::identity::Identity;
 use super::location::Lock;
 use crate::id::UserId;
 use crate::log::durable::{
-    Answer, Append, AppendKey, Appended, Done, ErasedPlace, ExpiredEvent, KeyOutcome, NewRoom, RoomExists, RoomKey,
-    StoreFailure, StoreHealth, Watch,
+    Answer, Append, AppendKey, Done, ErasedPlace, ExpiredEvent, KeyOutcome, NewRoom, RoomExists, RoomKey, StoreFailure,
+    StoreHealth, Watch,
 };
+
+/// How many events one transaction removes at most.
+const REMOVED_AT_ONCE: usize = 250;
 
 /// What the writer needs besides its connection.
 pub(super) struct WriterSettings {
@@ -20,54 +62,195 @@ pub(super) struct WriterSettings {
     pub(super) queue_bytes: usize,
     /// The thread drops it last, after its connection: another server may then open the file.
     pub(super) lock: Lock,
+    /// What tests do to it. [`StoreFaults::default`] does nothing.
+    pub(super) faults: StoreFaults,
 }
 
 /// The handle of the writer's thread. The thread ends when the handle is dropped, after it has stored what was handed
 /// over.
-pub(super) struct Writer(WriterSettings);
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    key_clock: KeyClock,
+    faults: StoreFaults,
+}
+
+/// What the handle and the thread share.
+struct Shared {
+    queue: Queue,
+    status: Status,
+}
 
 impl Writer {
     /// Starts the thread. The connection is in WAL mode, and its `synchronous` is that of the durability. The file's
     /// meta row says that the last shutdown was not clean; the writer changes that when it ends.
-    pub(super) fn start(_connection: Connection, settings: WriterSettings) -> io::Result<Self> {
-        Ok(Self(settings))
+    pub(super) fn start(connection: Connection, settings: WriterSettings) -> io::Result<Self> {
+        let WriterSettings {
+            identity,
+            queue_bytes,
+            lock,
+            faults,
+        } = settings;
+        // What is erased must not stay in a free part of a page.
+        connection
+            .pragma_update(None, "secure_delete", true)
+            .map_err(io::Error::other)?;
+        let ledger = Ledger::load(&connection, identity).map_err(io::Error::other)?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(queue_bytes),
+            status: Status::default(),
+        });
+        let writer = Self {
+            shared: Arc::clone(&shared),
+            key_clock: ledger.key_clock,
+            faults: faults.clone(),
+        };
+        let thread = Thread::new(connection, ledger, faults, Arc::clone(&shared));
+        std::thread::Builder::new()
+            .name("dialogue-store".to_owned())
+            .spawn(move || {
+                let outcome = thread.run();
+                // The connection is closed now. Another server may open the file before those who wait hear of the end.
+                drop(lock);
+                shared.status.ended(outcome);
+            })?;
+        Ok(writer)
     }
 
+    /// See [`DurableLog::append`](crate::log::durable::DurableLog::append). An append that is refused because too much
+    /// waits, or because the store is closed, is answered within this call. All other answers come from the thread.
     pub(super) fn append(&self, append: Append) {
-        (append.done)(Appended::Refused(StoreFailure::Closed));
+        self.push(Job::Append(append.into()));
     }
 
-    pub(super) fn create_room(&self, _: NewRoom) -> Answer<Result<Arc<str>, RoomExists>> {
-        Box::pin(async { Err(StoreFailure::Closed) })
+    pub(super) fn create_room(&self, room: NewRoom) -> Answer<Result<Arc<str>, RoomExists>> {
+        self.ask(|reply| Job::CreateRoom { room, reply })
     }
 
-    pub(super) fn delete_room(&self, _: RoomKey, _: bool, done: Done<Result<bool, StoreFailure>>) {
-        done(Err(StoreFailure::Closed));
+    pub(super) fn delete_room(&self, room: RoomKey, stays_deleted: bool, done: Done<Answered<bool>>) {
+        let reply = Reply::new(done);
+        self.push(Job::DeleteRoom {
+            room,
+            stays_deleted,
+            reply,
+        });
     }
 
-    pub(super) fn outcome_of(&self, _: &Connection, _room: i64, _: &AppendKey) -> rusqlite::Result<KeyOutcome> {
-        Ok(KeyOutcome::NotStored)
+    /// Removes a part after another, so that other changes can come in between. The first failure counts.
+    pub(super) fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()> {
+        let (parts, left) = (expired.chunks(REMOVED_AT_ONCE), expired.len().div_ceil(REMOVED_AT_ONCE));
+        let (done, answer) = answered();
+        let gathered = Arc::new(Mutex::new(Gathered {
+            left,
+            outcome: Ok(()),
+            reply: Some(done),
+        }));
+        if left == 0 {
+            Gathered::finish(&gathered);
+        }
+        for part in parts {
+            let gathered = Arc::clone(&gathered);
+            let reply = Reply::new(Box::new(move |outcome| Gathered::add(&gathered, outcome)));
+            let expired = part.to_vec();
+            self.push(Job::Remove { expired, reply });
+        }
+        answer
     }
 
-    pub(super) fn remove(&self, _: Vec<ExpiredEvent>) -> Answer<()> {
-        Box::pin(async { Err(StoreFailure::Closed) })
+    pub(super) fn erase(&self, events: Vec<ErasedPlace>, done: Done<Answered<Vec<ErasedPlace>>>) {
+        let reply = Reply::new(done);
+        self.push(Job::Erase { events, reply });
     }
 
-    pub(super) fn revoke(&self, _: UserId, _: u64) -> Answer<()> {
-        Box::pin(async { Err(StoreFailure::Closed) })
+    pub(super) fn revoke(&self, user: UserId, at: u64) -> Answer<()> {
+        self.ask(|reply| Job::Revoke { user, at, reply })
     }
 
-    pub(super) fn erase(&self, _: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {
-        done(Err(StoreFailure::Closed));
+    /// What an append with this key would find now, in the room with this row.
+    pub(super) fn outcome_of(
+        &self,
+        connection: &Connection,
+        room: i64,
+        key: &AppendKey,
+    ) -> rusqlite::Result<KeyOutcome> {
+        keys::outcome(connection, room, key, self.key_clock.counts_after(self.faults.ahead()))
     }
 
     pub(super) fn health(&self) -> StoreHealth {
-        StoreHealth::default()
+        self.shared.status.health(self.shared.queue.waiting())
     }
 
-    pub(super) fn watch(&self, _: Watch) {}
+    pub(super) fn watch(&self, watch: Watch) {
+        self.shared.status.watch(watch);
+    }
 
+    /// Stores what was handed over, notes that nothing was lost, and closes the file. A second call gives the same.
     pub(super) fn close(&self) -> Answer<()> {
-        Box::pin(async { Ok(()) })
+        self.shared.queue.close();
+        let (reply, answer) = answered();
+        self.shared.status.on_end(reply);
+        answer
+    }
+
+    fn ask<T: Send + 'static>(&self, job: impl FnOnce(Reply<Answered<T>>) -> Job) -> Answer<T> {
+        let (reply, answer) = answered();
+        self.push(job(reply));
+        answer
+    }
+
+    fn push(&self, job: Job) {
+        if let Err(not_queued) = self.shared.queue.push(job) {
+            let is_append = matches!(not_queued.job, Job::Append(_));
+            self.shared.status.count_refused(u64::from(is_append));
+            not_queued.job.refuse(not_queued.why);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+/// A reply, and the future that gets it.
+fn answered<T: Send + 'static>() -> (Reply<Answered<T>>, Answer<T>) {
+    let (sender, receiver) = oneshot::channel();
+    let reply = Reply::new(Box::new(move |outcome| {
+        let _the_receiver_may_be_gone = sender.send(outcome);
+    }));
+    let answer = receiver.map(|outcome| outcome.unwrap_or(Err(StoreFailure::Closed)));
+    (reply, answer.boxed())
+}
+
+/// The outcome of a change with several parts.
+struct Gathered {
+    left: usize,
+    outcome: Answered<()>,
+    reply: Option<Reply<Answered<()>>>,
+}
+
+impl Gathered {
+    fn add(gathered: &Mutex<Self>, outcome: Answered<()>) {
+        let is_last = {
+            let mut gathered = gathered.lock();
+            if gathered.outcome.is_ok() {
+                gathered.outcome = outcome;
+            }
+            gathered.left -= 1;
+            gathered.left == 0
+        };
+        if is_last {
+            Self::finish(gathered);
+        }
+    }
+
+    fn finish(gathered: &Mutex<Self>) {
+        let (reply, outcome) = {
+            let mut gathered = gathered.lock();
+            (gathered.reply.take(), gathered.outcome.clone())
+        };
+        if let Some(reply) = reply {
+            reply.send(outcome);
+        }
     }
 }

@@ -1,0 +1,4 @@
+//! Tests of the writer on real files.
+
+mod desk;
+mod faults;

@@ -1,0 +1,290 @@
+//! The writer's thread: takes what waits, stores it in one transaction, and answers. In between, it removes what is no
+//! longer kept, and finds out whether a store that fails works again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::Shared;
+use super::failure::Broken;
+use super::fault::StoreFaults;
+use super::job::{Answered, Job, Outcome};
+use super::ledger::Ledger;
+use super::queue::Taken;
+use super::removal::{Step, StepSize, signed};
+use super::transaction::{Transaction, transact};
+use crate::containment::contain_sync;
+use crate::log::durable::StoreFailure;
+use crate::log::sqlite::connection::checkpoint;
+use crate::log::sqlite::failure::failure;
+
+/// How often a store that fails is probed when nothing else is stored.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// How often the thread looks for keys to drop and for a log to overwrite.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// The least and the most that a probe writes. In between, it writes as much as the changes that failed.
+const PROBE_BYTES: (usize, usize) = (16 * 1024, 1024 * 1024);
+
+pub(super) struct Thread {
+    connection: Connection,
+    ledger: Ledger,
+    faults: StoreFaults,
+    shared: Arc<Shared>,
+    /// The changes of the present transaction, and what each did.
+    batch: Vec<Job>,
+    outcomes: Vec<Outcome>,
+    step: StepSize,
+    /// When the last transaction failed, if it did, and the bytes of the largest one.
+    failed: Option<(Instant, usize)>,
+    next_upkeep: Instant,
+    /// Whether earlier runs are still remembered.
+    remembers_earlier: bool,
+    /// Whether the write-ahead log contains data that was erased.
+    has_erased: bool,
+}
+
+impl Thread {
+    pub(super) fn new(connection: Connection, ledger: Ledger, faults: StoreFaults, shared: Arc<Shared>) -> Self {
+        shared.status.set_bytes(ledger.bytes());
+        Self {
+            connection,
+            ledger,
+            faults,
+            shared,
+            batch: Vec::new(),
+            outcomes: Vec::new(),
+            step: StepSize::new(),
+            failed: None,
+            next_upkeep: Instant::now() + UPKEEP,
+            remembers_earlier: true,
+            has_erased: false,
+        }
+    }
+
+    /// Runs until the queue is closed and empty. A panic ends a transaction, but not the thread.
+    pub(super) fn run(mut self) -> Answered<()> {
+        loop {
+            match contain_sync(|| self.turn()) {
+                Ok(Taken::More) => {}
+                Ok(Taken::Last) => break,
+                Err(panic) => {
+                    self.fail(&Broken::panicked(&panic));
+                    // Whatever it was, it does not keep a processor busy.
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+        }
+        self.finish()
+    }
+
+    fn turn(&mut self) -> Taken {
+        let next_turn = self.next_turn();
+        let taken = self.shared.queue.take(&mut self.batch, next_turn);
+        // From now on, no deadline withdraws what was taken.
+        self.batch.retain_mut(Job::begin);
+        if !self.batch.is_empty() {
+            self.store();
+        }
+        if self.failed.is_some() {
+            self.probe();
+        } else {
+            self.keep_up();
+        }
+        taken
+    }
+
+    /// When there is something to do, even if nothing waits.
+    fn next_turn(&self) -> Option<Instant> {
+        if let Some((failed_at, _)) = self.failed {
+            return Some(failed_at + PROBE);
+        }
+        if !self.ledger.deleted.is_empty() {
+            return Some(Instant::now());
+        }
+        let has_upkeep = self.ledger.has_keys() || self.remembers_earlier || self.has_erased;
+        has_upkeep.then_some(self.next_upkeep)
+    }
+
+    /// Stores the batch, all of it or nothing. If one change may be at fault, stores them one by one.
+    fn store(&mut self) {
+        match self.attempt() {
+            Ok(()) => self.complete(),
+            Err(Broken::OneByOne(_)) if self.batch.len() > 1 => self.store_one_by_one(),
+            Err(broken) => self.fail(&broken),
+        }
+    }
+
+    fn attempt(&mut self) -> Result<(), Broken> {
+        let (batch, outcomes) = (&mut self.batch, &mut self.outcomes);
+        outcomes.clear();
+        transact(&self.connection, &mut self.ledger, &self.faults, |transaction| {
+            transaction.apply_all(batch, outcomes)
+        })
+    }
+
+    /// Answers the batch, which is stored.
+    fn complete(&mut self) {
+        self.faults.count(self.batch.len());
+        self.works();
+        if self.outcomes.iter().any(Outcome::has_erased) {
+            self.has_erased = true;
+            self.overwrite_log();
+        }
+        for (job, outcome) in self.batch.drain(..).zip(self.outcomes.drain(..)) {
+            job.complete(outcome);
+        }
+    }
+
+    fn store_one_by_one(&mut self) {
+        let jobs = std::mem::take(&mut self.batch);
+        let mut stop: Option<StoreFailure> = None;
+        for job in jobs {
+            self.batch.push(job);
+            if let Some(why) = &stop {
+                let broken = Broken::Refused(why.clone());
+                self.fail(&broken);
+                continue;
+            }
+            match self.attempt() {
+                Ok(()) => self.complete(),
+                Err(broken) => {
+                    self.fail(&broken);
+                    // The disk or the file is at fault, so the others would fail too.
+                    if let Broken::Refused(why) = broken {
+                        stop = Some(why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers the batch, which is not stored, or may be.
+    fn fail(&mut self, broken: &Broken) {
+        let appends = self.batch.iter().filter(|job| matches!(job, Job::Append(_)));
+        let appends = appends.count() as u64;
+        match broken {
+            Broken::Unknown(_) => self.shared.status.count_unknown(appends),
+            Broken::Refused(_) | Broken::OneByOne(_) => self.shared.status.count_refused(appends),
+        }
+        self.fails(broken.failure(), self.batch.iter().map(Job::bytes).sum());
+        for job in self.batch.drain(..) {
+            let why = broken.failure().clone();
+            match broken {
+                Broken::Unknown(_) => job.leave_unknown(why),
+                Broken::Refused(_) | Broken::OneByOne(_) => job.refuse(why),
+            }
+        }
+    }
+
+    /// Finds out whether the store works again. Space is what it lacks most often, so it needs some.
+    fn probe(&mut self) {
+        let Some((failed_at, bytes)) = self.failed else { return };
+        if failed_at.elapsed() < PROBE {
+            return;
+        }
+        let (least, most) = PROBE_BYTES;
+        let bytes = i64::try_from(bytes.clamp(least, most)).unwrap_or(i64::MAX);
+        let written = self.transact(|transaction| {
+            let mut write = transaction
+                .connection
+                .prepare_cached("UPDATE meta SET probe = zeroblob(?1)")?;
+            write.execute([bytes])
+        });
+        let cleared = written.and_then(|_| {
+            self.transact(|transaction| {
+                let mut clear = transaction.connection.prepare_cached("UPDATE meta SET probe = NULL")?;
+                clear.execute([])
+            })
+        });
+        match cleared {
+            Ok(_) => self.works(),
+            Err(broken) => self.fails(broken.failure(), 0),
+        }
+    }
+
+    /// Takes one step of what is not urgent.
+    fn keep_up(&mut self) {
+        let began = Instant::now();
+        if began >= self.next_upkeep {
+            self.next_upkeep = began + UPKEEP;
+            if self.has_erased {
+                self.overwrite_log();
+            }
+            if self.remembers_earlier && self.ledger.key_clock.forgets_earlier_runs(self.faults.ahead()) {
+                let step = self.step(|transaction, rows| transaction.forget_earlier_runs(rows));
+                self.remembers_earlier = step != Some(Step::Finished);
+                return;
+            }
+        }
+        let now = self.ledger.key_clock.now(self.faults.ahead());
+        let excess = self.ledger.excess_keys(now);
+        if excess > 0 {
+            self.step(|transaction, rows| transaction.drop_keys(excess.min(signed(rows as u64))));
+        } else if let Some(room) = self.ledger.deleted.last().copied()
+            && self.step(|transaction, rows| transaction.purge(room, rows)) == Some(Step::Finished)
+        {
+            self.ledger.deleted.retain(|deleted| *deleted != room);
+        }
+    }
+
+    /// Removes a number of rows, in a transaction of its own.
+    fn step(&mut self, step: impl FnOnce(&mut Transaction<'_>, usize) -> rusqlite::Result<Step>) -> Option<Step> {
+        let (began, rows) = (Instant::now(), self.step.rows());
+        match self.transact(|transaction| step(transaction, rows)) {
+            Ok(step) => {
+                self.works();
+                if step == Step::More {
+                    self.step.adapt(began);
+                }
+                Some(step)
+            }
+            Err(broken) => {
+                self.fails(broken.failure(), 0);
+                None
+            }
+        }
+    }
+
+    fn transact<T>(&mut self, change: impl FnOnce(&mut Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, Broken> {
+        transact(&self.connection, &mut self.ledger, &self.faults, change)
+    }
+
+    /// Removes erased data from the write-ahead log. A reader may prevent that; it is then tried again.
+    fn overwrite_log(&mut self) {
+        self.has_erased = !matches!(checkpoint(&self.connection), Ok(true));
+    }
+
+    fn works(&mut self) {
+        self.failed = None;
+        self.shared.status.set_bytes(self.ledger.bytes());
+        self.shared.status.set_failing(None);
+    }
+
+    fn fails(&mut self, why: &StoreFailure, bytes: usize) {
+        let bytes = self.failed.map_or(0, |(_, bytes)| bytes).max(bytes);
+        self.failed = Some((Instant::now(), bytes));
+        self.shared.status.set_failing(Some(why));
+    }
+
+    /// Notes that everything is stored, and closes the file.
+    fn finish(mut self) -> Answered<()> {
+        let noted = contain_sync(|| {
+            self.connection
+                .pragma_update(None, "synchronous", "FULL")
+                .map_err(|error| failure(&error))?;
+            let noted = self.transact(|transaction| {
+                let connection = transaction.connection;
+                connection.prepare_cached("UPDATE meta SET is_clean = 1")?.execute([])
+            });
+            noted.map_err(|broken| broken.failure().clone())?;
+            checkpoint(&self.connection).map_err(|error| failure(&error))
+        });
+        match noted {
+            Ok(noted) => noted.map(|_| ()),
+            Err(panic) => Err(Broken::panicked(&panic).failure().clone()),
+        }
+    }
+}
