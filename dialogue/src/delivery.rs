@@ -5,6 +5,7 @@ use crate::id::{EventName, RoomId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::schema::Violation;
 use crate::schema::violation::list;
+use crate::store_failure::StoreFailure;
 
 /// The outcome of a successful trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl Delivery {
     }
 }
 
-/// Why a trigger failed. No client and no handler has received the event.
+/// Why a trigger failed. No client and no handler has received the event, except perhaps after [`Unknown`](Self::Unknown).
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerError {
@@ -59,6 +60,15 @@ pub enum TriggerError {
     /// ([`Limits::handler_depth`](crate::Limits::handler_depth)).
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
+    /// The store has not accepted the event: it fails, is overloaded, or did not begin within
+    /// [`Limits::append_deadline`](crate::Limits::append_deadline). The event is not stored, and a later trigger may succeed.
+    #[error("the store has not accepted the event")]
+    NotAccepted(#[source] StoreFailure),
+    /// The store has begun to store the event, and has not said within
+    /// [`Limits::append_deadline`](crate::Limits::append_deadline) whether it has. If it has, clients and handlers receive the
+    /// event, perhaps later. If you trigger it again, they may receive it twice.
+    #[error("the store does not say whether the event is stored")]
+    Unknown(#[source] StoreFailure),
     /// The server has stopped.
     #[error("the server has stopped")]
     Stopped,

@@ -685,6 +685,8 @@ mod serial;
 mod session;
 #[cfg(feature = "runtime")]
 mod shutdown;
+#[cfg(feature = "runtime")]
+mod store_failure;
 #[cfg(feature = "server")]
 mod transport;
 

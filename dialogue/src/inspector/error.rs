@@ -68,7 +68,9 @@ impl From<TriggerError> for ErrorResponse {
             TriggerError::Refused(_) => Self::new(StatusCode::FORBIDDEN, "BLOCKED", message),
             TriggerError::HookFailed(_) => Self::unavailable(message),
             TriggerError::LimitExceeded(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message),
-            TriggerError::Stopped => Self::unavailable(message),
+            TriggerError::NotAccepted(_) | TriggerError::Unknown(_) | TriggerError::Stopped => {
+                Self::unavailable(message)
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use super::page::LogPage;
 use super::replay::Replay;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::protocol::{EventFrame, PreparedEvent};
+pub use crate::store_failure::StoreFailure;
 
 /// The answer to a read, or to a change that no other change of the room has to follow.
 pub(crate) type Answer<T> = BoxFuture<'static, Result<T, StoreFailure>>;
@@ -354,45 +355,4 @@ pub(crate) struct StoreHealth {
     pub(crate) unknown: u64,
     /// The bytes of the events that are kept.
     pub(crate) bytes: u64,
-}
-
-/// Why a store could not store or read something. It tries again with the next call, so a temporary failure ends by itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreFailure {
-    /// The disk is full, or the file has reached its size limit.
-    #[error("the store's disk is full: free some space")]
-    Full,
-    /// The file or its folder is read-only.
-    #[error("the store's file is read-only: make it and its folder writable for this user")]
-    ReadOnly,
-    /// Too much waits for the store already.
-    #[error("too many events wait for the store (store_queue_bytes = {limit})")]
-    Overloaded {
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// The store did not answer in time.
-    #[error("the store did not answer within {seconds} s (append_deadline)")]
-    TimedOut {
-        /// The limit, in seconds.
-        seconds: u64,
-    },
-    /// The file is damaged.
-    #[error(
-        "the store's file is damaged: {reason}; stop the server and restore a backup, or recover it with `sqlite3 FILE .recover`"
-    )]
-    Corrupt {
-        /// What the database reports.
-        reason: String,
-    },
-    /// The store is closed, because the server has stopped.
-    #[error("the store is closed")]
-    Closed,
-    /// Another failure.
-    #[error("the store failed: {reason}")]
-    Failed {
-        /// What the database or the operating system reports.
-        reason: String,
-    },
 }

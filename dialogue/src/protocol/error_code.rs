@@ -40,7 +40,7 @@ pub enum ErrorCode {
     LimitExceeded,
     /// The server cannot do this now, but may be able to do it later.
     Unavailable,
-    /// The server cannot tell whether an earlier attempt of this trigger was carried out, so it did not run this one.
+    /// The server cannot tell whether this trigger, or an earlier attempt of it, was carried out. It did not run a repetition.
     OutcomeUnknown,
     /// The server failed.
     Internal,

@@ -72,6 +72,11 @@ impl CommandError {
         )
     }
 
+    /// The outcome of a trigger with a key is not known yet.
+    fn still_unknown() -> Self {
+        Self::unavailable("the server cannot tell yet whether the event is stored: try again later")
+    }
+
     pub(crate) fn no_such_room() -> Self {
         Self::new(ErrorCode::RoomNotFound, "the room does not exist")
     }
@@ -167,6 +172,12 @@ impl From<Rejected> for CommandError {
             Rejected::Blocked(error) => Self::of_hook(ErrorCode::Blocked, &error),
             Rejected::Renamed(_) => Self::new(ErrorCode::Blocked, "the application made another event of it"),
             Rejected::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
+            Rejected::NotAccepted(_) => Self::unavailable("the server cannot store the event now: try again later"),
+            Rejected::Unknown(_) => Self::new(
+                ErrorCode::OutcomeUnknown,
+                "the server cannot tell whether the event is stored",
+            ),
+            Rejected::Forgotten => Self::outcome_unknown(),
             Rejected::Stopped => Self::unavailable("the server is stopping"),
         }
     }
@@ -176,6 +187,9 @@ impl From<NotRun<Rejected>> for CommandError {
     fn from(not_run: NotRun<Rejected>) -> Self {
         match not_run {
             NotRun::OutcomeUnknown => Self::outcome_unknown(),
+            NotRun::StillRuns => Self::still_unknown(),
+            // The client may repeat a trigger with a key, whatever has happened to this attempt.
+            NotRun::Failed(Rejected::Unknown(_)) => Self::still_unknown(),
             NotRun::Failed(rejected) => rejected.into(),
         }
     }

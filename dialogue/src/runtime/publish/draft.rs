@@ -7,6 +7,7 @@ use crate::hook::{HookError, HookFailure};
 use crate::id::{EventName, UserId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::schema::Violation;
+use crate::store_failure::StoreFailure;
 
 /// An event that somebody wants to publish.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Draft {
 }
 
 /// Why an event was rejected.
+#[allow(dead_code, reason = "the triggers that use a store follow")]
 #[derive(Debug)]
 pub(crate) enum Rejected {
     NoSuchRoom,
@@ -34,6 +36,12 @@ pub(crate) enum Rejected {
     LimitExceeded(LimitExceeded),
     /// The client is not (or no longer) a member of the room.
     NotInRoom,
+    /// The store has not accepted it: nothing is stored.
+    NotAccepted(StoreFailure),
+    /// The store may have it.
+    Unknown(StoreFailure),
+    /// It repeats an event of an earlier run, and the store may have forgotten its key.
+    Forgotten,
     Stopped,
 }
 
@@ -60,6 +68,11 @@ impl Rejected {
             },
             Self::Renamed(failure) => TriggerError::HookFailed(failure),
             Self::LimitExceeded(exceeded) => exceeded.into(),
+            Self::NotAccepted(failure) => TriggerError::NotAccepted(failure),
+            Self::Unknown(failure) => TriggerError::Unknown(failure),
+            Self::Forgotten => TriggerError::Unknown(StoreFailure::Failed {
+                reason: "it has forgotten the key".to_owned(),
+            }),
             Self::Stopped => TriggerError::Stopped,
         }
     }

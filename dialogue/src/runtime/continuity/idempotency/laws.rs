@@ -138,6 +138,7 @@ impl World {
             None => "dropped",
             Some(Ok(_)) => "delivered",
             Some(Err(NotRun::OutcomeUnknown)) => "unknown",
+            Some(Err(NotRun::StillRuns)) => "still runs",
             Some(Err(NotRun::Failed(_))) => "failed",
         };
         let sent = &mut self.sent[trigger];

@@ -55,6 +55,9 @@ pub(crate) struct KeyedTrigger {
 pub(crate) enum NotRun<E> {
     /// It is a repetition, and the server cannot tell whether an earlier attempt was delivered.
     OutcomeUnknown,
+    /// A store has not yet said whether it has stored an earlier attempt.
+    #[allow(dead_code, reason = "the triggers that use a store follow")]
+    StillRuns,
     /// It ran and failed.
     Failed(E),
 }
