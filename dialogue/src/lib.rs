@@ -786,6 +786,7 @@ pub mod hooks {
 pub mod observe {
     pub use crate::runtime::{
         ByCode, HistorySize, Lagged, LeaveReason, Observation, Observations, ObserveError, ObservedEvent, Stats,
+        StoreStats,
     };
 }
 

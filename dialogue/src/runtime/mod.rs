@@ -36,7 +36,7 @@ pub use self::hooks::arguments::{Arrival, ConnectionEnd, Left, WebOrigin};
 pub use self::membership::join_error::JoinError;
 pub use self::observe::observation::{LeaveReason, Observation, ObservedEvent};
 pub use self::observe::observers::ObserveError;
-pub use self::observe::stats::{ByCode, HistorySize, Stats};
+pub use self::observe::stats::{ByCode, HistorySize, Stats, StoreStats};
 pub use self::observe::stream::{Lagged, Observations};
 pub use self::rooms::create::CreateRoomError;
 

@@ -2,7 +2,7 @@
 
 use crate::runtime::core::Dialogue;
 use crate::runtime::observe::observers::ObserveError;
-use crate::runtime::observe::stats::Stats;
+use crate::runtime::observe::stats::{Stats, StoreStats};
 use crate::runtime::observe::stream::Observations;
 
 impl Dialogue {
@@ -69,6 +69,16 @@ impl Dialogue {
         (stats.connections, stats.users) = core.clients.count();
         stats.rooms = core.rooms.len();
         stats.history = core.history.log.size().into();
+        stats.store = core.history.durable.as_ref().map(|store| {
+            let health = store.health();
+            StoreStats {
+                failing: health.failing,
+                waiting: health.waiting,
+                waiting_bytes: health.waiting_bytes,
+                bytes: health.bytes,
+                ..core.observe.counted_of_store()
+            }
+        });
         stats
     }
 }

@@ -20,6 +20,7 @@ use crate::runtime::core::{
     Client, Continuity, Core, Dialogue, HttpPolicy, PublishedContract, RoomHandle, ServerLogger,
 };
 use crate::runtime::handlers::listeners::Listeners;
+use crate::runtime::history::alarm;
 use crate::runtime::history::keep::History;
 use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::lifecycle::Lifecycle;
@@ -279,7 +280,8 @@ impl Builder {
             !self.hooks.load_history.is_empty(),
         );
         let continuity = Continuity::new(&limits);
-        Ok(Dialogue {
+        let durable = history.durable.clone();
+        let dialogue = Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
                 rooms,
@@ -305,7 +307,11 @@ impl Builder {
                 logger: ServerLogger(self.dispatch),
                 log_limiter: LogLimiter::default(),
             }),
-        })
+        };
+        if let Some(store) = durable {
+            alarm::watch(&dialogue.core, &*store);
+        }
+        Ok(dialogue)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The history of rooms at run time: keeping, replaying and paging events, and archiving evicted ones.
 
+pub(super) mod alarm;
 pub(super) mod archive;
 pub(super) mod error;
 pub(super) mod keep;

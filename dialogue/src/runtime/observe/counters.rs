@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::lag::HandlerLag;
-use super::stats::{ByCode, Stats};
+use super::stats::{ByCode, Stats, StoreStats};
 use crate::protocol::{CloseCode, ErrorCode};
 
 /// The counters of a server. No counter orders other memory accesses, so every access is relaxed.
@@ -18,6 +18,8 @@ pub(crate) struct Counters {
     pub(super) connections_lost: Counter,
     pub(super) hook_failures: Counter,
     pub(super) handler_lag: Arc<HandlerLag>,
+    pub(super) store_refused: Counter,
+    pub(super) store_unknown: Counter,
 }
 
 /// A number that only grows.
@@ -46,6 +48,15 @@ impl Counters {
         }
     }
 
+    /// The counts of a store's outcomes. The caller adds what the store does now.
+    pub(super) fn store_snapshot(&self) -> StoreStats {
+        StoreStats {
+            refused: self.store_refused.value(),
+            unknown: self.store_unknown.value(),
+            ..StoreStats::default()
+        }
+    }
+
     /// The counts so far. The caller adds the present numbers of connections, rooms and events in the history.
     pub(super) fn snapshot(&self) -> Stats {
         let closes = ByCode::new(&CloseCode::ALL, self.closes.each_ref().map(Counter::value));
@@ -64,6 +75,7 @@ impl Counters {
             handler_lag: self.handler_lag.waiting(),
             handler_dropped: self.handler_lag.dropped(),
             history: Default::default(),
+            store: None,
         }
     }
 }

@@ -13,12 +13,13 @@ use super::counters::Counters;
 use super::lag::HandlerLag;
 use super::observation::{LeaveReason, Observation, ObservedEvent};
 use super::observers::{ObserveError, Observers};
-use super::stats::Stats;
+use super::stats::{Stats, StoreStats};
 use super::stream::Observations;
 use crate::connection::{ClientState, Close};
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::protocol::ErrorCode;
+use crate::store_failure::StoreFailure;
 
 /// A server's counters and observers.
 #[derive(Default)]
@@ -99,6 +100,11 @@ impl Observe {
     /// The counts so far. The caller adds the present numbers of connections, rooms and events in the history.
     pub(in crate::runtime) fn counted(&self) -> Stats {
         self.counters.snapshot()
+    }
+
+    /// The counts of a store's outcomes so far. The caller adds what the store does now.
+    pub(in crate::runtime) fn counted_of_store(&self) -> StoreStats {
+        self.counters.store_snapshot()
     }
 
     /// The counters of events that wait for handlers and streams.
@@ -195,6 +201,26 @@ impl Observe {
             room: involved.room.cloned(),
             event: involved.event.cloned(),
         });
+    }
+
+    /// The store begins to fail, or works again.
+    pub(in crate::runtime) fn store_changed(&self, failing: Option<&StoreFailure>) {
+        self.show(|| match failing {
+            Some(failure) => Observation::StoreFailed {
+                failure: failure.clone(),
+            },
+            None => Observation::StoreRecovered,
+        });
+    }
+
+    /// A store refused an event, or did not begin in time.
+    pub(crate) fn store_refused(&self) {
+        self.counters.store_refused.add(1);
+    }
+
+    /// A store does not say whether it has stored an event.
+    pub(crate) fn store_unknown(&self) {
+        self.counters.store_unknown.add(1);
     }
 
     /// A hook or handler failed.

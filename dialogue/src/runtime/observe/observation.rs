@@ -9,6 +9,7 @@ use crate::connection::MembershipEnd;
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::protocol::{CloseCode, ErrorCode, LeftReason};
+use crate::store_failure::StoreFailure;
 
 /// Something that happened in a server.
 ///
@@ -136,6 +137,14 @@ pub enum Observation {
         /// How many events were evicted.
         count: usize,
     },
+    /// The store begins to fail: the server refuses events with history until the store works again.
+    #[non_exhaustive]
+    StoreFailed {
+        /// Why.
+        failure: StoreFailure,
+    },
+    /// The store works again.
+    StoreRecovered,
 }
 
 /// An event that a room accepted.

@@ -2,6 +2,7 @@
 
 use crate::log::LogSize;
 use crate::protocol::{CloseCode, ErrorCode};
+use crate::store_failure::StoreFailure;
 
 /// The numbers of this node, from [`Dialogue::stats`](crate::Dialogue::stats): counts since the server was built, and its
 /// present size.
@@ -45,6 +46,28 @@ pub struct Stats {
     pub handler_dropped: u64,
     /// The size of the history in memory.
     pub history: HistorySize,
+    /// The store; `None` without one.
+    pub store: Option<StoreStats>,
+}
+
+/// What a server's store does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// Why the store fails now; `None` if it works. This is what an alarm should watch.
+    pub failing: Option<StoreFailure>,
+    /// Changes that wait for the store now: events, and rooms that are created or deleted.
+    pub waiting: usize,
+    /// Bytes of these changes.
+    pub waiting_bytes: usize,
+    /// Triggers since the start that the store has not accepted
+    /// ([`TriggerError::NotAccepted`](crate::TriggerError::NotAccepted)).
+    pub refused: u64,
+    /// Triggers since the start of which the store did not say whether it had accepted them
+    /// ([`TriggerError::Unknown`](crate::TriggerError::Unknown)).
+    pub unknown: u64,
+    /// Bytes of the events in the store, as JSON text.
+    pub bytes: u64,
 }
 
 /// How much a history holds in memory.
