@@ -6,6 +6,7 @@
 
 mod contention;
 mod cuts;
+mod durable;
 mod expiry;
 mod fairness;
 mod http;

@@ -127,6 +127,15 @@ impl FakeStore {
         self.control.lock().plan.extend(verdicts);
     }
 
+    pub(crate) fn is_manual(&self) -> bool {
+        self.control.lock().is_manual
+    }
+
+    /// The store works again, although nothing was stored.
+    pub(crate) fn recover(&self) {
+        self.note_health(&Verdict::Commit);
+    }
+
     /// How many changes wait.
     pub(crate) fn waiting(&self) -> usize {
         self.control.lock().changes.len()
