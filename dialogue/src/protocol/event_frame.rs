@@ -109,6 +109,18 @@ pub(crate) struct EventFrame {
     pub(crate) text: Bytes,
 }
 
+impl EventFrame {
+    /// The frame with this text. Copies it.
+    pub(crate) fn of_text(text: &[u8]) -> Self {
+        let header = Header::of_text(text.len());
+        let wire = Bytes::from([header.as_slice(), text].concat());
+        Self {
+            text: wire.slice(header.as_slice().len()..),
+            wire,
+        }
+    }
+}
+
 /// An event's frame that still needs its number. It begins with space for the frame's header.
 #[derive(Debug)]
 #[must_use = "an event is only sent once it is finished"]
@@ -249,6 +261,7 @@ mod tests {
         #[test]
         fn any_event_reads_back_live_and_from_history(message in arbitrary::message()) {
             let EventFrame { wire, text: frame } = EventHead::of(&message).prepare().finish(message.seq);
+            prop_assert_eq!(&EventFrame::of_text(&frame).wire, &wire);
             prop_assert_eq!(&wire, &[Header::of_text(frame.len()).as_slice(), frame.as_ref()].concat());
             let mut live: Map<String, Value> = serde_json::from_slice(&frame).unwrap();
             prop_assert_eq!(live.remove("type"), Some(json!("event")));

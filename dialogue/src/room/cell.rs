@@ -94,7 +94,6 @@ impl RoomCell {
     }
 
     /// The changes of the log that a store has made, and that wait to be applied here.
-    #[allow(dead_code, reason = "the runtime uses it once there is a store")]
     pub(crate) fn applying(&self) -> &ApplyQueue {
         self.applying.get_or_init(Box::default)
     }

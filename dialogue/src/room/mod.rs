@@ -24,7 +24,8 @@
 // runtime.
 
 #[cfg(feature = "runtime")]
-#[allow(dead_code, reason = "the runtime uses it once there is a store")]
+mod appends;
+#[cfg(feature = "runtime")]
 mod apply_queue;
 #[cfg(feature = "runtime")]
 mod cell;
@@ -39,7 +40,6 @@ pub(crate) mod pattern;
 #[cfg(feature = "runtime")]
 mod policy;
 #[cfg(feature = "runtime")]
-#[allow(dead_code, reason = "the runtime uses all of it once there is a store")]
 mod record;
 #[cfg(feature = "runtime")]
 mod returning;

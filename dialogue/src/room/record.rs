@@ -123,6 +123,11 @@ impl RoomRecord {
         self.appending -= 1;
     }
 
+    /// How many changes of the log are on their way.
+    pub(crate) fn appending(&self) -> usize {
+        self.appending
+    }
+
     /// Whether a change of the log is on its way.
     pub(crate) fn is_appending(&self) -> bool {
         self.appending > 0

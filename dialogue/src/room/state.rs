@@ -1,5 +1,6 @@
 //! The state that a room's lock guards: the record, and the members on this node. They change together. Pure.
 
+use super::appends::ClientAppends;
 use super::local::LocalMembers;
 use super::record::{NoSeat, RoomRecord};
 use super::returning::ReturningUsers;
@@ -12,6 +13,7 @@ pub(crate) struct RoomState<S> {
     pub(crate) record: RoomRecord,
     pub(crate) local: LocalMembers<S>,
     pub(crate) returning: ReturningUsers,
+    pub(crate) appends: ClientAppends,
 }
 
 impl<S: Clone> RoomState<S> {
@@ -20,6 +22,7 @@ impl<S: Clone> RoomState<S> {
             record: RoomRecord::new(max_size),
             local: LocalMembers::default(),
             returning: ReturningUsers::default(),
+            appends: ClientAppends::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use http::Extensions;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::task::TaskTracker;
 
 use crate::serial::Tasks;
 
@@ -28,6 +29,8 @@ pub(crate) struct Lifecycle {
     pub(crate) tasks: Tasks,
     /// Tasks that only wait to forget something. The graceful shutdown does not wait for them.
     pub(in crate::runtime) background: Tasks,
+    /// Events that a store has and that have not been applied here. The graceful shutdown waits for them.
+    pub(in crate::runtime) appends: TaskTracker,
     /// Cancelled when the graceful shutdown begins: from then on the server accepts nothing new.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the graceful shutdown is over: every task that still runs ends.
@@ -57,6 +60,7 @@ impl Default for Lifecycle {
             server: ServerId::next(),
             background: tasks.separate(),
             tasks,
+            appends: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopped: CancellationToken::new(),
             departures: AtomicUsize::new(0),

@@ -28,7 +28,12 @@ pub(crate) struct EndedByForce {
 
 /// Stops a server: see [`Dialogue::stop`](crate::Dialogue::stop).
 pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
-    let Lifecycle { tasks, stopping, .. } = &core.lifecycle;
+    let Lifecycle {
+        tasks,
+        appends,
+        stopping,
+        ..
+    } = &core.lifecycle;
     let deadline = Instant::now() + core.limits.drain_deadline;
     let soft_deadline = deadline - FORCED_END.min(core.limits.drain_deadline / 2);
     // What has lost its runtime ends in this one.
@@ -38,19 +43,27 @@ pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
         client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
     }
     tasks.close();
+    appends.close();
     let quiet = timeout_at(soft_deadline - core.limits.drain_deadline / ARCHIVE_SHARE, async {
         core.clients.all_gone().await;
-        // Hooks and handlers may trigger until the last of them has ended.
-        tasks.wait().await;
+        // Hooks and handlers may trigger until the last of them has ended, and an event that the store has runs hooks.
+        loop {
+            tasks.wait().await;
+            if appends.is_empty() {
+                break;
+            }
+            appends.wait().await;
+        }
     })
     .await;
-    let remaining = tasks.len();
+    let remaining = tasks.len().max(appends.len());
     // A task that does not end must not cost the history.
     end_triggers(&core.lifecycle, &core.rooms);
     archive::start(core, core.history.archive_everything(&core.rooms, &core.observe));
     let archived = timeout_at(soft_deadline, core.history.archive.idle()).await;
+    let closed = close_store(core, soft_deadline).await;
     core.listeners.close();
-    if quiet.is_ok() && archived.is_ok() {
+    if quiet.is_ok() && archived.is_ok() && closed {
         core.observe.close();
         core.log(|| tracing::info!("stopped"));
         return Ok(());
@@ -73,6 +86,21 @@ pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
     let _ = timeout_at(deadline, tasks.wait()).await;
     core.observe.close();
     Err(EndedByForce { remaining })
+}
+
+/// Closes the store, if there is one. If that takes longer, it goes on in the background. Returns whether it has ended.
+async fn close_store(core: &Arc<Core>, deadline: Instant) -> bool {
+    let Some(store) = &core.history.durable else {
+        return true;
+    };
+    let closing = core.lifecycle.background.spawn(store.close());
+    let closed = timeout_at(deadline, closing).await;
+    match closed {
+        Ok(Ok(Ok(()))) => return true,
+        Ok(Ok(Err(error))) => core.log(|| tracing::error!(%error, "the store was not closed in order")),
+        Ok(Err(_)) | Err(_) => core.log(|| tracing::error!("the store does not answer; it closes in the background")),
+    }
+    false
 }
 
 /// Rejects every later trigger. When this returns, no earlier one is still on its way to a history.

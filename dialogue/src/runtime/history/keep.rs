@@ -23,7 +23,6 @@ pub(crate) struct History {
     /// The log without a store. With a store, the window: the newest events of the rooms in use.
     pub(crate) log: HistoryManager,
     /// The store, if the logs outlive the process.
-    #[allow(dead_code, reason = "the parts of the runtime that use it follow")]
     pub(crate) durable: Option<Arc<dyn DurableLog>>,
     /// Evicted events that `on_history_evicted` has not yet taken.
     pub(crate) archive: ArchiveQueue,
@@ -95,6 +94,25 @@ impl History {
             self.evict(self.waiting, rooms, observe, evicted, &mut queued);
         });
         queued
+    }
+
+    /// Keeps the latest event of a store's log in the window, which has `limit` events of its type, and as many as a client may
+    /// recover. Called under the room's lock.
+    pub(in crate::runtime) fn keep_in_window(
+        &self,
+        rooms: &Rooms,
+        observe: &Observe,
+        room: &RoomCell,
+        kept: StoredEvent,
+        limit: usize,
+    ) {
+        // What the window evicts is in the store.
+        let _nothing = self.keep(rooms, observe, room, kept, self.window(limit));
+    }
+
+    /// How many events of a type the window has, if the type keeps `limit` in memory.
+    pub(in crate::runtime) fn window(&self, limit: usize) -> usize {
+        limit.max(self.replay.events)
     }
 
     /// Forgets the history of a deleted room without archiving it. Called under the room's lock.

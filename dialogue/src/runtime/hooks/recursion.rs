@@ -57,6 +57,14 @@ pub(in crate::runtime) fn one_deeper_sync<T>(server: ServerId, depth: usize, run
     INSIDE.sync_scope(Inside::new(server, depth + 1), run)
 }
 
+/// Runs what follows from an event to which `depth` hooks and handlers have led.
+pub(in crate::runtime) fn at_depth_sync<T>(server: ServerId, depth: usize, run: impl FnOnce() -> T) -> T {
+    match depth {
+        0 => run(),
+        depth => INSIDE.sync_scope(Inside::new(server, depth), run),
+    }
+}
+
 /// Runs a task that a server waits for when it stops, and that may run code of the application.
 #[cfg(feature = "server")]
 pub(crate) fn as_task_of<F: Future>(server: ServerId, task: F) -> impl Future<Output = F::Output> {

@@ -1,16 +1,19 @@
 //! The third step of publishing: a sequenced event reaches this node's subscribers, observers and handlers.
 //!
-//! Runs once per event, in the order of the log, under the room's lock, and never waits.
+//! Runs once per event, in the order of the log, under the room's lock, and never waits: for the memory log at once, for a
+//! store in the room's apply queue.
 
 use std::sync::Arc;
 
 use crate::connection::{ClientState, Frame};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
+use crate::id::EventName;
 use crate::protocol::EventFrame;
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::handlers::listeners::AppliedEvent;
+use crate::runtime::hooks::recursion::at_depth_sync;
 
 /// Queues an event for every subscriber, and offers it to observers, handlers and streams.
 pub(super) fn apply(
@@ -37,4 +40,26 @@ pub(super) fn apply(
     }
     let delivery = Delivery::new(recipients, message.seq);
     (message, delivery)
+}
+
+/// The same for an event to which `depth` hooks and handlers have led. They do not run any more.
+pub(super) fn apply_at(
+    core: &Core,
+    room: &Arc<RoomCell>,
+    state: &ServedRoomState,
+    sender: Option<&Arc<ClientState>>,
+    message: EventMessage,
+    frame: &EventFrame,
+    depth: usize,
+) -> (Arc<EventMessage>, Delivery) {
+    at_depth_sync(core.lifecycle.server, depth, || {
+        apply(core, room, state, sender, message, frame)
+    })
+}
+
+/// Queues an event that cannot be decoded for its subscribers.
+pub(super) fn queue_unread(state: &ServedRoomState, event: &EventName, frame: &EventFrame) {
+    for client in state.local.subscribers(event) {
+        client.outbox.push(Frame::Raw(frame.wire.clone()));
+    }
 }

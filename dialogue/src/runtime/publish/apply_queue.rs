@@ -4,13 +4,19 @@
 //! continues.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::coop::consume_budget;
+use tokio::time::sleep;
 
+use super::catch_up::{catch_up, catch_up_entirely, resolve_unknown};
 use crate::containment::contain_sync;
 use crate::room::{LogEntry, RoomCell};
 use crate::runtime::core::Core;
+
+/// The pause between two attempts to find out about changes whose outcome is unknown.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Applies a change of a room's log when every earlier one has been applied, and every event up to the number `after`. Call
 /// it for each change, in the order of the log: in `done`. Never waits, and takes no lock of a room.
@@ -26,22 +32,46 @@ pub(in crate::runtime) fn apply_in_order(
         after,
         apply: Box::new(move || apply(&for_entry, &of_entry)),
     });
-    let of_worker = Arc::clone(room);
+    let (for_worker, of_worker) = (Arc::clone(core), Arc::clone(room));
     let apply_all = move || {
-        let room = Arc::clone(&of_worker);
-        async move { work(&room).await }.boxed()
+        let (core, room) = (Arc::clone(&for_worker), Arc::clone(&of_worker));
+        async move { work(&core, &room).await }.boxed()
     };
     queue.worker.push_again(&core.lifecycle.tasks, apply_all);
 }
 
-async fn work(room: &Arc<RoomCell>) {
+/// Applies changes until none waits, and none has an unknown outcome.
+async fn work(core: &Arc<Core>, room: &Arc<RoomCell>) {
     let queue = room.applying();
-    while let Some(LogEntry { apply, .. }) = queue.pop() {
-        // A change that panics ends only itself.
-        let _contained = contain_sync(apply);
-        queue.note_progress();
-        // A busy room must not keep other tasks from running.
-        consume_budget().await;
+    loop {
+        match queue.first_after() {
+            Some(after) => {
+                // The events before this one, whose outcome was unknown. Usually, there are none.
+                catch_up(core, room, after).await;
+                let Some(LogEntry { apply, .. }) = queue.pop() else {
+                    continue;
+                };
+                // A change that panics ends only itself.
+                let _contained = contain_sync(apply);
+                queue.note_progress();
+                if after > 0 && queue.unknown() > 0 {
+                    resolve_unknown(room).await;
+                }
+                // A busy room must not keep other tasks from running.
+                consume_budget().await;
+            }
+            None if queue.unknown() == 0 => return,
+            None => {
+                if catch_up_entirely(core, room).await {
+                    continue;
+                }
+                tokio::select! {
+                    () = queue.pushed() => {}
+                    () = sleep(PAUSE) => {}
+                    () = core.lifecycle.stopping() => return,
+                }
+            }
+        }
     }
 }
 

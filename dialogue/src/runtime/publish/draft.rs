@@ -21,7 +21,6 @@ pub(crate) struct Draft {
 }
 
 /// Why an event was rejected.
-#[allow(dead_code, reason = "the triggers that use a store follow")]
 #[derive(Debug)]
 pub(crate) enum Rejected {
     NoSuchRoom,

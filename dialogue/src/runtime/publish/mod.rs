@@ -1,9 +1,14 @@
 //! The path of an event from a trigger to its recipients: [`admit`], [`sequence`], [`apply`].
+//!
+//! With a store, [`append`] is the second step, and the room's [`apply_queue`] the third.
 
 mod admit;
+mod after;
+mod append;
 mod apply;
-#[allow(dead_code, reason = "the parts of the server that change a store's log follow")]
 pub(super) mod apply_queue;
+mod catch_up;
+mod conclude;
 pub(super) mod draft;
 mod sequence;
 pub(super) mod trigger;

@@ -1,7 +1,7 @@
-//! The second step of publishing: an admitted event gets its place in the room's log.
+//! The second step of publishing without a store: an admitted event gets its place in the room's log.
 //!
 //! The log in memory is the authority: an event is accepted once it is numbered and stored there. Runs under the room's lock
-//! and never waits.
+//! and never waits. [`super::append`] is the same step with a store.
 
 use super::draft::Rejected;
 use crate::connection::ClientState;
@@ -23,17 +23,7 @@ pub(super) fn sequence(
     prepared: PreparedEvent,
     limit: Option<usize>,
 ) -> Result<(EventFrame, Option<QueuedForArchive>), Rejected> {
-    if core.lifecycle.is_stopped() {
-        return Err(Rejected::Stopped);
-    }
-    // An on-demand room that nobody has joined yet only exists for `before_join`: another may have its id and its history.
-    if state.record.is_deleted() || (room.origin == Origin::OnDemand && state.record.joins() == 0) {
-        return Err(Rejected::NoSuchRoom);
-    }
-    // A client whose connection has ended may still be in its rooms while `on_disconnected` runs.
-    if sender.is_some_and(|sender| !state.local.contains(sender.key) || sender.membership.lock().is_gone()) {
-        return Err(Rejected::NotInRoom);
-    }
+    check(core, room, state, sender)?;
     message.seq = limit.map(|_| state.record.advance());
     let frame = prepared.finish(message.seq);
     if let (Some(limit), Some(seq)) = (limit, message.seq) {
@@ -46,4 +36,25 @@ pub(super) fn sequence(
         return Ok((frame, queued));
     }
     Ok((frame, None))
+}
+
+/// Rejects an event if the server, the room or the sender's membership has ended since it was admitted.
+pub(super) fn check(
+    core: &Core,
+    room: &RoomCell,
+    state: &ServedRoomState,
+    sender: Option<&ClientState>,
+) -> Result<(), Rejected> {
+    if core.lifecycle.is_stopped() {
+        return Err(Rejected::Stopped);
+    }
+    // An on-demand room that nobody has joined yet only exists for `before_join`: another may have its id and its history.
+    if state.record.is_deleted() || (room.origin == Origin::OnDemand && state.record.joins() == 0) {
+        return Err(Rejected::NoSuchRoom);
+    }
+    // A client whose connection has ended may still be in its rooms while `on_disconnected` runs.
+    if sender.is_some_and(|sender| !state.local.contains(sender.key) || sender.membership.lock().is_gone()) {
+        return Err(Rejected::NotInRoom);
+    }
+    Ok(())
 }

@@ -5,23 +5,18 @@ use std::sync::Arc;
 use tokio::task::coop::consume_budget;
 
 use super::admit::{self, Admitted};
+use super::after::call_hooks;
+use super::append;
 use super::apply::apply;
 use super::draft::{Draft, Rejected};
 use super::sequence::sequence;
 use crate::connection::ClientState;
-use crate::containment::contain_sync;
 use crate::delivery::Delivery;
-use crate::event::EventMessage;
-use crate::hook::HookError;
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::continuity::idempotency::Receipt;
-use crate::runtime::core::{Core, RoomHandle};
+use crate::runtime::core::Core;
 use crate::runtime::history::archive;
-use crate::runtime::hooks::recursion::one_deeper_sync;
-use crate::runtime::observe::emit::Involved;
-use crate::runtime::observe::log_line::log_line;
-use crate::serial::spawn_job;
 
 /// Publishes a client's event. `receipt` is for the key that the client gave it.
 pub(crate) async fn by_client(
@@ -32,7 +27,11 @@ pub(crate) async fn by_client(
     receipt: Option<&Receipt>,
 ) -> Result<Delivery, Rejected> {
     let admitted = admit::from_client(core, room, sender, draft).await?;
-    publish(core, room, Some(sender), admitted, receipt)
+    match &core.history.durable {
+        None => publish(core, room, Some(sender), admitted, receipt),
+        // In a box, so that a trigger without a store needs no memory for it.
+        Some(_) => Box::pin(publish_to_store(core, room, Some(sender), admitted, receipt)).await,
+    }
 }
 
 /// Publishes the server's event.
@@ -40,7 +39,10 @@ pub(crate) async fn by_server(core: &Arc<Core>, room: &Arc<RoomCell>, draft: Dra
     // A loop of triggers waits for nothing. Without this, the tasks that send its events would not run before its end.
     consume_budget().await;
     let admitted = admit::from_server(core, room, draft).await?;
-    publish(core, room, None, admitted, None)
+    match &core.history.durable {
+        None => publish(core, room, None, admitted, None),
+        Some(_) => Box::pin(publish_to_store(core, room, None, admitted, None)).await,
+    }
 }
 
 /// Sequences and applies an event in one critical section, then calls the hooks that learn of it.
@@ -79,65 +81,20 @@ fn publish(
     Ok(delivery)
 }
 
-fn call_hooks(
+/// Publishes an event in a room whose log is in a store.
+async fn publish_to_store(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     sender: Option<&Arc<ClientState>>,
-    message: Arc<EventMessage>,
-    delivery: Delivery,
-    depth: usize,
-) {
-    if core.hooks.after_each.concerns(room.template.declaration) {
-        let involved = Involved::event(&message).sent_by(sender.map(Arc::as_ref));
-        call_after_each(core, &core.room(room), involved, &message, delivery, depth);
-    }
-    if !core.hooks.on_triggered.concerns(room.template.declaration) {
-        return;
-    }
-    let Ok(permit) = Arc::clone(&core.hooks.notifications).try_acquire_owned() else {
-        core.observe.handler_lag().note_dropped();
-        log_line!(
-            ERROR,
-            core,
-            Involved::event(&message).sent_by(sender.map(Arc::as_ref)),
-            "",
-            { hook = "on_triggered", },
-            "on_triggered was not called: too many of its calls are running"
-        );
-        return;
-    };
-    let (core, room, sender) = (Arc::clone(core), core.room(room), sender.cloned());
-    let tasks = core.lifecycle.tasks.clone();
-    spawn_job(&tasks, move || async move {
-        let involved = Involved::event(&message).sent_by(sender.as_deref());
-        for hook in core.hooks.on_triggered.of(room.cell.template.declaration) {
-            let call = || (hook.run)((Arc::clone(&message), room.clone()));
-            let _logged = core.run_hook(hook.name, involved, depth, call).await;
+    admitted: Admitted,
+    receipt: Option<&Receipt>,
+) -> Result<Delivery, Rejected> {
+    let history = admitted.history.limit(core.history.log.config().max_events_per_type);
+    match history {
+        Some(limit) => append::append(core, room, sender, admitted, receipt, limit).await,
+        None => {
+            append::earlier_of(core, room, sender).await?;
+            publish(core, room, sender, admitted, receipt)
         }
-        drop(permit);
-    });
-}
-
-fn call_after_each(
-    core: &Core,
-    room: &RoomHandle,
-    involved: Involved<'_>,
-    message: &EventMessage,
-    delivery: Delivery,
-    depth: usize,
-) {
-    for hook in core.hooks.after_each.of(room.cell.template.declaration) {
-        let started = core.start_of_hook();
-        let done = one_deeper_sync(core.lifecycle.server, depth, || {
-            contain_sync(|| (hook.run)(message, &delivery, room))
-        });
-        let failure = match done {
-            Ok(Ok(())) => None,
-            // The event has been sent, so there is nothing left to refuse.
-            Ok(Err(error)) => Some(HookError::Failed(error.into_failure())),
-            Err(failure) => Some(HookError::Failed(failure)),
-        };
-        core.report(hook.name, involved, started, failure.as_ref());
-        core.log_error(hook.name, involved, failure.as_ref());
     }
 }

@@ -53,7 +53,11 @@ async fn work(core: &Arc<Core>) {
         };
         match recheck_creator(&core.clients, core.limits.on_demand_idle, &room, &empty) {
             Some(empty) => core.rooms.idle.push(empty),
-            None => expire(core, &room, empty.joins),
+            None => {
+                if let Some(later) = expire(core, &room, empty) {
+                    core.rooms.idle.push(later);
+                }
+            }
         }
     }
 }
@@ -79,14 +83,20 @@ fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &E
     })
 }
 
-/// Removes a room, if it has been empty since the number of joins was `joins`. An on-demand room is only idle: memory keeps
-/// its numbers and its history. The history of another room is archived.
-fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
+/// Removes a room, if it has been empty since it was queued. An on-demand room is only idle: memory keeps its numbers and its
+/// history. The history of another room is archived. Returns the queue entry for a later attempt if one of the room's events is
+/// on its way through a store.
+fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) -> Option<EmptyRoom> {
     let queued = {
         let mut state = room.lock();
-        if !state.record.is_empty_since(joins) || state.delete().is_none() {
-            return;
+        if !state.record.is_empty_since(empty.joins) {
+            return None;
         }
+        if state.record.is_appending() {
+            let since = Instant::now() + CREATOR_CHECK.saturating_sub(core.limits.on_demand_idle);
+            return Some(EmptyRoom { since, ..empty });
+        }
+        state.delete()?;
         if room.origin == Origin::OnDemand {
             core.history.retire(room, state.record.seq());
             None
@@ -96,4 +106,5 @@ fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) {
     };
     archive::start(core, queued);
     remove_room(core, room, None);
+    None
 }

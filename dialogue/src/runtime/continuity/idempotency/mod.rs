@@ -4,6 +4,7 @@
 //! repetition. [`table`] has the rules of remembering and forgetting.
 
 mod connections;
+mod hold;
 mod key;
 mod outcome;
 mod table;
@@ -14,8 +15,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
+pub(crate) use self::hold::KeyHold;
 use self::key::{Key, Owner};
 use self::outcome::KeyedOutcome;
 pub(crate) use self::outcome::Receipt;
@@ -36,6 +38,7 @@ pub(crate) struct IdempotencyKeys {
     state: Arc<Mutex<KeyTable>>,
     /// Forgets what has expired.
     worker: SerialQueue,
+    append_deadline: Duration,
 }
 
 /// A trigger with a key. The key belongs to one user and to one incarnation of a room.
@@ -56,7 +59,6 @@ pub(crate) enum NotRun<E> {
     /// It is a repetition, and the server cannot tell whether an earlier attempt was delivered.
     OutcomeUnknown,
     /// A store has not yet said whether it has stored an earlier attempt.
-    #[allow(dead_code, reason = "the triggers that use a store follow")]
     StillRuns,
     /// It ran and failed.
     Failed(E),
@@ -67,6 +69,7 @@ impl IdempotencyKeys {
         Self {
             state: Arc::new(Mutex::new(KeyTable::new(limits.keys, limits.keys_per_user))),
             worker: SerialQueue::default(),
+            append_deadline: limits.append_deadline,
         }
     }
 
@@ -93,8 +96,17 @@ impl IdempotencyKeys {
         // Declared before the outcome, so that the outcome is released before the guard checks for other users of it.
         let guard = KeyGuard::new(self, Key { user, epoch, key });
         let outcome = guard.outcome();
-        let _running = outcome.running.lock().await;
-        let progress = outcome.progress.lock().clone();
+        let (_running, progress) = loop {
+            let running = outcome.running.lock().await;
+            let progress = outcome.progress.lock().clone();
+            if !progress.is_appending {
+                break (running, progress);
+            }
+            // The first attempt has ended, but a store still has its event.
+            drop(running);
+            let settled = Box::pin(timeout(self.append_deadline, outcome.settled()));
+            settled.await.map_err(|_| NotRun::StillRuns)?;
+        };
         if let Some(delivery) = progress.delivery {
             return Ok(delivery);
         }
@@ -120,6 +132,11 @@ impl IdempotencyKeys {
         outcome.sequenced_by(&owner);
         outcome.delivered(delivery);
         Ok(delivery)
+    }
+
+    /// Keeps a key reserved, whatever happens to its trigger: the event is handed over to a store.
+    pub(in crate::runtime) fn hold(&self, receipt: &Receipt) -> KeyHold {
+        KeyHold::new(&self.state, receipt)
     }
 
     /// Notes a connection whose triggers may be repeated later.

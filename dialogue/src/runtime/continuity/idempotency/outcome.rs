@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::key::{Key, Owner};
 use crate::delivery::Delivery;
@@ -14,6 +15,8 @@ pub(crate) struct KeyedOutcome {
     /// Held while the trigger runs, so that a repetition waits for its outcome.
     pub(super) running: tokio::sync::Mutex<()>,
     pub(super) progress: Mutex<Progress>,
+    /// Notified when a store no longer has the event.
+    settled: Notify,
 }
 
 #[derive(Default, Clone)]
@@ -21,6 +24,8 @@ pub(super) struct Progress {
     /// Who has sent it, from the moment when it has its place in the room.
     pub(super) owner: Option<Owner>,
     pub(super) delivery: Option<Delivery>,
+    /// Whether the event is handed over to a store, and its outcome is not known yet.
+    pub(super) is_appending: bool,
 }
 
 impl KeyedOutcome {
@@ -32,9 +37,32 @@ impl KeyedOutcome {
     pub(super) fn delivered(&self, delivery: Delivery) {
         self.progress.lock().delivery = Some(delivery);
     }
+
+    /// The event is handed over to a store.
+    pub(super) fn begin_append(&self) {
+        self.progress.lock().is_appending = true;
+    }
+
+    /// What has become of the event in the store is known.
+    pub(super) fn end_append(&self) {
+        self.progress.lock().is_appending = false;
+        self.settled.notify_waiters();
+    }
+
+    /// Waits until the outcome of the event in the store is known.
+    pub(super) async fn settled(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if !self.progress.lock().is_appending {
+                return;
+            }
+            settled.await;
+        }
+    }
 }
 
 /// What a trigger that runs with a key reports, at the moment when it happens: its future may be dropped right after.
+#[derive(Clone)]
 pub(crate) struct Receipt {
     pub(super) key: Arc<Key>,
     pub(super) outcome: Arc<KeyedOutcome>,
@@ -45,7 +73,6 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     /// The key, as a store needs it.
-    #[allow(dead_code, reason = "the runtime uses it once there is a store")]
     pub(in crate::runtime) fn append_key(&self) -> AppendKey {
         AppendKey {
             user: self.key.user.clone(),

@@ -4,7 +4,6 @@ use super::*;
 use crate::log::tests::fake_store::broken;
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_trigger_dropped_midway_and_repeated_with_its_key_is_delivered_once() {
     let (store, dialogue) = plain().await;
     let mut first = member(&dialogue).await;
@@ -25,7 +24,6 @@ async fn a_trigger_dropped_midway_and_repeated_with_its_key_is_delivered_once() 
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_refused_key_is_free_again() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -39,7 +37,6 @@ async fn a_refused_key_is_free_again() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_withdrawn_key_is_free_at_once() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -54,7 +51,6 @@ async fn a_withdrawn_key_is_free_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_waits_for_an_append_that_has_begun_but_not_forever() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -75,7 +71,6 @@ async fn a_repetition_waits_for_an_append_that_has_begun_but_not_forever() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_after_an_unknown_outcome_is_stored_once_whether_or_not_the_first_was() {
     for is_stored in [false, true] {
         let (store, dialogue) = plain().await;
@@ -104,7 +99,6 @@ async fn a_repetition_after_an_unknown_outcome_is_stored_once_whether_or_not_the
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_key_that_the_store_knows_is_confirmed_behind_its_event() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -120,7 +114,6 @@ async fn a_key_that_the_store_knows_is_confirmed_behind_its_event() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_that_arrives_while_the_first_attempt_waits_gets_its_outcome() {
     let (store, dialogue) = plain().await;
     let (mut first, mut second) = (member(&dialogue).await, member(&dialogue).await);

@@ -10,7 +10,6 @@ use super::*;
 use crate::EventMessage;
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_is_delivered_and_then_confirmed_once_the_store_has_it() {
     let (store, dialogue) = plain().await;
     let (mut ada, mut ben) = (member(&dialogue).await, member_as(&dialogue, "ben").await);
@@ -23,7 +22,6 @@ async fn an_event_is_delivered_and_then_confirmed_once_the_store_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn events_are_applied_in_the_order_of_the_log_whichever_trigger_waits() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -45,7 +43,6 @@ async fn events_are_applied_in_the_order_of_the_log_whichever_trigger_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn the_next_command_of_a_connection_waits_for_the_event_before_it() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -61,7 +58,6 @@ async fn the_next_command_of_a_connection_waits_for_the_event_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_without_history_overtakes_another_sender_but_never_its_own_connection() {
     let (store, dialogue) = plain().await;
     let (mut ada, mut ben) = (member(&dialogue).await, member_as(&dialogue, "ben").await);
@@ -80,7 +76,6 @@ async fn an_event_without_history_overtakes_another_sender_but_never_its_own_con
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_without_history_that_waits_too_long_for_its_own_connection_is_refused() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -96,7 +91,6 @@ async fn an_event_without_history_that_waits_too_long_for_its_own_connection_is_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn no_event_is_delivered_to_a_client_that_was_removed_while_it_waited() {
     let (store, dialogue) = plain().await;
     let (mut ada, mut ben) = (member(&dialogue).await, member_as(&dialogue, "ben").await);
@@ -119,7 +113,6 @@ async fn no_event_is_delivered_to_a_client_that_was_removed_while_it_waited() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn handlers_receive_the_sender_and_every_event_once_in_order() {
     let (store, dialogue) = plain().await;
     let seen: Arc<Mutex<Vec<u64>>> = Arc::default();
@@ -142,7 +135,6 @@ async fn handlers_receive_the_sender_and_every_event_once_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_handler_that_triggers_what_it_handles_ends_at_the_depth_limit() {
     let store = FakeStore::new();
     let limits = Limits::default().with_handler_depth(3);
@@ -168,7 +160,6 @@ async fn a_handler_that_triggers_what_it_handles_ends_at_the_depth_limit() {
 }
 
 #[tokio::test]
-#[ignore = "fails until STORE"]
 async fn events_are_applied_on_another_thread_than_the_stores() {
     let store = FakeStore::manual();
     let applied_on: Arc<Mutex<Vec<std::thread::ThreadId>>> = Arc::default();
@@ -197,7 +188,6 @@ async fn events_are_applied_on_another_thread_than_the_stores() {
 
 /// One event after the other, each with a pause in which it waits in the store.
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_client_that_joins_while_an_event_waits_receives_it_live_and_once() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;

@@ -8,7 +8,6 @@ use crate::history::StoreFailure;
 use crate::log::tests::fake_store::broken;
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_refused_event_is_delivered_to_nobody_and_takes_no_number() {
     let (store, dialogue) = plain().await;
     let (mut ada, mut ben) = (member(&dialogue).await, member_as(&dialogue, "ben").await);
@@ -26,7 +25,6 @@ async fn a_refused_event_is_delivered_to_nobody_and_takes_no_number() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn the_servers_own_trigger_learns_why_its_event_was_refused_or_may_be_stored() {
     let (store, dialogue) = plain().await;
     let room = dialogue.room("room").await.expect("a room");
@@ -55,7 +53,6 @@ async fn the_servers_own_trigger_learns_why_its_event_was_refused_or_may_be_stor
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_unknown_outcome_is_unknown_without_a_key_and_unavailable_with_one() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -68,7 +65,6 @@ async fn an_unknown_outcome_is_unknown_without_a_key_and_unavailable_with_one() 
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_that_still_waits_at_its_deadline_is_withdrawn() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -83,7 +79,6 @@ async fn an_event_that_still_waits_at_its_deadline_is_withdrawn() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_that_the_store_has_begun_at_its_deadline_is_delivered_once_it_is_stored() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -96,7 +91,6 @@ async fn an_event_that_the_store_has_begun_at_its_deadline_is_delivered_once_it_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_of_unknown_outcome_that_is_stored_is_delivered_before_the_next_one() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -109,7 +103,6 @@ async fn an_event_of_unknown_outcome_that_is_stored_is_delivered_before_the_next
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_of_unknown_outcome_that_is_stored_is_delivered_when_the_store_works_again() {
     let store = FakeStore::manual();
     let dialogue = server(&store, Limits::default(), |builder| builder).await;
@@ -128,7 +121,6 @@ async fn an_event_of_unknown_outcome_that_is_stored_is_delivered_when_the_store_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn events_wait_while_the_store_cannot_be_read_after_an_unknown_outcome() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -146,7 +138,6 @@ async fn events_wait_while_the_store_cannot_be_read_after_an_unknown_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn too_many_bytes_for_the_store_are_refused_at_once() {
     let (store, dialogue) = plain().await;
     store.bound(200);
@@ -159,7 +150,6 @@ async fn too_many_bytes_for_the_store_are_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn hooks_run_and_the_event_is_delivered_although_its_trigger_was_dropped() {
     let calls: Arc<parking_lot::Mutex<Vec<&'static str>>> = Arc::default();
     let (each, triggered) = (Arc::clone(&calls), Arc::clone(&calls));
@@ -188,7 +178,6 @@ async fn hooks_run_and_the_event_is_delivered_although_its_trigger_was_dropped()
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn the_event_of_a_dropped_trigger_is_withdrawn_at_its_deadline() {
     let (store, dialogue) = plain().await;
     let room = dialogue.room("room").await.expect("a room");
@@ -205,7 +194,6 @@ fn panic_in_hook() -> Result<(), crate::HookError> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_hook_that_panics_takes_nothing_from_the_trigger() {
     let store = FakeStore::manual();
     let dialogue = server(&store, Limits::default(), |builder| {
@@ -224,7 +212,6 @@ async fn a_hook_that_panics_takes_nothing_from_the_trigger() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn outcomes_are_counted_and_a_failing_store_is_reported_once() {
     let (store, dialogue) = plain().await;
     let mut observations = dialogue.observe().expect("a stream");

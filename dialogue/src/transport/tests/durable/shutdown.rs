@@ -5,7 +5,6 @@ use crate::Error;
 use crate::log::tests::fake_store::broken;
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_shutdown_waits_for_the_events_that_the_store_has_and_then_closes_it() {
     let (store, dialogue) = plain().await;
     let room = dialogue.room("room").await.expect("a room");
@@ -24,7 +23,6 @@ async fn a_shutdown_waits_for_the_events_that_the_store_has_and_then_closes_it()
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_shutdown_ends_at_its_deadline_although_the_store_does_not_answer() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -38,7 +36,6 @@ async fn a_shutdown_ends_at_its_deadline_although_the_store_does_not_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_unknown_outcome_does_not_delay_the_shutdown() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -50,7 +47,6 @@ async fn an_unknown_outcome_does_not_delay_the_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_handler_may_trigger_until_the_shutdown_has_ended_it() {
     let store = FakeStore::new();
     let dialogue = server(&store, Limits::default(), |builder| {

@@ -1,0 +1,220 @@
+//! The second step of publishing with a store: an admitted event is handed over to it, and its trigger waits for the outcome.
+//!
+//! The store numbers the event, and accepts it by storing it. From the hand-over on, nothing that happens to the trigger
+//! changes what happens to the event, but for its deadline: an event that still waits then is withdrawn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::admit::{self, Admitted};
+use super::conclude::{HandedOver, OnItsWay};
+use super::draft::Rejected;
+use super::sequence::check;
+use crate::connection::ClientState;
+use crate::delivery::Delivery;
+use crate::log::durable::{Append, Appended, RoomKey, Ticket};
+use crate::protocol::EventHead;
+use crate::room::RoomCell;
+use crate::runtime::continuity::idempotency::Receipt;
+use crate::runtime::core::Core;
+use crate::serial::{Tasks, spawn_job};
+use crate::store_failure::StoreFailure;
+
+/// Hands an event over to the store, and waits until it has been applied here or is rejected. `limit` is how many of its
+/// type are kept in memory.
+///
+/// Safe to drop: the event is handed over, with everything that belongs to it, or not.
+pub(super) async fn append(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    admitted: Admitted,
+    receipt: Option<&Receipt>,
+    limit: usize,
+) -> Result<Delivery, Rejected> {
+    let deadline = Instant::now() + core.limits.append_deadline;
+    let (waiting, mut answer) = hand_over(core, room, sender, admitted, receipt, limit, deadline)?;
+    let answered = timeout_at(deadline, &mut answer).await;
+    match answered {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Rejected::Unknown(lost())),
+        Err(_) => {
+            let failure = timed_out(core.limits.append_deadline);
+            match waiting.append.withdraw(failure.clone()) {
+                true => Err(Rejected::NotAccepted(failure)),
+                false => {
+                    core.observe.store_unknown();
+                    Err(Rejected::Unknown(failure))
+                }
+            }
+        }
+    }
+}
+
+/// Waits until no event of the sender is on its way in this room: an event without history must not overtake it.
+pub(super) async fn earlier_of(
+    core: &Core,
+    room: &RoomCell,
+    sender: Option<&Arc<ClientState>>,
+) -> Result<(), Rejected> {
+    let Some(sender) = sender else {
+        return Ok(());
+    };
+    let deadline = Instant::now() + core.limits.append_deadline;
+    loop {
+        let progressed = room.applying().progressed();
+        if !room.lock().appends.has(sender.key) {
+            return Ok(());
+        }
+        if timeout_at(deadline, progressed).await.is_err() {
+            return Err(Rejected::NotAccepted(timed_out(core.limits.append_deadline)));
+        }
+    }
+}
+
+/// An event that the store has, and that waits for its outcome.
+type Answer = oneshot::Receiver<Result<Delivery, Rejected>>;
+
+/// Hands an event over to the store.
+fn hand_over(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    admitted: Admitted,
+    receipt: Option<&Receipt>,
+    limit: usize,
+    deadline: Instant,
+) -> Result<(Waiting, Answer), Rejected> {
+    let Admitted {
+        message,
+        depth,
+        changed_by,
+        ..
+    } = admitted;
+    let prepared = EventHead::of(&message).prepare();
+    if let Err(exceeded) = core.limits.check_event(prepared.len()) {
+        let sender = sender.map(Arc::as_ref);
+        return Err(admit::too_large(core, sender, &message, changed_by, exceeded));
+    }
+    let Some(store) = &core.history.durable else {
+        return Err(Rejected::Stopped);
+    };
+    // The store's thread starts the task that applies the event, in a runtime that is known.
+    core.lifecycle.tasks.note_runtime();
+    let (event, from) = (message.event.clone(), message.from.clone());
+    let key = RoomKey {
+        id: room.id.clone(),
+        epoch: Arc::clone(&room.epoch),
+    };
+    let (sender_of_answer, answer) = oneshot::channel();
+    let ticket = Arc::<Ticket>::default();
+    let mut state = room.lock();
+    check(core, room, &state, sender.map(Arc::as_ref))?;
+    let hold = receipt.map(|receipt| core.continuity.keys.hold(receipt));
+    let append_key = hold.as_ref().map(|hold| hold.append_key());
+    let pending = Arc::new(PendingAppend {
+        ticket: Arc::clone(&ticket),
+        handed_over: Mutex::new(Some(HandedOver {
+            core: Arc::clone(core),
+            on_its_way: OnItsWay::begin(room, &mut state, sender),
+            message,
+            depth,
+            limit,
+            hold,
+            answer: sender_of_answer,
+            stays: core.lifecycle.appends.token(),
+        })),
+    });
+    let of_store = Arc::clone(&pending);
+    // Under the room's lock: when the server has stopped, every event that it has accepted is in the store.
+    store.append(Append {
+        room: key,
+        event,
+        from,
+        prepared,
+        key: append_key,
+        ticket,
+        done: Box::new(move |outcome| of_store.settle(outcome)),
+    });
+    drop(state);
+    let waiting = Waiting {
+        append: pending,
+        tasks: core.lifecycle.background.clone(),
+        deadline,
+        after: core.limits.append_deadline,
+    };
+    Ok((waiting, answer))
+}
+
+/// An event that the store has. Its outcome is applied once, whoever knows it first.
+pub(super) struct PendingAppend {
+    ticket: Arc<Ticket>,
+    handed_over: Mutex<Option<HandedOver>>,
+}
+
+impl PendingAppend {
+    /// The outcome is known. Never waits: the store calls this on its own thread.
+    fn settle(&self, outcome: Appended) {
+        let handed_over = self.handed_over.lock().take();
+        if let Some(handed_over) = handed_over {
+            handed_over.settle(outcome);
+        }
+    }
+
+    /// Withdraws the event. Returns false if the store has begun to store it.
+    fn withdraw(&self, failure: StoreFailure) -> bool {
+        let is_withdrawn = self.ticket.withdraw();
+        if is_withdrawn {
+            self.settle(Appended::Refused(failure));
+        }
+        is_withdrawn
+    }
+
+    fn is_settled(&self) -> bool {
+        self.handed_over.lock().is_none()
+    }
+}
+
+/// The store must answer. If it does not, the outcome is unknown.
+impl Drop for PendingAppend {
+    fn drop(&mut self) {
+        self.settle(Appended::Unknown(lost()));
+    }
+}
+
+/// A trigger that waits for its outcome. If it is dropped, the event is still withdrawn at its deadline.
+struct Waiting {
+    append: Arc<PendingAppend>,
+    tasks: Tasks,
+    deadline: Instant,
+    after: Duration,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.append.is_settled() || self.deadline <= Instant::now() {
+            return;
+        }
+        let (append, deadline, after) = (Arc::clone(&self.append), self.deadline, self.after);
+        spawn_job(&self.tasks, move || async move {
+            sleep_until(deadline).await;
+            append.withdraw(timed_out(after));
+        });
+    }
+}
+
+fn timed_out(after: Duration) -> StoreFailure {
+    StoreFailure::TimedOut {
+        seconds: after.as_secs(),
+    }
+}
+
+fn lost() -> StoreFailure {
+    StoreFailure::Failed {
+        reason: "it did not answer".to_owned(),
+    }
+}

@@ -1,0 +1,214 @@
+//! What follows from the outcome of an event that was handed over to a store: it is applied or rejected, its key stays or is
+//! free, its hooks run, and its trigger gets an answer. Whether the trigger still waits makes no difference.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::after::call_hooks;
+use super::apply::apply_at;
+use super::apply_queue::apply_in_order;
+use super::draft::Rejected;
+use crate::connection::ClientState;
+use crate::delivery::Delivery;
+use crate::event::EventMessage;
+use crate::log::StoredEvent;
+use crate::log::durable::{Appended, KeyOutcome, RoomKey};
+use crate::protocol::EventFrame;
+use crate::room::{RoomCell, ServedRoomState};
+use crate::runtime::continuity::idempotency::KeyHold;
+use crate::runtime::core::Core;
+use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
+use crate::store_failure::StoreFailure;
+
+/// An event that a store has, with everything that is needed once its outcome is known.
+pub(super) struct HandedOver {
+    pub(super) core: Arc<Core>,
+    pub(super) on_its_way: OnItsWay,
+    pub(super) message: EventMessage,
+    /// How many hooks and handlers have led to the event.
+    pub(super) depth: usize,
+    /// How many events of its type are kept in memory.
+    pub(super) limit: usize,
+    pub(super) hold: Option<KeyHold>,
+    pub(super) answer: oneshot::Sender<Result<Delivery, Rejected>>,
+    /// The graceful shutdown waits until this is dropped.
+    pub(super) stays: TaskTrackerToken,
+}
+
+/// An event that is on its way through a store. The room stays meanwhile. Takes the room's lock when it is dropped.
+pub(super) struct OnItsWay {
+    room: Arc<RoomCell>,
+    sender: Option<Arc<ClientState>>,
+}
+
+impl OnItsWay {
+    pub(super) fn begin(room: &Arc<RoomCell>, state: &mut ServedRoomState, sender: Option<&Arc<ClientState>>) -> Self {
+        state.record.begin_append();
+        if let Some(sender) = sender {
+            state.appends.begin(sender.key);
+        }
+        Self {
+            room: Arc::clone(room),
+            sender: sender.cloned(),
+        }
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let mut state = self.room.lock();
+        state.record.end_append();
+        if let Some(sender) = &self.sender {
+            state.appends.end(sender.key);
+        }
+    }
+}
+
+impl HandedOver {
+    /// Queues what follows from the outcome. Never waits, and takes no lock of a room.
+    pub(super) fn settle(self, outcome: Appended) {
+        let after = match &outcome {
+            Appended::Stored { seq, .. } => seq - 1,
+            Appended::Repeated { seq } => *seq,
+            _ => 0,
+        };
+        let (core, room) = (Arc::clone(&self.core), Arc::clone(&self.on_its_way.room));
+        apply_in_order(&core, &room, after, move |_, _| self.conclude(outcome));
+    }
+
+    fn conclude(self, outcome: Appended) {
+        match outcome {
+            Appended::Stored { seq, frame } => self.apply(seq, &frame),
+            Appended::Repeated { seq } => {
+                let delivery = Delivery::new(0, Some(seq));
+                self.hold.as_ref().inspect(|hold| hold.delivered(delivery));
+                self.end(Ok(delivery));
+            }
+            Appended::Forgotten => self.end(Err(Rejected::Forgotten)),
+            Appended::NoSuchRoom => self.end(Err(Rejected::NoSuchRoom)),
+            Appended::Refused(failure) => {
+                self.core.observe.store_refused();
+                self.log(&failure, false);
+                self.end(Err(Rejected::NotAccepted(failure)));
+            }
+            Appended::Unknown(failure) => {
+                // Otherwise, it was counted when its deadline had passed.
+                if !self.answer.is_closed() {
+                    self.core.observe.store_unknown();
+                }
+                self.log(&failure, true);
+                self.leave_unknown(failure);
+            }
+        }
+    }
+
+    /// The event is stored under this number.
+    fn apply(self, seq: u64, frame: &EventFrame) {
+        let Self {
+            core,
+            on_its_way,
+            mut message,
+            depth,
+            limit,
+            hold,
+            answer,
+            stays,
+        } = self;
+        let (room, sender) = (&on_its_way.room, on_its_way.sender.as_ref());
+        message.seq = Some(seq);
+        let (message, delivery) = {
+            let mut state = room.lock();
+            let (message, delivery) = if seq > state.record.seq() && !state.record.is_deleted() {
+                state.record.reach(seq);
+                let kept = StoredEvent {
+                    event: message.event.clone(),
+                    seq: Some(seq),
+                    body: frame.text.clone(),
+                };
+                core.history
+                    .keep_in_window(&core.rooms, &core.observe, room, kept, limit);
+                apply_at(&core, room, &state, sender, message, frame, depth)
+            } else {
+                // The room is gone, or the event was applied before its outcome was known here.
+                (Arc::new(message), Delivery::new(0, Some(seq)))
+            };
+            hold.as_ref().inspect(|hold| hold.delivered(delivery));
+            (message, delivery)
+        };
+        call_hooks(&core, room, sender, message, delivery, depth);
+        drop((on_its_way, hold, stays));
+        let _ = answer.send(Ok(delivery));
+    }
+
+    /// Nobody knows whether the event is stored. Its key stays reserved, and the room stays, until that is known.
+    fn leave_unknown(self, failure: StoreFailure) {
+        let Self {
+            core,
+            on_its_way,
+            hold,
+            answer,
+            ..
+        } = self;
+        let room = Arc::clone(&on_its_way.room);
+        let unresolved = Arc::new(Unresolved { on_its_way, hold });
+        room.applying().push_unknown(Arc::new(move || {
+            let (core, unresolved) = (Arc::clone(&core), Arc::clone(&unresolved));
+            async move { unresolved.resolve(&core).await }.boxed()
+        }));
+        let _ = answer.send(Err(Rejected::Unknown(failure)));
+    }
+
+    /// Frees the key unless the event is stored, and answers the trigger.
+    fn end(self, outcome: Result<Delivery, Rejected>) {
+        let Self {
+            on_its_way,
+            hold,
+            answer,
+            stays,
+            ..
+        } = self;
+        drop((on_its_way, hold, stays));
+        let _ = answer.send(outcome);
+    }
+
+    fn log(&self, failure: &StoreFailure, may_be_stored: bool) {
+        log_line!(
+            WARN,
+            *self.core,
+            Involved::event(&self.message).sent_by(self.on_its_way.sender.as_deref()),
+            "",
+            { error = %failure, may_be_stored, },
+            "the store has not accepted an event"
+        );
+    }
+}
+
+/// An event whose outcome is unknown.
+struct Unresolved {
+    on_its_way: OnItsWay,
+    hold: Option<KeyHold>,
+}
+
+impl Unresolved {
+    /// Asks the store for the event's key. Every event that the store has is applied by now.
+    async fn resolve(&self, core: &Core) -> bool {
+        let (Some(hold), Some(store)) = (&self.hold, &core.history.durable) else {
+            return true;
+        };
+        let room = &self.on_its_way.room;
+        let key = RoomKey {
+            id: room.id.clone(),
+            epoch: Arc::clone(&room.epoch),
+        };
+        match store.outcome_of(key, hold.append_key()).await {
+            Ok(KeyOutcome::Stored { seq }) => hold.delivered(Delivery::new(0, Some(seq))),
+            Ok(KeyOutcome::NotStored | KeyOutcome::Forgotten) => {}
+            Err(_) => return false,
+        }
+        true
+    }
+}
