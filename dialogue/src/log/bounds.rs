@@ -17,6 +17,12 @@ impl LogBounds {
         events: usize::MAX,
         bytes: usize::MAX,
     };
+
+    /// How many of these events fit, from the first one on.
+    pub(crate) fn fitting(self, events: &[StoredEvent]) -> usize {
+        let mut budget = Budget::new(self);
+        events.iter().take_while(|stored| budget.spend(stored)).count()
+    }
 }
 
 /// The part of an answer's [`LogBounds`] that is left.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::bounds::LogBounds;
+use super::durable::StoredWindow;
 use super::event::{Evicted, StoredEvent};
 use super::memory::MemoryStore;
 use super::page::{LogCursor, LogPage, Reach};
@@ -148,7 +149,7 @@ impl HistoryManager {
 
     /// All events of a room, of every type, oldest first.
     pub async fn all(&self, room: &str) -> Vec<EventMessage<Value>> {
-        decode_all(&self.recent(room, &|_| true, None, LogBounds::NONE))
+        decode_all(&self.recent(room, &|_| usize::MAX, LogBounds::NONE))
     }
 
     /// How many events of one type are kept.
@@ -206,16 +207,27 @@ impl HistoryManager {
         self.store.page(room, event, cursor, bounds, go_on)
     }
 
-    /// The newest events of the wanted types, at most `per_type` of each, oldest first. If the bounds do not allow
-    /// all of them, the oldest are left out.
-    pub(crate) fn recent(
-        &self,
-        room: &str,
-        wanted: &dyn Fn(&str) -> bool,
-        per_type: Option<usize>,
-        bounds: LogBounds,
-    ) -> Vec<StoredEvent> {
-        self.store.recent(room, wanted, per_type, bounds)
+    /// The newest events of each type, at most `per_type`, oldest first. If the bounds do not allow all of them, the
+    /// oldest are left out.
+    pub(crate) fn recent(&self, room: &str, per_type: &dyn Fn(&str) -> usize, bounds: LogBounds) -> Vec<StoredEvent> {
+        self.store.recent(room, per_type, bounds)
+    }
+
+    /// Begins a room's log with the newest events of a durable log. `take` gets the events that this evicts.
+    pub(crate) fn restore(&self, room: &RoomId, window: StoredWindow, take: impl FnMut(Vec<Evicted>)) {
+        self.store.restore(room, window, take);
+    }
+
+    /// Whether the newest `per_type` events of each type are here, as far as they exist anywhere. For a room whose log
+    /// was [restored](Self::restore).
+    pub(crate) fn has_newest(&self, room: &str, per_type: &dyn Fn(&str) -> usize) -> bool {
+        self.store.has_newest(room, per_type)
+    }
+
+    /// Whether there are events of a type that are older than those here. For a room whose log was
+    /// [restored](Self::restore).
+    pub(crate) fn has_older(&self, room: &str, event: &str) -> bool {
+        self.store.has_older(room, event)
     }
 
     /// All events of the wanted types with a number above `seq`. The caller has checked that `seq` belongs to this

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use indexmap::IndexMap;
 
 use super::bounds::{Budget, LogBounds};
+use super::durable::StoredWindow;
 use super::event::StoredEvent;
 use super::page::{LogCursor, LogPage, Reach};
 use super::replay::Replay;
@@ -31,6 +32,8 @@ struct Ring {
     kept: VecDeque<RingEvent>,
     /// The highest number that was evicted. 0 if none was: rooms number from 1.
     mark: u64,
+    /// Whether there were older events.
+    has_older: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +50,34 @@ impl RoomLog {
             missing,
             ..Self::default()
         }
+    }
+
+    /// Begins with the newest events of a store, behind the events without a number that are here already. The store has
+    /// everything that the log lacks.
+    pub(super) fn restored(self, window: StoredWindow) -> Self {
+        let mut log = Self {
+            top: window.top,
+            ..Self::default()
+        };
+        let mut all: Vec<StoredEvent> = Vec::new();
+        let pushed = self.rings.into_values().flat_map(|ring| ring.kept);
+        let mut pushed: Vec<RingEvent> = pushed.filter(|kept| kept.stored.seq.is_none()).collect();
+        pushed.sort_unstable_by_key(|kept| kept.arrival);
+        all.extend(pushed.into_iter().map(|kept| kept.stored));
+        let unnumbered = all.len();
+        for stored in window.types {
+            let ring = log.rings.entry(stored.event).or_default();
+            (ring.mark, ring.has_older) = (stored.mark, stored.has_older);
+            all.extend(stored.events);
+        }
+        all[unnumbered..].sort_by_key(|stored| stored.seq);
+        for stored in all {
+            log.arrivals += 1;
+            let arrival = log.arrivals;
+            let ring = log.rings.entry(stored.event.clone()).or_default();
+            ring.kept.push_back(RingEvent { arrival, stored });
+        }
+        log
     }
 
     /// Appends an event, and gives the events of its type beyond `limit` to `evict`.
@@ -102,6 +133,7 @@ impl RoomLog {
         let mut all: Vec<RingEvent> = Vec::new();
         for ring in self.rings.values_mut() {
             let kept = std::mem::take(&mut ring.kept);
+            ring.has_older |= !kept.is_empty();
             ring.mark = kept.iter().filter_map(|kept| kept.stored.seq).fold(ring.mark, u64::max);
             all.extend(kept);
         }
@@ -138,20 +170,13 @@ impl RoomLog {
         (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
-    /// The newest events of the wanted types, at most `per_type` of each, oldest first. If the bounds do not allow all
-    /// of them, the oldest are left out.
-    pub(super) fn recent(
-        &self,
-        wanted: &dyn Fn(&str) -> bool,
-        per_type: Option<usize>,
-        bounds: LogBounds,
-    ) -> Vec<StoredEvent> {
-        let per_type = per_type.unwrap_or(usize::MAX).min(bounds.events);
+    /// The newest events of each type, at most `per_type`, oldest first. If the bounds do not allow all of them, the oldest
+    /// are left out.
+    pub(super) fn recent(&self, per_type: &dyn Fn(&str) -> usize, bounds: LogBounds) -> Vec<StoredEvent> {
         let mut newest: Vec<&RingEvent> = self
             .rings
             .iter()
-            .filter(|(name, _)| wanted(name))
-            .flat_map(|(_, ring)| ring.kept.iter().rev().take(per_type))
+            .flat_map(|(name, ring)| ring.kept.iter().rev().take(per_type(name).min(bounds.events)))
             .collect();
         newest.sort_unstable_by_key(|kept| Reverse(kept.arrival));
         let mut budget = Budget::new(bounds);
@@ -163,6 +188,17 @@ impl RoomLog {
             .collect();
         events.reverse();
         events
+    }
+
+    /// Whether the log has the newest `per_type` events of each type, as far as they exist anywhere.
+    pub(super) fn has_newest(&self, per_type: &dyn Fn(&str) -> usize) -> bool {
+        let is_complete = |(name, ring): (&EventName, &Ring)| !ring.has_older || ring.kept.len() >= per_type(name);
+        self.missing == 0 && self.rings.iter().all(is_complete)
+    }
+
+    /// Whether there are events of a type that are older than the log's.
+    pub(super) fn has_older(&self, event: &str) -> bool {
+        self.missing > 0 || self.rings.get(event).is_some_and(|ring| ring.has_older)
     }
 
     /// All events of the wanted types with a number above `seq`, or `Lost` if some are gone or do not fit the bounds.
@@ -198,6 +234,7 @@ impl Ring {
     fn evict_oldest(&mut self) -> Option<StoredEvent> {
         let RingEvent { stored, .. } = self.kept.pop_front()?;
         self.mark = self.mark.max(stored.seq.unwrap_or(0));
+        self.has_older = true;
         Some(stored)
     }
 }

@@ -39,15 +39,9 @@ pub(super) trait LogStore {
         go_on: impl FnOnce(LogPage, Reach) -> T,
     ) -> T;
 
-    /// The newest events of the wanted types, at most `per_type` of each, oldest first. If the bounds do not allow
-    /// all of them, the oldest are left out.
-    fn recent(
-        &self,
-        room: &str,
-        wanted: &dyn Fn(&str) -> bool,
-        per_type: Option<usize>,
-        bounds: LogBounds,
-    ) -> Vec<StoredEvent>;
+    /// The newest events of each type, at most `per_type`, oldest first. If the bounds do not allow all of them, the
+    /// oldest are left out.
+    fn recent(&self, room: &str, per_type: &dyn Fn(&str) -> usize, bounds: LogBounds) -> Vec<StoredEvent>;
 
     /// All events of the wanted types with a number above `seq`. The caller has checked that `seq` belongs to this
     /// incarnation of the room and is not above its last number.

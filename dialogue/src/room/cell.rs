@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::OnceCell;
 
 use super::apply_queue::ApplyQueue;
 use super::config::RoomTemplate;
@@ -32,6 +33,8 @@ pub(crate) struct RoomCell {
     pub(crate) hooks: SerialQueue,
     /// The changes of the log that wait to be applied. Empty without a store.
     applying: OnceLock<Box<ApplyQueue>>,
+    /// Whether the log was loaded from the store. Without a store, nobody asks.
+    pub(crate) loaded: OnceCell<()>,
     state: Mutex<ServedRoomState>,
 }
 
@@ -66,6 +69,7 @@ impl RoomCell {
             epoch,
             hooks: SerialQueue::default(),
             applying: OnceLock::new(),
+            loaded: OnceCell::new(),
             state,
         }
     }

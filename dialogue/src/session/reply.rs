@@ -65,6 +65,11 @@ impl CommandError {
         }
     }
 
+    /// The store cannot do it now. The client learns nothing about the cause.
+    pub(crate) fn store_failed() -> Self {
+        Self::unavailable("the server cannot reach its store: try again later")
+    }
+
     pub(crate) fn outcome_unknown() -> Self {
         Self::new(
             ErrorCode::OutcomeUnknown,
@@ -136,6 +141,7 @@ impl From<JoinError> for CommandError {
             JoinError::Full => ErrorCode::RoomFull,
             JoinError::NoSuchEvent { .. } => ErrorCode::EventNotAllowed,
             JoinError::LimitExceeded(_) => ErrorCode::LimitExceeded,
+            JoinError::Store(_) => return Self::store_failed(),
             JoinError::Disconnected => return Self::unavailable(error.to_string()),
         };
         Self::new(code, error.to_string())
@@ -147,6 +153,7 @@ impl From<HistoryError> for CommandError {
         match error {
             HistoryError::Refused(refusal) => Self::of_refusal(ErrorCode::Unavailable, &refusal),
             HistoryError::HookFailed(_) => Self::not_checked(),
+            HistoryError::Store(_) => Self::store_failed(),
             HistoryError::LimitExceeded(exceeded) => Self::unavailable(exceeded.to_string()),
         }
     }

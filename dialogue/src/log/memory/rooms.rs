@@ -13,6 +13,8 @@ use super::order::Order;
 use super::slot::{LockedSlot, RoomSlot, SlotPhase, SlotState};
 use super::slots::Slots;
 use crate::id::RoomId;
+use crate::log::bounds::LogBounds;
+use crate::log::durable::StoredWindow;
 use crate::log::event::{Evicted, StoredEvent};
 use crate::log::room_log::RoomLog;
 use crate::log::store::Remembered;
@@ -108,6 +110,20 @@ impl MemoryRooms {
         );
         self.meter.count(came, left);
         evicted
+    }
+
+    /// Begins a live room's log with the newest events of a durable log.
+    pub(super) fn restore(&self, locked: &mut LockedSlot<'_>, window: StoredWindow) {
+        let amount = |log: &RoomLog| {
+            let mut amount = Amount::default();
+            let all = log.recent(&|_| usize::MAX, LogBounds::NONE);
+            all.iter().for_each(|event| amount.add(event));
+            amount
+        };
+        let log = &mut locked.state.log;
+        let left = amount(log);
+        *log = std::mem::take(log).restored(window);
+        self.meter.count(amount(log), left);
     }
 
     /// Evicts the oldest events of a live room while `is_too_much` returns true. The room stays live.
@@ -243,7 +259,7 @@ mod recount {
                     SlotPhase::Emptied => emptied += 1,
                     other => panic!("a slot in the map is {other:?}"),
                 }
-                for event in locked.state.log.recent(&|_| true, None, LogBounds::NONE) {
+                for event in locked.state.log.recent(&|_| usize::MAX, LogBounds::NONE) {
                     size.events += 1;
                     size.bytes += event.body.len();
                 }

@@ -5,6 +5,7 @@ use super::rooms::MemoryRooms;
 use super::slot::SlotPhase;
 use crate::id::{EventName, RoomId};
 use crate::log::bounds::LogBounds;
+use crate::log::durable::StoredWindow;
 use crate::log::event::{Evicted, StoredEvent};
 use crate::log::page::{LogCursor, LogPage, Reach};
 use crate::log::replay::Replay;
@@ -54,6 +55,22 @@ impl MemoryStore {
         })
     }
 
+    /// Begins a room's log with the newest events of a durable log. `take` gets the events that this evicts.
+    pub(in crate::log) fn restore(&self, room: &RoomId, window: StoredWindow, take: impl FnMut(Vec<Evicted>)) {
+        self.rooms.enter_live(room, |locked| self.rooms.restore(locked, window));
+        self.eviction.enforce(&self.rooms, take);
+    }
+
+    /// Whether the room's log has the newest `per_type` events of each type, as far as they exist anywhere.
+    pub(in crate::log) fn has_newest(&self, room: &str, per_type: &dyn Fn(&str) -> usize) -> bool {
+        self.read(room, |log| log.is_some_and(|log| log.has_newest(per_type)))
+    }
+
+    /// Whether there are events of a type that are older than those of the room's log.
+    pub(in crate::log) fn has_older(&self, room: &str, event: &str) -> bool {
+        self.read(room, |log| log.is_none_or(|log| log.has_older(event)))
+    }
+
     #[cfg(test)]
     pub(in crate::log) fn recount(&self) -> LogSize {
         self.rooms.recount()
@@ -85,15 +102,9 @@ impl LogStore for MemoryStore {
         })
     }
 
-    fn recent(
-        &self,
-        room: &str,
-        wanted: &dyn Fn(&str) -> bool,
-        per_type: Option<usize>,
-        bounds: LogBounds,
-    ) -> Vec<StoredEvent> {
+    fn recent(&self, room: &str, per_type: &dyn Fn(&str) -> usize, bounds: LogBounds) -> Vec<StoredEvent> {
         self.read(room, |log| {
-            log.map(|log| log.recent(wanted, per_type, bounds)).unwrap_or_default()
+            log.map(|log| log.recent(per_type, bounds)).unwrap_or_default()
         })
     }
 

@@ -43,17 +43,11 @@ impl LogStore for Reference {
         go_on(page, reach)
     }
 
-    fn recent(
-        &self,
-        room: &str,
-        wanted: &dyn Fn(&str) -> bool,
-        per_type: Option<usize>,
-        bounds: LogBounds,
-    ) -> Vec<StoredEvent> {
+    fn recent(&self, room: &str, per_type: &dyn Fn(&str) -> usize, bounds: LogBounds) -> Vec<StoredEvent> {
         let mut store = self.0.lock();
         store
             .read(room)
-            .map(|log| log.recent(wanted, per_type, bounds))
+            .map(|log| log.recent(per_type, bounds))
             .unwrap_or_default()
     }
 
@@ -243,7 +237,7 @@ impl Store {
         let logs = self.live.values();
         LogSize {
             rooms: self.live.len(),
-            events: logs.map(|log| log.recent(&|_| true, None, LogBounds::NONE).len()).sum(),
+            events: logs.map(|log| log.recent(&|_| usize::MAX, LogBounds::NONE).len()).sum(),
             bytes: self.bytes,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::hook::{HookError, HookFailure, Refusal};
 use crate::limit_exceeded::LimitExceeded;
+use crate::log::StoreFailure;
 
 /// Why history that memory no longer keeps could not be loaded.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum HistoryError {
     /// `load_history` failed: it returned an error that is not a refusal, panicked or timed out.
     #[error("`load_history` failed")]
     HookFailed(#[source] HookFailure),
+    /// The store cannot read its events now. A later attempt may succeed.
+    #[error("the store cannot read the history")]
+    Store(#[from] StoreFailure),
     /// Hooks and handlers call each other too deeply ([`Limits::handler_depth`](crate::Limits::handler_depth)).
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),

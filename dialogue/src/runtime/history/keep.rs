@@ -1,19 +1,19 @@
-//! The histories of a server's rooms: keeping events, and replaying them to clients that join.
+//! The histories of a server's rooms: keeping events.
 //!
 //! Owns the log in memory, the queue of evicted events, and the bounds on one reply. Calls no hook: [`super::page`] and
-//! [`super::archive`] do.
+//! [`super::archive`] do. [`super::replay`] selects what a client that joins receives.
 
 use std::sync::Arc;
 
+#[cfg(feature = "inspector")]
 use bytes::Bytes;
 
 use crate::id::RoomId;
 use crate::limits::Limits;
 use crate::log::archive_queue::{ArchiveQueue, MAX_WAITING, Series};
-use crate::log::durable::DurableLog;
-use crate::log::{Evicted, HistoryManager, LogBounds, Remembered, Replay, StoredEvent};
-use crate::protocol::LogPosition;
-use crate::room::{RoomCell, Subscriptions, SyncHistory};
+use crate::log::durable::{Answer, DurableLog, RoomKey, StoredWindow};
+use crate::log::{Evicted, HistoryManager, LogBounds, Remembered, StoredEvent};
+use crate::room::{RoomCell, RoomTemplate};
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::emit::Observe;
 use crate::runtime::rooms::registry::Rooms;
@@ -31,7 +31,7 @@ pub(crate) struct History {
     /// Whether there is a `load_history` hook, which continues where memory ends.
     pub(super) loads: bool,
     /// The bound on what one join replays.
-    replay: LogBounds,
+    pub(super) replay: LogBounds,
     /// The bound on one page.
     pub(super) page: LogBounds,
     /// The bound on what waits in `archive`.
@@ -90,7 +90,7 @@ impl History {
         limit: usize,
     ) -> Option<QueuedForArchive> {
         let mut queued = None;
-        self.log.append(&room.id, kept, limit, |evicted| {
+        self.log.append(&room.id, kept, self.window_limit(limit), |evicted| {
             self.evict(self.waiting, rooms, observe, evicted, &mut queued);
         });
         queued
@@ -201,41 +201,53 @@ impl History {
         queued.get_or_insert_default().dropped += dropped;
     }
 
-    /// The events that a client receives if it joins without a position, oldest first. Called under the room's lock.
-    pub(in crate::runtime) fn for_new_member(&self, room: &RoomCell, subscriptions: &Subscriptions) -> Vec<Bytes> {
-        let per_type = match room.template.sync_history_on_join {
-            SyncHistory::Off => return Vec::new(),
-            SyncHistory::All => None,
-            SyncHistory::PerType(count) => Some(count),
-        };
-        let wanted = |event: &str| subscriptions.includes(event);
-        let events = self.log.recent(&room.id, &wanted, per_type, self.replay);
-        events.into_iter().map(StoredEvent::into_frame).collect()
+    /// How many events of a type the window keeps. With a store, at least as many as one replay may have.
+    fn window_limit(&self, limit: usize) -> usize {
+        match self.durable {
+            Some(_) => limit.max(self.replay.events),
+            None => limit,
+        }
     }
 
-    /// The events that a client missed since its position, oldest first: every event with history that it is subscribed
-    /// to. `None` if not all of them can be replayed. `top` is the room's last number. Called under the room's lock.
-    pub(in crate::runtime) fn missed(
-        &self,
-        room: &RoomCell,
-        since: &LogPosition,
-        top: u64,
-        subscriptions: &Subscriptions,
-    ) -> Option<Vec<Bytes>> {
-        if *since.epoch != *room.epoch || since.seq > top {
-            return None;
-        }
-        let wanted = |event: &str| subscriptions.includes(event);
-        match self.log.since(&room.id, since.seq, &wanted, self.replay) {
-            Replay::Complete(events) => Some(events.into_iter().map(StoredEvent::into_frame).collect()),
-            Replay::Lost => None,
-        }
+    /// Asks the store for the window of a room. `None` without a store.
+    pub(super) fn read_window(&self, room: &RoomCell) -> Option<Answer<StoredWindow>> {
+        let durable = self.durable.as_ref()?;
+        let (template, least) = (Arc::clone(&room.template), self.replay.events);
+        let manager = self.log.config().max_events_per_type;
+        let per_type = Arc::new(move |event: &str| history_limit(&template, event, manager).max(least));
+        let bounds = LogBounds {
+            events: usize::MAX,
+            bytes: self.replay.bytes,
+        };
+        Some(durable.window(room_key(room), per_type, bounds))
+    }
+
+    /// Begins a room's window with what the store has. Called under the room's lock.
+    pub(super) fn restore(&self, rooms: &Rooms, observe: &Observe, room: &RoomCell, window: StoredWindow) {
+        let mut queued = None;
+        self.log.restore(&room.id, window, |evicted| {
+            self.evict(self.waiting, rooms, observe, evicted, &mut queued);
+        });
     }
 
     /// One page of the newest events in memory, of all types, newest first.
     #[cfg(feature = "inspector")]
     pub(crate) fn newest(&self, room: &RoomCell) -> Vec<Bytes> {
-        let events = self.log.recent(&room.id, &|_| true, None, self.page);
+        let events = self.log.recent(&room.id, &|_| usize::MAX, self.page);
         events.into_iter().rev().map(StoredEvent::into_frame).collect()
     }
+}
+
+/// This incarnation of a room, as a store knows it.
+pub(in crate::runtime) fn room_key(room: &RoomCell) -> RoomKey {
+    RoomKey {
+        id: room.id.clone(),
+        epoch: Arc::clone(&room.epoch),
+    }
+}
+
+/// How many events of a type a room is declared to keep.
+pub(super) fn history_limit(template: &RoomTemplate, event: &str, manager: usize) -> usize {
+    let definition = template.policy.definition(event);
+    definition.and_then(|known| known.history().limit(manager)).unwrap_or(0)
 }

@@ -4,4 +4,7 @@ pub(super) mod alarm;
 pub(super) mod archive;
 pub(super) mod error;
 pub(super) mod keep;
+pub(super) mod load;
 pub(super) mod page;
+pub(super) mod prefetch;
+mod replay;

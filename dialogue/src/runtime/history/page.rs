@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::HistoryError;
-use super::keep::History;
+use super::keep::{History, room_key};
+use super::load::{ensure_loaded, within_deadline};
 use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::id::EventName;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::log::archive_queue::Series;
-use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoredEvent};
+use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoreFailure, StoredEvent};
 use crate::protocol::EventHead;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
@@ -64,9 +65,22 @@ pub(crate) async fn page(
     asker: Option<&ClientState>,
 ) -> Result<LoadedPage, HistoryError> {
     let bounds = core.history.page;
-    let Some(local) = local_page(&core.history, room, event, cursor.at_most(bounds.events)) else {
+    let cursor = cursor.at_most(bounds.events);
+    ensure_loaded(core, room).await?;
+    let Some(mut local) = local_page(&core.history, room, event, cursor) else {
         return Ok(LoadedPage::default());
     };
+    if core.history.durable.is_some()
+        && let LogCursor::Before { limit, .. } = cursor
+        && !local.more
+        && core.history.log.has_older(&room.id, event)
+    {
+        if local.events.len() == limit {
+            local.more = true;
+        } else if let Some(stored) = stored_page(core, room, event, cursor).await? {
+            local = stored;
+        }
+    }
     let mut events: Vec<Bytes> = local.events.into_iter().map(StoredEvent::into_frame).collect();
     let mut more = local.more;
     if !more && core.history.loads {
@@ -111,6 +125,15 @@ struct LocalPage {
 }
 
 impl LocalPage {
+    fn new(cursor: LogCursor) -> Self {
+        Self {
+            events: Vec::new(),
+            more: false,
+            remainder: cursor,
+            before: cursor.below(),
+        }
+    }
+
     /// Adds a page of the next older events. `reach` says how far back all of these events go.
     fn add(&mut self, page: LogPage, reach: Reach) {
         self.remainder = self.remainder.beyond(reach.count, page.events.len());
@@ -120,15 +143,30 @@ impl LocalPage {
     }
 }
 
+/// Reads a page by number from the store, up to the last event that was applied here. `None` without a store.
+async fn stored_page(
+    core: &Core,
+    room: &RoomCell,
+    event: &EventName,
+    cursor: LogCursor,
+) -> Result<Option<LocalPage>, StoreFailure> {
+    let (Some(durable), LogCursor::Before { seq, limit }) = (&core.history.durable, cursor) else {
+        return Ok(None);
+    };
+    let before = seq.min(room.lock().record.seq().saturating_add(1));
+    let answer = durable.page(room_key(room), event.clone(), before, limit, core.history.page);
+    let page = within_deadline(core, answer).await?;
+    let mut local = LocalPage::new(LogCursor::Before { seq: before, limit });
+    let lowest = page.events.last().and_then(|stored| stored.seq);
+    let count = page.events.len();
+    local.add(page, Reach { count, lowest });
+    Ok(Some(local))
+}
+
 /// Reads the part of a page that is in memory. With `load_history`, which can continue the page, also reads the part
 /// that is in the archive queue. `None` if the room has been deleted.
 fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: LogCursor) -> Option<LocalPage> {
-    let mut local = LocalPage {
-        events: Vec::new(),
-        more: false,
-        remainder: cursor,
-        before: cursor.below(),
-    };
+    let mut local = LocalPage::new(cursor);
     // While this lock is held, no other room can take the id, and the history with it.
     let state = room.lock();
     if state.record.is_deleted() {
@@ -141,7 +179,7 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
     }
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {
         local.add(page, reach);
-        if !local.more && history.loads {
+        if !local.more && history.loads && history.durable.is_none() {
             let series = Series::of(&room.id, &room.epoch, event);
             let (page, reach) = history.archive.page(&series, local.remainder, history.page);
             local.add(page, reach);

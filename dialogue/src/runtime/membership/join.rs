@@ -14,6 +14,8 @@ use crate::protocol::{self, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::clients::ghost_among;
 use crate::runtime::core::Core;
+use crate::runtime::history::load::{ensure_loaded, read_ahead};
+use crate::runtime::history::prefetch::ReadAhead;
 use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::rooms::announce::remove_room;
@@ -108,7 +110,7 @@ async fn try_join(
         ),
         None => None,
     };
-    let mut approved = false;
+    let (mut approved, mut ahead) = (false, ReadAhead::default());
     // Until the seat is taken, an on-demand room may expire or be created by another client, and a member may be removed.
     loop {
         let (is_member, is_full) = {
@@ -135,15 +137,22 @@ async fn try_join(
             }
             room = make_present(core, room)?;
         }
+        ensure_loaded(core, &room).await?;
         let seat = SeatRequest {
             approved,
             subscriptions: wanted.clone(),
             since: request.since.as_ref(),
+            ahead: &ahead,
             erasures: request.erasures,
         };
         let seated = match take_seat(core, client, &room, request.id, seat, space) {
             Err(NotSeated::RoomGone) if may_be_another(&room) => continue,
             Err(NotSeated::NotApproved) => continue,
+            Err(NotSeated::ReadFirst(first)) => {
+                // In a box, because most joins read nothing.
+                Box::pin(read_ahead(core, &room, first, &mut ahead)).await?;
+                continue;
+            }
             Ok(hook) => Ok(hook),
             Err(NotSeated::RoomGone) => Err(no_such_room()),
             Err(NotSeated::Refused(error)) => Err(error),

@@ -3,6 +3,7 @@
 use crate::hook::{HookError, HookFailure, Refusal};
 use crate::id::{EventName, RoomId};
 use crate::limit_exceeded::LimitExceeded;
+use crate::log::StoreFailure;
 
 /// Why a client cannot join a room, or change its subscriptions there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum JoinError {
     /// The client has too many rooms or subscriptions, the server has too many rooms, or hooks call each other too deeply.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
+    /// The store cannot read the room's history now. A later join may succeed.
+    #[error("the store cannot read the room")]
+    Store(#[from] StoreFailure),
     /// The client's connection has ended.
     #[error("the client is no longer connected")]
     Disconnected,

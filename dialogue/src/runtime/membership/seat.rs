@@ -18,6 +18,7 @@ use crate::room::{NoSeat, RoomCell, ServedRoomState, Subscriptions};
 use crate::runtime::clients::{Clients, ReplySpace};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::History;
+use crate::runtime::history::prefetch::{ReadAhead, ReadFirst};
 use crate::runtime::hooks::arguments::Arrival;
 use crate::serial::JobTicket;
 
@@ -31,6 +32,8 @@ pub(super) struct SeatRequest<'a> {
     pub(super) since: Option<&'a LogPosition>,
     /// Whether the client wants to learn which events are erased, if it says so.
     pub(super) erasures: Option<bool>,
+    /// What was read from the store for this join.
+    pub(super) ahead: &'a ReadAhead,
 }
 
 /// Why a client has no seat.
@@ -40,6 +43,8 @@ pub(super) enum NotSeated {
     RoomGone,
     /// The client is not (or no longer) a member, and `before_join` must approve it first.
     NotApproved,
+    /// The client needs events that only the store has.
+    ReadFirst(ReadFirst),
     Refused(JoinError),
 }
 
@@ -63,8 +68,14 @@ pub(super) fn take_seat(
     }
     let subscriptions = request
         .subscriptions
+        .clone()
         .or_else(|| state.local.subscriptions(client.key).cloned())
         .unwrap_or_else(|| room.template.default_subscriptions.clone());
+    if request.ahead.may_read()
+        && let Some(first) = to_read(&core.history, client, room, &state, &subscriptions, &request)
+    {
+        return Err(NotSeated::ReadFirst(first));
+    }
     enter(&core.limits, client, room, &mut state, &subscriptions)?;
     if let Some(wanted) = request.erasures {
         state.local.set_wants_erasures(client.key, wanted);
@@ -76,7 +87,7 @@ pub(super) fn take_seat(
         &mut state,
         &subscriptions,
         was_member,
-        request.since,
+        &request,
     );
     let none = BTreeSet::new();
     let joined = ServerFrame::Joined {
@@ -150,6 +161,28 @@ fn enter(
     Ok(())
 }
 
+/// What must be read from the store before [`replay`] has everything.
+fn to_read(
+    history: &History,
+    client: &ClientState,
+    room: &RoomCell,
+    state: &ServedRoomState,
+    subscriptions: &Subscriptions,
+    request: &SeatRequest<'_>,
+) -> Option<ReadFirst> {
+    history.durable.as_ref()?;
+    let since = match request.since {
+        Some(since) if state.local.contains(client.key) => {
+            if *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) {
+                return None;
+            }
+            None
+        }
+        since => since,
+    };
+    history.to_read(room, since, state.record.seq(), subscriptions, request.ahead)
+}
+
 /// The earlier events that a client receives, oldest first. If it has named its position, also whether these are all that
 /// it missed.
 fn replay(
@@ -159,15 +192,15 @@ fn replay(
     state: &mut ServedRoomState,
     subscriptions: &Subscriptions,
     was_member: bool,
-    since: Option<&LogPosition>,
+    request: &SeatRequest<'_>,
 ) -> (Option<bool>, Vec<Bytes>) {
-    let recovery = since.map(|since| match was_member {
+    let recovery = request.since.map(|since| match was_member {
         // A member that has been sent everything receives nothing twice. Otherwise, what it missed cannot be replayed in
         // order: later events may already be on their way to it.
         true if *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) => Some(Vec::new()),
         true => None,
         false => history
-            .missed(room, since, state.record.seq(), subscriptions)
+            .missed(room, since, state.record.seq(), subscriptions, request.ahead)
             .inspect(|_| state.local.set_complete_since(client.key, since.seq)),
     });
     let recovered = recovery.as_ref().map(Option::is_some);
@@ -175,7 +208,7 @@ fn replay(
         // The client's log begins here, whatever it was sent before.
         let top = state.record.seq();
         state.local.set_complete_since(client.key, top);
-        history.for_new_member(room, subscriptions)
+        history.for_new_member(room, subscriptions, request.ahead)
     });
     (recovered, events)
 }
@@ -231,6 +264,7 @@ mod tests {
                 subscriptions: None,
                 since: None,
                 erasures: None,
+                ahead: &ReadAhead::default(),
             };
             let space = dialogue.core.clients.reply_space(&client, 0).now_or_never();
             take_seat(&dialogue.core, &client, &room, None, request, space.expect("space"))

@@ -1,0 +1,63 @@
+//! Reads of the store: a room's window when its log is first used in this process, and what a join needs beyond it.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::prefetch::{ReadAhead, ReadFirst};
+use crate::log::StoreFailure;
+use crate::log::durable::Answer;
+use crate::room::RoomCell;
+use crate::runtime::core::Core;
+
+/// How long a read of the store may take.
+const READ_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Makes sure that a room's log is loaded: its window and its last number. Call this before the room is joined, read, or gets
+/// an event with history. Without a store, this returns at once.
+///
+/// Safe to drop: another caller then goes on.
+pub(in crate::runtime) async fn ensure_loaded(core: &Core, room: &RoomCell) -> Result<(), StoreFailure> {
+    if core.history.durable.is_none() || room.loaded.initialized() {
+        return Ok(());
+    }
+    // In a box, because it happens once for each room.
+    Box::pin(room.loaded.get_or_try_init(|| load(core, room))).await?;
+    Ok(())
+}
+
+async fn load(core: &Core, room: &RoomCell) -> Result<(), StoreFailure> {
+    let Some(answer) = core.history.read_window(room) else {
+        return Ok(());
+    };
+    let window = within_deadline(core, answer).await?;
+    let mut state = room.lock();
+    // A deleted room has no log, and another room may have its id already.
+    if !state.record.is_deleted() {
+        state.record.reach(window.top);
+        core.history.restore(&core.rooms, &core.observe, room, window);
+    }
+    Ok(())
+}
+
+/// Reads what a join needs. Safe to drop: reading changes nothing.
+pub(in crate::runtime) async fn read_ahead(
+    core: &Core,
+    room: &RoomCell,
+    first: ReadFirst,
+    ahead: &mut ReadAhead,
+) -> Result<(), StoreFailure> {
+    if let Some(answer) = core.history.read(room, &first) {
+        let answer = within_deadline(core, answer).await?;
+        ahead.note(first, answer);
+    }
+    Ok(())
+}
+
+/// Waits for an answer of the store, but not forever.
+pub(in crate::runtime) async fn within_deadline<T>(_core: &Core, answer: Answer<T>) -> Result<T, StoreFailure> {
+    let seconds = READ_DEADLINE.as_secs();
+    timeout(READ_DEADLINE, answer)
+        .await
+        .unwrap_or(Err(StoreFailure::TimedOut { seconds }))
+}

@@ -1,0 +1,156 @@
+//! What a client that joins receives of a room's history.
+//!
+//! Owns the selection. Everything here runs under the room's lock, except for the questions to the store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{FutureExt, TryFutureExt};
+
+use super::keep::{History, history_limit, room_key};
+use super::prefetch::{Earlier, ReadAhead, ReadEvents, ReadFirst, newest_of};
+use crate::log::durable::Answer;
+use crate::log::{LogBounds, Replay, StoredEvent};
+use crate::protocol::LogPosition;
+use crate::room::{RoomCell, RoomTemplate, Subscriptions, SyncHistory};
+
+/// How many events of a type a client receives if it joins without a position. 0 if it does not receive the type.
+/// `manager` is `Some` with a store: then it is no more than the history that the type is declared with.
+fn count_of(template: &RoomTemplate, subscriptions: &Subscriptions, event: &str, manager: Option<usize>) -> usize {
+    if !subscriptions.includes(event) {
+        return 0;
+    }
+    let count = match template.sync_history_on_join {
+        SyncHistory::Off => 0,
+        SyncHistory::All => usize::MAX,
+        SyncHistory::PerType(count) => count,
+    };
+    manager.map_or(count, |manager| count.min(history_limit(template, event, manager)))
+}
+
+impl History {
+    /// The limit of types without their own, if there is a store.
+    fn limit_with_store(&self) -> Option<usize> {
+        self.durable.as_ref().map(|_| self.log.config().max_events_per_type)
+    }
+
+    /// The events that a client receives if it joins without a position, oldest first. `ahead` is what the join has read
+    /// from the store. Called under the room's lock.
+    pub(in crate::runtime) fn for_new_member(
+        &self,
+        room: &RoomCell,
+        subscriptions: &Subscriptions,
+        ahead: &ReadAhead,
+    ) -> Vec<Bytes> {
+        if room.template.sync_history_on_join == SyncHistory::Off {
+            return Vec::new();
+        }
+        let limit = self.limit_with_store();
+        let per_type = |event: &str| count_of(&room.template, subscriptions, event, limit);
+        let read = ahead
+            .newest(subscriptions)
+            .filter(|_| !self.log.has_newest(&room.id, &per_type));
+        let events = match read.and_then(|read| self.with_newer(room, read, &|event| per_type(event) > 0)) {
+            Some(events) => newest_of(events, &per_type, self.replay),
+            None => self.log.recent(&room.id, &per_type, self.replay),
+        };
+        events.into_iter().map(StoredEvent::into_frame).collect()
+    }
+
+    /// The events that a client missed since its position, oldest first: every event with history that it is subscribed
+    /// to. `None` if not all of them can be replayed. `top` is the room's last number. `ahead` is what the join has read from
+    /// the store. Called under the room's lock.
+    pub(in crate::runtime) fn missed(
+        &self,
+        room: &RoomCell,
+        since: &LogPosition,
+        top: u64,
+        subscriptions: &Subscriptions,
+        ahead: &ReadAhead,
+    ) -> Option<Vec<Bytes>> {
+        if *since.epoch != *room.epoch || since.seq > top {
+            return None;
+        }
+        let wanted = |event: &str| subscriptions.includes(event);
+        let events = match self.log.since(&room.id, since.seq, &wanted, self.replay) {
+            Replay::Complete(events) => events,
+            Replay::Lost => {
+                let read = ahead.since(since.seq, subscriptions)?;
+                let events = self.with_newer(room, read, &wanted)?;
+                (self.replay.fitting(&events) == events.len()).then_some(events)?
+            }
+        };
+        Some(events.into_iter().map(StoredEvent::into_frame).collect())
+    }
+
+    /// What a join must read from the store before it takes its seat, because neither the window nor `ahead` has it. `None`
+    /// without a store. Called under the room's lock.
+    pub(in crate::runtime) fn to_read(
+        &self,
+        room: &RoomCell,
+        since: Option<&LogPosition>,
+        top: u64,
+        subscriptions: &Subscriptions,
+        ahead: &ReadAhead,
+    ) -> Option<ReadFirst> {
+        let limit = Some(self.limit_with_store()?);
+        let read = |what| ReadFirst {
+            what,
+            through: top,
+            subscriptions: subscriptions.clone(),
+        };
+        let wanted = |event: &str| subscriptions.includes(event);
+        if let Some(since) = since
+            && *since.epoch == *room.epoch
+            && since.seq <= top
+        {
+            if self.log.since(&room.id, since.seq, &wanted, self.replay) != Replay::Lost {
+                return None;
+            }
+            if !ahead.found_lost(since.seq, subscriptions) {
+                let found = ahead.since(since.seq, subscriptions);
+                let is_enough = found.is_some_and(|read| self.with_newer(room, read, &wanted).is_some());
+                return (!is_enough).then(|| read(Earlier::Since(since.seq)));
+            }
+        }
+        let per_type = |event: &str| count_of(&room.template, subscriptions, event, limit);
+        if room.template.sync_history_on_join == SyncHistory::Off || self.log.has_newest(&room.id, &per_type) {
+            return None;
+        }
+        let found = ahead.newest(subscriptions);
+        let is_enough = found.is_some_and(|read| self.with_newer(room, read, &|event| per_type(event) > 0).is_some());
+        (!is_enough).then(|| read(Earlier::Newest))
+    }
+
+    /// What was read from the store, followed by what has been applied since. `None` if the window lacks some of that.
+    fn with_newer(
+        &self,
+        room: &RoomCell,
+        read: &ReadEvents,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Option<Vec<StoredEvent>> {
+        match self.log.since(&room.id, read.through, wanted, LogBounds::NONE) {
+            Replay::Complete(newer) => Some(read.events.iter().cloned().chain(newer).collect()),
+            Replay::Lost => None,
+        }
+    }
+
+    /// Asks the store for what a join must read. `None` without a store.
+    pub(super) fn read(&self, room: &RoomCell, first: &ReadFirst) -> Option<Answer<Replay>> {
+        let durable = self.durable.as_ref()?;
+        let (key, through) = (room_key(room), first.through);
+        let subscriptions = first.subscriptions.clone();
+        Some(match first.what {
+            Earlier::Since(after) => {
+                let wanted = Arc::new(move |event: &str| subscriptions.includes(event));
+                durable.since(key, after, through, wanted, self.replay)
+            }
+            Earlier::Newest => {
+                let (template, limit) = (Arc::clone(&room.template), self.limit_with_store());
+                let per_type = Arc::new(move |event: &str| count_of(&template, &subscriptions, event, limit));
+                let newest = durable.newest(key, through, per_type, self.replay);
+                newest.map_ok(Replay::Complete).boxed()
+            }
+        })
+    }
+}
