@@ -90,7 +90,7 @@ impl History {
         limit: usize,
     ) -> Option<QueuedForArchive> {
         let mut queued = None;
-        self.log.append(&room.id, kept, self.window_limit(limit), |evicted| {
+        self.log.append(&room.id, kept, limit, |evicted| {
             self.evict(self.waiting, rooms, observe, evicted, &mut queued);
         });
         queued
@@ -199,14 +199,6 @@ impl History {
         });
         let dropped = self.archive.push(by_series, depth(), bounds);
         queued.get_or_insert_default().dropped += dropped;
-    }
-
-    /// How many events of a type the window keeps. With a store, at least as many as one replay may have.
-    fn window_limit(&self, limit: usize) -> usize {
-        match self.durable {
-            Some(_) => limit.max(self.replay.events),
-            None => limit,
-        }
     }
 
     /// Asks the store for the window of a room. `None` without a store.
