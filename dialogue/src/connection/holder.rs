@@ -30,6 +30,25 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// The text that a store keeps.
+    pub(crate) fn to_text(&self) -> String {
+        match self {
+            Self::User(user) => format!("user:{user}"),
+            Self::Address(address) => format!("address:{address}"),
+        }
+    }
+
+    /// Reads the text that a store has kept.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("user", user) => Some(Self::User(user.into())),
+            ("address", address) => Some(Self::Address(address.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
 /// The part of an address that identifies one subscriber of a network.
 pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -45,6 +64,18 @@ mod tests {
     fn holder(user: &str, anonymous: bool, peer: Option<&str>) -> Holder {
         let peer = peer.map(|address| address.parse().expect("an address"));
         Holder::of(&user.into(), anonymous, peer)
+    }
+
+    #[test]
+    fn a_holder_reads_back_from_its_text() {
+        for holder in [
+            holder("a:b", false, None),
+            holder("", true, Some("10.0.0.1")),
+            holder("", true, Some("2001:db8::1")),
+        ] {
+            assert_eq!(Holder::from_text(&holder.to_text()), Some(holder));
+        }
+        assert_eq!(Holder::from_text("address:nowhere"), None);
     }
 
     #[test]

@@ -266,6 +266,12 @@ impl EventDefinition {
         }
     }
 
+    /// Whether this describes the same event as the definition of a type, but has no type itself.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn is_like(&self, typed: &Self) -> bool {
+        self.inner.typed.is_none() && self.name() == typed.name() && self.inbound_schema() == typed.inbound_schema()
+    }
+
     /// Whether this is the definition of the Rust type `E`.
     #[cfg(feature = "runtime")]
     pub(crate) fn is_of<E: 'static>(&self) -> bool {

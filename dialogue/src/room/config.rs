@@ -138,6 +138,37 @@ impl RoomConfig {
         self
     }
 
+    /// Everything but the id.
+    pub(super) fn parts(&self) -> RoomConfigParts<'_> {
+        RoomConfigParts {
+            name: &self.name,
+            description: &self.description,
+            open: self.open,
+            events: &self.events,
+            server_events: &self.server_events,
+            subscribe_to: &self.subscribe_to,
+            subscribe_to_all: self.subscribe_to_all,
+            max_size: self.max_size,
+            sync_history_on_join: self.sync_history_on_join,
+        }
+    }
+
+    /// The configuration with these parts.
+    pub(super) fn of_parts(id: RoomId, parts: RoomConfigParts<'_>) -> Self {
+        Self {
+            name: parts.name.clone(),
+            description: parts.description.clone(),
+            open: parts.open,
+            events: parts.events.to_vec(),
+            server_events: parts.server_events.to_vec(),
+            subscribe_to: parts.subscribe_to.to_vec(),
+            subscribe_to_all: parts.subscribe_to_all,
+            max_size: parts.max_size,
+            sync_history_on_join: parts.sync_history_on_join,
+            ..Self::new(id)
+        }
+    }
+
     /// Checks the configuration and creates the template.
     pub(crate) fn template(self, known: Arc<KnownEvents>) -> Result<RoomTemplate, RoomConfigError> {
         if let Some(error) = self.event_error {
@@ -177,6 +208,19 @@ impl RoomConfig {
             family: FamilyOptions::default(),
         })
     }
+}
+
+/// The parts of a [`RoomConfig`], to write it down.
+pub(super) struct RoomConfigParts<'a> {
+    pub(super) name: &'a Option<String>,
+    pub(super) description: &'a Option<String>,
+    pub(super) open: bool,
+    pub(super) events: &'a [EventDefinition],
+    pub(super) server_events: &'a [EventDefinition],
+    pub(super) subscribe_to: &'a [EventName],
+    pub(super) subscribe_to_all: bool,
+    pub(super) max_size: Option<usize>,
+    pub(super) sync_history_on_join: SyncHistory,
 }
 
 /// A mistake in a [`RoomConfig`].

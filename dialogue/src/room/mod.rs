@@ -46,6 +46,8 @@ mod returning;
 #[cfg(feature = "runtime")]
 mod state;
 #[cfg(feature = "runtime")]
+mod stored_config;
+#[cfg(feature = "runtime")]
 mod subscriptions;
 pub(crate) mod typed;
 
@@ -64,6 +66,7 @@ pub(crate) use {
     config::{RoomPlan, RoomTemplate},
     policy::{EventPolicy, KnownEvents, Party},
     record::NoSeat,
+    stored_config::StoredRoomConfig,
     subscriptions::Subscriptions,
     typed::{ListenScope, Room},
 };

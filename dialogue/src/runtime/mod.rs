@@ -61,6 +61,7 @@ pub(crate) use self::publish::draft::{Draft, Rejected};
 pub(crate) use self::publish::trigger::by_client;
 pub(crate) use self::rooms::announce::info;
 pub(crate) use self::rooms::create::{ClientCreateError, create_for};
+pub(crate) use self::rooms::load::{NotLoaded, find_or_load, list};
 pub(crate) use self::stop::{EndedByForce, stop};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{

@@ -20,7 +20,7 @@ use crate::protocol::{
 use crate::room::RoomCell;
 use crate::runtime::{
     Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_room,
-    info, join, leave, log_line, page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
+    find_or_load, info, join, leave, list, log_line, page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
 use crate::serial::JobTicket;
 
@@ -150,8 +150,8 @@ impl Conversation {
             Command::Trigger(trigger) => self.answer(id, target, self.trigger(id, trigger)),
             Command::History(command) => self.answer(id, target, self.history(id, command)),
             Command::ListRooms { after } => self.answer(id, target, self.list_rooms(id, after)),
-            Command::CreateRoom { room } => self.answer(id, target, lazy(move |_| self.create_room(id, room))),
-            Command::DeleteRoom { room_id } => self.answer(id, target, lazy(move |_| self.delete_room(id, &room_id))),
+            Command::CreateRoom { room } => self.answer(id, target, self.create_room(id, room)),
+            Command::DeleteRoom { room_id } => self.answer(id, target, self.delete_room(id, room_id)),
             Command::Ping => self.answer(id, target, lazy(move |_| Ok(Some(ServerFrame::Pong { id }.encode())))),
         }
     }
@@ -188,8 +188,22 @@ impl Conversation {
         self.core.clients.reply_space(&self.client, longest)
     }
 
+    /// Finds the room of a command for members.
     fn room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, CommandError> {
-        self.core.rooms.find(room_id).ok_or_else(CommandError::no_such_room)
+        self.core.rooms.find(room_id).ok_or_else(|| {
+            // A room that is not loaded exists, but nobody is in it.
+            match self.core.rooms.is_stored(room_id) {
+                true => CommandError::not_in_room(),
+                false => CommandError::no_such_room(),
+            }
+        })
+    }
+
+    /// Finds a room, and loads it if only the store has it.
+    async fn loaded_room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, CommandError> {
+        find_or_load(&self.core, room_id)
+            .await?
+            .ok_or_else(CommandError::no_such_room)
     }
 
     /// Runs a later `connect`, which renews the session of the same user.
@@ -366,10 +380,9 @@ impl Conversation {
 
     async fn list_rooms(&self, id: Option<i64>, after: Option<RoomId>) -> Result<ReplyFrame, CommandError> {
         let space = self.reply_space().await;
-        let (rooms, more) = self
-            .core
-            .rooms
-            .listed(after.as_ref().map(RoomId::as_str), self.core.limits.room_page);
+        let after = after.as_ref().map(RoomId::as_str);
+        let listed = list(&self.core, after, self.core.limits.room_page).await;
+        let (rooms, more) = listed.map_err(|_| CommandError::store_failed())?;
         // A page must fit into the queue, however long the names and descriptions are that clients gave to their rooms.
         let mut bytes_left = self.core.limits.history_page_bytes;
         let infos: Vec<_> = rooms
@@ -395,20 +408,21 @@ impl Conversation {
         Ok(None)
     }
 
-    fn create_room(&self, id: Option<i64>, room: NewRoom) -> Result<ReplyFrame, CommandError> {
-        create_for(&self.core, &self.client, id, room)?;
+    async fn create_room(&self, id: Option<i64>, room: NewRoom) -> Result<ReplyFrame, CommandError> {
+        create_for(&self.core, &self.client, id, room).await?;
         Ok(None)
     }
 
-    fn delete_room(&self, id: Option<i64>, room_id: &RoomId) -> Result<ReplyFrame, CommandError> {
-        let room = self.room(room_id)?;
+    async fn delete_room(&self, id: Option<i64>, room_id: RoomId) -> Result<ReplyFrame, CommandError> {
+        let room = self.loaded_room(&room_id).await?;
         if room.created_by.as_ref() != Some(&self.client.user_id) {
             return Err(CommandError::new(
                 ErrorCode::PermissionDenied,
                 "only the user who created a room may delete it",
             ));
         }
-        if !delete_room(&self.core, &room, Some((&self.client, id))) {
+        let deleted = delete_room(&self.core, &room, Some((Arc::clone(&self.client), id))).await;
+        if !deleted.map_err(|_| CommandError::store_failed())? {
             return Err(CommandError::no_such_room());
         }
         Ok(None)

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
-use crate::runtime::{ClientCreateError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, log_line};
+use crate::runtime::{
+    ClientCreateError, Core, HistoryError, Involved, JoinError, NotLoaded, NotRun, Rejected, log_line,
+};
 use crate::schema::Violation;
 
 /// How long a client waits before it repeats what could not be done now. Long enough for a short outage, and clients that
@@ -211,6 +213,16 @@ impl From<ClientCreateError> for CommandError {
                 "clients may not create a room with this id",
             ),
             ClientCreateError::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
+            ClientCreateError::NotAccepted => Self::store_failed(),
+        }
+    }
+}
+
+impl From<NotLoaded> for CommandError {
+    fn from(not_loaded: NotLoaded) -> Self {
+        match not_loaded {
+            NotLoaded::Store(_) => Self::store_failed(),
+            NotLoaded::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Receiv
 use crate::hook::HookOutcome;
 use crate::id::UserId;
 use crate::limits::Limits;
-use crate::log::HistoryManager;
+use crate::log::{HistoryManager, StoreFailure};
 use crate::protocol::LeftReason;
 use crate::room::{Allows, Listen, RoomBlueprint, RoomPlan, RoomRef};
 use crate::runtime::api::client::direct_frame;
@@ -21,9 +21,10 @@ use crate::runtime::api::user_rooms::UserRooms;
 use crate::runtime::build::builder::Builder;
 use crate::runtime::core::{Client, Core, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
-use crate::runtime::membership::delete_room::delete_room;
+use crate::runtime::membership::delete_by_id::delete_by_id;
 use crate::runtime::membership::leave::expel;
 use crate::runtime::rooms::create::{self, CreateRoomError};
+use crate::runtime::rooms::load::{find_ref_or_load, parts_of};
 
 impl Dialogue {
     /// Starts to describe a server. See [`Builder`] for its rooms, hooks and limits.
@@ -69,6 +70,7 @@ impl Dialogue {
         Trigger::typed(
             Arc::clone(&self.core),
             room_id,
+            epoch.clone(),
             move |core| core.rooms.find_incarnation(&id, epoch.as_deref()),
             data.into_outgoing(),
         )
@@ -154,7 +156,9 @@ impl Dialogue {
     ///
     /// Safe to drop: looking up changes nothing.
     pub async fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
-        self.here().room(room)
+        let (id, epoch) = parts_of(&room);
+        let room = find_ref_or_load(&self.core, &id, epoch.as_deref()).await.ok()??;
+        Some(self.core.room(&room))
     }
 
     /// Creates a room: one of a declared family (`Project { id: 7 }`), or one that is described at run time
@@ -182,9 +186,9 @@ impl Dialogue {
     /// # Cancel safety
     ///
     /// The room is deleted completely when this future is first polled, or not at all.
-    pub async fn delete_room(&self, room: impl RoomRef) -> bool {
-        let room = self.core.rooms.find_ref(&room);
-        let existed = room.is_some_and(|room| delete_room(&self.core, &room, None));
+    pub async fn delete_room(&self, room: impl RoomRef) -> Result<bool, StoreFailure> {
+        let (id, epoch) = parts_of(&room);
+        let existed = delete_by_id(&self.core, &id, epoch.as_deref()).await;
         consume_budget().await;
         existed
     }
@@ -286,7 +290,7 @@ impl IntoFuture for CreateRoom {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let created = create::create(&self.core, self.plan, self.created_by);
+            let created = create::create(&self.core, self.plan, self.created_by).await;
             consume_budget().await;
             Ok(self.core.room(&created?))
         })

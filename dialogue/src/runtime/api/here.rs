@@ -95,19 +95,20 @@ impl RoomHere {
     /// How many clients of this node are in the room. A user with two tabs counts twice.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.room.cell.lock().record.size()
+        self.room.present().lock().record.size()
     }
 
     /// Whether the room has reached its [`max_size`](RoomHandle::max_size), as far as this node knows.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.room.cell.lock().record.is_full()
+        self.room.present().lock().record.is_full()
     }
 
     /// The clients of this node that are in the room, in no particular order.
     #[must_use]
     pub fn participants(&self) -> Vec<Client> {
-        let state = self.room.cell.lock();
+        let room = self.room.present();
+        let state = room.lock();
         state.local.all().map(|client| self.room.core.client(client)).collect()
     }
 }

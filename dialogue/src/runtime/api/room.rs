@@ -7,14 +7,15 @@ use tokio::task::coop::consume_budget;
 use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
 use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId, UserId};
-use crate::room::{Allows, Listen, ListenScope, RoomRef};
+use crate::log::StoreFailure;
+use crate::room::{Allows, Listen, ListenScope, RoomCell, RoomRef};
 use crate::runtime::api::here::RoomHere;
 use crate::runtime::api::trigger::Trigger;
 use crate::runtime::core::{Client, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
 use crate::runtime::history::error::HistoryError;
 use crate::runtime::history::page::messages;
-use crate::runtime::membership::delete_room::delete_room;
+use crate::runtime::membership::delete_by_id::delete_by_id;
 
 impl RoomHandle {
     /// The room's id.
@@ -69,6 +70,13 @@ impl RoomHandle {
         &self.cell.epoch
     }
 
+    /// The room as it is present now. An on-demand room that was idle meanwhile is another cell of the same incarnation.
+    pub(in crate::runtime) fn present(&self) -> Arc<RoomCell> {
+        let cell = Some(&self.cell).filter(|cell| cell.lock().record.is_deleted());
+        cell.and_then(|cell| self.core.rooms.find_incarnation(&cell.id, Some(&cell.epoch)))
+            .unwrap_or_else(|| Arc::clone(&self.cell))
+    }
+
     /// The server that the room belongs to.
     #[must_use]
     pub fn dialogue(&self) -> Dialogue {
@@ -115,10 +123,11 @@ impl RoomHandle {
     ///
     /// See [`TriggerError`](crate::TriggerError).
     pub fn trigger<E: DialogueEvent>(&self, data: impl Payload<Event = E>) -> Trigger {
-        let cell = Arc::clone(&self.cell);
+        let cell = self.present();
         Trigger::typed(
             Arc::clone(&self.core),
             self.cell.id.clone(),
+            None,
             move |_| Some(cell),
             data.into_outgoing(),
         )
@@ -193,7 +202,7 @@ impl RoomHandle {
         event: &str,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<EventMessage>, HistoryError> {
-        messages(&self.core, &self.cell, &event.into(), range).await
+        messages(&self.core, &self.present(), &event.into(), range).await
     }
 
     /// Deletes exactly this room. Another room that has taken its id in the meantime stays. The members leave and
@@ -203,8 +212,8 @@ impl RoomHandle {
     /// # Cancel safety
     ///
     /// The room is deleted completely when this future is first polled, or not at all.
-    pub async fn delete(&self) -> bool {
-        let existed = delete_room(&self.core, &self.cell, None);
+    pub async fn delete(&self) -> Result<bool, StoreFailure> {
+        let existed = delete_by_id(&self.core, &self.cell.id, Some(&self.cell.epoch)).await;
         consume_budget().await;
         existed
     }
@@ -240,6 +249,8 @@ impl std::fmt::Debug for RoomHandle {
 impl PartialEq for RoomHandle {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.cell, &other.cell)
+            || (Arc::ptr_eq(&self.core, &other.core)
+                && (&self.cell.id, &self.cell.epoch) == (&other.cell.id, &other.cell.epoch))
     }
 }
 

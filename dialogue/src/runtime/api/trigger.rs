@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 
 use crate::delivery::{Delivery, TriggerError};
-use crate::event::{DialogueEvent, Outgoing};
+use crate::event::{DialogueEvent, EventDefinition, Outgoing};
 use crate::id::{EventName, RoomId, UserId};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::publish::draft::Draft;
 use crate::runtime::publish::trigger::by_server;
+use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
 use crate::schema::Violation;
 use crate::schema::plain_numbers::to_value;
 
@@ -36,22 +37,29 @@ impl Future for Trigger {
 }
 
 impl Trigger {
-    /// Triggers a typed event in the room that `find` returns.
+    /// Triggers a typed event in the room that `find` returns. If there is none, the store may have it under this id and
+    /// epoch.
     pub(in crate::runtime) fn typed<E: DialogueEvent>(
         core: Arc<Core>,
         room_id: RoomId,
+        epoch: Option<String>,
         find: impl FnOnce(&Core) -> Option<Arc<RoomCell>> + Send + 'static,
         mut outgoing: Outgoing<E>,
     ) -> Self {
         Self(Box::pin(async move {
-            let Some(room) = find(&core) else {
+            let found = match find(&core) {
+                // In a box, because most rooms are loaded.
+                None if core.history.durable.is_some() => Box::pin(load(&core, &room_id, epoch.as_deref())).await?,
+                found => found,
+            };
+            let Some(room) = found else {
                 return Err(TriggerError::NoSuchRoom { room: room_id });
             };
             let definition = room.template.policy.definition(E::NAME);
             // The name of the definition is shared, so that it costs no allocation.
             let event = definition.map_or_else(|| EventName::from(E::NAME), |definition| definition.name().clone());
             // Only known at run time, because a `RoomHandle` accepts any event.
-            if definition.is_some_and(|definition| !definition.is_of::<E>()) {
+            if definition.is_some_and(|definition| !is_for::<E>(definition)) {
                 return Err(TriggerError::NotAllowed { room: room_id, event });
             }
             let data = to_value(&outgoing.data).map_err(|error| TriggerError::Invalid {
@@ -74,4 +82,17 @@ impl Trigger {
                 .map_err(|rejected| rejected.into_trigger_error(&room_id, &event))
         }))
     }
+}
+
+async fn load(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Result<Option<Arc<RoomCell>>, TriggerError> {
+    match find_ref_or_load(core, id, epoch).await {
+        Ok(room) => Ok(room),
+        Err(NotLoaded::Store(failure)) => Err(TriggerError::NotAccepted(failure)),
+        Err(NotLoaded::LimitExceeded(exceeded)) => Err(exceeded.into()),
+    }
+}
+
+/// Whether a room's event is the type `E`. The definition may come from a store, which knows no types.
+fn is_for<E: DialogueEvent>(definition: &EventDefinition) -> bool {
+    definition.is_of::<E>() || E::try_definition().is_ok_and(|typed| definition.is_like(typed))
 }

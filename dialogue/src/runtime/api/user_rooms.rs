@@ -96,7 +96,7 @@ impl UserRooms {
         let clients = self.core.clients.of_user(&self.user);
         let left = clients
             .iter()
-            .filter(|client| leave(&self.core, client, &room.cell, None, Some(LeftReason::Removed)).is_some());
+            .filter(|client| leave(&self.core, client, &room.present(), None, Some(LeftReason::Removed)).is_some());
         left.count() > 0
     }
 }

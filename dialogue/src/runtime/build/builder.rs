@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::Dispatch;
 
-use super::check::{BuildError, check_guards, check_hooks, is_base_path, known_events, rooms};
+use super::check::{BuildError, StoredRooms, check_guards, check_hooks, is_base_path, known_events, rooms};
 use super::ids::check_ids;
 use super::limits::check_limits;
 use crate::contract::{Contract, RoomSet, ServerUrl};
@@ -26,6 +26,7 @@ use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
 use crate::runtime::observe::log_limit::LogLimiter;
+use crate::runtime::rooms::load::{anonymous_of, expire_anonymous};
 
 /// Describes a server: its rooms, hooks and limits. [`Dialogue::builder`] returns it, and [`build`](Self::build) makes
 /// the server. Everything has a default except the rooms.
@@ -263,7 +264,17 @@ impl Builder {
         check_ids(&self.declarations, &self.sets)?;
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
-        let rooms = rooms(&self.declarations, known_events, &self.limits)?;
+        let index = match &self.durable {
+            Some(durable) => durable.index().map_err(BuildError::StoreIndex)?,
+            None => Vec::new(),
+        };
+        let stored = self.durable.as_deref().map(|durable| StoredRooms {
+            durable,
+            indexed: index.iter().map(|room| room.id.clone()).collect(),
+        });
+        let rooms = rooms(&self.declarations, known_events, &self.limits, stored.as_ref())?;
+        let anonymous = anonymous_of(&index);
+        let hidden = rooms.note_stored(index);
         let limits = self.limits.with_durations_bounded();
         #[cfg_attr(not(feature = "sqlite"), expect(unused_mut, reason = "no file is opened"))]
         let mut durable = self.durable;
@@ -311,6 +322,15 @@ impl Builder {
         if let Some(store) = durable {
             alarm::watch(&dialogue.core, &*store);
         }
+        if hidden > 0 {
+            dialogue.core.log(|| {
+                tracing::warn!(
+                    rooms = hidden,
+                    "stored rooms are kept but hidden: their declarations are gone"
+                );
+            });
+        }
+        expire_anonymous(&dialogue.core, anonymous);
         Ok(dialogue)
     }
 }

@@ -1,6 +1,6 @@
 //! The checks that `build` runs on declarations and settings, and the errors that it returns.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::limits::InvalidLimits;
@@ -8,6 +8,8 @@ use crate::contract::ContractError;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition};
 use crate::id::{EventName, RoomId};
 use crate::limits::Limits;
+use crate::log::StoreFailure;
+use crate::log::durable::DurableLog;
 use crate::random::random_epoch;
 use crate::room::{
     DeclaredEvents, DefaultSubscriptions, EventPolicy, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomTemplate,
@@ -20,6 +22,9 @@ use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    StoreIndex(#[source] StoreFailure),
     /// The server has no rooms: no call of [`rooms`](crate::Builder::rooms) has added a set.
     #[error(
         "the server has no rooms: add the set of a `rooms!` block with `.rooms::<…>()`; if the program only creates \
@@ -249,11 +254,19 @@ pub(in crate::runtime) fn known_events(
     Ok(known)
 }
 
+/// What a store says about rooms when the server is built.
+pub(in crate::runtime) struct StoredRooms<'a> {
+    pub(in crate::runtime) durable: &'a dyn DurableLog,
+    /// The ids in its index.
+    pub(in crate::runtime) indexed: HashSet<RoomId>,
+}
+
 /// Registers the declared rooms and families, and creates the rooms that exist from the start.
 pub(in crate::runtime) fn rooms(
     declarations: &[&'static RoomDeclaration],
     known: Arc<KnownEvents>,
     limits: &Limits,
+    stored: Option<&StoredRooms>,
 ) -> Result<Rooms, BuildError> {
     let mut blueprints: Vec<Blueprint> = Vec::new();
     for declaration in declarations {
@@ -264,13 +277,13 @@ pub(in crate::runtime) fn rooms(
     }
     let rooms = Rooms::new(blueprints, known, limits);
     for (id, blueprint) in rooms.fixed() {
-        let room = RoomCell::new(
-            RoomId::from(id),
-            Arc::clone(&blueprint.template),
-            None,
-            Origin::Server,
-            random_epoch(),
-        );
+        // A room that was deleted stays so, and one that was created again is made on its first use.
+        if stored.is_some_and(|stored| stored.indexed.contains(id)) {
+            continue;
+        }
+        let epoch = stored.map_or_else(random_epoch, |stored| stored.durable.first_epoch(id));
+        let template = Arc::clone(&blueprint.template);
+        let room = RoomCell::new(RoomId::from(id), template, None, Origin::Server, epoch);
         match rooms.add(Arc::new(room)) {
             // Two rooms with one id are refused above.
             Ok(()) | Err(NotAdded::Exists) => {}

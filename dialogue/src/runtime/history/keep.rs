@@ -123,6 +123,11 @@ impl History {
     /// Keeps the numbers and the history of an on-demand room that is idle: the next room with its id continues them.
     /// `top` is its last number. Called under the room's lock.
     pub(in crate::runtime) fn retire(&self, room: &RoomCell, top: u64) {
+        if self.durable.is_some() {
+            // The store remembers the room.
+            self.log.forget_room(&room.id);
+            return;
+        }
         let epoch = Arc::clone(&room.epoch);
         self.log.retire_room(&room.id, Remembered { epoch, top });
     }
@@ -202,7 +207,7 @@ impl History {
     }
 
     /// Asks the store for the window of a room. `None` without a store.
-    pub(super) fn read_window(&self, room: &RoomCell) -> Option<Answer<StoredWindow>> {
+    pub(in crate::runtime) fn read_window(&self, room: &RoomCell) -> Option<Answer<StoredWindow>> {
         let durable = self.durable.as_ref()?;
         let (template, least) = (Arc::clone(&room.template), self.replay.events);
         let manager = self.log.config().max_events_per_type;

@@ -1,7 +1,5 @@
 //! Reads of the store: a room's window when its log is first used in this process, and what a join needs beyond it.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use super::prefetch::{ReadAhead, ReadFirst};
@@ -9,9 +7,6 @@ use crate::log::StoreFailure;
 use crate::log::durable::Answer;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-
-/// How long a read of the store may take.
-const READ_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Makes sure that a room's log is loaded: its window and its last number. Call this before the room is joined, read, or gets
 /// an event with history. Without a store, this returns at once.
@@ -55,9 +50,10 @@ pub(in crate::runtime) async fn read_ahead(
 }
 
 /// Waits for an answer of the store, but not forever.
-pub(in crate::runtime) async fn within_deadline<T>(_core: &Core, answer: Answer<T>) -> Result<T, StoreFailure> {
-    let seconds = READ_DEADLINE.as_secs();
-    timeout(READ_DEADLINE, answer)
+pub(in crate::runtime) async fn within_deadline<T>(core: &Core, answer: Answer<T>) -> Result<T, StoreFailure> {
+    let deadline = core.limits.append_deadline;
+    let seconds = deadline.as_secs();
+    timeout(deadline, answer)
         .await
         .unwrap_or(Err(StoreFailure::TimedOut { seconds }))
 }

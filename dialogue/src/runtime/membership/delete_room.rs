@@ -3,16 +3,76 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
 use super::leave::left;
+use crate::connection::ClientState;
 use crate::id::UserId;
+use crate::log::StoreFailure;
 use crate::protocol::LeftReason;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::runtime::history::keep::room_key;
+use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::runtime::rooms::announce::{Requester, remove_room};
 
-/// Deletes a room. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room
+/// Deletes a room: first in the store, then here, after all earlier changes of its log. Returns whether the room existed.
+///
+/// Without a store, this waits for nothing. With one, it continues if it is dropped, and if the store takes longer than the
+/// caller waits.
+pub(crate) async fn delete_room(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    requester: Option<(Arc<ClientState>, Option<i64>)>,
+) -> Result<bool, StoreFailure> {
+    let Some(durable) = &core.history.durable else {
+        return Ok(delete_at_once(
+            core,
+            room,
+            requester.as_ref().map(|(client, id)| (client, *id)),
+        ));
+    };
+    if !core.rooms.holds(room) {
+        return Ok(false);
+    }
+    {
+        let mut state = room.lock();
+        if state.record.is_deleted() {
+            return Ok(false);
+        }
+        // The room must stay until the deletion is applied.
+        state.record.begin_append();
+    }
+    let (sender, receiver) = oneshot::channel();
+    let (for_done, of_done) = (Arc::clone(core), Arc::clone(room));
+    let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
+        apply_in_order(&for_done, &of_done, 0, move |core, room| {
+            room.lock().record.end_append();
+            // If the store has no such incarnation, an earlier deletion had an unknown outcome.
+            let deleted =
+                outcome.map(|_| delete_at_once(core, room, requester.as_ref().map(|(client, id)| (client, *id))));
+            let _ = sender.send(deleted);
+        });
+    });
+    durable.delete_room(room_key(room), core.rooms.is_fixed(&room.id), done);
+    let deadline = core.limits.append_deadline;
+    match timeout(deadline, receiver).await {
+        Ok(deleted) => deleted.unwrap_or(Err(StoreFailure::Closed)),
+        Err(_) => {
+            let seconds = deadline.as_secs();
+            Err(StoreFailure::TimedOut { seconds })
+        }
+    }
+}
+
+/// Deletes a room here. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room
 /// existed.
-pub(crate) fn delete_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>) -> bool {
+pub(in crate::runtime) fn delete_at_once(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    requester: Option<Requester<'_>>,
+) -> bool {
     // An on-demand room does not exist while `before_join` decides: another room may have its id and its history.
     if !core.rooms.holds(room) {
         return false;

@@ -20,7 +20,9 @@ use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
-use crate::runtime::rooms::on_demand::{find_or_prepare, make_present};
+use crate::runtime::rooms::load::find_ref_or_load;
+use crate::runtime::rooms::on_demand::{find_or_prepare, is_current, make_present};
+use crate::runtime::rooms::registry::NotAdded;
 use crate::serial::JobTicket;
 
 /// How long a client that wants a seat waits until a lost connection has left the room.
@@ -98,8 +100,8 @@ async fn try_join(
     checked_depth(&core.limits)?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
     let found = match &request.epoch {
-        Some(epoch) => core.rooms.find_incarnation(room_id, Some(epoch)),
-        None => find_or_prepare(&core.rooms, &core.history, client, room_id),
+        Some(epoch) => find_ref_or_load(core, room_id, Some(epoch)).await?,
+        None => find_or_prepare(core, client, room_id).await?,
     };
     let mut room = found.ok_or_else(no_such_room)?;
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
@@ -133,9 +135,15 @@ async fn try_join(
         if may_be_another(&room) {
             if room.lock().record.is_deleted() {
                 remove_room(core, &room, None);
-                room = find_or_prepare(&core.rooms, &core.history, client, room_id).ok_or_else(no_such_room)?;
+                room = find_or_prepare(core, client, room_id).await?.ok_or_else(no_such_room)?;
             }
-            room = make_present(core, room)?;
+            room = make_present(core, room).map_err(|not_added| match not_added {
+                NotAdded::Exists => no_such_room(),
+                NotAdded::LimitExceeded(exceeded) => exceeded.into(),
+            })?;
+            if !is_current(core, &room).await? {
+                continue;
+            }
         }
         ensure_loaded(core, &room).await?;
         let seat = SeatRequest {

@@ -4,6 +4,7 @@ use crate::hook::{HookError, HookFailure, Refusal};
 use crate::id::{EventName, RoomId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::log::StoreFailure;
+use crate::runtime::rooms::load::NotLoaded;
 
 /// Why a client cannot join a room, or change its subscriptions there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,6 +50,15 @@ impl From<HookError> for JoinError {
         match error {
             HookError::Refused(refusal) => Self::Refused(refusal),
             HookError::Failed(failure) => Self::HookFailed(failure),
+        }
+    }
+}
+
+impl From<NotLoaded> for JoinError {
+    fn from(not_loaded: NotLoaded) -> Self {
+        match not_loaded {
+            NotLoaded::Store(failure) => Self::Store(failure),
+            NotLoaded::LimitExceeded(exceeded) => exceeded.into(),
         }
     }
 }

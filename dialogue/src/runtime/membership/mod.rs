@@ -1,5 +1,6 @@
 //! How clients join rooms, leave them and change their subscriptions.
 
+pub(super) mod delete_by_id;
 pub(super) mod delete_room;
 pub(super) mod join;
 pub(super) mod join_error;

@@ -35,6 +35,14 @@ pub(in crate::runtime) fn add_room(
     Ok(())
 }
 
+/// Adds and announces a room that a store has created, and that was reserved before.
+pub(super) fn confirm_room(core: &Arc<Core>, room: &Arc<RoomCell>, creator: Option<Requester<'_>>) {
+    core.rooms.in_order(|| {
+        core.rooms.confirm(room);
+        announce_added(core, room, creator);
+    });
+}
+
 /// Adds and announces an on-demand room. It continues the idle room with its id, if memory remembers one: the room that is
 /// returned may therefore have another epoch than `room`.
 pub(super) fn add_on_demand(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Arc<RoomCell>, NotAdded> {
@@ -50,6 +58,8 @@ pub(super) fn add_on_demand(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Ar
                 other.lock().record.resume_at(idle.top);
                 Arc::new(other)
             }
+            // The store knows which incarnation it is.
+            None if core.history.durable.is_some() => Arc::clone(room),
             None if room.lock().record.is_continuation() => Arc::new(room.in_epoch(random_epoch())),
             None => Arc::clone(room),
         };

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use super::announce::{add_room, info};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::announce::{add_room, confirm_room, info};
 use super::expiry::note_if_empty;
 use super::registry::NotAdded;
+use super::stored_config::new_room;
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::limit_exceeded::LimitExceeded;
+use crate::log::StoreFailure;
+use crate::log::durable::{NewRoom, RoomExists};
 use crate::random::random_epoch;
-use crate::room::{Origin, RoomCell, RoomConfigError, RoomPlan, RoomTemplate};
+use crate::room::{Origin, RoomCell, RoomConfigError, RoomPlan, RoomTemplate, StoredRoomConfig};
 use crate::runtime::core::Core;
 
 /// Why [`Dialogue::create_room`](crate::Dialogue::create_room) failed. No room was created.
@@ -65,13 +71,19 @@ pub enum CreateRoomError {
     /// The server already has [`Limits::max_rooms`](crate::Limits::max_rooms) rooms.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
+    /// The store has not stored the room. A later attempt may succeed. After [`StoreFailure::TimedOut`] and after a failure
+    /// of the disk, the store may have the room: then a later attempt finds that it [`Exists`](Self::Exists).
+    #[error("the store has not accepted the room")]
+    NotAccepted(#[source] StoreFailure),
     /// The server is stopping or has stopped.
     #[error("the server is stopping or has stopped")]
     Stopped,
 }
 
 /// Creates a room for the server and announces it to every client.
-pub(crate) fn create(
+///
+/// Without a store, this waits for nothing. With one, it continues if it is dropped.
+pub(crate) async fn create(
     core: &Arc<Core>,
     plan: RoomPlan,
     created_by: Option<UserId>,
@@ -79,14 +91,15 @@ pub(crate) fn create(
     if core.lifecycle.is_stopping() {
         return Err(CreateRoomError::Stopped);
     }
-    let (id, template) = match plan {
+    let is_stored = core.history.durable.is_some();
+    let (id, template, stored) = match plan {
         RoomPlan::Declared(id) => {
             let blueprint = RoomId::is_valid(&id).then(|| core.rooms.blueprint(&id)).flatten();
             let template = blueprint.map(|blueprint| Arc::clone(&blueprint.template));
             let Some(template) = template else {
                 return Err(CreateRoomError::InvalidId { room: id });
             };
-            (id, template)
+            (id, template, None)
         }
         RoomPlan::Configured(config) => {
             let id = config.id.clone();
@@ -99,8 +112,9 @@ pub(crate) fn create(
             if core.guards_required && !core.hooks.before_join.has_general() {
                 return Err(CreateRoomError::Unguarded { room: id });
             }
+            let stored = is_stored.then(|| StoredRoomConfig::of(&config));
             match config.template(Arc::clone(&core.rooms.known_events)) {
-                Ok(template) => (id, Arc::new(template)),
+                Ok(template) => (id, Arc::new(template), stored),
                 Err(source) => return Err(CreateRoomError::InvalidConfig { room: id, source }),
             }
         }
@@ -111,11 +125,106 @@ pub(crate) fn create(
         let room = room.id.clone();
         return Err(CreateRoomError::TooLarge { room, bytes, limit });
     }
-    add_room(core, &room, None).map_err(|not_added| match not_added {
-        NotAdded::Exists => CreateRoomError::Exists { room: room.id.clone() },
-        NotAdded::LimitExceeded(exceeded) => exceeded.into(),
-    })?;
+    let added = match is_stored {
+        true => Box::pin(create_stored(core, &room, stored, None)).await,
+        false => add_room(core, &room, None)
+            .map(|()| Arc::clone(&room))
+            .map_err(Into::into),
+    };
+    added.map_err(|not_created| match not_created {
+        NotCreated::Exists => CreateRoomError::Exists { room: room.id.clone() },
+        NotCreated::LimitExceeded(exceeded) => exceeded.into(),
+        NotCreated::Store(failure) => CreateRoomError::NotAccepted(failure),
+    })
+}
+
+/// Why a room was not created.
+#[derive(Debug)]
+enum NotCreated {
+    Exists,
+    LimitExceeded(LimitExceeded),
+    Store(StoreFailure),
+}
+
+impl From<NotAdded> for NotCreated {
+    fn from(not_added: NotAdded) -> Self {
+        match not_added {
+            NotAdded::Exists => Self::Exists,
+            NotAdded::LimitExceeded(exceeded) => Self::LimitExceeded(exceeded),
+        }
+    }
+}
+
+/// Creates a room in the store, and then adds and announces it. Continues if it is dropped, and if the store takes longer
+/// than the caller waits.
+async fn create_stored(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    config: Option<StoredRoomConfig>,
+    creator: Option<(Arc<ClientState>, Option<i64>)>,
+) -> Result<Arc<RoomCell>, NotCreated> {
+    core.rooms.reserve(room)?;
+    let reservation = Reservation {
+        core: Arc::clone(core),
+        room: Arc::clone(room),
+        is_confirmed: false,
+    };
+    let new = new_room(&core.rooms, room, config);
+    let (sender, receiver) = oneshot::channel();
+    core.lifecycle.tasks.spawn(async move {
+        let _ = sender.send(carry_out(reservation, new, creator).await);
+    });
+    let deadline = core.limits.append_deadline;
+    match timeout(deadline, receiver).await {
+        Ok(Ok(outcome)) => outcome,
+        // Its task is lost with its runtime.
+        Ok(Err(_)) => Err(NotCreated::Store(StoreFailure::Closed)),
+        Err(_) => {
+            let seconds = deadline.as_secs();
+            Err(NotCreated::Store(StoreFailure::TimedOut { seconds }))
+        }
+    }
+}
+
+async fn carry_out(
+    mut reservation: Reservation,
+    new: NewRoom,
+    creator: Option<(Arc<ClientState>, Option<i64>)>,
+) -> Result<Arc<RoomCell>, NotCreated> {
+    let core = Arc::clone(&reservation.core);
+    let Some(durable) = &core.history.durable else {
+        return Err(NotCreated::Store(StoreFailure::Closed));
+    };
+    let epoch = match durable.create_room(new).await {
+        Ok(Ok(epoch)) => epoch,
+        Ok(Err(RoomExists)) => {
+            core.rooms.note_unexpected(&reservation.room.id);
+            return Err(NotCreated::Exists);
+        }
+        Err(failure) => return Err(NotCreated::Store(failure)),
+    };
+    let room = Arc::new(reservation.room.in_epoch(epoch));
+    // A new room has no events.
+    let _is_new = room.loaded.set(());
+    reservation.is_confirmed = true;
+    confirm_room(&core, &room, creator.as_ref().map(|(client, id)| (client, *id)));
+    note_if_empty(&core, &room);
     Ok(room)
+}
+
+/// The id and the share of a room that is being created. They are free again when this is dropped, unless the room exists.
+struct Reservation {
+    core: Arc<Core>,
+    room: Arc<RoomCell>,
+    is_confirmed: bool,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.is_confirmed {
+            self.core.rooms.release(&self.room);
+        }
+    }
 }
 
 /// Why a client's request to create a room failed.
@@ -124,11 +233,13 @@ pub(crate) enum ClientCreateError {
     Exists,
     NotPermitted,
     LimitExceeded(LimitExceeded),
+    /// The store has not stored the room.
+    NotAccepted,
 }
 
 /// Creates a room of a family whose rooms clients may create. `creator` receives a reply, and all other clients receive
 /// an announcement.
-pub(crate) fn create_for(
+pub(crate) async fn create_for(
     core: &Arc<Core>,
     creator: &Arc<ClientState>,
     id: Option<i64>,
@@ -138,10 +249,12 @@ pub(crate) fn create_for(
         .rooms
         .blueprint(&wanted.id)
         .filter(|blueprint| blueprint.template.family.client_created.is_some())
-        .ok_or_else(|| match core.rooms.find(&wanted.id) {
-            Some(_) => ClientCreateError::Exists,
-            None => ClientCreateError::NotPermitted,
-        })?;
+        .ok_or_else(
+            || match core.rooms.find(&wanted.id).is_some() || core.rooms.is_stored(&wanted.id) {
+                true => ClientCreateError::Exists,
+                false => ClientCreateError::NotPermitted,
+            },
+        )?;
     let declared = &blueprint.template;
     let template = RoomTemplate {
         name: wanted.name.unwrap_or_else(|| declared.name.clone()),
@@ -161,9 +274,16 @@ pub(crate) fn create_for(
     let user = Some(creator.user_id.clone());
     let room = RoomCell::new(wanted.id, Arc::new(template), user, origin, random_epoch());
     let room = Arc::new(room.held_by(creator.holder()));
-    add_room(core, &room, Some((creator, id))).map_err(|not_added| match not_added {
-        NotAdded::Exists => ClientCreateError::Exists,
-        NotAdded::LimitExceeded(exceeded) => ClientCreateError::LimitExceeded(exceeded),
+    let added = match core.history.durable.is_some() {
+        true => Box::pin(create_stored(core, &room, None, Some((Arc::clone(creator), id)))).await,
+        false => add_room(core, &room, Some((creator, id)))
+            .map(|()| room)
+            .map_err(Into::into),
+    };
+    let room = added.map_err(|not_created| match not_created {
+        NotCreated::Exists => ClientCreateError::Exists,
+        NotCreated::LimitExceeded(exceeded) => ClientCreateError::LimitExceeded(exceeded),
+        NotCreated::Store(_) => ClientCreateError::NotAccepted,
     })?;
     note_if_empty(core, &room);
     Ok(())

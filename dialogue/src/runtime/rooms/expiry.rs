@@ -12,13 +12,17 @@ use crate::room::{Origin, RoomCell};
 use crate::runtime::clients::Clients;
 use crate::runtime::core::Core;
 use crate::runtime::history::archive;
+use crate::runtime::membership::delete_room::delete_room;
 
 /// The shortest time between two checks whether the creator of an empty room is still connected.
 const CREATOR_CHECK: Duration = Duration::from_secs(1);
 
 /// Queues a room for its expiry if it is empty and of a kind that expires. Never waits.
 pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
-    if !matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || core.lifecycle.is_stopping() {
+    // With a store, created rooms leave this process when nobody needs them.
+    let goes = matches!(room.origin, Origin::OnDemand | Origin::Anonymous)
+        || (core.history.durable.is_some() && core.rooms.is_stored(&room.id));
+    if !goes || core.lifecycle.is_stopping() {
         return;
     }
     let Some(joins) = room.lock().record.note_empty() else {
@@ -51,13 +55,14 @@ async fn work(core: &Arc<Core>) {
         let Some(room) = empty.room.upgrade() else {
             continue;
         };
-        match recheck_creator(&core.clients, core.limits.on_demand_idle, &room, &empty) {
-            Some(empty) => core.rooms.idle.push(empty),
-            None => {
-                if let Some(later) = expire(core, &room, empty) {
-                    core.rooms.idle.push(later);
-                }
+        if let Some(empty) = recheck_creator(&core.clients, core.limits.on_demand_idle, &room, &empty) {
+            core.rooms.idle.push(empty);
+        } else if core.history.durable.is_some() && room.origin != Origin::OnDemand {
+            if !Box::pin(expire_stored(core, &room, empty.joins)).await {
+                core.rooms.idle.push(later(core, empty));
             }
+        } else if !expire(core, &room, empty.joins) {
+            core.rooms.idle.push(later(core, empty));
         }
     }
 }
@@ -73,30 +78,64 @@ fn recheck_creator(clients: &Clients, idle: Duration, room: &RoomCell, empty: &E
     if creator_gone && empty.creator_gone {
         return None;
     }
-    // If empty rooms expire at once, the loop would otherwise never pause.
-    let pause = CREATOR_CHECK.saturating_sub(idle);
     Some(EmptyRoom {
-        room: empty.room.clone(),
-        since: Instant::now() + pause,
-        joins: empty.joins,
         creator_gone,
+        ..again(empty, idle)
     })
 }
 
-/// Removes a room, if it has been empty since it was queued. An on-demand room is only idle: memory keeps its numbers and its
-/// history. The history of another room is archived. Returns the queue entry for a later attempt if one of the room's events is
-/// on its way through a store.
-fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) -> Option<EmptyRoom> {
-    let queued = {
-        let mut state = room.lock();
-        if !state.record.is_empty_since(empty.joins) {
-            return None;
+/// The queue entry for a later check.
+fn again(empty: &EmptyRoom, idle: Duration) -> EmptyRoom {
+    EmptyRoom {
+        room: empty.room.clone(),
+        // If empty rooms expire at once, the loop would otherwise never pause.
+        since: Instant::now() + CREATOR_CHECK.saturating_sub(idle),
+        joins: empty.joins,
+        creator_gone: empty.creator_gone,
+    }
+}
+
+fn later(core: &Core, empty: EmptyRoom) -> EmptyRoom {
+    again(&empty, core.limits.on_demand_idle)
+}
+
+/// Lets a created room leave this process, if it has been empty since the number of joins was `joins`. A room of an anonymous
+/// user that is gone is deleted, others stay in the store. Returns false if the room must be checked again.
+async fn expire_stored(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) -> bool {
+    {
+        let state = room.lock();
+        if !state.record.is_empty_since(joins) {
+            return true;
         }
         if state.record.is_appending() {
-            let since = Instant::now() + CREATOR_CHECK.saturating_sub(core.limits.on_demand_idle);
-            return Some(EmptyRoom { since, ..empty });
+            return false;
         }
-        state.delete()?;
+    }
+    if room.origin == Origin::Anonymous {
+        return delete_room(core, room, None).await.is_ok();
+    }
+    let is_unloaded = core.rooms.unload(room);
+    if is_unloaded {
+        core.history.forget(room);
+    }
+    is_unloaded
+}
+
+/// Removes a room, if it has been empty since the number of joins was `joins`. An on-demand room is only idle: memory keeps
+/// its numbers and its history. The history of another room is archived.
+/// Returns false if the room must be checked again.
+fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) -> bool {
+    let queued = {
+        let mut state = room.lock();
+        if !state.record.is_empty_since(joins) {
+            return true;
+        }
+        if state.record.is_appending() {
+            return false;
+        }
+        if state.delete().is_none() {
+            return true;
+        }
         if room.origin == Origin::OnDemand {
             core.history.retire(room, state.record.seq());
             None
@@ -106,5 +145,5 @@ fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) -> Option<Em
     };
     archive::start(core, queued);
     remove_room(core, room, None);
-    None
+    true
 }

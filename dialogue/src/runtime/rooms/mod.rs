@@ -1,8 +1,12 @@
 //! The rooms of a server: how they are created, announced and removed, and how they expire.
 
+mod account;
 pub(super) mod announce;
 pub(super) mod create;
 pub(super) mod expiry;
 pub(super) mod idle;
+mod index;
+pub(super) mod load;
 pub(super) mod on_demand;
 pub(super) mod registry;
+mod stored_config;

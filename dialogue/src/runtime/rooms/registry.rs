@@ -3,18 +3,21 @@
 //! Owns the maps by id, the limits on all rooms, and the quotas of each holder. It makes sure that additions
 //! and removals are announced in order. [`super::create`] and [`super::expiry`] decide which rooms come and go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::account::{Account, StoredEntry};
 use super::idle::IdleRooms;
+
 use crate::connection::Holder;
 use crate::id::RoomId;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::room::{IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
+use crate::serial::SerialQueue;
 
 /// A declared room or family, and the template for its rooms.
 #[derive(Debug)]
@@ -29,33 +32,30 @@ pub(crate) struct Rooms {
     families: Vec<Blueprint>,
     /// Every registered event, by its name.
     pub(crate) known_events: Arc<KnownEvents>,
-    max_rooms: usize,
+    pub(super) max_rooms: usize,
     on_demand_per_holder: usize,
-    present: RwLock<Present>,
+    pub(super) present: RwLock<Present>,
     /// Held while a room is added or removed and announced, so that announcements have the same order as changes.
     announcing: Mutex<()>,
     /// The empty rooms that will expire.
     pub(super) idle: IdleRooms,
+    /// Looks after the rooms of anonymous users that an earlier run has left in the store.
+    pub(super) leftovers: SerialQueue,
 }
 
 #[derive(Debug, Default)]
-struct Present {
-    by_id: HashMap<RoomId, Arc<RoomCell>>,
+pub(super) struct Present {
+    pub(super) by_id: HashMap<RoomId, Arc<RoomCell>>,
     /// The rooms that clients may see, in the order of their ids.
-    listed: BTreeMap<RoomId, Arc<RoomCell>>,
-    /// How many rooms each account has.
+    pub(super) listed: BTreeMap<RoomId, Arc<RoomCell>>,
+    /// How many rooms each account has, in the store too.
     held: HashMap<Account, usize>,
     /// How many rooms there are because of clients.
     of_clients: usize,
-}
-
-/// What a room that exists because of a client counts against.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Account {
-    /// The rooms of a family that a holder's clients have created. The family is its index in `families`.
-    Created(usize, Holder),
-    /// The on-demand rooms that a holder's clients have joined first.
-    OnDemand(Holder),
+    /// The created rooms that a store has, whether they are loaded or not.
+    pub(super) stored: BTreeMap<RoomId, StoredEntry>,
+    /// The ids of rooms that the store is about to create.
+    pub(super) reserved: HashSet<RoomId>,
 }
 
 /// The part of all rooms, as its divisor, that is kept for the server. Clients alone can then never take all rooms.
@@ -68,6 +68,35 @@ pub(crate) enum NotAdded {
     Exists,
     /// The server has the maximum number of rooms, or rooms of clients have reached a limit.
     LimitExceeded(LimitExceeded),
+}
+
+impl Present {
+    pub(super) fn insert(&mut self, room: Arc<RoomCell>) {
+        if room.is_listed() {
+            self.listed.insert(room.id.clone(), Arc::clone(&room));
+        }
+        self.by_id.insert(room.id.clone(), room);
+    }
+
+    /// Counts a room of this account without a check.
+    pub(super) fn hold(&mut self, account: Account) {
+        *self.held.entry(account).or_default() += 1;
+    }
+
+    /// Counts a room of this account no longer.
+    pub(super) fn release(&mut self, account: &Account) {
+        if let Some(held) = self.held.get_mut(account) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(account);
+            }
+        }
+    }
+
+    /// Counts a room of clients in this process no longer.
+    pub(super) fn release_loaded(&mut self) {
+        self.of_clients -= 1;
+    }
 }
 
 impl Rooms {
@@ -94,6 +123,7 @@ impl Rooms {
             present: RwLock::default(),
             announcing: Mutex::default(),
             idle: IdleRooms::default(),
+            leftovers: SerialQueue::default(),
         }
     }
 
@@ -113,6 +143,11 @@ impl Rooms {
             }
             IdPattern::Fixed(_) => false,
         })
+    }
+
+    /// Whether an id belongs to a declared room that exists from the start.
+    pub(crate) fn is_fixed(&self, id: &str) -> bool {
+        self.fixed.contains_key(id)
     }
 
     /// The declared rooms that exist from the start.
@@ -147,23 +182,26 @@ impl Rooms {
         if present.by_id.contains_key(&room.id) {
             return Err(NotAdded::Exists);
         }
-        if present.by_id.len() >= self.max_rooms {
-            let limit = self.max_rooms;
-            return Err(NotAdded::LimitExceeded(LimitExceeded::MaxRooms { limit }));
-        }
+        self.check_space(&present)?;
         if let Some(account) = account {
             self.charge(&mut present, &room, account)
                 .map_err(NotAdded::LimitExceeded)?;
         }
-        if room.is_listed() {
-            present.listed.insert(room.id.clone(), Arc::clone(&room));
+        present.insert(room);
+        Ok(())
+    }
+
+    /// Whether one more room fits into this process.
+    pub(super) fn check_space(&self, present: &Present) -> Result<(), NotAdded> {
+        let limit = self.max_rooms;
+        if present.by_id.len() + present.reserved.len() >= limit {
+            return Err(NotAdded::LimitExceeded(LimitExceeded::MaxRooms { limit }));
         }
-        present.by_id.insert(room.id.clone(), room);
         Ok(())
     }
 
     /// Adds a room and announces it in `change`. No other room is added or removed meanwhile.
-    pub(super) fn in_order<T>(&self, change: impl FnOnce() -> T) -> T {
+    pub(in crate::runtime) fn in_order<T>(&self, change: impl FnOnce() -> T) -> T {
         let _in_order = self.announcing.lock();
         change()
     }
@@ -189,24 +227,17 @@ impl Rooms {
         }
         present.by_id.remove(&room.id);
         present.listed.remove(&room.id);
-        if let Some(account) = self.account(room)
-            && let Some(held) = present.held.get_mut(&account)
-        {
-            *held -= 1;
-            if *held == 0 {
-                present.held.remove(&account);
-            }
+        present.stored.remove(&room.id);
+        if let Some(account) = self.account(room) {
+            present.release(&account);
             present.of_clients -= 1;
         }
         true
     }
 
     /// Counts a room that exists because of a client, unless a limit forbids it.
-    fn charge(&self, present: &mut Present, room: &RoomCell, account: Account) -> Result<(), LimitExceeded> {
-        let limit = self.max_rooms - self.max_rooms / RESERVE;
-        if present.of_clients >= limit {
-            return Err(LimitExceeded::RoomsOfClients { limit });
-        }
+    pub(super) fn charge(&self, present: &mut Present, room: &RoomCell, account: Account) -> Result<(), LimitExceeded> {
+        self.check_clients(present)?;
         let (limit, exceeded) = match &account {
             Account::Created(..) => {
                 let limit = room.template.family.client_created.unwrap_or(0);
@@ -226,22 +257,37 @@ impl Rooms {
         Ok(())
     }
 
+    /// Whether one more room that exists because of a client fits into this process.
+    fn check_clients(&self, present: &Present) -> Result<(), LimitExceeded> {
+        let limit = self.max_rooms - self.max_rooms / RESERVE;
+        if present.of_clients >= limit {
+            return Err(LimitExceeded::RoomsOfClients { limit });
+        }
+        Ok(())
+    }
+
+    /// Counts a stored room in this process, which counts for its holder already.
+    pub(super) fn charge_loaded(&self, present: &mut Present) -> Result<(), LimitExceeded> {
+        self.check_clients(present)?;
+        present.of_clients += 1;
+        Ok(())
+    }
+
+    /// The account of a stored room of a family.
+    pub(super) fn account_of_stored(&self, declared: &'static RoomDeclaration, holder: Holder) -> Option<Account> {
+        let is_it = |family: &Blueprint| std::ptr::eq(family.declaration, declared);
+        let place = self.families.iter().position(is_it)?;
+        Some(Account::Created(place, holder))
+    }
+
     /// What a room counts against, if it exists because of a client.
-    fn account(&self, room: &RoomCell) -> Option<Account> {
+    pub(super) fn account(&self, room: &RoomCell) -> Option<Account> {
         let holder = room.holder.clone()?;
         match room.origin {
             Origin::Server => None,
             Origin::OnDemand => Some(Account::OnDemand(holder)),
-            Origin::Client | Origin::Anonymous => {
-                let declared = room.template.declaration?;
-                // Finds the family by its declaration, because parsing the id would run the application's code under a
-                // lock.
-                let place = self
-                    .families
-                    .iter()
-                    .position(|family| std::ptr::eq(family.declaration, declared))?;
-                Some(Account::Created(place, holder))
-            }
+            // Finds the family by its declaration, because parsing the id would run the application's code under a lock.
+            Origin::Client | Origin::Anonymous => self.account_of_stored(room.template.declaration?, holder),
         }
     }
 

@@ -1,0 +1,75 @@
+//! Deleting a room that is known by its id: a room that is loaded, one that only a store has, or an idle on-demand room.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::delete_room::delete_room;
+use crate::id::RoomId;
+use crate::log::StoreFailure;
+use crate::room::{Origin, RoomCell};
+use crate::runtime::core::Core;
+use crate::runtime::history::load::within_deadline;
+use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
+
+/// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
+pub(in crate::runtime) async fn delete_by_id(
+    core: &Arc<Core>,
+    id: &RoomId,
+    epoch: Option<&str>,
+) -> Result<bool, StoreFailure> {
+    match find_ref_or_load(core, id, epoch).await {
+        Ok(Some(room)) => delete_room(core, &room, None).await,
+        Ok(None) => forget_idle(core, id, epoch).await,
+        Err(NotLoaded::Store(failure)) => Err(failure),
+        Err(NotLoaded::LimitExceeded(exceeded)) => Err(StoreFailure::Failed {
+            reason: exceeded.to_string(),
+        }),
+    }
+}
+
+/// Forgets what is remembered of an idle on-demand room. Returns whether there was anything.
+async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Result<bool, StoreFailure> {
+    let is_it = |known: &str| epoch.is_none_or(|epoch| *epoch == *known);
+    let Some(durable) = &core.history.durable else {
+        return Ok(core.rooms.in_order(|| {
+            let is_idle =
+                core.rooms.find(id).is_none() && core.history.remembered(id).is_some_and(|idle| is_it(&idle.epoch));
+            if is_idle {
+                core.history.log.forget_room(id);
+            }
+            is_idle
+        }));
+    };
+    let on_demand = core
+        .rooms
+        .blueprint(id)
+        .filter(|blueprint| blueprint.template.family.on_demand);
+    let Some(blueprint) = on_demand else {
+        return Ok(false);
+    };
+    let key = within_deadline(core, durable.room(id)).await?.key;
+    let template = Arc::clone(&blueprint.template);
+    let room = Arc::new(RoomCell::new(
+        id.clone(),
+        template,
+        None,
+        Origin::OnDemand,
+        key.epoch.clone(),
+    ));
+    let used = match core.history.read_window(&room) {
+        Some(answer) if is_it(&key.epoch) => within_deadline(core, answer).await?.top > 0,
+        _ => false,
+    };
+    if !used {
+        return Ok(false);
+    }
+    let (sender, receiver) = oneshot::channel();
+    let done = Box::new(move |outcome| {
+        let _ = sender.send(outcome);
+    });
+    durable.delete_room(key, false, done);
+    let answer = async { receiver.await.unwrap_or(Err(StoreFailure::Closed)) };
+    within_deadline(core, answer.boxed()).await
+}

@@ -1,0 +1,209 @@
+//! The index of the created rooms in a store: which exist, and whose share they take. It loads none of them.
+//!
+//! Without a store, it is empty.
+
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::account::StoredEntry;
+use super::registry::{NotAdded, Present, Rooms};
+use crate::connection::Holder;
+use crate::id::RoomId;
+use crate::limit_exceeded::LimitExceeded;
+use crate::log::durable::{Creator, IndexedRoom, IndexedState};
+use crate::room::RoomCell;
+
+/// Numbers the entries of all indexes.
+static ENTRIES: AtomicU64 = AtomicU64::new(0);
+
+/// What came of a room that was read from the store.
+pub(super) enum Adopted {
+    /// This room is present now.
+    Present(Arc<RoomCell>),
+    /// Another incarnation took its place meanwhile, or it was deleted.
+    Outdated,
+}
+
+/// A room in the list of rooms.
+pub(super) enum ListedRoom {
+    Loaded(Arc<RoomCell>),
+    Stored(RoomId),
+}
+
+impl ListedRoom {
+    pub(super) fn id(&self) -> &RoomId {
+        match self {
+            Self::Loaded(room) => &room.id,
+            Self::Stored(id) => id,
+        }
+    }
+}
+
+fn entry(is_hidden: bool) -> StoredEntry {
+    StoredEntry {
+        is_hidden,
+        number: ENTRIES.fetch_add(1, Ordering::Relaxed),
+    }
+}
+
+impl Rooms {
+    /// Notes the created rooms that a store has. Returns how many of them are hidden, because nothing declares them.
+    pub(in crate::runtime) fn note_stored(&self, rooms: impl IntoIterator<Item = IndexedRoom>) -> usize {
+        let mut hidden = 0;
+        for IndexedRoom { id, state } in rooms {
+            let IndexedState::Created { creator, holder } = state else {
+                continue;
+            };
+            // No lock is held here: this may run the application's code.
+            let blueprint = self.blueprint(&id);
+            let account = blueprint
+                .zip(holder.as_deref().and_then(Holder::from_text))
+                .and_then(|(blueprint, holder)| self.account_of_stored(blueprint.declaration, holder));
+            // Clients create rooms of families only.
+            let is_hidden = blueprint.is_none() && creator != Creator::Server;
+            hidden += usize::from(is_hidden);
+            let mut present = self.present.write();
+            if let Some(account) = account {
+                present.hold(account);
+            }
+            present.stored.insert(id, entry(is_hidden));
+        }
+        hidden
+    }
+
+    /// The number of a created room's entry, if the room exists in the store, loaded or not.
+    pub(super) fn stored(&self, id: &str) -> Option<u64> {
+        let present = self.present.read();
+        let entry = present.stored.get(id).filter(|entry| !entry.is_hidden)?;
+        Some(entry.number)
+    }
+
+    /// Whether a room with this id exists that is not loaded, or is about to be created.
+    pub(super) fn is_taken(&self, id: &str) -> bool {
+        let present = self.present.read();
+        present.stored.contains_key(id) || present.reserved.contains(id)
+    }
+
+    /// Whether a created room with this id exists in the store, loaded or not.
+    pub(crate) fn is_stored(&self, id: &str) -> bool {
+        self.stored(id).is_some()
+    }
+
+    /// Reserves the id and the share of a room that the store is about to create.
+    pub(super) fn reserve(&self, room: &RoomCell) -> Result<(), NotAdded> {
+        let account = self.account(room);
+        let mut present = self.present.write();
+        let id = &room.id;
+        if present.by_id.contains_key(id) || present.stored.contains_key(id) || present.reserved.contains(id) {
+            return Err(NotAdded::Exists);
+        }
+        self.check_space(&present)?;
+        if let Some(account) = account {
+            self.charge(&mut present, room, account)
+                .map_err(NotAdded::LimitExceeded)?;
+        }
+        present.reserved.insert(id.clone());
+        Ok(())
+    }
+
+    /// Gives up a reservation.
+    pub(super) fn release(&self, room: &RoomCell) {
+        let account = self.account(room);
+        let mut present = self.present.write();
+        present.reserved.remove(&room.id);
+        if let Some(account) = account {
+            present.release(&account);
+            present.release_loaded();
+        }
+    }
+
+    /// Turns a reservation into a room.
+    pub(super) fn confirm(&self, room: &Arc<RoomCell>) {
+        let mut present = self.present.write();
+        present.reserved.remove(&room.id);
+        present.stored.insert(room.id.clone(), entry(false));
+        present.insert(Arc::clone(room));
+    }
+
+    /// Notes a room that the store has, although it was not in the index. Whose share it takes is not known.
+    pub(super) fn note_unexpected(&self, id: &RoomId) {
+        let mut present = self.present.write();
+        present.stored.entry(id.clone()).or_insert_with(|| entry(false));
+    }
+
+    /// Adds a room that was read from the store, if that is still the room with this `number`.
+    pub(super) fn adopt(&self, room: Arc<RoomCell>, number: u64) -> Result<Adopted, LimitExceeded> {
+        let account = self.account(&room);
+        let mut present = self.present.write();
+        if let Some(there) = present.by_id.get(&room.id) {
+            return Ok(Adopted::Present(Arc::clone(there)));
+        }
+        if present.stored.get(&room.id).is_none_or(|entry| entry.number != number) {
+            return Ok(Adopted::Outdated);
+        }
+        if let Err(NotAdded::LimitExceeded(exceeded)) = self.check_space(&present) {
+            return Err(exceeded);
+        }
+        if account.is_some() {
+            self.charge_loaded(&mut present)?;
+        }
+        present.insert(Arc::clone(&room));
+        Ok(Adopted::Present(room))
+    }
+
+    /// Hides a room that cannot be made here. Returns false if it was hidden before, or is another one.
+    pub(super) fn hide(&self, id: &str, number: u64) -> bool {
+        let mut present = self.present.write();
+        let entry = present.stored.get_mut(id).filter(|entry| entry.number == number);
+        entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_hidden, true))
+    }
+
+    /// Removes a created room from this process. It stays in the store. Returns false if anything else uses the room, such as
+    /// a handle or a command: nobody can take hold of it meanwhile.
+    pub(super) fn unload(&self, room: &Arc<RoomCell>) -> bool {
+        let account = self.account(room);
+        let mut present = self.present.write();
+        let holds = present
+            .by_id
+            .get(&room.id)
+            .is_some_and(|there| Arc::ptr_eq(there, room));
+        let own = 2 + usize::from(present.listed.contains_key(&room.id));
+        if !holds || Arc::strong_count(room) > own {
+            return false;
+        }
+        present.by_id.remove(&room.id);
+        present.listed.remove(&room.id);
+        if account.is_some() {
+            present.release_loaded();
+        }
+        true
+    }
+
+    /// A page of the rooms that clients may see, loaded or not, in the order of their ids, and whether there are more.
+    pub(super) fn listed_or_stored(&self, after: Option<&str>, max: usize) -> (Vec<ListedRoom>, bool) {
+        let present = self.present.read();
+        let mut page = merged(&present, after, max.saturating_add(1));
+        let more = page.len() > max;
+        page.truncate(max);
+        (page, more)
+    }
+}
+
+/// The first `max` listed rooms after an id.
+fn merged(present: &Present, after: Option<&str>, max: usize) -> Vec<ListedRoom> {
+    let from = || (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+    let loaded = present.listed.range::<str, _>(from()).take(max);
+    let stored = present
+        .stored
+        .range::<str, _>(from())
+        .filter(|(id, entry)| !entry.is_hidden && !present.by_id.contains_key(*id))
+        .take(max);
+    let mut page: Vec<_> = loaded
+        .map(|(_, room)| ListedRoom::Loaded(Arc::clone(room)))
+        .chain(stored.map(|(id, _)| ListedRoom::Stored(id.clone())))
+        .collect();
+    page.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+    page.truncate(max);
+    page
+}

@@ -1,0 +1,208 @@
+//! Created rooms that a store has: made again on their first use, and listed without being made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+
+use super::expiry::note_if_empty;
+use super::index::{Adopted, ListedRoom};
+use super::stored_config::cell_of;
+use crate::id::RoomId;
+use crate::limit_exceeded::LimitExceeded;
+use crate::log::StoreFailure;
+use crate::log::durable::{Creator, IndexedRoom, IndexedState};
+use crate::room::{RoomCell, RoomRef};
+use crate::runtime::core::Core;
+use crate::runtime::history::load::within_deadline;
+use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
+
+/// The shortest time before the first rooms of anonymous users are checked.
+const FIRST_CHECK: Duration = Duration::from_secs(1);
+
+/// Why a room that exists is not available.
+#[derive(Debug, Clone)]
+pub(crate) enum NotLoaded {
+    Store(StoreFailure),
+    LimitExceeded(LimitExceeded),
+}
+
+impl From<StoreFailure> for NotLoaded {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+/// Finds the room with this id. Without a store, or if the room is loaded, this waits for nothing.
+///
+/// Safe to drop: the room is loaded completely or not at all.
+pub(crate) async fn find_or_load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+    match core.rooms.find(id) {
+        Some(room) => Ok(Some(room)),
+        None if core.history.durable.is_none() => Ok(None),
+        // In a box, because most rooms are loaded.
+        None => Box::pin(load(core, id)).await,
+    }
+}
+
+/// The same, for the room that a reference means: see [`Rooms::find_ref`](super::registry::Rooms::find_ref).
+pub(crate) async fn find_ref_or_load(
+    core: &Arc<Core>,
+    id: &str,
+    epoch: Option<&str>,
+) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+    let room = find_or_load(core, id).await?;
+    Ok(room.filter(|room| epoch.is_none_or(|epoch| *epoch == *room.epoch)))
+}
+
+/// The id and the epoch of a reference.
+pub(crate) fn parts_of(room: &impl RoomRef) -> (RoomId, Option<String>) {
+    (room.room_id(), room.room_epoch().map(str::to_owned))
+}
+
+async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+    loop {
+        if let Some(room) = core.rooms.find(id) {
+            return Ok(Some(room));
+        }
+        let (Some(number), Some(durable)) = (core.rooms.stored(id), &core.history.durable) else {
+            return Ok(None);
+        };
+        let stored = within_deadline(core, durable.room(&RoomId::from(id))).await?;
+        let Some(room) = cell_of(&core.rooms, stored) else {
+            hide(core, id, number);
+            return Ok(None);
+        };
+        match core.rooms.adopt(Arc::new(room), number) {
+            Ok(Adopted::Present(room)) => {
+                note_if_empty(core, &room);
+                return Ok(Some(room));
+            }
+            Ok(Adopted::Outdated) => {}
+            Err(exceeded) => return Err(NotLoaded::LimitExceeded(exceeded)),
+        }
+    }
+}
+
+fn hide(core: &Core, id: &str, number: u64) {
+    if core.rooms.hide(id, number) {
+        let room = RoomId::from(id);
+        log_line!(
+            WARN,
+            *core,
+            Involved::default().in_room(&room),
+            "",
+            {},
+            "a stored room is kept but hidden: its declaration is gone or has another room, or its configuration is invalid"
+        );
+    }
+}
+
+/// The rooms of anonymous users in a store's index.
+pub(in crate::runtime) fn anonymous_of(index: &[IndexedRoom]) -> Vec<RoomId> {
+    let is_anonymous = |room: &&IndexedRoom| {
+        matches!(
+            room.state,
+            IndexedState::Created {
+                creator: Creator::Anonymous,
+                ..
+            }
+        )
+    };
+    index.iter().filter(is_anonymous).map(|room| room.id.clone()).collect()
+}
+
+/// Lets the rooms of anonymous users expire that an earlier run has left: it loads one after another, once their creators have
+/// had time to come back. Never waits.
+pub(in crate::runtime) fn expire_anonymous(core: &Arc<Core>, rooms: Vec<RoomId>) {
+    if rooms.is_empty() {
+        return;
+    }
+    let left = Arc::new(Mutex::new(rooms));
+    let worker = Arc::downgrade(core);
+    let load_all = move || {
+        let (worker, left) = (worker.clone(), Arc::clone(&left));
+        async move {
+            if let Some(core) = worker.upgrade() {
+                load_for_expiry(&core, &left).await;
+            }
+        }
+        .boxed()
+    };
+    core.rooms.leftovers.push_again(&core.lifecycle.background, load_all);
+}
+
+async fn load_for_expiry(core: &Arc<Core>, left: &Mutex<Vec<RoomId>>) {
+    let pause = core.limits.on_demand_idle.max(FIRST_CHECK);
+    tokio::select! {
+        () = core.lifecycle.stopping() => return,
+        () = tokio::time::sleep(pause) => {}
+    }
+    loop {
+        let next = left.lock().last().cloned();
+        let Some(id) = next else {
+            return;
+        };
+        // A loaded room expires as always.
+        match find_or_load(core, &id).await {
+            Ok(_) => {
+                left.lock().pop();
+            }
+            Err(_) => {
+                tokio::select! {
+                    () = core.lifecycle.stopping() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+}
+
+/// A page of the rooms that clients may see, starting after an id, and whether there are more. Rooms that are not loaded are
+/// described, but not loaded.
+pub(crate) async fn list(
+    core: &Arc<Core>,
+    after: Option<&str>,
+    max: usize,
+) -> Result<(Vec<Arc<RoomCell>>, bool), StoreFailure> {
+    let Some(durable) = &core.history.durable else {
+        return Ok(core.rooms.listed(after, max));
+    };
+    let mut after = after.map(str::to_owned);
+    loop {
+        let (page, more) = core.rooms.listed_or_stored(after.as_deref(), max);
+        after = page.last().map(|last| last.id().to_string());
+        let ids: Vec<RoomId> = page
+            .iter()
+            .filter_map(|room| match room {
+                ListedRoom::Stored(id) => Some(id.clone()),
+                ListedRoom::Loaded(_) => None,
+            })
+            .collect();
+        let mut stored = match ids.is_empty() {
+            true => Vec::new(),
+            false => within_deadline(core, durable.rooms(ids)).await?,
+        }
+        .into_iter();
+        let rooms: Vec<Arc<RoomCell>> = page
+            .into_iter()
+            .filter_map(|room| match room {
+                ListedRoom::Loaded(room) => Some(room),
+                ListedRoom::Stored(id) => {
+                    let number = core.rooms.stored(&id);
+                    let cell = cell_of(&core.rooms, stored.next()?);
+                    if let (None, Some(number)) = (&cell, number) {
+                        hide(core, &id, number);
+                    }
+                    cell.map(Arc::new)
+                }
+            })
+            .collect();
+        // A client could not ask for the rest after an empty page.
+        if !rooms.is_empty() || !more {
+            return Ok((rooms, more));
+        }
+    }
+}
