@@ -217,7 +217,7 @@ impl Run {
             Action::HangUp => self.hang_up(slot).await,
             Action::Pass { seconds } => tokio::time::sleep(Duration::from_secs(u64::from(seconds % 31))).await,
             Action::Delete { room } => {
-                self.dialogue.delete_room(&*room.id()).await;
+                self.dialogue.delete_room(&*room.id()).await.expect("a deletion");
             }
             Action::Revoke => {
                 self.dialogue.revoke(user(slot)).await;

@@ -67,7 +67,7 @@ async fn each_thing_that_happens_is_observed_once_and_in_order() {
         .await;
     server.create_room(Project { id: 7 }).await.expect("a room");
     ada.join("project-7").await;
-    assert!(server.delete_room(Project { id: 7 }).await);
+    assert!(server.delete_room(Project { id: 7 }).await.expect("a deletion"));
     ada.request(json!({ "type": "leave", "roomId": "chat" })).await;
     ada.join("chat").await;
     server.here().clients_of("ada")[0].leave(Chat).await;

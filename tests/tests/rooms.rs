@@ -77,7 +77,7 @@ async fn ids_of_declared_rooms_and_families_are_reserved() {
         .create_room(RoomConfig::new("project-007"))
         .await
         .expect("no family has this id");
-    assert!(server.delete_room(Chat).await);
+    assert!(server.delete_room(Chat).await.expect("a deletion"));
     let error = server.create_room(RoomConfig::new("chat")).await.expect_err("reserved");
     assert_eq!(error, CreateRoomError::Reserved { room: "chat".into() });
     server
@@ -307,7 +307,7 @@ async fn a_room_deleted_while_before_join_runs_is_not_joined_and_can_be_created_
     ada.send(json!({ "type": "join", "id": 1, "roomId": "project-7" }))
         .await;
     gate.arrival().await;
-    assert!(server.delete_room(Project { id: 7 }).await);
+    assert!(server.delete_room(Project { id: 7 }).await.expect("a deletion"));
     assert_eq!(ada.recv_type("roomDeleted").await["roomId"], "project-7");
     gate.open();
     assert_eq!(ada.recv_type("error").await["code"], "ROOM_NOT_FOUND");
@@ -377,7 +377,7 @@ async fn rooms_are_announced_in_the_order_of_their_creation_and_deletion() {
             for _ in 0..5_000 {
                 // Two tasks take the id alternately.
                 let _ = dialogue.create_room(Project { id: 7 }).await;
-                dialogue.delete_room(Project { id: 7 }).await;
+                dialogue.delete_room(Project { id: 7 }).await.expect("a deletion");
             }
         })
     });

@@ -217,7 +217,7 @@ pub async fn rebuild(
     while !trouble.has_ended() {
         sleep(Duration::from_millis(200 + dice.below(800))).await;
         let number = dice.below(rooms);
-        if dialogue.delete_room(Hall { number }).await {
+        if dialogue.delete_room(Hall { number }).await.expect("a deletion") {
             ledger.rooms_deleted.add(1);
         }
         if dice.one_in(2) {

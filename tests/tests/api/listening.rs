@@ -104,7 +104,7 @@ async fn a_handler_is_registered_for_an_id_and_outlives_the_room() {
             .await
             .expect("an event");
         record.expect(&[text]).await;
-        server.delete_room(Project { id: 7 }).await;
+        server.delete_room(Project { id: 7 }).await.expect("a deletion");
     }
 }
 

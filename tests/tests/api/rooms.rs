@@ -225,8 +225,11 @@ async fn deleting_a_room_notifies_its_members_and_every_other_client() {
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.connect_as("bob").await;
     server.trigger(Chat, message("last words")).await.expect("an event");
-    assert!(server.delete_room(Chat).await);
-    assert!(!server.delete_room(Chat).await, "the room was deleted already");
+    assert!(server.delete_room(Chat).await.expect("a deletion"));
+    assert!(
+        !server.delete_room(Chat).await.expect("a deletion"),
+        "the room was deleted already"
+    );
     ada.recv_type("event").await;
     assert_eq!(
         ada.recv().await,
@@ -242,9 +245,9 @@ async fn deleting_a_room_notifies_its_members_and_every_other_client() {
 async fn a_handle_deletes_only_its_own_room_and_not_a_later_one_with_the_same_id() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
-    assert!(old.delete().await);
+    assert!(old.delete().await.expect("a deletion"));
     let new = server.create_room(Project { id: 7 }).await.expect("another room");
-    assert!(!old.delete().await);
+    assert!(!old.delete().await.expect("a deletion"));
     assert_eq!(server.room(Project { id: 7 }).await, Some(new.clone()));
     assert_ne!(old, new);
     assert_eq!((old.size().await, old.here().participants().len()), (0, 0));
@@ -254,7 +257,7 @@ async fn a_handle_deletes_only_its_own_room_and_not_a_later_one_with_the_same_id
 async fn a_handle_refers_to_its_own_room_in_every_call() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
-    assert!(server.delete_room(old.clone()).await);
+    assert!(server.delete_room(old.clone()).await.expect("a deletion"));
     let new = server.create_room(Project { id: 7 }).await.expect("another room");
     let mut ada = server.joined("ada", "project-7").await;
     server
@@ -282,7 +285,7 @@ async fn a_handle_refers_to_its_own_room_in_every_call() {
     assert!(client.subscriptions(old.clone()).is_empty());
     assert!(!client.leave(old.clone()).await);
     assert!(old.history_named("message", 0..9).await.expect("a page").is_empty());
-    assert!(!server.delete_room(old).await);
+    assert!(!server.delete_room(old).await.expect("a deletion"));
 
     assert_eq!(server.room(new.clone()).await, Some(new.clone()));
     assert!(server.is_in_room("ada", new.clone()).await);
@@ -290,7 +293,7 @@ async fn a_handle_refers_to_its_own_room_in_every_call() {
     assert_eq!(new.history_named("message", 0..9).await.expect("a page").len(), 1);
     assert_eq!(outsider.join(new.clone()).await.expect("a room"), new);
     assert!(client.leave(new.clone()).await);
-    assert!(server.delete_room(new).await);
+    assert!(server.delete_room(new).await.expect("a deletion"));
     bob.close().await;
     ada.close().await;
 }
@@ -300,7 +303,7 @@ async fn a_handle_to_a_deleted_on_demand_room_does_not_create_another() {
     let server = TestServer::plain().await;
     let mut ada = server.joined("ada", "lobby-a").await;
     let old = server.room("lobby-a").await.expect("the room");
-    assert!(old.delete().await);
+    assert!(old.delete().await.expect("a deletion"));
     ada.recv_type("left").await;
     let client = server.here().clients_of("ada")[0].clone();
     let refused = client.join(old.clone()).await;
@@ -325,7 +328,7 @@ async fn a_deleted_room_has_no_history_and_load_history_does_not_run_for_it() {
     .await;
     let room = server.create_room(Project { id: 7 }).await.expect("a room");
     assert_eq!(room.history_named("message", 0..9).await.expect("a page").len(), 1);
-    assert!(room.delete().await);
+    assert!(room.delete().await.expect("a deletion"));
     assert!(room.history_named("message", 0..9).await.expect("a page").is_empty());
 }
 

@@ -172,7 +172,7 @@ async fn every_reason_for_a_failed_trigger_has_its_own_error() {
 async fn a_handle_to_a_deleted_room_triggers_nothing_even_if_a_new_room_has_its_id() {
     let server = TestServer::plain().await;
     let old = server.create_room(Project { id: 7 }).await.expect("a room");
-    server.delete_room(Project { id: 7 }).await;
+    server.delete_room(Project { id: 7 }).await.expect("a deletion");
     server.create_room(Project { id: 7 }).await.expect("another room");
     let mut ada = server.joined("ada", "project-7").await;
     let from_handle = old.trigger(message("ghost")).await;

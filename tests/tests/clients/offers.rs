@@ -364,7 +364,7 @@ async fn members_of_a_deleted_room_learn_why_they_left() {
         noted.note(format!("{departure:?}"));
         async {}
     });
-    server.delete_room(Project { id: 7 }).await;
+    server.delete_room(Project { id: 7 }).await.expect("a deletion");
     record.expect(&["RoomDeleted"]).await;
 }
 

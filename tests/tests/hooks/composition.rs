@@ -260,7 +260,7 @@ async fn hooks_of_one_room_type_run_only_for_it_and_receive_its_fields() {
         .await;
     ada.request(json!({ "type": "leave", "roomId": "project-7" })).await;
     record.expect(&["left 7 Requested"]).await;
-    server.delete_room(Project { id: 7 }).await;
+    server.delete_room(Project { id: 7 }).await.expect("a deletion");
     record.expect(&["deleted 7 project-7"]).await;
 }
 

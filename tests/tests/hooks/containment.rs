@@ -261,7 +261,7 @@ async fn failures_in_hooks_about_rooms_are_logged_and_rooms_are_still_created_an
             .await;
             for _ in 0..2 {
                 server.create_room(Project { id: 7 }).await.expect("a room");
-                assert!(server.delete_room(Project { id: 7 }).await);
+                assert!(server.delete_room(Project { id: 7 }).await.expect("a deletion"));
             }
             log.line_with(&[hook, fault.logged()]).await;
             assert_healthy(&server).await;

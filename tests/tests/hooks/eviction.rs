@@ -422,7 +422,7 @@ async fn waiting_events_of_a_deleted_room_are_not_shown_in_a_new_room_with_the_s
             .expect("an event");
     }
     gate.arrival().await;
-    server.delete_room(Project { id: 7 }).await;
+    server.delete_room(Project { id: 7 }).await.expect("a deletion");
     server.create_room(Project { id: 7 }).await.expect("another room");
     let mut ada = server.joined("ada", "project-7").await;
     let page = ada

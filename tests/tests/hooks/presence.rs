@@ -189,7 +189,7 @@ async fn a_deleted_room_takes_each_user_away_once() {
     );
     let came = [record.next().await, record.next().await, record.next().await];
     assert_eq!(came.iter().filter(|line| line.ends_with("new")).count(), 2);
-    server.delete_room(Project { id: 7 }).await;
+    server.delete_room(Project { id: 7 }).await.expect("a deletion");
     let mut went = [record.next().await, record.next().await, record.next().await];
     went.sort();
     assert_eq!(

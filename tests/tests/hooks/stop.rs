@@ -131,7 +131,7 @@ async fn stop_fails_at_once_in_every_hook_and_handler_and_stops_nothing() {
     ada.close().await;
     stopper.expect(&["on_left", "on_disconnected"]).await;
     let room = server.create_room(Project { id: 1 }).await.expect("a room");
-    room.delete().await;
+    room.delete().await.expect("a deletion");
     stopper.expect(&["on_room_created", "on_room_deleted"]).await;
     for number in 1..=6 {
         let text = number.to_string();

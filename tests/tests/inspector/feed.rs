@@ -134,7 +134,7 @@ async fn the_feed_shows_what_happens_in_every_room_as_it_happens() {
     );
     ada.join("project-7").await;
     viewer.next("joined").await;
-    assert!(server.delete_room(Project { id: 7 }).await);
+    assert!(server.delete_room(Project { id: 7 }).await.expect("a deletion"));
     assert_eq!(viewer.next("left").await["size"], 0);
     assert_eq!(viewer.next("deleted").await["roomId"], "project-7");
 

@@ -121,7 +121,7 @@ async fn a_room_that_was_deleted_and_created_again_recovers_nothing_of_the_old_o
     let mut ada = server.connect_as("ada").await;
     let epoch = ada.join("project-7").await["epoch"].clone();
     ada.say("project-7", "old").await;
-    server.delete_room(Project { id: 7 }).await;
+    server.delete_room(Project { id: 7 }).await.expect("a deletion");
     server.create_room(Project { id: 7 }).await.expect("a room");
     server
         .trigger(Project { id: 7 }, message("new"))

@@ -27,6 +27,7 @@ mod repeats;
 mod sign_in;
 mod signals;
 mod slow_readers;
+mod stored;
 
 use std::time::Duration;
 

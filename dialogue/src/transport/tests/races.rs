@@ -243,9 +243,9 @@ async fn ends_well(end: End, moment: usize, by_server: bool) {
         End::Cut => drop(peer.take()),
         End::Kicked => client.disconnect().await,
         End::Removed => drop(client.leave("room")),
-        End::RoomDeleted => assert!(dialogue.delete_room("room").await),
+        End::RoomDeleted => assert!(dialogue.delete_room("room").await.expect("a deletion")),
         End::RoomRecreated => {
-            assert!(dialogue.delete_room("room").await);
+            assert!(dialogue.delete_room("room").await.expect("a deletion"));
             dialogue.create_room(room(1)).await.expect("a room");
         }
         End::ServerStopped => dialogue.stop().await.expect("a drain"),
@@ -333,7 +333,7 @@ async fn interfere(dialogue: Dialogue, mut dice: Dice) {
         let client = clients.get(dice.below(1 + clients.len() as u64) as usize);
         match (dice.below(5), client) {
             (0, _) => {
-                dialogue.delete_room("room").await;
+                dialogue.delete_room("room").await.expect("a deletion");
                 let _ = dialogue.create_room(room(5)).await;
             }
             (1, Some(client)) => client.disconnect().await,

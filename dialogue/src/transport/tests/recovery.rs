@@ -184,7 +184,7 @@ impl World {
 
     async fn toggle(&mut self, room: usize) {
         let (id, sync, max_size) = ROOMS[room];
-        if self.dialogue.delete_room(id).await {
+        if self.dialogue.delete_room(id).await.expect("a deletion") {
             self.model.delete(id);
             return;
         }

@@ -150,7 +150,7 @@ async fn a_repetition_of_another_users_connection_or_of_another_room_is_refused(
         attempt["clientId"] = client;
         assert_eq!(first.trigger("k", Some(&attempt)).await, "OUTCOME_UNKNOWN");
     }
-    assert!(dialogue.delete_room("room").await);
+    assert!(dialogue.delete_room("room").await.expect("a deletion"));
     dialogue
         .create_room(RoomConfig::new("room").any_event())
         .await
@@ -161,7 +161,7 @@ async fn a_repetition_of_another_users_connection_or_of_another_room_is_refused(
         "OUTCOME_UNKNOWN",
         "another epoch"
     );
-    assert!(dialogue.delete_room("room").await);
+    assert!(dialogue.delete_room("room").await.expect("a deletion"));
     assert_eq!(second.trigger("k", Some(&own)).await, "OUTCOME_UNKNOWN", "no room");
     assert_eq!(delivered(&dialogue), 0);
 }
