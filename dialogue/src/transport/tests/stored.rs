@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::peer::Peer;
 use super::{Plenty, settle};
+use crate::calls::CreateRoomError;
 use crate::event::EventMessage;
 use crate::log::durable::{Append, DurableLog, RoomKey, Ticket};
 use crate::log::tests::fake_store::{FakeStore, broken};
 use crate::prelude::*;
 use crate::protocol::EventHead;
 use crate::room::SyncHistory;
-use crate::calls::CreateRoomError;
 use crate::{Builder, Limits, RoomConfig};
 
 rooms! {
