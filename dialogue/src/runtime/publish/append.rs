@@ -21,6 +21,7 @@ use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::continuity::idempotency::Receipt;
 use crate::runtime::core::Core;
+use crate::runtime::history::load::ensure_loaded;
 use crate::serial::{Tasks, spawn_job};
 use crate::store_failure::StoreFailure;
 
@@ -36,6 +37,7 @@ pub(super) async fn append(
     receipt: Option<&Receipt>,
     limit: usize,
 ) -> Result<Delivery, Rejected> {
+    ensure_loaded(core, room).await.map_err(Rejected::NotAccepted)?;
     let deadline = Instant::now() + core.limits.append_deadline;
     let (waiting, mut answer) = hand_over(core, room, sender, admitted, receipt, limit, deadline)?;
     let answered = timeout_at(deadline, &mut answer).await;

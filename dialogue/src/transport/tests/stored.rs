@@ -15,7 +15,7 @@ use crate::log::tests::fake_store::{FakeStore, broken};
 use crate::prelude::*;
 use crate::protocol::EventHead;
 use crate::room::SyncHistory;
-use crate::{Builder, Limits, RoomConfig};
+use crate::{Builder, Limits, RoomConfig, TriggerError};
 
 rooms! {
     /// The rooms of these tests.
@@ -545,4 +545,48 @@ async fn stored_rooms_that_are_not_declared_any_more_are_hidden_and_kept() {
         "a declaration has this id now"
     );
     assert_eq!(store.index().expect("an index").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_first_trigger_in_a_room_continues_its_numbers_and_loads_the_window_first() {
+    let store = FakeStore::new();
+    put(&store, &first(&store, "hall"), 3);
+    let dialogue = server(&store);
+    store.fail_reads(Some(broken()));
+    let refused = dialogue.trigger::<Plenty>(Hall, Plenty { number: 0 }).await;
+    assert!(matches!(refused, Err(TriggerError::NotAccepted(_))), "{refused:?}");
+    store.fail_reads(None);
+    assert_eq!(say(&dialogue).await, 4);
+    assert_eq!(dialogue.history().count("hall", "plenty").await, 4);
+    let mut ada = peer(&dialogue, "ada").await;
+    assert_eq!(numbers(&join(&mut ada, "hall", None).await), [1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_are_applied_while_a_join_reads_come_after_what_was_read() {
+    let store = FakeStore::new();
+    put(&store, &first(&store, "hall"), 6);
+    let history = crate::history::HistoryConfig::default().with_max_rooms(0);
+    let dialogue = on(&store)
+        .history(crate::history::HistoryManager::new(history))
+        .build()
+        .expect("a server");
+    let mut ada = peer(&dialogue, "ada").await;
+    let mut bob = peer(&dialogue, "bob").await;
+    join(&mut bob, "hall", None).await;
+    store.hold_reads(true);
+    let since = json!({ "epoch": store.first_epoch("hall"), "seq": 2 });
+    ada.send(&json!({ "type": "join", "roomId": "hall", "since": since }))
+        .await;
+    settle().await;
+    // The window keeps nothing, so that it has moved beyond what is read: the join reads once more.
+    assert_eq!(say(&dialogue).await, 7);
+    store.hold_reads(false);
+    let joined = ada.receive_type("joined").await;
+    assert_eq!(
+        (&joined["recovered"], numbers(&joined)),
+        (&json!(true), vec![3, 4, 5, 6, 7])
+    );
+    assert_eq!(say(&dialogue).await, 8);
+    assert_eq!(ada.receive_type("event").await["seq"], 8, "live from here on");
 }
