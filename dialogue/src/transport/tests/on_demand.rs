@@ -164,7 +164,7 @@ async fn a_room_that_is_created_where_an_idle_one_was_is_another_incarnation() {
 
 #[tokio::test(start_paused = true)]
 async fn the_events_of_an_idle_room_are_archived_under_its_epoch() {
-    let archived: Arc<Mutex<Vec<(String, Vec<u64>)>>> = Arc::default();
+    let archived = Arc::new(Mutex::new(Vec::<(String, Vec<u64>)>::new()));
     let recorded = Arc::clone(&archived);
     let dialogue = lobbies()
         .on_history_evicted(move |evicted| {
