@@ -3,6 +3,7 @@
 mod keys;
 mod order;
 mod outcomes;
+mod retention;
 mod rooms;
 mod shutdown;
 
