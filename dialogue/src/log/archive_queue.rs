@@ -15,7 +15,7 @@ use crate::id::{EventName, RoomId};
 use crate::serial::SerialQueue;
 
 /// The most events in one call of the hook: enough for an efficient batch insert into a database.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 /// The most events that may wait while the server runs, about 10 MB of chat lines. Their bytes have a limit of their
 /// own.

@@ -20,8 +20,8 @@ use crate::runtime::core::{
     Client, Continuity, Core, Dialogue, HttpPolicy, PublishedContract, RoomHandle, ServerLogger,
 };
 use crate::runtime::handlers::listeners::Listeners;
-use crate::runtime::history::alarm;
 use crate::runtime::history::keep::History;
+use crate::runtime::history::{alarm, retention};
 use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
@@ -321,6 +321,7 @@ impl Builder {
         };
         if let Some(store) = durable {
             alarm::watch(&dialogue.core, &*store);
+            retention::start(&dialogue.core);
         }
         if hidden > 0 {
             dialogue.core.log(|| {

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::keep::QueuedForArchive;
 use crate::containment::{contain, text_of};
 use crate::hook::{HookError, HookFailure};
-use crate::log::archive_queue::{Batch, Series};
+use crate::log::archive_queue::Series;
 use crate::log::{EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::one_deeper;
@@ -48,18 +48,23 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchiv
 
 async fn work(core: &Core) {
     while let Some(batch) = core.history.archive.next_batch() {
-        if let Err(failure) = offer(core, &batch).await {
-            let error = text_of(failure.root());
-            log_line!(
-                ERROR,
-                core,
-                involved(&batch.series),
-                "",
-                { events = batch.events.len(), attempts = ATTEMPTS, error, },
-                "evicted history is LOST: every call of on_history_evicted failed"
-            );
-        }
+        offer_or_lose(core, &batch.series, &batch.events, batch.depth).await;
         core.history.archive.done(&batch);
+    }
+}
+
+/// Offers events to `on_history_evicted` until the hook has taken them, or a limited number of attempts has failed.
+pub(super) async fn offer_or_lose(core: &Core, series: &Series, events: &[StoredEvent], depth: usize) {
+    if let Err(failure) = offer(core, series, events, depth).await {
+        let error = text_of(failure.root());
+        log_line!(
+            ERROR,
+            core,
+            involved(series),
+            "",
+            { events = events.len(), attempts = ATTEMPTS, error, },
+            "evicted history is LOST: every call of on_history_evicted failed"
+        );
     }
 }
 
@@ -71,19 +76,22 @@ fn involved(series: &Series) -> Involved<'_> {
     }
 }
 
-async fn offer(core: &Core, batch: &Batch) -> Result<(), HookFailure> {
-    let Series { room, epoch, event } = &batch.series;
+async fn offer(core: &Core, series: &Series, events: &[StoredEvent], depth: usize) -> Result<(), HookFailure> {
+    if core.hooks.on_history_evicted.is_empty() {
+        return Ok(());
+    }
+    let Series { room, epoch, event } = series;
     let history = EvictedHistory {
         room_id: room.clone(),
         epoch: epoch.as_ref().to_owned(),
         event: event.clone(),
-        messages: batch.events.iter().filter_map(StoredEvent::decode).collect(),
+        messages: events.iter().filter_map(StoredEvent::decode).collect(),
     };
-    let involved = involved(&batch.series);
+    let involved = involved(series);
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let Err(failure) = call_all(core, batch.depth, involved, &history).await else {
+        let Err(failure) = call_all(core, depth, involved, &history).await else {
             return Ok(());
         };
         if attempt == ATTEMPTS {

@@ -17,6 +17,7 @@ use crate::room::{RoomCell, RoomTemplate};
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::emit::Observe;
 use crate::runtime::rooms::registry::Rooms;
+use crate::serial::SerialQueue;
 
 /// The histories of a server's rooms.
 pub(crate) struct History {
@@ -24,6 +25,8 @@ pub(crate) struct History {
     pub(crate) log: HistoryManager,
     /// The store, if the logs outlive the process.
     pub(crate) durable: Option<Arc<dyn DurableLog>>,
+    /// Enforces the store's retention.
+    pub(super) retention: SerialQueue,
     /// Evicted events that `on_history_evicted` has not yet taken.
     pub(crate) archive: ArchiveQueue,
     /// Whether there is an `on_history_evicted` hook. Without it, evicted events are dropped.
@@ -62,6 +65,7 @@ impl History {
         Self {
             log,
             durable,
+            retention: SerialQueue::default(),
             archive: ArchiveQueue::default(),
             archives,
             loads,

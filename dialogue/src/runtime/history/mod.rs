@@ -8,3 +8,4 @@ pub(super) mod load;
 pub(super) mod page;
 pub(super) mod prefetch;
 mod replay;
+pub(super) mod retention;

@@ -36,7 +36,6 @@ fn numbers(store: &FakeStore) -> Vec<Option<u64>> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_is_removed_once_the_hook_has_taken_it() {
     let (store, dialogue, taken) = with_events(2).await;
     store.let_expire("room", 2);
@@ -52,7 +51,6 @@ async fn an_event_is_removed_once_the_hook_has_taken_it() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_is_removed_once_every_attempt_has_failed_and_not_before() {
     let (store, _dialogue, taken) = with_events(5).await;
     store.let_expire("room", 1);
