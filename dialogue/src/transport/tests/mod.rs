@@ -17,6 +17,7 @@ mod not_now;
 mod on_demand;
 mod origin;
 mod orphans;
+mod paging;
 mod peer;
 mod pipelining;
 mod races;
