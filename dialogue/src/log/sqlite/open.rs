@@ -180,14 +180,11 @@ fn create(connection: &mut Connection, opening: &Opening) -> rusqlite::Result<()
 }
 
 /// Notes that a server has the file open. Returns the row, unless the file has none.
-fn begin_run(connection: &mut Connection, mut opening: Opening) -> rusqlite::Result<Option<Meta>> {
+fn begin_run(connection: &mut Connection, opening: Opening) -> rusqlite::Result<Option<Meta>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Some(meta) = Meta::read(&transaction)? else {
         return Ok(None);
     };
-    // The clock of `keys` never goes back, even if that of the machine does.
-    let newest: Option<i64> = transaction.query_row("SELECT max(at) FROM keys", [], |row| row.get(0))?;
-    opening.now = opening.now.max(newest.unwrap_or(0));
     let meta = meta.open(opening);
     meta.write(&transaction)?;
     transaction.commit()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::read;
+use super::read::rooms::Incarnation;
 use super::readers::Readers;
 use super::settings::RetentionPolicy;
 use super::system::now;
@@ -110,10 +111,11 @@ impl DurableLog for SqliteLog {
     fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome> {
         let (identity, writer) = (Arc::clone(&self.identity), Arc::clone(&self.writer));
         self.readers.read(move |connection| {
-            Ok(match read::rooms::find(connection, &identity, &room)? {
-                read::rooms::Incarnation::Stored(row) => writer.outcome_of(connection, row, &key)?,
-                _ => KeyOutcome::NotStored,
-            })
+            let row = match read::rooms::find(connection, &identity, &room)? {
+                Incarnation::Stored(row) => Some(row),
+                Incarnation::Unstored | Incarnation::Gone => None,
+            };
+            writer.key_outcome(connection, row, &key)
         })
     }
 

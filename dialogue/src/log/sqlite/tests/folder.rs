@@ -1,16 +1,25 @@
 //! A folder for one test.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::log::durable::DurableLog;
 use crate::log::sqlite::store::SqliteLog;
 use crate::log::sqlite::{Sqlite, SqliteError};
 use crate::random::random_name;
 
 /// A folder that is removed when the test has ended.
 pub(super) struct Folder(PathBuf);
+
+/// What a killed process leaves: a file and its write-ahead log.
+#[derive(Clone)]
+pub(super) struct Remains {
+    pub(super) file: Vec<u8>,
+    pub(super) log: Vec<u8>,
+}
 
 impl Folder {
     pub(super) fn new() -> Self {
@@ -36,6 +45,11 @@ impl Folder {
         self.settings().start(1024 * 1024)
     }
 
+    /// Creates the file.
+    pub(super) fn create(&self) {
+        close(self.open().unwrap());
+    }
+
     /// Another program's connection to the file.
     pub(super) fn connection(&self) -> Connection {
         Connection::open(self.file()).unwrap()
@@ -50,10 +64,51 @@ impl Folder {
         names.sort();
         names
     }
+
+    /// What a process would leave that is killed now.
+    pub(super) fn remains(&self) -> Remains {
+        Remains {
+            file: fs::read(self.file()).unwrap(),
+            log: fs::read(self.log()).unwrap_or_default(),
+        }
+    }
+
+    /// Puts back what a killed process left. The file stays the same one: its inode is as before.
+    pub(super) fn restore(&self, remains: &Remains) {
+        let _absent = fs::remove_file(self.0.join("desk.db-shm"));
+        let mut file = OpenOptions::new().write(true).truncate(true).open(self.file()).unwrap();
+        file.write_all(&remains.file).unwrap();
+        fs::write(self.log(), &remains.log).unwrap();
+    }
+
+    /// Ends a log as `kill -9` does: nothing is written any more.
+    pub(super) fn kill(&self, log: SqliteLog) {
+        let remains = self.remains();
+        close(log);
+        self.restore(&remains);
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.join("desk.db-wal")
+    }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
         let _removed = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Closes a log, and waits until it is closed.
+pub(super) fn close(log: SqliteLog) {
+    block_on(log.close()).unwrap();
+}
+
+/// Waits for an answer on another thread, which may also be called from within a runtime.
+pub(super) fn block_on<T: Send>(answer: impl Future<Output = T> + Send) -> T {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(answer)
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
 }
