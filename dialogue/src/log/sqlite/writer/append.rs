@@ -41,7 +41,7 @@ impl Transaction<'_> {
     /// Stores a key, unless that is the outcome of the append already.
     fn insert_key(&mut self, room: i64, key: &AppendKey, seq: i64) -> rusqlite::Result<Option<Outcome>> {
         if key.repeats.is_some() {
-            match keys::outcome(self.connection, room, key, self.keys_count_after)? {
+            match keys::outcome(self.connection, Some(room), key, self.keys_count_after)? {
                 KeyOutcome::Stored { seq } => return Ok(Some(Outcome::Repeated(seq))),
                 KeyOutcome::Forgotten => return Ok(Some(Outcome::Forgotten)),
                 KeyOutcome::NotStored => {}

@@ -22,7 +22,7 @@ const MOST_FORGOTTEN: i64 = 1_000_000;
 /// What an append with this key would find. `counts_after` is the time after which a key counts without a mark.
 pub(super) fn outcome(
     connection: &Connection,
-    room: i64,
+    room: Option<i64>,
     key: &AppendKey,
     counts_after: i64,
 ) -> rusqlite::Result<KeyOutcome> {

@@ -165,11 +165,11 @@ impl Writer {
         self.ask(|reply| Job::Revoke { user, at, reply })
     }
 
-    /// What an append with this key would find now, in the room with this row.
-    pub(super) fn outcome_of(
+    /// What an append with this key would find now. `room` is the row of the key's room, if it has one.
+    pub(super) fn key_outcome(
         &self,
         connection: &Connection,
-        room: i64,
+        room: Option<i64>,
         key: &AppendKey,
     ) -> rusqlite::Result<KeyOutcome> {
         keys::outcome(connection, room, key, self.key_clock.counts_after(self.faults.ahead()))
