@@ -29,7 +29,6 @@ async fn server(File(folder): &File) -> TestServer {
 }
 
 #[tokio::test]
-#[ignore = "fails until STORE"]
 async fn a_declared_room_has_its_events_after_a_restart() {
     let file = File::new("declared");
     let first = server(&file).await;
@@ -50,7 +49,6 @@ async fn a_declared_room_has_its_events_after_a_restart() {
 }
 
 #[tokio::test]
-#[ignore = "fails until STORE"]
 async fn created_and_deleted_rooms_are_as_before_after_a_restart() {
     let file = File::new("created");
     let first = server(&file).await;
@@ -68,7 +66,10 @@ async fn created_and_deleted_rooms_are_as_before_after_a_restart() {
     let rooms = listed["rooms"].as_array().expect("rooms");
     let named: Vec<_> = rooms.iter().filter(|room| room["id"] == "table-1").collect();
     assert_eq!(named.len(), 1, "{listed}");
-    assert_eq!((&named[0]["name"], &named[0]["createdById"]), (&json!("Roses"), &json!("ada")));
+    assert_eq!(
+        (&named[0]["name"], &named[0]["createdById"]),
+        (&json!("Roses"), &json!("ada"))
+    );
     assert!(rooms.iter().all(|room| room["id"] != "chat"), "{listed}");
     let join = json!({ "type": "join", "roomId": "chat" });
     assert_eq!(ada.refused(join).await, "ROOM_NOT_FOUND");

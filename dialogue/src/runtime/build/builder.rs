@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::Dispatch;
 
-use super::check::{BuildError, StoredRooms, check_guards, check_hooks, is_base_path, known_events, rooms};
+use super::check::{BuildError, StoredRooms, blueprints, check_guards, check_hooks, is_base_path, known_events, rooms};
 use super::ids::check_ids;
 use super::limits::check_limits;
 use crate::contract::{Contract, RoomSet, ServerUrl};
@@ -264,25 +264,26 @@ impl Builder {
         check_ids(&self.declarations, &self.sets)?;
         let contract = Contract::of(&self.declarations, &self.events)?;
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
-        let index = match &self.durable {
-            Some(durable) => durable.index().map_err(BuildError::StoreIndex)?,
-            None => Vec::new(),
-        };
-        let stored = self.durable.as_deref().map(|durable| StoredRooms {
-            durable,
-            indexed: index.iter().map(|room| room.id.clone()).collect(),
-        });
-        let rooms = rooms(&self.declarations, known_events, &self.limits, stored.as_ref())?;
-        let anonymous = anonymous_of(&index);
-        let hidden = rooms.note_stored(index);
+        let blueprints = blueprints(&self.declarations, &known_events)?;
         let limits = self.limits.with_durations_bounded();
         #[cfg_attr(not(feature = "sqlite"), expect(unused_mut, reason = "no file is opened"))]
         let mut durable = self.durable;
-        // Last, so that no mistake in the declarations leaves a new file.
+        // After the checks of the declarations, so that no mistake in them leaves a new file.
         #[cfg(feature = "sqlite")]
         if let Some(store) = self.store {
             durable = Some(Arc::new(store.start(limits.store_queue_bytes)?));
         }
+        let index = match &durable {
+            Some(durable) => durable.index().map_err(BuildError::StoreIndex)?,
+            None => Vec::new(),
+        };
+        let stored = durable.as_deref().map(|durable| StoredRooms {
+            durable,
+            indexed: index.iter().map(|room| room.id.clone()).collect(),
+        });
+        let rooms = rooms(blueprints, known_events, &limits, stored.as_ref())?;
+        let anonymous = anonymous_of(&index);
+        let hidden = rooms.note_stored(index);
         let history = History::new(
             self.history.unwrap_or_default(),
             durable,

@@ -261,20 +261,27 @@ pub(in crate::runtime) struct StoredRooms<'a> {
     pub(in crate::runtime) indexed: HashSet<RoomId>,
 }
 
+/// The declared rooms and families, as the server uses them.
+pub(in crate::runtime) fn blueprints(
+    declarations: &[&'static RoomDeclaration],
+    known: &Arc<KnownEvents>,
+) -> Result<Vec<Blueprint>, BuildError> {
+    let blueprint = |declaration: &&'static RoomDeclaration| {
+        Ok(Blueprint {
+            declaration: *declaration,
+            template: Arc::new(template(declaration, known)?),
+        })
+    };
+    declarations.iter().map(blueprint).collect()
+}
+
 /// Registers the declared rooms and families, and creates the rooms that exist from the start.
 pub(in crate::runtime) fn rooms(
-    declarations: &[&'static RoomDeclaration],
+    blueprints: Vec<Blueprint>,
     known: Arc<KnownEvents>,
     limits: &Limits,
     stored: Option<&StoredRooms>,
 ) -> Result<Rooms, BuildError> {
-    let mut blueprints: Vec<Blueprint> = Vec::new();
-    for declaration in declarations {
-        blueprints.push(Blueprint {
-            declaration,
-            template: Arc::new(template(declaration, &known)?),
-        });
-    }
     let rooms = Rooms::new(blueprints, known, limits);
     for (id, blueprint) in rooms.fixed() {
         // A room that was deleted stays so, and one that was created again is made on its first use.
