@@ -36,6 +36,7 @@ const CHANGES = {
     "Keys: a repetition that was refused before its key was looked up is unknown",
     "Keys: the outcome of a repetition is the outcome of the trigger",
     "Keys: a repetition names the connection that first sent it",
+    "Keys: a trigger is repeated when the server has restarted",
     "Keys: a repetition that the server cannot recognise is unknown",
     "Keys: a repetition that came too fast is repeated again",
   ],
