@@ -25,6 +25,8 @@ mod rate;
 mod recovery;
 mod rejoin;
 mod repeats;
+#[cfg(feature = "sqlite")]
+mod restarts;
 mod sign_in;
 mod signals;
 mod slow_readers;

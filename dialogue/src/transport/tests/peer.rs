@@ -84,6 +84,20 @@ impl Peer {
         peer
     }
 
+    /// The same, but as the successor of another connection if `resume` has its secret.
+    #[cfg(feature = "sqlite")]
+    pub(super) async fn connect_as(dialogue: &Dialogue, auth: Value, resume: Option<&Value>) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        serve(dialogue, theirs, None);
+        let mut peer = Self::new(ours);
+        let mut connect = json!({ "type": "connect", "protocol": 1, "auth": auth });
+        if let Some(resume) = resume {
+            connect["resume"] = resume.clone();
+        }
+        peer.send(&connect).await;
+        peer
+    }
+
     /// Opens a connection from a network address, and sends `connect`.
     pub(super) async fn connect_from(dialogue: &Dialogue, address: &str) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::log::bounds::{Budget, LogBounds};
@@ -12,13 +15,21 @@ use crate::log::durable::{
 use crate::log::{LogCursor, LogPage, Replay, StoredEvent};
 use crate::protocol::{erased, is_unerased_of};
 
+/// How long a key counts that is not known to be a repetition.
+const KEYS_COUNT_FOR: Duration = Duration::from_secs(120);
+
 #[derive(Debug, Default)]
 pub(super) struct Data {
     generation: u64,
     /// How often the store has been opened again.
-    pub(super) run: u64,
+    run: u64,
     /// Keys of earlier runs are forgotten.
     oldest: u64,
+    /// For how long the store was in use before this run, and when this run began.
+    used: Duration,
+    began: Option<Instant>,
+    /// Connections of which a key was forgotten.
+    forgotten: Vec<ClientId>,
     revoked: Vec<Revocation>,
     /// Counts everything that needs another name than all before.
     latest: u64,
@@ -49,6 +60,14 @@ struct KeyData {
     key: String,
     connection: ClientId,
     seq: u64,
+    /// For how long the store had been in use.
+    at: Duration,
+}
+
+impl KeyData {
+    fn is(&self, room: &RoomKey, key: &AppendKey) -> bool {
+        self.room == room.id && self.user == key.user && self.key == key.key
+    }
 }
 
 impl RoomData {
@@ -146,6 +165,7 @@ impl Data {
             Some(KeyOutcome::Forgotten) => return (Appended::Forgotten, done),
             Some(KeyOutcome::NotStored) | None => {}
         }
+        let at = self.now();
         let Some(data) = self.rooms.get_mut(&room.id) else {
             return (Appended::NoSuchRoom, done);
         };
@@ -161,12 +181,14 @@ impl Data {
             },
         ));
         if let Some(key) = key {
+            self.keys.retain(|known| !known.is(&room, &key));
             self.keys.push(KeyData {
                 room: room.id,
                 user: key.user,
                 key: key.key,
                 connection: key.connection,
                 seq,
+                at,
             });
         }
         (Appended::Stored { seq, frame }, done)
@@ -322,20 +344,53 @@ impl Data {
         LogPage::of(of_type.filter(|stored| stored.event == *event), cursor, bounds)
     }
 
-    /// Every key counts, until [`forget_keys`](Self::forget_keys).
-    pub(super) fn outcome_of(&self, room: &RoomKey, key: &AppendKey) -> KeyOutcome {
-        let is_it = |known: &&KeyData| known.room == room.id && known.user == key.user && known.key == key.key;
-        match self.keys.iter().find(is_it) {
+    /// Another run begins.
+    pub(super) fn begin_run(&mut self) {
+        self.used = self.now();
+        self.began = Some(Instant::now());
+        self.run += 1;
+    }
+
+    /// For how long the store has been in use.
+    fn now(&mut self) -> Duration {
+        self.used + self.began.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Whether a key counts that is not known to be a repetition.
+    fn counts(&self, key: &KeyData, now: Duration) -> bool {
+        let within = |later: Duration, earlier: Duration| later.saturating_sub(earlier) < KEYS_COUNT_FOR;
+        if key.at < self.used {
+            within(self.used, key.at) && within(now, self.used)
+        } else {
+            within(now, key.at)
+        }
+    }
+
+    pub(super) fn outcome_of(&mut self, room: &RoomKey, key: &AppendKey) -> KeyOutcome {
+        let now = self.now();
+        let known = self.keys.iter().find(|known| known.is(room, key));
+        let known = known.filter(|known| key.repeats.is_some() || self.counts(known, now));
+        match known {
             Some(known) if self.key_of(&room.id) == *room => KeyOutcome::Stored { seq: known.seq },
             _ if key.repeats.is_some_and(|run| run < self.oldest) => KeyOutcome::Forgotten,
+            _ if key.repeats.is_some() && self.forgotten.contains(&key.connection) => KeyOutcome::Forgotten,
             _ => KeyOutcome::NotStored,
         }
     }
 
-    /// Forgets the keys and the earlier runs, as time does.
-    pub(super) fn forget_keys(&mut self) {
-        self.keys.clear();
+    /// Forgets the earlier runs, as time does.
+    pub(super) fn forget_earlier_runs(&mut self) {
+        let used = self.used;
+        self.keys.retain(|key| key.at >= used);
         self.oldest = self.run;
+    }
+
+    /// Forgets the keys of the connection that sent the oldest one, as if there were too many.
+    pub(super) fn forget_oldest_key(&mut self) {
+        if !self.keys.is_empty() {
+            let oldest = self.keys.remove(0);
+            self.forgotten.push(oldest.connection);
+        }
     }
 
     pub(super) fn describe_run(&self) -> StoreRun {

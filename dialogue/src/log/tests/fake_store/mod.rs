@@ -108,7 +108,7 @@ impl FakeStore {
         };
         drop(lost);
         let is_manual = self.control.lock().is_manual;
-        self.data.lock().run += 1;
+        self.data.lock().begin_run();
         Self::of(Arc::clone(&self.data), is_manual)
     }
 
@@ -314,9 +314,22 @@ impl FakeStore {
         self.control.lock().limit = Some(limit);
     }
 
-    /// Forgets the keys and the earlier runs, as time does.
-    pub(crate) fn forget_keys(&self) {
-        self.data.lock().forget_keys();
+    /// Forgets the earlier runs, as ten minutes do.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "only the tests of earlier runs use it")
+    )]
+    pub(crate) fn forget_earlier_runs(&self) {
+        self.data.lock().forget_earlier_runs();
+    }
+
+    /// Forgets the oldest key, as if there were too many.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "only the tests of earlier runs use it")
+    )]
+    pub(crate) fn forget_oldest_key(&self) {
+        self.data.lock().forget_oldest_key();
     }
 
     /// Lets a room's events up to this number expire.
