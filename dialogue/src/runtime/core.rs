@@ -10,6 +10,7 @@ use tracing::Dispatch;
 use super::application::ApplicationState;
 use super::clients::Clients;
 use super::continuity::idempotency::IdempotencyKeys;
+use super::continuity::lineage::Lineage;
 use super::continuity::resume::ResumeSecrets;
 use super::handlers::listeners::Listeners;
 use super::history::keep::History;
@@ -23,6 +24,7 @@ use crate::containment::contain_sync;
 use crate::contract::{Contract, ServerUrl};
 use crate::hook::drop_contained;
 use crate::limits::Limits;
+use crate::log::durable::StoreRun;
 use crate::origin::AllowedOrigin;
 use crate::room::RoomCell;
 
@@ -137,11 +139,18 @@ pub(crate) struct Continuity {
 }
 
 impl Continuity {
-    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
+    /// `run` is what the store knows of the runs of this server, if there is one.
+    pub(in crate::runtime) fn new(limits: &Limits, run: Option<StoreRun>) -> Self {
         Self {
-            resumes: ResumeSecrets::default(),
+            resumes: ResumeSecrets::new(limits, run),
             keys: IdempotencyKeys::new(limits),
         }
+    }
+
+    /// Notes that a client continues these connections. Returns those whose triggers it can repeat.
+    pub(crate) fn continues(&self, lineage: Option<&Lineage>, client: &ClientState) -> Option<Lineage> {
+        let is_this_run = |run| self.resumes.is_this_run(run);
+        lineage.map(|lineage| self.keys.continues(lineage, is_this_run, client))
     }
 }
 

@@ -42,7 +42,8 @@ pub use self::rooms::create::CreateRoomError;
 
 pub(crate) use self::clients::ReplySpace;
 pub(crate) use self::continuity::idempotency::{KeyedTrigger, NotRun};
-pub(crate) use self::continuity::resume::EarlierConnection;
+pub(crate) use self::continuity::recall::{is_stored, recall};
+pub(crate) use self::continuity::resume::{EarlierConnection, ResumableConnection};
 pub(crate) use self::core::Core;
 pub(crate) use self::history::page::page;
 #[cfg(feature = "server")]

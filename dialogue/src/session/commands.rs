@@ -20,7 +20,8 @@ use crate::protocol::{
 use crate::room::RoomCell;
 use crate::runtime::{
     Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_room,
-    find_or_load, info, join, leave, list, log_line, page, recheck_rooms, subscribe, subscribe_all, unsubscribe,
+    find_or_load, info, is_stored, join, leave, list, log_line, page, recall, recheck_rooms, subscribe, subscribe_all,
+    unsubscribe,
 };
 use crate::serial::JobTicket;
 
@@ -316,6 +317,8 @@ impl Conversation {
             let delivery = match key {
                 None => by_client(&self.core, &room, &self.client, draft, None).await?,
                 Some(key) => {
+                    let is_stored = is_stored(&self.core, &room, &draft.event);
+                    let recall = recall(&self.core, &room, &self.client, is_stored, repeats.is_some());
                     let keyed = KeyedTrigger {
                         user: self.client.user_id.clone(),
                         holder: self.client.holder(),
@@ -323,6 +326,8 @@ impl Conversation {
                         epoch: Arc::clone(&room.epoch),
                         key,
                         repeats,
+                        is_stored,
+                        recall,
                     };
                     let (core, room, client) = (&self.core, &room, &self.client);
                     let run = |receipt| async move { by_client(core, room, client, draft, Some(&receipt)).await };

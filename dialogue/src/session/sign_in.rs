@@ -15,7 +15,7 @@ use crate::hook::{HookError, Refusal, refuse};
 use crate::id::UserId;
 use crate::protocol::{FrameRate, PROTOCOL, ServerFrame};
 use crate::random::random_name;
-use crate::runtime::{Core, EarlierConnection, Involved, log_line, replace};
+use crate::runtime::{Core, EarlierConnection, Involved, ResumableConnection, log_line, replace};
 use crate::serial::SerialQueue;
 
 /// The result of authentication: the user and the session.
@@ -143,6 +143,7 @@ pub(crate) async fn admit(
     let Authenticated { user_id, session, meta } = authenticated;
     let anonymous = user_id.is_none();
     let predecessor = resume.and_then(|secret| core.continuity.resumes.take(secret, user_id.as_ref()));
+    let continued = predecessor.as_ref().and_then(ResumableConnection::lineage);
     let (former_user, earlier) = predecessor.map(|resume| (resume.user_id, resume.earlier)).unzip();
     let mut former = Vec::new();
     if let Some(EarlierConnection::Live(earlier)) = &earlier
@@ -183,8 +184,9 @@ pub(crate) async fn admit(
         departed: SetOnce::new(),
         hooks: SerialQueue::default(),
     });
+    let continued = core.continuity.continues(continued.as_deref(), &client);
     loop {
-        core.continuity.resumes.renew(&client);
+        core.continuity.resumes.issue(&client, continued.as_ref());
         core.continuity.keys.connected(&client);
         let frame = connected_frame(core, &client, id);
         if core.clients.add(&client, frame, &core.observe).is_ok() {

@@ -19,6 +19,7 @@ use crate::runtime::api::here::Here;
 use crate::runtime::api::trigger::Trigger;
 use crate::runtime::api::user_rooms::UserRooms;
 use crate::runtime::build::builder::Builder;
+use crate::runtime::continuity::revocation::revoke_secrets;
 use crate::runtime::core::{Client, Core, Dialogue, RoomHandle};
 use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
 use crate::runtime::membership::delete_by_id::delete_by_id;
@@ -203,15 +204,20 @@ impl Dialogue {
     /// `authenticate` decides whether the user may sign in again. Make sure that it refuses the user before you call
     /// `revoke`. Otherwise, a connection that is being established at this moment survives.
     ///
+    /// With a store, the next run of the server knows of the revocation, too. This waits until the store has noted it, for at
+    /// most [`Limits::append_deadline`](crate::Limits::append_deadline). If the store fails, the server logs an error.
+    ///
     /// # Cancel safety
     ///
-    /// Every connection is ended when this future is first polled, or none.
+    /// Every connection is ended when this future is first polled, or none. Dropped before it is ready, the store may not
+    /// have noted the revocation.
     pub async fn revoke(&self, user: &str) -> Revoked {
-        self.core.continuity.resumes.forget(user);
+        let noted = revoke_secrets(&self.core, &user.into());
         let clients = self.core.clients.of_user(user);
         for client in &clients {
             expel(&self.core, client, "the session was revoked", Some(LeftReason::Revoked));
         }
+        noted.await;
         consume_budget().await;
         Revoked { clients: clients.len() }
     }

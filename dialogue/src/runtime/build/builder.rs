@@ -291,7 +291,7 @@ impl Builder {
             !self.hooks.on_history_evicted.is_empty(),
             !self.hooks.load_history.is_empty(),
         );
-        let continuity = Continuity::new(&limits);
+        let continuity = Continuity::new(&limits, history.durable.as_ref().map(|store| store.run()));
         let durable = history.durable.clone();
         let dialogue = Dialogue {
             core: Arc::new(Core {

@@ -1,4 +1,6 @@
 //! The `resume` secrets: a client that reconnects with one takes over from its earlier connection.
+//!
+//! The table decides about the connections of this run. With a store, [`Runs`] decides about those of earlier runs.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -10,9 +12,13 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::Runs;
 use super::ended::{MAX_ENDED, most_ended};
+use super::lineage::Lineage;
 use crate::connection::{ClientState, Holder};
 use crate::id::{RoomId, UserId};
+use crate::limits::Limits;
+use crate::log::durable::StoreRun;
 use crate::random::random_name;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
@@ -29,6 +35,8 @@ pub(crate) struct ResumeSecrets {
     state: Arc<Mutex<SecretTable>>,
     /// Forgets secrets that have expired.
     worker: SerialQueue,
+    /// With a store.
+    runs: Option<Runs>,
 }
 
 #[derive(Default)]
@@ -55,6 +63,8 @@ pub(crate) struct ResumableConnection {
     peer: Option<IpAddr>,
     /// The secret before the present one.
     previous: Option<String>,
+    /// With a store: this connection, and those that it continued.
+    lineage: Option<Arc<Lineage>>,
 }
 
 /// The state of the connection that a new one may take over from.
@@ -69,19 +79,54 @@ impl ResumableConnection {
     fn holder(&self) -> Holder {
         Holder::of(&self.user_id, self.anonymous, self.peer)
     }
+
+    /// With a store: the connections that the next one continues.
+    pub(crate) fn lineage(&self) -> Option<Arc<Lineage>> {
+        self.lineage.clone()
+    }
 }
 
 impl ResumeSecrets {
+    /// Without a store, `run` is `None`: no secret outlives this run.
+    pub(in crate::runtime) fn new(limits: &Limits, run: Option<StoreRun>) -> Self {
+        Self {
+            runs: run.and_then(|run| Runs::new(run, limits.message_bytes)),
+            ..Self::default()
+        }
+    }
+
+    /// Gives a client its first secret. `continued` are the connections that its connection continues.
+    pub(crate) fn issue(&self, client: &Arc<ClientState>, continued: Option<&Lineage>) {
+        let runs = self.runs.as_ref();
+        let lineage = runs.map(|runs| {
+            let none = Lineage::default();
+            Arc::new(continued.unwrap_or(&none).after(runs.connection(client)))
+        });
+        self.replace(client, lineage);
+    }
+
     /// Replaces a client's secret with a new one. The present one stays valid until the next renewal. A client that is
     /// already disconnecting gets none, because nothing would ever forget it.
     pub(crate) fn renew(&self, client: &Arc<ClientState>) {
-        let secret = random_name(16);
+        self.replace(client, None);
+    }
+
+    /// `lineage` is `None` for a client that has had a secret.
+    fn replace(&self, client: &Arc<ClientState>, lineage: Option<Arc<Lineage>>) {
         let mut state = self.state.lock();
         if client.membership.lock().is_gone() {
             return;
         }
-        let before = std::mem::replace(&mut *client.resume.lock(), secret.clone());
-        let previous = state.remove(&before).map(|_| before);
+        let before = client.resume.lock().clone();
+        let replaced = state.remove(&before);
+        let lineage = lineage.or_else(|| replaced.as_ref().and_then(ResumableConnection::lineage));
+        let sealed = self
+            .runs
+            .as_ref()
+            .and_then(|runs| runs.seal(client, lineage.as_deref()));
+        let secret = sealed.unwrap_or_else(|| random_name(16));
+        client.resume.lock().clone_from(&secret);
+        let previous = replaced.map(|_| before);
         if let Some(previous) = &previous {
             state.replaced.insert(previous.clone(), secret.clone());
         }
@@ -91,6 +136,7 @@ impl ResumeSecrets {
             anonymous: client.anonymous,
             peer: client.peer.map(|peer| peer.ip()),
             previous,
+            lineage,
         };
         state.by_secret.insert(secret, resume);
     }
@@ -118,6 +164,16 @@ impl ResumeSecrets {
         resume.earlier = EarlierConnection::Ended(rooms);
         state.by_secret.insert(secret.clone(), resume);
         state.ended.push_back((Instant::now(), secret));
+    }
+
+    /// Whether this run of the server is the one with this number.
+    pub(crate) fn is_this_run(&self, run: u64) -> bool {
+        self.runs.as_ref().is_some_and(|runs| runs.is(run))
+    }
+
+    /// Whether clients of earlier runs may come back now.
+    pub(crate) fn expects_earlier_clients(&self) -> bool {
+        self.runs.as_ref().is_some_and(|runs| runs.expects_earlier_clients())
     }
 
     /// Forgets the secret of a connection that was never admitted.
@@ -156,6 +212,22 @@ impl ResumeSecrets {
     /// Takes the connection that a secret resumes, if the secret belongs to this user; `None` stands for an anonymous
     /// user. A secret works once.
     pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
+        let of_this_run = self.take_of_this_run(secret, user);
+        of_this_run.or_else(|| {
+            let earlier = self.runs.as_ref()?.take(secret, user, Instant::now())?;
+            Some(ResumableConnection {
+                user_id: earlier.user_id,
+                // In this run, the client was in no room yet.
+                earlier: EarlierConnection::Ended(Vec::new()),
+                anonymous: earlier.anonymous,
+                peer: None,
+                previous: None,
+                lineage: Some(Arc::new(earlier.lineage)),
+            })
+        })
+    }
+
+    fn take_of_this_run(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
         let mut state = self.state.lock();
         let successor = state.replaced.get(secret).cloned();
         let secret = successor.as_deref().unwrap_or(secret);
@@ -166,14 +238,16 @@ impl ResumeSecrets {
         is_theirs.then(|| state.remove(secret)).flatten()
     }
 
-    /// Forgets every secret of a user.
-    pub(crate) fn forget(&self, user: &str) {
+    /// Forgets every secret of a user. With a store, returns what the store has to note: the number of this revocation.
+    pub(crate) fn forget(&self, user: &str) -> Option<u64> {
         let mut state = self.state.lock();
         let forgotten = state.by_secret.extract_if(|_, resume| *resume.user_id == *user);
         let forgotten: Vec<_> = forgotten.map(|(_, resume)| resume).collect();
         for resume in &forgotten {
             state.discount(resume);
         }
+        // Under the lock, so that the secrets before and after it have numbers before and after its own.
+        self.runs.as_ref().map(|runs| runs.revoke(&user.into()))
     }
 }
 
@@ -231,16 +305,19 @@ impl SecretTable {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::ended::{MAX_ENDED_OF_ADDRESS, MAX_ENDED_OF_USER};
     use super::*;
     use crate::connection::{AuthSession, ClientKey, Membership, MembershipEnd, Outbox};
-    use crate::limits::Limits;
 
-    fn client(user: &str, anonymous: bool) -> Arc<ClientState> {
+    pub(in super::super) fn client(user: &str, anonymous: bool) -> Arc<ClientState> {
+        client_with_id("client", user, anonymous)
+    }
+
+    pub(in super::super) fn client_with_id(id: &str, user: &str, anonymous: bool) -> Arc<ClientState> {
         Arc::new(ClientState {
             key: ClientKey(1),
-            id: "client".into(),
+            id: id.into(),
             user_id: user.into(),
             meta: Default::default(),
             session: Mutex::new(AuthSession {

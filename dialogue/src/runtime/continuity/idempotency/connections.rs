@@ -35,6 +35,8 @@ pub(super) struct ConnectionRecord {
 /// What is left of the keys that a connection has sent.
 #[derive(Default)]
 struct SentKeys {
+    /// The run in which the connection lived, if that was an earlier one: then only the store knows its keys.
+    earlier_run: Option<u64>,
     /// The fingerprints of those that are too old to be remembered as a whole.
     old: Vec<u32>,
     /// Those that are remembered for as long as the connection's record.
@@ -48,6 +50,11 @@ type Digest = u64;
 impl ConnectionRecord {
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// The run in which it lived, if that was an earlier one.
+    pub(super) fn earlier_run(&self) -> Option<u64> {
+        self.keys.as_ref().and_then(|keys| keys.earlier_run)
     }
 
     /// Whether the connection may have sent a key with this fingerprint that the server has forgotten.
@@ -92,15 +99,31 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn add(&mut self, id: &ClientId, user: &UserId, holder: &Holder) {
-        let record = ConnectionRecord {
+        let record = self.record(user, holder);
+        self.records.insert(self.digest(id), record);
+    }
+
+    /// Notes a connection of an earlier run. It counts as one that has ended now. Without effect if it is known already.
+    pub(super) fn add_earlier(&mut self, id: &ClientId, user: &UserId, holder: &Holder, run: u64, now: Instant) {
+        let digest = self.digest(id);
+        if self.records.contains_key(&digest) {
+            return;
+        }
+        let mut record = self.record(user, holder);
+        record.keys.get_or_insert_default().earlier_run = Some(run);
+        self.records.insert(digest, record);
+        self.end(id, now);
+    }
+
+    fn record(&self, user: &UserId, holder: &Holder) -> ConnectionRecord {
+        ConnectionRecord {
             user: self.digest(user),
             holder: self.digest(holder),
             most_ended: u32::try_from(most_ended(holder)).unwrap_or(u32::MAX),
             has_gaps: false,
             has_ended: false,
             keys: None,
-        };
-        self.records.insert(self.digest(id), record);
+        }
     }
 
     /// The record of a user's connection.

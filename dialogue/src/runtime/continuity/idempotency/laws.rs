@@ -117,6 +117,8 @@ impl World {
             epoch: "e".into(),
             key: sent.key.clone(),
             repeats: is_repetition.then(|| sent.first.clone()),
+            is_stored: false,
+            recall: None,
         };
         let published = Cell::new(0);
         let run = |receipt: Receipt| {

@@ -1,7 +1,8 @@
 //! Idempotency keys: a trigger that a client repeats with the same key is delivered once.
 //!
 //! A repetition that says so is never delivered twice: if the server may have forgotten the first attempt, it refuses the
-//! repetition. [`table`] has the rules of remembering and forgetting.
+//! repetition. [`table`] has the rules of remembering and forgetting. Of an earlier run of the server, only a store knows the
+//! keys.
 
 mod connections;
 mod hold;
@@ -21,12 +22,14 @@ pub(crate) use self::hold::KeyHold;
 use self::key::{Key, Owner};
 use self::outcome::KeyedOutcome;
 pub(crate) use self::outcome::Receipt;
-use self::table::KeyTable;
+use self::table::{KeyTable, Permission};
 use crate::connection::{ClientState, Holder};
 use crate::delivery::Delivery;
 use crate::id::{ClientId, UserId};
 use crate::limits::Limits;
+use crate::log::durable::{Answer, AppendKey, KeyOutcome};
 use crate::protocol::FirstAttempt;
+use crate::runtime::continuity::lineage::{Lineage, Predecessor};
 use crate::runtime::lifecycle::Lifecycle;
 use crate::serial::SerialQueue;
 
@@ -51,14 +54,21 @@ pub(crate) struct KeyedTrigger {
     pub(crate) key: String,
     /// The first attempt, if the client says that this is a repetition.
     pub(crate) repeats: Option<FirstAttempt>,
+    /// Whether a store has its key if it was delivered.
+    pub(crate) is_stored: bool,
+    /// Asks the store for the key. `None` if the store cannot know more than this server.
+    pub(crate) recall: Option<Recall>,
 }
+
+/// Asks a store what it knows of a key.
+pub(crate) type Recall = Box<dyn FnOnce(AppendKey) -> Answer<KeyOutcome> + Send>;
 
 /// Why a trigger with a key was not delivered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotRun<E> {
     /// It is a repetition, and the server cannot tell whether an earlier attempt was delivered.
     OutcomeUnknown,
-    /// A store has not yet said whether it has stored an earlier attempt.
+    /// A store has not yet said, or cannot say now, whether it has stored an earlier attempt.
     StillRuns,
     /// It ran and failed.
     Failed(E),
@@ -92,6 +102,8 @@ impl IdempotencyKeys {
             epoch,
             key,
             repeats,
+            is_stored,
+            recall,
         } = trigger;
         // Declared before the outcome, so that the outcome is released before the guard checks for other users of it.
         let guard = KeyGuard::new(self, Key { user, epoch, key });
@@ -110,24 +122,50 @@ impl IdempotencyKeys {
         if let Some(delivery) = progress.delivery {
             return Ok(delivery);
         }
-        let may_run = match &repeats {
-            _ if progress.owner.is_some() => false,
-            Some(first) => self.state.lock().may_run(&guard.key, first, Instant::now()),
-            None => true,
-        };
-        if !may_run {
+        if progress.owner.is_some() {
             return Err(NotRun::OutcomeUnknown);
         }
+        let permission = match &repeats {
+            Some(first) => self.state.lock().may_run(&guard.key, first, Instant::now()),
+            None => Permission::Yes,
+        };
+        let is_repetition = repeats.is_some();
         let owner = Owner {
             holder,
             connection: repeats.map_or(connection, |first| first.client_id),
         };
-        let receipt = Receipt {
+        let mut receipt = Receipt {
             key: Arc::clone(&guard.key),
             outcome: Arc::clone(&outcome),
             owner: owner.clone(),
             earlier_run: None,
         };
+        if let Permission::UnlessStored { run } = permission {
+            receipt.earlier_run = Some(run);
+        }
+        // A repetition that may certainly run was first sent in this run, which the store does not know better.
+        if let Some(recall) = recall.filter(|_| !is_repetition || permission != Permission::Yes) {
+            let mut key = receipt.append_key();
+            if is_repetition {
+                // Whatever the age of the key is, and although nothing follows if there is none.
+                key.repeats.get_or_insert_default();
+            }
+            match recall(key).await.map_err(|_| NotRun::StillRuns)? {
+                KeyOutcome::Stored { seq } => {
+                    let delivery = Delivery::new(0, Some(seq));
+                    outcome.sequenced_by(&owner);
+                    outcome.delivered(delivery);
+                    return Ok(delivery);
+                }
+                KeyOutcome::Forgotten => return Err(NotRun::OutcomeUnknown),
+                KeyOutcome::NotStored => {}
+            }
+        }
+        match permission {
+            Permission::Yes => {}
+            Permission::UnlessStored { .. } if is_stored => {}
+            Permission::UnlessStored { .. } | Permission::No => return Err(NotRun::OutcomeUnknown),
+        }
         let delivery = run(receipt).await.map_err(NotRun::Failed)?;
         outcome.sequenced_by(&owner);
         outcome.delivered(delivery);
@@ -144,6 +182,36 @@ impl IdempotencyKeys {
         let mut state = self.state.lock();
         state.expire(Instant::now());
         state.connections.add(&client.id, &client.user_id, &client.holder());
+    }
+
+    /// Notes the connections of earlier runs that a client continues, so that it can repeat their triggers. Returns all
+    /// connections that it continues and whose triggers it can repeat.
+    pub(in crate::runtime) fn continues(
+        &self,
+        lineage: &Lineage,
+        is_this_run: impl Fn(u64) -> bool,
+        client: &ClientState,
+    ) -> Lineage {
+        let (holder, now) = (client.holder(), Instant::now());
+        let mut state = self.state.lock();
+        state.expire(now);
+        let connections = &mut state.connections;
+        for earlier in lineage.iter().filter(|connection| !is_this_run(connection.run)) {
+            connections.add_earlier(&earlier.client_id, &client.user_id, &holder, earlier.run, now);
+        }
+        let is_known =
+            |connection: &&Predecessor| connections.of_user(&connection.client_id, &client.user_id).is_some();
+        let known = Lineage::of(lineage.iter().filter(is_known).cloned());
+        state.forget_excess();
+        known
+    }
+
+    /// Notes the end of a connection, without a task that forgets it.
+    #[cfg(all(test, feature = "sqlite"))]
+    pub(super) fn note_end(&self, client: &ClientState) {
+        let mut state = self.state.lock();
+        state.expire(Instant::now());
+        state.connections.end(&client.id, Instant::now());
     }
 
     /// Forgets a connection that was never admitted.

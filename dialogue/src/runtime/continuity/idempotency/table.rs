@@ -39,6 +39,17 @@ pub(super) struct KeyTable {
     fingerprints: RandomState,
 }
 
+/// Whether a repetition may run whose key is not in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// No: its first attempt may have been delivered.
+    No,
+    /// Yes: its first attempt has certainly not been delivered.
+    Yes,
+    /// If it is known that it was not delivered in this earlier run: the store decides.
+    UnlessStored { run: u64 },
+}
+
 struct Slot {
     outcome: Arc<KeyedOutcome>,
     /// `Some` once the trigger is delivered and its key counts.
@@ -83,12 +94,18 @@ impl KeyTable {
         (key, outcome)
     }
 
-    /// Whether a repetition may run whose key is not known: its first attempt has certainly not been delivered.
-    pub(super) fn may_run(&mut self, key: &Key, first: &FirstAttempt, now: Instant) -> bool {
+    /// Whether a repetition may run whose key is not in the table.
+    pub(super) fn may_run(&mut self, key: &Key, first: &FirstAttempt, now: Instant) -> Permission {
         self.expire(now);
         let fingerprint = self.fingerprint(key);
         let record = self.connections.of_user(&first.client_id, &key.user);
-        *first.epoch == *key.epoch && record.is_some_and(|record| !record.may_have_sent(fingerprint))
+        match record.filter(|record| *first.epoch == *key.epoch && !record.may_have_sent(fingerprint)) {
+            None => Permission::No,
+            Some(record) => match record.earlier_run() {
+                None => Permission::Yes,
+                Some(run) => Permission::UnlessStored { run },
+            },
+        }
     }
 
     /// A trigger has ended, with this outcome. Its key stays if its event was published.

@@ -36,6 +36,8 @@ fn trigger(user: &str, room: &RoomCell, key: &str) -> KeyedTrigger {
         epoch: Arc::clone(&room.epoch),
         key: key.to_owned(),
         repeats: None,
+        is_stored: false,
+        recall: None,
     }
 }
 

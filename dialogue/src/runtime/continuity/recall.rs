@@ -1,0 +1,78 @@
+//! Asks a store what it knows of a trigger's key, before anything else is asked about the trigger.
+//!
+//! Memory knows the keys of this run, so the store is only asked about earlier runs, and about repetitions that say so.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::time::timeout;
+
+use super::idempotency::Recall;
+use crate::connection::ClientState;
+use crate::id::EventName;
+use crate::log::durable::{KeyOutcome, RoomKey};
+use crate::room::RoomCell;
+use crate::runtime::core::Core;
+
+/// Whether a store keeps this event of a room, and its key.
+pub(crate) fn is_stored(core: &Core, room: &RoomCell, event: &EventName) -> bool {
+    let limit = || {
+        let history = room.template.policy.definition(event)?.history();
+        history.limit(core.history.log.config().max_events_per_type)
+    };
+    core.history.durable.is_some() && limit().is_some()
+}
+
+/// How to ask about the key of a client's trigger. `None` if the store has nothing to add.
+pub(crate) fn recall(
+    core: &Core,
+    room: &Arc<RoomCell>,
+    client: &Arc<ClientState>,
+    is_stored: bool,
+    is_repetition: bool,
+) -> Option<Recall> {
+    let durable = core.history.durable.as_ref()?;
+    let may_be_of_earlier_run = is_stored && core.continuity.resumes.expects_earlier_clients();
+    if !is_repetition && !may_be_of_earlier_run {
+        return None;
+    }
+    let within = core.limits.append_deadline;
+    let (durable, room, client) = (Arc::clone(durable), Arc::clone(room), Arc::clone(client));
+    Some(Box::new(move |key| {
+        async move {
+            let here = RoomKey {
+                id: room.id.clone(),
+                epoch: Arc::clone(&room.epoch),
+            };
+            let asked = async {
+                let outcome = durable.outcome_of(here, key).await?;
+                if let KeyOutcome::Stored { seq } = outcome {
+                    applied(&room, &client, seq).await;
+                }
+                Ok(outcome)
+            };
+            let late = StoreFailure::TimedOut {
+                seconds: within.as_secs(),
+            };
+            timeout(within, asked).await.unwrap_or(Err(late))
+        }
+        .boxed()
+    }))
+}
+
+/// Waits until a member's queue has every event up to this number, because the answer to its trigger comes after them.
+async fn applied(room: &RoomCell, client: &ClientState, seq: u64) {
+    loop {
+        let progressed = room.applying().progressed();
+        tokio::pin!(progressed);
+        progressed.as_mut().enable();
+        let is_due = {
+            let state = room.lock();
+            state.record.seq() >= seq || !state.local.contains(client.key)
+        };
+        if is_due {
+            return;
+        }
+        progressed.await;
+    }
+}
