@@ -136,7 +136,7 @@ pub(crate) struct Append {
 /// A key of this run counts for two minutes after it was stored. A key of an earlier run counts for two minutes after this run
 /// began, if it counted when that run ended. A key that does not count is replaced.
 ///
-/// For a repetition of an earlier run, each key counts that the store still has. It forgets the oldest keys if there are too
+/// For a repetition that says so, each key counts that the store still has. It forgets the oldest keys if there are too
 /// many, but remembers the connections that have lost keys. Ten minutes after a run began, it forgets all earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AppendKey {
@@ -144,7 +144,7 @@ pub(crate) struct AppendKey {
     pub(crate) key: String,
     /// The connection that sent it first.
     pub(crate) connection: ClientId,
-    /// The run of that connection, if this is a repetition of an earlier run. Without its key, it is stored only if the store has
+    /// The run of that connection, if this is a repetition that says so. Without its key, it is stored only if the store has
     /// forgotten no key of this connection, and not that run.
     pub(crate) repeats: Option<u64>,
 }

@@ -142,8 +142,8 @@ impl Continuity {
     /// `run` is what the store knows of the runs of this server, if there is one.
     pub(in crate::runtime) fn new(limits: &Limits, run: Option<StoreRun>) -> Self {
         Self {
+            keys: IdempotencyKeys::new(limits, run.as_ref().map(|run| run.run)),
             resumes: ResumeSecrets::new(limits, run),
-            keys: IdempotencyKeys::new(limits),
         }
     }
 

@@ -71,6 +71,8 @@ enum Fate {
     IsLost,
     /// It is carried out, and the client does not receive the answer.
     IsCutOff,
+    /// The store has the event, but cannot say so.
+    IsUnknown,
     /// The server is killed before the store has the event.
     IsKilledBefore,
     /// The server is killed when the store has the event, before anybody knows.
@@ -83,6 +85,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::Fails),
         1 => Just(Fate::IsLost),
         2 => Just(Fate::IsCutOff),
+        1 => Just(Fate::IsUnknown),
         1 => Just(Fate::IsKilledBefore),
         2 => Just(Fate::IsKilledAfter),
     ]
@@ -256,7 +259,7 @@ impl World {
                     *volatile.lock() += 1;
                     receipt.sequenced();
                     receipt.delivered(Delivery::new(0, None));
-                    if fate != Fate::Arrives {
+                    if !matches!(fate, Fate::Arrives | Fate::IsUnknown) {
                         std::future::pending::<()>().await;
                     }
                     return Ok(Delivery::new(0, None));
@@ -282,8 +285,10 @@ impl World {
                 ticket: Arc::<Ticket>::default(),
                 done: Box::new(move |outcome| *note.lock() = Some(outcome)),
             });
-            if fate == Fate::IsKilledAfter {
-                std::future::pending::<()>().await;
+            match fate {
+                Fate::IsKilledAfter => std::future::pending().await,
+                Fate::IsUnknown => return Err("unavailable"),
+                _ => {}
             }
             let delivery = match outcome.lock().take() {
                 Some(Appended::Stored { seq, .. } | Appended::Repeated { seq }) => Delivery::new(0, Some(seq)),
@@ -302,6 +307,7 @@ impl World {
             Some(_) if matches!(fate, Fate::IsCutOff | Fate::IsKilledBefore | Fate::IsKilledAfter) => "none",
             Some(Ok(_)) => "ok",
             Some(Err(NotRun::OutcomeUnknown | NotRun::Failed("unknown"))) => "unknown",
+            Some(Err(NotRun::Failed("unavailable"))) => "none",
             Some(Err(NotRun::Failed(_))) => "failed",
             Some(Err(NotRun::StillRuns)) => panic!("{} still runs", sent.key),
         };

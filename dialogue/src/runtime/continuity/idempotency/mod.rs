@@ -42,6 +42,8 @@ pub(crate) struct IdempotencyKeys {
     /// Forgets what has expired.
     worker: SerialQueue,
     append_deadline: Duration,
+    /// With a store: the number of this run.
+    run: Option<u64>,
 }
 
 /// A trigger with a key. The key belongs to one user and to one incarnation of a room.
@@ -75,11 +77,13 @@ pub(crate) enum NotRun<E> {
 }
 
 impl IdempotencyKeys {
-    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
+    /// With a store, `run` is the number of this run.
+    pub(in crate::runtime) fn new(limits: &Limits, run: Option<u64>) -> Self {
         Self {
             state: Arc::new(Mutex::new(KeyTable::new(limits.keys, limits.keys_per_user))),
             worker: SerialQueue::default(),
             append_deadline: limits.append_deadline,
+            run,
         }
     }
 
@@ -134,15 +138,17 @@ impl IdempotencyKeys {
             holder,
             connection: repeats.map_or(connection, |first| first.client_id),
         };
-        let mut receipt = Receipt {
+        let receipt = Receipt {
             key: Arc::clone(&guard.key),
             outcome: Arc::clone(&outcome),
             owner: owner.clone(),
-            earlier_run: None,
+            repeats: match permission {
+                Permission::UnlessStored { run } => Some(run),
+                // The store may know its outcome for longer than memory, if that was unknown.
+                Permission::Yes if is_repetition => self.run,
+                Permission::Yes | Permission::No => None,
+            },
         };
-        if let Permission::UnlessStored { run } = permission {
-            receipt.earlier_run = Some(run);
-        }
         // A repetition that may certainly run was first sent in this run, which the store does not know better.
         if let Some(recall) = recall.filter(|_| !is_repetition || permission != Permission::Yes) {
             let mut key = receipt.append_key();

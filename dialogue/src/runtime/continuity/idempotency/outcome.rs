@@ -67,8 +67,8 @@ pub(crate) struct Receipt {
     pub(super) key: Arc<Key>,
     pub(super) outcome: Arc<KeyedOutcome>,
     pub(super) owner: Owner,
-    /// The run of the first attempt, if that was an earlier one.
-    pub(super) earlier_run: Option<u64>,
+    /// With a store: the run of the first attempt, if this is a repetition.
+    pub(super) repeats: Option<u64>,
 }
 
 impl Receipt {
@@ -78,7 +78,7 @@ impl Receipt {
             user: self.key.user.clone(),
             key: self.key.key.clone(),
             connection: self.owner.connection.clone(),
-            repeats: self.earlier_run,
+            repeats: self.repeats,
         }
     }
 

@@ -7,11 +7,14 @@ use super::*;
 use crate::room::{EventPolicy, Origin, RoomCell, RoomTemplate, Subscriptions, SyncHistory};
 
 fn keys() -> IdempotencyKeys {
-    IdempotencyKeys::new(&Limits::default())
+    IdempotencyKeys::new(&Limits::default(), None)
 }
 
 fn limited(keys: usize, keys_per_user: usize) -> IdempotencyKeys {
-    IdempotencyKeys::new(&Limits::default().with_keys(keys).with_keys_per_user(keys_per_user))
+    IdempotencyKeys::new(
+        &Limits::default().with_keys(keys).with_keys_per_user(keys_per_user),
+        None,
+    )
 }
 
 fn room(epoch: &str) -> RoomCell {
