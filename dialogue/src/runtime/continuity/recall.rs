@@ -13,6 +13,7 @@ use crate::id::EventName;
 use crate::log::durable::{KeyOutcome, RoomKey};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::store_failure::StoreFailure;
 
 /// Whether a store keeps this event of a room, and its key.
 pub(crate) fn is_stored(core: &Core, room: &RoomCell, event: &EventName) -> bool {

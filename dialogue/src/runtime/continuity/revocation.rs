@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use crate::id::UserId;
-use crate::log::durable::StoreFailure;
 use crate::runtime::core::Core;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
+use crate::store_failure::StoreFailure;
 
 /// Forgets every secret of a user at once. The future waits until a store has noted it, too.
 pub(in crate::runtime) fn revoke_secrets(core: &Arc<Core>, user: &UserId) -> impl Future<Output = ()> + Send + use<> {

@@ -100,7 +100,6 @@ fn stored(store: &FakeStore) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_anonymous_user_keeps_its_id_over_a_restart_and_once() {
     let store = FakeStore::new();
     let first = member(&server(&store, false), None, None).await;
@@ -123,7 +122,6 @@ async fn an_anonymous_user_keeps_its_id_over_a_restart_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_of_a_stored_event_gets_its_outcome_after_a_restart_without_any_check() {
     let store = FakeStore::manual();
     let dialogue = server(&store, false);
@@ -143,7 +141,6 @@ async fn a_repetition_of_a_stored_event_gets_its_outcome_after_a_restart_without
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_of_an_event_that_was_not_stored_is_delivered_once_after_a_restart() {
     let store = FakeStore::manual();
     let dialogue = server(&store, false);
@@ -164,7 +161,6 @@ async fn a_repetition_of_an_event_that_was_not_stored_is_delivered_once_after_a_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_on_the_connection_after_the_next_one_is_known_over_two_restarts() {
     let store = FakeStore::new();
     let mut first = member(&server(&store, false), None, None).await;
@@ -182,7 +178,6 @@ async fn a_repetition_on_the_connection_after_the_next_one_is_known_over_two_res
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn the_outcome_of_an_event_without_history_is_unknown_after_a_restart() {
     let store = FakeStore::new();
     let first = member(&server(&store, false), Some("ada"), None).await;
@@ -195,7 +190,6 @@ async fn the_outcome_of_an_event_without_history_is_unknown_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn without_its_secret_a_client_learns_only_that_its_event_was_stored() {
     let store = FakeStore::new();
     let mut first = member(&server(&store, false), Some("ada"), None).await;
@@ -213,7 +207,6 @@ async fn without_its_secret_a_client_learns_only_that_its_event_was_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_without_a_mark_is_recognised_for_two_minutes_after_a_restart() {
     let store = FakeStore::new();
     let mut first = member(&server(&store, false), Some("ada"), None).await;
@@ -227,7 +220,6 @@ async fn a_repetition_without_a_mark_is_recognised_for_two_minutes_after_a_resta
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_user_that_was_revoked_before_a_restart_does_not_come_back_with_its_secret() {
     let store = FakeStore::new();
     let dialogue = server(&store, false);
@@ -245,7 +237,6 @@ async fn a_user_that_was_revoked_before_a_restart_does_not_come_back_with_its_se
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_store_that_cannot_be_read_answers_a_repetition_with_unavailable() {
     let store = FakeStore::new();
     let first = member(&server(&store, false), Some("ada"), None).await;
