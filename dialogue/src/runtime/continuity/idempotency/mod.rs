@@ -149,8 +149,8 @@ impl IdempotencyKeys {
                 Permission::Yes | Permission::No => None,
             },
         };
-        // A repetition that may certainly run was first sent in this run, which the store does not know better.
-        if let Some(recall) = recall.filter(|_| !is_repetition || permission != Permission::Yes) {
+        // Also if memory knows that no attempt was delivered: the outcome of one may have been unknown.
+        if let Some(recall) = recall {
             let mut key = receipt.append_key();
             if is_repetition {
                 // Whatever the age of the key is, and although nothing follows if there is none.
