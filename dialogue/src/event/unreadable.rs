@@ -1,7 +1,9 @@
 //! A past event that its type cannot show: it was erased, or its data does not have the type.
 
 use super::message::EventMessage;
-use super::received::{DecodeError, Received};
+use super::received::DecodeError;
+#[cfg(any(feature = "client", feature = "runtime"))]
+use super::received::Received;
 
 /// An event of a room's history that its type cannot show. It stands in the place of the event, so that a page keeps its
 /// order and a program can page on from it.

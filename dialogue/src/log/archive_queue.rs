@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::bounds::LogBounds;
@@ -179,6 +180,38 @@ impl ArchiveQueue {
         (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
     }
 
+    /// All events that wait, with their series. Those of one series are in order.
+    pub(crate) fn all(&self) -> Vec<(Series, StoredEvent)> {
+        let waiting = self.waiting.lock();
+        let queues = waiting.queues.iter();
+        let events = queues.flat_map(|(series, queue)| queue.iter().map(|entry| (series.clone(), entry.event.clone())));
+        events.collect()
+    }
+
+    /// Replaces the texts of the events of a room's incarnation for which `with` has another one. Returns them as they are
+    /// now. A batch that the hook already has stays as it is.
+    pub(crate) fn replace(
+        &self,
+        room: &RoomId,
+        epoch: &str,
+        with: &dyn Fn(&StoredEvent) -> Option<Bytes>,
+    ) -> Vec<StoredEvent> {
+        let mut replaced = Vec::new();
+        let mut waiting = self.waiting.lock();
+        let WaitingEvents { queues, bytes, .. } = &mut *waiting;
+        let of_room = |series: &Series| series.room == *room && *series.epoch == *epoch;
+        for (_, queue) in queues.iter_mut().filter(|(series, _)| of_room(series)) {
+            for WaitingEvent { event, .. } in queue {
+                if let Some(body) = with(event) {
+                    *bytes = *bytes - event.body.len() + body.len();
+                    event.body = body;
+                    replaced.push(event.clone());
+                }
+            }
+        }
+        replaced
+    }
+
     /// The oldest event, with the events of its series that follow it.
     pub(crate) fn next_batch(&self) -> Option<Batch> {
         let waiting = self.waiting.lock();
@@ -299,6 +332,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_replaced_text_stays_in_its_place_and_counts_anew() {
+        let queue = ArchiveQueue::default();
+        queue.push([1, 2, 3].map(|number| (series(0), stored(number))), 0, LogBounds::NONE);
+        queue.push([(series(1), stored(2))], 0, LogBounds::NONE);
+        let with = |event: &StoredEvent| (event.seq == Some(2)).then(|| Bytes::from_static(b"replaced"));
+        let replaced = queue.replace(&"a".into(), "1", &with);
+        assert_eq!((numbers(&replaced), &replaced[0].body[..]), (vec![2], &b"replaced"[..]));
+        let bodies: Vec<_> = queue
+            .next_batch()
+            .unwrap()
+            .events
+            .into_iter()
+            .map(|event| event.body)
+            .collect();
+        assert_eq!(bodies, ["1", "replaced", "3"]);
+        assert_eq!(queue.waiting.lock().bytes, 1 + 8 + 1 + 1);
+        assert_eq!(queue.all().len(), 4);
     }
 
     #[test]

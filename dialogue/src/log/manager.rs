@@ -247,6 +247,22 @@ impl HistoryManager {
         self.store.remembered(room)
     }
 
+    /// Replaces the texts of a room's events for which `with` has another one. Returns them as they are now, types in no
+    /// order. `with` must not wait.
+    pub(crate) fn replace(&self, room: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
+        self.store.replace(room, with)
+    }
+
+    /// The rooms that keep events, in no order.
+    pub(crate) fn rooms(&self) -> Vec<RoomId> {
+        self.store.rooms()
+    }
+
+    /// All events of a room, oldest first. Does not use the room.
+    pub(crate) fn peek(&self, room: &str) -> Vec<StoredEvent> {
+        self.store.peek(room)
+    }
+
     /// Forgets a room that is being deleted, and returns its events, oldest first.
     pub(crate) fn forget_room(&self, room: &str) -> Vec<Evicted> {
         self.store.forget(room)

@@ -5,6 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::bounds::{Budget, LogBounds};
@@ -141,6 +142,26 @@ impl RoomLog {
         self.rings.shrink_to_fit();
         all.sort_unstable_by_key(|kept| kept.arrival);
         all.into_iter().for_each(|kept| evict(kept.stored));
+    }
+
+    /// Replaces the texts of the events for which `with` has another one. `replaced` gets each as it was and as it is.
+    pub(super) fn replace(
+        &mut self,
+        with: &dyn Fn(&StoredEvent) -> Option<Bytes>,
+        replaced: &mut dyn FnMut(StoredEvent, &StoredEvent),
+    ) {
+        for RingEvent { stored, .. } in self.rings.values_mut().flat_map(|ring| &mut ring.kept) {
+            if let Some(body) = with(stored) {
+                let before = std::mem::replace(&mut stored.body, body);
+                replaced(
+                    StoredEvent {
+                        body: before,
+                        ..stored.clone()
+                    },
+                    stored,
+                );
+            }
+        }
     }
 
     /// Whether a new log would give the same answers.

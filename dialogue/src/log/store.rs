@@ -2,6 +2,7 @@
 //!
 //! `tests/laws.rs` compares stores with a model. Test a new store by adding it there.
 
+use bytes::Bytes;
 use std::sync::Arc;
 
 use super::bounds::LogBounds;
@@ -46,6 +47,16 @@ pub(super) trait LogStore {
     /// All events of the wanted types with a number above `seq`. The caller has checked that `seq` belongs to this
     /// incarnation of the room and is not above its last number.
     fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay;
+
+    /// Replaces the texts of a room's events for which `with` has another one. Returns them as they are now, types in no
+    /// order. Does not use the room. `with` must not wait.
+    fn replace(&self, room: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent>;
+
+    /// The rooms that keep events, in no order.
+    fn rooms(&self) -> Vec<RoomId>;
+
+    /// All events of a room, oldest first. Does not use the room.
+    fn peek(&self, room: &str) -> Vec<StoredEvent>;
 
     /// The types of the kept events, in the order in which they first appeared.
     fn event_names(&self, room: &str) -> Vec<EventName>;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::meter::{Amount, Meter};
@@ -124,6 +125,29 @@ impl MemoryRooms {
         let left = amount(log);
         *log = std::mem::take(log).restored(window);
         self.meter.count(amount(log), left);
+    }
+
+    /// Replaces texts in a room's log. Returns the replaced events as they are now.
+    pub(super) fn replace(
+        &self,
+        locked: &mut LockedSlot<'_>,
+        with: &dyn Fn(&StoredEvent) -> Option<Bytes>,
+    ) -> Vec<StoredEvent> {
+        let (mut came, mut left, mut replaced) = (Amount::default(), Amount::default(), Vec::new());
+        locked.state.log.replace(with, &mut |before, now| {
+            left.add(&before);
+            came.add(now);
+            replaced.push(now.clone());
+        });
+        self.meter.count(came, left);
+        replaced
+    }
+
+    /// The rooms that keep events, in no order.
+    pub(super) fn live(&self) -> Vec<RoomId> {
+        let slots = self.slots.all().into_iter();
+        let live = slots.filter(|slot| slot.lock().state.phase == SlotPhase::Live);
+        live.map(|slot| slot.room.clone()).collect()
     }
 
     /// Evicts the oldest events of a live room while `is_too_much` returns true. The room stays live.

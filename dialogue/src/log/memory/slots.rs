@@ -50,7 +50,7 @@ impl Slots {
         self.shard(room).write().remove(room);
     }
 
-    #[cfg(test)]
+    /// Every slot, in no order.
     pub(super) fn all(&self) -> Vec<Arc<RoomSlot>> {
         let shards = self.shards.iter();
         shards

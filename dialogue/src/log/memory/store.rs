@@ -1,5 +1,7 @@
 //! The memory store: appends to logs and reads them.
 
+use bytes::Bytes;
+
 use super::eviction::Eviction;
 use super::rooms::MemoryRooms;
 use super::slot::SlotPhase;
@@ -112,6 +114,24 @@ impl LogStore for MemoryStore {
         self.read(room, |log| match log {
             Some(log) => log.since(seq, wanted, bounds),
             None => self.rooms.unknown_log().since(seq, wanted, bounds),
+        })
+    }
+
+    fn replace(&self, room: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
+        self.rooms.enter(room, |locked| match locked {
+            Some(locked) => self.rooms.replace(locked, with),
+            None => Vec::new(),
+        })
+    }
+
+    fn rooms(&self) -> Vec<RoomId> {
+        self.rooms.live()
+    }
+
+    fn peek(&self, room: &str) -> Vec<StoredEvent> {
+        self.rooms.enter(room, |locked| match locked {
+            Some(locked) => locked.state.log.recent(&|_| usize::MAX, LogBounds::NONE),
+            None => Vec::new(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Compares the memory store with the model and with the reference.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::model::*;
@@ -17,6 +18,11 @@ fn append(store: &MemoryStore, model: &mut Model, room: &'static str, kind: usiz
     let event = stored(name, Some(seq), vec![b'x'; size]);
     let evicted = model.append(room, event.clone(), limit);
     assert_eq!(append_to(store, &room.into(), event, limit), evicted);
+}
+
+/// Another text for the event with this number.
+fn with(seq: u64, size: usize) -> impl Fn(&StoredEvent) -> Option<Bytes> {
+    move |event| (event.seq == Some(seq)).then(|| vec![b'y'; size].into())
 }
 
 /// A store's answer to a step.
@@ -77,6 +83,7 @@ fn answer(store: &impl LogStore, step: &Step, tops: &mut [u64; ROOMS.len()]) -> 
             wanted,
             bounds,
         } => Answer::Replay(store.since(ROOMS[room], seq, &|name| wants(wanted, name), bounds)),
+        Step::Replace { room, seq, size } => Answer::Events(store.replace(ROOMS[room], &with(seq, size))),
         Step::Clear { room } => Answer::Evicted(store.clear(ROOMS[room])),
         Step::Forget { room } => {
             tops[room] = 0;
@@ -88,6 +95,11 @@ fn answer(store: &impl LogStore, step: &Step, tops: &mut [u64; ROOMS.len()]) -> 
         }
         Step::Remembered { room } => Answer::Remembered(store.remembered(ROOMS[room])),
     }
+}
+
+fn sorted(mut rooms: Vec<RoomId>) -> Vec<RoomId> {
+    rooms.sort();
+    rooms
 }
 
 proptest! {
@@ -128,6 +140,10 @@ proptest! {
                     let recovery = store.since(room, seq, &|name| wants(wanted, name), bounds);
                     prop_assert_eq!(recovery, model.since(room, seq, wanted, bounds));
                 }
+                Step::Replace { room, seq, size } => {
+                    let replaced = store.replace(ROOMS[room], &with(seq, size));
+                    prop_assert_eq!(replaced, model.replace(ROOMS[room], seq, size));
+                }
                 Step::Clear { room } => prop_assert_eq!(store.clear(ROOMS[room]), model.clear(ROOMS[room])),
                 Step::Forget { room } => prop_assert_eq!(store.forget(ROOMS[room]), model.forget(ROOMS[room])),
                 Step::Retire { room } => {
@@ -138,6 +154,9 @@ proptest! {
                     prop_assert_eq!(store.remembered(ROOMS[room]), model.remembered(ROOMS[room]));
                 }
             }
+        }
+        for room in ROOMS {
+            prop_assert_eq!(store.peek(room), model.kept(room).cloned().collect::<Vec<_>>());
         }
         let kept: Vec<_> = model.used.clone().into_iter().flat_map(|room| model.clear(room)).collect();
         prop_assert_eq!(drain(&store), kept);
@@ -160,6 +179,7 @@ proptest! {
             prop_assert_eq!(answer(&store, &step, &mut tops.clone()), answer(&reference, &step, &mut tops));
             prop_assert_eq!(store.size(), reference.size());
             prop_assert_eq!(store.size(), store.recount());
+            prop_assert_eq!(sorted(store.rooms()), sorted(reference.rooms()));
         }
         prop_assert_eq!(drain(&store), drain(&reference));
         prop_assert_eq!(store.size(), LogSize::default());

@@ -42,6 +42,11 @@ pub(super) enum Step {
         wanted: u8,
         bounds: LogBounds,
     },
+    Replace {
+        room: usize,
+        seq: u64,
+        size: usize,
+    },
     Clear {
         room: usize,
     },
@@ -74,6 +79,8 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(room, wanted, per_type, bounds)| Step::Recent { room, wanted, per_type, bounds }),
         6 => (room.clone(), 0_u64..30, 0_u8..8, any_bounds())
             .prop_map(|(room, seq, wanted, bounds)| Step::Since { room, seq, wanted, bounds }),
+        2 => (room.clone(), 0_u64..30, 1_usize..12)
+            .prop_map(|(room, seq, size)| Step::Replace { room, seq, size }),
         1 => room.clone().prop_map(|room| Step::Clear { room }),
         1 => room.clone().prop_map(|room| Step::Forget { room }),
         2 => room.clone().prop_map(|room| Step::Retire { room }),
@@ -176,6 +183,17 @@ impl Model {
             });
         }
         evicted
+    }
+
+    pub(super) fn replace(&mut self, room: &str, seq: u64, size: usize) -> Vec<StoredEvent> {
+        let log = self.rooms.get_mut(room).into_iter().flatten();
+        let found = log.filter(|(event, kept)| *kept && event.seq == Some(seq));
+        found
+            .map(|(event, _)| {
+                event.body = vec![b'y'; size].into();
+                event.clone()
+            })
+            .collect()
     }
 
     pub(super) fn clear(&mut self, room: &'static str) -> Vec<Evicted> {

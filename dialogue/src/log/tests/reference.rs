@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::recency::Recency;
@@ -53,6 +54,21 @@ impl LogStore for Reference {
 
     fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
         self.0.lock().since(room, seq, wanted, bounds)
+    }
+
+    fn replace(&self, room: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
+        self.0.lock().replace(room, with)
+    }
+
+    fn rooms(&self) -> Vec<RoomId> {
+        self.0.lock().live.rooms().cloned().collect()
+    }
+
+    fn peek(&self, room: &str) -> Vec<StoredEvent> {
+        let store = self.0.lock();
+        let log = store.live.peek(room);
+        log.map(|log| log.recent(&|_| usize::MAX, LogBounds::NONE))
+            .unwrap_or_default()
     }
 
     fn event_names(&self, room: &str) -> Vec<EventName> {
@@ -155,6 +171,18 @@ impl Store {
             leaving(&mut self.bytes, room, self.epochs.get(room), &mut evicted)(entry);
         }
         evicted
+    }
+
+    /// Replaces texts in a room's log. Returns the replaced events as they are now.
+    fn replace(&mut self, room: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
+        let (bytes, mut replaced) = (&mut self.bytes, Vec::new());
+        if let Some(log) = self.live.peek_mut(room) {
+            log.replace(with, &mut |before, now| {
+                *bytes = *bytes - before.body.len() + now.body.len();
+                replaced.push(now.clone());
+            });
+        }
+        replaced
     }
 
     /// Evicts a room's events, and remembers that they are lost.
