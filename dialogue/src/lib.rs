@@ -740,8 +740,8 @@ pub mod handlers {
 /// and [`RoomHandle::history`].
 #[cfg(feature = "runtime")]
 pub mod history {
-    pub use crate::log::{EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery, StoreFailure};
-    pub use crate::runtime::HistoryError;
+    pub use crate::log::{ErasedHistory, EvictedHistory, HistoryConfig, HistoryManager, HistoryQuery, StoreFailure};
+    pub use crate::runtime::{EraseError, HistoryError};
 }
 
 /// The types that [hooks](crate#hooks) receive, and the types that hooks and handlers return.

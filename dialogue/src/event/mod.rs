@@ -35,7 +35,6 @@ pub use payload::Payload;
 pub use received::{DecodeError, Received};
 pub use unreadable::Unreadable;
 #[cfg(any(feature = "client", feature = "runtime"))]
-#[allow(unused_imports, reason = "the readers that use it follow")]
 pub(crate) use unreadable::read;
 
 pub use crate::schema::{EventData, SchemaError};

@@ -43,7 +43,6 @@ impl Unreadable {
 
 /// Reads an event as a type.
 #[cfg(any(feature = "client", feature = "runtime"))]
-#[allow(dead_code, reason = "the readers that use it follow")]
 pub(crate) fn read<M: Received>(message: &EventMessage) -> Result<EventMessage<M>, Unreadable> {
     // Even if the type accepts `null`: the sender never sent that.
     if message.erased {

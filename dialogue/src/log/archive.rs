@@ -1,4 +1,4 @@
-//! The arguments of the hooks that archive history: `on_history_evicted` and `load_history`.
+//! The arguments of the hooks that archive history: `on_history_evicted`, `on_erased` and `load_history`.
 
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
@@ -16,9 +16,24 @@ pub struct EvictedHistory {
     pub epoch: String,
     /// The type of all the events.
     pub event: EventName,
-    /// The events, oldest first. The server may repeat a batch after a failure: skip events that are already stored
+    /// The events, oldest first. An event that was erased has [`erased`](EventMessage::erased) set, and no data. The server may repeat a batch after a failure: skip events that are already stored
     /// under the same `room_id`, `epoch` and `seq`.
     pub messages: Vec<EventMessage>,
+}
+
+/// Events whose data was erased. The server passes them to `on_erased`, so that the application erases them where it has
+/// stored them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErasedHistory {
+    /// The room in which the events were sent.
+    pub room_id: RoomId,
+    /// The incarnation of the room that numbered the events, as in [`EvictedHistory`].
+    pub epoch: String,
+    /// The type of all the events. `None` if the server does not have the event any more, and so does not know its type.
+    pub event: Option<EventName>,
+    /// The numbers of the events. An archive may have only some of them, or none.
+    pub seqs: Vec<u64>,
 }
 
 /// A query for older events, which the server passes to `load_history`.

@@ -29,7 +29,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use archive::{EvictedHistory, HistoryQuery};
+pub use archive::{ErasedHistory, EvictedHistory, HistoryQuery};
 pub(crate) use bounds::LogBounds;
 pub use durable::StoreFailure;
 pub(crate) use event::{Evicted, StoredEvent};

@@ -17,7 +17,6 @@ mod close_code;
 #[cfg(feature = "runtime")]
 mod document;
 #[cfg(feature = "runtime")]
-#[allow(dead_code, reason = "the logs that use it follow")]
 mod erasure;
 mod error_code;
 #[cfg(feature = "runtime")]
@@ -44,7 +43,6 @@ pub(crate) use request::{
 };
 pub(crate) use subscriptions::SubscriptionList;
 #[cfg(feature = "runtime")]
-#[allow(unused_imports, reason = "the logs that use it follow")]
 pub(crate) use {
     erasure::{erased, is_unerased_of},
     event_frame::{EventFrame, EventHead, PreparedEvent},

@@ -100,7 +100,6 @@ pub(crate) enum ServerFrame<'a> {
         room_id: &'a RoomId,
     },
     /// The data of an event has been erased.
-    #[allow(dead_code, reason = "the runtime sends it soon")]
     Erased {
         room_id: &'a RoomId,
         seq: u64,

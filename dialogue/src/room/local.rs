@@ -141,7 +141,6 @@ impl<S: Clone> LocalMembers<S> {
         }
     }
 
-    #[allow(dead_code, reason = "the runtime uses it soon")]
     /// Returns the members that want to learn which events are erased.
     pub(crate) fn informed_of_erasures(&self) -> impl Iterator<Item = &S> {
         let members = self.members.values().filter(|member| member.wants_erasures);

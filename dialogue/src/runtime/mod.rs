@@ -31,7 +31,7 @@ pub use self::build::check::BuildError;
 pub use self::build::limits::InvalidLimits;
 pub use self::core::{Client, Dialogue, RoomHandle};
 pub use self::handlers::subscription::{EventStream, StreamError, Subscription};
-pub use self::history::error::HistoryError;
+pub use self::history::error::{EraseError, HistoryError};
 pub use self::hooks::arguments::{Arrival, ConnectionEnd, Left, WebOrigin};
 pub use self::membership::join_error::JoinError;
 pub use self::observe::observation::{LeaveReason, Observation, ObservedEvent};

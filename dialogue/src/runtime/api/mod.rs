@@ -2,6 +2,7 @@
 
 mod client;
 pub(super) mod dialogue;
+mod erase;
 pub(super) mod here;
 mod observe;
 pub(super) mod room;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::coop::consume_budget;
 
-use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received};
+use crate::event::{DialogueEvent, EventDefinition, EventMessage, Payload, Received, Unreadable, read};
 use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::StoreFailure;
@@ -160,8 +160,10 @@ impl RoomHandle {
     }
 
     /// Returns a page of an event's history, newest first. `range` counts from the newest event, which is 0. Events
-    /// that memory no longer keeps come from the `load_history` hook, if there is one. Events from there that cannot be
-    /// decoded as `E` are left out. A deleted room has no history.
+    /// that memory no longer keeps come from the `load_history` hook, if there is one. A deleted room has no history.
+    ///
+    /// An event that was erased, or that cannot be decoded as `E`, is an [`Unreadable`] in its place. Stored events may be
+    /// older than today's type.
     ///
     /// The page has at most [`Limits::history_page_events`](crate::Limits::history_page_events) events and
     /// [`history_page_bytes`](crate::Limits::history_page_bytes) bytes.
@@ -176,19 +178,13 @@ impl RoomHandle {
     pub async fn history<E: DialogueEvent>(
         &self,
         range: std::ops::Range<usize>,
-    ) -> Result<Vec<EventMessage<E>>, HistoryError> {
-        self.history_named(E::NAME, range).await.map(|messages| {
-            messages
-                .into_iter()
-                .filter_map(|message| {
-                    let data = E::decode(&message.event, &message.data).ok()?;
-                    Some(message.with_data(data))
-                })
-                .collect()
-        })
+    ) -> Result<Vec<Result<EventMessage<E>, Unreadable>>, HistoryError> {
+        let messages = self.history_named(E::NAME, range).await?;
+        Ok(messages.iter().map(read::<E>).collect())
     }
 
-    /// The same as [`history`](Self::history), for an event whose name is only known at run time. The data is JSON.
+    /// The same as [`history`](Self::history), for an event whose name is only known at run time. The data is JSON. An
+    /// event that was erased has [`erased`](EventMessage::erased) set, and `null` as its data.
     ///
     /// # Errors
     ///

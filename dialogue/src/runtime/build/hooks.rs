@@ -15,7 +15,7 @@ use crate::hook::{HookError, HookOutcome};
 use crate::id::EventName;
 #[cfg(doc)]
 use crate::limits::Limits;
-use crate::log::{EvictedHistory, HistoryQuery};
+use crate::log::{ErasedHistory, EvictedHistory, HistoryQuery};
 use crate::runtime::core::{Client, RoomHandle};
 use crate::runtime::hooks::arguments::{Arrival, ConnectionEnd, Left, WebOrigin};
 use crate::runtime::hooks::definition::Hook;
@@ -273,6 +273,22 @@ impl Builder {
     {
         let hook = notification(hook);
         self.hooks.on_history_evicted.add("on_history_evicted", hook);
+        self
+    }
+
+    /// Informs archives that events were erased ([`RoomHandle::erase`] and
+    /// [`Dialogue::erase_user`](crate::Dialogue::erase_user)), so that you erase them where you have stored them.
+    ///
+    /// The hook is called after [`on_history_evicted`](Self::on_history_evicted) has stored the events that it was
+    /// receiving meanwhile. If a call fails, the server repeats it, up to five calls in total. The pauses between them
+    /// start at 0.1 s and double. Then the server gives up and logs an error. Several of these hooks are called one after
+    /// another. If one of them fails, the call is repeated for all of them.
+    pub fn on_erased<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(ErasedHistory) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.hooks.on_erased.add("on_erased", notification(hook));
         self
     }
 

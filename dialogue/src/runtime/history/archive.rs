@@ -1,5 +1,5 @@
-//! Passes evicted events to `on_history_evicted`: at least once, in order, and with a limited number of attempts.
-//! Events that are lost beyond that limit are logged as errors.
+//! Passes evicted events to `on_history_evicted`, and erasures to `on_erased`: at least once, in order, and with a limited
+//! number of attempts. What is lost beyond that limit is logged as an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use futures_util::FutureExt;
 
 use super::keep::QueuedForArchive;
 use crate::containment::{contain, text_of};
-use crate::hook::{HookError, HookFailure};
+use crate::hook::HookFailure;
 use crate::log::archive_queue::Series;
-use crate::log::{EvictedHistory, StoredEvent};
+use crate::log::{ErasedHistory, EvictedHistory, StoredEvent};
 use crate::runtime::core::Core;
-use crate::runtime::hooks::recursion::one_deeper;
+use crate::runtime::hooks::definition::AsyncHooks;
+use crate::runtime::hooks::recursion::{depth, one_deeper};
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 
@@ -76,6 +77,33 @@ fn involved(series: &Series) -> Involved<'_> {
     }
 }
 
+/// Calls `on_erased`, behind the calls of `on_history_evicted` that may still store these events.
+pub(super) fn inform(core: &Arc<Core>, erased: ErasedHistory) {
+    if core.hooks.on_erased.is_empty() {
+        return;
+    }
+    let (worker, depth) = (Arc::clone(core), depth());
+    let job = async move {
+        let involved = Involved {
+            event: erased.event.as_ref(),
+            ..Involved::default().in_room(&erased.room_id)
+        };
+        if let Err(failure) = call_until_done(&worker, &worker.hooks.on_erased, depth, involved, &erased).await {
+            let error = text_of(failure.root());
+            log_line!(
+                ERROR,
+                worker,
+                involved,
+                "",
+                { events = erased.seqs.len(), attempts = ATTEMPTS, error, },
+                "an archive may still have erased events: every call of on_erased failed"
+            );
+        }
+    };
+    let queue = &core.history.archive.worker;
+    let _unbounded = queue.push(usize::MAX, &core.lifecycle.tasks, Box::pin(job));
+}
+
 async fn offer(core: &Core, series: &Series, events: &[StoredEvent], depth: usize) -> Result<(), HookFailure> {
     if core.hooks.on_history_evicted.is_empty() {
         return Ok(());
@@ -87,11 +115,22 @@ async fn offer(core: &Core, series: &Series, events: &[StoredEvent], depth: usiz
         event: event.clone(),
         messages: events.iter().filter_map(StoredEvent::decode).collect(),
     };
-    let involved = involved(series);
+    let hooks = &core.hooks.on_history_evicted;
+    call_until_done(core, hooks, depth, involved(series), &history).await
+}
+
+/// Calls each hook, again and again if one fails, with a limited number of attempts.
+async fn call_until_done<A: Clone>(
+    core: &Core,
+    hooks: &AsyncHooks<A>,
+    depth: usize,
+    involved: Involved<'_>,
+    argument: &A,
+) -> Result<(), HookFailure> {
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
     loop {
-        let Err(failure) = call_all(core, depth, involved, &history).await else {
+        let Err((hook, failure)) = call_all(core, hooks, depth, involved, argument).await else {
             return Ok(());
         };
         if attempt == ATTEMPTS {
@@ -102,9 +141,9 @@ async fn offer(core: &Core, series: &Series, events: &[StoredEvent], depth: usiz
             WARN,
             core,
             involved,
-            "",
-            { attempt, error, },
-            "on_history_evicted failed; the server will call it again"
+            hook,
+            { hook, attempt, error, },
+            "a hook failed; the server will call it again"
         );
         tokio::time::sleep(pause).await;
         pause *= 2;
@@ -113,19 +152,20 @@ async fn offer(core: &Core, series: &Series, events: &[StoredEvent], depth: usiz
 }
 
 /// Calls each hook once. The first failure ends the attempt. It is counted here, and the caller logs it.
-async fn call_all(
+async fn call_all<A: Clone>(
     core: &Core,
+    hooks: &AsyncHooks<A>,
     depth: usize,
     involved: Involved<'_>,
-    history: &EvictedHistory,
-) -> Result<(), HookFailure> {
-    for hook in core.hooks.on_history_evicted.of(None) {
-        let call = contain(core.limits.hook_deadline, || (hook.run)(history.clone()));
+    argument: &A,
+) -> Result<(), (&'static str, HookFailure)> {
+    for hook in hooks.of(None) {
+        let call = contain(core.limits.hook_deadline, || (hook.run)(argument.clone()));
         // The hook runs one deeper, because an event that it triggers may evict others again.
         let answer = core
             .measured(hook.name, involved, one_deeper(core.lifecycle.server, depth, call))
             .await;
-        answer.map_err(HookError::into_failure)?;
+        answer.map_err(|error| (hook.name, error.into_failure()))?;
     }
     Ok(())
 }

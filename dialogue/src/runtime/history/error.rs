@@ -1,4 +1,4 @@
-//! Why history could not be loaded.
+//! Why history could not be loaded, or events could not be erased.
 
 use crate::hook::{HookError, HookFailure, Refusal};
 use crate::limit_exceeded::LimitExceeded;
@@ -20,6 +20,15 @@ pub enum HistoryError {
     /// Hooks and handlers call each other too deeply ([`Limits::handler_depth`](crate::Limits::handler_depth)).
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
+}
+
+/// Why events could not be erased.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum EraseError {
+    /// The store failed. It may have erased some of the events. Erase again: that changes nothing for these.
+    #[error("the store could not erase the events")]
+    Store(#[from] StoreFailure),
 }
 
 impl From<HookError> for HistoryError {

@@ -15,7 +15,7 @@ use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::log::archive_queue::Series;
 use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoreFailure, StoredEvent};
-use crate::protocol::EventHead;
+use crate::protocol::{EventHead, erased};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
@@ -27,7 +27,12 @@ const MAX_SKIP: usize = 10_000;
 
 /// Encodes an event from `load_history` for sending.
 fn encoded(message: &EventMessage) -> Bytes {
-    EventHead::of(message).prepare().finish(message.seq).text
+    let text = EventHead::of(message).prepare().finish(message.seq).text;
+    match message.erased {
+        // What was just written has an envelope, and is not erased.
+        true => erased(&text).ok().flatten().unwrap_or(text),
+        false => text,
+    }
 }
 
 /// Checks an event from `load_history`, of `bytes` bytes.

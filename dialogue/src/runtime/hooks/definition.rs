@@ -14,7 +14,7 @@ use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::hook::{HookError, drop_contained};
 use crate::id::EventName;
-use crate::log::{EvictedHistory, HistoryQuery};
+use crate::log::{ErasedHistory, EvictedHistory, HistoryQuery};
 use crate::room::RoomDeclaration;
 
 /// The most `on_triggered` hooks that may run at once. At 1,000 events a second, a hook that takes its whole deadline would
@@ -122,6 +122,7 @@ pub(crate) struct Hooks<C, R> {
     /// Bounds the `on_triggered` hooks that run at once.
     pub(crate) notifications: Arc<Semaphore>,
     pub(crate) on_history_evicted: AsyncHooks<EvictedHistory>,
+    pub(crate) on_erased: AsyncHooks<ErasedHistory>,
     pub(crate) load_history: AsyncHooks<HistoryQuery, Vec<EventMessage>>,
     /// The guards of the inspector; without one, the server has no inspector.
     #[cfg(feature = "inspector")]
@@ -158,6 +159,7 @@ impl<C, R> Default for Hooks<C, R> {
             on_triggered: HookChain::default(),
             notifications: Arc::new(Semaphore::new(NOTIFICATIONS)),
             on_history_evicted: HookChain::default(),
+            on_erased: HookChain::default(),
             load_history: HookChain::default(),
             #[cfg(feature = "inspector")]
             inspector: HookChain::default(),

@@ -190,6 +190,14 @@ impl Observe {
         self.show(|| Observation::Event(ObservedEvent::new(message, recipients, frame)));
     }
 
+    /// The data of events was erased.
+    pub(crate) fn erased(&self, room: &RoomId, seqs: &[u64]) {
+        self.show(|| Observation::Erased {
+            room: room.clone(),
+            seqs: seqs.into(),
+        });
+    }
+
     /// A client received an `error` frame.
     pub(crate) fn refused(&self, code: ErrorCode, message: &str, involved: Involved<'_>) {
         self.counters.refused(code);

@@ -85,6 +85,14 @@ pub enum Observation {
     },
     /// A room accepted an event and queued it for its subscribers.
     Event(ObservedEvent),
+    /// The data of events was erased. Remove it from what you keep of them.
+    #[non_exhaustive]
+    Erased {
+        /// The room.
+        room: RoomId,
+        /// The numbers of the events.
+        seqs: Arc<[u64]>,
+    },
     /// The server refused a frame of a client: the client received an `error` frame.
     #[non_exhaustive]
     Refused {

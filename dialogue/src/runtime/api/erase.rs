@@ -1,0 +1,50 @@
+//! Erasing events: [`RoomHandle::erase`] and [`Dialogue::erase_user`].
+
+use crate::id::UserId;
+use crate::runtime::core::{Dialogue, RoomHandle};
+use crate::runtime::history::erase;
+use crate::runtime::history::error::EraseError;
+
+impl RoomHandle {
+    /// Erases the data and the metadata of the event with this number, for example because its user wants that. The
+    /// event's number, sender, time and place stay. Whoever reads it later learns that it was erased: see
+    /// [`Unreadable::Erased`](crate::event::Unreadable::Erased).
+    ///
+    /// Members whose client asks for it, as both of Dialogue's do, receive an `erased` frame after the event.
+    /// [`on_erased`](crate::Builder::on_erased) informs archives. Both happen even if the server does not have the event
+    /// any more, because clients and archives may still have it.
+    ///
+    /// Returns whether this erased the data of an event: false if the server does not have the event, or if it was
+    /// erased before. Handlers and streams that have received the event keep it.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError`] if the store fails. Without a store, this never fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Without a store, the event is erased when this future is first polled. With a store, the erasure continues if the
+    /// future is dropped later.
+    pub async fn erase(&self, seq: u64) -> Result<bool, EraseError> {
+        erase::erase(&self.core, &self.cell, seq).await
+    }
+}
+
+impl Dialogue {
+    /// Erases the data and the metadata of all events of a user, in all rooms, as [`RoomHandle::erase`] does for one. With
+    /// a store, this includes the rooms that are not loaded. Returns how many events were erased.
+    ///
+    /// Events that the user triggers meanwhile may stay: revoke the user first. The server does not know which events of
+    /// the user an archive has: erase them there, too.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError`] if the store fails. Some events may be erased then. Call this again for the others.
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped, some events may stay. Call this again for the others.
+    pub async fn erase_user(&self, user: &UserId) -> Result<u64, EraseError> {
+        erase::erase_user(&self.core, user).await
+    }
+}
