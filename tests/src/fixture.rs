@@ -16,6 +16,12 @@ pub fn message(text: &str) -> Message {
     Message { text: text.to_owned() }
 }
 
+/// The texts of a page, all of which can be read.
+pub fn texts(page: Vec<Result<EventMessage<Message>, dialogue::event::Unreadable>>) -> Vec<String> {
+    let text = |message: Result<EventMessage<Message>, _>| message.expect("a readable event").data.text;
+    page.into_iter().map(text).collect()
+}
+
 /// Somebody started or stopped typing. The server keeps no history of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[serde(rename_all = "camelCase")]

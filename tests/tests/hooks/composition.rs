@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use dialogue::history::HistoryError;
 use dialogue::prelude::*;
 use dialogue::{BuildError, Dialogue, TriggerError};
-use dialogue_tests::{CapturedLog, Chat, Message, Project, Record, Rooms, TestServer, UserJoined, message};
+use dialogue_tests::{CapturedLog, Chat, Message, Project, Record, Rooms, TestServer, UserJoined, message, texts};
 use serde_json::json;
 
 #[tokio::test]
@@ -175,11 +175,9 @@ async fn several_sources_of_history_are_joined_without_doubles() {
     .await;
     let chat = server.room(Chat).await.expect("the room");
     let page = chat.history::<Message>(0..9).await.expect("a page");
-    let texts: Vec<_> = page.iter().map(|message| message.data.text.as_str()).collect();
-    assert_eq!(texts, ["3", "2", "1"]);
+    assert_eq!(texts(page), ["3", "2", "1"]);
     let page = chat.history::<Message>(1..9).await.expect("a page");
-    let texts: Vec<_> = page.iter().map(|message| message.data.text.as_str()).collect();
-    assert_eq!(texts, ["2", "1"], "no hook skips events of its own");
+    assert_eq!(texts(page), ["2", "1"], "no hook skips events of its own");
     let far = chat.history::<Message>(20_000..20_001).await;
     assert!(matches!(far, Err(HistoryError::LimitExceeded(_))), "{far:?}");
 }

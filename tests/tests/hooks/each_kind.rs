@@ -57,6 +57,8 @@ async fn two_hooks_of_each_kind_both_run_whatever_they_are_about() {
             .on_triggered_of(noting!(noted, "triggered_of 2", |_, _: Project|))
             .on_history_evicted(noting!(noted, "evicted 1", |_|))
             .on_history_evicted(noting!(noted, "evicted 2", |_|))
+            .on_erased(noting!(noted, "erased 1", |_|))
+            .on_erased(noting!(noted, "erased 2", |_|))
             .before_each(move |message, _| {
                 before.note("before_each 1");
                 async { Ok(message) }
@@ -105,6 +107,8 @@ async fn two_hooks_of_each_kind_both_run_whatever_they_are_about() {
         .trigger(Chat, message("kept until the end"))
         .await
         .expect("an event");
+    let chat = server.room(Chat).await.expect("the room");
+    assert!(chat.erase(1).await.expect("no store"));
     ada.close().await;
     server.stop().await;
     let notes = record.rest().await;
@@ -126,6 +130,7 @@ async fn two_hooks_of_each_kind_both_run_whatever_they_are_about() {
         "triggered",
         "triggered_of",
         "evicted",
+        "erased",
         "before_each",
         "before_each_of",
         "after_each",

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use dialogue::Limits;
 use dialogue::history::{HistoryConfig, HistoryManager};
 use dialogue::prelude::*;
-use dialogue_tests::{Chat, Message, Project, Record, TestServer, message};
+use dialogue_tests::{Chat, Message, Project, Record, TestServer, message, texts};
 use serde_json::{Value, json};
 
 /// The application's storage: every event, the oldest first.
@@ -120,13 +120,7 @@ async fn history_continues_in_storage_where_memory_ends_by_seq_and_by_index() {
     }
     let chat = server.room(Chat).await.expect("the room");
     let oldest = chat.history::<Message>(19..25).await.expect("a page");
-    assert_eq!(
-        oldest
-            .iter()
-            .map(|message| message.data.text.as_str())
-            .collect::<Vec<_>>(),
-        ["1"]
-    );
+    assert_eq!(texts(oldest), ["1"]);
 }
 
 #[tokio::test]
@@ -250,10 +244,7 @@ async fn waiting_events_without_a_seq_keep_their_place_in_the_history() {
     server.trigger(Chat, message("4")).await.expect("an event");
     gate.arrival().await;
     let chat = server.room(Chat).await.expect("the room");
-    let texts = async |range| {
-        let page = chat.history::<Message>(range).await.expect("a page");
-        page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
-    };
+    let texts = async |range| dialogue_tests::texts(chat.history::<Message>(range).await.expect("a page"));
     // Memory holds five events.
     assert_eq!(
         texts(0..9).await,
@@ -318,10 +309,7 @@ async fn stored_events_without_a_seq_are_sorted_by_time_whatever_order_the_hook_
     })
     .await;
     let chat = server.room(Chat).await.expect("the room");
-    let texts = async |count| {
-        let page = chat.history::<Message>(0..count).await.expect("a page");
-        page.into_iter().map(|message| message.data.text).collect::<Vec<_>>()
-    };
+    let texts = async |count| dialogue_tests::texts(chat.history::<Message>(0..count).await.expect("a page"));
     assert_eq!(texts(9).await, ["2", "1", "d", "c", "b", "a"]);
     assert_eq!(
         texts(4).await,

@@ -4,6 +4,7 @@ mod composition;
 mod containment;
 mod depth;
 mod each_kind;
+mod erasure;
 mod eviction;
 mod guards;
 mod not_now;
