@@ -261,6 +261,7 @@
 //! | [`on_disconnected`](Builder::on_disconnected) | a connection has ended; the client is still in its rooms | the failure is logged |
 //! | [`on_room_created`](Builder::on_room_created), [`on_room_deleted`](Builder::on_room_deleted) | a room was created or deleted | the failure is logged |
 //! | [`on_history_evicted`](Builder::on_history_evicted) | the server has evicted events from memory | the server retries it, then logs the failure |
+//! | [`on_erased`](Builder::on_erased) | events were erased, and an archive may have them | the server retries it, then logs the failure |
 //! | [`load_history`](Builder::load_history) | a request for history needs events older than those in memory | the page is refused |
 //!
 //! A hook returns a `Result` whose error is a [`HookError`]. It **refuses** with [`refuse`] or a [`Refusal`]: the client
@@ -475,6 +476,23 @@
 //!     });
 //! # builder.define_events([]).build()?;
 //! # Ok::<(), dialogue::BuildError>(())
+//! ```
+//!
+//! # Erasure
+//!
+//! [`RoomHandle::erase`] erases the data of one event, and [`Dialogue::erase_user`] that of all events of a user. The
+//! number, the sender and the place of an erased event stay, so nothing changes for recovery and pages. Typed readers
+//! find [`Unreadable::Erased`](event::Unreadable::Erased) in its place, clients report it as erased, and
+//! [`on_erased`](Builder::on_erased) informs archives:
+//!
+//! ```
+//! # use dialogue::prelude::*;
+//! # async fn example(dialogue: Dialogue, room: dialogue::RoomHandle) -> Result<(), dialogue::history::EraseError> {
+//! room.erase(58).await?;
+//! let erased = dialogue.erase_user(&"ada".into()).await?;
+//! println!("{erased} events of ada are erased");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Limits

@@ -45,11 +45,6 @@ impl<V> Recency<V> {
         self.slots.keys()
     }
 
-    /// Finds a room without using it, to change its value.
-    pub(super) fn peek_mut(&mut self, room: &str) -> Option<&mut V> {
-        self.slots.get_mut(room).map(|slot| &mut slot.value)
-    }
-
     /// Finds a room without using it.
     pub(super) fn peek(&self, room: &str) -> Option<&V> {
         self.slots.get(room).map(|slot| &slot.value)

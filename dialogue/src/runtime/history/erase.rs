@@ -1,7 +1,7 @@
 //! Erases the data of events: in the log and the archive queue, for the members that asked to be told, and for archives.
 //!
-//! Without a store, an erasure is one critical section of the room. With a store, the erasure is stored first, and then
-//! applied in the order of the room's log.
+//! Texts are replaced first, and then members are told, under the room's lock: whoever joins in between finds the events
+//! erased. With a store, the erasure is stored before, and then applied in the order of the room's log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::log::archive_queue::Series;
 use crate::log::durable::{DurableLog, ErasedPlace, RoomKey, StoredPlace};
 use crate::log::{ErasedHistory, LogBounds, StoreFailure, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
-use crate::room::{Origin, RoomCell, ServedRoomState};
+use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::publish::apply_queue::apply_in_order;
 
@@ -29,8 +29,8 @@ const STEP: usize = 200;
 /// Erases the event with this number in this incarnation of a room. Returns whether the server had its data.
 pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, seq: u64) -> Result<bool, EraseError> {
     match core.history.durable.clone() {
-        Some(store) => erase_in_store(core, &store, room, seq).await,
-        None => Ok(erase_in_memory(core, room, seq)),
+        Some(store) => erase_in_store(core, &store, &room.id, &room.epoch, seq).await,
+        None => Ok(erase_in_memory(core, &room.id, &room.epoch, seq)),
     }
 }
 
@@ -43,62 +43,49 @@ pub(in crate::runtime) async fn erase_user(core: &Arc<Core>, user: &UserId) -> R
     Ok(count + erase_user_in_memory(core, user).await)
 }
 
-fn erase_in_memory(core: &Arc<Core>, room: &Arc<RoomCell>, seq: u64) -> bool {
-    let found = {
-        let state = room.lock();
-        if !is_present(room, &state) || !(1..=state.record.seq()).contains(&seq) {
-            return false;
-        }
-        let found = replace(core, room, &|event| erased_text(event, |event| event.seq == Some(seq)));
-        tell(core, room, &state, &[seq]);
-        found
+fn erase_in_memory(core: &Arc<Core>, id: &RoomId, epoch: &Arc<str>, seq: u64) -> bool {
+    let top = match core.rooms.find_incarnation(id, Some(epoch)) {
+        Some(room) => room.lock().record.seq(),
+        // An idle room's events are still there.
+        None => match core.history.remembered(id) {
+            Some(idle) if idle.epoch == *epoch => idle.top,
+            _ => return false,
+        },
     };
+    if !(1..=top).contains(&seq) {
+        return false;
+    }
+    let found = replace(core, id, epoch, &|event| {
+        erased_text(event, |event| event.seq == Some(seq))
+    });
+    tell_members(core, id, epoch, &[seq]);
     let event = found.first().map(|event| event.event.clone());
-    inform(core, room, event, vec![seq]);
+    inform(core, id, epoch, event, vec![seq]);
     !found.is_empty()
 }
 
 async fn erase_in_store(
     core: &Arc<Core>,
     store: &Arc<dyn DurableLog>,
-    room: &Arc<RoomCell>,
+    id: &RoomId,
+    epoch: &Arc<str>,
     seq: u64,
 ) -> Result<bool, EraseError> {
-    let key = RoomKey {
-        id: room.id.clone(),
-        epoch: Arc::clone(&room.epoch),
+    let room = RoomKey {
+        id: id.clone(),
+        epoch: Arc::clone(epoch),
     };
-    let top = store.window(key.clone(), Arc::new(|_| 0), LogBounds::NONE).await?.top;
+    let top = store.window(room.clone(), Arc::new(|_| 0), LogBounds::NONE).await?.top;
     if !(1..=top).contains(&seq) {
         return Ok(false);
     }
-    {
-        let mut state = room.lock();
-        if !is_present(room, &state) {
-            return Ok(false);
-        }
-        state.record.begin_append();
+    let event = None;
+    let was_erased = erase_places(core, store, vec![ErasedPlace { room, event, seq }]).await? > 0;
+    if !was_erased {
+        tell_members(core, id, epoch, &[seq]);
+        inform(core, id, epoch, None, vec![seq]);
     }
-    let (answer, answered) = oneshot::channel();
-    let (of_done, in_room) = (Arc::clone(core), Arc::clone(room));
-    let done = move |outcome: Result<Vec<ErasedPlace>, StoreFailure>| {
-        apply_in_order(&of_done, &in_room, seq, move |core, room| {
-            room.lock().record.end_append();
-            let answered = outcome.map(|places| {
-                let event = places.first().and_then(|place| place.event.clone());
-                apply(core, room, event, vec![seq]);
-                !places.is_empty()
-            });
-            let _ = answer.send(answered);
-        });
-    };
-    let place = ErasedPlace {
-        room: key,
-        event: None,
-        seq,
-    };
-    store.erase(vec![place], Box::new(done));
-    Ok(answered.await.unwrap_or(Err(StoreFailure::Closed))?)
+    Ok(was_erased)
 }
 
 async fn erase_user_in_store(core: &Arc<Core>, store: &Arc<dyn DurableLog>, user: &UserId) -> Result<u64, EraseError> {
@@ -127,18 +114,17 @@ async fn erase_places(
         let count = outcome.map(|places| {
             let count = places.len() as u64;
             for (series, seqs) in by_series(places) {
-                let Series { room, epoch, event } = &series;
-                let part = part.clone();
-                match of_done.rooms.find_incarnation(room, Some(epoch)) {
+                let Series { room, epoch, event } = series;
+                match of_done.rooms.find_incarnation(&room, Some(&epoch)) {
                     Some(room) => {
-                        let (event, after) = (event.clone(), seqs.iter().copied().max().unwrap_or(0));
+                        let (part, after) = (part.clone(), seqs.iter().copied().max().unwrap_or(0));
                         apply_in_order(&of_done, &room, after, move |core, room| {
-                            apply(core, room, Some(event), seqs);
+                            apply(core, room, event, seqs);
                             drop(part);
                         });
                     }
                     // Nobody is in a room that is not loaded, and nothing of it is in memory.
-                    None => call_hooks(&of_done, series, seqs),
+                    None => inform(&of_done, &room, &epoch, Some(event), seqs),
                 }
             }
             count
@@ -152,7 +138,7 @@ async fn erase_places(
 }
 
 /// The numbers of each series, in the order of the log.
-fn by_series(places: Vec<ErasedPlace>) -> Vec<(Series, Vec<u64>)> {
+fn by_series(places: impl IntoIterator<Item = ErasedPlace>) -> Vec<(Series, Vec<u64>)> {
     let mut all: Vec<(Series, Vec<u64>)> = Vec::new();
     for ErasedPlace { room, event, seq } in places {
         let Some(event) = event else { continue };
@@ -170,7 +156,7 @@ fn by_series(places: Vec<ErasedPlace>) -> Vec<(Series, Vec<u64>)> {
 }
 
 /// Applies an erasure that is stored.
-fn apply(core: &Arc<Core>, room: &Arc<RoomCell>, event: Option<EventName>, seqs: Vec<u64>) {
+fn apply(core: &Arc<Core>, room: &Arc<RoomCell>, event: EventName, seqs: Vec<u64>) {
     {
         let mut state = room.lock();
         if state.record.is_deleted() {
@@ -178,76 +164,84 @@ fn apply(core: &Arc<Core>, room: &Arc<RoomCell>, event: Option<EventName>, seqs:
         }
         state.record.note_erasure();
         let is_erased = |event: &StoredEvent| event.seq.is_some_and(|seq| seqs.contains(&seq));
-        replace(core, room, &|event| erased_text(event, is_erased));
-        tell(core, room, &state, &seqs);
+        core.history
+            .log
+            .replace(&room.id, &|event| erased_text(event, is_erased));
+        tell(core, &room.id, &state, &seqs);
     }
-    inform(core, room, event, seqs);
+    inform(core, &room.id, &room.epoch, Some(event), seqs);
 }
 
-/// Erases a user's events that are only in memory. With a store, these have no number.
+/// Erases a user's events that are in memory. With a store, only those without a number are not in the store.
 async fn erase_user_in_memory(core: &Arc<Core>, user: &UserId) -> u64 {
     let only_unnumbered = core.history.durable.is_some();
+    // Texts are read without a lock: there may be many, and they may be long.
     let is_due = |event: &StoredEvent| (event.seq.is_none() || !only_unnumbered) && is_unerased_of(&event.body, user);
     let mut count = 0;
-    let waiting = core.history.archive.all();
-    let mut rooms: Vec<RoomId> = waiting.iter().map(|(series, _)| series.room.clone()).collect();
-    rooms.extend(core.history.log.rooms());
-    rooms.sort_unstable();
-    rooms.dedup();
-    for id in rooms {
-        // The room comes first: if another one takes its id, nothing is found in the other's log.
-        let room = core.rooms.find(&id);
-        let in_queue = waiting.iter().filter(|(series, _)| series.room == id);
-        let in_queue = in_queue.filter(|(series, _)| room.as_ref().is_some_and(|room| room.epoch == series.epoch));
-        // Texts are read without a lock: there may be many, and they may be long.
-        let found: Vec<StoredEvent> = in_queue
-            .map(|(_, event)| event.clone())
-            .chain(core.history.log.peek(&id))
-            .filter(is_due)
-            .collect();
-        for step in found.chunks(STEP) {
-            count += erase_found(core, &id, room.as_ref(), step);
-            consume_budget().await;
-        }
+    for id in core.history.log.rooms() {
+        let (epoch, found) = in_one_incarnation(core, &id);
+        let found: Vec<_> = found.into_iter().filter(is_due).collect();
+        count += erase_found(core, &id, epoch.as_ref(), &found).await;
+    }
+    // Last, because events move from the log to this queue.
+    let mut waiting: HashMap<Series, Vec<StoredEvent>> = HashMap::new();
+    for (series, event) in core.history.archive.all() {
+        waiting.entry(series).or_default().push(event);
+    }
+    for (Series { room, epoch, .. }, mut found) in waiting {
+        found.retain(is_due);
+        count += erase_found(core, &room, Some(&epoch), &found).await;
     }
     count
 }
 
-/// Erases events that were found in memory. They may have moved from the log to the archive queue, or out of it, since then.
-fn erase_found(core: &Arc<Core>, id: &RoomId, room: Option<&Arc<RoomCell>>, found: &[StoredEvent]) -> u64 {
-    // `found` keeps the texts, so no other text has their addresses.
-    let address = |event: &StoredEvent| event.body.as_ptr() as usize;
-    let texts: HashMap<usize, Bytes> = found
-        .iter()
-        .filter_map(|event| Some((address(event), erased_text(event, |_| true)?)))
-        .collect();
-    let with = |event: &StoredEvent| texts.get(&address(event)).cloned();
-    let Some(room) = room else {
-        return core.history.log.replace(id, &with).len() as u64;
+/// A room's events in memory, and the incarnation that they belong to, if this server knows it.
+fn in_one_incarnation(core: &Core, id: &RoomId) -> (Option<Arc<str>>, Vec<StoredEvent>) {
+    let epoch = || match core.rooms.find(id) {
+        Some(room) => Some(Arc::clone(&room.epoch)),
+        None => Some(core.history.remembered(id)?.epoch),
     };
-    let seqs: Vec<u64> = found.iter().filter_map(|event| event.seq).collect();
-    {
-        let state = room.lock();
-        if state.record.is_deleted() {
-            return 0;
+    loop {
+        let before = epoch();
+        let events = core.history.log.peek(id);
+        // Another room may have taken the id, and the log with it.
+        if epoch() == before {
+            return (before, events);
         }
-        replace(core, room, &with);
-        tell(core, room, &state, &seqs);
     }
-    let mut by_event: HashMap<&EventName, Vec<u64>> = HashMap::new();
-    for event in found {
-        by_event.entry(&event.event).or_default().extend(event.seq);
-    }
-    for (event, seqs) in by_event.into_iter().filter(|(_, seqs)| !seqs.is_empty()) {
-        inform(core, room, Some(event.clone()), seqs);
-    }
-    found.len() as u64
 }
 
-/// Whether the room's history belongs to it. An on-demand room that nobody has joined yet only exists for `before_join`:
-/// another may have its id and its history.
-fn is_present(room: &RoomCell, state: &ServedRoomState) -> bool {
-    !state.record.is_deleted() && !(room.origin == Origin::OnDemand && state.record.joins() == 0)
+/// Erases events that were found in memory. They may have moved from the log to the archive queue, or out of it, since then.
+async fn erase_found(core: &Arc<Core>, id: &RoomId, epoch: Option<&Arc<str>>, found: &[StoredEvent]) -> u64 {
+    // `found` keeps the texts, so no other text has their addresses.
+    let address = |event: &StoredEvent| event.body.as_ptr() as usize;
+    for step in found.chunks(STEP) {
+        let text_of = |event| Some((address(event), erased_text(event, |_| true)?));
+        let texts: HashMap<usize, Bytes> = step.iter().filter_map(text_of).collect();
+        let with = |event: &StoredEvent| texts.get(&address(event)).cloned();
+        if let Some(epoch) = epoch {
+            replace(core, id, epoch, &with);
+            let seqs: Vec<u64> = step.iter().filter_map(|event| event.seq).collect();
+            tell_members(core, id, epoch, &seqs);
+            let places = step.iter().filter_map(|event| {
+                Some(ErasedPlace {
+                    room: RoomKey {
+                        id: id.clone(),
+                        epoch: Arc::clone(epoch),
+                    },
+                    event: Some(event.event.clone()),
+                    seq: event.seq?,
+                })
+            });
+            for (Series { room, epoch, event }, seqs) in by_series(places) {
+                inform(core, &room, &epoch, Some(event), seqs);
+            }
+        } else {
+            core.history.log.replace(id, &with);
+        }
+        consume_budget().await;
+    }
+    found.len() as u64
 }
 
 /// The erased text of an event that is to be erased, unless it is erased already.
@@ -256,22 +250,34 @@ fn erased_text(event: &StoredEvent, is_due: impl Fn(&StoredEvent) -> bool) -> Op
     is_due(event).then(|| erased(&event.body).ok().flatten()).flatten()
 }
 
-/// Replaces texts in the log and in the archive queue. Called under the room's lock.
-fn replace(core: &Core, room: &RoomCell, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
-    let mut replaced = core.history.log.replace(&room.id, with);
-    replaced.extend(core.history.archive.replace(&room.id, &room.epoch, with));
+/// Replaces texts in the log and in the archive queue.
+fn replace(core: &Core, id: &RoomId, epoch: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
+    let mut replaced = core.history.log.replace(id, with);
+    replaced.extend(core.history.archive.replace(id, epoch, with));
     replaced
 }
 
+/// Tells the members of a room's incarnation, if it is present. Call it after the texts are replaced: whoever joins
+/// meanwhile finds the events erased.
+fn tell_members(core: &Core, id: &RoomId, epoch: &str, seqs: &[u64]) {
+    if let Some(room) = core.rooms.find_incarnation(id, Some(epoch)) {
+        let state = room.lock();
+        if !state.record.is_deleted() {
+            tell(core, id, &state, seqs);
+        }
+    }
+}
+
 /// Queues the `erased` frames for the members that asked for them, behind the events. Called under the room's lock.
-fn tell(core: &Core, room: &RoomCell, state: &ServedRoomState, seqs: &[u64]) {
-    core.observe.erased(&room.id, seqs);
+fn tell(core: &Core, id: &RoomId, state: &ServedRoomState, seqs: &[u64]) {
+    if seqs.is_empty() {
+        return;
+    }
+    core.observe.erased(id, seqs);
     let mut frames = None;
     for member in state.local.informed_of_erasures() {
-        let frames = frames.get_or_insert_with(|| encoded(&room.id, seqs));
-        if !frames.is_empty() {
-            member.outbox.push(Frame::Raw(frames.clone()));
-        }
+        let frames: &Bytes = frames.get_or_insert_with(|| encoded(id, seqs));
+        member.outbox.push(Frame::Raw(frames.clone()));
     }
 }
 
@@ -286,26 +292,19 @@ fn encoded(room_id: &RoomId, seqs: &[u64]) -> Bytes {
     Bytes::from(frames.into_boxed_slice())
 }
 
-fn inform(core: &Arc<Core>, room: &RoomCell, event: Option<EventName>, seqs: Vec<u64>) {
+/// Calls `on_erased`.
+fn inform(core: &Arc<Core>, id: &RoomId, epoch: &str, event: Option<EventName>, seqs: Vec<u64>) {
+    let (room_id, epoch) = (id.clone(), epoch.to_owned());
     archive::inform(
         core,
         ErasedHistory {
-            room_id: room.id.clone(),
-            epoch: room.epoch.as_ref().to_owned(),
+            room_id,
+            epoch,
             event,
             seqs,
         },
     );
 }
 
-fn call_hooks(core: &Arc<Core>, series: Series, seqs: Vec<u64>) {
-    archive::inform(
-        core,
-        ErasedHistory {
-            room_id: series.room,
-            epoch: series.epoch.as_ref().to_owned(),
-            event: Some(series.event),
-            seqs,
-        },
-    );
-}
+#[cfg(test)]
+mod tests;
