@@ -89,6 +89,14 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
         ("DefinitionError", definition_error().into()),
         ("SchemaError", refused.into()),
         ("DecodeError", decode().into()),
+        (
+            "Unreadable",
+            dialogue::event::Unreadable::Decode {
+                message: Box::new(EventMessage::new("message", "chat", serde_json::Value::Null)),
+                source: decode(),
+            }
+            .into(),
+        ),
         ("StreamError", StreamError::from(decode()).into()),
         ("RoomStreamError", RoomStreamError::from(decode()).into()),
         (
