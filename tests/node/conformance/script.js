@@ -154,7 +154,7 @@ function groups(items, bound) {
     let name = kind;
     if (kind === "result") name = `result ${value}`;
     if (kind === "recovered") name = `recovery of ${roomOf(value, bound)} ${handle}`;
-    if (["joined", "event", "gap", "left"].includes(kind)) name = `room ${roomOf(value, bound)} ${handle}`;
+    if (["joined", "event", "erased", "gap", "left"].includes(kind)) name = `room ${roomOf(value, bound)} ${handle}`;
     groups.set(name, [...(groups.get(name) ?? []), item]);
   }
   return groups;

@@ -59,6 +59,7 @@ const CHANGES = {
     "Subscriptions: a rejoin names the exceptions from the wildcard",
     "Subscriptions: a client unsubscribes from exceptions that the server did not take",
   ],
+  "it knew no erasures": ["Erasure"],
   "it had one handle for each room": [
     "Handles",
     "Joining: joining again adds subscriptions and replays nothing to the first handle",

@@ -111,6 +111,7 @@ export class User {
       for (const event of events) sees({ event });
     });
     room.onAny((event) => sees({ event }));
+    room.onErased?.(({ seq }) => sees({ erased: { roomId, seq } })); // the old client has none
     room.onRecovered(({ recovered }) => sees({ recovered: { roomId, complete: recovered } }));
     room.onLeft(({ reason }) => this.#isDisconnecting || sees({ left: { roomId, ...(reason && { reason }) } }));
     return room;

@@ -63,6 +63,7 @@ macro_rules! topics {
 topics! {
     fn the_client_passes_the_scripts_of_closing() runs "closing.json";
     fn the_client_passes_the_scripts_of_connecting() runs "connecting.json";
+    fn the_client_passes_the_scripts_of_erasure() runs "erasure.json";
     fn the_client_passes_the_scripts_of_gaps() runs "gaps.json";
     fn the_client_passes_the_scripts_of_handles() runs "handles.json";
     fn the_client_passes_the_scripts_of_joining() runs "joining.json";

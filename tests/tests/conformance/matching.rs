@@ -100,7 +100,7 @@ fn groups(items: &[Value], bound: &Bound) -> Result<BTreeMap<String, Vec<Value>>
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for item in items {
         let fields = item.as_object().ok_or_else(|| format!("not an object: {item}"))?;
-        let kind = ["result", "recovered", "joined", "event", "gap", "left"]
+        let kind = ["result", "recovered", "joined", "event", "erased", "gap", "left"]
             .into_iter()
             .find(|kind| fields.contains_key(*kind));
         let handle = fields.get("handle").and_then(Value::as_str).unwrap_or_default();
