@@ -166,6 +166,32 @@ export interface EventMessage<Data = unknown, Name extends string = string> {
   meta?: Record<string, unknown>;
   /** The event's number in the room. Absent for events that the room does not keep. */
   seq?: number;
+  /** Always absent: an event that was erased is an {@link ErasedEvent}. */
+  erased?: undefined;
+}
+
+/** What is left of an event that was erased: its envelope, without data and metadata. */
+export interface ErasedEvent<Name extends string = string> {
+  event: Name;
+  roomId: string;
+  /** The user who triggered it; `"system"` is the server. */
+  from: string;
+  /** When the server accepted it, in milliseconds since the Unix epoch. */
+  timestamp: number;
+  /** The event's number in the room. Absent for events that the room does not keep. */
+  seq?: number;
+  erased: true;
+  /** Always absent. */
+  data?: undefined;
+}
+
+/** The data of an event was erased. */
+export interface Erasure<Name extends string = string> {
+  roomId: string;
+  /** The event's number in the room. */
+  seq: number;
+  /** What is left of the event, if the client receives it only now. Absent if it may have received the event before. */
+  message?: ErasedEvent<Name>;
 }
 
 /** Any event of a room: a union that is discriminated by `event`. */
@@ -202,8 +228,8 @@ export type HistoryRange =
   | { start?: number | undefined; end?: number | undefined; before?: undefined; limit?: undefined };
 
 /** Past events of one name. */
-export interface HistoryPage<Message = EventMessage> {
-  /** Newest first. */
+export interface HistoryPage<Message = EventMessage | ErasedEvent> {
+  /** Newest first. An event that was erased is an {@link ErasedEvent} in its place: `erased` tells them apart. */
   events: Message[];
   /** Whether there are older events. */
   more: boolean;
@@ -504,6 +530,16 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    */
   onHistory(handler: (history: RoomHistory<T>) => void): Unsubscribe;
   /**
+   * Called when the data of an event was erased: remove it from what you keep and show. It is called after the handlers
+   * for the event. Without `message`, the client may have received the event, or not: then there is nothing to do. With
+   * `message`, the event is one of those that the client missed, or that the room sends to a client that joins, and takes
+   * their place among the events. Neither `on` nor `onHistory` receives an erased event.
+   *
+   * A client that was away when an event was erased that it had received before learns of it only from `getHistory`. A
+   * client that the server has joined to the room learns of erasures after its own `join`.
+   */
+  onErased(handler: (erasure: Erasure<keyof T["events"] & string>) => void): Unsubscribe;
+  /**
    * Called when the room is rejoined after a lost connection, after the handlers for the missed events. `recovered` is
    * false if some of them could not be recovered; then `onHistory` has been called with `gap`. If the server joins its
    * clients to the room when they connect, that join counts as the rejoin. The client's own join after it is reported,
@@ -531,17 +567,19 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    *   repeats none;
    * - by position: from `start` (default 0, the newest) to before `end` (default 50).
    *
+   * An event that was erased is an {@link ErasedEvent}, without data.
+   *
    * Rejects with `EVENT_NOT_ALLOWED`, `NOT_IN_ROOM`, `UNAVAILABLE`.
    */
   getHistory<E extends keyof T["events"] & string>(
     event: E,
     range?: HistoryRange,
-  ): Promise<HistoryPage<EventMessage<T["events"][E], E>>>;
+  ): Promise<HistoryPage<EventMessage<T["events"][E], E> | ErasedEvent<E>>>;
   getHistory<E extends keyof T["events"] & string>(
     event: E,
     start: number,
     end?: number,
-  ): Promise<HistoryPage<EventMessage<T["events"][E], E>>>;
+  ): Promise<HistoryPage<EventMessage<T["events"][E], E> | ErasedEvent<E>>>;
 
   /**
    * Leaves with this handle. Its handlers are removed at once, and `onLeft` is called. Later requests with this handle

@@ -220,6 +220,10 @@ class JoinedRoom {
   onHistory(handler) {
     return partsOf(this).hold.listen("history", handler);
   }
+  /** @param {(erasure: Public.Erasure) => void} handler */
+  onErased(handler) {
+    return partsOf(this).hold.listen("erased", handler);
+  }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
     return partsOf(this).hold.listen("recovered", handler);
@@ -254,8 +258,10 @@ class JoinedRoom {
   async getHistory(event, range = {}, end) {
     const { start, end: until, before, limit } = typeof range === "number" ? { start: range, end } : range;
     const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit };
-    const { events, more } = await request(this, frame);
-    return { events, more };
+    const { room } = partsOf(this);
+    // As soon as the page is there: a later `erased` is reported, and the program removes the event itself.
+    const toResult = (/** @type {Frame} */ page) => ({ events: room.erasures.page(page.events), more: page.more });
+    return request(this, frame, { toResult });
   }
 
   async leave() {
@@ -862,7 +868,8 @@ class Session {
     /** @type {Move} */
     const move = { roomId: id, handles: 1, names: subscriptions, excluded: names && excluded };
     const toResult = (/** @type {Frame} */ joined) => this.rooms.entered(joined, move);
-    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded, this.pending.maxBytes) };
+    const except = exceptOf(excluded, this.pending.maxBytes);
+    const frame = { type: "join", roomId: id, subscriptions, except, erasures: true };
     move.joining = this.request(frame, { room, move, toResult });
     return { room, handle: take(move) };
   }
@@ -919,6 +926,8 @@ class Session {
         const { type, ...message } = frame;
         return this.rooms.get(frame.roomId)?.receive(/** @type {Public.EventMessage} */ (message));
       }
+      case "erased":
+        return this.rooms.get(frame.roomId)?.erased(frame.seq);
       case "joined":
         if (frame.id === undefined) this.rooms.joined(frame);
         else if (!this.pending.answer(frame)) this.rooms.joinedLate(frame);
@@ -1699,6 +1708,7 @@ const MAX_EXCEPT_BYTES = 32_768; // … and their bytes: half of the longest mes
 class TrackedRoom {
   name = "";
   position = new Position();
+  erasures = new Erasures();
   /** @type {"joined" | "rejoining" | "left"} */
   state = "joined";
   /** @type {Set<string>} */
@@ -1758,7 +1768,7 @@ class TrackedRoom {
   /**
    * Gives new handles, which begin with these events. Earlier handles see nothing of them.
    *
-   * @param {Public.EventMessage[]} events
+   * @param {WireMessage[]} events
    * @param {number} handles
    */
   admit(events, handles) {
@@ -1773,7 +1783,7 @@ class TrackedRoom {
 
   /**
    * @param {Hold[]} holds
-   * @param {Public.EventMessage[]} events
+   * @param {WireMessage[]} events
    * @param {boolean} isFirst
    */
   #begin(holds, events, isFirst) {
@@ -1800,6 +1810,7 @@ class TrackedRoom {
    */
   enter(frame) {
     const recovered = this.position.recovered(frame, this.#wasPresent(frame));
+    if (frame.epoch !== this.position.epoch) this.erasures.clear();
     this.position.epoch = frame.epoch;
     this.name = frame.roomName;
     // The answer to the client's own rejoin is still to come. It restores the subscriptions.
@@ -1849,11 +1860,35 @@ class TrackedRoom {
     for (const hold of this.#holds) hold.offer({ kind: "recovered", argument: { recovered } });
   }
 
-  /** @param {Public.EventMessage} message */
+  /** @param {WireMessage} message */
   receive(message) {
     if (!this.position.take(message.seq)) return;
     if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
+    if (message.erased) return this.#offerErased(this.#holds, message);
     for (const hold of this.#holds) hold.offer({ kind: "event", argument: message });
+  }
+
+  /**
+   * An event is erased that the client may have received.
+   *
+   * @param {number} seq
+   */
+  erased(seq) {
+    this.erasures.add(seq);
+    for (const hold of this.#holds) hold.offer({ kind: "erased", argument: { roomId: this.id, seq } });
+  }
+
+  /**
+   * Reports an event that was erased before the client received it. Without a number, nothing can be reported.
+   *
+   * @param {Iterable<Hold>} holds
+   * @param {WireMessage} message
+   */
+  #offerErased(holds, message) {
+    const { seq } = message;
+    if (seq === undefined) return;
+    const argument = { roomId: this.id, seq, message: erasedEvent(message) };
+    for (const hold of holds) hold.offer({ kind: "erased", argument });
   }
 
   /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
@@ -1900,8 +1935,8 @@ class TrackedRoom {
   rejoin(maxBytes) {
     const { subscriptions, excluded } = this;
     const since = this.position.since();
-    if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
-    return { since, subscriptions: ["*"], except: exceptOf([...excluded], maxBytes) };
+    if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions], erasures: true };
+    return { since, subscriptions: ["*"], except: exceptOf([...excluded], maxBytes), erasures: true };
   }
 
   /**
@@ -1947,14 +1982,16 @@ class TrackedRoom {
 
   /**
    * @param {Iterable<Hold>} holds
-   * @param {Public.EventMessage[]} events
+   * @param {WireMessage[]} events
    * @param {boolean} gap
    * @param {boolean} isOfClient whether the client's own handlers are called, too
    */
   #start(holds, events, gap, isOfClient) {
     const included = events.filter(({ event }) => !this.excluded.has(event));
-    const history = (/** @type {AnyRoom} */ room) => ({ room, roomId: this.id, events: [...included], gap });
+    const present = included.filter(({ erased }) => !erased);
+    const history = (/** @type {AnyRoom} */ room) => ({ room, roomId: this.id, events: [...present], gap });
     for (const hold of holds) hold.offer({ kind: "history", argument: history(hold.handle) });
+    for (const event of included) if (event.erased) this.#offerErased(holds, event);
     const { handle } = this;
     if (!handle || !isOfClient) return;
     const { queue, listeners } = this.#notices;
@@ -1983,6 +2020,53 @@ function exceptOf(excluded, maxBytes) {
  */
 function addsEvents(subscriptions, before) {
   return !before.has("*") && [...subscriptions].some((name) => !before.has(name));
+}
+
+// ==== rooms/erasures.js ====
+// Which events of a room are erased, and what the program receives in their place. Pure.
+
+// A page that is on its way may contain events that were erased meanwhile. More than these are unlikely to be erased in
+// that time.
+const MAX_REMEMBERED = 1_000;
+
+/** The numbers of events that were erased while the client was in the room. Beyond the limit, the oldest are forgotten. */
+class Erasures {
+  /** @type {Set<number>} */
+  #seqs = new Set();
+
+  /** @param {number} seq */
+  add(seq) {
+    this.#seqs.delete(seq);
+    this.#seqs.add(seq);
+    const [oldest] = this.#seqs;
+    if (oldest !== undefined && this.#seqs.size > MAX_REMEMBERED) this.#seqs.delete(oldest);
+  }
+
+  /** The numbers mean other events now. */
+  clear() {
+    this.#seqs.clear();
+  }
+
+  /**
+   * A page of history without the data of erased events.
+   *
+   * @param {WireMessage[]} events
+   */
+  page(events) {
+    return events.map((event) => (event.erased || this.#seqs.has(event.seq ?? -1) ? erasedEvent(event) : event));
+  }
+}
+
+/** @typedef {Public.EventMessage<any> & { erased?: boolean }} WireMessage an event as the server sends it */
+
+/**
+ * What is left of an erased event. It has no `data`: not even a type that permits `null` may take it for an event.
+ *
+ * @param {WireMessage} message
+ * @returns {Public.ErasedEvent}
+ */
+function erasedEvent({ data, meta, ...envelope }) {
+  return { ...envelope, erased: true };
 }
 
 // ==== position.js ====
@@ -2086,7 +2170,7 @@ class Hold {
   /**
    * Attaches a handler for anything but events of one name.
    *
-   * @param {"any" | "history" | "recovered" | "left"} kind
+   * @param {"any" | "erased" | "history" | "recovered" | "left"} kind
    * @param {(argument: any) => unknown} handler
    */
   listen(kind, handler) {
@@ -2189,7 +2273,7 @@ class Hold {
 
 /**
  * @typedef RoomItem what the handlers of a room are called with
- * @property {"event" | "history" | "recovered" | "left"} kind
+ * @property {"event" | "erased" | "history" | "recovered" | "left"} kind
  * @property {any} argument
  */
 

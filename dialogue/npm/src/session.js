@@ -103,7 +103,8 @@ export class Session {
     /** @type {Move} */
     const move = { roomId: id, handles: 1, names: subscriptions, excluded: names && excluded };
     const toResult = (/** @type {Frame} */ joined) => this.rooms.entered(joined, move);
-    const frame = { type: "join", roomId: id, subscriptions, except: exceptOf(excluded, this.pending.maxBytes) };
+    const except = exceptOf(excluded, this.pending.maxBytes);
+    const frame = { type: "join", roomId: id, subscriptions, except, erasures: true };
     move.joining = this.request(frame, { room, move, toResult });
     return { room, handle: take(move) };
   }
@@ -160,6 +161,8 @@ export class Session {
         const { type, ...message } = frame;
         return this.rooms.get(frame.roomId)?.receive(/** @type {Public.EventMessage} */ (message));
       }
+      case "erased":
+        return this.rooms.get(frame.roomId)?.erased(frame.seq);
       case "joined":
         if (frame.id === undefined) this.rooms.joined(frame);
         else if (!this.pending.answer(frame)) this.rooms.joinedLate(frame);

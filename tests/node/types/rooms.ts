@@ -1,6 +1,6 @@
 // Uses of the types that must compile, and uses that must not: each line under `@ts-expect-error` must be an error.
 import { DialogueClient, DialogueError } from "../../../dialogue/npm/client.js";
-import type { AnyRooms, EventMessage, JoinedRoom, Triggered } from "../../../dialogue/npm/client.js";
+import type { AnyRooms, ErasedEvent, EventMessage, JoinedRoom, Triggered } from "../../../dialogue/npm/client.js";
 
 interface Message {
   text: string;
@@ -62,7 +62,14 @@ export async function known(client: DialogueClient<Rooms>, id: number) {
   await chat.trigger("message", { text: "hi" }, { retry: true });
 
   const page = await chat.getHistory("message", { before: 7, limit: 20 });
-  is<Equal<typeof page.events, EventMessage<Message, "message">[]>>();
+  is<Equal<typeof page.events, (EventMessage<Message, "message"> | ErasedEvent<"message">)[]>>();
+  for (const event of page.events) {
+    if (event.erased) is<Equal<typeof event, ErasedEvent<"message">>>();
+    else is<Equal<typeof event.data, Message>>();
+  }
+  // @ts-expect-error an erased event has no data
+  page.events[0]?.data.text;
+  chat.onErased(({ seq, message }) => [seq.toFixed(), message?.from]);
   await chat.getHistory("message", 0, 20);
   // @ts-expect-error paging by seq and by index exclude each other
   await chat.getHistory("message", { before: 7, start: 0 });

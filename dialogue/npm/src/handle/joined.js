@@ -70,6 +70,10 @@ export class JoinedRoom {
   onHistory(handler) {
     return partsOf(this).hold.listen("history", handler);
   }
+  /** @param {(erasure: Public.Erasure) => void} handler */
+  onErased(handler) {
+    return partsOf(this).hold.listen("erased", handler);
+  }
   /** @param {(recovery: { recovered: boolean }) => void} handler */
   onRecovered(handler) {
     return partsOf(this).hold.listen("recovered", handler);
@@ -104,8 +108,10 @@ export class JoinedRoom {
   async getHistory(event, range = {}, end) {
     const { start, end: until, before, limit } = typeof range === "number" ? { start: range, end } : range;
     const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit };
-    const { events, more } = await request(this, frame);
-    return { events, more };
+    const { room } = partsOf(this);
+    // As soon as the page is there: a later `erased` is reported, and the program removes the event itself.
+    const toResult = (/** @type {Frame} */ page) => ({ events: room.erasures.page(page.events), more: page.more });
+    return request(this, frame, { toResult });
   }
 
   async leave() {

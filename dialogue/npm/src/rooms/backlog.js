@@ -2,7 +2,7 @@
 
 /**
  * @typedef RoomItem what the handlers of a room are called with
- * @property {"event" | "history" | "recovered" | "left"} kind
+ * @property {"event" | "erased" | "history" | "recovered" | "left"} kind
  * @property {any} argument
  */
 

@@ -60,7 +60,7 @@ export class Hold {
   /**
    * Attaches a handler for anything but events of one name.
    *
-   * @param {"any" | "history" | "recovered" | "left"} kind
+   * @param {"any" | "erased" | "history" | "recovered" | "left"} kind
    * @param {(argument: any) => unknown} handler
    */
   listen(kind, handler) {

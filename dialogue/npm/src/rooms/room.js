@@ -1,11 +1,12 @@
 // One room that the client is in: its subscriptions, the holds on it, and whether the client is in it or rejoining it.
 
 import { Position } from "../position.js";
+import { Erasures, erasedEvent } from "./erasures.js";
 import { Hold } from "./hold.js";
-/** @import * as Public from "../../client.js" */
 /** @import { Frame } from "../link.js" */
 /** @import { Notices } from "../notice.js" */
 /** @import { Timer } from "../timer.js" */
+/** @import { WireMessage } from "./erasures.js" */
 /** @import { AnyRoom } from "./hold.js" */
 
 const MAX_EXCEPT = 1_000; // how many exceptions a join may have …
@@ -15,6 +16,7 @@ const MAX_EXCEPT_BYTES = 32_768; // … and their bytes: half of the longest mes
 export class TrackedRoom {
   name = "";
   position = new Position();
+  erasures = new Erasures();
   /** @type {"joined" | "rejoining" | "left"} */
   state = "joined";
   /** @type {Set<string>} */
@@ -74,7 +76,7 @@ export class TrackedRoom {
   /**
    * Gives new handles, which begin with these events. Earlier handles see nothing of them.
    *
-   * @param {Public.EventMessage[]} events
+   * @param {WireMessage[]} events
    * @param {number} handles
    */
   admit(events, handles) {
@@ -89,7 +91,7 @@ export class TrackedRoom {
 
   /**
    * @param {Hold[]} holds
-   * @param {Public.EventMessage[]} events
+   * @param {WireMessage[]} events
    * @param {boolean} isFirst
    */
   #begin(holds, events, isFirst) {
@@ -116,6 +118,7 @@ export class TrackedRoom {
    */
   enter(frame) {
     const recovered = this.position.recovered(frame, this.#wasPresent(frame));
+    if (frame.epoch !== this.position.epoch) this.erasures.clear();
     this.position.epoch = frame.epoch;
     this.name = frame.roomName;
     // The answer to the client's own rejoin is still to come. It restores the subscriptions.
@@ -165,11 +168,35 @@ export class TrackedRoom {
     for (const hold of this.#holds) hold.offer({ kind: "recovered", argument: { recovered } });
   }
 
-  /** @param {Public.EventMessage} message */
+  /** @param {WireMessage} message */
   receive(message) {
     if (!this.position.take(message.seq)) return;
     if (this.excluded.has(message.event)) return; // replayed, or sent before the events were excluded again
+    if (message.erased) return this.#offerErased(this.#holds, message);
     for (const hold of this.#holds) hold.offer({ kind: "event", argument: message });
+  }
+
+  /**
+   * An event is erased that the client may have received.
+   *
+   * @param {number} seq
+   */
+  erased(seq) {
+    this.erasures.add(seq);
+    for (const hold of this.#holds) hold.offer({ kind: "erased", argument: { roomId: this.id, seq } });
+  }
+
+  /**
+   * Reports an event that was erased before the client received it. Without a number, nothing can be reported.
+   *
+   * @param {Iterable<Hold>} holds
+   * @param {WireMessage} message
+   */
+  #offerErased(holds, message) {
+    const { seq } = message;
+    if (seq === undefined) return;
+    const argument = { roomId: this.id, seq, message: erasedEvent(message) };
+    for (const hold of holds) hold.offer({ kind: "erased", argument });
   }
 
   /** The wildcard covers all events again. A request that fails later restores its events only in the old set. */
@@ -216,8 +243,8 @@ export class TrackedRoom {
   rejoin(maxBytes) {
     const { subscriptions, excluded } = this;
     const since = this.position.since();
-    if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions] };
-    return { since, subscriptions: ["*"], except: exceptOf([...excluded], maxBytes) };
+    if (!subscriptions.has("*")) return { since, subscriptions: [...subscriptions], erasures: true };
+    return { since, subscriptions: ["*"], except: exceptOf([...excluded], maxBytes), erasures: true };
   }
 
   /**
@@ -263,14 +290,16 @@ export class TrackedRoom {
 
   /**
    * @param {Iterable<Hold>} holds
-   * @param {Public.EventMessage[]} events
+   * @param {WireMessage[]} events
    * @param {boolean} gap
    * @param {boolean} isOfClient whether the client's own handlers are called, too
    */
   #start(holds, events, gap, isOfClient) {
     const included = events.filter(({ event }) => !this.excluded.has(event));
-    const history = (/** @type {AnyRoom} */ room) => ({ room, roomId: this.id, events: [...included], gap });
+    const present = included.filter(({ erased }) => !erased);
+    const history = (/** @type {AnyRoom} */ room) => ({ room, roomId: this.id, events: [...present], gap });
     for (const hold of holds) hold.offer({ kind: "history", argument: history(hold.handle) });
+    for (const event of included) if (event.erased) this.#offerErased(holds, event);
     const { handle } = this;
     if (!handle || !isOfClient) return;
     const { queue, listeners } = this.#notices;
