@@ -81,4 +81,8 @@ impl<T: Weighed> Weighed for Queued<T> {
     fn is_barrier(&self) -> bool {
         self.item.is_barrier()
     }
+
+    fn must_arrive(&self) -> bool {
+        self.item.must_arrive()
+    }
 }

@@ -24,6 +24,11 @@ pub(super) trait Weighed {
     fn is_barrier(&self) -> bool {
         false
     }
+
+    /// Whether the last such item arrives, even if everything around it is dropped.
+    fn must_arrive(&self) -> bool {
+        self.is_barrier()
+    }
 }
 
 /// A queue that drops its oldest items when it is over its limits. It always keeps the newest item, and the last
@@ -54,7 +59,7 @@ impl<T: Weighed> BoundedQueue<T> {
         self.waiting.push_back(item);
         while self.waiting.len() > 1 && (self.waiting.len() > self.bounds.items || self.bytes > self.bounds.bytes) {
             match self.pop() {
-                Some(barrier) if barrier.is_barrier() => self.barrier = Some(barrier),
+                Some(barrier) if barrier.must_arrive() => self.barrier = Some(barrier),
                 _ => self.dropped += 1,
             }
         }
@@ -83,6 +88,12 @@ impl<T: Weighed> BoundedQueue<T> {
         self.dropped += self.waiting.len() as u64;
         self.waiting.clear();
         self.bytes = 0;
+    }
+
+    /// Removes the waiting items that `is_due` accepts. They do not count as dropped.
+    pub(super) fn remove(&mut self, is_due: impl Fn(&T) -> bool) {
+        self.waiting.retain(|item| !is_due(item));
+        self.bytes = self.waiting.iter().map(Weighed::weight).sum();
     }
 
     /// Takes the items that `wanted` accepts, in order, into a queue of their own. It starts with the same count of
@@ -267,6 +278,16 @@ mod tests {
             }
             assert_eq!(queue.next(), Some(NextItem::Item(expected)));
         }
+    }
+
+    #[test]
+    fn items_that_are_removed_neither_weigh_nor_count_as_dropped() {
+        let mut queue = BoundedQueue::new(BOUNDS);
+        for weight in [1, 60, 39] {
+            queue.push(Parcel(weight));
+        }
+        queue.remove(|parcel| parcel.0 == 60);
+        assert_eq!((queue.bytes, queue.next()), (40, Some(NextItem::Item(Parcel(1)))));
     }
 
     proptest! {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::state::CloseReason;
-use crate::event::DecodeError;
 use crate::id::RoomId;
 use crate::protocol::{ErrorCode, ErrorFrame};
 use crate::schema::Violation;
@@ -77,9 +76,6 @@ pub enum ClientError {
     /// The event cannot be serialised as JSON, or its metadata is not an object. Nothing was sent.
     #[error("the event is invalid: {0}")]
     Invalid(Violation),
-    /// The data that the server sent does not decode as the event's type.
-    #[error(transparent)]
-    Decode(Arc<DecodeError>),
     /// The server violated the protocol.
     #[error("the server violated the protocol")]
     Protocol {
@@ -189,12 +185,6 @@ impl From<ErrorFrame> for Refused {
     }
 }
 
-impl From<DecodeError> for ClientError {
-    fn from(error: DecodeError) -> Self {
-        Self::Decode(Arc::new(error))
-    }
-}
-
 /// Compares the data. Two causes are equal only if they are the same value, because errors cannot be compared.
 impl PartialEq for ClientError {
     fn eq(&self, other: &Self) -> bool {
@@ -220,7 +210,6 @@ impl PartialEq for ClientError {
                 matches!(other, Self::TooLarge { bytes: b, limit: l } if (bytes, limit) == (b, l))
             }
             Self::Invalid(violation) => matches!(other, Self::Invalid(other) if violation == other),
-            Self::Decode(source) => matches!(other, Self::Decode(other) if Arc::ptr_eq(source, other)),
             Self::Protocol { source } => {
                 matches!(other, Self::Protocol { source: other } if Arc::ptr_eq(source, other))
             }

@@ -81,6 +81,23 @@ pub enum RoomStreamError {
     /// The event's data does not decode as the stream's type.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// The data of an event was erased: remove it from what you keep. If the event was missed, this stands in its place;
+    /// otherwise it comes after the event, which may be of another type.
+    #[error("event {} of `{}` was erased", .0.seq, .0.room_id)]
+    Erased(Erasure),
+}
+
+/// The data of an event was erased: what [`Joined::on_erased`](crate::client::Joined::on_erased) passes to its handler.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Erasure {
+    /// The room.
+    pub room_id: RoomId,
+    /// The number of the event in the room.
+    pub seq: u64,
+    /// What is left of the event, if the client receives it only now: it missed the event, or the room sends it to a
+    /// client that joins. `None` if the client may have received the event before.
+    pub message: Option<EventMessage<()>>,
 }
 
 /// The events that a room sends to a client that joins: what
@@ -90,7 +107,7 @@ pub enum RoomStreamError {
 pub struct RoomHistory {
     /// The room.
     pub room_id: RoomId,
-    /// Its recent events, oldest first. The room's handlers and streams receive them too.
+    /// Its recent events, oldest first, without those that were erased. The room's handlers and streams receive them too.
     pub messages: Vec<EventMessage>,
 }
 
@@ -98,6 +115,7 @@ pub struct RoomHistory {
 #[derive(Debug, Clone)]
 pub(super) enum RoomItem {
     Event(Arc<EventMessage>, usize),
+    Erased(Arc<Erasure>, usize),
     Recovered(Recovery),
     Departed(Departure),
 }
@@ -105,7 +123,7 @@ pub(super) enum RoomItem {
 impl Weighed for RoomItem {
     fn weight(&self) -> usize {
         match self {
-            Self::Event(_, bytes) => *bytes,
+            Self::Event(_, bytes) | Self::Erased(_, bytes) => *bytes,
             Self::Recovered(_) | Self::Departed(_) => 0,
         }
     }
@@ -113,9 +131,39 @@ impl Weighed for RoomItem {
     fn is_barrier(&self) -> bool {
         !matches!(self, Self::Event(..))
     }
+
+    fn must_arrive(&self) -> bool {
+        matches!(self, Self::Recovered(_) | Self::Departed(_))
+    }
 }
 
 impl RoomItem {
+    /// An event that the room sends, with its share of the frame's bytes. `None` for an erased event without a number,
+    /// because nobody can know which one it was.
+    pub(super) fn of(message: EventMessage, bytes: usize) -> Option<Self> {
+        if !message.erased {
+            return Some(Self::Event(Arc::new(message), bytes));
+        }
+        let erasure = Erasure {
+            room_id: message.room_id.clone(),
+            seq: message.seq?,
+            message: Some(message.with_data(())),
+        };
+        Some(Self::Erased(Arc::new(erasure), bytes))
+    }
+
+    /// Whether a stream of events with these names reports this.
+    pub(super) fn is_erasure_for(&self, names: Option<&'static [&'static str]>) -> bool {
+        let Self::Erased(erasure, _) = self else { return false };
+        let event = erasure.message.as_ref().map(|message| message.event.as_str());
+        event.is_none_or(|event| names.is_none_or(|names| names.contains(&event)))
+    }
+
+    /// Whether this is the event with this number.
+    pub(super) fn is_event_number(&self, seq: u64) -> bool {
+        matches!(self, Self::Event(message, _) if message.seq == Some(seq))
+    }
+
     /// Whether this is an event with one of these names. `None` means any name.
     pub(super) fn is_event_of(&self, names: Option<&'static [&'static str]>) -> bool {
         match self {

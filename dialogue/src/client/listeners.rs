@@ -106,6 +106,13 @@ impl<T: Weighed + Clone + Send + 'static> ListenerSet<T> {
         }
     }
 
+    /// Removes the items from the backlog that `is_due` accepts.
+    pub(super) fn remove_from_backlog(&self, is_due: impl Fn(&T) -> bool) {
+        if let Some(backlog) = self.state.lock().backlog() {
+            backlog.queue.remove(|queued| is_due(&queued.item));
+        }
+    }
+
     /// Drops the backlog. The next listener that starts there learns how much was dropped.
     pub(super) fn drop_backlog(&self) {
         if let Some(backlog) = self.state.lock().backlog() {

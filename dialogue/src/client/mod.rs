@@ -39,7 +39,7 @@
 //! | connect, renew credentials, disconnect | [`connect`](DialogueClient::connect), [`auth_with`](ClientBuilder::auth_with), [`disconnect`](DialogueClient::disconnect), [`closed`](DialogueClient::closed), [`wake`](DialogueClient::wake) |
 //! | watch the connection | [`state`](DialogueClient::state), [`states`](DialogueClient::states), [`on_connect`](DialogueClient::on_connect), [`on_disconnect`](DialogueClient::on_disconnect), [`on_error`](DialogueClient::on_error), [`user_id`](DialogueClient::user_id) |
 //! | rooms | [`join`](DialogueClient::join), [`room`](DialogueClient::room), [`list_rooms`](DialogueClient::list_rooms), [`create_room`](DialogueClient::create_room), [`delete_room`](DialogueClient::delete_room), [`on_room_created`](DialogueClient::on_room_created), [`on_room_deleted`](DialogueClient::on_room_deleted) |
-//! | in a room | [`trigger`](Joined::trigger), [`on`](Joined::on), [`on_any`](Joined::on_any), [`stream`](Joined::stream), [`subscribe`](Joined::subscribe), [`subscribe_all`](Joined::subscribe_all), [`unsubscribe`](Joined::unsubscribe), [`history`](Joined::history), [`leave`](Joined::leave) |
+//! | in a room | [`trigger`](Joined::trigger), [`on`](Joined::on), [`on_any`](Joined::on_any), [`on_erased`](Joined::on_erased), [`stream`](Joined::stream), [`subscribe`](Joined::subscribe), [`subscribe_all`](Joined::subscribe_all), [`unsubscribe`](Joined::unsubscribe), [`history`](Joined::history), [`leave`](Joined::leave) |
 //! | outside of rooms | [`on_direct`](DialogueClient::on_direct), [`on_history`](DialogueClient::on_history), [`on_joined`](DialogueClient::on_joined) |
 //! | a room that is unknown at compile time | [`join_id`](DialogueClient::join_id), [`AnyRoom`], [`trigger_raw`](Joined::trigger_raw) |
 //!
@@ -123,7 +123,7 @@ mod wake;
 use crate::DialogueClient;
 
 pub use error::{ClientError, Refused};
-pub use events::{Departure, Gap, Recovery, RoomHistory, RoomStreamError};
+pub use events::{Departure, Erasure, Gap, Recovery, RoomHistory, RoomStreamError};
 pub use handle::{AnyRoom, Asking, ClientBuilder, Join, Joined, RoomRequest, RoomStream, Triggering};
 pub use handler::ClientSubscription;
 pub use notice::Disconnection;

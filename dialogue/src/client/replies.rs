@@ -1,7 +1,7 @@
 //! The server's answers, as a program receives them.
 
 use super::error::ClientError;
-use crate::event::EventMessage;
+use crate::event::{EventMessage, Unreadable};
 use crate::hook::{HookError, HookOutcome};
 use crate::id::{RoomId, UserId};
 use crate::protocol::{HistoryCursor, ListedRoom};
@@ -94,11 +94,12 @@ impl Page {
 }
 
 /// A page of a room's history.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HistoryPage<M> {
-    /// The events, newest first.
-    pub messages: Vec<EventMessage<M>>,
+    /// The events, newest first. An event that was erased, or whose data does not have the type, is an [`Unreadable`] in
+    /// its place.
+    pub messages: Vec<Result<EventMessage<M>, Unreadable>>,
     /// Whether the server has older events.
     pub more: bool,
 }

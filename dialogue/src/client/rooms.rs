@@ -2,6 +2,7 @@
 //!
 //! Handles frames that have arrived and knows no connection. It returns the commands to send.
 
+mod erasures;
 mod rejoin;
 mod retries;
 mod room;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use self::room::{Phase, TrackedRoom};
 use super::backoff::Backoff;
 use super::buffer::BufferLimits;
-use super::events::{Departure, Recovery, RoomItem};
+use super::events::{Departure, Erasure, Recovery, RoomItem};
 use super::position::Position;
 use super::room_shared::{Readiness, RoomIndex, RoomShared};
 use crate::event::EventMessage;
@@ -39,7 +40,7 @@ pub(super) struct Entered {
     pub(super) handles: Vec<Arc<RoomShared>>,
     /// Whether events were missed; `None` if the client was not away.
     pub(super) recovery: Option<Recovery>,
-    /// The events, for handlers that want the history as a whole.
+    /// The events that are not erased, for handlers that want the history as a whole.
     pub(super) events: Vec<EventMessage>,
     /// The commands that exclude events from the wildcard again.
     pub(super) unsubscribes: Vec<Command>,
@@ -108,6 +109,13 @@ impl JoinedRooms {
             joined.events.clone()
         };
         let was_present = room.was_present(&joined);
+        if room
+            .position
+            .as_ref()
+            .is_none_or(|position| position.epoch() != joined.epoch)
+        {
+            room.erasures.clear();
+        }
         let arrival = Position::arrive(&mut room.position, &mut joined, was_present);
         room.view.lock().name = joined.room_name;
         let is_answer = asked || joined.id.is_some();
@@ -140,7 +148,9 @@ impl JoinedRooms {
         }
         Position::keep_in_order(&mut history);
         for event in history.iter().filter(|event| !room.excluded.contains(&event.event)) {
-            let item = RoomItem::Event(Arc::new(event.clone()), weight);
+            let Some(item) = RoomItem::of(event.clone(), weight) else {
+                continue;
+            };
             for handle in &room.handles[before..] {
                 handle.listeners.offer(&item, true);
             }
@@ -148,12 +158,38 @@ impl JoinedRooms {
         if let Some(oldest) = room.handles.first() {
             self.index.lock().insert(id, Arc::clone(oldest));
         }
+        let mut events = arrival.events;
+        events.retain(|event| !event.erased);
         Ok(Entered {
             handles,
             recovery: arrival.recovery,
-            events: arrival.events,
+            events,
             unsubscribes,
         })
+    }
+
+    /// An event is erased that the client may have received.
+    pub(super) fn erased(&mut self, id: &RoomId, seq: u64) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        room.erasures.add(seq);
+        let erasure = Erasure {
+            room_id: id.clone(),
+            seq,
+            message: None,
+        };
+        let item = RoomItem::Erased(Arc::new(erasure), 0);
+        for handle in &room.handles {
+            // Nobody has received it yet, and nobody shall any more.
+            handle.listeners.remove_from_backlog(|item| item.is_event_number(seq));
+            handle.listeners.offer(&item, true);
+        }
+    }
+
+    /// Marks the events of a page that have been erased since the server read it.
+    pub(super) fn mark_erased(&self, id: &RoomId, events: &mut [EventMessage]) {
+        if let Some(room) = self.rooms.get(id) {
+            room.erasures.mark(events);
+        }
     }
 
     /// Takes in a live event of this many bytes. `is_wanted` says whether the application is subscribing to it again: it

@@ -1,5 +1,7 @@
 //! A past event that its type cannot show: it was erased, or its data does not have the type.
 
+use std::sync::Arc;
+
 use super::message::EventMessage;
 use super::received::DecodeError;
 #[cfg(any(feature = "client", feature = "runtime"))]
@@ -7,7 +9,7 @@ use super::received::Received;
 
 /// An event of a room's history that its type cannot show. It stands in the place of the event, so that a page keeps its
 /// order and a program can page on from it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unreadable {
     /// The event was erased. This is its envelope, without data and metadata.
@@ -19,7 +21,7 @@ pub enum Unreadable {
         /// The event as plain JSON.
         message: Box<EventMessage>,
         /// Why it cannot be decoded.
-        source: DecodeError,
+        source: Arc<DecodeError>,
     },
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn read<M: Received>(message: &EventMessage) -> Result<EventMessage<M
         Ok(data) => Ok(message.with_data(data)),
         Err(source) => Err(Unreadable::Decode {
             message: Box::new(message.clone()),
-            source,
+            source: Arc::new(source),
         }),
     }
 }

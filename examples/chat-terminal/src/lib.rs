@@ -77,6 +77,8 @@ async fn listen(chat: &Joined<Chat>, show: impl Fn(String)) {
             Err(RoomStreamError::Gap(_)) => {
                 show("* some messages were missed; these are the messages that the room still has".to_owned())
             }
+            // A terminal cannot take a line back.
+            Err(RoomStreamError::Erased(_)) => show("* a message was erased".to_owned()),
             Err(error) => show(format!("! {}", with_causes(&error))),
         }
     }

@@ -93,7 +93,7 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
             "Unreadable",
             dialogue::event::Unreadable::Decode {
                 message: Box::new(EventMessage::new("message", "chat", serde_json::Value::Null)),
-                source: decode(),
+                source: Arc::new(decode()),
             }
             .into(),
         ),
@@ -109,7 +109,6 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
         ),
         ("ClientError", ClientError::Credentials { source: cause() }.into()),
         ("ClientError", ClientError::Protocol { source: cause() }.into()),
-        ("ClientError", ClientError::from(decode()).into()),
         ("HookFailure", failure().into()),
         ("TriggerError", TriggerError::HookFailed(failure()).into()),
         ("JoinError", JoinError::HookFailed(failure()).into()),

@@ -1,6 +1,7 @@
 //! The Rust client against a real server, over real sockets: its API, and its behaviour when things break.
 
 mod close_codes;
+mod erasure;
 mod gaps;
 mod handles;
 mod hostile;

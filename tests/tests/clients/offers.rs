@@ -215,14 +215,18 @@ async fn history_pages_skip_nothing() {
     let texts = |page: &dialogue::client::HistoryPage<Message>| {
         page.messages
             .iter()
-            .map(|event| event.data.text.clone())
+            .map(|event| event.as_ref().expect("a readable event").data.text.clone())
             .collect::<Vec<_>>()
     };
     assert_eq!(
         (texts(&newest), newest.more),
         (vec!["3".to_owned(), "2".to_owned()], true)
     );
-    let before = newest.messages[1].seq.expect("a number");
+    let before = newest.messages[1]
+        .as_ref()
+        .expect("a readable event")
+        .seq
+        .expect("a number");
     let older = chat.history::<Message>(Page::before(before, 2)).await.expect("a page");
     assert_eq!((texts(&older), older.more), (vec!["1".to_owned()], false));
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use dialogue::client::{ClientError, ConnectionState, Recovery, RoomStreamError};
 use dialogue::prelude::*;
-use dialogue_tests::{Chat, Gate, Message, Project, Record, Rooms, TestServer, message, until, within};
+use dialogue_tests::{Chat, Gate, Message, Project, Record, Rooms, TestServer, message, texts, until, within};
 
 use super::proxy::{Proxy, dice};
 use super::{connect_to, lost, reach};
@@ -273,7 +273,7 @@ async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
         .history::<Message>(dialogue::client::Page::newest(9))
         .await
         .expect("a page");
-    let texts: Vec<_> = page.messages.iter().map(|event| event.data.text.as_str()).collect();
+    let texts = texts(page.messages);
     assert_eq!(texts.iter().filter(|text| **text == "keyed").count(), 1, "{texts:?}");
 }
 

@@ -60,7 +60,7 @@ fn missing(documented: &BTreeSet<String>, covered: impl Iterator<Item = Value>) 
 #[test]
 fn every_frame_of_the_server_occurs_in_a_script() {
     let documented = documented_types("←");
-    assert_eq!(documented.len(), 12, "{documented:?}");
+    assert_eq!(documented.len(), 13, "{documented:?}");
     let scripts = scripts();
     let received = scripts.iter().flat_map(|script| {
         let steps = script.steps.iter();

@@ -112,6 +112,9 @@ impl User {
                 let item = match item {
                     Ok(event) => json!({ "event": event }),
                     Err(RoomStreamError::Gap(_)) => json!({ "gap": { "roomId": room_id } }),
+                    Err(RoomStreamError::Erased(erasure)) => {
+                        json!({ "erased": { "roomId": erasure.room_id, "seq": erasure.seq } })
+                    }
                     Err(error) => json!({ "failed": error.to_string() }),
                 };
                 user.see_with(&name, item);

@@ -67,7 +67,7 @@ impl<R: RoomRef + Send + 'static> IntoFuture for Join<R> {
                 subscriptions: self.subscriptions,
                 except: Default::default(),
                 since: None,
-                erasures: None,
+                erasures: Some(true),
             };
             match self.client.ask(Command::Join(join)).await? {
                 Answer::Joined(shared) => Ok(Joined::new(self.client, self.room, shared)),

@@ -12,13 +12,13 @@ use super::stream::RoomStream;
 use super::triggering::Triggering;
 use crate::chain::Chain;
 use crate::client::answer::{Answer, unexpected};
-use crate::client::events::{Departure, Recovery, RoomItem, decode};
+use crate::client::events::{Departure, Erasure, Recovery, RoomItem, decode};
 use crate::client::handler::ClientSubscription;
 use crate::client::listeners::StartAt;
 use crate::client::replies::{HistoryPage, Page};
 use crate::client::room_shared::RoomShared;
 use crate::client::session::Demand;
-use crate::event::{DialogueEvent, EventMessage, Payload, Received};
+use crate::event::{DialogueEvent, EventMessage, Payload, Received, read};
 use crate::hook::HookOutcome;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, HistoryCommand};
@@ -150,6 +150,28 @@ impl<R> Joined<R> {
         )
     }
 
+    /// Runs `handler` each time that the data of an event was erased: remove it from what you keep. Like
+    /// [`on_recovered`](Self::on_recovered), it runs after all handlers of the room have handled what came before, so after
+    /// those for the event, and before they continue. No other handler receives an erased event; a stream reports it as
+    /// [`RoomStreamError::Erased`](crate::client::RoomStreamError::Erased).
+    ///
+    /// A client that was away when an event was erased that it had received before learns of it only from
+    /// [`history`](Self::history).
+    pub fn on_erased<F, Fut>(&self, handler: F) -> ClientSubscription
+    where
+        F: Fn(Erasure) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookOutcome> + Send + 'static,
+    {
+        self.handle(
+            StartAt::Backlog,
+            |item| matches!(item, RoomItem::Erased(..)),
+            move |item| match item {
+                RoomItem::Erased(erasure, _) => Some(handler(Erasure::clone(&erasure))),
+                _ => None,
+            },
+        )
+    }
+
     /// Runs `handler` each time the client has rejoined the room after a lost connection, and tells it whether events
     /// were missed. It runs after all handlers of the room have handled what came before, and before they continue.
     /// Therefore a handler that never returns blocks this one.
@@ -242,30 +264,33 @@ impl<R> Joined<R> {
         })
     }
 
-    /// Asks for events of a type that the room still keeps, newest first.
+    /// Asks for events of a type that the room still keeps, newest first. A page has an
+    /// [`Unreadable`](crate::event::Unreadable) in the place of an event that was erased or does not decode.
     pub fn history<E: DialogueEvent>(&self, page: Page) -> Asking<HistoryPage<E>>
     where
         R: Allows<E>,
     {
-        let pages = self.history_named(E::NAME, page);
-        Asking::new(async move {
-            let HistoryPage { messages, more } = pages.await?;
-            let messages = messages.iter().map(decode::<E>).collect::<Result<_, _>>()?;
-            Ok(HistoryPage { messages, more })
-        })
+        self.read_history(E::NAME.into(), page)
     }
 
     /// Asks for events by their name, as JSON.
     pub fn history_named(&self, event: impl Into<EventName>, page: Page) -> Asking<HistoryPage<Value>> {
+        self.read_history(event.into(), page)
+    }
+
+    fn read_history<M: Received>(&self, event: EventName, page: Page) -> Asking<HistoryPage<M>> {
         let (client, shared) = (Arc::clone(&self.client), Arc::clone(&self.shared));
         let command = Command::History(HistoryCommand {
             room_id: self.shared.id.clone(),
-            event: event.into(),
+            event,
             cursor: page.cursor(),
         });
         Asking::new(async move {
             match client.ask_in(&shared, Demand::Request(command)).await? {
-                Answer::History { events, more } => Ok(HistoryPage { messages: events, more }),
+                Answer::History { events, more } => {
+                    let messages = events.iter().map(read::<M>).collect();
+                    Ok(HistoryPage { messages, more })
+                }
                 other => Err(unexpected(&other)),
             }
         })

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use super::shared::ClientShared;
 use crate::client::barrier::Queued;
 use crate::client::buffer::{ItemBuffer, NextItem};
-use crate::client::events::{Recovery, RoomItem, RoomStreamError, decode};
+use crate::client::events::{Erasure, Recovery, RoomItem, RoomStreamError, decode};
 use crate::client::listeners::{ListenerId, StartAt};
 use crate::client::room_shared::RoomShared;
 use crate::event::{EventMessage, Received};
@@ -32,8 +32,11 @@ pub struct RoomStream<M> {
 
 impl<M: Received> RoomStream<M> {
     pub(super) fn new(client: Arc<ClientShared>, shared: Arc<RoomShared>) -> Self {
-        let wants =
-            |item: &RoomItem| item.is_event_of(M::names()) || matches!(item, RoomItem::Recovered(Recovery::Gap(_)));
+        let wants = |item: &RoomItem| {
+            item.is_event_of(M::names())
+                || item.is_erasure_for(M::names())
+                || matches!(item, RoomItem::Recovered(Recovery::Gap(_)))
+        };
         let (listener, buffer) = shared.listeners.listen(StartAt::Backlog, wants);
         Self {
             buffer,
@@ -67,6 +70,9 @@ impl<M: Received> RoomStream<M> {
             match item {
                 RoomItem::Event(message, _) => {
                     return Poll::Ready(Some(decode(&message).map_err(RoomStreamError::from)));
+                }
+                RoomItem::Erased(erasure, _) => {
+                    return Poll::Ready(Some(Err(RoomStreamError::Erased(Erasure::clone(&erasure)))));
                 }
                 RoomItem::Recovered(Recovery::Gap(gap)) => return Poll::Ready(Some(Err(RoomStreamError::Gap(gap)))),
                 RoomItem::Recovered(Recovery::Complete) | RoomItem::Departed(_) => {}

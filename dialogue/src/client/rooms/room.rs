@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::erasures::Erasures;
 use super::retries::Retries;
 use crate::client::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
@@ -42,6 +43,7 @@ pub(super) struct TrackedRoom {
     pub(super) view: Arc<Mutex<RoomView>>,
     bounds: BufferLimits,
     pub(super) position: Option<Position>,
+    pub(super) erasures: Erasures,
     pub(super) subscriptions: SubscriptionList,
     /// The events that the wildcard no longer includes.
     pub(super) excluded: BTreeSet<EventName>,
@@ -63,6 +65,7 @@ impl TrackedRoom {
             view: Arc::default(),
             bounds,
             position: None,
+            erasures: Erasures::default(),
             subscriptions: SubscriptionList::default(),
             excluded: BTreeSet::new(),
             still_sent: BTreeSet::new(),
@@ -119,7 +122,9 @@ impl TrackedRoom {
 
     /// Passes an event to every handle.
     pub(super) fn deliver(&self, message: EventMessage, bytes: usize) {
-        let item = RoomItem::Event(Arc::new(message), bytes);
+        let Some(item) = RoomItem::of(message, bytes) else {
+            return;
+        };
         for handle in &self.handles {
             handle.listeners.offer(&item, true);
         }
@@ -143,7 +148,7 @@ impl TrackedRoom {
             subscriptions: Some(subscriptions),
             except: self.excluded.iter().take(MAX_EXCEPTIONS).cloned().collect(),
             since: self.position.as_ref().map(Position::since),
-            erasures: None,
+            erasures: Some(true),
         }
     }
 

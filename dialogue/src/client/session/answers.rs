@@ -109,7 +109,8 @@ impl ClientSession {
                 None
             }
             (RequestKind::LeaveUnwanted(_), Incoming::Left { .. }) => None,
-            (RequestKind::History(_), Incoming::History { events, more, .. }) => {
+            (RequestKind::History(room), Incoming::History { mut events, more, .. }) => {
+                self.rooms.mark_erased(&room, &mut events);
                 return Ok(Answer::History { events, more });
             }
             (RequestKind::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),

@@ -43,6 +43,7 @@ impl ClientSession {
                 self.rooms.left(&room_id, Departure::RoomDeleted);
                 self.notify(ClientNotice::RoomDeleted(room_id));
             }
+            Incoming::Erased { room_id, seq } => self.rooms.erased(&room_id, seq),
             // The session is renewed, even if the answer came after the request timed out.
             Incoming::Connected(welcome) => self.welcomed(welcome, now),
             Incoming::Direct { event, data } => self.notify(ClientNotice::Direct(event, data, bytes)),
