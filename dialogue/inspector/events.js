@@ -13,7 +13,7 @@ const ROW_HEIGHT = 26;
 const PREVIEW = 240;
 
 /** The kinds of notices that are not events. */
-const PRESENCE = { joined: "joined", left: "left", created: "room created", deleted: "room deleted" };
+const PRESENCE = { joined: "joined", left: "left", created: "room created", deleted: "room deleted", erased: "erased" };
 
 /** The latest entries in the order in which they arrived, and the entries among them that match the filter. */
 export class EventLog {
@@ -37,6 +37,7 @@ export class EventLog {
       this.#bytes += item.bytes;
       if (item.kind === "event" && this.kinds.size < MAX_NAMES) this.kinds.add(item.name);
       if (item.kind === "dropped") this.missed += notice.count;
+      if (item.kind === "erased") this.#erase(notice);
       if (this.#passes(item)) this.shown.push(item);
     }
     this.#bytes = dropOldest(this.#items, this.#bytes);
@@ -45,6 +46,16 @@ export class EventLog {
     const removedRows = kept < 0 ? this.shown.length : kept;
     this.shown.splice(0, removedRows);
     return removedRows;
+  }
+
+  /** Forgets the data of erased events. */
+  #erase({ roomId, seqs }) {
+    const erased = new Set(seqs);
+    for (const item of this.#items) {
+      if (item.kind !== "event" || item.room !== roomId || !erased.has(item.seq)) continue;
+      const { meta, ...message } = item.message;
+      Object.assign(item, { message: { ...message, data: null, erased: true }, preview: "erased", searchText: undefined });
+    }
   }
 
   clear() {
@@ -116,7 +127,8 @@ function entry(notice, key) {
 function preview(item) {
   if (item.preview !== undefined) return item.preview;
   const { kind, notice, message } = item;
-  if (kind === "event") item.preview = brief(message.data, PREVIEW);
+  if (kind === "event") item.preview = message.erased ? "erased" : brief(message.data, PREVIEW);
+  else if (kind === "erased") item.preview = plural(notice.seqs.length, "event");
   else if (kind === "created") item.preview = notice.name;
   else if (kind === "dropped") item.preview = `${plural(notice.count, "entry", "entries")} not shown: they arrived faster than this page reads`;
   else if (notice.size !== undefined) item.preview = `${plural(notice.size, "client")} in the room`;

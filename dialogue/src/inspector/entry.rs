@@ -1,5 +1,7 @@
 //! One entry of the page's live list: the parts of an observation that the page shows, and their JSON.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -23,6 +25,10 @@ pub(super) enum Entry {
     },
     Deleted {
         room: RoomId,
+    },
+    Erased {
+        room: RoomId,
+        seqs: Arc<[u64]>,
     },
 }
 
@@ -62,15 +68,20 @@ impl Entry {
                 name: name.as_ref().to_owned(),
                 max_size: *max_size,
             },
+            Observation::Erased { room, seqs } => Self::Erased {
+                room: room.clone(),
+                seqs: Arc::clone(seqs),
+            },
             Observation::RoomDeleted { room } => Self::Deleted { room: room.clone() },
             _ => return None,
         })
     }
 
-    /// Its size in the buffer: the bytes of an event's frame. All other parts are small.
+    /// Its size in the buffer: the bytes of an event's frame, or of numbers. All other parts are small.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Event { frame, .. } => frame.len(),
+            Self::Erased { seqs, .. } => size_of_val(seqs.as_ref()),
             _ => 0,
         }
     }
@@ -92,6 +103,7 @@ impl Entry {
             Self::Created { room, name, max_size } => {
                 ("created", json!({ "roomId": room, "name": name, "maxSize": max_size }))
             }
+            Self::Erased { room, seqs } => ("erased", json!({ "roomId": room, "seqs": seqs.as_ref() })),
             Self::Deleted { room } => ("deleted", json!({ "roomId": room })),
         };
         text.extend_from_slice(format!("{{\"kind\":\"{kind}\",\"at\":{at},").as_bytes());

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dialogue::Limits;
+use dialogue::{DialogueEvent, Limits};
 use dialogue_tests::{Chat, Project, Typing, message, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -90,6 +90,20 @@ async fn proxies_are_asked_not_to_buffer_the_feed() {
         headers.iter().any(|line| line.trim() == "x-accel-buffering: no"),
         "{headers:?}"
     );
+}
+
+#[tokio::test]
+async fn the_feed_says_which_events_are_erased() {
+    let server = open().await;
+    let mut viewer = Viewer::watch(server.address()).await;
+    server
+        .trigger(Chat, message("hers").sent_by("ada"))
+        .await
+        .expect("an event");
+    viewer.next("event").await;
+    assert_eq!(server.erase_user(&"ada".into()).await.expect("no store"), 1);
+    let erased = viewer.next("erased").await;
+    assert_eq!((&erased["roomId"], &erased["seqs"]), (&json!("chat"), &json!([1])));
 }
 
 #[tokio::test]
