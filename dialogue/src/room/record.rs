@@ -21,8 +21,6 @@ pub(crate) struct RoomRecord {
     appending: usize,
     /// Whether the room goes on with the numbers of an idle room.
     continues: bool,
-    /// How many times a store's erasure was applied.
-    erasures: u64,
 }
 
 /// The reason why a room does not accept a new member.
@@ -45,7 +43,6 @@ impl RoomRecord {
             deleted: false,
             appending: 0,
             continues: false,
-            erasures: 0,
         }
     }
 
@@ -134,18 +131,6 @@ impl RoomRecord {
     /// Whether a change of the log is on its way.
     pub(crate) fn is_appending(&self) -> bool {
         self.appending > 0
-    }
-
-    /// An erasure of a store is being applied.
-    pub(crate) fn note_erasure(&mut self) {
-        self.erasures += 1;
-    }
-
-    /// How many erasures of a store were applied. Events that were read from the store without a lock may have been erased
-    /// meanwhile: if this number has changed since before the read, read again.
-    #[allow(dead_code, reason = "the parts of the runtime that read from the store follow")]
-    pub(crate) fn erasures(&self) -> u64 {
-        self.erasures
     }
 
     /// Advances to the number of the next event, and returns it.

@@ -88,6 +88,7 @@ pub(super) fn inform(core: &Arc<Core>, erased: ErasedHistory) {
             event: erased.event.as_ref(),
             ..Involved::default().in_room(&erased.room_id)
         };
+        let _archiving = worker.history.archiving.lock().await;
         if let Err(failure) = call_until_done(&worker, &worker.hooks.on_erased, depth, involved, &erased).await {
             let error = text_of(failure.root());
             log_line!(

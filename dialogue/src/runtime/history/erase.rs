@@ -16,11 +16,12 @@ use crate::connection::Frame;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::archive_queue::Series;
 use crate::log::durable::{DurableLog, ErasedPlace, RoomKey, StoredPlace};
-use crate::log::{ErasedHistory, LogBounds, StoreFailure, StoredEvent};
+use crate::log::{ErasedHistory, LogBounds, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::publish::apply_queue::apply_in_order;
+use crate::store_failure::StoreFailure;
 
 /// How many events of a user are erased in one step. Their `erased` frames wait together in each member's outbox, so they
 /// must take little of it: 200 frames have at most 40 KB.
@@ -111,6 +112,7 @@ async fn erase_places(
     let (part, mut applied) = mpsc::channel::<()>(1);
     let of_done = Arc::clone(core);
     let done = move |outcome: Result<Vec<ErasedPlace>, StoreFailure>| {
+        of_done.history.note_erasure();
         let count = outcome.map(|places| {
             let count = places.len() as u64;
             for (series, seqs) in by_series(places) {
@@ -123,8 +125,13 @@ async fn erase_places(
                             drop(part);
                         });
                     }
-                    // Nobody is in a room that is not loaded, and nothing of it is in memory.
-                    None => inform(&of_done, &room, &epoch, Some(event), seqs),
+                    // Nobody is in a room that is not loaded.
+                    None => {
+                        if of_done.rooms.find(&room).is_none() {
+                            replace_in_window(&of_done, &room, &seqs);
+                        }
+                        inform(&of_done, &room, &epoch, Some(event), seqs);
+                    }
                 }
             }
             count
@@ -158,18 +165,20 @@ fn by_series(places: impl IntoIterator<Item = ErasedPlace>) -> Vec<(Series, Vec<
 /// Applies an erasure that is stored.
 fn apply(core: &Arc<Core>, room: &Arc<RoomCell>, event: EventName, seqs: Vec<u64>) {
     {
-        let mut state = room.lock();
+        let state = room.lock();
         if state.record.is_deleted() {
             return;
         }
-        state.record.note_erasure();
-        let is_erased = |event: &StoredEvent| event.seq.is_some_and(|seq| seqs.contains(&seq));
-        core.history
-            .log
-            .replace(&room.id, &|event| erased_text(event, is_erased));
+        replace_in_window(core, &room.id, &seqs);
         tell(core, &room.id, &state, &seqs);
     }
     inform(core, &room.id, &room.epoch, Some(event), seqs);
+}
+
+/// Erases events in the window, which may have been read from the store before.
+fn replace_in_window(core: &Core, id: &RoomId, seqs: &[u64]) {
+    let is_erased = |event: &StoredEvent| event.seq.is_some_and(|seq| seqs.contains(&seq));
+    core.history.log.replace(id, &|event| erased_text(event, is_erased));
 }
 
 /// Erases a user's events that are in memory. With a store, only those without a number are not in the store.

@@ -4,6 +4,7 @@
 //! [`super::archive`] do. [`super::replay`] selects what a client that joins receives.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(feature = "inspector")]
 use bytes::Bytes;
@@ -39,6 +40,10 @@ pub(crate) struct History {
     pub(super) page: LogBounds,
     /// The bound on what waits in `archive`.
     waiting: LogBounds,
+    /// How many times a store has erased events.
+    erasures: AtomicU64,
+    /// Held while an archive receives events that were read from the store: `on_erased` comes before or after that.
+    pub(super) archiving: tokio::sync::Mutex<()>,
 }
 
 /// Says that evicted events have been queued for the hook. [`archive::start`](super::archive::start) then calls the
@@ -81,7 +86,20 @@ impl History {
                 events: MAX_WAITING,
                 bytes: limits.history_bytes,
             },
+            erasures: AtomicU64::new(0),
+            archiving: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The store has erased events. Called before the erasure is applied.
+    pub(super) fn note_erasure(&self) {
+        self.erasures.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many times the store has erased events. What was read from the store may have been erased since then: if this
+    /// number is not the one from before the read, read again.
+    pub(super) fn erasures(&self) -> u64 {
+        self.erasures.load(Ordering::Acquire)
     }
 
     /// Keeps an event, and queues the events that it evicts for the archive. Called under the room's lock.

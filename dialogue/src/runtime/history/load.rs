@@ -22,17 +22,24 @@ pub(in crate::runtime) async fn ensure_loaded(core: &Core, room: &RoomCell) -> R
 }
 
 async fn load(core: &Core, room: &RoomCell) -> Result<(), StoreFailure> {
-    let Some(answer) = core.history.read_window(room) else {
-        return Ok(());
-    };
-    let window = within_deadline(core, answer).await?;
-    let mut state = room.lock();
-    // A deleted room has no log, and another room may have its id already.
-    if !state.record.is_deleted() {
-        state.record.reach(window.top);
-        core.history.restore(&core.rooms, &core.observe, room, window);
+    loop {
+        let erasures = core.history.erasures();
+        let Some(answer) = core.history.read_window(room) else {
+            return Ok(());
+        };
+        let window = within_deadline(core, answer).await?;
+        let mut state = room.lock();
+        // A deleted room has no log, and another room may have its id already.
+        if state.record.is_deleted() {
+            return Ok(());
+        }
+        // Otherwise, events in it may have been erased meanwhile.
+        if core.history.erasures() == erasures {
+            state.record.reach(window.top);
+            core.history.restore(&core.rooms, &core.observe, room, window);
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// Reads what a join needs. Safe to drop: reading changes nothing.

@@ -159,8 +159,15 @@ async fn stored_page(
         return Ok(None);
     };
     let before = seq.min(room.lock().record.seq().saturating_add(1));
-    let answer = durable.page(room_key(room), event.clone(), before, limit, core.history.page);
-    let page = within_deadline(core, answer).await?;
+    let page = loop {
+        let erasures = core.history.erasures();
+        let answer = durable.page(room_key(room), event.clone(), before, limit, core.history.page);
+        let page = within_deadline(core, answer).await?;
+        // Otherwise, events in it may have been erased meanwhile.
+        if core.history.erasures() == erasures {
+            break page;
+        }
+    };
     let mut local = LocalPage::new(LogCursor::Before { seq: before, limit });
     let lowest = page.events.last().and_then(|stored| stored.seq);
     let count = page.events.len();

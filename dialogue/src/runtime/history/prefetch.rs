@@ -19,6 +19,8 @@ pub(in crate::runtime) struct ReadFirst {
     /// The room's last number. The window has what follows.
     pub(super) through: u64,
     pub(super) subscriptions: Subscriptions,
+    /// How many times the store had erased events before.
+    pub(super) erasures: u64,
 }
 
 /// Events that the window lacks.
@@ -52,6 +54,8 @@ pub(super) struct ReadEvents {
     pub(super) events: Vec<StoredEvent>,
     /// The last number that was looked at.
     pub(super) through: u64,
+    /// How many times the store had erased events before. If it has erased others since then, these may be among them.
+    pub(super) erasures: u64,
 }
 
 impl ReadAhead {
@@ -62,9 +66,13 @@ impl ReadAhead {
 
     /// Notes an answer of the store.
     pub(super) fn note(&mut self, first: ReadFirst, answer: Replay) {
-        let through = first.through;
+        let (through, erasures) = (first.through, first.erasures);
         let found = match answer {
-            Replay::Complete(events) => Some(ReadEvents { events, through }),
+            Replay::Complete(events) => Some(ReadEvents {
+                events,
+                through,
+                erasures,
+            }),
             Replay::Lost => None,
         };
         let read = match first.what {

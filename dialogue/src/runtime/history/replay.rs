@@ -98,6 +98,7 @@ impl History {
             what,
             through: top,
             subscriptions: subscriptions.clone(),
+            erasures: self.erasures(),
         };
         let wanted = |event: &str| subscriptions.includes(event);
         if let Some(since) = since
@@ -122,7 +123,8 @@ impl History {
         (!is_enough).then(|| read(Earlier::Newest))
     }
 
-    /// What was read from the store, followed by what has been applied since. `None` if the window lacks some of that.
+    /// What was read from the store, followed by what has been applied since. `None` if the window lacks some of that, or if
+    /// the store has erased events since then.
     fn with_newer(
         &self,
         room: &RoomCell,
@@ -130,6 +132,7 @@ impl History {
         wanted: &dyn Fn(&str) -> bool,
     ) -> Option<Vec<StoredEvent>> {
         match self.log.since(&room.id, read.through, wanted, LogBounds::NONE) {
+            _ if read.erasures != self.erasures() => None,
             Replay::Complete(newer) => Some(read.events.iter().cloned().chain(newer).collect()),
             Replay::Lost => None,
         }

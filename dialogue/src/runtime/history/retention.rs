@@ -56,6 +56,7 @@ async fn round(core: &Core) -> bool {
     let Some(store) = &core.history.durable else {
         return true;
     };
+    let _archiving = core.history.archiving.lock().await;
     match store.expired(ROUND).await {
         Ok(expired) if !expired.is_empty() => remove(core, &**store, expired).await.is_err(),
         Ok(_) | Err(_) => true,
