@@ -1,5 +1,6 @@
 //! Connections to a file, with their settings.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -68,8 +69,8 @@ pub(super) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> SqliteError 
         Some(ErrorCode::DiskFull) => SqliteError::Full { path },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => SqliteError::ReadOnly { path },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqliteError::InUse { path },
-        // SQLite does not say why. If the folder accepts no file, this is the reason.
-        Some(ErrorCode::CannotOpen) => match probe(&path) {
+        // SQLite does not say why. Perhaps the file may not be read, or the folder accepts no other file.
+        Some(ErrorCode::CannotOpen) => match File::open(&path).and_then(|_| probe(&path)) {
             Ok(()) => SqliteError::Failed { path, reason },
             Err(source) => io_error(&path, source),
         },
@@ -82,6 +83,6 @@ fn probe(path: &Path) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push("-probe");
     let probe = path.with_file_name(name);
-    std::fs::File::create(&probe)?;
+    File::create(&probe)?;
     std::fs::remove_file(probe)
 }

@@ -50,6 +50,10 @@ impl Readers {
     ) -> Answer<T> {
         let pool = Arc::clone(&self.0);
         Box::pin(async move {
+            // Closing waits for all permits, and this read must not wait behind it.
+            if pool.idle.lock().is_closed {
+                return Err(StoreFailure::Closed);
+            }
             let permit = Arc::clone(&pool.permits).acquire_owned().await;
             let permit = permit.map_err(|_closed| StoreFailure::Closed)?;
             let job = move || {

@@ -111,11 +111,12 @@ impl DurableLog for SqliteLog {
     fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome> {
         let (identity, writer) = (Arc::clone(&self.identity), Arc::clone(&self.writer));
         self.readers.read(move |connection| {
-            let row = match read::rooms::find(connection, &identity, &room)? {
-                Incarnation::Stored(row) => Some(row),
-                Incarnation::Unstored | Incarnation::Gone => None,
-            };
-            writer.key_outcome(connection, row, &key)
+            match read::rooms::find(connection, &identity, &room)? {
+                Incarnation::Stored(row) => writer.outcome_of(connection, row, &key),
+                // No row has this number, but the store may have forgotten the key.
+                Incarnation::Unstored => writer.outcome_of(connection, 0, &key),
+                Incarnation::Gone => Ok(KeyOutcome::NotStored),
+            }
         })
     }
 
@@ -156,11 +157,12 @@ impl DurableLog for SqliteLog {
     }
 
     fn close(&self) -> Answer<()> {
-        let (readers, writer) = (self.readers.close(), Arc::clone(&self.writer));
+        // Idle readers are closed now, and a busy one has a moment, so that the writer's connection is usually the last one
+        // and leaves a file without a write-ahead log. Later changes are refused from now on.
+        let (readers, writer) = (self.readers.close(), self.writer.close());
         Box::pin(async move {
-            // The writer's connection is then the last one, and can leave a file without a write-ahead log.
             readers.await;
-            writer.close().await
+            writer.await
         })
     }
 }

@@ -3,8 +3,10 @@
 mod folder;
 mod generations;
 mod migrations;
+mod model;
 mod opening;
 mod process;
 mod readers;
+mod startup;
 
 use folder::Folder;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::Folder;
+use super::folder::close;
 use crate::log::durable::DurableLog;
 use crate::log::sqlite::schema::FORMAT;
 use crate::log::sqlite::{Sqlite, SqliteError};
@@ -18,7 +19,7 @@ fn foreign(folder: &Folder) {
 #[test]
 fn creates_a_file_that_only_its_user_reads() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     let header = fs::read(folder.file()).unwrap();
     assert_eq!(&header[..15], b"SQLite format 3");
     assert_eq!(&header[68..72], b"Dial");
@@ -34,7 +35,7 @@ fn creates_a_file_that_only_its_user_reads() {
 fn an_empty_file_becomes_a_new_one() {
     let folder = Folder::new();
     fs::write(folder.file(), "").unwrap();
-    folder.open().unwrap();
+    folder.create();
     assert!(fs::metadata(folder.file()).unwrap().len() > 0);
 }
 
@@ -47,13 +48,15 @@ fn a_file_whose_creation_was_interrupted_becomes_a_new_one() {
         .execute_batch("PRAGMA journal_mode = PERSIST; BEGIN; CREATE TABLE a (b); ROLLBACK")
         .unwrap();
     drop(connection);
-    folder.open().unwrap();
+    folder.create();
 }
 
 #[test]
 fn a_file_opens_again_and_keeps_its_epochs() {
     let folder = Folder::new();
-    let epoch = folder.open().unwrap().first_epoch("lobby");
+    let log = folder.open().unwrap();
+    let epoch = log.first_epoch("lobby");
+    close(log);
     let opened = folder.open().unwrap();
     assert_eq!(opened.first_epoch("lobby"), epoch);
     assert_ne!(opened.first_epoch("other"), epoch);
@@ -82,14 +85,14 @@ fn refuses_a_file_that_is_in_use_under_any_of_its_names() {
         Sqlite::new_generation(folder.file()),
         Err(SqliteError::InUse { .. })
     ));
-    drop(opened);
-    folder.open().unwrap();
+    close(opened);
+    folder.create();
 }
 
 #[test]
 fn refuses_a_newer_format_and_leaves_the_file_as_it_was() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     folder
         .connection()
         .pragma_update(None, "user_version", FORMAT + 1)
@@ -146,7 +149,7 @@ fn refuses_a_foreign_database_whose_content_is_only_in_its_write_ahead_log() {
 #[test]
 fn a_damaged_file_is_reported_with_what_to_do() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     let healthy = fs::read(folder.file()).unwrap();
     let mut zeroed = healthy.clone();
     zeroed[100..4096].fill(0);
@@ -167,7 +170,7 @@ fn a_damaged_file_is_reported_with_what_to_do() {
 #[test]
 fn a_file_that_ends_within_its_header_is_refused() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     let healthy = fs::read(folder.file()).unwrap();
     for length in [1, 15, 16, 99, 100, 511, 512, 4095] {
         fs::write(folder.file(), &healthy[..length]).unwrap();
@@ -183,7 +186,7 @@ fn a_file_that_ends_within_its_header_is_refused() {
 #[test]
 fn a_file_without_its_row_about_itself_is_damaged() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     folder.connection().execute("DELETE FROM meta", []).unwrap();
     assert!(matches!(folder.open(), Err(SqliteError::Corrupt { .. })));
     assert!(matches!(
@@ -234,7 +237,7 @@ fn a_new_generation_needs_a_file() {
 #[test]
 fn refuses_a_file_with_several_names() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     fs::hard_link(folder.file(), folder.path().join("backup.db")).unwrap();
     assert!(matches!(folder.open(), Err(SqliteError::SeveralNames { .. })));
 }
@@ -242,13 +245,13 @@ fn refuses_a_file_with_several_names() {
 #[test]
 fn waits_for_no_program_that_only_reads() {
     let folder = Folder::new();
-    folder.open().unwrap();
+    folder.create();
     let reader = folder.connection();
     reader.execute_batch("BEGIN; SELECT * FROM meta").unwrap();
     let _rows: i64 = reader
         .query_row("SELECT count(*) FROM meta", [], |row| row.get(0))
         .unwrap();
-    folder.open().unwrap();
+    folder.create();
 }
 
 #[test]
@@ -264,8 +267,11 @@ fn a_path_with_special_characters_works() {
         "schön.db",
     ] {
         let path = folder.path().join(name);
-        let epoch = Sqlite::open(&path).start(1).unwrap().first_epoch("a");
+        let log = Sqlite::open(&path).start(1).unwrap();
+        let epoch = log.first_epoch("a");
         assert!(path.exists(), "{name}");
-        assert_eq!(Sqlite::open(&path).start(1).unwrap().first_epoch("a"), epoch, "{name}");
+        close(log);
+        let log = Sqlite::open(&path).start(1).unwrap();
+        assert_eq!(log.first_epoch("a"), epoch, "{name}");
     }
 }

@@ -30,7 +30,7 @@ impl Transaction<'_> {
             let Some(text) = text else { continue };
             let body = ToSqlOutput::Borrowed(ValueRef::Text(&text));
             self.connection
-                .prepare_cached("UPDATE events SET body = ?2 WHERE id = ?1")?
+                .prepare_cached("UPDATE events SET body = ?2, erased = 1 WHERE id = ?1")?
                 .execute((found.row, body))?;
             let bytes = signed(text.len() as u64) - signed(found.body.len() as u64);
             self.ledger.change_kept(found.of, Kept { bytes, events: 0 });
