@@ -21,6 +21,8 @@ struct Shared {
     is_planned: AtomicBool,
     plan: Mutex<Plan>,
     changed: Condvar,
+    /// The most pages that the file may have, plus 1. 0 if that did not change.
+    pages: AtomicU64,
     /// How far the clock of keys is ahead, in milliseconds.
     ahead: AtomicU64,
     transactions: AtomicU64,
@@ -135,6 +137,13 @@ impl StoreFaults {
         self.0.ahead.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// The file may have at most this many pages (`PRAGMA max_page_count`), as if the disk were full.
+    pub fn limit_pages(&self, pages: Option<u32>) {
+        // The largest number that SQLite accepts.
+        let pages = pages.unwrap_or(0xffff_fffe);
+        self.0.pages.store(u64::from(pages) + 1, Ordering::Relaxed);
+    }
+
     /// How many transactions were committed, and how many changes they had.
     #[must_use]
     pub fn committed(&self) -> (u64, u64) {
@@ -150,6 +159,14 @@ impl StoreFaults {
 
     pub(super) fn ahead(&self) -> Duration {
         Duration::from_millis(self.0.ahead.load(Ordering::Relaxed))
+    }
+
+    /// The most pages that the file may have from now on, if that changes.
+    pub(super) fn new_page_limit(&self) -> Option<u64> {
+        match self.0.pages.load(Ordering::Relaxed) {
+            0 => None,
+            _ => self.0.pages.swap(0, Ordering::Relaxed).checked_sub(1),
+        }
     }
 
     pub(super) fn count(&self, changes: usize) {

@@ -60,6 +60,10 @@ fn attempt<T>(
     changes: impl FnOnce(&mut Transaction<'_>) -> rusqlite::Result<T>,
 ) -> Result<T, Broken> {
     let fault = faults.begin();
+    if let Some(pages) = faults.new_page_limit() {
+        let limited = connection.pragma_update_and_check(None, "max_page_count", pages.cast_signed(), |_| Ok(()));
+        limited.map_err(|error| Broken::before_commit(&error))?;
+    }
     let done = change(connection, ledger, faults.ahead(), fault, changes);
     let done = done.map_err(|error| Broken::before_commit(&error))?;
     faults.wait_before_commit();
