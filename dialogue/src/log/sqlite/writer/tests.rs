@@ -2,3 +2,5 @@
 
 mod desk;
 mod faults;
+mod laws;
+mod removal;

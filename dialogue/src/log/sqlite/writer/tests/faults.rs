@@ -211,10 +211,9 @@ fn closing_stores_what_waits_and_marks_the_file_as_clean() {
     let waiting: Vec<_> = (0..100)
         .map(|number| desk.append(&room, "line", &number.to_string(), None))
         .collect();
-    let answer = desk.log().close();
+    assert_eq!(wait(desk.log().close()), Ok(()));
     let late = desk.append(&room, "line", "late", None).recv().unwrap();
     assert!(matches!(late, Appended::Refused(StoreFailure::Closed)), "{late:?}");
-    assert_eq!(wait(answer), Ok(()));
     assert!(
         waiting
             .into_iter()
