@@ -1,5 +1,5 @@
-// Compiles the chat example's page against the types that its server serves: the client's types, with the chat's own
-// rooms in them.
+// Compiles the pages of the examples against the types that their servers serve: the client's types, with the rooms of the
+// example in them.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -7,10 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Server } from "../browser/server.js";
+import { CHAT, Server, desk } from "../browser/server.js";
 
 const TSC = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
-const PAGE = fileURLToPath(new URL("../../examples/chat/page/", import.meta.url));
+const page = (example) => fileURLToPath(new URL(`../../examples/${example}/page/`, import.meta.url));
 
 const compilerOptions = {
   allowJs: true,
@@ -22,8 +22,6 @@ const compilerOptions = {
   moduleResolution: "bundler",
   lib: ["es2024", "dom", "dom.iterable"],
   types: [],
-  // The page and the served types, as if they were in one folder.
-  rootDirs: [PAGE, "."],
 };
 
 // Mistakes that a page with these rooms could make: each line under `@ts-expect-error` must be an error.
@@ -44,33 +42,42 @@ await chat.trigger("user-joined", { username: "ada" });
 await client.join("attic");
 `;
 
-let folder;
+let root;
 
-before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "dialogue-page-"));
-  const server = await Server.start();
+before(() => (root = mkdtempSync(join(tmpdir(), "dialogue-page-"))));
+after(() => rmSync(root, { recursive: true }));
+
+/** A folder with the types that the server of an example serves. */
+async function typesOf(example) {
+  const folder = join(root, example);
+  mkdirSync(join(folder, "dialogue"), { recursive: true });
+  const server = await Server.start(0, example === "desk" ? desk(folder) : CHAT);
   const served = await fetch(new URL("/dialogue/client.d.ts", server.url));
   assert.equal(served.status, 200);
-  mkdirSync(join(folder, "dialogue"));
   writeFileSync(join(folder, "dialogue", "client.d.ts"), await served.text());
   assert.equal(await server.stop(), 0);
-});
-after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
-/** Compiles these files and returns the compiler's output, or an empty string on success. */
-function compile(files) {
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+/** Compiles these files as if they and the served types were in one folder. Returns the compiler's output, if it fails. */
+function compile(folder, example, files) {
+  const options = { ...compilerOptions, rootDirs: [page(example), "."] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files }));
   const { status, stdout, stderr } = spawnSync(process.execPath, [TSC, "--project", folder], { encoding: "utf8" });
   return status === 0 ? "" : stdout + stderr;
 }
 
-test("the page compiles against the types that its server serves", () => {
-  const scripts = readdirSync(PAGE).filter((file) => file.endsWith(".js"));
-  assert.ok(scripts.length > 0);
-  assert.equal(compile(scripts.map((file) => join(PAGE, file))), "");
-});
+for (const example of ["chat", "desk"]) {
+  test(`the page of ${example} compiles against the types that its server serves`, async () => {
+    const scripts = readdirSync(page(example)).filter((file) => file.endsWith(".js"));
+    assert.ok(scripts.length > 0);
+    const folder = await typesOf(example);
+    assert.equal(compile(folder, example, scripts.map((file) => join(page(example), file))), "");
+  });
+}
 
-test("a page with mistakes about the chat's rooms does not compile", () => {
+test("a page with mistakes about the chat's rooms does not compile", async () => {
+  const folder = await typesOf("chat");
   writeFileSync(join(folder, "mistakes.js"), MISTAKES);
-  assert.equal(compile(["mistakes.js"]), "");
+  assert.equal(compile(folder, "chat", ["mistakes.js"]), "");
 });

@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Builds the chat example and returns the path of its executable.
+/// Builds an example and returns the path of its executable.
 ///
 /// # Panics
 ///
 /// Panics if the example does not build.
 #[must_use]
-pub fn chat_executable() -> PathBuf {
+pub fn example_executable(package: &str) -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--package", "chat", "--message-format", "json"])
+        .args(["build", "--package", package, "--message-format", "json"])
         .stderr(Stdio::inherit())
         .output()
         .expect("Cargo starts");
-    assert!(output.status.success(), "the chat example does not build");
+    assert!(output.status.success(), "the example `{package}` does not build");
     String::from_utf8(output.stdout)
         .expect("Cargo prints UTF-8")
         .lines()

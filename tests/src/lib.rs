@@ -14,7 +14,7 @@ pub mod repository;
 mod server;
 
 pub use client::TestClient;
-pub use executable::chat_executable;
+pub use executable::example_executable;
 pub use fixture::*;
 pub use raw::RawClient;
 pub use record::{CapturedLog, Gate, Record};
@@ -63,6 +63,8 @@ pub fn until(awaited: &str, mut holds: impl FnMut() -> bool) -> impl Future<Outp
 mod documents {
     #[doc = include_str!("../../docs/client-rust.md")]
     mod client_rust {}
+    #[doc = include_str!("../../docs/durability.md")]
+    mod durability {}
     #[doc = include_str!("../../docs/sign-in.md")]
     mod sign_in {}
     #[doc = include_str!("../../docs/testing.md")]

@@ -1,6 +1,6 @@
-//! The browser client, the chat example, the recipes for front ends and the proxies, in a real browser and in Node: today's
-//! client, and an old one against today's server. `browser/`, `node/`, `front-ends/` and `proxies/` hold the tests
-//! themselves. This file builds the example and starts Node, so that `cargo test -- --ignored` runs them, too.
+//! The browser client, two examples (chat and desk), the recipes for front ends and the proxies, in a real browser and in
+//! Node: today's client, and an old one against today's server. `browser/`, `node/`, `front-ends/` and `proxies/` hold the
+//! tests themselves. This file builds the examples and starts Node, so that `cargo test -- --ignored` runs them, too.
 //!
 //! Needs Node, Chromium (`/usr/bin/chromium`, or the path in `CHROMIUM`), and `npm ci` once in each of these folders. The
 //! proxies must be installed, too: nginx, Caddy, HAProxy and Apache, and OpenSSL's command.
@@ -10,12 +10,24 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use dialogue::Dialogue;
-use dialogue_tests::{Rooms, chat_executable};
+use dialogue_tests::{Rooms, example_executable};
 
 #[test]
 #[ignore = "needs Chromium and Node"]
 fn people_chat_in_a_browser() {
     run_node_tests("browser", &["chat.test.js"], "today");
+}
+
+#[test]
+#[ignore = "needs Chromium and Node"]
+fn customers_and_agents_talk_in_a_browser_while_the_server_is_killed() {
+    run_node_tests("browser", &["desk.test.js"], "today");
+}
+
+#[test]
+#[ignore = "needs Chromium and Node"]
+fn people_chat_in_a_browser_while_the_server_is_killed() {
+    run_node_tests("browser", &["stored-chat.test.js"], "today");
 }
 
 #[test]
@@ -131,7 +143,7 @@ async fn the_client_that_a_server_serves_connects_to_that_server() {
     assert!(page.success(), "the client did not connect");
 }
 
-/// Runs these tests of a folder next to this one, with the chat example as their server and with this client (see
+/// Runs these tests of a folder next to this one, with the examples as their servers and with this client (see
 /// `node/support/client.js`). Returns the number of tests that passed. Skipped tests do not count.
 fn run_node_tests(folder: &str, files: &[&str], client: &str) -> usize {
     // One run at a time: two browsers on a small machine could exceed the time limits in the tests.
@@ -149,8 +161,10 @@ fn run_node_tests(folder: &str, files: &[&str], client: &str) -> usize {
         .arg(&report)
         .args(files)
         .current_dir(path)
-        .env("CHAT_EXECUTABLE", chat_executable())
+        .env("CHAT_EXECUTABLE", example_executable("chat"))
+        .env("DESK_EXECUTABLE", example_executable("desk"))
         .env("INSPECTED_EXECUTABLE", env!("CARGO_BIN_EXE_inspected"))
+        .env("STORED_CHAT_EXECUTABLE", env!("CARGO_BIN_EXE_stored_chat"))
         .env("SERVED_EXECUTABLE", env!("CARGO_BIN_EXE_served"))
         .env("CLIENT", client)
         .status()

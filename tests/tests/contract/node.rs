@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dialogue::RoomSet;
-use dialogue_tests::chat_executable;
+use dialogue_tests::example_executable;
 
 use super::every_shape::{EveryShape, converse};
 use super::rooms::{AlikeRooms, OpenRooms, Rooms};
@@ -53,7 +53,7 @@ fn a_client_that_asyncapi_generates_chats() {
         &documents,
         &[
             ("CONTRACT_PYTHON", python().as_path()),
-            ("CHAT_EXECUTABLE", chat_executable().as_path()),
+            ("CHAT_EXECUTABLE", example_executable("chat").as_path()),
         ],
     );
 }
