@@ -17,6 +17,7 @@
 //! [triggers and handlers](#triggers-and-handlers) ·
 //! [families](#families) ·
 //! [history and recovery](#history-and-recovery) ·
+//! [a store](#a-store) ·
 //! [limits](#limits) ·
 //! [observing](#observing) ·
 //! [logging](#logging) ·
@@ -477,6 +478,26 @@
 //! # builder.define_events([]).build()?;
 //! # Ok::<(), dialogue::BuildError>(())
 //! ```
+//!
+//! # A store
+//!
+//! By default, rooms and their history are in memory, and end with the process. With a store, they are in a file and
+//! survive `kill -9`: clients recover after a restart as after a short loss of the connection, and page back through
+//! everything that the file keeps. A trigger is answered when its event is stored.
+//!
+//! ```ignore
+//! use dialogue::sqlite::{Durability, Retention, Sqlite}; // feature `sqlite`
+//!
+//! let dialogue = Dialogue::builder()
+//!     .rooms::<Rooms>()
+//!     .store(Sqlite::open("desk.db")) // and, if the defaults do not fit, `.durability(…)` and `.retention(…)`
+//!     .build()?;                      // opens the file, and says what is wrong with it
+//! ```
+//!
+//! `history = N` then bounds what is in memory and what a client receives at first. How long the file keeps an event is
+//! its retention: 30 days and 1 GiB by default. A store that fails refuses events with history
+//! ([`TriggerError::NotAccepted`]), and goes on by itself. In the repository, `docs/durability.md` says what can be
+//! lost, and how to back up, restore and inspect the file. The example `desk` is a whole program.
 //!
 //! # Erasure
 //!
