@@ -112,9 +112,9 @@ impl DurableLog for SqliteLog {
         let (identity, writer) = (Arc::clone(&self.identity), Arc::clone(&self.writer));
         self.readers.read(move |connection| {
             match read::rooms::find(connection, &identity, &room)? {
-                Incarnation::Stored(row) => writer.outcome_of(connection, row, &key),
-                // No row has this number, but the store may have forgotten the key.
-                Incarnation::Unstored => writer.outcome_of(connection, 0, &key),
+                Incarnation::Stored(row) => writer.key_outcome(connection, Some(row), &key),
+                // The store may have forgotten the key.
+                Incarnation::Unstored => writer.key_outcome(connection, None, &key),
                 Incarnation::Gone => Ok(KeyOutcome::NotStored),
             }
         })

@@ -120,7 +120,7 @@ fn compare(log: &SqliteLog, key: &RoomKey, memory: &RoomLog, mask: u8, per_type:
         assert_eq!(stored, memory.since(after, &wants, bounds), "since {after}");
     }
     let newest = block_on(log.newest(key.clone(), top, Arc::clone(&counts), bounds)).unwrap();
-    assert_eq!(newest, memory.recent(&wants, Some(per_type), bounds));
+    assert_eq!(newest, memory.recent(&*counts, bounds));
     for (kind, before) in TYPES
         .iter()
         .flat_map(|kind| (0..=top + 1).map(move |before| (kind, before)))
