@@ -81,6 +81,8 @@ pub(super) struct Room {
     pub(super) epoch: String,
     pub(super) sync: SyncHistory,
     pub(super) max_size: Option<usize>,
+    /// Whether the log is in a store: then memory limits only what a first join receives.
+    pub(super) is_stored: bool,
     /// Every event with history, numbered from 1.
     events: Vec<Happened>,
     forgotten: BTreeSet<u64>,
@@ -113,6 +115,7 @@ impl Room {
             epoch,
             sync,
             max_size,
+            is_stored: false,
             events: Vec::new(),
             forgotten: BTreeSet::new(),
         }
@@ -122,7 +125,13 @@ impl Room {
         self.events.len() as u64
     }
 
-    /// Records that the server has evicted an event.
+    /// The room is in a store.
+    pub(super) fn stored(mut self) -> Self {
+        self.is_stored = true;
+        self
+    }
+
+    /// Records that the server has evicted an event, or has removed it from the store.
     pub(super) fn forget(&mut self, seq: u64) {
         assert!(seq <= self.top(), "event {seq} never happened");
         assert!(self.forgotten.insert(seq), "event {seq} was evicted twice");
@@ -130,6 +139,9 @@ impl Room {
 
     /// Asserts that the room keeps no more events than allowed.
     pub(super) fn assert_within_limits(&self) {
+        if self.is_stored {
+            return;
+        }
         for (name, limit) in EVENTS {
             let kept = self
                 .events
@@ -175,7 +187,7 @@ impl Room {
             .filter(|event| {
                 let count = counts.entry(&event.event).or_default();
                 *count += 1;
-                *count <= per_type
+                *count <= per_type && (!self.is_stored || *count <= limit_of(&event.event))
             })
             .take(REPLAY_EVENTS)
             .cloned()
@@ -183,6 +195,12 @@ impl Room {
         events.reverse();
         events
     }
+}
+
+/// How many events of a type a room keeps in memory.
+fn limit_of(event: &str) -> usize {
+    let of_event = EVENTS.iter().find(|(name, _)| *name == event);
+    of_event.and_then(|(_, limit)| *limit).unwrap_or(0)
 }
 
 impl Model {
@@ -203,7 +221,7 @@ impl Model {
         }
     }
 
-    fn refuse(&mut self, client: usize, code: &str) {
+    pub(super) fn refuse(&mut self, client: usize, code: &str) {
         self.send(client, Received::Error(code.to_owned()));
     }
 
@@ -258,14 +276,23 @@ impl Model {
 
     /// Triggers an event as a client.
     pub(super) fn trigger_by(&mut self, client: usize, id: &'static str, event: &str, number: u64) {
+        if self.may_trigger(client, id) {
+            let seq = self.trigger(id, event, number);
+            self.send(client, Received::Ok(seq));
+        }
+    }
+
+    /// Whether a client may trigger. If not, it is told so.
+    pub(super) fn may_trigger(&mut self, client: usize, id: &'static str) -> bool {
         if !self.rooms.contains_key(id) {
-            return self.refuse(client, "ROOM_NOT_FOUND");
+            self.refuse(client, "ROOM_NOT_FOUND");
+            return false;
         }
         if self.seat(client, id).is_none() {
-            return self.refuse(client, "NOT_IN_ROOM");
+            self.refuse(client, "NOT_IN_ROOM");
+            return false;
         }
-        let seq = self.trigger(id, event, number);
-        self.send(client, Received::Ok(seq));
+        true
     }
 
     pub(super) fn join(

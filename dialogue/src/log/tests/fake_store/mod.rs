@@ -36,6 +36,8 @@ pub(crate) struct FakeStore {
 struct Control {
     is_manual: bool,
     is_closed: bool,
+    /// Its process was killed: it reads nothing any more.
+    is_killed: bool,
     changes: VecDeque<Change>,
     /// The outcomes of the next changes of a store that is not manual. Afterwards, each is stored.
     plan: VecDeque<Verdict>,
@@ -103,7 +105,7 @@ impl FakeStore {
     pub(crate) fn restart(&self) -> Arc<Self> {
         let lost = {
             let mut control = self.control.lock();
-            control.is_closed = true;
+            (control.is_closed, control.is_killed) = (true, true);
             std::mem::take(&mut control.changes)
         };
         drop(lost);
@@ -125,6 +127,11 @@ impl FakeStore {
     /// Decides what happens to the next changes of a store that is not manual.
     pub(crate) fn plan(&self, verdicts: impl IntoIterator<Item = Verdict>) {
         self.control.lock().plan.extend(verdicts);
+    }
+
+    /// Forgets what was decided about the next changes.
+    pub(crate) fn clear_plan(&self) {
+        self.control.lock().plan.clear();
     }
 
     pub(crate) fn is_manual(&self) -> bool {
@@ -349,7 +356,10 @@ impl FakeStore {
 
     fn read<T: Send + 'static>(&self, read: impl FnOnce(&mut Data) -> T + Send + 'static) -> Answer<T> {
         let (data, mut reads_end) = (Arc::clone(&self.data), self.reads_end.subscribe());
-        let failure = self.control.lock().read_failure.clone();
+        let control = self.control.lock();
+        let killed = control.is_killed.then_some(StoreFailure::Closed);
+        let failure = killed.or_else(|| control.read_failure.clone());
+        drop(control);
         async move {
             let _ = reads_end.wait_for(|may_end| *may_end).await;
             match failure {

@@ -17,6 +17,7 @@ rooms! {
 }
 
 #[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
 async fn an_event_behind_the_deletion_of_its_room_finds_no_room() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
@@ -28,7 +29,7 @@ async fn an_event_behind_the_deletion_of_its_room_finds_no_room() {
     store.delete_room(key, true, Box::new(|deleted| assert_eq!(deleted, Ok(true))));
     ada.plenty(1).await;
     store.commit_all();
-    assert_eq!(ada.received().await, ["error 1 ROOM_NOT_FOUND"]);
+    assert_eq!(ada.received().await, ["left", "roomDeleted", "error 1 ROOM_NOT_FOUND"]);
     assert_eq!(store.events("room"), []);
 }
 

@@ -35,6 +35,37 @@ pub(super) enum Step {
     Toggle(usize),
     /// From now on, `before_join` refuses or admits every client.
     Deny(bool),
+    /// A client's trigger of an event with history meets a store that fails.
+    FailBy(usize, usize, usize, StoreFault),
+    /// The same for a trigger of the server.
+    Fail(usize, usize, StoreFault),
+    /// The process is killed, and starts again.
+    Restart,
+    /// The store's retention no longer keeps a room's events up to this number.
+    Expire(usize, Index),
+}
+
+/// What a store does to an event.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum StoreFault {
+    Refuses,
+    /// It does not say that it has not stored the event.
+    Loses,
+    /// It does not say that it has stored the event.
+    Hides,
+}
+
+/// A step with a store: as every step, and its faults and restarts.
+pub(super) fn step_with_store() -> impl Strategy<Value = Step> {
+    let (client, room, kept) = (0..PIPES.len(), 0..ROOMS.len(), 0..2_usize);
+    let fault = prop::sample::select(vec![StoreFault::Refuses, StoreFault::Loses, StoreFault::Hides]);
+    prop_oneof![
+        24 => step(),
+        2 => (client, room.clone(), kept.clone(), fault.clone()).prop_map(|(c, r, e, fault)| Step::FailBy(c, r, e, fault)),
+        2 => (room.clone(), kept, fault).prop_map(|(room, event, fault)| Step::Fail(room, event, fault)),
+        1 => Just(Step::Restart),
+        1 => (room, any::<Index>()).prop_map(|(room, through)| Step::Expire(room, through)),
+    ]
 }
 
 /// The position that a client claims.
