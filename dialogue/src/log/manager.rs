@@ -263,6 +263,11 @@ impl HistoryManager {
         self.store.peek(room)
     }
 
+    /// Removes the events of a type up to the number `through`: a store that outlives the process has removed them.
+    pub(crate) fn remove_through(&self, room: &str, event: &str, through: u64) {
+        self.store.remove_through(room, event, through);
+    }
+
     /// Forgets a room that is being deleted, and returns its events, oldest first.
     pub(crate) fn forget_room(&self, room: &str) -> Vec<Evicted> {
         self.store.forget(room)

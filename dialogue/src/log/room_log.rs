@@ -129,6 +129,21 @@ impl RoomLog {
         ring.evict_oldest()
     }
 
+    /// Removes the events of a type up to the number `through`, because the store no longer has any of them.
+    pub(super) fn remove_through(&mut self, event: &str, through: u64, take: &mut dyn FnMut(StoredEvent)) {
+        let Some(ring) = self.rings.get_mut(event) else {
+            return;
+        };
+        let is_due = |kept: &RingEvent| kept.stored.seq.is_some_and(|seq| seq <= through);
+        while ring.kept.front().is_some_and(is_due)
+            && let Some(removed) = ring.evict_oldest()
+        {
+            take(removed);
+        }
+        ring.has_older &= ring.mark > through;
+        ring.mark = ring.mark.max(through);
+    }
+
     /// Evicts all events, oldest first. The log still knows how far each type was forgotten.
     pub(super) fn evict_all(&mut self, evict: &mut dyn FnMut(StoredEvent)) {
         let mut all: Vec<RingEvent> = Vec::new();

@@ -166,6 +166,18 @@ impl MemoryRooms {
         evicted
     }
 
+    /// Removes the events of a type up to the number `through`, if the room is live.
+    pub(super) fn remove_through(&self, locked: &mut LockedSlot<'_>, event: &str, through: u64) {
+        if locked.state.phase == SlotPhase::Live {
+            let mut left = Amount::default();
+            locked
+                .state
+                .log
+                .remove_through(event, through, &mut |removed| left.add(&removed));
+            self.meter.count(Amount::default(), left);
+        }
+    }
+
     /// Evicts all events of a room, if it is live. The store then remembers the room, unless there is nothing to remember.
     pub(super) fn empty(&self, locked: &mut LockedSlot<'_>) -> Vec<Evicted> {
         let (mut left, mut evicted) = (Amount::default(), Vec::new());

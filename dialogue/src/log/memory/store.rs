@@ -63,6 +63,15 @@ impl MemoryStore {
         self.eviction.enforce(&self.rooms, take);
     }
 
+    /// Removes the events of a type up to the number `through`: a store that outlives this one has removed them.
+    pub(in crate::log) fn remove_through(&self, room: &str, event: &str, through: u64) {
+        self.rooms.enter(room, |locked| {
+            if let Some(locked) = locked {
+                self.rooms.remove_through(locked, event, through);
+            }
+        });
+    }
+
     /// Whether the room's log has the newest `per_type` events of each type, as far as they exist anywhere.
     pub(in crate::log) fn has_newest(&self, room: &str, per_type: &dyn Fn(&str) -> usize) -> bool {
         self.read(room, |log| log.is_some_and(|log| log.has_newest(per_type)))

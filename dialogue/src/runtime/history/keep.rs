@@ -132,6 +132,18 @@ impl History {
         let _nothing = self.keep(rooms, observe, room, kept, self.window(limit));
     }
 
+    /// The store has removed the events of a series up to the number `through`. The window does not keep them any longer.
+    pub(super) fn removed(&self, rooms: &Rooms, series: &Series, through: u64) {
+        // Another incarnation of the room has other numbers.
+        let room = rooms.find_incarnation(&series.room, Some(&series.epoch));
+        if let Some(room) = room
+            && let state = room.lock()
+            && !state.record.is_deleted()
+        {
+            self.log.remove_through(&series.room, &series.event, through);
+        }
+    }
+
     /// How many events of a type the window has, if the type keeps `limit` in memory.
     pub(in crate::runtime) fn window(&self, limit: usize) -> usize {
         limit.max(self.replay.events)

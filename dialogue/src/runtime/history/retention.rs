@@ -77,6 +77,8 @@ async fn remove(core: &Core, store: &dyn DurableLog, mut expired: Vec<ExpiredEve
             .evicted(events.iter().map(|event| (&series.room, &event.event)));
         offer_or_lose(core, &series, &events, 0).await;
         store.remove(expired).await?;
+        let through = events.iter().filter_map(|event| event.seq).max();
+        core.history.removed(&core.rooms, &series, through.unwrap_or(0));
         expired = rest;
     }
     Ok(())

@@ -173,7 +173,9 @@ fn to_read(
     history.durable.as_ref()?;
     let since = match request.since {
         Some(since) if state.local.contains(client.key) => {
-            if *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) {
+            // A member that subscribes to more is not complete any more.
+            let is_same = state.local.subscriptions(client.key) == Some(subscriptions);
+            if is_same && *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) {
                 return None;
             }
             None

@@ -20,6 +20,7 @@ use crate::protocol::EventFrame;
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
 use crate::runtime::core::Core;
+use crate::runtime::membership::delete_room::delete_at_once;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 use crate::store_failure::StoreFailure;
@@ -89,7 +90,11 @@ impl HandedOver {
                 self.end(Ok(delivery));
             }
             Appended::Forgotten => self.end(Err(Rejected::Forgotten)),
-            Appended::NoSuchRoom => self.end(Err(Rejected::NoSuchRoom)),
+            Appended::NoSuchRoom => {
+                // If the room is still here, the store has deleted it without saying so.
+                delete_at_once(&self.core, &self.on_its_way.room, None);
+                self.end(Err(Rejected::NoSuchRoom));
+            }
             Appended::Refused(failure) => {
                 self.core.observe.store_refused();
                 self.log(&failure, false);

@@ -41,7 +41,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "fails until STORE"]
     fn every_log_in_a_store_equals_the_model_through_failures_and_restarts(
         steps in prop::collection::vec(step_with_store(), 1..80)
     ) {

@@ -17,7 +17,6 @@ rooms! {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_behind_the_deletion_of_its_room_finds_no_room() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
