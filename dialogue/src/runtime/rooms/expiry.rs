@@ -1,10 +1,11 @@
 //! The expiry of empty rooms: on-demand rooms, and rooms that an anonymous user created before it disconnected.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::announce::remove_room;
 use super::idle::EmptyRoom;
@@ -34,21 +35,23 @@ pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) 
         joins,
         creator_gone: false,
     });
-    let worker = Arc::clone(core);
-    let expire_all = move || {
-        let core = Arc::clone(&worker);
-        async move { work(&core).await }.boxed()
-    };
+    let server = Arc::downgrade(core);
+    let expire_all = move || work(Weak::clone(&server)).boxed();
     core.rooms.idle.worker.push_again(&core.lifecycle.tasks, expire_all);
 }
 
-/// Removes rooms that have been empty for long enough, until the queue is empty.
-async fn work(core: &Arc<Core>) {
-    while let Some(since) = core.rooms.idle.first_since() {
+/// Removes rooms that have been empty for long enough, until the queue is empty. Does not keep the server alive while it waits:
+/// a store must close with the last handle.
+async fn work(server: Weak<Core>) {
+    while let Some((due, stopping)) = server.upgrade().and_then(|core| next_due(&core)) {
         tokio::select! {
-            () = core.lifecycle.stopping() => return,
-            () = tokio::time::sleep_until(since + core.limits.on_demand_idle) => {}
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep_until(due) => {}
         }
+        let Some(core) = server.upgrade() else {
+            return;
+        };
+        let core = &core;
         let Some(empty) = core.rooms.idle.pop() else {
             return;
         };
@@ -65,6 +68,12 @@ async fn work(core: &Arc<Core>) {
             core.rooms.idle.push(later(core, empty));
         }
     }
+}
+
+/// When the first empty room is due, and what ends the wait for it.
+fn next_due(core: &Core) -> Option<(Instant, CancellationToken)> {
+    let since = core.rooms.idle.first_since()?;
+    Some((since + core.limits.on_demand_idle, core.lifecycle.stopping.clone()))
 }
 
 /// Returns the queue entry for a later check if an empty room must wait for its anonymous creator. The room expires
