@@ -54,6 +54,16 @@ const CHANGES = {
     "Pacing: a request that would be unsafe to repeat is repeated if it came too fast",
     "Pacing: a request that comes too fast until its timeout fails",
   ],
+  "it did not repeat a trigger that the server could not take": [
+    "Not now: a trigger that the server cannot take now is repeated with its key",
+    "Not now: a trigger that the server cannot take now is repeated until there is another answer",
+    "Not now: a repetition after not now whose outcome the server cannot tell is unknown",
+    "Not now: triggers behind one that the server cannot take now keep their order",
+    "Not now: a trigger that the server cannot take until its timeout fails with that error",
+    "Not now: a trigger that waits because of not now is sent after the rejoin",
+    "Not now: a trigger that waits because of not now is not repeated in another epoch",
+    "Not now: a repetition after not now that is interrupted is repeated after the rejoin",
+  ],
   "it did not send `except`": [
     "Subscriptions: an exception from the wildcard is restored",
     "Subscriptions: a rejoin names the exceptions from the wildcard",

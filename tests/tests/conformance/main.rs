@@ -77,6 +77,7 @@ topics! {
     fn the_client_passes_the_scripts_of_resume() runs "resume.json";
     fn the_client_passes_the_scripts_of_server_joins() runs "server-joins.json";
     fn the_client_passes_the_scripts_of_subscriptions() runs "subscriptions.json";
+    fn the_client_passes_the_scripts_of_unavailable() runs "unavailable.json";
 }
 
 #[test]
