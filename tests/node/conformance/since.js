@@ -62,6 +62,7 @@ const CHANGES = {
     "Not now: a trigger that the server cannot take until its timeout fails with that error",
     "Not now: a trigger that waits because of not now is sent after the rejoin",
     "Not now: a trigger that waits because of not now is not repeated in another epoch",
+    "Not now: what waits because of not now is sent before a leave",
     "Not now: a repetition after not now that is interrupted is repeated after the rejoin",
   ],
   "it did not send `except`": [
