@@ -1200,6 +1200,7 @@ class JoinedRooms {
     const onFailure = () => this.left(room, undefined, notInRoom(room.id));
     // The server forgets memberships when the connection ends.
     if (!this.#pending.canSend()) return void onFailure();
+    this.#pending.endHold(room); // what waits in the room is sent before the leave
     room.leaving ??= new Promise((resolve) => {
       const done = () => resolve(undefined);
       this.#leave(room.id, done, { move: { roomId: room.id, leaves: true }, onFailure });
@@ -1289,6 +1290,7 @@ class Pending {
   #clientId = "";
   #marksRepetitions = false; // whether the server decides about repetitions
   #outbox = new Outbox(rateOf());
+  #holds = new Holds((room) => this.#holdEnded(room));
   #maxUnanswered = 1; // a network that has stalled delivers everything at once, and that must not exceed the rate
   #unanswered = 0;
   #isStalled = false; // requests wait for answers to earlier ones
@@ -1356,11 +1358,11 @@ class Pending {
       if (refusal) return reject(refusal);
       const id = this.#nextId++;
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const state = { queued: false, sent: false, first: undefined, repeats: false, refusal: undefined };
+      const state = { queued: false, sent: false, first: undefined, repeats: false, refusal: undefined, refusals: 0 };
       const pending = { text, bytes, options, ...state, madeAt: Date.now(), timer, resolve, reject };
       this.#pending.set(id, pending);
       this.#counts(pending, 1);
-      if (!this.canSend(options.room)) return;
+      if (!this.canSend(options.room) || this.#isHeld(options)) return;
       this.#enqueue(id, pending);
       this.#flush();
     });
@@ -1403,6 +1405,7 @@ class Pending {
    */
   answer(frame, error) {
     if (error?.code === "RATE_LIMITED" && this.#cameTooFast(frame.id, error)) return true;
+    if (error?.code === "UNAVAILABLE" && this.#wasNotTaken(frame.id, error)) return true;
     const pending = this.#remove(frame.id);
     if (!pending) return false;
     const { room, onAnswer, toResult } = pending.options;
@@ -1437,12 +1440,79 @@ class Pending {
       this.#unanswered -= 1;
       pending.refusal = error;
       if (!pending.repeats) pending.first = undefined;
-      pending.queued = true;
-      if (slot === undefined) this.#outbox.addRefused(id);
-      else this.#outbox.addVolatile(id, slot);
+      pending.queued = !this.#isHeld(pending.options);
+      if (slot !== undefined) this.#outbox.addVolatile(id, slot);
+      else if (pending.queued) this.#outbox.addRefused(id);
     }
     this.#flush();
     return true;
+  }
+
+  /**
+   * The server could not take a trigger, or does not know yet whether it has stored it. It is sent again with its key
+   * after the time that the server asks for. Until then, the room's later triggers wait, too. Returns false if it is not
+   * sent again.
+   *
+   * @param {number | undefined} id
+   * @param {DialogueError} error
+   */
+  #wasNotTaken(id = -1, error) {
+    const pending = this.#pending.get(id);
+    if (!pending?.sent) return false;
+    const { room, isTrigger, repeat } = pending.options;
+    if (!isTrigger || repeat === false || !room || !this.canSend(room)) return false;
+    const wait = this.#holds.has(room) ? asked(error) : spreadPause(error, pending.refusals);
+    if (this.#isForgotten(pending, wait)) return false;
+    pending.sent = false;
+    this.#unanswered -= 1;
+    pending.refusal = error;
+    pending.refusals += 1;
+    pending.repeats = true;
+    this.#holds.add(room, wait);
+    for (const [other, later] of this.#pending) {
+      if (!later.queued || later.options.room !== room || !this.#isHeld(later.options)) continue;
+      later.queued = false;
+      this.#outbox.delete(other);
+    }
+    this.#flush();
+    return true;
+  }
+
+  /**
+   * Whether a trigger waits for an earlier one of its room. Volatile triggers do not.
+   *
+   * @param {RequestOptions} options
+   */
+  #isHeld({ isTrigger, slot, room }) {
+    return isTrigger === true && slot === undefined && room !== undefined && this.#holds.has(room);
+  }
+
+  /** @param {TrackedRoom} room its triggers wait for an earlier one no longer */
+  endHold(room) {
+    if (!this.#holds.has(room)) return;
+    this.#holds.delete(room);
+    this.#holdEnded(room);
+  }
+
+  /** @param {TrackedRoom} room its triggers may be sent again: first those that were already sent */
+  #holdEnded(room) {
+    for (const [id, pending] of this.#pending) {
+      const { options, sent, queued, refusal } = pending;
+      if (options.room !== room || !options.isTrigger || sent || queued || !refusal || !this.canSend(room)) continue;
+      pending.queued = true;
+      this.#outbox.addRefused(id);
+    }
+    this.sendWaiting();
+  }
+
+  /**
+   * Whether the server may have forgotten the key of a trigger when it is sent again after this time.
+   *
+   * @param {PendingRequest} pending
+   * @param {number} [ms]
+   */
+  #isForgotten({ madeAt }, ms = 0) {
+    return !this.#marksRepetitions && Date.now() + ms - madeAt > KEYS_KNOWN_FOR_MS;
   }
 
   /**
@@ -1458,7 +1528,8 @@ class Pending {
 
   sendWaiting() {
     for (const [id, pending] of this.#pending) {
-      if (!pending.sent && !pending.queued && this.canSend(pending.options.room)) this.#enqueue(id, pending);
+      const { sent, queued, options } = pending;
+      if (!sent && !queued && this.canSend(options.room) && !this.#isHeld(options)) this.#enqueue(id, pending);
     }
     this.#flush();
   }
@@ -1507,6 +1578,7 @@ class Pending {
     this.link = undefined;
     this.#unanswered = 0;
     clearTimeout(this.#timer);
+    this.#holds.clear();
     this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
@@ -1519,8 +1591,8 @@ class Pending {
 
   /** @param {DialogueError} error */
   rejectAll(error) {
-    for (const [id, { repeats }] of this.#pending) {
-      this.#reject(id, repeats ? outcomeUnknown("the client has stopped", error) : error);
+    for (const [id, pending] of this.#pending) {
+      this.#reject(id, pending.repeats ? unknown(pending, "the client has stopped", error) : error);
     }
   }
 
@@ -1532,9 +1604,10 @@ class Pending {
    * @param {DialogueError} error
    */
   left(room, error) {
-    for (const [id, { options, sent, repeats }] of this.#pending) {
-      if (options.room !== room || sent) continue;
-      this.#reject(id, repeats ? outcomeUnknown("the client is no longer in the room", error) : error);
+    this.#holds.delete(room);
+    for (const [id, pending] of this.#pending) {
+      if (pending.options.room !== room || pending.sent) continue;
+      this.#reject(id, pending.repeats ? unknown(pending, "the client is no longer in the room", error) : error);
     }
   }
 
@@ -1546,9 +1619,10 @@ class Pending {
    * @param {TrackedRoom} [room]
    */
   rejectTriggers(why, room) {
-    for (const [id, { options, first }] of this.#pending) {
+    for (const [id, pending] of this.#pending) {
+      const { options, first } = pending;
       const stale = !room || (options.room === room && first && first.epoch !== room.position.epoch);
-      if (options.isTrigger && stale) this.#reject(id, first ? outcomeUnknown(why) : disconnected(why));
+      if (options.isTrigger && stale) this.#reject(id, first ? unknown(pending, why) : disconnected(why));
     }
   }
 
@@ -1559,15 +1633,15 @@ class Pending {
    * @param {PendingRequest} pending
    */
   #send(id, pending) {
-    if (pending.repeats && !this.#marksRepetitions && Date.now() - pending.madeAt > KEYS_KNOWN_FOR_MS) {
-      this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+    if (pending.repeats && this.#isForgotten(pending)) {
+      this.#reject(id, unknown(pending, "the server may have forgotten the trigger's key"));
       return false;
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
     if (pending.bytes + text.length - pending.text.length > this.maxBytes) {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
-      const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
+      const error = pending.repeats ? unknown(pending, message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       this.#reject(id, error);
       return false;
     }
@@ -1582,7 +1656,7 @@ class Pending {
   /** @param {number} id */
   #expire(id) {
     const pending = this.#pending.get(id);
-    if (pending) this.#reject(id, lateness(pending, this.#timeout));
+    if (pending) this.#reject(id, lateness(pending, this.#timeout, this.#isHeld(pending.options)));
     if (this.#isStalled) this.#flush();
   }
 
@@ -1604,6 +1678,53 @@ class Pending {
     if (pending.queued) this.#outbox.delete(id, pending.options.slot);
     clearTimeout(pending.timer);
     return pending;
+  }
+}
+
+// ==== pending/holds.js ====
+// The rooms whose triggers wait because the server could not take one of them. Owns the timers, and no request.
+
+class Holds {
+  /** @type {Map<TrackedRoom, { endsAt: number, timer: Timer }>} */
+  #holds = new Map();
+  #onEnd;
+
+  /** @param {(room: TrackedRoom) => void} onEnd is called when the triggers of a room may be sent again */
+  constructor(onEnd) {
+    this.#onEnd = onEnd;
+  }
+
+  /** @param {TrackedRoom} room */
+  has(room) {
+    return this.#holds.has(room);
+  }
+
+  /**
+   * Holds a room's triggers for this time, or longer if they are held already.
+   *
+   * @param {TrackedRoom} room
+   * @param {number} ms
+   */
+  add(room, ms) {
+    const endsAt = monotonicTime() + ms;
+    const hold = this.#holds.get(room);
+    if (hold && hold.endsAt >= endsAt) return;
+    clearTimeout(hold?.timer);
+    const end = () => {
+      this.#holds.delete(room);
+      this.#onEnd(room);
+    };
+    this.#holds.set(room, { endsAt, timer: setTimeout(end, Math.ceil(ms)) });
+  }
+
+  /** @param {TrackedRoom} room */
+  delete(room) {
+    clearTimeout(this.#holds.get(room)?.timer);
+    this.#holds.delete(room);
+  }
+
+  clear() {
+    for (const room of [...this.#holds.keys()]) this.delete(room);
   }
 }
 
@@ -1647,10 +1768,11 @@ class Pending {
  * @property {RequestOptions} options
  * @property {number} bytes the length of `text` in UTF-8
  * @property {boolean} queued whether it is in the outbox
- * @property {boolean} sent whether it was sent on the current connection and not refused because it came too fast
- * @property {DialogueError | undefined} refusal the server has not run it because it came too fast
+ * @property {boolean} sent whether it waits for its answer on the current connection
+ * @property {DialogueError | undefined} refusal why it must be sent again: it came too fast, or the server could not take it
+ * @property {number} refusals how often the server could not take it
  * @property {Attempt | undefined} first when it was first sent
- * @property {boolean} repeats whether it was already sent on an earlier connection
+ * @property {boolean} repeats whether an earlier attempt may have been carried out
  * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
  * @property {Timer} timer
  * @property {(value: any) => void} resolve
@@ -1658,16 +1780,33 @@ class Pending {
  */
 
 /**
+ * Why a trigger fails that may have been carried out: the server could not take it, or nothing shows its outcome.
+ *
+ * @param {PendingRequest} pending
+ * @param {string} why
+ * @param {DialogueError} [cause]
+ */
+function unknown({ refusal }, why, cause) {
+  return refusal?.code === "UNAVAILABLE" ? refusal : outcomeUnknown(why, cause);
+}
+
+/**
  * Why a request has no answer after its time.
  *
  * @param {PendingRequest} pending
  * @param {number} timeout
+ * @param {boolean} isHeld whether it waits for an earlier trigger of its room
  */
-function lateness({ sent, queued, repeats, refusal }, timeout) {
+function lateness(pending, timeout, isHeld) {
+  const { sent, queued, repeats, refusal } = pending;
   const time = `${timeout} ms`;
   if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
-  if (repeats) return outcomeUnknown(`it could not be sent again within ${time}`, refusal);
+  if (repeats) return unknown(pending, `it could not be sent again within ${time}`, refusal);
   if (refusal) return refusal;
+  if (isHeld) {
+    const message = `the trigger waited ${time} for an earlier one: the server cannot take the room's triggers now`;
+    return new DialogueError({ code: "OVERLOADED", message });
+  }
   if (!queued) return disconnected(`the request waited ${time} for the connection or the room`);
   const message = `the request waited ${time} for its turn: the client keeps to the rate that the server accepts`;
   return new DialogueError({ code: "OVERLOADED", message });
@@ -3233,6 +3372,17 @@ function pause(error, attempt) {
  */
 function growingPause(error, attempt) {
   return Math.max(asked(error), backoff(attempt));
+}
+
+/**
+ * The same for what many clients send again at the same time: the random part comes after the time that the server asks
+ * for.
+ *
+ * @param {DialogueError} error
+ * @param {number} attempt
+ */
+function spreadPause(error, attempt) {
+  return Math.min(asked(error) + backoff(attempt), RETRY_AFTER_LONGEST_MS);
 }
 
 /**

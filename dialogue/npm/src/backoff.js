@@ -39,6 +39,17 @@ export function growingPause(error, attempt) {
 }
 
 /**
+ * The same for what many clients send again at the same time: the random part comes after the time that the server asks
+ * for.
+ *
+ * @param {DialogueError} error
+ * @param {number} attempt
+ */
+export function spreadPause(error, attempt) {
+  return Math.min(asked(error) + backoff(attempt), RETRY_AFTER_LONGEST_MS);
+}
+
+/**
  * How long the server has asked the client to wait, with an error.
  *
  * @param {DialogueError} [error]

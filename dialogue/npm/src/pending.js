@@ -2,11 +2,12 @@
 //
 // Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
 
-import { pause } from "./backoff.js";
+import { asked, pause, spreadPause } from "./backoff.js";
 import { DialogueError, disconnected, notInRoom, outcomeUnknown } from "./error.js";
 import { Outbox } from "./outbox.js";
 import { rateOf } from "./pacer.js";
-import { lateness, lengthOf, repetition } from "./pending/entry.js";
+import { lateness, lengthOf, repetition, unknown } from "./pending/entry.js";
+import { Holds } from "./pending/holds.js";
 import { CONNECT_ID } from "./sign_in.js";
 import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
 /** @import { Frame, Link } from "./link.js" */
@@ -25,6 +26,7 @@ export class Pending {
   #clientId = "";
   #marksRepetitions = false; // whether the server decides about repetitions
   #outbox = new Outbox(rateOf());
+  #holds = new Holds((room) => this.#holdEnded(room));
   #maxUnanswered = 1; // a network that has stalled delivers everything at once, and that must not exceed the rate
   #unanswered = 0;
   #isStalled = false; // requests wait for answers to earlier ones
@@ -92,11 +94,11 @@ export class Pending {
       if (refusal) return reject(refusal);
       const id = this.#nextId++;
       const timer = setTimeout(() => this.#expire(id), this.#timeout);
-      const state = { queued: false, sent: false, first: undefined, repeats: false, refusal: undefined };
+      const state = { queued: false, sent: false, first: undefined, repeats: false, refusal: undefined, refusals: 0 };
       const pending = { text, bytes, options, ...state, madeAt: Date.now(), timer, resolve, reject };
       this.#pending.set(id, pending);
       this.#counts(pending, 1);
-      if (!this.canSend(options.room)) return;
+      if (!this.canSend(options.room) || this.#isHeld(options)) return;
       this.#enqueue(id, pending);
       this.#flush();
     });
@@ -139,6 +141,7 @@ export class Pending {
    */
   answer(frame, error) {
     if (error?.code === "RATE_LIMITED" && this.#cameTooFast(frame.id, error)) return true;
+    if (error?.code === "UNAVAILABLE" && this.#wasNotTaken(frame.id, error)) return true;
     const pending = this.#remove(frame.id);
     if (!pending) return false;
     const { room, onAnswer, toResult } = pending.options;
@@ -173,12 +176,79 @@ export class Pending {
       this.#unanswered -= 1;
       pending.refusal = error;
       if (!pending.repeats) pending.first = undefined;
-      pending.queued = true;
-      if (slot === undefined) this.#outbox.addRefused(id);
-      else this.#outbox.addVolatile(id, slot);
+      pending.queued = !this.#isHeld(pending.options);
+      if (slot !== undefined) this.#outbox.addVolatile(id, slot);
+      else if (pending.queued) this.#outbox.addRefused(id);
     }
     this.#flush();
     return true;
+  }
+
+  /**
+   * The server could not take a trigger, or does not know yet whether it has stored it. It is sent again with its key
+   * after the time that the server asks for. Until then, the room's later triggers wait, too. Returns false if it is not
+   * sent again.
+   *
+   * @param {number | undefined} id
+   * @param {DialogueError} error
+   */
+  #wasNotTaken(id = -1, error) {
+    const pending = this.#pending.get(id);
+    if (!pending?.sent) return false;
+    const { room, isTrigger, repeat } = pending.options;
+    if (!isTrigger || repeat === false || !room || !this.canSend(room)) return false;
+    const wait = this.#holds.has(room) ? asked(error) : spreadPause(error, pending.refusals);
+    if (this.#isForgotten(pending, wait)) return false;
+    pending.sent = false;
+    this.#unanswered -= 1;
+    pending.refusal = error;
+    pending.refusals += 1;
+    pending.repeats = true;
+    this.#holds.add(room, wait);
+    for (const [other, later] of this.#pending) {
+      if (!later.queued || later.options.room !== room || !this.#isHeld(later.options)) continue;
+      later.queued = false;
+      this.#outbox.delete(other);
+    }
+    this.#flush();
+    return true;
+  }
+
+  /**
+   * Whether a trigger waits for an earlier one of its room. Volatile triggers do not.
+   *
+   * @param {RequestOptions} options
+   */
+  #isHeld({ isTrigger, slot, room }) {
+    return isTrigger === true && slot === undefined && room !== undefined && this.#holds.has(room);
+  }
+
+  /** @param {TrackedRoom} room its triggers wait for an earlier one no longer */
+  endHold(room) {
+    if (!this.#holds.has(room)) return;
+    this.#holds.delete(room);
+    this.#holdEnded(room);
+  }
+
+  /** @param {TrackedRoom} room its triggers may be sent again: first those that were already sent */
+  #holdEnded(room) {
+    for (const [id, pending] of this.#pending) {
+      const { options, sent, queued, refusal } = pending;
+      if (options.room !== room || !options.isTrigger || sent || queued || !refusal || !this.canSend(room)) continue;
+      pending.queued = true;
+      this.#outbox.addRefused(id);
+    }
+    this.sendWaiting();
+  }
+
+  /**
+   * Whether the server may have forgotten the key of a trigger when it is sent again after this time.
+   *
+   * @param {PendingRequest} pending
+   * @param {number} [ms]
+   */
+  #isForgotten({ madeAt }, ms = 0) {
+    return !this.#marksRepetitions && Date.now() + ms - madeAt > KEYS_KNOWN_FOR_MS;
   }
 
   /**
@@ -194,7 +264,8 @@ export class Pending {
 
   sendWaiting() {
     for (const [id, pending] of this.#pending) {
-      if (!pending.sent && !pending.queued && this.canSend(pending.options.room)) this.#enqueue(id, pending);
+      const { sent, queued, options } = pending;
+      if (!sent && !queued && this.canSend(options.room) && !this.#isHeld(options)) this.#enqueue(id, pending);
     }
     this.#flush();
   }
@@ -243,6 +314,7 @@ export class Pending {
     this.link = undefined;
     this.#unanswered = 0;
     clearTimeout(this.#timer);
+    this.#holds.clear();
     this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
@@ -255,8 +327,8 @@ export class Pending {
 
   /** @param {DialogueError} error */
   rejectAll(error) {
-    for (const [id, { repeats }] of this.#pending) {
-      this.#reject(id, repeats ? outcomeUnknown("the client has stopped", error) : error);
+    for (const [id, pending] of this.#pending) {
+      this.#reject(id, pending.repeats ? unknown(pending, "the client has stopped", error) : error);
     }
   }
 
@@ -268,9 +340,10 @@ export class Pending {
    * @param {DialogueError} error
    */
   left(room, error) {
-    for (const [id, { options, sent, repeats }] of this.#pending) {
-      if (options.room !== room || sent) continue;
-      this.#reject(id, repeats ? outcomeUnknown("the client is no longer in the room", error) : error);
+    this.#holds.delete(room);
+    for (const [id, pending] of this.#pending) {
+      if (pending.options.room !== room || pending.sent) continue;
+      this.#reject(id, pending.repeats ? unknown(pending, "the client is no longer in the room", error) : error);
     }
   }
 
@@ -282,9 +355,10 @@ export class Pending {
    * @param {TrackedRoom} [room]
    */
   rejectTriggers(why, room) {
-    for (const [id, { options, first }] of this.#pending) {
+    for (const [id, pending] of this.#pending) {
+      const { options, first } = pending;
       const stale = !room || (options.room === room && first && first.epoch !== room.position.epoch);
-      if (options.isTrigger && stale) this.#reject(id, first ? outcomeUnknown(why) : disconnected(why));
+      if (options.isTrigger && stale) this.#reject(id, first ? unknown(pending, why) : disconnected(why));
     }
   }
 
@@ -295,15 +369,15 @@ export class Pending {
    * @param {PendingRequest} pending
    */
   #send(id, pending) {
-    if (pending.repeats && !this.#marksRepetitions && Date.now() - pending.madeAt > KEYS_KNOWN_FOR_MS) {
-      this.#reject(id, outcomeUnknown("the server may have forgotten the trigger's key"));
+    if (pending.repeats && this.#isForgotten(pending)) {
+      this.#reject(id, unknown(pending, "the server may have forgotten the trigger's key"));
       return false;
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
     if (pending.bytes + text.length - pending.text.length > this.maxBytes) {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
-      const error = pending.repeats ? outcomeUnknown(message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
+      const error = pending.repeats ? unknown(pending, message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       this.#reject(id, error);
       return false;
     }
@@ -318,7 +392,7 @@ export class Pending {
   /** @param {number} id */
   #expire(id) {
     const pending = this.#pending.get(id);
-    if (pending) this.#reject(id, lateness(pending, this.#timeout));
+    if (pending) this.#reject(id, lateness(pending, this.#timeout, this.#isHeld(pending.options)));
     if (this.#isStalled) this.#flush();
   }
 

@@ -236,6 +236,7 @@ export class JoinedRooms {
     const onFailure = () => this.left(room, undefined, notInRoom(room.id));
     // The server forgets memberships when the connection ends.
     if (!this.#pending.canSend()) return void onFailure();
+    this.#pending.endHold(room); // what waits in the room is sent before the leave
     room.leaving ??= new Promise((resolve) => {
       const done = () => resolve(undefined);
       this.#leave(room.id, done, { move: { roomId: room.id, leaves: true }, onFailure });

@@ -43,10 +43,11 @@ import { DialogueError, disconnected, outcomeUnknown } from "../error.js";
  * @property {RequestOptions} options
  * @property {number} bytes the length of `text` in UTF-8
  * @property {boolean} queued whether it is in the outbox
- * @property {boolean} sent whether it was sent on the current connection and not refused because it came too fast
- * @property {DialogueError | undefined} refusal the server has not run it because it came too fast
+ * @property {boolean} sent whether it waits for its answer on the current connection
+ * @property {DialogueError | undefined} refusal why it must be sent again: it came too fast, or the server could not take it
+ * @property {number} refusals how often the server could not take it
  * @property {Attempt | undefined} first when it was first sent
- * @property {boolean} repeats whether it was already sent on an earlier connection
+ * @property {boolean} repeats whether an earlier attempt may have been carried out
  * @property {number} madeAt the wall clock's time, which goes on while a machine sleeps
  * @property {Timer} timer
  * @property {(value: any) => void} resolve
@@ -54,16 +55,33 @@ import { DialogueError, disconnected, outcomeUnknown } from "../error.js";
  */
 
 /**
+ * Why a trigger fails that may have been carried out: the server could not take it, or nothing shows its outcome.
+ *
+ * @param {PendingRequest} pending
+ * @param {string} why
+ * @param {DialogueError} [cause]
+ */
+export function unknown({ refusal }, why, cause) {
+  return refusal?.code === "UNAVAILABLE" ? refusal : outcomeUnknown(why, cause);
+}
+
+/**
  * Why a request has no answer after its time.
  *
  * @param {PendingRequest} pending
  * @param {number} timeout
+ * @param {boolean} isHeld whether it waits for an earlier trigger of its room
  */
-export function lateness({ sent, queued, repeats, refusal }, timeout) {
+export function lateness(pending, timeout, isHeld) {
+  const { sent, queued, repeats, refusal } = pending;
   const time = `${timeout} ms`;
   if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
-  if (repeats) return outcomeUnknown(`it could not be sent again within ${time}`, refusal);
+  if (repeats) return unknown(pending, `it could not be sent again within ${time}`, refusal);
   if (refusal) return refusal;
+  if (isHeld) {
+    const message = `the trigger waited ${time} for an earlier one: the server cannot take the room's triggers now`;
+    return new DialogueError({ code: "OVERLOADED", message });
+  }
   if (!queued) return disconnected(`the request waited ${time} for the connection or the room`);
   const message = `the request waited ${time} for its turn: the client keeps to the rate that the server accepts`;
   return new DialogueError({ code: "OVERLOADED", message });
