@@ -5,6 +5,7 @@
 
 mod entry;
 mod moves;
+mod not_now;
 mod sending;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 
 use self::entry::PendingRequest;
 use super::answer::{self, Answer, ReplySender};
+use super::backoff::Backoff;
 use super::error::ClientError;
 use super::pacer::Pacer;
 use super::request_kind::RequestKind;
@@ -39,11 +41,13 @@ pub(super) struct Pending {
     line: Option<Line>,
     /// When a request that waits for its time can be sent.
     send_at: Option<Instant>,
+    /// The waits before a trigger that the server could not take is sent again.
+    backoff: Backoff,
 }
 
 impl Pending {
     /// No requests yet. At most `limit` may wait, each for at most `timeout`.
-    pub(super) fn new(limit: usize, timeout: Duration) -> Self {
+    pub(super) fn new(limit: usize, timeout: Duration, backoff: Backoff) -> Self {
         Self {
             entries: BTreeMap::new(),
             next_id: 1,
@@ -52,6 +56,7 @@ impl Pending {
             unanswered: 0,
             line: None,
             send_at: None,
+            backoff,
         }
     }
 
@@ -60,12 +65,11 @@ impl Pending {
         self.line = Some(Line { client, pacer });
     }
 
-    /// Whether there is space for another request. Requests that were never sent and that nobody waits for give up
+    /// Whether there is space for another request. Requests that need not be sent because nobody waits for them give up
     /// their places.
     pub(super) fn has_capacity(&mut self) -> bool {
         if self.entries.len() >= self.limit {
-            self.entries
-                .retain(|_, entry| entry.first.is_some() || !entry.is_abandoned());
+            self.entries.retain(|_, entry| !entry.is_pointless());
         }
         self.entries.len() < self.limit
     }
@@ -102,7 +106,8 @@ impl Pending {
             deadline,
             sent: false,
             first: None,
-            too_early: None,
+            refused: None,
+            not_now: None,
         };
         self.entries.insert(id, entry);
     }
@@ -148,7 +153,12 @@ impl Pending {
         for id in lost {
             self.fail(id, Some(ClientError::Disconnected));
         }
-        self.entries.values_mut().for_each(PendingRequest::repeat);
+        for entry in self.entries.values_mut() {
+            entry.repeat();
+            if let Some(not_now) = &mut entry.not_now {
+                not_now.until = None;
+            }
+        }
         self.unanswered = 0;
         left
     }
@@ -166,7 +176,7 @@ impl Pending {
             let Some(entry) = self.entries.get(&id) else { continue };
             // The server has said that it did not run the request.
             let is_unknown = entry.is_repetition();
-            let refused = entry.too_early.clone().filter(|_| !is_unknown);
+            let refused = entry.refused.clone().filter(|_| !is_unknown);
             let error = refused.map_or(ClientError::TimedOut(self.timeout), ClientError::Refused);
             if entry.is_own {
                 own.push((entry.kind.clone(), error.clone()));
@@ -205,9 +215,11 @@ impl Pending {
     }
 
     /// Fails a request. Without an error, the reason is that the client is not in the request's room; but a trigger
-    /// that was sent before may have been carried out.
+    /// that was sent before may have been carried out. If the last answer was that the server could not take it, the
+    /// caller receives this answer.
     fn fail(&mut self, id: i64, error: Option<ClientError>) {
         let Some(entry) = self.remove(id) else { return };
+        let error = entry.not_taken().cloned().map(ClientError::Refused).or(error);
         let error = error.unwrap_or_else(|| match (entry.first, entry.kind.room()) {
             (None, Some(room)) => ClientError::NotJoined { room: room.clone() },
             _ => ClientError::Disconnected,

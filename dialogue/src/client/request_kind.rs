@@ -30,7 +30,7 @@ pub(super) enum RequestKind {
     Trigger {
         room: RoomId,
         keyed: bool,
-        /// Whether the client has already sent this trigger, on another connection.
+        /// Whether an earlier attempt of this trigger may have been carried out.
         repeats: bool,
         /// The event of a volatile trigger: a newer one of the same event replaces it until it is sent.
         volatile: Option<EventName>,
@@ -105,6 +105,16 @@ impl RequestKind {
     pub(super) fn joined_room(&self) -> Option<&RoomId> {
         match self {
             Self::Join { room, .. } => Some(room),
+            _ => None,
+        }
+    }
+
+    /// The room whose triggers are sent in their order, if this is one of them.
+    pub(super) fn ordered_room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Trigger {
+                room, volatile: None, ..
+            } => Some(room),
             _ => None,
         }
     }

@@ -26,7 +26,7 @@ use super::request_kind::RequestKind;
 use super::room_shared::RoomShared;
 use super::rooms::JoinedRooms;
 use crate::id::{ClientId, RoomId, UserId};
-use crate::protocol::{Command, ConnectCommand, ErrorCode, Incoming, JoinedRoom, PROTOCOL, TriggerCommand, Welcome};
+use crate::protocol::{Command, ConnectCommand, Incoming, JoinedRoom, PROTOCOL, TriggerCommand, Welcome};
 
 /// The assumed message limit until the server announces its own.
 const USUAL_MESSAGE: usize = 65_536;
@@ -260,8 +260,7 @@ impl ClientSession {
         let frame = Incoming::parse(text).map_err(ClientError::protocol)?;
         let id = frame.id();
         if let (Incoming::Error(error), Some(id)) = (&frame, id)
-            && error.code == ErrorCode::RateLimited
-            && self.came_too_early(id, error.clone().into(), now)
+            && self.is_repeated(id, error, now)
         {
             return Ok(());
         }

@@ -70,8 +70,8 @@ impl ClientShared {
         let rooms: RoomIndex = Arc::new(Mutex::new(HashMap::new()));
         let engine = Engine {
             session: ClientSession::new(
-                JoinedRooms::new(Arc::clone(&rooms), bounds, backoff),
-                Pending::new(config.max_requests, config.request_timeout),
+                JoinedRooms::new(Arc::clone(&rooms), bounds, backoff.clone()),
+                Pending::new(config.max_requests, config.request_timeout, backoff),
                 Arc::clone(&notices),
                 Arc::clone(&identified),
             ),

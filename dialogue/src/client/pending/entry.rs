@@ -5,12 +5,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::not_now::NotNow;
 use crate::client::answer::ReplySender;
 use crate::client::error::{ClientError, Refused};
 use crate::client::pacer::VolatileKey;
 use crate::client::request_kind::RequestKind;
 use crate::id::{ClientId, UserId};
-use crate::protocol::{Command, FirstAttempt, Request};
+use crate::protocol::{Command, ErrorCode, FirstAttempt, Request};
 
 /// How long after a trigger was first sent it may be sent again. A server remembers a key for at least two minutes; the
 /// rest is for the time in transit. A server that reads `repeats` decides by itself. This limit is for older ones.
@@ -40,8 +41,10 @@ pub(super) struct PendingRequest {
     pub(super) sent: bool,
     /// When it was first sent, on any connection. `None` if the server is known not to have run it.
     pub(super) first: Option<FirstSent>,
-    /// The server's answer that it came too early.
-    pub(super) too_early: Option<Refused>,
+    /// The server's answer that it came too early, or that the server could not take it. Until it is sent again.
+    pub(super) refused: Option<Refused>,
+    /// When it is sent again if the server could not take it.
+    pub(super) not_now: Option<NotNow>,
 }
 
 impl PendingRequest {
@@ -62,7 +65,19 @@ impl PendingRequest {
         }
     }
 
-    /// Whether the request is a trigger that the client has already sent, on another connection.
+    /// The server's answer that it could not take the trigger. The event may be stored.
+    pub(super) fn not_taken(&self) -> Option<&Refused> {
+        let refused = self.refused.as_ref();
+        refused.filter(|refused| refused.code == ErrorCode::Unavailable)
+    }
+
+    /// Whether nobody needs the request to be sent. A trigger that was sent on another connection is sent again, so that
+    /// the event is not lost.
+    pub(super) fn is_pointless(&self) -> bool {
+        self.is_abandoned() && (self.first.is_none() || self.not_taken().is_some())
+    }
+
+    /// Whether the request is a trigger of which an earlier attempt may have been carried out.
     pub(super) fn is_repetition(&self) -> bool {
         matches!(self.kind, RequestKind::Trigger { repeats: true, .. })
     }
@@ -73,7 +88,7 @@ impl PendingRequest {
         self.text = self.request.encode();
     }
 
-    /// The connection is lost. If the trigger was sent, the next attempt is a repetition and says so.
+    /// An attempt has ended without an outcome. If the trigger was sent, the next attempt is a repetition and says so.
     pub(super) fn repeat(&mut self) {
         self.sent = false;
         let RequestKind::Trigger { repeats, .. } = &mut self.kind else {
@@ -100,12 +115,9 @@ impl PendingRequest {
         epoch: Option<&str>,
         max_bytes: usize,
     ) -> Option<ClientError> {
-        let may_be_sent = match &self.first {
-            // The callers have stopped waiting and nothing was sent, so nothing needs to be.
-            None => !self.is_abandoned(),
-            Some(first) => first.is_repeatable(now, user, epoch),
-        };
-        if !may_be_sent {
+        let first = self.first.as_ref();
+        let may_be_sent = first.is_none_or(|first| first.is_repeatable(now, user, epoch));
+        if self.is_pointless() || !may_be_sent {
             return Some(ClientError::Disconnected);
         }
         let bytes = self.text.len();

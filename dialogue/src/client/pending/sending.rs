@@ -61,6 +61,11 @@ impl Pending {
         let volatile_waits = order.iter().any(is_volatile);
         // Requests keep their order. Volatile triggers have a share of the rate of their own, so they may overtake.
         let mut held = false;
+        let mut not_now: HashSet<RoomId> = HashSet::new();
+        // What waits in a room is sent before the leave.
+        let unsent = self.entries.values().filter(|entry| !entry.sent);
+        let leaves = unsent.filter(|entry| matches!(entry.kind, RequestKind::Leave(_)) && !entry.is_abandoned());
+        let leaving: HashSet<RoomId> = leaves.filter_map(|entry| entry.kind.room().cloned()).collect();
         for id in order {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
@@ -99,6 +104,17 @@ impl Pending {
                 failed.push((id, Some(error)));
                 continue;
             }
+            // Triggers of a room keep their order, also if the server could not take one of them.
+            if let Some(room) = entry.kind.ordered_room().filter(|room| !leaving.contains(*room)) {
+                if not_now.contains(room) {
+                    continue;
+                }
+                if let Some(until) = entry.held_until(now) {
+                    self.send_at = Some(self.send_at.map_or(until, |at| at.min(until)));
+                    not_now.insert(room.clone());
+                    continue;
+                }
+            }
             let volatile = entry.volatile_key();
             let blocked = match &volatile {
                 Some(key) => pacer.volatile_blocked_until(key, held, now),
@@ -124,7 +140,7 @@ impl Pending {
             }
             self.unanswered += bytes;
             entry.sent = true;
-            entry.too_early = None;
+            entry.refused = None;
             // The engine decides how long it waits for a pong.
             if entry.kind != RequestKind::Ping {
                 entry.deadline.get_or_insert(now + self.timeout);
@@ -161,7 +177,7 @@ impl Pending {
         }
         self.unanswered = self.unanswered.saturating_sub(entry.text.len());
         entry.sent = false;
-        entry.too_early = Some(refused);
+        entry.refused = Some(refused);
         if !entry.is_repetition() {
             entry.first = None;
         }

@@ -1,3 +1,5 @@
+mod not_now;
+
 use proptest::prelude::*;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -25,7 +27,7 @@ struct Client {
 impl Client {
     fn new() -> Self {
         let mut client = Self {
-            pending: Pending::new(4, PATIENCE),
+            pending: Pending::new(4, PATIENCE, backoff()),
             now: Instant::now(),
             user: "ada".into(),
         };
@@ -94,6 +96,10 @@ impl Client {
     fn send(&mut self) -> usize {
         self.send_in(here("e"))
     }
+}
+
+fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(500), Duration::from_secs(30))
 }
 
 fn here(epoch: &str) -> Readiness {
@@ -456,7 +462,7 @@ proptest! {
     #[test]
     fn a_pointer_that_moves_all_the_time_keeps_to_the_rate(frames in 5..300_u64, others in 0..4_u64) {
         let mut client = Client::new();
-        client.pending = Pending::new(10_000, PATIENCE);
+        client.pending = Pending::new(10_000, PATIENCE, backoff());
         client.open_at(frames);
         let (mut sent, mut outcomes) = (vec![client.now], Vec::new());
         for step in 0..600_u64 {

@@ -10,7 +10,7 @@ use crate::client::events::Departure;
 use crate::client::notice::ClientNotice;
 use crate::client::request_kind::RequestKind;
 use crate::id::RoomId;
-use crate::protocol::{ErrorCode, Incoming, JoinedRoom};
+use crate::protocol::{ErrorCode, ErrorFrame, Incoming, JoinedRoom};
 
 impl ClientSession {
     pub(super) fn answer(
@@ -65,6 +65,19 @@ impl ClientSession {
             let _ = reply.send(answer);
         }
         outcome
+    }
+
+    /// Whether the refused request is sent again on this connection, after a while.
+    pub(super) fn is_repeated(&mut self, id: i64, error: &ErrorFrame, now: Instant) -> bool {
+        match error.code {
+            ErrorCode::RateLimited => self.came_too_early(id, error.clone().into(), now),
+            // Without randomness, the longest wait is the safest.
+            ErrorCode::Unavailable => {
+                let random = getrandom::u64().unwrap_or(u64::MAX);
+                self.pending.not_now(id, error.clone().into(), now, random)
+            }
+            _ => false,
+        }
     }
 
     /// Enters a room, and gives each caller that still waits a handle.

@@ -26,7 +26,7 @@ impl Connected {
         let (_, told) = notices.listen(StartAt::Now, |notice| !matches!(notice, ClientNotice::Connected));
         let mut session = ClientSession::new(
             JoinedRooms::new(Arc::clone(&rooms), BOUNDS, Backoff::new(Duration::ZERO, Duration::ZERO)),
-            Pending::new(8, Duration::from_secs(30)),
+            Pending::new(8, Duration::from_secs(30), Backoff::new(Duration::ZERO, Duration::ZERO)),
             notices,
             Arc::default(),
         );
