@@ -509,6 +509,14 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`,
    * `NOT_IN_ROOM`, `UNAVAILABLE`, `OVERLOADED`. `RATE_LIMITED` means that the server has not run the trigger: the client
    * repeats it after `retryAfter`, and rejects with it only when `timeout` is over.
+   *
+   * `UNAVAILABLE` means "not now": the server's store or a hook has failed. The client repeats the trigger with the same
+   * `key`, after `retryAfter` and a random wait that grows up to a minute, until there is another answer. The room's later
+   * triggers wait until it is sent again, unless they are `volatile`. `leave` does not wait: what waits is sent once more
+   * before it. The trigger is rejected with the last `UNAVAILABLE` when `timeout` is over, when the client is no longer
+   * in the room, or when the trigger cannot be repeated for a reason above. Such a trigger may have been carried out, as
+   * after `DISCONNECTED` and `TIMEOUT`. A `volatile` trigger is rejected with `UNAVAILABLE` at once, and was not carried
+   * out.
    */
   trigger<E extends keyof T["triggers"] & string>(
     event: E,

@@ -7,7 +7,8 @@
 import { copyOf, element } from "./elements.js";
 import { PENDING, readable } from "./words.js";
 
-const NOT_DONE = ["RATE_LIMITED", "UNAVAILABLE", "OVERLOADED"]; // the server has done nothing: try again later
+// Try again later: the server has done nothing, or recognises the key (`UNAVAILABLE`).
+const NOT_NOW = ["RATE_LIMITED", "UNAVAILABLE", "OVERLOADED"];
 const UNKNOWN = ["DISCONNECTED", "TIMEOUT", "CLOSED"]; // the server may have sent the message
 const LONGEST_PAUSE_MS = 30_000;
 const SLOW_MS = 2_000; // most messages are sent before anyone could read that they are not
@@ -116,7 +117,7 @@ export class Outbox {
       return this.#hooks.refused(line.text, error);
     }
     line.attempts += 1;
-    if (NOT_DONE.includes(error.code)) {
+    if (NOT_NOW.includes(error.code)) {
       line.state = "waiting";
       line.problem = PENDING.busy;
       const pause = error.retryAfter ?? Math.min(LONGEST_PAUSE_MS, 500 * 2 ** line.attempts);

@@ -25,13 +25,20 @@ use crate::schema::Violation;
 /// seconds, in the same epoch of the room, and as the same user. Otherwise the outcome is unknown, and the error is
 /// [`ClientError::Disconnected`].
 ///
+/// If the server cannot take the trigger now (`UNAVAILABLE`, because its store or a hook has failed), the client repeats it
+/// with the same key, after the time that the server asks for and a random time that grows, together at most 60 s. The
+/// room's later triggers wait until then, except volatile ones. When the request's timeout or the 90 seconds are over,
+/// or the client leaves the room, the trigger fails with this error, [`ClientError::Refused`] with the code
+/// [`ErrorCode::Unavailable`](crate::protocol::ErrorCode::Unavailable). The event may have been stored. A trigger without a
+/// key is not repeated, and fails with this error at once; then nothing has happened.
+///
 /// The client keeps to the rate that the server announces. A trigger waits for its time, and for other requests before
 /// it.
 ///
 /// # Cancel safety
 ///
 /// As for [`Asking`]: if the future is dropped before the request is sent, the request is not sent. If it is dropped
-/// later, only the answer is lost.
+/// later, only the answer is lost, and the client no longer repeats a trigger that the server cannot take.
 #[must_use = "nothing is triggered until this is awaited"]
 pub struct Triggering {
     client: Arc<ClientShared>,
@@ -91,7 +98,8 @@ impl Triggering {
         self.without_key()
     }
 
-    /// Sends the trigger without a key. After a lost connection it is not sent again, and fails.
+    /// Sends the trigger without a key. After a lost connection, or if the server cannot take it now, it is not sent
+    /// again, and fails.
     pub fn without_key(mut self) -> Self {
         if let Ok(draft) = &mut self.draft {
             draft.key = None;

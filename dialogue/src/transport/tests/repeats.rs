@@ -1,5 +1,7 @@
 //! Repetitions of a trigger, on a paused clock: each is delivered at most once, or the server says that it cannot tell.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -200,6 +202,33 @@ async fn a_repetition_waits_for_the_first_attempt_that_still_runs() {
     let attempt = first.first_attempt();
     let outcomes = tokio::join!(first.trigger("k", None), second.trigger("k", Some(&attempt)));
     assert_eq!(outcomes, ("ok".to_owned(), "ok".to_owned()));
+    assert_eq!(delivered(&dialogue), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_could_not_be_checked_is_delivered_by_its_repetition_on_the_same_connection() {
+    let fails = Arc::new(AtomicBool::new(true));
+    let fails_now = Arc::clone(&fails);
+    let unsure = Dialogue::builder()
+        .define_events([])
+        .authenticate(|_| async { Ok(Identity::user("ada")) })
+        .before_each(move |message, _| {
+            let fails = fails_now.load(Ordering::SeqCst);
+            async move { if fails { Err("a failure".into()) } else { Ok(message) } }
+        });
+    let dialogue = unsure.build().expect("a server");
+    dialogue
+        .create_room(RoomConfig::new("room").any_event())
+        .await
+        .expect("a room");
+    let mut member = member(&dialogue).await;
+    let attempt = member.first_attempt();
+    assert_eq!(member.trigger("k", None).await, "UNAVAILABLE");
+    pass(30).await;
+    assert_eq!(member.trigger("k", Some(&attempt)).await, "UNAVAILABLE");
+    fails.store(false, Ordering::SeqCst);
+    assert_eq!(member.trigger("k", Some(&attempt)).await, "ok");
+    assert_eq!(member.trigger("k", Some(&attempt)).await, "ok");
     assert_eq!(delivered(&dialogue), 1);
 }
 
