@@ -224,8 +224,14 @@ export interface Violation {
 
 /** The range of a page of history: either the events before a number, or positions, where 0 is the newest event. */
 export type HistoryRange =
-  | { before: number; limit?: number | undefined; start?: undefined; end?: undefined }
-  | { start?: number | undefined; end?: number | undefined; before?: undefined; limit?: undefined };
+  | { before: number; limit?: number | undefined; skip?: number | undefined; start?: undefined; end?: undefined }
+  | {
+      start?: number | undefined;
+      end?: number | undefined;
+      before?: undefined;
+      limit?: undefined;
+      skip?: undefined;
+    };
 
 /** Past events of one name. */
 export interface HistoryPage<Message = EventMessage | ErasedEvent> {
@@ -233,6 +239,8 @@ export interface HistoryPage<Message = EventMessage | ErasedEvent> {
   events: Message[];
   /** Whether there are older events. */
   more: boolean;
+  /** The range of the next older events, if there are any: pass it to `getHistory`, with a `limit` if you like. */
+  next?: { before: number; skip?: number };
 }
 
 /** The options of a trigger. */
@@ -569,11 +577,13 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
   unsubscribe(event: keyof T["events"] & string): Promise<void>;
 
   /**
-   * Past events of one name, newest first, at most 100 per page. There are two ways to ask for a page:
+   * Past events of one name, newest first, at most 100 per page. To read everything, call `getHistory(event)`, and then
+   * `getHistory(event, page.next)` while there is a `next`. That also continues after a lost connection and after a restart
+   * of the server. While new events arrive, it skips and repeats none.
    *
-   * - by number: the events `before` a number, at most `limit` (default 50). While new events arrive, this skips and
-   *   repeats none;
-   * - by position: from `start` (default 0, the newest) to before `end` (default 50).
+   * A page has the events `before` a number, at most `limit` (default 50). Without `before`, it goes by position, from `start`
+   * (default 0, the newest) to before `end` (default 50), within the events that the server has in memory or that the
+   * application loads.
    *
    * An event that was erased is an {@link ErasedEvent}, without data.
    *

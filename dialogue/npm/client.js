@@ -256,11 +256,17 @@ class JoinedRoom {
    * @returns {Promise<Public.HistoryPage<any>>}
    */
   async getHistory(event, range = {}, end) {
-    const { start, end: until, before, limit } = typeof range === "number" ? { start: range, end } : range;
-    const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit };
+    const { start, end: until, before, limit, skip } = typeof range === "number" ? { start: range, end } : range;
+    const frame = { type: "history", roomId: this.id, event, start, end: until, before, limit, skip };
     const { room } = partsOf(this);
     // As soon as the page is there: a later `erased` is reported, and the program removes the event itself.
-    const toResult = (/** @type {Frame} */ page) => ({ events: room.erasures.page(page.events), more: page.more });
+    const toResult = (/** @type {Frame} */ { events, more, next }) => {
+      const last = events.at(-1)?.seq;
+      const older = next ?? (last === undefined ? undefined : { before: last });
+      // Not enumerable: a page compares and prints as what the server sent.
+      const page = { events: room.erasures.page(events), more };
+      return Object.defineProperty(page, "next", { value: more ? older : undefined });
+    };
     return request(this, frame, { toResult });
   }
 

@@ -81,7 +81,7 @@ pub struct Limits {
     /// that allows any event, each exception to the wildcard counts as one too. Default: 1,000, ten for each room that
     /// the client may be in.
     pub subscriptions_per_client: usize,
-    /// The maximum number of rooms of the server: declared, created and on demand. Default: 10,000, some tens of
+    /// The maximum number of rooms of the server: declared, created and on demand. Rooms that only a store has do not count. Default: 10,000, some tens of
     /// megabytes. Beyond it, no further room is created. A tenth is kept for rooms that the server declares or creates:
     /// beyond nine tenths, clients create none.
     pub max_rooms: usize,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::error::ClientError;
 use super::room_shared::RoomShared;
 use crate::event::EventMessage;
-use crate::protocol::ListedRoom;
+use crate::protocol::{ListedRoom, NextPage};
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub(super) enum Answer {
     History {
         events: Vec<EventMessage>,
         more: bool,
+        next: Option<NextPage>,
     },
     Rooms {
         rooms: Vec<ListedRoom>,

@@ -4,7 +4,7 @@ use super::error::ClientError;
 use crate::event::{EventMessage, Unreadable};
 use crate::hook::{HookError, HookOutcome};
 use crate::id::{RoomId, UserId};
-use crate::protocol::{HistoryCursor, ListedRoom};
+use crate::protocol::{HistoryCursor, ListedRoom, NextPage};
 
 /// The server's confirmation that it carried out a trigger, unless it was [`superseded`](Self::superseded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +78,8 @@ impl Page {
         Self(HistoryCursor::Index { start: 0, end: limit })
     }
 
-    /// The newest events before the one with number `seq`, at most `limit`. To page back, give the `seq` of the last
-    /// event on the previous page. No event repeats and none is skipped, even while new events arrive.
+    /// The newest events before the one with number `seq`, at most `limit`. To page back, use
+    /// [`HistoryPage::next`]. No event repeats and none is skipped, even while new events arrive.
     #[must_use]
     pub fn before(seq: u64, limit: u64) -> Self {
         Self(HistoryCursor::Before {
@@ -102,4 +102,48 @@ pub struct HistoryPage<M> {
     pub messages: Vec<Result<EventMessage<M>, Unreadable>>,
     /// Whether the server has older events.
     pub more: bool,
+    /// Where the older events begin.
+    pub(super) older: Option<HistoryCursor>,
+}
+
+impl<M> HistoryPage<M> {
+    /// The page of the next older events, at most `limit`. `None` if there are none. It continues across lost connections
+    /// and restarts of the server, as long as the room is the same incarnation.
+    ///
+    /// ```
+    /// # use dialogue::client::{ClientError, Joined, Page};
+    /// # use dialogue::prelude::*;
+    /// # #[derive(Serialize, Deserialize, JsonSchema, DialogueEvent)]
+    /// # #[event(history = 50)]
+    /// # struct Message { text: String }
+    /// # rooms! { pub Rooms; pub Chat = "chat" { events: [Message] } }
+    /// # async fn example(chat: &Joined<Chat>) -> Result<(), ClientError> {
+    /// let mut next = Some(Page::newest(50));
+    /// while let Some(page) = next {
+    ///     let page = chat.history::<Message>(page).await?;
+    ///     next = page.next(50);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn next(&self, limit: u64) -> Option<Page> {
+        let limit = limit.max(1);
+        Some(Page(match self.older? {
+            HistoryCursor::Unnumbered { skip, .. } => HistoryCursor::Unnumbered { skip, limit },
+            HistoryCursor::Before { seq, .. } => HistoryCursor::Before { seq, limit },
+            index @ HistoryCursor::Index { .. } => index,
+        }))
+    }
+}
+
+/// Where the events begin that are older than those of a page.
+pub(super) fn older_than(events: &[EventMessage], more: bool, next: Option<NextPage>) -> Option<HistoryCursor> {
+    let last = events.last().and_then(|last| last.seq);
+    match (next, last) {
+        _ if !more => None,
+        (Some(NextPage { skip, .. }), _) => Some(HistoryCursor::Unnumbered { skip, limit: 1 }),
+        (None, Some(seq)) => Some(HistoryCursor::Before { seq, limit: 1 }),
+        (None, None) => None,
+    }
 }

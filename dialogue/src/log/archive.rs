@@ -50,8 +50,8 @@ pub struct HistoryQuery {
     pub epoch: String,
     /// The type of the wanted events.
     pub event: EventName,
-    /// Return only events with a lower `seq`: the server has the others, or does not need them. `None` if there is no
-    /// such bound.
+    /// Return only events with a lower `seq`, and events without one: the server has the others, or does not need them.
+    /// `None` if there is no such bound. 1 asks for events without a `seq` only.
     pub before: Option<u64>,
     /// How many of these events to skip, the newest first.
     pub skip: usize,

@@ -177,7 +177,10 @@ impl ArchiveQueue {
             return Default::default();
         };
         let events = || queue.iter().map(|entry| &entry.event);
-        (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
+        (
+            LogPage::of(events().rev(), cursor, bounds),
+            Reach::of_kind(cursor, events()),
+        )
     }
 
     /// All events that wait, with their series. Those of one series are in order.

@@ -10,6 +10,8 @@ pub(crate) enum LogCursor {
     Index { start: usize, end: usize },
     /// Numbered events older than `seq`. New events do not shift the page.
     Before { seq: u64, limit: usize },
+    /// Events without a number, after the first `skip` of them.
+    Unnumbered { skip: usize, limit: usize },
 }
 
 impl LogCursor {
@@ -17,15 +19,16 @@ impl LogCursor {
     pub(crate) fn span(self) -> usize {
         match self {
             Self::Index { start, end } => end.saturating_sub(start),
-            Self::Before { limit, .. } => limit,
+            Self::Before { limit, .. } | Self::Unnumbered { limit, .. } => limit,
         }
     }
 
-    /// How many of the newest events it skips.
+    /// How many of the newest events that it wants it skips.
     pub(crate) fn skipped(self) -> usize {
         match self {
             Self::Index { start, .. } => start,
             Self::Before { .. } => 0,
+            Self::Unnumbered { skip, .. } => skip,
         }
     }
 
@@ -34,6 +37,17 @@ impl LogCursor {
         match self {
             Self::Index { .. } => None,
             Self::Before { seq, .. } => Some(seq),
+            // Rooms number from 1.
+            Self::Unnumbered { .. } => Some(1),
+        }
+    }
+
+    /// Whether an event belongs to the pages of this kind.
+    fn wants(self, stored: &StoredEvent) -> bool {
+        match self {
+            Self::Index { .. } => true,
+            Self::Before { seq, .. } => stored.seq.is_some_and(|number| number < seq),
+            Self::Unnumbered { .. } => stored.seq.is_none(),
         }
     }
 
@@ -48,11 +62,15 @@ impl LogCursor {
                 seq,
                 limit: limit.min(events),
             },
+            Self::Unnumbered { skip, limit } => Self::Unnumbered {
+                skip,
+                limit: limit.min(events),
+            },
         }
     }
 
-    /// The cursor for the rest of the page, which is beyond the `newer` events that were searched. The page has `found`
-    /// events so far.
+    /// The cursor for the rest of the page, which is beyond the `newer` events of its kind that were searched. The page has
+    /// `found` events so far.
     pub(crate) fn beyond(self, newer: usize, found: usize) -> Self {
         match self {
             Self::Index { start, end } => Self::Index {
@@ -61,6 +79,10 @@ impl LogCursor {
             },
             Self::Before { seq, limit } => Self::Before {
                 seq,
+                limit: limit.saturating_sub(found),
+            },
+            Self::Unnumbered { skip, limit } => Self::Unnumbered {
+                skip: skip.saturating_sub(newer),
                 limit: limit.saturating_sub(found),
             },
         }
@@ -84,10 +106,9 @@ impl LogPage {
         cursor: LogCursor,
         bounds: LogBounds,
     ) -> Self {
-        let below = cursor.below();
         let due = newest_first
-            .skip(cursor.skipped())
-            .filter(|stored| below.is_none_or(|below| stored.seq.is_some_and(|seq| seq < below)));
+            .filter(|stored| cursor.wants(stored))
+            .skip(cursor.skipped());
         let (events, more) = take_page(due, cursor.span(), bounds, |stored| stored.body.len());
         Self {
             events: events.into_iter().cloned().collect(),
@@ -125,11 +146,20 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// The reach of events that come oldest first.
-    pub(crate) fn of<'a>(mut oldest_first: impl ExactSizeIterator<Item = &'a StoredEvent>) -> Self {
-        Self {
-            count: oldest_first.len(),
-            lowest: oldest_first.find_map(|stored| stored.seq),
+    /// The reach of a cursor's kind of events, which come oldest first.
+    pub(crate) fn of_kind<'a>(
+        cursor: LogCursor,
+        mut oldest_first: impl ExactSizeIterator<Item = &'a StoredEvent>,
+    ) -> Self {
+        match cursor {
+            LogCursor::Unnumbered { .. } => Self {
+                count: oldest_first.filter(|stored| stored.seq.is_none()).count(),
+                lowest: None,
+            },
+            _ => Self {
+                count: oldest_first.len(),
+                lowest: oldest_first.find_map(|stored| stored.seq),
+            },
         }
     }
 }

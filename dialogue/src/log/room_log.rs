@@ -203,7 +203,10 @@ impl RoomLog {
             return Default::default();
         };
         let events = || ring.kept.iter().map(|kept| &kept.stored);
-        (LogPage::of(events().rev(), cursor, bounds), Reach::of(events()))
+        (
+            LogPage::of(events().rev(), cursor, bounds),
+            Reach::of_kind(cursor, events()),
+        )
     }
 
     /// The newest events of each type, at most `per_type`, oldest first. If the bounds do not allow all of them, the oldest

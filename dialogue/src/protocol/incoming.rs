@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error_code::ErrorCode;
 use super::json;
+use super::request::NextPage;
 use super::subscriptions::{SubscriptionList, WILDCARD};
 use crate::event::EventMessage;
 use crate::id::{ClientId, EventName, RoomId, UserId};
@@ -42,6 +43,8 @@ pub(crate) enum Incoming {
         id: Option<i64>,
         events: Vec<EventMessage>,
         more: bool,
+        #[serde(default)]
+        next: Option<NextPage>,
     },
     Rooms {
         id: Option<i64>,

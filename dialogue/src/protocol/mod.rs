@@ -38,8 +38,8 @@ pub(crate) use event_frame::NumberedEvent;
 #[cfg(feature = "client")]
 pub(crate) use incoming::{ErrorFrame, Incoming, JoinedRoom, ListedRoom, Welcome, WelcomeRate};
 pub(crate) use request::{
-    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
-    Request, TriggerCommand,
+    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, NextPage,
+    PROTOCOL, Request, TriggerCommand,
 };
 pub(crate) use subscriptions::SubscriptionList;
 #[cfg(feature = "runtime")]

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::error_code::ErrorCode;
 use super::event_frame;
 use super::json;
+use super::request::NextPage;
 use super::request::RejectedRequest;
 use super::subscriptions::SubscriptionList;
 use crate::id::{ClientId, EventName, RoomId, UserId};
@@ -79,6 +80,9 @@ pub(crate) enum ServerFrame<'a> {
         room_id: &'a RoomId,
         event: &'a EventName,
         more: bool,
+        /// What continues the page, if that is not the number of its last event.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<NextPage>,
         /// The newest comes first. Each is a live frame or the JSON text of an `EventMessage`.
         #[serde(skip)]
         events: &'a [Bytes],

@@ -360,6 +360,10 @@ impl Conversation {
                 seq,
                 limit: index(limit),
             },
+            HistoryCursor::Unnumbered { skip, limit } => LogCursor::Unnumbered {
+                skip: index(skip),
+                limit: index(limit),
+            },
         };
         let page = page(&self.core, &room, &command.event, cursor, Some(&self.client)).await?;
         // The client may have left the room while `load_history` ran.
@@ -371,6 +375,7 @@ impl Conversation {
             room_id: &room.id,
             event: &command.event,
             more: page.more,
+            next: page.next,
             events: &page.events,
         };
         let frame = frame.encode();

@@ -81,7 +81,7 @@ export class User {
       case "trigger":
         return joined.trigger(event, data, { meta, key, volatile });
       case "history":
-        return joined.getHistory(event, page);
+        return readPages(joined, event, page);
       case "subscribe":
       case "unsubscribe":
         return joined[method](event);
@@ -120,6 +120,17 @@ export class User {
   #sees(item) {
     this.#report(JSON.parse(JSON.stringify(item))); // as it is now, and without absent fields
   }
+}
+
+/** Reads a page of history. With `pagesBack`, also as many older pages as the client says that there are. */
+async function readPages(joined, event, { pagesBack, ...range }) {
+  const pages = [];
+  for (let next = range; next && pages.length <= (pagesBack ?? 0); ) {
+    const { next: older, ...page } = await joined.getHistory(event, next);
+    pages.push(page);
+    next = older && { ...older, limit: range.limit };
+  }
+  return pagesBack === undefined ? pages[0] : pages;
 }
 
 const nameOf = (roomId, handle = "") => `${roomId} ${handle}`;

@@ -44,6 +44,7 @@ struct Call {
     volatile: bool,
     before: Option<u64>,
     limit: Option<u64>,
+    pages_back: Option<u64>,
     room: Option<Created>,
 }
 
@@ -243,10 +244,22 @@ impl User {
                 .await
                 .map(|()| Value::Null),
             "history" => {
-                let page = Page::before(call.before.unwrap_or_default(), call.limit.unwrap_or_default());
-                let page = joined().history_named(call.event.as_str(), page).await?;
-                let events: Vec<Value> = page.messages.into_iter().map(past).collect();
-                Ok(json!({ "events": events, "more": page.more }))
+                let limit = call.limit.unwrap_or_default();
+                let mut page = Page::before(call.before.unwrap_or_default(), limit);
+                let (room, mut pages) = (joined(), Vec::new());
+                // The user reads on, as often as the call says.
+                for _ in 0..=call.pages_back.unwrap_or_default() {
+                    let answer = room.history_named(call.event.as_str(), page).await?;
+                    let next = answer.next(limit);
+                    let events: Vec<Value> = answer.messages.into_iter().map(past).collect();
+                    pages.push(json!({ "events": events, "more": answer.more }));
+                    let Some(next) = next else { break };
+                    page = next;
+                }
+                Ok(match call.pages_back {
+                    None => pages.remove(0),
+                    Some(_) => Value::Array(pages),
+                })
             }
             "listRooms" => Ok(client.list_rooms().await?.rooms.iter().map(listed).collect()),
             "createRoom" => {

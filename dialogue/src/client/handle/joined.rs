@@ -15,7 +15,7 @@ use crate::client::answer::{Answer, unexpected};
 use crate::client::events::{Departure, Erasure, Recovery, RoomItem, decode};
 use crate::client::handler::ClientSubscription;
 use crate::client::listeners::StartAt;
-use crate::client::replies::{HistoryPage, Page};
+use crate::client::replies::{HistoryPage, Page, older_than};
 use crate::client::room_shared::RoomShared;
 use crate::client::session::Demand;
 use crate::event::{DialogueEvent, EventMessage, Payload, Received, read};
@@ -264,7 +264,8 @@ impl<R> Joined<R> {
         })
     }
 
-    /// Asks for events of a type that the room still keeps, newest first. A page has an
+    /// Asks for events of a type that the room still keeps, newest first. To read everything, begin with
+    /// [`Page::newest`] and continue with [`HistoryPage::next`]. A page has an
     /// [`Unreadable`](crate::event::Unreadable) in the place of an event that was erased or does not decode.
     pub fn history<E: DialogueEvent>(&self, page: Page) -> Asking<HistoryPage<E>>
     where
@@ -287,9 +288,10 @@ impl<R> Joined<R> {
         });
         Asking::new(async move {
             match client.ask_in(&shared, Demand::Request(command)).await? {
-                Answer::History { events, more } => {
+                Answer::History { events, more, next } => {
+                    let older = older_than(&events, more, next);
                     let messages = events.iter().map(read::<M>).collect();
-                    Ok(HistoryPage { messages, more })
+                    Ok(HistoryPage { messages, more, older })
                 }
                 other => Err(unexpected(&other)),
             }

@@ -122,9 +122,9 @@ impl ClientSession {
                 None
             }
             (RequestKind::LeaveUnwanted(_), Incoming::Left { .. }) => None,
-            (RequestKind::History(room), Incoming::History { mut events, more, .. }) => {
+            (RequestKind::History(room), Incoming::History { mut events, more, next, .. }) => {
                 self.rooms.mark_erased(&room, &mut events);
-                return Ok(Answer::History { events, more });
+                return Ok(Answer::History { events, more, next });
             }
             (RequestKind::Rooms, Incoming::Rooms { rooms, more, .. }) => return Ok(Answer::Rooms { rooms, more }),
             (RequestKind::CreateRoom, Incoming::RoomCreated { room, .. }) => {

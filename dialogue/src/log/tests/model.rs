@@ -68,6 +68,7 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
     let cursor = prop_oneof![
         (0_usize..8, 0_usize..9).prop_map(|(start, end)| LogCursor::Index { start, end }),
         (0_u64..30, 0_usize..8).prop_map(|(seq, limit)| LogCursor::Before { seq, limit }),
+        (0_usize..4, 0_usize..4).prop_map(|(skip, limit)| LogCursor::Unnumbered { skip, limit }),
     ];
     prop_oneof![
         20 => (room.clone(), kind.clone(), 1_usize..12)
@@ -244,6 +245,14 @@ impl Model {
                 newest_first
                     .into_iter()
                     .filter(|event| event.seq.is_some_and(|number| number < seq))
+                    .collect(),
+                limit,
+            ),
+            LogCursor::Unnumbered { skip, limit } => (
+                newest_first
+                    .into_iter()
+                    .filter(|event| event.seq.is_none())
+                    .skip(skip)
                     .collect(),
                 limit,
             ),

@@ -228,7 +228,7 @@ proptest! {
         let expected = JoinedRoom { id: Some(1), room_id: room_id.clone(), room_name, subscriptions, except, epoch, seq, recovered, events: messages.clone() };
         prop_assert_eq!(joined, Incoming::Joined(expected));
         let event = "message".into();
-        let history = read(&ServerFrame::History { id: Some(2), room_id: &room_id, event: &event, more: true, events: &frames });
-        prop_assert_eq!(history, Incoming::History { id: Some(2), events: messages, more: true });
+        let history = read(&ServerFrame::History { id: Some(2), room_id: &room_id, event: &event, more: true, next: None, events: &frames });
+        prop_assert_eq!(history, Incoming::History { id: Some(2), events: messages, more: true, next: None });
     }
 }

@@ -231,6 +231,7 @@ proptest! {
             room_id: &room_id,
             event: &event,
             more,
+            next: None,
             events: &frames,
         });
         prop_assert_eq!(&history["more"], &json!(more));

@@ -102,6 +102,22 @@ pub(crate) enum HistoryCursor {
     Index { start: u64, end: u64 },
     /// The events before a `seq`: at most `limit` of them, which is at least 1. They do not shift.
     Before { seq: u64, limit: u64 },
+    /// Events without a number, which are older than all others, after the first `skip` of them.
+    Unnumbered { skip: u64, limit: u64 },
+}
+
+/// The fields of a request that continues a page whose last event has no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct NextPage {
+    pub(crate) before: u64,
+    pub(crate) skip: u64,
+}
+
+impl NextPage {
+    /// The events without a number, after the first `skip` of them. They are older than all others.
+    pub(crate) fn unnumbered(skip: u64) -> Self {
+        Self { before: 1, skip }
+    }
 }
 
 /// A room that a client wants to create.

@@ -55,6 +55,7 @@ const FIELDS: &[&str] = &[
     "start",
     "end",
     "before",
+    "skip",
     "limit",
     "after",
     "room",
@@ -229,17 +230,24 @@ impl HistoryCursor {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let (start, end) = (fields.optional("start")?, fields.optional("end")?);
         let (before, limit) = (fields.optional("before")?, fields.optional("limit")?);
+        let skip = fields.optional("skip")?;
         if limit == Some(0) {
             return Err(fields.malformed("limit", "at least 1"));
+        }
+        if skip.is_some() && before.is_none() {
+            return Err(Problem::invalid("`skip` requires `before`"));
         }
         match (before, limit) {
             (Some(_), _) if start.is_some() || end.is_some() => {
                 Err(Problem::invalid("`before` cannot be combined with `start` or `end`"))
             }
-            (Some(seq), limit) => Ok(Self::Before {
-                seq,
-                limit: limit.unwrap_or(DEFAULT_PAGE),
-            }),
+            (Some(seq), limit) => {
+                let limit = limit.unwrap_or(DEFAULT_PAGE);
+                Ok(match skip {
+                    Some(skip) => Self::Unnumbered { skip, limit },
+                    None => Self::Before { seq, limit },
+                })
+            }
             (None, Some(_)) => Err(Problem::invalid("`limit` requires `before`")),
             (None, None) => {
                 let (start, end) = (start.unwrap_or(0), end.unwrap_or(DEFAULT_PAGE));

@@ -71,20 +71,21 @@ impl Serialize for Request {
             Command::History(HistoryCommand { room_id, event, cursor }) => {
                 fields.put("roomId", room_id)?;
                 fields.put("event", event)?;
-                let names = match cursor {
-                    HistoryCursor::Index { .. } => ["start", "end"],
-                    HistoryCursor::Before { .. } => ["before", "limit"],
-                };
-                let (HistoryCursor::Index {
-                    start: first,
-                    end: second,
+                match cursor {
+                    HistoryCursor::Index { start, end } => {
+                        fields.put("start", start)?;
+                        fields.put("end", end)?;
+                    }
+                    HistoryCursor::Before { seq, limit } => {
+                        fields.put("before", seq)?;
+                        fields.put("limit", limit)?;
+                    }
+                    HistoryCursor::Unnumbered { skip, limit } => {
+                        fields.put("before", &1)?;
+                        fields.put("limit", limit)?;
+                        fields.put("skip", skip)?;
+                    }
                 }
-                | HistoryCursor::Before {
-                    seq: first,
-                    limit: second,
-                }) = cursor;
-                fields.put(names[0], first)?;
-                fields.put(names[1], second)?;
             }
             Command::ListRooms { after } => fields.put_some("after", after.as_ref())?,
             Command::CreateRoom { room } => fields.put("room", room)?,

@@ -155,13 +155,19 @@ fn command() -> impl Strategy<Value = (Command, Value)> {
             };
             (Command::Trigger(trigger), fields)
         });
-    let history = (room(), event(), any::<(u64, u64, bool)>()).prop_map(|(room_id, event, (a, b, by_index))| {
+    let history = (room(), event(), any::<(u64, u64, u8)>()).prop_map(|(room_id, event, (a, b, kind))| {
         let mut fields = json!({ "type": "history", "roomId": room_id, "event": event });
-        let cursor = if by_index {
+        let cursor = if kind % 3 == 0 {
             let (start, end) = (a.min(b), a.max(b));
             fields["start"] = json!(start);
             fields["end"] = json!(end);
             HistoryCursor::Index { start, end }
+        } else if kind % 3 == 1 {
+            let (skip, limit) = (a, b.max(1));
+            fields["before"] = json!(1);
+            fields["limit"] = json!(limit);
+            fields["skip"] = json!(skip);
+            HistoryCursor::Unnumbered { skip, limit }
         } else {
             let (seq, limit) = (a, b.max(1));
             fields["before"] = json!(seq);

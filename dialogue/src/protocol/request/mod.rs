@@ -18,8 +18,8 @@ mod laws;
 mod tests;
 
 pub(crate) use command::{
-    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, PROTOCOL,
-    Request, TriggerCommand,
+    Command, ConnectCommand, FirstAttempt, HistoryCommand, HistoryCursor, JoinCommand, LogPosition, NewRoom, NextPage,
+    PROTOCOL, Request, TriggerCommand,
 };
 #[cfg(feature = "runtime")]
 pub(crate) use decode::RejectedRequest;

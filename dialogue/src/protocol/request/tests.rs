@@ -349,6 +349,8 @@ fn a_page_of_history_is_requested_by_index_or_by_seq_but_not_both() {
         r#""before":9,"limit":0"#,
         r#""start":5,"end":4"#,
         r#""start":51"#,
+        r#""skip":1"#,
+        r#""skip":1,"start":0"#,
     ] {
         let refused = refused(&format!(
             r#"{{"type":"history","id":2,"roomId":"chat","event":"m",{fields}}}"#

@@ -150,7 +150,7 @@ impl Dialogue {
         Ok(Delivery::new(recipients, None))
     }
 
-    /// Looks up a room; `None` if it does not exist. A [`RoomHandle`] only finds its own room, here and in every call.
+    /// Looks up a room; `None` if it does not exist, or if the store cannot read it now. A [`RoomHandle`] only finds its own room, here and in every call.
     /// It never finds another room that has taken the id.
     ///
     /// # Cancel safety
@@ -172,7 +172,8 @@ impl Dialogue {
     ///
     /// # Cancel safety
     ///
-    /// The room is created completely when the result is first polled, or not at all.
+    /// Without a store, the room is created completely when the result is first polled, or not at all. With one, the creation
+    /// continues if the result is dropped.
     pub fn create_room(&self, room: impl RoomBlueprint) -> CreateRoom {
         CreateRoom {
             core: Arc::clone(&self.core),
@@ -182,11 +183,18 @@ impl Dialogue {
     }
 
     /// Deletes a room. Its members leave and receive `left` with the reason `roomDeleted`, and every client receives
-    /// `roomDeleted`. The room's history in memory is discarded. Returns whether the room existed.
+    /// `roomDeleted`. The room's history is discarded. The log of an idle on-demand room is deleted too. Returns whether there was
+    /// anything to delete. A declared room that is deleted in a store stays so until [`create_room`](Self::create_room).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`]: the store has not deleted the room. After [`StoreFailure::TimedOut`], it may do so later; the room is then
+    /// deleted here too. Without a store, this never fails.
     ///
     /// # Cancel safety
     ///
-    /// The room is deleted completely when this future is first polled, or not at all.
+    /// Without a store, the room is deleted completely when this future is first polled, or not at all. With one, the deletion
+    /// continues if the future is dropped.
     pub async fn delete_room(&self, room: impl RoomRef) -> Result<bool, StoreFailure> {
         let (id, epoch) = parts_of(&room);
         let existed = delete_by_id(&self.core, &id, epoch.as_deref()).await;

@@ -170,7 +170,7 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// [`HistoryError`] if `load_history` refuses or fails.
+    /// [`HistoryError`] if `load_history` refuses or fails, or if the store cannot read the room.
     ///
     /// # Cancel safety
     ///
@@ -188,7 +188,7 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// [`HistoryError`] if `load_history` refuses or fails.
+    /// [`HistoryError`] if `load_history` refuses or fails, or if the store cannot read the room.
     ///
     /// # Cancel safety
     ///
@@ -205,9 +205,14 @@ impl RoomHandle {
     /// receive `left` with the reason `roomDeleted`, and every client receives `roomDeleted`. Returns whether the room
     /// existed.
     ///
+    /// # Errors
+    ///
+    /// See [`Dialogue::delete_room`](crate::Dialogue::delete_room). Without a store, this never fails.
+    ///
     /// # Cancel safety
     ///
-    /// The room is deleted completely when this future is first polled, or not at all.
+    /// Without a store, the room is deleted completely when this future is first polled, or not at all. With one, the deletion
+    /// continues if the future is dropped.
     pub async fn delete(&self) -> Result<bool, StoreFailure> {
         let existed = delete_by_id(&self.core, &self.cell.id, Some(&self.cell.epoch)).await;
         consume_budget().await;

@@ -15,7 +15,7 @@ use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::log::archive_queue::Series;
 use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoreFailure, StoredEvent};
-use crate::protocol::{EventHead, erased};
+use crate::protocol::{EventHead, NextPage, erased};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::hooks::recursion::checked_depth;
@@ -56,6 +56,8 @@ fn asked_for<'a>(asker: Option<&'a ClientState>, room: &'a RoomCell, event: &'a 
 pub(crate) struct LoadedPage {
     pub(crate) events: Vec<Bytes>,
     pub(crate) more: bool,
+    /// What continues the page, if its last event has no number.
+    pub(crate) next: Option<NextPage>,
 }
 
 /// Reads a page of one event's history: from memory, then from the archive queue, then from `load_history`. A deleted
@@ -86,10 +88,16 @@ pub(crate) async fn page(
             local = stored;
         }
     }
-    let mut events: Vec<Bytes> = local.events.into_iter().map(StoredEvent::into_frame).collect();
-    let mut more = local.more;
-    if !more && core.history.loads {
-        let missing = local.remainder.span();
+    let missing = local.remainder.span();
+    let (mut events, mut more): (Vec<PageEvent>, bool) =
+        (local.events.into_iter().map(PageEvent::from).collect(), local.more);
+    let mut has_loaded = false;
+    if !more {
+        // Events without a number that are here come between those with a number and those of the hook.
+        let unnumbered = match cursor {
+            LogCursor::Before { .. } => unnumbered_here(&core.history, room, event, missing.saturating_add(1)),
+            LogCursor::Index { .. } | LogCursor::Unnumbered { .. } => Vec::new(),
+        };
         let query = HistoryQuery {
             room_id: room.id.clone(),
             epoch: room.epoch.as_ref().to_owned(),
@@ -99,22 +107,78 @@ pub(crate) async fn page(
             // Asks for one more event, to learn whether there are more.
             limit: missing.saturating_add(1),
         };
+        let mut loaded = Vec::new();
         // If the page is already full, the hook is not called. There may be more.
-        more = missing == 0;
-        if missing > 0 {
-            let mut loaded = load(core, query, asker).await?;
-            more = loaded.len() > missing;
-            loaded.truncate(missing);
-            for message in &loaded {
-                let event = encoded(message);
-                check_loaded(&core.limits, message, event.len())
-                    .map_err(|mistake| core.returned("load_history", asked_for(asker, room, &message.event), mistake))
-                    .map_err(HistoryError::HookFailed)?;
-                events.push(event);
+        if core.history.loads && missing > 0 {
+            loaded = load(core, query, asker).await?;
+            if let LogCursor::Unnumbered { .. } = cursor {
+                loaded.retain(|message| message.seq.is_none());
             }
         }
+        has_loaded = !loaded.is_empty();
+        let mut older = Vec::new();
+        for message in &loaded {
+            let text = encoded(message);
+            check_loaded(&core.limits, message, text.len())
+                .map_err(|mistake| core.returned("load_history", asked_for(asker, room, &message.event), mistake))
+                .map_err(HistoryError::HookFailed)?;
+            older.push(PageEvent {
+                text,
+                is_numbered: message.seq.is_some(),
+            });
+        }
+        let numbered = older.iter().take_while(|event| event.is_numbered).count();
+        older.splice(numbered..numbered, unnumbered);
+        more = older.len() > missing || (core.history.loads && missing == 0);
+        older.truncate(missing);
+        events.append(&mut older);
     }
-    Ok(truncate(events, more, bounds.bytes))
+    let (fitting, more) = truncate(events, more, bounds.bytes);
+    Ok(LoadedPage {
+        next: next_page(cursor, &fitting, has_loaded).filter(|_| more),
+        events: fitting.into_iter().map(|event| event.text).collect(),
+        more,
+    })
+}
+
+/// An event of a page.
+struct PageEvent {
+    text: Bytes,
+    is_numbered: bool,
+}
+
+impl From<StoredEvent> for PageEvent {
+    fn from(stored: StoredEvent) -> Self {
+        Self {
+            is_numbered: stored.seq.is_some(),
+            text: stored.into_frame(),
+        }
+    }
+}
+
+/// The newest events without a number that are in this process.
+fn unnumbered_here(history: &History, room: &RoomCell, event: &EventName, limit: usize) -> Vec<PageEvent> {
+    let cursor = LogCursor::Unnumbered { skip: 0, limit };
+    let local = local_page(history, room, event, cursor);
+    local
+        .into_iter()
+        .flat_map(|local| local.events)
+        .map(PageEvent::from)
+        .collect()
+}
+
+/// What continues a page whose last event has no number. A page by position continues so if it has everything that is newer:
+/// it begins with the newest event, and goes beyond what memory has.
+fn next_page(cursor: LogCursor, events: &[PageEvent], has_loaded: bool) -> Option<NextPage> {
+    events.last().filter(|last| !last.is_numbered)?;
+    let unnumbered = events.iter().filter(|event| !event.is_numbered).count();
+    let skipped = match cursor {
+        LogCursor::Before { .. } => 0,
+        LogCursor::Unnumbered { skip, .. } => skip,
+        LogCursor::Index { start: 0, .. } if has_loaded => 0,
+        LogCursor::Index { .. } => return None,
+    };
+    Some(NextPage::unnumbered((skipped + unnumbered) as u64))
 }
 
 /// The part of a page that is in this process: in memory and in the archive queue.
@@ -241,23 +305,20 @@ async fn load(
     Ok(loaded)
 }
 
-/// Makes a page of as many of these events as fit, but at least one.
-fn truncate(mut events: Vec<Bytes>, more: bool, max_bytes: usize) -> LoadedPage {
+/// As many of these events as fit, but at least one, and whether there are more.
+fn truncate(mut events: Vec<PageEvent>, more: bool, max_bytes: usize) -> (Vec<PageEvent>, bool) {
     let mut bytes = 0;
     let fitting = events
         .iter()
         .take_while(|event| {
-            bytes += event.len();
+            bytes += event.text.len();
             bytes <= max_bytes
         })
         .count()
         .max(1);
     let truncated = fitting < events.len();
     events.truncate(fitting);
-    LoadedPage {
-        events,
-        more: more || truncated,
-    }
+    (events, more || truncated)
 }
 
 /// Reads a page of history as messages, for the server's own use.

@@ -57,7 +57,6 @@ async fn read_back(dialogue: &Dialogue, limit: u64) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until N2"]
 async fn before_alone_reaches_the_stored_events_of_an_earlier_run() {
     let stored: Arc<Vec<EventMessage>> = Arc::new((1..=5).rev().map(old).collect());
     let dialogue = Dialogue::builder()
@@ -84,7 +83,6 @@ async fn before_alone_reaches_the_stored_events_of_an_earlier_run() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until N2"]
 async fn before_alone_reaches_the_events_that_the_application_has_pushed() {
     let dialogue = Dialogue::builder().rooms::<Rooms>().build().expect("a server");
     for number in 1..=3 {

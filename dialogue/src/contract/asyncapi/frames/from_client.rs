@@ -77,6 +77,7 @@ pub(in super::super) fn from_client() -> Vec<Frame> {
                 json!({
                     "before": count("The events before this `seq`."),
                     "limit": count("At most this many. Default: 50."),
+                    "skip": count("Only events without a `seq`, after the first so many. Requires `before`."),
                     "start": count("The place of the first event; 0 is the newest."),
                     "end": count("The place after the last event."),
                 }),

@@ -118,6 +118,15 @@ pub(in super::super) fn from_server() -> Vec<Frame> {
                 "event": text("The name of all these events."),
                 "events": list(reference("Envelope"), "The events, newest first."),
                 "more": flag("Whether there are older events."),
+                "next": {
+                    "type": "object",
+                    "description": "The fields of a request that continues the page, if its last event has no `seq`.",
+                    "required": ["before", "skip"],
+                    "properties": {
+                        "before": count("The events before this `seq`."),
+                        "skip": count("How many events without a `seq` to skip."),
+                    },
+                },
             })),
             example: json!({ "id": 7, "roomId": "chat", "event": "message", "events": [past], "more": true }),
         },
