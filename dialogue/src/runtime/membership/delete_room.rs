@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::leave::left;
+use super::left::left;
 use crate::connection::ClientState;
 use crate::id::UserId;
 use crate::log::StoreFailure;

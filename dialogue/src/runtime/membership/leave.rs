@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
+use super::left::left;
 use crate::connection::{ClientState, Close, Frame, MembershipEnd};
 use crate::protocol::{CloseCode, LeftReason, ServerFrame};
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::runtime::hooks::arguments::{ConnectionEnd, Left};
+use crate::runtime::hooks::arguments::ConnectionEnd;
 use crate::runtime::hooks::recursion::depth;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
-use crate::runtime::observe::observation::LeaveReason;
 use crate::runtime::rooms::expiry::note_if_empty;
 use crate::serial::JobTicket;
 
@@ -44,46 +44,6 @@ pub(crate) fn leave(
     drop(state);
     note_if_empty(core, room);
     Some(Departure { hook })
-}
-
-/// Finishes a departure after the room's state has removed the client: `size` members remain. `is_last` says whether none
-/// of them belongs to the client's user. Returns the call of `on_left`, if there is one. Called under the room's lock.
-pub(in crate::runtime) fn left(
-    core: &Arc<Core>,
-    client: &Arc<ClientState>,
-    room: &Arc<RoomCell>,
-    id: Option<i64>,
-    reason: Option<LeftReason>,
-    size: usize,
-    is_last: impl FnOnce() -> bool,
-) -> (Left, Option<JobTicket>) {
-    let declaration = room.template.declaration;
-    let is_reported = core.hooks.on_left.concerns(declaration);
-    // Without these hooks, nobody asks.
-    let is_last = (is_reported || core.hooks.on_joined.concerns(declaration)) && is_last();
-    let left = {
-        let mut membership = client.membership.lock();
-        membership.exit(&room.id);
-        let end = membership.ended();
-        let left = Left {
-            reason: LeaveReason::of(reason, end),
-            is_last,
-        };
-        if end.is_some() {
-            membership.record_former(room.id.clone());
-        }
-        left
-    };
-    let frame = ServerFrame::Left {
-        id,
-        room_id: &room.id,
-        reason,
-    };
-    client.outbox.push(Frame::Text(frame.encode()));
-    core.observe
-        .left(&room.id, &client.id, &client.user_id, size, left.reason);
-    let hook = core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_left, left);
-    (left, hook)
 }
 
 /// Ends all of a client's memberships, once. First `on_disconnected` runs, while the client is still in its rooms; then it
