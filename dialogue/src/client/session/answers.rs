@@ -122,7 +122,12 @@ impl ClientSession {
                 None
             }
             (RequestKind::LeaveUnwanted(_), Incoming::Left { .. }) => None,
-            (RequestKind::History(room), Incoming::History { mut events, more, next, .. }) => {
+            (
+                RequestKind::History(room),
+                Incoming::History {
+                    mut events, more, next, ..
+                },
+            ) => {
                 self.rooms.mark_erased(&room, &mut events);
                 return Ok(Answer::History { events, more, next });
             }
