@@ -268,7 +268,7 @@ pub(in crate::runtime) fn blueprints(
 ) -> Result<Vec<Blueprint>, BuildError> {
     let blueprint = |declaration: &&'static RoomDeclaration| {
         Ok(Blueprint {
-            declaration: *declaration,
+            declaration,
             template: Arc::new(template(declaration, known)?),
         })
     };
