@@ -150,6 +150,35 @@ test("the list of tickets, a closed ticket and the signed-in people survive a re
   await grace.ticket("The scanner hums").and(grace.page.locator(":not(.closed)")).waitFor();
 });
 
+test("a line that an agent erases is shown as erased, to everyone and for good", async () => {
+  const [ada, grace] = await conversation();
+  await ada.says("My password is 1234.");
+  await ada.says("Can you see it?");
+  await grace.reads("Can you see it?");
+  const line = grace.page.locator(".line").filter({ hasText: "1234" });
+  await line.hover();
+  await line.getByRole("button", { name: "Erase" }).click();
+  const erased = ["This line was erased.", "Can you see it?"];
+  for (const person of [ada, grace]) {
+    await person.reads(erased[0]);
+    assert.deepEqual(await person.lines(), erased);
+  }
+  await killAndRestart();
+  for (const person of [ada, grace]) {
+    await person.page.reload();
+    await person.reads(erased[1]);
+    assert.deepEqual(await person.lines(), erased);
+  }
+
+  grace.page.on("dialog", (dialog) => dialog.accept());
+  await grace.page.getByRole("button", { name: "Erase customer" }).click();
+  await grace.ticket("This customer was erased").waitFor();
+  for (const person of [ada, grace]) {
+    await person.page.locator(".line.erased").nth(1).waitFor();
+    assert.deepEqual(await person.lines(), [erased[0], erased[0]]);
+  }
+});
+
 test("an agent sees in the list where a customer waits", async () => {
   const ada = await customer("Ada", "The printer is on fire");
   const grace = await agent("Grace");

@@ -111,7 +111,7 @@ fn line(ticket: u64, text: &str) -> Value {
     json!({ "type": "trigger", "roomId": room(ticket), "event": "line", "data": { "text": text } })
 }
 
-/// The texts of the lines in an answer.
+/// The texts of the lines in an answer; `null` for one that was erased.
 fn texts(answer: &Value) -> Vec<Value> {
     let events = answer["events"].as_array().expect("events").iter();
     events
@@ -138,9 +138,17 @@ async fn a_token_opens_its_own_ticket_only() {
     let join = json!({ "type": "join", "roomId": room(first) });
     assert_eq!(elsewhere.refused(join).await, "JOIN_DENIED");
 
-    let close = json!({ "ticket": 1 });
-    assert_eq!(server.post("/tickets/close", &adas, close.clone()).await.0, 403);
-    assert_eq!(server.post("/tickets/close", "", close).await.0, 401);
+    for (path, body) in [
+        ("/tickets/close", json!({ "ticket": 1 })),
+        ("/tickets/erase", json!({ "ticket": 1, "seq": 1 })),
+        ("/customers/erase", json!({ "user": "acme/customer/1" })),
+    ] {
+        assert_eq!(server.post(path, &adas, body.clone()).await.0, 403, "{path}");
+        assert_eq!(server.post(path, "", body).await.0, 401, "{path}");
+    }
+    let globex = server.agent("globex").await;
+    let theirs = json!({ "user": "acme/customer/1" });
+    assert_eq!(server.post("/customers/erase", &globex, theirs).await.0, 403);
     server.stop().await;
 }
 
@@ -197,8 +205,8 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn an_agent_closes_a_ticket() {
-    let file = File::new("close");
+async fn an_agent_closes_a_ticket_and_erases_what_was_written() {
+    let file = File::new("erase");
     let server = Server::start(&file.path()).await;
     let (ticket, adas) = server.open("Ada").await;
     let graces = server.agent("acme").await;
@@ -208,6 +216,14 @@ async fn an_agent_closes_a_ticket() {
         assert_eq!(ada.request(line(ticket, text)).await["type"], "ok");
     }
 
+    let erased = json!({ "ticket": ticket, "seq": 1 });
+    assert_eq!(server.post("/tickets/erase", &graces, erased).await.0, 204);
+    let nothing = json!({ "ticket": ticket, "seq": 99 });
+    assert_eq!(server.post("/tickets/erase", &graces, nothing).await.0, 404);
+    let page = json!({ "type": "history", "roomId": room(ticket), "event": "line" });
+    let page = ada.request(page).await;
+    assert_eq!(texts(&page), [json!("Hello?"), Value::Null]);
+
     let closed = json!({ "ticket": ticket });
     assert_eq!(server.post("/tickets/close", &graces, closed).await.0, 204);
     assert_eq!(ada.refused(line(ticket, "One more thing")).await, "PERMISSION_DENIED");
@@ -216,5 +232,8 @@ async fn an_agent_closes_a_ticket() {
     let desk = grace.join("desk-acme").await;
     let entries = desk["events"].as_array().expect("entries");
     assert_eq!(entries[1]["data"], json!({ "kind": "closed", "ticket": ticket }));
+    let customer = json!({ "user": entries[0]["from"] });
+    let (status, answer) = server.post("/customers/erase", &graces, customer).await;
+    assert_eq!((status, &answer["erased"]), (200, &json!(2)), "a line and the entry");
     server.stop().await;
 }

@@ -82,6 +82,11 @@ async function joinDesk() {
       enlist(entry);
       watch();
     });
+    room.onErased(({ seq, message }) => {
+      if (message) return enlist(message);
+      if (tickets.has(seq)) Object.assign(tickets.get(seq), ERASED);
+      show();
+    });
     room.onLeft(() => (desk = null));
     desk = room;
     $("list-problem").textContent = "";
@@ -92,14 +97,20 @@ async function joinDesk() {
   isJoining = false;
 }
 
-/** Adds an entry of the list. The number of an entry about a new ticket is the number of the ticket. */
-function enlist({ seq, data, from, timestamp }) {
+const ERASED = { name: "Erased", subject: "This customer was erased" };
+
+/**
+ * Adds an entry of the list. The number of an entry about a new ticket is the number of the ticket.
+ *
+ * @param {any} entry
+ */
+function enlist({ seq, data, from, timestamp, erased }) {
   oldest = Math.min(oldest, seq);
-  if (data.kind === "closed") {
+  if (data?.kind === "closed") {
     closed.add(data.ticket);
     return show();
   }
-  const { name, subject } = data;
+  const { name, subject } = erased ? ERASED : data;
   Object.assign(ticketOf(seq), { name, subject, user: from, timestamp });
   show();
 }
@@ -136,6 +147,7 @@ function conversationOf(ticket) {
   ticket.conversation ??= new Conversation(client, `ticket-${session.org}-${ticket.number}`, { me: session.user, nameOf }, {
     changed: () => show(),
     isRead: () => ticket === current && !document.hidden,
+    erase: (seq) => attempt("tickets/erase", { ticket: ticket.number, seq }),
   });
   ticket.nameOf = nameOf;
   return ticket.conversation;
@@ -202,11 +214,16 @@ function show() {
   $("title").textContent = current.subject;
   $("number").textContent = `Ticket ${current.number}${current.name && `, ${current.name}`}`;
   $("close").hidden = current.conversation.closed;
+  $("erase-customer").hidden = !current.user;
   showComposer(current.conversation, current.nameOf);
 }
 
 $("close").addEventListener("click", () => {
   if (confirm("Close this ticket? Nobody can write in it any more.")) attempt("tickets/close", { ticket: current.number });
+});
+$("erase-customer").addEventListener("click", () => {
+  const question = `Erase everything that ${current.name} has written? Nobody can bring it back.`;
+  if (confirm(question)) attempt("customers/erase", { user: current.user });
 });
 
 async function attempt(path, body) {

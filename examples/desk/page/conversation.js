@@ -34,16 +34,16 @@ export class Conversation {
    * @param {DialogueClient} client
    * @param {any} id the id of the room
    * @param {{ me: string, nameOf: (user: string) => string }} people
-   * @param {{ changed: () => void, isRead: () => boolean }} page
+   * @param {{ changed: () => void, isRead: () => boolean, erase?: (seq: number) => void }} page
    *   `changed` is called after each change
    */
-  constructor(client, id, people, { changed, isRead }) {
+  constructor(client, id, people, { changed, isRead, erase }) {
     this.#client = client;
     this.id = id;
     this.#people = people;
     this.#changed = changed;
     this.isRead = isRead;
-    this.lines = new Lines(people);
+    this.lines = new Lines(people, erase);
     this.outbox = new Outbox(this, changed);
     this.#earlier.addEventListener("click", () => this.#showEarlier());
     this.element.hidden = true;
@@ -111,6 +111,10 @@ export class Conversation {
     room.on("line", (event) => this.#receive(event, true));
     room.on("closed", (event) => this.#receive(event, true));
     room.on("typing", ({ from, data }) => this.#hearTyping(from, data.isTyping));
+    room.onErased(({ seq, message }) => {
+      if (message) this.#oldest = Math.min(this.#oldest, seq);
+      this.lines.erase(seq, message);
+    });
     room.onRecovered(() => this.outbox.send());
     room.onLeft(({ reason }) => {
       this.room = null;

@@ -7,12 +7,15 @@ const FOLLOWS_WITHIN_MS = 180_000; // a line this soon after another by the same
 export class Lines {
   element = element("div", "lines");
   #people;
+  #erase;
 
   /**
    * @param {{ me: string, nameOf: (user: string) => string }} people
+   * @param {((seq: number) => void) | undefined} erase asks the server to erase a line, if this person may do that
    */
-  constructor(people) {
+  constructor(people, erase) {
     this.#people = people;
+    this.#erase = erase;
     this.element.role = "log";
   }
 
@@ -41,7 +44,14 @@ export class Lines {
     this.element.append(element("p", "note", text));
   }
 
-  #elementOf({ event, from, data, timestamp, seq }, before) {
+  /** The text of this line is gone. Its place stays. `event` is what is left of a line that is new to the page. */
+  erase(seq, event) {
+    const line = this.element.querySelector(`[data-seq="${seq}"]`);
+    if (line) this.#showErased(line);
+    else if (event) this.add(event);
+  }
+
+  #elementOf({ event, from, data, timestamp, seq, erased }, before) {
     if (event === "closed") {
       const note = element("p", "note", `${data.by} closed this ticket.`);
       note.dataset.seq = seq;
@@ -49,7 +59,7 @@ export class Lines {
     }
     const { me, nameOf } = this.#people;
     const line = copyOf("line-template");
-    const [avatar, byline, text] = line.children;
+    const [avatar, byline, text, erase] = line.children;
     const follows = before?.dataset.from === from && timestamp - before.dataset.timestamp < FOLLOWS_WITHIN_MS;
     line.classList.toggle("mine", from === me);
     line.classList.toggle("follows", follows);
@@ -58,7 +68,16 @@ export class Lines {
     byline.children[0].textContent = from === me ? "You" : nameOf(from);
     showTime(byline.children[1], timestamp);
     paintAvatar(avatar, nameOf(from));
-    text.textContent = data.text;
+    if (this.#erase) erase.addEventListener("click", () => this.#erase(seq));
+    else erase.remove();
+    if (erased) this.#showErased(line);
+    else text.textContent = data.text;
     return line;
+  }
+
+  #showErased(line) {
+    line.classList.add("erased");
+    line.querySelector(".text").textContent = "This line was erased.";
+    line.querySelector("button")?.remove();
   }
 }

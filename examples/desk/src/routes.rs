@@ -1,4 +1,4 @@
-//! What the pages ask for over HTTP: to open a ticket and to close it.
+//! What the pages ask for over HTTP: to open a ticket, to close it, and to erase what was written.
 
 use std::fmt;
 use std::io;
@@ -43,6 +43,8 @@ pub(crate) fn router(dialogue: Dialogue, tokens: Tokens) -> Router {
     Router::new()
         .route("/tickets", post(open))
         .route("/tickets/close", post(close))
+        .route("/tickets/erase", post(erase))
+        .route("/customers/erase", post(erase_customer))
         .merge(crate::demo::router())
         .with_state(app)
 }
@@ -93,6 +95,47 @@ async fn close(
     let closed = Closed { by: agent.name.clone() };
     app.dialogue.trigger(agent.ticket(ticket), closed).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct OneLine {
+    ticket: u64,
+    seq: u64,
+}
+
+/// Erases the text of a line, such as a password that a customer has written.
+async fn erase(
+    State(app): State<App>,
+    agent: Agent,
+    Json(OneLine { ticket, seq }): Json<OneLine>,
+) -> Result<StatusCode, Problem> {
+    let room = app.dialogue.room(agent.ticket(ticket)).await;
+    let room = room.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "nobody is in this ticket"))?;
+    match room.erase(seq).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::new(StatusCode::NOT_FOUND, "this line is not kept any more")),
+    }
+}
+
+#[derive(Deserialize)]
+struct OneCustomer {
+    user: String,
+}
+
+/// Erases everything that a customer has written, in the ticket and in the list.
+async fn erase_customer(
+    State(app): State<App>,
+    agent: Agent,
+    Json(OneCustomer { user }): Json<OneCustomer>,
+) -> Result<Json<Value>, Problem> {
+    if !user.starts_with(&customers_of(&agent.org)) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "this is not a customer of your organisation",
+        ));
+    }
+    let erased = app.dialogue.erase_user(&user.into()).await?;
+    Ok(Json(json!({ "erased": erased })))
 }
 
 /// The agent who sent the request, by its token.
@@ -164,6 +207,12 @@ impl From<TriggerError> for Problem {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<dialogue::history::EraseError> for Problem {
+    fn from(error: dialogue::history::EraseError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }
 
