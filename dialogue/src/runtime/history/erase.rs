@@ -119,8 +119,9 @@ async fn erase_places(
                 let Series { room, epoch, event } = series;
                 match of_done.rooms.find_incarnation(&room, Some(&epoch)) {
                     Some(room) => {
-                        let (part, after) = (part.clone(), seqs.iter().copied().max().unwrap_or(0));
-                        apply_in_order(&of_done, &room, after, move |core, room| {
+                        let part = part.clone();
+                        // An event whose outcome is unknown may follow later. It is erased then.
+                        apply_in_order(&of_done, &room, 0, move |core, room| {
                             apply(core, room, event, seqs);
                             drop(part);
                         });

@@ -117,8 +117,8 @@ fn apply_all(core: &Arc<Core>, room: &Arc<RoomCell>, events: Vec<StoredEvent>) {
         let (Some(seq), frame) = (stored.seq, EventFrame::of_text(&stored.body)) else {
             continue;
         };
-        // Decoded without the lock, because it may log.
-        let message = stored.decode();
+        // Decoded without the lock, because it may log. No handler of the application may take an erased event for a valid one.
+        let message = stored.decode().filter(|message| !message.erased);
         let setting = room.template.policy.definition(&stored.event);
         let default = core.history.log.config().max_events_per_type;
         let limit = setting.and_then(|definition| definition.history().limit(default));
