@@ -211,6 +211,7 @@ async fn a_trigger_that_could_not_be_checked_is_delivered_by_its_repetition_on_t
     let fails_now = Arc::clone(&fails);
     let unsure = Dialogue::builder()
         .define_events([])
+        .limits(Limits::default().with_ping_interval(Duration::from_secs(1_000_000)))
         .authenticate(|_| async { Ok(Identity::user("ada")) })
         .before_each(move |message, _| {
             let fails = fails_now.load(Ordering::SeqCst);
