@@ -1687,7 +1687,7 @@ class Pending {
   }
 }
 
-// ==== pending/holds.js ====
+// ==== pending/not_now.js ====
 // The rooms whose triggers wait because the server could not take one of them. Owns the timers, and no request.
 
 class Holds {

@@ -7,7 +7,7 @@ import { DialogueError, disconnected, notInRoom, outcomeUnknown } from "./error.
 import { Outbox } from "./outbox.js";
 import { rateOf } from "./pacer.js";
 import { lateness, lengthOf, repetition, unknown } from "./pending/entry.js";
-import { Holds } from "./pending/holds.js";
+import { Holds } from "./pending/not_now.js";
 import { CONNECT_ID } from "./sign_in.js";
 import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
 /** @import { Frame, Link } from "./link.js" */
