@@ -156,7 +156,7 @@ impl Pending {
         for entry in self.entries.values_mut() {
             entry.repeat();
             if let Some(not_now) = &mut entry.not_now {
-                not_now.until = None;
+                not_now.end();
             }
         }
         self.unanswered = 0;

@@ -82,6 +82,11 @@ impl PendingRequest {
         matches!(self.kind, RequestKind::Trigger { repeats: true, .. })
     }
 
+    /// How long the trigger waits because the server could not take it.
+    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.not_now.as_ref()?.until(now)
+    }
+
     /// Replaces the command of a request that was not sent.
     pub(super) fn change(&mut self, command: Command) {
         self.request.command = command;

@@ -1,12 +1,14 @@
 //! Which of the waiting requests can be sent now, in which order and at which pace.
 //!
-//! On the same connection, the client repeats a request that the server did not run because it came too early.
+//! On the same connection, the client repeats a request that the server did not run because it came too early, and a
+//! trigger that the server could not take.
 
 use std::collections::HashSet;
 
 use tokio::time::Instant;
 
-use super::entry::{FirstSent, PendingRequest};
+use super::entry::{FirstSent, PendingRequest, RESEND_WITHIN};
+use super::not_now::NotNow;
 use super::{Line, Pending};
 use crate::client::error::{ClientError, Refused};
 use crate::client::request_kind::RequestKind;
@@ -190,6 +192,29 @@ impl Pending {
         if self.entries.iter().any(is_newer) {
             self.supersede(id);
         }
+        true
+    }
+
+    /// The server could not take a request now. A trigger with a key is sent again, marked as a repetition, and the
+    /// later triggers of its room wait until then. Returns false if it is not repeated here.
+    pub(in crate::client) fn not_now(&mut self, id: i64, refused: Refused, now: Instant, random: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.sent) else {
+            return false;
+        };
+        let RequestKind::Trigger { keyed: true, .. } = &entry.kind else {
+            return false;
+        };
+        let Some(first) = entry.first.as_ref().filter(|_| !entry.is_abandoned()) else {
+            return false;
+        };
+        let forgotten = first.at + RESEND_WITHIN;
+        let not_now = entry.not_now.get_or_insert_with(|| NotNow::new(self.backoff.clone()));
+        if not_now.refused(refused.retry_after, now, random) >= forgotten {
+            return false;
+        }
+        self.unanswered = self.unanswered.saturating_sub(entry.text.len());
+        entry.repeat();
+        entry.refused = Some(refused);
         true
     }
 
