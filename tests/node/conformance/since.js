@@ -71,6 +71,7 @@ const CHANGES = {
     "Subscriptions: a client unsubscribes from exceptions that the server did not take",
   ],
   "it knew no erasures": ["Erasure"],
+  "its pages had no `next`": ["Other requests and pushes: pages of history continue with before"],
   "it had one handle for each room": [
     "Handles",
     "Joining: joining again adds subscriptions and replays nothing to the first handle",
