@@ -3,8 +3,8 @@
 use rusqlite::OptionalExtension;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::count::signed;
 use super::ledger::Kept;
-use super::removal::signed;
 use super::transaction::Transaction;
 use crate::id::EventName;
 use crate::log::durable::ErasedPlace;

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::clock::{EventClock, KeyClock};
-use super::keys::KeyCount;
+use super::count::KeyCount;
 use crate::id::{EventName, RoomId};
 use crate::log::sqlite::identity::Identity;
 

@@ -6,11 +6,12 @@
 //! - [`thread`] takes a batch, stores it, and answers. [`transaction`] is all or nothing, and [`failure`] says what an
 //!   error means.
 //! - [`append`], [`rooms`], [`removal`], [`erase`] and [`keys`] are what a transaction does. [`ledger`] is what the thread
-//!   remembers between transactions, and [`clock`] its time.
-//! - [`status`] is what others see of the thread, and [`fault`] what tests do to it.
+//!   remembers between transactions, with [`count`], and [`clock`] its time. A removal of many rows has several [`step`]s.
+//! - [`shared`] is what the handle and the thread share, [`status`] what others see of the thread, and [`fault`] what tests do to it.
 
 mod append;
 mod clock;
+mod count;
 mod erase;
 mod failure;
 mod fault;
@@ -21,7 +22,9 @@ mod queue;
 mod removal;
 mod reply;
 mod rooms;
+mod shared;
 mod status;
+mod step;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -42,6 +45,7 @@ use self::job::{Answered, Job};
 use self::ledger::Ledger;
 use self::queue::Queue;
 use self::reply::Reply;
+use self::shared::Shared;
 use self::status::Status;
 use self::thread::Thread;
 use super::identity::Identity;
@@ -72,12 +76,6 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     key_clock: KeyClock,
     faults: StoreFaults,
-}
-
-/// What the handle and the thread share.
-struct Shared {
-    queue: Queue,
-    status: Status,
 }
 
 impl Writer {

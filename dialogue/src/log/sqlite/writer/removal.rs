@@ -1,48 +1,11 @@
 //! What is removed: events beyond retention, and deleted rooms. A deleted room is removed in small steps, each in a
 //! transaction of its own, so that appends never wait long.
 
-use std::time::{Duration, Instant};
-
+use super::count::signed;
 use super::ledger::Kept;
+use super::step::Step;
 use super::transaction::Transaction;
 use crate::log::durable::ExpiredEvent;
-
-/// How long a step may take, about. An append waits for one at most.
-const STEP: Duration = Duration::from_millis(4);
-
-/// How many rows a step removes. Follows the time that steps take.
-#[derive(Debug)]
-pub(super) struct StepSize(usize);
-
-impl StepSize {
-    const LEAST: usize = 64;
-    const MOST: usize = 4_096;
-
-    pub(super) fn new() -> Self {
-        Self(4 * Self::LEAST)
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.0
-    }
-
-    /// A step with all its rows began at this time, and has ended.
-    pub(super) fn adapt(&mut self, began: Instant) {
-        let took = began.elapsed();
-        if took < STEP / 2 {
-            self.0 = (self.0 * 2).min(Self::MOST);
-        } else if took > STEP {
-            self.0 = (self.0 / 2).max(Self::LEAST);
-        }
-    }
-}
-
-/// Whether another step has to follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    More,
-    Finished,
-}
 
 impl Transaction<'_> {
     /// Deletes events that retention no longer keeps, and notes how far each type was deleted.
@@ -120,8 +83,4 @@ impl Transaction<'_> {
             .execute([room])?;
         Ok(Step::Finished)
     }
-}
-
-pub(super) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

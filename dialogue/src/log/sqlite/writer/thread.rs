@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::Shared;
+use super::count::signed;
 use super::failure::Broken;
 use super::fault::StoreFaults;
 use super::job::{Answered, Job, Outcome};
 use super::ledger::Ledger;
 use super::queue::Taken;
-use super::removal::{Step, StepSize, signed};
+use super::shared::Shared;
+use super::step::{Step, StepSize};
 use super::transaction::{Transaction, transact};
 use crate::containment::contain_sync;
 use crate::log::durable::StoreFailure;

@@ -1,0 +1,87 @@
+//! Numbers of rows, and how many idempotency keys have to be dropped. Pure: the caller passes the time.
+
+use std::collections::VecDeque;
+
+use super::clock::KEY_LIFETIME;
+
+/// The most keys that are kept. Each takes about 150 bytes of the file.
+const MOST: i64 = 1_000_000;
+
+/// The most keys that are kept although they only count for a marked repetition of an earlier run.
+const MOST_OLD: i64 = 250_000;
+
+/// How many keys there are, and how many of them are young: stored within [`KEY_LIFETIME`].
+#[derive(Debug, Default)]
+pub(super) struct KeyCount {
+    total: i64,
+    young: i64,
+    /// How many were stored in each second, the oldest first.
+    seconds: VecDeque<(i64, i64)>,
+}
+
+impl KeyCount {
+    /// There are this many. All of them are young: those of an earlier run count for a while.
+    pub(super) fn set(&mut self, total: i64, now: i64) {
+        *self = Self::default();
+        self.change(total, now);
+    }
+
+    pub(super) fn total(&self) -> i64 {
+        self.total
+    }
+
+    /// Notes that keys were stored or dropped.
+    pub(super) fn change(&mut self, by: i64, now: i64) {
+        self.total = (self.total + by).max(0);
+        if by > 0 {
+            self.young += by;
+            let second = now.div_euclid(1_000);
+            match self.seconds.back_mut() {
+                Some((newest, count)) if *newest == second => *count += by,
+                _ => self.seconds.push_back((second, by)),
+            }
+        }
+        self.forget_old(now);
+    }
+
+    /// How many have to be dropped.
+    pub(super) fn excess(&mut self, now: i64) -> i64 {
+        self.forget_old(now);
+        let old = self.total - self.young.min(self.total);
+        (old - MOST_OLD).max(self.total - MOST).max(0)
+    }
+
+    fn forget_old(&mut self, now: i64) {
+        let lifetime = signed(KEY_LIFETIME.as_secs());
+        while let Some((second, count)) = self.seconds.front()
+            && *second < now.div_euclid(1_000) - lifetime
+        {
+            self.young -= count;
+            self.seconds.pop_front();
+        }
+    }
+}
+
+/// A number of rows as the database takes it.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_old_keys_or_keys_in_all_are_in_excess() {
+        let mut count = KeyCount::default();
+        count.set(300_000, 0);
+        assert_eq!(count.excess(100_000), 0, "they count for a while");
+        assert_eq!(count.excess(200_000), 50_000);
+        count.change(900_000, 200_000);
+        assert_eq!(count.excess(200_000), 200_000, "more than a million in all");
+        count.change(-200_000, 200_000);
+        assert_eq!(count.excess(200_000), 0);
+        assert_eq!(count.excess(400_000), 750_000);
+        assert_eq!(count.total(), 1_000_000);
+    }
+}
