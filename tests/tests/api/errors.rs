@@ -14,6 +14,7 @@ use dialogue::handlers::StreamError;
 use dialogue::history::HistoryError;
 use dialogue::hooks::HookFailure;
 use dialogue::prelude::*;
+use dialogue::sqlite::SqliteError;
 use dialogue::{BuildError, JoinError, RoomConfig, TriggerError, silent_logger};
 use syn::{Attribute, Fields, Item, Visibility};
 
@@ -114,6 +115,14 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
         ("JoinError", JoinError::HookFailed(failure()).into()),
         ("HistoryError", HistoryError::HookFailed(failure()).into()),
         ("BuildError", build_error().into()),
+        (
+            "SqliteError",
+            SqliteError::Io {
+                path: PathBuf::from("desk.db"),
+                source: io::Error::other("no more handles"),
+            }
+            .into(),
+        ),
         ("ContractError", contract_error().into()),
         ("LockError", Lock::parse("{}").expect_err("not a lock").into()),
         ("RoomConfigError", config.into()),
