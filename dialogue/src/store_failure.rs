@@ -24,7 +24,7 @@ pub enum StoreFailure {
     },
     /// The file is damaged.
     #[error(
-        "the store's file is damaged: {reason}; stop the server and restore a backup, or recover it with `sqlite3 FILE .recover`"
+        "the store's file is damaged: {reason}; stop the server and restore a backup, or save what is left as docs/durability.md explains"
     )]
     Corrupt {
         /// What the database reports.

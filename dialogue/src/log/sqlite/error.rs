@@ -29,9 +29,8 @@ pub enum SqliteError {
     },
     /// The file is damaged.
     #[error(
-        "`{}` is damaged ({reason}): restore a backup, or recover what is left with \
-         `sqlite3 {} .recover | sqlite3 recovered.db`",
-        path.display(), path.display()
+        "`{}` is damaged ({reason}): restore a backup, or save what is left as docs/durability.md explains",
+        path.display()
     )]
     Corrupt {
         /// The file.
