@@ -837,7 +837,7 @@ pub mod sqlite {
     pub use crate::log::sqlite::{Durability, Retention, Sqlite, SqliteError};
     /// For tests of programs whose store fails. Nothing here belongs in a production program.
     #[doc(hidden)]
-    pub use crate::log::sqlite::{StoreError, StoreFault, StoreFaults};
+    pub use crate::log::sqlite::{StoreAppender, StoreError, StoreFault, StoreFaults};
 }
 
 /// The names that most programs with Dialogue need in scope.

@@ -3,12 +3,14 @@
 //! Owns everything about the file. The runtime knows it only through [`DurableLog`](super::durable::DurableLog).
 //!
 //! - [`settings`] is the public builder, and [`error`] says why a file does not open.
+//! - [`appender`] is for measurements.
 //! - [`schema`] has the tables, each with what its columns mean.
 //! - [`open`] opens a file, with [`location`] (its path and lock), [`meta`] (its row about itself) and [`migrations`].
 //! - [`identity`] makes epochs.
 //! - [`store`] is the opened file. Its reads are in [`read`], on the connections of [`readers`]. Changes go to
 //!   [`writer`].
 
+mod appender;
 mod connection;
 mod error;
 mod failure;
@@ -27,6 +29,7 @@ mod system;
 mod tests;
 mod writer;
 
+pub use appender::StoreAppender;
 pub use error::SqliteError;
 pub use settings::{Durability, Retention, Sqlite};
 pub use writer::{StoreError, StoreFault, StoreFaults};
