@@ -6,6 +6,7 @@ use rusqlite::OptionalExtension;
 
 use super::ledger::KnownRoom;
 use super::transaction::Transaction;
+use crate::id::RoomId;
 use crate::log::durable::{Creator, NewRoom, RoomExists, RoomKey};
 use crate::log::sqlite::identity::random_part;
 
@@ -69,24 +70,25 @@ impl Transaction<'_> {
         Ok(row.filter(|row| self.is_present(row, room)).map(|row| row.id))
     }
 
-    /// A room that was deleted returns with the epoch that it got then. An on-demand room keeps its epoch and its events.
+    /// A room that was deleted returns with the epoch that it got then. The idle on-demand room of this id ends: nobody who
+    /// creates a room receives the events of an earlier one.
     pub(super) fn create_room(&mut self, room: &NewRoom) -> rusqlite::Result<Result<Arc<str>, RoomExists>> {
-        let (id, own) = match self.row_of(&room.id)? {
+        let before = self.row_of(&room.id)?;
+        let is_reused = before.is_some();
+        let (id, own) = match before {
             Some(row) if row.is_created && !row.is_deleted => return Ok(Err(RoomExists)),
-            Some(row) => {
-                let mut update = self
-                    .connection
-                    .prepare_cached("UPDATE rooms SET deleted = 0, reused = 1 WHERE id = ?1")?;
-                update.execute([row.id])?;
-                (row.id, row.own)
-            }
-            None => {
+            Some(row) if row.is_deleted => (row.id, row.own),
+            before => {
                 let own = random_part();
+                if let Some(before) = &before {
+                    self.retire(&room.id, before.id)?;
+                }
                 (self.insert_room(&room.id, &own, false)?, own)
             }
         };
         let mut update = self.connection.prepare_cached(
-            "UPDATE rooms SET created = 1, creator = ?2, created_by = ?3, holder = ?4, config = ?5 WHERE id = ?1",
+            "UPDATE rooms SET created = 1, deleted = 0, reused = ?6, creator = ?2, created_by = ?3, holder = ?4, config = ?5 \
+             WHERE id = ?1",
         )?;
         let creator = match room.creator {
             Creator::Server => "server",
@@ -94,7 +96,7 @@ impl Transaction<'_> {
             Creator::Anonymous => "anonymous",
         };
         let created_by = room.created_by.as_ref().map(|user| user.as_str());
-        update.execute((id, creator, created_by, &room.holder, &room.config))?;
+        update.execute((id, creator, created_by, &room.holder, &room.config, is_reused))?;
         Ok(Ok(self.ledger.identity.epoch(&own)))
     }
 
@@ -110,17 +112,23 @@ impl Transaction<'_> {
         if !self.is_present(&row, room) {
             return Ok(false);
         }
-        let mut update = self
-            .connection
-            .prepare_cached("UPDATE rooms SET name = NULL, created = 0, deleted = 0 WHERE id = ?1")?;
-        update.execute([row.id])?;
+        self.retire(&room.id, row.id)?;
         // Without a row, the id would have its first epoch again. A client may know that one, unless the id has always
         // belonged to rooms that were created.
         if stays_deleted || row.is_reused || !row.is_created {
             self.insert_room(&room.id, &random_part(), stays_deleted)?;
         }
-        self.ledger.forget_room(&room.id, row.id);
         Ok(true)
+    }
+
+    /// Ends the incarnation with this row. Its id is free.
+    fn retire(&mut self, id: &RoomId, row: i64) -> rusqlite::Result<()> {
+        let mut update = self
+            .connection
+            .prepare_cached("UPDATE rooms SET name = NULL, created = 0, deleted = 0 WHERE id = ?1")?;
+        update.execute([row])?;
+        self.ledger.forget_room(id, row);
+        Ok(())
     }
 
     fn insert_room(&self, name: &str, own: &str, is_deleted: bool) -> rusqlite::Result<i64> {

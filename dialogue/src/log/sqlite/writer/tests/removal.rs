@@ -110,6 +110,29 @@ fn rooms_are_created_once_and_return_with_another_epoch() {
 }
 
 #[test]
+fn a_room_that_is_created_has_no_events_of_an_on_demand_room() {
+    let desk = Desk::new();
+    let idle = desk.room("club");
+    assert_eq!(desk.stored(&idle, "of the on-demand room"), 1);
+    let created = wait(desk.log().create_room(new_room("club"))).unwrap().unwrap();
+    assert_ne!(created, idle.epoch);
+    let room = present(&desk, "club");
+    assert_eq!(room.epoch, created);
+    assert!(matches!(
+        desk.append(&idle, "line", "late", None).recv().unwrap(),
+        Appended::NoSuchRoom
+    ));
+    assert_eq!(desk.stored(&room, "of the created room"), 1);
+    wait_until_purged(&desk);
+    assert_eq!(desk.events("club"), [(1, "of the created room".to_owned())]);
+    assert!(deleted(&desk, &room, false));
+    let last = present(&desk, "club");
+    assert!(last.epoch != idle.epoch && last.epoch != created, "no epoch returns");
+    wait_until_purged(&desk);
+    desk.check();
+}
+
+#[test]
 fn a_large_room_is_removed_while_other_rooms_go_on() {
     let mut desk = Desk::new();
     let room = desk.room("large");
