@@ -4,64 +4,19 @@
 //! `KILLS` is how often it is killed, 5 times by default.
 
 use std::collections::HashMap;
-use std::future::IntoFuture;
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dialogue::DialogueClient;
-use dialogue::client::{Joined, Page, Recovery};
-use dialogue_tests::{Chat, Message, message, texts, within};
-use serde_json::json;
+use dialogue::client::Recovery;
+use dialogue_tests::{Chat, Message, message, within};
 use tokio::time::sleep;
+
+use super::{Folder, Server, connect, everything, free_port};
 
 /// How many clients trigger events, one after another each.
 const CLIENTS: usize = 6;
-
-/// A server process on a file.
-struct Server(Child);
-
-impl Server {
-    fn start(file: &Path, port: u16) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_served"))
-            .env("STORE", file)
-            .env("PORT", port.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut address = String::new();
-        let output = process.stdout.take().expect("a pipe");
-        BufReader::new(output).read_line(&mut address).expect("an address");
-        assert!(address.contains(&port.to_string()), "the server serves: {address:?}");
-        Self(process)
-    }
-
-    /// Sends SIGKILL, which no program can handle.
-    fn kill(&mut self) {
-        self.0.kill().expect("a running process");
-        self.0.wait().expect("it has ended");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A folder that ends with the test.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// What the clients have seen.
 #[derive(Default)]
@@ -98,30 +53,6 @@ async fn chatter(client: DialogueClient, name: String, seen: Arc<Seen>) -> (Vec<
     (accepted, unknown)
 }
 
-async fn connect(port: u16, name: &str) -> DialogueClient {
-    let client = DialogueClient::connect(format!("ws://127.0.0.1:{port}"))
-        .auth(json!({ "userId": name }))
-        .backoff(Duration::from_millis(20), Duration::from_millis(100));
-    within("a connection", client.into_future())
-        .await
-        .expect("the server serves")
-}
-
-/// Pages back through everything. Returns the texts, the oldest first.
-async fn everything(chat: &Joined<Chat>) -> Vec<String> {
-    let mut newest_first = Vec::new();
-    let mut next = Some(Page::newest(100));
-    while let Some(page) = next {
-        let page = within("a page", chat.history::<Message>(page).into_future())
-            .await
-            .expect("a page");
-        next = page.next(100);
-        newest_first.extend(texts(page.messages));
-    }
-    newest_first.reverse();
-    newest_first
-}
-
 /// Random moments: how long to wait before each kill.
 fn moments(kills: usize) -> impl Iterator<Item = Duration> {
     (0..kills).map(|_| {
@@ -133,13 +64,8 @@ fn moments(kills: usize) -> impl Iterator<Item = Duration> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_random_moments_lose_no_accepted_event_and_double_none() {
     let kills = std::env::var("KILLS").map_or(5, |kills| kills.parse().expect("a number"));
-    let folder = Folder(std::env::temp_dir().join(format!("dialogue-kill-{}", std::process::id())));
-    std::fs::create_dir_all(&folder.0).expect("a folder");
-    let file = folder.0.join("rooms.db");
-    let port = {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        listener.local_addr().expect("an address").port()
-    };
+    let folder = Folder::new("kill");
+    let (file, port) = (folder.file(), free_port());
     let mut server = Server::start(&file, port);
     let seen = Arc::<Seen>::default();
     let mut clients = Vec::new();
