@@ -65,7 +65,7 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// The newest events of each type, to begin the window with.
     fn window(&self, room: RoomKey, per_type: PerType, bounds: LogBounds) -> Answer<StoredWindow>;
 
-    /// All events of the wanted types with a number above `after`, up to `through`.
+    /// All events of the wanted types with a number above `after`, up to `through`; `u64::MAX` stands for the last one.
     fn since(&self, room: RoomKey, after: u64, through: u64, wanted: Wanted, bounds: LogBounds) -> Answer<Replay>;
 
     /// The newest events up to the number `through`, oldest first. If the bounds do not allow all of them, the oldest

@@ -7,6 +7,7 @@ mod model;
 mod opening;
 mod process;
 mod readers;
+mod retention;
 mod startup;
 
 use folder::Folder;
