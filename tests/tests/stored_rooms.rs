@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dialogue::sqlite::Sqlite;
+use dialogue::sqlite::{Sqlite, StoreError, StoreFault, StoreFaults};
 use dialogue_tests::TestServer;
 use serde_json::json;
 
@@ -74,4 +74,27 @@ async fn created_and_deleted_rooms_are_as_before_after_a_restart() {
     let join = json!({ "type": "join", "roomId": "chat" });
     assert_eq!(ada.refused(join).await, "ROOM_NOT_FOUND");
     second.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_was_stored_although_the_store_failed_reaches_everybody_in_its_place() {
+    let (file, faults) = (File::new("unknown"), StoreFaults::default());
+    let path = file.0.join("rooms.db");
+    let with_faults = faults.clone();
+    let server = TestServer::with(|builder| builder.store(Sqlite::open(path).with_faults(&with_faults))).await;
+    let mut ada = server.joined("ada", "chat").await;
+    let mut bob = server.joined("bob", "chat").await;
+    assert_eq!(ada.say("chat", "one").await["seq"], 1);
+    assert_eq!(bob.recv().await["data"]["text"], "one");
+
+    faults.once(StoreFault::AfterCommit(StoreError::Io));
+    let trigger = json!({ "type": "trigger", "roomId": "chat", "event": "message", "data": { "text": "two" } });
+    let answer = ada.request(trigger).await;
+    assert_eq!(answer["code"], "OUTCOME_UNKNOWN", "{answer}");
+    // Nobody triggers anything: the store notices by itself that it works again.
+    let two = bob.recv().await;
+    assert_eq!((&two["data"]["text"], &two["seq"]), (&json!("two"), &json!(2)));
+    assert_eq!(ada.say("chat", "three").await["seq"], 3);
+    assert_eq!(bob.recv().await["data"]["text"], "three");
+    server.stop().await;
 }
