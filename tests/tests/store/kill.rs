@@ -74,6 +74,13 @@ async fn kills_at_random_moments_lose_no_accepted_event_and_double_none() {
         let client = connect(port, &name).await;
         clients.push(tokio::spawn(chatter(client, name, Arc::clone(&seen))));
     }
+    let nobody = within(
+        "a connection",
+        DialogueClient::connect(format!("ws://127.0.0.1:{port}")).into_future(),
+    )
+    .await
+    .expect("the server serves");
+    let id = nobody.user_id();
     for moment in moments(kills) {
         // Real time: the moments are random on purpose.
         sleep(moment).await;
@@ -94,6 +101,10 @@ async fn kills_at_random_moments_lose_no_accepted_event_and_double_none() {
         accepted.push(of_client);
         unknown.extend(others);
     }
+
+    let rooms = within("an answer", nobody.list_rooms().into_future()).await;
+    rooms.expect("an anonymous user is connected again");
+    assert_eq!(nobody.user_id(), id, "an anonymous user keeps its id");
 
     let reader = connect(port, "reader").await;
     let chat = reader.join(Chat).await.expect("the server admits everybody");
