@@ -115,6 +115,7 @@ pub(crate) struct NextPage {
 
 impl NextPage {
     /// The events without a number, after the first `skip` of them. They are older than all others.
+    #[cfg(feature = "runtime")]
     pub(crate) fn unnumbered(skip: u64) -> Self {
         Self { before: 1, skip }
     }
