@@ -21,7 +21,14 @@ pub(super) struct Location {
 
 /// The lock of a file. Ends when it is dropped, or with the process.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "dropping the file releases the lock")] File);
+pub(super) struct Lock(File);
+
+/// Unlocks, because closing is not enough: a child process that this process starts just now still has the file open.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _closing_unlocks_too = self.0.unlock();
+    }
+}
 
 /// What tells a file from its copies. `None` if the file system does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
