@@ -16,11 +16,12 @@ use super::draft::Rejected;
 use super::sequence::check;
 use crate::connection::ClientState;
 use crate::delivery::Delivery;
-use crate::log::durable::{Append, Appended, RoomKey, Ticket};
+use crate::log::durable::{Append, Appended, Ticket};
 use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::continuity::idempotency::Receipt;
 use crate::runtime::core::Core;
+use crate::runtime::history::keep::room_key;
 use crate::runtime::history::load::ensure_loaded;
 use crate::serial::{Tasks, spawn_job};
 use crate::store_failure::StoreFailure;
@@ -108,10 +109,6 @@ fn hand_over(
     // The store's thread starts the task that applies the event, in a runtime that is known.
     core.lifecycle.tasks.note_runtime();
     let (event, from) = (message.event.clone(), message.from.clone());
-    let key = RoomKey {
-        id: room.id.clone(),
-        epoch: Arc::clone(&room.epoch),
-    };
     let (sender_of_answer, answer) = oneshot::channel();
     let ticket = Arc::<Ticket>::default();
     let mut state = room.lock();
@@ -134,7 +131,7 @@ fn hand_over(
     let of_store = Arc::clone(&pending);
     // Under the room's lock: when the server has stopped, every event that it has accepted is in the store.
     store.append(Append {
-        room: key,
+        room: room_key(room),
         event,
         from,
         prepared,

@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use super::after::call_hooks;
 use super::apply::{apply, queue_unread};
-use crate::log::durable::RoomKey;
 use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::EventFrame;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::runtime::history::keep::room_key;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 use crate::store_failure::StoreFailure;
@@ -90,12 +90,11 @@ async fn read(core: &Core, room: &RoomCell, after: u64, through: u64) -> Result<
     let Some(store) = &core.history.durable else {
         return Ok(Vec::new());
     };
-    let key = RoomKey {
-        id: room.id.clone(),
-        epoch: Arc::clone(&room.epoch),
-    };
     let everything = Arc::new(|_: &str| true);
-    match store.since(key, after, through, everything, MOST_MISSING).await? {
+    match store
+        .since(room_key(room), after, through, everything, MOST_MISSING)
+        .await?
+    {
         Replay::Complete(events) => Ok(events),
         Replay::Lost => {
             log_line!(

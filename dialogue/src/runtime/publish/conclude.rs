@@ -15,11 +15,12 @@ use crate::connection::ClientState;
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::log::StoredEvent;
-use crate::log::durable::{Appended, KeyOutcome, RoomKey};
+use crate::log::durable::{Appended, KeyOutcome};
 use crate::protocol::EventFrame;
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
 use crate::runtime::core::Core;
+use crate::runtime::history::keep::room_key;
 use crate::runtime::membership::delete_room::delete_at_once;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
@@ -204,11 +205,7 @@ impl Unresolved {
         let (Some(hold), Some(store)) = (&self.hold, &core.history.durable) else {
             return true;
         };
-        let room = &self.on_its_way.room;
-        let key = RoomKey {
-            id: room.id.clone(),
-            epoch: Arc::clone(&room.epoch),
-        };
+        let key = room_key(&self.on_its_way.room);
         match store.outcome_of(key, hold.append_key()).await {
             Ok(KeyOutcome::Stored { seq }) => hold.delivered(Delivery::new(0, Some(seq))),
             Ok(KeyOutcome::NotStored | KeyOutcome::Forgotten) => {}
