@@ -69,6 +69,8 @@ pub(crate) enum Verdict {
     Lose(StoreFailure),
     /// Its outcome is unknown. It is stored.
     Hide(StoreFailure),
+    /// It repeats the event with this number. Anything but an append is stored.
+    Repeat(u64),
 }
 
 /// The failure that tests use.
@@ -185,6 +187,12 @@ impl FakeStore {
         self.decide(Verdict::Hide(failure));
     }
 
+    /// Says of the change that has waited longest that it repeats the event with this number.
+    #[track_caller]
+    pub(crate) fn repeat(&self, seq: u64) {
+        self.decide(Verdict::Repeat(seq));
+    }
+
     /// Begins every append that waits: none can be withdrawn any more.
     pub(crate) fn begin(&self) {
         for change in &self.control.lock().changes {
@@ -243,13 +251,14 @@ impl FakeStore {
                     Verdict::Refuse(failure) => (Appended::Refused(failure), append.done),
                     Verdict::Lose(failure) => (Appended::Unknown(failure), append.done),
                     Verdict::Commit => self.data.lock().append(*append),
+                    Verdict::Repeat(seq) => (Appended::Repeated { seq }, append.done),
                     Verdict::Hide(failure) => (Appended::Unknown(failure), self.data.lock().append(*append).1),
                 };
                 done(outcome);
             }
             Change::Create(new, answer) => {
                 let outcome = match verdict {
-                    Verdict::Commit => Ok(self.data.lock().create(new)),
+                    Verdict::Commit | Verdict::Repeat(_) => Ok(self.data.lock().create(new)),
                     Verdict::Hide(failure) => {
                         let _ = self.data.lock().create(new);
                         Err(failure)
@@ -260,7 +269,7 @@ impl FakeStore {
             }
             Change::Delete(room, stays_deleted, done) => {
                 let outcome = match verdict {
-                    Verdict::Commit => Ok(self.data.lock().delete(&room, stays_deleted)),
+                    Verdict::Commit | Verdict::Repeat(_) => Ok(self.data.lock().delete(&room, stays_deleted)),
                     Verdict::Hide(failure) => {
                         self.data.lock().delete(&room, stays_deleted);
                         Err(failure)
@@ -271,7 +280,7 @@ impl FakeStore {
             }
             Change::Erase(events, done) => {
                 let outcome = match verdict {
-                    Verdict::Commit => Ok(self.data.lock().erase(events)),
+                    Verdict::Commit | Verdict::Repeat(_) => Ok(self.data.lock().erase(events)),
                     Verdict::Hide(failure) => {
                         self.data.lock().erase(events);
                         Err(failure)
@@ -287,7 +296,7 @@ impl FakeStore {
         let (watch, failing) = {
             let mut control = self.control.lock();
             let failing = match verdict {
-                Verdict::Commit => None,
+                Verdict::Commit | Verdict::Repeat(_) => None,
                 Verdict::Refuse(failure) => {
                     control.health.refused += 1;
                     Some(failure.clone())

@@ -6,6 +6,7 @@ mod outcomes;
 mod retention;
 mod rooms;
 mod shutdown;
+mod unknown;
 
 use std::sync::Arc;
 use std::time::Duration;
