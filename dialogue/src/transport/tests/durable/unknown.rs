@@ -1,7 +1,12 @@
 //! Events whose outcome is unknown: what they owe to members, to the counts, and to the end of the server.
 
 use super::*;
+use crate::RoomHandle;
 use crate::log::tests::fake_store::broken;
+
+fn room(dialogue: &Dialogue) -> RoomHandle {
+    dialogue.here().room("room").expect("a room")
+}
 
 #[tokio::test(start_paused = true)]
 #[ignore = "fails until STORE"]
@@ -20,4 +25,56 @@ async fn a_repetition_of_another_event_does_not_settle_an_unknown_outcome() {
     assert_eq!(ben.received().await, ["event 1 #1", "ok 3 #1", "event 2 #2"]);
     ada.with_key(4, "k").await;
     assert_eq!(ada.received().await, ["ok 4 #2"]);
+}
+
+/// A room with event 1, which a member has received, and event 2, which is stored without an answer and then removed.
+async fn with_a_removed_event() -> (Arc<FakeStore>, Dialogue, Member) {
+    let (store, dialogue) = plain().await;
+    let mut ada = member(&dialogue).await;
+    ada.plenty(1).await;
+    store.commit();
+    assert_eq!(ada.received().await, ["event 1 #1", "ok 1 #1"]);
+    ada.plenty(2).await;
+    store.hide(broken());
+    assert_eq!(ada.received().await, ["error 2 OUTCOME_UNKNOWN"]);
+    store.let_expire("room", 2);
+    pass(11).await;
+    assert_eq!(store.events("room"), []);
+    (store, dialogue, ada)
+}
+
+/// Joins again after event 1. Returns whether the room claims that nothing is missing.
+async fn is_recovered(dialogue: &Dialogue, epoch: &Value) -> Value {
+    let mut peer = Peer::new_as(dialogue, json!("ada")).await;
+    let since = json!({ "epoch": epoch, "seq": 1 });
+    peer.send(&json!({ "type": "join", "roomId": "room", "subscriptions": ["*"], "since": since }))
+        .await;
+    peer.receive_type("joined").await["recovered"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn members_reconnect_with_a_gap_if_the_store_has_lost_an_event_of_unknown_outcome() {
+    let (store, dialogue, mut ada) = with_a_removed_event().await;
+    store.recover();
+    pass(2).await;
+    assert_eq!(ada.peer.receive_close().await, 4000);
+    assert_eq!(is_recovered(&dialogue, &ada.epoch).await, false);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn members_reconnect_with_a_gap_if_the_store_has_lost_an_event_before_the_next_one() {
+    let (store, dialogue, mut ada) = with_a_removed_event().await;
+    let seen: Arc<parking_lot::Mutex<Vec<u64>>> = Arc::default();
+    let sees = Arc::clone(&seen);
+    let _handler = room(&dialogue).on(move |event: crate::EventMessage<Plenty>| {
+        sees.lock().push(event.data.number);
+        async {}
+    });
+    ada.plenty(3).await;
+    store.commit();
+    assert_eq!(ada.peer.receive_close().await, 4000);
+    assert_eq!(is_recovered(&dialogue, &ada.epoch).await, false);
+    assert_eq!(*seen.lock(), [3], "what follows is applied as always");
 }
