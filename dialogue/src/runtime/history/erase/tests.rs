@@ -1,7 +1,10 @@
 //! Erasures with a store: nothing is erased here before it is erased there.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 use super::*;
 use crate::event::EventMessage;
@@ -139,6 +142,31 @@ async fn an_erasure_continues_if_its_caller_is_dropped() {
     let erased = || vec!["erased".to_owned()];
     assert_eq!(server.left(room.id()), [erased(), erased()]);
     assert_eq!(server.informed().await, [("room".to_owned(), message(), vec![1])]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn an_erasure_does_not_wait_forever_for_a_store() {
+    let server = Server::new();
+    let room = server.room("room").await;
+    server.append(&room, "ada", "one");
+    let is_late = |outcome: Result<u64, EraseError>| {
+        matches!(outcome, Err(EraseError::Store(StoreFailure::TimedOut { .. })))
+    };
+    let (within, ada) = (Duration::from_secs(1_000), UserId::from("ada"));
+    let all = || timeout(within, erase_user(&server.dialogue.core, &ada));
+    let one = || timeout(within, room.erase(1));
+    server.store.hold_reads(true);
+    assert!(is_late(one().await.expect("an end").map(u64::from)));
+    assert!(is_late(all().await.expect("an end")));
+    server.store.hold_reads(false);
+    server.store.set_manual(true);
+    assert!(is_late(one().await.expect("an end").map(u64::from)));
+    assert!(is_late(all().await.expect("an end")));
+    server.store.commit_all();
+    room.cell.applying().worker.idle().await;
+    let erased = || vec!["erased".to_owned()];
+    assert_eq!(server.left(room.id()), [erased(), erased()], "the erasure goes on");
 }
 
 #[tokio::test]
