@@ -8,6 +8,10 @@ fn room(dialogue: &Dialogue) -> RoomHandle {
     dialogue.here().room("room").expect("a room")
 }
 
+fn unknown(dialogue: &Dialogue) -> u64 {
+    dialogue.stats().store.expect("a store").unknown
+}
+
 #[tokio::test(start_paused = true)]
 #[ignore = "fails until STORE"]
 async fn a_repetition_of_another_event_does_not_settle_an_unknown_outcome() {
@@ -125,4 +129,30 @@ async fn an_unknown_outcome_keeps_no_server_alive() {
     let cell = Arc::downgrade(&room(&dialogue).cell);
     assert!(!outlives_its_handles(dialogue.downgrade(), (dialogue, ada)).await);
     assert!(cell.upgrade().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn the_unknown_outcome_of_a_dropped_trigger_is_counted_once() {
+    let (store, dialogue) = plain().await;
+    let triggered = |number| {
+        let trigger = tokio::spawn(room(&dialogue).trigger(Plenty { number }));
+        let store = Arc::clone(&store);
+        async move {
+            store.until_waiting(1).await;
+            store.begin();
+            trigger.abort();
+            settle().await;
+        }
+    };
+    triggered(1).await;
+    store.lose(broken());
+    settle().await;
+    assert_eq!(unknown(&dialogue), 1, "the store says so");
+    triggered(2).await;
+    pass(11).await;
+    assert_eq!(unknown(&dialogue), 2, "its deadline has passed");
+    store.lose(broken());
+    settle().await;
+    assert_eq!(unknown(&dialogue), 2, "it was counted");
 }
