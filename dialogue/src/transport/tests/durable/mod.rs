@@ -4,6 +4,8 @@ mod keys;
 mod order;
 mod outcomes;
 mod retention;
+#[cfg(feature = "sqlite")]
+mod revocation;
 mod rooms;
 mod shutdown;
 mod unknown;
