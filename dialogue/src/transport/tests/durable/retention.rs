@@ -85,3 +85,25 @@ async fn retention_keeps_no_server_alive() {
     assert!(weak.upgrade().is_none());
     drop(store);
 }
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn an_event_that_leaves_only_the_window_is_not_observed_as_evicted() {
+    let store = FakeStore::new();
+    let limits = Limits::default().with_replay_events(2);
+    let dialogue = server(&store, limits, |builder| builder).await;
+    let mut observations = dialogue.observe().expect("a stream");
+    let room = dialogue.here().room("room").expect("a room");
+    for number in 1..=20 {
+        room.trigger(Plenty { number }).await.expect("a delivery");
+    }
+    store.let_expire("room", 2);
+    pass(11).await;
+    let mut evicted = Vec::new();
+    while let Some(Some(observed)) = futures_util::FutureExt::now_or_never(observations.next()) {
+        if let crate::observe::Observation::Evicted { count, .. } = observed.expect("nothing was missed") {
+            evicted.push(count);
+        }
+    }
+    assert_eq!(evicted, [2], "retention has removed two");
+}
