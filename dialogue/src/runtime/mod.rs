@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 mod continuity;
 mod core;
+mod deadline;
 mod handlers;
 mod history;
 mod hooks;

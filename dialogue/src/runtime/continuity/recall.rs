@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::time::timeout;
 
 use super::idempotency::Recall;
 use crate::connection::ClientState;
 use crate::id::EventName;
-use crate::log::durable::{KeyOutcome, RoomKey};
+use crate::log::durable::KeyOutcome;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::store_failure::StoreFailure;
+use crate::runtime::deadline::within;
+use crate::runtime::history::keep::room_key;
 
 /// Whether a store keeps this event of a room, and its key.
 pub(crate) fn is_stored(core: &Core, room: &RoomCell, event: &EventName) -> bool {
@@ -37,25 +37,18 @@ pub(crate) fn recall(
     if !is_repetition && !may_be_of_earlier_run {
         return None;
     }
-    let within = core.limits.append_deadline;
+    let deadline = core.limits.append_deadline;
     let (durable, room, client) = (Arc::clone(durable), Arc::clone(room), Arc::clone(client));
     Some(Box::new(move |key| {
         async move {
-            let here = RoomKey {
-                id: room.id.clone(),
-                epoch: Arc::clone(&room.epoch),
-            };
             let asked = async {
-                let outcome = durable.outcome_of(here, key).await?;
+                let outcome = durable.outcome_of(room_key(&room), key).await?;
                 if let KeyOutcome::Stored { seq } = outcome {
                     applied(&room, &client, seq).await;
                 }
                 Ok(outcome)
             };
-            let late = StoreFailure::TimedOut {
-                seconds: within.as_secs(),
-            };
-            timeout(within, asked).await.unwrap_or(Err(late))
+            within(deadline, asked).await
         }
         .boxed()
     }))

@@ -1,12 +1,10 @@
 //! Reads of the store: a room's window when its log is first used in this process, and what a join needs beyond it.
 
-use tokio::time::timeout;
-
 use super::prefetch::{ReadAhead, ReadFirst};
 use crate::log::StoreFailure;
-use crate::log::durable::Answer;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::runtime::deadline::within_deadline;
 
 /// Makes sure that a room's log is loaded: its window and its last number. Call this before the room is joined, read, or gets
 /// an event with history. Without a store, this returns at once.
@@ -54,13 +52,4 @@ pub(in crate::runtime) async fn read_ahead(
         ahead.note(first, answer);
     }
     Ok(())
-}
-
-/// Waits for an answer of the store, but not forever.
-pub(in crate::runtime) async fn within_deadline<T>(core: &Core, answer: Answer<T>) -> Result<T, StoreFailure> {
-    let deadline = core.limits.append_deadline;
-    let seconds = deadline.as_secs();
-    timeout(deadline, answer)
-        .await
-        .unwrap_or(Err(StoreFailure::TimedOut { seconds }))
 }

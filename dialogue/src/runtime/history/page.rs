@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::error::HistoryError;
 use super::keep::{History, room_key};
-use super::load::{ensure_loaded, within_deadline};
+use super::load::ensure_loaded;
 use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::id::EventName;
@@ -18,6 +18,7 @@ use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoreFailure, StoredEv
 use crate::protocol::{EventHead, NextPage, erased};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
+use crate::runtime::deadline::within_deadline;
 use crate::runtime::hooks::recursion::checked_depth;
 use crate::runtime::hooks::values::{HookValueError, check_depth, check_meta, check_numbers};
 use crate::runtime::observe::emit::Involved;

@@ -10,7 +10,7 @@ use crate::id::RoomId;
 use crate::log::StoreFailure;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::history::load::within_deadline;
+use crate::runtime::deadline::within_deadline;
 use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::left::left;
 use crate::connection::ClientState;
@@ -13,6 +12,7 @@ use crate::log::StoreFailure;
 use crate::protocol::LeftReason;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
+use crate::runtime::deadline::within_deadline;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::runtime::rooms::announce::{Requester, remove_room};
@@ -56,14 +56,8 @@ pub(crate) async fn delete_room(
         });
     });
     durable.delete_room(room_key(room), core.rooms.is_fixed(&room.id), done);
-    let deadline = core.limits.append_deadline;
-    match timeout(deadline, receiver).await {
-        Ok(deleted) => deleted.unwrap_or(Err(StoreFailure::Closed)),
-        Err(_) => {
-            let seconds = deadline.as_secs();
-            Err(StoreFailure::TimedOut { seconds })
-        }
-    }
+    let deleted = async { receiver.await.unwrap_or(Err(StoreFailure::Closed)) };
+    within_deadline(core, deleted).await
 }
 
 /// Deletes a room here. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room

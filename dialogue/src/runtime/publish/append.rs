@@ -21,6 +21,7 @@ use crate::protocol::EventHead;
 use crate::room::RoomCell;
 use crate::runtime::continuity::idempotency::Receipt;
 use crate::runtime::core::Core;
+use crate::runtime::deadline::timed_out;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::history::load::ensure_loaded;
 use crate::serial::{Tasks, spawn_job};
@@ -203,12 +204,6 @@ impl Drop for Waiting {
             sleep_until(deadline).await;
             append.withdraw(timed_out(after));
         });
-    }
-}
-
-fn timed_out(after: Duration) -> StoreFailure {
-    StoreFailure::TimedOut {
-        seconds: after.as_secs(),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::announce::{add_room, confirm_room, info};
 use super::expiry::note_if_empty;
@@ -17,6 +16,7 @@ use crate::log::durable::{NewRoom, RoomExists};
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell, RoomConfigError, RoomPlan, RoomTemplate, StoredRoomConfig};
 use crate::runtime::core::Core;
+use crate::runtime::deadline::within_deadline;
 
 /// Why [`Dialogue::create_room`](crate::Dialogue::create_room) failed. No room was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +146,12 @@ enum NotCreated {
     Store(StoreFailure),
 }
 
+impl From<StoreFailure> for NotCreated {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Store(failure)
+    }
+}
+
 impl From<NotAdded> for NotCreated {
     fn from(not_added: NotAdded) -> Self {
         match not_added {
@@ -174,16 +180,9 @@ async fn create_stored(
     core.lifecycle.tasks.spawn(async move {
         let _ = sender.send(carry_out(reservation, new, creator).await);
     });
-    let deadline = core.limits.append_deadline;
-    match timeout(deadline, receiver).await {
-        Ok(Ok(outcome)) => outcome,
-        // Its task is lost with its runtime.
-        Ok(Err(_)) => Err(NotCreated::Store(StoreFailure::Closed)),
-        Err(_) => {
-            let seconds = deadline.as_secs();
-            Err(NotCreated::Store(StoreFailure::TimedOut { seconds }))
-        }
-    }
+    // Its task may be lost with its runtime.
+    let created = async { receiver.await.unwrap_or(Err(NotCreated::Store(StoreFailure::Closed))) };
+    within_deadline(core, created).await
 }
 
 async fn carry_out(

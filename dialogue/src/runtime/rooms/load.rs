@@ -15,7 +15,7 @@ use crate::log::StoreFailure;
 use crate::log::durable::{Creator, IndexedRoom, IndexedState};
 use crate::room::{RoomCell, RoomRef};
 use crate::runtime::core::Core;
-use crate::runtime::history::load::within_deadline;
+use crate::runtime::deadline::within_deadline;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 

@@ -11,7 +11,7 @@ use crate::log::{Remembered, StoreFailure};
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::history::load::within_deadline;
+use crate::runtime::deadline::within_deadline;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
