@@ -109,7 +109,6 @@ fn built(File(folder): &File) -> Dialogue {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_server_that_was_built_outside_of_a_runtime_deletes_rooms() {
     let file = File::new("deleting");
     let dialogue = built(&file);
@@ -123,7 +122,6 @@ fn a_server_that_was_built_outside_of_a_runtime_deletes_rooms() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_server_that_was_built_outside_of_a_runtime_erases_events() {
     let file = File::new("erasing");
     let runtime = Runtime::new().expect("a runtime");

@@ -24,7 +24,7 @@ use crate::containment::contain_sync;
 use crate::contract::{Contract, ServerUrl};
 use crate::hook::drop_contained;
 use crate::limits::Limits;
-use crate::log::durable::StoreRun;
+use crate::log::durable::{DurableLog, StoreRun};
 use crate::origin::AllowedOrigin;
 use crate::room::RoomCell;
 
@@ -190,6 +190,14 @@ impl Core {
             None => logs(),
         });
         IS_LOGGING.set(false);
+    }
+
+    /// The store, to hand a change over to it. The store tells the outcome on its own thread, which must find a runtime in
+    /// which the change is applied here: this notes the current one.
+    pub(in crate::runtime) fn store_to_change(&self) -> Option<&Arc<dyn DurableLog>> {
+        let store = self.history.durable.as_ref()?;
+        self.lifecycle.tasks.note_runtime();
+        Some(store)
     }
 
     /// Makes a handle to a client.

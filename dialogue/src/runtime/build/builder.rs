@@ -321,6 +321,7 @@ impl Builder {
             }),
         };
         if let Some(store) = durable {
+            dialogue.core.lifecycle.tasks.note_runtime();
             alarm::watch(&dialogue.core, &*store);
             retention::start(&dialogue.core);
         }

@@ -29,8 +29,8 @@ const STEP: usize = 200;
 
 /// Erases the event with this number in this incarnation of a room. Returns whether the server had its data.
 pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, seq: u64) -> Result<bool, EraseError> {
-    match core.history.durable.clone() {
-        Some(store) => erase_in_store(core, &store, &room.id, &room.epoch, seq).await,
+    match core.store_to_change() {
+        Some(store) => erase_in_store(core, store, &room.id, &room.epoch, seq).await,
         None => Ok(erase_in_memory(core, &room.id, &room.epoch, seq)),
     }
 }
@@ -38,8 +38,8 @@ pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, se
 /// Erases the events of a user in all rooms. Returns how many had their data.
 pub(in crate::runtime) async fn erase_user(core: &Arc<Core>, user: &UserId) -> Result<u64, EraseError> {
     let mut count = 0;
-    if let Some(store) = core.history.durable.clone() {
-        count += erase_user_in_store(core, &store, user).await?;
+    if let Some(store) = core.store_to_change() {
+        count += erase_user_in_store(core, store, user).await?;
     }
     Ok(count + erase_user_in_memory(core, user).await)
 }

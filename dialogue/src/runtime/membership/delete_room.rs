@@ -26,7 +26,7 @@ pub(crate) async fn delete_room(
     room: &Arc<RoomCell>,
     requester: Option<(Arc<ClientState>, Option<i64>)>,
 ) -> Result<bool, StoreFailure> {
-    let Some(durable) = &core.history.durable else {
+    let Some(durable) = core.store_to_change() else {
         return Ok(delete_at_once(
             core,
             room,

@@ -104,11 +104,9 @@ fn hand_over(
         let sender = sender.map(Arc::as_ref);
         return Err(admit::too_large(core, sender, &message, changed_by, exceeded));
     }
-    let Some(store) = &core.history.durable else {
+    let Some(store) = core.store_to_change() else {
         return Err(Rejected::Stopped);
     };
-    // The store's thread starts the task that applies the event, in a runtime that is known.
-    core.lifecycle.tasks.note_runtime();
     let (event, from) = (message.event.clone(), message.from.clone());
     let (sender_of_answer, answer) = oneshot::channel();
     let ticket = Arc::<Ticket>::default();
