@@ -268,6 +268,17 @@ pub(crate) struct StoredWindow {
     pub(crate) types: Vec<StoredType>,
 }
 
+impl StoredWindow {
+    /// The window of a room whose last number is `through`.
+    pub(crate) fn through(mut self, through: u64) -> Self {
+        self.top = through;
+        for kind in &mut self.types {
+            kind.events.retain(|stored| stored.seq.is_none_or(|seq| seq <= through));
+        }
+        self
+    }
+}
+
 /// The newest events of one type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredType {

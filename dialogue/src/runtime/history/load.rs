@@ -2,7 +2,7 @@
 
 use super::prefetch::{ReadAhead, ReadFirst};
 use crate::log::StoreFailure;
-use crate::room::RoomCell;
+use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::within_deadline;
 
@@ -20,22 +20,39 @@ pub(in crate::runtime) async fn ensure_loaded(core: &Core, room: &RoomCell) -> R
 }
 
 async fn load(core: &Core, room: &RoomCell) -> Result<(), StoreFailure> {
+    load_again(core, room, None, |_| true).await.map(|_| ())
+}
+
+/// Begins the window of a room with what the store has, up to the number `through` if there is one. `begins` is asked under
+/// the room's lock. Returns whether the window has begun.
+pub(in crate::runtime) async fn load_again(
+    core: &Core,
+    room: &RoomCell,
+    through: Option<u64>,
+    begins: impl Fn(&ServedRoomState) -> bool,
+) -> Result<bool, StoreFailure> {
     loop {
         let erasures = core.history.erasures();
         let Some(answer) = core.history.read_window(room) else {
-            return Ok(());
+            return Ok(false);
         };
-        let window = within_deadline(core, answer).await?;
+        let mut window = within_deadline(core, answer).await?;
+        if let Some(through) = through {
+            window = window.through(through);
+        }
         let mut state = room.lock();
         // A deleted room has no log, and another room may have its id already.
         if state.record.is_deleted() {
-            return Ok(());
+            return Ok(false);
         }
         // Otherwise, events in it may have been erased meanwhile.
         if core.history.erasures() == erasures {
-            state.record.reach(window.top);
-            core.history.restore(&core.rooms, &core.observe, room, window);
-            return Ok(());
+            let begins = begins(&state);
+            if begins {
+                state.record.reach(window.top);
+                core.history.restore(&core.rooms, &core.observe, room, window);
+            }
+            return Ok(begins);
         }
     }
 }

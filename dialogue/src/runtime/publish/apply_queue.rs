@@ -47,7 +47,9 @@ async fn work(core: &Arc<Core>, room: &Arc<RoomCell>) {
         match queue.first_after() {
             Some(after) => {
                 // The events before this one, whose outcome was unknown. Usually, there are none.
-                catch_up(core, room, after).await;
+                if catch_up(core, room, after).await.is_err() {
+                    return;
+                }
                 let Some(LogEntry { apply, .. }) = queue.pop() else {
                     continue;
                 };

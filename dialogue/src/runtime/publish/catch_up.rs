@@ -7,11 +7,13 @@ use tokio::time::sleep;
 
 use super::after::call_hooks;
 use super::apply::{apply, queue_unread};
+use crate::connection::Close;
 use crate::log::{LogBounds, Replay, StoredEvent};
-use crate::protocol::EventFrame;
-use crate::room::RoomCell;
+use crate::protocol::{CloseCode, EventFrame};
+use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::room_key;
+use crate::runtime::history::load::load_again;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 use crate::store_failure::StoreFailure;
@@ -25,22 +27,43 @@ const MOST_MISSING: LogBounds = LogBounds {
     bytes: 256 * 1024 * 1024,
 };
 
-/// Applies every event up to the number `through` that is not applied yet. Waits while the store cannot be read.
-pub(super) async fn catch_up(core: &Arc<Core>, room: &Arc<RoomCell>, through: u64) {
+/// Applies every event up to the number `through` that is not applied yet. Waits while the store cannot be read. Fails if it
+/// will not be read any more, because the server has stopped.
+pub(super) async fn catch_up(core: &Arc<Core>, room: &Arc<RoomCell>, through: u64) -> Result<(), StoreFailure> {
     loop {
-        let applied = room.lock().record.seq();
-        if applied >= through {
-            return;
-        }
-        match read(core, room, applied, through).await {
-            Ok(missing) => {
-                apply_all(core, room, missing);
-                return room.lock().record.reach(through);
+        let applied = {
+            let mut state = room.lock();
+            if state.record.is_deleted() {
+                state.record.reach(through);
             }
+            state.record.seq()
+        };
+        if applied >= through {
+            return Ok(());
+        }
+        let filled = async {
+            match read(core, room, applied, through).await? {
+                Replay::Complete(missing) => {
+                    apply_all(core, room, missing);
+                    room.lock().record.reach(through);
+                    Ok(())
+                }
+                Replay::Lost => skip_lost(core, room, Some(through), |_| true).await,
+            }
+        };
+        let filled = tokio::select! {
+            filled = filled => filled,
+            () = core.lifecycle.stopped() => Err(StoreFailure::Closed),
+        };
+        match filled {
+            Ok(()) | Err(StoreFailure::Closed) => return filled,
             Err(_) => sleep(PAUSE).await,
         }
     }
 }
+
+/// Why members are disconnected.
+const LOST: &str = "the server no longer has events that this client has not received";
 
 /// Applies every event that the store has, if no other change of the room is on its way. Then finds out about the changes
 /// whose outcome is unknown. Returns false if that must wait.
@@ -61,13 +84,21 @@ pub(super) async fn catch_up_entirely(core: &Arc<Core>, room: &Arc<RoomCell>) ->
         if !is_alone {
             return false;
         }
-        let Ok(missing) = read(core, room, applied, u64::MAX).await else {
-            return false;
-        };
-        if room.lock().record.appending() != queue.unknown() {
-            return false;
+        let is_alone = |state: &ServedRoomState| state.record.appending() == queue.unknown();
+        match read(core, room, applied, u64::MAX).await {
+            Ok(Replay::Complete(missing)) => {
+                if !is_alone(&room.lock()) {
+                    return false;
+                }
+                apply_all(core, room, missing);
+            }
+            Ok(Replay::Lost) => {
+                if skip_lost(core, room, None, is_alone).await.is_err() {
+                    return false;
+                }
+            }
+            Err(_) => return false,
         }
-        apply_all(core, room, missing);
     }
     resolve_unknown(room).await
 }
@@ -86,28 +117,46 @@ pub(super) async fn resolve_unknown(room: &RoomCell) -> bool {
     true
 }
 
-async fn read(core: &Core, room: &RoomCell, after: u64, through: u64) -> Result<Vec<StoredEvent>, StoreFailure> {
+async fn read(core: &Core, room: &RoomCell, after: u64, through: u64) -> Result<Replay, StoreFailure> {
     let Some(store) = &core.history.durable else {
-        return Ok(Vec::new());
+        return Ok(Replay::Complete(Vec::new()));
     };
     let everything = Arc::new(|_: &str| true);
-    match store
+    store
         .since(room_key(room), after, through, everything, MOST_MISSING)
-        .await?
-    {
-        Replay::Complete(events) => Ok(events),
-        Replay::Lost => {
-            log_line!(
-                ERROR,
-                *core,
-                Involved::default().in_room(&room.id),
-                "",
-                {},
-                "the store no longer has events that it stored a moment ago: clients do not receive them"
-            );
-            Ok(Vec::new())
+        .await
+}
+
+/// Goes on behind events that the store no longer has, up to the number `through` if there is one. No member may take what
+/// follows for all that there is: each is disconnected, and learns of the gap when it comes back. Does nothing unless `is_due`
+/// still agrees then.
+async fn skip_lost(
+    core: &Core,
+    room: &RoomCell,
+    through: Option<u64>,
+    is_due: impl Fn(&ServedRoomState) -> bool,
+) -> Result<(), StoreFailure> {
+    let has_skipped = load_again(core, room, through, |state| {
+        let is_due = is_due(state);
+        if is_due {
+            for member in state.local.all() {
+                member.close(Close::now(CloseCode::SlowConsumer, LOST));
+            }
         }
+        is_due
+    });
+    if has_skipped.await? {
+        log_line!(
+            ERROR,
+            *core,
+            Involved::default().in_room(&room.id),
+            "",
+            {},
+            "the store no longer has events that it stored a moment ago: the room's members are disconnected, and find a \
+             gap when they reconnect"
+        );
     }
+    Ok(())
 }
 
 /// Applies events that no trigger waits for, oldest first.

@@ -57,7 +57,6 @@ async fn is_recovered(dialogue: &Dialogue, epoch: &Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn members_reconnect_with_a_gap_if_the_store_has_lost_an_event_of_unknown_outcome() {
     let (store, dialogue, mut ada) = with_a_removed_event().await;
     store.recover();
@@ -67,7 +66,6 @@ async fn members_reconnect_with_a_gap_if_the_store_has_lost_an_event_of_unknown_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn members_reconnect_with_a_gap_if_the_store_has_lost_an_event_before_the_next_one() {
     let (store, dialogue, mut ada) = with_a_removed_event().await;
     let seen: Arc<parking_lot::Mutex<Vec<u64>>> = Arc::default();
