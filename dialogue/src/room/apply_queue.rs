@@ -14,10 +14,42 @@ use crate::serial::SerialQueue;
 
 /// A change of a room's log.
 pub(crate) struct LogEntry {
-    /// Every event up to this number must be applied first. 0 if that does not matter.
-    pub(crate) after: u64,
+    pub(crate) place: LogPlace,
     /// Applies the change. Runs once, without a lock.
     pub(crate) apply: Box<dyn FnOnce() + Send>,
+}
+
+/// Where a change belongs in a room's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogPlace {
+    /// It is the event with this number. Every event before it is applied first.
+    Event(u64),
+    /// It repeats the event with this number: that one and every event before it are applied first. It says nothing of the
+    /// end of the log.
+    Repeats(u64),
+    /// It has no number. It is applied when everything that was queued before it has been.
+    Unnumbered,
+}
+
+impl LogPlace {
+    /// The number that the room must have reached first. 0 stands for the beginning of the log.
+    fn after(self) -> u64 {
+        match self {
+            Self::Event(seq) => seq - 1,
+            Self::Repeats(seq) => seq,
+            Self::Unnumbered => 0,
+        }
+    }
+}
+
+/// What comes next.
+pub(crate) enum NextChange {
+    /// This change can be applied. It has left the queue.
+    Ready(LogEntry),
+    /// A change waits for the events up to this number, and they are not in the queue.
+    Missing(u64),
+    /// Nothing waits.
+    Nothing,
 }
 
 /// Finds out what has become of a change whose outcome is unknown, once every event of the log has been applied. Returns
@@ -44,14 +76,13 @@ impl ApplyQueue {
         self.pushed.notify_one();
     }
 
-    /// Up to which number the events must be applied before the first change that waits. `None` if none waits.
-    pub(crate) fn first_after(&self) -> Option<u64> {
-        self.waiting.lock().front().map(|entry| entry.after)
-    }
-
-    /// Takes the first change that waits. Only the worker calls this.
-    pub(crate) fn pop(&self) -> Option<LogEntry> {
-        self.waiting.lock().pop_front()
+    /// What comes next in a room that has applied the events up to the number `applied`. Only the worker calls this.
+    pub(crate) fn next(&self, applied: u64) -> NextChange {
+        let mut waiting = self.waiting.lock();
+        match waiting.front().map(|first| first.place.after()) {
+            Some(after) if after > applied => NextChange::Missing(after),
+            _ => waiting.pop_front().map_or(NextChange::Nothing, NextChange::Ready),
+        }
     }
 
     /// Adds a change whose outcome is unknown.
@@ -72,6 +103,21 @@ impl ApplyQueue {
     /// Removes the first change whose outcome was unknown. Only the worker calls this.
     pub(crate) fn pop_unknown(&self) -> Option<Resolve> {
         self.unknown.lock().pop_front()
+    }
+
+    /// Drops every change that waits: nothing will apply it. What it holds is free then.
+    pub(crate) fn give_up(&self) {
+        // Outside of the lock, because what is dropped takes the room's lock.
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        drop(waiting);
+        self.give_up_unknown();
+    }
+
+    /// Drops the changes whose outcome is unknown: nothing will find out about them.
+    pub(crate) fn give_up_unknown(&self) {
+        let unknown = std::mem::take(&mut *self.unknown.lock());
+        drop(unknown);
+        self.note_progress();
     }
 
     /// Waits until a change is queued. It may have been queued before, and applied meanwhile.

@@ -61,7 +61,7 @@ pub(crate) use declaration::{DeclaredEvents, DefaultSubscriptions, IdPattern, Ro
 pub(crate) use typed::RoomRef;
 #[cfg(feature = "runtime")]
 pub(crate) use {
-    apply_queue::LogEntry,
+    apply_queue::{LogEntry, LogPlace, NextChange},
     cell::{Origin, RoomCell, ServedRoomState},
     config::{RoomPlan, RoomTemplate},
     policy::{EventPolicy, KnownEvents, Party},

@@ -18,7 +18,7 @@ use crate::log::archive_queue::Series;
 use crate::log::durable::{DurableLog, ErasedPlace, RoomKey, StoredPlace};
 use crate::log::{ErasedHistory, LogBounds, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
-use crate::room::{RoomCell, ServedRoomState};
+use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::store_failure::StoreFailure;
@@ -121,7 +121,7 @@ async fn erase_places(
                     Some(room) => {
                         let part = part.clone();
                         // An event whose outcome is unknown may follow later. It is erased then.
-                        apply_in_order(&of_done, &room, 0, move |core, room| {
+                        apply_in_order(&of_done, &room, LogPlace::Unnumbered, move |core, room| {
                             apply(core, room, event, seqs);
                             drop(part);
                         });

@@ -10,7 +10,7 @@ use crate::connection::ClientState;
 use crate::id::UserId;
 use crate::log::StoreFailure;
 use crate::protocol::LeftReason;
-use crate::room::RoomCell;
+use crate::room::{LogPlace, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::within_deadline;
 use crate::runtime::history::keep::room_key;
@@ -47,7 +47,7 @@ pub(crate) async fn delete_room(
     let (sender, receiver) = oneshot::channel();
     let (for_done, of_done) = (Arc::clone(core), Arc::clone(room));
     let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
-        apply_in_order(&for_done, &of_done, 0, move |core, room| {
+        apply_in_order(&for_done, &of_done, LogPlace::Unnumbered, move |core, room| {
             room.lock().record.end_append();
             // If the store has no such incarnation, an earlier deletion had an unknown outcome.
             let deleted =

@@ -3,7 +3,7 @@
 //! A change is queued on the store's own thread, and applied in a task. If the task is lost with its runtime, another one
 //! continues.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,65 +12,75 @@ use tokio::time::sleep;
 
 use super::catch_up::{catch_up, catch_up_entirely, resolve_unknown};
 use crate::containment::contain_sync;
-use crate::room::{LogEntry, RoomCell};
+use crate::room::{LogEntry, LogPlace, NextChange, RoomCell};
 use crate::runtime::core::Core;
 
 /// The pause between two attempts to find out about changes whose outcome is unknown.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Applies a change of a room's log when every earlier one has been applied, and every event up to the number `after`. Call
-/// it for each change, in the order of the log: in `done`. Never waits, and takes no lock of a room.
+/// Applies a change of a room's log at its place. Call it for each change, in the order of the log: in `done`. Never waits,
+/// and takes no lock of a room.
 pub(in crate::runtime) fn apply_in_order(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
-    after: u64,
+    place: LogPlace,
     apply: impl FnOnce(&Arc<Core>, &Arc<RoomCell>) + Send + 'static,
 ) {
     let queue = room.applying();
     let (for_entry, of_entry) = (Arc::clone(core), Arc::clone(room));
     queue.push(LogEntry {
-        after,
+        place,
         apply: Box::new(move || apply(&for_entry, &of_entry)),
     });
-    let (for_worker, of_worker) = (Arc::clone(core), Arc::clone(room));
+    // A change that waits keeps the server. One whose outcome is unknown does not.
+    let (server, of_worker) = (Arc::downgrade(core), Arc::downgrade(room));
     let apply_all = move || {
-        let (core, room) = (Arc::clone(&for_worker), Arc::clone(&of_worker));
-        async move { work(&core, &room).await }.boxed()
+        let (server, room) = (Weak::clone(&server), Weak::clone(&of_worker));
+        async move { work(&server, &room).await }.boxed()
     };
     queue.worker.push_again(&core.lifecycle.tasks, apply_all);
 }
 
-/// Applies changes until none waits, and none has an unknown outcome.
-async fn work(core: &Arc<Core>, room: &Arc<RoomCell>) {
+/// Applies changes until none waits, and none has an unknown outcome, or until the server ends.
+async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
+    let Some(room) = &room.upgrade() else {
+        return;
+    };
     let queue = room.applying();
     loop {
-        match queue.first_after() {
-            Some(after) => {
-                // The events before this one, whose outcome was unknown. Usually, there are none.
-                if catch_up(core, room, after).await.is_err() {
-                    return;
-                }
-                let Some(LogEntry { apply, .. }) = queue.pop() else {
-                    continue;
-                };
+        let Some(core) = server.upgrade() else {
+            return queue.give_up();
+        };
+        let applied = room.lock().record.seq();
+        match queue.next(applied) {
+            NextChange::Ready(LogEntry { place, apply }) => {
                 // A change that panics ends only itself.
                 let _contained = contain_sync(apply);
                 queue.note_progress();
-                if after > 0 && queue.unknown() > 0 {
+                // The log has reached a later number, so the store knows what has become of everything before.
+                if matches!(place, LogPlace::Event(_)) && queue.unknown() > 0 {
                     resolve_unknown(room).await;
                 }
                 // A busy room must not keep other tasks from running.
                 consume_budget().await;
             }
-            None if queue.unknown() == 0 => return,
-            None => {
-                if catch_up_entirely(core, room).await {
+            // The events before the next one, whose outcome was unknown. Usually, there are none.
+            NextChange::Missing(through) => {
+                if catch_up(&core, room, through).await.is_err() {
+                    return queue.give_up();
+                }
+            }
+            NextChange::Nothing if queue.unknown() == 0 => return,
+            NextChange::Nothing => {
+                if catch_up_entirely(&core, room).await {
                     continue;
                 }
+                let stopping = core.lifecycle.stopping.clone();
+                drop(core);
                 tokio::select! {
                     () = queue.pushed() => {}
                     () = sleep(PAUSE) => {}
-                    () = core.lifecycle.stopping() => return,
+                    () = stopping.cancelled() => return queue.give_up_unknown(),
                 }
             }
         }
@@ -102,7 +112,7 @@ mod tests {
         let applied = Arc::new(Mutex::new(Vec::new()));
         for number in 0..5 {
             let applied = Arc::clone(&applied);
-            apply_in_order(&core, &room, 0, move |_, _| {
+            apply_in_order(&core, &room, LogPlace::Unnumbered, move |_, _| {
                 assert_ne!(number, 2, "this change panics");
                 applied.lock().push(number);
             });
@@ -121,7 +131,7 @@ mod tests {
         let (core, room) = runtime.block_on(room());
         runtime.block_on(async { core.lifecycle.tasks.note_runtime() });
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        apply_in_order(&core, &room, 0, move |_, _| {
+        apply_in_order(&core, &room, LogPlace::Unnumbered, move |_, _| {
             let _ = sender.send(tokio::runtime::Handle::try_current().is_ok());
         });
         assert_eq!(runtime.block_on(receiver), Ok(true));

@@ -1,7 +1,7 @@
 //! What follows from the outcome of an event that was handed over to a store: it is applied or rejected, its key stays or is
 //! free, its hooks run, and its trigger gets an answer. Whether the trigger still waits makes no difference.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use crate::event::EventMessage;
 use crate::log::StoredEvent;
 use crate::log::durable::{Appended, KeyOutcome};
 use crate::protocol::EventFrame;
-use crate::room::{RoomCell, ServedRoomState};
+use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::room_key;
@@ -73,13 +73,13 @@ impl Drop for OnItsWay {
 impl HandedOver {
     /// Queues what follows from the outcome. Never waits, and takes no lock of a room.
     pub(super) fn settle(self, outcome: Appended) {
-        let after = match &outcome {
-            Appended::Stored { seq, .. } => seq - 1,
-            Appended::Repeated { seq } => *seq,
-            _ => 0,
+        let place = match &outcome {
+            Appended::Stored { seq, .. } => LogPlace::Event(*seq),
+            Appended::Repeated { seq } => LogPlace::Repeats(*seq),
+            _ => LogPlace::Unnumbered,
         };
         let (core, room) = (Arc::clone(&self.core), Arc::clone(&self.on_its_way.room));
-        apply_in_order(&core, &room, after, move |_, _| self.conclude(outcome));
+        apply_in_order(&core, &room, place, move |_, _| self.conclude(outcome));
     }
 
     fn conclude(self, outcome: Appended) {
@@ -162,8 +162,14 @@ impl HandedOver {
         let room = Arc::clone(&on_its_way.room);
         let unresolved = Arc::new(Unresolved { on_its_way, hold });
         room.applying().push_unknown(Arc::new(move || {
-            let (core, unresolved) = (Arc::clone(&core), Arc::clone(&unresolved));
-            async move { unresolved.resolve(&core).await }.boxed()
+            let (server, unresolved) = (Weak::clone(&server), Arc::clone(&unresolved));
+            async move {
+                match server.upgrade() {
+                    Some(core) => unresolved.resolve(&core).await,
+                    None => true,
+                }
+            }
+            .boxed()
         }));
         let _ = answer.send(Err(Rejected::Unknown(failure)));
     }
