@@ -19,7 +19,9 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// [`EraseError`] if the store fails. Without a store, this never fails.
+    /// [`EraseError`] if the store fails, or if it takes longer than
+    /// [`Limits::append_deadline`](crate::Limits::append_deadline). The erasure may still happen then. Without a store, this
+    /// never fails.
     ///
     /// # Cancel safety
     ///
@@ -39,7 +41,9 @@ impl Dialogue {
     ///
     /// # Errors
     ///
-    /// [`EraseError`] if the store fails. Some events may be erased then. Call this again for the others.
+    /// [`EraseError`] if the store fails, if it takes longer than
+    /// [`Limits::append_deadline`](crate::Limits::append_deadline) to erase 200 events, or longer than 10 minutes to find them.
+    /// Some events may be erased then. Call this again for the others.
     ///
     /// # Cancel safety
     ///

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -20,12 +21,16 @@ use crate::log::{ErasedHistory, LogBounds, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
+use crate::runtime::deadline::{within, within_deadline};
 use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::store_failure::StoreFailure;
 
 /// How many events of a user are erased in one step. Their `erased` frames wait together in each member's outbox, so they
 /// must take little of it: 200 frames have at most 40 KB.
 const STEP: usize = 200;
+
+/// How long one search for a user's events may take: it may read everything that the store has.
+const SEARCH_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Erases the event with this number in this incarnation of a room. Returns whether the server had its data.
 pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, seq: u64) -> Result<bool, EraseError> {
@@ -76,7 +81,8 @@ async fn erase_in_store(
         id: id.clone(),
         epoch: Arc::clone(epoch),
     };
-    let top = store.window(room.clone(), Arc::new(|_| 0), LogBounds::NONE).await?.top;
+    let window = store.window(room.clone(), Arc::new(|_| 0), LogBounds::NONE);
+    let top = within_deadline(core, window).await?.top;
     if !(1..=top).contains(&seq) {
         return Ok(false);
     }
@@ -92,7 +98,7 @@ async fn erase_in_store(
 async fn erase_user_in_store(core: &Arc<Core>, store: &Arc<dyn DurableLog>, user: &UserId) -> Result<u64, EraseError> {
     let (mut after, mut count) = (0, 0);
     loop {
-        let found = store.events_of(user.clone(), after, STEP).await?;
+        let found = within(SEARCH_DEADLINE, store.events_of(user.clone(), after, STEP)).await?;
         let Some(StoredPlace { row, .. }) = found.last() else {
             return Ok(count);
         };
@@ -140,9 +146,12 @@ async fn erase_places(
         let _ = answer.send(count);
     };
     store.erase(places, Box::new(done));
-    let count = answered.await.unwrap_or(Err(StoreFailure::Closed))?;
-    while applied.recv().await.is_some() {}
-    Ok(count)
+    let erased = async {
+        let count = answered.await.unwrap_or(Err(StoreFailure::Closed))?;
+        while applied.recv().await.is_some() {}
+        Ok(count)
+    };
+    within_deadline(core, erased).await
 }
 
 /// The numbers of each series, in the order of the log.

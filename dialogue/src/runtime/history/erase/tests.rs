@@ -1,7 +1,5 @@
 //! Erasures with a store: nothing is erased here before it is erased there.
 
-use std::time::Duration;
-
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::time::timeout;
@@ -145,14 +143,12 @@ async fn an_erasure_continues_if_its_caller_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_erasure_does_not_wait_forever_for_a_store() {
     let server = Server::new();
     let room = server.room("room").await;
     server.append(&room, "ada", "one");
-    let is_late = |outcome: Result<u64, EraseError>| {
-        matches!(outcome, Err(EraseError::Store(StoreFailure::TimedOut { .. })))
-    };
+    let is_late =
+        |outcome: Result<u64, EraseError>| matches!(outcome, Err(EraseError::Store(StoreFailure::TimedOut { .. })));
     let (within, ada) = (Duration::from_secs(1_000), UserId::from("ada"));
     let all = || timeout(within, erase_user(&server.dialogue.core, &ada));
     let one = || timeout(within, room.erase(1));
