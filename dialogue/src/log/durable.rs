@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use futures_util::future::BoxFuture;
 
@@ -179,7 +179,11 @@ pub(crate) enum Appended {
 
 /// Decides who ends an append: its deadline, while it waits, or the store, once it has begun.
 #[derive(Debug, Default)]
-pub(crate) struct Ticket(AtomicU8);
+pub(crate) struct Ticket {
+    state: AtomicU8,
+    /// Whether the outcome was unknown at some time.
+    was_unknown: AtomicBool,
+}
 
 impl Ticket {
     const WAITING: u8 = 0;
@@ -198,11 +202,16 @@ impl Ticket {
 
     /// Whether the append does not wait any longer.
     pub(crate) fn is_withdrawn(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::WITHDRAWN
+        self.state.load(Ordering::Relaxed) == Self::WITHDRAWN
+    }
+
+    /// Notes that the outcome is unknown for now. Returns whether this is the first time.
+    pub(crate) fn note_unknown(&self) -> bool {
+        !self.was_unknown.swap(true, Ordering::Relaxed)
     }
 
     fn leave_queue(&self, next: u8) -> bool {
-        self.0
+        self.state
             .compare_exchange(Self::WAITING, next, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }

@@ -3,8 +3,7 @@
 //! The store numbers the event, and accepts it by storing it. From the hand-over on, nothing that happens to the trigger
 //! changes what happens to the event, but for its deadline: an event that still waits then is withdrawn.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -24,7 +23,8 @@ use crate::runtime::core::Core;
 use crate::runtime::deadline::timed_out;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::history::load::ensure_loaded;
-use crate::serial::{Tasks, spawn_job};
+use crate::runtime::observe::emit::Observe;
+use crate::serial::spawn_job;
 use crate::store_failure::StoreFailure;
 
 /// Hands an event over to the store, and waits until it has been applied here or is rejected. `limit` is how many of its
@@ -48,12 +48,9 @@ pub(super) async fn append(
         Ok(Err(_)) => Err(Rejected::Unknown(lost())),
         Err(_) => {
             let failure = timed_out(core.limits.append_deadline);
-            match waiting.append.withdraw(failure.clone()) {
+            match waiting.append.withdraw(&core.observe, failure.clone()) {
                 true => Err(Rejected::NotAccepted(failure)),
-                false => {
-                    core.observe.store_unknown();
-                    Err(Rejected::Unknown(failure))
-                }
+                false => Err(Rejected::Unknown(failure)),
             }
         }
     }
@@ -124,6 +121,7 @@ fn hand_over(
             limit,
             hold,
             answer: sender_of_answer,
+            ticket: Arc::clone(&ticket),
             stays: core.lifecycle.appends.token(),
         })),
     });
@@ -141,9 +139,8 @@ fn hand_over(
     drop(state);
     let waiting = Waiting {
         append: pending,
-        tasks: core.lifecycle.background.clone(),
+        core: Arc::downgrade(core),
         deadline,
-        after: core.limits.append_deadline,
     };
     Ok((waiting, answer))
 }
@@ -163,11 +160,13 @@ impl PendingAppend {
         }
     }
 
-    /// Withdraws the event. Returns false if the store has begun to store it.
-    fn withdraw(&self, failure: StoreFailure) -> bool {
+    /// Withdraws the event. Returns false if the store has begun to store it: its outcome is unknown then.
+    fn withdraw(&self, observe: &Observe, failure: StoreFailure) -> bool {
         let is_withdrawn = self.ticket.withdraw();
         if is_withdrawn {
             self.settle(Appended::Refused(failure));
+        } else if self.ticket.note_unknown() {
+            observe.store_unknown();
         }
         is_withdrawn
     }
@@ -187,9 +186,8 @@ impl Drop for PendingAppend {
 /// A trigger that waits for its outcome. If it is dropped, the event is still withdrawn at its deadline.
 struct Waiting {
     append: Arc<PendingAppend>,
-    tasks: Tasks,
+    core: Weak<Core>,
     deadline: Instant,
-    after: Duration,
 }
 
 impl Drop for Waiting {
@@ -197,10 +195,18 @@ impl Drop for Waiting {
         if self.append.is_settled() || self.deadline <= Instant::now() {
             return;
         }
-        let (append, deadline, after) = (Arc::clone(&self.append), self.deadline, self.after);
-        spawn_job(&self.tasks, move || async move {
+        let Some(core) = self.core.upgrade() else {
+            return;
+        };
+        let (append, server, deadline) = (Arc::clone(&self.append), Weak::clone(&self.core), self.deadline);
+        spawn_job(&core.lifecycle.background, move || async move {
             sleep_until(deadline).await;
-            append.withdraw(timed_out(after));
+            // An event that the store still has keeps its server.
+            if let Some(core) = server.upgrade()
+                && !append.is_settled()
+            {
+                append.withdraw(&core.observe, timed_out(core.limits.append_deadline));
+            }
         });
     }
 }

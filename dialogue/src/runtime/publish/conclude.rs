@@ -15,7 +15,7 @@ use crate::connection::ClientState;
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::log::StoredEvent;
-use crate::log::durable::{Appended, KeyOutcome};
+use crate::log::durable::{Appended, KeyOutcome, Ticket};
 use crate::protocol::EventFrame;
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
@@ -37,6 +37,7 @@ pub(super) struct HandedOver {
     pub(super) limit: usize,
     pub(super) hold: Option<KeyHold>,
     pub(super) answer: oneshot::Sender<Result<Delivery, Rejected>>,
+    pub(super) ticket: Arc<Ticket>,
     /// The graceful shutdown waits until this is dropped.
     pub(super) stays: TaskTrackerToken,
 }
@@ -103,7 +104,7 @@ impl HandedOver {
             }
             Appended::Unknown(failure) => {
                 // Otherwise, it was counted when its deadline had passed.
-                if !self.answer.is_closed() {
+                if self.ticket.note_unknown() {
                     self.core.observe.store_unknown();
                 }
                 self.log(&failure, true);
@@ -123,6 +124,7 @@ impl HandedOver {
             hold,
             answer,
             stays,
+            ..
         } = self;
         let (room, sender) = (&on_its_way.room, on_its_way.sender.as_ref());
         message.seq = Some(seq);
@@ -160,7 +162,7 @@ impl HandedOver {
             ..
         } = self;
         let room = Arc::clone(&on_its_way.room);
-        let unresolved = Arc::new(Unresolved { on_its_way, hold });
+        let (server, unresolved) = (Arc::downgrade(&core), Arc::new(Unresolved { on_its_way, hold }));
         room.applying().push_unknown(Arc::new(move || {
             let (server, unresolved) = (Weak::clone(&server), Arc::clone(&unresolved));
             async move {
