@@ -12,6 +12,7 @@ use super::clients::Clients;
 use super::continuity::idempotency::IdempotencyKeys;
 use super::continuity::lineage::Lineage;
 use super::continuity::resume::ResumeSecrets;
+use super::continuity::unnoted::UnnotedRevocations;
 use super::handlers::listeners::Listeners;
 use super::history::keep::History;
 use super::hooks::definition::Hooks;
@@ -136,6 +137,8 @@ pub(crate) struct Continuity {
     pub(crate) resumes: ResumeSecrets,
     /// The idempotency keys, which identify repeated triggers.
     pub(crate) keys: IdempotencyKeys,
+    /// The revocations that the next run does not know yet.
+    pub(in crate::runtime) revocations: UnnotedRevocations,
 }
 
 impl Continuity {
@@ -144,6 +147,7 @@ impl Continuity {
         Self {
             keys: IdempotencyKeys::new(limits, run.as_ref().map(|run| run.run)),
             resumes: ResumeSecrets::new(limits, run),
+            revocations: UnnotedRevocations::default(),
         }
     }
 

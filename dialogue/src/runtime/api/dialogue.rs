@@ -213,12 +213,13 @@ impl Dialogue {
     /// `revoke`. Otherwise, a connection that is being established at this moment survives.
     ///
     /// With a store, the next run of the server knows of the revocation, too. This waits until the store has noted it, for at
-    /// most [`Limits::append_deadline`](crate::Limits::append_deadline). If the store fails, the server logs an error.
+    /// most [`Limits::append_deadline`](crate::Limits::append_deadline). If the store fails, the server logs an error, and tries
+    /// again until the store has noted it or the server ends.
     ///
     /// # Cancel safety
     ///
     /// Every connection is ended when this future is first polled, or none. Dropped before it is ready, the store may not
-    /// have noted the revocation.
+    /// have noted the revocation yet. The server goes on with that.
     pub async fn revoke(&self, user: &str) -> Revoked {
         let noted = revoke_secrets(&self.core, &user.into());
         let clients = self.core.clients.of_user(user);

@@ -14,6 +14,7 @@ pub(super) mod revocation;
 mod runs;
 #[cfg(feature = "sqlite")]
 mod sealed;
+pub(super) mod unnoted;
 
 #[cfg(not(feature = "sqlite"))]
 use self::no_runs::Runs;

@@ -10,7 +10,6 @@ fn revoked(store: &FakeStore) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_revocation_is_noted_once_the_store_works_again() {
     let store = FakeStore::new();
     let dialogue = server(&store, Limits::default(), |builder| builder).await;
@@ -26,7 +25,6 @@ async fn a_revocation_is_noted_once_the_store_works_again() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_revocation_is_noted_although_nobody_waits_for_it() {
     let store = FakeStore::new();
     let dialogue = server(&store, Limits::default(), |builder| builder).await;
