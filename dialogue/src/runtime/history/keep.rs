@@ -221,7 +221,10 @@ impl History {
         evicted: Vec<Evicted>,
         queued: &mut Option<QueuedForArchive>,
     ) {
-        observe.evicted(evicted.iter().map(|evicted| (&evicted.room, &evicted.entry.event)));
+        // With a store, an event that leaves the window is still kept, unless the application has pushed it.
+        let is_gone = |evicted: &&Evicted| self.durable.is_none() || evicted.entry.seq.is_none();
+        let gone = evicted.iter().filter(is_gone);
+        observe.evicted(gone.map(|evicted| (&evicted.room, &evicted.entry.event)));
         if evicted.is_empty() || !self.archives {
             return;
         }

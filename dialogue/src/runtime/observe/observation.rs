@@ -135,7 +135,8 @@ pub enum Observation {
         duration: Duration,
     },
     /// Memory no longer keeps events of a room: newer events took their place, the room expired, or the server stops and
-    /// hands them to `on_history_evicted`.
+    /// hands them to `on_history_evicted`. With a store: its retention no longer keeps them, or memory no longer keeps
+    /// events that the application has pushed.
     #[non_exhaustive]
     Evicted {
         /// The room.

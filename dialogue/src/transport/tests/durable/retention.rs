@@ -87,7 +87,6 @@ async fn retention_keeps_no_server_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_that_leaves_only_the_window_is_not_observed_as_evicted() {
     let store = FakeStore::new();
     let limits = Limits::default().with_replay_events(2);
