@@ -8,6 +8,7 @@
 mod client;
 mod executable;
 mod fixture;
+mod folder;
 pub mod raw;
 mod record;
 pub mod repository;
@@ -16,6 +17,7 @@ mod server;
 pub use client::TestClient;
 pub use executable::example_executable;
 pub use fixture::*;
+pub use folder::Folder;
 pub use raw::RawClient;
 pub use record::{CapturedLog, Gate, Record};
 pub use server::TestServer;

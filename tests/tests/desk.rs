@@ -1,12 +1,12 @@
 //! The support desk (`examples/desk`) over real sockets: who may do what, and what survives a restart.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use desk::Tokens;
 use dialogue::Dialogue;
 use dialogue::sqlite::Sqlite;
-use dialogue_tests::{TestClient, within};
+use dialogue_tests::{Folder, TestClient, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -82,27 +82,6 @@ fn token_in(answer: &Value) -> String {
     answer["token"].as_str().expect("a token").to_owned()
 }
 
-/// A file in a folder of its own, which ends with the test.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("dialogue-desk-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Self(folder)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.join("desk.db")
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 fn room(ticket: u64) -> String {
     format!("ticket-acme-{ticket}")
 }
@@ -122,8 +101,8 @@ fn texts(answer: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_token_opens_its_own_ticket_only() {
-    let file = File::new("guards");
-    let server = Server::start(&file.path()).await;
+    let folder = Folder::new("desk-guards");
+    let server = Server::start(&folder.file()).await;
     let (first, adas) = server.open("Ada").await;
     let (second, _) = server.open("Linus").await;
     assert_eq!((first, second), (1, 2));
@@ -154,8 +133,8 @@ async fn a_token_opens_its_own_ticket_only() {
 
 #[tokio::test]
 async fn a_ticket_that_cannot_be_opened_is_explained() {
-    let file = File::new("mistakes");
-    let server = Server::start(&file.path()).await;
+    let folder = Folder::new("desk-mistakes");
+    let server = Server::start(&folder.file()).await;
     for (org, name, expected) in [("initech", "Ada", 404), ("acme", "", 422)] {
         let wanted = json!({ "org": org, "name": name, "subject": "Printer" });
         let (status, answer) = server.post("/tickets", "", wanted).await;
@@ -173,8 +152,8 @@ async fn a_ticket_that_cannot_be_opened_is_explained() {
 
 #[tokio::test]
 async fn everything_is_there_after_a_restart() {
-    let file = File::new("restart");
-    let server = Server::start(&file.path()).await;
+    let folder = Folder::new("desk-restart");
+    let server = Server::start(&folder.file()).await;
     let (ticket, adas) = server.open("Ada").await;
     let graces = server.agent("acme").await;
     let mut ada = server.connect(&adas).await;
@@ -184,7 +163,7 @@ async fn everything_is_there_after_a_restart() {
     }
     server.stop().await;
 
-    let server = Server::start(&file.path()).await;
+    let server = Server::start(&folder.file()).await;
     let mut ada = server.connect(&adas).await;
     let since = json!({ "epoch": before["epoch"], "seq": 1 });
     let again = ada
@@ -206,8 +185,8 @@ async fn everything_is_there_after_a_restart() {
 
 #[tokio::test]
 async fn an_agent_closes_a_ticket_and_erases_what_was_written() {
-    let file = File::new("erase");
-    let server = Server::start(&file.path()).await;
+    let folder = Folder::new("desk-erase");
+    let server = Server::start(&folder.file()).await;
     let (ticket, adas) = server.open("Ada").await;
     let graces = server.agent("acme").await;
     let mut ada = server.connect(&adas).await;

@@ -1,45 +1,25 @@
 //! Rooms of a server with a store, over real sockets: they are there again when the server is.
 
-use std::path::{Path, PathBuf};
-
 use dialogue::Dialogue;
 use dialogue::sqlite::{Sqlite, StoreError, StoreFault, StoreFaults};
-use dialogue_tests::{Chat, Rooms, TestServer, message, within};
+use dialogue_tests::{Chat, Folder, Rooms, TestServer, message, within};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-/// A file in a folder of its own, which ends with the test.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("dialogue-rooms-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Self(folder)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn server(File(folder): &File) -> TestServer {
-    let path: &Path = folder;
-    TestServer::with(|builder| builder.store(Sqlite::open(path.join("rooms.db")))).await
+async fn server(folder: &Folder) -> TestServer {
+    TestServer::with(|builder| builder.store(Sqlite::open(folder.file()))).await
 }
 
 #[tokio::test]
 async fn a_declared_room_has_its_events_after_a_restart() {
-    let file = File::new("declared");
-    let first = server(&file).await;
+    let folder = Folder::new("rooms-declared");
+    let first = server(&folder).await;
     let mut ada = first.joined("ada", "chat").await;
     assert_eq!(ada.say("chat", "hello").await["seq"], 1);
     let before = ada.join("chat").await;
     first.stop().await;
 
-    let second = server(&file).await;
+    let second = server(&folder).await;
     let mut ada = second.connect_as("ada").await;
     let since = json!({ "epoch": before["epoch"], "seq": 0 });
     let joined = ada
@@ -52,8 +32,8 @@ async fn a_declared_room_has_its_events_after_a_restart() {
 
 #[tokio::test]
 async fn created_and_deleted_rooms_are_as_before_after_a_restart() {
-    let file = File::new("created");
-    let first = server(&file).await;
+    let folder = Folder::new("rooms-created");
+    let first = server(&folder).await;
     let mut ada = first.connect_as("ada").await;
     let created = ada
         .request(json!({ "type": "createRoom", "room": { "id": "table-1", "name": "Roses" } }))
@@ -62,7 +42,7 @@ async fn created_and_deleted_rooms_are_as_before_after_a_restart() {
     assert!(first.delete_room("chat").await.expect("the store works"));
     first.stop().await;
 
-    let second = server(&file).await;
+    let second = server(&folder).await;
     let mut ada = second.connect_as("ada").await;
     let listed = ada.request(json!({ "type": "listRooms" })).await;
     let rooms = listed["rooms"].as_array().expect("rooms");
@@ -80,10 +60,9 @@ async fn created_and_deleted_rooms_are_as_before_after_a_restart() {
 
 #[tokio::test]
 async fn an_event_that_was_stored_although_the_store_failed_reaches_everybody_in_its_place() {
-    let (file, faults) = (File::new("unknown"), StoreFaults::default());
-    let path = file.0.join("rooms.db");
+    let (folder, faults) = (Folder::new("rooms-unknown"), StoreFaults::default());
     let with_faults = faults.clone();
-    let server = TestServer::with(|builder| builder.store(Sqlite::open(path).with_faults(&with_faults))).await;
+    let server = TestServer::with(|builder| builder.store(Sqlite::open(folder.file()).with_faults(&with_faults))).await;
     let mut ada = server.joined("ada", "chat").await;
     let mut bob = server.joined("bob", "chat").await;
     assert_eq!(ada.say("chat", "one").await["seq"], 1);
@@ -102,16 +81,16 @@ async fn an_event_that_was_stored_although_the_store_failed_reaches_everybody_in
 }
 
 /// Starts a server that serves nobody, outside of every runtime.
-fn built(File(folder): &File) -> Dialogue {
-    let store = Sqlite::open(folder.join("rooms.db"));
+fn built(folder: &Folder) -> Dialogue {
+    let store = Sqlite::open(folder.file());
     let builder = Dialogue::builder().rooms::<Rooms>().store(store);
     builder.build().expect("a server")
 }
 
 #[test]
 fn a_server_that_was_built_outside_of_a_runtime_deletes_rooms() {
-    let file = File::new("deleting");
-    let dialogue = built(&file);
+    let folder = Folder::new("rooms-deleting");
+    let dialogue = built(&folder);
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let deleted = within("the deletion", dialogue.delete_room(Chat)).await;
@@ -123,14 +102,14 @@ fn a_server_that_was_built_outside_of_a_runtime_deletes_rooms() {
 
 #[test]
 fn a_server_that_was_built_outside_of_a_runtime_erases_events() {
-    let file = File::new("erasing");
+    let folder = Folder::new("rooms-erasing");
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let first = built(&file);
+        let first = built(&folder);
         first.trigger(Chat, message("hello")).await.expect("a delivery");
         first.stop().await.expect("an end in time");
     });
-    let second = built(&file);
+    let second = built(&folder);
     runtime.block_on(async {
         let chat = second.here().room(Chat).expect("a declared room");
         let erased = within("the erasure", chat.erase(1)).await;

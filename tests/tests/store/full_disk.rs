@@ -8,9 +8,9 @@ use std::process::Command;
 
 use dialogue::client::ClientError;
 use dialogue::protocol::ErrorCode;
-use dialogue_tests::{Chat, Typing, message, within};
+use dialogue_tests::{Chat, Folder, Typing, message, within};
 
-use super::{Folder, Server, connect, everything, free_port};
+use super::{Server, connect, everything, free_port};
 
 /// A text of nearly the greatest length that the schema permits.
 fn long(number: usize) -> String {

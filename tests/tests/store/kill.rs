@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use dialogue::DialogueClient;
 use dialogue::client::Recovery;
-use dialogue_tests::{Chat, Message, message, within};
+use dialogue_tests::{Chat, Folder, Message, message, within};
 use tokio::time::sleep;
 
-use super::{Folder, Server, connect, everything, free_port};
+use super::{Server, connect, everything, free_port};
 
 /// How many clients trigger events, one after another each.
 const CLIENTS: usize = 6;
