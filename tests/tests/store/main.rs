@@ -1,8 +1,9 @@
-//! A server with a store in a process of its own, whose process or disk fails.
+//! A server with a store whose process, disk or machine fails.
 
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod kill;
+mod power_loss;
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};

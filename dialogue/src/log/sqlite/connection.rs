@@ -86,3 +86,21 @@ fn probe(path: &Path) -> std::io::Result<()> {
     File::create(&probe)?;
     std::fs::remove_file(probe)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SQLite's documentation: 1 is `NORMAL`, 2 is `FULL`.
+    #[test]
+    fn a_commit_waits_for_the_disk_with_durability_power_only() {
+        let connection = Connection::open_in_memory().unwrap();
+        for (durability, level) in [(Durability::Power, 2), (Durability::Process, 1), (Durability::Power, 2)] {
+            set_synchronous(&connection, durability).unwrap();
+            let found: i64 = connection
+                .pragma_query_value(None, "synchronous", |row| row.get(0))
+                .unwrap();
+            assert_eq!(found, level, "{durability:?}");
+        }
+    }
+}
