@@ -1,265 +1,168 @@
-//! Compares the store in a file with a bare loop that writes the same rows with `rusqlite`: `cargo run --release -p
-//! store-bench`. Prints the ratios of paired runs, which alternate.
+//! Compares a store in a file with a bare loop that writes the same rows with `rusqlite`: `cargo run --release -p
+//! store-bench`, or with the names of what to measure: `appends`, `server-triggers`, `client-triggers`, `Process`, `Power`.
+//! `ROUNDS` is 7 by default.
 //!
-//! Each event has a key. In flight means handed over and not answered. The bare loop writes as many events in a
-//! transaction as the store did on average in the run before.
+//! Prints medians of paired runs, which alternate, and the least and the most. In flight means sent and not answered. The
+//! bare loop writes as many events in a transaction as the store did on average in the run before.
 
-use std::cell::Cell;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+mod appends;
+mod bare;
+mod connection;
+mod file;
+mod subject;
+mod triggers;
 
-use dialogue::sqlite::{Durability, Sqlite, StoreAppender, StoreFaults};
-use rusqlite::Connection;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-/// How often each pair of runs is repeated. An odd number has a median.
-const ROUNDS: usize = 7;
+use dialogue::sqlite::Durability;
 
-/// The data of an event: a short chat message.
-const TEXT: &str = "Good morning! Has anybody seen the report from Tuesday? It should be in the usual folder.";
+use crate::bare::Bare;
+use crate::subject::{Subject, Way};
 
-const BODY: &str = r#"{"type":"event","event":"line","roomId":"bench","data":"Good morning! Has anybody seen the report from Tuesday? It should be in the usual folder.","from":"ada","timestamp":1700000000000,"seq":"#;
+/// How many events wait at the same time, in the part in which several do.
+const IN_FLIGHT: usize = 64;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
+    let levels = [Durability::Process, Durability::Power].map(|level| (level, format!("{level:?}")));
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let known =
+        |name: &String| levels.iter().any(|(_, level)| level == name) || Way::ALL.iter().any(|way| way.name() == name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        return Err(format!("there is no `{unknown}`").into());
+    }
+    // Without a name of its kind, everything of that kind.
+    let is_wanted = |kind: &[&str], name: &str| {
+        let mut wanted = names.iter().filter(|wanted| kind.contains(&wanted.as_str())).peekable();
+        wanted.peek().is_none() || wanted.any(|wanted| wanted == name)
+    };
+    let rounds = std::env::var("ROUNDS").map_or(Ok(7), |rounds| rounds.parse())?;
     let folder = std::env::temp_dir().join(format!("dialogue-store-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    println!("{ROUNDS} rounds in {}", folder.display());
-    for (durability, name, events) in [
-        (Durability::Process, "Process", [4_000, 60_000]),
-        (Durability::Power, "Power", [400, 60_000]),
-    ] {
-        one_at_a_time(&folder, durability, name, events[0])?;
-        in_flight(&folder, durability, name, 64, events[1])?;
+    println!("{rounds} rounds in {}", folder.display());
+    let ways = Way::ALL.map(Way::name);
+    for (durability, level) in &levels {
+        // A flush of the disk takes long.
+        let single = if *durability == Durability::Power { 400 } else { 4_000 };
+        for way in Way::ALL {
+            if is_wanted(&["Process", "Power"], level) && is_wanted(&ways, way.name()) {
+                let pair = Pair {
+                    folder: &folder,
+                    durability: *durability,
+                    way,
+                    title: format!("{level}, {}", way.name()),
+                    rounds,
+                };
+                pair.one_at_a_time(single)?;
+                pair.in_flight(60_000)?;
+            }
+        }
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
 
-/// Compares the time from an append to its outcome with a bare commit.
-fn one_at_a_time(folder: &Path, durability: Durability, name: &str, events: usize) -> Outcome<()> {
-    let (mut ratios, mut extra, mut bares) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        let store = || -> Outcome<Duration> {
-            let store = Store::open(folder, durability)?;
-            let mut times = Vec::with_capacity(events);
-            for _ in 0..events {
-                let began = Instant::now();
-                let stored = store.appender.run(1, 1, TEXT);
-                times.push(began.elapsed());
-                check(stored, 1)?;
-            }
-            store.close(events)?;
-            Ok(median(&mut times))
-        };
-        let bare = || -> Outcome<Duration> {
-            let mut bare = Bare::open(folder, durability)?;
-            let mut times = Vec::with_capacity(events);
-            for _ in 0..events {
-                let began = Instant::now();
-                bare.write(1)?;
-                times.push(began.elapsed());
-            }
-            bare.close(events)?;
-            Ok(median(&mut times))
-        };
-        let (store, bare) = in_turn(round, store, bare)?;
-        ratios.push(store.as_secs_f64() / bare.as_secs_f64());
-        extra.push((store.as_secs_f64() - bare.as_secs_f64()) * 1e6);
-        bares.push(bare.as_secs_f64() * 1e6);
-    }
-    print(
-        &format!("{name}, one at a time: p50 of the store / bare"),
-        "",
-        &mut ratios,
-    );
-    print(
-        &format!("{name}, one at a time: p50 of the store - bare"),
-        " µs",
-        &mut extra,
-    );
-    print(&format!("{name}, one at a time: p50 of bare"), " µs", &mut bares);
-    Ok(())
+/// A way to the file, and the bare loop that writes the same rows.
+struct Pair<'a> {
+    folder: &'a Path,
+    durability: Durability,
+    way: Way,
+    title: String,
+    rounds: usize,
 }
 
-/// Compares how many events are stored in a second. The first pair only finds out how large the transactions are.
-fn in_flight(folder: &Path, durability: Durability, name: &str, in_flight: usize, events: usize) -> Outcome<()> {
-    let (mut ratios, mut rates, mut batches) = (Vec::new(), Vec::new(), Vec::new());
-    let batch = Cell::new(in_flight as f64);
-    for round in 0..=ROUNDS {
-        let store = || -> Outcome<Duration> {
-            let store = Store::open(folder, durability)?;
-            let warm = events / 10;
-            check(store.appender.run(in_flight, warm, TEXT), warm)?;
-            let before = store.faults.committed();
-            let began = Instant::now();
-            let stored = store.appender.run(in_flight, events, TEXT);
-            let took = began.elapsed();
-            check(stored, events)?;
-            let after = store.faults.committed();
-            batch.set((after.1 - before.1) as f64 / (after.0 - before.0).max(1) as f64);
-            store.close(warm + events)?;
-            Ok(took)
+impl Pair<'_> {
+    /// Compares the time from an event to its outcome with a bare commit.
+    fn one_at_a_time(&self, events: usize) -> Outcome<()> {
+        let (mut ratios, mut extra, mut bares) = (Vec::new(), Vec::new(), Vec::new());
+        let measure = |subject: Outcome<Box<dyn Subject>>| -> Outcome<(f64, u64)> {
+            let mut subject = subject?;
+            let mut times = subject.one_at_a_time(events)?;
+            Ok((micros(median(&mut times)), subject.close(events)?))
         };
-        let bare = || -> Outcome<Duration> {
-            let mut bare = Bare::open(folder, durability)?;
-            let (warm, batch) = (events / 10, batch.get().round().max(1.0) as usize);
-            bare.write_all(warm, batch)?;
-            let began = Instant::now();
-            bare.write_all(events, batch)?;
-            let took = began.elapsed();
-            bare.close(warm + events)?;
-            Ok(took)
-        };
-        let (store, bare) = in_turn(round, store, bare)?;
-        if round > 0 {
-            ratios.push(bare.as_secs_f64() / store.as_secs_f64());
-            rates.push(events as f64 / store.as_secs_f64());
-            batches.push(batch.get());
+        for round in 0..self.rounds {
+            let (store, bare) = in_turn(round, || measure(self.store(1)), || measure(self.bare(1)))?;
+            ratios.push(store / bare);
+            extra.push(store - bare);
+            bares.push(bare);
         }
+        self.print("one at a time: p50 / bare", "", &mut ratios);
+        self.print("one at a time: p50 - bare", " µs", &mut extra);
+        self.print("one at a time: p50 of bare", " µs", &mut bares);
+        Ok(())
     }
-    print(
-        &format!("{name}, {in_flight} in flight: events in a second of the store / bare"),
-        "",
-        &mut ratios,
-    );
-    print(
-        &format!("{name}, {in_flight} in flight: events in a second of the store"),
-        "",
-        &mut rates,
-    );
-    print(
-        &format!("{name}, {in_flight} in flight: events in a transaction"),
-        "",
-        &mut batches,
-    );
-    Ok(())
+
+    /// Compares how many events are stored in a second. The first pair only finds out how large the transactions are.
+    fn in_flight(&self, events: usize) -> Outcome<()> {
+        let (mut ratios, mut rates, mut batches) = (Vec::new(), Vec::new(), Vec::new());
+        let batch = std::cell::Cell::new(IN_FLIGHT as f64);
+        let warm = events / 10;
+        let measure = |subject: Outcome<Box<dyn Subject>>, is_store: bool| -> Outcome<(f64, u64)> {
+            let mut subject = subject?;
+            subject.in_flight(IN_FLIGHT, warm)?;
+            let before = subject.committed();
+            let began = Instant::now();
+            subject.in_flight(IN_FLIGHT, events)?;
+            let took = micros(began.elapsed());
+            let after = subject.committed();
+            if is_store {
+                batch.set((after.1 - before.1) as f64 / (after.0 - before.0).max(1) as f64);
+            }
+            Ok((took, subject.close(warm + events)?))
+        };
+        for round in 0..=self.rounds {
+            let store = || measure(self.store(IN_FLIGHT), true);
+            let bare = || measure(self.bare(batch.get().round().max(1.0) as usize), false);
+            let (store, bare) = in_turn(round, store, bare)?;
+            if round > 0 {
+                ratios.push(bare / store);
+                rates.push(events as f64 / store * 1e6);
+                batches.push(batch.get());
+            }
+        }
+        self.print("64 in flight: events in a second / bare", "", &mut ratios);
+        self.print("64 in flight: events in a second", "", &mut rates);
+        self.print("64 in flight: events in a transaction", "", &mut batches);
+        Ok(())
+    }
+
+    fn store(&self, in_flight: usize) -> Outcome<Box<dyn Subject>> {
+        self.way.open(self.folder, self.durability, in_flight)
+    }
+
+    fn bare(&self, batch: usize) -> Outcome<Box<dyn Subject>> {
+        let bare = Bare::open(self.folder, self.durability, self.way.rows(), batch)?;
+        Ok(Box::new(bare))
+    }
+
+    fn print(&self, what: &str, unit: &str, values: &mut [f64]) {
+        values.sort_unstable_by(f64::total_cmp);
+        let (least, most) = (values[0], values[values.len() - 1]);
+        let median = values[values.len() / 2];
+        println!("{}, {what}: {median:.2}{unit} ({least:.2} to {most:.2})", self.title);
+    }
 }
 
-/// Runs both, the store first in every other round. What one of them leaves to the disk slows down the other.
-fn in_turn<T>(round: usize, store: impl Fn() -> Outcome<T>, bare: impl Fn() -> Outcome<T>) -> Outcome<(T, T)> {
-    if round.is_multiple_of(2) {
+/// Runs both, the store first in every other round. What one of them leaves to the disk slows down the other. Each returns
+/// what was measured, and the bytes of the texts in its file, which must be about the same.
+fn in_turn(
+    round: usize,
+    store: impl Fn() -> Outcome<(f64, u64)>,
+    bare: impl Fn() -> Outcome<(f64, u64)>,
+) -> Outcome<(f64, f64)> {
+    let (store, bare) = if round.is_multiple_of(2) {
         let store = store()?;
-        Ok((store, bare()?))
+        (store, bare()?)
     } else {
         let bare = bare()?;
-        Ok((store()?, bare))
+        (store()?, bare)
+    };
+    match store.1.abs_diff(bare.1) * 100 > bare.1 {
+        true => Err(format!("the rows differ: {} bytes, and {} in the bare loop", store.1, bare.1).into()),
+        false => Ok((store.0, bare.0)),
     }
-}
-
-/// A refused append would be a fast one.
-fn check(found: usize, expected: usize) -> Outcome<()> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(format!("{found} events are stored, not {expected}").into()),
-    }
-}
-
-/// Checks that a closed file has this many events, each with its key.
-fn check_file(path: &Path, events: usize) -> Outcome<()> {
-    let connection = Connection::open(path)?;
-    for table in ["events", "keys"] {
-        let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-        check(usize::try_from(rows)?, events)?;
-    }
-    Ok(())
-}
-
-struct Store {
-    path: PathBuf,
-    appender: StoreAppender,
-    faults: StoreFaults,
-}
-
-impl Store {
-    fn open(folder: &Path, durability: Durability) -> Outcome<Self> {
-        let (faults, path) = (StoreFaults::new(), new_file(folder)?);
-        let sqlite = Sqlite::open(&path).durability(durability).with_faults(&faults);
-        let appender = StoreAppender::open(sqlite)?;
-        Ok(Self { path, appender, faults })
-    }
-
-    /// Waits until the file is closed: its last flush would slow down what follows.
-    fn close(self, events: usize) -> Outcome<()> {
-        self.appender.close();
-        check_file(&self.path, events)
-    }
-}
-
-/// The same tables, written without the store.
-struct Bare {
-    path: PathBuf,
-    connection: Connection,
-    written: i64,
-}
-
-impl Bare {
-    fn open(folder: &Path, durability: Durability) -> Outcome<Self> {
-        let path = new_file(folder)?;
-        StoreAppender::open(Sqlite::open(&path))?.close();
-        let connection = Connection::open(&path)?;
-        let synchronous = if durability == Durability::Power {
-            "FULL"
-        } else {
-            "NORMAL"
-        };
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.execute_batch(
-            "INSERT INTO rooms (id, name, epoch) VALUES (1, 'bench', 'e'); INSERT INTO types (id, name) VALUES (1, 'line')",
-        )?;
-        Ok(Self {
-            path,
-            connection,
-            written: 0,
-        })
-    }
-
-    fn close(self, events: usize) -> Outcome<()> {
-        drop(self.connection);
-        check_file(&self.path, events)
-    }
-
-    fn write_all(&mut self, events: usize, batch: usize) -> rusqlite::Result<()> {
-        let mut left = events;
-        while left > 0 {
-            let now = left.min(batch);
-            self.write(now)?;
-            left -= now;
-        }
-        Ok(())
-    }
-
-    /// Writes a transaction.
-    fn write(&mut self, events: usize) -> rusqlite::Result<()> {
-        let connection = &self.connection;
-        // The index of keys by age grows at its end only if the time advances, as the store's does.
-        let at = i64::try_from(
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_millis()),
-        );
-        let at = at.unwrap_or(i64::MAX);
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut event = connection.prepare_cached(
-            "INSERT INTO events (room, type, seq, at, sender, body) VALUES (1, 1, ?1, ?3, 'ada', ?2)",
-        )?;
-        let mut key = connection.prepare_cached(
-            "INSERT INTO keys (room, user, key, connection, seq, at) VALUES (1, 'ada', ?1, 'c1', ?2, ?3)",
-        )?;
-        for _ in 0..events {
-            self.written += 1;
-            key.execute((StoreAppender::key(self.written.cast_unsigned()), self.written, at))?;
-            event.execute((self.written, format!("{BODY}{}}}", self.written), at))?;
-        }
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
-    }
-}
-
-fn new_file(folder: &Path) -> std::io::Result<PathBuf> {
-    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    Ok(folder.join(format!("{number}.db")))
 }
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -267,11 +170,6 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-fn print(what: &str, unit: &str, values: &mut [f64]) {
-    values.sort_unstable_by(f64::total_cmp);
-    let (least, most) = (values[0], values[values.len() - 1]);
-    println!(
-        "{what}: {:.2}{unit} ({least:.2} to {most:.2})",
-        values[values.len() / 2]
-    );
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }

@@ -45,15 +45,14 @@ impl StoreAppender {
         format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// Appends this many events with this text. `in_flight` of them wait at the same time. Returns how many were stored.
-    pub fn run(&self, in_flight: usize, events: usize, text: &str) -> usize {
+    /// Appends this many events with this data. `in_flight` of them wait at the same time. Returns how many were stored.
+    pub fn run(&self, in_flight: usize, events: usize, data: &Value) -> usize {
         let (sender, outcomes) = channel();
-        let data = Value::from(text);
         let (mut sent, mut stored) = (0, 0);
         for answered in 0..events {
             while sent < events && sent - answered < in_flight {
                 let sender = sender.clone();
-                self.append(&data, move |is_stored| {
+                self.append(data, move |is_stored| {
                     let _the_receiver_waits = sender.send(is_stored);
                 });
                 sent += 1;
