@@ -70,6 +70,21 @@ test("a repetition that the server cannot recognise is unknown", async (t) => {
   await assert.rejects(triggered, { code: "DISCONNECTED", roomId: "chat", event: "message", message: /OUTCOME_UNKNOWN/ });
 });
 
+test("the error of a trigger says whether it may have been delivered", { skip: "fails until STORE" }, async (t) => {
+  const { fake, room } = await Fake.joined(t);
+  const expected = { code: "OUTCOME_UNKNOWN", roomId: "chat", event: "message", message: /may or may not have been delivered/ };
+  const lost = room.trigger("message", 1, { volatile: true });
+  const keyed = room.trigger("message", 2);
+  const [unanswered] = fake.socket.taken();
+  assert.equal(unanswered.key, undefined);
+  fake.socket.closes(1006);
+  const unsent = codeOf(room.trigger("message", 3));
+  await assert.rejects(lost, expected);
+  fake.client.disconnect();
+  await assert.rejects(keyed, expected);
+  assert.equal(await unsent, "DISCONNECTED");
+});
+
 for (const { rate, result } of [
   { rate: { frames: 200, window: 4_000 }, result: "the server decides" },
   { rate: undefined, result: "the client does not repeat it" },
