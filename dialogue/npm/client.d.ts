@@ -284,14 +284,18 @@ export type Unsubscribe = () => void;
  * `code` is one of the protocol's error codes (`VALIDATION_FAILED`, `NOT_IN_ROOM`, `RATE_LIMITED`, …) or one of the
  * client's own:
  *
- * - `DISCONNECTED`: there is no connection, or it was lost before the answer. The server may have carried out the
- *   request;
+ * - `DISCONNECTED`: there is no connection, or it was lost before the answer. A trigger with this error was never sent. The
+ *   server may have carried out any other request;
+ * - `OUTCOME_UNKNOWN`: a trigger was sent, and nothing shows its outcome. The event may or may not have been delivered: do
+ *   not trigger it again if it must not happen twice. A trigger with a key, which is the default, has this error only where
+ *   repeating it with its key would not be safe: see {@link JoinedRoom.trigger}. A `volatile` one has it whenever the
+ *   connection is lost before the answer;
  * - `TIMEOUT`: the answer did not arrive in time. The server may have carried out the request. If a join succeeds too
  *   late, the client leaves the room again, unless the program has asked to join it again;
  * - `OVERLOADED`: `maxPending` requests or `maxPendingBytes` are already waiting, or the request had no turn in time
  *   because the client keeps to the rate that the server accepts. Nothing was sent;
  * - `CLOSED`: the server closed the connection for good. `closeCode` is its close code. It may have carried out a request
- *   that it did not answer;
+ *   that it did not answer, unless it is a trigger;
  * - `CONNECT_FAILED`: an attempt to connect failed. `url` is the address without its query, and `message` says what to do.
  *   `cause` is the server's error, or that of the socket; browsers do not tell it to pages;
  * - `INVALID_URL`: the client cannot connect to the option `url`, or there is none and no page that it is relative to;
@@ -388,7 +392,10 @@ export declare class DialogueClient<R extends RoomSet<R> = Rooms> {
    */
   wake(): void;
 
-  /** Leaves every room and closes the connection. Requests that wait for an answer are rejected with `DISCONNECTED`. */
+  /**
+   * Leaves every room and closes the connection. Requests that wait for an answer are rejected with `DISCONNECTED`, and
+   * triggers that were sent with `OUTCOME_UNKNOWN`.
+   */
   disconnect(): void;
 
   /**
@@ -503,16 +510,17 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    *
    * If the connection is lost before the answer, the trigger waits. After the rejoin, it is sent again with the same
    * `key`, marked as a repetition, so that the server does not pass the event on twice. The trigger is rejected with
-   * `DISCONNECTED` if its outcome is unknown:
+   * `OUTCOME_UNKNOWN` if its outcome is unknown:
    *
    * - the room has another `epoch` than when the trigger was first sent, so the server may have forgotten the key;
-   * - the user has changed, `timeout` is over, or the trigger is `volatile`;
+   * - the user has changed, `timeout` is over, the client has stopped, or the trigger is `volatile`;
    * - the client is no longer in the room when it would send the trigger again. The error's `cause` says why;
-   * - the server cannot tell whether it carried out the first attempt (`OUTCOME_UNKNOWN`), or refuses the repetition
-   *   before it looks up the key (`ROOM_NOT_FOUND`). The refusal is the `cause`.
+   * - the server cannot tell whether it carried out the first attempt (its own `OUTCOME_UNKNOWN`), or refuses the
+   *   repetition before it looks up the key (`ROOM_NOT_FOUND`). The refusal is the `cause`.
    *
-   * Such a trigger may have been carried out. If it must not happen twice, do not repeat it. A trigger that is made
-   * without a connection waits in the same way. It was not sent before, so it is rejected with the server's own error.
+   * The event may or may not have been delivered then. If it must not happen twice, do not trigger it again. A trigger that
+   * is made without a connection waits in the same way. It was not sent before, so it is rejected with the server's own
+   * error, or with `DISCONNECTED`.
    *
    * Rejects with `VALIDATION_FAILED`, `EVENT_NOT_ALLOWED`, `PERMISSION_DENIED`, `BLOCKED`, `LIMIT_EXCEEDED`,
    * `NOT_IN_ROOM`, `UNAVAILABLE`, `OVERLOADED`. `RATE_LIMITED` means that the server has not run the trigger: the client
@@ -523,7 +531,7 @@ export interface JoinedRoom<T extends { triggers: object; events: object } = Roo
    * triggers wait until it is sent again, unless they are `volatile`. `leave` does not wait: what waits is sent once more
    * before it. The trigger is rejected with the last `UNAVAILABLE` when `timeout` is over, when the client is no longer
    * in the room, or when the trigger cannot be repeated for a reason above. Such a trigger may have been carried out, as
-   * after `DISCONNECTED` and `TIMEOUT`. A `volatile` trigger is rejected with `UNAVAILABLE` at once, and was not carried
+   * after `OUTCOME_UNKNOWN` and `TIMEOUT`. A `volatile` trigger is rejected with `UNAVAILABLE` at once, and was not carried
    * out.
    */
   trigger<E extends keyof T["triggers"] & string>(

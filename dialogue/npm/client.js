@@ -1285,7 +1285,10 @@ function isFinal(room, { code }) {
 //
 // Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
 
-const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetitions remember keys for two minutes
+// How long after a trigger was made it may be sent again to a server that does not know `repeats`. Such a server remembers
+// a key for two minutes. The rest is for the time in transit: a connection whose other end is silent is given up after 35 s at
+// most, so a repetition seldom arrives later than 30 s after it was sent. The Rust client has the same limit.
+const KEYS_KNOWN_FOR_MS = 110_000;
 const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
@@ -1418,7 +1421,7 @@ class Pending {
     if (error) {
       const saysNothing = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
       const isUnknown = saysNothing || error.code === "OUTCOME_UNKNOWN";
-      pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
+      pending.reject(isUnknown ? unknown(pending, `the server has answered ${error.code}`, error) : error);
     } else {
       if (frame.type === "ok") room?.position.acknowledge(frame.seq);
       onAnswer?.(frame);
@@ -1591,14 +1594,14 @@ class Pending {
       pending.sent = false;
       pending.queued = false;
       const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
-      if (isOver) this.#reject(id, pending.refusal ?? disconnected("the connection was lost before the answer"));
+      if (isOver) this.#reject(id, pending.refusal ?? lost(pending));
     }
   }
 
   /** @param {DialogueError} error */
   rejectAll(error) {
     for (const [id, pending] of this.#pending) {
-      this.#reject(id, pending.repeats ? unknown(pending, "the client has stopped", error) : error);
+      this.#reject(id, mayBeDone(pending) ? unknown(pending, "the client has stopped", error) : error);
     }
   }
 
@@ -1792,8 +1795,27 @@ class Holds {
  * @param {string} why
  * @param {DialogueError} [cause]
  */
-function unknown({ refusal }, why, cause) {
-  return refusal?.code === "UNAVAILABLE" ? refusal : outcomeUnknown(why, cause);
+function unknown({ refusal, text }, why, cause) {
+  return refusal?.code === "UNAVAILABLE" ? refusal : outcomeUnknown(why, JSON.parse(text), cause);
+}
+
+/**
+ * Whether a request is a trigger that was sent, so that the server may have carried it out.
+ *
+ * @param {PendingRequest} pending
+ */
+function mayBeDone({ options, first }) {
+  return options.isTrigger === true && first !== undefined;
+}
+
+/**
+ * Why a request fails that is not repeated after the connection is lost.
+ *
+ * @param {PendingRequest} pending
+ */
+function lost(pending) {
+  const why = "the connection was lost before the answer";
+  return mayBeDone(pending) ? unknown(pending, why) : disconnected(why);
 }
 
 /**
@@ -1807,7 +1829,7 @@ function lateness(pending, timeout, isHeld) {
   const { sent, queued, repeats, refusal } = pending;
   const time = `${timeout} ms`;
   if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
-  if (repeats) return unknown(pending, `it could not be sent again within ${time}`, refusal);
+  if (repeats) return unknown(pending, `the trigger could not be sent again within ${time}`, refusal);
   if (refusal) return refusal;
   if (isHeld) {
     const message = `the trigger waited ${time} for an earlier one: the server cannot take the room's triggers now`;
@@ -3453,14 +3475,15 @@ function disconnected(message) {
 }
 
 /**
- * The error for a trigger that was sent before the connection was lost, when nothing since then shows its outcome.
+ * The error for a trigger that was sent, when nothing shows its outcome and it is not repeated.
  *
  * @param {string} why
+ * @param {{ roomId?: string, event?: string }} about
  * @param {DialogueError} [cause]
  */
-function outcomeUnknown(why, cause) {
-  const message = `the connection was lost before the answer, and ${why}: the trigger may have been carried out`;
-  return new DialogueError({ code: "DISCONNECTED", message, roomId: cause?.roomId, event: cause?.event, cause });
+function outcomeUnknown(why, { roomId, event }, cause) {
+  const message = `${why}: the event may or may not have been delivered, so do not trigger it again if it must not happen twice`;
+  return new DialogueError({ code: "OUTCOME_UNKNOWN", message, roomId, event, cause });
 }
 
 /** @param {string} roomId */

@@ -333,7 +333,7 @@ test("disconnecting ends everything and notifies the handlers", async (t) => {
   room.onLeft((left) => calls.push(left));
   const trigger = codeOf(room.trigger("message", {}));
   fake.client.disconnect();
-  assert.equal(await trigger, "DISCONNECTED");
+  assert.equal(await trigger, "OUTCOME_UNKNOWN");
   assert.deepEqual(calls, [{ reason: undefined }, { code: 1000, reason: "", willReconnect: false }]);
   const { state, userId, rooms } = fake.client;
   assert.deepEqual([state, userId, rooms, room.state], ["closed", undefined, [], "left"]);

@@ -204,7 +204,7 @@ test("a trigger from an earlier connection is unknown when the client stops", as
   fake.client.connect({ retry: false }).catch(() => {});
   await settled();
   fake.socket.closes(1006);
-  await assert.rejects(sent, { code: "DISCONNECTED", message: /may have been carried out/ });
+  await assert.rejects(sent, { code: "OUTCOME_UNKNOWN", message: /the client has stopped: .*may or may not have been delivered/ });
   await assert.rejects(unsent, { code: "CONNECT_FAILED" });
 });
 

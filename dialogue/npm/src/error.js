@@ -25,14 +25,15 @@ export function disconnected(message) {
 }
 
 /**
- * The error for a trigger that was sent before the connection was lost, when nothing since then shows its outcome.
+ * The error for a trigger that was sent, when nothing shows its outcome and it is not repeated.
  *
  * @param {string} why
+ * @param {{ roomId?: string, event?: string }} about
  * @param {DialogueError} [cause]
  */
-export function outcomeUnknown(why, cause) {
-  const message = `the connection was lost before the answer, and ${why}: the trigger may have been carried out`;
-  return new DialogueError({ code: "DISCONNECTED", message, roomId: cause?.roomId, event: cause?.event, cause });
+export function outcomeUnknown(why, { roomId, event }, cause) {
+  const message = `${why}: the event may or may not have been delivered, so do not trigger it again if it must not happen twice`;
+  return new DialogueError({ code: "OUTCOME_UNKNOWN", message, roomId, event, cause });
 }
 
 /** @param {string} roomId */

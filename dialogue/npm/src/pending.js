@@ -3,10 +3,10 @@
 // Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
 
 import { asked, pause, spreadPause } from "./backoff.js";
-import { DialogueError, disconnected, notInRoom, outcomeUnknown } from "./error.js";
+import { DialogueError, disconnected, notInRoom } from "./error.js";
 import { Outbox } from "./outbox.js";
 import { rateOf } from "./pacer.js";
-import { lateness, lengthOf, repetition, unknown } from "./pending/entry.js";
+import { lateness, lengthOf, lost, mayBeDone, repetition, unknown } from "./pending/entry.js";
 import { Holds } from "./pending/not_now.js";
 import { CONNECT_ID } from "./sign_in.js";
 import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
@@ -15,7 +15,10 @@ import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
 /** @import { TrackedRoom } from "./rooms/room.js" */
 /** @import { Timer } from "./timer.js" */
 
-const KEYS_KNOWN_FOR_MS = 110_000; // servers that do not know marked repetitions remember keys for two minutes
+// How long after a trigger was made it may be sent again to a server that does not know `repeats`. Such a server remembers
+// a key for two minutes. The rest is for the time in transit: a connection whose other end is silent is given up after 35 s at
+// most, so a repetition seldom arrives later than 30 s after it was sent. The Rust client has the same limit.
+const KEYS_KNOWN_FOR_MS = 110_000;
 const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
@@ -148,7 +151,7 @@ export class Pending {
     if (error) {
       const saysNothing = pending.repeats && BEFORE_KEY_LOOKUP.includes(error.code);
       const isUnknown = saysNothing || error.code === "OUTCOME_UNKNOWN";
-      pending.reject(isUnknown ? outcomeUnknown(`the retry was refused with ${error.code}`, error) : error);
+      pending.reject(isUnknown ? unknown(pending, `the server has answered ${error.code}`, error) : error);
     } else {
       if (frame.type === "ok") room?.position.acknowledge(frame.seq);
       onAnswer?.(frame);
@@ -321,14 +324,14 @@ export class Pending {
       pending.sent = false;
       pending.queued = false;
       const isOver = pending.options.repeat === false || pending.options.room?.state === "left";
-      if (isOver) this.#reject(id, pending.refusal ?? disconnected("the connection was lost before the answer"));
+      if (isOver) this.#reject(id, pending.refusal ?? lost(pending));
     }
   }
 
   /** @param {DialogueError} error */
   rejectAll(error) {
     for (const [id, pending] of this.#pending) {
-      this.#reject(id, pending.repeats ? unknown(pending, "the client has stopped", error) : error);
+      this.#reject(id, mayBeDone(pending) ? unknown(pending, "the client has stopped", error) : error);
     }
   }
 

@@ -53,9 +53,20 @@ pub enum ClientError {
     /// The server refused the request.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The connection was lost before the server answered. The server may or may not have carried out the request.
-    #[error("the connection was lost before the server answered")]
+    /// There is no connection, or it was lost before the server answered. A trigger that fails with this error was never
+    /// sent. The server may or may not have carried out any other request.
+    #[error("there is no connection to the server, or it was lost before the answer")]
     Disconnected,
+    /// The outcome of a trigger is unknown: the event may or may not have been delivered. If it must not happen twice, do
+    /// not trigger it again.
+    ///
+    /// A trigger has a key, unless [`without_key`](crate::client::Triggering::without_key) or
+    /// [`volatile`](crate::client::Triggering::volatile) is called. With a key, the client repeats the trigger by itself,
+    /// which is safe, and this error is rare: [`Triggering`](crate::client::Triggering) lists the cases. Without a key, the
+    /// client repeats nothing. The error then follows each connection that is lost before the answer, and each answer of a
+    /// store that does not say in time whether it has stored the event.
+    #[error("the event may or may not have been delivered: do not trigger it again if it must not happen twice")]
+    OutcomeUnknown,
     /// No answer came in time. The server may or may not have carried out the request.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
@@ -204,6 +215,7 @@ impl PartialEq for ClientError {
             }
             Self::Refused(refused) => matches!(other, Self::Refused(other) if refused == other),
             Self::Disconnected => matches!(other, Self::Disconnected),
+            Self::OutcomeUnknown => matches!(other, Self::OutcomeUnknown),
             Self::TimedOut(limit) => matches!(other, Self::TimedOut(other) if limit == other),
             Self::NotJoined { room } => matches!(other, Self::NotJoined { room: other } if room == other),
             Self::TooLarge { bytes, limit } => {

@@ -54,7 +54,8 @@
 //!
 //! A request whose answer is outstanding when the connection is lost fails with [`ClientError::Disconnected`]: the
 //! server may or may not have carried it out. Triggers are sent again instead, with an idempotency key by which the
-//! server carries them out once: see [`Triggering`]. Requests made while there is no connection wait for one, for as
+//! server carries them out once: see [`Triggering`]. A trigger that was sent and cannot be sent again fails with
+//! [`ClientError::OutcomeUnknown`]. Requests made while there is no connection wait for one, for as
 //! long as [`ClientBuilder::request_timeout`] allows.
 //!
 //! A server can say that reconnecting is pointless, for example because of bad credentials or a revoked user. It says

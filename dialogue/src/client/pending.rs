@@ -27,6 +27,8 @@ use crate::protocol::{Command, Request};
 struct Line {
     client: Option<ClientId>,
     pacer: Pacer,
+    /// Whether the server decides about repetitions. An older one forgets keys without a word.
+    knows_repeats: bool,
 }
 
 /// All waiting requests, oldest first.
@@ -61,8 +63,12 @@ impl Pending {
     }
 
     /// Requests can be sent as this client, at this pace, until the connection is lost.
-    pub(super) fn open(&mut self, client: Option<ClientId>, pacer: Pacer) {
-        self.line = Some(Line { client, pacer });
+    pub(super) fn open(&mut self, client: Option<ClientId>, pacer: Pacer, knows_repeats: bool) {
+        self.line = Some(Line {
+            client,
+            pacer,
+            knows_repeats,
+        });
     }
 
     /// Whether there is space for another request. Requests that need not be sent because nobody waits for them give up
@@ -174,10 +180,7 @@ impl Pending {
         let mut own = Vec::new();
         for id in late {
             let Some(entry) = self.entries.get(&id) else { continue };
-            // The server has said that it did not run the request.
-            let is_unknown = entry.is_repetition();
-            let refused = entry.refused.clone().filter(|_| !is_unknown);
-            let error = refused.map_or(ClientError::TimedOut(self.timeout), ClientError::Refused);
+            let error = entry.lateness(self.timeout);
             if entry.is_own {
                 own.push((entry.kind.clone(), error.clone()));
             }
@@ -194,11 +197,9 @@ impl Pending {
 
     /// Fails all requests.
     pub(super) fn fail_all(&mut self, error: &ClientError) {
-        for reply in std::mem::take(&mut self.entries)
-            .into_values()
-            .flat_map(|entry| entry.replies)
-        {
-            let _ = reply.send(Err(error.clone()));
+        for entry in std::mem::take(&mut self.entries).into_values() {
+            let error = entry.failure(Some(error.clone()));
+            answer::fail(entry.replies, &error);
         }
         self.unanswered = 0;
     }
@@ -214,16 +215,10 @@ impl Pending {
         sent.find_map(|entry| entry.first.as_ref().map(|first| first.at))
     }
 
-    /// Fails a request. Without an error, the reason is that the client is not in the request's room; but a trigger
-    /// that was sent before may have been carried out. If the last answer was that the server could not take it, the
-    /// caller receives this answer.
+    /// Fails a request. Without an error, the reason is that the client is not in the request's room.
     fn fail(&mut self, id: i64, error: Option<ClientError>) {
         let Some(entry) = self.remove(id) else { return };
-        let error = entry.not_taken().cloned().map(ClientError::Refused).or(error);
-        let error = error.unwrap_or_else(|| match (entry.first, entry.kind.room()) {
-            (None, Some(room)) => ClientError::NotJoined { room: room.clone() },
-            _ => ClientError::Disconnected,
-        });
+        let error = entry.failure(error);
         answer::fail(entry.replies, &error);
     }
 

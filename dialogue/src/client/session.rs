@@ -147,8 +147,10 @@ impl ClientSession {
 
     /// A connection is open and signed in.
     pub(super) fn connected(&mut self, welcome: Welcome, now: Instant) {
+        // Both came with the same version of the server.
+        let knows_repeats = welcome.rate.is_some();
         let pacer = Pacer::new(welcome.rate, now);
-        self.pending.open(Some(welcome.client_id.clone()), pacer);
+        self.pending.open(Some(welcome.client_id.clone()), pacer, knows_repeats);
         self.welcomed(welcome, now);
         self.notify(ClientNotice::Connected);
     }

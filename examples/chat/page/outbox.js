@@ -9,7 +9,7 @@ import { PENDING, readable } from "./words.js";
 
 // Try again later: the server has done nothing, or recognises the key (`UNAVAILABLE`).
 const NOT_NOW = ["RATE_LIMITED", "UNAVAILABLE", "OVERLOADED"];
-const UNKNOWN = ["DISCONNECTED", "TIMEOUT", "CLOSED"]; // the server may have sent the message
+const UNKNOWN = ["OUTCOME_UNKNOWN", "DISCONNECTED", "TIMEOUT", "CLOSED"]; // the server may have sent the message
 const LONGEST_PAUSE_MS = 30_000;
 const SLOW_MS = 2_000; // most messages are sent before anyone could read that they are not
 const ATTEMPTS = 5; // to send a message of unknown outcome again

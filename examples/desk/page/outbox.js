@@ -8,7 +8,7 @@ import { copyOf, element } from "./elements.js";
 import { PENDING, readable } from "./words.js";
 
 const NOT_DONE = ["RATE_LIMITED", "UNAVAILABLE", "OVERLOADED"]; // the server has done nothing: try again later
-const UNKNOWN = ["DISCONNECTED", "TIMEOUT", "CLOSED"]; // the server may have accepted the line
+const UNKNOWN = ["OUTCOME_UNKNOWN", "DISCONNECTED", "TIMEOUT", "CLOSED"]; // the server may have accepted the line
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Outbox {

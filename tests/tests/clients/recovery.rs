@@ -259,7 +259,7 @@ async fn requests_in_flight_fail_as_disconnected_unless_they_have_a_key() {
     assert_eq!(outcome.map(|page| page.more), Err(ClientError::Disconnected));
     assert_eq!(
         within("an answer", bare).await.expect("no panic"),
-        Err(ClientError::Disconnected)
+        Err(ClientError::OutcomeUnknown)
     );
     assert!(!keyed.is_finished());
     gate.open();

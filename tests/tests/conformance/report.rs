@@ -37,6 +37,7 @@ pub(super) fn result_of(label: &str, error: &ClientError) -> Value {
 pub(super) fn code_of(error: &ClientError) -> String {
     let own = match error {
         ClientError::Disconnected => "DISCONNECTED",
+        ClientError::OutcomeUnknown => "OUTCOME_UNKNOWN",
         ClientError::TimedOut(_) => "TIMEOUT",
         ClientError::NotJoined { .. } => "NOT_IN_ROOM",
         ClientError::TooLarge { .. } => "TOO_LARGE",

@@ -140,7 +140,7 @@ async fn refuses_until_there_is_space(limited: Limited) {
                 failures += 1;
                 match error {
                     // The outcome is unknown: the event is there once or not at all.
-                    ClientError::Disconnected => {}
+                    ClientError::OutcomeUnknown => {}
                     error => {
                         assert_eq!(error.code(), Some(ErrorCode::Unavailable), "{error}");
                         refused.insert(text);

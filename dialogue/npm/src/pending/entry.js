@@ -61,8 +61,27 @@ import { DialogueError, disconnected, outcomeUnknown } from "../error.js";
  * @param {string} why
  * @param {DialogueError} [cause]
  */
-export function unknown({ refusal }, why, cause) {
-  return refusal?.code === "UNAVAILABLE" ? refusal : outcomeUnknown(why, cause);
+export function unknown({ refusal, text }, why, cause) {
+  return refusal?.code === "UNAVAILABLE" ? refusal : outcomeUnknown(why, JSON.parse(text), cause);
+}
+
+/**
+ * Whether a request is a trigger that was sent, so that the server may have carried it out.
+ *
+ * @param {PendingRequest} pending
+ */
+export function mayBeDone({ options, first }) {
+  return options.isTrigger === true && first !== undefined;
+}
+
+/**
+ * Why a request fails that is not repeated after the connection is lost.
+ *
+ * @param {PendingRequest} pending
+ */
+export function lost(pending) {
+  const why = "the connection was lost before the answer";
+  return mayBeDone(pending) ? unknown(pending, why) : disconnected(why);
 }
 
 /**
@@ -76,7 +95,7 @@ export function lateness(pending, timeout, isHeld) {
   const { sent, queued, repeats, refusal } = pending;
   const time = `${timeout} ms`;
   if (sent) return new DialogueError({ code: "TIMEOUT", message: `the server did not answer within ${time}` });
-  if (repeats) return unknown(pending, `it could not be sent again within ${time}`, refusal);
+  if (repeats) return unknown(pending, `the trigger could not be sent again within ${time}`, refusal);
   if (refusal) return refusal;
   if (isHeld) {
     const message = `the trigger waited ${time} for an earlier one: the server cannot take the room's triggers now`;

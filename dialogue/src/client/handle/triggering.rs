@@ -21,13 +21,17 @@ use crate::schema::Violation;
 ///
 /// The server carries it out at most once. It has a random idempotency key. If the connection is lost before the
 /// answer, the client sends the trigger again once it has rejoined the room, and receives the outcome of the first one.
-/// The server decides whether it still knows what became of the first one. The client repeats a trigger within 90
-/// seconds, in the same epoch of the room, and as the same user. Otherwise the outcome is unknown, and the error is
-/// [`ClientError::Disconnected`].
+/// The error is [`ClientError::OutcomeUnknown`] if the event may have been delivered and the client cannot repeat the
+/// trigger. With a key, this happens:
+///
+/// - if the server does not remember the first attempt;
+/// - if the room has another epoch, or the user is another one;
+/// - if the client stops or is no longer in the room, or the request's timeout is over before it is back;
+/// - with a server that does not know marked repetitions, if 90 seconds have passed since the first attempt.
 ///
 /// If the server cannot take the trigger now (`UNAVAILABLE`, because its store or a hook has failed), the client repeats it
 /// with the same key, after the time that the server asks for and a random time that grows, together at most 60 s. The
-/// room's later triggers wait until then, except volatile ones. When the request's timeout or the 90 seconds are over,
+/// room's later triggers wait until then, except volatile ones. When the request's timeout is over,
 /// or the client leaves the room, the trigger fails with this error, [`ClientError::Refused`] with the code
 /// [`ErrorCode::Unavailable`](crate::protocol::ErrorCode::Unavailable). The event may have been stored. A trigger without a
 /// key is not repeated, and fails with this error at once; then nothing has happened.
@@ -99,7 +103,8 @@ impl Triggering {
     }
 
     /// Sends the trigger without a key. After a lost connection, or if the server cannot take it now, it is not sent
-    /// again, and fails.
+    /// again, and fails. If it was sent, and the connection is lost before the answer, the error is
+    /// [`ClientError::OutcomeUnknown`].
     pub fn without_key(mut self) -> Self {
         if let Ok(draft) = &mut self.draft {
             draft.key = None;

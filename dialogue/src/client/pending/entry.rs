@@ -13,8 +13,10 @@ use crate::client::request_kind::RequestKind;
 use crate::id::{ClientId, UserId};
 use crate::protocol::{Command, ErrorCode, FirstAttempt, Request};
 
-/// How long after a trigger was first sent it may be sent again. A server remembers a key for at least two minutes; the
-/// rest is for the time in transit. A server that reads `repeats` decides by itself. This limit is for older ones.
+/// How long after a trigger was first sent it may be sent again to a server that does not know `repeats`. Such a server
+/// remembers a key for two minutes. The rest is for the time in transit: a connection whose other end is silent is given up
+/// after 35 s at most, so a repetition seldom arrives later than 30 s after it was sent. A server that knows `repeats`
+/// decides by itself. The JavaScript client has the same limit.
 pub(super) const RESEND_WITHIN: Duration = Duration::from_secs(90);
 
 /// The circumstances of the first attempt to send a request.
@@ -112,6 +114,39 @@ impl PendingRequest {
         }
     }
 
+    /// The error of a request that fails for this reason. Without one, the client is not in the request's room. If the
+    /// server's last answer was that it could not take the trigger, this answer is the error. Otherwise a trigger that was
+    /// sent may have been carried out.
+    pub(super) fn failure(&self, error: Option<ClientError>) -> ClientError {
+        if let Some(refused) = self.not_taken() {
+            return ClientError::Refused(refused.clone());
+        }
+        match error {
+            Some(error @ ClientError::TimedOut(_)) => error,
+            _ if self.is_sent_trigger() => ClientError::OutcomeUnknown,
+            Some(error) => error,
+            None => match self.kind.room() {
+                Some(room) => ClientError::NotJoined { room: room.clone() },
+                None => ClientError::Disconnected,
+            },
+        }
+    }
+
+    /// Why a request has no answer after this time.
+    pub(super) fn lateness(&self, timeout: Duration) -> ClientError {
+        if self.is_repetition() && !self.sent {
+            return ClientError::OutcomeUnknown;
+        }
+        // The server has said that it did not run the request, unless it is a repetition.
+        let refused = self.refused.clone().filter(|_| !self.is_repetition());
+        refused.map_or(ClientError::TimedOut(timeout), ClientError::Refused)
+    }
+
+    /// Whether the request is a trigger that may have been carried out.
+    fn is_sent_trigger(&self) -> bool {
+        self.first.is_some() && matches!(self.kind, RequestKind::Trigger { .. })
+    }
+
     /// Why this request can never be sent to this epoch of the room, or to a server with this limit.
     pub(super) fn obstacle(
         &self,
@@ -119,29 +154,31 @@ impl PendingRequest {
         user: Option<&UserId>,
         epoch: Option<&str>,
         max_bytes: usize,
+        knows_repeats: bool,
     ) -> Option<ClientError> {
         let first = self.first.as_ref();
-        let may_be_sent = first.is_none_or(|first| first.is_repeatable(now, user, epoch));
+        let may_be_sent =
+            first.is_none_or(|first| first.is_of(user, epoch) && (knows_repeats || first.is_remembered(now)));
         if self.is_pointless() || !may_be_sent {
             return Some(ClientError::Disconnected);
         }
+        // If the trigger was sent before, this server cannot be asked what happened to it: see `failure`.
         let bytes = self.text.len();
-        let too_large = ClientError::TooLarge {
+        (bytes > max_bytes).then_some(ClientError::TooLarge {
             bytes,
             limit: max_bytes,
-        };
-        // A server with a smaller limit than the last one cannot be asked what happened to the request there.
-        let unknown = self.first.is_some();
-        (bytes > max_bytes).then_some(if unknown { ClientError::Disconnected } else { too_large })
+        })
     }
 }
 
 impl FirstSent {
-    /// Whether a server still knows that it has had this trigger: it must be the same user, the same epoch of the room,
-    /// and recent. Otherwise the server might carry it out twice.
-    fn is_repeatable(&self, now: Instant, user: Option<&UserId>, epoch: Option<&str>) -> bool {
+    /// Whether it was this user's, in this epoch of the room. For any other, a server might carry the trigger out twice.
+    fn is_of(&self, user: Option<&UserId>, epoch: Option<&str>) -> bool {
+        self.user.as_ref() == user && self.epoch.as_deref() == epoch
+    }
+
+    /// Whether a server that does not know `repeats` still knows the trigger's key.
+    pub(super) fn is_remembered(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.at) < RESEND_WITHIN
-            && self.user.as_ref() == user
-            && self.epoch.as_deref() == epoch
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use tokio::time::Instant;
 
-use super::entry::{FirstSent, PendingRequest, RESEND_WITHIN};
+use super::entry::{FirstSent, PendingRequest};
 use super::not_now::NotNow;
 use super::{Line, Pending};
 use crate::client::error::{ClientError, Refused};
@@ -40,7 +40,12 @@ impl Pending {
     ) -> Sendable {
         let (mut texts, mut failed) = (Vec::new(), Vec::new());
         self.send_at = None;
-        let Some(Line { client, pacer }) = &mut self.line else {
+        let Some(Line {
+            client,
+            pacer,
+            knows_repeats,
+        }) = &mut self.line
+        else {
             return Sendable::default();
         };
         let mut joining: HashSet<RoomId> = HashSet::new();
@@ -102,7 +107,7 @@ impl Pending {
                     continue;
                 }
             }
-            if let Some(error) = entry.obstacle(now, user, epoch.as_deref(), max_bytes) {
+            if let Some(error) = entry.obstacle(now, user, epoch.as_deref(), max_bytes, *knows_repeats) {
                 failed.push((id, Some(error)));
                 continue;
             }
@@ -204,12 +209,14 @@ impl Pending {
         let RequestKind::Trigger { keyed: true, .. } = &entry.kind else {
             return false;
         };
-        let Some(first) = entry.first.as_ref().filter(|_| !entry.is_abandoned()) else {
+        if entry.is_abandoned() {
             return false;
-        };
-        let forgotten = first.at + RESEND_WITHIN;
+        }
+        let knows_repeats = self.line.as_ref().is_some_and(|line| line.knows_repeats);
         let not_now = entry.not_now.get_or_insert_with(|| NotNow::new(self.backoff.clone()));
-        if not_now.refused(refused.retry_after, now, random) >= forgotten {
+        let at = not_now.refused(refused.retry_after, now, random);
+        let is_remembered = entry.first.as_ref().is_some_and(|first| first.is_remembered(at));
+        if !knows_repeats && !is_remembered {
             return false;
         }
         self.unanswered = self.unanswered.saturating_sub(entry.text.len());

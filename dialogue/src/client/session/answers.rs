@@ -29,7 +29,7 @@ impl ClientSession {
                 _ => false,
             };
             let error = if is_unknown {
-                ClientError::Disconnected
+                ClientError::OutcomeUnknown
             } else {
                 Refused::from(error).into()
             };

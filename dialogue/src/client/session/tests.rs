@@ -207,7 +207,7 @@ async fn a_repeated_trigger_refused_before_its_key_is_looked_up_is_unknown() {
         connected.hear(json!({ "type": "error", "id": 2, "code": code, "message": "no" }));
         let refused = outcome.try_recv().unwrap().unwrap_err();
         assert_eq!(
-            refused != ClientError::Disconnected,
+            refused != ClientError::OutcomeUnknown,
             is_known,
             "{code} {before} {refused}"
         );
