@@ -1288,7 +1288,7 @@ function isFinal(room, { code }) {
 // How long after a trigger was made it may be sent again to a server that does not know `repeats`. Such a server remembers
 // a key for two minutes. The rest is for the time in transit: a connection whose other end is silent is given up after 35 s at
 // most, so a repetition seldom arrives later than 30 s after it was sent. The Rust client has the same limit.
-const KEYS_KNOWN_FOR_MS = 110_000;
+const KEYS_KNOWN_FOR_MS = 90_000;
 const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before its key is looked up
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
