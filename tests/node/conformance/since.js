@@ -40,6 +40,14 @@ const CHANGES = {
     "Keys: a repetition that the server cannot recognise is unknown",
     "Keys: a repetition that came too fast is repeated again",
   ],
+  "it said `DISCONNECTED` for an unknown outcome": [
+    "Keys: a trigger without a key is never repeated",
+    "Keys: a trigger is not repeated in another epoch",
+    "Keys: a trigger is not repeated as another user",
+    "Keys: a trigger is not repeated after the server may have forgotten its key",
+    "Keys: a trigger whose room does not take the client back is unknown",
+    "Limits: a repetition that the new server would not accept is unknown",
+  ],
   "it did not keep to a rate": [
     "Pacing: a client sends at most four fifths of the permitted rate",
     "Pacing: joins wait for the rate too",
