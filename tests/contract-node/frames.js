@@ -18,6 +18,11 @@ export const frames = [
 /** The frames of events. */
 export const events = received.filter(({ type }) => type === "event");
 
+/** What is left of each event that its room keeps, after it was erased. */
+export const erased = events
+  .filter(({ seq }) => seq !== undefined)
+  .map(({ meta, ...event }) => ({ ...event, data: null, erased: true }));
+
 /** The payloads whose types have names, as `{ type, value }`. */
 export const payloads = events
   .map((frame) => ({ type: payloadType(frame), value: frame.data }))

@@ -1,7 +1,7 @@
 //! The contract as one JSON Schema (draft 2020-12) of the events that clients receive.
 //!
 //! `$defs` contains each payload type under its name. For a room whose type is `Chat`, it also contains `ChatEvents`, the
-//! envelopes that clients receive there, and `ChatTriggers`, the name and data of the events that clients may trigger.
+//! envelopes that clients receive there, live or from the past, and `ChatTriggers`, the name and data of the events that clients may trigger.
 //! The schema itself accepts any envelope of any room.
 
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use super::names::Names;
 use super::payload_types::PayloadTypes;
 use super::typescript;
 use super::variants::with_plain_variants;
-use crate::event::EventDefinition;
+use crate::event::{EventDefinition, HistorySetting};
 use crate::room::Segment;
 
 /// The document.
@@ -29,12 +29,13 @@ pub(crate) fn json_schema(contract: &Contract) -> Value {
         };
         let (events, triggered_events) = (name("Events"), name("Triggers"));
         let room_id = room_id(room);
-        let received = alternatives(
-            &contract.received(room),
-            &types,
-            Direction::Outbound,
-            |name, data, _| envelope(&room_id, name, data),
-        );
+        let room_events = contract.received(room);
+        let mut received = alternatives(&room_events, &types, Direction::Outbound, |name, data, _| {
+            let mut envelope = envelope(&room_id, name, data);
+            envelope["not"] = json!({ "required": ["erased"] });
+            envelope
+        });
+        received.extend(erased(&room_id, &room_events));
         let triggers = alternatives(&contract.triggers(room), &types, Direction::Inbound, triggered);
         all.push(payload(Some(&events)));
         let about = [
@@ -111,6 +112,26 @@ pub(super) fn envelope(room_id: &Value, event: Value, data: Value) -> Value {
             },
         },
     })
+}
+
+/// The schema of what is left of an event that was erased. `None` if the room keeps no events.
+fn erased(room_id: &Value, room_events: &RoomEvents<'_>) -> Option<Value> {
+    let kept = room_events
+        .known
+        .iter()
+        .filter(|event| event.history() != HistorySetting::Off);
+    let names: Vec<&str> = kept.map(|event| event.name().as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let mut erased = envelope(room_id, json!({ "enum": names }), json!({ "type": "null" }));
+    erased["description"] = "What is left of an event whose data was erased.".into();
+    erased["required"] = json!(["event", "roomId", "data", "from", "timestamp", "erased"]);
+    if let Some(Value::Object(properties)) = erased.get_mut("properties") {
+        properties.remove("meta");
+        properties.insert("erased".to_owned(), json!({ "const": true }));
+    }
+    Some(erased)
 }
 
 /// A reference to a payload type by its name. Without a name, any payload is allowed.

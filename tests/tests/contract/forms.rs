@@ -189,7 +189,6 @@ fn the_events_of_a_room_are_types_named_after_the_room() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn an_erased_event_is_its_own_alternative_in_the_schema_of_its_room() {
     let document = Rooms::json_schema().expect("the schema");
     let validator = jsonschema::validator_for(&document).expect("a valid schema");
