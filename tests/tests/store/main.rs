@@ -1,5 +1,6 @@
 //! A server with a store whose process, disk or machine fails.
 
+mod client;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod kill;
