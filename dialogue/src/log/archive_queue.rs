@@ -191,8 +191,8 @@ impl ArchiveQueue {
         events.collect()
     }
 
-    /// Replaces the texts of the events of a room's incarnation for which `with` has another one. Returns them as they are
-    /// now. A batch that the hook already has stays as it is.
+    /// Replaces the texts of events of a room's incarnation. `with` returns the new text, or `None` to keep the old one.
+    /// Returns the changed events. A batch that the hook already has stays as it is.
     pub(crate) fn replace(
         &self,
         room: &RoomId,

@@ -48,8 +48,8 @@ pub(super) trait LogStore {
     /// incarnation of the room and is not above its last number.
     fn since(&self, room: &str, seq: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay;
 
-    /// Replaces the texts of a room's events for which `with` has another one. Returns them as they are now, types in no
-    /// order. Does not use the room. `with` must not wait.
+    /// Replaces the texts of events of a room. `with` returns the new text, or `None` to keep the old one; it must not wait.
+    /// Returns the changed events, types in no order. Does not count as a use of the room.
     fn replace(&self, room: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent>;
 
     /// The rooms that keep events, in no order.

@@ -6,7 +6,7 @@
 //!
 //! - `PORT` sets another port than 3000. With 0, the system chooses a free one.
 //! - `DESK_SECRET` is the secret that signs tokens, at least 32 bytes. Without it, the desk makes one up and keeps it in
-//!   `desk.secret`. Whoever knows it can sign in as anybody.
+//!   `desk.secret`. Anybody who knows it can sign in as anybody else.
 
 use std::io;
 use std::net::Ipv4Addr;

@@ -57,7 +57,7 @@ impl Person {
     ///
     /// # Errors
     ///
-    /// Refuses claims that are not those of a person at the desk.
+    /// Refuses the claims of tokens that were made for something else.
     pub fn from_claims(claims: &serde_json::Value) -> Result<Self, HookError> {
         Self::deserialize(claims).map_err(|error| Refusal::because("the token is not for this desk", error).into())
     }

@@ -38,7 +38,7 @@ pub enum SqliteError {
         /// What the database reports.
         reason: String,
     },
-    /// The file has other content: it is no database, or the database of another program.
+    /// The file has other content: it isn't a database, or another program's database.
     #[error("`{}` is not a database of Dialogue, and was left as it is: give another path", path.display())]
     NotADatabase {
         /// The file.

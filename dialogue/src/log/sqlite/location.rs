@@ -95,7 +95,7 @@ impl Lock {
 }
 
 impl FileId {
-    /// Whether it may be a file other than `stored`. What either of them does not know does not count.
+    /// Whether it is another file than `stored`. Values that are unknown on either side are ignored.
     pub(super) fn differs(self, stored: Self) -> bool {
         let differ = |one: Option<i64>, other: Option<i64>| one.zip(other).is_some_and(|(one, other)| one != other);
         differ(self.device, stored.device) || differ(self.inode, stored.inode) || differ(self.born, stored.born)

@@ -70,8 +70,8 @@ impl Meta {
     }
 
     fn may_lack_events(&self, opening: &Opening) -> bool {
-        // What the last run wrote reached the operating system, which has it until it ends. Two unknown boot ids may
-        // be different ones.
+        // The writes of the last run reached the operating system, which keeps them until it crashes. Two unknown boot ids
+        // may differ.
         let same_boot = self.boot_id.is_some() && self.boot_id == opening.boot_id;
         let lost_power = !self.is_clean && self.durability == Durability::Process && !same_boot;
         // A copy may be older than the file that clients know.
@@ -103,7 +103,7 @@ impl Meta {
             is_clean: row.get(6)?,
             durability: match row.get_ref(7)?.as_str()? {
                 "power" => Durability::Power,
-                // A level that is unknown here promises no more than this one.
+                // For a level that is unknown here, assume the weakest one.
                 _ => Durability::Process,
             },
             run: row.get::<_, i64>(8)?.cast_unsigned(),

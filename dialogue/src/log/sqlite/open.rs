@@ -47,7 +47,7 @@ impl Sqlite {
         let Some(meta) = meta else {
             return Err(without_meta(&path));
         };
-        // What this run has written so far is in the file itself, so that the loss of the write-ahead log cannot hide it.
+        // Move everything written so far into the file itself, so that the loss of the write-ahead log cannot hide it.
         checkpoint(&connection).map_err(failed)?;
         set_synchronous(&connection, self.durability).map_err(failed)?;
         let identity = Arc::new(Identity {

@@ -44,7 +44,7 @@ pub struct Sqlite {
 #[non_exhaustive]
 pub enum Durability {
     /// An accepted event survives `kill -9`. If the machine loses power or its operating system crashes, the events of
-    /// the last moments can be lost. All rooms then get other epochs, so that no client is told that it missed nothing.
+    /// the last moments can be lost. All rooms then get other epochs, so that every client reports a gap.
     /// This is the default (`synchronous = NORMAL` in SQLite's terms).
     #[default]
     Process,

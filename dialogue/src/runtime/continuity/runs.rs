@@ -147,7 +147,7 @@ impl Runs {
         {
             return None;
         }
-        // Whoever presents the secret of the latest connection does not need those of the ones before.
+        // A client that presents the secret of its latest connection does not need the secrets of the earlier ones.
         earlier
             .taken
             .extend(token.lineage.iter().map(|connection| connection.client_id.clone()));

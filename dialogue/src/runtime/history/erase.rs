@@ -1,7 +1,7 @@
-//! Erases the data of events: in the log and the archive queue, for the members that asked to be told, and for archives.
+//! Erases the data of events: in the log and the archive queue, for the members that asked for it, and for archives.
 //!
-//! Texts are replaced first, and then members are told, under the room's lock: whoever joins in between finds the events
-//! erased. With a store, the erasure is stored before, and then applied in the order of the room's log.
+//! Texts are replaced first. Then members receive `erased`, under the room's lock. A client that joins in between finds the
+//! events erased. With a store, the erasure is stored before, and then applied in the order of the room's log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, se
     }
 }
 
-/// Erases the events of a user in all rooms. Returns how many had their data.
+/// Erases the events of a user in all rooms. Returns the number of events that were not erased before.
 pub(in crate::runtime) async fn erase_user(core: &Arc<Core>, user: &UserId) -> Result<u64, EraseError> {
     let mut count = 0;
     if let Some(store) = core.store_to_change() {
@@ -276,8 +276,8 @@ fn replace(core: &Core, id: &RoomId, epoch: &str, with: &dyn Fn(&StoredEvent) ->
     replaced
 }
 
-/// Tells the members of a room's incarnation, if it is present. Call it after the texts are replaced: whoever joins
-/// meanwhile finds the events erased.
+/// Tells the members of a room's incarnation, if it is present. Call it after the texts are replaced: a client that
+/// joins meanwhile finds the events erased.
 fn tell_members(core: &Core, id: &RoomId, epoch: &str, seqs: &[u64]) {
     if let Some(room) = core.rooms.find_incarnation(id, Some(epoch)) {
         let state = room.lock();

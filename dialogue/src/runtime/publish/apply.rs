@@ -42,7 +42,7 @@ pub(super) fn apply(
     (message, delivery)
 }
 
-/// The same for an event to which `depth` hooks and handlers have led. They do not run any more.
+/// The same for an event that a chain of `depth` hooks and handlers has triggered. They do not run any more.
 pub(super) fn apply_at(
     core: &Core,
     room: &Arc<RoomCell>,

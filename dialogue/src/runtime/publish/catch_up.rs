@@ -1,4 +1,4 @@
-//! Applies events that a store has and that this server was not told of: those whose outcome was unknown.
+//! Applies events whose outcome was unknown and that the store has after all.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use crate::room::RoomCell;
 /// Numbers the entries of all indexes.
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
-/// What came of a room that was read from the store.
+/// The result of taking in a room that was read from the store.
 pub(super) enum Adopted {
     /// This room is present now.
     Present(Arc<RoomCell>),

@@ -32,7 +32,7 @@ pub(in crate::runtime) async fn find_or_prepare(
     let id = RoomId::from(room_id);
     let idle = match &core.history.durable {
         None => core.history.remembered(room_id),
-        // What the room has used is known when its log is loaded.
+        // The last number is read when the room's log is loaded.
         Some(durable) => {
             let epoch = within_deadline(core, durable.room(&id)).await?.key.epoch;
             Some(Remembered { epoch, top: 0 })
