@@ -1283,7 +1283,7 @@ function isFinal(room, { code }) {
 // ==== pending.js ====
 // Requests that wait to be sent, or for their answers.
 //
-// Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
+// Owns the requests, their limits, and the rules for sending again. `Sending` has their order and their pace.
 
 // How long after a trigger was made it may be sent again to a server that does not know `repeats`. Such a server remembers
 // a key for two minutes. The rest is for the time in transit: a connection whose other end is silent is given up after 35 s at
@@ -1293,18 +1293,14 @@ const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before it
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
 class Pending {
-  /** @type {Link | undefined} */
-  link; // set while the client is connected
   maxBytes = Infinity; // of a message
   #clientId = "";
   #marksRepetitions = false; // whether the server decides about repetitions
-  #outbox = new Outbox(rateOf());
+  #sending = new Sending(
+    (id) => this.#pending.get(id),
+    (id, pending) => this.#textNow(id, pending),
+  );
   #holds = new Holds((room) => this.#holdEnded(room));
-  #maxUnanswered = 1; // a network that has stalled delivers everything at once, and that must not exceed the rate
-  #unanswered = 0;
-  #isStalled = false; // requests wait for answers to earlier ones
-  /** @type {Timer} */
-  #timer; // for the next request in the outbox
   #timeout;
   #max;
   #maxPendingBytes;
@@ -1325,6 +1321,11 @@ class Pending {
     this.#maxPendingBytes = maxBytes;
   }
 
+  /** The connection on which requests are sent, while the client is connected. */
+  get link() {
+    return this.#sending.link;
+  }
+
   /**
    * Requests can be sent on this link, until `linkLost`.
    *
@@ -1332,9 +1333,7 @@ class Pending {
    * @param {Frame} welcome
    */
   open(link, { clientId, maxMessageBytes, rate }) {
-    this.link = link;
-    this.#outbox = new Outbox(rateOf(rate));
-    this.#maxUnanswered = rateOf(rate).frames;
+    this.#sending.open(link, rate);
     this.#clientId = clientId;
     this.maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
@@ -1373,7 +1372,7 @@ class Pending {
       this.#counts(pending, 1);
       if (!this.canSend(options.room) || this.#isHeld(options)) return;
       this.#enqueue(id, pending);
-      this.#flush();
+      this.#sending.flush();
     });
   }
 
@@ -1427,7 +1426,7 @@ class Pending {
       onAnswer?.(frame);
       pending.resolve(toResult ? toResult(frame) : frame);
     }
-    if (this.#isStalled) this.#flush();
+    this.#sending.resume();
     return true;
   }
 
@@ -1443,17 +1442,14 @@ class Pending {
     const pending = this.#pending.get(id);
     if (!pending?.sent) return false;
     const { slot } = pending.options;
-    if (slot !== undefined && this.#outbox.hasVolatile(slot)) this.#supersede(id);
+    if (slot !== undefined && this.#sending.hasVolatile(slot)) this.#supersede(id);
     else {
-      pending.sent = false;
-      this.#unanswered -= 1;
+      this.#sending.unsent(pending);
       pending.refusal = error;
       if (!pending.repeats) pending.first = undefined;
-      pending.queued = !this.#isHeld(pending.options);
-      if (slot !== undefined) this.#outbox.addVolatile(id, slot);
-      else if (pending.queued) this.#outbox.addRefused(id);
+      if (!this.#isHeld(pending.options)) this.#sending.enqueueAgain(id, pending);
     }
-    this.#flush();
+    this.#sending.flush();
     return true;
   }
 
@@ -1472,18 +1468,15 @@ class Pending {
     if (!isTrigger || repeat === false || !room || !this.canSend(room)) return false;
     const wait = this.#holds.has(room) ? asked(error) : spreadPause(error, pending.refusals);
     if (this.#isForgotten(pending, wait)) return false;
-    pending.sent = false;
-    this.#unanswered -= 1;
+    this.#sending.unsent(pending);
     pending.refusal = error;
     pending.refusals += 1;
     pending.repeats = true;
     this.#holds.add(room, wait);
     for (const [other, later] of this.#pending) {
-      if (!later.queued || later.options.room !== room || !this.#isHeld(later.options)) continue;
-      later.queued = false;
-      this.#outbox.delete(other);
+      if (later.queued && later.options.room === room && this.#isHeld(later.options)) this.#sending.dequeue(other, later);
     }
-    this.#flush();
+    this.#sending.flush();
     return true;
   }
 
@@ -1508,8 +1501,7 @@ class Pending {
     for (const [id, pending] of this.#pending) {
       const { options, sent, queued, refusal } = pending;
       if (options.room !== room || !options.isTrigger || sent || queued || !refusal || !this.canSend(room)) continue;
-      pending.queued = true;
-      this.#outbox.addRefused(id);
+      this.#sending.enqueueAgain(id, pending);
     }
     this.sendWaiting();
   }
@@ -1540,7 +1532,7 @@ class Pending {
       const { sent, queued, options } = pending;
       if (!sent && !queued && this.canSend(options.room) && !this.#isHeld(options)) this.#enqueue(id, pending);
     }
-    this.#flush();
+    this.#sending.flush();
   }
 
   /**
@@ -1548,10 +1540,7 @@ class Pending {
    * @param {PendingRequest} pending
    */
   #enqueue(id, pending) {
-    const { slot, urgent } = pending.options;
-    pending.queued = true;
-    if (slot === undefined) return this.#outbox.add(id, urgent);
-    const replaced = this.#outbox.addVolatile(id, slot);
+    const replaced = this.#sending.enqueue(id, pending);
     if (replaced !== undefined) this.#supersede(replaced);
   }
 
@@ -1560,35 +1549,10 @@ class Pending {
     this.#remove(id)?.resolve({ superseded: true });
   }
 
-  /** Sends what the rate permits. */
-  #flush() {
-    clearTimeout(this.#timer);
-    for (;;) {
-      const now = monotonicTime();
-      const next = this.#outbox.next(now);
-      if (!this.link || next.at === Infinity) return;
-      this.#isStalled = this.#unanswered >= this.#maxUnanswered;
-      if (this.#isStalled) return;
-      const wait = Math.max(this.link.wait(now), next.at - now);
-      if (wait > 0) {
-        this.#timer = setTimeout(() => this.#flush(), Math.min(Math.ceil(wait), LONGEST_TIMER_MS));
-        return;
-      }
-      const id = Number(next.id);
-      const pending = /** @type {PendingRequest} */ (this.#pending.get(id));
-      pending.queued = false;
-      this.#outbox.delete(id, pending.options.slot);
-      if (this.#send(id, pending)) this.#outbox.sent(id, now, pending.options.slot);
-    }
-  }
-
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
   linkLost() {
-    this.link = undefined;
-    this.#unanswered = 0;
-    clearTimeout(this.#timer);
+    this.#sending.close();
     this.#holds.clear();
-    this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
@@ -1636,15 +1600,15 @@ class Pending {
   }
 
   /**
-   * Sends a request, or rejects it. Returns whether it was sent.
+   * The text of a request that is sent now. Undefined if it cannot be sent: then it is rejected.
    *
    * @param {number} id
    * @param {PendingRequest} pending
    */
-  #send(id, pending) {
+  #textNow(id, pending) {
     if (pending.repeats && this.#isForgotten(pending)) {
       this.#reject(id, unknown(pending, "the server may have forgotten the trigger's key"));
-      return false;
+      return undefined;
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
@@ -1652,21 +1616,18 @@ class Pending {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
       const error = pending.repeats ? unknown(pending, message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       this.#reject(id, error);
-      return false;
+      return undefined;
     }
-    pending.sent = true;
-    this.#unanswered += 1;
     pending.refusal = undefined;
     pending.first ??= { clientId: this.#clientId, epoch: pending.options.room?.position.epoch };
-    this.link?.send(text);
-    return true;
+    return text;
   }
 
   /** @param {number} id */
   #expire(id) {
     const pending = this.#pending.get(id);
     if (pending) this.#reject(id, lateness(pending, this.#timeout, this.#isHeld(pending.options)));
-    if (this.#isStalled) this.#flush();
+    this.#sending.resume();
   }
 
   /**
@@ -1683,11 +1644,295 @@ class Pending {
     if (!pending) return undefined;
     this.#pending.delete(id);
     this.#counts(pending, -1);
-    if (pending.sent) this.#unanswered -= 1;
-    if (pending.queued) this.#outbox.delete(id, pending.options.slot);
+    if (pending.sent) this.#sending.unsent(pending);
+    if (pending.queued) this.#sending.dequeue(id, pending);
     clearTimeout(pending.timer);
     return pending;
   }
+}
+
+// ==== pending/sending.js ====
+// When the requests of a connection are sent: their order, their pace, and how many wait for answers at the same time.
+//
+// Owns the connection, the outbox and its timer. `Pending` has the requests themselves.
+
+class Sending {
+  /** @type {Link | undefined} */
+  link; // set while the client is connected
+  #outbox = new Outbox(rateOf());
+  #maxUnanswered = 1; // a network that has stalled delivers everything at once, and that must not exceed the rate
+  #unanswered = 0;
+  #isStalled = false; // requests wait for answers to earlier ones
+  /** @type {Timer} */
+  #timer; // for the next request in the outbox
+  #request;
+  #text;
+
+  /**
+   * @param {(id: number) => PendingRequest | undefined} request a request by its id
+   * @param {(id: number, pending: PendingRequest) => string | undefined} text the text of a request that is sent now.
+   *   Undefined if it cannot be sent: then it is no longer here
+   */
+  constructor(request, text) {
+    this.#request = request;
+    this.#text = text;
+  }
+
+  /**
+   * Requests can be sent on this link, until `close`.
+   *
+   * @param {Link} link
+   * @param {Rate} [rate]
+   */
+  open(link, rate) {
+    this.link = link;
+    this.#outbox = new Outbox(rateOf(rate));
+    this.#maxUnanswered = rateOf(rate).frames;
+  }
+
+  /** The connection is lost: nothing waits to be sent on it. */
+  close() {
+    this.link = undefined;
+    this.#unanswered = 0;
+    clearTimeout(this.#timer);
+    this.#outbox = new Outbox(rateOf());
+  }
+
+  /**
+   * Puts a request in the queue. Returns the id of the volatile trigger that waits and that it replaces.
+   *
+   * @param {number} id
+   * @param {PendingRequest} pending
+   */
+  enqueue(id, pending) {
+    const { slot, urgent } = pending.options;
+    pending.queued = true;
+    if (slot !== undefined) return this.#outbox.addVolatile(id, slot);
+    this.#outbox.add(id, urgent);
+    return undefined;
+  }
+
+  /**
+   * Puts a request in the queue that was sent before on this connection: it comes before all that were not.
+   *
+   * @param {number} id
+   * @param {PendingRequest} pending
+   */
+  enqueueAgain(id, pending) {
+    const { slot } = pending.options;
+    pending.queued = true;
+    if (slot !== undefined) this.#outbox.addVolatile(id, slot);
+    else this.#outbox.addRefused(id);
+  }
+
+  /**
+   * Takes a request out of the queue.
+   *
+   * @param {number} id
+   * @param {PendingRequest} pending
+   */
+  dequeue(id, pending) {
+    pending.queued = false;
+    this.#outbox.delete(id, pending.options.slot);
+  }
+
+  /** @param {string} slot whether a volatile trigger waits there */
+  hasVolatile(slot) {
+    return this.#outbox.hasVolatile(slot);
+  }
+
+  /** @param {PendingRequest} pending waits for its answer no longer */
+  unsent(pending) {
+    pending.sent = false;
+    this.#unanswered -= 1;
+  }
+
+  /** Sends what waits for answers to earlier requests, if it can be sent now. */
+  resume() {
+    if (this.#isStalled) this.flush();
+  }
+
+  /** Sends what the rate permits. */
+  flush() {
+    clearTimeout(this.#timer);
+    for (;;) {
+      const now = monotonicTime();
+      const next = this.#outbox.next(now);
+      if (!this.link || next.at === Infinity) return;
+      this.#isStalled = this.#unanswered >= this.#maxUnanswered;
+      if (this.#isStalled) return;
+      const wait = Math.max(this.link.wait(now), next.at - now);
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.flush(), Math.min(Math.ceil(wait), LONGEST_TIMER_MS));
+        return;
+      }
+      const id = Number(next.id);
+      const pending = /** @type {PendingRequest} */ (this.#request(id));
+      this.dequeue(id, pending);
+      const text = this.#text(id, pending);
+      if (text === undefined) continue;
+      pending.sent = true;
+      this.#unanswered += 1;
+      this.link?.send(text);
+      this.#outbox.sent(id, now, pending.options.slot);
+    }
+  }
+}
+
+// ==== outbox.js ====
+// Which request is sent next on a connection. Pure: time is an argument. `Pending` has the requests themselves.
+
+const VOLATILE_SHARE = 0.6; // of the rate; the rest is for requests that matter
+const OTHERS_SHARE = 0.6; // of the rate, while the program also uses volatile triggers …
+const KEPT_SHARE = 0.2; // … which have this share then: they are of no use when all others are sent
+
+/**
+ * @typedef Next the request that is sent next
+ * @property {number} [id] absent if none waits
+ * @property {number} at when it may be sent
+ */
+
+/** The requests that could be sent now, in their order. */
+class Outbox {
+  /** @type {Set<number>} */
+  #urgent = new Set();
+  /** @type {Set<number>} */
+  #refused = new Set(); // the server has not run them because they came too fast
+  /** @type {Map<number, number>} */
+  #waiting = new Map(); // with the number of its place in the queue
+  /** @type {Map<string, { id: number, place: number }>} */
+  #volatile = new Map(); // at most one for each room and event
+  /** @type {Map<string, number>} */
+  #sentAt = new Map(); // when a volatile trigger for a room and event was last sent, earliest first
+  #places = 0;
+  #lastVolatile = -Infinity; // when the latest volatile trigger was sent
+  #pacer;
+  #others; // counts what is not volatile
+  #window;
+  #interval; // between two volatile triggers for the same room and event …
+  #keptInterval; // … and between any two while other requests wait
+
+  /** @param {Rate} rate */
+  constructor(rate) {
+    this.#pacer = new Pacer(rate, VOLATILE_SHARE);
+    this.#others = new Pacer(rate, OTHERS_SHARE);
+    this.#window = rate.window;
+    this.#interval = rate.window / (VOLATILE_SHARE * rate.frames);
+    this.#keptInterval = rate.window / (KEPT_SHARE * rate.frames);
+  }
+
+  /**
+   * @param {number} id
+   * @param {boolean} [isUrgent] whether it overtakes all others
+   */
+  add(id, isUrgent) {
+    if (isUrgent) this.#urgent.add(id);
+    else this.#waiting.set(id, this.#places++);
+  }
+
+  /**
+   * The server has refused a request because it came too fast: it is sent again before all that were not sent yet.
+   *
+   * @param {number} id
+   */
+  addRefused(id) {
+    this.#refused.add(id);
+  }
+
+  /**
+   * A volatile trigger takes the place of one that waits for the same room and event. Returns the one that it replaces.
+   *
+   * @param {number} id
+   * @param {string} slot the room and the event
+   */
+  addVolatile(id, slot) {
+    const waiting = this.#volatile.get(slot);
+    this.#volatile.set(slot, { id, place: waiting?.place ?? this.#places++ });
+    return waiting?.id;
+  }
+
+  /**
+   * Whether a volatile trigger waits for this room and event.
+   *
+   * @param {string} slot
+   */
+  hasVolatile(slot) {
+    return this.#volatile.has(slot);
+  }
+
+  /**
+   * @param {number} id
+   * @param {string} [slot]
+   */
+  delete(id, slot) {
+    this.#urgent.delete(id);
+    this.#refused.delete(id);
+    this.#waiting.delete(id);
+    if (slot !== undefined && this.#volatile.get(slot)?.id === id) this.#volatile.delete(slot);
+  }
+
+  /**
+   * @param {number} now
+   * @returns {Next}
+   */
+  next(now) {
+    const [urgent = lowest(this.#refused)] = this.#urgent;
+    if (urgent !== undefined) return { id: urgent, at: now };
+    const volatile = this.#nextVolatile(now);
+    const held = this.#others.wait(now);
+    const [waiting] = this.#waiting;
+    if (!waiting) return volatile;
+    const [id, place] = waiting;
+    const usesVolatile = this.#volatile.size > 0 || now < this.#lastVolatile + this.#window;
+    const other = { id, at: usesVolatile ? now + held : now };
+    const at = volatile.place < place ? volatile.at : Math.max(volatile.at, this.#lastVolatile + this.#keptInterval);
+    return at <= Math.max(now, other.at) ? { ...volatile, at } : other;
+  }
+
+  /**
+   * Takes out a request that is being sent.
+   *
+   * @param {number} id
+   * @param {number} now
+   * @param {string} [slot] the room and the event of a volatile trigger
+   */
+  sent(id, now, slot) {
+    this.delete(id, slot);
+    if (slot === undefined) return this.#others.sent(now);
+    this.#pacer.sent(now);
+    this.#lastVolatile = now;
+    for (const [earlier, at] of this.#sentAt) {
+      if (at + this.#interval > now) break;
+      this.#sentAt.delete(earlier);
+    }
+    this.#sentAt.delete(slot);
+    this.#sentAt.set(slot, now);
+  }
+
+  /**
+   * @param {number} now
+   * @returns {Next & { place: number }}
+   */
+  #nextVolatile(now) {
+    /** @type {Next & { place: number }} */
+    let next = { at: Infinity, place: Infinity };
+    if (this.#volatile.size === 0) return next;
+    const free = now + this.#pacer.wait(now);
+    for (const [slot, { id, place }] of this.#volatile) {
+      const at = Math.max(free, (this.#sentAt.get(slot) ?? -Infinity) + this.#interval);
+      if (at < next.at) next = { id, at, place };
+      if (at <= now) break;
+    }
+    return next;
+  }
+}
+
+/**
+ * @param {Set<number>} ids
+ * @returns {number | undefined}
+ */
+function lowest(ids) {
+  return ids.size === 0 ? undefined : Math.min(...ids);
 }
 
 // ==== pending/not_now.js ====
@@ -2534,162 +2779,6 @@ const sizeOf = (event) => JSON.stringify(event).length;
 
 /** @param {number[]} sizes */
 const sum = (sizes) => sizes.reduce((total, size) => total + size, 0);
-
-// ==== outbox.js ====
-// Which request is sent next on a connection. Pure: time is an argument. `Pending` has the requests themselves.
-
-const VOLATILE_SHARE = 0.6; // of the rate; the rest is for requests that matter
-const OTHERS_SHARE = 0.6; // of the rate, while the program also uses volatile triggers …
-const KEPT_SHARE = 0.2; // … which have this share then: they are of no use when all others are sent
-
-/**
- * @typedef Next the request that is sent next
- * @property {number} [id] absent if none waits
- * @property {number} at when it may be sent
- */
-
-/** The requests that could be sent now, in their order. */
-class Outbox {
-  /** @type {Set<number>} */
-  #urgent = new Set();
-  /** @type {Set<number>} */
-  #refused = new Set(); // the server has not run them because they came too fast
-  /** @type {Map<number, number>} */
-  #waiting = new Map(); // with the number of its place in the queue
-  /** @type {Map<string, { id: number, place: number }>} */
-  #volatile = new Map(); // at most one for each room and event
-  /** @type {Map<string, number>} */
-  #sentAt = new Map(); // when a volatile trigger for a room and event was last sent, earliest first
-  #places = 0;
-  #lastVolatile = -Infinity; // when the latest volatile trigger was sent
-  #pacer;
-  #others; // counts what is not volatile
-  #window;
-  #interval; // between two volatile triggers for the same room and event …
-  #keptInterval; // … and between any two while other requests wait
-
-  /** @param {Rate} rate */
-  constructor(rate) {
-    this.#pacer = new Pacer(rate, VOLATILE_SHARE);
-    this.#others = new Pacer(rate, OTHERS_SHARE);
-    this.#window = rate.window;
-    this.#interval = rate.window / (VOLATILE_SHARE * rate.frames);
-    this.#keptInterval = rate.window / (KEPT_SHARE * rate.frames);
-  }
-
-  /**
-   * @param {number} id
-   * @param {boolean} [isUrgent] whether it overtakes all others
-   */
-  add(id, isUrgent) {
-    if (isUrgent) this.#urgent.add(id);
-    else this.#waiting.set(id, this.#places++);
-  }
-
-  /**
-   * The server has refused a request because it came too fast: it is sent again before all that were not sent yet.
-   *
-   * @param {number} id
-   */
-  addRefused(id) {
-    this.#refused.add(id);
-  }
-
-  /**
-   * A volatile trigger takes the place of one that waits for the same room and event. Returns the one that it replaces.
-   *
-   * @param {number} id
-   * @param {string} slot the room and the event
-   */
-  addVolatile(id, slot) {
-    const waiting = this.#volatile.get(slot);
-    this.#volatile.set(slot, { id, place: waiting?.place ?? this.#places++ });
-    return waiting?.id;
-  }
-
-  /**
-   * Whether a volatile trigger waits for this room and event.
-   *
-   * @param {string} slot
-   */
-  hasVolatile(slot) {
-    return this.#volatile.has(slot);
-  }
-
-  /**
-   * @param {number} id
-   * @param {string} [slot]
-   */
-  delete(id, slot) {
-    this.#urgent.delete(id);
-    this.#refused.delete(id);
-    this.#waiting.delete(id);
-    if (slot !== undefined && this.#volatile.get(slot)?.id === id) this.#volatile.delete(slot);
-  }
-
-  /**
-   * @param {number} now
-   * @returns {Next}
-   */
-  next(now) {
-    const [urgent = lowest(this.#refused)] = this.#urgent;
-    if (urgent !== undefined) return { id: urgent, at: now };
-    const volatile = this.#nextVolatile(now);
-    const held = this.#others.wait(now);
-    const [waiting] = this.#waiting;
-    if (!waiting) return volatile;
-    const [id, place] = waiting;
-    const usesVolatile = this.#volatile.size > 0 || now < this.#lastVolatile + this.#window;
-    const other = { id, at: usesVolatile ? now + held : now };
-    const at = volatile.place < place ? volatile.at : Math.max(volatile.at, this.#lastVolatile + this.#keptInterval);
-    return at <= Math.max(now, other.at) ? { ...volatile, at } : other;
-  }
-
-  /**
-   * Takes out a request that is being sent.
-   *
-   * @param {number} id
-   * @param {number} now
-   * @param {string} [slot] the room and the event of a volatile trigger
-   */
-  sent(id, now, slot) {
-    this.delete(id, slot);
-    if (slot === undefined) return this.#others.sent(now);
-    this.#pacer.sent(now);
-    this.#lastVolatile = now;
-    for (const [earlier, at] of this.#sentAt) {
-      if (at + this.#interval > now) break;
-      this.#sentAt.delete(earlier);
-    }
-    this.#sentAt.delete(slot);
-    this.#sentAt.set(slot, now);
-  }
-
-  /**
-   * @param {number} now
-   * @returns {Next & { place: number }}
-   */
-  #nextVolatile(now) {
-    /** @type {Next & { place: number }} */
-    let next = { at: Infinity, place: Infinity };
-    if (this.#volatile.size === 0) return next;
-    const free = now + this.#pacer.wait(now);
-    for (const [slot, { id, place }] of this.#volatile) {
-      const at = Math.max(free, (this.#sentAt.get(slot) ?? -Infinity) + this.#interval);
-      if (at < next.at) next = { id, at, place };
-      if (at <= now) break;
-    }
-    return next;
-  }
-}
-
-/**
- * @param {Set<number>} ids
- * @returns {number | undefined}
- */
-function lowest(ids) {
-  return ids.size === 0 ? undefined : Math.min(...ids);
-}
 
 // ==== notice.js ====
 // Notices of events outside of the client's rooms, and of errors, as the handlers of the client receive them.

@@ -1,19 +1,16 @@
 // Requests that wait to be sent, or for their answers.
 //
-// Owns the requests, their limits, and the rule for sending again after a lost connection. `Outbox` has their order.
+// Owns the requests, their limits, and the rules for sending again. `Sending` has their order and their pace.
 
 import { asked, pause, spreadPause } from "./backoff.js";
 import { DialogueError, disconnected, notInRoom } from "./error.js";
-import { Outbox } from "./outbox.js";
-import { rateOf } from "./pacer.js";
 import { lateness, lengthOf, lost, mayBeDone, repetition, unknown } from "./pending/entry.js";
 import { Holds } from "./pending/not_now.js";
+import { Sending } from "./pending/sending.js";
 import { CONNECT_ID } from "./sign_in.js";
-import { LONGEST_TIMER_MS, monotonicTime } from "./timer.js";
 /** @import { Frame, Link } from "./link.js" */
 /** @import { PendingRequest, RequestOptions } from "./pending/entry.js" */
 /** @import { TrackedRoom } from "./rooms/room.js" */
-/** @import { Timer } from "./timer.js" */
 
 // How long after a trigger was made it may be sent again to a server that does not know `repeats`. Such a server remembers
 // a key for two minutes. The rest is for the time in transit: a connection whose other end is silent is given up after 35 s at
@@ -23,18 +20,14 @@ const BEFORE_KEY_LOOKUP = ["ROOM_NOT_FOUND"]; // refusals of a trigger before it
 
 /** The requests that wait for an answer, or for a connection to be sent on, in the order in which they were made. */
 export class Pending {
-  /** @type {Link | undefined} */
-  link; // set while the client is connected
   maxBytes = Infinity; // of a message
   #clientId = "";
   #marksRepetitions = false; // whether the server decides about repetitions
-  #outbox = new Outbox(rateOf());
+  #sending = new Sending(
+    (id) => this.#pending.get(id),
+    (id, pending) => this.#textNow(id, pending),
+  );
   #holds = new Holds((room) => this.#holdEnded(room));
-  #maxUnanswered = 1; // a network that has stalled delivers everything at once, and that must not exceed the rate
-  #unanswered = 0;
-  #isStalled = false; // requests wait for answers to earlier ones
-  /** @type {Timer} */
-  #timer; // for the next request in the outbox
   #timeout;
   #max;
   #maxPendingBytes;
@@ -55,6 +48,11 @@ export class Pending {
     this.#maxPendingBytes = maxBytes;
   }
 
+  /** The connection on which requests are sent, while the client is connected. */
+  get link() {
+    return this.#sending.link;
+  }
+
   /**
    * Requests can be sent on this link, until `linkLost`.
    *
@@ -62,9 +60,7 @@ export class Pending {
    * @param {Frame} welcome
    */
   open(link, { clientId, maxMessageBytes, rate }) {
-    this.link = link;
-    this.#outbox = new Outbox(rateOf(rate));
-    this.#maxUnanswered = rateOf(rate).frames;
+    this.#sending.open(link, rate);
     this.#clientId = clientId;
     this.maxBytes = maxMessageBytes;
     this.#marksRepetitions = rate !== undefined; // both came with the same version of the server
@@ -103,7 +99,7 @@ export class Pending {
       this.#counts(pending, 1);
       if (!this.canSend(options.room) || this.#isHeld(options)) return;
       this.#enqueue(id, pending);
-      this.#flush();
+      this.#sending.flush();
     });
   }
 
@@ -157,7 +153,7 @@ export class Pending {
       onAnswer?.(frame);
       pending.resolve(toResult ? toResult(frame) : frame);
     }
-    if (this.#isStalled) this.#flush();
+    this.#sending.resume();
     return true;
   }
 
@@ -173,17 +169,14 @@ export class Pending {
     const pending = this.#pending.get(id);
     if (!pending?.sent) return false;
     const { slot } = pending.options;
-    if (slot !== undefined && this.#outbox.hasVolatile(slot)) this.#supersede(id);
+    if (slot !== undefined && this.#sending.hasVolatile(slot)) this.#supersede(id);
     else {
-      pending.sent = false;
-      this.#unanswered -= 1;
+      this.#sending.unsent(pending);
       pending.refusal = error;
       if (!pending.repeats) pending.first = undefined;
-      pending.queued = !this.#isHeld(pending.options);
-      if (slot !== undefined) this.#outbox.addVolatile(id, slot);
-      else if (pending.queued) this.#outbox.addRefused(id);
+      if (!this.#isHeld(pending.options)) this.#sending.enqueueAgain(id, pending);
     }
-    this.#flush();
+    this.#sending.flush();
     return true;
   }
 
@@ -202,18 +195,15 @@ export class Pending {
     if (!isTrigger || repeat === false || !room || !this.canSend(room)) return false;
     const wait = this.#holds.has(room) ? asked(error) : spreadPause(error, pending.refusals);
     if (this.#isForgotten(pending, wait)) return false;
-    pending.sent = false;
-    this.#unanswered -= 1;
+    this.#sending.unsent(pending);
     pending.refusal = error;
     pending.refusals += 1;
     pending.repeats = true;
     this.#holds.add(room, wait);
     for (const [other, later] of this.#pending) {
-      if (!later.queued || later.options.room !== room || !this.#isHeld(later.options)) continue;
-      later.queued = false;
-      this.#outbox.delete(other);
+      if (later.queued && later.options.room === room && this.#isHeld(later.options)) this.#sending.dequeue(other, later);
     }
-    this.#flush();
+    this.#sending.flush();
     return true;
   }
 
@@ -238,8 +228,7 @@ export class Pending {
     for (const [id, pending] of this.#pending) {
       const { options, sent, queued, refusal } = pending;
       if (options.room !== room || !options.isTrigger || sent || queued || !refusal || !this.canSend(room)) continue;
-      pending.queued = true;
-      this.#outbox.addRefused(id);
+      this.#sending.enqueueAgain(id, pending);
     }
     this.sendWaiting();
   }
@@ -270,7 +259,7 @@ export class Pending {
       const { sent, queued, options } = pending;
       if (!sent && !queued && this.canSend(options.room) && !this.#isHeld(options)) this.#enqueue(id, pending);
     }
-    this.#flush();
+    this.#sending.flush();
   }
 
   /**
@@ -278,10 +267,7 @@ export class Pending {
    * @param {PendingRequest} pending
    */
   #enqueue(id, pending) {
-    const { slot, urgent } = pending.options;
-    pending.queued = true;
-    if (slot === undefined) return this.#outbox.add(id, urgent);
-    const replaced = this.#outbox.addVolatile(id, slot);
+    const replaced = this.#sending.enqueue(id, pending);
     if (replaced !== undefined) this.#supersede(replaced);
   }
 
@@ -290,35 +276,10 @@ export class Pending {
     this.#remove(id)?.resolve({ superseded: true });
   }
 
-  /** Sends what the rate permits. */
-  #flush() {
-    clearTimeout(this.#timer);
-    for (;;) {
-      const now = monotonicTime();
-      const next = this.#outbox.next(now);
-      if (!this.link || next.at === Infinity) return;
-      this.#isStalled = this.#unanswered >= this.#maxUnanswered;
-      if (this.#isStalled) return;
-      const wait = Math.max(this.link.wait(now), next.at - now);
-      if (wait > 0) {
-        this.#timer = setTimeout(() => this.#flush(), Math.min(Math.ceil(wait), LONGEST_TIMER_MS));
-        return;
-      }
-      const id = Number(next.id);
-      const pending = /** @type {PendingRequest} */ (this.#pending.get(id));
-      pending.queued = false;
-      this.#outbox.delete(id, pending.options.slot);
-      if (this.#send(id, pending)) this.#outbox.sent(id, now, pending.options.slot);
-    }
-  }
-
   /** The connection is lost: requests that may be sent again wait for the next connection, all others are rejected. */
   linkLost() {
-    this.link = undefined;
-    this.#unanswered = 0;
-    clearTimeout(this.#timer);
+    this.#sending.close();
     this.#holds.clear();
-    this.#outbox = new Outbox(rateOf());
     for (const [id, pending] of this.#pending) {
       pending.repeats ||= pending.sent && pending.options.isTrigger === true;
       pending.sent = false;
@@ -366,15 +327,15 @@ export class Pending {
   }
 
   /**
-   * Sends a request, or rejects it. Returns whether it was sent.
+   * The text of a request that is sent now. Undefined if it cannot be sent: then it is rejected.
    *
    * @param {number} id
    * @param {PendingRequest} pending
    */
-  #send(id, pending) {
+  #textNow(id, pending) {
     if (pending.repeats && this.#isForgotten(pending)) {
       this.#reject(id, unknown(pending, "the server may have forgotten the trigger's key"));
-      return false;
+      return undefined;
     }
     const text = pending.repeats ? repetition(pending) : pending.text;
     // After a message that is too long, the server closes the connection for good.
@@ -382,21 +343,18 @@ export class Pending {
       const message = `the message is longer than the server accepts (maxMessageBytes = ${this.maxBytes})`;
       const error = pending.repeats ? unknown(pending, message) : new DialogueError({ code: "LIMIT_EXCEEDED", message });
       this.#reject(id, error);
-      return false;
+      return undefined;
     }
-    pending.sent = true;
-    this.#unanswered += 1;
     pending.refusal = undefined;
     pending.first ??= { clientId: this.#clientId, epoch: pending.options.room?.position.epoch };
-    this.link?.send(text);
-    return true;
+    return text;
   }
 
   /** @param {number} id */
   #expire(id) {
     const pending = this.#pending.get(id);
     if (pending) this.#reject(id, lateness(pending, this.#timeout, this.#isHeld(pending.options)));
-    if (this.#isStalled) this.#flush();
+    this.#sending.resume();
   }
 
   /**
@@ -413,8 +371,8 @@ export class Pending {
     if (!pending) return undefined;
     this.#pending.delete(id);
     this.#counts(pending, -1);
-    if (pending.sent) this.#unanswered -= 1;
-    if (pending.queued) this.#outbox.delete(id, pending.options.slot);
+    if (pending.sent) this.#sending.unsent(pending);
+    if (pending.queued) this.#sending.dequeue(id, pending);
     clearTimeout(pending.timer);
     return pending;
   }
