@@ -736,7 +736,8 @@ pub use connection::{Handshake, Identity};
 pub use contract::room_set::RoomSet;
 #[cfg(feature = "runtime")]
 pub use delivery::{Delivery, TriggerError};
-#[cfg(feature = "macros")]
+// The tests of every set of features declare events and rooms.
+#[cfg(any(feature = "macros", test))]
 pub use dialogue_macros::{DialogueEvent, rooms};
 pub use error::Error;
 pub use event::dialogue_event::DialogueEvent;
@@ -842,7 +843,7 @@ pub mod sqlite {
 
 /// The names that most programs with Dialogue need in scope.
 pub mod prelude {
-    #[cfg(feature = "macros")]
+    #[cfg(any(feature = "macros", test))]
     pub use crate::rooms;
     #[cfg(feature = "runtime")]
     pub use crate::{Client, Dialogue, Identity, RoomHandle};

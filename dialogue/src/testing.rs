@@ -148,7 +148,7 @@ pub fn encode_event(message: &EventMessage) -> bytes::Bytes {
 }
 
 #[cfg(test)]
-#[cfg(all(feature = "client", feature = "macros"))]
+#[cfg(feature = "client")]
 mod tests {
     use serde_json::json;
 

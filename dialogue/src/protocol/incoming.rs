@@ -238,5 +238,7 @@ fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ErrorCode, D::Erro
     Ok(ErrorCode::from_wire(&text).unwrap_or(ErrorCode::Internal))
 }
 
+// They compare with the frames that a server sends.
 #[cfg(test)]
+#[cfg(feature = "runtime")]
 mod tests;

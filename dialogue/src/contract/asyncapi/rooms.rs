@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn every_event_has_its_own_message_whatever_other_events_are_called() {
         use crate::RoomSet;
-        use crate::event::DialogueEvent;
+        use crate::event::dialogue_event::DialogueEvent;
 
         let names = ["message", "Message", "any", "a:b", "a_b", "*"];
         let mut events = vec![open::Message::definition().clone()];

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::Published;
 use super::shapes::*;
-use crate::event::{DialogueEvent, validate_event_data};
+use crate::event::dialogue_event::DialogueEvent;
+use crate::event::validate_event_data;
 use crate::schema::generate;
 use crate::schema::validator::EventSchema;
 

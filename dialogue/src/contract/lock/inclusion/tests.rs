@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Mismatch, compatible};
 use crate::contract::direction::Direction;
 use crate::contract::snapshot::EventSnapshot;
-use crate::event::DialogueEvent;
+use crate::event::dialogue_event::DialogueEvent;
 use crate::schema::walk;
 
 fn object(required: &[&str], properties: Value) -> Value {
