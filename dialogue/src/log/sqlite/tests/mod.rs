@@ -1,5 +1,6 @@
 //! Tests with real files, each in a folder of its own.
 
+mod damage;
 mod folder;
 mod generations;
 mod migrations;
