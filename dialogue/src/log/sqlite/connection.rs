@@ -1,13 +1,15 @@
 //! Connections to a file, with their settings.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::SqliteError;
-use super::location::io_error;
+use super::failure::is_damage;
+use super::location::{beside, io_error};
 use super::settings::Durability;
 
 /// How long a connection waits for a lock that somebody else's connection holds, such as that of the program `sqlite3`.
@@ -65,13 +67,13 @@ pub(super) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> SqliteError 
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => SqliteError::NotADatabase { path },
-        Some(ErrorCode::DatabaseCorrupt) => SqliteError::Corrupt { path, reason },
+        _ if is_damage(error) => SqliteError::Corrupt { path, reason },
         Some(ErrorCode::DiskFull) => SqliteError::Full { path },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => SqliteError::ReadOnly { path },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqliteError::InUse { path },
         // SQLite does not say why. Perhaps the file may not be read, or the folder accepts no other file.
         Some(ErrorCode::CannotOpen) => match File::open(&path).and_then(|_| probe(&path)) {
-            Ok(()) => SqliteError::Failed { path, reason },
+            Ok(()) => companion_error(&path).unwrap_or(SqliteError::Failed { path, reason }),
             Err(source) => io_error(&path, source),
         },
         _ => SqliteError::Failed { path, reason },
@@ -80,11 +82,19 @@ pub(super) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> SqliteError 
 
 /// Whether files can be created next to the file.
 fn probe(path: &Path) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push("-probe");
-    let probe = path.with_file_name(name);
+    let probe = beside(path, "-probe");
     File::create(&probe)?;
     std::fs::remove_file(probe)
+}
+
+/// Why one of SQLite's files next to the file does not open, if one of them exists and does not.
+fn companion_error(path: &Path) -> Option<SqliteError> {
+    ["-wal", "-shm", "-journal"].into_iter().find_map(|suffix| {
+        let companion = beside(path, suffix);
+        let opened = OpenOptions::new().read(true).write(true).open(&companion);
+        let source = opened.err().filter(|error| error.kind() != ErrorKind::NotFound)?;
+        Some(io_error(&companion, source))
+    })
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ impl Location {
             Err(error) => return Err(io_error(&path, error)),
         };
         let lock = Lock::of(&path)?;
+        refuse_lost_content(&path)?;
         if !found {
             create(&path)?;
         }
@@ -77,19 +78,18 @@ impl Location {
 
 impl Lock {
     fn of(path: &Path) -> Result<Self, SqliteError> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push("-lock");
+        let name = beside(path, "-lock");
         let file = private()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(path.with_file_name(name))
-            .map_err(|error| io_error(path, error))?;
+            .open(&name)
+            .map_err(|error| io_error(&name, error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(SqliteError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(io_error(path, error)),
+            Err(TryLockError::Error(error)) => Err(io_error(&name, error)),
         }
     }
 }
@@ -109,6 +109,10 @@ fn canonical(given: &Path) -> Result<PathBuf, SqliteError> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(io_error(given, error)),
     }
+    // A link whose file does not exist yet.
+    if let Ok(target) = fs::read_link(given) {
+        return canonical(&given.with_file_name(target));
+    }
     let Some(name) = given.file_name() else {
         return Err(SqliteError::NotAFile { path: given.to_owned() });
     };
@@ -123,6 +127,31 @@ fn canonical(given: &Path) -> Result<PathBuf, SqliteError> {
         _ => io_error(given, error),
     })?;
     Ok(folder.join(name))
+}
+
+/// Refuses a file that is missing or empty, but has a write-ahead log with content: SQLite would delete the log.
+fn refuse_lost_content(path: &Path) -> Result<(), SqliteError> {
+    /// The log begins with a header.
+    const HEADER: u64 = 32;
+    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let log = beside(path, "-wal");
+    if length(path) > 0 || length(&log) <= HEADER || fs::metadata(&log).is_ok_and(|log| log.is_dir()) {
+        return Ok(());
+    }
+    Err(SqliteError::Corrupt {
+        path: path.to_owned(),
+        reason: format!(
+            "it is missing or empty, but `{}` has a part of it; remove that too if you want a new file",
+            log.display()
+        ),
+    })
+}
+
+/// The path of a file next to a file, with the same name and a suffix.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
 }
 
 fn create(path: &Path) -> Result<(), SqliteError> {

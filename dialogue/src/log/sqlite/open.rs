@@ -15,7 +15,7 @@ use super::schema::{APPLICATION_ID, CREATE, FORMAT};
 use super::settings::{Durability, Sqlite};
 use super::store::SqliteLog;
 use super::system::{boot_id, now};
-use super::writer::{Writer, WriterSettings};
+use super::writer::{NotStarted, Writer, WriterSettings};
 use crate::log::durable::{Revocation, StoreRun};
 use crate::random::random_bytes;
 
@@ -68,7 +68,10 @@ impl Sqlite {
             lock: location.lock,
             faults: self.faults,
         };
-        let writer = Writer::start(connection, settings).map_err(|error| io_error(&path, error))?;
+        let writer = Writer::start(connection, settings).map_err(|error| match error {
+            NotStarted::Database(error) => sqlite_error(&path, &error),
+            NotStarted::Thread(error) => io_error(&path, error),
+        })?;
         Ok(SqliteLog::new(path, identity, self.retention, run, writer))
     }
 

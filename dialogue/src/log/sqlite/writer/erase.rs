@@ -1,7 +1,7 @@
 //! Erases the data of events. Number and position stay.
 
 use rusqlite::OptionalExtension;
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 
 use super::count::signed;
 use super::ledger::Kept;
@@ -20,13 +20,16 @@ struct Found {
 impl Transaction<'_> {
     /// Returns those that were erased now.
     pub(super) fn erase(&mut self, events: &[ErasedPlace]) -> rusqlite::Result<Vec<ErasedPlace>> {
+        /// The column of the text in `find`.
+        const BODY: usize = 3;
         let mut done = Vec::new();
         for place in events {
             let Some(room) = self.existing_room(&place.room)? else {
                 continue;
             };
             let Some(found) = self.find(room, place)? else { continue };
-            let text = erased(&found.body).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            let text = erased(&found.body)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(BODY, Type::Text, Box::new(error)))?;
             let Some(text) = text else { continue };
             let body = ToSqlOutput::Borrowed(ValueRef::Text(&text));
             self.connection

@@ -70,6 +70,21 @@ pub(super) struct WriterSettings {
     pub(super) faults: StoreFaults,
 }
 
+/// Why the writer did not start.
+#[derive(Debug)]
+pub(super) enum NotStarted {
+    /// The file cannot be read.
+    Database(rusqlite::Error),
+    /// The operating system gives no thread.
+    Thread(io::Error),
+}
+
+impl From<rusqlite::Error> for NotStarted {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 /// The handle of the writer's thread. The thread ends when the handle is dropped, after it has stored what was handed
 /// over.
 pub(super) struct Writer {
@@ -81,7 +96,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. The connection is in WAL mode, and its `synchronous` is that of the durability. The file's
     /// meta row says that the last shutdown was not clean; the writer changes that when it ends.
-    pub(super) fn start(connection: Connection, settings: WriterSettings) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, settings: WriterSettings) -> Result<Self, NotStarted> {
         let WriterSettings {
             identity,
             queue_bytes,
@@ -89,10 +104,8 @@ impl Writer {
             faults,
         } = settings;
         // What is erased must not stay in a free part of a page.
-        connection
-            .pragma_update(None, "secure_delete", true)
-            .map_err(io::Error::other)?;
-        let ledger = Ledger::load(&connection, identity).map_err(io::Error::other)?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        let ledger = Ledger::load(&connection, identity)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(queue_bytes),
             status: Status::default(),
@@ -110,7 +123,8 @@ impl Writer {
                 // The connection is closed now. Another server may open the file before those who wait hear of the end.
                 drop(lock);
                 shared.status.ended(outcome);
-            })?;
+            })
+            .map_err(NotStarted::Thread)?;
         Ok(writer)
     }
 
