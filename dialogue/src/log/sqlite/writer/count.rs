@@ -4,11 +4,33 @@ use std::collections::VecDeque;
 
 use super::clock::KEY_LIFETIME;
 
-/// The most keys that are kept. Each takes about 150 bytes of the file.
-const MOST: i64 = 1_000_000;
+/// How many keys are kept, and what is noted of those that are not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyBounds {
+    /// The most keys. Each takes about 150 bytes of the file.
+    pub(super) all: i64,
+    /// The most keys that only count for a marked repetition of an earlier run.
+    pub(super) old: i64,
+    /// The most connections that are noted because they have lost keys.
+    pub(super) forgotten: i64,
+}
 
-/// The most keys that are kept although they only count for a marked repetition of an earlier run.
-const MOST_OLD: i64 = 250_000;
+impl KeyBounds {
+    /// Keeps at most this many keys.
+    pub(super) const fn of(all: i64) -> Self {
+        Self {
+            all,
+            old: all / 4,
+            forgotten: all,
+        }
+    }
+}
+
+impl Default for KeyBounds {
+    fn default() -> Self {
+        Self::of(1_000_000)
+    }
+}
 
 /// How many keys there are, and how many of them are young: stored within [`KEY_LIFETIME`].
 #[derive(Debug, Default)]
@@ -45,10 +67,10 @@ impl KeyCount {
     }
 
     /// How many have to be dropped.
-    pub(super) fn excess(&mut self, now: i64) -> i64 {
+    pub(super) fn excess(&mut self, now: i64, bounds: KeyBounds) -> i64 {
         self.forget_old(now);
         let old = self.total - self.young.min(self.total);
-        (old - MOST_OLD).max(self.total - MOST).max(0)
+        (old - bounds.old).max(self.total - bounds.all).max(0)
     }
 
     fn forget_old(&mut self, now: i64) {
@@ -73,15 +95,15 @@ mod tests {
 
     #[test]
     fn too_many_old_keys_or_keys_in_all_are_in_excess() {
-        let mut count = KeyCount::default();
+        let (mut count, bounds) = (KeyCount::default(), KeyBounds::default());
         count.set(300_000, 0);
-        assert_eq!(count.excess(100_000), 0, "they count for a while");
-        assert_eq!(count.excess(200_000), 50_000);
+        assert_eq!(count.excess(100_000, bounds), 0, "they count for a while");
+        assert_eq!(count.excess(200_000, bounds), 50_000);
         count.change(900_000, 200_000);
-        assert_eq!(count.excess(200_000), 200_000, "more than a million in all");
+        assert_eq!(count.excess(200_000, bounds), 200_000, "more than a million in all");
         count.change(-200_000, 200_000);
-        assert_eq!(count.excess(200_000), 0);
-        assert_eq!(count.excess(400_000), 750_000);
+        assert_eq!(count.excess(200_000, bounds), 0);
+        assert_eq!(count.excess(400_000, bounds), 750_000);
         assert_eq!(count.total(), 1_000_000);
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::ffi;
 
+use super::count::{KeyBounds, signed};
+
 /// Faults of a store's thread, for tests. Each clone controls the same store.
 ///
 /// A fault applies to a whole transaction. A transaction has all the changes that wait, up to 1,000.
@@ -25,6 +27,8 @@ struct Shared {
     pages: AtomicU64,
     /// How far the clock of keys is ahead, in milliseconds.
     ahead: AtomicU64,
+    /// The most keys that are kept. 0 for as many as always.
+    keys: AtomicU64,
     transactions: AtomicU64,
     changes: AtomicU64,
 }
@@ -144,6 +148,12 @@ impl StoreFaults {
         self.0.pages.store(u64::from(pages) + 1, Ordering::Relaxed);
     }
 
+    /// The file keeps at most this many keys, a quarter of them for repetitions of earlier runs only. It notes as many
+    /// connections that have lost keys.
+    pub fn limit_keys(&self, most: u32) {
+        self.0.keys.store(most.into(), Ordering::Relaxed);
+    }
+
     /// How many transactions were committed, and how many changes they had.
     #[must_use]
     pub fn committed(&self) -> (u64, u64) {
@@ -159,6 +169,13 @@ impl StoreFaults {
 
     pub(super) fn ahead(&self) -> Duration {
         Duration::from_millis(self.0.ahead.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn key_bounds(&self) -> KeyBounds {
+        match self.0.keys.load(Ordering::Relaxed) {
+            0 => KeyBounds::default(),
+            most => KeyBounds::of(signed(most)),
+        }
     }
 
     /// The most pages that the file may have from now on, if that changes.

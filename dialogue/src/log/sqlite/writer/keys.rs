@@ -2,14 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::count::signed;
+use super::count::{KeyBounds, signed};
 use super::step::Step;
 use super::transaction::Transaction;
 use crate::id::UserId;
 use crate::log::durable::{AppendKey, KeyOutcome};
-
-/// The most connections that are noted because they have lost keys.
-const MOST_FORGOTTEN: i64 = 1_000_000;
 
 /// What an append with this key would find. `counts_after` is the time after which a key counts without a mark.
 pub(super) fn outcome(
@@ -43,11 +40,12 @@ pub(super) fn outcome(
 }
 
 impl Transaction<'_> {
-    /// Drops the oldest keys, and notes the connections that have lost them.
-    pub(super) fn drop_keys(&mut self, keys: i64) -> rusqlite::Result<Step> {
+    /// Drops the oldest keys, and notes the connections that have lost them. If too many are noted, notes only that keys were
+    /// lost.
+    pub(super) fn drop_keys(&mut self, keys: i64, bounds: KeyBounds) -> rusqlite::Result<Step> {
         let connection = self.connection;
         let run = self.ledger.run();
-        let has_space = self.ledger.forgotten < MOST_FORGOTTEN;
+        let has_space = self.ledger.forgotten < bounds.forgotten;
         let mut delete = connection.prepare_cached(
             "DELETE FROM keys WHERE (room, user, key) IN (SELECT room, user, key FROM keys ORDER BY at LIMIT ?1) \
              RETURNING connection",

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::clock::{EventClock, KeyClock};
-use super::count::KeyCount;
+use super::count::{KeyBounds, KeyCount};
 use crate::id::{EventName, RoomId};
 use crate::log::sqlite::identity::Identity;
 
@@ -178,8 +178,8 @@ impl Ledger {
     }
 
     /// How many keys have to be dropped, at this time.
-    pub(super) fn excess_keys(&mut self, now: i64) -> i64 {
-        self.keys.excess(now)
+    pub(super) fn excess_keys(&mut self, now: i64, bounds: KeyBounds) -> i64 {
+        self.keys.excess(now, bounds)
     }
 }
 

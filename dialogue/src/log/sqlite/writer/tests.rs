@@ -2,5 +2,6 @@
 
 mod desk;
 mod faults;
+mod keys;
 mod laws;
 mod removal;

@@ -221,9 +221,10 @@ impl Thread {
             }
         }
         let now = self.ledger.key_clock.now(self.faults.ahead());
-        let excess = self.ledger.excess_keys(now);
+        let bounds = self.faults.key_bounds();
+        let excess = self.ledger.excess_keys(now, bounds);
         if excess > 0 {
-            self.step(|transaction, rows| transaction.drop_keys(excess.min(signed(rows as u64))));
+            self.step(|transaction, rows| transaction.drop_keys(excess.min(signed(rows as u64)), bounds));
         } else if let Some(room) = self.ledger.deleted.last().copied()
             && self.step(|transaction, rows| transaction.purge(room, rows)) == Some(Step::Finished)
         {
