@@ -11,6 +11,8 @@ use tracing::{Dispatch, Level};
 use super::peer::Peer;
 use super::*;
 use crate::RoomConfig;
+use crate::log::StoreFailure;
+use crate::log::tests::fake_store::FakeStore;
 
 /// Every line that a server logs, of any level.
 #[derive(Clone, Default)]
@@ -139,4 +141,31 @@ async fn a_hundred_clients_that_make_every_mistake_cause_few_lines_and_no_error(
     assert!(of("WARN") <= 11, "{}", of("WARN"));
     let all = lines.with(" ").len();
     assert!(all <= 150, "{all} lines");
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn a_store_that_cannot_be_read_is_logged_with_what_to_do() {
+    let (lines, store) = (Lines::default(), FakeStore::new());
+    let server = |store: &Arc<FakeStore>| {
+        let builder = Dialogue::builder().define_events([]).logger(lines.dispatch());
+        builder.durable(Arc::clone(store) as _).build().expect("a server")
+    };
+    let room = RoomConfig::new("room").event::<Plenty>();
+    server(&store).create_room(room).await.expect("a room");
+    let store = store.restart();
+    let dialogue = server(&store);
+    store.fail_reads(Some(StoreFailure::Corrupt {
+        reason: "page 7".to_owned(),
+    }));
+    settle().await;
+    let logged = || lines.with("restore a backup").len();
+    let before = logged();
+    let mut peer = Peer::connect(&dialogue, 10_000).await;
+    peer.send(&json!({ "type": "join", "id": 1, "roomId": "room" })).await;
+    assert_eq!(peer.receive_type("error").await["code"], "UNAVAILABLE");
+    settle().await;
+    assert_eq!(logged(), before + 1, "{:?}", lines.with("ERROR"));
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(logged(), before + 2, "retention reads, too");
 }

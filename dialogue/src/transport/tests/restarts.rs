@@ -10,7 +10,7 @@ use super::peer::{Peer, PeerFrame};
 use super::{Archived, Bulk, settle};
 use crate::log::tests::fake_store::{FakeStore, broken};
 use crate::prelude::*;
-use crate::{Dialogue, Identity, Limits};
+use crate::{Dialogue, Identity, Limits, RoomConfig};
 
 rooms! {
     crate = crate;
@@ -138,6 +138,47 @@ async fn a_repetition_of_a_stored_event_gets_its_outcome_after_a_restart_without
         "ok"
     );
     assert_eq!(stored(&store), 1);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails until STORE"]
+async fn a_repetition_in_a_created_room_gets_its_outcome_before_anybody_has_joined_the_room() {
+    let store = FakeStore::new();
+    let dialogue = server(&store, false);
+    let room = RoomConfig::new("made").event::<Archived>();
+    let epoch = dialogue.create_room(room).await.expect("a room").epoch().to_owned();
+    let mut first = Peer::connect_as(&dialogue, json!("ada"), None).await;
+    let connected = first.receive_type("connected").await;
+    let trigger = |id: u64, key: &str| {
+        let data = json!({ "text": key });
+        json!({ "type": "trigger", "id": id, "roomId": "made", "event": "archived", "data": data, "key": key })
+    };
+    first.send(&json!({ "type": "join", "roomId": "made" })).await;
+    first.send(&trigger(1, "k")).await;
+    first.receive_type("ok").await;
+
+    let store = store.restart();
+    let restarted = server(&store, false);
+    let resume = &connected["resume"];
+    let mut second = Peer::connect_as(&restarted, json!("ada"), Some(resume)).await;
+    let mut answers = Vec::new();
+    for (id, (key, is_marked)) in (1..).zip([("l", false), ("k", true), ("l", true), ("k", false)]) {
+        let mut repeated = trigger(id, key);
+        if is_marked {
+            repeated["repeats"] = json!({ "clientId": connected["clientId"], "epoch": epoch });
+        }
+        second.send(&repeated).await;
+        let answer = loop {
+            match second.receive().await {
+                Some(PeerFrame::Text(answer)) if answer["id"] == id => break answer,
+                Some(_) => {}
+                None => panic!("no reply"),
+            }
+        };
+        answers.push(answer["code"].as_str().unwrap_or("ok").to_owned());
+    }
+    assert_eq!(answers, ["NOT_IN_ROOM", "ok", "NOT_IN_ROOM", "ok"]);
+    assert_eq!(store.events("made").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
