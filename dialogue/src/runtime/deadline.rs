@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::runtime::core::Core;
+use crate::runtime::observe::emit::Involved;
+use crate::runtime::observe::log_line::log_line;
 use crate::store_failure::StoreFailure;
 
 /// Waits for an answer of the store, for at most [`Limits::append_deadline`](crate::Limits::append_deadline).
@@ -13,6 +15,23 @@ pub(in crate::runtime) async fn within_deadline<T, E: From<StoreFailure>>(
     answer: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     within(core.limits.append_deadline, answer).await
+}
+
+/// The same for a read. Logs a failure.
+pub(in crate::runtime) async fn read_within_deadline<T>(
+    core: &Core,
+    answer: impl Future<Output = Result<T, StoreFailure>>,
+) -> Result<T, StoreFailure> {
+    let read = within_deadline(core, answer).await;
+    read.inspect_err(|failure| log_failed_read(core, failure))
+}
+
+/// Logs that the store could not be read. The store itself reports only changes that fail.
+pub(in crate::runtime) fn log_failed_read(core: &Core, failure: &StoreFailure) {
+    // A server that has stopped reads nothing any more.
+    if *failure != StoreFailure::Closed {
+        log_line!(ERROR, *core, Involved::default(), "", { error = %failure, }, "the store cannot be read");
+    }
 }
 
 /// Waits for an answer of the store, for at most `deadline`.

@@ -12,8 +12,9 @@ use crate::id::EventName;
 use crate::log::durable::KeyOutcome;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within;
+use crate::runtime::deadline::{log_failed_read, within};
 use crate::runtime::history::keep::room_key;
+use crate::store_failure::StoreFailure;
 
 /// Whether a store keeps this event of a room, and its key.
 pub(crate) fn is_stored(core: &Core, room: &RoomCell, event: &EventName) -> bool {
@@ -26,7 +27,7 @@ pub(crate) fn is_stored(core: &Core, room: &RoomCell, event: &EventName) -> bool
 
 /// How to ask about the key of a client's trigger. `None` if the store has nothing to add.
 pub(crate) fn recall(
-    core: &Core,
+    core: &Arc<Core>,
     room: &Arc<RoomCell>,
     client: &Arc<ClientState>,
     is_stored: bool,
@@ -38,7 +39,8 @@ pub(crate) fn recall(
         return None;
     }
     let deadline = core.limits.append_deadline;
-    let (durable, room, client) = (Arc::clone(durable), Arc::clone(room), Arc::clone(client));
+    let (core, durable) = (Arc::clone(core), Arc::clone(durable));
+    let (room, client) = (Arc::clone(room), Arc::clone(client));
     Some(Box::new(move |key| {
         async move {
             let asked = async {
@@ -48,7 +50,8 @@ pub(crate) fn recall(
                 }
                 Ok(outcome)
             };
-            within(deadline, asked).await
+            let told: Result<_, StoreFailure> = within(deadline, asked).await;
+            told.inspect_err(|failure| log_failed_read(&core, failure))
         }
         .boxed()
     }))

@@ -4,7 +4,7 @@ use super::prefetch::{ReadAhead, ReadFirst};
 use crate::log::StoreFailure;
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within_deadline;
+use crate::runtime::deadline::read_within_deadline;
 
 /// Makes sure that a room's log is loaded: its window and its last number. Call this before the room is joined, read, or gets
 /// an event with history. Without a store, this returns at once.
@@ -36,7 +36,7 @@ pub(in crate::runtime) async fn load_again(
         let Some(answer) = core.history.read_window(room) else {
             return Ok(false);
         };
-        let mut window = within_deadline(core, answer).await?;
+        let mut window = read_within_deadline(core, answer).await?;
         if let Some(through) = through {
             window = window.through(through);
         }
@@ -65,7 +65,7 @@ pub(in crate::runtime) async fn read_ahead(
     ahead: &mut ReadAhead,
 ) -> Result<(), StoreFailure> {
     if let Some(answer) = core.history.read(room, &first) {
-        let answer = within_deadline(core, answer).await?;
+        let answer = read_within_deadline(core, answer).await?;
         ahead.note(first, answer);
     }
     Ok(())

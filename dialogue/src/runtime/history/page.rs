@@ -18,7 +18,7 @@ use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoreFailure, StoredEv
 use crate::protocol::{EventHead, NextPage, erased};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within_deadline;
+use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::hooks::recursion::checked_depth;
 use crate::runtime::hooks::values::{HookValueError, check_depth, check_meta, check_numbers};
 use crate::runtime::observe::emit::Involved;
@@ -227,7 +227,7 @@ async fn stored_page(
     let page = loop {
         let erasures = core.history.erasures();
         let answer = durable.page(room_key(room), event.clone(), before, limit, core.history.page);
-        let page = within_deadline(core, answer).await?;
+        let page = read_within_deadline(core, answer).await?;
         // Otherwise, events in it may have been erased meanwhile.
         if core.history.erasures() == erasures {
             break page;

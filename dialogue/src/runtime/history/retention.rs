@@ -13,6 +13,7 @@ use crate::log::archive_queue::{BATCH, Series};
 use crate::log::durable::{DurableLog, ExpiredEvent};
 use crate::log::{LogBounds, StoredEvent};
 use crate::runtime::core::Core;
+use crate::runtime::deadline::log_failed_read;
 use crate::store_failure::StoreFailure;
 
 /// The pause after everything was removed, or the store failed. Retention counts in days.
@@ -59,7 +60,11 @@ async fn round(core: &Core) -> bool {
     let _archiving = core.history.archiving.lock().await;
     match store.expired(ROUND).await {
         Ok(expired) if !expired.is_empty() => remove(core, &**store, expired).await.is_err(),
-        Ok(_) | Err(_) => true,
+        Ok(_) => true,
+        Err(failure) => {
+            log_failed_read(core, &failure);
+            true
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::id::RoomId;
 use crate::log::StoreFailure;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within_deadline;
+use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
@@ -49,7 +49,7 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
     let Some(blueprint) = on_demand else {
         return Ok(false);
     };
-    let key = within_deadline(core, durable.room(id)).await?.key;
+    let key = read_within_deadline(core, durable.room(id)).await?.key;
     let template = Arc::clone(&blueprint.template);
     let room = Arc::new(RoomCell::new(
         id.clone(),
@@ -59,7 +59,7 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
         key.epoch.clone(),
     ));
     let used = match core.history.read_window(&room) {
-        Some(answer) if is_it(&key.epoch) => within_deadline(core, answer).await?.top > 0,
+        Some(answer) if is_it(&key.epoch) => read_within_deadline(core, answer).await?.top > 0,
         _ => false,
     };
     if !used {
@@ -71,5 +71,5 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
     });
     durable.delete_room(key, false, done);
     let answer = async { receiver.await.unwrap_or(Err(StoreFailure::Closed)) };
-    within_deadline(core, answer.boxed()).await
+    read_within_deadline(core, answer.boxed()).await
 }

@@ -12,6 +12,7 @@ use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::{CloseCode, EventFrame};
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
+use crate::runtime::deadline::log_failed_read;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::history::load::load_again;
 use crate::runtime::observe::emit::Involved;
@@ -57,7 +58,10 @@ pub(super) async fn catch_up(core: &Arc<Core>, room: &Arc<RoomCell>, through: u6
         };
         match filled {
             Ok(()) | Err(StoreFailure::Closed) => return filled,
-            Err(_) => sleep(PAUSE).await,
+            Err(failure) => {
+                log_failed_read(core, &failure);
+                sleep(PAUSE).await;
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::log::StoreFailure;
 use crate::log::durable::{Creator, IndexedRoom, IndexedState};
 use crate::room::{RoomCell, RoomRef};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within_deadline;
+use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 
@@ -70,7 +70,7 @@ async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, NotLo
         let (Some(number), Some(durable)) = (core.rooms.stored(id), &core.history.durable) else {
             return Ok(None);
         };
-        let stored = within_deadline(core, durable.room(&RoomId::from(id))).await?;
+        let stored = read_within_deadline(core, durable.room(&RoomId::from(id))).await?;
         let Some(room) = cell_of(&core.rooms, stored) else {
             hide(core, id, number);
             return Ok(None);
@@ -183,7 +183,7 @@ pub(crate) async fn list(
             .collect();
         let mut stored = match ids.is_empty() {
             true => Vec::new(),
-            false => within_deadline(core, durable.rooms(ids)).await?,
+            false => read_within_deadline(core, durable.rooms(ids)).await?,
         }
         .into_iter();
         let rooms: Vec<Arc<RoomCell>> = page

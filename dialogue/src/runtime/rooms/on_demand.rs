@@ -11,7 +11,7 @@ use crate::log::{Remembered, StoreFailure};
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within_deadline;
+use crate::runtime::deadline::read_within_deadline;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
@@ -34,7 +34,7 @@ pub(in crate::runtime) async fn find_or_prepare(
         None => core.history.remembered(room_id),
         // The last number is read when the room's log is loaded.
         Some(durable) => {
-            let epoch = within_deadline(core, durable.room(&id)).await?.key.epoch;
+            let epoch = read_within_deadline(core, durable.room(&id)).await?.key.epoch;
             Some(Remembered { epoch, top: 0 })
         }
     };
@@ -73,7 +73,7 @@ pub(in crate::runtime) async fn is_current(core: &Arc<Core>, room: &Arc<RoomCell
     if room.loaded.initialized() {
         return Ok(true);
     }
-    let stored = within_deadline(core, durable.room(&room.id)).await?;
+    let stored = read_within_deadline(core, durable.room(&room.id)).await?;
     let is_current = stored.key.epoch == room.epoch;
     if !is_current && room.lock().delete().is_some() {
         remove_room(core, room, None);

@@ -144,7 +144,6 @@ async fn a_hundred_clients_that_make_every_mistake_cause_few_lines_and_no_error(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_store_that_cannot_be_read_is_logged_with_what_to_do() {
     let (lines, store) = (Lines::default(), FakeStore::new());
     let server = |store: &Arc<FakeStore>| {
