@@ -207,6 +207,30 @@ impl Conversation {
             .ok_or_else(CommandError::no_such_room)
     }
 
+    /// Loads a room that only the store has, if the store may know the key of a trigger for it: nobody is in the room, but the
+    /// trigger may have taken place. `None` if it is certain that it has not.
+    async fn room_of_key(
+        &self,
+        room_id: &RoomId,
+        has_key: bool,
+        is_repetition: bool,
+    ) -> Result<Option<Arc<RoomCell>>, CommandError> {
+        let may_be_known = has_key && (is_repetition || self.core.continuity.resumes.expects_earlier_clients());
+        if may_be_known && self.core.rooms.is_stored(room_id) {
+            match find_or_load(&self.core, room_id).await {
+                Ok(Some(room)) => return Ok(Some(room)),
+                Ok(None) => {}
+                // Every other error would say that nothing happened.
+                Err(_) => return Err(CommandError::store_failed()),
+            }
+        }
+        match is_repetition {
+            // The incarnation of the room in which it was first sent has gone, with its keys.
+            true => Err(CommandError::outcome_unknown()),
+            false => Ok(None),
+        }
+    }
+
     /// Runs a later `connect`, which renews the session of the same user.
     async fn renew_session(&self, id: Option<i64>, connect: ConnectCommand) -> Result<ReplyFrame, CommandError> {
         if connect.protocol != PROTOCOL {
@@ -303,9 +327,10 @@ impl Conversation {
         } = command;
         async move {
             let room = match self.room(&room_id) {
-                // The incarnation of the room in which it was first sent has gone, with its keys.
-                Err(_) if repeats.is_some() => return Err(CommandError::outcome_unknown()),
-                room => room?,
+                Err(not_found) => Box::pin(self.room_of_key(&room_id, key.is_some(), repeats.is_some()))
+                    .await?
+                    .ok_or(not_found)?,
+                Ok(room) => room,
             };
             let draft = Draft {
                 event,

@@ -141,7 +141,6 @@ async fn a_repetition_of_a_stored_event_gets_its_outcome_after_a_restart_without
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_repetition_in_a_created_room_gets_its_outcome_before_anybody_has_joined_the_room() {
     let store = FakeStore::new();
     let dialogue = server(&store, false);
