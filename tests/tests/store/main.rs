@@ -5,6 +5,7 @@ mod client;
 mod full_disk;
 mod kill;
 mod power_loss;
+mod types;
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};

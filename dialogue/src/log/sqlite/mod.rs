@@ -26,7 +26,7 @@ mod settings;
 mod store;
 mod system;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 pub use appender::StoreAppender;

@@ -31,6 +31,10 @@ pub(super) enum Received {
         events: Vec<Happened>,
     },
     Event(String, Happened),
+    Page {
+        events: Vec<Happened>,
+        more: bool,
+    },
     Left(String, Option<String>),
     Ok(Option<u64>),
     Error(String),
@@ -152,6 +156,12 @@ impl Room {
                 "too many `{name}` are kept"
             );
         }
+    }
+
+    /// The numbers up to this one that the room still keeps.
+    pub(super) fn kept_through(&self, through: u64) -> impl Iterator<Item = u64> {
+        let kept = self.events.iter().filter(|event| self.keeps(event));
+        kept.filter_map(|event| event.seq).filter(move |seq| *seq <= through)
     }
 
     fn keeps(&self, event: &Happened) -> bool {
@@ -282,7 +292,24 @@ impl Model {
         }
     }
 
-    /// Whether a client may trigger. If not, it is told so.
+    /// A client repeats a trigger that has taken place under this number.
+    pub(super) fn confirm(&mut self, client: usize, seq: u64) {
+        self.send(client, Received::Ok(Some(seq)));
+    }
+
+    /// A client reads a page, newest first.
+    pub(super) fn page(&mut self, client: usize, id: &'static str, event: &str, before: u64, limit: usize) {
+        if self.may_trigger(client, id) {
+            let room = &self.rooms[id];
+            let of_event = room.events.iter().rev().filter(|happened| happened.event == event);
+            let mut older = of_event.filter(|happened| happened.seq < Some(before) && room.keeps(happened));
+            let events = older.by_ref().take(limit).cloned().collect();
+            let more = older.next().is_some();
+            self.send(client, Received::Page { events, more });
+        }
+    }
+
+    /// Whether a client may trigger and read. If not, it is told so.
     pub(super) fn may_trigger(&mut self, client: usize, id: &'static str) -> bool {
         if !self.rooms.contains_key(id) {
             self.refuse(client, "ROOM_NOT_FOUND");

@@ -1,8 +1,12 @@
 //! Promises 1 and 2 against the model. Clients receive exactly the specified frames. A client that received no report of
 //! a gap has every event that it should have, once and in order.
 
+mod failures;
+#[cfg(feature = "sqlite")]
+mod file;
 mod player;
 mod steps;
+mod stores;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,61 +15,79 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use proptest::prelude::*;
-use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use self::player::{Player, read};
-use self::steps::{Claim, PIPES, ROOMS, Step, StoreFault, step, step_with_store};
+use self::steps::{Claim, PIPES, ROOMS, Step, step, step_with_store};
+use self::stores::{Fake, TestStore};
 use super::model::{Client, EVENTS, Model, REPLAY_EVENTS, Room, Subscriptions};
 use super::peer::{Peer, PeerFrame};
 use super::{Fleeting, Plenty, Scarce, settle};
-use crate::log::tests::fake_store::{FakeStore, Verdict, broken};
+use crate::calls::CreateRoomError;
+use crate::log::durable::DurableLog;
 use crate::log::{EvictedHistory, HistoryConfig, HistoryManager};
-use crate::{Dialogue, Limits, RoomConfig, TriggerError, refuse};
+use crate::{Dialogue, Limits, RoomConfig, RoomHandle, refuse};
+
+/// How many cases are tested: one of `share` of `PROPTEST_CASES`, or else of 200.
+fn cases(share: u32) -> ProptestConfig {
+    let all = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: all.unwrap_or(200) / share,
+        max_shrink_iters: 2_000 / share,
+        ..ProptestConfig::default()
+    }
+}
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200),
-        max_shrink_iters: 2_000,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(1))]
 
     #[test]
     fn every_log_equals_the_model_unless_a_gap_was_reported(steps in prop::collection::vec(step(), 1..80)) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        runtime.block_on(play(steps, None));
+        play(steps, None);
     }
 
     #[test]
     fn every_log_in_a_store_equals_the_model_through_failures_and_restarts(
         steps in prop::collection::vec(step_with_store(), 1..80)
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        runtime.block_on(play(steps, Some(FakeStore::new())));
+        play(steps, Some(Box::new(Fake::new())));
     }
 }
 
-async fn play(steps: Vec<Step>, store: Option<Arc<FakeStore>>) {
-    let mut world = World::new(store).await;
-    for step in steps {
-        world.take(step).await;
+#[cfg(feature = "sqlite")]
+proptest! {
+    #![proptest_config(cases(6))]
+
+    #[test]
+    fn every_log_in_a_file_equals_the_model_through_failures_and_restarts(
+        steps in prop::collection::vec(step_with_store(), 1..80)
+    ) {
+        play(steps, Some(Box::new(file::File::new())));
     }
-    world.end().await;
+}
+
+fn play(steps: Vec<Step>, store: Option<Box<dyn TestStore>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let mut world = World::new(store).await;
+        for step in steps {
+            world.take(step).await;
+        }
+        world.end().await;
+    });
 }
 
 /// The server, its clients, and the model of both.
 struct World {
     dialogue: Dialogue,
     /// The store that has the rooms' logs. Without one, they are in memory.
-    store: Option<Arc<FakeStore>>,
+    store: Option<Box<dyn TestStore>>,
     denying: Arc<AtomicBool>,
     evicted: Arc<Mutex<Vec<EvictedHistory>>>,
     model: Model,
@@ -75,7 +97,7 @@ struct World {
 
 /// A server on a store, or with its logs in memory.
 fn server(
-    store: Option<&Arc<FakeStore>>,
+    store: Option<Arc<dyn DurableLog>>,
     denying: &Arc<AtomicBool>,
     evicted: &Arc<Mutex<Vec<EvictedHistory>>>,
 ) -> Dialogue {
@@ -103,7 +125,7 @@ fn server(
             async { Ok(()) }
         });
     let builder = match store {
-        Some(store) => builder.durable(Arc::clone(store) as _),
+        Some(store) => builder.durable(store),
         None => builder,
     };
     builder.build().expect("a server")
@@ -114,10 +136,10 @@ fn triggered(event: &str, number: u64) -> Value {
 }
 
 impl World {
-    async fn new(store: Option<Arc<FakeStore>>) -> Self {
+    async fn new(store: Option<Box<dyn TestStore>>) -> Self {
         let denying = Arc::new(AtomicBool::new(false));
         let evicted: Arc<Mutex<Vec<EvictedHistory>>> = Arc::default();
-        let dialogue = server(store.as_ref(), &denying, &evicted);
+        let dialogue = server(store.as_ref().map(|store| store.durable()), &denying, &evicted);
         let mut world = Self {
             dialogue,
             store,
@@ -164,7 +186,17 @@ impl World {
                 self.fail_by(client, ROOMS[room].0, EVENTS[event].0, fault).await
             }
             Step::Fail(room, event, fault) => self.fail(ROOMS[room].0, EVENTS[event].0, fault).await,
-            Step::Restart => self.restart().await,
+            Step::FailToggle(room, fault, ending) => self.fail_toggle(room, fault, ending).await,
+            Step::Restart(ending) => self.restart(ending).await,
+            Step::Keyed(keyed) => self.keyed(keyed).await,
+            Step::Page(client, room, event, before, limit) => {
+                let (id, event) = (ROOMS[room].0, EVENTS[event].0);
+                let top = self.model.rooms.get(id).map_or(0, Room::top);
+                let before = 1 + before.index(top as usize + 1) as u64;
+                let page = json!({ "type": "history", "event": event, "before": before, "limit": limit });
+                self.ask(client, id, page).await;
+                self.model.page(client, id, event, before, limit);
+            }
             Step::Expire(room, through) => self.expire(ROOMS[room].0, through).await,
             Step::Leave(client, room) => {
                 self.ask(client, ROOMS[room].0, json!({ "type": "leave" })).await;
@@ -194,88 +226,6 @@ impl World {
             }
         }
         self.model.rooms.values().for_each(Room::assert_within_limits);
-    }
-
-    /// Triggers as a client while the store fails.
-    async fn fail_by(&mut self, client: usize, room: &'static str, event: &str, fault: StoreFault) {
-        let number = self.number();
-        self.arm(fault);
-        self.ask(client, room, triggered(event, number)).await;
-        if self.model.may_trigger(client, room) {
-            let code = match fault {
-                StoreFault::Refuses => "UNAVAILABLE",
-                StoreFault::Loses | StoreFault::Hides => "OUTCOME_UNKNOWN",
-            };
-            self.model.refuse(client, code);
-            self.recover(room, event, number, fault).await;
-        } else {
-            self.disarm();
-        }
-    }
-
-    /// Triggers as the server while the store fails.
-    async fn fail(&mut self, id: &'static str, event: &str, fault: StoreFault) {
-        let Some(room) = self.dialogue.room(id).await else {
-            return;
-        };
-        let number = self.number();
-        self.arm(fault);
-        let outcome = match event {
-            "scarce" => room.trigger(Scarce { number }).await,
-            _ => room.trigger(Plenty { number }).await,
-        };
-        match fault {
-            StoreFault::Refuses => assert!(matches!(outcome, Err(TriggerError::NotAccepted(_))), "{outcome:?}"),
-            StoreFault::Loses | StoreFault::Hides => {
-                assert!(matches!(outcome, Err(TriggerError::Unknown(_))), "{outcome:?}");
-            }
-        }
-        self.recover(id, event, number, fault).await;
-    }
-
-    fn arm(&self, fault: StoreFault) {
-        let verdict = match fault {
-            StoreFault::Refuses => Verdict::Refuse(broken()),
-            StoreFault::Loses => Verdict::Lose(broken()),
-            StoreFault::Hides => Verdict::Hide(broken()),
-        };
-        self.store.as_ref().expect("a store").plan([verdict]);
-    }
-
-    fn disarm(&self) {
-        self.store.as_ref().expect("a store").clear_plan();
-    }
-
-    /// The store works again. An event of unknown outcome that it has reaches its readers then.
-    async fn recover(&mut self, room: &'static str, event: &str, number: u64, fault: StoreFault) {
-        settle().await;
-        self.store.as_ref().expect("a store").recover();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        if fault == StoreFault::Hides {
-            self.model.trigger(room, event, number);
-        }
-    }
-
-    /// Kills the process and starts it again. Every connection is lost, with what it has not read.
-    async fn restart(&mut self) {
-        let store = self.store.as_ref().expect("a store").restart();
-        for client in 0..self.players.len() {
-            self.players[client].peer = None;
-            self.model.clients[client].disconnect(&self.players[client]);
-        }
-        self.dialogue = server(Some(&store), &self.denying, &self.evicted);
-        self.store = Some(store);
-        settle().await;
-    }
-
-    /// Lets events expire. The hook takes them, and they are removed.
-    async fn expire(&mut self, id: &'static str, through: Index) {
-        let Some(room) = self.model.rooms.get(id) else {
-            return;
-        };
-        let through = through.index(room.top() as usize + 1) as u64;
-        self.store.as_ref().expect("a store").let_expire(id, through);
-        tokio::time::sleep(Duration::from_secs(11)).await;
     }
 
     /// All clients read everything and disconnect. No member remains.
@@ -311,11 +261,18 @@ impl World {
     }
 
     async fn toggle(&mut self, room: usize) {
-        let (id, sync, max_size) = ROOMS[room];
+        let id = ROOMS[room].0;
         if self.dialogue.delete_room(id).await.expect("a deletion") {
             self.model.delete(id);
             return;
         }
+        let made = self.create(room).await.expect("a room");
+        let room = self.new_room(room, made.epoch().to_owned());
+        self.model.create(id, room);
+    }
+
+    async fn create(&self, room: usize) -> Result<RoomHandle, CreateRoomError> {
+        let (id, sync, max_size) = ROOMS[room];
         let config = RoomConfig::new(id)
             .event::<Scarce>()
             .event::<Plenty>()
@@ -327,10 +284,13 @@ impl World {
             Some(max_size) => config.max_size(max_size),
             None => config,
         };
-        let made = self.dialogue.create_room(config).await.expect("a room");
-        let room = Room::new(made.epoch().to_owned(), sync, max_size);
-        let room = if self.store.is_some() { room.stored() } else { room };
-        self.model.create(id, room);
+        self.dialogue.create_room(config).await
+    }
+
+    fn new_room(&self, room: usize, epoch: String) -> Room {
+        let (_, sync, max_size) = ROOMS[room];
+        let room = Room::new(epoch, sync, max_size);
+        if self.store.is_some() { room.stored() } else { room }
     }
 
     /// Sends a request about a room. A client without a connection connects first.
@@ -342,7 +302,9 @@ impl World {
         player.next_id += 1;
         request["id"] = json!(player.next_id);
         request["roomId"] = json!(room);
-        player.asked.insert(player.next_id, room);
+        if self.model.seat(client, room).is_some() {
+            player.asked.insert(player.next_id, room);
+        }
         player.peer.as_mut().expect("a connection").send(&request).await;
         settle().await;
     }

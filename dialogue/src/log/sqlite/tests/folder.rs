@@ -12,17 +12,17 @@ use crate::log::sqlite::{Sqlite, SqliteError};
 use crate::random::random_name;
 
 /// A folder that is removed when the test has ended.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 /// What a killed process leaves: a file and its write-ahead log.
 #[derive(Clone)]
-pub(super) struct Remains {
+pub(crate) struct Remains {
     pub(super) file: Vec<u8>,
     pub(super) log: Vec<u8>,
 }
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("dialogue-sqlite-{}", random_name(8)));
         fs::create_dir(&folder).unwrap();
         Self(folder)
@@ -37,7 +37,7 @@ impl Folder {
         self.0.join("desk.db")
     }
 
-    pub(super) fn settings(&self) -> Sqlite {
+    pub(crate) fn settings(&self) -> Sqlite {
         Sqlite::open(self.file()).with_boot_id(Some("boot".to_owned()))
     }
 
@@ -51,7 +51,7 @@ impl Folder {
     }
 
     /// Another program's connection to the file.
-    pub(super) fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> Connection {
         Connection::open(self.file()).unwrap()
     }
 
@@ -66,7 +66,7 @@ impl Folder {
     }
 
     /// What a process would leave that is killed now.
-    pub(super) fn remains(&self) -> Remains {
+    pub(crate) fn remains(&self) -> Remains {
         Remains {
             file: fs::read(self.file()).unwrap(),
             log: fs::read(self.log()).unwrap_or_default(),
@@ -74,7 +74,7 @@ impl Folder {
     }
 
     /// Puts back what a killed process left. The file stays the same one: its inode is as before.
-    pub(super) fn restore(&self, remains: &Remains) {
+    pub(crate) fn restore(&self, remains: &Remains) {
         let _absent = fs::remove_file(self.0.join("desk.db-shm"));
         let mut file = OpenOptions::new().write(true).truncate(true).open(self.file()).unwrap();
         file.write_all(&remains.file).unwrap();

@@ -11,4 +11,4 @@ mod readers;
 mod retention;
 mod startup;
 
-use folder::Folder;
+pub(crate) use folder::Folder;

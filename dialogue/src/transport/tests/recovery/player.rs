@@ -13,8 +13,10 @@ use crate::transport::tests::peer::Peer;
 pub(super) struct Player {
     pub(super) peer: Option<Peer>,
     pub(super) resume: Option<String>,
+    /// The id of its last connection.
+    pub(super) id: String,
     pub(super) rooms: BTreeMap<&'static str, Log>,
-    /// The rooms of the requests that will be answered with `ok`.
+    /// The rooms of the requests whose `ok` says how far the client has everything. It does not if the client is no member.
     pub(super) asked: BTreeMap<u64, &'static str>,
     pub(super) next_id: u64,
 }
@@ -22,7 +24,7 @@ pub(super) struct Player {
 /// A client's state of a room.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Log {
-    epoch: String,
+    pub(super) epoch: String,
     pub(super) position: u64,
     pub(super) numbers: Vec<u64>,
 }
@@ -43,7 +45,10 @@ impl Player {
 
     pub(super) fn take(&mut self, text: &Value, received: Received) {
         match received {
-            Received::Connected => self.resume = text["resume"].as_str().map(str::to_owned),
+            Received::Connected => {
+                self.resume = text["resume"].as_str().map(str::to_owned);
+                self.id = text["clientId"].as_str().expect("an id").to_owned();
+            }
             Received::Joined {
                 room,
                 epoch,
@@ -64,9 +69,10 @@ impl Player {
                 log.position = log.position.max(seq);
             }
             Received::Ok(Some(seq)) => {
-                let room = self.asked[&text["id"].as_u64().expect("an id")];
-                let log = self.rooms.entry(room).or_default();
-                log.position = log.position.max(seq);
+                if let Some(room) = self.asked.get(&text["id"].as_u64().expect("an id")) {
+                    let log = self.rooms.entry(room).or_default();
+                    log.position = log.position.max(seq);
+                }
             }
             _ => {}
         }
@@ -113,6 +119,15 @@ pub(super) fn read(text: &Value) -> Received {
                 .iter()
                 .map(happened)
                 .collect(),
+        },
+        Some("history") => Received::Page {
+            events: text["events"]
+                .as_array()
+                .expect("events")
+                .iter()
+                .map(happened)
+                .collect(),
+            more: text["more"].as_bool().expect("whether there are more"),
         },
         Some("event") => Received::Event(string("roomId"), happened(text)),
         Some("left") => Received::Left(string("roomId"), text["reason"].as_str().map(str::to_owned)),
