@@ -10,7 +10,7 @@ use crate::id::RoomId;
 use crate::log::StoreFailure;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::read_within_deadline;
+use crate::runtime::deadline::{read_within_deadline, within_deadline};
 use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
@@ -71,5 +71,5 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
     });
     durable.delete_room(key, false, done);
     let answer = async { receiver.await.unwrap_or(Err(StoreFailure::Closed)) };
-    read_within_deadline(core, answer.boxed()).await
+    within_deadline(core, answer.boxed()).await
 }
