@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use dialogue::client::{ClientError, Page, Recovery};
-use dialogue_tests::{Chat, Message, message, texts, within};
+use dialogue_tests::{Chat, Folder, Message, message, texts, within};
 use tokio::sync::mpsc;
 
-use super::{Folder, Server, connect, everything, free_port};
+use super::{Server, connect, everything, free_port};
 
 /// More than a server keeps in memory for one room by default.
 const LINES: usize = 130;
