@@ -10,6 +10,7 @@ mod durable;
 mod expiry;
 mod fairness;
 mod http;
+mod idle_rooms;
 mod keep_alive;
 mod log_lines;
 mod model;
