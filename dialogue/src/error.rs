@@ -9,7 +9,7 @@ use crate::contract::ContractError;
 use crate::delivery::TriggerError;
 use crate::event::DefinitionError;
 #[cfg(feature = "runtime")]
-use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError};
+use crate::runtime::{BuildError, CreateRoomError, HistoryError, JoinError, RoomUnavailable};
 
 /// Any error of a program that uses Dialogue. Return it from `main`, so that `?` accepts every error of the API.
 ///
@@ -63,6 +63,10 @@ pub enum Error {
     #[cfg(feature = "runtime")]
     #[error(transparent)]
     Trigger(#[from] TriggerError),
+    /// A room could not be looked up.
+    #[cfg(feature = "runtime")]
+    #[error(transparent)]
+    Room(#[from] RoomUnavailable),
     /// A room could not be created.
     #[cfg(feature = "runtime")]
     #[error(transparent)]

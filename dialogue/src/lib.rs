@@ -165,9 +165,9 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), dialogue::BuildError> {
+//! # async fn main() -> Result<(), dialogue::Error> {
 //! let dialogue = Dialogue::builder().rooms::<Rooms>().build()?;
-//! let chat = dialogue.room(Chat).await.expect("declared rooms exist from the start");
+//! let chat = dialogue.room(Chat).await?.expect("declared rooms exist from the start");
 //! assert_eq!((chat.id().as_str(), chat.size().await, chat.max_size()), ("chat", 0, Some(100)));
 //! # Ok(())
 //! # }
@@ -765,7 +765,9 @@ pub use schema::Violation;
 /// [`Dialogue::create_room`], [`Dialogue::rooms_of`] and [`Dialogue::here`].
 #[cfg(feature = "runtime")]
 pub mod calls {
-    pub use crate::runtime::{CreateRoom, CreateRoomError, Here, Revoked, RoomHere, Trigger, UserRooms};
+    pub use crate::runtime::{
+        CreateRoom, CreateRoomError, Here, Revoked, RoomHere, RoomUnavailable, Trigger, UserRooms,
+    };
 }
 
 /// The types that [`Dialogue::on`] and [`Dialogue::stream`] return: a handler's registration, and a stream of events.

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 
-use dialogue::{Builder, Dialogue, Limits};
+use dialogue::{Builder, Dialogue, Limits, RoomHandle, RoomRef};
 
 use crate::{RawClient, Rooms, TestClient, within};
 
@@ -35,6 +35,11 @@ impl TestServer {
     /// Starts the same server with these limits.
     pub async fn limited(limits: Limits) -> Self {
         Self::with(|builder| builder.limits(limits)).await
+    }
+
+    /// Looks up a room of a server whose store works.
+    pub async fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
+        self.dialogue.room(room).await.expect("an answer")
     }
 
     /// The server itself, for methods whose names the harness uses, too.

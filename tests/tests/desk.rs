@@ -216,3 +216,36 @@ async fn an_agent_closes_a_ticket_and_erases_what_was_written() {
     assert_eq!((status, &answer["erased"]), (200, &json!(2)), "a line and the entry");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_agent_closes_a_ticket_that_nobody_is_in_and_erases_what_was_written() {
+    let file = File::new("absent");
+    let server = Server::start(&file.path()).await;
+    let (ticket, adas) = server.open("Ada").await;
+    let (silent, linuss) = server.open("Linus").await;
+    let graces = server.agent("acme").await;
+    let mut ada = server.connect(&adas).await;
+    ada.join(&room(ticket)).await;
+    assert_eq!(ada.request(line(ticket, "My password is 1234.")).await["type"], "ok");
+    server.stop().await;
+
+    let server = Server::start(&file.path()).await;
+    let erased = json!({ "ticket": ticket, "seq": 1 });
+    assert_eq!(server.post("/tickets/erase", &graces, erased).await.0, 204);
+    for closed in [ticket, silent] {
+        let closed = json!({ "ticket": closed });
+        assert_eq!(server.post("/tickets/close", &graces, closed).await.0, 204);
+    }
+    server.stop().await;
+
+    let server = Server::start(&file.path()).await;
+    for (token, ticket) in [(adas, ticket), (linuss, silent)] {
+        let mut customer = server.connect(&token).await;
+        customer.join(&room(ticket)).await;
+        assert_eq!(
+            customer.refused(line(ticket, "One more thing")).await,
+            "PERMISSION_DENIED"
+        );
+    }
+    server.stop().await;
+}

@@ -279,7 +279,7 @@ async fn hooks_receive_handles_and_not_copies_of_every_client_and_room() {
             let same = room.here().participants().contains(&client);
             room.dialogue()
                 .room(room.id())
-                .await
+                .await?
                 .filter(|found| *found == room && same)
                 .ok_or("a copy")?
                 .trigger(dialogue_tests::UserJoined {

@@ -21,6 +21,8 @@ pub(crate) struct RoomRecord {
     appending: usize,
     /// Whether the room goes on with the numbers of an idle room.
     continues: bool,
+    /// Whether the room was added to the rooms of the server.
+    added: bool,
 }
 
 /// The reason why a room does not accept a new member.
@@ -43,6 +45,7 @@ impl RoomRecord {
             deleted: false,
             appending: 0,
             continues: false,
+            added: false,
         }
     }
 
@@ -83,9 +86,14 @@ impl RoomRecord {
         self.max_size.is_some_and(|max| self.taken >= max)
     }
 
-    /// How many times a client has become a member. If the number is the same later, no client has joined in between.
-    pub(crate) fn joins(&self) -> u64 {
-        self.joins
+    /// The room is added to the rooms of the server: its id and its log belong to it.
+    pub(crate) fn note_added(&mut self) {
+        self.added = true;
+    }
+
+    /// Whether the room was added to the rooms of the server. Noted of on-demand rooms only.
+    pub(crate) fn is_added(&self) -> bool {
+        self.added
     }
 
     /// Whether the room exists, is empty, and no client has joined since `joins` had this value.
@@ -138,6 +146,7 @@ impl RoomRecord {
         self.seq += 1;
         self.seq
     }
+
     /// Goes on with the numbers of an idle room, whose last one is `seq`.
     pub(crate) fn resume_at(&mut self, seq: u64) {
         self.seq = seq;

@@ -80,6 +80,9 @@ pub struct Client {
 /// fail with [`TriggerError::NoSuchRoom`](crate::TriggerError::NoSuchRoom). Other calls that take the handle find no
 /// room, even if another room has taken the id. To get the other room, give the id: `dialogue.room(handle.id())`. Only
 /// listeners follow the id and not the room.
+///
+/// An on-demand room that nobody is in becomes idle after [`Limits::on_demand_idle`](crate::Limits::on_demand_idle). If it has
+/// a log, it is still the same room: a trigger, a page of its history and a join make it present again.
 #[derive(Clone)]
 pub struct RoomHandle {
     pub(crate) cell: Arc<RoomCell>,

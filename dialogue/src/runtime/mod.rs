@@ -40,6 +40,7 @@ pub use self::observe::observers::ObserveError;
 pub use self::observe::stats::{ByCode, HistorySize, Stats, StoreStats};
 pub use self::observe::stream::{Lagged, Observations};
 pub use self::rooms::create::CreateRoomError;
+pub use self::rooms::load::RoomUnavailable;
 
 pub(crate) use self::clients::ReplySpace;
 pub(crate) use self::continuity::idempotency::{KeyedTrigger, NotRun};
@@ -63,7 +64,7 @@ pub(crate) use self::publish::draft::{Draft, Rejected};
 pub(crate) use self::publish::trigger::by_client;
 pub(crate) use self::rooms::announce::info;
 pub(crate) use self::rooms::create::{ClientCreateError, create_for};
-pub(crate) use self::rooms::load::{NotLoaded, find_or_load, list};
+pub(crate) use self::rooms::load::{find_or_load, list};
 pub(crate) use self::stop::{EndedByForce, stop};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
 use crate::runtime::{
-    ClientCreateError, Core, HistoryError, Involved, JoinError, NotLoaded, NotRun, Rejected, log_line,
+    ClientCreateError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, RoomUnavailable, log_line,
 };
 use crate::schema::Violation;
 
@@ -218,11 +218,11 @@ impl From<ClientCreateError> for CommandError {
     }
 }
 
-impl From<NotLoaded> for CommandError {
-    fn from(not_loaded: NotLoaded) -> Self {
+impl From<RoomUnavailable> for CommandError {
+    fn from(not_loaded: RoomUnavailable) -> Self {
         match not_loaded {
-            NotLoaded::Store(_) => Self::store_failed(),
-            NotLoaded::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
+            RoomUnavailable::Store(_) => Self::store_failed(),
+            RoomUnavailable::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
         }
     }
 }

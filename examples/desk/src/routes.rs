@@ -12,6 +12,8 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use dialogue::calls::RoomUnavailable;
+use dialogue::history::EraseError;
 use dialogue::rate_limit::RateLimiter;
 use dialogue::{Dialogue, DialogueEvent as _, TriggerError};
 use serde::Deserialize;
@@ -109,8 +111,8 @@ async fn erase(
     agent: Agent,
     Json(OneLine { ticket, seq }): Json<OneLine>,
 ) -> Result<StatusCode, Problem> {
-    let room = app.dialogue.room(agent.ticket(ticket)).await;
-    let room = room.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "nobody is in this ticket"))?;
+    let room = app.dialogue.room(agent.ticket(ticket)).await?;
+    let room = room.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "nothing was written in this ticket"))?;
     match room.erase(seq).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(StatusCode::NOT_FOUND, "this line is not kept any more")),
@@ -210,8 +212,14 @@ impl From<TriggerError> for Problem {
     }
 }
 
-impl From<dialogue::history::EraseError> for Problem {
-    fn from(error: dialogue::history::EraseError) -> Self {
+impl From<EraseError> for Problem {
+    fn from(error: EraseError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+impl From<RoomUnavailable> for Problem {
+    fn from(error: RoomUnavailable) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }

@@ -71,7 +71,7 @@ pub(crate) async fn create_desks(dialogue: &Dialogue) -> Result<(), CreateRoomEr
 }
 
 async fn is_closed(dialogue: &Dialogue, ticket: Ticket) -> Result<bool, HookError> {
-    let Some(room) = dialogue.room(ticket).await else {
+    let Some(room) = dialogue.room(ticket).await? else {
         return Ok(false);
     };
     Ok(!room.history::<Closed>(0..1).await?.is_empty())

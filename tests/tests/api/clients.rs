@@ -39,7 +39,7 @@ async fn a_client_handle_reports_its_identity() {
     assert_eq!(*ada.claims(), json!({ "role": "editor" }));
     assert_eq!(ada.meta()["plan"], "gold");
     assert!(ada.is_connected());
-    assert!(ada.dialogue().room(Chat).await.is_some());
+    assert!(ada.dialogue().here().room(Chat).is_some());
     socket
         .request(json!({ "type": "connect", "protocol": 1, "auth": { "token": "two" } }))
         .await;

@@ -57,7 +57,7 @@ async fn a_room_handle_reports_everything_about_its_room() {
     let _four = server.joined("bob", "booth").await;
     assert_eq!((booth.max_size(), booth.is_full().await), (Some(2), true));
     assert_ne!(booth.epoch(), chat.epoch());
-    assert!(booth.dialogue().room(Chat).await.is_some());
+    assert!(booth.dialogue().here().room(Chat).is_some());
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn open(file: &Path, rooms: u64, events: u64) -> Outcome<()> {
     let began = Instant::now();
     let room = dialogue
         .room(Ticket { id: rooms })
-        .await
+        .await?
         .ok_or("the last room is there")?;
     let newest = room.history::<Line>(0..50).await?;
     println!("summary: first use of a room {:9.1} ms", milliseconds(began));

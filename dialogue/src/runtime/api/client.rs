@@ -94,8 +94,8 @@ impl Client {
     /// # Errors
     ///
     /// [`JoinError`]: the room does not exist or is full, `before_join` refused or failed, a limit is exceeded, or the
-    /// client has disconnected. For a handle to an expired on-demand room, the error is [`JoinError::NoSuchRoom`]. To
-    /// create a new room instead, join by id.
+    /// client has disconnected. For a handle to an on-demand room that was deleted, or that is gone without a log, the
+    /// error is [`JoinError::NoSuchRoom`]. To create a new room instead, join by id.
     ///
     /// # Cancel safety
     ///

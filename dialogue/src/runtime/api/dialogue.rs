@@ -25,7 +25,8 @@ use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
 use crate::runtime::membership::delete_by_id::delete_by_id;
 use crate::runtime::membership::leave::expel;
 use crate::runtime::rooms::create::{self, CreateRoomError};
-use crate::runtime::rooms::load::{find_ref_or_load, parts_of};
+use crate::runtime::rooms::load::{RoomUnavailable, parts_of};
+use crate::runtime::rooms::on_demand::find_for_server;
 
 impl Dialogue {
     /// Starts to describe a server. See [`Builder`] for its rooms, hooks and limits.
@@ -150,16 +151,29 @@ impl Dialogue {
         Ok(Delivery::new(recipients, None))
     }
 
-    /// Looks up a room; `None` if it does not exist, or if the store cannot read it now. A [`RoomHandle`] only finds its own room, here and in every call.
+    /// Looks up a room; `None` if it does not exist. A [`RoomHandle`] only finds its own room, here and in every call.
     /// It never finds another room that has taken the id.
+    ///
+    /// An idle on-demand room exists if it has a log: if any of its events was ever numbered, and memory or the store still
+    /// knows that. Looking it up makes it present, as a join does, until it has been empty for
+    /// [`Limits::on_demand_idle`] again. A trigger does the same. To see only rooms that are present, use
+    /// [`here().room`](Here::room).
+    ///
+    /// # Errors
+    ///
+    /// [`RoomUnavailable`]: nobody knows whether the room exists, or it exists and cannot be in this process now. A later
+    /// attempt may succeed. Declared rooms of a server without a store are always available.
     ///
     /// # Cancel safety
     ///
-    /// Safe to drop: looking up changes nothing.
-    pub async fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
-        let (id, epoch) = parts_of(&room);
-        let room = find_ref_or_load(&self.core, &id, epoch.as_deref()).await.ok()??;
-        Some(self.core.room(&room))
+    /// Safe to drop: the room is present or not, and nothing else changes.
+    pub async fn room(&self, room: impl RoomRef) -> Result<Option<RoomHandle>, RoomUnavailable> {
+        let (id, epoch) = (room.room_id(), room.room_epoch().map(str::to_owned));
+        if let Some(room) = self.core.rooms.find_incarnation(&id, epoch.as_deref()) {
+            return Ok(Some(self.core.room(&room)));
+        }
+        let found = Box::pin(find_for_server(&self.core, &id, epoch.as_deref(), |_| false)).await?;
+        Ok(found.map(|used| self.core.room(&used.room)))
     }
 
     /// Creates a room: one of a declared family (`Project { id: 7 }`), or one that is described at run time

@@ -16,6 +16,7 @@ use crate::runtime::handlers::subscription::{self, EventStream, Subscription};
 use crate::runtime::history::error::HistoryError;
 use crate::runtime::history::page::messages;
 use crate::runtime::membership::delete_by_id::delete_by_id;
+use crate::runtime::rooms::on_demand::find_for_server;
 
 impl RoomHandle {
     /// The room's id.
@@ -72,9 +73,16 @@ impl RoomHandle {
 
     /// The room as it is present now. An on-demand room that was idle meanwhile is another cell of the same incarnation.
     pub(in crate::runtime) fn present(&self) -> Arc<RoomCell> {
-        let cell = Some(&self.cell).filter(|cell| cell.lock().record.is_deleted());
-        cell.and_then(|cell| self.core.rooms.find_incarnation(&cell.id, Some(&cell.epoch)))
-            .unwrap_or_else(|| Arc::clone(&self.cell))
+        self.in_this_process().unwrap_or_else(|| Arc::clone(&self.cell))
+    }
+
+    /// The same; `None` if the room is deleted or idle.
+    fn in_this_process(&self) -> Option<Arc<RoomCell>> {
+        let is_deleted = self.cell.lock().record.is_deleted();
+        match is_deleted {
+            false => Some(Arc::clone(&self.cell)),
+            true => self.core.rooms.find_incarnation(&self.cell.id, Some(&self.cell.epoch)),
+        }
     }
 
     /// The server that the room belongs to.
@@ -123,12 +131,12 @@ impl RoomHandle {
     ///
     /// See [`TriggerError`](crate::TriggerError).
     pub fn trigger<E: DialogueEvent>(&self, data: impl Payload<Event = E>) -> Trigger {
-        let cell = self.present();
+        let cell = self.in_this_process();
         Trigger::typed(
             Arc::clone(&self.core),
             self.cell.id.clone(),
-            None,
-            move |_| Some(cell),
+            Some(self.cell.epoch.to_string()),
+            move |_| cell,
             data.into_outgoing(),
         )
     }
@@ -198,7 +206,17 @@ impl RoomHandle {
         event: &str,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<EventMessage>, HistoryError> {
-        messages(&self.core, &self.present(), &event.into(), range).await
+        let idle = match self.in_this_process() {
+            Some(_) => None,
+            None => {
+                let found = find_for_server(&self.core, &self.cell.id, Some(&self.cell.epoch), |_| false);
+                Box::pin(found).await?
+            }
+        };
+        let room = idle
+            .as_ref()
+            .map_or_else(|| self.present(), |idle| Arc::clone(&idle.room));
+        messages(&self.core, &room, &event.into(), range).await
     }
 
     /// Deletes exactly this room. Another room that has taken its id in the meantime stays. The members leave and

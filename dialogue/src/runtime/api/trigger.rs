@@ -10,11 +10,12 @@ use futures_util::future::BoxFuture;
 use crate::delivery::{Delivery, TriggerError};
 use crate::event::{DialogueEvent, EventDefinition, Outgoing};
 use crate::id::{EventName, RoomId, UserId};
-use crate::room::RoomCell;
+use crate::room::{RoomCell, RoomTemplate};
 use crate::runtime::core::Core;
 use crate::runtime::publish::draft::Draft;
 use crate::runtime::publish::trigger::by_server;
-use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
+use crate::runtime::rooms::load::RoomUnavailable;
+use crate::runtime::rooms::on_demand::{InUse, find_for_server};
 use crate::schema::Violation;
 use crate::schema::plain_numbers::to_value;
 
@@ -37,8 +38,8 @@ impl Future for Trigger {
 }
 
 impl Trigger {
-    /// Triggers a typed event in the room that `find` returns. If there is none, the store may have it under this id and
-    /// epoch.
+    /// Triggers a typed event in the room that `find` returns. If there is none, it may be idle, or only in the store, under
+    /// this id and epoch.
     pub(in crate::runtime) fn typed<E: DialogueEvent>(
         core: Arc<Core>,
         room_id: RoomId,
@@ -47,13 +48,13 @@ impl Trigger {
         mut outgoing: Outgoing<E>,
     ) -> Self {
         Self(Box::pin(async move {
-            let found = match find(&core) {
-                // In a box, because most rooms are loaded.
-                None if core.history.durable.is_some() => Box::pin(load(&core, &room_id, epoch.as_deref())).await?,
-                found => found,
-            };
-            let Some(room) = found else {
-                return Err(TriggerError::NoSuchRoom { room: room_id });
+            let (room, _in_use) = match find(&core) {
+                Some(room) => (room, None),
+                // In a box, because most rooms are present.
+                None => match Box::pin(find_absent::<E>(&core, &room_id, epoch.as_deref())).await? {
+                    Some(used) => (Arc::clone(&used.room), Some(used)),
+                    None => return Err(TriggerError::NoSuchRoom { room: room_id }),
+                },
             };
             let definition = room.template.policy.definition(E::NAME);
             // The name of the definition is shared, so that it costs no allocation.
@@ -84,11 +85,21 @@ impl Trigger {
     }
 }
 
-async fn load(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Result<Option<Arc<RoomCell>>, TriggerError> {
-    match find_ref_or_load(core, id, epoch).await {
+/// Finds a room that is not present. An event with history begins an on-demand room, as a join does.
+async fn find_absent<E: DialogueEvent>(
+    core: &Arc<Core>,
+    id: &RoomId,
+    epoch: Option<&str>,
+) -> Result<Option<InUse>, TriggerError> {
+    let default = core.history.log.config().max_events_per_type;
+    let has_history = |template: &RoomTemplate| {
+        let definition = template.policy.definition(E::NAME);
+        definition.is_some_and(|definition| definition.history().limit(default).is_some())
+    };
+    match find_for_server(core, id, epoch, has_history).await {
         Ok(room) => Ok(room),
-        Err(NotLoaded::Store(failure)) => Err(TriggerError::NotAccepted(failure)),
-        Err(NotLoaded::LimitExceeded(exceeded)) => Err(exceeded.into()),
+        Err(RoomUnavailable::Store(failure)) => Err(TriggerError::NotAccepted(failure)),
+        Err(RoomUnavailable::LimitExceeded(exceeded)) => Err(exceeded.into()),
     }
 }
 

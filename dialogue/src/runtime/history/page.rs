@@ -249,9 +249,8 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
     if state.record.is_deleted() {
         return None;
     }
-    // An on-demand room that nobody has joined yet only exists for `before_join`: another may have its id and its
-    // history.
-    if room.origin == Origin::OnDemand && state.record.joins() == 0 {
+    // An on-demand room that is only prepared exists for `before_join` alone: another may have its id and its history.
+    if room.origin == Origin::OnDemand && !state.record.is_added() {
         return Some(local);
     }
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {

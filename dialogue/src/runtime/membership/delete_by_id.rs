@@ -11,7 +11,7 @@ use crate::log::StoreFailure;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::{read_within_deadline, within_deadline};
-use crate::runtime::rooms::load::{NotLoaded, find_ref_or_load};
+use crate::runtime::rooms::load::{RoomUnavailable, find_ref_or_load};
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
 pub(in crate::runtime) async fn delete_by_id(
@@ -22,8 +22,8 @@ pub(in crate::runtime) async fn delete_by_id(
     match find_ref_or_load(core, id, epoch).await {
         Ok(Some(room)) => delete_room(core, &room, None).await,
         Ok(None) => forget_idle(core, id, epoch).await,
-        Err(NotLoaded::Store(failure)) => Err(failure),
-        Err(NotLoaded::LimitExceeded(exceeded)) => Err(StoreFailure::Failed {
+        Err(RoomUnavailable::Store(failure)) => Err(failure),
+        Err(RoomUnavailable::LimitExceeded(exceeded)) => Err(StoreFailure::Failed {
             reason: exceeded.to_string(),
         }),
     }

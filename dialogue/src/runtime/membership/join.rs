@@ -20,8 +20,7 @@ use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::note_if_empty;
-use crate::runtime::rooms::load::find_ref_or_load;
-use crate::runtime::rooms::on_demand::{find_or_prepare, is_current, make_present};
+use crate::runtime::rooms::on_demand::{find_for_server, find_or_prepare, is_current, make_present};
 use crate::runtime::rooms::registry::NotAdded;
 use crate::serial::JobTicket;
 
@@ -99,9 +98,13 @@ async fn try_join(
 ) -> Result<Seat, JoinError> {
     checked_depth(&core.limits)?;
     let no_such_room = || JoinError::NoSuchRoom { room: room_id.into() };
-    let found = match &request.epoch {
-        Some(epoch) => find_ref_or_load(core, room_id, Some(epoch)).await?,
-        None => find_or_prepare(core, client, room_id).await?,
+    // An idle room that is meant by its epoch is there for this join.
+    let (found, _idle) = match &request.epoch {
+        Some(epoch) => {
+            let used = Box::pin(find_for_server(core, room_id, Some(epoch), |_| false)).await?;
+            (used.as_ref().map(|used| Arc::clone(&used.room)), used)
+        }
+        None => (find_or_prepare(core, client, room_id).await?, None),
     };
     let mut room = found.ok_or_else(no_such_room)?;
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();

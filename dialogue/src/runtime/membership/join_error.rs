@@ -4,7 +4,7 @@ use crate::hook::{HookError, HookFailure, Refusal};
 use crate::id::{EventName, RoomId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::log::StoreFailure;
-use crate::runtime::rooms::load::NotLoaded;
+use crate::runtime::rooms::load::RoomUnavailable;
 
 /// Why a client cannot join a room, or change its subscriptions there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -54,11 +54,11 @@ impl From<HookError> for JoinError {
     }
 }
 
-impl From<NotLoaded> for JoinError {
-    fn from(not_loaded: NotLoaded) -> Self {
+impl From<RoomUnavailable> for JoinError {
+    fn from(not_loaded: RoomUnavailable) -> Self {
         match not_loaded {
-            NotLoaded::Store(failure) => Self::Store(failure),
-            NotLoaded::LimitExceeded(exceeded) => exceeded.into(),
+            RoomUnavailable::Store(failure) => Self::Store(failure),
+            RoomUnavailable::LimitExceeded(exceeded) => exceeded.into(),
         }
     }
 }

@@ -48,8 +48,8 @@ pub(super) fn check(
     if core.lifecycle.is_stopped() {
         return Err(Rejected::Stopped);
     }
-    // An on-demand room that nobody has joined yet only exists for `before_join`: another may have its id and its history.
-    if state.record.is_deleted() || (room.origin == Origin::OnDemand && state.record.joins() == 0) {
+    // An on-demand room that is only prepared exists for `before_join` alone: another may have its id and its history.
+    if state.record.is_deleted() || (room.origin == Origin::OnDemand && !state.record.is_added()) {
         return Err(Rejected::NoSuchRoom);
     }
     // A client whose connection has ended may still be in its rooms while `on_disconnected` runs.

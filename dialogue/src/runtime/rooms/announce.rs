@@ -63,7 +63,10 @@ pub(super) fn add_on_demand(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Ar
             None if room.lock().record.is_continuation() => Arc::new(room.in_epoch(random_epoch())),
             None => Arc::clone(room),
         };
+        let mut state = room.lock();
         core.rooms.add(Arc::clone(&room))?;
+        state.record.note_added();
+        drop(state);
         announce_added(core, &room, None);
         Ok(room)
     })

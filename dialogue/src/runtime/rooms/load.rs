@@ -22,23 +22,23 @@ use crate::runtime::observe::log_line::log_line;
 /// The shortest time before the first rooms of anonymous users are checked.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
 
-/// Why a room that exists is not available.
-#[derive(Debug, Clone)]
-pub(crate) enum NotLoaded {
-    Store(StoreFailure),
-    LimitExceeded(LimitExceeded),
-}
-
-impl From<StoreFailure> for NotLoaded {
-    fn from(failure: StoreFailure) -> Self {
-        Self::Store(failure)
-    }
+/// Why [`Dialogue::room`](crate::Dialogue::room) cannot look up a room now. The room may exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoomUnavailable {
+    /// The store cannot read the room now. A later attempt may succeed.
+    #[error("the store cannot read the room")]
+    Store(#[from] StoreFailure),
+    /// The room exists, but is not in memory, and the server already has [`Limits::max_rooms`](crate::Limits::max_rooms)
+    /// rooms there.
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
 }
 
 /// Finds the room with this id. Without a store, or if the room is loaded, this waits for nothing.
 ///
 /// Safe to drop: the room is loaded completely or not at all.
-pub(crate) async fn find_or_load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+pub(crate) async fn find_or_load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     match core.rooms.find(id) {
         Some(room) => Ok(Some(room)),
         None if core.history.durable.is_none() => Ok(None),
@@ -52,7 +52,7 @@ pub(crate) async fn find_ref_or_load(
     core: &Arc<Core>,
     id: &str,
     epoch: Option<&str>,
-) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     let room = find_or_load(core, id).await?;
     Ok(room.filter(|room| epoch.is_none_or(|epoch| *epoch == *room.epoch)))
 }
@@ -62,7 +62,7 @@ pub(crate) fn parts_of(room: &impl RoomRef) -> (RoomId, Option<String>) {
     (room.room_id(), room.room_epoch().map(str::to_owned))
 }
 
-async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     loop {
         if let Some(room) = core.rooms.find(id) {
             return Ok(Some(room));
@@ -81,7 +81,7 @@ async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, NotLo
                 return Ok(Some(room));
             }
             Ok(Adopted::Outdated) => {}
-            Err(exceeded) => return Err(NotLoaded::LimitExceeded(exceeded)),
+            Err(exceeded) => return Err(RoomUnavailable::LimitExceeded(exceeded)),
         }
     }
 }

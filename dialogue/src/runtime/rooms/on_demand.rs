@@ -1,17 +1,20 @@
-//! On-demand rooms: prepared for the first client that joins, and added once `before_join` has approved the join.
+//! On-demand rooms: prepared for the first client that joins, and added once `before_join` has approved the join. For the
+//! server, such a room is there as soon as it has a log.
 
 use std::sync::Arc;
 
 use super::announce::{add_on_demand, remove_room};
-use super::load::{NotLoaded, find_or_load};
+use super::expiry::note_if_empty;
+use super::load::{RoomUnavailable, find_or_load};
 use super::registry::NotAdded;
 use crate::connection::ClientState;
 use crate::id::RoomId;
-use crate::log::{Remembered, StoreFailure};
+use crate::log::{LogBounds, Remembered, StoreFailure};
 use crate::random::random_epoch;
-use crate::room::{Origin, RoomCell};
+use crate::room::{Origin, RoomCell, RoomTemplate};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
+use crate::runtime::history::keep::room_key;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
@@ -19,32 +22,107 @@ pub(in crate::runtime) async fn find_or_prepare(
     core: &Arc<Core>,
     client: &ClientState,
     room_id: &str,
-) -> Result<Option<Arc<RoomCell>>, NotLoaded> {
+) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     if let Some(room) = find_or_load(core, room_id).await? {
         return Ok(Some(room));
     }
-    let Some(blueprint) = core.rooms.blueprint(room_id) else {
+    let Some(template) = template_of(core, room_id) else {
         return Ok(None);
     };
-    if !blueprint.template.family.on_demand || !RoomId::is_valid(room_id) {
-        return Ok(None);
-    }
-    let id = RoomId::from(room_id);
+    let room = prepare(core, room_id.into(), template).await?;
+    Ok(Some(Arc::new(room.held_by(client.holder()))))
+}
+
+/// The template of the on-demand rooms that an id belongs to.
+fn template_of(core: &Core, room_id: &str) -> Option<Arc<RoomTemplate>> {
+    let blueprint = core.rooms.blueprint(room_id)?;
+    let is_on_demand = blueprint.template.family.on_demand && RoomId::is_valid(room_id);
+    is_on_demand.then(|| Arc::clone(&blueprint.template))
+}
+
+/// Prepares a room that continues the idle room with its id, if there was one.
+async fn prepare(core: &Core, id: RoomId, template: Arc<RoomTemplate>) -> Result<RoomCell, StoreFailure> {
     let idle = match &core.history.durable {
-        None => core.history.remembered(room_id),
+        None => core.history.remembered(&id),
         // The last number is read when the room's log is loaded.
         Some(durable) => {
             let epoch = read_within_deadline(core, durable.room(&id)).await?.key.epoch;
             Some(Remembered { epoch, top: 0 })
         }
     };
-    let template = Arc::clone(&blueprint.template);
     let epoch = idle.as_ref().map_or_else(random_epoch, |idle| Arc::clone(&idle.epoch));
-    let room = RoomCell::new(id, template, None, Origin::OnDemand, epoch).held_by(client.holder());
+    let room = RoomCell::new(id, template, None, Origin::OnDemand, epoch);
     if let Some(idle) = idle {
         room.lock().record.resume_at(idle.top);
     }
-    Ok(Some(Arc::new(room)))
+    Ok(room)
+}
+
+/// A room that the server uses. If nobody joins it, an idle room expires from then on when this is dropped.
+pub(in crate::runtime) struct InUse {
+    core: Arc<Core>,
+    pub(in crate::runtime) room: Arc<RoomCell>,
+    was_idle: bool,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if self.was_idle {
+            note_if_empty(&self.core, &self.room);
+        }
+    }
+}
+
+/// Finds the room with this id for the server, and with this epoch if there is one. An idle on-demand room that has a log
+/// becomes present, as for a client that joins. If the room is about to get a log (`begins_log`), it need not have one.
+///
+/// Safe to drop: the room is present or not.
+pub(in crate::runtime) async fn find_for_server(
+    core: &Arc<Core>,
+    id: &str,
+    epoch: Option<&str>,
+    begins_log: impl FnOnce(&RoomTemplate) -> bool,
+) -> Result<Option<InUse>, RoomUnavailable> {
+    let is_meant = |room: &RoomCell| epoch.is_none_or(|epoch| *epoch == *room.epoch);
+    let in_use = |room, was_idle| InUse {
+        core: Arc::clone(core),
+        room,
+        was_idle,
+    };
+    let template = template_of(core, id);
+    let begins_log = epoch.is_none() && template.as_deref().is_some_and(begins_log);
+    loop {
+        if let Some(room) = find_or_load(core, id).await? {
+            return Ok(is_meant(&room).then(|| in_use(room, false)));
+        }
+        let Some(template) = template.clone() else {
+            return Ok(None);
+        };
+        let room = prepare(core, id.into(), template).await?;
+        if !is_meant(&room) || !(begins_log || has_log(core, &room).await?) {
+            return Ok(None);
+        }
+        let used = match make_present(core, Arc::new(room)) {
+            Ok(room) => in_use(room, true),
+            Err(NotAdded::Exists) => return Ok(None),
+            Err(NotAdded::LimitExceeded(exceeded)) => return Err(RoomUnavailable::LimitExceeded(exceeded)),
+        };
+        if is_current(core, &used.room).await? {
+            return Ok(is_meant(&used.room).then_some(used));
+        }
+    }
+}
+
+/// Whether an event of this incarnation was ever numbered.
+async fn has_log(core: &Core, room: &RoomCell) -> Result<bool, StoreFailure> {
+    let top = match &core.history.durable {
+        None => room.lock().record.seq(),
+        Some(durable) => {
+            let window = durable.window(room_key(room), Arc::new(|_| 0), LogBounds::NONE);
+            read_within_deadline(core, window).await?.top
+        }
+    };
+    Ok(top > 0)
 }
 
 /// Adds an on-demand room, unless a room with its id exists. Returns the room that exists.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::peer::{Peer, PeerFrame};
-use super::{Fleeting, Plenty, settle};
+use super::{Fleeting, Plenty, find_room, settle};
 use crate::room::SyncHistory;
 use crate::{Dialogue, RoomConfig};
 
@@ -57,7 +57,7 @@ async fn room() -> Dialogue {
 }
 
 async fn trigger(dialogue: &Dialogue, number: u64) {
-    let room = dialogue.room("room").await.expect("the room");
+    let room = find_room(&dialogue, "room").await.expect("the room");
     room.trigger(Fleeting { number }).await.expect("a delivery");
     room.trigger(Plenty { number }).await.expect("a delivery");
 }

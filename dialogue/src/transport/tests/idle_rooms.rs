@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use super::Plenty;
 use super::peer::Peer;
+use crate::calls::RoomUnavailable;
+use crate::history::HistoryError;
 use crate::log::durable::DurableLog;
-use crate::log::tests::fake_store::FakeStore;
+use crate::log::tests::fake_store::{FakeStore, broken};
 use crate::prelude::*;
-use crate::{Builder, Limits, TriggerError};
+use crate::{Builder, JoinError, Limits, RoomConfig, TriggerError};
 
 rooms! {
     /// The rooms of these tests.
@@ -64,7 +66,6 @@ async fn say(dialogue: &Dialogue, number: u64) -> Option<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn the_servers_trigger_reaches_an_idle_room_and_its_clients_recover_the_event() {
     for server in servers() {
         let dialogue = server.build().expect("a server");
@@ -86,7 +87,6 @@ async fn the_servers_trigger_reaches_an_idle_room_and_its_clients_recover_the_ev
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_with_history_begins_a_room_on_demand_and_any_other_finds_none() {
     for server in servers() {
         let dialogue = server.build().expect("a server");
@@ -107,7 +107,6 @@ async fn an_event_with_history_begins_a_room_on_demand_and_any_other_finds_none(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_handle_stays_usable_while_its_room_is_idle() {
     for server in servers() {
         let dialogue = server.build().expect("a server");
@@ -140,7 +139,6 @@ async fn a_handle_stays_usable_while_its_room_is_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn triggers_at_once_in_an_idle_room_make_one_room() {
     for server in servers() {
         let created = Arc::new(Mutex::new(0));
@@ -166,4 +164,99 @@ async fn triggers_at_once_in_an_idle_room_make_one_room() {
         ada.receive_type("roomDeleted").await;
         assert_eq!(*created.lock(), 2);
     }
+}
+
+/// What every call of the server says of a room.
+async fn is_unavailable(dialogue: &Dialogue, id: &str) {
+    let found = dialogue.room(id).await;
+    assert!(matches!(found, Err(RoomUnavailable::Store(_))), "{found:?}");
+    let triggered = dialogue.trigger::<Plenty>(AnyRoom(id), Plenty { number: 0 }).await;
+    assert!(matches!(triggered, Err(TriggerError::NotAccepted(_))), "{triggered:?}");
+    let deleted = dialogue.delete_room(id).await;
+    assert!(deleted.is_err(), "{deleted:?}");
+    let client = dialogue.here().clients()[0].clone();
+    let joined = client.join(id).await;
+    assert!(matches!(joined, Err(JoinError::Store(_))), "{joined:?}");
+}
+
+/// A room that the compiler does not know.
+#[derive(Debug, Clone, Copy)]
+struct AnyRoom<'a>(&'a str);
+
+impl RoomRef for AnyRoom<'_> {
+    fn room_id(&self) -> crate::RoomId {
+        self.0.into()
+    }
+}
+
+impl<E> crate::room::Allows<E> for AnyRoom<'_> {}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_the_store_cannot_read_is_not_missing() {
+    let store = FakeStore::new();
+    let server = |store: &Arc<FakeStore>| {
+        let limits = Limits::default().with_on_demand_idle(Duration::from_secs(5));
+        let builder = Dialogue::builder().rooms::<Rooms>().limits(limits);
+        builder
+            .durable(Arc::clone(store) as Arc<dyn DurableLog>)
+            .build()
+            .expect("a server")
+    };
+    let dialogue = server(&store);
+    say(&dialogue, 1).await;
+    dialogue.create_room(RoomConfig::new("lounge")).await.expect("a room");
+    drop(dialogue);
+
+    let store = store.restart();
+    let dialogue = server(&store);
+    let _ada = peer(&dialogue).await;
+    store.fail_reads(Some(broken()));
+    for id in ["lounge", "lobby-1", "lobby-2"] {
+        is_unavailable(&dialogue, id).await;
+    }
+    assert_eq!(dialogue.room("cellar").await, Ok(None), "no read can say otherwise");
+    store.fail_reads(None);
+    let found = |id: &'static str| {
+        let dialogue = dialogue.clone();
+        async move { dialogue.room(id).await.expect("an answer").is_some() }
+    };
+    assert!(found("lounge").await && found("lobby-1").await);
+    assert!(!found("lobby-2").await, "it was never used");
+
+    let handle = dialogue.here().room(LOBBY).expect("the room");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(dialogue.here().room(LOBBY).is_none(), "idle");
+    store.fail_reads(Some(broken()));
+    let page = handle.history::<Plenty>(0..9).await;
+    assert!(matches!(page, Err(HistoryError::Store(_))), "{page:?}");
+    let triggered = handle.trigger(Plenty { number: 2 }).await;
+    assert!(matches!(triggered, Err(TriggerError::NotAccepted(_))), "{triggered:?}");
+    assert!(handle.erase(1).await.is_err());
+    assert!(handle.delete().await.is_err());
+    assert!(dialogue.erase_user("ada").await.is_err());
+    store.fail_reads(None);
+    assert_eq!(handle.history::<Plenty>(0..9).await.expect("a page").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_for_which_there_is_no_space_is_not_missing() {
+    let limits = Limits::default()
+        .with_on_demand_idle(Duration::from_secs(5))
+        .with_max_rooms(1);
+    let server = Dialogue::builder().rooms::<Rooms>().limits(limits);
+    let dialogue = server.build().expect("a server");
+    say(&dialogue, 1).await;
+    let mut ada = peer(&dialogue).await;
+    ada.receive_type("roomDeleted").await;
+    dialogue.create_room(RoomConfig::new("lounge")).await.expect("a room");
+    let found = dialogue.room(LOBBY).await;
+    assert!(matches!(found, Err(RoomUnavailable::LimitExceeded(_))), "{found:?}");
+    let triggered = dialogue.trigger::<Plenty>(LOBBY, Plenty { number: 2 }).await;
+    assert!(
+        matches!(triggered, Err(TriggerError::LimitExceeded(_))),
+        "{triggered:?}"
+    );
+    dialogue.delete_room("lounge").await.expect("a deletion");
+    let room = dialogue.room(LOBBY).await.expect("an answer").expect("the room");
+    assert_eq!(room.history::<Plenty>(0..9).await.expect("a page").len(), 1);
 }

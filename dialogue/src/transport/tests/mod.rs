@@ -36,6 +36,7 @@ mod stored;
 use std::time::Duration;
 
 use crate::prelude::*;
+use crate::room::RoomRef;
 
 /// An event with a history of two.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
@@ -68,6 +69,11 @@ struct Archived {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 struct Bulk {
     text: String,
+}
+
+/// Looks up a room whose store works.
+async fn find_room(dialogue: &Dialogue, room: impl RoomRef) -> Option<RoomHandle> {
+    dialogue.room(room).await.expect("an answer")
 }
 
 /// Lets everything happen that needs no more input. On a paused clock, time moves only when all tasks are idle.

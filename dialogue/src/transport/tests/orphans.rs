@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Plenty;
 use super::peer::{Peer, PeerFrame};
+use super::{Plenty, find_room};
 use crate::prelude::*;
 use crate::{Builder, Identity};
 
@@ -55,15 +55,21 @@ async fn the_room_of_an_anonymous_user_stays_while_its_creator_is_connected_and_
     let dialogue = server(|builder| builder);
     let (mut peer, resume) = creator(&dialogue).await;
     wait(A_WHILE * 3, &mut peer).await;
-    assert!(dialogue.room("table-1").await.is_some(), "its creator is connected");
+    assert!(
+        find_room(&dialogue, "table-1").await.is_some(),
+        "its creator is connected"
+    );
     drop(peer);
     tokio::time::sleep(Duration::from_secs(50)).await;
     let mut back = Peer::connect_again(&dialogue, 4096, Some(&resume)).await;
     wait(A_WHILE, &mut back).await;
-    assert!(dialogue.room("table-1").await.is_some(), "its creator has reconnected");
+    assert!(
+        find_room(&dialogue, "table-1").await.is_some(),
+        "its creator has reconnected"
+    );
     drop(back);
     tokio::time::sleep(A_WHILE).await;
-    assert!(dialogue.room("table-1").await.is_none(), "its creator is gone");
+    assert!(find_room(&dialogue, "table-1").await.is_none(), "its creator is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,10 +81,10 @@ async fn the_room_of_an_anonymous_user_stays_while_it_has_a_member() {
     guest.receive_type("joined").await;
     drop(peer);
     wait(A_WHILE * 3, &mut guest).await;
-    assert!(dialogue.room("table-1").await.is_some(), "it has a member");
+    assert!(find_room(&dialogue, "table-1").await.is_some(), "it has a member");
     guest.send(&json!({ "type": "leave", "roomId": "table-1" })).await;
     wait(A_WHILE, &mut guest).await;
-    assert!(dialogue.room("table-1").await.is_none(), "the member has left");
+    assert!(find_room(&dialogue, "table-1").await.is_none(), "the member has left");
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,5 +93,5 @@ async fn the_room_of_a_user_that_signs_in_stays() {
     let (peer, _) = creator(&dialogue).await;
     drop(peer);
     tokio::time::sleep(A_WHILE * 3).await;
-    assert!(dialogue.room("table-1").await.is_some());
+    assert!(find_room(&dialogue, "table-1").await.is_some());
 }

@@ -16,7 +16,7 @@ use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
 use super::peer::{Peer, PeerFrame};
-use super::{Plenty, settle};
+use super::{Plenty, find_room, settle};
 use crate::{Client, Dialogue, HookError, Limits, RoomConfig, RoomHandle, refuse};
 
 /// Records which clients joined and left each incarnation of a room, as the hooks saw it.
@@ -177,7 +177,10 @@ async fn of_a_thousand_simultaneous_joins_exactly_as_many_succeed_as_there_are_s
         .count();
     assert_eq!((joined, full), (SEATS, CLIENTS - SEATS));
     assert_eq!(ledger.count_joined(), SEATS);
-    assert_eq!(dialogue.room("room").await.expect("the room").size().await, SEATS);
+    assert_eq!(
+        find_room(&dialogue, "room").await.expect("the room").size().await,
+        SEATS
+    );
     assert_agreement(&dialogue);
     drop(clients);
     assert_nothing_is_left(&dialogue, &ledger).await;

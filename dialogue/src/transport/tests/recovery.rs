@@ -22,7 +22,7 @@ use self::steps::{Claim, PIPES, ROOMS, Step, step, step_with_store};
 use self::stores::{Fake, TestStore};
 use super::model::{Client, EVENTS, Model, REPLAY_EVENTS, Room, Subscriptions};
 use super::peer::{Peer, PeerFrame};
-use super::{Fleeting, Plenty, Scarce, settle};
+use super::{Fleeting, Plenty, Scarce, find_room, settle};
 use crate::calls::CreateRoomError;
 use crate::log::durable::DurableLog;
 use crate::log::{EvictedHistory, HistoryConfig, HistoryManager};
@@ -247,7 +247,7 @@ impl World {
     }
 
     async fn trigger(&mut self, id: &'static str, event: &str) {
-        let Some(room) = self.dialogue.room(id).await else {
+        let Some(room) = find_room(&self.dialogue, id).await else {
             return;
         };
         let number = self.number();

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::peer::Peer;
-use super::{Plenty, Scarce};
+use super::{Plenty, Scarce, find_room};
 use crate::{Dialogue, RoomConfig};
 
 async fn trigger(dialogue: &Dialogue, number: u64) {
-    let room = dialogue.room("room").await.expect("the room");
+    let room = find_room(&dialogue, "room").await.expect("the room");
     room.trigger(Plenty { number }).await.expect("a delivery");
 }
 

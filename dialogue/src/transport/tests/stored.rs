@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::peer::Peer;
-use super::{Plenty, settle};
+use super::{Plenty, find_room, settle};
 use crate::calls::CreateRoomError;
 use crate::event::EventMessage;
 use crate::log::durable::{Append, DurableLog, RoomKey, Ticket};
@@ -303,7 +303,7 @@ async fn a_created_room_survives_a_restart_and_is_listed_without_being_loaded() 
     assert_eq!(ask(&mut ada, trigger).await["code"], "NOT_IN_ROOM");
     let joined = join(&mut ada, "lounge", Some((&json!(epoch), 2))).await;
     assert_eq!((&joined["recovered"], numbers(&joined)), (&json!(true), vec![3, 4, 5]));
-    let room = dialogue.room("lounge").await.expect("a room");
+    let room = find_room(&dialogue, "lounge").await.expect("a room");
     assert_eq!((room.epoch(), room.max_size()), (epoch.as_str(), Some(3)));
     room.trigger(Plenty { number: 6 }).await.expect("a typed trigger");
 }
@@ -344,20 +344,20 @@ async fn quotas_and_names_of_rooms_that_clients_created_survive_a_restart() {
 async fn a_declared_room_that_was_deleted_stays_so_until_it_is_created() {
     let store = FakeStore::new();
     let dialogue = server(&store);
-    let before = dialogue.room(Hall).await.expect("a room").epoch().to_owned();
+    let before = find_room(&dialogue, Hall).await.expect("a room").epoch().to_owned();
     assert!(dialogue.delete_room(Hall).await.expect("a deletion"));
     assert!(!dialogue.delete_room(Hall).await.expect("no deletion"));
     drop(dialogue);
 
     let store = store.restart();
     let dialogue = server(&store);
-    assert!(dialogue.room(Hall).await.is_none());
+    assert!(find_room(&dialogue, Hall).await.is_none());
     dialogue.create_room(Hall).await.expect("a room");
     drop(dialogue);
 
     let store = store.restart();
     let dialogue = server(&store);
-    let after = dialogue.room(Hall).await.expect("a room");
+    let after = find_room(&dialogue, Hall).await.expect("a room");
     assert_ne!(after.epoch(), before);
     put(
         &store,
@@ -385,7 +385,7 @@ async fn an_idle_room_on_demand_keeps_its_epoch_and_numbers_in_the_store() {
             epochs.push(joined["epoch"].clone());
             ask(&mut ada, json!({ "type": "leave", "roomId": "lobby-1" })).await;
             tokio::time::sleep(IDLE * 2).await;
-            assert!(dialogue.room(Lobby { number: 1 }).await.is_none(), "it is gone");
+            assert!(dialogue.here().room(Lobby { number: 1 }).is_none(), "it is gone");
         }
         store = store.restart();
     }
@@ -435,7 +435,10 @@ async fn a_room_that_the_store_refuses_does_not_exist_and_takes_no_place() {
         ada.send(&json!({ "type": "createRoom", "id": 1, "room": { "id": "table-1" } }))
             .await;
         store.until_waiting(1).await;
-        assert!(dialogue.room("table-1").await.is_none(), "not before it is stored");
+        assert!(
+            find_room(&dialogue, "table-1").await.is_none(),
+            "not before it is stored"
+        );
         store.refuse(broken());
         assert_eq!(ada.receive_type("error").await["code"], "UNAVAILABLE");
     }
@@ -452,7 +455,7 @@ async fn a_room_that_the_store_refuses_does_not_exist_and_takes_no_place() {
         "it goes on without its caller"
     );
     settle().await;
-    assert!(dialogue.room("table-1").await.is_some());
+    assert!(find_room(&dialogue, "table-1").await.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,7 +505,7 @@ async fn the_room_of_an_anonymous_user_that_does_not_come_back_expires_after_a_r
     let dialogue = server(&store);
     let mut ada = peer(&dialogue, "ada").await;
     assert_eq!(ada.receive_type("roomDeleted").await["roomId"], "table-9");
-    assert!(dialogue.room("table-9").await.is_none());
+    assert!(find_room(&dialogue, "table-9").await.is_none());
     assert!(store.index().expect("an index").is_empty());
 }
 
@@ -527,7 +530,7 @@ async fn stored_rooms_that_are_not_declared_any_more_are_hidden_and_kept() {
     let dialogue = others();
     let mut ada = peer(&dialogue, "ada").await;
     for room in ["table-1", "table-2"] {
-        assert!(dialogue.room(room).await.is_none());
+        assert!(find_room(&dialogue, room).await.is_none());
         assert_eq!(join(&mut ada, room, None).await["code"], "ROOM_NOT_FOUND");
     }
     assert_eq!(ask(&mut ada, json!({ "type": "listRooms" })).await["rooms"], json!([]));
@@ -539,9 +542,9 @@ async fn stored_rooms_that_are_not_declared_any_more_are_hidden_and_kept() {
 
     let store = store.restart();
     let dialogue = server(&store);
-    assert!(dialogue.room("table-2").await.is_some(), "it was kept");
+    assert!(find_room(&dialogue, "table-2").await.is_some(), "it was kept");
     assert!(
-        dialogue.room("table-7").await.is_none(),
+        find_room(&dialogue, "table-7").await.is_none(),
         "a declaration has this id now"
     );
     assert_eq!(store.index().expect("an index").len(), 3);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::peer::{Peer, PeerFrame};
-use super::{Archived, Fleeting, Plenty, settle};
+use super::{Archived, Fleeting, Plenty, find_room, settle};
 use crate::log::tests::fake_store::FakeStore;
 use crate::{Builder, Dialogue, Identity, Limits, RoomConfig};
 

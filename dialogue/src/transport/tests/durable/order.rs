@@ -25,7 +25,7 @@ async fn an_event_is_delivered_and_then_confirmed_once_the_store_has_it() {
 async fn events_are_applied_in_the_order_of_the_log_whichever_trigger_waits() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let mut triggers = Vec::new();
     for number in 1..=20 {
         triggers.push(tokio::spawn(room.trigger(Plenty { number })));
@@ -117,7 +117,7 @@ async fn handlers_receive_the_sender_and_every_event_once_in_order() {
     let (store, dialogue) = plain().await;
     let seen: Arc<Mutex<Vec<u64>>> = Arc::default();
     let sees = Arc::clone(&seen);
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let _handler = room.on(move |event: EventMessage<Plenty>| {
         sees.lock().push(event.data.number);
         async {}
@@ -140,14 +140,13 @@ async fn a_handler_that_triggers_what_it_handles_ends_at_the_depth_limit() {
     let limits = Limits::default().with_handler_depth(3);
     let dialogue = server(&store, limits, |builder| builder).await;
     let weak = dialogue.downgrade();
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let _handler = room.on(move |event: EventMessage<Plenty>| {
         let dialogue = weak.upgrade();
         async move {
             let number = event.data.number + 1;
             let dialogue = dialogue.expect("a server");
-            let _at_the_limit = dialogue
-                .room("room")
+            let _at_the_limit = find_room(&dialogue, "room")
                 .await
                 .expect("a room")
                 .trigger(Plenty { number })
@@ -171,7 +170,7 @@ async fn events_are_applied_on_another_thread_than_the_stores() {
         })
     })
     .await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let triggered = tokio::spawn(room.trigger(Plenty { number: 1 }));
     store.until_waiting(1).await;
     let (sender, of_store) = oneshot::channel();

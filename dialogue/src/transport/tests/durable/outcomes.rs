@@ -27,7 +27,7 @@ async fn a_refused_event_is_delivered_to_nobody_and_takes_no_number() {
 #[tokio::test(start_paused = true)]
 async fn the_servers_own_trigger_learns_why_its_event_was_refused_or_may_be_stored() {
     let (store, dialogue) = plain().await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let refused = tokio::spawn(room.trigger(Plenty { number: 1 }));
     store.until_waiting(1).await;
     store.refuse(StoreFailure::Full);
@@ -167,7 +167,7 @@ async fn hooks_run_and_the_event_is_delivered_although_its_trigger_was_dropped()
     })
     .await;
     let mut ada = member(&dialogue).await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let trigger = tokio::spawn(room.trigger(Plenty { number: 1 }));
     store.until_waiting(1).await;
     trigger.abort();
@@ -180,7 +180,7 @@ async fn hooks_run_and_the_event_is_delivered_although_its_trigger_was_dropped()
 #[tokio::test(start_paused = true)]
 async fn the_event_of_a_dropped_trigger_is_withdrawn_at_its_deadline() {
     let (store, dialogue) = plain().await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let trigger = tokio::spawn(room.trigger(Plenty { number: 1 }));
     store.until_waiting(1).await;
     trigger.abort();

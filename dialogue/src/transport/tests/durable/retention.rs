@@ -24,7 +24,7 @@ async fn with_events(failures: usize) -> (Arc<FakeStore>, Dialogue, Arc<Mutex<Ve
         })
     })
     .await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     for number in 1..=3 {
         room.trigger(Plenty { number }).await.expect("a delivery");
     }
@@ -40,7 +40,7 @@ async fn an_event_is_removed_once_the_hook_has_taken_it() {
     let (store, dialogue, taken) = with_events(2).await;
     store.let_expire("room", 2);
     pass(11).await;
-    let epoch = dialogue.room("room").await.expect("a room").epoch().to_owned();
+    let epoch = find_room(&dialogue, "room").await.expect("a room").epoch().to_owned();
     let [batch] = &taken.lock()[..] else {
         panic!("one batch");
     };
@@ -65,7 +65,7 @@ async fn an_event_is_removed_once_every_attempt_has_failed_and_not_before() {
 #[tokio::test(start_paused = true)]
 async fn what_the_window_evicts_is_not_archived() {
     let (store, dialogue, taken) = with_events(0).await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     for number in 4..=500 {
         room.trigger(Plenty { number }).await.expect("a delivery");
     }

@@ -20,7 +20,7 @@ rooms! {
 async fn an_event_behind_the_deletion_of_its_room_finds_no_room() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let key = RoomKey {
         id: "room".into(),
         epoch: room.epoch().into(),
@@ -50,11 +50,11 @@ async fn an_on_demand_room_stays_while_the_store_has_one_of_its_events() {
     drop(peer);
     pass(300).await;
     assert!(
-        dialogue.room(Lobby { number: 1 }).await.is_some(),
+        dialogue.here().room(Lobby { number: 1 }).is_some(),
         "its event is on its way"
     );
     store.commit();
     pass(200).await;
-    assert!(dialogue.room(Lobby { number: 1 }).await.is_none());
+    assert!(dialogue.here().room(Lobby { number: 1 }).is_none());
     assert_eq!(store.events("lobby-1").len(), 1);
 }

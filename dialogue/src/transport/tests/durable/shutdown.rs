@@ -7,7 +7,7 @@ use crate::log::tests::fake_store::broken;
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_the_events_that_the_store_has_and_then_closes_it() {
     let (store, dialogue) = plain().await;
-    let room = dialogue.room("room").await.expect("a room");
+    let room = find_room(&dialogue, "room").await.expect("a room");
     let trigger = tokio::spawn(room.trigger(Plenty { number: 1 }));
     store.until_waiting(1).await;
     let stops = tokio::spawn({
@@ -51,7 +51,7 @@ async fn a_handler_may_trigger_until_the_shutdown_has_ended_it() {
     let store = FakeStore::new();
     let dialogue = server(&store, Limits::default(), |builder| {
         builder.on_disconnected(|client, _| async move {
-            let room = client.dialogue().room("room").await.expect("a room");
+            let room = find_room(&client.dialogue(), "room").await.expect("a room");
             room.trigger(Plenty { number: 1 }).await?;
             Ok(())
         })

@@ -11,7 +11,7 @@ use super::{World, server, triggered};
 use crate::TriggerError;
 use crate::calls::CreateRoomError;
 use crate::transport::tests::model::EVENTS;
-use crate::transport::tests::{Plenty, Scarce, settle};
+use crate::transport::tests::{Plenty, Scarce, find_room, settle};
 
 impl World {
     /// Triggers as a client while the store fails.
@@ -32,7 +32,7 @@ impl World {
 
     /// Triggers as the server while the store fails.
     pub(super) async fn fail(&mut self, id: &'static str, event: &str, fault: StoreFault) {
-        let Some(room) = self.dialogue.room(id).await else {
+        let Some(room) = find_room(&self.dialogue, id).await else {
             return;
         };
         let number = self.number();
@@ -204,7 +204,7 @@ impl World {
             (StoreFault::Hides, false) => {
                 let outcome = self.create(room).await;
                 assert!(matches!(outcome, Err(CreateRoomError::Exists { .. })), "{outcome:?}");
-                let found = self.dialogue.room(id).await.expect("the room");
+                let found = find_room(&self.dialogue, id).await.expect("the room");
                 let room = self.new_room(room, found.epoch().to_owned());
                 self.model.rooms.insert(id, room);
             }
