@@ -510,7 +510,7 @@
 //! # use dialogue::prelude::*;
 //! # async fn example(dialogue: Dialogue, room: dialogue::RoomHandle) -> Result<(), dialogue::history::EraseError> {
 //! room.erase(58).await?;
-//! let erased = dialogue.erase_user(&"ada".into()).await?;
+//! let erased = dialogue.erase_user("ada").await?;
 //! println!("{erased} events of ada are erased");
 //! # Ok(())
 //! # }

@@ -136,7 +136,7 @@ async fn erase_customer(
             "this is not a customer of your organisation",
         ));
     }
-    let erased = app.dialogue.erase_user(&user.into()).await?;
+    let erased = app.dialogue.erase_user(&user).await?;
     Ok(Json(json!({ "erased": erased })))
 }
 

@@ -44,7 +44,7 @@ async fn a_stream_and_a_page_show_an_erased_event_in_its_place() {
             .await
             .expect("an event");
     }
-    assert_eq!(server.erase_user(&"ada".into()).await.expect("no store"), 2);
+    assert_eq!(server.erase_user("ada").await.expect("no store"), 2);
     server.trigger(Booth, message("three")).await.expect("an event");
     let client = connect_as(&server, "bob").await;
     let booth = client.join(Booth).await.expect("a join");

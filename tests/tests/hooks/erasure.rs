@@ -185,7 +185,7 @@ async fn all_events_of_a_user_are_erased_in_all_rooms() {
     server.history().push(&pushed).await;
     let mut eve = server.connect_as("eve").await;
     eve.request(asking("chat")).await;
-    assert_eq!(server.erase_user(&"ada".into()).await.expect("no store"), 4);
+    assert_eq!(server.erase_user("ada").await.expect("no store"), 4);
     for seq in [1, 3] {
         assert_eq!(
             eve.recv().await,
@@ -204,8 +204,8 @@ async fn all_events_of_a_user_are_erased_in_all_rooms() {
         "an event without a number is erased, too"
     );
     record.expect(&["chat [1, 3]", "project-7 [1]"]).await;
-    assert_eq!(server.erase_user(&"ada".into()).await.expect("no store"), 0);
-    assert_eq!(server.erase_user(&"system".into()).await.expect("no store"), 0);
+    assert_eq!(server.erase_user("ada").await.expect("no store"), 0);
+    assert_eq!(server.erase_user("system").await.expect("no store"), 0);
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn an_erased_event_is_erased_even_if_its_type_accepts_null() {
     let open = server.room(Open).await.expect("the room");
     let bells = open.history::<Bell>(0..9).await.expect("a page");
     assert!(matches!(bells[..], [Ok(_)]));
-    assert_eq!(server.erase_user(&"ada".into()).await.expect("no store"), 1);
+    assert_eq!(server.erase_user("ada").await.expect("no store"), 1);
     let bells = open.history::<Bell>(0..9).await.expect("a page");
     assert!(matches!(bells[..], [Err(Unreadable::Erased(_))]), "{bells:?}");
 }

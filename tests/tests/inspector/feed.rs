@@ -101,7 +101,7 @@ async fn the_feed_says_which_events_are_erased() {
         .await
         .expect("an event");
     viewer.next("event").await;
-    assert_eq!(server.erase_user(&"ada".into()).await.expect("no store"), 1);
+    assert_eq!(server.erase_user("ada").await.expect("no store"), 1);
     let erased = viewer.next("erased").await;
     assert_eq!((&erased["roomId"], &erased["seqs"]), (&json!("chat"), &json!([1])));
 }

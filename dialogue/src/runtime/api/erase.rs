@@ -1,6 +1,5 @@
 //! Erasing events: [`RoomHandle::erase`] and [`Dialogue::erase_user`].
 
-use crate::id::UserId;
 use crate::runtime::core::{Dialogue, RoomHandle};
 use crate::runtime::history::erase;
 use crate::runtime::history::error::EraseError;
@@ -48,7 +47,7 @@ impl Dialogue {
     /// # Cancel safety
     ///
     /// If this future is dropped, some events may stay. Call this again for the others.
-    pub async fn erase_user(&self, user: &UserId) -> Result<u64, EraseError> {
-        erase::erase_user(&self.core, user).await
+    pub async fn erase_user(&self, user: &str) -> Result<u64, EraseError> {
+        erase::erase_user(&self.core, &user.into()).await
     }
 }

@@ -178,11 +178,7 @@ async fn the_events_of_a_user_are_erased_in_steps_also_in_rooms_that_are_not_loa
     }
     server.append_in(other(), "ada", "hers");
     server.append_in(other(), "bob", "his");
-    let count = server
-        .dialogue
-        .erase_user(&"ada".into())
-        .await
-        .expect("a working store");
+    let count = server.dialogue.erase_user("ada").await.expect("a working store");
     assert_eq!(count, STEP as u64 + 6);
     assert!(server.left(room.id()).iter().flatten().all(|left| left == "erased"));
     assert_eq!(server.left("b")[0], ["erased", "his"]);
@@ -207,13 +203,6 @@ async fn an_erasure_that_fails_midway_says_so_and_can_be_repeated() {
         crate::log::tests::fake_store::Verdict::Commit,
         crate::log::tests::fake_store::Verdict::Refuse(broken()),
     ]);
-    assert!(server.dialogue.erase_user(&"ada".into()).await.is_err());
-    assert_eq!(
-        server
-            .dialogue
-            .erase_user(&"ada".into())
-            .await
-            .expect("a working store"),
-        5
-    );
+    assert!(server.dialogue.erase_user("ada").await.is_err());
+    assert_eq!(server.dialogue.erase_user("ada").await.expect("a working store"), 5);
 }
