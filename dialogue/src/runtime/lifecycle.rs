@@ -29,8 +29,9 @@ pub(crate) struct Lifecycle {
     pub(crate) tasks: Tasks,
     /// Tasks that only wait to forget something. The graceful shutdown does not wait for them.
     pub(in crate::runtime) background: Tasks,
-    /// Events that a store has and that have not been applied here. The graceful shutdown waits for them.
-    pub(in crate::runtime) appends: TaskTracker,
+    /// Changes that a store has and that have not been applied here: events, deletions and erasures. The graceful shutdown waits
+    /// for them.
+    pub(in crate::runtime) changes: TaskTracker,
     /// Cancelled when the graceful shutdown begins: from then on the server accepts nothing new.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the graceful shutdown is over: every task that still runs ends.
@@ -60,7 +61,7 @@ impl Default for Lifecycle {
             server: ServerId::next(),
             background: tasks.separate(),
             tasks,
-            appends: TaskTracker::new(),
+            changes: TaskTracker::new(),
             stopping: CancellationToken::new(),
             stopped: CancellationToken::new(),
             departures: AtomicUsize::new(0),

@@ -30,7 +30,7 @@ pub(crate) struct EndedByForce {
 pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
     let Lifecycle {
         tasks,
-        appends,
+        changes,
         stopping,
         ..
     } = &core.lifecycle;
@@ -43,20 +43,20 @@ pub(crate) async fn stop(core: &Arc<Core>) -> Result<(), EndedByForce> {
         client.close(Close::after_flush(CloseCode::Restarting, "the server is restarting"));
     }
     tasks.close();
-    appends.close();
+    changes.close();
     let quiet = timeout_at(soft_deadline - core.limits.drain_deadline / ARCHIVE_SHARE, async {
         core.clients.all_gone().await;
-        // Hooks and handlers may trigger until the last of them has ended, and an event that the store has runs hooks.
+        // Hooks and handlers may trigger until the last of them has ended, and a change that the store has runs hooks.
         loop {
             tasks.wait().await;
-            if appends.is_empty() {
+            if changes.is_empty() {
                 break;
             }
-            appends.wait().await;
+            changes.wait().await;
         }
     })
     .await;
-    let remaining = tasks.len().max(appends.len());
+    let remaining = tasks.len().max(changes.len());
     // A task that does not end must not cost the history.
     end_triggers(&core.lifecycle, &core.rooms);
     archive::start(core, core.history.archive_everything(&core.rooms, &core.observe));

@@ -117,6 +117,8 @@ async fn erase_places(
     // Closed when every room has dropped its part.
     let (part, mut applied) = mpsc::channel::<()>(1);
     let of_done = Arc::clone(core);
+    let stays = core.lifecycle.changes.token();
+    core.lifecycle.tasks.note_runtime();
     let done = move |outcome: Result<Vec<ErasedPlace>, StoreFailure>| {
         of_done.history.note_erasure();
         let count = outcome.map(|places| {
@@ -125,7 +127,7 @@ async fn erase_places(
                 let Series { room, epoch, event } = series;
                 match of_done.rooms.find_incarnation(&room, Some(&epoch)) {
                     Some(room) => {
-                        let part = part.clone();
+                        let part = (part.clone(), stays.clone());
                         // An event whose outcome is unknown may follow later. It is erased then.
                         apply_in_order(&of_done, &room, LogPlace::Unnumbered, move |core, room| {
                             apply(core, room, event, seqs);

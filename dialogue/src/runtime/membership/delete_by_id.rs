@@ -66,7 +66,9 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
         return Ok(false);
     }
     let (sender, receiver) = oneshot::channel();
+    let stays = core.lifecycle.changes.token();
     let done = Box::new(move |outcome| {
+        let _stays = stays;
         let _ = sender.send(outcome);
     });
     durable.delete_room(key, false, done);

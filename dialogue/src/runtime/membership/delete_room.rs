@@ -46,8 +46,12 @@ pub(crate) async fn delete_room(
     }
     let (sender, receiver) = oneshot::channel();
     let (for_done, of_done) = (Arc::clone(core), Arc::clone(room));
+    let stays = core.lifecycle.changes.token();
+    // The store's thread starts the task that applies the deletion, in a runtime that is known.
+    core.lifecycle.tasks.note_runtime();
     let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
         apply_in_order(&for_done, &of_done, LogPlace::Unnumbered, move |core, room| {
+            let _stays = stays;
             room.lock().record.end_append();
             // If the store has no such incarnation, an earlier deletion had an unknown outcome.
             let deleted =

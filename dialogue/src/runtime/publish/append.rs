@@ -122,7 +122,7 @@ fn hand_over(
             hold,
             answer: sender_of_answer,
             ticket: Arc::clone(&ticket),
-            stays: core.lifecycle.appends.token(),
+            stays: core.lifecycle.changes.token(),
         })),
     });
     let of_store = Arc::clone(&pending);

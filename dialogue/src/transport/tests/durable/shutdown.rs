@@ -87,7 +87,6 @@ async fn stop_during<T: Send + 'static>(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_shutdown_waits_for_a_deletion() {
     let store = FakeStore::new();
     let deleted = Arc::new(AtomicBool::new(false));
@@ -106,7 +105,6 @@ async fn a_shutdown_waits_for_a_deletion() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_shutdown_waits_for_an_erasure() {
     let store = FakeStore::new();
     let erased = Arc::new(AtomicBool::new(false));
