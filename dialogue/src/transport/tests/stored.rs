@@ -19,17 +19,17 @@ use crate::{Builder, Limits, RoomConfig, TriggerError};
 
 rooms! {
     /// The rooms of these tests.
-    Rooms;
+    pub(super) Rooms;
 
     /// Always there.
-    Hall = "hall" {
+    pub(super) Hall = "hall" {
         events: [Plenty],
         default_subscriptions: [Plenty],
         sync_history_on_join: true,
     }
 
     /// Created when a client joins it.
-    Lobby { number: u64 } = "lobby-{number}" {
+    pub(super) Lobby { number: u64 } = "lobby-{number}" {
         events: [Plenty],
         default_subscriptions: [Plenty],
         on_demand: true,
@@ -43,10 +43,10 @@ rooms! {
     }
 }
 
-const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(5);
 
 /// A server on this store, whose replays have at most 8 events.
-fn on(store: &Arc<FakeStore>) -> Builder {
+pub(super) fn on(store: &Arc<FakeStore>) -> Builder {
     let limits = Limits::default()
         .with_on_demand_idle(IDLE)
         .with_replay_events(8)
@@ -58,18 +58,18 @@ fn on(store: &Arc<FakeStore>) -> Builder {
         .durable(Arc::clone(store) as Arc<dyn DurableLog>)
 }
 
-fn server(store: &Arc<FakeStore>) -> Dialogue {
+pub(super) fn server(store: &Arc<FakeStore>) -> Dialogue {
     on(store).build().expect("a server")
 }
 
-async fn peer(dialogue: &Dialogue, user: &str) -> Peer {
+pub(super) async fn peer(dialogue: &Dialogue, user: &str) -> Peer {
     let mut peer = Peer::new_as(dialogue, json!({ "userId": user })).await;
     peer.receive_type("connected").await;
     peer
 }
 
 /// Stores events of a room, as an earlier run of the server would have done.
-fn put(store: &FakeStore, room: &RoomKey, count: u64) {
+pub(super) fn put(store: &FakeStore, room: &RoomKey, count: u64) {
     for number in 0..count {
         let message = EventMessage {
             event: "plenty".into(),
@@ -94,7 +94,7 @@ fn put(store: &FakeStore, room: &RoomKey, count: u64) {
 }
 
 /// The room with this id that the store does not know yet.
-fn first(store: &FakeStore, id: &str) -> RoomKey {
+pub(super) fn first(store: &FakeStore, id: &str) -> RoomKey {
     RoomKey {
         id: id.into(),
         epoch: store.first_epoch(id),
@@ -113,7 +113,7 @@ async fn ask(peer: &mut Peer, request: Value) -> Value {
     }
 }
 
-async fn join(peer: &mut Peer, room: &str, since: Option<(&Value, u64)>) -> Value {
+pub(super) async fn join(peer: &mut Peer, room: &str, since: Option<(&Value, u64)>) -> Value {
     let mut request = json!({ "type": "join", "roomId": room });
     if let Some((epoch, seq)) = since {
         request["since"] = json!({ "epoch": epoch, "seq": seq });
@@ -121,7 +121,7 @@ async fn join(peer: &mut Peer, room: &str, since: Option<(&Value, u64)>) -> Valu
     ask(peer, request).await
 }
 
-fn numbers(frame: &Value) -> Vec<u64> {
+pub(super) fn numbers(frame: &Value) -> Vec<u64> {
     let events = frame["events"].as_array().expect("events").iter();
     events.map(|event| event["seq"].as_u64().expect("a number")).collect()
 }

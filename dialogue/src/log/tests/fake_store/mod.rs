@@ -30,6 +30,8 @@ pub(crate) struct FakeStore {
     waiting: watch::Sender<usize>,
     /// Whether reads may end.
     reads_end: watch::Sender<bool>,
+    /// Whether the read that has an answer already may end.
+    held_read_ends: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -42,6 +44,8 @@ struct Control {
     /// The outcomes of the next changes of a store that is not manual. Afterwards, each is stored.
     plan: VecDeque<Verdict>,
     read_failure: Option<StoreFailure>,
+    /// The next read reads at once, and waits with its answer.
+    holds_next_read: bool,
     /// The most bytes that may wait.
     limit: Option<usize>,
     health: StoreHealth,
@@ -100,6 +104,7 @@ impl FakeStore {
             }),
             waiting: watch::Sender::new(0),
             reads_end: watch::Sender::new(true),
+            held_read_ends: watch::Sender::new(true),
         })
     }
 
@@ -325,6 +330,19 @@ impl FakeStore {
         self.reads_end.send_replace(!is_held);
     }
 
+    /// Lets the next read wait with its answer, which soon is out of date.
+    pub(crate) fn hold_next_read(&self) {
+        self.control.lock().holds_next_read = true;
+        self.held_read_ends.send_replace(false);
+    }
+
+    /// Lets that read end.
+    #[track_caller]
+    pub(crate) fn release_read(&self) {
+        assert!(!self.control.lock().holds_next_read, "a read has begun");
+        self.held_read_ends.send_replace(true);
+    }
+
     /// Refuses changes while more bytes wait.
     pub(crate) fn bound(&self, limit: usize) {
         self.control.lock().limit = Some(limit);
@@ -365,10 +383,19 @@ impl FakeStore {
 
     fn read<T: Send + 'static>(&self, read: impl FnOnce(&mut Data) -> T + Send + 'static) -> Answer<T> {
         let (data, mut reads_end) = (Arc::clone(&self.data), self.reads_end.subscribe());
-        let control = self.control.lock();
+        let mut control = self.control.lock();
         let killed = control.is_killed.then_some(StoreFailure::Closed);
         let failure = killed.or_else(|| control.read_failure.clone());
+        let is_held = std::mem::take(&mut control.holds_next_read);
         drop(control);
+        if is_held {
+            let (answer, mut ends) = (read(&mut data.lock()), self.held_read_ends.subscribe());
+            return async move {
+                let _ = ends.wait_for(|may_end| *may_end).await;
+                Ok(answer)
+            }
+            .boxed();
+        }
         async move {
             let _ = reads_end.wait_for(|may_end| *may_end).await;
             match failure {

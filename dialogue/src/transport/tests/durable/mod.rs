@@ -8,6 +8,7 @@ mod retention;
 mod revocation;
 mod rooms;
 mod shutdown;
+mod slow;
 mod unknown;
 
 use std::sync::Arc;
