@@ -56,7 +56,8 @@ pub(super) async fn append(
     }
 }
 
-/// Waits until no event of the sender is on its way in this room: an event without history must not overtake it.
+/// Waits until no event of the sender is on its way in this room: an event without history must not overtake it. Does not wait
+/// for an event whose outcome is unknown since its deadline: that may take as long as the store fails.
 pub(super) async fn earlier_of(
     core: &Core,
     room: &RoomCell,
@@ -65,13 +66,12 @@ pub(super) async fn earlier_of(
     let Some(sender) = sender else {
         return Ok(());
     };
-    let deadline = Instant::now() + core.limits.append_deadline;
     loop {
         let progressed = room.applying().progressed();
-        if !room.lock().appends.has(sender.key) {
+        let Some(deadline) = room.lock().appends.deadline(sender.key) else {
             return Ok(());
-        }
-        if timeout_at(deadline, progressed).await.is_err() {
+        };
+        if deadline <= Instant::now() || timeout_at(deadline, progressed).await.is_err() {
             return Err(Rejected::NotAccepted(timed_out(core.limits.append_deadline)));
         }
     }
@@ -115,7 +115,7 @@ fn hand_over(
         ticket: Arc::clone(&ticket),
         handed_over: Mutex::new(Some(HandedOver {
             core: Arc::clone(core),
-            on_its_way: OnItsWay::begin(room, &mut state, sender),
+            on_its_way: OnItsWay::begin(room, &mut state, sender, deadline),
             message,
             depth,
             limit,

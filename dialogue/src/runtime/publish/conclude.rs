@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::after::call_hooks;
@@ -49,10 +50,16 @@ pub(super) struct OnItsWay {
 }
 
 impl OnItsWay {
-    pub(super) fn begin(room: &Arc<RoomCell>, state: &mut ServedRoomState, sender: Option<&Arc<ClientState>>) -> Self {
+    /// `deadline` is when the outcome counts as unknown.
+    pub(super) fn begin(
+        room: &Arc<RoomCell>,
+        state: &mut ServedRoomState,
+        sender: Option<&Arc<ClientState>>,
+        deadline: Instant,
+    ) -> Self {
         state.record.begin_append();
         if let Some(sender) = sender {
-            state.appends.begin(sender.key);
+            state.appends.begin(sender.key, deadline);
         }
         Self {
             room: Arc::clone(room),

@@ -91,7 +91,6 @@ async fn an_event_without_history_that_waits_too_long_for_its_own_connection_is_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_event_without_history_does_not_wait_for_an_unknown_outcome() {
     let (store, dialogue) = plain().await;
     let (mut ada, mut ben) = (member(&dialogue).await, member_as(&dialogue, "ben").await);
