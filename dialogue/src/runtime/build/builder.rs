@@ -26,7 +26,7 @@ use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
 use crate::runtime::observe::log_limit::LogLimiter;
-use crate::runtime::rooms::load::{anonymous_of, expire_anonymous};
+use crate::runtime::rooms::load::note_index;
 
 /// Describes a server: its rooms, hooks and limits. [`Dialogue::builder`] returns it, and [`build`](Self::build) makes
 /// the server. Everything has a default except the rooms.
@@ -282,8 +282,6 @@ impl Builder {
             indexed: index.iter().map(|room| room.id.clone()).collect(),
         });
         let rooms = rooms(blueprints, known_events, &limits, stored.as_ref())?;
-        let anonymous = anonymous_of(&index);
-        let hidden = rooms.note_stored(index);
         let history = History::new(
             self.history.unwrap_or_default(),
             durable,
@@ -325,15 +323,7 @@ impl Builder {
             alarm::watch(&dialogue.core, &*store);
             retention::start(&dialogue.core);
         }
-        if hidden > 0 {
-            dialogue.core.log(|| {
-                tracing::warn!(
-                    rooms = hidden,
-                    "stored rooms are kept but hidden: their declarations are gone"
-                );
-            });
-        }
-        expire_anonymous(&dialogue.core, anonymous);
+        note_index(&dialogue.core, index);
         Ok(dialogue)
     }
 }

@@ -86,22 +86,37 @@ async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, RoomU
     }
 }
 
+/// Notes the rooms that the store has, when the server begins. Loads none of them, and never waits.
+pub(in crate::runtime) fn note_index(core: &Arc<Core>, index: Vec<IndexedRoom>) {
+    let anonymous = anonymous_of(&index);
+    let hidden = core.rooms.note_stored(index);
+    if hidden > 0 {
+        report_hidden(core, hidden, None);
+    }
+    expire_anonymous(core, anonymous);
+}
+
 fn hide(core: &Core, id: &str, number: u64) {
     if core.rooms.hide(id, number) {
-        let room = RoomId::from(id);
-        log_line!(
-            WARN,
-            *core,
-            Involved::default().in_room(&room),
-            "",
-            {},
-            "a stored room is kept but hidden: its declaration is gone or has another room, or its configuration is invalid"
-        );
+        report_hidden(core, 1, Some(&RoomId::from(id)));
     }
 }
 
+/// `room` is the only one of these rooms, if it is known.
+fn report_hidden(core: &Core, rooms: usize, room: Option<&RoomId>) {
+    let involved = Involved::default();
+    log_line!(
+        WARN,
+        *core,
+        room.map_or(involved, |room| involved.in_room(room)),
+        "",
+        { rooms, },
+        "stored rooms are kept but hidden: their declarations are gone or have other rooms, or their configurations are invalid"
+    );
+}
+
 /// The rooms of anonymous users in a store's index.
-pub(in crate::runtime) fn anonymous_of(index: &[IndexedRoom]) -> Vec<RoomId> {
+fn anonymous_of(index: &[IndexedRoom]) -> Vec<RoomId> {
     let is_anonymous = |room: &&IndexedRoom| {
         matches!(
             room.state,
@@ -116,7 +131,7 @@ pub(in crate::runtime) fn anonymous_of(index: &[IndexedRoom]) -> Vec<RoomId> {
 
 /// Lets the rooms of anonymous users expire that an earlier run has left: it loads one after another, once their creators have
 /// had time to come back. Never waits.
-pub(in crate::runtime) fn expire_anonymous(core: &Arc<Core>, rooms: Vec<RoomId>) {
+fn expire_anonymous(core: &Arc<Core>, rooms: Vec<RoomId>) {
     if rooms.is_empty() {
         return;
     }
