@@ -71,7 +71,8 @@ pub fn derive_dialogue_event(input: TokenStream) -> TokenStream {
 /// - `max_size`: the maximum number of clients in the room at once. Default: no limit.
 /// - `sync_history_on_join`: how much of the history a client receives when it joins. `true` sends the whole history
 ///   that the room keeps; a number sends that many events of each type. Default: `false`.
-/// - `on_demand` (families): with `true`, the first join creates the member. Default: `false`.
+/// - `on_demand` (families): with `true`, the first join creates the member, and so does the server's
+///   first event with history. Default: `false`.
 /// - `client_created` (families): the number of members that each user may create. Default: none.
 /// - `listed` (families): whether the server announces and lists on-demand members. Default: `false`.
 ///

@@ -60,6 +60,9 @@ impl Dialogue {
     /// The payload is the event, an event with a sender or metadata (`event.sent_by(user)`), or a whole
     /// [`EventMessage`].
     ///
+    /// A room of an on-demand family need not be present: an event with history begins it, and any event reaches an idle room
+    /// that has a log. See [`room`](Self::room).
+    ///
     /// The server validates the event and asks `before_each`. If the event has history, the server numbers and stores
     /// it. Then it encodes the event once and queues it for each subscriber. It never waits for a reader.
     ///
@@ -269,7 +272,8 @@ impl Dialogue {
         self.core.application.get()
     }
 
-    /// The manager that keeps the histories of this server's rooms.
+    /// The manager that keeps the histories of this server's rooms in memory. With a store, it has only the newest events of
+    /// the rooms that were used: [`RoomHandle::history`] reads the others.
     #[must_use]
     pub fn history(&self) -> &HistoryManager {
         &self.core.history.log

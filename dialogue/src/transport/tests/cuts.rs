@@ -57,7 +57,7 @@ async fn room() -> Dialogue {
 }
 
 async fn trigger(dialogue: &Dialogue, number: u64) {
-    let room = find_room(&dialogue, "room").await.expect("the room");
+    let room = find_room(dialogue, "room").await.expect("the room");
     room.trigger(Fleeting { number }).await.expect("a delivery");
     room.trigger(Plenty { number }).await.expect("a delivery");
 }

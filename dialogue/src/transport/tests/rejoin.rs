@@ -7,7 +7,7 @@ use super::{Plenty, Scarce, find_room};
 use crate::{Dialogue, RoomConfig};
 
 async fn trigger(dialogue: &Dialogue, number: u64) {
-    let room = find_room(&dialogue, "room").await.expect("the room");
+    let room = find_room(dialogue, "room").await.expect("the room");
     room.trigger(Plenty { number }).await.expect("a delivery");
 }
 
