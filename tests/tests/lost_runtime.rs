@@ -431,3 +431,76 @@ fn hooks_run_although_the_lost_runtime_was_running_one_whose_values_panic_when_d
         }
     }
 }
+
+/// A file in the folder for temporary files, which ends with the test.
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("dialogue-lost-runtime-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn events_that_a_store_has_are_delivered_although_the_runtime_that_triggered_them_is_lost() {
+    const EVENTS: usize = 20;
+    let (file, record) = (File::new(), Record::default());
+    let runtime = other_runtime();
+    let noted = record.clone();
+    let dialogue = runtime.block_on(async {
+        server(|builder| {
+            builder
+                .store(dialogue::sqlite::Sqlite::open(file.0.join("rooms.db")))
+                .on_triggered(move |message, _| {
+                    let noted = noted.clone();
+                    async move {
+                        noted.note(message.seq.expect("a number").to_string());
+                        Ok(())
+                    }
+                })
+        })
+    });
+    let reader = runtime.block_on(client(&dialogue, "reader"));
+    let chat = runtime.block_on(async { reader.join(Chat).await.expect("a seat") });
+    let mut stream = chat.stream::<Message>();
+    for number in 0..EVENTS {
+        // The runtime ends while the store has the event, or just before or after that.
+        let lost = other_runtime();
+        let of_lost = dialogue.clone();
+        lost.spawn(async move { of_lost.trigger(Chat, message("hello")).await });
+        if number % 2 == 0 {
+            std::thread::yield_now();
+        }
+        lost.shutdown_timeout(PATIENCE);
+    }
+    runtime.block_on(async {
+        // Behind everything that the store has.
+        let last = within("the last event", dialogue.trigger(Chat, message("last"))).await;
+        let last = last.expect("a delivery").seq.expect("a number");
+        let mut numbers = Vec::new();
+        while numbers.last() != Some(&last) {
+            let received = within("an event", stream.next()).await.expect("the connection lasts");
+            numbers.push(received.expect("an event").seq.expect("a number"));
+        }
+        assert_eq!(numbers, (1..=last).collect::<Vec<_>>(), "each event once, in order");
+        let room = dialogue.room(Chat).await.expect("an answer").expect("the room");
+        assert_eq!(room.history::<Message>(0..99).await.expect("a page").len() as u64, last);
+        stop(&dialogue).await;
+        let mut hooks: Vec<u64> = record
+            .rest()
+            .await
+            .iter()
+            .map(|seq| seq.parse().expect("a number"))
+            .collect();
+        hooks.sort_unstable();
+        assert_eq!(hooks, numbers, "each hook has run once");
+    });
+}
