@@ -5,9 +5,7 @@ use std::path::Path;
 use dialogue::event::Unreadable;
 use dialogue::prelude::*;
 use dialogue::sqlite::Sqlite;
-use dialogue_tests::TestServer;
-
-use super::{Folder, within};
+use dialogue_tests::{Folder, TestServer, within};
 
 /// The types and rooms of the first version.
 mod first {
