@@ -59,7 +59,7 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
                 queue.note_progress();
                 // The log has reached a later number, so the store knows what has become of everything before.
                 if matches!(place, LogPlace::Event(_)) && queue.unknown() > 0 {
-                    resolve_unknown(room).await;
+                    unless_stopping(&core, resolve_unknown(room)).await;
                 }
                 // A busy room must not keep other tasks from running.
                 consume_budget().await;
@@ -72,7 +72,7 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
             }
             NextChange::Nothing if queue.unknown() == 0 => return,
             NextChange::Nothing => {
-                if catch_up_entirely(&core, room).await {
+                if unless_stopping(&core, catch_up_entirely(&core, room)).await == Some(true) {
                     continue;
                 }
                 let stopping = core.lifecycle.stopping.clone();
@@ -84,6 +84,16 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
                 }
             }
         }
+    }
+}
+
+/// Waits for questions to the store, but no longer than until the graceful shutdown begins: it must not wait for a store that
+/// does not answer.
+async fn unless_stopping<T>(core: &Core, questions: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        answer = questions => Some(answer),
+        () = core.lifecycle.stopping() => None,
     }
 }
 

@@ -44,13 +44,11 @@ pub(super) async fn catch_up(core: &Arc<Core>, room: &Arc<RoomCell>, through: u6
         }
         let filled = async {
             match read(core, room, applied, through).await? {
-                Replay::Complete(missing) => {
-                    apply_all(core, room, missing);
-                    room.lock().record.reach(through);
-                    Ok(())
-                }
-                Replay::Lost => skip_lost(core, room, Some(through), |_| true).await,
+                Replay::Complete(missing) => apply_all(core, room, missing),
+                Replay::Lost => skip_lost(core, room, Some(through), |_| true).await?,
             }
+            room.lock().record.reach(through);
+            Ok(())
         };
         let filled = tokio::select! {
             filled = filled => filled,

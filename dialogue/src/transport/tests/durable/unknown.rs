@@ -114,7 +114,6 @@ async fn an_unknown_outcome_does_not_outlive_the_shutdown_of_its_server() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_read_that_does_not_end_does_not_delay_the_shutdown() {
     let (store, dialogue) = plain().await;
     let mut ada = member(&dialogue).await;
