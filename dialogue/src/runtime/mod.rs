@@ -12,6 +12,7 @@ mod clock;
 mod continuity;
 mod core;
 mod deadline;
+mod erase;
 mod handlers;
 mod history;
 mod hooks;

@@ -1,7 +1,7 @@
 //! Erasing events: [`RoomHandle::erase`] and [`Dialogue::erase_user`].
 
 use crate::runtime::core::{Dialogue, RoomHandle};
-use crate::runtime::history::erase;
+use crate::runtime::erase;
 use crate::runtime::history::error::EraseError;
 
 impl RoomHandle {

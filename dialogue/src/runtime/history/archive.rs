@@ -78,7 +78,7 @@ fn involved(series: &Series) -> Involved<'_> {
 }
 
 /// Calls `on_erased`, behind the calls of `on_history_evicted` that may still store these events.
-pub(super) fn inform(core: &Arc<Core>, erased: ErasedHistory) {
+pub(in crate::runtime) fn inform(core: &Arc<Core>, erased: ErasedHistory) {
     if core.hooks.on_erased.is_empty() {
         return;
     }

@@ -92,7 +92,7 @@ impl History {
     }
 
     /// The store has erased events. Called before the erasure is applied.
-    pub(super) fn note_erasure(&self) {
+    pub(in crate::runtime) fn note_erasure(&self) {
         self.erasures.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -2,7 +2,6 @@
 
 pub(super) mod alarm;
 pub(super) mod archive;
-pub(super) mod erase;
 pub(super) mod error;
 pub(super) mod keep;
 pub(super) mod load;

@@ -11,8 +11,6 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::consume_budget;
 
-use super::archive;
-use super::error::EraseError;
 use crate::connection::Frame;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::archive_queue::Series;
@@ -22,6 +20,8 @@ use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::{within, within_deadline};
+use crate::runtime::history::archive;
+use crate::runtime::history::error::EraseError;
 use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::store_failure::StoreFailure;
 
