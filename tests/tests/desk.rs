@@ -219,8 +219,8 @@ async fn an_agent_closes_a_ticket_and_erases_what_was_written() {
 
 #[tokio::test]
 async fn an_agent_closes_a_ticket_that_nobody_is_in_and_erases_what_was_written() {
-    let file = File::new("absent");
-    let server = Server::start(&file.path()).await;
+    let folder = Folder::new("desk-absent");
+    let server = Server::start(&folder.file()).await;
     let (ticket, adas) = server.open("Ada").await;
     let (silent, linuss) = server.open("Linus").await;
     let graces = server.agent("acme").await;
@@ -229,7 +229,7 @@ async fn an_agent_closes_a_ticket_that_nobody_is_in_and_erases_what_was_written(
     assert_eq!(ada.request(line(ticket, "My password is 1234.")).await["type"], "ok");
     server.stop().await;
 
-    let server = Server::start(&file.path()).await;
+    let server = Server::start(&folder.file()).await;
     let erased = json!({ "ticket": ticket, "seq": 1 });
     assert_eq!(server.post("/tickets/erase", &graces, erased).await.0, 204);
     for closed in [ticket, silent] {
@@ -238,7 +238,7 @@ async fn an_agent_closes_a_ticket_that_nobody_is_in_and_erases_what_was_written(
     }
     server.stop().await;
 
-    let server = Server::start(&file.path()).await;
+    let server = Server::start(&folder.file()).await;
     for (token, ticket) in [(adas, ticket), (linuss, silent)] {
         let mut customer = server.connect(&token).await;
         customer.join(&room(ticket)).await;
