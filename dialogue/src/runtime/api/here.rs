@@ -17,15 +17,15 @@ pub struct Here {
 }
 
 impl Here {
-    /// Every room on this node, in no particular order. Created rooms that only the store has are not on this node: they are loaded
-    /// when they are used.
+    /// Every room on this node, in no particular order. Created rooms that only the store has are not on this node: they
+    /// are loaded when they are used.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomHandle> {
         self.core.rooms.all().iter().map(|room| self.core.room(room)).collect()
     }
 
-    /// Looks up a room on this node; `None` if it does not exist, or if only the store has it. A [`RoomHandle`] only finds its own room. It never
-    /// finds another room that has taken the id.
+    /// Looks up a room on this node; `None` if it does not exist, or if only the store has it. A [`RoomHandle`] only finds
+    /// its own room. It never finds another room that has taken the id.
     #[must_use]
     pub fn room(&self, room: impl RoomRef) -> Option<RoomHandle> {
         let room = self.core.rooms.find_ref(&room)?;
