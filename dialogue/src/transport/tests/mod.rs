@@ -12,6 +12,7 @@ mod fairness;
 mod http;
 mod idle_rooms;
 mod keep_alive;
+mod lifetime;
 mod loads;
 mod log_lines;
 mod model;
