@@ -1,6 +1,6 @@
 //! Created rooms that a store has: made again on their first use, and listed without being made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -140,37 +140,43 @@ fn expire_anonymous(core: &Arc<Core>, rooms: Vec<RoomId>) {
     let load_all = move || {
         let (worker, left) = (worker.clone(), Arc::clone(&left));
         async move {
-            if let Some(core) = worker.upgrade() {
-                load_for_expiry(&core, &left).await;
-            }
+            while pause_before_expiry(&worker).await
+                && let Some(core) = worker.upgrade()
+                && !load_for_expiry(&core, &left).await
+            {}
         }
         .boxed()
     };
     core.rooms.leftovers.push_again(&core.lifecycle.background, load_all);
 }
 
-async fn load_for_expiry(core: &Arc<Core>, left: &Mutex<Vec<RoomId>>) {
+/// Waits before rooms are loaded, and keeps nothing alive meanwhile. Returns false if the server ends.
+async fn pause_before_expiry(server: &Weak<Core>) -> bool {
+    let Some(core) = server.upgrade() else {
+        return false;
+    };
     let pause = core.limits.on_demand_idle.max(FIRST_CHECK);
+    let stopping = core.lifecycle.stopping.clone();
+    drop(core);
     tokio::select! {
-        () = core.lifecycle.stopping() => return,
-        () = tokio::time::sleep(pause) => {}
+        () = stopping.cancelled() => false,
+        () = tokio::time::sleep(pause) => true,
     }
+}
+
+/// Loads the rooms that are left. Returns false if some cannot be loaded now.
+async fn load_for_expiry(core: &Arc<Core>, left: &Mutex<Vec<RoomId>>) -> bool {
     loop {
         let next = left.lock().last().cloned();
         let Some(id) = next else {
-            return;
+            return true;
         };
         // A loaded room expires as always.
         match find_or_load(core, &id).await {
             Ok(_) => {
                 left.lock().pop();
             }
-            Err(_) => {
-                tokio::select! {
-                    () = core.lifecycle.stopping() => return,
-                    () = tokio::time::sleep(pause) => {}
-                }
-            }
+            Err(_) => return false,
         }
     }
 }

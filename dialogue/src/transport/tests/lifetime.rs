@@ -40,7 +40,6 @@ async fn with_a_leftover() -> Arc<FakeStore> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn rooms_of_anonymous_users_keep_no_server_alive() {
     let store = with_a_leftover().await;
     for until_the_drop in [1, 100] {
