@@ -162,6 +162,7 @@ pub(in crate::runtime) async fn is_current(core: &Arc<Core>, room: &Arc<RoomCell
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::tests::fake_store::FakeStore;
     use crate::runtime::membership::delete_room::delete_at_once;
     use crate::{Dialogue, RoomConfig};
 
@@ -185,5 +186,28 @@ mod tests {
             scope.spawn(make_and_delete);
             scope.spawn(make_and_delete);
         });
+    }
+
+    #[tokio::test]
+    #[ignore = "fails until STORE"]
+    async fn an_id_that_is_reserved_for_a_room_of_the_store_is_not_taken_by_a_join() {
+        let dialogue = Dialogue::builder()
+            .define_events([])
+            .durable(FakeStore::new())
+            .build()
+            .expect("a server");
+        let core = &dialogue.core;
+        let template = RoomConfig::new("room").template(Arc::clone(&core.rooms.known_events));
+        let template = Arc::new(template.expect("a template"));
+        let room = |origin| {
+            let template = Arc::clone(&template);
+            Arc::new(RoomCell::new("room".into(), template, None, origin, random_epoch()))
+        };
+        let created = room(Origin::Server);
+        core.rooms.reserve(&created).expect("a reservation");
+        assert_eq!(core.rooms.add(room(Origin::OnDemand)), Err(NotAdded::Exists));
+        core.rooms.confirm(&created);
+        assert!(core.rooms.unload(&created), "it stays in the store");
+        assert_eq!(core.rooms.add(room(Origin::OnDemand)), Err(NotAdded::Exists));
     }
 }

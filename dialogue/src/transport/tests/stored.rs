@@ -1,6 +1,9 @@
 //! Rooms whose log is in a store: loading, joins and pages beyond the window, and rooms that outlive the process. The store
 //! is a fake, and the clock is paused.
 
+mod incarnations;
+
+
 use std::sync::Arc;
 use std::time::Duration;
 
