@@ -2,7 +2,7 @@
 //! is a fake, and the clock is paused.
 
 mod incarnations;
-
+mod shares;
 
 use std::sync::Arc;
 use std::time::Duration;
