@@ -218,6 +218,11 @@ impl HistoryManager {
         self.store.restore(room, window, take);
     }
 
+    /// Makes this the window on a durable log: what it does not know of a room is lost here, and not missing.
+    pub(crate) fn be_window(&self) {
+        self.store.be_window();
+    }
+
     /// Whether the newest `per_type` events of each type are here, as far as they exist anywhere. For a room whose log
     /// was [restored](Self::restore).
     pub(crate) fn has_newest(&self, room: &str, per_type: &dyn Fn(&str) -> usize) -> bool {

@@ -75,6 +75,11 @@ impl MemoryRooms {
         }
     }
 
+    /// Takes every room that the store does not know for one that was forgotten.
+    pub(super) fn forget_beyond(&self) {
+        self.forgotten.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// A log that stands for a room that the store does not know.
     pub(super) fn unknown_log(&self) -> RoomLog {
         RoomLog::beginning_after(self.forgotten.load(Ordering::Relaxed))

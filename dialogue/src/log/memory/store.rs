@@ -43,6 +43,11 @@ impl MemoryStore {
         self.eviction.bound_bytes(max_bytes);
     }
 
+    /// Keeps a part of a durable log from now on. A room that is not here may have any number of events there.
+    pub(in crate::log) fn be_window(&self) {
+        self.rooms.forget_beyond();
+    }
+
     /// Reads a room's log under its lock, which uses the room if it is live. If the store does not know the room,
     /// `read` gets `None`.
     fn read<T>(&self, room: &str, read: impl FnOnce(Option<&RoomLog>) -> T) -> T {

@@ -66,6 +66,9 @@ impl History {
         loads: bool,
     ) -> Self {
         log.bound_bytes(limits.history_bytes);
+        if durable.is_some() {
+            log.be_window();
+        }
         let archives = archives && durable.is_none();
         Self {
             log,

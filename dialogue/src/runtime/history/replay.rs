@@ -34,11 +34,12 @@ impl History {
         self.durable.as_ref().map(|_| self.log.config().max_events_per_type)
     }
 
-    /// The events that a client receives if it joins without a position, oldest first. `ahead` is what the join has read
-    /// from the store. Called under the room's lock.
+    /// The events that a client receives if it joins without a position, oldest first. `top` is the room's last number.
+    /// `ahead` is what the join has read from the store. Called under the room's lock.
     pub(in crate::runtime) fn for_new_member(
         &self,
         room: &RoomCell,
+        top: u64,
         subscriptions: &Subscriptions,
         ahead: &ReadAhead,
     ) -> Vec<Bytes> {
@@ -50,7 +51,7 @@ impl History {
         let read = ahead
             .newest(subscriptions)
             .filter(|_| !self.log.has_newest(&room.id, &per_type));
-        let events = match read.and_then(|read| self.with_newer(room, read, &|event| per_type(event) > 0)) {
+        let events = match read.and_then(|read| self.with_newer(room, top, read, &|event| per_type(event) > 0)) {
             Some(events) => newest_of(events, &per_type, self.replay),
             None => self.log.recent(&room.id, &per_type, self.replay),
         };
@@ -72,11 +73,11 @@ impl History {
             return None;
         }
         let wanted = |event: &str| subscriptions.includes(event);
-        let events = match self.log.since(&room.id, since.seq, &wanted, self.replay) {
+        let events = match self.since(room, since.seq, top, &wanted, self.replay) {
             Replay::Complete(events) => events,
             Replay::Lost => {
                 let read = ahead.since(since.seq, subscriptions)?;
-                let events = self.with_newer(room, read, &wanted)?;
+                let events = self.with_newer(room, top, read, &wanted)?;
                 (self.replay.fitting(&events) == events.len()).then_some(events)?
             }
         };
@@ -105,22 +106,35 @@ impl History {
             && *since.epoch == *room.epoch
             && since.seq <= top
         {
-            if self.log.since(&room.id, since.seq, &wanted, self.replay) != Replay::Lost {
+            if self.since(room, since.seq, top, &wanted, self.replay) != Replay::Lost {
                 return None;
             }
             if !ahead.found_lost(since.seq, subscriptions) {
                 let found = ahead.since(since.seq, subscriptions);
-                let is_enough = found.is_some_and(|read| self.with_newer(room, read, &wanted).is_some());
+                let is_enough = found.is_some_and(|read| self.with_newer(room, top, read, &wanted).is_some());
                 return (!is_enough).then(|| read(Earlier::Since(since.seq)));
             }
         }
         let per_type = |event: &str| count_of(&room.template, subscriptions, event, limit);
-        if room.template.sync_history_on_join == SyncHistory::Off || self.log.has_newest(&room.id, &per_type) {
+        if top == 0
+            || room.template.sync_history_on_join == SyncHistory::Off
+            || self.log.has_newest(&room.id, &per_type)
+        {
             return None;
         }
         let found = ahead.newest(subscriptions);
-        let is_enough = found.is_some_and(|read| self.with_newer(room, read, &|event| per_type(event) > 0).is_some());
+        let is_enough =
+            found.is_some_and(|read| self.with_newer(room, top, read, &|event| per_type(event) > 0).is_some());
         (!is_enough).then(|| read(Earlier::Newest))
+    }
+
+    /// The events in memory from after a number up to the number `top`, the room's last one.
+    fn since(&self, room: &RoomCell, after: u64, top: u64, wanted: &dyn Fn(&str) -> bool, bounds: LogBounds) -> Replay {
+        // A room without events may have no window.
+        if self.durable.is_some() && after >= top {
+            return Replay::Complete(Vec::new());
+        }
+        self.log.since(&room.id, after, wanted, bounds)
     }
 
     /// What was read from the store, followed by what has been applied since. `None` if the window lacks some of that, or if
@@ -128,10 +142,11 @@ impl History {
     fn with_newer(
         &self,
         room: &RoomCell,
+        top: u64,
         read: &ReadEvents,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Option<Vec<StoredEvent>> {
-        match self.log.since(&room.id, read.through, wanted, LogBounds::NONE) {
+        match self.since(room, read.through, top, wanted, LogBounds::NONE) {
             _ if read.erasures != self.erasures() => None,
             Replay::Complete(newer) => Some(read.events.iter().cloned().chain(newer).collect()),
             Replay::Lost => None,

@@ -210,7 +210,7 @@ fn replay(
         // The client's log begins here, whatever it was sent before.
         let top = state.record.seq();
         state.local.set_complete_since(client.key, top);
-        history.for_new_member(room, subscriptions, request.ahead)
+        history.for_new_member(room, top, subscriptions, request.ahead)
     });
     (recovered, events)
 }

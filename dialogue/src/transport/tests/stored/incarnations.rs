@@ -87,7 +87,6 @@ async fn a_room_that_before_join_reads_is_loaded_again_when_it_is_present() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_room_whose_window_is_gone_is_recovered_from_the_store() {
     let store = FakeStore::new();
     put(&store, &first(&store, "hall"), 5);
