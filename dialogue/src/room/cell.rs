@@ -97,6 +97,12 @@ impl RoomCell {
         self.state.lock()
     }
 
+    /// Whether this is the room with its id, whose log belongs to it: it is not deleted, and not only prepared for `before_join`.
+    /// Until the lock is released, that stays so. `state` is this room's state.
+    pub(crate) fn is_present(&self, state: &ServedRoomState) -> bool {
+        !state.record.is_deleted() && (self.origin != Origin::OnDemand || state.record.is_added())
+    }
+
     /// The changes of the log that a store has made, and that wait to be applied here.
     pub(crate) fn applying(&self) -> &ApplyQueue {
         self.applying.get_or_init(Box::default)

@@ -2,12 +2,14 @@
 
 use super::prefetch::{ReadAhead, ReadFirst};
 use crate::log::StoreFailure;
-use crate::room::{RoomCell, ServedRoomState};
+use crate::room::{Origin, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 
 /// Makes sure that a room's log is loaded: its window and its last number. Call this before the room is joined, read, or gets
 /// an event with history. Without a store, this returns at once.
+///
+/// The log of a room that is not present stays as it is: the window belongs to the room that is present under the id.
 ///
 /// Safe to drop: another caller then goes on.
 pub(in crate::runtime) async fn ensure_loaded(core: &Core, room: &RoomCell) -> Result<(), StoreFailure> {
@@ -15,12 +17,40 @@ pub(in crate::runtime) async fn ensure_loaded(core: &Core, room: &RoomCell) -> R
         return Ok(());
     }
     // In a box, because it happens once for each room.
-    Box::pin(room.loaded.get_or_try_init(|| load(core, room))).await?;
-    Ok(())
+    match Box::pin(room.loaded.get_or_try_init(|| load(core, room))).await {
+        Ok(()) | Err(NotLoaded::Absent) => Ok(()),
+        Err(NotLoaded::Store(failure)) => Err(failure),
+    }
 }
 
-async fn load(core: &Core, room: &RoomCell) -> Result<(), StoreFailure> {
-    load_again(core, room, None, |_| true).await.map(|_| ())
+/// Why a room's log is not loaded.
+enum NotLoaded {
+    /// The room is not present, or not the incarnation that the store has.
+    Absent,
+    Store(StoreFailure),
+}
+
+impl From<StoreFailure> for NotLoaded {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
+    if let (Origin::OnDemand, Some(durable)) = (room.origin, &core.history.durable) {
+        if !room.is_present(&room.lock()) {
+            return Err(NotLoaded::Absent);
+        }
+        // The room learned its incarnation before it was present. A deletion in between did not find it; a later one does.
+        let stored = read_within_deadline(core, durable.room(&room.id)).await?;
+        if stored.key.epoch != room.epoch {
+            return Err(NotLoaded::Absent);
+        }
+    }
+    match load_again(core, room, None, |_| true).await? {
+        true => Ok(()),
+        false => Err(NotLoaded::Absent),
+    }
 }
 
 /// Begins the window of a room with what the store has, up to the number `through` if there is one. `begins` is asked under
@@ -41,8 +71,8 @@ pub(in crate::runtime) async fn load_again(
             window = window.through(through);
         }
         let mut state = room.lock();
-        // A deleted room has no log, and another room may have its id already.
-        if state.record.is_deleted() {
+        // Another room may have its id and the window.
+        if !room.is_present(&state) {
             return Ok(false);
         }
         // Otherwise, events in it may have been erased meanwhile.

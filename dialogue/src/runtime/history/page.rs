@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::log::archive_queue::Series;
 use crate::log::{HistoryQuery, LogCursor, LogPage, Reach, StoreFailure, StoredEvent};
 use crate::protocol::{EventHead, NextPage, erased};
-use crate::room::{Origin, RoomCell};
+use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::hooks::recursion::checked_depth;
@@ -249,8 +249,7 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
     if state.record.is_deleted() {
         return None;
     }
-    // An on-demand room that is only prepared exists for `before_join` alone: another may have its id and its history.
-    if room.origin == Origin::OnDemand && !state.record.is_added() {
+    if !room.is_present(&state) {
         return Some(local);
     }
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {

@@ -8,7 +8,7 @@ use crate::connection::ClientState;
 use crate::event::EventMessage;
 use crate::log::StoredEvent;
 use crate::protocol::{EventFrame, PreparedEvent};
-use crate::room::{Origin, RoomCell, ServedRoomState};
+use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::QueuedForArchive;
 
@@ -48,8 +48,7 @@ pub(super) fn check(
     if core.lifecycle.is_stopped() {
         return Err(Rejected::Stopped);
     }
-    // An on-demand room that is only prepared exists for `before_join` alone: another may have its id and its history.
-    if state.record.is_deleted() || (room.origin == Origin::OnDemand && !state.record.is_added()) {
+    if !room.is_present(state) {
         return Err(Rejected::NoSuchRoom);
     }
     // A client whose connection has ended may still be in its rooms while `on_disconnected` runs.

@@ -16,6 +16,8 @@ use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::history::keep::room_key;
 
+use crate::runtime::history::load::ensure_loaded;
+use crate::runtime::membership::delete_room::delete_at_once;
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
 pub(in crate::runtime) async fn find_or_prepare(
@@ -142,19 +144,14 @@ pub(in crate::runtime) fn make_present(core: &Arc<Core>, room: Arc<RoomCell>) ->
     }
 }
 
-/// Whether an on-demand room that is present is still the incarnation that the store has. Another room with its id may have
-/// been deleted while this one was prepared. If so, this one is removed.
+/// Loads the log of a room that was found or made present. Returns whether it is still present, and the incarnation that the
+/// store has: another room with its id may have been deleted while an on-demand room was prepared. If so, this one is
+/// deleted.
 pub(in crate::runtime) async fn is_current(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<bool, StoreFailure> {
-    let Some(durable) = &core.history.durable else {
-        return Ok(true);
-    };
-    if room.loaded.initialized() {
-        return Ok(true);
-    }
-    let stored = read_within_deadline(core, durable.room(&room.id)).await?;
-    let is_current = stored.key.epoch == room.epoch;
-    if !is_current && room.lock().delete().is_some() {
-        remove_room(core, room, None);
+    ensure_loaded(core, room).await?;
+    let is_current = core.history.durable.is_none() || room.loaded.initialized();
+    if !is_current {
+        delete_at_once(core, room, None);
     }
     Ok(is_current)
 }
@@ -163,7 +160,6 @@ pub(in crate::runtime) async fn is_current(core: &Arc<Core>, room: &Arc<RoomCell
 mod tests {
     use super::*;
     use crate::log::tests::fake_store::FakeStore;
-    use crate::runtime::membership::delete_room::delete_at_once;
     use crate::{Dialogue, RoomConfig};
 
     #[tokio::test]

@@ -28,7 +28,6 @@ fn gated(store: &Arc<FakeStore>) -> (Dialogue, Arc<Mutex<Vec<RoomHandle>>>) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_handle_from_before_join_does_not_replace_the_window_of_the_room_that_is_present() {
     let store = FakeStore::new();
     put(&store, &first(&store, "lobby-1"), 4);
@@ -60,7 +59,6 @@ async fn a_handle_from_before_join_does_not_replace_the_window_of_the_room_that_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_room_that_before_join_reads_is_loaded_again_when_it_is_present() {
     let store = FakeStore::new();
     let key = first(&store, "lobby-1");
