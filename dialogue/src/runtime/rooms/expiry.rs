@@ -21,20 +21,68 @@ const CREATOR_CHECK: Duration = Duration::from_secs(1);
 /// Queues a room for its expiry if it is empty and of a kind that expires. Never waits.
 pub(in crate::runtime) fn note_if_empty(core: &Arc<Core>, room: &Arc<RoomCell>) {
     // With a store, created rooms leave this process when nobody needs them.
-    let goes = matches!(room.origin, Origin::OnDemand | Origin::Anonymous)
-        || (core.history.durable.is_some() && core.rooms.is_stored(&room.id));
+    let goes = matches!(room.origin, Origin::OnDemand | Origin::Anonymous) || is_in_store(core, room);
     if !goes || core.lifecycle.is_stopping() {
         return;
     }
-    let Some(joins) = room.lock().record.note_empty() else {
+    let joins = {
+        let mut state = room.lock();
+        // A room that is only prepared has no log that could become idle.
+        match room.is_present(&state) {
+            true => state.record.note_empty(),
+            false => None,
+        }
+    };
+    let Some(joins) = joins else {
         return;
     };
-    core.rooms.idle.push(EmptyRoom {
+    let empty = EmptyRoom {
         room: Arc::downgrade(room),
         since: Instant::now(),
         joins,
         creator_gone: false,
-    });
+    };
+    queue(core, empty);
+}
+
+/// A room that a join needs. When this is dropped and nobody is in the room, the room expires from then on. A stored room that
+/// nobody has joined since it was loaded leaves this process at once, so that joins that fail take no places.
+pub(in crate::runtime) struct Needed<'a> {
+    core: &'a Arc<Core>,
+    pub(in crate::runtime) room: Arc<RoomCell>,
+}
+
+impl<'a> Needed<'a> {
+    pub(in crate::runtime) fn new(core: &'a Arc<Core>, room: Arc<RoomCell>) -> Self {
+        Self { core, room }
+    }
+}
+
+impl Drop for Needed<'_> {
+    fn drop(&mut self) {
+        let (core, room) = (self.core, &self.room);
+        if !is_in_store(core, room) || !unload_unused(core, room) {
+            note_if_empty(core, room);
+        }
+    }
+}
+
+/// Unloads a created room that nobody has joined since it was loaded, unless it is used. Returns whether it is unloaded.
+fn unload_unused(core: &Arc<Core>, room: &Arc<RoomCell>) -> bool {
+    let state = room.lock();
+    state.record.is_empty_since(0)
+        && !state.record.is_appending()
+        && room.origin != Origin::Anonymous
+        && core.rooms.unload(room, || core.history.forget(room))
+}
+
+/// Whether a store has this room as a created one.
+fn is_in_store(core: &Core, room: &RoomCell) -> bool {
+    core.history.durable.is_some() && core.rooms.is_stored(&room.id)
+}
+
+fn queue(core: &Arc<Core>, empty: EmptyRoom) {
+    core.rooms.idle.push(empty);
     let server = Arc::downgrade(core);
     let expire_all = move || work(Weak::clone(&server)).boxed();
     core.rooms.idle.worker.push_again(&core.lifecycle.tasks, expire_all);
@@ -61,9 +109,7 @@ async fn work(server: Weak<Core>) {
         if let Some(empty) = recheck_creator(&core.clients, core.limits.on_demand_idle, &room, &empty) {
             core.rooms.idle.push(empty);
         } else if core.history.durable.is_some() && room.origin != Origin::OnDemand {
-            if !Box::pin(expire_stored(core, &room, empty.joins)).await {
-                core.rooms.idle.push(later(core, empty));
-            }
+            expire_stored(core, &room, empty);
         } else if !expire(core, &room, empty.joins) {
             core.rooms.idle.push(later(core, empty));
         }
@@ -108,26 +154,36 @@ fn later(core: &Core, empty: EmptyRoom) -> EmptyRoom {
     again(&empty, core.limits.on_demand_idle)
 }
 
-/// Lets a created room leave this process, if it has been empty since the number of joins was `joins`. A room of an anonymous
-/// user that is gone is deleted, others stay in the store. Returns false if the room must be checked again.
-async fn expire_stored(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) -> bool {
-    {
+/// Lets a created room leave this process, if it is still empty. A room of an anonymous user that is gone is deleted, others
+/// stay in the store. Checks the room again later if it is in use.
+fn expire_stored(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) {
+    let is_done = {
+        // Until the room is unloaded, nobody becomes a member or hands over an event.
         let state = room.lock();
-        if !state.record.is_empty_since(joins) {
-            return true;
+        match state.record.is_empty_since(empty.joins) {
+            true if state.record.is_appending() => false,
+            true if room.origin == Origin::Anonymous => {
+                drop(state);
+                return start_deletion(core, room, empty);
+            }
+            true => core.rooms.unload(room, || core.history.forget(room)),
+            false => true,
         }
-        if state.record.is_appending() {
-            return false;
+    };
+    if !is_done {
+        core.rooms.idle.push(later(core, empty));
+    }
+}
+
+/// Deletes an empty room in a task of its own: a store that stalls must not delay the expiry of other rooms. Checks the room
+/// again if that fails.
+fn start_deletion(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) {
+    let (core, room) = (Arc::clone(core), Arc::clone(room));
+    core.lifecycle.tasks.clone().spawn(async move {
+        if delete_room(&core, &room, None).await.is_err() {
+            queue(&core, later(&core, empty));
         }
-    }
-    if room.origin == Origin::Anonymous {
-        return delete_room(core, room, None).await.is_ok();
-    }
-    let is_unloaded = core.rooms.unload(room);
-    if is_unloaded {
-        core.history.forget(room);
-    }
-    is_unloaded
+    });
 }
 
 /// Removes a room, if it has been empty since the number of joins was `joins`. An on-demand room is only idle: memory keeps

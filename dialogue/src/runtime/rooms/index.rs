@@ -79,10 +79,9 @@ impl Rooms {
         Some(entry.number)
     }
 
-    /// Whether a room with this id exists that is not loaded, or is about to be created.
+    /// Whether a created room with this id exists in the store, or is about to.
     pub(super) fn is_taken(&self, id: &str) -> bool {
-        let present = self.present.read();
-        present.stored.contains_key(id) || present.reserved.contains(id)
+        self.present.read().is_taken(id)
     }
 
     /// Whether a created room with this id exists in the store, loaded or not.
@@ -95,7 +94,7 @@ impl Rooms {
         let account = self.account(room);
         let mut present = self.present.write();
         let id = &room.id;
-        if present.by_id.contains_key(id) || present.stored.contains_key(id) || present.reserved.contains(id) {
+        if present.by_id.contains_key(id) || present.is_taken(id) {
             return Err(NotAdded::Exists);
         }
         self.check_space(&present)?;
@@ -159,9 +158,10 @@ impl Rooms {
         entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_hidden, true))
     }
 
-    /// Removes a created room from this process. It stays in the store. Returns false if anything else uses the room, such as
-    /// a handle or a command: nobody can take hold of it meanwhile.
-    pub(super) fn unload(&self, room: &Arc<RoomCell>) -> bool {
+    /// Removes a created room from this process, and its window with `forget`. It stays in the store. Returns false if anything
+    /// else uses the room, such as a handle or a command. Nobody can take hold of it, or load it again, meanwhile. Called under
+    /// the room's lock.
+    pub(super) fn unload(&self, room: &Arc<RoomCell>, forget: impl FnOnce()) -> bool {
         let account = self.account(room);
         let mut present = self.present.write();
         let holds = present
@@ -172,11 +172,8 @@ impl Rooms {
         if !holds || Arc::strong_count(room) > own {
             return false;
         }
-        present.by_id.remove(&room.id);
-        present.listed.remove(&room.id);
-        if account.is_some() {
-            present.release_loaded();
-        }
+        present.take_out(&room.id, account.is_some());
+        forget();
         true
     }
 

@@ -50,8 +50,10 @@ pub(super) struct Present {
     pub(super) listed: BTreeMap<RoomId, Arc<RoomCell>>,
     /// How many rooms each account has, in the store too.
     held: HashMap<Account, usize>,
-    /// How many rooms there are because of clients.
+    /// How many rooms are present because of clients.
     of_clients: usize,
+    /// Whose share the present rooms take that were loaded for clients.
+    loaded_for: HashMap<RoomId, Account>,
     /// The created rooms that a store has, whether they are loaded or not.
     pub(super) stored: BTreeMap<RoomId, StoredEntry>,
     /// The ids of rooms that the store is about to create.
@@ -71,6 +73,11 @@ pub(crate) enum NotAdded {
 }
 
 impl Present {
+    /// Whether a created room has this id in the store, or is about to.
+    pub(super) fn is_taken(&self, id: &str) -> bool {
+        self.stored.contains_key(id) || self.reserved.contains(id)
+    }
+
     pub(super) fn insert(&mut self, room: Arc<RoomCell>) {
         if room.is_listed() {
             self.listed.insert(room.id.clone(), Arc::clone(&room));
@@ -96,6 +103,19 @@ impl Present {
     /// Counts a room of clients in this process no longer.
     pub(super) fn release_loaded(&mut self) {
         self.of_clients -= 1;
+    }
+
+    /// Takes out a room that leaves this process. `is_of_client` says whether a client has created it or joined it first.
+    pub(super) fn take_out(&mut self, id: &RoomId, is_of_client: bool) {
+        self.by_id.remove(id);
+        self.listed.remove(id);
+        let share = self.loaded_for.remove(id);
+        if let Some(share) = &share {
+            self.release(share);
+        }
+        if share.is_some() || is_of_client {
+            self.release_loaded();
+        }
     }
 }
 
@@ -175,11 +195,11 @@ impl Rooms {
         self.find(&room.id).is_some_and(|there| Arc::ptr_eq(&there, room))
     }
 
-    /// Adds a room. The checks and the addition are one atomic step.
+    /// Adds a room that no store has created. The checks and the addition are one atomic step.
     pub(in crate::runtime) fn add(&self, room: Arc<RoomCell>) -> Result<(), NotAdded> {
         let account = self.account(&room);
         let mut present = self.present.write();
-        if present.by_id.contains_key(&room.id) {
+        if present.by_id.contains_key(&room.id) || present.is_taken(&room.id) {
             return Err(NotAdded::Exists);
         }
         self.check_space(&present)?;
@@ -225,12 +245,11 @@ impl Rooms {
         {
             return false;
         }
-        present.by_id.remove(&room.id);
-        present.listed.remove(&room.id);
+        let account = self.account(room);
+        present.take_out(&room.id, account.is_some());
         present.stored.remove(&room.id);
-        if let Some(account) = self.account(room) {
+        if let Some(account) = account {
             present.release(&account);
-            present.of_clients -= 1;
         }
         true
     }

@@ -139,7 +139,6 @@ async fn an_idle_room_that_a_client_joins_while_it_is_deleted_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_deletion_that_stalls_does_not_delay_the_expiry_of_other_rooms() {
     let store = FakeStore::new();
     let limits = Limits::default()
