@@ -5,12 +5,13 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use super::delete_room::delete_room;
+use super::delete_room::{delete_at_once, delete_room};
 use crate::id::RoomId;
 use crate::log::StoreFailure;
-use crate::room::{Origin, RoomCell};
+use crate::room::{LogPlace, Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::{read_within_deadline, within_deadline};
+use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::runtime::rooms::load::{RoomUnavailable, find_ref_or_load};
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
@@ -32,7 +33,7 @@ pub(in crate::runtime) async fn delete_by_id(
 /// Forgets what is remembered of an idle on-demand room. Returns whether there was anything.
 async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Result<bool, StoreFailure> {
     let is_it = |known: &str| epoch.is_none_or(|epoch| *epoch == *known);
-    let Some(durable) = &core.history.durable else {
+    let Some(durable) = core.store_to_change() else {
         return Ok(core.rooms.in_order(|| {
             let is_idle =
                 core.rooms.find(id).is_none() && core.history.remembered(id).is_some_and(|idle| is_it(&idle.epoch));
@@ -66,10 +67,21 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
         return Ok(false);
     }
     let (sender, receiver) = oneshot::channel();
+    let (for_done, deleted) = (Arc::clone(core), key.clone());
     let stays = core.lifecycle.changes.token();
-    let done = Box::new(move |outcome| {
-        let _stays = stays;
-        let _ = sender.send(outcome);
+    let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
+        // A client may have joined the room meanwhile. Whoever prepares it later finds out that it is deleted.
+        let present = for_done.rooms.find_incarnation(&deleted.id, Some(&deleted.epoch));
+        match present.filter(|_| outcome.is_ok()) {
+            Some(room) => apply_in_order(&for_done, &room, LogPlace::Unnumbered, move |core, room| {
+                let _stays = stays;
+                delete_at_once(core, room, None);
+                let _ = sender.send(outcome);
+            }),
+            None => {
+                let _ = sender.send(outcome);
+            }
+        }
     });
     durable.delete_room(key, false, done);
     let answer = async { receiver.await.unwrap_or(Err(StoreFailure::Closed)) };

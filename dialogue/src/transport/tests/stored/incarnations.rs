@@ -111,7 +111,6 @@ async fn a_room_without_events_is_recovered_although_it_has_no_window() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn an_idle_room_that_a_client_joins_while_it_is_deleted_is_left() {
     let store = FakeStore::new();
     put(&store, &first(&store, "lobby-1"), 4);
