@@ -20,25 +20,25 @@ pub enum LimitExceeded {
         /// The maximum number of rooms.
         limit: usize,
     },
-    /// Clients have created all rooms that they may create, by `createRoom` or by joining on-demand rooms: nine tenths of
-    /// [`Limits::max_rooms`](crate::Limits::max_rooms). The rest is kept for the server.
+    /// Clients have made all rooms present that they may: by `createRoom`, or by joining rooms that are on demand or only in
+    /// a store. These are nine tenths of [`Limits::max_rooms`](crate::Limits::max_rooms). The rest is kept for the server.
     #[error(
-        "clients can create no more rooms ({limit}, nine tenths of max_rooms; the rest is kept for the server): delete a \
+        "clients can create or load no more rooms ({limit}, nine tenths of max_rooms; the rest is kept for the server): delete a \
          room, or raise the limit"
     )]
     RoomsOfClients {
-        /// The maximum number of rooms that clients may create.
+        /// The maximum number of rooms that clients may make present.
         limit: usize,
     },
-    /// As many on-demand rooms exist because of the user as
-    /// [`Limits::on_demand_rooms_per_user`](crate::Limits::on_demand_rooms_per_user) allows. All anonymous users at one
-    /// address count as one user.
+    /// As many rooms are present because of the user as
+    /// [`Limits::on_demand_rooms_per_user`](crate::Limits::on_demand_rooms_per_user) allows: on-demand rooms, and rooms that
+    /// were loaded from a store for its joins. All anonymous users at one address count as one user.
     #[error(
-        "the user has too many on-demand rooms (on_demand_rooms_per_user = {limit}): leave some of them and wait until \
+        "too many rooms are present because of the user (on_demand_rooms_per_user = {limit}): leave some of them and wait until \
          they are gone, or raise the limit"
     )]
     OnDemandRoomsPerUser {
-        /// The maximum number of on-demand rooms that exist because of one user.
+        /// The maximum number of rooms that are present because of one user.
         limit: usize,
     },
     /// The client is in [`Limits::rooms_per_client`](crate::Limits::rooms_per_client) rooms.

@@ -81,14 +81,16 @@ pub struct Limits {
     /// that allows any event, each exception to the wildcard counts as one too. Default: 1,000, ten for each room that
     /// the client may be in.
     pub subscriptions_per_client: usize,
-    /// The maximum number of rooms of the server: declared, created and on demand. Rooms that only a store has do not count. Default: 10,000, some tens of
-    /// megabytes. Beyond it, no further room is created. A tenth is kept for rooms that the server declares or creates:
-    /// beyond nine tenths, clients create none.
+    /// The maximum number of rooms in this process: declared, created and on demand. Default: 10,000, some tens of
+    /// megabytes. Beyond it, no further room is created, and none is loaded that only a store has. A tenth is kept for
+    /// rooms that the server declares, creates or looks up: beyond nine tenths, clients create none, and a join loads none.
     pub max_rooms: usize,
-    /// The maximum number of on-demand rooms that exist because of one user, or because of all anonymous users at one
-    /// address. Default: 1,000, a tenth of [`max_rooms`](Self::max_rooms). A place is free again when the room is gone.
+    /// The maximum number of rooms that are in this process because one user joined them first, or the anonymous users at
+    /// one address: on-demand rooms, and rooms that only a store had. Default: 1,000, a tenth of
+    /// [`max_rooms`](Self::max_rooms). A place is free again when the room has left the process.
     pub on_demand_rooms_per_user: usize,
-    /// How long an on-demand room may stay empty before it is removed. The same time applies to a room that a client
+    /// How long an on-demand room may stay empty before it is removed. With a store, a created room leaves the process after
+    /// this time. It stays in the store. The same time applies to a room that a client
     /// of an anonymous user created, once its creator is gone too. Default: 60 s. Memory keeps the
     /// history and the numbers of an on-demand room, within its bounds, for the next client that joins it.
     pub on_demand_idle: Duration,

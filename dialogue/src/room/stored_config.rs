@@ -71,6 +71,16 @@ impl StoredRoomConfig {
         }
     }
 
+    /// The same room without its events.
+    pub(crate) fn without_events(self) -> Self {
+        Self {
+            events: Vec::new(),
+            server_events: Vec::new(),
+            subscribe_to: Vec::new(),
+            ..self
+        }
+    }
+
     /// Makes the description of a room again. An event that the server knows by name is that event; the definition of any
     /// other is compiled. `None` if one does not compile any more.
     pub(crate) fn into_config(self, id: RoomId, known: &KnownEvents) -> Option<RoomConfig> {

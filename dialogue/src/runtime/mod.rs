@@ -54,7 +54,7 @@ pub(crate) use self::hooks::recursion::as_task_of;
 pub(crate) use self::hooks::recursion::is_inside;
 #[cfg(feature = "server")]
 pub(crate) use self::lifecycle::{Lifecycle, ListenerEnd};
-pub(crate) use self::membership::delete_room::delete_room;
+pub(crate) use self::membership::delete_by_id::{ClientDeleteError, delete_for};
 pub(crate) use self::membership::join::{JoinRequest, join};
 pub(crate) use self::membership::leave::{disconnect, leave, replace};
 pub(crate) use self::membership::recheck::{RoomRecheck, recheck_rooms};
@@ -65,7 +65,7 @@ pub(crate) use self::publish::draft::{Draft, Rejected};
 pub(crate) use self::publish::trigger::by_client;
 pub(crate) use self::rooms::announce::info;
 pub(crate) use self::rooms::create::{ClientCreateError, create_for};
-pub(crate) use self::rooms::load::{find_or_load, list};
+pub(crate) use self::rooms::load::{find_for_client, list};
 pub(crate) use self::stop::{EndedByForce, stop};
 #[cfg(feature = "inspector")]
 pub(crate) use self::{

@@ -19,9 +19,8 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_room,
-    find_or_load, info, is_stored, join, leave, list, log_line, page, recall, recheck_rooms, subscribe, subscribe_all,
-    unsubscribe,
+    Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_for, find_for_client, info,
+    is_stored, join, leave, list, log_line, page, recall, recheck_rooms, subscribe, subscribe_all, unsubscribe,
 };
 use crate::serial::JobTicket;
 
@@ -200,13 +199,6 @@ impl Conversation {
         })
     }
 
-    /// Finds a room, and loads it if only the store has it.
-    async fn loaded_room(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, CommandError> {
-        find_or_load(&self.core, room_id)
-            .await?
-            .ok_or_else(CommandError::no_such_room)
-    }
-
     /// Loads a room that only the store has, if the store may know the key of a trigger for it: nobody is in the room, but the
     /// trigger may have taken place. `None` if it is certain that it has not.
     async fn room_of_key(
@@ -217,7 +209,7 @@ impl Conversation {
     ) -> Result<Option<Arc<RoomCell>>, CommandError> {
         let may_be_known = has_key && (is_repetition || self.core.continuity.resumes.expects_earlier_clients());
         if may_be_known && self.core.rooms.is_stored(room_id) {
-            match find_or_load(&self.core, room_id).await {
+            match find_for_client(&self.core, &self.client, room_id).await {
                 Ok(Some(room)) => return Ok(Some(room)),
                 Ok(None) => {}
                 // Every other error would say that nothing happened.
@@ -449,17 +441,7 @@ impl Conversation {
     }
 
     async fn delete_room(&self, id: Option<i64>, room_id: RoomId) -> Result<ReplyFrame, CommandError> {
-        let room = self.loaded_room(&room_id).await?;
-        if room.created_by.as_ref() != Some(&self.client.user_id) {
-            return Err(CommandError::new(
-                ErrorCode::PermissionDenied,
-                "only the user who created a room may delete it",
-            ));
-        }
-        let deleted = delete_room(&self.core, &room, Some((Arc::clone(&self.client), id))).await;
-        if !deleted.map_err(|_| CommandError::store_failed())? {
-            return Err(CommandError::no_such_room());
-        }
+        delete_for(&self.core, &self.client, id, &room_id).await?;
         Ok(None)
     }
 }

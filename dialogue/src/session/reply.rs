@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
 use crate::runtime::{
-    ClientCreateError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, RoomUnavailable, log_line,
+    ClientCreateError, ClientDeleteError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, log_line,
 };
 use crate::schema::Violation;
 
@@ -218,11 +218,15 @@ impl From<ClientCreateError> for CommandError {
     }
 }
 
-impl From<RoomUnavailable> for CommandError {
-    fn from(not_loaded: RoomUnavailable) -> Self {
-        match not_loaded {
-            RoomUnavailable::Store(_) => Self::store_failed(),
-            RoomUnavailable::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
+impl From<ClientDeleteError> for CommandError {
+    fn from(error: ClientDeleteError) -> Self {
+        match error {
+            ClientDeleteError::NoSuchRoom => Self::no_such_room(),
+            ClientDeleteError::NotPermitted => Self::new(
+                ErrorCode::PermissionDenied,
+                "only the user who created a room may delete it",
+            ),
+            ClientDeleteError::NotAccepted => Self::store_failed(),
         }
     }
 }

@@ -6,13 +6,14 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::delete_room::{delete_at_once, delete_room};
-use crate::id::RoomId;
+use crate::connection::ClientState;
+use crate::id::{RoomId, UserId};
 use crate::log::StoreFailure;
 use crate::room::{LogPlace, Origin, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::{read_within_deadline, within_deadline};
 use crate::runtime::publish::apply_queue::apply_in_order;
-use crate::runtime::rooms::load::{RoomUnavailable, find_ref_or_load};
+use crate::runtime::rooms::load::{creator_of, find_for_deletion};
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
 pub(in crate::runtime) async fn delete_by_id(
@@ -20,13 +21,48 @@ pub(in crate::runtime) async fn delete_by_id(
     id: &RoomId,
     epoch: Option<&str>,
 ) -> Result<bool, StoreFailure> {
-    match find_ref_or_load(core, id, epoch).await {
-        Ok(Some(room)) => delete_room(core, &room, None).await,
-        Ok(None) => forget_idle(core, id, epoch).await,
-        Err(RoomUnavailable::Store(failure)) => Err(failure),
-        Err(RoomUnavailable::LimitExceeded(exceeded)) => Err(StoreFailure::Failed {
-            reason: exceeded.to_string(),
-        }),
+    match find_for_deletion(core, id, epoch).await? {
+        Some(room) => delete_room(core, &room, None).await,
+        None => forget_idle(core, id, epoch).await,
+    }
+}
+
+/// Why a client's request to delete a room failed.
+#[derive(Debug)]
+pub(crate) enum ClientDeleteError {
+    NoSuchRoom,
+    NotPermitted,
+    /// The store has not deleted the room.
+    NotAccepted,
+}
+
+impl From<StoreFailure> for ClientDeleteError {
+    fn from(_: StoreFailure) -> Self {
+        Self::NotAccepted
+    }
+}
+
+/// Deletes a room for a client of the user who created it. `client` receives a reply, and all other clients receive an
+/// announcement. A room that the client may not delete is not loaded.
+pub(crate) async fn delete_for(
+    core: &Arc<Core>,
+    client: &Arc<ClientState>,
+    id: Option<i64>,
+    room: &RoomId,
+) -> Result<(), ClientDeleteError> {
+    let may_delete = |creator: Option<&UserId>| match creator == Some(&client.user_id) {
+        true => Ok(()),
+        false => Err(ClientDeleteError::NotPermitted),
+    };
+    let creator = creator_of(core, room).await?.ok_or(ClientDeleteError::NoSuchRoom)?;
+    may_delete(creator.as_ref())?;
+    let room = find_for_deletion(core, room, None).await?;
+    let room = room.ok_or(ClientDeleteError::NoSuchRoom)?;
+    // Another room may have taken the id meanwhile.
+    may_delete(room.created_by.as_ref())?;
+    match delete_room(core, &room, Some((Arc::clone(client), id))).await? {
+        true => Ok(()),
+        false => Err(ClientDeleteError::NoSuchRoom),
     }
 }
 

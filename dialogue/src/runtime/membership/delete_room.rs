@@ -21,7 +21,7 @@ use crate::runtime::rooms::announce::{Requester, remove_room};
 ///
 /// Without a store, this waits for nothing. With one, it continues if it is dropped, and if the store takes longer than the
 /// caller waits.
-pub(crate) async fn delete_room(
+pub(in crate::runtime) async fn delete_room(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     requester: Option<(Arc<ClientState>, Option<i64>)>,

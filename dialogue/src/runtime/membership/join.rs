@@ -14,12 +14,12 @@ use crate::protocol::{self, LogPosition};
 use crate::room::{Origin, RoomCell};
 use crate::runtime::clients::ghost_among;
 use crate::runtime::core::Core;
-use crate::runtime::history::load::{ensure_loaded, read_ahead};
+use crate::runtime::history::load::read_ahead;
 use crate::runtime::history::prefetch::ReadAhead;
 use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::rooms::announce::remove_room;
-use crate::runtime::rooms::expiry::note_if_empty;
+use crate::runtime::rooms::expiry::Needed;
 use crate::runtime::rooms::on_demand::{find_for_server, find_or_prepare, is_current, make_present};
 use crate::runtime::rooms::registry::NotAdded;
 use crate::serial::JobTicket;
@@ -106,11 +106,13 @@ async fn try_join(
         }
         None => (find_or_prepare(core, client, room_id).await?, None),
     };
-    let mut room = found.ok_or_else(no_such_room)?;
+    let mut needed = Needed::new(core, found.ok_or_else(no_such_room)?);
     let may_be_another = |room: &RoomCell| room.origin == Origin::OnDemand && request.epoch.is_none();
     let wanted = match &request.wanted {
         Some(wanted) => Some(
-            room.resolve_subscriptions(wanted.clone(), request.except.clone())
+            needed
+                .room
+                .resolve_subscriptions(wanted.clone(), request.except.clone())
                 .map_err(|event| JoinError::NoSuchEvent { event })?,
         ),
         None => None,
@@ -118,6 +120,7 @@ async fn try_join(
     let (mut approved, mut ahead) = (false, ReadAhead::default());
     // Until the seat is taken, an on-demand room may expire or be created by another client, and a member may be removed.
     loop {
+        let room = &needed.room;
         let (is_member, is_full) = {
             let state = room.lock();
             (state.local.contains(client.key), state.record.is_full())
@@ -128,27 +131,30 @@ async fn try_join(
             }
             if core.hooks.before_join.concerns(room.template.declaration) {
                 // In a box, so that a join without the hook needs no memory for it.
-                Box::pin(ask_before_join(core, client, &room)).await?;
+                Box::pin(ask_before_join(core, client, room)).await?;
             }
             approved = true;
         }
         // A client that is put into many rooms receives their histories as fast as it reads.
         let reply_bytes = core.limits.longest_reply();
         let space = waiting_for(client, core.clients.reply_space(client, reply_bytes)).await;
-        if may_be_another(&room) {
-            if room.lock().record.is_deleted() {
-                remove_room(core, &room, None);
-                room = find_or_prepare(core, client, room_id).await?.ok_or_else(no_such_room)?;
+        if may_be_another(&needed.room) {
+            if needed.room.lock().record.is_deleted() {
+                remove_room(core, &needed.room, None);
+                needed.room = find_or_prepare(core, client, room_id).await?.ok_or_else(no_such_room)?;
             }
-            room = make_present(core, room).map_err(|not_added| match not_added {
+            needed.room = make_present(core, Arc::clone(&needed.room)).map_err(|not_added| match not_added {
                 NotAdded::Exists => no_such_room(),
                 NotAdded::LimitExceeded(exceeded) => exceeded.into(),
             })?;
-            if !is_current(core, &room).await? {
-                continue;
+        }
+        let room = &needed.room;
+        if !is_current(core, room).await? {
+            match may_be_another(room) {
+                true => continue,
+                false => return Err(no_such_room()),
             }
         }
-        ensure_loaded(core, &room).await?;
         let seat = SeatRequest {
             approved,
             subscriptions: wanted.clone(),
@@ -156,20 +162,19 @@ async fn try_join(
             ahead: &ahead,
             erasures: request.erasures,
         };
-        let seated = match take_seat(core, client, &room, request.id, seat, space) {
-            Err(NotSeated::RoomGone) if may_be_another(&room) => continue,
+        let seated = match take_seat(core, client, room, request.id, seat, space) {
+            Err(NotSeated::RoomGone) if may_be_another(room) => continue,
             Err(NotSeated::NotApproved) => continue,
             Err(NotSeated::ReadFirst(first)) => {
                 // In a box, because most joins read nothing.
-                Box::pin(read_ahead(core, &room, first, &mut ahead)).await?;
+                Box::pin(read_ahead(core, room, first, &mut ahead)).await?;
                 continue;
             }
             Ok(hook) => Ok(hook),
             Err(NotSeated::RoomGone) => Err(no_such_room()),
             Err(NotSeated::Refused(error)) => Err(error),
         };
-        // The room may have been created for this client alone.
-        note_if_empty(core, &room);
+        let room = Arc::clone(room);
         return seated.map(|hook| Seat { room, hook });
     }
 }

@@ -1,14 +1,26 @@
 //! What rooms count against, and what is known of a stored room without loading it. Plain data.
 
-use crate::connection::Holder;
+use crate::connection::{ClientState, Holder};
 
 /// What a room that exists because of a client counts against.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Account {
     /// The rooms of a family that a holder's clients have created. The family is its index among the families.
     Created(usize, Holder),
-    /// The on-demand rooms that a holder's clients have joined first.
+    /// The rooms that a holder's clients have made present: on-demand rooms that they have joined first, and stored rooms
+    /// that were loaded for them.
     OnDemand(Holder),
+}
+
+/// For whom a stored room is loaded, which decides what it counts against in this process.
+#[derive(Clone, Copy)]
+pub(crate) enum LoadedFor<'a> {
+    /// It takes a place among all rooms.
+    Server,
+    /// It also takes a share of the client's holder.
+    Client(&'a ClientState),
+    /// It is about to go, so no limit applies.
+    Deletion,
 }
 
 /// A created room in the store.
@@ -16,6 +28,8 @@ pub(super) enum Account {
 pub(super) struct StoredEntry {
     /// It is kept, but this server does not declare it, or declares another room with its id.
     pub(super) is_hidden: bool,
+    /// It was made here once, so its configuration is valid.
+    pub(super) is_valid: bool,
     /// No other entry has this number: another incarnation of the room has another one.
     pub(super) number: u64,
 }

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::account::StoredEntry;
+use super::account::{LoadedFor, StoredEntry};
 use super::registry::{NotAdded, Present, Rooms};
 use crate::connection::Holder;
 use crate::id::RoomId;
@@ -43,6 +43,7 @@ impl ListedRoom {
 fn entry(is_hidden: bool) -> StoredEntry {
     StoredEntry {
         is_hidden,
+        is_valid: false,
         number: ENTRIES.fetch_add(1, Ordering::Relaxed),
     }
 }
@@ -132,8 +133,12 @@ impl Rooms {
     }
 
     /// Adds a room that was read from the store, if that is still the room with this `number`.
-    pub(super) fn adopt(&self, room: Arc<RoomCell>, number: u64) -> Result<Adopted, LimitExceeded> {
-        let account = self.account(&room);
+    pub(super) fn adopt(
+        &self,
+        room: Arc<RoomCell>,
+        number: u64,
+        loaded_for: LoadedFor<'_>,
+    ) -> Result<Adopted, LimitExceeded> {
         let mut present = self.present.write();
         if let Some(there) = present.by_id.get(&room.id) {
             return Ok(Adopted::Present(Arc::clone(there)));
@@ -141,14 +146,24 @@ impl Rooms {
         if present.stored.get(&room.id).is_none_or(|entry| entry.number != number) {
             return Ok(Adopted::Outdated);
         }
-        if let Err(NotAdded::LimitExceeded(exceeded)) = self.check_space(&present) {
-            return Err(exceeded);
-        }
-        if account.is_some() {
-            self.charge_loaded(&mut present)?;
-        }
+        self.charge_loaded(&mut present, &room, loaded_for)?;
         present.insert(Arc::clone(&room));
         Ok(Adopted::Present(room))
+    }
+
+    /// Whether a room can be made here, as far as that is known.
+    pub(super) fn is_valid(&self, id: &str, number: u64) -> bool {
+        let present = self.present.read();
+        let entry = present.stored.get(id).filter(|entry| entry.number == number);
+        entry.is_some_and(|entry| entry.is_valid)
+    }
+
+    /// Notes that a room can be made here.
+    pub(super) fn note_valid(&self, id: &str, number: u64) {
+        let mut present = self.present.write();
+        if let Some(entry) = present.stored.get_mut(id).filter(|entry| entry.number == number) {
+            entry.is_valid = true;
+        }
     }
 
     /// Hides a room that cannot be made here. Returns false if it was hidden before, or is another one.

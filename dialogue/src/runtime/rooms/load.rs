@@ -6,13 +6,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 
+use super::account::LoadedFor;
 use super::expiry::note_if_empty;
 use super::index::{Adopted, ListedRoom};
-use super::stored_config::cell_of;
-use crate::id::RoomId;
+use super::stored_config::{cell_of, described};
+use crate::connection::ClientState;
+use crate::containment::text_of;
+use crate::id::{RoomId, UserId};
 use crate::limit_exceeded::LimitExceeded;
 use crate::log::StoreFailure;
-use crate::log::durable::{Creator, IndexedRoom, IndexedState};
+use crate::log::durable::{Creator, IndexedRoom, IndexedState, StoredRoom};
 use crate::room::{RoomCell, RoomRef};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
@@ -38,23 +41,57 @@ pub enum RoomUnavailable {
 /// Finds the room with this id. Without a store, or if the room is loaded, this waits for nothing.
 ///
 /// Safe to drop: the room is loaded completely or not at all.
-pub(crate) async fn find_or_load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
+pub(crate) async fn find_or_load(
+    core: &Arc<Core>,
+    id: &str,
+    loaded_for: LoadedFor<'_>,
+) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     match core.rooms.find(id) {
         Some(room) => Ok(Some(room)),
         None if core.history.durable.is_none() => Ok(None),
         // In a box, because most rooms are loaded.
-        None => Box::pin(load(core, id)).await,
+        None => Box::pin(load(core, id, loaded_for)).await,
     }
 }
 
-/// The same, for the room that a reference means: see [`Rooms::find_ref`](super::registry::Rooms::find_ref).
-pub(crate) async fn find_ref_or_load(
+/// The same, for a client that is in no such room. It takes a share of the client's holder until it is idle again.
+pub(crate) async fn find_for_client(
+    core: &Arc<Core>,
+    client: &ClientState,
+    id: &str,
+) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
+    let room = find_or_load(core, id, LoadedFor::Client(client)).await?;
+    Ok(room.inspect(|room| note_if_empty(core, room)))
+}
+
+/// The same, for a room that is about to be deleted, with this epoch if there is one.
+pub(in crate::runtime) async fn find_for_deletion(
     core: &Arc<Core>,
     id: &str,
     epoch: Option<&str>,
-) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
-    let room = find_or_load(core, id).await?;
-    Ok(room.filter(|room| epoch.is_none_or(|epoch| *epoch == *room.epoch)))
+) -> Result<Option<Arc<RoomCell>>, StoreFailure> {
+    match find_or_load(core, id, LoadedFor::Deletion).await {
+        Ok(room) => Ok(room.filter(|room| epoch.is_none_or(|epoch| *epoch == *room.epoch))),
+        Err(RoomUnavailable::Store(failure)) => Err(failure),
+        // No limit applies to a room that goes.
+        Err(RoomUnavailable::LimitExceeded(exceeded)) => Err(StoreFailure::Failed {
+            reason: exceeded.to_string(),
+        }),
+    }
+}
+
+/// The user who created the room with this id, if that is known. `None` if there is no such room. Loads nothing.
+pub(in crate::runtime) async fn creator_of(core: &Core, id: &RoomId) -> Result<Option<Option<UserId>>, StoreFailure> {
+    if let Some(room) = core.rooms.find(id) {
+        return Ok(Some(room.created_by.clone()));
+    }
+    match &core.history.durable {
+        Some(durable) if core.rooms.is_stored(id) => {
+            let created = read_within_deadline(core, durable.room(id)).await?.created;
+            Ok(created.map(|created| created.created_by))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The id and the epoch of a reference.
@@ -62,7 +99,7 @@ pub(crate) fn parts_of(room: &impl RoomRef) -> (RoomId, Option<String>) {
     (room.room_id(), room.room_epoch().map(str::to_owned))
 }
 
-async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
+async fn load(core: &Arc<Core>, id: &str, loaded_for: LoadedFor<'_>) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     loop {
         if let Some(room) = core.rooms.find(id) {
             return Ok(Some(room));
@@ -75,9 +112,12 @@ async fn load(core: &Arc<Core>, id: &str) -> Result<Option<Arc<RoomCell>>, RoomU
             hide(core, id, number);
             return Ok(None);
         };
-        match core.rooms.adopt(Arc::new(room), number) {
+        match core.rooms.adopt(Arc::new(room), number, loaded_for) {
             Ok(Adopted::Present(room)) => {
-                note_if_empty(core, &room);
+                // The join that needs it does so for a client.
+                if !matches!(loaded_for, LoadedFor::Client(_)) {
+                    note_if_empty(core, &room);
+                }
                 return Ok(Some(room));
             }
             Ok(Adopted::Outdated) => {}
@@ -172,11 +212,21 @@ async fn load_for_expiry(core: &Arc<Core>, left: &Mutex<Vec<RoomId>>) -> bool {
             return true;
         };
         // A loaded room expires as always.
-        match find_or_load(core, &id).await {
+        match find_or_load(core, &id, LoadedFor::Server).await {
             Ok(_) => {
                 left.lock().pop();
             }
-            Err(_) => return false,
+            Err(error) => {
+                log_line!(
+                    WARN,
+                    *core,
+                    Involved::default().in_room(&id),
+                    "",
+                    { error = text_of(&error), },
+                    "an anonymous user's room of an earlier run is not loaded, so it does not expire yet; the server tries again"
+                );
+                return false;
+            }
         }
     }
 }
@@ -211,14 +261,7 @@ pub(crate) async fn list(
             .into_iter()
             .filter_map(|room| match room {
                 ListedRoom::Loaded(room) => Some(room),
-                ListedRoom::Stored(id) => {
-                    let number = core.rooms.stored(&id);
-                    let cell = cell_of(&core.rooms, stored.next()?);
-                    if let (None, Some(number)) = (&cell, number) {
-                        hide(core, &id, number);
-                    }
-                    cell.map(Arc::new)
-                }
+                ListedRoom::Stored(id) => describe(core, &id, stored.next()?).map(Arc::new),
             })
             .collect();
         // A client could not ask for the rest after an empty page.
@@ -226,4 +269,19 @@ pub(crate) async fn list(
             return Ok((rooms, more));
         }
     }
+}
+
+/// Describes a room that is not loaded. Its configuration is compiled once, to learn whether it is valid.
+fn describe(core: &Core, id: &RoomId, stored: StoredRoom) -> Option<RoomCell> {
+    // The index does not know it any more.
+    let number = core.rooms.stored(id)?;
+    if core.rooms.is_valid(id, number) {
+        return described(&core.rooms, stored);
+    }
+    let cell = cell_of(&core.rooms, stored);
+    match &cell {
+        Some(_) => core.rooms.note_valid(id, number),
+        None => hide(core, id, number),
+    }
+    cell
 }

@@ -1,6 +1,6 @@
 //! The rooms of a server: how they are created, announced and removed, and how they expire.
 
-mod account;
+pub(super) mod account;
 pub(super) mod announce;
 pub(super) mod create;
 pub(super) mod expiry;

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::announce::{add_on_demand, remove_room};
+use super::account::LoadedFor;
+use super::announce::add_on_demand;
 use super::expiry::note_if_empty;
 use super::load::{RoomUnavailable, find_or_load};
 use super::registry::NotAdded;
@@ -15,9 +16,9 @@ use crate::room::{Origin, RoomCell, RoomTemplate};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::history::keep::room_key;
-
 use crate::runtime::history::load::ensure_loaded;
 use crate::runtime::membership::delete_room::delete_at_once;
+
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
 pub(in crate::runtime) async fn find_or_prepare(
@@ -25,7 +26,7 @@ pub(in crate::runtime) async fn find_or_prepare(
     client: &ClientState,
     room_id: &str,
 ) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
-    if let Some(room) = find_or_load(core, room_id).await? {
+    if let Some(room) = find_or_load(core, room_id, LoadedFor::Client(client)).await? {
         return Ok(Some(room));
     }
     let Some(template) = template_of(core, room_id) else {
@@ -94,7 +95,7 @@ pub(in crate::runtime) async fn find_for_server(
     let template = template_of(core, id);
     let begins_log = epoch.is_none() && template.as_deref().is_some_and(begins_log);
     loop {
-        if let Some(room) = find_or_load(core, id).await? {
+        if let Some(room) = find_or_load(core, id, LoadedFor::Server).await? {
             return Ok(is_meant(&room).then(|| in_use(room, false)));
         }
         let Some(template) = template.clone() else {

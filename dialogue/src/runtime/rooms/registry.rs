@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::account::{Account, StoredEntry};
+use super::account::{Account, LoadedFor, StoredEntry};
 use super::idle::IdleRooms;
 
 use crate::connection::Holder;
@@ -285,10 +285,32 @@ impl Rooms {
         Ok(())
     }
 
-    /// Counts a stored room in this process, which counts for its holder already.
-    pub(super) fn charge_loaded(&self, present: &mut Present) -> Result<(), LimitExceeded> {
-        self.check_clients(present)?;
-        present.of_clients += 1;
+    /// Counts a stored room in this process. If a client has created it, it counts for its holder already.
+    pub(super) fn charge_loaded(
+        &self,
+        present: &mut Present,
+        room: &RoomCell,
+        loaded_for: LoadedFor<'_>,
+    ) -> Result<(), LimitExceeded> {
+        let is_of_client = self.account(room).is_some();
+        if !matches!(loaded_for, LoadedFor::Deletion)
+            && let Err(NotAdded::LimitExceeded(exceeded)) = self.check_space(present)
+        {
+            return Err(exceeded);
+        }
+        match loaded_for {
+            LoadedFor::Client(client) => {
+                let share = Account::OnDemand(client.holder());
+                self.charge(present, room, share.clone())?;
+                present.loaded_for.insert(room.id.clone(), share);
+            }
+            LoadedFor::Server if is_of_client => {
+                self.check_clients(present)?;
+                present.of_clients += 1;
+            }
+            LoadedFor::Deletion if is_of_client => present.of_clients += 1,
+            LoadedFor::Server | LoadedFor::Deletion => {}
+        }
         Ok(())
     }
 

@@ -58,6 +58,20 @@ pub(super) fn new_room(rooms: &Rooms, room: &RoomCell, config: Option<StoredRoom
 /// Makes a created room again, without adding it. `None` if the store has no such room, or if this server does not declare
 /// it any more, or declares another room with its id.
 pub(super) fn cell_of(rooms: &Rooms, stored: StoredRoom) -> Option<RoomCell> {
+    make(rooms, stored, |config| config)
+}
+
+/// Describes a created room as clients see it in a list, without the events that were described at run time: compiling
+/// their schemas takes long. `None` as for [`cell_of`], but for invalid events.
+pub(super) fn described(rooms: &Rooms, stored: StoredRoom) -> Option<RoomCell> {
+    make(rooms, stored, StoredRoomConfig::without_events)
+}
+
+fn make(
+    rooms: &Rooms,
+    stored: StoredRoom,
+    part: impl FnOnce(StoredRoomConfig) -> StoredRoomConfig,
+) -> Option<RoomCell> {
     let NewRoom {
         id,
         creator,
@@ -86,7 +100,7 @@ pub(super) fn cell_of(rooms: &Rooms, stored: StoredRoom) -> Option<RoomCell> {
             ..(**declared).clone()
         }),
         (None, Some(StoredConfig::Configured { config })) => {
-            let config = config.into_config(id.clone(), &rooms.known_events)?;
+            let config = part(config).into_config(id.clone(), &rooms.known_events)?;
             Arc::new(config.template(Arc::clone(&rooms.known_events)).ok()?)
         }
         _ => return None,

@@ -27,7 +27,6 @@ async fn table(peer: &mut Peer, number: u64) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_join_that_is_refused_leaves_no_room_in_this_process() {
     let store = with_tables(3).await;
     let dialogue = on(&store)
@@ -42,7 +41,6 @@ async fn a_join_that_is_refused_leaves_no_room_in_this_process() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn stored_rooms_that_a_user_makes_present_count_as_its_rooms_on_demand() {
     let store = with_tables(3).await;
     let limits = Limits::default().with_on_demand_rooms_per_user(2);
@@ -63,7 +61,6 @@ async fn stored_rooms_that_a_user_makes_present_count_as_its_rooms_on_demand() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn clients_alone_never_take_the_servers_part_of_the_rooms_by_loading_them() {
     let store = with_tables(20).await;
     let limits = Limits::default().with_max_rooms(20);
@@ -78,7 +75,6 @@ async fn clients_alone_never_take_the_servers_part_of_the_rooms_by_loading_them(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_deletion_that_is_not_permitted_loads_no_room() {
     let store = with_tables(1).await;
     let dialogue = server(&store);
@@ -91,7 +87,6 @@ async fn a_deletion_that_is_not_permitted_loads_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_stored_room_can_be_deleted_while_no_other_room_fits() {
     let store = with_tables(2).await;
     let dialogue = within(&store, Limits::default().with_max_rooms(1))
