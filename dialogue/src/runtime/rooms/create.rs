@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::announce::{add_room, confirm_room, info};
 use super::expiry::note_if_empty;
 use super::registry::NotAdded;
-use super::stored_config::new_room;
+use super::stored_config::{described, new_room};
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::limit_exceeded::LimitExceeded;
@@ -197,7 +197,11 @@ async fn carry_out(
     let epoch = match durable.create_room(new).await {
         Ok(Ok(epoch)) => epoch,
         Ok(Err(RoomExists)) => {
-            core.rooms.note_unexpected(&reservation.room.id);
+            // An earlier creation had an unknown outcome.
+            let stored = within_deadline(&core, durable.room(&reservation.room.id)).await?;
+            if let Some(room) = described(&core.rooms, stored) {
+                core.rooms.note_unexpected(&room);
+            }
             return Err(NotCreated::Exists);
         }
         Err(failure) => return Err(NotCreated::Store(failure)),

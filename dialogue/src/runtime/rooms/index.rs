@@ -126,10 +126,17 @@ impl Rooms {
         present.insert(Arc::clone(room));
     }
 
-    /// Notes a room that the store has, although it was not in the index. Whose share it takes is not known.
-    pub(super) fn note_unexpected(&self, id: &RoomId) {
+    /// Notes a room that the store has, although it was not in the index. It takes a share of its holder, as in the index.
+    pub(super) fn note_unexpected(&self, room: &RoomCell) {
+        let account = self.account(room);
         let mut present = self.present.write();
-        present.stored.entry(id.clone()).or_insert_with(|| entry(false));
+        if present.stored.contains_key(&room.id) {
+            return;
+        }
+        present.stored.insert(room.id.clone(), entry(false));
+        if let Some(account) = account {
+            present.hold(account);
+        }
     }
 
     /// Adds a room that was read from the store, if that is still the room with this `number`.

@@ -97,7 +97,6 @@ async fn a_stored_room_can_be_deleted_while_no_other_room_fits() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_room_whose_creation_had_an_unknown_outcome_counts_for_its_creator() {
     let store = FakeStore::new();
     let dialogue = server(&store);
