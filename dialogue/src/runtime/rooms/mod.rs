@@ -9,4 +9,5 @@ mod index;
 pub(super) mod load;
 pub(super) mod on_demand;
 pub(super) mod registry;
+mod shares;
 mod stored_config;

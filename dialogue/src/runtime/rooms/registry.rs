@@ -1,7 +1,7 @@
 //! The register of a server's rooms: the rooms that exist, and the declarations for creating more.
 //!
-//! Owns the maps by id, the limits on all rooms, and the quotas of each holder. It makes sure that additions
-//! and removals are announced in order. [`super::create`] and [`super::expiry`] decide which rooms come and go.
+//! Owns the maps by id. It makes sure that additions and removals are announced in order. [`super::shares`] has the limits on
+//! all rooms and on those of each holder. [`super::create`] and [`super::expiry`] decide which rooms come and go.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -9,14 +9,13 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::account::{Account, LoadedFor, StoredEntry};
+use super::account::{Account, StoredEntry};
 use super::idle::IdleRooms;
 
-use crate::connection::Holder;
 use crate::id::RoomId;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
-use crate::room::{IdPattern, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
+use crate::room::{IdPattern, KnownEvents, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
 use crate::serial::SerialQueue;
 
 /// A declared room or family, and the template for its rooms.
@@ -29,11 +28,11 @@ pub(crate) struct Blueprint {
 /// The rooms of a server.
 pub(crate) struct Rooms {
     fixed: HashMap<&'static str, Blueprint>,
-    families: Vec<Blueprint>,
+    pub(super) families: Vec<Blueprint>,
     /// Every registered event, by its name.
     pub(crate) known_events: Arc<KnownEvents>,
     pub(super) max_rooms: usize,
-    on_demand_per_holder: usize,
+    pub(super) on_demand_per_holder: usize,
     pub(super) present: RwLock<Present>,
     /// Held while a room is added or removed and announced, so that announcements have the same order as changes.
     announcing: Mutex<()>,
@@ -49,19 +48,16 @@ pub(super) struct Present {
     /// The rooms that clients may see, in the order of their ids.
     pub(super) listed: BTreeMap<RoomId, Arc<RoomCell>>,
     /// How many rooms each account has, in the store too.
-    held: HashMap<Account, usize>,
+    pub(super) held: HashMap<Account, usize>,
     /// How many rooms are present because of clients.
-    of_clients: usize,
+    pub(super) of_clients: usize,
     /// Whose share the present rooms take that were loaded for clients.
-    loaded_for: HashMap<RoomId, Account>,
+    pub(super) loaded_for: HashMap<RoomId, Account>,
     /// The created rooms that a store has, whether they are loaded or not.
     pub(super) stored: BTreeMap<RoomId, StoredEntry>,
     /// The ids of rooms that the store is about to create.
     pub(super) reserved: HashSet<RoomId>,
 }
-
-/// The part of all rooms, as its divisor, that is kept for the server. Clients alone can then never take all rooms.
-const RESERVE: usize = 10;
 
 /// Why a room cannot be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,84 +248,6 @@ impl Rooms {
             present.release(&account);
         }
         true
-    }
-
-    /// Counts a room that exists because of a client, unless a limit forbids it.
-    pub(super) fn charge(&self, present: &mut Present, room: &RoomCell, account: Account) -> Result<(), LimitExceeded> {
-        self.check_clients(present)?;
-        let (limit, exceeded) = match &account {
-            Account::Created(..) => {
-                let limit = room.template.family.client_created.unwrap_or(0);
-                (limit, LimitExceeded::ClientCreated { limit })
-            }
-            Account::OnDemand(_) => {
-                let limit = self.on_demand_per_holder;
-                (limit, LimitExceeded::OnDemandRoomsPerUser { limit })
-            }
-        };
-        // No entry is added for an account that may have no room.
-        if present.held.get(&account).copied().unwrap_or(0) >= limit {
-            return Err(exceeded);
-        }
-        *present.held.entry(account).or_default() += 1;
-        present.of_clients += 1;
-        Ok(())
-    }
-
-    /// Whether one more room that exists because of a client fits into this process.
-    fn check_clients(&self, present: &Present) -> Result<(), LimitExceeded> {
-        let limit = self.max_rooms - self.max_rooms / RESERVE;
-        if present.of_clients >= limit {
-            return Err(LimitExceeded::RoomsOfClients { limit });
-        }
-        Ok(())
-    }
-
-    /// Counts a stored room in this process. If a client has created it, it counts for its holder already.
-    pub(super) fn charge_loaded(
-        &self,
-        present: &mut Present,
-        room: &RoomCell,
-        loaded_for: LoadedFor<'_>,
-    ) -> Result<(), LimitExceeded> {
-        let is_of_client = self.account(room).is_some();
-        if !matches!(loaded_for, LoadedFor::Deletion)
-            && let Err(NotAdded::LimitExceeded(exceeded)) = self.check_space(present)
-        {
-            return Err(exceeded);
-        }
-        match loaded_for {
-            LoadedFor::Client(client) => {
-                let share = Account::OnDemand(client.holder());
-                self.charge(present, room, share.clone())?;
-                present.loaded_for.insert(room.id.clone(), share);
-            }
-            LoadedFor::Server if is_of_client => {
-                self.check_clients(present)?;
-                present.of_clients += 1;
-            }
-            LoadedFor::Deletion if is_of_client => present.of_clients += 1,
-            LoadedFor::Server | LoadedFor::Deletion => {}
-        }
-        Ok(())
-    }
-
-    /// The account of a stored room of a family.
-    pub(super) fn account_of_stored(&self, declared: &'static RoomDeclaration, holder: Holder) -> Option<Account> {
-        let is_it = |family: &Blueprint| std::ptr::eq(family.declaration, declared);
-        let place = self.families.iter().position(is_it)?;
-        Some(Account::Created(place, holder))
-    }
-
-    /// What a room counts against, if it exists because of a client.
-    pub(super) fn account(&self, room: &RoomCell) -> Option<Account> {
-        let holder = room.holder.clone()?;
-        match room.origin {
-            Origin::Server => None,
-            Origin::OnDemand => Some(Account::OnDemand(holder)),
-            // Finds the family by its declaration, because parsing the id would run the application's code under a lock.
-            Origin::Client | Origin::Anonymous => self.account_of_stored(room.template.declaration?, holder),
-        }
     }
 
     /// How many rooms exist.
