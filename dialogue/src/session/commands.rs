@@ -19,8 +19,9 @@ use crate::protocol::{
 };
 use crate::room::RoomCell;
 use crate::runtime::{
-    Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_for, find_for_client, info,
-    is_stored, join, leave, list, log_line, page, recall, recheck_rooms, subscribe, subscribe_all, unsubscribe,
+    Core, Draft, Involved, JoinRequest, KeyedTrigger, ReplySpace, RoomRecheck, by_client, create_for, delete_for,
+    find_for_client, info, is_stored, join, leave, list, log_line, page, recall, recheck_rooms, subscribe,
+    subscribe_all, unsubscribe,
 };
 use crate::serial::JobTicket;
 
